@@ -1,0 +1,64 @@
+"""The entry point: the light path first, the Typer app for everything else, exceptions to exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BUG_EXIT_CODE = 70
+INTERRUPTED_EXIT_CODE = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; nothing a user does ends in a traceback."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _close_stdout()
+    except KeyboardInterrupt:
+        code = INTERRUPTED_EXIT_CODE
+    except Exception as error:  # the last guard: a bug is one line and exit 70
+        code = _bug(error)
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    from vramfit.cli.fast import read
+
+    values = read(arguments)
+    if values is None:
+        from vramfit.cli.app import run_app
+
+        return run_app(arguments)
+    from vramfit.cli.check import run
+
+    return run(values)
+
+
+def _close_stdout() -> int:
+    """The reader went away (``| head -1``): say nothing, and keep the interpreter from saying it at exit."""
+    import os
+
+    from vramfit.cli.check import last_exit_code
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return last_exit_code()
+
+
+def _bug(error: Exception) -> int:
+    import os
+
+    if os.environ.get("VRAMFIT_DEBUG"):
+        raise error
+    print(f"error: internal error: {type(error).__name__}: {error}".splitlines()[0], file=sys.stderr)
+    print("hint: this is a bug; set VRAMFIT_DEBUG=1 for the traceback and please report it", file=sys.stderr)
+    return BUG_EXIT_CODE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

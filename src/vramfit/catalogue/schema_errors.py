@@ -1,0 +1,71 @@
+"""Pydantic's complaints in this catalogue's words, with file, line and column."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import ValidationError
+
+from vramfit.catalogue.strict_yaml import Document, Fault, Path
+
+_TYPES = {
+    "int_type": "a whole number is expected",
+    "float_type": "a number is expected",
+    "string_type": "text is expected",
+    "bool_type": "true or false is expected",
+    "list_type": "a list is expected",
+    "dict_type": "a mapping is expected",
+    "model_type": "a mapping is expected",
+    "model_attributes_type": "a mapping is expected",
+}
+
+
+def faults_of(document: Document, error: ValidationError, known_fields: tuple[str, ...] = ()) -> list[Fault]:
+    """One fault per complaint, in the order of the file; ``known_fields`` are offered for misspelt ones."""
+    faults = []
+    for detail in error.errors(include_url=False):
+        path = _path(document, detail["loc"])
+        kind = detail["type"]
+        if kind == "extra_forbidden":
+            near = difflib.get_close_matches(str(path[-1]), known_fields, n=1) if path else []
+            hint = f"did you mean {near[0]}?" if near else "fields are described in the JSON Schema"
+            faults.append(document.fault(path, "unknown field", hint, key=True))
+        elif kind == "missing":
+            faults.append(document.fault(path, "is missing"))
+        elif kind in _TYPES:
+            faults.append(document.fault(path, f"{_TYPES[kind]}, not {_described(detail['input'])}", _type_hint(detail)))
+        else:
+            problem = f"{_described(detail['input'])}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+            faults.append(document.fault(path, problem))
+    return sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+def _path(document: Document, location: tuple[int | str, ...]) -> Path:
+    """The place in the file: Pydantic's location without the union branches and validators it inserts."""
+    path: Path = ()
+    for step in location:
+        longer = (*path, step)
+        if longer in document.marks or step is location[-1]:
+            path = longer
+    return path
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = str(value)
+    return f'"{text[:57]}…"' if len(text) > 60 else f'"{text}"' if isinstance(value, str) else text
+
+
+def _type_hint(detail: Any) -> str | None:
+    value = detail["input"]
+    if detail["type"] == "string_type" and isinstance(value, int | float):
+        return f'write "{value}"'
+    if detail["type"] in ("int_type", "float_type") and isinstance(value, str):
+        return "write the number without quotes and unit"
+    return None

@@ -1,0 +1,147 @@
+"""Which folded names lead to which catalogue entries: the alias table, derived and not typed by hand.
+
+Each entry claims keys at a *level*; the lowest level that claims a key wins it, and a key claimed by several entries
+at that level is ambiguous. Levels: 0 the id, 1 the name and the listed aliases, 2 short forms (``4090``, ``a100``,
+``m4 max``), 3 what the driver prints (one string for several cards) or a whole model family.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vramfit.catalogue.names import normalise, normalise_model
+
+ID, NAME, SHORT, SHARED = range(4)
+
+_MEMORY = re.compile(r"\d+gb?$")
+_FORM = re.compile(r"(pcie|sxm\d?|nvl|hbm\d?e?|gddr\dx?|ac)$")
+_GENERATION = {"ada", "blackwell", "workstation", "server", "sff", "pascal", "maxq", "max-q"}
+_BRAND = {"rtx", "gtx", "rx", "quadro", "arc", "jetson"}
+_MIN_LETTERS = 5
+"""A short form without a digit must be longer than this: ``titan`` alone names nothing, ``strixhalo`` does."""
+_ABBREVIATED = {"super": "s", "laptop": "m"}
+"""``4070s``, ``3060m``."""
+_GLUED_BRAND = re.compile(r"^(rtx|gtx|rx|arcpro|arc|quadro)(?=[a-z]?\d)")
+_SIZE = re.compile(r"[ae]?\d+(\.\d+)?[bm]$")
+_TUNED = {"instruct", "it", "chat", "hf", "base", "preview", "v1"}
+
+
+class AliasTable:
+    """Collects claims, then settles them."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, dict[int, list[str]]] = {}
+
+    def claim(self, key: str, level: int, entry: str) -> None:
+        """Entry ``entry`` answers to the folded name ``key`` with the strength ``level``."""
+        if key:
+            owners = self._claims.setdefault(key, {}).setdefault(level, [])
+            if entry not in owners:
+                owners.append(entry)
+
+    def settled(self) -> dict[str, tuple[str, ...]]:
+        """Key to the ids that answer to it; more than one id means ambiguous."""
+        return {key: tuple(levels[min(levels)]) for key, levels in sorted(self._claims.items())}
+
+    def clashes(self) -> dict[str, tuple[str, ...]]:
+        """Keys that two entries claim as id, name or listed alias: always a mistake in the data."""
+        return {
+            key: owners
+            for key, levels in self._claims.items()
+            if len(owners := tuple(dict.fromkeys(levels.get(ID, []) + levels.get(NAME, [])))) > 1
+        }
+
+
+def gpu_aliases(gpus: Iterable[Mapping[str, Any]]) -> AliasTable:
+    """The alias table of compiled GPU entries."""
+    table = AliasTable()
+    for gpu in gpus:
+        table.claim(normalise(gpu["id"]), ID, gpu["id"])
+        spellings = [gpu["name"], *gpu.get("aliases", ())]
+        for spelling in spellings:
+            table.claim(normalise(spelling), NAME, gpu["id"])
+        shortened = [gpu["id"], *spellings]
+        size = f"{gpu['vram_gb']:g}gb" if gpu.get("vram_gb") else ""
+        shortened += [f"{spelling} {size}" for spelling in shortened if size not in spelling.lower()]
+        for spelling in shortened:
+            for short in short_forms(spelling):
+                table.claim(normalise(short), SHORT, gpu["id"])
+        for driver_name in gpu.get("driver_names", ()):
+            table.claim(normalise(driver_name), SHARED, gpu["id"])
+    return table
+
+
+def short_forms(spelling: str) -> set[str]:
+    """Shorter ways to write a GPU's name, by leaving out memory size, form factor, generation or brand.
+
+    >>> sorted(short_forms("Tesla V100-PCIE"))
+    ['tesla v100', 'tesla v100 pcie']
+    """
+    tokens = spelling.lower().replace("max-q", "maxq").replace("(", " ").replace(")", " ").replace("-", " ").split()
+    choices: list[tuple[str, ...]] = []
+    qualifiers: list[tuple[str, ...]] = []
+    for before, token in zip(["", *tokens], tokens, strict=False):
+        if _MEMORY.match(token):
+            qualifiers.append((token, token.rstrip("bg")))
+        elif _FORM.match(token):
+            qualifiers.append((token, "sxm") if token.startswith("sxm") else (token,))
+        elif token in _GENERATION or token in _BRAND or (token == "pro" and before in ("rtx", "arc")):
+            choices.append(("", token))
+        elif token in _ABBREVIATED:
+            choices.append((token, _ABBREVIATED[token]))
+        else:
+            choices.append((token,))
+    cores = {" ".join(filter(None, combination)) for combination in itertools.product(*choices)}
+    cores |= {_GLUED_BRAND.sub("", core) for core in cores}
+    ends = {
+        " ".join(combination)
+        for count in range(len(qualifiers) + 1)
+        for order in itertools.permutations(qualifiers, count)
+        for combination in itertools.product(*order)
+    }
+    forms = {f"{core} {end}".strip() for core in cores for end in ends}
+    return {form for form in forms if any(c.isdigit() for c in form) or len(normalise(form)) > _MIN_LETTERS}
+
+
+def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
+    """The alias table of compiled model entries."""
+    table = AliasTable()
+    for model in models:
+        entry = model["id"]
+        table.claim(normalise_model(entry), ID, entry)
+        for spelling in model_spellings(model):
+            table.claim(normalise_model(spelling), NAME, entry)
+            for short in _model_short_forms(spelling):
+                table.claim(normalise_model(short), SHORT, entry)
+        if model.get("family"):
+            table.claim(normalise_model(model["family"]), SHARED, entry)
+    return table
+
+
+def model_spellings(model: Mapping[str, Any]) -> list[str]:
+    """Id, name, listed aliases, Hugging Face ids with and without their organisation, Ollama tags."""
+    spellings = [model["id"], model["name"]]
+    aliases = model.get("aliases", ())
+    listed = [*aliases.values()] if isinstance(aliases, Mapping) else [aliases]
+    for group in [*listed, model.get("hf", ()), model.get("ollama", ())]:
+        for spelling in [group] if isinstance(group, str) else group or ():
+            spellings.append(spelling)
+            if "/" in spelling:
+                spellings.append(spelling.rsplit("/", 1)[1])
+    return list(dict.fromkeys(spellings))
+
+
+def _model_short_forms(spelling: str) -> set[str]:
+    """Without the tuning word at the end, and without the size."""
+    tokens = re.split(r"[-_ :]+", spelling.lower().rsplit("/", 1)[-1])
+    forms = set()
+    while len(tokens) > 1 and tokens[-1] in _TUNED:
+        tokens = tokens[:-1]
+        forms.add(" ".join(tokens))
+    unsized = [token for token in tokens if not _SIZE.match(token)]
+    if unsized and unsized != tokens:
+        forms.add(" ".join(unsized))
+    return forms

@@ -1,0 +1,153 @@
+"""The use case: a request in deployment keys to everything a report says about it.
+
+The command line, the deployments file and the Python API share this one composition.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record, replace
+from vramfit.engines.resolve import resolve
+from vramfit.quantization.quality import quality
+from vramfit.remedies import answer, find
+from vramfit.remedies.answer import largest
+from vramfit.speed import spill_rate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from vramfit.engines import Deployment
+    from vramfit.engines.resolve import Catalogue
+    from vramfit.remedies import Answer, Remedy
+
+MAX_PARALLEL = 4096
+"""Where the search for the largest number of sequences stops."""
+BYTES_PER_PARAMETER = {"fp16": 2.0, "int8": 1.0, "int4": 0.5}
+"""What the usual rule of thumb multiplies by."""
+
+
+@record
+class Limits:
+    """The most that still reaches the asked level, everything else as asked; 0 when not even one token does."""
+
+    max_context: int
+    max_parallel: int
+
+
+@record
+class RuleOfThumb:
+    """The estimate that web pages give: billions of parameters x bytes per parameter, against the marketed GB."""
+
+    parameters_billion: float
+    bytes_per_parameter: float
+    required_gb: float
+    gpu_gb: float
+    deficit_gb: float
+    """Required less the card's; negative when the rule says it fits."""
+
+
+@record
+class IfTried:
+    """What happens when a deployment that exceeds the card is run anyway."""
+
+    outcome: str
+    """``out-of-memory``, or ``spills`` where the platform pages GPU memory to system RAM by itself."""
+    weights_fit: bool
+    """False when not even the weights can be loaded whole."""
+    missing_bytes: int
+    """What does not fit, over all GPUs."""
+    link_bytes_per_second: int | None
+    """PCIe bandwidth the missing part would cross for every token."""
+    decode_tokens_per_second: float | None
+    """Speed with the missing part in system RAM; None when unknown."""
+
+
+@record
+class Checked:
+    """One estimate with all a report says of it."""
+
+    request: Mapping[str, Any]
+    answer: Answer
+    quality: tuple[str, str]
+    """Label and evidence."""
+    limits: Limits | None
+    """None for fine-tuning and for models without a context."""
+    rule_of_thumb: RuleOfThumb | None
+    if_tried: IfTried | None
+    remedies: tuple[Remedy, ...]
+
+
+def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]:
+    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request."""
+    for deployment in resolve(request, catalogue):
+        found = answer(deployment)
+        yield Checked(
+            request,
+            found,
+            quality(deployment.scheme.id, deployment.model_parameters),
+            _limits(found),
+            _rule_of_thumb(deployment),
+            _if_tried(found),
+            find(request, found, catalogue),
+        )
+
+
+def exit_code(words: list[str], levels: list[str], *, any_row: bool, first_only: bool) -> int:
+    """0 or 1 for the verdict words of one deployment's rows, as the contract says.
+
+    With three classes the first decides (``first_only``); with ``any_row`` one row that reaches its level is enough.
+    """
+    from vramfit.verdict import LEVELS
+
+    reached = [LEVELS[word] >= LEVELS[level] for word, level in zip(words, levels, strict=True)]
+    if any_row:
+        return 0 if any(reached) else 1
+    return 0 if all(reached[:1] if first_only else reached) else 1
+
+
+def _limits(found: Answer) -> Limits | None:
+    deployment = found.deployment
+    work, model = deployment.workload, deployment.model
+    if work.task != "inference" or not model.layers:
+        return None
+
+    def margin(**changes: int) -> int:
+        return answer(replace(deployment, workload=replace(work, **changes))).margin_bytes
+
+    context = largest(lambda n: margin(context=n), 1, max(model.context, work.context))
+    parallel = largest(lambda n: margin(parallel=n), 1, MAX_PARALLEL)
+    return Limits(context, parallel)
+
+
+def _rule_of_thumb(deployment: Deployment) -> RuleOfThumb | None:
+    if deployment.workload.task != "inference":
+        return None
+    billions = deployment.model.nominal_billions
+    if billions is None:
+        billions = round(deployment.model_parameters / 1e9, 1)
+    width = BYTES_PER_PARAMETER[deployment.scheme.precision]
+    card = sum(gpu.marketed_gb for gpu in deployment.gpus)
+    need = round(billions * width, 2)
+    return RuleOfThumb(_plain(billions), _plain(width), need, _plain(card), round(need - card, 2))
+
+
+def _if_tried(found: Answer) -> IfTried | None:
+    if found.verdict.word != "exceeds" or found.deployment.workload.task != "inference":
+        return None
+    pairs = tuple(zip(found.estimate.gpus, found.verdict.usable_bytes, strict=True))
+    missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)
+    card = found.deployment.gpus[0]
+    spills = found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
+    return IfTried(
+        "spills" if spills else "out-of-memory",
+        all(gpu.weights_bytes + gpu.overhead_bytes <= limit for gpu, limit in pairs),
+        missing,
+        card.host_link_bytes_per_second,
+        spill_rate(found.deployment, found.estimate, missing),
+    )
+
+
+def _plain(value: float) -> float:
+    """13 rather than 13.0 where the figure is whole."""
+    return int(value) if value == int(value) else value

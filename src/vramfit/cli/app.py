@@ -1,0 +1,89 @@
+"""The Typer app: help, usage errors, completion, and every command that is not on the light path."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from vramfit import __version__
+from vramfit.cli.options import CHECK_OPTIONS, long_flag
+from vramfit.workload import Key
+
+app = typer.Typer(
+    name="vramfit",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Will this model fit this GPU, by how much, and if not, what would make it fit?",
+    epilog="Example: vramfit check --gpu rtx4090 --model llava-1.6-13b",
+)
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run the app on ``arguments`` and return the exit code instead of leaving the process."""
+    try:
+        result = app(args=arguments, prog_name="vramfit", standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return result if isinstance(result, int) else 0
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"vramfit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    del version
+
+
+def _parameter(key: Key) -> inspect.Parameter:
+    """A Typer option for one declared key. Values stay text: ``workload.parse_value`` judges them for both paths."""
+    words = key.help if not key.default else f"{key.help} [default: {key.default}]"
+    if key.choices:
+        words += f" ({', '.join(key.choices)})"
+    flag = long_flag(key)
+    if key.kind == "switch":
+        kind: Any = Annotated[bool, typer.Option(flag, *key.flags, help=words)]
+        default: Any = False
+    elif key.kind == "flag":
+        kind = Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", *key.flags, help=words, show_default=False)]
+        default = None
+    elif key.kind == "texts":
+        kind = Annotated[list[str] | None, typer.Option(flag, *key.flags, help=words)]
+        default = None
+    else:
+        kind = Annotated[str | None, typer.Option(flag, *key.flags, help=words, metavar=_metavar(key))]
+        default = None
+    return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _metavar(key: Key) -> str:
+    return {"count": "N", "count-or-word": "N|WORD", "number": "X", "size": "SIZE", "choice": "WORD"}.get(key.kind, "TEXT")
+
+
+def _check(**given: Any) -> None:
+    """Does a model fit a GPU, by how much, and if not, what would make it fit?"""
+    from vramfit.cli.check import run
+
+    values = {}
+    for key in CHECK_OPTIONS:
+        value = given[key.name]
+        if value is None or (key.kind == "switch" and not value):
+            continue
+        values[key.name] = ("true" if value else "false") if key.kind == "flag" else value
+    raise typer.Exit(run(values))
+
+
+_check.__signature__ = inspect.Signature([_parameter(key) for key in CHECK_OPTIONS])  # type: ignore[attr-defined]
+_check.__annotations__ = {key.name: _parameter(key).annotation for key in CHECK_OPTIONS}
+app.command("check")(_check)

@@ -1,0 +1,49 @@
+"""Deployments files: a list under ``deployments:``, optional ``defaults:`` above it."""
+
+from __future__ import annotations
+
+import sys
+
+from vramfit.errors import InputError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+
+def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Each deployment's label and raw keys: the file's defaults, then its own keys, then flags of the command line.
+
+    ``-`` reads stdin. Raises ``InputError`` for a file that cannot be read or has another shape, before the first.
+    """
+    from vramfit.catalogue.strict_yaml import load_yaml
+
+    label = "<stdin>" if path == "-" else path
+    document = load_yaml(_text(path), label)
+    if not isinstance(document, dict):
+        raise InputError(f"{label}: not a mapping", "write a list of deployments under deployments:")
+    unknown = [str(key) for key in document if key not in ("deployments", "defaults")]
+    if unknown:
+        raise UsageError(f'{label}: unknown key "{unknown[0]}"', "the keys are deployments and defaults")
+    defaults = document.get("defaults") or {}
+    entries = document.get("deployments")
+    if not isinstance(defaults, dict) or not isinstance(entries, list) or not entries:
+        raise InputError(f"{label}: no deployments", "write a list of mappings under deployments:")
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            raise InputError(f"{label}: deployment {number} is not a mapping", "write gpu:, model: and other keys")
+        merged = {**defaults, **entry, **flags}
+        name = merged.get("name")
+        yield (None if name is None else str(name)), merged
+
+
+def _text(path: str) -> str:
+    try:
+        if path == "-":
+            return sys.stdin.read()
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"cannot read {path}: {reason}", "give a YAML file, or - for stdin") from None

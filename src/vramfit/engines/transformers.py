@@ -1,0 +1,188 @@
+"""Hugging Face transformers with PyTorch: weights, a cache that grows, one layer's activations, PyTorch's own share.
+
+Several GPUs are used as accelerate's ``device_map="auto"`` does: whole layers in order, each with its cache, one
+device working at a time. With fewer layers on the GPU than the model has, the rest stays in host memory and is
+copied over PCIe at every token.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.errors import CannotTell, UsageError
+from vramfit.memory.activations import peak_bytes, widest_feed_forward
+from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.memory.vision import encoder_bytes
+from vramfit.memory.weights import slices
+from vramfit.units import MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Deployment
+    from vramfit.hardware import Gpu
+    from vramfit.memory.weights import Slices
+
+SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
+FAMILIES = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
+CACHE_TYPES = ("f16", "bf16", "f32")
+TASKS = ("inference", "full", "lora", "qlora")
+
+CONTEXT_BYTES = {"sm_120": 630 * MIB, "sm_100": 630 * MIB}
+CONTEXT_BYTES_DEFAULT = 440 * MIB
+"""CUDA context of a PyTorch process: process total less allocated less reserved in single-GPU out-of-memory messages:
+RTX 3090 0.31-0.44 GiB, A30 0.41, L40S 0.48, RTX 4090 0.48, H20 0.43, RTX 5090 0.60-0.64 (pytorch/pytorch and
+vllm-project/vllm issue logs)."""
+CONTEXT_LOW, CONTEXT_HIGH = 0.45, 1.6
+"""The spread of those messages around the expected value, desktop-free single-GPU forms."""
+
+WORKSPACE_BYTES = 9 * MIB
+WORKSPACE_BYTES_HOPPER = 32 * MIB
+"""cuBLAS workspace per handle and stream: 4 MiB x 2 + 16 KiB x 8, or 32 MiB from compute capability 9.0 on
+(pytorch ``aten/src/ATen/cuda/CUDABlas.cpp`` ``parseChosenWorkspaceSize``)."""
+
+SLACK_SHARE = 0.03
+"""Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
+0.12 GiB, in 21 out-of-memory messages (vllm-project/vllm and pytorch/pytorch issues)."""
+SLACK_HIGH = 0.12
+
+COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
+"""Interval of the activation term: an eager, SDPA or compiled forward keeps more or fewer temporaries alive."""
+
+
+def estimate(deployment: Deployment) -> Estimate:
+    """Memory of an inference or fine-tuning run, device by device."""
+    if deployment.workload.task != "inference":
+        return _estimate_training(deployment)
+    model, work = deployment.model, deployment.workload
+    cut = slices(model, deployment.scheme)
+    layers = model.layer_count
+    on_gpu = _layers_on_gpu(deployment)
+    shares = _split(cut, on_gpu, len(deployment.gpus))
+    per_layer_cache = _cache_per_layer(deployment)
+    compute = _compute_bytes(deployment, cut)
+    gpus = []
+    streamed = sum(cut.layer_bytes[on_gpu:])
+    staging = max(cut.layer_bytes[on_gpu:], default=0)
+    last = len(deployment.gpus) - 1
+    for number, (gpu, (start, stop)) in enumerate(zip(deployment.gpus, shares, strict=True)):
+        weights = sum(cut.layer_bytes[start:stop])
+        read = sum(cut.layer_read_bytes[start:stop])
+        if number == 0:
+            weights += cut.input_bytes + cut.other_bytes
+        if number == last:
+            weights += cut.output_bytes
+            read += cut.output_read_bytes
+        cache = sum(per_layer_cache[start:stop])
+        growing = max(per_layer_cache[start:stop], default=0)
+        gpus.append(_device(f"gpu{number}", gpu, weights, cache, compute + (staging if number == 0 else 0), growing, read))
+    host_weights = streamed
+    host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
+    return Estimate(
+        tuple(gpus), host, cut.total_bytes, _assumptions(deployment, on_gpu), {"gpu_layers": on_gpu if on_gpu < layers else "all"},
+        streamed_bytes=streamed,
+    )  # fmt: skip
+
+
+def _estimate_training(deployment: Deployment) -> Estimate:
+    """Every GPU holds a whole replica (data parallel), its states divided where ZeRO asks for it."""
+    from vramfit.memory.training import training_bytes
+
+    parts = training_bytes(deployment.model, deployment.scheme, deployment.workload, len(deployment.gpus))
+    gpus = tuple(
+        _device(f"gpu{number}", gpu, parts.states_bytes, 0, parts.activation_bytes, 0, 0, low_less=parts.upcast_bytes)
+        for number, gpu in enumerate(deployment.gpus)
+    )
+    checkpoint = slices(deployment.model, deployment.scheme).total_bytes
+    return Estimate(gpus, DeviceMemory("host", 0, 0, 0, 0, 0, 0), checkpoint, parts.assumptions, {})
+
+
+def _layers_on_gpu(deployment: Deployment) -> int:
+    layers = deployment.model.layer_count
+    asked = deployment.workload.gpu_layers
+    if asked == "auto":
+        raise CannotTell("transformers has no automatic layer count", "give gpu_layers as a number, or use llama.cpp")
+    if deployment.workload.cpu_moe_layers:
+        raise UsageError("transformers cannot keep experts alone in RAM", "use --engine llama.cpp with cpu_moe_layers")
+    return layers if isinstance(asked, str) else min(asked, layers)
+
+
+def _split(cut: Slices, on_gpu: int, gpus: int) -> list[tuple[int, int]]:
+    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes."""
+    total = sum(cut.layer_bytes[:on_gpu]) + cut.input_bytes + cut.other_bytes + cut.output_bytes
+    ranges, start, done = [], 0, cut.input_bytes + cut.other_bytes
+    for number in range(gpus):
+        target = total * (number + 1) / gpus
+        stop = start
+        if number == gpus - 1:
+            stop = on_gpu
+        while stop < on_gpu and done + cut.layer_bytes[stop] / 2 <= target:
+            done += cut.layer_bytes[stop]
+            stop += 1
+        ranges.append((start, stop))
+        start = stop
+    return ranges
+
+
+def _cache_per_layer(deployment: Deployment) -> list[int]:
+    """Cache bytes of each layer for all sequences (transformers 5.23.0 ``cache_utils.py``).
+
+    Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
+    MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32.
+    """
+    work = deployment.workload
+    per_layer = [0] * deployment.model.layer_count
+    for cache in caches(deployment.model):
+        tokens = work.context
+        if cache.kind in ("sliding", "chunked") and cache.window:
+            tokens = min(tokens, cache.window - 1)
+        if cache.kind == "cross":
+            tokens = 0
+        each = tokens * (
+            row_bytes(cache.key_width + cache.index_width, work.kv_cache_type) + row_bytes(cache.value_width, work.kv_cache_type_v)
+        )
+        each += 2 * cache.convolution_elements + 4 * cache.recurrent_elements
+        for layer in cache.layers:
+            per_layer[layer] += each * work.parallel
+    return per_layer
+
+
+def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
+    """Activations of the longest prefill: every sequence's whole context in one forward pass."""
+    model, work = deployment.model, deployment.workload
+    tokens = work.context * work.parallel
+    peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=work.context)
+    kind = deployment.scheme.settings.get("type")
+    if kind == "int8":
+        peak += tokens * widest_feed_forward(model) * 4
+    elif deployment.scheme.family != "plain":
+        peak += 2 * cut.largest_linear_elements
+    return max(peak, encoder_bytes(model, work.images))
+
+
+def _device(name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0) -> DeviceMemory:
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    if gpu.vendor == "apple":
+        context = CONTEXT_BYTES_DEFAULT // 4
+    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
+    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
+    loose = cache + compute
+    slack = round(SLACK_SHARE * loose) + growing
+    overhead = context + workspace + slack
+    low = weights - low_less + cache + round(compute * COMPUTE_LOW) + round(context * CONTEXT_LOW)
+    high = weights + cache + round(compute * COMPUTE_HIGH) + round(context * CONTEXT_HIGH) + workspace + round(SLACK_HIGH * loose) + growing
+    return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
+
+
+def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
+    work, model = deployment.workload, deployment.model
+    said = [f"the whole context of {work.context} tokens is filled by one prefill without chunking"]
+    if work.images and model.vision is not None:
+        from vramfit.model.vision import max_image_tokens
+
+        said.append(f"{work.images} image(s) of up to {max_image_tokens(model)} tokens each lie within the context")
+    if deployment.scheme.family == "bitsandbytes":
+        said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
+    if len(deployment.gpus) > 1:
+        said.append('layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time')
+    if on_gpu < model.layer_count:
+        said.append("the layers in host memory are copied over PCIe for every token")
+    return tuple(said)

@@ -1,0 +1,150 @@
+"""GPUs: what the data sheet says, what the driver reports, what a program can really allocate.
+
+Three sizes that are often confused: the *marketed* GB on the box, the memory the driver *reports*
+(``nvidia-smi``, ``rocm-smi``), and the *usable* memory a CUDA, ROCm or Metal program can allocate before its own
+context. A "24 GB" RTX 4090 reports 24,564 MiB and offers 24,080.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.units import GB, MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+CUDA_RESERVED_BYTES = 400 * MIB
+"""Fixed part of what CUDA keeps back of the reported total on Linux; see ``usable_bytes``."""
+
+CUDA_RESERVED_SHARE = 0.002
+"""Proportional part of it: page tables and the like."""
+
+WINDOWS_SHARE = 0.938
+"""Share of the reported total that WDDM lets a program have without a desktop's own use: an RTX 4090 had 23,040 of
+24,563 MiB free (ggml-org/llama.cpp issue 27680)."""
+
+PCIE_BYTES_PER_SECOND_PER_LANE = {"2.0": 0.5 * GB, "3.0": 0.985 * GB, "4.0": 1.969 * GB, "5.0": 3.938 * GB, "6.0": 7.563 * GB}
+"""One direction, after line coding (PCI-SIG generations 2 to 6)."""
+
+
+@record
+class Gpu:
+    """One device as software sees it; multi-die boards that appear as several devices are several ``Gpu``."""
+
+    id: str
+    """Catalogue id, ``rtx4090``."""
+    name: str
+    """Name as the driver prints it, ``NVIDIA GeForce RTX 4090``."""
+    vendor: str
+    """``nvidia``, ``amd``, ``intel``, ``apple``, ``google``, ``custom``."""
+    segment: str
+    """``consumer``, ``workstation``, ``datacenter``, ``laptop``, ``embedded``, ``apu``, ``apple``."""
+    architecture: str | None
+    """``Ada Lovelace``, ``RDNA 3``; None when unknown."""
+    marketed_gb: float
+    """The figure on the box."""
+    memory_bytes: int
+    """What the driver reports in its usual state (data-centre GDDR cards: ECC on)."""
+    memory_measured: bool
+    """False when ``memory_bytes`` comes from the class rule, not from a reading of this device."""
+    usable_readings: Mapping[str, int]
+    """Bytes a program could allocate, by platform, where someone has read it: ``{"linux": …}``."""
+    memory_type: str | None
+    """``GDDR6X``, ``HBM3``, ``LPDDR5X``."""
+    unified: bool
+    """True where CPU and GPU share the memory (Apple, Jetson, APUs)."""
+    bandwidth_bytes_per_second: int | None
+    """Theoretical peak of the memory bus."""
+    cores: int | None
+    """Shader cores (CUDA cores, stream processors); Apple: GPU cores."""
+    core_unit: str | None
+    """What ``cores`` counts, in the vendor's words."""
+    tensor_cores: int | None
+    """Matrix units, where the vendor counts them."""
+    compute_target: str | None
+    """``sm_89``, ``gfx1100``, ``apple9``."""
+    tflops: Mapping[str, float]
+    """Dense TFLOPS by operand type: ``fp32``, ``fp16`` (fp32 accumulate), ``bf16``, ``fp8``, ``int8``, ``fp4``."""
+    pcie: str | None
+    """Generation and width, ``4.0 x16``; None for soldered or unknown."""
+    nvlink_bytes_per_second: int | None
+    """Both directions summed, per GPU."""
+    price_usd: int | None
+    """Launch list price."""
+    released: str | None
+    """ISO date."""
+    rents: tuple[Rent, ...]
+    """Dated cloud offers of this very device."""
+
+    @property
+    def host_link_bytes_per_second(self) -> int | None:
+        """PCIe bandwidth in one direction, None when unknown."""
+        if not self.pcie:
+            return None
+        generation, _, width = self.pcie.partition(" x")
+        lane = PCIE_BYTES_PER_SECOND_PER_LANE.get(generation)
+        return None if lane is None or not width.isdigit() else round(lane * int(width))
+
+
+@record
+class Rent:
+    """One cloud offer: prices move weekly, so each is shown with its date."""
+
+    provider: str
+    """``runpod``, ``lambda``, ``aws p5.48xlarge``."""
+    gpus: int
+    """Devices per instance."""
+    usd_per_hour: float
+    """On-demand price of the whole instance."""
+    as_of: str
+    """When the price was read, as precisely as the source says."""
+
+
+def usable_bytes(gpu: Gpu, platform: str) -> int:
+    """Bytes a program can allocate on an otherwise idle ``gpu``, before its own context.
+
+    A reading for the platform wins. Otherwise, for CUDA on Linux: reported total less 400 MiB and 0.2 %, a line
+    through the pairs (``nvidia-smi`` total, CUDA total) of RTX 3060 12288/11906, T4 15360/14912, A10G 23028/22587,
+    RTX 3090 24576/24126, H100 81559/81100 and B200 183359/182642 MiB: within 150 MiB of each. ROCm and Level Zero
+    report what they offer.
+    """
+    reading = gpu.usable_readings.get(platform)
+    if reading is not None:
+        return reading
+    if platform == "windows" and gpu.vendor in ("nvidia", "amd", "intel"):
+        return round(gpu.memory_bytes * WINDOWS_SHARE)
+    if gpu.vendor == "nvidia" and not gpu.unified:
+        return round(gpu.memory_bytes * (1 - CUDA_RESERVED_SHARE)) - CUDA_RESERVED_BYTES
+    return gpu.memory_bytes
+
+
+def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
+    """The ``Gpu`` of one compiled catalogue entry (see ``catalogue``); sizes there are MiB and decimal GB/s."""
+    bandwidth = facts.get("bandwidth_gb_s")
+    nvlink = facts.get("nvlink_gb_s")
+    return Gpu(
+        id=facts["id"],
+        name=facts["name"],
+        vendor=facts["vendor"],
+        segment=facts["segment"],
+        architecture=facts.get("architecture"),
+        marketed_gb=facts["vram_gb"],
+        memory_bytes=facts["memory_mib"] * MIB,
+        memory_measured=facts["memory_measured"],
+        usable_readings={platform: mib * MIB for platform, mib in facts.get("usable_mib", {}).items()},
+        memory_type=facts.get("memory_type"),
+        unified=facts.get("unified", False),
+        bandwidth_bytes_per_second=None if bandwidth is None else round(bandwidth * GB),
+        cores=facts.get("cores"),
+        core_unit=facts.get("core_unit"),
+        tensor_cores=facts.get("tensor_cores"),
+        compute_target=facts.get("compute_target"),
+        tflops=facts.get("tflops", {}),
+        pcie=facts.get("pcie"),
+        nvlink_bytes_per_second=None if nvlink is None else round(nvlink * GB),
+        price_usd=facts.get("price_usd"),
+        released=facts.get("released"),
+        rents=tuple(Rent(r["provider"], r.get("gpus", 1), r["usd_per_hour"], r["as_of"]) for r in facts.get("rents", ())),
+    )

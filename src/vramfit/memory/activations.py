@@ -1,0 +1,69 @@
+"""Activations of a forward pass in a PyTorch engine: what is live at the worst moment of one layer.
+
+Without gradients only one layer's intermediate results exist at a time. Widths follow transformers 5.23.0
+``modeling_llama.py``: the residual stream and its norm (fp32 copy included), Q, K, V, and the gate, up and product
+of the feed-forward network; attention itself is SDPA or FlashAttention and keeps no scores.
+"""
+
+from __future__ import annotations
+
+from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention, LinearAttention, StateSpace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model.architecture import Layers, Mixer, Model
+
+ACTIVATION_BYTES = 2
+"""fp16 or bf16 activations."""
+
+
+def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: int) -> int:
+    """Peak activation bytes of a forward pass over ``tokens`` tokens in sequences of ``sequence`` tokens.
+
+    The larger of the worst layer and the logits of the last token of each sequence (``generate`` asks for no more).
+    Without flash attention each head's scores exist as 16-bit and fp32 softmax copies.
+    """
+    if not model.layers:
+        return 0
+    worst = max(_layer_elements(group, model.hidden) for group in model.layers)
+    layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + worst)
+    if not flash_attention:
+        heads = max((m.heads for g in model.layers for m in g.mixers if isinstance(m, Attention | LatentAttention)), default=0)
+        layer += heads * tokens * sequence * (ACTIVATION_BYTES + 4)
+    sequences = -(-tokens // max(1, sequence))
+    logits = sequences * model.vocab * (ACTIVATION_BYTES + 4)
+    return max(layer, logits)
+
+
+def widest_feed_forward(model: Model) -> int:
+    """Width of the widest feed-forward network a token passes, for engines that unpack its output."""
+    return max((_feed_forward_width(group.feed_forward) for group in model.layers), default=0)
+
+
+def _layer_elements(group: Layers, hidden: int) -> int:
+    """Elements per token beside the residual stream and its norms."""
+    mixing = sum(_mixer_elements(mixer) for mixer in group.mixers)
+    feed_forward = 3 * _feed_forward_width(group.feed_forward)
+    if isinstance(group.feed_forward, Experts):
+        feed_forward += group.feed_forward.active * hidden
+    return max(mixing, feed_forward)
+
+
+def _feed_forward_width(feed_forward: FeedForward | Experts | None) -> int:
+    if isinstance(feed_forward, FeedForward):
+        return feed_forward.width
+    if isinstance(feed_forward, Experts):
+        return feed_forward.active * feed_forward.width + feed_forward.shared_width + feed_forward.dense_width
+    return 0
+
+
+def _mixer_elements(mixer: Mixer) -> int:
+    if isinstance(mixer, Attention):
+        return 2 * mixer.heads * mixer.head_dim + mixer.kv_heads * (mixer.head_dim + mixer.value_dim)
+    if isinstance(mixer, LatentAttention):
+        return mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + 2 * mixer.value_dim)
+    if isinstance(mixer, StateSpace):
+        return 4 * mixer.inner + 2 * mixer.groups * mixer.state
+    if isinstance(mixer, LinearAttention):
+        return 2 * mixer.key_heads * mixer.key_dim + 3 * mixer.value_heads * mixer.value_dim
+    return 0

@@ -1,0 +1,119 @@
+"""Fine-tuning: weights, gradients, optimizer states, saved activations and logits.
+
+Bytes per parameter follow the recipe (`full`: model loaded in bf16, gradients and optimizer states in the parameter's
+dtype, as torch's own AdamW keeps them; `lora`: a frozen 16-bit base and fp32 adapters, as PEFT casts them; `qlora`:
+an NF4 base whose other parameters PEFT upcasts to fp32, `peft/utils/other.py` ``prepare_model_for_kbit_training``).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.errors import UsageError
+from vramfit.memory.activations import widest_feed_forward
+from vramfit.memory.weights import slices
+from vramfit.model import tensors
+from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.quantization import store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model import Model
+    from vramfit.quantization import Scheme
+    from vramfit.workload import Workload
+
+OPTIMIZER_BYTES_PER_PARAMETER_BYTE = {"adamw": 2.0, "lion": 1.0, "sgd": 1.0, "adafactor": 0.05}
+"""State bytes per byte of parameter: AdamW keeps two tensors of the parameter's dtype, Lion and momentum SGD one,
+Adafactor a row and a column (small; it varies with the shapes)."""
+OPTIMIZER_8BIT_BYTES = 2 + 8 / 256
+"""bitsandbytes 8-bit AdamW per parameter: two int8 states, an fp32 absmax for each block of 256
+(bitsandbytes ``optim/optimizer.py``)."""
+LOGIT_BYTES = 2 + 4 + 4
+"""Per token and vocabulary row: 16-bit logits, their fp32 copy, the fp32 gradient (transformers 5.23.0
+``loss/loss_utils.py`` ``ForCausalLMLoss``)."""
+
+
+@record
+class TrainingBytes:
+    """What one GPU holds at the peak of a step."""
+
+    states_bytes: int
+    """Weights, gradients, optimizer states, adapters."""
+    activation_bytes: int
+    """Saved activations, the layer being recomputed, logits; or the optimizer step's temporaries where larger."""
+    upcast_bytes: int
+    """The part of the states that frameworks without PEFT's fp32 upcast save."""
+    assumptions: tuple[str, ...]
+
+
+def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> TrainingBytes:
+    """The peak of one training step on each of ``gpus`` data-parallel GPUs."""
+    cut = slices(model, scheme)
+    upcast = 0
+    if work.task == "full":
+        parameters = cut.total_bytes // 2
+        gradient, optimizer = cut.total_bytes, _optimizer_bytes(work.optimizer, parameters, 2)
+        temporary = cut.total_bytes
+        weights = cut.total_bytes
+        said = ["weights, gradients and optimizer states are kept in bf16, without an fp32 master copy"]
+    else:
+        parameters = adapter_parameters(model, work.lora_rank)
+        gradient, optimizer, temporary = 4 * parameters, _optimizer_bytes(work.optimizer, parameters, 4), 4 * parameters
+        weights = cut.total_bytes + 4 * parameters
+        said = [f"rank-{work.lora_rank} adapters on every linear layer of the language model, kept in fp32"]
+        if work.task == "qlora":
+            upcast = sum(row.total_bytes for row in store(model, scheme) if row.type == "F16")
+            weights += upcast
+            said.append("parameters that stay 16-bit (embeddings, head, norms) are upcast to fp32, as PEFT does")
+    if work.zero_stage and gpus > 1:
+        if work.task != "full":
+            raise UsageError("zero_stage applies to task full only", "leave zero_stage out for lora and qlora")
+        optimizer //= gpus
+        gradient //= gpus if work.zero_stage >= 2 else 1
+        weights //= gpus if work.zero_stage >= 3 else 1
+        said.append(f"ZeRO stage {work.zero_stage} over {gpus} GPUs")
+    activations = _activation_bytes(model, work)
+    said.append(f"{work.micro_batch} sample(s) of {work.sequence_length} tokens per step")
+    return TrainingBytes(weights + gradient + optimizer, max(activations, temporary), upcast, tuple(said))
+
+
+def adapter_parameters(model: Model, rank: int) -> int:
+    """Trainable LoRA parameters: ``rank x (in + out)`` for each linear layer of the language model, experts left out.
+
+    Llama-3.1-8B at rank 16: 41,943,040.
+    """
+    return sum(
+        rank * (t.shape[0] + t.shape[1]) * t.count
+        for t in tensors(model)
+        if t.linear and t.part == "text" and t.layers and len(t.shape) == 2
+    )
+
+
+def _optimizer_bytes(optimizer: str, parameters: int, width: int) -> int:
+    if optimizer == "adamw8bit":
+        return round(parameters * OPTIMIZER_8BIT_BYTES)
+    if optimizer == "paged_adamw8bit":
+        return 0
+    return round(parameters * width * OPTIMIZER_BYTES_PER_PARAMETER_BYTE[optimizer])
+
+
+def _activation_bytes(model: Model, work: Workload) -> int:
+    """Saved for the backward pass, bf16 and FlashAttention, no dropout, plus the logits of every token.
+
+    Per layer and token: norm inputs and outputs, Q, K, V, attention output, gate, up, product and down input, the
+    fp32 copies the RMS norms keep and the log-sum-exp of each head. With gradient checkpointing only each layer's
+    input is kept, and one layer lives in full while it is recomputed.
+    """
+    tokens = work.sequence_length * work.micro_batch
+    hidden, wide = model.hidden, widest_feed_forward(model)
+    query = key = heads = 0
+    for group in model.layers:
+        for mixer in group.mixers:
+            if isinstance(mixer, Attention):
+                query = max(query, mixer.heads * mixer.head_dim)
+                key, heads = max(key, mixer.kv_heads * mixer.head_dim), max(heads, mixer.heads)
+            elif isinstance(mixer, LatentAttention):
+                query = key = max(query, mixer.heads * (mixer.nope_dim + mixer.rope_dim))
+                heads = max(heads, mixer.heads)
+    layer = 2 * (4 * hidden + 3 * query + 2 * key) + 8 * wide + 4 * heads + 8 * hidden
+    saved = 2 * hidden * model.layer_count + layer if work.gradient_checkpointing else layer * model.layer_count
+    return tokens * (saved + LOGIT_BYTES * model.vocab)

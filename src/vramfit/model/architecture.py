@@ -1,0 +1,253 @@
+"""What a model is made of: the records every other room reads.
+
+A ``Model`` is its architecture, never a footprint: groups of equal layers, each with what mixes tokens (attention of
+some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors`` turns it into tensors, and
+``memory.kv_cache`` into caches. Widths are elements, counts are counts; nothing here is in bytes.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+@record
+class Attention:
+    """Softmax attention that keeps K and V of past tokens: MHA, GQA (``kv_heads < heads``) or MQA (1)."""
+
+    kind: str
+    """``full``; ``sliding`` (last ``window`` tokens); ``chunked`` (tokens of the current chunk); ``cross`` (K and V of
+    an encoder's output, fixed per image or clip); ``encoder`` (bidirectional, keeps nothing)."""
+    heads: int
+    kv_heads: int
+    head_dim: int
+    """Width of one query or key head. Not ``hidden / heads``: Gemma, Qwen3, gpt-oss and Mistral Nemo differ."""
+    value_dim: int
+    """Width of one value head; equals ``head_dim`` in almost every model."""
+    window: int | None = None
+    """Tokens a sliding or chunked layer looks back over."""
+    shares_cache: bool = False
+    """True where the layer reads an earlier layer's K and V and owns none (Gemma 3n, Gemma 4 E)."""
+    value_is_key: bool = False
+    """True where the values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers);
+    both are still cached."""
+
+
+@record
+class LatentAttention:
+    """Multi-head latent attention (MLA, DeepSeek-V2 and later): one compressed latent per token for all heads."""
+
+    heads: int
+    query_rank: int | None
+    """Width of the compressed query, None when the query projection is direct."""
+    kv_rank: int
+    """Width of the cached latent."""
+    nope_dim: int
+    """Per-head width without rotary embedding."""
+    rope_dim: int
+    """Width of the rotary key shared by all heads, cached beside the latent."""
+    value_dim: int
+    """Per-head value width."""
+    indexer_dim: int | None = None
+    """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5), cached besides; None without one."""
+    indexer_heads: int | None = None
+
+
+@record
+class StateSpace:
+    """A Mamba layer: a recurrent state of constant size instead of a cache."""
+
+    kind: str
+    """``mamba1`` or ``mamba2``."""
+    inner: int
+    """Width inside the block, d_inner."""
+    state: int
+    """d_state."""
+    conv: int
+    """Kernel of the causal convolution, d_conv."""
+    groups: int = 1
+    """n_groups of B and C (mamba2)."""
+    heads: int = 0
+    """Heads of the state (mamba2)."""
+    dt_rank: int = 0
+    """Rank of the step-size projection (mamba1)."""
+
+
+@record
+class LinearAttention:
+    """Attention with a matrix state instead of a cache."""
+
+    kind: str
+    """``gated_delta_net`` (Qwen3-Next, Qwen3.5), ``kda`` (Kimi), ``lightning`` (MiniMax-01)."""
+    key_heads: int
+    value_heads: int
+    key_dim: int
+    """Width of one key head."""
+    value_dim: int
+    """Width of one value head."""
+    conv: int = 0
+    """Kernel of the short convolution before it; 0 without one."""
+
+
+@record
+class ShortConvolution:
+    """A gated short convolution (LFM2): keeps the last ``kernel - 1`` inputs."""
+
+    kernel: int
+
+
+@record
+class FeedForward:
+    """A dense feed-forward network."""
+
+    width: int
+    gated: bool = True
+    """Three matrices (SwiGLU, GeGLU) instead of two."""
+
+
+@record
+class Experts:
+    """A mixture of experts: a router picks ``active`` of ``count`` networks for each token."""
+
+    count: int
+    active: int
+    width: int
+    """Inner width of one expert."""
+    shared_width: int = 0
+    """Summed inner width of the experts every token passes; 0 without."""
+    gated: bool = True
+    dense_width: int = 0
+    """Width of a dense network that runs beside the experts in the same layer (Gemma 4 26B); 0 without."""
+    latent: int | None = None
+    """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+
+
+if TYPE_CHECKING:
+    Mixer = Attention | LatentAttention | StateSpace | LinearAttention | ShortConvolution
+
+
+@record
+class Layers:
+    """Equal layers: the same token mixers and feed-forward network at each of ``indices``."""
+
+    indices: tuple[int, ...]
+    """Layer numbers from 0, ascending; groups together cover every layer once."""
+    mixers: tuple[Mixer, ...]
+    """Usually one; two where attention and Mamba run side by side (Falcon-H1); none in pure feed-forward layers."""
+    feed_forward: FeedForward | Experts | None
+
+
+@record
+class VisionTower:
+    """A vision encoder and the projector that turns its output into language-model tokens."""
+
+    kind: str
+    """``clip``, ``siglip``, ``qwen2_vl``, ``pixtral``, …: decides the tensors (``inventory``)."""
+    layers: int
+    hidden: int
+    ffn: int
+    heads: int
+    patch: int
+    """Side of a square patch, pixels."""
+    image_size: int | None
+    """Side of the image or tile the tower was trained on, pixels; None for native-resolution towers."""
+    image_tokens: Mapping[str, Any]
+    """The model's image-token rule and its constants (``vision.image_tokens`` reads it)."""
+    settings: Mapping[str, Any]
+    """What else the kind needs (projector shape, merge size, …)."""
+
+
+@record
+class Component:
+    """One network of a diffusion pipeline whose tensors are not modelled: only its parameter count is known."""
+
+    name: str
+    parameters: int
+    architecture: str
+
+
+@record
+class Model:
+    """One model of the catalogue, or one imported from its config."""
+
+    id: str
+    name: str
+    family: str
+    """Siblings share it: ``llama-3.1``, ``qwen3``."""
+    modality: str
+    """``text``, ``code``, ``vision-language``, ``embedding``, ``image-generation``, …"""
+    hidden: int
+    """Width of the residual stream, d."""
+    vocab: int
+    """Rows of the embedding as stored (padded where the checkpoint pads)."""
+    tied: bool
+    """True when the output head is the embedding itself."""
+    context: int
+    """Longest sequence the model supports, tokens."""
+    dtype: str
+    """Native element type of the checkpoint: ``bf16``, ``fp16``, ``fp32``, ``fp8``, ``mxfp4``."""
+    layers: tuple[Layers, ...]
+    traits: Mapping[str, Any]
+    """How the architecture writes its blocks (biases, norms, …); ``inventory`` documents each."""
+    vision: VisionTower | None = None
+    audio: Mapping[str, Any] | None = None
+    components: tuple[Component, ...] = ()
+    nominal_billions: float | None = None
+    """Billions of parameters as the name states them (13 for "13B"); None when it states none."""
+    released: str | None = None
+    licence: str | None = None
+    hf: tuple[str, ...] = ()
+    """Hugging Face repositories, the original first."""
+    ollama: tuple[str, ...] = ()
+
+    @property
+    def layer_count(self) -> int:
+        """Layers of the language model (prediction heads of the MTP kind not counted)."""
+        return sum(len(group.indices) for group in self.layers)
+
+
+@record
+class Tensor:
+    """One named tensor, repeated in each of ``layers``.
+
+    Shapes follow ggml: ``shape[0]`` is the row length (``in_features``, the axis quantization blocks run along),
+    ``shape[1]`` the rows (``out_features``), ``shape[2]`` the experts of a fused expert matrix. Names are GGUF's
+    (gguf-py ``constants.py``, ``TENSOR_NAMES``) without the ``blk.N.`` prefix, because mix rules and offload patterns
+    are written in them.
+    """
+
+    name: str
+    """``attn_q.weight``, ``ffn_down_exps.weight``, ``token_embd.weight``, ``v.attn_q.weight``, ``mm.0.weight``."""
+    shape: tuple[int, ...]
+    layers: tuple[int, ...] = ()
+    """Layers holding one each; empty for a tensor that stands alone."""
+    part: str = "text"
+    """``text``, ``vision``, ``projector``, ``audio``, ``component``."""
+    linear: bool = False
+    """True for the weight of an ``nn.Linear`` (what bitsandbytes, GPTQ and AWQ replace), fused experts included."""
+    buffer: bool = False
+    """True for what files store but no optimizer trains (a router's selection bias): bytes, not parameters."""
+    copies: int = 1
+    """Equal tensors per layer, or standing alone: the layers of a vision tower are copies, not ``layers``."""
+
+    @property
+    def elements(self) -> int:
+        """Elements of one tensor."""
+        product = 1
+        for extent in self.shape:
+            product *= extent
+        return product
+
+    @property
+    def count(self) -> int:
+        """How many such tensors there are."""
+        return self.copies * (len(self.layers) or 1)
+
+    @property
+    def parameters(self) -> int:
+        """Elements of all of them; 0 for a buffer."""
+        return 0 if self.buffer else self.elements * self.count

@@ -1,0 +1,114 @@
+"""The tensors of one attention layer: MHA, GQA, MQA, cross-attention and MLA.
+
+Every function returns rows ``(name, shape, linear)`` of one layer, in the order llama.cpp writes them. Shapes are ggml's:
+``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, all false or absent unless an architecture says so:
+
+``qkv_bias``, ``o_bias``
+    biases of the query/key/value projections and of the output projection; ``k_bias: false`` leaves the key's out (Whisper).
+``fused_qkv``
+    one ``attn_qkv`` matrix instead of three, as Phi-3, Falcon and GPT-2 store it.
+``qk_norm``
+    ``head``: queries and keys are normalised per head, one weight of the head's width for all heads (Qwen3, Gemma 3);
+    ``projection``: over the whole projection (OLMo 2, Command R+, MiniMax-M2).
+``query_gate``
+    the query projection yields a gate of the same width beside the query (Qwen3-Next, Qwen3.5).
+``head_gate``
+    a separate projection yields one gate for each head (Step 3.5).
+``sinks``
+    kinds of attention with one learned sink logit per head: ``[full, sliding]`` in gpt-oss, ``[sliding]`` in MiMo.
+``cross_qk_norm``, ``cross_gates``
+    ``qk_norm`` for cross-attention layers alone; and two learned scalars by which they scale what they add
+    (both Llama 3.2 Vision).
+``attention_sub_norm``
+    a norm before the output projection (BitNet b1.58).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.model.architecture import Attention, LatentAttention
+
+    Row = tuple[str, tuple[int, ...], bool]
+
+
+def linear(name: str, inputs: int, outputs: int, bias: bool = False) -> list[Row]:
+    """The rows of an ``nn.Linear``: its weight and, with ``bias``, its bias."""
+    rows: list[Row] = [(f"{name}.weight", (inputs, outputs), True)]
+    if bias:
+        rows.append((f"{name}.bias", (outputs,), False))
+    return rows
+
+
+def norm(name: str, width: int, bias: bool = False) -> list[Row]:
+    """The rows of an RMSNorm, or with ``bias`` of a LayerNorm."""
+    rows: list[Row] = [(f"{name}.weight", (width,), False)]
+    if bias:
+        rows.append((f"{name}.bias", (width,), False))
+    return rows
+
+
+def attention(mixer: Attention, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """One layer of softmax attention on a residual stream ``hidden`` wide."""
+    prefix = "cross_attn" if mixer.kind == "cross" else "attn"
+    query, key, value = (
+        mixer.heads * mixer.head_dim,
+        mixer.kv_heads * mixer.head_dim,
+        mixer.kv_heads * mixer.value_dim,
+    )
+    bias = traits.get("qkv_bias", False)
+    owns = not mixer.shares_cache
+    if traits.get("fused_qkv"):
+        rows = linear("attn_qkv", hidden, query + key + value, bias)
+    else:
+        rows = linear(f"{prefix}_q", hidden, query * (2 if traits.get("query_gate") else 1), bias)
+        if owns:
+            rows += linear(f"{prefix}_k", hidden, key, bias and traits.get("k_bias", True))
+            if not mixer.value_is_key:
+                rows += linear(f"{prefix}_v", hidden, value, bias)
+    rows += linear(f"{prefix}_output", mixer.heads * mixer.value_dim, hidden, traits.get("o_bias", False))
+    per = traits.get("cross_qk_norm") if mixer.kind == "cross" else traits.get("qk_norm")
+    if per:
+        whole = per == "projection"
+        rows += norm(f"{prefix}_q_norm", query if whole else mixer.head_dim, traits.get("qk_norm_bias", False))
+        if owns:
+            rows += norm(f"{prefix}_k_norm", key if whole else mixer.head_dim, traits.get("qk_norm_bias", False))
+    if mixer.kind in traits.get("sinks", ()):
+        rows.append(("attn_sinks.weight", (mixer.heads,), False))
+    if traits.get("head_gate"):
+        rows += linear("attn_gate", hidden, mixer.heads)
+    if traits.get("attention_sub_norm"):
+        rows += norm("attn_sub_norm", mixer.heads * mixer.value_dim)
+    if mixer.kind == "cross" and traits.get("cross_gates"):
+        rows += [("cross_attn_attn_gate.weight", (1,), False), ("cross_attn_mlp_gate.weight", (1,), False)]
+    return rows
+
+
+def latent_attention(mixer: LatentAttention, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """One layer of multi-head latent attention.
+
+    The projection that expands the latent is one matrix, ``attn_kv_b``, as Hugging Face files hold it; GGUF splits it
+    into ``attn_k_b`` and ``attn_v_b`` of the same size together.
+    """
+    wide = mixer.heads * (mixer.nope_dim + mixer.rope_dim)
+    bias = traits.get("qkv_bias", False)
+    if mixer.query_rank is None:
+        rows = linear("attn_q", hidden, wide)
+    else:
+        rows = linear("attn_q_a", hidden, mixer.query_rank, bias)
+        rows += norm("attn_q_a_norm", mixer.query_rank)
+        rows += linear("attn_q_b", mixer.query_rank, wide)
+    rows += linear("attn_kv_a_mqa", hidden, mixer.kv_rank + mixer.rope_dim, bias)
+    rows += norm("attn_kv_a_norm", mixer.kv_rank)
+    rows += linear("attn_kv_b", mixer.kv_rank, mixer.heads * (mixer.nope_dim + mixer.value_dim))
+    rows += linear("attn_output", mixer.heads * mixer.value_dim, hidden, traits.get("o_bias", False))
+    if mixer.indexer_dim and mixer.indexer_heads:
+        # The lightning indexer (transformers, DeepseekV32Indexer): its queries come from the compressed query.
+        rows += linear("indexer.attn_q_b", mixer.query_rank or hidden, mixer.indexer_heads * mixer.indexer_dim)
+        rows += linear("indexer.attn_k", hidden, mixer.indexer_dim)
+        rows += norm("indexer.k_norm", mixer.indexer_dim, bias=True)
+        rows += linear("indexer.proj", hidden, mixer.indexer_heads)
+    return rows

@@ -1,0 +1,85 @@
+"""The tensors of one feed-forward network: dense, or a mixture of experts.
+
+Rows are ``(name, shape, linear)`` of one layer. Experts are fused, one three-dimensional tensor for each projection, as
+GGUF and transformers 5 hold them. Traits read here:
+
+``gated`` (true unless stated)
+    three matrices (SwiGLU, GeGLU) instead of two; kept in the ``FeedForward`` and ``Experts`` records.
+``fused_gate_up``
+    gate and up are one matrix, called ``ffn_up`` (Phi-3, GLM-4).
+``mlp_bias``
+    biases in a dense network.
+``expert_bias``, ``router_bias``, ``selection_bias``
+    biases of the experts (gpt-oss), of the router, and the buffer that evens out which experts are picked (DeepSeek-V3).
+``shared_gate``
+    a learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next).
+``mlp_sub_norm``
+    a norm before the down projection (BitNet b1.58).
+``activation_parameters``
+    learned scalars of the activation function (xIELU in Apertus: 2).
+``dense_beside_experts``
+    a dense network and the experts run side by side in one layer, with router scales (Gemma 4 26B).
+"""
+
+from __future__ import annotations
+
+from vramfit.model.attention import linear, norm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.model.architecture import Experts, FeedForward
+    from vramfit.model.attention import Row
+
+
+def dense(network: FeedForward, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """One dense network."""
+    width, bias = network.width, traits.get("mlp_bias", False)
+    rows: list[Row] = []
+    if network.gated and traits.get("fused_gate_up"):
+        rows += linear("ffn_up", hidden, 2 * width, bias)
+    else:
+        if network.gated:
+            rows += linear("ffn_gate", hidden, width, bias)
+        rows += linear("ffn_up", hidden, width, bias)
+    rows += linear("ffn_down", width, hidden, bias)
+    if traits.get("mlp_sub_norm"):
+        rows += norm("ffn_sub_norm", width)
+    if traits.get("activation_parameters"):
+        rows.append(("ffn_act.weight", (traits["activation_parameters"],), False))
+    return rows
+
+
+def experts(network: Experts, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """One mixture of experts with its router and what every token passes beside it."""
+    count, width = network.count, network.width
+    inner = network.latent or hidden
+    # The router is a bare parameter in transformers and stays in full precision in every scheme: not a linear layer here.
+    rows: list[Row] = [("ffn_gate_inp.weight", (hidden, count), False)]
+    if traits.get("router_bias"):
+        rows.append(("ffn_gate_inp.bias", (count,), False))
+    if traits.get("selection_bias"):
+        rows.append(("exp_probs_b.bias", (count,), False))
+    names = ("gate", "up", "down") if network.gated else ("up", "down")
+    for name in names:
+        shape = (width, inner, count) if name == "down" else (inner, width, count)
+        rows.append((f"ffn_{name}_exps.weight", shape, True))
+        if traits.get("expert_bias"):
+            rows.append((f"ffn_{name}_exps.bias", (shape[1], count), False))
+    if network.latent:
+        rows += linear("ffn_latent_down", hidden, network.latent) + linear("ffn_latent_up", network.latent, hidden)
+    for name in names if network.shared_width else ():
+        shared = (network.shared_width, hidden) if name == "down" else (hidden, network.shared_width)
+        rows.append((f"ffn_{name}_shexp.weight", shared, True))
+    if traits.get("shared_gate"):
+        # A linear layer with one output; GGUF stores it flat, and no scheme quantizes it.
+        rows.append(("ffn_gate_inp_shexp.weight", (hidden,), False))
+    if network.dense_width:
+        rows += linear("ffn_gate", hidden, network.dense_width) + linear("ffn_up", hidden, network.dense_width)
+        rows += linear("ffn_down", network.dense_width, hidden)
+        rows += [("ffn_gate_inp.scale", (hidden,), False), ("ffn_down_exps.scale", (count,), False)]
+        for name in ("post_ffw_norm_1", "post_ffw_norm_2", "pre_ffw_norm_2"):
+            rows += norm(name, hidden)
+    return rows

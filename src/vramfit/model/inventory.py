@@ -1,0 +1,208 @@
+"""The inventory: every tensor of the runnable model, and what follows from it.
+
+Counted once: the head tied to the embedding. Not counted: prediction heads of the MTP kind and rotary tables, which
+files may hold and a loaded model does not need. Layers alike in shape share a row. How architectures differ is data: the
+*traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recurrent`` document those they read; read here:
+
+``norms`` (``[attn_norm, ffn_norm]`` unless stated)
+    the norms of a layer by GGUF name; Gemma has four, Command R one.
+``norm_bias``
+    norms are LayerNorms with a bias instead of RMSNorms.
+``embedding_norm``
+    a norm right behind the embedding.
+``positions``, ``token_types``
+    rows of a learned position table and of a token-type table (BERT, GPT-2, OPT).
+``output_norm`` (true unless stated)
+    a norm before the head.
+``head`` (true unless stated), ``output_bias``
+    whether the model has a head over the vocabulary at all (embedding models do not), and whether it has a bias.
+``extra_embeddings``
+    rows of the embedding that the head lacks (the image placeholders of Llama 3.2 Vision).
+``pooler``, ``classifier``
+    the dense layer BERT puts on its first token; the two-layer scoring head of a reranker instead.
+``per_layer_embedding``
+    width of the embedding each layer looks up for each token (Gemma 3n, Gemma 4 E), with ``per_layer_vocab`` rows.
+``altup``, ``laurel``
+    streams of the alternating-updates residual and rank of the learned augmented residual (Gemma 3n).
+``layer_scale``
+    a stored scalar, not trained, scales each layer's output (Gemma 4).
+``extra``
+    further tensors, written out: rows of name, shape, and ``layer: true`` for one in every layer.
+"""
+
+from __future__ import annotations
+
+from vramfit.model import recurrent
+from vramfit.model.architecture import (
+    Attention,
+    Experts,
+    LatentAttention,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+    Tensor,
+)
+from vramfit.model.attention import attention, latent_attention, linear, norm
+from vramfit.model.feed_forward import dense, experts
+from vramfit.model.towers import audio_tensors, vision_tensors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.model.architecture import Layers, Mixer, Model
+    from vramfit.model.attention import Row
+
+BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")
+"""Tensors that files store and training does not touch: they weigh, but count as no parameters."""
+
+
+def tensors(model: Model) -> tuple[Tensor, ...]:
+    """Every tensor of the model: embedding, layers, head, then vision tower, projector, audio and components."""
+    traits = model.traits
+    result: list[Tensor] = []
+    if model.vocab:
+        result += [Tensor(name, shape, linear=flag) for name, shape, flag in _embedding(model)]
+    result += _repeated(model)
+    if model.vocab:
+        result += [Tensor(name, shape, linear=flag) for name, shape, flag in _head(model)]
+    for extra in traits.get("extra", ()):
+        if not extra.get("layer"):
+            result.append(Tensor(extra["name"], tuple(extra["shape"]), linear=extra.get("linear", False)))
+    if model.vision is not None:
+        result += vision_tensors(model.vision, model.hidden)
+    if model.audio is not None:
+        result += audio_tensors(model.audio, model.hidden)
+    for component in model.components:
+        result.append(Tensor(component.name, (component.parameters,), part="component"))
+    return tuple(result)
+
+
+def parameters(model: Model) -> int:
+    """Unique parameters of the runnable model."""
+    return sum([tensor.parameters for tensor in tensors(model)])
+
+
+def active_parameters(model: Model) -> int:
+    """Parameters one token passes: of the routed experts only the active ones, of everything else all.
+
+    The embedding, the head and the towers are counted, which some vendors leave out of their "active" figure.
+    """
+    total = parameters(model)
+    for group in model.layers:
+        network = group.feed_forward
+        if isinstance(network, Experts):
+            matrices = 3 if network.gated else 2
+            one = matrices * (network.latent or model.hidden) * network.width
+            if model.traits.get("expert_bias"):
+                one += (matrices - 1) * network.width + (network.latent or model.hidden)
+            total -= len(group.indices) * (network.count - network.active) * one
+    return total
+
+
+def _repeated(model: Model) -> list[Tensor]:
+    """The tensors of all layers, those of one name and shape in one row."""
+    rows: dict[tuple[str, tuple[int, ...], bool], tuple[int, ...]] = {}
+    for group in model.layers:
+        for row in _layer(group, model):
+            known = rows.get(row)
+            rows[row] = tuple(sorted(known + group.indices)) if known else group.indices
+    return [
+        Tensor(name, shape, layers, "text", flag, name in BUFFERS) for (name, shape, flag), layers in rows.items()
+    ]
+
+
+def _layer(group: Layers, model: Model) -> list[Row]:
+    """The rows of one layer of a group."""
+    hidden, traits, network = model.hidden, model.traits, group.feed_forward
+    names: list[str] = traits.get("norms", ("attn_norm", "ffn_norm"))
+    biased = traits.get("norm_bias", False)
+    rows: list[Row] = []
+    for name in names:
+        # A layer that lacks one half of a block (Nemotron's searched ones) lacks its norm; a block of one norm keeps it.
+        if len(names) > 1 and (not group.mixers if name.startswith("attn") else network is None):
+            continue
+        rows += norm(name, hidden, biased)
+    for mixer in group.mixers:
+        rows += _mixer(mixer, hidden, traits)
+    if isinstance(network, Experts):
+        rows += experts(network, hidden, traits)
+    elif network is not None:
+        rows += dense(network, hidden, traits)
+    if traits.get("per_layer_embedding"):
+        width = traits["per_layer_embedding"]
+        rows += linear("inp_gate", hidden, width) + linear("proj", width, hidden) + norm("post_norm", hidden)
+    if traits.get("layer_scale"):
+        rows.append(("layer_output_scale.weight", (1,), False))
+    if traits.get("altup"):
+        rows += _altup(traits["altup"], hidden)
+    if traits.get("laurel"):
+        rank = traits["laurel"]
+        rows += linear("laurel_l", hidden, rank) + linear("laurel_r", rank, hidden) + norm("laurel_post_norm", hidden)
+    for extra in traits.get("extra", ()):
+        if extra.get("layer"):
+            rows.append((extra["name"], tuple(extra["shape"]), extra.get("linear", False)))
+    return rows
+
+
+def _mixer(mixer: Mixer, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """The rows of one token mixer."""
+    if isinstance(mixer, Attention):
+        return attention(mixer, hidden, traits)
+    if isinstance(mixer, LatentAttention):
+        return latent_attention(mixer, hidden, traits)
+    if isinstance(mixer, StateSpace):
+        return recurrent.state_space(mixer, hidden, traits)
+    if isinstance(mixer, LinearAttention):
+        return recurrent.linear_attention(mixer, hidden, traits)
+    if isinstance(mixer, ShortConvolution):
+        return recurrent.short_convolution(mixer, hidden)
+    raise TypeError(f"not a token mixer: {mixer!r}")
+
+
+def _altup(streams: int, hidden: int) -> list[Row]:
+    """Alternating updates (Gemma 3n): predict and correct ``streams`` residual streams around each layer."""
+    rows: list[Row] = [("altup_correct_scale.weight", (hidden,), False)]
+    rows += linear("altup_correct_coef", streams, streams) + linear("altup_predict_coef", streams, streams * streams)
+    return rows + linear("altup_router", hidden, streams) + norm("altup_router_norm", hidden)
+
+
+def _embedding(model: Model) -> list[Row]:
+    """What stands before the first layer."""
+    hidden, traits = model.hidden, model.traits
+    rows: list[Row] = [("token_embd.weight", (hidden, model.vocab + traits.get("extra_embeddings", 0)), False)]
+    if traits.get("positions"):
+        rows.append(("position_embd.weight", (hidden, traits["positions"]), False))
+    if traits.get("token_types"):
+        rows.append(("token_types.weight", (hidden, traits["token_types"]), False))
+    if traits.get("embedding_norm"):
+        rows += norm("token_embd_norm", hidden, traits.get("norm_bias", False))
+    if traits.get("per_layer_embedding"):
+        width = traits["per_layer_embedding"] * model.layer_count
+        rows.append(("per_layer_token_embd.weight", (width, traits["per_layer_vocab"]), False))
+        rows += linear("per_layer_model_proj", hidden, width)
+        rows += norm("per_layer_proj_norm", traits["per_layer_embedding"])
+    if traits.get("altup"):
+        # One matrix into and one out of each further stream, fused as llama.cpp does.
+        for name in ("altup_proj", "altup_unembd_proj"):
+            rows.append((f"{name}.weight", (hidden, hidden, traits["altup"] - 1), True))
+    return rows
+
+
+def _head(model: Model) -> list[Row]:
+    """What stands behind the last layer."""
+    hidden, traits = model.hidden, model.traits
+    rows: list[Row] = []
+    if traits.get("output_norm", True):
+        rows += norm("output_norm", hidden, traits.get("norm_bias", False))
+    if traits.get("head", True):
+        if not model.tied:
+            rows += linear("output", hidden, model.vocab)
+        if traits.get("output_bias"):
+            rows.append(("output.bias", (model.vocab,), False))
+    if traits.get("pooler") or traits.get("classifier"):
+        rows += linear("cls", hidden, hidden, bias=True)
+    if traits.get("classifier"):
+        rows += linear("cls.output", hidden, 1, bias=True)
+    return rows

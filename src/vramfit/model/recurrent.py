@@ -1,0 +1,82 @@
+"""The tensors of one layer that keeps a state instead of a cache: Mamba, linear attention, short convolution.
+
+Rows are ``(name, shape, linear)`` of one layer, named as llama.cpp names them. Traits read here:
+
+``ssm_norms``
+    Mamba 1: step size, B and C are normalised (Jamba).
+``ssm_out_norm`` (true unless stated)
+    Mamba 2: a norm before the output projection; Falcon-H1 0.5B goes without.
+``ssm_bias``
+    Mamba's input and output projections carry biases; the convolution always does.
+``split_gates``
+    gated delta net: the two per-head gates have a projection each (Qwen3.5) instead of one for both (Qwen3-Next).
+"""
+
+from __future__ import annotations
+
+from vramfit.model.attention import linear, norm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.model.architecture import LinearAttention, ShortConvolution, StateSpace
+    from vramfit.model.attention import Row
+
+
+def state_space(mixer: StateSpace, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """One Mamba layer."""
+    bias = traits.get("ssm_bias", False)
+    inner, state = mixer.inner, mixer.state
+    if mixer.kind == "mamba1":
+        rows = linear("ssm_in", hidden, 2 * inner, bias)
+        rows += [("ssm_conv1d.weight", (mixer.conv, inner), False), ("ssm_conv1d.bias", (inner,), False)]
+        rows += linear("ssm_x", inner, mixer.dt_rank + 2 * state)
+        rows += linear("ssm_dt", mixer.dt_rank, inner, bias=True)
+        if traits.get("ssm_norms"):
+            rows += norm("ssm_dt_norm", mixer.dt_rank) + norm("ssm_b_norm", state) + norm("ssm_c_norm", state)
+        rows += [("ssm_a", (state, inner), False), ("ssm_d", (inner,), False)]
+    else:
+        mixed = inner + 2 * mixer.groups * state
+        rows = linear("ssm_in", hidden, inner + mixed + mixer.heads, bias)
+        rows += [("ssm_conv1d.weight", (mixer.conv, mixed), False), ("ssm_conv1d.bias", (mixed,), False)]
+        rows += [("ssm_dt.bias", (mixer.heads,), False)]
+        rows += [("ssm_a", (1, mixer.heads), False), ("ssm_d", (1, mixer.heads), False)]
+        if traits.get("ssm_out_norm", True):
+            rows.append(("ssm_norm.weight", (inner // mixer.groups, mixer.groups), False))
+    return rows + linear("ssm_out", inner, hidden, bias)
+
+
+def linear_attention(mixer: LinearAttention, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+    """One layer of attention with a matrix state."""
+    key, value = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
+    if mixer.kind == "gated_delta_net":
+        rows = linear("attn_qkv", hidden, 2 * key + value) + linear("attn_gate", hidden, value)
+        rows += [
+            ("ssm_conv1d.weight", (mixer.conv, 2 * key + value), False),
+            ("ssm_dt.bias", (mixer.value_heads,), False),
+            ("ssm_a", (mixer.value_heads,), False),
+        ]
+        if traits.get("split_gates"):
+            rows += linear("ssm_beta", hidden, mixer.value_heads) + linear("ssm_alpha", hidden, mixer.value_heads)
+        else:
+            rows += linear("ssm_ba", hidden, 2 * mixer.value_heads)
+        return rows + norm("ssm_norm", mixer.value_dim) + linear("ssm_out", value, hidden)
+    if mixer.kind == "kda":
+        rows = linear("attn_q", hidden, key) + linear("attn_k", hidden, key) + linear("attn_v", hidden, value)
+        rows += [(f"ssm_conv1d_{part}.weight", (mixer.conv, width), False) for part, width in zip("qkv", (key, key, value))]
+        rows += linear("ssm_f_a", hidden, mixer.key_dim) + linear("ssm_f_b", mixer.key_dim, key)
+        rows += [("ssm_dt.bias", (key,), False), ("ssm_a", (1, mixer.key_heads), False)]
+        rows += linear("ssm_beta", hidden, mixer.key_heads)
+        rows += linear("ssm_g_a", hidden, mixer.value_dim) + linear("ssm_g_b", mixer.value_dim, value)
+        return rows + norm("ssm_norm", mixer.value_dim) + linear("attn_output", value, hidden)
+    rows = linear("attn_qkv", hidden, 2 * key + value) + linear("attn_gate", hidden, value)
+    return rows + norm("attn_sub_norm", value) + linear("attn_output", value, hidden)
+
+
+def short_convolution(mixer: ShortConvolution, hidden: int) -> list[Row]:
+    """One gated short convolution."""
+    rows = linear("shortconv.in_proj", hidden, 3 * hidden)
+    rows.append(("shortconv.conv.weight", (mixer.kernel, hidden), False))
+    return rows + linear("shortconv.out_proj", hidden, hidden)

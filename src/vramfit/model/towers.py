@@ -1,0 +1,164 @@
+"""The tensors of what looks and listens: vision tower, audio encoder, and the projectors into the language model.
+
+A tower is a plain transformer encoder; how kinds differ is data, the ``towers:`` of ``data/models.yaml`` merged with what
+the entry states. The settings read here, with the value that holds when they are absent:
+
+``frames`` (1)
+    images a patch spans in time: the patch kernel of the Qwen-VL family is three-dimensional.
+``patch_bias`` (true), ``class_token`` (false)
+    bias of the patch projection; a learned token before the patches.
+``positions`` (none)
+    rows of the learned position table; ``grid`` is one for each patch of the trained image, and the class token.
+``pre_norm``, ``post_norm`` (false)
+    a norm before the first and behind the last layer.
+``norm_bias`` (true), ``norms`` (``[ln1, ln2]``), ``qkv_bias``, ``o_bias``, ``mlp_bias`` (true), ``k_bias`` (as ``qkv_bias``)
+    LayerNorm or RMSNorm; norms of a layer; biases.
+``fused_qkv``, ``gated``, ``layer_scale`` (false)
+    one matrix for query, key and value; three MLP matrices instead of two; two vectors that scale a layer's branches.
+``qk_norm`` (none)
+    ``head`` or ``projection``, as in the language model.
+``merge`` (1)
+    patches a side that become one token; the width ``merged`` of a projector is ``merge`` squared times the tower's.
+``projector``
+    the steps into the language model: ``{name, linear: [in, out], bias}``, ``{name, norm: width, bias}`` or
+    ``{name, shape: [...]}``, with ``copies``; widths are numbers or ``tower``, ``merged``, ``ffn``, ``text``.
+``extra``
+    further tensors in the same notation, in the tower; ``layer: true`` for one in each layer.
+``parameters``
+    for a tower that is not modelled: its parameter count, all there is.
+"""
+
+from __future__ import annotations
+
+from vramfit.model.architecture import Tensor
+from vramfit.model.attention import linear, norm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vramfit.model.architecture import VisionTower
+    from vramfit.model.attention import Row
+
+
+def vision_tensors(tower: VisionTower, text: int) -> list[Tensor]:
+    """The tensors of a vision tower and of its projector into a language model ``text`` wide."""
+    settings = tower.settings
+    widths = {
+        "tower": tower.hidden,
+        "merged": tower.hidden * settings.get("merge", 1) ** 2,
+        "ffn": tower.ffn,
+        "text": text,
+    }
+    result: list[Tensor] = []
+    if tower.layers:
+        patch = (tower.patch, tower.patch, settings.get("frames", 1) * 3, tower.hidden)
+        stem: list[Row] = [("v.patch_embd.weight", patch, False)]
+        if settings.get("patch_bias", True):
+            stem.append(("v.patch_embd.bias", (tower.hidden,), False))
+        positions = settings.get("positions", 0)
+        if positions == "grid":
+            positions = ((tower.image_size or 0) // tower.patch) ** 2 + settings.get("class_token", False)
+        result += _encoder("v", "vision", tower.layers, stem, positions, widths, settings, tower.heads)
+    result += _opaque("v.unmodelled", "vision", settings)
+    return result + _steps(settings.get("projector", ()), "projector", widths)
+
+
+def audio_tensors(audio: Mapping[str, Any], text: int) -> list[Tensor]:
+    """The tensors of an audio encoder of the Whisper kind and of its projector, or one stand-in for another kind's."""
+    result: list[Tensor] = []
+    hidden = audio.get("hidden", 0)
+    widths = {
+        "tower": hidden,
+        "merged": hidden * audio.get("merge", 1),
+        "ffn": audio.get("ffn", 0),
+        "text": text,
+    }
+    if audio.get("layers"):
+        stem: list[Row] = [
+            ("a.conv1d.1.weight", (3, audio["mel_bins"], hidden), False),
+            ("a.conv1d.1.bias", (hidden,), False),
+            ("a.conv1d.2.weight", (3, hidden, hidden), False),
+            ("a.conv1d.2.bias", (hidden,), False),
+        ]
+        result += _encoder("a", "audio", audio["layers"], stem, audio.get("positions", 0), widths, audio, audio["heads"])
+    result += _opaque("a.unmodelled", "audio", audio)
+    return result + _steps(audio.get("projector", ()), "audio", widths)
+
+
+def _encoder(
+    prefix: str,
+    part: str,
+    layers: int,
+    stem: list[Row],
+    positions: int,
+    widths: Mapping[str, int],
+    settings: Mapping[str, Any],
+    heads: int,
+) -> list[Tensor]:
+    """A transformer encoder: its stem, its layers as copies, and the norms around them."""
+    hidden = widths["tower"]
+    biased = settings.get("norm_bias", True)
+    rows = list(stem)
+    if settings.get("class_token"):
+        rows.append((f"{prefix}.class_embd", (hidden,), False))
+    if positions:
+        rows.append((f"{prefix}.position_embd.weight", (hidden, positions), False))
+    if settings.get("pre_norm"):
+        rows += norm(f"{prefix}.pre_ln", hidden, biased)
+    tensors = [Tensor(name, shape, (), part, flag) for name, shape, flag in rows]
+    repeated = _encoder_layer(widths, settings, heads)
+    tensors += [Tensor(f"{prefix}.blk.{name}", shape, (), part, flag, False, layers) for name, shape, flag in repeated]
+    if settings.get("post_norm"):
+        rows = norm(f"{prefix}.post_ln", hidden, biased)
+        tensors += [Tensor(name, shape, (), part, flag) for name, shape, flag in rows]
+    for extra in settings.get("extra", ()):
+        tensors += _steps((extra,), part, widths, layers if extra.get("layer") else 1)
+    return tensors
+
+
+def _encoder_layer(widths: Mapping[str, int], settings: Mapping[str, Any], heads: int) -> list[Row]:
+    """The rows of one encoder layer."""
+    hidden, ffn = widths["tower"], widths["ffn"]
+    biased, bias = settings.get("norm_bias", True), settings.get("qkv_bias", True)
+    rows: list[Row] = []
+    for name in settings.get("norms", ("ln1", "ln2")):
+        rows += norm(name, hidden, biased)
+    if settings.get("fused_qkv"):
+        rows += linear("attn_qkv", hidden, 3 * hidden, bias)
+    else:
+        rows += linear("attn_q", hidden, hidden, bias) + linear("attn_k", hidden, hidden, settings.get("k_bias", bias))
+        rows += linear("attn_v", hidden, hidden, bias)
+    rows += linear("attn_out", hidden, hidden, settings.get("o_bias", True))
+    per = settings.get("qk_norm")
+    if per:
+        width = hidden if per == "projection" else hidden // heads
+        rows += norm("attn_q_norm", width) + norm("attn_k_norm", width)
+    if settings.get("layer_scale"):
+        rows += [("ls1.weight", (hidden,), False), ("ls2.weight", (hidden,), False)]
+    with_bias = settings.get("mlp_bias", True)
+    if settings.get("gated"):
+        rows += linear("ffn_gate", hidden, ffn, with_bias)
+    return rows + linear("ffn_up", hidden, ffn, with_bias) + linear("ffn_down", ffn, hidden, with_bias)
+
+
+def _steps(steps: Sequence[Mapping[str, Any]], part: str, widths: Mapping[str, int], copies: int = 1) -> list[Tensor]:
+    """The tensors of projector steps, or of other tensors written in their notation."""
+    tensors: list[Tensor] = []
+    for step in steps:
+        if "linear" in step:
+            inputs, outputs = [widths.get(width, width) for width in step["linear"]]
+            rows = linear(step["name"], inputs, outputs, step.get("bias", False))
+        elif "norm" in step:
+            rows = norm(step["name"], widths.get(step["norm"], step["norm"]), step.get("bias", False))
+        else:
+            rows = [(step["name"], tuple([widths.get(width, width) for width in step["shape"]]), False)]
+        number = copies * step.get("copies", 1)
+        tensors += [Tensor(name, shape, (), part, flag, False, number) for name, shape, flag in rows]
+    return tensors
+
+
+def _opaque(name: str, part: str, settings: Mapping[str, Any]) -> list[Tensor]:
+    """One stand-in for a network whose tensors are not modelled, or nothing."""
+    return [Tensor(name, (settings["parameters"],), (), part)] if settings.get("parameters") else []

@@ -1,0 +1,170 @@
+"""How many tokens an image becomes, which depends on the model's rule and, for most, on the image's size.
+
+A rule is data, the ``image_tokens`` of a tower: ``rule`` names it, the other keys are its constants. Each is documented
+where it is computed; the sources are the processors in transformers, read at 5.23. Sizes are pixels, width first.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vramfit.model.architecture import Model
+
+USUAL_IMAGE = (1344, 896)
+"""Width and height assumed where a rule sets no bound of its own and the largest image is asked for: 1.2 megapixels."""
+
+
+def image_tokens(model: Model, width: int, height: int) -> int:
+    """Tokens of the prompt that an image of this size takes.
+
+    0 without a vision tower, and for models that read images by cross-attention beyond the placeholder token they need.
+    An unknown rule raises ``ValueError``.
+    """
+    if model.vision is None:
+        return 0
+    rule = model.vision.image_tokens
+    kind = rule["rule"]
+    if kind == "fixed":
+        return int(rule["tokens"])
+    if kind == "anyres":
+        return _anyres(rule, width, height)
+    if kind == "native":
+        return _native(rule, width, height)
+    if kind == "longest_side":
+        return _longest_side(rule, width, height)
+    if kind == "tiles":
+        return _tiles(rule, width, height)
+    if kind == "split":
+        return _split(rule, width, height)
+    if kind == "cross":
+        return 1
+    raise ValueError(f"no rule for image tokens: {kind!r} ({model.id})")
+
+
+def max_image_tokens(model: Model) -> int:
+    """The most prompt tokens one image can take, 0 without a vision tower.
+
+    For rules without a bound (native resolution with a limit no one reaches) that of ``USUAL_IMAGE`` stands in.
+    """
+    if model.vision is None:
+        return 0
+    rule = model.vision.image_tokens
+    kind = rule["rule"]
+    if kind == "anyres":
+        return max([_anyres(rule, *pinpoint) for pinpoint in _pinpoints(rule)])
+    if kind == "native":
+        side = rule["patch"] * rule["merge"]
+        budget: int = rule["max_pixels"]
+        return min(budget // (side * side), _native(rule, *_square(budget, side)))
+    if kind == "longest_side":
+        return _longest_side(rule, rule["longest"], rule["longest"])
+    if kind == "split":
+        return _split(rule, rule["longest"], rule["longest"])
+    if kind == "tiles":
+        return int(rule["per_tile"] * (rule["max_tiles"] + (1 if rule["max_tiles"] > 1 else 0)))
+    return image_tokens(model, *USUAL_IMAGE)
+
+
+def _square(pixels: int, side: int) -> tuple[int, int]:
+    """The largest square of whole merged patches within a pixel budget."""
+    edge = int(pixels**0.5) // side * side
+    return edge, edge
+
+
+def _anyres(rule: Mapping[str, Any], width: int, height: int) -> int:
+    """LLaVA-1.6: a small view of the whole image, and the image itself on the best grid of tiles.
+
+    The image is scaled into the pinpoint that keeps most of it; the padding rows or columns this leaves are cut from the
+    grid, and each row of what remains ends with a newline token (LlavaNextProcessor._get_number_of_features).
+    ``max_tiles`` is LLaVA-OneVision's bound beyond which the grid is scaled down.
+    """
+    patches = rule["tile"] // rule["patch"]
+    best_width, best_height = _pinpoint(_pinpoints(rule), width, height)
+    rows, columns = best_height // rule["tile"] * patches, best_width // rule["tile"] * patches
+    if width * rows > height * columns:
+        new_rows = int(round(height * columns / width, 7))
+        rows -= (rows - new_rows) // 2 * 2
+    else:
+        new_columns = int(round(width * rows / height, 7))
+        columns -= (columns - new_columns) // 2 * 2
+    limit = rule.get("max_tiles")
+    if limit:
+        ratio = (rows * columns / (limit * patches * patches)) ** 0.5
+        if ratio > 1.1:
+            rows, columns = int(rows // ratio), int(columns // ratio)
+    return int(rows * columns + rows + patches * patches)
+
+
+def _pinpoints(rule: Mapping[str, Any]) -> list[list[int]]:
+    """The grids a rule allows, as width and height: listed, or all up to ``sides`` tiles a side (LLaVA-OneVision)."""
+    if "pinpoints" in rule:
+        return list(rule["pinpoints"])
+    sides = range(rule["tile"], (rule["sides"] + 1) * rule["tile"], rule["tile"])
+    return [[width, height] for width in sides for height in sides]
+
+
+def _pinpoint(pinpoints: Sequence[Sequence[int]], width: int, height: int) -> tuple[int, int]:
+    """The grid that keeps most pixels of the image, and among those the one that wastes least."""
+    best, most, least = (0, 0), -1, 0
+    for grid_width, grid_height in pinpoints:
+        scale = min(grid_width / width, grid_height / height)
+        kept = min(int(width * scale) * int(height * scale), width * height)
+        wasted = grid_width * grid_height - kept
+        if kept > most or (kept == most and wasted < least):
+            best, most, least = (grid_width, grid_height), kept, wasted
+    return best
+
+
+def _native(rule: Mapping[str, Any], width: int, height: int) -> int:
+    """Qwen-VL: both sides rounded to whole merged patches, the area kept between two pixel counts (smart_resize)."""
+    side: int = rule["patch"] * rule["merge"]
+    lowest, highest = rule.get("min_pixels", 0), rule["max_pixels"]
+    rows, columns = max(1, round(height / side)), max(1, round(width / side))
+    if rows * columns * side * side > highest:
+        scale = (height * width / highest) ** 0.5
+        rows, columns = max(1, int(height / scale / side)), max(1, int(width / scale / side))
+    elif rows * columns * side * side < lowest:
+        scale = (lowest / (height * width)) ** 0.5
+        rows, columns = -int(-height * scale // side), -int(-width * scale // side)
+    return rows * columns
+
+
+def _longest_side(rule: Mapping[str, Any], width: int, height: int) -> int:
+    """Pixtral: scaled down to a longest side, whole merged patches, and a break or end token behind each row."""
+    ratio = max(width / rule["longest"], height / rule["longest"])
+    if ratio > 1:
+        width, height = int(width / ratio), int(height / ratio)
+    side: int = rule["patch"] * rule["merge"]
+    rows, columns = -(-height // side), -(-width // side)
+    return rows * columns + rows
+
+
+def _tiles(rule: Mapping[str, Any], width: int, height: int) -> int:
+    """InternVL and others: the grid of square tiles nearest in shape to the image, and a view of the whole if several.
+
+    Of grids equally near the larger wins where the image has more than half its pixels (crop_image_to_patches).
+    """
+    most, tile, per_tile = rule["max_tiles"], rule["tile"], rule["per_tile"]
+    target, best, nearest = width / height, (1, 1), float("inf")
+    grids = [(c, r) for c in range(1, most + 1) for r in range(1, most // c + 1)]
+    for columns, rows in sorted(grids, key=lambda grid: grid[0] * grid[1]):
+        difference = abs(target - columns / rows)
+        if difference < nearest:
+            best, nearest = (columns, rows), difference
+        elif difference == nearest and width * height > 0.5 * tile * tile * columns * rows:
+            best = (columns, rows)
+    count = best[0] * best[1]
+    return int(per_tile * (count + 1 if count > 1 else 1))
+
+
+def _split(rule: Mapping[str, Any], width: int, height: int) -> int:
+    """Idefics3: scaled so that the longest side has its full length, cut into tiles, and a view of the whole.
+
+    The text markers around each tile are not counted.
+    """
+    scale = rule["longest"] / max(width, height)
+    columns, rows = -int(-width * scale // rule["tile"]), -int(-height * scale // rule["tile"])
+    return int(rule["per_tile"] * (columns * rows + 1))

@@ -1,0 +1,268 @@
+"""Which type each tensor of a GGUF file gets: the mixes behind names such as ``Q4_K_M``.
+
+A file type names a *default*; ``llama-quantize`` departs from it where bits matter most. These are its rules, written
+as tables instead of branches: ggml-org/llama.cpp ``src/llama-quant.cpp`` at 007dbbf3 (2026-10), functions
+``llama_tensor_get_type_impl``, ``llama_ftype_get_default_type``, ``tensor_get_category`` and
+``tensor_allows_quantization``. A rule is a tuple of ``(type, where)``: the first whose ``where(i, n)`` holds decides, and
+the default type where none does. ``i`` counts the tensors of the class in file order and ``n`` is what it is compared
+with: the number of layers, for values the number of tensors of the class.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Where = Callable[[int, int], bool]
+    Rule = tuple[tuple[str, Where], ...]
+
+
+@record
+class Facts:
+    """What the rules ask of a model."""
+
+    experts: int
+    """Experts per layer; 0 in a dense model."""
+    group: int
+    """Query heads per key-value head in the first layer; 0 where that layer has no cache of its own."""
+    tied: bool
+    """The file has no ``output.weight``: the embedding then takes the head's rule."""
+    seventy: bool
+    """llama.cpp calls the model ``LLM_TYPE_70B``."""
+    falcon: bool
+    """The file's architecture is ``falcon``."""
+    imatrix: bool
+    """Quantized with an importance matrix."""
+
+
+def everywhere(i: int, n: int) -> bool:
+    """In every layer."""
+    return True
+
+
+def first_eighth(i: int, n: int) -> bool:
+    """In the first eighth of the layers."""
+    return i < n // 8
+
+
+def first_sixteenth(i: int, n: int) -> bool:
+    """In the first sixteenth of the layers."""
+    return i < n // 16
+
+
+def first_two(i: int, n: int) -> bool:
+    """In the first two tensors."""
+    return i < 2
+
+
+def first_four(i: int, n: int) -> bool:
+    """In the first four tensors."""
+    return i < 4
+
+
+def middle(i: int, n: int) -> bool:
+    """Everywhere but in the first and the last eighth."""
+    return n // 8 <= i < 7 * n // 8
+
+
+def more_bits(i: int, n: int) -> bool:
+    """In the first and the last eighth, and in every third layer between them."""
+    return i < n // 8 or i >= 7 * n // 8 or (i - n // 8) % 3 == 2
+
+
+def _all(kind: str) -> Rule:
+    return ((kind, everywhere),)
+
+
+DEFAULTS: dict[str, str] = {
+    "F32": "F32", "F16": "F16", "BF16": "BF16", "Q8_0": "Q8_0", "Q6_K": "Q6_K",
+    "Q5_K_M": "Q5_K", "Q5_K_S": "Q5_K", "Q5_1": "Q5_1", "Q5_0": "Q5_0",
+    "Q4_K_M": "Q4_K", "Q4_K_S": "Q4_K", "Q4_1": "Q4_1", "Q4_0": "Q4_0", "IQ4_NL": "IQ4_NL", "IQ4_XS": "IQ4_XS",
+    "Q3_K_L": "Q3_K", "Q3_K_M": "Q3_K", "Q3_K_S": "Q3_K", "Q2_K": "Q2_K", "Q2_K_S": "Q2_K",
+    "IQ3_M": "IQ3_S", "IQ3_S": "IQ3_S", "IQ3_XS": "IQ3_S", "IQ3_XXS": "IQ3_XXS",
+    "IQ2_M": "IQ2_S", "IQ2_S": "IQ2_XS", "IQ2_XS": "IQ2_XS", "IQ2_XXS": "IQ2_XXS",
+    "IQ1_M": "IQ1_M", "IQ1_S": "IQ1_S", "TQ2_0": "TQ2_0", "TQ1_0": "TQ1_0", "MXFP4_MOE": "MXFP4",
+}  # fmt: skip
+"""Default tensor type of each file type."""
+
+SMALLEST = ("IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ1_S", "IQ1_M")
+"""File types with a set of rules of their own."""
+
+HEAD_Q5 = (*SMALLEST, "IQ3_XXS")
+"""File types whose head is ``Q5_K`` instead of ``Q6_K``."""
+
+EMBEDDING: dict[str, str] = {
+    "IQ2_XXS": "Q2_K", "IQ2_XS": "Q2_K", "IQ1_S": "Q2_K", "IQ1_M": "Q2_K",
+    "IQ2_S": "IQ3_S", "IQ2_M": "IQ3_S", "IQ3_XXS": "IQ3_S", "TQ1_0": "Q4_K", "TQ2_0": "Q4_K",
+}  # fmt: skip
+"""The embedding of an untied model."""
+
+VALUE: dict[str, Rule] = {
+    "Q2_K": _all("Q3_K"), "IQ3_M": _all("Q4_K"), "Q3_K_L": _all("Q5_K"),
+    "Q3_K_M": (("Q5_K", first_two), ("Q4_K", everywhere)),
+    "Q4_K_S": (("Q5_K", first_four),), "Q4_K_M": (("Q6_K", more_bits),), "Q5_K_M": (("Q6_K", more_bits),),
+    "IQ2_S": _all("IQ3_S"), "IQ2_M": _all("IQ3_S"), "IQ2_XXS": _all("Q2_K"), "IQ2_XS": _all("Q2_K"),
+    "IQ1_S": _all("Q2_K"), "IQ1_M": _all("Q2_K"),
+}  # fmt: skip
+"""``attn_v`` and the fused ``attn_qkv`` and ``attn_kv_b``."""
+
+GROUPED_VALUE: dict[str, str] = {
+    "Q2_K": "Q4_K", "Q2_K_S": "Q4_K", "IQ3_XXS": "Q4_K", "IQ3_XS": "Q4_K", "IQ3_S": "Q4_K",
+    "IQ4_NL": "Q5_K", "IQ4_XS": "Q5_K",
+} | dict.fromkeys(SMALLEST, "Q4_K")  # fmt: skip
+"""The same where at least four query heads share a value head, which makes the tensor cheap."""
+
+OUTPUT: dict[str, str] = {
+    "Q2_K": "Q3_K", "IQ3_XXS": "IQ3_S", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K", "IQ3_M": "Q4_K",
+    "IQ1_S": "IQ2_XXS", "IQ1_M": "IQ2_XXS", "IQ2_S": "IQ3_S", "IQ2_M": "IQ3_S",
+}  # fmt: skip
+"""``attn_output``."""
+
+OUTPUT_Q5_OF_EIGHT = (
+    *SMALLEST, "Q2_K", "IQ3_XS", "IQ3_XXS", "Q3_K_S", "Q3_K_M", "IQ4_NL", "Q4_K_S", "Q4_K_M", "IQ3_S", "IQ3_M", "IQ4_XS",
+)  # fmt: skip
+"""File types whose ``attn_output`` is ``Q5_K`` in a model of eight experts, where attention is a small part."""
+
+QUERY_KEY: dict[str, str] = {"IQ3_XS": "IQ3_XXS", "IQ3_XXS": "IQ2_S"}
+"""``attn_q`` and ``attn_k``."""
+
+DOWN: dict[str, Rule] = {
+    "Q2_K": _all("Q3_K"), "Q2_K_S": (("Q4_K", first_eighth),),
+    "Q3_K_M": (("Q5_K", first_sixteenth), ("Q4_K", everywhere)), "Q3_K_L": _all("Q5_K"),
+    "Q4_K_S": (("Q5_K", first_eighth),), "Q4_K_M": (("Q6_K", more_bits),), "Q5_K_M": (("Q6_K", more_bits),),
+    "IQ3_M": (("Q4_K", first_eighth),),
+    "IQ2_S": (("IQ3_S", first_eighth),), "IQ2_M": (("IQ3_S", first_eighth),), "IQ2_XXS": (("Q2_K", first_eighth),),
+    "IQ2_XS": (("Q2_K", first_eighth),), "IQ1_S": (("Q2_K", first_eighth),), "IQ1_M": (("Q2_K", first_eighth),),
+}  # fmt: skip
+"""``ffn_down``, experts' included."""
+
+DOWN_WITHOUT_IMATRIX: dict[str, Rule] = {
+    "IQ3_XXS": (("Q4_K", first_eighth), ("Q3_K", everywhere)),
+    "IQ4_NL": (("Q5_K", first_eighth),), "IQ4_XS": (("Q5_K", first_eighth),),
+}  # fmt: skip
+
+DOWN_WITH_IMATRIX: dict[str, Rule] = {"Q4_0": (("Q4_1", first_eighth),), "Q5_0": (("Q5_1", first_eighth),)}
+
+DOWN_OF_FALCON: dict[str, Rule] = {
+    "Q3_K_M": (("Q5_K", first_sixteenth), ("Q4_K", more_bits)), "Q3_K_L": _all("Q4_K"), "Q4_K_S": (),
+    "Q4_K_M": (("Q6_K", first_sixteenth), ("Q5_K", more_bits)),
+}  # fmt: skip
+
+
+def head(file_type: str, row: int, block: int, facts: Facts) -> str:
+    """Type of the output head, or of a tied embedding, with rows of ``row`` and a default of ``block`` elements."""
+    default = DEFAULTS[file_type]
+    if file_type == "MXFP4_MOE" or facts.falcon or row % block:
+        return "Q8_0"
+    if file_type in HEAD_Q5:
+        return "Q5_K"
+    return default if default == "Q8_0" else "Q6_K"
+
+
+def rule(kind: str, file_type: str, facts: Facts) -> Rule:
+    """The rule of a class of tensors (``tensor_class``), other than embedding and head; empty for the default."""
+    smallest, eight = file_type in SMALLEST, facts.experts == 8
+    if kind == "value":
+        return _value(file_type, facts)
+    if kind == "down":
+        return _down(file_type, facts)
+    if kind in ("gate", "up"):
+        return (("IQ3_XXS", middle),) if file_type == "IQ3_XS" else ()
+    chosen = None
+    if kind == "key" and eight:
+        chosen = "Q4_K" if smallest else "Q8_0"
+    elif kind in ("query", "key"):
+        chosen = QUERY_KEY.get(file_type)
+    elif kind == "output":
+        if eight:
+            chosen = "Q5_K" if file_type in OUTPUT_Q5_OF_EIGHT else None
+        elif facts.falcon and not smallest:
+            chosen = "Q4_K" if file_type == "Q3_K_L" else None
+        else:
+            chosen = OUTPUT.get(file_type)
+    return _all(chosen) if chosen else ()
+
+
+def _value(file_type: str, facts: Facts) -> Rule:
+    smallest = file_type in SMALLEST
+    if facts.experts == 8 and not smallest:
+        return _all("Q8_0")
+    grouped = facts.group >= 4 or (smallest and facts.experts >= 4)
+    found = VALUE.get(file_type, ())
+    if grouped and file_type in GROUPED_VALUE:
+        found = _all(GROUPED_VALUE[file_type])
+    elif file_type == "IQ3_XXS" and not facts.imatrix:
+        found = _all("IQ3_S")
+    if facts.seventy and not smallest:
+        # Eight query heads to a value head: five bits there cost next to nothing.
+        found = (*found, (DEFAULTS[file_type], everywhere))
+        found = tuple(("Q5_K" if kind in ("Q3_K", "Q4_K") else kind, where) for kind, where in found)
+    return found
+
+
+def _down(file_type: str, facts: Facts) -> Rule:
+    if facts.falcon and file_type in DOWN_OF_FALCON:
+        return DOWN_OF_FALCON[file_type]
+    if file_type == "IQ3_M" and facts.experts == 8:
+        return (("Q4_K", first_eighth), ("Q4_K", more_bits))
+    by_matrix = DOWN_WITH_IMATRIX if facts.imatrix else DOWN_WITHOUT_IMATRIX
+    return by_matrix.get(file_type) or DOWN.get(file_type, ())
+
+
+CLASSES = (
+    ("attn_qkv.weight", "value"), ("attn_kv_b.weight", "value"), ("attn_v.weight", "value"), ("attn_k.weight", "key"),
+    ("attn_q.weight", "query"), ("attn_output.weight", "output"), ("ffn_up", "up"), ("ffn_gate", "gate"),
+    ("ffn_down", "down"),
+)  # fmt: skip
+"""Part of a tensor's name and the class it makes; the first that occurs decides."""
+
+NEVER = (
+    "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel", "per_layer_model_proj",
+    "ssm_conv1d", "shortconv.conv.weight", "indexer.k_proj.weight", "indexer.q_proj.weight", "time_mix_first.weight",
+    "time_mix_w", "time_mix_v", "time_mix_a", "time_mix_g", "time_mix_decay_w", "time_mix_lerp_fused.weight",
+    "attn_rel_b.weight", ".position_embd", ".rel_pos", ".patch_embd", ".patch_merger",
+)  # fmt: skip
+"""Parts of the names of weights that are never quantized: tiny, or sensitive as a router is."""
+
+FLOAT32 = (
+    "ffn_gate_inp", "position_embd.weight", "token_types.weight", "ssm_conv1d", "shortconv.conv.weight",
+    "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w", "time_mix_lerp_fused.weight",
+    "altup_correct_coef.weight", "altup_predict_coef.weight", "indexer.proj.weight", "_norm.weight",
+)  # fmt: skip
+"""Parts of the names of weights the converter writes as 32-bit floats (``conversion/base.py`` ``prepare_tensors``)."""
+
+_classes: dict[str, str] = {}
+
+
+def tensor_class(name: str) -> str:
+    """Class of a tensor of two dimensions or more.
+
+    ``head``, ``embedding``, ``value``, ``key``, ``query``, ``output``, ``up``, ``gate``, ``down``, ``other``; ``float32``
+    and ``float`` for what is never quantized.
+    """
+    known = _classes.get(name)
+    if known is None:
+        known = _classes[name] = _classify(name)
+    return known
+
+
+def _classify(name: str) -> str:
+    if name == "output.weight":
+        return "head"
+    if name in ("token_embd.weight", "per_layer_token_embd.weight"):
+        return "embedding"
+    whole = ("position_embd.weight", "token_types.weight")
+    if not name.endswith("weight") or name in whole or any(part in name for part in NEVER):
+        return "float32" if keeps_float32(name) else "float"
+    for part, kind in CLASSES:
+        if part in name:
+            return kind
+    return "other"
+
+
+def keeps_float32(name: str) -> bool:
+    """Whether the converter writes a tensor of two dimensions or more as 32-bit floats whatever the file type."""
+    return not name.endswith(".weight") or any(part in name for part in FLOAT32)

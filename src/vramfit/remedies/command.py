@@ -1,0 +1,82 @@
+"""The command or code that runs a deployment, with every setting the estimate assumed."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines import Deployment
+    from vramfit.remedies.answer import Answer
+
+SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+"""Characters a POSIX shell takes literally (``shlex.quote``'s set; shlex imports re)."""
+
+
+def command(answer: Answer) -> str:
+    """A shell line for engines with one, Python for transformers, the ``vramfit`` line for fine-tuning."""
+    deployment = answer.deployment
+    if deployment.workload.task != "inference":
+        return _training_code(deployment)
+    if deployment.engine == "llama.cpp":
+        return _llama_server(deployment)
+    return _transformers_code(deployment)
+
+
+def quote(word: str) -> str:
+    """``word`` quoted for a POSIX shell where it needs it."""
+    return word if word and all(c in SAFE for c in word) else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _llama_server(deployment: Deployment) -> str:
+    work, model = deployment.workload, deployment.model
+    stem = f"{model.id}-{deployment.scheme.id}.gguf"
+    words = ["llama-server", "-m", stem, "-c", str(work.context * work.parallel), "-np", str(work.parallel)]
+    words += ["-ngl", str(model.layer_count + 1 if work.gpu_layers in ("all", "auto") else work.gpu_layers)]
+    if work.cpu_moe_layers:
+        words += ["--n-cpu-moe", str(work.cpu_moe_layers)]
+    words += ["-b", str(work.batch), "-ub", str(work.ubatch), "-fa", "on" if work.flash_attention else "off"]
+    words += ["-ctk", work.kv_cache_type, "-ctv", work.kv_cache_type_v]
+    if work.unified_kv:
+        words.append("--kv-unified")
+    if work.swa_full:
+        words.append("--swa-full")
+    if work.images and model.vision is not None:
+        words += ["--mmproj", f"mmproj-{model.id}-F16.gguf"]
+    return " ".join(quote(word) for word in words)
+
+
+def _transformers_code(deployment: Deployment) -> str:
+    model = deployment.model
+    kind = "AutoModelForImageTextToText" if model.vision is not None else "AutoModelForCausalLM"
+    return f"{kind}.from_pretrained({_repository(deployment)!r}, {_loading(deployment)}, device_map='auto')"
+
+
+def _training_code(deployment: Deployment) -> str:
+    work = deployment.workload
+    kind = "AutoModelForImageTextToText" if deployment.model.vision is not None else "AutoModelForCausalLM"
+    code = f"model = {kind}.from_pretrained({_repository(deployment)!r}, {_loading(deployment)})"
+    if work.task == "full":
+        return code
+    adapters = f"get_peft_model(model, LoraConfig(r={work.lora_rank}, target_modules='all-linear'))"
+    if work.task == "qlora":
+        adapters = adapters.replace("(model,", "(prepare_model_for_kbit_training(model),")
+    return f"{code}; model = {adapters}"
+
+
+def _loading(deployment: Deployment) -> str:
+    scheme = deployment.scheme
+    kind = scheme.settings.get("type")
+    if kind == "int8":
+        return "quantization_config=BitsAndBytesConfig(load_in_8bit=True)"
+    if kind in ("nf4", "fp4"):
+        double = bool(scheme.settings["double"])
+        return (
+            f"quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type={kind!r}, "
+            f"bnb_4bit_use_double_quant={double}, bnb_4bit_compute_dtype=torch.bfloat16)"
+        )
+    names = {"fp16": "torch.float16", "bf16": "torch.bfloat16", "fp32": "torch.float32"}
+    return f"dtype={names.get(scheme.id, chr(39) + 'auto' + chr(39))}"
+
+
+def _repository(deployment: Deployment) -> str:
+    """The model's Hugging Face repository, or its id where the catalogue knows none."""
+    return deployment.model.hf[0] if deployment.model.hf else deployment.model.id

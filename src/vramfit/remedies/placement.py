@@ -1,0 +1,56 @@
+"""Part of the model in system RAM: llama.cpp runs those layers on the CPU."""
+
+from __future__ import annotations
+
+from vramfit.engines import engine
+from vramfit.remedies import Proposal
+from vramfit.remedies.answer import largest
+from vramfit.units import gib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vramfit.engines.resolve import Catalogue
+    from vramfit.remedies import Answer, Try
+
+ENGINE = "llama.cpp"
+
+
+def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
+    """The most layers the GPUs hold at the asked precision."""
+    del catalogue
+    before = asked.deployment
+    if before.workload.task != "inference" or before.engine not in ("transformers", ENGINE):
+        return
+    quant = before.scheme.id
+    if before.engine != ENGINE:
+        quant = engine(ENGINE).SCHEME_OF_CLASS[before.scheme.precision]
+    base = {"engine": ENGINE, "quant": quant}
+    layers = before.model.layer_count
+
+    def margin(count: int) -> int:
+        found = attempt({**base, "gpu_layers": count})
+        return -1 if found is None else found.margin_bytes
+
+    count = largest(margin, 1, layers + 1)
+    if count < 1:
+        return
+    whole = count == layers + 1
+    after = attempt(base if whole else {**base, "gpu_layers": count})
+    if after is None or not after.reached:
+        return
+    if whole:
+        if before.engine != ENGINE:
+            yield Proposal("engine-setting", base, f"run it with llama.cpp as {quant}", "needs a GGUF conversion", after)
+        return
+    ram = after.estimate.host.total_bytes
+    rate = after.rate
+    speed = "" if rate is None else f", about {rate.expected:g} tokens/s"
+    yield Proposal(
+        "offload-layers",
+        {**base, "gpu_layers": count},
+        f"keep {count} of {layers + 1} layers on the GPU with llama.cpp ({quant}), the rest in RAM",
+        f"{gib(ram, 1)} of RAM{speed}",
+        after,
+    )

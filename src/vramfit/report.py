@@ -1,0 +1,245 @@
+"""The report's plain-data form: the JSON contract in one place.
+
+Renderers read nothing else. Keys follow the contract's order; keys beyond it are additions a reader may ignore.
+"""
+
+from __future__ import annotations
+
+from vramfit import __version__
+from vramfit.units import size_text
+from vramfit.verdict import LEVELS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from vramfit.check import Checked
+    from vramfit.engines import Deployment, DeviceMemory
+    from vramfit.errors import VramfitError
+    from vramfit.hardware import Gpu
+    from vramfit.remedies import Answer, Remedy
+
+FORMAT_VERSION = "1.0"
+
+
+def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The whole report of ``--json``: the estimates and the worst verdict among them."""
+    words = [e["verdict"] for e in estimates if "verdict" in e]
+    worst = "unknown" if "unknown" in words or not words else min(words, key=lambda word: LEVELS[word])
+    return {"format_version": FORMAT_VERSION, "vramfit_version": __version__, "estimates": list(estimates), "verdict": worst}
+
+
+def error_document(error: VramfitError, name: str | None = None) -> dict[str, Any]:
+    """The error object of the contract; ``name`` is the deployment's label where a file names one."""
+    labelled = {} if name is None else {"name": name}
+    body = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"format_version": FORMAT_VERSION, **labelled, "error": body}
+
+
+def estimate_object(checked: Checked) -> dict[str, Any]:
+    """One estimate of the report."""
+    from vramfit.model import active_parameters
+    from vramfit.quantization import bits_per_weight, store
+
+    found = checked.answer
+    deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
+    model, scheme = deployment.model, deployment.scheme
+    gpus = estimate.gpus
+    rate = found.rate
+    host_usable = deployment.workload.ram_bytes
+    return {
+        "name": checked.request.get("name"),
+        "gpu": _gpu_object(deployment),
+        "model": {
+            "id": model.id,
+            "name": model.name,
+            "parameters": deployment.model_parameters,
+            "active_parameters": active_parameters(model),
+            "family": model.family,
+            "modality": model.modality,
+            "vision_parameters": _vision_parameters(deployment),
+            "max_context": model.context,
+            "max_image_tokens": _max_image_tokens(deployment),
+        },
+        "engine": deployment.engine,
+        "quant": {
+            "class": scheme.precision,
+            "scheme": scheme.id,
+            "bits_per_weight": round(bits_per_weight(store(model, scheme)), 4),
+            "checkpoint_bytes": estimate.checkpoint_bytes,
+        },
+        "deployment": _deployment_object(checked),
+        "required_bytes": {
+            "low": sum(gpu.low_bytes for gpu in gpus),
+            "expected": found.required_bytes,
+            "high": sum(gpu.high_bytes for gpu in gpus),
+        },
+        "breakdown": {
+            "weights": sum(gpu.weights_bytes for gpu in gpus),
+            "kv_cache": sum(gpu.kv_cache_bytes for gpu in gpus),
+            "compute": sum(gpu.compute_bytes for gpu in gpus),
+            "overhead": sum(gpu.overhead_bytes for gpu in gpus),
+        },
+        "devices": [
+            *(_device_object(gpu, usable) for gpu, usable in zip(gpus, verdict.usable_bytes, strict=True)),
+            _device_object(estimate.host, host_usable),
+        ],
+        "verdict": verdict.word,
+        "headroom_bytes": verdict.headroom_bytes,
+        "limits": None
+        if checked.limits is None
+        else {"max_context": checked.limits.max_context, "max_parallel": checked.limits.max_parallel},
+        "rule_of_thumb": _fields(checked.rule_of_thumb),
+        "throughput": None
+        if rate is None
+        else {
+            "decode_tokens_per_second": {"low": rate.low, "expected": rate.expected, "high": rate.high},
+            "prefill_tokens_per_second": None,
+        },
+        "quality": {"label": checked.quality[0], "evidence": checked.quality[1]},
+        "if_tried": _fields(checked.if_tried),
+        "remedies": [_remedy_object(remedy) for remedy in checked.remedies],
+        "assumptions": list(estimate.assumptions) + _notes(deployment),
+    }
+
+
+def _gpu_object(deployment: Deployment) -> dict[str, Any]:
+    """The card, per card when there are several; of mixed cards the smallest, and ``gpus`` lists them."""
+    kinds: dict[str, list[Gpu]] = {}
+    for gpu in deployment.gpus:
+        kinds.setdefault(gpu.id, []).append(gpu)
+    smallest = min(deployment.gpus, key=lambda gpu: gpu.memory_bytes)
+    told = {
+        **_card(smallest, deployment),
+        "id": "+".join(kinds),
+        "name": " + ".join(cards[0].name for cards in kinds.values()),
+        "count": len(deployment.gpus),
+    }
+    if len(kinds) > 1:
+        told["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
+    return told
+
+
+def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
+    from vramfit.hardware import usable_bytes
+
+    return {
+        "id": gpu.id,
+        "name": gpu.name,
+        "count": 1,
+        "marketed_gb": gpu.marketed_gb,
+        "memory_bytes": gpu.memory_bytes,
+        "usable_bytes": usable_bytes(gpu, deployment.workload.platform),
+        "bandwidth_bytes_per_second": gpu.bandwidth_bytes_per_second,
+        "vendor": gpu.vendor,
+        "architecture": gpu.architecture,
+        "memory_type": gpu.memory_type,
+        "cores": gpu.cores,
+        "core_unit": gpu.core_unit,
+        "tensor_cores": gpu.tensor_cores,
+        "price_usd": gpu.price_usd,
+    }
+
+
+def _deployment_object(checked: Checked) -> dict[str, Any]:
+    """Every deployment key with the value used, ready to be asked again."""
+    deployment = checked.answer.deployment
+    work = deployment.workload
+    settings = checked.answer.estimate.settings
+    return {
+        "gpu": list(checked.request["gpu"]) if len(checked.request["gpu"]) > 1 else checked.request["gpu"][0],
+        "model": deployment.model.id,
+        "engine": deployment.engine,
+        "quant": deployment.scheme.id,
+        "context": work.context,
+        "parallel": work.parallel,
+        "images": work.images,
+        "kv_cache_type": work.kv_cache_type,
+        "kv_cache_type_v": work.kv_cache_type_v,
+        "flash_attention": "on" if work.flash_attention else "off",
+        "batch": work.batch,
+        "ubatch": work.ubatch,
+        "unified_kv": work.unified_kv,
+        "swa_full": work.swa_full,
+        "outputs": work.outputs,
+        "gpu_layers": settings.get("gpu_layers", work.gpu_layers),
+        "cpu_moe_layers": settings.get("cpu_moe_layers", work.cpu_moe_layers),
+        "tensor_parallel": settings.get("tensor_parallel", work.tensor_parallel),
+        "pipeline_parallel": settings.get("pipeline_parallel", work.pipeline_parallel),
+        "max_batched_tokens": settings.get("max_batched_tokens", work.max_batched_tokens),
+        "gpu_memory_utilization": settings.get("gpu_memory_utilization", work.gpu_memory_utilization),
+        "enforce_eager": work.enforce_eager,
+        "ram": None if work.ram_bytes is None else size_text(work.ram_bytes),
+        "reserve": size_text(work.reserve_bytes),
+        "platform": work.platform,
+        "task": work.task,
+        "sequence_length": work.sequence_length,
+        "micro_batch": work.micro_batch,
+        "lora_rank": work.lora_rank,
+        "optimizer": work.optimizer,
+        "gradient_checkpointing": work.gradient_checkpointing,
+        "zero_stage": work.zero_stage,
+        "level": work.level,
+        "name": checked.request.get("name"),
+    }
+
+
+def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
+    return {
+        "device": device.device,
+        "weights_bytes": device.weights_bytes,
+        "kv_cache_bytes": device.kv_cache_bytes,
+        "compute_bytes": device.compute_bytes,
+        "overhead_bytes": device.overhead_bytes,
+        "total_bytes": device.total_bytes,
+        "usable_bytes": usable,
+        "headroom_bytes": None if usable is None else usable - device.total_bytes,
+    }
+
+
+def _remedy_object(remedy: Remedy) -> dict[str, Any]:
+    proposal = remedy.proposal
+    after: Answer = proposal.answer
+    rate = after.rate
+    return {
+        "kind": proposal.kind,
+        "summary": proposal.summary,
+        "changes": dict(proposal.changes),
+        "verdict": after.verdict.word,
+        "required_bytes": after.required_bytes,
+        "headroom_bytes": after.verdict.headroom_bytes,
+        "decode_tokens_per_second": None if rate is None else rate.expected,
+        "quality": remedy.quality_label,
+        "cost": proposal.cost,
+        "command": remedy.command,
+    }
+
+
+def _vision_parameters(deployment: Deployment) -> int | None:
+    from vramfit.model import tensors
+
+    if deployment.model.vision is None:
+        return None
+    return sum(tensor.parameters for tensor in tensors(deployment.model) if tensor.part in ("vision", "projector"))
+
+
+def _max_image_tokens(deployment: Deployment) -> int | None:
+    if deployment.model.vision is None:
+        return None
+    from vramfit.model.vision import max_image_tokens
+
+    return max_image_tokens(deployment.model)
+
+
+def _notes(deployment: Deployment) -> list[str]:
+    notes = []
+    if deployment.workload.context > deployment.model.context:
+        notes.append(f"the asked context exceeds the {deployment.model.context} tokens the model supports")
+    if not all(gpu.memory_measured for gpu in deployment.gpus):
+        notes.append("the card's reported memory follows the rule for its class; no reading of it is known")
+    return notes
+
+
+def _fields(record: Any) -> dict[str, Any] | None:
+    return None if record is None else {name: getattr(record, name) for name in type(record).__fields__}

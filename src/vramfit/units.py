@@ -1,0 +1,87 @@
+"""How sizes and rates are written. Nothing else in the program parses or prints a unit.
+
+GB are powers of 1000, GiB powers of 1024. A bare number is refused: guessing which was meant is the mistake this
+tool exists to end. (The "24 GB" of a graphics card is neither: it is a marketing figure, see ``hardware``.)
+"""
+
+from __future__ import annotations
+
+from vramfit.errors import UsageError
+
+KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
+KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
+
+_FACTORS = {
+    "b": 1, "kib": KIB, "mib": MIB, "gib": GIB, "tib": TIB, "kb": KB, "mb": MB, "gb": GB, "tb": TB,
+}  # fmt: skip
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``; raises ``UsageError`` for a bare number or unknown unit."""
+    number, unit = _split(text)
+    factor = _FACTORS.get(unit.lower())
+    if factor is None:
+        raise UsageError(
+            f'size "{text}" has no unit' if not unit else f'size "{text}" has an unknown unit "{unit}"',
+            "write GiB (2^30 bytes) or GB (10^9 bytes), for example 24GiB",
+        )
+    whole = number.isascii() and number.isdigit()
+    value = int(number) * factor if whole and len(number) < 20 else round(_number(number, text) * factor)
+    if not 0 <= value < 2**63:
+        raise UsageError(f'size "{text}" is out of range', "give a size between 0 and 8 EiB")
+    return value
+
+
+def parse_rate(text: str) -> int:
+    """Bytes per second of ``"1008GB/s"``; raises ``UsageError`` as ``parse_size`` does."""
+    if not text.lower().endswith("/s"):
+        raise UsageError(f'bandwidth "{text}" has no unit', "write GB/s, for example 1008GB/s")
+    return parse_size(text[:-2])
+
+
+def gib(size_bytes: int, digits: int = 2) -> str:
+    """``"24.87 GiB"``: for people; reports for programs carry integer bytes."""
+    return f"{size_bytes / GIB:,.{digits}f} GiB"
+
+
+def gb(size_bytes: int, digits: int = 1) -> str:
+    """``"26.7 GB"``, decimal: for comparing with marketing and file sizes on the Hub."""
+    return f"{size_bytes / GB:,.{digits}f} GB"
+
+
+def size_text(size_bytes: int) -> str:
+    """The shortest text that ``parse_size`` reads back exactly: ``64GiB``, ``8151MiB``, ``1000000001B``."""
+    for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
+        if size_bytes and size_bytes % factor == 0:
+            return f"{size_bytes // factor}{unit}"
+    return f"{size_bytes}B"
+
+
+def rate(bytes_per_second: int) -> str:
+    """``"1.01 TB/s"`` or ``"936 GB/s"``."""
+    if bytes_per_second >= TB:
+        return f"{bytes_per_second / TB:.2f} TB/s"
+    return f"{bytes_per_second / GB:.0f} GB/s"
+
+
+def billions(count: int) -> str:
+    """``"13.35 B"`` for a parameter count; millions below one billion."""
+    return f"{count / 1e9:.2f} B" if count >= 10**9 else f"{count / 1e6:.0f} M"
+
+
+def _split(text: str) -> tuple[str, str]:
+    stripped = text.strip()
+    cut = len(stripped)
+    while cut and stripped[cut - 1].isalpha():
+        cut -= 1
+    return stripped[:cut].strip(), stripped[cut:]
+
+
+def _number(digits: str, text: str) -> float:
+    try:
+        value = float(digits)
+    except ValueError:
+        raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB") from None
+    if value != value or value in (float("inf"), float("-inf")):
+        raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB")
+    return value

@@ -1,0 +1,47 @@
+"""Does it fit: an estimate against what the devices offer."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.hardware import usable_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Deployment, Estimate
+
+LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
+"""How good each verdict is; a deployment asks for at least ``fits`` or ``tight``."""
+
+
+@record
+class Verdict:
+    """The answer to "does it fit"."""
+
+    word: str
+    """``fits``: even the high estimate is within every device; ``tight``: the expected one is; ``exceeds``."""
+    headroom_bytes: int
+    """Usable less expected on the tightest GPU; negative for a deficit."""
+    usable_bytes: tuple[int, ...]
+    """Per GPU, others' reserve taken off."""
+    host_headroom_bytes: int | None
+    """Host memory left, None when the host's size was not given."""
+
+    def reaches(self, level: str) -> bool:
+        """True when the verdict is at least as good as ``level``."""
+        return LEVELS[self.word] >= LEVELS[level]
+
+
+def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
+    """The verdict of the contract, per device: a model split over GPUs fits only if every share fits."""
+    work = deployment.workload
+    usable = tuple(usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus)
+    pairs = tuple(zip(estimate.gpus, usable, strict=True))
+    headroom = min(limit - device.total_bytes for device, limit in pairs)
+    host_headroom = None if work.ram_bytes is None else work.ram_bytes - estimate.host.total_bytes
+    if headroom < 0 or (host_headroom is not None and host_headroom < 0):
+        word = "exceeds"
+    elif all(device.high_bytes <= limit for device, limit in pairs):
+        word = "fits"
+    else:
+        word = "tight"
+    return Verdict(word, headroom, usable, host_headroom)
