@@ -29,15 +29,22 @@ else:
         fields = tuple(cls.__annotations__)
         namespace = {k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__")}
         defaults = {f: namespace.pop(f) for f in fields if f in namespace}
-        arguments = ", ".join(f"{f}=_d[{f!r}]" if f in defaults else f for f in fields)
-        body = "".join(f"\n    self.{f} = {f}" for f in fields) or "\n    pass"
-        scope = {"_d": defaults}
-        exec(f"def __init__(self, {arguments}):{body}", scope)  # noqa: S102  (the names come from this source tree)
-        namespace |= {"__slots__": fields, "__fields__": fields, "__init__": scope["__init__"]}
+        namespace |= {"__slots__": fields, "__fields__": fields, "__field_defaults__": defaults, "__init__": _first}
         namespace.setdefault("__eq__", _equal)
         namespace.setdefault("__hash__", _hash)
         namespace.setdefault("__repr__", _repr)
         return type(cls)(cls.__name__, cls.__bases__, namespace)
+
+    def _first(self, *args, **kwargs):
+        """Compile the real ``__init__`` at the first construction: most records of a run are never made."""
+        kind = type(self)
+        defaults = kind.__field_defaults__
+        arguments = ", ".join(f"{f}=_d[{f!r}]" if f in defaults else f for f in kind.__fields__)
+        body = "".join(f"\n    self.{f} = {f}" for f in kind.__fields__) or "\n    pass"
+        scope = {"_d": defaults}
+        exec(f"def __init__(self, {arguments}):{body}", scope)  # noqa: S102  (names come from this source tree)
+        kind.__init__ = scope["__init__"]
+        kind.__init__(self, *args, **kwargs)
 
     def _values(self):
         return tuple(getattr(self, f) for f in self.__fields__)

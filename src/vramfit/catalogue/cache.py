@@ -24,11 +24,8 @@ COMPILED = "catalogue.bin"
 
 _ROOM = os.path.dirname(os.path.abspath(__file__))
 _PACKAGE = os.path.dirname(_ROOM)
-_COMPILED_BY = (
-    "compile.py", "container.py", "derive.py", "names.py", "schema_gpus.py", "schema_models.py", "spellings.py",
-    "strict_yaml.py",
-)  # fmt: skip
-"""Modules of this room whose change changes the compiled file."""
+_COMPILED_BY = (_ROOM, os.path.join(_PACKAGE, "model"))
+"""Folders whose modules make the compiled file what it is: this room, and the parameter counts of ``model``."""
 
 
 def open_container() -> Container:
@@ -63,7 +60,9 @@ def data_directory() -> str | None:
 
 def freshness_key(data: str) -> Key:
     """Changes when a source file, or the code that compiles it, changes."""
-    paths = [os.path.join(data, name) for name in SOURCES] + [os.path.join(_ROOM, name) for name in _COMPILED_BY]
+    paths = [os.path.join(data, name) for name in SOURCES]
+    for folder in _COMPILED_BY:
+        paths += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".py")]
     stamps = []
     for path in paths:
         try:
@@ -97,10 +96,14 @@ def write_atomically(path: str, content: bytes) -> None:
             file.write(content)
         os.replace(temporary, path)
     except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
+        _unlink(temporary)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
 
 
 def _read(path: str) -> Container | None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
-from typing import Any
 
 from pydantic import ValidationError
 
 from vramfit.catalogue import derive
 from vramfit.catalogue.container import pack
 from vramfit.catalogue.names import normalise
-from vramfit.catalogue.schema_errors import faults_of
+from vramfit.catalogue.schema_errors import faults_of, model_faults
 from vramfit.catalogue.schema_gpus import validate_gpus
+from vramfit.catalogue.schema_models import InvalidModelsError, validate_models
 from vramfit.catalogue.spellings import gpu_aliases, model_aliases
-from vramfit.catalogue.strict_yaml import Document, Fault, load_catalogue_yaml
+from vramfit.catalogue.strict_yaml import load_catalogue_yaml
 from vramfit.errors import CatalogueError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from vramfit.catalogue.strict_yaml import Document, Fault
 
 
 def compile_directory(directory: str, key: object) -> bytes:
@@ -28,7 +33,10 @@ def compile_directory(directory: str, key: object) -> bytes:
     gpus = read_document(os.path.join(directory, "gpus.yaml"))
     models_path = os.path.join(directory, "models.yaml")
     models = read_document(models_path) if os.path.exists(models_path) else None
-    return pack(key, sections(gpu_facts(gpus), model_facts(models) if models else []))
+    sources = {"sources": _mapping(gpus).get("sources", {})}
+    if models:
+        sources["model_sources"] = {key: {"name": name} for key, name in _mapping(models).get("sources", {}).items()}
+    return pack_entries(key, gpu_facts(gpus), model_facts(models) if models else [], sources)
 
 
 def read_document(path: str) -> Document:
@@ -48,38 +56,62 @@ def gpu_facts(document: Document) -> list[dict[str, Any]]:
         entries = validate_gpus(data)
     except ValidationError as error:
         raise _first(faults_of(document, error)) from None
+    if faults := incomplete(document, entries):
+        raise _first(faults)
     sources, field_sources = data.get("sources", {}), data.get("field_sources", {})
     return [derive.facts(entry, sources, field_sources) for entry in entries]
 
 
+def incomplete(document: Document, entries: list[dict[str, Any]]) -> list[Fault]:
+    """Merged GPU entries that name no known family, or lack what every entry needs."""
+    families = document.data.get("families", {})
+    faults = []
+    for number, entry in enumerate(entries):
+        family = entry.get("family")
+        if family is not None and family not in families:
+            faults.append(document.fault(("gpus", number, "family"), f'there is no family "{family}"'))
+            continue
+        missing = [field for field in ("vendor", "segment") if entry.get(field) is None]
+        problem = "is missing, in the entry and in its family"
+        faults += [document.fault(("gpus", number, field), problem) for field in missing]
+    return faults
+
+
 def model_facts(document: Document) -> list[dict[str, Any]]:
     """The compiled facts of a model file's entries; raises ``CatalogueError`` for the first fault in its shape."""
-    if find_spec("vramfit.catalogue.schema_models") is None:
-        return []
-    from vramfit.catalogue.schema_models import validate_models
-
     try:
-        return list(validate_models(_mapping(document)))
-    except ValidationError as error:
-        raise _first(faults_of(document, error)) from None
+        return validate_models(_mapping(document))
+    except InvalidModelsError as error:
+        raise _first(model_faults(document, error)) from None
 
 
-def sections(gpus: list[dict[str, Any]], models: list[dict[str, Any]]) -> dict[str, object]:
-    """The sections of a compiled file (see ``compiled.Catalogue`` for their readers)."""
-    result: dict[str, object] = {
-        "gpu_aliases": gpu_aliases(gpus).settled(),
-        "model_aliases": model_aliases(models).settled(),
+def pack_entries(
+    key: object, gpus: list[dict[str, Any]], models: list[dict[str, Any]], sources: Mapping[str, object]
+) -> bytes:
+    """The compiled file of these entries (see ``compiled.Catalogue`` for the readers of its parts)."""
+    sections = {
         "gpu_rows": tuple(_gpu_row(gpu) for gpu in gpus),
         "model_rows": tuple(_model_row(model) for model in models),
-        "driver_names": _grouped(
-            (normalise(name), gpu["id"]) for gpu in gpus for name in [gpu["name"], *gpu["driver_names"]]
-        ),
-        "pci_ids": _grouped((pci, gpu["id"]) for gpu in gpus for pci in gpu["pci"]),
+        **sources,
     }
-    for kind, entries in (("gpu", gpus), ("model", models)):
-        for entry in entries:
-            result[f"{kind}:{entry['id']}"] = entry
-    return result
+    gpu_numbers = {gpu["id"]: number for number, gpu in enumerate(gpus)}
+    model_numbers = {model["id"]: number for number, model in enumerate(models)}
+    named = [(normalise(name), gpu["id"]) for gpu in gpus for name in [gpu["name"], *gpu["driver_names"]]]
+    pci_ids = _grouped((pci, gpu["id"]) for gpu in gpus for pci in gpu["pci"])
+    tables: dict[str, dict[str, object]] = {
+        "gpu_aliases": _numbered(gpu_aliases(gpus).settled(), gpu_numbers),
+        "model_aliases": _numbered(model_aliases(models).settled(), model_numbers),
+        "driver_names": _numbered(_grouped(named), gpu_numbers),
+        "pci_ids": _numbered(pci_ids, gpu_numbers),
+    }
+    return pack(key, sections, tables, {"gpu": gpus, "model": models})
+
+
+def _numbered(table: Mapping[str, tuple[str, ...]], numbers: Mapping[str, int]) -> dict[str, object]:
+    """The table with record numbers for ids: one number, or a tuple where a key is ambiguous."""
+    return {
+        key: numbers[ids[0]] if len(ids) == 1 else tuple(numbers[entry] for entry in ids) for key, ids in table.items()
+    }
 
 
 def _gpu_row(gpu: Mapping[str, Any]) -> tuple[Any, ...]:

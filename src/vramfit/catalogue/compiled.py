@@ -6,6 +6,7 @@ only those asked for are decoded. ``cache`` finds the file and sees that it is f
 
 from __future__ import annotations
 
+from vramfit._record import record
 from vramfit.catalogue.cache import open_container
 from vramfit.catalogue.custom import PREFIX, custom_gpu
 from vramfit.catalogue.names import normalise, normalise_model, parse_gpu
@@ -24,24 +25,16 @@ MAX_SUGGESTIONS = 3
 _MAX_LISTED = 12
 
 
+@record
 class GpuRow:
     """What a search needs of a GPU, without decoding its entry."""
-
-    __slots__ = (
-        "bandwidth_gb_s", "id", "memory_mib", "name", "price_usd", "rent_usd_per_hour", "segment", "usable_linux_mib",
-        "vendor", "vram_gb",
-    )  # fmt: skip
-    FIELDS = (
-        "id", "name", "vendor", "segment", "vram_gb", "memory_mib", "usable_linux_mib", "bandwidth_gb_s", "price_usd",
-        "rent_usd_per_hour",
-    )  # fmt: skip
 
     id: str
     name: str
     vendor: str
     segment: str
     vram_gb: float | None
-    """None for an integrated GPU, whose memory is the host's."""
+    """The marketed size; None for an integrated GPU, whose memory is the host's."""
     memory_mib: int | None
     """What the driver reports."""
     usable_linux_mib: int | None
@@ -51,16 +44,10 @@ class GpuRow:
     rent_usd_per_hour: float | None
     """Cheapest offer of an instance with one of them."""
 
-    def __init__(self, values: tuple[Any, ...]) -> None:
-        for field, value in zip(self.FIELDS, values, strict=True):
-            setattr(self, field, value)
 
-
+@record
 class ModelRow:
     """What a search needs of a model, without decoding its entry."""
-
-    __slots__ = ("active_parameters", "context", "family", "id", "modality", "name", "parameters", "released")
-    FIELDS = ("id", "name", "family", "modality", "parameters", "active_parameters", "context", "released")
 
     id: str
     name: str
@@ -72,16 +59,24 @@ class ModelRow:
     """Longest context the model was made for, tokens."""
     released: str | None
 
-    def __init__(self, values: tuple[Any, ...]) -> None:
-        for field, value in zip(self.FIELDS, values, strict=True):
-            setattr(self, field, value)
-
 
 class Catalogue:
-    """GPUs and models by any of their names."""
+    """GPUs and models by any of their names. What was looked up is kept: remedies ask for the same again and again."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
+        self._gpus: dict[str, Gpu] = {}
+        self._models: dict[int, Model] = {}
+        self._gpu_rows: tuple[GpuRow, ...] | None = None
+        self._model_rows: tuple[ModelRow, ...] | None = None
+
+    def gpus(self, name: str) -> tuple[Gpu, ...]:
+        """The devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
+        count, one = parse_gpu(name)
+        gpu = self._gpus.get(one)
+        if gpu is None:
+            gpu = self._gpus[one] = self.gpu(one)
+        return (gpu,) * count
 
     def gpu(self, name: str) -> Gpu:
         """The GPU that ``name`` means (no count; see ``parse_gpu``).
@@ -90,84 +85,96 @@ class Catalogue:
         """
         if name.lower().startswith(PREFIX):
             return custom_gpu(name)
-        facts = self.gpu_facts(self.gpu_id(name))
+        facts = self._container.record("gpu", self._gpu_number(name))
         if facts["memory_mib"] is None:
             raise CannotTell(
-                f'{facts["name"]} has no memory of its own: it uses the host\'s, whose size is not known',
+                f"{facts['name']} has no memory of its own: it uses the host's, whose size is not known",
                 "give what it may use, for example -g custom:24GiB@90GB/s",
             )
         return gpu_from_facts(facts)
 
-    def gpus(self, name: str) -> tuple[Gpu, ...]:
-        """The devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
-        count, one = parse_gpu(name)
-        return (self.gpu(one),) * count
-
     def model(self, name: str) -> Model:
         """The model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
-        from vramfit.model import model_from_facts
+        number = self._model_number(name)
+        model = self._models.get(number)
+        if model is None:
+            from vramfit.model import model_from_facts
 
-        return model_from_facts(self.model_facts(self.model_id(name)))
+            model = self._models[number] = model_from_facts(self._container.record("model", number))
+        return model
 
-    def gpu_id(self, name: str) -> str:
-        """The id that a GPU's name leads to; raises ``UnknownGpu`` or ``AmbiguousName``."""
-        found = self._container.section("gpu_aliases").get(normalise(name), ())
-        if len(found) == 1:
-            return str(found[0])
-        if found:
-            raise _ambiguous("GPU", name, found, "vramfit list gpus")
-        hint = self._suggestions(normalise(name), "gpu_aliases", "vramfit list gpus")
-        raise UnknownGpu(f'no GPU is called "{name}"', hint)
+    def gpu_facts(self, name: str) -> dict[str, Any]:
+        """The whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
 
-    def model_id(self, name: str) -> str:
-        """The id that a model's name leads to; raises ``UnknownModel`` or ``AmbiguousName``."""
-        found = self._container.section("model_aliases").get(normalise_model(name), ())
-        if len(found) == 1:
-            return str(found[0])
-        if found:
-            raise _ambiguous("model", name, found, "vramfit list models")
-        hint = self._suggestions(normalise_model(name), "model_aliases", "vramfit list models")
-        raise UnknownModel(f'no model is called "{name}"', hint)
+        Raises ``UnknownGpu`` or ``AmbiguousName``.
+        """
+        facts: dict[str, Any] = self._container.record("gpu", self._gpu_number(name))
+        sources = self._container.section("sources")
+        facts["sources"] = [_resolved(ref, sources) for ref in facts["sources"]]
+        by_field = facts["field_sources"].items()
+        facts["field_sources"] = {field: [_resolved(ref, sources) for ref in refs] for field, refs in by_field}
+        return facts
 
-    def gpu_facts(self, gpu_id: str) -> dict[str, Any]:
-        """The whole compiled entry of an exact id, sources included; raises ``UnknownGpu``."""
-        return self._facts("gpu", gpu_id, UnknownGpu)
-
-    def model_facts(self, model_id: str) -> dict[str, Any]:
-        """The whole compiled entry of an exact id; raises ``UnknownModel``."""
-        return self._facts("model", model_id, UnknownModel)
+    def model_facts(self, name: str) -> dict[str, Any]:
+        """The whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
+        facts: dict[str, Any] = self._container.record("model", self._model_number(name))
+        sources = self._container.section("model_sources")
+        facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
+        return facts
 
     def gpu_rows(self) -> tuple[GpuRow, ...]:
         """All GPUs in the catalogue's order, for listing and searching."""
-        return tuple([GpuRow(values) for values in self._container.section("gpu_rows")])
+        if self._gpu_rows is None:
+            self._gpu_rows = tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
+        return self._gpu_rows
 
     def model_rows(self) -> tuple[ModelRow, ...]:
         """All models in the catalogue's order, for listing and searching."""
-        return tuple([ModelRow(values) for values in self._container.section("model_rows")])
+        if self._model_rows is None:
+            self._model_rows = tuple([ModelRow(*values) for values in self._container.section("model_rows")])
+        return self._model_rows
 
     def gpus_of_driver_name(self, name: str) -> tuple[str, ...]:
         """Ids of the GPUs whose driver prints ``name``: several where cards with other memory share it."""
-        return tuple(self._container.section("driver_names").get(normalise(name), ()))
+        return self._ids("gpu", self._container.look_up("driver_names", normalise(name)))
 
     def gpus_of_pci_id(self, pci_id: str) -> tuple[str, ...]:
         """Ids of the GPUs with the PCI id ``10de:2684``."""
-        return tuple(self._container.section("pci_ids").get(pci_id.lower(), ()))
+        return self._ids("gpu", self._container.look_up("pci_ids", pci_id.lower()))
 
-    def _facts(self, kind: str, entry: str, missing: type[UnknownGpu | UnknownModel]) -> dict[str, Any]:
-        try:
-            facts: dict[str, Any] = self._container.section(f"{kind}:{entry}")
-        except KeyError:
-            raise missing(f'no {"GPU" if kind == "gpu" else kind} has the id "{entry}"') from None
-        return facts
+    def _gpu_number(self, name: str) -> int:
+        key = normalise(name)
+        found = self._container.look_up("gpu_aliases", key)
+        if isinstance(found, int):
+            return found
+        if found:
+            raise _ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
+        raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
-    def _suggestions(self, key: str, table: str, command: str) -> str:
-        from difflib import get_close_matches
+    def _model_number(self, name: str) -> int:
+        key = normalise_model(name)
+        found = self._container.look_up("model_aliases", key)
+        if isinstance(found, int):
+            return found
+        if found:
+            raise _ambiguous("model", name, self._ids("model", found), "vramfit list models")
+        raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
-        aliases = self._container.section(table)
-        # Twice as many keys as suggestions, because several keys may lead to one entry.
-        near = get_close_matches(key, aliases, n=2 * MAX_SUGGESTIONS, cutoff=0.7)
-        ids = list(dict.fromkeys([entry for match in near for entry in aliases[match]]))[:MAX_SUGGESTIONS]
-        return f"did you mean {_either(ids)}? See `{command}`" if ids else f"see `{command}`"
+    def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
+        if numbers is None:
+            return ()
+        rows = self._container.section(f"{kind}_rows")
+        return tuple([rows[number][0] for number in ([numbers] if isinstance(numbers, int) else numbers)])
+
+    def _suggestions(self, kind: str, key: str) -> str:
+        """The hint for an unknown name: the ids whose names look most like it."""
+        from vramfit.catalogue.nearest import nearest
+
+        aliases = self._container.table(f"{kind}_aliases")
+        near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
+        found = dict.fromkeys([entry for match in near for entry in self._ids(kind, aliases[match])])
+        ids = list(found)[:MAX_SUGGESTIONS]
+        return f"did you mean {_either(ids)}? See `vramfit list {kind}s`" if ids else f"see `vramfit list {kind}s`"
 
 
 def open_catalogue() -> Catalogue:
@@ -177,7 +184,21 @@ def open_catalogue() -> Catalogue:
 
 def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> AmbiguousName:
     listed = list(ids[:_MAX_LISTED]) + ([f"… ({len(ids) - _MAX_LISTED} more)"] if len(ids) > _MAX_LISTED else [])
-    return AmbiguousName(f'"{name}" is not one {kind}: {_either(listed, "and")}', f"give one of these ids; see `{command}`")
+    problem = f'"{name}" is not one {kind}: {_either(listed, "and")}'
+    return AmbiguousName(problem, f"give one of these ids; see `{command}`")
+
+
+def _resolved(ref: str, sources: dict[str, dict[str, str]]) -> dict[str, str]:
+    """``key/detail`` with the source's name and address."""
+    key, _, detail = ref.partition("/")
+    source = sources.get(key, {})
+    resolved = {"key": key, "name": source.get("name", key)}
+    url = source.get("url")
+    if url:
+        resolved["url"] = url + detail if detail and url.endswith("/") else url
+    if detail:
+        resolved["detail"] = detail
+    return resolved
 
 
 def _either(words: list[str], joiner: str = "or") -> str:

@@ -1,8 +1,9 @@
-"""The compiled catalogue's file format: a header, then sections that can be read one by one.
+"""The compiled catalogue's file format: a header, then parts that are decoded one by one.
 
-    magic (16 bytes) · file length (8) · header length (4) · header checksum (4) · header · sections
+    magic (16 bytes) · file length (8) · header length (4) · header checksum (4) · header · parts
 
-The header and each section are ``marshal`` of version 2, which every Python 3 reads and which holds plain data only.
+A part is a section (any data), a shard of a look-up table, or the records of a kind with their index. Header,
+sections, shards and records are ``marshal`` of version 2, which every Python 3 reads and which holds plain data only.
 Each carries a checksum that is compared before unmarshalling, because ``marshal`` may crash on damaged input. Such a
 file is only ever one that this program wrote.
 """
@@ -19,30 +20,47 @@ if TYPE_CHECKING:
 MAGIC = b"vramfit-cat\x00\x00\x00\x00\x01"
 """File type and, in the last byte, the version of this layout."""
 
+SHARDS = 16
+"""Parts of a look-up table, so that looking up one key decodes a sixteenth of it."""
+
 _MARSHAL_VERSION = 2
 _PREFIX = len(MAGIC) + 16
+_PLACE = 12
+"""Bytes per record in a kind's index: offset, length, checksum."""
 
 
 class BadContainerError(ValueError):
     """Not a compiled catalogue, or a damaged one: treated as absent."""
 
 
-def pack(key: object, sections: Mapping[str, object]) -> bytes:
-    """The bytes of a compiled file; ``key`` says what it was compiled from (see ``compiled``)."""
-    blobs = {name: marshal.dumps(value, _MARSHAL_VERSION) for name, value in sections.items()}
+def pack(
+    key: object,
+    sections: Mapping[str, object],
+    tables: Mapping[str, Mapping[str, object]],
+    records: Mapping[str, list[Any]],
+) -> bytes:
+    """The bytes of a compiled file; ``key`` says what it was compiled from (see ``cache``)."""
+    parts = {name: _dump(value) for name, value in sections.items()}
+    for name, table in tables.items():
+        for shard in range(SHARDS):
+            parts[f"{name}/{shard}"] = _dump({k: v for k, v in table.items() if _shard(k) == shard})
+    for kind, entries in records.items():
+        blobs = [_dump(entry) for entry in entries]
+        parts[f"{kind}/records"] = b"".join(blobs)
+        parts[f"{kind}/index"] = _index(blobs)
     places: dict[str, tuple[int, int, int]] = {}
     offset = 0
-    for name, blob in blobs.items():
-        places[name] = (offset, len(blob), checksum(blob))
+    for name, blob in parts.items():
+        places[name] = (offset, len(blob), 0 if name.endswith("/records") else checksum(blob))
         offset += len(blob)
-    header = marshal.dumps((key, places), _MARSHAL_VERSION)
+    header = _dump((key, places))
     total = _PREFIX + len(header) + offset
     prefix = total.to_bytes(8, "little") + len(header).to_bytes(4, "little") + checksum(header).to_bytes(4, "little")
-    return b"".join([MAGIC, prefix, header, *blobs.values()])
+    return b"".join([MAGIC, prefix, header, *parts.values()])
 
 
 class Container:
-    """A compiled file in memory; sections are decoded when asked for, and not kept."""
+    """A compiled file in memory; parts are decoded when asked for, and not kept."""
 
     def __init__(self, data: bytes) -> None:
         """Raises ``BadContainerError`` when ``data`` is not a whole compiled file."""
@@ -50,22 +68,56 @@ class Container:
         if data[: len(MAGIC)] != MAGIC or int.from_bytes(data[16:24], "little") != len(data):
             raise BadContainerError("not a compiled catalogue, or cut short")
         self._start = _PREFIX + int.from_bytes(data[24:28], "little")
-        self.key, self._places = self._decode(_PREFIX, self._start, int.from_bytes(data[28:32], "little"))
+        self.key, self._places = self._decode(_PREFIX, self._start - _PREFIX, int.from_bytes(data[28:32], "little"))
 
     def section(self, name: str) -> Any:
-        """One section's data; ``KeyError`` when there is none of that name, ``BadContainerError`` when damaged."""
+        """One section's data."""
         offset, length, check = self._places[name]
-        start = self._start + offset
-        return self._decode(start, start + length, check)
+        return self._decode(self._start + offset, length, check)
 
-    def _decode(self, start: int, end: int, check: int) -> Any:
-        blob = self._data[start:end]
-        if len(blob) != end - start or checksum(blob) != check:
+    def look_up(self, table: str, key: str) -> Any:
+        """What ``table`` holds for ``key``, or None."""
+        return self.section(f"{table}/{_shard(key)}").get(key)
+
+    def table(self, name: str) -> dict[str, Any]:
+        """A whole look-up table."""
+        whole: dict[str, Any] = {}
+        for shard in range(SHARDS):
+            whole |= self.section(f"{name}/{shard}")
+        return whole
+
+    def record(self, kind: str, number: int) -> Any:
+        """Record ``number`` of a kind, from 0."""
+        start = self._start + self._places[f"{kind}/index"][0] + number * _PLACE
+        place = self._data[start : start + _PLACE]
+        offset, length, check = (int.from_bytes(place[at : at + 4], "little") for at in (0, 4, 8))
+        return self._decode(self._start + self._places[f"{kind}/records"][0] + offset, length, check)
+
+    def _decode(self, start: int, length: int, check: int) -> Any:
+        blob = self._data[start : start + length]
+        if len(blob) != length or checksum(blob) != check:
             raise BadContainerError("damaged")
         try:
-            return marshal.loads(blob)
+            return marshal.loads(blob)  # noqa: S302  (checked above, and only ever written by pack)
         except (ValueError, EOFError, TypeError) as error:
             raise BadContainerError(str(error)) from None
+
+
+def _dump(value: Any) -> bytes:
+    return marshal.dumps(value, _MARSHAL_VERSION)
+
+
+def _index(blobs: list[bytes]) -> bytes:
+    places = []
+    offset = 0
+    for blob in blobs:
+        places += [number.to_bytes(4, "little") for number in (offset, len(blob), checksum(blob))]
+        offset += len(blob)
+    return b"".join(places)
+
+
+def _shard(key: str) -> int:
+    return checksum(key.encode()) % SHARDS
 
 
 def checksum(blob: bytes | memoryview) -> int:

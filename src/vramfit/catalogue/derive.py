@@ -6,8 +6,10 @@ size; the readings stand in ``data/gpus.yaml`` with their sources.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 MIB_PER_GB = 1024
 """A marketed "GB" of a graphics card is 2^30 bytes."""
@@ -37,23 +39,24 @@ METAL_SHARES = ((16, 2 / 3), (24, 2 / 3), (32, 2 / 3))
 METAL_SHARE = 0.75
 """Older macOS: two thirds up to 32 GB, three quarters above."""
 
+_PLAIN = (
+    "id", "name", "vendor", "segment", "architecture", "compute_target", "released", "price_usd", "vram_gb",
+)  # fmt: skip
+_CHIP = ("cores", "core_unit", "sms", "tensor_cores", "boost_mhz", "tdp_w", "tdp_max_w")
 _DRIVER_REPORTERS = ("nvidia-smi", "rocm", "level-zero")
 _PROGRAM_REPORTERS = ("cuda", "rocm", "level-zero")
 
 
 def facts(entry: Mapping[str, Any], sources: Mapping[str, Any], field_sources: Mapping[str, Any]) -> dict[str, Any]:
-    """The compiled facts of one merged entry: flat, in MiB and GB/s, sources resolved."""
+    """The compiled facts of one merged entry: flat, in MiB and GB/s; sources are keys."""
     memory, chip, link = (entry.get(group) or {} for group in ("memory", "chip", "link"))
-    flat: dict[str, Any] = {
-        key: entry.get(key)
-        for key in ("id", "name", "vendor", "segment", "architecture", "compute_target", "released", "price_usd", "vram_gb")
-    }
+    flat: dict[str, Any] = {key: entry.get(key) for key in _PLAIN}
     flat |= {
         "memory_type": memory.get("type"),
         "ecc": memory.get("ecc"),
         "unified": bool(memory.get("unified")),
         **{key: memory.get(key) for key in ("bus_bits", "data_rate_gbps", "bandwidth_gb_s")},
-        **{key: chip.get(key) for key in ("cores", "core_unit", "sms", "tensor_cores", "boost_mhz", "tdp_w", "tdp_max_w")},
+        **{key: chip.get(key) for key in _CHIP},
         **{key: link.get(key) for key in ("pcie", "nvlink_gb_s")},
     }
     tflops = dict(entry.get("tflops") or {})
@@ -70,11 +73,11 @@ def facts(entry: Mapping[str, Any], sources: Mapping[str, Any], field_sources: M
             flat[key] = entry[key]
     flat["confidence"] = entry.get("confidence") or _confidence(entry.get("verified") or {})
     flat["verified"] = {field: refs for field, refs in (entry.get("verified") or {}).items() if refs}
-    flat["sources"] = [resolve(ref, sources) for ref in entry.get("sources") or []]
+    flat["sources"] = entry.get("sources") or []
     by_field = {field: refs for field, refs in field_sources.items() if flat.get(field) not in (None, [], {})}
     if tflops_source:
         by_field["tflops"] = [tflops_source]
-    flat["field_sources"] = {field: [resolve(ref, sources) for ref in refs] for field, refs in by_field.items()}
+    flat["field_sources"] = by_field
     return flat
 
 
@@ -144,19 +147,6 @@ def usable_mib(entry: Mapping[str, Any]) -> dict[str, int]:
         if entry["segment"] == "apu":
             return {"linux": round(whole * GTT_SHARE)}
     return {}
-
-
-def resolve(ref: str, sources: Mapping[str, Any]) -> dict[str, str]:
-    """``key/detail`` as the source's name and address, for showing."""
-    key, _, detail = ref.partition("/")
-    source = sources.get(key, {})
-    resolved = {"key": key, "name": source.get("name", key)}
-    url = source.get("url")
-    if url:
-        resolved["url"] = url + detail if detail and url.endswith("/") else url
-    if detail:
-        resolved["detail"] = detail
-    return resolved
 
 
 def _rent(rent: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def normalise_model(name: str) -> str:
 def parse_gpu(name: str) -> tuple[int, str]:
     """The count and the name of ``[COUNTx]ID``: ``2xrtx3090`` and ``2x RTX 3090`` are ``(2, …)``.
 
-    Raises ``UsageError`` for a count outside 1 to 1024.
+    ``7900 XTX`` and ``9060xt-16gb`` are names. Raises ``UsageError`` for a count outside 1 to 1024.
     """
     text = name.strip()
     cut = 0
@@ -87,6 +87,9 @@ def parse_gpu(name: str) -> tuple[int, str]:
     if not cut or rest[:1] not in ("x", "X", "×") or not rest[1:].strip():
         return 1, text
     count = int(text[:cut]) if cut <= 6 else MAX_GPUS + 1
+    suffix, *_ = rest[1:].lower().replace("-", " ").split(" ")
+    if suffix in ("t", "tx") or (suffix.startswith("t") and count > MAX_GPUS):
+        return 1, text
     if not 1 <= count <= MAX_GPUS:
         raise UsageError(f'"{name}" asks for {text[:cut]} GPUs', f"give a count from 1 to {MAX_GPUS}, as in 2xrtx3090")
     return count, rest[1:].strip()

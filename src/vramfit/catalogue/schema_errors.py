@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
-from pydantic import ValidationError
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-from vramfit.catalogue.strict_yaml import Document, Fault, Path
+    from pydantic import ValidationError
+
+    from vramfit.catalogue.schema_models import InvalidModelsError
+    from vramfit.catalogue.strict_yaml import Document, Fault, Path
 
 _TYPES = {
     "int_type": "a whole number is expected",
@@ -34,11 +38,25 @@ def faults_of(document: Document, error: ValidationError, known_fields: tuple[st
         elif kind == "missing":
             faults.append(document.fault(path, "is missing"))
         elif kind in _TYPES:
-            faults.append(document.fault(path, f"{_TYPES[kind]}, not {_described(detail['input'])}", _type_hint(detail)))
+            problem = f"{_TYPES[kind]}, not {_described(detail['input'])}"
+            faults.append(document.fault(path, problem, _type_hint(detail)))
         else:
             problem = f"{_described(detail['input'])}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
             faults.append(document.fault(path, problem))
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+def model_faults(document: Document, error: InvalidModelsError) -> list[Fault]:
+    """The lines ``entry: field.path: what is wrong`` of an invalid model file, with their places."""
+    ids = {entry.get("id"): number for number, entry in enumerate(document.data.get("models") or [])}
+    faults = []
+    for line in error.faults:
+        entry, _, rest = line.partition(": ")
+        field, _, problem = rest.partition(": ")
+        number = ids.get(entry)
+        path: Path = () if number is None else ("models", number, *field.split("."))
+        faults.append(document.fault(path, problem) if problem and path else document.fault((), line))
+    return faults
 
 
 def _path(document: Document, location: tuple[int | str, ...]) -> Path:

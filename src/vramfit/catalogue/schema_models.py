@@ -49,7 +49,6 @@ class Extra(_Part):
     shape: list[Width] | None = None
     bias: bool = False
     copies: Count = 1
-    layer: bool = False
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -63,8 +62,8 @@ class LayerExtra(_Part):
 
     name: str
     shape: list[Count]
-    layer: bool = False
     linear: bool = False
+    copies: Count = 1
 
 
 class Traits(_Part):
@@ -72,7 +71,9 @@ class Traits(_Part):
 
     norms: list[str] | None = None
     norm_bias: bool = False
+    first_attn_norm: bool = True
     embedding_norm: bool = False
+    attention_weights: bool = True
     positions: Count | None = None
     token_types: Count | None = None
     output_norm: bool = True
@@ -106,7 +107,7 @@ class Traits(_Part):
     activation_parameters: Count | None = None
     expert_bias: bool = False
     router_bias: bool = False
-    selection_bias: bool = False
+    selection_bias: bool | Literal["counted"] = False
     shared_gate: bool = False
     dense_beside_experts: bool = False
     ssm_norms: bool = False
@@ -223,6 +224,7 @@ class Tiles(_Part):
     tile: Count
     per_tile: Count
     max_tiles: Count
+    fit: Literal["canvas"] | None = None
 
 
 class Split(_Part):
@@ -432,7 +434,8 @@ def _gaps(flat: dict[str, Any]) -> list[str]:
     if flat.get("components"):
         return []
     if not flat.get("layers"):
-        return [] if flat.get("vision", {}).get("parameters") or flat.get("audio", {}).get("parameters") else ["layers: missing"]
+        known = flat.get("vision", {}).get("parameters") or flat.get("audio", {}).get("parameters")
+        return [] if known else ["layers: missing"]
     faults = [f"{field}: missing" for field in ("architecture", "hidden", "vocab", "context") if not flat.get(field)]
     try:
         words = {word for kind in expand(flat.get("pattern", "full"), flat["layers"]) for word in kind.split("+")}
@@ -442,7 +445,9 @@ def _gaps(flat: dict[str, Any]) -> list[str]:
     faults += [f"pattern: no such kind of layer: {word}" for word in sorted(unknown)]
     needs = {"mla": "mla", "mamba": "ssm", "linear": "linear", "conv": "conv_kernel", "moe": "moe", "mlp": "ffn"}
     needs |= {"sliding": "window", "chunked": "window", "full": "heads", "cross": "heads", "encoder": "heads"}
-    faults += [f"{field}: missing, a layer is {word}" for word, field in needs.items() if word in words and not flat.get(field)]
+    faults += [
+        f"{field}: missing, a layer is {word}" for word, field in needs.items() if word in words and not flat.get(field)
+    ]
     heads, kv_heads = flat.get("heads"), flat.get("kv_heads")
     if heads and kv_heads and heads % kv_heads:
         faults.append(f"kv_heads: {heads} heads cannot share {kv_heads}")

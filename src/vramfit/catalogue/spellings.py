@@ -2,19 +2,22 @@
 
 Each entry claims keys at a *level*; the lowest level that claims a key wins it, and a key claimed by several entries
 at that level is ambiguous. Levels: 0 the id, 1 the name and the listed aliases, 2 short forms (``4090``, ``a100``,
-``m4 max``), 3 what the driver prints (one string for several cards) or a whole model family.
+``m4 max``), 3 what the driver prints (one string for several cards) or a whole model family, 4 the family's first word.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 from vramfit.catalogue.names import normalise, normalise_model
 
-ID, NAME, SHORT, SHARED = range(4)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+ID, NAME, SHORT, SHARED, STEM = range(5)
 
 _MEMORY = re.compile(r"\d+gb?$")
 _FORM = re.compile(r"(pcie|sxm\d?|nvl|hbm\d?e?|gddr\dx?|ac)$")
@@ -80,20 +83,20 @@ def short_forms(spelling: str) -> set[str]:
     >>> sorted(short_forms("Tesla V100-PCIE"))
     ['tesla v100', 'tesla v100 pcie']
     """
-    tokens = spelling.lower().replace("max-q", "maxq").replace("(", " ").replace(")", " ").replace("-", " ").split()
+    words = spelling.lower().replace("max-q", "maxq").replace("(", " ").replace(")", " ").replace("-", " ").split()
     choices: list[tuple[str, ...]] = []
     qualifiers: list[tuple[str, ...]] = []
-    for before, token in zip(["", *tokens], tokens, strict=False):
-        if _MEMORY.match(token):
-            qualifiers.append((token, token.rstrip("bg")))
-        elif _FORM.match(token):
-            qualifiers.append((token, "sxm") if token.startswith("sxm") else (token,))
-        elif token in _GENERATION or token in _BRAND or (token == "pro" and before in ("rtx", "arc")):
-            choices.append(("", token))
-        elif token in _ABBREVIATED:
-            choices.append((token, _ABBREVIATED[token]))
+    for before, word in zip(["", *words], words, strict=False):
+        if _MEMORY.match(word):
+            qualifiers.append((word, word.rstrip("bg")))
+        elif _FORM.match(word):
+            qualifiers.append((word, "sxm") if word.startswith("sxm") else (word,))
+        elif word in _GENERATION or word in _BRAND or (word == "pro" and before in ("rtx", "arc")):
+            choices.append(("", word))
+        elif word in _ABBREVIATED:
+            choices.append((word, _ABBREVIATED[word]))
         else:
-            choices.append((token,))
+            choices.append((word,))
     cores = {" ".join(filter(None, combination)) for combination in itertools.product(*choices)}
     cores |= {_GLUED_BRAND.sub("", core) for core in cores}
     ends = {
@@ -118,6 +121,7 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
                 table.claim(normalise_model(short), SHORT, entry)
         if model.get("family"):
             table.claim(normalise_model(model["family"]), SHARED, entry)
+            table.claim(_stem(model["family"]), STEM, entry)
     return table
 
 
@@ -125,13 +129,18 @@ def model_spellings(model: Mapping[str, Any]) -> list[str]:
     """Id, name, listed aliases, Hugging Face ids with and without their organisation, Ollama tags."""
     spellings = [model["id"], model["name"]]
     aliases = model.get("aliases", ())
-    listed = [*aliases.values()] if isinstance(aliases, Mapping) else [aliases]
+    listed = [*aliases.values()] if isinstance(aliases, dict) else [aliases]
     for group in [*listed, model.get("hf", ()), model.get("ollama", ())]:
         for spelling in [group] if isinstance(group, str) else group or ():
             spellings.append(spelling)
             if "/" in spelling:
                 spellings.append(spelling.rsplit("/", 1)[1])
     return list(dict.fromkeys(spellings))
+
+
+def _stem(family: str) -> str:
+    """``llava`` of ``llava-1.6``, ``qwen`` of ``qwen2.5``."""
+    return normalise_model("".join(itertools.takewhile(str.isalpha, family.lower())))
 
 
 def _model_short_forms(spelling: str) -> set[str]:

@@ -123,7 +123,7 @@ def parse(text: str | bytes, name: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = f"not YAML: {error.problem or error.context}"
-        return document._replace(faults=[Fault(name, line, column, "", problem, _syntax_hint(problem))])
+        return document._replace(faults=[Fault(name, line, column, "", problem, _syntax_hint(problem, text, line))])
     except yaml.YAMLError as error:
         problem = "not YAML: " + " ".join(str(error).split())
         return document._replace(faults=[Fault(name, 1, 1, "", problem)])
@@ -170,8 +170,7 @@ def _refused_events(text: str, name: str) -> list[Fault]:
 
 
 def _event_fault(event: yaml.Event, name: str, problem: str, hint: str | None = None) -> Fault:
-    mark = event.start_mark
-    return Fault(name, mark.line + 1, mark.column + 1, "", problem, hint)
+    return Fault(name, *_mark(event), "", problem, hint)
 
 
 class _Builder:
@@ -191,7 +190,7 @@ class _Builder:
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: Any, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE_TAG and not key_node.style:
@@ -218,7 +217,7 @@ class _Builder:
             return None
         return str(node.value)
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+    def _scalar(self, node: Any, path: Path) -> Any:
         value = str(node.value)
         if node.style:
             if node.tag != _STRING_TAG:
@@ -260,8 +259,9 @@ def _plain_problem(value: str, tag: str) -> tuple[str, str]:
     )
 
 
-def _syntax_hint(problem: str) -> str | None:
-    if "tab" in problem or r"'\t'" in problem:
+def _syntax_hint(problem: str, text: str | bytes, line: int) -> str | None:
+    lines = text.decode("utf-8", "replace").splitlines() if isinstance(text, bytes) else text.splitlines()
+    if line <= len(lines) and lines[line - 1].lstrip(" ").startswith("\t"):
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:
         return "quote a text that contains a colon and a space"
@@ -274,8 +274,9 @@ def _message(faults: list[Fault]) -> tuple[str, str | None]:
     return f"{first._replace(hint=None)}{more}", first.hint
 
 
-def _mark(node: yaml.Node) -> Mark:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+def _mark(place: Any) -> Mark:
+    """Of a node or an event."""
+    return place.start_mark.line + 1, place.start_mark.column + 1
 
 
 def _short(tag: str) -> str:

@@ -176,9 +176,7 @@ def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
     work, model = deployment.workload, deployment.model
     said = [f"the whole context of {work.context} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:
-        from vramfit.model.vision import max_image_tokens
-
-        said.append(f"{work.images} image(s) of up to {max_image_tokens(model)} tokens each lie within the context")
+        said.append(f"the context includes the tokens of {work.images} image(s) of the largest size")
     if deployment.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
     if len(deployment.gpus) > 1:

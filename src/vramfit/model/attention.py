@@ -1,10 +1,11 @@
 """The tensors of one attention layer: MHA, GQA, MQA, cross-attention and MLA.
 
-Every function returns rows ``(name, shape, linear)`` of one layer, in the order llama.cpp writes them. Shapes are ggml's:
-``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, all false or absent unless an architecture says so:
+Every function returns rows ``(name, shape, linear)`` of one layer, in the order llama.cpp writes them. Shapes are
+ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, false or absent unless stated:
 
 ``qkv_bias``, ``o_bias``
-    biases of the query/key/value projections and of the output projection; ``k_bias: false`` leaves the key's out (Whisper).
+    biases of the query, key and value projections and of the output projection; ``k_bias: false`` leaves the key's
+    out (Whisper).
 ``fused_qkv``
     one ``attn_qkv`` matrix instead of three, as Phi-3, Falcon and GPT-2 store it.
 ``qk_norm``

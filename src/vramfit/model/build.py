@@ -88,7 +88,7 @@ def _layers(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> tuple[Layers
     moe = facts.get("moe")
     indexers = expand(facts["mla"]["indexer_pattern"], count) if "indexer_pattern" in facts.get("mla", ()) else None
     # Layers are grouped by what distinguishes them before any record is made: most models have one group of 30 to 100.
-    groups: dict[tuple[object, ...], list[int]] = {}
+    groups: dict[tuple[str, bool, bool, str | None, str | None], list[int]] = {}
     for index, kind in enumerate(kinds):
         key = (
             kind,
@@ -103,11 +103,11 @@ def _layers(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> tuple[Layers
         mixers: tuple[Mixer, ...] = ()
         network: FeedForward | Experts | None = None
         if kind not in FEED_FORWARD_KINDS:
-            mixers = tuple(_mixer(facts, word, bool(shares), indexer) for word in str(kind).split("+") if word != "none")
+            mixers = tuple([_mixer(facts, word, shares, indexer) for word in kind.split("+") if word != "none"])
         if kind == "moe" or (routed and not bare):
             network = _experts(facts, traits)
         elif kind == "mlp" or not bare:
-            inner = int(str(width)) if width else facts.get("ffn")
+            inner = int(width) if width else facts.get("ffn")
             network = FeedForward(inner, traits.get("gated", True)) if inner else None
         result.append(Layers(tuple(indices), mixers, network))
     return tuple(_joined(result))
@@ -115,11 +115,11 @@ def _layers(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> tuple[Layers
 
 def _joined(groups: list[Layers]) -> list[Layers]:
     """Groups whose keys differed but whose records came out equal (a shared layer of a kind that caches nothing)."""
-    merged: dict[tuple[object, ...], Layers] = {}
+    merged: dict[tuple[tuple[Mixer, ...], FeedForward | Experts | None], Layers] = {}
     for group in groups:
         key = (group.mixers, group.feed_forward)
         known = merged.get(key)
-        merged[key] = Layers(tuple(sorted(known.indices + group.indices)), *key) if known else group  # type: ignore[arg-type]
+        merged[key] = Layers(tuple(sorted(known.indices + group.indices)), *key) if known else group
     return list(merged.values())
 
 
@@ -143,7 +143,7 @@ def _experts(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> Experts:
     )
 
 
-def _mixer(facts: Mapping[str, Any], word: str, shares: bool, indexer: object) -> Mixer:
+def _mixer(facts: Mapping[str, Any], word: str, shares: bool, indexer: str | None) -> Mixer:
     """The mixer a word of the pattern names, with the dimensions the entry gives for its kind."""
     if word == "mla":
         mla = facts["mla"]

@@ -10,7 +10,8 @@ GGUF and transformers 5 hold them. Traits read here:
 ``mlp_bias``
     biases in a dense network.
 ``expert_bias``, ``router_bias``, ``selection_bias``
-    biases of the experts (gpt-oss), of the router, and the buffer that evens out which experts are picked (DeepSeek-V3).
+    biases of the experts (gpt-oss), of the router, and the buffer that evens out which experts are picked
+    (DeepSeek-V3); ``selection_bias: counted`` where transformers makes it a parameter (ERNIE).
 ``shared_gate``
     a learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next).
 ``mlp_sub_norm``
@@ -56,7 +57,7 @@ def experts(network: Experts, hidden: int, traits: Mapping[str, Any]) -> list[Ro
     """One mixture of experts with its router and what every token passes beside it."""
     count, width = network.count, network.width
     inner = network.latent or hidden
-    # The router is a bare parameter in transformers and stays in full precision in every scheme: not a linear layer here.
+    # The router is a bare parameter in transformers and stays in full precision in every scheme: not a linear layer.
     rows: list[Row] = [("ffn_gate_inp.weight", (hidden, count), False)]
     if traits.get("router_bias"):
         rows.append(("ffn_gate_inp.bias", (count,), False))

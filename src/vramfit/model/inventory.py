@@ -1,13 +1,15 @@
 """The inventory: every tensor of the runnable model, and what follows from it.
 
 Counted once: the head tied to the embedding. Not counted: prediction heads of the MTP kind and rotary tables, which
-files may hold and a loaded model does not need. Layers alike in shape share a row. How architectures differ is data: the
-*traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recurrent`` document those they read; read here:
+files may hold and a loaded model does not need. Layers alike in shape share a row. How architectures differ is data,
+the *traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recurrent`` document those they read; here:
 
 ``norms`` (``[attn_norm, ffn_norm]`` unless stated)
     the norms of a layer by GGUF name; Gemma has four, Command R one.
 ``norm_bias``
     norms are LayerNorms with a bias instead of RMSNorms.
+``first_attn_norm`` (true unless stated)
+    the first layer normalises its input; ModernBERT's embedding norm does that already.
 ``embedding_norm``
     a norm right behind the embedding.
 ``positions``, ``token_types``
@@ -26,8 +28,10 @@ files may hold and a loaded model does not need. Layers alike in shape share a r
     streams of the alternating-updates residual and rank of the learned augmented residual (Gemma 3n).
 ``layer_scale``
     a stored scalar, not trained, scales each layer's output (Gemma 4).
+``attention_weights`` (true unless stated)
+    attention layers own weights; Zamba2's share two blocks, which its ``extra`` lists.
 ``extra``
-    further tensors, written out: rows of name, shape, and ``layer: true`` for one in every layer.
+    further tensors, written out: rows of name, shape, ``linear``, and ``copies`` where there are several.
 """
 
 from __future__ import annotations
@@ -68,8 +72,8 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
     if model.vocab:
         result += [Tensor(name, shape, linear=flag) for name, shape, flag in _head(model)]
     for extra in traits.get("extra", ()):
-        if not extra.get("layer"):
-            result.append(Tensor(extra["name"], tuple(extra["shape"]), linear=extra.get("linear", False)))
+        shape, flag = tuple(extra["shape"]), extra.get("linear", False)
+        result.append(Tensor(extra["name"], shape, linear=flag, copies=extra.get("copies", 1)))
     if model.vision is not None:
         result += vision_tensors(model.vision, model.hidden)
     if model.audio is not None:
@@ -108,8 +112,13 @@ def _repeated(model: Model) -> list[Tensor]:
         for row in _layer(group, model):
             known = rows.get(row)
             rows[row] = tuple(sorted(known + group.indices)) if known else group.indices
+    if not model.traits.get("first_attn_norm", True):
+        first = ("attn_norm.weight", (model.hidden,), False)
+        rows[first] = rows[first][1:]
+    counted = model.traits.get("selection_bias") == "counted"
     return [
-        Tensor(name, shape, layers, "text", flag, name in BUFFERS) for (name, shape, flag), layers in rows.items()
+        Tensor(name, shape, layers, "text", flag, name in BUFFERS and not counted)
+        for (name, shape, flag), layers in rows.items()
     ]
 
 
@@ -120,7 +129,7 @@ def _layer(group: Layers, model: Model) -> list[Row]:
     biased = traits.get("norm_bias", False)
     rows: list[Row] = []
     for name in names:
-        # A layer that lacks one half of a block (Nemotron's searched ones) lacks its norm; a block of one norm keeps it.
+        # A layer that lacks half a block (Nemotron Super's searched ones) lacks its norm; a block of one norm keeps it.
         if len(names) > 1 and (not group.mixers if name.startswith("attn") else network is None):
             continue
         rows += norm(name, hidden, biased)
@@ -140,15 +149,14 @@ def _layer(group: Layers, model: Model) -> list[Row]:
     if traits.get("laurel"):
         rank = traits["laurel"]
         rows += linear("laurel_l", hidden, rank) + linear("laurel_r", rank, hidden) + norm("laurel_post_norm", hidden)
-    for extra in traits.get("extra", ()):
-        if extra.get("layer"):
-            rows.append((extra["name"], tuple(extra["shape"]), extra.get("linear", False)))
     return rows
 
 
 def _mixer(mixer: Mixer, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
     """The rows of one token mixer."""
     if isinstance(mixer, Attention):
+        if not traits.get("attention_weights", True):
+            return []
         return attention(mixer, hidden, traits)
     if isinstance(mixer, LatentAttention):
         return latent_attention(mixer, hidden, traits)

@@ -65,7 +65,8 @@ def linear_attention(mixer: LinearAttention, hidden: int, traits: Mapping[str, A
         return rows + norm("ssm_norm", mixer.value_dim) + linear("ssm_out", value, hidden)
     if mixer.kind == "kda":
         rows = linear("attn_q", hidden, key) + linear("attn_k", hidden, key) + linear("attn_v", hidden, value)
-        rows += [(f"ssm_conv1d_{part}.weight", (mixer.conv, width), False) for part, width in zip("qkv", (key, key, value))]
+        for part, width in (("q", key), ("k", key), ("v", value)):
+            rows.append((f"ssm_conv1d_{part}.weight", (mixer.conv, width), False))
         rows += linear("ssm_f_a", hidden, mixer.key_dim) + linear("ssm_f_b", mixer.key_dim, key)
         rows += [("ssm_dt.bias", (key,), False), ("ssm_a", (1, mixer.key_heads), False)]
         rows += linear("ssm_beta", hidden, mixer.key_heads)

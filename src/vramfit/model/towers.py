@@ -1,7 +1,7 @@
 """The tensors of what looks and listens: vision tower, audio encoder, and the projectors into the language model.
 
-A tower is a plain transformer encoder; how kinds differ is data, the ``towers:`` of ``data/models.yaml`` merged with what
-the entry states. The settings read here, with the value that holds when they are absent:
+A tower is a plain transformer encoder; how kinds differ is data, the ``towers:`` of ``data/models.yaml`` merged with
+what the entry states. The settings read here, with the value that holds when they are absent:
 
 ``frames`` (1)
     images a patch spans in time: the patch kernel of the Qwen-VL family is three-dimensional.
@@ -11,8 +11,10 @@ the entry states. The settings read here, with the value that holds when they ar
     rows of the learned position table; ``grid`` is one for each patch of the trained image, and the class token.
 ``pre_norm``, ``post_norm`` (false)
     a norm before the first and behind the last layer.
-``norm_bias`` (true), ``norms`` (``[ln1, ln2]``), ``qkv_bias``, ``o_bias``, ``mlp_bias`` (true), ``k_bias`` (as ``qkv_bias``)
-    LayerNorm or RMSNorm; norms of a layer; biases.
+``norm_bias``, ``qkv_bias``, ``o_bias``, ``mlp_bias`` (true), ``k_bias`` (as ``qkv_bias``)
+    biases; norms without one are RMSNorms.
+``norms`` (``[ln1, ln2]``)
+    the norms of a layer.
 ``fused_qkv``, ``gated``, ``layer_scale`` (false)
     one matrix for query, key and value; three MLP matrices instead of two; two vectors that scale a layer's branches.
 ``qk_norm`` (none)
@@ -23,7 +25,7 @@ the entry states. The settings read here, with the value that holds when they ar
     the steps into the language model: ``{name, linear: [in, out], bias}``, ``{name, norm: width, bias}`` or
     ``{name, shape: [...]}``, with ``copies``; widths are numbers or ``tower``, ``merged``, ``ffn``, ``text``.
 ``extra``
-    further tensors in the same notation, in the tower; ``layer: true`` for one in each layer.
+    further tensors of the tower in the same notation.
 ``parameters``
     for a tower that is not modelled: its parameter count, all there is.
 """
@@ -45,22 +47,21 @@ if TYPE_CHECKING:
 def vision_tensors(tower: VisionTower, text: int) -> list[Tensor]:
     """The tensors of a vision tower and of its projector into a language model ``text`` wide."""
     settings = tower.settings
-    widths = {
-        "tower": tower.hidden,
-        "merged": tower.hidden * settings.get("merge", 1) ** 2,
-        "ffn": tower.ffn,
-        "text": text,
-    }
+    widths = _widths(tower.hidden, tower.ffn, tower.heads, settings.get("merge", 1) ** 2, text)
     result: list[Tensor] = []
     if tower.layers:
         patch = (tower.patch, tower.patch, settings.get("frames", 1) * 3, tower.hidden)
         stem: list[Row] = [("v.patch_embd.weight", patch, False)]
         if settings.get("patch_bias", True):
             stem.append(("v.patch_embd.bias", (tower.hidden,), False))
-        positions = settings.get("positions", 0)
+        if settings.get("class_token"):
+            stem.append(("v.class_embd", (tower.hidden,), False))
+        positions = settings.get("positions")
         if positions == "grid":
             positions = ((tower.image_size or 0) // tower.patch) ** 2 + settings.get("class_token", False)
-        result += _encoder("v", "vision", tower.layers, stem, positions, widths, settings, tower.heads)
+        if positions:
+            stem.append(("v.position_embd.weight", (tower.hidden, positions), False))
+        result += _encoder("v", tower.layers, stem, widths, settings)
     result += _opaque("v.unmodelled", "vision", settings)
     return result + _steps(settings.get("projector", ()), "projector", widths)
 
@@ -69,56 +70,45 @@ def audio_tensors(audio: Mapping[str, Any], text: int) -> list[Tensor]:
     """The tensors of an audio encoder of the Whisper kind and of its projector, or one stand-in for another kind's."""
     result: list[Tensor] = []
     hidden = audio.get("hidden", 0)
-    widths = {
-        "tower": hidden,
-        "merged": hidden * audio.get("merge", 1),
-        "ffn": audio.get("ffn", 0),
-        "text": text,
-    }
+    widths = _widths(hidden, audio.get("ffn", 0), audio.get("heads", 0), audio.get("merge", 1), text)
     if audio.get("layers"):
         stem: list[Row] = [
             ("a.conv1d.1.weight", (3, audio["mel_bins"], hidden), False),
             ("a.conv1d.1.bias", (hidden,), False),
             ("a.conv1d.2.weight", (3, hidden, hidden), False),
             ("a.conv1d.2.bias", (hidden,), False),
+            ("a.position_embd.weight", (hidden, audio["positions"]), False),
         ]
-        result += _encoder("a", "audio", audio["layers"], stem, audio.get("positions", 0), widths, audio, audio["heads"])
+        result += _encoder("a", audio["layers"], stem, widths, audio)
     result += _opaque("a.unmodelled", "audio", audio)
     return result + _steps(audio.get("projector", ()), "audio", widths)
 
 
+def _widths(hidden: int, ffn: int, heads: int, merged: int, text: int) -> dict[str, int]:
+    """The widths a step of a projector may name, and that of one head."""
+    head = hidden // heads if heads else 0
+    return {"tower": hidden, "merged": hidden * merged, "ffn": ffn, "text": text, "head": head}
+
+
 def _encoder(
-    prefix: str,
-    part: str,
-    layers: int,
-    stem: list[Row],
-    positions: int,
-    widths: Mapping[str, int],
-    settings: Mapping[str, Any],
-    heads: int,
+    prefix: str, layers: int, stem: list[Row], widths: Mapping[str, int], settings: Mapping[str, Any]
 ) -> list[Tensor]:
     """A transformer encoder: its stem, its layers as copies, and the norms around them."""
-    hidden = widths["tower"]
-    biased = settings.get("norm_bias", True)
+    part = "vision" if prefix == "v" else "audio"
+    hidden, biased = widths["tower"], settings.get("norm_bias", True)
     rows = list(stem)
-    if settings.get("class_token"):
-        rows.append((f"{prefix}.class_embd", (hidden,), False))
-    if positions:
-        rows.append((f"{prefix}.position_embd.weight", (hidden, positions), False))
     if settings.get("pre_norm"):
         rows += norm(f"{prefix}.pre_ln", hidden, biased)
     tensors = [Tensor(name, shape, (), part, flag) for name, shape, flag in rows]
-    repeated = _encoder_layer(widths, settings, heads)
-    tensors += [Tensor(f"{prefix}.blk.{name}", shape, (), part, flag, False, layers) for name, shape, flag in repeated]
+    for name, shape, flag in _encoder_layer(widths, settings):
+        tensors.append(Tensor(f"{prefix}.{name}", shape, (), part, flag, copies=layers))
     if settings.get("post_norm"):
         rows = norm(f"{prefix}.post_ln", hidden, biased)
         tensors += [Tensor(name, shape, (), part, flag) for name, shape, flag in rows]
-    for extra in settings.get("extra", ()):
-        tensors += _steps((extra,), part, widths, layers if extra.get("layer") else 1)
-    return tensors
+    return tensors + _steps(settings.get("extra", ()), part, widths)
 
 
-def _encoder_layer(widths: Mapping[str, int], settings: Mapping[str, Any], heads: int) -> list[Row]:
+def _encoder_layer(widths: Mapping[str, int], settings: Mapping[str, Any]) -> list[Row]:
     """The rows of one encoder layer."""
     hidden, ffn = widths["tower"], widths["ffn"]
     biased, bias = settings.get("norm_bias", True), settings.get("qkv_bias", True)
@@ -133,7 +123,7 @@ def _encoder_layer(widths: Mapping[str, int], settings: Mapping[str, Any], heads
     rows += linear("attn_out", hidden, hidden, settings.get("o_bias", True))
     per = settings.get("qk_norm")
     if per:
-        width = hidden if per == "projection" else hidden // heads
+        width = hidden if per == "projection" else widths["head"]
         rows += norm("attn_q_norm", width) + norm("attn_k_norm", width)
     if settings.get("layer_scale"):
         rows += [("ls1.weight", (hidden,), False), ("ls2.weight", (hidden,), False)]
@@ -143,7 +133,7 @@ def _encoder_layer(widths: Mapping[str, int], settings: Mapping[str, Any], heads
     return rows + linear("ffn_up", hidden, ffn, with_bias) + linear("ffn_down", ffn, hidden, with_bias)
 
 
-def _steps(steps: Sequence[Mapping[str, Any]], part: str, widths: Mapping[str, int], copies: int = 1) -> list[Tensor]:
+def _steps(steps: Sequence[Mapping[str, Any]], part: str, widths: Mapping[str, int]) -> list[Tensor]:
     """The tensors of projector steps, or of other tensors written in their notation."""
     tensors: list[Tensor] = []
     for step in steps:
@@ -154,8 +144,8 @@ def _steps(steps: Sequence[Mapping[str, Any]], part: str, widths: Mapping[str, i
             rows = norm(step["name"], widths.get(step["norm"], step["norm"]), step.get("bias", False))
         else:
             rows = [(step["name"], tuple([widths.get(width, width) for width in step["shape"]]), False)]
-        number = copies * step.get("copies", 1)
-        tensors += [Tensor(name, shape, (), part, flag, False, number) for name, shape, flag in rows]
+        copies = step.get("copies", 1)
+        tensors += [Tensor(name, shape, (), part, flag, copies=copies) for name, shape, flag in rows]
     return tensors
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Model
 
 USUAL_IMAGE = (1344, 896)
-"""Width and height assumed where a rule sets no bound of its own and the largest image is asked for: 1.2 megapixels."""
+"""Width and height to reckon with when nobody says: 1.2 megapixels, as a photo sent by a chat program has."""
 
 
 def image_tokens(model: Model, width: int, height: int) -> int:
@@ -47,7 +47,8 @@ def image_tokens(model: Model, width: int, height: int) -> int:
 def max_image_tokens(model: Model) -> int:
     """The most prompt tokens one image can take, 0 without a vision tower.
 
-    For rules without a bound (native resolution with a limit no one reaches) that of ``USUAL_IMAGE`` stands in.
+    At native resolution that is an image of the rule's pixel limit, 12 megapixels and more in some models: an upper
+    bound to warn of, where ``image_tokens`` of ``USUAL_IMAGE`` is what to expect.
     """
     if model.vision is None:
         return 0
@@ -56,9 +57,8 @@ def max_image_tokens(model: Model) -> int:
     if kind == "anyres":
         return max([_anyres(rule, *pinpoint) for pinpoint in _pinpoints(rule)])
     if kind == "native":
-        side = rule["patch"] * rule["merge"]
-        budget: int = rule["max_pixels"]
-        return min(budget // (side * side), _native(rule, *_square(budget, side)))
+        side: int = rule["patch"] * rule["merge"]
+        return int(rule["max_pixels"]) // (side * side)
     if kind == "longest_side":
         return _longest_side(rule, rule["longest"], rule["longest"])
     if kind == "split":
@@ -68,27 +68,21 @@ def max_image_tokens(model: Model) -> int:
     return image_tokens(model, *USUAL_IMAGE)
 
 
-def _square(pixels: int, side: int) -> tuple[int, int]:
-    """The largest square of whole merged patches within a pixel budget."""
-    edge = int(pixels**0.5) // side * side
-    return edge, edge
-
-
 def _anyres(rule: Mapping[str, Any], width: int, height: int) -> int:
     """LLaVA-1.6: a small view of the whole image, and the image itself on the best grid of tiles.
 
-    The image is scaled into the pinpoint that keeps most of it; the padding rows or columns this leaves are cut from the
-    grid, and each row of what remains ends with a newline token (LlavaNextProcessor._get_number_of_features).
+    The image is scaled into the pinpoint that keeps most of it; the padding rows or columns this leaves are cut from
+    the grid, and each row of what remains ends with a newline token (LlavaNextProcessor._get_number_of_features).
     ``max_tiles`` is LLaVA-OneVision's bound beyond which the grid is scaled down.
     """
     patches = rule["tile"] // rule["patch"]
     best_width, best_height = _pinpoint(_pinpoints(rule), width, height)
     rows, columns = best_height // rule["tile"] * patches, best_width // rule["tile"] * patches
     if width * rows > height * columns:
-        new_rows = int(round(height * columns / width, 7))
+        new_rows = int(round(height * (columns / width), 7))
         rows -= (rows - new_rows) // 2 * 2
     else:
-        new_columns = int(round(width * rows / height, 7))
+        new_columns = int(round(width * (rows / height), 7))
         columns -= (columns - new_columns) // 2 * 2
     limit = rule.get("max_tiles")
     if limit:
@@ -99,11 +93,14 @@ def _anyres(rule: Mapping[str, Any], width: int, height: int) -> int:
 
 
 def _pinpoints(rule: Mapping[str, Any]) -> list[list[int]]:
-    """The grids a rule allows, as width and height: listed, or all up to ``sides`` tiles a side (LLaVA-OneVision)."""
+    """The grids a rule allows, as width and height: listed, or all up to ``sides`` tiles a side (LLaVA-OneVision).
+
+    The order matters: of grids equally good the first is taken.
+    """
     if "pinpoints" in rule:
         return list(rule["pinpoints"])
     sides = range(rule["tile"], (rule["sides"] + 1) * rule["tile"], rule["tile"])
-    return [[width, height] for width in sides for height in sides]
+    return [[width, height] for height in sides for width in sides]
 
 
 def _pinpoint(pinpoints: Sequence[Sequence[int]], width: int, height: int) -> tuple[int, int]:
@@ -143,21 +140,36 @@ def _longest_side(rule: Mapping[str, Any], width: int, height: int) -> int:
 
 
 def _tiles(rule: Mapping[str, Any], width: int, height: int) -> int:
-    """InternVL and others: the grid of square tiles nearest in shape to the image, and a view of the whole if several.
+    """InternVL, Llama 4 and others: a grid of square tiles, and a view of the whole if there are several."""
+    most = rule["max_tiles"]
+    grids = [(columns, rows) for columns in range(1, most + 1) for rows in range(1, most // columns + 1)]
+    grids.sort(key=lambda grid: grid[0] * grid[1])
+    choose = _canvas if rule.get("fit") == "canvas" else _nearest_shape
+    columns, rows = choose(grids, rule["tile"], width, height)
+    return int(rule["per_tile"] * (columns * rows + (1 if columns * rows > 1 else 0)))
 
-    Of grids equally near the larger wins where the image has more than half its pixels (crop_image_to_patches).
+
+def _nearest_shape(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
+    """The grid nearest in shape to the image (get_optimal_tiled_canvas of the InternVL processor).
+
+    Of grids equally near the larger wins where the image has more than half its pixels.
     """
-    most, tile, per_tile = rule["max_tiles"], rule["tile"], rule["per_tile"]
     target, best, nearest = width / height, (1, 1), float("inf")
-    grids = [(c, r) for c in range(1, most + 1) for r in range(1, most // c + 1)]
-    for columns, rows in sorted(grids, key=lambda grid: grid[0] * grid[1]):
+    for columns, rows in grids:
         difference = abs(target - columns / rows)
         if difference < nearest:
             best, nearest = (columns, rows), difference
         elif difference == nearest and width * height > 0.5 * tile * tile * columns * rows:
             best = (columns, rows)
-    count = best[0] * best[1]
-    return int(per_tile * (count + 1 if count > 1 else 1))
+    return best
+
+
+def _canvas(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
+    """The grid that enlarges the image least, or failing that shrinks it least; of several the smallest (Llama 4)."""
+    scales = [(min(columns * tile / width, rows * tile / height), columns, rows) for columns, rows in grids]
+    enlarging = [scale for scale, _, _ in scales if scale >= 1]
+    chosen = min(enlarging) if enlarging else max([scale for scale, _, _ in scales])
+    return min([(columns * rows, columns, rows) for scale, columns, rows in scales if scale == chosen])[1:]
 
 
 def _split(rule: Mapping[str, Any], width: int, height: int) -> int:

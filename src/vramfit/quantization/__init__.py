@@ -49,8 +49,15 @@ class Stored:
 
 
 def find_scheme(name: str) -> Scheme:
-    """The scheme of an id or alias, case-insensitively (``q4_k_m``, ``LLM.int8``); raises ``UnsupportedScheme``."""
+    """The scheme of an id, alias or parametrised name, case-insensitively; raises ``UnsupportedScheme``.
+
+    ``q4_k_m``, ``LLM.int8``, ``gptq-int4-g32``, ``exl3-3.5``; ``spelling`` documents the last two.
+    """
     scheme = SCHEMES.get(name) or SCHEMES.get(ALIASES.get(name.lower(), ""))
+    if scheme is None:
+        from vramfit.quantization.spelling import read
+
+        scheme = read(name)
     if scheme is None:
         import difflib
 
@@ -73,7 +80,8 @@ def checkpoint_bytes(stored: Iterable[Stored], scheme: Scheme) -> int:
 def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = None) -> float:
     """Bits a parameter takes on average, over all parts of a model or the named ones; 0 where there are none.
 
-    Small tensors, scales and zero points are in it, so a "4-bit" scheme comes out above 4. Buffers weigh and do not count.
+    Small tensors, scales and zero points are in it, so a "4-bit" scheme comes out above 4. Buffers weigh and do not
+    count.
     """
     chosen = [row for row in stored if parts is None or row.tensor.part in parts]
     parameters = sum([0 if row.tensor.buffer else row.elements for row in chosen])

@@ -1,19 +1,23 @@
 """GGUF files as llama.cpp's converter and ``llama-quantize`` write them: exact bytes, tensor by tensor.
 
 The 16-bit file comes first: ggml-org/llama.cpp ``conversion/base.py`` ``prepare_tensors`` keeps vectors, norms, routers
-and other small tensors 32-bit, and ``conversion/deepseek.py`` splits MLA's ``attn_kv_b`` in two. Then ``llama-quantize``
-picks a type for each remaining tensor (``gguf_mix``) and falls back where rows do not divide (``gguf_types``).
+and other small tensors 32-bit, and ``conversion/deepseek.py`` splits MLA's ``attn_kv_b`` in two. Then
+``llama-quantize`` picks a type for each remaining tensor (``gguf_mix``) and falls back where rows do not divide
+(``gguf_types``).
 
 Without an importance matrix unless the scheme says otherwise, as ``llama-quantize`` runs when given none. The choice
-changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *require* a matrix are laid out by the same rules,
-which is what ``llama-quantize --dry-run`` prints; IQ3_XXS is the one whose size then differs (4 % for an 8B model).
+changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *require* a matrix are laid out by the same
+rules, which is what ``llama-quantize --dry-run`` prints; IQ3_XXS is the one whose size then differs (4 % for an 8B
+model).
 
 Vision and audio towers are no part of this file: they go to a second one, the ``mmproj``, 16-bit whatever the type of
-the first. Their rows are returned too, so that what a runtime loads can be summed; ``checkpoint_bytes`` leaves them out.
+the first. Their rows are returned too, so that what a runtime loads can be summed; ``checkpoint_bytes`` leaves them
+out.
 """
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.model import Attention, Experts, LatentAttention, LinearAttention, Tensor, tensors
 from vramfit.quantization import Stored
 from vramfit.quantization.gguf_mix import DEFAULTS, EMBEDDING, SMALLEST, Facts, everywhere, head, rule, tensor_class
@@ -33,6 +37,9 @@ PLAIN = ("F32", "F16", "BF16")
 SEVENTY_LAYERS = 80
 """Layers of what llama.cpp calls a 70B (``src/models/llama.cpp``, ``qwen2.cpp``, ``deci.cpp``: ``LLM_TYPE_70B``)."""
 
+UNTYPED_TOWERS = ("qwen2-vl", "qwen2.5-vl")
+"""Vision towers whose language model is converted to ``qwen2vl``, for which llama.cpp states no type."""
+
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     """Every tensor of the text model under the file type, and the towers' as the ``mmproj`` file holds them."""
@@ -44,7 +51,10 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
         else:
             (text if tensor.part == "text" else towers).append(tensor)
     stored = _text(model, text, scheme.settings["type"], scheme.settings.get("imatrix", False))
-    stored += [_tower(tensor) for tensor in towers]
+    clip = model.vision is not None and model.vision.kind == "clip"
+    if model.vision is not None and clip:
+        towers = _as_llava_keeps(towers, model.vision.layers)
+    stored += [_tower(tensor, clip) for tensor in towers]
     return tuple(stored)
 
 
@@ -54,6 +64,7 @@ def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
     plain = file_type in PLAIN
     wide = file_type if plain else "F16"
     facts = _facts(model, text, imatrix)
+    by_layer = facts.experts > 1 and file_type not in SMALLEST
     stored: list[Stored] = []
     for tensor in text:
         kind = tensor_class(tensor.name)
@@ -73,7 +84,8 @@ def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
             if not chosen or chosen[0][1] is everywhere:
                 stored.append(_stored(tensor, chosen[0][0] if chosen else default, tensor.layers))
             else:
-                stored += _mixed(tensor, chosen, default, _counts(tensor, kind, text, model, file_type, facts))
+                counts = _counts(tensor, kind, text, model.layer_count, by_layer)
+                stored += _mixed(tensor, chosen, default, counts)
     return stored
 
 
@@ -87,27 +99,21 @@ def _mixed(tensor: Tensor, chosen: Rule, default: str, counts: tuple[Sequence[in
     """The rows of a tensor whose type varies over its layers, one for each type."""
     found: dict[str, list[int]] = {}
     numbers, total = counts
-    for layer, number in zip(tensor.layers, numbers):
-        for kind, where in chosen:
-            if where(number, total):
-                break
-        else:
-            kind = default
+    for layer, number in zip(tensor.layers, numbers, strict=True):
+        kind = next((kind for kind, where in chosen if where(number, total)), default)
         found.setdefault(kind, []).append(layer)
     return [_stored(tensor, kind, tuple(layers)) for kind, layers in found.items()]
 
 
-def _counts(
-    tensor: Tensor, kind: str, text: list[Tensor], model: Model, file_type: str, facts: Facts
-) -> tuple[Sequence[int], int]:
+def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer: bool) -> tuple[Sequence[int], int]:
     """The number ``i`` of the tensor in each of its layers, and the ``n`` that rules compare it with.
 
-    ``i`` counts the tensors of a class through the file, which is ordered by layer, then name. In a mixture of experts it
-    is the number of the layer itself, though not for values, nor under the smallest file types.
+    ``i`` counts the tensors of a class through the file, which is ordered by layer, then name. In a mixture of experts
+    it is the number of the layer itself (``by_layer``), though not for values, nor under the smallest file types.
     """
     family = [other for other in text if tensor_class(other.name) == kind and not _is_vector(other.shape)]
-    total = sum([len(other.layers) for other in family]) if kind == "value" else model.layer_count
-    if facts.experts > 1 and kind != "value" and file_type not in SMALLEST:
+    total = sum([len(other.layers) for other in family]) if kind == "value" else layers
+    if by_layer and kind != "value":
         return tensor.layers, total
     if len(family) == 1:
         return range(len(tensor.layers)), total
@@ -134,12 +140,25 @@ def _split_latent(model: Model, tensor: Tensor) -> list[Tensor]:
     return [tensor]
 
 
-def _tower(tensor: Tensor) -> Stored:
-    """A tensor of the ``mmproj`` file: vectors and position tables 32-bit, the rest 16-bit (``conversion/base.py``)."""
+def _as_llava_keeps(towers: list[Tensor], layers: int) -> list[Tensor]:
+    """A CLIP tower without what LLaVA does not read: it takes the output of the last layer but one.
+
+    ``tools/mtmd/legacy-models/convert_image_encoder_to_gguf.py`` leaves out the last layer and the norm behind it, and
+    a LLaVA 1.5 7B ``mmproj`` so comes to the 595.49 MiB that github.com/ollama/ollama/issues/2706 shows.
+    """
+    kept = [tensor for tensor in towers if not tensor.name.startswith("v.post_ln.")]
+    return [replace(t, copies=layers - 1) if t.part == "vision" and t.copies == layers else t for t in kept]
+
+
+def _tower(tensor: Tensor, legacy: bool) -> Stored:
+    """A tensor of the ``mmproj`` file: vectors and position tables 32-bit, the rest 16-bit.
+
+    ``conversion/base.py`` ``prepare_tensors``; the ``legacy`` script of the CLIP towers narrows position tables too.
+    """
     # One number for a whole network stands for its matrices, though it looks like a vector.
     whole = tensor.part == "component" or tensor.name.endswith(".unmodelled")
-    narrow = not whole and (_is_vector(tensor.shape) or ".position_embd" in tensor.name)
-    kind = "F32" if narrow else "F16"
+    table = ".position_embd" in tensor.name and not legacy
+    kind = "F32" if table or (_is_vector(tensor.shape) and not whole) else "F16"
     return Stored(tensor, kind, tensor_bytes(kind, tensor.elements), tensor.layers)
 
 
@@ -148,18 +167,18 @@ def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
     traits = model.traits
     counts = [g.feed_forward.count for g in model.layers if isinstance(g.feed_forward, Experts)]
     group, grouped = _group(model)
-    # LLM_TYPE_70B: llama with grouped heads, and qwen2 (biased projections) with any; qwen2vl, which differs from qwen2
-    # only in its positions, states no type (src/models/qwen2vl.cpp).
+    # LLM_TYPE_70B: llama with grouped heads, and qwen2 (biased projections) with any.
     seventy = model.layer_count == SEVENTY_LAYERS and not counts and (grouped or bool(traits.get("qkv_bias")))
-    if model.vision is not None and model.vision.kind in ("qwen2_vl", "qwen2_5_vl"):
+    if model.vision is not None and model.vision.kind in UNTYPED_TOWERS:
         seventy = False
+    # LLM_ARCH_FALCON alone fuses unbiased query, key and value under LayerNorms that have biases.
+    falcon = bool(traits.get("fused_qkv") and traits.get("norm_bias") and not traits.get("qkv_bias"))
     return Facts(
         experts=counts[0] if counts else 0,
         group=group,
-        tied=all([tensor.name != "output.weight" for tensor in text]),
-        seventy=seventy,
-        # LLM_ARCH_FALCON alone fuses unbiased query, key and value under LayerNorms that have biases.
-        falcon=bool(traits.get("fused_qkv") and traits.get("norm_bias") and not traits.get("qkv_bias")),
+        tied="output.weight" not in [tensor.name for tensor in text],
+        seventy=seventy and not falcon,
+        falcon=falcon,
         imatrix=imatrix,
     )
 
@@ -181,7 +200,7 @@ def _group(model: Model) -> tuple[int, bool]:
         return 0, False
     first = next((g for g in model.layers if 0 in g.indices), None)
     uniform = first is not None and any(
-        [isinstance(m, LinearAttention) and m.kind == "gated_delta_net" for m in first.mixers]
+        isinstance(mixer, LinearAttention) and mixer.kind == "gated_delta_net" for mixer in first.mixers
     )
     here = next(iter(ratios.values())) if uniform else ratios.get(0, 0)
     return here, max(ratios.values()) > 1

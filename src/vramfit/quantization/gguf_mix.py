@@ -3,9 +3,9 @@
 A file type names a *default*; ``llama-quantize`` departs from it where bits matter most. These are its rules, written
 as tables instead of branches: ggml-org/llama.cpp ``src/llama-quant.cpp`` at 007dbbf3 (2026-10), functions
 ``llama_tensor_get_type_impl``, ``llama_ftype_get_default_type``, ``tensor_get_category`` and
-``tensor_allows_quantization``. A rule is a tuple of ``(type, where)``: the first whose ``where(i, n)`` holds decides, and
-the default type where none does. ``i`` counts the tensors of the class in file order and ``n`` is what it is compared
-with: the number of layers, for values the number of tensors of the class.
+``tensor_allows_quantization``. A rule is a tuple of ``(type, where)``: the first whose ``where(i, n)`` holds decides,
+and the default type where none does. ``i`` counts the tensors of the class in file order and ``n`` is what it is
+compared with: the number of layers, for values the number of tensors of the class.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ OUTPUT: dict[str, str] = {
 """``attn_output``."""
 
 OUTPUT_Q5_OF_EIGHT = (
-    *SMALLEST, "Q2_K", "IQ3_XS", "IQ3_XXS", "Q3_K_S", "Q3_K_M", "IQ4_NL", "Q4_K_S", "Q4_K_M", "IQ3_S", "IQ3_M", "IQ4_XS",
+    *SMALLEST, "Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M",
+    "IQ4_NL", "IQ4_XS",
 )  # fmt: skip
 """File types whose ``attn_output`` is ``Q5_K`` in a model of eight experts, where attention is a small part."""
 
@@ -229,8 +230,9 @@ NEVER = (
 
 FLOAT32 = (
     "ffn_gate_inp", "position_embd.weight", "token_types.weight", "ssm_conv1d", "shortconv.conv.weight",
-    "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w", "time_mix_lerp_fused.weight",
-    "altup_correct_coef.weight", "altup_predict_coef.weight", "indexer.proj.weight", "_norm.weight",
+    "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w",
+    "time_mix_lerp_fused.weight", "altup_correct_coef.weight", "altup_predict_coef.weight", "indexer.proj.weight",
+    "_norm.weight",
 )  # fmt: skip
 """Parts of the names of weights the converter writes as 32-bit floats (``conversion/base.py`` ``prepare_tensors``)."""
 
@@ -240,8 +242,8 @@ _classes: dict[str, str] = {}
 def tensor_class(name: str) -> str:
     """Class of a tensor of two dimensions or more.
 
-    ``head``, ``embedding``, ``value``, ``key``, ``query``, ``output``, ``up``, ``gate``, ``down``, ``other``; ``float32``
-    and ``float`` for what is never quantized.
+    ``head``, ``embedding``, ``value``, ``key``, ``query``, ``output``, ``up``, ``gate``, ``down``, ``other``;
+    ``float32`` and ``float`` for what is never quantized.
     """
     known = _classes.get(name)
     if known is None:

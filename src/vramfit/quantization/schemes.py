@@ -1,4 +1,8 @@
-"""The table of schemes: what users may write after ``--quant``."""
+"""The table of schemes: what users may write after ``--quant``.
+
+Families with a bit width or a group size to choose list their usual members; ``spelling`` reads the others
+(``gptq-int3-g64``, ``exl3-3.5``, ``mlx-6bit``) when they are asked for.
+"""
 
 from __future__ import annotations
 
@@ -22,35 +26,111 @@ class Scheme:
     """The nearest class, ``fp16``, ``int8`` or ``int4``: for grouping and the rule of thumb."""
     summary: str
     """One line for ``list quants``."""
-    settings: Mapping[str, Any] = {}  # noqa: RUF012  (records are frozen by custom)
+    settings: Mapping[str, Any] = {}
     """What the family needs to know: bytes, bits, group size."""
 
+    @property
+    def requires_imatrix(self) -> bool:
+        """Whether llama-quantize refuses to make such a file without an importance matrix."""
+        return self.family == "gguf" and self.settings["type"] in IMATRIX
+
+
+IMATRIX = (
+    "IQ3_XS", "IQ3_XXS", "Q2_K_S", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S",
+)  # fmt: skip
+"""GGUF types that hold tensors which require a matrix (llama.cpp ``src/llama-quant.cpp``
+``tensor_requires_imatrix``)."""
 
 _GGUF = (
-    ("F32", "fp16"), ("F16", "fp16"), ("BF16", "fp16"), ("Q8_0", "int8"), ("Q6_K", "int8"), ("Q5_K_M", "int4"),
-    ("Q5_K_S", "int4"), ("Q5_1", "int4"), ("Q5_0", "int4"), ("Q4_K_M", "int4"), ("Q4_K_S", "int4"), ("Q4_1", "int4"),
-    ("Q4_0", "int4"), ("IQ4_NL", "int4"), ("IQ4_XS", "int4"), ("Q3_K_L", "int4"), ("Q3_K_M", "int4"),
-    ("Q3_K_S", "int4"), ("IQ3_M", "int4"), ("IQ3_S", "int4"), ("IQ3_XS", "int4"), ("IQ3_XXS", "int4"),
-    ("Q2_K", "int4"), ("Q2_K_S", "int4"), ("IQ2_M", "int4"), ("IQ2_S", "int4"), ("IQ2_XS", "int4"),
-    ("IQ2_XXS", "int4"), ("IQ1_M", "int4"), ("IQ1_S", "int4"), ("TQ2_0", "int4"), ("TQ1_0", "int4"),
-    ("MXFP4_MOE", "int4"),
-)  # fmt: skip
+    ("F32", "fp16", "32-bit floats"),
+    ("F16", "fp16", "16-bit floats; norms and routers 32-bit"),
+    ("BF16", "fp16", "bfloat16; norms and routers 32-bit"),
+    ("Q8_0", "int8", "8 bits, blocks of 32"),
+    ("Q6_K", "int8", "6-bit K-quant"),
+    ("Q5_K_M", "int4", "5-bit K-quant, half of the values and down projections 6-bit"),
+    ("Q5_K_S", "int4", "5-bit K-quant"),
+    ("Q5_1", "int4", "5 bits, blocks of 32 with minimum"),
+    ("Q5_0", "int4", "5 bits, blocks of 32"),
+    ("Q4_K_M", "int4", "4-bit K-quant, half of the values and down projections 6-bit"),
+    ("Q4_K_S", "int4", "4-bit K-quant, the first layers' down projections 5-bit"),
+    ("Q4_1", "int4", "4 bits, blocks of 32 with minimum"),
+    ("Q4_0", "int4", "4 bits, blocks of 32"),
+    ("IQ4_NL", "int4", "4-bit code book, blocks of 32"),
+    ("IQ4_XS", "int4", "4-bit code book, blocks of 256"),
+    ("Q3_K_L", "int4", "3-bit K-quant, large mix"),
+    ("Q3_K_M", "int4", "3-bit K-quant, medium mix"),
+    ("Q3_K_S", "int4", "3-bit K-quant"),
+    ("IQ3_M", "int4", "3-bit lattice, medium mix"),
+    ("IQ3_S", "int4", "3-bit lattice"),
+    ("IQ3_XS", "int4", "3-bit lattice, small mix"),
+    ("IQ3_XXS", "int4", "3-bit lattice, smallest mix"),
+    ("Q2_K", "int4", "2-bit K-quant, mixed with 3-bit"),
+    ("Q2_K_S", "int4", "2-bit K-quant"),
+    ("IQ2_M", "int4", "2-bit lattice, medium mix"),
+    ("IQ2_S", "int4", "2-bit lattice, small mix"),
+    ("IQ2_XS", "int4", "2-bit lattice, very small"),
+    ("IQ2_XXS", "int4", "2-bit lattice, smallest"),
+    ("IQ1_M", "int4", "1.75-bit lattice"),
+    ("IQ1_S", "int4", "1.6-bit lattice"),
+    ("TQ2_0", "int4", "2-bit ternary"),
+    ("TQ1_0", "int4", "1.7-bit ternary"),
+    ("MXFP4_MOE", "int4", "experts in MXFP4, the rest Q8_0"),
+)
+
+_OTHERS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+    ("fp32", "plain", "fp16", "32-bit floats", {"type": "F32", "bytes": 4}),
+    ("fp16", "plain", "fp16", "16-bit floats", {"type": "F16", "bytes": 2}),
+    ("bf16", "plain", "fp16", "bfloat16", {"type": "BF16", "bytes": 2}),
+    ("int8", "bitsandbytes", "int8", "bitsandbytes LLM.int8", {"type": "int8"}),
+    ("nf4", "bitsandbytes", "int4", "bitsandbytes NF4, block 64, double quantization", {"type": "nf4", "double": True}),
+    ("nf4-single", "bitsandbytes", "int4", "bitsandbytes NF4, block 64, one scale", {"type": "nf4", "double": False}),
+    ("fp4", "bitsandbytes", "int4", "bitsandbytes FP4, block 64, double quantization", {"type": "fp4", "double": True}),
+    ("fp4-single", "bitsandbytes", "int4", "bitsandbytes FP4, block 64, one scale", {"type": "fp4", "double": False}),
+    ("fp8", "fp8", "int8", "8-bit floats, a scale per matrix", {"scale": "tensor"}),
+    ("fp8-channel", "fp8", "int8", "8-bit floats, a scale per output row", {"scale": "channel"}),
+    ("fp8-block", "fp8", "int8", "8-bit floats, a scale per 128 x 128 weights", {"scale": "block"}),
+    ("fbgemm_fp8", "fp8", "int8", "8-bit floats in feed-forward networks only", {"scale": "channel", "ffn": True}),
+    ("w8a8", "compressed_tensors", "int8", "int8 weights and activations, row scales", {"bits": 8, "group": -1}),
+    ("w4a16", "compressed_tensors", "int4", "compressed-tensors 4-bit, group 128", {"bits": 4, "group": 128}),
+    ("gptq-int8", "gptq", "int8", "GPTQ 8-bit, group 128", {"bits": 8, "group": 128}),
+    ("gptq-int4", "gptq", "int4", "GPTQ 4-bit, group 128", {"bits": 4, "group": 128}),
+    ("awq", "awq", "int4", "AWQ 4-bit, group 128", {"group": 128}),
+    ("MXFP4", "mxfp4", "int4", "4-bit floats with shared exponents; in a mixture the experts only", {}),
+    ("nvfp4", "nvfp4", "int4", "4-bit floats, 8-bit scale per 16 weights", {}),
+    ("exl2-4.0", "exl2", "int4", "ExLlamaV2, 4.0 bits on average, head 6", {"bits": 4.0, "head_bits": 6}),
+    ("exl3-4.0", "exl3", "int4", "ExLlamaV3, 4.0 bits on average, head 6", {"bits": 4.0, "head_bits": 6}),
+    ("mlx-4bit", "mlx", "int4", "MLX 4-bit, group 64", {"bits": 4, "group": 64, "mode": "affine"}),
+    ("mlx-8bit", "mlx", "int8", "MLX 8-bit, group 64", {"bits": 8, "group": 64, "mode": "affine"}),
+    ("mlx-mxfp4", "mlx", "int4", "MLX mxfp4", {"bits": 4, "group": 32, "mode": "mxfp4"}),
+    ("mlx-nvfp4", "mlx", "int4", "MLX nvfp4", {"bits": 4, "group": 16, "mode": "nvfp4"}),
+    ("mlx-mxfp8", "mlx", "int8", "MLX mxfp8", {"bits": 8, "group": 32, "mode": "mxfp8"}),
+    ("torchao-int8", "torchao", "int8", "torchao 8-bit, row scales", {"bits": 8, "group": -1}),
+    ("torchao-int4", "torchao", "int4", "torchao 4-bit, group 128", {"bits": 4, "group": 128}),
+    ("hqq-int8", "hqq", "int8", "HQQ 8-bit, group 64", {"bits": 8, "group": 64}),
+    ("hqq-int4", "hqq", "int4", "HQQ 4-bit, group 64", {"bits": 4, "group": 64}),
+)
 
 _ALL = (
-    *(Scheme(kind, "gguf", precision, f"GGUF {kind}", {"type": kind}) for kind, precision in _GGUF),
-    Scheme("fp32", "plain", "fp16", "32-bit floats", {"type": "F32", "bytes": 4}),
-    Scheme("fp16", "plain", "fp16", "16-bit floats", {"type": "F16", "bytes": 2}),
-    Scheme("bf16", "plain", "fp16", "bfloat16", {"type": "BF16", "bytes": 2}),
-    Scheme("int8", "bitsandbytes", "int8", "bitsandbytes LLM.int8", {"type": "int8"}),
-    Scheme("nf4", "bitsandbytes", "int4", "bitsandbytes NF4, block 64, double quantization", {"type": "nf4", "double": True}),
-    Scheme("nf4-single", "bitsandbytes", "int4", "bitsandbytes NF4, block 64, 32-bit scales", {"type": "nf4", "double": False}),
-    Scheme("fp4", "bitsandbytes", "int4", "bitsandbytes FP4, block 64, double quantization", {"type": "fp4", "double": True}),
-    Scheme("fp4-single", "bitsandbytes", "int4", "bitsandbytes FP4, block 64, 32-bit scales", {"type": "fp4", "double": False}),
-)  # fmt: skip
+    *[Scheme(*row) for row in _OTHERS],
+    *[Scheme(kind, "gguf", precision, f"GGUF: {text}", {"type": kind}) for kind, precision, text in _GGUF],
+)
 
 SCHEMES: dict[str, Scheme] = {scheme.id: scheme for scheme in _ALL}
 
-ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in _ALL} | {
-    "float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16", "llm.int8": "int8", "bnb-int8": "int8",
-    "load_in_8bit": "int8", "bnb-nf4": "nf4", "nf4-dq": "nf4", "load_in_4bit": "nf4", "bnb-4bit": "nf4",
+ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in reversed(_ALL)} | {
+    "float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16",
+    "llm.int8": "int8", "bnb-int8": "int8", "load_in_8bit": "int8",
+    "bnb-nf4": "nf4", "nf4-dq": "nf4", "load_in_4bit": "nf4", "bnb-4bit": "nf4",
+    "fp8_e4m3": "fp8", "fp8-dynamic": "fp8-channel", "fbgemm-fp8": "fbgemm_fp8",
+    "w8a8-int8": "w8a8", "int8-w8a8": "w8a8", "gptq": "gptq-int4", "awq-int4": "awq", "modelopt_fp4": "nvfp4",
+    "int8wo": "torchao-int8", "int8_weight_only": "torchao-int8",
+    "int4wo": "torchao-int4", "int4_weight_only": "torchao-int4", "hqq": "hqq-int4",
+    "mxfp4-moe": "MXFP4_MOE", "q3_k": "Q3_K_M", "q4_k": "Q4_K_M", "q5_k": "Q5_K_M",
 }  # fmt: skip
+"""Other spellings, in small letters. Where two ids differ in case only (``bf16``, GGUF's ``BF16``), small letters mean
+the former. ``Q4_K`` and its like are llama-quantize's own short forms (``tools/quantize/quantize.cpp``)."""
+
+
+def aliases(scheme: Scheme) -> tuple[str, ...]:
+    """Other spellings of a scheme of the table, its id in small letters left out."""
+    return tuple([name for name, known in ALIASES.items() if known == scheme.id and name != scheme.id.lower()])

@@ -46,7 +46,11 @@ def _several(asked: Answer, attempt: Try) -> Iterator[Proposal]:
 def _bigger(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
     """Cheapest first, each with more memory than the one before."""
     card, count = asked.deployment.gpus[0], len(asked.deployment.gpus)
-    rows = [row for row in catalogue.gpu_rows() if row.price_usd is not None and row.segment in OWNED and row.vendor == card.vendor]
+    rows = [
+        row
+        for row in catalogue.gpu_rows()
+        if row.price_usd is not None and row.memory_mib and row.segment in OWNED and row.vendor == card.vendor
+    ]
     rows.sort(key=lambda row: (row.price_usd, row.id))
     least = max(card.memory_bytes, asked.required_bytes // count - asked.required_bytes // (8 * count))
     offered = 0
@@ -65,7 +69,7 @@ def _bigger(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
 
 
 def _rented(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
-    rows = [row for row in catalogue.gpu_rows() if row.rent_usd_per_hour is not None]
+    rows = [row for row in catalogue.gpu_rows() if row.rent_usd_per_hour is not None and row.memory_mib]
     rows.sort(key=lambda row: (row.rent_usd_per_hour, row.id))
     for row in rows:
         if row.memory_mib * MIB * 9 // 10 <= asked.required_bytes * 3 // 4:

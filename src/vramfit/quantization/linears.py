@@ -1,0 +1,62 @@
+"""What the schemes of Hugging Face checkpoints have in common: linear layers are replaced, the rest stays 16-bit.
+
+Quantizers walk over ``nn.Linear`` modules. Embeddings, the head, norms, biases, convolutions and routers are none of
+those, or are excluded by every tool: GPTQModel ``lm_head=False``, AutoAWQ (block linears only), vLLM ``fp8.py`` and
+llm-compressor's customary ``ignore=["lm_head"]``. Vision towers and projectors are excluded too by published
+checkpoints of these kinds; bitsandbytes on load is the exception.
+"""
+
+from __future__ import annotations
+
+from vramfit.model import tensors
+from vramfit.quantization import Stored
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vramfit.model import Model, Tensor
+
+HEADS = ("output.weight", "token_embd.weight")
+"""Embedding and head: never quantized by the schemes that use this module's ``block_linear``."""
+
+
+def store_linears(
+    model: Model, kind: str, size: Callable[[Tensor], int], wanted: Callable[[Tensor], bool] | None = None
+) -> tuple[Stored, ...]:
+    """The model with every ``wanted`` tensor as ``kind`` in ``size`` bytes, and all others 16-bit.
+
+    ``wanted`` is ``block_linear`` unless given.
+    """
+    chosen = wanted or block_linear
+    return tuple([Stored(t, kind, size(t), t.layers) if chosen(t) else half(t) for t in tensors(model)])
+
+
+def block_linear(tensor: Tensor) -> bool:
+    """Whether a tensor is the weight of a linear layer in a block of the language model, experts included."""
+    return tensor.linear and tensor.part == "text" and tensor.name not in HEADS
+
+
+def half(tensor: Tensor) -> Stored:
+    """The tensor left as the 16-bit checkpoint has it."""
+    return Stored(tensor, "F16", tensor.elements * 2, tensor.layers)
+
+
+def rows(tensor: Tensor) -> int:
+    """Output rows of a linear weight, over all experts of a fused one."""
+    return tensor.elements // tensor.shape[0]
+
+
+def experts(tensor: Tensor) -> int:
+    """Matrices in the tensor: experts of a fused expert weight, else 1."""
+    return tensor.shape[2] if len(tensor.shape) > 2 else 1
+
+
+def groups(tensor: Tensor, size: int) -> int:
+    """Groups of ``size`` inputs in one row, the last perhaps partial; one for the whole row with ``size`` -1."""
+    return 1 if size < 0 else -(-tensor.shape[0] // size)
+
+
+def packed_bytes(elements: int, bits: int) -> int:
+    """Bytes of ``elements`` integers of ``bits`` bits packed without gaps."""
+    return -(-elements * bits // 8)

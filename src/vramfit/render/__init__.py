@@ -1,0 +1,28 @@
+"""How a report is written: one module per format, each reading the plain-data report and nothing else.
+
+Every format but ``table`` is a module with ``lines(report) -> Iterator[str]``, text without line ends.
+``report["estimates"]`` may be a generator: ``ndjson``, ``plain`` and ``csv`` then give each line as soon as its estimate
+is ready. ``table`` draws for a terminal and has ``print_report`` instead.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FORMATS = {
+    "table": "vramfit.render.table",
+    "plain": "vramfit.render.plain",
+    "json": "vramfit.render.json",
+    "ndjson": "vramfit.render.ndjson",
+    "csv": "vramfit.render.csv",
+    "markdown": "vramfit.render.markdown",
+}
+"""Format name to module; a name and not a module, because ``table`` costs more to import than a check to compute."""
+
+
+def formatter(name: str) -> Callable[..., Iterator[str]]:
+    """The ``lines`` function of a text format; imports its module only now. ``KeyError`` for an unknown name."""
+    lines: Callable[..., Iterator[str]] = __import__(FORMATS[name], fromlist=["lines"]).lines
+    return lines

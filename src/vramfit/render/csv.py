@@ -1,0 +1,85 @@
+"""CSV after RFC 4180: the report's field names flattened with dots, one row per estimate.
+
+Only scalars become columns; devices, remedies and assumptions are lists and stay with JSON.
+"""
+
+from __future__ import annotations
+
+from vramfit.render.fields import cell, encodable, pick
+from vramfit.workload import KEYS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+LINE_END = "\r\n"
+"""What the standard ends every record with; it belongs to a stream that does not translate line ends."""
+
+_TOP = ("gpu", "model", "engine", "quant", "name")
+"""Deployment keys that are fields of the estimate itself."""
+
+COLUMNS = (
+    "name",
+    *(
+        f"gpu.{key}"
+        for key in (
+            "id", "name", "count", "vendor", "architecture", "marketed_gb", "memory_type", "memory_bytes",
+            "usable_bytes", "bandwidth_bytes_per_second", "cores", "core_unit", "tensor_cores", "price_usd",
+        )
+    ),
+    *(
+        f"model.{key}"
+        for key in (
+            "id", "name", "family", "modality", "parameters", "active_parameters", "vision_parameters", "max_context",
+            "max_image_tokens",
+        )
+    ),
+    "engine",
+    *(f"quant.{key}" for key in ("class", "scheme", "bits_per_weight", "checkpoint_bytes")),
+    *(f"deployment.{key.name}" for key in KEYS if key.name not in _TOP),
+    *(f"required_bytes.{key}" for key in ("low", "expected", "high")),
+    *(f"breakdown.{key}" for key in ("weights", "kv_cache", "compute", "overhead")),
+    "verdict",
+    "headroom_bytes",
+    "limits.max_context",
+    "limits.max_parallel",
+    *(
+        f"rule_of_thumb.{key}"
+        for key in ("parameters_billion", "bytes_per_parameter", "required_gb", "gpu_gb", "deficit_gb")
+    ),
+    *(
+        f"throughput.{phase}_tokens_per_second.{key}"
+        for phase in ("decode", "prefill")
+        for key in ("low", "expected", "high")
+    ),
+    "quality.label",
+    "quality.evidence",
+    *(
+        f"if_tried.{key}"
+        for key in ("outcome", "weights_fit", "missing_bytes", "link_bytes_per_second", "decode_tokens_per_second")
+    ),
+    "error.code",
+    "error.message",
+    "error.hint",
+)  # fmt: skip
+"""Every column, in order, whatever the report holds: a spreadsheet that reads one report reads all."""
+
+
+def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
+    """The header row, unless ``header`` is False, then a row per estimate as soon as the report yields it."""
+    if header:
+        yield row(COLUMNS)
+    for estimate in report["estimates"]:
+        yield row(cell(pick(estimate, path)) for path in COLUMNS)
+
+
+def row(values: Iterable[str]) -> str:
+    """One record without its line end; quoted only where a value holds a comma, a quote, a line break or edge spaces."""
+    return ",".join(_quoted(encodable(value)) for value in values)
+
+
+def _quoted(value: str) -> str:
+    if value == value.strip() and not any(c in value for c in ',"\r\n'):
+        return value
+    return '"' + value.replace('"', '""') + '"'

@@ -1,0 +1,69 @@
+"""Picking single values out of an estimate, for the formats that have one row per estimate."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+def pick(estimate: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, ``required_bytes.high``; None as soon as a step is missing or null."""
+    value: Any = estimate
+    for step in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
+
+
+def cell(value: Any) -> str:
+    """A scalar as the row formats write it: null is empty, booleans and numbers are as in JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def gpu_id(estimate: Mapping[str, Any]) -> str:
+    """The GPUs much as ``--gpu`` takes them: ``rtx4090``, ``2xrtx3090``, mixed cards ``2xrtx4090+rtx3090``."""
+    gpu = estimate.get("gpu") or {}
+    kinds = gpu.get("gpus") or [gpu]
+    return "+".join(_counted(cell(kind.get("id")), kind.get("count") or 1) for kind in kinds)
+
+
+def gpu_devices(estimate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The report's devices that are GPUs: all but the host."""
+    return [device for device in estimate.get("devices") or () if device["device"] != "host"]
+
+
+def usable_bytes(estimate: Mapping[str, Any]) -> int | None:
+    """What all GPUs together offer this deployment, others' reserve taken off; None when unknown."""
+    offers = [device.get("usable_bytes") for device in gpu_devices(estimate)]
+    return None if not offers or None in offers else sum(offers)
+
+
+def error_text(estimate: Mapping[str, Any]) -> str:
+    """``unknown-gpu: message`` of an error object, empty for an estimate."""
+    error = estimate.get("error")
+    return f"{error.get('code')}: {error.get('message')}" if error else ""
+
+
+def _counted(identity: str, count: int) -> str:
+    return identity if count == 1 else f"{count}x{identity}"
+
+
+def encodable(text: str) -> str:
+    """``text`` with each lone surrogate replaced by U+FFFD, so that writing it cannot fail."""
+    if text.isascii():
+        return text
+    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+def tokens_per_second(rate: float) -> str:
+    """``1,240``, ``32``, ``3.9``, ``0.42``: two or three significant digits, all an estimate of speed can carry."""
+    if rate >= 9.95:
+        return f"{rate:,.0f}"
+    return f"{rate:.1f}" if rate >= 0.995 else f"{rate:.2f}"

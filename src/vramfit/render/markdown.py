@@ -1,0 +1,69 @@
+"""A GitHub table, one row per estimate: for a pull request, an issue or a job summary."""
+
+from __future__ import annotations
+
+from vramfit.render.fields import cell, encodable, error_text, gpu_id, pick, tokens_per_second, usable_bytes
+from vramfit.units import gib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+_HEADINGS = (
+    "Name", "GPU", "Model", "Engine", "Quant", "Verdict", "Needed", "Usable", "Headroom", "Weights", "KV cache",
+    "Compute", "Overhead", "Max context", "Tokens/s", "First remedy",
+)  # fmt: skip
+_RIGHT = frozenset(("Needed", "Usable", "Headroom", "Weights", "KV cache", "Compute", "Overhead", "Max context", "Tokens/s"))
+_SIZES = (
+    "headroom_bytes", "breakdown.weights", "breakdown.kv_cache", "breakdown.compute", "breakdown.overhead",
+)  # fmt: skip
+_SPECIAL = "\\`*[]<>|~"
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The table, its source aligned too; a column in which no estimate has anything to say is left out."""
+    rows = [_row(estimate) for estimate in report["estimates"]]
+    kept = [i for i, heading in enumerate(_HEADINGS) if heading == "Verdict" or any(row[i] for row in rows)]
+    widths = [max(3, len(_HEADINGS[i]), *(len(row[i]) for row in rows)) for i in kept]
+    yield _line([_HEADINGS[i] for i in kept], kept, widths)
+    dashes = ("-" * (w - 1) + (":" if _HEADINGS[i] in _RIGHT else "-") for i, w in zip(kept, widths, strict=True))
+    yield "| " + " | ".join(dashes) + " |"
+    for row in rows:
+        yield _line([row[i] for i in kept], kept, widths)
+
+
+def escape(text: str) -> str:
+    """``text`` as literal Markdown inside a table cell, on one line."""
+    flat = " ".join(encodable(text).split())
+    escaped = "".join("\\" + c if c in _SPECIAL else c for c in flat).replace("&", "&amp;")
+    return escaped.replace(" _", " \\_").replace("_ ", "\\_ ") if "_" in escaped else escaped
+
+
+def _row(estimate: Mapping[str, Any]) -> list[str]:
+    error = error_text(estimate)
+    context = pick(estimate, "limits.max_context")
+    exceeds = estimate.get("verdict") == "exceeds"
+    rate = None if exceeds else pick(estimate, "throughput.decode_tokens_per_second.expected")
+    remedies = estimate.get("remedies") or ()
+    sizes = [pick(estimate, "required_bytes.expected"), usable_bytes(estimate), *(pick(estimate, p) for p in _SIZES)]
+    return [
+        escape(cell(estimate.get("name"))),
+        escape(gpu_id(estimate)),
+        escape(cell(pick(estimate, "model.id"))),
+        escape(cell(estimate.get("engine"))),
+        escape(cell(pick(estimate, "quant.scheme"))),
+        escape(f"error: {error}" if error else cell(estimate.get("verdict"))),
+        *("" if size is None else gib(size) for size in sizes),
+        "" if context is None else f"{context:,}",
+        "" if rate is None else tokens_per_second(rate),
+        escape(remedies[0]["summary"]) if remedies else "",
+    ]
+
+
+def _line(values: list[str], kept: list[int], widths: list[int]) -> str:
+    padded = (
+        value.rjust(width) if _HEADINGS[i] in _RIGHT else value.ljust(width)
+        for value, i, width in zip(values, kept, widths, strict=True)
+    )
+    return "| " + " | ".join(padded) + " |"

@@ -1,0 +1,166 @@
+"""The sheet the terminal report is drawn on; the only module of this room that imports Rich.
+
+Lines are laid out here and not by Rich's tables, which cut a cell that does not fit: here columns are left out whole,
+in a fixed order, and no number, id or command is ever shortened. Texts of the report are made harmless first, so that
+a name from a downloaded file cannot send control codes to the terminal.
+"""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.text import Text
+
+from vramfit._record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Span = str | tuple[str, str]
+    """A piece of text, plain or with a Rich style."""
+
+MINIMUM_WIDTH = 40
+"""Below this, words themselves no longer fit and the terminal may wrap as it likes."""
+READABLE_WIDTH = 120
+"""Text and bars grow no wider than this: long lines are hard to follow."""
+GAP = 2
+
+_UNSAFE = dict.fromkeys(
+    (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), "\ufffd"
+) | {ord("\t"): " ", ord("\n"): " "}
+_ASCII = str.maketrans(
+    {"█": "#", "▓": "=", "▒": "+", "░": "-", "┃": "|", "·": ".", "✓": "+", "✗": "x", "×": "x", "–": "-", "−": "-"}
+)
+
+
+@record
+class Column:
+    """One column of a table: its heading, its cells, and when it gives way on a narrow terminal."""
+
+    heading: str
+    """May hold line breaks; headings stand on the bottom line."""
+    cells: list[Span]
+    right: bool = True
+    """Aligned to the right, as numbers are."""
+    drop: int = 0
+    """The highest goes first; 0 stays at any width."""
+
+
+class Page:
+    """Lines of a report, collected and then drawn at once."""
+
+    def __init__(self, width: int, encoding: str) -> None:
+        self.width = min(max(width, MINIMUM_WIDTH), READABLE_WIDTH)
+        """Columns of text to fill."""
+        self._encoding = encoding
+        self._plain = not encoding.lower().replace("-", "").startswith("utf")
+        self._lines: list[Text] = []
+
+    def text(self, *spans: Span) -> Text:
+        """One Rich text of all pieces, safe to print in the stream's encoding."""
+        text = Text()
+        for span in spans:
+            piece, style = (span, None) if isinstance(span, str) else span
+            text.append(self._safe(piece), style)
+        return text
+
+    def blank(self) -> None:
+        """An empty line, never two."""
+        if self._lines and self._lines[-1].plain:
+            self._lines.append(Text())
+
+    def line(self, *spans: Span, indent: int = 0) -> None:
+        """One line as it is, however long."""
+        self._lines.append(Text(" " * indent) + self.text(*spans))
+
+    def prose(self, *spans: Span, indent: int = 0, label: Span = "", hang: int = 0) -> None:
+        """Text wrapped at words; ``label`` stands before its first line, ``hang`` columns wide."""
+        body = self.text(*spans)
+        wrapped = body.wrap(_MEASURE, max(10, self.width - indent - hang))
+        for number, piece in enumerate(wrapped):
+            piece.rstrip()
+            lead = self.text(label) if number == 0 else Text()
+            lead.pad_right(max(0, hang - lead.cell_len))
+            self._lines.append(Text(" " * indent) + lead + piece)
+
+    def packed(self, items: Iterable[Sequence[Span]], indent: int = 0) -> None:
+        """Short items side by side, as many on a line as there is room for; none is broken."""
+        line = Text()
+        for item in items:
+            text = self.text(*item)
+            if line.cell_len and indent + line.cell_len + GAP + text.cell_len > self.width:
+                self._lines.append(Text(" " * indent) + line)
+                line = Text()
+            line = line + Text(" " * GAP) + text if line.cell_len else text
+        self._lines.append(Text(" " * indent) + line)
+
+    def table(self, columns: Sequence[Column], indent: int = 2, *, wrap_last: bool = False) -> list[str]:
+        """Draw the columns that fit side by side; returns the headings of those left out.
+
+        With ``wrap_last`` the last column is prose and takes the width that is left.
+        """
+        kept, left_out = list(columns), []
+        while self._too_wide(kept, indent, wrap_last) and any(column.drop for column in kept):
+            gone = max(kept, key=lambda column: column.drop)
+            kept.remove(gone)
+            left_out.append(gone.heading.replace("\n", " "))
+        widths = [self._column_width(column) for column in kept]
+        prose = kept[-1] if wrap_last and kept[-1] is columns[-1] else None
+        depth = max(column.heading.count("\n") for column in kept)
+        for row in range(depth + 1 if any(column.heading for column in kept) else 0):
+            lowered = ("\n" * (depth - column.heading.count("\n")) + column.heading for column in kept)
+            self._row([(heading.split("\n")[row], "dim") for heading in lowered], kept, widths, indent, None)
+        for row in range(len(kept[0].cells)):
+            self._row([column.cells[row] for column in kept], kept, widths, indent, prose)
+        return left_out
+
+    def drawn(self, *, colour: bool) -> str:
+        """The whole page, with or without terminal codes."""
+        console = Console(
+            file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None, no_color=not colour,
+            width=self.width, highlight=False, markup=False, emoji=False, legacy_windows=False, force_jupyter=False,
+        )  # fmt: skip
+        with console.capture() as captured:
+            for line in self._lines:
+                line.rstrip()
+                console.print(line, soft_wrap=True)
+        return captured.get()
+
+    def _row(
+        self, cells: Iterable[Span], columns: Sequence[Column], widths: Sequence[int], indent: int, prose: Column | None
+    ) -> None:
+        line = Text(" " * indent)
+        for cell, column, width in zip(cells, columns, widths, strict=True):
+            if column is not columns[0]:
+                line.append(" " * GAP)
+            if column is prose:
+                used = line.cell_len
+                pieces = self.text(cell).wrap(_MEASURE, max(10, self.width - used))
+                self._lines.append(line + (pieces[0] if pieces else Text()))
+                self._lines += [Text(" " * used) + piece for piece in pieces[1:]]
+                return
+            text = self.text(cell)
+            padding = " " * (width - text.cell_len)
+            line = line + Text(padding) + text if column.right else line + text + Text(padding)
+        self._lines.append(line)
+
+    def _too_wide(self, columns: Sequence[Column], indent: int, wrap_last: bool) -> bool:
+        widths = [self._column_width(column) for column in columns]
+        if wrap_last:
+            widths[-1] = min(widths[-1], 24)
+        return indent + sum(widths) + GAP * (len(widths) - 1) > self.width
+
+    def _column_width(self, column: Column) -> int:
+        return max(self.text(piece).cell_len for piece in (*column.heading.split("\n"), *column.cells))
+
+    def _safe(self, text: str) -> str:
+        text = text.translate(_UNSAFE)
+        if not self._plain:
+            return text
+        return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
+
+
+_MEASURE = Console(file=io.StringIO(), width=READABLE_WIDTH, legacy_windows=False, force_jupyter=False)
+"""Rich asks for a console when it wraps a text, for its tab size and theme; nothing is printed on it."""

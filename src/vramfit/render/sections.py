@@ -1,0 +1,157 @@
+"""Which rows of a report belong together, and what is said of the card, the model and the run above them."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.render.words import counted, joined
+from vramfit.units import billions, gib, rate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    Object = Mapping[str, Any]
+
+_OF_THE_ROW = ("quant", "kv_cache_type", "kv_cache_type_v", "gpu_layers", "cpu_moe_layers")
+"""Deployment keys that the engine may choose for each precision, so that rows of one section differ in them."""
+_MAKES_NO_DIFFERENCE = ("all", "auto", 0, None)
+
+
+@record
+class Section:
+    """Consecutive estimates of one deployment, one per precision; or one error object."""
+
+    estimates: tuple[Object, ...]
+
+    @property
+    def first(self) -> Object:
+        """The estimate the headline speaks of."""
+        return self.estimates[0]
+
+    @property
+    def is_error(self) -> bool:
+        """True for a deployment of a file that could not be answered."""
+        return "error" in self.first
+
+
+def sections(estimates: Iterable[Object]) -> list[Section]:
+    """The report's estimates in order, those that differ in precision alone together."""
+    grouped: list[Section] = []
+    last: object = None
+    for estimate in estimates:
+        key = None if "error" in estimate else _key(estimate)
+        if key is not None and key == last and not _has(grouped[-1], estimate):
+            grouped[-1] = Section((*grouped[-1].estimates, estimate))
+        else:
+            grouped.append(Section((estimate,)))
+        last = key
+    return grouped
+
+
+def card(gpu: Object) -> Iterator[str]:
+    """What is known of the GPU: a line on what it is, one on its memory, one on what a program gets of it."""
+    for kind in gpu.get("gpus") or [gpu]:
+        yield _listed(kind["name"] and counted(kind, kind["name"]), kind.get("architecture"), _price(kind))
+        yield _listed(
+            f"{kind['marketed_gb']:g} GB {kind.get('memory_type') or ''}".rstrip() + _bandwidth(kind),
+            _number(kind.get("cores"), kind.get("core_unit") or "cores"),
+            _number(kind.get("tensor_cores"), "tensor cores"),
+        )
+        usable, reported = kind.get("usable_bytes"), kind.get("memory_bytes")
+        if usable is not None and reported is not None:
+            each = " each" if kind["count"] > 1 else ""
+            same = "all of it usable" if usable == reported else f"{gib(usable)} usable"
+            yield f"{gib(reported)}{each} as the driver reports it, {same}"
+
+
+def model(facts: Object) -> Iterator[str]:
+    """What is known of the model: its size, and how much it can read at once."""
+    parts = [f"{billions(facts['parameters'])} parameters"]
+    active, vision = facts.get("active_parameters"), facts.get("vision_parameters")
+    if active is not None and active != facts["parameters"]:
+        parts.append(f"{billions(active)} active per token")
+    if vision:
+        parts.append(f"{billions(vision)} of them vision")
+    yield _listed(facts["name"], *parts)
+    longest, image = facts.get("max_context"), facts.get("max_image_tokens")
+    yield _listed(
+        longest and f"context up to {longest:,} tokens",
+        image and f"an image takes up to {image:,}" + (" of them" if longest else " tokens"),
+    )
+
+
+def run(estimate: Object) -> str:
+    """How it is run: the engine and every setting that is not the usual one."""
+    asked = estimate.get("deployment") or {}
+    if asked.get("task", "inference") != "inference":
+        return _training(estimate["engine"], asked)
+    pieces = [estimate["engine"], f"context {asked['context']:,}" if asked.get("context") else None]
+    pieces += [_number(asked.get("parallel"), "sequences at once") if asked.get("parallel", 1) > 1 else None]
+    images = asked.get("images")
+    pieces += [f"{images:,} image{'s' if images > 1 else ''} per sequence" if images else None, _cache(asked)]
+    for key, words in (
+        ("gpu_layers", "{} layers on the GPU"),
+        ("cpu_moe_layers", "experts of {} layers in RAM"),
+        ("tensor_parallel", "tensor parallel over {}"),
+        ("pipeline_parallel", "pipeline parallel over {}"),
+    ):
+        value = asked.get(key)
+        pieces.append(None if value in _MAKES_NO_DIFFERENCE else words.format(value))
+    pieces += ["flash attention off" if asked.get("flash_attention") == "off" else None, *_surroundings(asked)]
+    return _listed(*pieces)
+
+
+def _has(section: Section, estimate: Object) -> bool:
+    """A precision that is there already belongs to the next deployment."""
+    return any(other["quant"]["scheme"] == estimate["quant"]["scheme"] for other in section.estimates)
+
+
+def _key(estimate: Object) -> object:
+    deployment = {k: v for k, v in (estimate.get("deployment") or {}).items() if k not in _OF_THE_ROW}
+    gpu = estimate["gpu"]
+    return estimate.get("name"), gpu["id"], gpu["count"], estimate["model"]["id"], estimate["engine"], deployment
+
+
+def _training(engine: str, asked: Object) -> str:
+    lora = asked["task"] in ("lora", "qlora")
+    return _listed(
+        engine,
+        f"samples of {asked['sequence_length']:,} tokens",
+        f"micro-batch {asked['micro_batch']:,}",
+        f"rank {asked['lora_rank']}" if lora else None,
+        f"optimizer {asked['optimizer']}",
+        "gradient checkpointing" if asked["gradient_checkpointing"] else "no gradient checkpointing",
+        f"ZeRO stage {asked['zero_stage']}" if asked["zero_stage"] else None,
+        *_surroundings(asked),
+    )
+
+
+def _surroundings(asked: Object) -> Iterator[str | None]:
+    reserve, ram, platform = asked.get("reserve"), asked.get("ram"), asked.get("platform")
+    yield f"{reserve} held by others" if reserve and reserve != "0B" else None
+    yield f"{ram} of RAM" if ram else None
+    yield platform if platform not in ("linux", None) else None
+
+
+def _cache(asked: Object) -> str | None:
+    k, v = asked.get("kv_cache_type"), asked.get("kv_cache_type_v")
+    return None if not k else f"KV cache {joined([k] if v in (k, None) else [k, v])}"
+
+
+def _price(gpu: Object) -> str | None:
+    price = gpu.get("price_usd")
+    return None if price is None else f"launched at ${price:,}{' each' if gpu['count'] > 1 else ''}"
+
+
+def _bandwidth(gpu: Object) -> str:
+    bandwidth = gpu.get("bandwidth_bytes_per_second")
+    return "" if bandwidth is None else f" at {rate(bandwidth)}"
+
+
+def _number(count: int | None, unit: str) -> str | None:
+    return None if count is None else f"{count:,} {unit}"
+
+
+def _listed(*parts: str | int | None) -> str:
+    return ", ".join(str(part) for part in parts if part)

@@ -1,0 +1,243 @@
+"""The terminal report: the verdict first, then the reasons, then what to do about it.
+
+One deployment gets the whole story; a report on several gets a short section for each. ``page`` draws, ``words``
+speaks, ``account`` and ``ledger`` count; the order of the story is here.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from vramfit.render.account import VERDICT_STYLES, draw_bars, draw_legend, draw_table, labels, verdict_span
+from vramfit.render.fields import error_text, tokens_per_second, usable_bytes
+from vramfit.render.ledger import draw_ledger
+from vramfit.render.page import GAP, Page
+from vramfit.render.sections import Section, card, model, run, sections
+from vramfit.render.words import headline, joined, quality_loss, size, spare
+from vramfit.units import gib, rate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TextIO
+
+    from vramfit.render.page import Span
+
+    Object = Mapping[str, Any]
+
+_INDENT = 2
+_MARGIN_NOTE = "low to high, the margin of the bars: the real need lies within in nine cases of ten"
+_NUMBERED = 5
+"""Columns before a remedy's text."""
+
+
+def print_report(report: Object, *, stream: TextIO, colour: bool | None, width: int | None) -> None:
+    """Write the report for a person to ``stream``, in one piece.
+
+    ``colour`` None means: where ``stream`` is a terminal. ``width`` None means the terminal's, 80 where there is none.
+    A stream whose encoding is not UTF-8 gets ASCII drawings.
+    """
+    page = Page(width or shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii")
+    parts = sections(report["estimates"])
+    if len(parts) == 1 and not parts[0].is_error:
+        _story(page, parts[0])
+    else:
+        _overview(page, parts)
+    stream.write(page.drawn(colour=stream.isatty() if colour is None else colour))
+
+
+def _story(page: Page, section: Section) -> None:
+    """One deployment, from the verdict to the remedies."""
+    first, estimates = section.first, section.estimates
+    _headline(page, section)
+    page.blank()
+    for label, told in (("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])):
+        for number, line in enumerate(told):
+            page.prose(line, label=(label if number == 0 else "", "dim"), hang=7)
+    page.blank()
+    if draw_bars(page, estimates, totals=False):
+        draw_legend(page, estimates)
+    page.blank()
+    left_out = draw_table(page, estimates)
+    if left_out:
+        page.prose((f"left out on a narrow terminal: {joined(left_out)}", "dim"), indent=_INDENT)
+    if first.get("rule_of_thumb") is not None:
+        _title(page, f"The rule of thumb and the account{_of(section, first)}")
+        draw_ledger(page, first)
+    _if_tried(page, section)
+    _remedies(page, section)
+    _notes(page, estimates)
+
+
+def _overview(page: Page, parts: Sequence[Section]) -> None:
+    """Several deployments: each with its verdict, its bars and its first remedy, then the count."""
+    drawn = False
+    for section in parts:
+        page.blank()
+        if section.is_error:
+            _error(page, section.first)
+            continue
+        _headline(page, section)
+        page.prose((run(section.first), "dim"), indent=_INDENT)
+        drawn = draw_bars(page, section.estimates, totals=True) or drawn
+        remedies = _remedied(section)["remedies"]
+        if remedies:
+            page.prose(*_remedy_line(remedies[0]), indent=_INDENT, label="→", hang=2)
+            _command(page, remedies[0], _INDENT + 2)
+    told = [estimate for section in parts if not section.is_error for estimate in section.estimates]
+    page.blank()
+    if drawn:
+        draw_legend(page, told)
+    _notes(page, told)
+    page.blank()
+    _tally(page, parts, told)
+
+
+def _headline(page: Page, section: Section) -> None:
+    lead, others = headline(section.estimates)
+    name = section.first.get("name")
+    if name:
+        page.prose((name, "bold underline"))
+    style = VERDICT_STYLES.get(section.first["verdict"], "")
+    page.prose((lead, f"bold {style}".rstrip()), f" {others}" if others else "")
+
+
+def _title(page: Page, text: str) -> None:
+    page.blank()
+    page.prose((text, "bold"))
+
+
+def _of(section: Section, estimate: Object) -> str:
+    """Which row is meant, where there are several."""
+    if len(section.estimates) == 1:
+        return ""
+    return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
+
+
+def _if_tried(page: Page, section: Section) -> None:
+    tried = [estimate for estimate in section.estimates if estimate.get("if_tried")]
+    if not tried:
+        return
+    _title(page, "If it is run anyway")
+    names = dict(zip(map(id, section.estimates), labels(section.estimates), strict=True))
+    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in tried) + GAP
+    for estimate in tried:
+        label = names[id(estimate)] if hang else ""
+        page.prose(" ".join(_outcome(estimate)), indent=_INDENT, label=(label, "bold"), hang=hang)
+
+
+def _outcome(estimate: Object) -> list[str]:
+    """What running it anyway comes to, in a sentence or two."""
+    tried = estimate["if_tried"]
+    missing, engine = size(tried["missing_bytes"]), estimate["engine"]
+    link, speed = tried.get("link_bytes_per_second"), tried.get("decode_tokens_per_second")
+    across = "" if link is None else f", across PCIe at {rate(link)}"
+    slow = "" if speed is None else f": about {tokens_per_second(speed)} tokens/s"
+    if tried["outcome"] == "spills":
+        return [
+            f"It starts, but the driver moves {missing} into system RAM and fetches it for every token{across}{slow}.",
+            "Nothing says so on the screen.",
+        ]
+    if tried["weights_fit"]:
+        told = [f"The weights load; then {engine} runs out of memory on the cache and the buffers: {missing} are missing."]
+    else:
+        offer = usable_bytes(estimate)
+        against = "" if offer is None else f", {gib(offer)} usable"
+        weights = gib(estimate["breakdown"]["weights"])
+        told = [f"{engine} runs out of memory while it loads the weights: {weights} of them{against}."]
+    if speed is not None:
+        told.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
+    return told
+
+
+def _remedied(section: Section) -> Object:
+    """The estimate whose remedies are shown: the first that has any."""
+    return next((estimate for estimate in section.estimates if estimate.get("remedies")), {"remedies": ()})
+
+
+def _remedies(page: Page, section: Section) -> None:
+    estimate = _remedied(section)
+    if not estimate["remedies"]:
+        return
+    aim = "fit" if estimate["verdict"] == "exceeds" else "fit with room to spare"
+    subject = _of(section, estimate).removeprefix(", ") or "it"
+    _title(page, f"What would make {subject} {aim}")
+    fields = [_figures(remedy) for remedy in estimate["remedies"]]
+    widths = [max(len(text) for text, _ in column) for column in zip(*fields, strict=True)]
+    aligned = _NUMBERED + sum(widths) + GAP * (len(widths) - 1) <= page.width
+    for number, (remedy, figures) in enumerate(zip(estimate["remedies"], fields, strict=True), 1):
+        page.prose((remedy["summary"], "bold"), label=f"{number:>3}", hang=_NUMBERED)
+        if aligned:
+            page.line(*_aligned(figures, widths), indent=_NUMBERED)
+        else:
+            page.packed([[figure] for figure in figures if figure[0]], indent=_NUMBERED)
+        if remedy.get("cost"):
+            page.prose((remedy["cost"], "dim"), hang=_NUMBERED)
+        _command(page, remedy, _NUMBERED)
+    others = [e for e in section.estimates if e is not estimate and e.get("remedies")]
+    if others:
+        named = joined([labels(section.estimates)[section.estimates.index(e)] for e in others])
+        page.prose((f"For the remedies of {named}, ask with --quant.", "dim"), indent=_INDENT)
+
+
+def _figures(remedy: Object) -> list[tuple[str, str]]:
+    """Verdict, need, room, speed and quality of a remedy, each with its style."""
+    word, style = verdict_span(remedy["verdict"])
+    speed, label = remedy.get("decode_tokens_per_second"), remedy.get("quality")
+    return [
+        (word, style),
+        (size(remedy["required_bytes"]), ""),
+        (spare(remedy["headroom_bytes"]), ""),
+        ("" if speed is None else f"{tokens_per_second(speed)} tokens/s", ""),
+        ("" if label is None else quality_loss(label), ""),
+    ]
+
+
+def _aligned(figures: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[tuple[str, str]]:
+    """The same figures of all remedies below one another, numbers to the right, words to the left."""
+    return [
+        ((text.rjust(width) if text[:1].isdigit() else text.ljust(width)) + " " * GAP, style)
+        for (text, style), width in zip(figures, widths, strict=True)
+    ]
+
+
+def _remedy_line(remedy: Object) -> list[Span]:
+    figures = [text for text, _ in _figures(remedy)[1:] if text]
+    return [remedy["summary"], ": ", verdict_span(remedy["verdict"]), f", {', '.join(figures)}"]
+
+
+def _command(page: Page, remedy: Object, indent: int) -> None:
+    """On lines of its own and never wrapped, so that it can be copied whole."""
+    for line in (remedy.get("command") or "").splitlines():
+        page.line((line, "cyan"), indent=indent)
+
+
+def _notes(page: Page, estimates: Sequence[Object]) -> None:
+    """What was assumed, each text once, and how far the margin can be trusted."""
+    notes = dict.fromkeys(text for estimate in estimates for text in estimate.get("assumptions") or ())
+    if any(estimate.get("required_bytes") for estimate in estimates):
+        notes[_MARGIN_NOTE] = None
+    if notes:
+        _title(page, "Notes")
+    for text in notes:
+        page.prose((text, "dim"), indent=_INDENT, label=("·", "dim"), hang=2)
+
+
+def _error(page: Page, error: Object) -> None:
+    name = error.get("name")
+    page.prose((f"{name}: " if name else "", "bold"), ("error: ", "bold red"), error_text(error))
+    hint = error["error"].get("hint")
+    if hint:
+        page.prose((hint, "dim"), indent=_INDENT, label=("hint:", "dim"), hang=6)
+
+
+def _tally(page: Page, parts: Sequence[Section], told: Sequence[Object]) -> None:
+    """How many estimates came out how."""
+    counts: dict[str, int] = {}
+    for estimate in told:
+        counts[estimate["verdict"]] = counts.get(estimate["verdict"], 0) + 1
+    words = [f"{n} {word.removesuffix('s') if n > 1 else word}" for word in VERDICT_STYLES if (n := counts.get(word))]
+    errors = sum(section.is_error for section in parts)
+    words += [f"{errors} without an answer"] if errors else []
+    total = len(told) + errors
+    page.prose((f"{total} estimate{'s' if total != 1 else ''}: {joined(words)}." if words else "No estimates.", "bold"))

@@ -1,0 +1,160 @@
+"""The report's sentences and short phrases: what the numbers say, in words a person would use."""
+
+from __future__ import annotations
+
+from vramfit.render.fields import gpu_devices
+from vramfit.units import GIB, MIB, gib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    Object = Mapping[str, Any]
+
+SIGNS = {"fits": "✓", "tight": "~", "exceeds": "✗", "unknown": "?"}
+
+_QUALITY = {
+    "reference": "16-bit weights",
+    "near-lossless": "near-lossless",
+    "small": "small loss",
+    "noticeable": "noticeable loss",
+    "severe": "severe loss",
+    "unknown": "not measured",
+}
+_TASKS = {"full": "Full fine-tuning", "lora": "LoRA fine-tuning", "qlora": "QLoRA fine-tuning"}
+_MAKERS = ("NVIDIA ", "GeForce ", "AMD ", "Intel ")
+_SPOKEN_WITH_VOWEL = "AEFHILMNORSX"
+"""Letters whose names begin with a vowel sound: an RTX, an H100, a T4."""
+
+
+def joined(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def size(size_bytes: int, digits: int = 2) -> str:
+    """A size for a sentence: GiB, with more digits where fewer would say zero."""
+    if size_bytes and abs(size_bytes) < 10 * MIB:
+        return f"{size_bytes / MIB:.2f} MiB"
+    return gib(size_bytes, digits if abs(size_bytes) >= GIB else 2)
+
+
+def spare(headroom_bytes: int | None, digits: int = 2) -> str:
+    """``6.33 GiB free`` or ``5.58 GiB short``."""
+    if headroom_bytes is None:
+        return "unknown"
+    return f"{size(abs(headroom_bytes), digits)} {'short' if headroom_bytes < 0 else 'free'}"
+
+
+def quality(label: str) -> str:
+    """A quality label as a phrase that stands alone."""
+    return _QUALITY.get(label, label)
+
+
+def quality_loss(label: str) -> str:
+    """The same beside figures of other kinds, where it must say that it is about quality."""
+    return f"{quality(label)} of quality" if label in ("small", "noticeable", "severe") else quality(label)
+
+
+def gpu_name(gpu: Object) -> str:
+    """``RTX 4090``, ``2 × RTX 3090``, ``RTX 4090 + RTX 3090``: makers' words dropped where the model says it all."""
+    return " + ".join(counted(kind, without_maker(kind["name"])) for kind in gpu.get("gpus") or [gpu])
+
+
+def counted(kind: Object, name: str) -> str:
+    """``name``, with how many of them where that is not one."""
+    return name if kind["count"] == 1 else f"{kind['count']} × {name}"
+
+
+def without_maker(name: str) -> str:
+    """``GeForce`` and the like dropped from a driver's GPU name; what is left keeps its own words."""
+    for word in _MAKERS:
+        if name.startswith(word) and len(name) > len(word):
+            name = name[len(word) :]
+    return name
+
+
+def with_article(name: str) -> str:
+    """``an RTX 4090``, ``a T4``, ``an Arc B580``; several GPUs take none."""
+    if name[:1].isdigit() or " + " in name:
+        return name
+    first = name.split(" ", 1)[0]
+    vowels = _SPOKEN_WITH_VOWEL if first.upper() == first else "AEIOaeio"
+    return f"{'an' if first[:1] in vowels else 'a'} {name}"
+
+
+def by_class(estimates: Iterable[Object]) -> bool:
+    """True when the rows answer for the precision classes, fp16, int8 and int4, and not for named schemes."""
+    classes = [estimate["quant"].get("class") for estimate in estimates]
+    return len(classes) > 1 and None not in classes and len(set(classes)) == len(classes)
+
+
+def scheme_beside_class(quant: Object) -> str:
+    """The scheme where it says more than its class does: ``Q4_K_M`` beside int4, nothing for fp16 or F16."""
+    scheme, name = str(quant["scheme"]), str(quant.get("class"))
+    return "" if scheme.lower() in (name, name.replace("fp", "f")) else scheme
+
+
+def precision(estimate: Object, classes: bool) -> str:
+    """The precision in a sentence: ``FP16``, ``INT4 (NF4)``, ``Q4_K_M``."""
+    quant = estimate["quant"]
+    if not classes:
+        return _spelled(str(quant["scheme"]))
+    scheme = scheme_beside_class(quant)
+    return quant["class"].upper() + (f" ({_spelled(scheme)})" if scheme else "")
+
+
+def headline(estimates: Sequence[Object]) -> tuple[str, str]:
+    """Two sentences: the verdict on the first estimate, and that on the others (empty when there are none)."""
+    classes = by_class(estimates)
+    first = estimates[0]
+    verdict = first["verdict"]
+    task = _TASKS.get((first.get("deployment") or {}).get("task"))
+    subject = f"{task} of {first['model']['name']}" if task else first["model"]["name"]
+    gpus, kind = with_article(gpu_name(first["gpu"])), precision(first, classes)
+    if verdict == "unknown":
+        lead = f"Whether {subject} fits {gpus} in {kind} is unknown."
+    elif verdict == "exceeds":
+        lead = f"{subject} does not fit {gpus} in {kind}: {_shortage(first)}."
+    elif verdict == "tight":
+        lead = f"{subject} only just fits {gpus} in {kind}: {_left(first)}, less than the estimate's margin."
+    else:
+        lead = f"{subject} fits {gpus} in {kind}: {_left(first)}."
+    return lead, _others(estimates[1:], verdict, classes)
+
+
+def _left(estimate: Object) -> str:
+    where = " on the fullest GPU" if len(gpu_devices(estimate)) > 1 else ""
+    return spare(estimate["headroom_bytes"], 1) + where
+
+
+def _shortage(estimate: Object) -> str:
+    """What is missing; the host's share can be what fails while the GPU holds its own."""
+    host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
+    host_headroom = None if host is None else host.get("headroom_bytes")
+    if estimate["headroom_bytes"] >= 0 and host_headroom is not None and host_headroom < 0:
+        return f"system RAM is {spare(host_headroom, 1)}"
+    return _left(estimate)
+
+
+def _others(estimates: Sequence[Object], verdict: str, classes: bool) -> str:
+    groups: dict[str, list[str]] = {}
+    for estimate in estimates:
+        groups.setdefault(estimate["verdict"], []).append(precision(estimate, classes))
+    clauses = [_clause(word, names, again=word == verdict) for word, names in groups.items()]
+    return "; ".join(clauses) + "." if clauses else ""
+
+
+def _clause(verdict: str, names: list[str], *, again: bool) -> str:
+    one = len(names) == 1
+    if verdict == "exceeds":
+        return f"{joined(names)} {'does' if one else 'do'} not fit{' either' if again else ''}"
+    if verdict == "unknown":
+        return f"{joined(names)} {'is' if one else 'are'} unknown{' too' if again else ''}"
+    only = "only just " if verdict == "tight" else ""
+    return f"{joined(names)} {only}{'fits' if one else 'fit'}{' too' if again else ''}"
+
+
+def _spelled(scheme: str) -> str:
+    return scheme.upper() if scheme == scheme.lower() else scheme

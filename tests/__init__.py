@@ -1,0 +1,1 @@
+"""The tests of vramfit; they mirror ``src/vramfit``."""

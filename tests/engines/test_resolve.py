@@ -1,0 +1,140 @@
+"""From a request to resolved deployments: defaults filled in, nothing guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.samples import Catalogue
+from vramfit.engines.resolve import resolve
+from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
+from vramfit.workload import Workload, parse_request
+
+
+def resolved(**request: Any) -> Any:
+    """Deployments of a request that names an RTX 4090 and Llama 2 7B unless it says otherwise."""
+    raw = {"gpu": "rtx4090", "model": "llama-2-7b", **request}
+    return resolve(parse_request(raw), Catalogue())
+
+
+def test_the_three_classes_in_order() -> None:
+    """Without ``quant`` the answer has a row for each class, fp16 first: the exit code follows it."""
+    assert ["fp16", "int8", "nf4"] == [d.scheme.id for d in resolved()]
+    assert ["fp16", "int8", "int4"] == [d.scheme.precision for d in resolved()]
+    assert ["F16", "Q8_0", "Q4_K_M"] == [d.scheme.id for d in resolved(engine="llama.cpp")]
+
+
+@pytest.mark.parametrize(
+    ("engine", "scheme", "quant"),
+    [
+        ("transformers", "int8", "int8"),
+        ("transformers", "nf4", "int4"),
+        ("transformers", "nf4", "bnb-4bit"),
+        ("transformers", "bf16", "BFLOAT16"),
+        ("llama.cpp", "Q4_K_M", "Q4_K_M"),
+        ("llama.cpp", "Q4_K_M", "q4_k_m"),
+        ("llama.cpp", "Q8_0", "q8_0"),
+    ],
+)
+def test_one_quant_is_one_row_in_its_engine(engine: str, scheme: str, quant: str) -> None:
+    """A GGUF file type means llama.cpp, everything else transformers; spelling does not matter."""
+    (deployment,) = resolved(quant=quant)
+    assert (engine, scheme) == (deployment.engine, deployment.scheme.id)
+
+
+def test_defaults() -> None:
+    """What the contract's default column says, for a text model."""
+    (deployment,) = resolved(quant="fp16")
+    assert Workload(context=4096) == deployment.workload
+    assert ("rtx4090",) == tuple(gpu.id for gpu in deployment.gpus)
+    assert "llama-2-7b" == deployment.model.id
+    assert 6_738_415_616 == deployment.model_parameters
+
+
+@pytest.mark.parametrize(("expected", "model"), [(4096, "llama-3.1-8b"), (2048, "recurrent"), (4096, "llama-2-7b")])
+def test_default_context(expected: int, model: str) -> None:
+    """4096 tokens, or the model's maximum where that is less."""
+    assert expected == resolved(model=model)[0].workload.context
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (1, {"model": "llava-1.5-7b"}),
+        (0, {"model": "llava-1.5-7b", "images": 0}),
+        (3, {"model": "llava-1.5-7b", "images": 3}),
+        (0, {"model": "llama-2-7b"}),
+        (0, {"model": "llava-1.5-7b", "task": "lora"}),
+    ],
+)
+def test_default_images(expected: int, request_: dict[str, Any]) -> None:
+    """One for a vision model that answers, none for any other."""
+    assert expected == resolved(**request_)[0].workload.images
+
+
+def test_kv_cache_type_v_follows_k() -> None:
+    """V alone can differ; not given, it is as K."""
+    work = resolved(engine="llama.cpp", quant="Q4_K_M", kv_cache_type="q8_0")[0].workload
+    assert ("q8_0", "q8_0") == (work.kv_cache_type, work.kv_cache_type_v)
+    work = resolved(engine="llama.cpp", quant="Q4_K_M", kv_cache_type="q8_0", kv_cache_type_v="q4_0")[0].workload
+    assert ("q8_0", "q4_0") == (work.kv_cache_type, work.kv_cache_type_v)
+
+
+def test_apple_hardware_is_macos() -> None:
+    """Nobody need say so; another platform can still be asked."""
+    catalogue = Catalogue({"rtx4090": {"vendor": "apple"}})
+    asked = {"gpu": ("rtx4090",), "model": "llama-2-7b"}
+    assert "macos" == resolve(asked, catalogue)[0].workload.platform
+    assert "linux" == resolve({**asked, "platform": "linux"}, catalogue)[0].workload.platform
+    assert "linux" == resolved()[0].workload.platform
+
+
+def test_several_gpus_are_devices_in_the_order_asked() -> None:
+    """A count repeats a card; several names mix cards."""
+    assert ["rtx3090", "rtx3090"] == [gpu.id for gpu in resolved(gpu="2xrtx3090")[0].gpus]
+    mixed = resolved(gpu=["rtx3060-12gb", "2xrtx3090"])[0].gpus
+    assert ["rtx3060-12gb", "rtx3090", "rtx3090"] == [gpu.id for gpu in mixed]
+
+
+@pytest.mark.parametrize(("scheme", "task"), [("bf16", "full"), ("bf16", "lora"), ("nf4", "qlora")])
+def test_training_is_one_row(scheme: str, task: str) -> None:
+    """Fine-tuning has one usual way to store the base weights, not three classes."""
+    assert [scheme] == [d.scheme.id for d in resolved(task=task)]
+
+
+@pytest.mark.parametrize(
+    ("message", "request_"),
+    [
+        ("missing --gpu", {"gpu": None}),
+        ("missing --model", {"model": None}),
+        ('no GPU is called "rtx4900"', {"gpu": "rtx4900"}),
+        ('no model is called "llama-9"', {"model": "llama-9"}),
+        ('unknown quant "int7"', {"quant": "int7"}),
+        ("transformers has no cache type q8_0", {"kv_cache_type": "q8_0"}),
+        ("llama.cpp has no cache type fp8", {"engine": "llama.cpp", "quant": "Q4_K_M", "kv_cache_type": "fp8"}),
+        ("llama.cpp does not run task qlora", {"engine": "llama.cpp", "task": "qlora"}),
+        ('model "llama-2-7b" takes no images', {"images": 1}),
+        ('transformers cannot load quant "Q4_K_M"', {"engine": "transformers", "quant": "Q4_K_M"}),
+        ('llama.cpp cannot load quant "nf4"', {"engine": "llama.cpp", "quant": "nf4"}),
+    ],
+)
+def test_refusals(message: str, request_: dict[str, Any]) -> None:
+    """What means nothing is a usage error that names the key's value and tells what would do."""
+    with pytest.raises(UsageError) as caught:
+        resolved(**request_)
+    assert message == caught.value.message
+    assert caught.value.exit_code == 2
+
+
+def test_the_hint_for_a_quant_of_another_engine() -> None:
+    """It lists what the asked engine takes."""
+    with pytest.raises(UnsupportedScheme) as caught:
+        resolved(engine="transformers", quant="Q4_K_M")
+    assert "fp16, int8, int4" in (caught.value.hint or "")
+
+
+def test_an_empty_request_is_refused() -> None:
+    """Not answered for some default card."""
+    with pytest.raises(VramfitError):
+        resolve({}, Catalogue())

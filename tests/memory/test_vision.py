@@ -1,0 +1,53 @@
+"""What a vision tower needs while it reads images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.samples import MODELS, model
+from vramfit.memory.vision import encoder_bytes, max_patches
+
+TOWER: dict[str, Any] = MODELS["llava-1.5-7b"]["vision"]
+
+
+def seeing(rule: dict[str, Any], **changes: Any) -> Any:
+    """LLaVA 1.5 with another image-token rule."""
+    return model("llava-1.5-7b", vision={**TOWER, **changes, "image_tokens": rule})
+
+
+def test_encoder_bytes_of_llava() -> None:
+    """577 patches (24 x 24 and the class token), 4 x 1024 + 2 x 4096 elements each, 16 bits, for each image."""
+    assert 577 * 2 * (4 * 1024 + 2 * 4096) == encoder_bytes(model("llava-1.5-7b"), 1)
+    assert 3 * encoder_bytes(model("llava-1.5-7b"), 1) == encoder_bytes(model("llava-1.5-7b"), 3)
+
+
+def test_nothing_to_see() -> None:
+    """No images, or a model without eyes: no bytes."""
+    assert 0 == encoder_bytes(model("llava-1.5-7b"), 0)
+    assert 0 == encoder_bytes(model("llama-2-7b"), 1)
+
+
+@pytest.mark.parametrize(
+    ("expected", "rule", "changes"),
+    [
+        # LLaVA 1.6 (llava-hf preprocessor_config.json): the whole image and the four tiles of the largest grid.
+        (5 * 577, {"rule": "anyres", "tile": 336, "pinpoints": [[336, 672], [672, 672], [1008, 336]]}, {}),
+        # Qwen2.5-VL: native resolution up to max_pixels, 14-pixel patches.
+        (65_536, {"rule": "native", "max_pixels": 12_845_056}, {"image_size": None}),
+        # Pixtral: up to 1024 pixels on the longest side, 16-pixel patches.
+        (64 * 64, {"rule": "longest_side", "longest": 1024}, {"image_size": None, "patch": 16}),
+        # InternVL: twelve tiles of 448 pixels and a thumbnail.
+        (13 * 1025, {"rule": "tiles", "max_tiles": 12}, {"image_size": 448}),
+        # Llama 3.2 Vision: up to four tiles of 560 pixels, read by cross-attention.
+        (4 * 1601, {"rule": "cross", "max_tiles": 4}, {"image_size": 560}),
+        # Idefics3: 1456 pixels on the longest side in tiles of 364, and the whole.
+        (17 * 677, {"rule": "split", "longest": 1456, "tile": 364}, {"image_size": 364}),
+    ],
+)
+def test_max_patches(expected: int, rule: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Patches of the largest image each rule lets through, over all its tiles."""
+    tower = seeing(rule, **changes).vision
+    assert tower is not None
+    assert expected == max_patches(tower)
