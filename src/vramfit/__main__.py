@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
+OUTPUT_EXIT_CODE = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _close_stdout()
+    except OSError as error:
+        print(f"error: cannot write: {error.strerror or error}", file=sys.stderr)
+        code = OUTPUT_EXIT_CODE
     except KeyboardInterrupt:
         code = INTERRUPTED_EXIT_CODE
     except Exception as error:  # the last guard: a bug is one line and exit 70

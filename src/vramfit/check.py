@@ -93,14 +93,11 @@ def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]
         )
 
 
-def exit_code(words: list[str], levels: list[str], *, any_row: bool, first_only: bool) -> int:
-    """0 or 1 for the verdict words of one deployment's rows, as the contract says.
+def exit_code(reached: list[bool], *, any_row: bool, first_only: bool) -> int:
+    """0 or 1 for the rows of one deployment, told whether each reaches its level, as the contract says.
 
     With three classes the first decides (``first_only``); with ``any_row`` one row that reaches its level is enough.
     """
-    from vramfit.verdict import LEVELS
-
-    reached = [LEVELS[word] >= LEVELS[level] for word, level in zip(words, levels, strict=True)]
     if any_row:
         return 0 if any(reached) else 1
     return 0 if all(reached[:1] if first_only else reached) else 1
@@ -115,8 +112,9 @@ def _limits(found: Answer) -> Limits | None:
     def margin(**changes: int) -> int:
         return answer(replace(deployment, workload=replace(work, **changes))).margin_bytes
 
-    context = largest(lambda n: margin(context=n), 1, max(model.context, work.context))
-    parallel = largest(lambda n: margin(parallel=n), 1, MAX_PARALLEL)
+    here = found.margin_bytes
+    context = largest(lambda n: margin(context=n), 1, max(model.context, work.context), (work.context, here))
+    parallel = largest(lambda n: margin(parallel=n), 1, max(MAX_PARALLEL, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
 
 

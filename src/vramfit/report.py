@@ -40,7 +40,7 @@ def error_document(error: VramfitError, name: str | None = None) -> dict[str, An
 def estimate_object(checked: Checked) -> dict[str, Any]:
     """One estimate of the report."""
     from vramfit.model import active_parameters
-    from vramfit.quantization import bits_per_weight, store
+    from vramfit.quantization import bits_per_weight, checkpoint_bytes, store
 
     found = checked.answer
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
@@ -48,6 +48,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
     gpus = estimate.gpus
     rate = found.rate
     host_usable = deployment.workload.ram_bytes
+    stored = store(model, scheme)
     return {
         "name": checked.request.get("name"),
         "gpu": _gpu_object(deployment),
@@ -66,8 +67,8 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         "quant": {
             "class": scheme.precision,
             "scheme": scheme.id,
-            "bits_per_weight": round(bits_per_weight(store(model, scheme)), 4),
-            "checkpoint_bytes": estimate.checkpoint_bytes,
+            "bits_per_weight": round(bits_per_weight(stored), 4),
+            "checkpoint_bytes": checkpoint_bytes(stored, scheme),
         },
         "deployment": _deployment_object(checked),
         "required_bytes": {
@@ -163,8 +164,8 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "unified_kv": work.unified_kv,
         "swa_full": work.swa_full,
         "outputs": work.outputs,
-        "gpu_layers": settings.get("gpu_layers", work.gpu_layers),
-        "cpu_moe_layers": settings.get("cpu_moe_layers", work.cpu_moe_layers),
+        "gpu_layers": settings.get("gpu_layers") if work.gpu_layers == "auto" else work.gpu_layers,
+        "cpu_moe_layers": settings.get("cpu_moe_layers") if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
         "tensor_parallel": settings.get("tensor_parallel", work.tensor_parallel),
         "pipeline_parallel": settings.get("pipeline_parallel", work.pipeline_parallel),
         "max_batched_tokens": settings.get("max_batched_tokens", work.max_batched_tokens),
@@ -235,7 +236,7 @@ def _max_image_tokens(deployment: Deployment) -> int | None:
 def _notes(deployment: Deployment) -> list[str]:
     notes = []
     if deployment.workload.context > deployment.model.context:
-        notes.append(f"the asked context exceeds the {deployment.model.context} tokens the model supports")
+        notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if not all(gpu.memory_measured for gpu in deployment.gpus):
         notes.append("the card's reported memory follows the rule for its class; no reading of it is known")
     return notes

@@ -3,6 +3,9 @@
 An installed wheel carries it beside the package (``vramfit/data/catalogue.bin``). A checkout compiles
 ``data/*.yaml`` into ``$XDG_CACHE_HOME/vramfit/`` and again whenever the data or the compiling code changed, told by
 size and modification time. A cache that cannot be written, or is damaged, costs time and is otherwise not noticed.
+
+Where the user has catalogue files of their own, the whole is compiled into the cache too, and their content is part of
+what tells whether it is fresh. Without any, looking for them costs an ``os.stat`` each.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ from vramfit.errors import CatalogueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TypeAlias
 
     Key: TypeAlias = tuple[str, tuple[tuple[str, int, int], ...]]
+    Own: TypeAlias = tuple[str, bytes | None, bool]
+    """A file of the user's: path, content (None: cannot be read), whether it was named on the command line."""
 
 SOURCES = ("gpus.yaml", "models.yaml")
 COMPILED = "catalogue.bin"
@@ -26,10 +32,19 @@ _ROOM = os.path.dirname(os.path.abspath(__file__))
 _PACKAGE = os.path.dirname(_ROOM)
 _COMPILED_BY = (_ROOM, os.path.join(_PACKAGE, "model"))
 """Folders whose modules make the compiled file what it is: this room, and the parameter counts of ``model``."""
+_RULES = os.path.join(_ROOM, "lint")
+"""And of these, which of the user's files are let in."""
 
 
-def open_container() -> Container:
-    """The compiled catalogue; raises ``CatalogueError`` when there is neither one nor data to make it from."""
+def open_container(extra: Sequence[str] = ()) -> Container:
+    """The compiled catalogue, the user's own files laid over it: those in the configuration directory, then ``extra``.
+
+    Raises ``CatalogueError`` when there is neither a compiled catalogue nor data to make it from, and when a file of
+    ``extra`` cannot be read or has a fault.
+    """
+    own = own_files(extra)
+    if own:
+        return _overlaid(own)
     data = data_directory()
     if data is None:
         installed = _read(os.path.join(_PACKAGE, "data", COMPILED))
@@ -43,7 +58,62 @@ def open_container() -> Container:
         return cached
     from vramfit.catalogue.compile import compile_directory
 
-    content = compile_directory(data, key)
+    return _kept(path, compile_directory(data, key))
+
+
+def own_files(extra: Sequence[str] = ()) -> list[Own]:
+    """The user's own catalogue files, in the order in which they are laid over the built-in one.
+
+    Raises ``CatalogueError`` for one of ``extra`` that cannot be read.
+    """
+    found: list[Own] = []
+    for path in own_paths():
+        try:
+            os.stat(path)
+        except OSError:
+            continue
+        try:
+            found.append((path, read_bytes(path), False))
+        except CatalogueError:
+            found.append((path, None, False))
+    found += [(os.path.abspath(path), read_bytes(path), True) for path in extra]
+    return found
+
+
+def own_paths() -> list[str]:
+    """Where the user's own catalogue files are looked for; none without a home directory."""
+    base = _xdg("XDG_CONFIG_HOME", ".config")
+    return [] if base is None else [os.path.join(base, "vramfit", name) for name in SOURCES]
+
+
+def source_directory() -> str:
+    """Where the built-in catalogue's YAML files are: the checkout's ``data/``, or beside the installed package."""
+    return data_directory() or os.path.join(_PACKAGE, "data")
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise CatalogueError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _overlaid(own: list[Own]) -> Container:
+    data = source_directory()
+    contents = [(path, -1 if text is None else len(text), checksum(text or b""), named) for path, text, named in own]
+    key = (freshness_key(data, (*_COMPILED_BY, _RULES)), tuple(contents))
+    path = cache_path("\n".join([data, *[path for path, _, _ in own]]))
+    cached = _read(path) if path else None
+    if cached is not None and cached.key == key:
+        return cached
+    from vramfit.catalogue.overlay import compile_overlaid
+
+    return _kept(path, compile_overlaid(data, key, own))
+
+
+def _kept(path: str | None, content: bytes) -> Container:
     if path:
         write_atomically(path, content)
     return Container(content)
@@ -58,10 +128,10 @@ def data_directory() -> str | None:
     return None
 
 
-def freshness_key(data: str) -> Key:
-    """Changes when a source file, or the code that compiles it, changes."""
+def freshness_key(data: str, compiled_by: tuple[str, ...] = _COMPILED_BY) -> Key:
+    """Changes when a source file, or the code in ``compiled_by``, changes."""
     paths = [os.path.join(data, name) for name in SOURCES]
-    for folder in _COMPILED_BY:
+    for folder in compiled_by:
         paths += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".py")]
     stamps = []
     for path in paths:
@@ -74,17 +144,18 @@ def freshness_key(data: str) -> Key:
     return vramfit.__version__, tuple(stamps)
 
 
-def cache_path(data: str) -> str | None:
-    """Where the compiled form of ``data`` is kept; None without a home directory.
+def cache_path(compiled_from: str) -> str | None:
+    """Where the compiled form of a data directory, or of it and the user's files, is kept; None without a home."""
+    base = _xdg("XDG_CACHE_HOME", ".cache")
+    return None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
 
-    Relative values of ``XDG_CACHE_HOME`` are ignored, as the XDG specification asks.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
+
+def _xdg(variable: str, otherwise: str) -> str | None:
+    """A directory of the XDG specification, which says to ignore relative values; None without a home directory."""
+    base = os.environ.get(variable, "")
     if not os.path.isabs(base):
-        base = os.path.join(os.path.expanduser("~"), ".cache")
-        if not os.path.isabs(base):
-            return None
-    return os.path.join(base, "vramfit", f"catalogue-{checksum(data.encode()):08x}.bin")
+        base = os.path.join(os.path.expanduser("~"), otherwise)
+    return base if os.path.isabs(base) else None
 
 
 def write_atomically(path: str, content: bytes) -> None:

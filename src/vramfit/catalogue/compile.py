@@ -7,6 +7,7 @@ import os
 from pydantic import ValidationError
 
 from vramfit.catalogue import derive
+from vramfit.catalogue.cache import read_bytes
 from vramfit.catalogue.container import pack
 from vramfit.catalogue.names import normalise
 from vramfit.catalogue.schema_errors import faults_of, model_faults
@@ -41,12 +42,7 @@ def compile_directory(directory: str, key: object) -> bytes:
 
 def read_document(path: str) -> Document:
     """Parse a catalogue file; raises ``CatalogueError`` when it cannot be read or is not strict YAML."""
-    try:
-        with open(path, "rb") as file:
-            text = file.read()
-    except OSError as error:
-        raise CatalogueError(f"{path} cannot be read: {error.strerror}") from None
-    return load_catalogue_yaml(text, path)
+    return load_catalogue_yaml(read_bytes(path), path)
 
 
 def gpu_facts(document: Document) -> list[dict[str, Any]]:
@@ -55,9 +51,9 @@ def gpu_facts(document: Document) -> list[dict[str, Any]]:
     try:
         entries = validate_gpus(data)
     except ValidationError as error:
-        raise _first(faults_of(document, error)) from None
+        raise refusal(faults_of(document, error)) from None
     if faults := incomplete(document, entries):
-        raise _first(faults)
+        raise refusal(faults)
     sources, field_sources = data.get("sources", {}), data.get("field_sources", {})
     return [derive.facts(entry, sources, field_sources) for entry in entries]
 
@@ -82,14 +78,22 @@ def model_facts(document: Document) -> list[dict[str, Any]]:
     try:
         return validate_models(_mapping(document))
     except InvalidModelsError as error:
-        raise _first(model_faults(document, error)) from None
+        raise refusal(model_faults(document, error)) from None
 
 
 def pack_entries(
-    key: object, gpus: list[dict[str, Any]], models: list[dict[str, Any]], sources: Mapping[str, object]
+    key: object,
+    gpus: list[dict[str, Any]],
+    models: list[dict[str, Any]],
+    sources: Mapping[str, object],
+    warnings: tuple[str, ...] = (),
 ) -> bytes:
-    """The compiled file of these entries (see ``compiled.Catalogue`` for the readers of its parts)."""
+    """The compiled file of these entries (see ``compiled.Catalogue`` for the readers of its parts).
+
+    ``warnings`` say which of the user's own files were left out, and why.
+    """
     sections = {
+        "warnings": warnings,
         "gpu_rows": tuple(_gpu_row(gpu) for gpu in gpus),
         "model_rows": tuple(_model_row(model) for model in models),
         **sources,
@@ -140,10 +144,10 @@ def _model_row(facts: Mapping[str, Any]) -> tuple[Any, ...]:
         facts["id"],
         facts["name"],
         facts.get("family"),
-        facts.get("modality"),
+        model.modality,
         parameters(model),
         active_parameters(model),
-        facts.get("max_context"),
+        facts.get("context"),
         facts.get("released"),
     )
 
@@ -157,10 +161,11 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 def _mapping(document: Document) -> dict[str, Any]:
     if not isinstance(document.data, dict):
-        raise _first([document.fault((), "a mapping is expected at the top of the file")])
+        raise refusal([document.fault((), "a mapping is expected at the top of the file")])
     return document.data
 
 
-def _first(faults: list[Fault]) -> CatalogueError:
+def refusal(faults: list[Fault]) -> CatalogueError:
+    """The error of a file with these faults: the first one, and how many more there are."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return CatalogueError(f"{faults[0]._replace(hint=None)}{more}", faults[0].hint)

@@ -12,9 +12,11 @@ from vramfit.catalogue.custom import PREFIX, custom_gpu
 from vramfit.catalogue.names import normalise, normalise_model, parse_gpu
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel
 from vramfit.hardware import gpu_from_facts
+from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from vramfit.catalogue.container import Container
@@ -66,9 +68,13 @@ class Catalogue:
     def __init__(self, container: Container) -> None:
         self._container = container
         self._gpus: dict[str, Gpu] = {}
-        self._models: dict[int, Model] = {}
-        self._gpu_rows: tuple[GpuRow, ...] | None = None
-        self._model_rows: tuple[ModelRow, ...] | None = None
+        self._models: dict[str, Model] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was wrong with the user's own files that were left out, a line each."""
+        told: tuple[str, ...] = self._container.section("warnings")
+        return told
 
     def gpus(self, name: str) -> tuple[Gpu, ...]:
         """The devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
@@ -95,12 +101,15 @@ class Catalogue:
 
     def model(self, name: str) -> Model:
         """The model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
-        number = self._model_number(name)
-        model = self._models.get(number)
+        model = self._models.get(name)
         if model is None:
             from vramfit.model import model_from_facts
 
-            model = self._models[number] = model_from_facts(self._container.record("model", number))
+            facts = self._container.record("model", self._model_number(name))
+            model = self._models.get(facts["id"])
+            if model is None:
+                model = self._models[facts["id"]] = model_from_facts(facts)
+            self._models[name] = model
         return model
 
     def gpu_facts(self, name: str) -> dict[str, Any]:
@@ -124,15 +133,40 @@ class Catalogue:
 
     def gpu_rows(self) -> tuple[GpuRow, ...]:
         """All GPUs in the catalogue's order, for listing and searching."""
-        if self._gpu_rows is None:
-            self._gpu_rows = tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
-        return self._gpu_rows
+        return tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
 
     def model_rows(self) -> tuple[ModelRow, ...]:
         """All models in the catalogue's order, for listing and searching."""
-        if self._model_rows is None:
-            self._model_rows = tuple([ModelRow(*values) for values in self._container.section("model_rows")])
-        return self._model_rows
+        return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
+
+    def smaller_models(self, modality: str, parameters: float) -> tuple[ModelRow, ...]:
+        """Rows of the models of one modality with fewer parameters than given; only these rows are made."""
+        kind, size = ModelRow.__fields__.index("modality"), ModelRow.__fields__.index("parameters")
+        rows = self._container.section("model_rows")
+        return tuple([ModelRow(*values) for values in rows if values[kind] == modality and values[size] < parameters])
+
+    def bigger_gpus(self, memory_bytes: int) -> tuple[GpuRow, ...]:
+        """Rows of the GPUs whose driver reports more memory than given and that can be bought or rented by price."""
+        names = GpuRow.__fields__
+        memory, price, rent = (names.index(name) for name in ("memory_mib", "price_usd", "rent_usd_per_hour"))
+        rows = self._container.section("gpu_rows")
+        return tuple(
+            [
+                GpuRow(*values)
+                for values in rows
+                if (values[memory] or 0) * MIB > memory_bytes and (values[price] is not None or values[rent] is not None)
+            ]
+        )
+
+    def gpu_entries(self) -> Iterator[dict[str, Any]]:
+        """The compiled entry of every GPU, in the catalogue's order; sources are keys."""
+        for number in range(len(self._container.section("gpu_rows"))):
+            yield self._container.record("gpu", number)
+
+    def model_entries(self) -> Iterator[dict[str, Any]]:
+        """The compiled entry of every model, in the catalogue's order; sources are keys."""
+        for number in range(len(self._container.section("model_rows"))):
+            yield self._container.record("model", number)
 
     def gpus_of_driver_name(self, name: str) -> tuple[str, ...]:
         """Ids of the GPUs whose driver prints ``name``: several where cards with other memory share it."""
@@ -153,7 +187,9 @@ class Catalogue:
 
     def _model_number(self, name: str) -> int:
         key = normalise_model(name)
-        found = self._container.look_up("model_aliases", key)
+        found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
+        if found is None:
+            found = self._container.look_up("model_aliases", key)
         if isinstance(found, int):
             return found
         if found:
@@ -177,9 +213,13 @@ class Catalogue:
         return f"did you mean {_either(ids)}? See `vramfit list {kind}s`" if ids else f"see `vramfit list {kind}s`"
 
 
-def open_catalogue() -> Catalogue:
-    """The built-in catalogue; compiles it first where a checkout's data changed (see ``cache``)."""
-    return Catalogue(open_container())
+def open_catalogue(extra: Sequence[str] = ()) -> Catalogue:
+    """The catalogue, with the user's own files in the configuration directory and the files ``extra`` laid over it.
+
+    Compiles it first where something changed (see ``cache``). Raises ``CatalogueError`` for a fault in ``extra``; a
+    fault in the configuration directory is one of ``Catalogue.warnings``, and that file is left out.
+    """
+    return Catalogue(open_container(extra))
 
 
 def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> AmbiguousName:

@@ -6,9 +6,10 @@ import difflib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
     from vramfit.catalogue.schema_models import InvalidModelsError
     from vramfit.catalogue.strict_yaml import Document, Fault, Path
@@ -46,14 +47,27 @@ def faults_of(document: Document, error: ValidationError, known_fields: tuple[st
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
 
 
-def model_faults(document: Document, error: InvalidModelsError) -> list[Fault]:
-    """The lines ``entry: field.path: what is wrong`` of an invalid model file, with their places."""
-    ids = {entry.get("id"): number for number, entry in enumerate(document.data.get("models") or [])}
+def known_fields(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Every field name of a schema and of what it is made of: offered for misspelt ones."""
+    whole = kind.model_json_schema()
+    return tuple(dict.fromkeys(field for schema in (whole, *whole["$defs"].values()) for field in schema["properties"]))
+
+
+def model_faults(
+    document: Document, error: InvalidModelsError, numbers: Mapping[str, int] | None = None
+) -> list[Fault]:
+    """The lines ``entry: field.path: what is wrong`` of an invalid model file, with their places.
+
+    ``numbers`` says where an entry stands in the file, by id, where that does not follow from the ids.
+    """
+    if numbers is None:
+        entries = document.data.get("models") or []
+        numbers = {entry["id"]: n for n, entry in enumerate(entries) if isinstance(entry, dict) and "id" in entry}
     faults = []
     for line in error.faults:
         entry, _, rest = line.partition(": ")
         field, _, problem = rest.partition(": ")
-        number = ids.get(entry)
+        number = numbers.get(entry)
         path: Path = () if number is None else ("models", number, *field.split("."))
         faults.append(document.fault(path, problem) if problem and path else document.fault((), line))
     return faults

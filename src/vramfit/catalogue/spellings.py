@@ -119,6 +119,11 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
             table.claim(normalise_model(spelling), NAME, entry)
             for short in _model_short_forms(spelling):
                 table.claim(normalise_model(short), SHORT, entry)
+        for tag in model.get("ollama") or ():
+            if ":" in tag:  # as it is typed, colon and all: Ollama's yi:34b is Yi 1.5, and yi-34b is not
+                table.claim(tag.lower(), NAME, entry)
+            for short in (tag, tag.rsplit("/", 1)[-1], *_model_short_forms(tag)):
+                table.claim(normalise_model(short), SHORT, entry)
         if model.get("family"):
             table.claim(normalise_model(model["family"]), SHARED, entry)
             table.claim(_stem(model["family"]), STEM, entry)
@@ -126,15 +131,10 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
 
 
 def model_spellings(model: Mapping[str, Any]) -> list[str]:
-    """Id, name, listed aliases, Hugging Face ids with and without their organisation, Ollama tags."""
+    """Id, name, Hugging Face ids with and without their organisation."""
     spellings = [model["id"], model["name"]]
-    aliases = model.get("aliases", ())
-    listed = [*aliases.values()] if isinstance(aliases, dict) else [aliases]
-    for group in [*listed, model.get("hf", ()), model.get("ollama", ())]:
-        for spelling in [group] if isinstance(group, str) else group or ():
-            spellings.append(spelling)
-            if "/" in spelling:
-                spellings.append(spelling.rsplit("/", 1)[1])
+    for repository in model.get("hf") or ():
+        spellings += [repository, repository.rsplit("/", 1)[-1]]
     return list(dict.fromkeys(spellings))
 
 

@@ -10,12 +10,12 @@ import typer
 
 from vramfit import __version__
 from vramfit.cli.options import CHECK_OPTIONS, long_flag
+from vramfit.errors import UsageError
 from vramfit.workload import Key
 
 app = typer.Typer(
     name="vramfit",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -25,11 +25,26 @@ app = typer.Typer(
 
 
 def run_app(arguments: list[str]) -> int:
-    """Run the app on ``arguments`` and return the exit code instead of leaving the process."""
+    """Run the app on ``arguments`` and return the exit code; without any, print the help.
+
+    Usage errors are printed as every other error: one line and a hint, and the JSON object where JSON was asked.
+    """
     try:
-        result = app(args=arguments, prog_name="vramfit", standalone_mode=True)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+        result = app(args=arguments or ["--help"], prog_name="vramfit", standalone_mode=False)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # Typer's usage errors share no public base class over its versions, but all can describe themselves.
+        describe = getattr(error, "format_message", None)
+        if describe is None:
+            raise
+        from vramfit.cli.check import report_error
+
+        command = getattr(getattr(error, "ctx", None), "command_path", "vramfit")
+        usage = UsageError(str(describe()).replace("\n", " ").rstrip("."), f"see `{command} --help`")
+        return report_error(usage, as_json="--json" in arguments)
     return result if isinstance(result, int) else 0
 
 

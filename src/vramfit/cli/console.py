@@ -1,4 +1,4 @@
-"""Whether a stream gets colour."""
+"""What depends on the stream printed to: colour, and characters it cannot say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TextIO
 
 
@@ -18,3 +19,10 @@ def wants_colour(stream: TextIO, asked: str) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def write_lines(stream: TextIO, lines: Iterable[str], line_end: str) -> None:
+    """Write each line with its end; what the stream's encoding lacks becomes an escape instead of an error."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    for line in lines:
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + line_end)

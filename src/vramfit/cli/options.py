@@ -13,8 +13,9 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("file", "text", "read deployments from a YAML file; - is stdin", flags=("-f",)),
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
     Key("format", "choice", "how to print", choices=FORMATS, default="table on a terminal, plain in a pipe"),
+    Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
-    Key("no_header", "switch", "plain: leave out the header line"),
+    Key("no_header", "switch", "plain and csv: leave out the header line"),
     Key("color", "choice", "colour", choices=("auto", "always", "never"), default="auto"),
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""

@@ -7,8 +7,9 @@ every remedy enter the estimator.
 from __future__ import annotations
 
 from vramfit.engines import Deployment, engine
-from vramfit.errors import UnsupportedScheme, UsageError
+from vramfit.errors import CannotTell, UnsupportedScheme, UsageError
 from vramfit.quantization import find_scheme
+from vramfit.units import gib
 from vramfit.workload import CLASSES, Workload
 
 TYPE_CHECKING = False
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
         def model(self, name: str) -> Model:
             """The model of an id or alias; raises ``UnknownModel`` or ``AmbiguousName``."""
 
-        def gpu_rows(self) -> tuple[Any, ...]:
-            """Every GPU in brief, for searching without reading each entry."""
+        def bigger_gpus(self, memory_bytes: int) -> tuple[Any, ...]:
+            """In brief, the GPUs with more memory that have a price or a rent."""
 
-        def model_rows(self) -> tuple[Any, ...]:
-            """Every model in brief."""
+        def smaller_models(self, modality: str, parameters: float) -> tuple[Any, ...]:
+            """In brief, the models of a modality with fewer parameters."""
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
@@ -52,6 +53,12 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
             raise UsageError(f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)")
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
     model = catalogue.model(request["model"])
+    if model.components:
+        weights = sum(component.parameters for component in model.components) * 2
+        raise CannotTell(
+            f"{model.name} is a pipeline whose activations are not modelled yet",
+            f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
+        )
     asked = request.get("quant")
     name = request.get("engine") or _engine_of(asked)
     module = engine(name)

@@ -11,7 +11,7 @@ from vramfit.engines.interface import DeviceMemory, Estimate
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
-from vramfit.memory.vision import encoder_bytes
+from vramfit.memory.vision import encoder_bytes, max_patches
 from vramfit.memory.weights import slices
 from vramfit.units import MIB
 
@@ -57,7 +57,7 @@ def estimate(deployment: Deployment) -> Estimate:
     layers = model.layer_count
     on_gpu = _layers_on_gpu(deployment)
     shares = _split(cut, on_gpu, len(deployment.gpus))
-    per_layer_cache = _cache_per_layer(deployment)
+    caches_held = _caches_held(deployment)
     compute = _compute_bytes(deployment, cut)
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
@@ -71,8 +71,7 @@ def estimate(deployment: Deployment) -> Estimate:
         if number == last:
             weights += cut.output_bytes
             read += cut.output_read_bytes
-        cache = sum(per_layer_cache[start:stop])
-        growing = max(per_layer_cache[start:stop], default=0)
+        cache, growing = _cache_between(caches_held, start, stop)
         gpus.append(_device(f"gpu{number}", gpu, weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
@@ -122,27 +121,41 @@ def _split(cut: Slices, on_gpu: int, gpus: int) -> list[tuple[int, int]]:
     return ranges
 
 
-def _cache_per_layer(deployment: Deployment) -> list[int]:
-    """Cache bytes of each layer for all sequences (transformers 5.23.0 ``cache_utils.py``).
+def _caches_held(deployment: Deployment) -> list[tuple[int, tuple[int, ...]]]:
+    """Cache bytes of one layer for all sequences, and the layers like it (transformers 5.23.0 ``cache_utils.py``).
 
     Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
-    MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32.
+    MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32; cross
+    attention the encoder's states, however long the text.
     """
-    work = deployment.workload
-    per_layer = [0] * deployment.model.layer_count
-    for cache in caches(deployment.model):
-        tokens = work.context
+    work, model = deployment.workload, deployment.model
+    held = []
+    for cache in caches(model):
+        tokens = cache.tokens_kept(work.context)
         if cache.kind in ("sliding", "chunked") and cache.window:
             tokens = min(tokens, cache.window - 1)
-        if cache.kind == "cross":
-            tokens = 0
+        elif cache.kind == "cross":
+            tokens = work.images * max_patches(model.vision) if model.vision is not None else 0
         each = tokens * (
-            row_bytes(cache.key_width + cache.index_width, work.kv_cache_type) + row_bytes(cache.value_width, work.kv_cache_type_v)
+            row_bytes(cache.key_width + cache.index_width, work.kv_cache_type)
+            + row_bytes(cache.value_width, work.kv_cache_type_v)
         )
         each += 2 * cache.convolution_elements + 4 * cache.recurrent_elements
-        for layer in cache.layers:
-            per_layer[layer] += each * work.parallel
-    return per_layer
+        held.append((each * work.parallel, cache.layers))
+    return held
+
+
+def _cache_between(held: list[tuple[int, tuple[int, ...]]], start: int, stop: int) -> tuple[int, int]:
+    """Cache bytes of the layers ``start`` to ``stop``, and of the largest one among them."""
+    total = largest = 0
+    for each, layers in held:
+        count = len(layers)
+        if layers[0] < start or layers[-1] >= stop:
+            count = len([layer for layer in layers if start <= layer < stop])
+        if count:
+            total += each * count
+            largest = max(largest, each)
+    return total, largest
 
 
 def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
@@ -174,9 +187,9 @@ def _device(name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing
 
 def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
     work, model = deployment.workload, deployment.model
-    said = [f"the whole context of {work.context} tokens is filled by one prefill without chunking"]
+    said = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:
-        said.append(f"the context includes the tokens of {work.images} image(s) of the largest size")
+        said.append(f"the context includes {_images(work.images)} of the largest size")
     if deployment.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
     if len(deployment.gpus) > 1:
@@ -184,3 +197,7 @@ def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
     if on_gpu < model.layer_count:
         said.append("the layers in host memory are copied over PCIe for every token")
     return tuple(said)
+
+
+def _images(count: int) -> str:
+    return "the tokens of one image" if count == 1 else f"the tokens of {count} images"

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.errors import UsageError
-from vramfit.model.architecture import Attention, LatentAttention, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import (
+    Attention,
+    CompressedAttention,
+    LatentAttention,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +35,8 @@ class Cache:
     """What one group of equal layers keeps."""
 
     kind: str
-    """``full``, ``sliding``, ``chunked``, ``cross``, ``latent`` (MLA) or ``state`` (recurrent, constant size)."""
+    """``full``, ``sliding``, ``chunked``, ``cross``, ``latent`` (MLA), ``compressed`` (one entry for every ``ratio``
+    tokens, behind a window of plain ones) or ``state`` (recurrent, constant size)."""
     layers: tuple[int, ...]
     """The layers that own such a cache."""
     key_width: int = 0
@@ -42,7 +50,16 @@ class Cache:
     recurrent_elements: int = 0
     """Matrix or scan state per sequence and layer (recurrent layers)."""
     index_width: int = 0
-    """Elements per token of a sparse-attention indexer's keys, kept beside the latent."""
+    """Elements per cached entry of a sparse-attention indexer's keys, kept beside the latent."""
+    ratio: int = 0
+    """Tokens that become one entry of a compressed cache; 0 where only the window is kept."""
+
+    def tokens_kept(self, context: int) -> int:
+        """Rows a sequence of ``context`` tokens leaves in this cache, before any engine's padding."""
+        if self.kind == "compressed":
+            behind = context // self.ratio if self.ratio else 0
+            return min(context, self.window or context) + behind
+        return context if self.window is None else min(context, self.window)
 
 
 def caches(model: Model) -> tuple[Cache, ...]:
@@ -79,6 +96,10 @@ def _cache(mixer: Mixer, layers: tuple[int, ...], hidden: int) -> Cache | None:
         )
     if isinstance(mixer, LatentAttention):
         return Cache("latent", layers, mixer.kv_rank + mixer.rope_dim, 0, index_width=mixer.indexer_dim or 0)
+    if isinstance(mixer, CompressedAttention):
+        return Cache(
+            "compressed", layers, mixer.head_dim, 0, mixer.window, index_width=mixer.indexer_dim or 0, ratio=mixer.ratio
+        )
     convolution, recurrent = _state(mixer, hidden)
     return Cache("state", layers, convolution_elements=convolution, recurrent_elements=recurrent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.model.architecture import Experts
+from vramfit.model.memo import per_model
 from vramfit.quantization import store
 
 TYPE_CHECKING = False
@@ -37,17 +38,10 @@ class Slices:
         return self.input_bytes + sum(self.layer_bytes) + self.output_bytes + self.other_bytes
 
 
-_sliced: dict[tuple[str, str], tuple[Model, Slices]] = {}
-
-
+@per_model
 def slices(model: Model, scheme: Scheme) -> Slices:
-    """The slices of ``model`` stored as ``scheme``. Remembered per model and scheme, as ``quantization.store`` is."""
-    known = _sliced.get((model.id, scheme.id))
-    if known is not None and known[0] is model:
-        return known[1]
-    cut = _cut(model, store(model, scheme))
-    _sliced[model.id, scheme.id] = (model, cut)
-    return cut
+    """The slices of ``model`` stored as ``scheme``."""
+    return _cut(model, store(model, scheme))
 
 
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:

@@ -3,6 +3,7 @@
 from vramfit.model.architecture import (
     Attention,
     Component,
+    CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
@@ -21,6 +22,7 @@ from vramfit.model.vision import image_tokens, max_image_tokens
 __all__ = [
     "Attention",
     "Component",
+    "CompressedAttention",
     "Experts",
     "FeedForward",
     "LatentAttention",

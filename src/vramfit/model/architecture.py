@@ -58,6 +58,28 @@ class LatentAttention:
 
 
 @record
+class CompressedAttention:
+    """DeepSeek-V4's attention: a window of plain tokens, and behind it groups of tokens compressed into one entry each.
+
+    One head, ``head_dim`` wide, serves as key and value of all query heads, so an entry is cached once, not twice.
+    """
+
+    heads: int
+    head_dim: int
+    query_rank: int
+    window: int
+    """Tokens kept as they are; the only ones where ``ratio`` is 0."""
+    ratio: int
+    """Tokens that become one cached entry: 4 (sparse, picked by an indexer), 128 (all attended), 0 (none)."""
+    output_groups: int
+    output_rank: int
+    """The output projection is low-rank and block-diagonal: each group of heads is reduced to this width first."""
+    indexer_dim: int | None = None
+    """Width of the indexer's key, one for each compressed entry, where an indexer picks entries."""
+    indexer_heads: int | None = None
+
+
+@record
 class StateSpace:
     """A Mamba layer: a recurrent state of constant size instead of a cache."""
 
@@ -127,7 +149,7 @@ class Experts:
 
 
 if TYPE_CHECKING:
-    Mixer = Attention | LatentAttention | StateSpace | LinearAttention | ShortConvolution
+    Mixer = Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution
 
 
 @record

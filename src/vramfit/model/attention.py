@@ -20,6 +20,8 @@ ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, fal
 ``cross_qk_norm``, ``cross_gates``
     ``qk_norm`` for cross-attention layers alone; and two learned scalars by which they scale what they add
     (both Llama 3.2 Vision).
+``latent_gate``
+    in latent attention, a projection as wide as all value heads gates them (Kimi K3).
 ``attention_sub_norm``
     a norm before the output projection (BitNet b1.58).
 """
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.model.architecture import Attention, LatentAttention
+    from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention
 
     Row = tuple[str, tuple[int, ...], bool]
 
@@ -106,6 +108,8 @@ def latent_attention(mixer: LatentAttention, hidden: int, traits: Mapping[str, A
     rows += norm("attn_kv_a_norm", mixer.kv_rank)
     rows += linear("attn_kv_b", mixer.kv_rank, mixer.heads * (mixer.nope_dim + mixer.value_dim))
     rows += linear("attn_output", mixer.heads * mixer.value_dim, hidden, traits.get("o_bias", False))
+    if traits.get("latent_gate"):
+        rows += linear("attn_gate", hidden, mixer.heads * mixer.value_dim)
     if mixer.indexer_dim and mixer.indexer_heads:
         # The lightning indexer (transformers, DeepseekV32Indexer): its queries come from the compressed query.
         rows += linear("indexer.attn_q_b", mixer.query_rank or hidden, mixer.indexer_heads * mixer.indexer_dim)
@@ -113,3 +117,29 @@ def latent_attention(mixer: LatentAttention, hidden: int, traits: Mapping[str, A
         rows += norm("indexer.k_norm", mixer.indexer_dim, bias=True)
         rows += linear("indexer.proj", hidden, mixer.indexer_heads)
     return rows
+
+
+def compressed_attention(mixer: CompressedAttention, hidden: int) -> list[Row]:
+    """One layer of DeepSeek-V4's compressed attention (transformers, modeling_deepseek_v4.py)."""
+    query, width = mixer.heads * mixer.head_dim, mixer.head_dim
+    rows: list[Row] = [("attn_sinks.weight", (mixer.heads,), False)]
+    rows += linear("attn_q_a", hidden, mixer.query_rank) + norm("attn_q_a_norm", mixer.query_rank)
+    rows += linear("attn_q_b", mixer.query_rank, query)
+    rows += linear("attn_kv", hidden, width) + norm("attn_kv_norm", width)
+    rows += linear("attn_output_a", query // mixer.output_groups, mixer.output_groups * mixer.output_rank)
+    rows += linear("attn_output_b", mixer.output_groups * mixer.output_rank, hidden)
+    if mixer.ratio:
+        # Where an indexer picks among the entries, each is made of its own tokens and of those before: twice as wide.
+        rows += _compressor("compressor", hidden, width, mixer.ratio, 2 if mixer.indexer_dim else 1)
+    if mixer.indexer_dim and mixer.indexer_heads:
+        rows += _compressor("indexer.compressor", hidden, mixer.indexer_dim, mixer.ratio, 2)
+        rows += linear("indexer.attn_q_b", mixer.query_rank, mixer.indexer_heads * mixer.indexer_dim)
+        rows += linear("indexer.proj", hidden, mixer.indexer_heads)
+    return rows
+
+
+def _compressor(name: str, hidden: int, width: int, ratio: int, overlap: int) -> list[Row]:
+    """What turns ``ratio`` tokens into one entry ``width`` wide: contents, weights, positions and a norm."""
+    rows: list[Row] = [(f"{name}.position_bias", (overlap * width, ratio), False)]
+    rows += linear(f"{name}.kv", hidden, overlap * width) + linear(f"{name}.gate", hidden, overlap * width)
+    return rows + norm(f"{name}.norm", width)

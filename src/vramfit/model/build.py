@@ -9,6 +9,7 @@ from __future__ import annotations
 from vramfit.model.architecture import (
     Attention,
     Component,
+    CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 FEED_FORWARD_KINDS = ("mlp", "moe")
 """Words of a layer pattern for layers that are nothing but a feed-forward network (Nemotron-H)."""
+
+COMPRESSION = {"local": 0, "csa": 4, "hca": 128}
+"""Tokens per cached entry in DeepSeek-V4's kinds of layers: window only, compressed sparse, heavily compressed."""
 
 
 def model_from_facts(facts: Mapping[str, Any]) -> Model:
@@ -157,6 +161,20 @@ def _mixer(facts: Mapping[str, Any], word: str, shares: bool, indexer: str | Non
             value_dim=mla["value_dim"],
             indexer_dim=indexed,
             indexer_heads=mla.get("indexer_heads") if indexed else None,
+        )
+    if word in COMPRESSION:
+        compressed = facts["compressed"]
+        picks = word == "csa"
+        return CompressedAttention(
+            heads=facts["heads"],
+            head_dim=facts["head_dim"],
+            query_rank=compressed["query_rank"],
+            window=facts["window"],
+            ratio=COMPRESSION[word],
+            output_groups=compressed["output_groups"],
+            output_rank=compressed["output_rank"],
+            indexer_dim=compressed["indexer_dim"] if picks else None,
+            indexer_heads=compressed["indexer_heads"] if picks else None,
         )
     if word == "mamba":
         return StateSpace(**facts["ssm"])

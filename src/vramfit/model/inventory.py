@@ -26,6 +26,8 @@ the *traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recu
     width of the embedding each layer looks up for each token (Gemma 3n, Gemma 4 E), with ``per_layer_vocab`` rows.
 ``altup``, ``laurel``
     streams of the alternating-updates residual and rank of the learned augmented residual (Gemma 3n).
+``hyper_connections``
+    streams of the residual that each half of a block mixes (DeepSeek-V4).
 ``layer_scale``
     a stored scalar, not trained, scales each layer's output (Gemma 4).
 ``attention_weights`` (true unless stated)
@@ -39,6 +41,7 @@ from __future__ import annotations
 from vramfit.model import recurrent
 from vramfit.model.architecture import (
     Attention,
+    CompressedAttention,
     Experts,
     LatentAttention,
     LinearAttention,
@@ -46,8 +49,9 @@ from vramfit.model.architecture import (
     StateSpace,
     Tensor,
 )
-from vramfit.model.attention import attention, latent_attention, linear, norm
+from vramfit.model.attention import attention, compressed_attention, latent_attention, linear, norm
 from vramfit.model.feed_forward import dense, experts
+from vramfit.model.memo import per_model
 from vramfit.model.towers import audio_tensors, vision_tensors
 
 TYPE_CHECKING = False
@@ -62,6 +66,7 @@ BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")
 """Tensors that files store and training does not touch: they weigh, but count as no parameters."""
 
 
+@per_model
 def tensors(model: Model) -> tuple[Tensor, ...]:
     """Every tensor of the model: embedding, layers, head, then vision tower, projector, audio and components."""
     traits = model.traits
@@ -83,11 +88,13 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
     return tuple(result)
 
 
+@per_model
 def parameters(model: Model) -> int:
     """Unique parameters of the runnable model."""
     return sum([tensor.parameters for tensor in tensors(model)])
 
 
+@per_model
 def active_parameters(model: Model) -> int:
     """Parameters one token passes: of the routed experts only the active ones, of everything else all.
 
@@ -142,6 +149,9 @@ def _layer(group: Layers, model: Model) -> list[Row]:
     if traits.get("per_layer_embedding"):
         width = traits["per_layer_embedding"]
         rows += linear("inp_gate", hidden, width) + linear("proj", width, hidden) + norm("post_norm", hidden)
+    if traits.get("hyper_connections"):
+        for name in ("hc_attn", "hc_ffn"):
+            rows += _mixing(name, traits["hyper_connections"], hidden, (2 + traits["hyper_connections"]), 3)
     if traits.get("layer_scale"):
         rows.append(("layer_output_scale.weight", (1,), False))
     if traits.get("altup"):
@@ -160,6 +170,8 @@ def _mixer(mixer: Mixer, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
         return attention(mixer, hidden, traits)
     if isinstance(mixer, LatentAttention):
         return latent_attention(mixer, hidden, traits)
+    if isinstance(mixer, CompressedAttention):
+        return compressed_attention(mixer, hidden)
     if isinstance(mixer, StateSpace):
         return recurrent.state_space(mixer, hidden, traits)
     if isinstance(mixer, LinearAttention):
@@ -167,6 +179,15 @@ def _mixer(mixer: Mixer, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
     if isinstance(mixer, ShortConvolution):
         return recurrent.short_convolution(mixer, hidden)
     raise TypeError(f"not a token mixer: {mixer!r}")
+
+
+def _mixing(name: str, streams: int, hidden: int, uses: int, scales: int) -> list[Row]:
+    """Hyper-connections: from all streams, weights for reading, writing and mixing each of them."""
+    return [
+        (f"{name}_fn.weight", (streams * hidden, uses * streams), False),
+        (f"{name}_base.weight", (uses * streams,), False),
+        (f"{name}_scale.weight", (scales,), False),
+    ]
 
 
 def _altup(streams: int, hidden: int) -> list[Row]:
@@ -202,6 +223,8 @@ def _head(model: Model) -> list[Row]:
     """What stands behind the last layer."""
     hidden, traits = model.hidden, model.traits
     rows: list[Row] = []
+    if traits.get("hyper_connections"):
+        rows += _mixing("output_hc", traits["hyper_connections"], hidden, 1, 1)
     if traits.get("output_norm", True):
         rows += norm("output_norm", hidden, traits.get("norm_bias", False))
     if traits.get("head", True):

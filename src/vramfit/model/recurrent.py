@@ -8,6 +8,8 @@ Rows are ``(name, shape, linear)`` of one layer, named as llama.cpp names them. 
     Mamba 2: a norm before the output projection; Falcon-H1 0.5B goes without.
 ``ssm_bias``
     Mamba's input and output projections carry biases; the convolution always does.
+``full_rank_gate``
+    KDA: the output gate is one matrix (Kimi K3) instead of two of low rank (Kimi Linear).
 ``split_gates``
     gated delta net: the two per-head gates have a projection each (Qwen3.5) instead of one for both (Qwen3-Next).
 """
@@ -70,7 +72,10 @@ def linear_attention(mixer: LinearAttention, hidden: int, traits: Mapping[str, A
         rows += linear("ssm_f_a", hidden, mixer.key_dim) + linear("ssm_f_b", mixer.key_dim, key)
         rows += [("ssm_dt.bias", (key,), False), ("ssm_a", (1, mixer.key_heads), False)]
         rows += linear("ssm_beta", hidden, mixer.key_heads)
-        rows += linear("ssm_g_a", hidden, mixer.value_dim) + linear("ssm_g_b", mixer.value_dim, value)
+        if traits.get("full_rank_gate"):
+            rows += linear("attn_gate", hidden, value)
+        else:
+            rows += linear("ssm_g_a", hidden, mixer.value_dim) + linear("ssm_g_b", mixer.value_dim, value)
         return rows + norm("ssm_norm", mixer.value_dim) + linear("attn_output", value, hidden)
     rows = linear("attn_qkv", hidden, 2 * key + value) + linear("attn_gate", hidden, value)
     return rows + norm("attn_sub_norm", value) + linear("attn_output", value, hidden)

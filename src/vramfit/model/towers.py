@@ -4,7 +4,7 @@ A tower is a plain transformer encoder; how kinds differ is data, the ``towers:`
 what the entry states. The settings read here, with the value that holds when they are absent:
 
 ``frames`` (1)
-    images a patch spans in time: the patch kernel of the Qwen-VL family is three-dimensional.
+    images a patch spans in time, 1 or 2: the patch kernel of the Qwen-VL family is three-dimensional.
 ``patch_bias`` (true), ``class_token`` (false)
     bias of the patch projection; a learned token before the patches.
 ``positions`` (none)
@@ -50,8 +50,10 @@ def vision_tensors(tower: VisionTower, text: int) -> list[Tensor]:
     widths = _widths(tower.hidden, tower.ffn, tower.heads, settings.get("merge", 1) ** 2, text)
     result: list[Tensor] = []
     if tower.layers:
-        patch = (tower.patch, tower.patch, settings.get("frames", 1) * 3, tower.hidden)
+        patch = (tower.patch, tower.patch, 3, tower.hidden)
         stem: list[Row] = [("v.patch_embd.weight", patch, False)]
+        if settings.get("frames") == 2:  # GGUF splits the kernel by frame
+            stem.append(("v.patch_embd.weight.1", patch, False))
         if settings.get("patch_bias", True):
             stem.append(("v.patch_embd.bias", (tower.hidden,), False))
         if settings.get("class_token"):

@@ -177,6 +177,6 @@ def _split(rule: Mapping[str, Any], width: int, height: int) -> int:
 
     The text markers around each tile are not counted.
     """
-    scale = rule["longest"] / max(width, height)
-    columns, rows = -int(-width * scale // rule["tile"]), -int(-height * scale // rule["tile"])
+    unit = max(width, height) * rule["tile"]
+    columns, rows = -(-width * rule["longest"] // unit), -(-height * rule["longest"] // unit)
     return int(rule["per_tile"] * (columns * rows + 1))

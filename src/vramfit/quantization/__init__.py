@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.errors import UnsupportedScheme
+from vramfit.model.memo import per_model
 from vramfit.quantization.schemes import ALIASES, SCHEMES, Scheme
 
 TYPE_CHECKING = False
@@ -88,15 +89,9 @@ def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = No
     return 8 * sum([row.total_bytes for row in chosen]) / parameters if parameters else 0.0
 
 
-_stored: dict[tuple[str, str], tuple[Model, tuple[Stored, ...]]] = {}
-
-
+@per_model
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
-    """Every tensor of ``model`` under ``scheme``, in inventory order. Remembered: remedies ask again and again."""
-    known = _stored.get((model.id, scheme.id))
-    if known is not None and known[0] is model:
-        return known[1]
+    """Every tensor of ``model`` under ``scheme``, in inventory order."""
     module = __import__(f"vramfit.quantization.{scheme.family}", fromlist=["store"])
     stored: tuple[Stored, ...] = module.store(model, scheme)
-    _stored[model.id, scheme.id] = (model, stored)
     return stored

@@ -17,7 +17,6 @@ out.
 
 from __future__ import annotations
 
-from vramfit._record import replace
 from vramfit.model import Attention, Experts, LatentAttention, LinearAttention, Tensor, tensors
 from vramfit.quantization import Stored
 from vramfit.quantization.gguf_mix import DEFAULTS, EMBEDDING, SMALLEST, Facts, everywhere, head, rule, tensor_class
@@ -67,9 +66,9 @@ def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
     by_layer = facts.experts > 1 and file_type not in SMALLEST
     stored: list[Stored] = []
     for tensor in text:
-        kind = tensor_class(tensor.name)
-        if kind == "float32" or _is_vector(tensor.shape):
-            stored.append(Stored(tensor, "F32", tensor.elements * 4, tensor.layers))
+        kind = "float32" if _is_vector(tensor.shape) else tensor_class(tensor.name)
+        if kind == "float32":
+            stored.append(_stored(tensor, "F32", tensor.layers))
         elif kind == "float" or plain:
             stored.append(_stored(tensor, wide, tensor.layers))
         elif kind == "head" or (kind == "embedding" and facts.tied):
@@ -100,9 +99,16 @@ def _mixed(tensor: Tensor, chosen: Rule, default: str, counts: tuple[Sequence[in
     found: dict[str, list[int]] = {}
     numbers, total = counts
     for layer, number in zip(tensor.layers, numbers, strict=True):
-        kind = next((kind for kind, where in chosen if where(number, total)), default)
-        found.setdefault(kind, []).append(layer)
+        found.setdefault(_chosen(chosen, number, total) or default, []).append(layer)
     return [_stored(tensor, kind, tuple(layers)) for kind, layers in found.items()]
+
+
+def _chosen(chosen: Rule, number: int, total: int) -> str | None:
+    """The type a rule names for tensor ``number`` of ``total``, or None."""
+    for kind, where in chosen:
+        if where(number, total):
+            return kind
+    return None
 
 
 def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer: bool) -> tuple[Sequence[int], int]:
@@ -111,14 +117,15 @@ def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer
     ``i`` counts the tensors of a class through the file, which is ordered by layer, then name. In a mixture of experts
     it is the number of the layer itself (``by_layer``), though not for values, nor under the smallest file types.
     """
-    family = [other for other in text if tensor_class(other.name) == kind and not _is_vector(other.shape)]
+    family = [other for other in text if not _is_vector(other.shape) and tensor_class(other.name) == kind]
     total = sum([len(other.layers) for other in family]) if kind == "value" else layers
     if by_layer and kind != "value":
         return tensor.layers, total
     if len(family) == 1:
         return range(len(tensor.layers)), total
     order = sorted([(layer, other.name) for other in family for layer in other.layers])
-    return [i for i, (layer, name) in enumerate(order) if name == tensor.name and layer in tensor.layers], total
+    own = {(layer, tensor.name) for layer in tensor.layers}
+    return [i for i, place in enumerate(order) if place in own], total
 
 
 def _is_vector(shape: tuple[int, ...]) -> bool:
@@ -146,8 +153,13 @@ def _as_llava_keeps(towers: list[Tensor], layers: int) -> list[Tensor]:
     ``tools/mtmd/legacy-models/convert_image_encoder_to_gguf.py`` leaves out the last layer and the norm behind it, and
     a LLaVA 1.5 7B ``mmproj`` so comes to the 595.49 MiB that github.com/ollama/ollama/issues/2706 shows.
     """
-    kept = [tensor for tensor in towers if not tensor.name.startswith("v.post_ln.")]
-    return [replace(t, copies=layers - 1) if t.part == "vision" and t.copies == layers else t for t in kept]
+    kept = []
+    for tensor in towers:
+        if tensor.part == "vision" and tensor.copies == layers:
+            kept.append(Tensor(tensor.name, tensor.shape, part="vision", linear=tensor.linear, copies=layers - 1))
+        elif not tensor.name.startswith("v.post_ln."):
+            kept.append(tensor)
+    return kept
 
 
 def _tower(tensor: Tensor, legacy: bool) -> Stored:

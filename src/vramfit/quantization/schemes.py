@@ -34,6 +34,10 @@ class Scheme:
         """Whether llama-quantize refuses to make such a file without an importance matrix."""
         return self.family == "gguf" and self.settings["type"] in IMATRIX
 
+    def __hash__(self) -> int:
+        """By id, which names exactly one scheme; settings are a mapping."""
+        return hash(self.id)
+
 
 IMATRIX = (
     "IQ3_XS", "IQ3_XXS", "Q2_K_S", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S",

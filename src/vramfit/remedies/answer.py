@@ -58,28 +58,35 @@ def answer(deployment: Deployment) -> Answer:
     return Answer(deployment, estimate, judge(deployment, estimate))
 
 
-def largest(margin: Callable[[int], int], low: int, high: int) -> int:
+def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int, int] | None = None) -> int:
     """The largest ``n`` in ``low..high`` with ``margin(n) >= 0``, or ``low - 1`` when there is none.
 
-    ``margin`` falls as ``n`` grows. Interpolation (memory is close to linear in tokens and layers) with bisection
-    every third step, so that a kinked curve cannot make it slow.
+    ``margin`` falls as ``n`` grows; ``known`` is an ``n`` in the range with its margin, which saves asking. The search
+    interpolates (memory is close to linear in tokens and layers) and bisects every third step, so that a kinked curve
+    cannot make it slow.
     """
-    at_high = margin(high)
-    if at_high >= 0:
-        return high
-    at_low = margin(low)
-    if at_low < 0:
-        return low - 1
+    if known is not None and known[1] < 0:
+        high, at_high = known
+    else:
+        at_high = known[1] if known is not None and known[0] == high else margin(high)
+        if at_high >= 0:
+            return high
+    if known is not None and known[1] >= 0:
+        bottom, at_low = known
+    else:
+        bottom, at_low = low, at_high if low == high else margin(low)
+        if at_low < 0:
+            return low - 1
     step = 0
-    while high - low > 1:
+    while high - bottom > 1:
         step += 1
-        middle = (low + high) // 2
+        middle = (bottom + high) // 2
         if step % 3:
-            middle = low + (high - low) * at_low // (at_low - at_high)
-        middle = min(max(middle, low + 1), high - 1)
+            middle = bottom + (high - bottom) * at_low // (at_low - at_high)
+        middle = min(max(middle, bottom + 1), high - 1)
         found = margin(middle)
         if found >= 0:
-            low, at_low = middle, found
+            bottom, at_low = middle, found
         else:
             high, at_high = middle, found
-    return low
+    return bottom

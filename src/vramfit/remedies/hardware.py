@@ -8,6 +8,7 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from vramfit.engines.resolve import Catalogue
     from vramfit.remedies import Answer, Try
@@ -21,8 +22,11 @@ BIGGER_OFFERS = 2
 def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
     """Several of the card, then the cheapest bigger cards, then the cheapest rented one."""
     yield from _several(asked, attempt)
-    yield from _bigger(asked, attempt, catalogue)
-    yield from _rented(asked, attempt, catalogue)
+    count = len(asked.deployment.gpus)
+    # Another card's context is a little smaller or larger: an eighth below the need is worth a try.
+    rows = catalogue.bigger_gpus(asked.required_bytes // count * 7 // 8)
+    yield from _bigger(asked, attempt, rows)
+    yield from _rented(asked, attempt, rows)
 
 
 def _several(asked: Answer, attempt: Try) -> Iterator[Proposal]:
@@ -38,23 +42,19 @@ def _several(asked: Answer, attempt: Try) -> Iterator[Proposal]:
             price = "" if card.price_usd is None else f", about ${card.price_usd:,} each at launch"
             more = count - len(gpus)
             yield Proposal(
-                "multi-gpu", {"gpu": f"{count}x{card.id}"}, f"split it over {count} x {card.name}", f"{more} more card(s){price}", after
+                "multi-gpu", {"gpu": f"{count}x{card.id}"}, f"split it over {count} x {card.name}", f"{more} more {'card' if more == 1 else 'cards'}{price}", after
             )
             return
 
 
-def _bigger(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
+def _bigger(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Proposal]:
     """Cheapest first, each with more memory than the one before."""
     card, count = asked.deployment.gpus[0], len(asked.deployment.gpus)
-    rows = [
-        row
-        for row in catalogue.gpu_rows()
-        if row.price_usd is not None and row.memory_mib and row.segment in OWNED and row.vendor == card.vendor
-    ]
-    rows.sort(key=lambda row: (row.price_usd, row.id))
-    least = max(card.memory_bytes, asked.required_bytes // count - asked.required_bytes // (8 * count))
+    owned = [row for row in rows if row.price_usd is not None and row.segment in OWNED and row.vendor == card.vendor]
+    owned.sort(key=lambda row: (row.price_usd, row.id))
+    least = card.memory_bytes
     offered = 0
-    for row in rows:
+    for row in owned:
         if row.memory_mib * MIB <= least:
             continue
         name = row.id if count == 1 else f"{count}x{row.id}"
@@ -68,12 +68,11 @@ def _bigger(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
             return
 
 
-def _rented(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
-    rows = [row for row in catalogue.gpu_rows() if row.rent_usd_per_hour is not None and row.memory_mib]
-    rows.sort(key=lambda row: (row.rent_usd_per_hour, row.id))
-    for row in rows:
-        if row.memory_mib * MIB * 9 // 10 <= asked.required_bytes * 3 // 4:
-            continue
+def _rented(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Proposal]:
+    if len(asked.deployment.gpus) > 1:
+        return
+    rented = sorted((row for row in rows if row.rent_usd_per_hour is not None), key=lambda row: (row.rent_usd_per_hour, row.id))
+    for row in rented:
         after = attempt({"gpu": row.id})
         if after is None or not after.reached:
             continue

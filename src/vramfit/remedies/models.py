@@ -45,9 +45,7 @@ def smaller_siblings(asked: Answer, catalogue: Catalogue) -> list[Any]:
     limit = asked.deployment.model_parameters
     kin: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
     stem = _stem(model.id)
-    for row in catalogue.model_rows():
-        if row.parameters is None or row.parameters >= limit * 0.9 or row.modality != model.modality:
-            continue
+    for row in catalogue.smaller_models(model.modality, limit * 0.9):
         if _stem(row.id) == stem:
             kin[0].append(row)
         elif row.family == model.family:

@@ -45,12 +45,10 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
             yield Proposal("engine-setting", base, f"run it with llama.cpp as {quant}", "needs a GGUF conversion", after)
         return
     ram = after.estimate.host.total_bytes
-    rate = after.rate
-    speed = "" if rate is None else f", about {rate.expected:g} tokens/s"
     yield Proposal(
         "offload-layers",
         {**base, "gpu_layers": count},
         f"keep {count} of {layers + 1} layers on the GPU with llama.cpp ({quant}), the rest in RAM",
-        f"{gib(ram, 1)} of RAM{speed}",
+        f"{gib(ram, 1)} of RAM; its layers run on the CPU",
         after,
     )

@@ -33,6 +33,6 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
             "quantize",
             {"quant": module.SCHEME_OF_CLASS[word]},
             f"quantize to {word.upper()} ({scheme.summary})",
-            f"quality loss {label}: {evidence}",
+            evidence,
             after,
         )

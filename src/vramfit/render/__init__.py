@@ -1,8 +1,8 @@
 """How a report is written: one module per format, each reading the plain-data report and nothing else.
 
 Every format but ``table`` is a module with ``lines(report) -> Iterator[str]``, text without line ends.
-``report["estimates"]`` may be a generator: ``ndjson``, ``plain`` and ``csv`` then give each line as soon as its estimate
-is ready. ``table`` draws for a terminal and has ``print_report`` instead.
+``report["estimates"]`` may be a generator: ``ndjson``, ``plain`` and ``csv`` then give each line as soon as its
+estimate is ready. ``table`` draws for a terminal and has ``print_report`` instead.
 """
 
 from __future__ import annotations

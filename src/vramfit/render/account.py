@@ -28,7 +28,7 @@ _WIDEST_BAR = 60
 _NARROWEST_BAR = 12
 
 
-def verdict_span(verdict: str) -> Span:
+def verdict_span(verdict: str) -> tuple[str, str]:
     """``✗ exceeds``: sign, word and colour, each enough by itself."""
     return f"{SIGNS.get(verdict, '?')} {verdict}", f"bold {VERDICT_STYLES.get(verdict, '')}".rstrip()
 
@@ -62,6 +62,10 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
         if totals:
             spans.append(sums[i].rjust(beside[1]) + " " * GAP)
         style = VERDICT_STYLES.get(estimate["verdict"], "")
+        if room < 0:
+            told: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
+            page.packed([[span] for span in (*told, verdict_span(estimate["verdict"]))], indent=2)
+            continue
         spans += [(left[i].rjust(beside[2]), style), " " * GAP, verdict_span(estimate["verdict"])]
         page.line(*spans, indent=2)
     return cells >= _NARROWEST_BAR and bool(full)
@@ -105,7 +109,8 @@ def _rows(estimates: Sequence[Object]) -> Iterator[list[Span]]:
         host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
         part = estimate.get("breakdown") or {}
         low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
-        context, rate = pick(estimate, "limits.max_context"), pick(estimate, "throughput.decode_tokens_per_second.expected")
+        context = pick(estimate, "limits.max_context")
+        rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
         runs = estimate["verdict"] != "exceeds"
         yield [
             (name, "bold"),
@@ -164,10 +169,13 @@ def _total(estimate: Object) -> int | None:
 
 
 def _coloured(drawn: str) -> Iterator[Span]:
-    beyond = False
-    for glyph in drawn:
-        yield glyph, _BEYOND if beyond else _PART_STYLES.get(glyph, "")
-        beyond = beyond or glyph == MARK
+    """The bar in its colours; inside the mark the glyphs stand in the order of the parts, each kind together."""
+    within, mark, beyond = drawn.partition(MARK)
+    for glyph in SHADES + MARGIN:
+        yield glyph * within.count(glyph), _PART_STYLES[glyph]
+    yield " " * within.count(" "), ""
+    yield mark, _PART_STYLES[MARK]
+    yield beyond, _BEYOND
 
 
 def _gib(size_bytes: int | None) -> str:

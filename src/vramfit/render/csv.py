@@ -75,7 +75,7 @@ def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
 
 
 def row(values: Iterable[str]) -> str:
-    """One record without its line end; quoted only where a value holds a comma, a quote, a line break or edge spaces."""
+    """One record without its line end; quoted only where a value holds a comma, quote, line break or edge spaces."""
     return ",".join(_quoted(encodable(value)) for value in values)
 
 

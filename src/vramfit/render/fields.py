@@ -41,7 +41,7 @@ def gpu_devices(estimate: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def usable_bytes(estimate: Mapping[str, Any]) -> int | None:
     """What all GPUs together offer this deployment, others' reserve taken off; None when unknown."""
-    offers = [device.get("usable_bytes") for device in gpu_devices(estimate)]
+    offers: list[int] = [device["usable_bytes"] for device in gpu_devices(estimate)]
     return None if not offers or None in offers else sum(offers)
 
 

@@ -35,9 +35,9 @@ def dumps(value: Any, indent: int | None = 2) -> str:
     """
     pieces: list[str] = []
     if indent is None:
-        _write(value, pieces.append, "", "", ",", ":")
+        _write(value, pieces.append, "", "", ":")
     else:
-        _write(value, pieces.append, "\n", " " * indent, ",", ": ")
+        _write(value, pieces.append, "\n", " " * indent, ": ")
     text = "".join(pieces)
     return text if text.isascii() else escape_surrogates(text)
 
@@ -51,7 +51,7 @@ def escape_surrogates(text: str) -> str:
     return text
 
 
-def _write(value: Any, put: Callable[[str], None], newline: str, step: str, comma: str, colon: str) -> None:
+def _write(value: Any, put: Callable[[str], None], newline: str, step: str, colon: str) -> None:
     if isinstance(value, str):
         put(quoted(value))
     elif value is None:
@@ -65,34 +65,33 @@ def _write(value: Any, put: Callable[[str], None], newline: str, step: str, comm
     elif isinstance(value, float):
         put(_float(value))
     elif isinstance(value, dict):
-        _write_dict(value, put, newline, step, comma, colon)
+        _write_dict(value, put, newline, step, colon)
     elif isinstance(value, list | tuple):
         inner = newline + step
         before = "[" + inner
         for item in value:
             put(before)
-            _write(item, put, inner, step, comma, colon)
-            before = comma + inner
+            _write(item, put, inner, step, colon)
+            before = "," + inner
         put(newline + "]" if value else "[]")
     else:
         raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _write_dict(
-    value: dict[Any, Any], put: Callable[[str], None], newline: str, step: str, comma: str, colon: str
-) -> None:
+def _write_dict(value: dict[Any, Any], put: Callable[[str], None], newline: str, step: str, colon: str) -> None:
     inner = newline + step
     before = "{" + inner
     for key, item in value.items():
         if not isinstance(key, str):
             raise TypeError(f"a key must be a string, not {type(key).__name__}")
         put(before + quoted(key) + colon)
-        _write(item, put, inner, step, comma, colon)
-        before = comma + inner
+        _write(item, put, inner, step, colon)
+        before = "," + inner
     put(newline + "}" if value else "{}")
 
 
 def _float(value: float) -> str:
-    if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError(f"{value!r} has no JSON form")
-    return float.__repr__(value)
+    text = float.__repr__(value)
+    if text in ("nan", "inf", "-inf"):
+        raise ValueError(f"{text} has no JSON form")
+    return text

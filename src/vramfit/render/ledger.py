@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 
+def has_ledger(estimate: Object) -> bool:
+    """True when both sides are known: there is a rule for the case, and an account to hold against it."""
+    known = estimate.get("rule_of_thumb") and estimate.get("breakdown") and pick(estimate, "required_bytes.expected")
+    return bool(known) and usable_bytes(estimate) is not None
+
+
 def draw_ledger(page: Page, estimate: Object) -> None:
-    """Two columns of GB, the rule's and the account's, and what makes the difference; nothing without a rule."""
-    rule, part = estimate.get("rule_of_thumb"), estimate.get("breakdown")
-    need, offer = pick(estimate, "required_bytes.expected"), usable_bytes(estimate)
-    if rule is None or part is None or need is None or offer is None:
-        return
+    """Two columns of GB, the rule's and the account's, and what makes the difference."""
+    rule, part = estimate["rule_of_thumb"], estimate["breakdown"]
+    need, offer = estimate["required_bytes"]["expected"], usable_bytes(estimate) or 0
     rows = [
         ("weights", rule["required_gb"], part["weights"], _weights(estimate, rule)),
         ("KV cache", None, part["kv_cache"], _cache(estimate)),
-        ("compute", None, part["compute"], "buffers of the forward pass, left out"),
-        ("overhead", None, part["overhead"], "what the runtime takes for itself, left out"),
+        ("compute", None, part["compute"], "buffers of the forward pass, not in the rule"),
+        ("overhead", None, part["overhead"], "what the runtime takes, not in the rule"),
         ("needed", rule["required_gb"], need, f"= {gib(need)}"),
         ("offered", rule["gpu_gb"], offer, _offer(estimate, offer)),
         ("left", -rule["deficit_gb"], offer - need, _left(estimate, offer - need)),
@@ -45,7 +49,7 @@ def draw_ledger(page: Page, estimate: Object) -> None:
 
 def _weights(estimate: Object, rule: Object) -> str:
     factor = rule["bytes_per_parameter"]
-    told = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'} by the rule"
+    told = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
     bits = estimate["quant"].get("bits_per_weight")
     return told if bits is None else f"{told}; really {billions(estimate['model']['parameters'])} × {bits:.3g} bits"
 
@@ -54,13 +58,15 @@ def _cache(estimate: Object) -> str:
     asked = estimate.get("deployment") or {}
     context, parallel = asked.get("context"), asked.get("parallel") or 1
     if not context:
-        return "left out"
-    return f"{'' if parallel == 1 else f'{parallel:,} × '}{context:,} tokens, left out"
+        return "not in the rule"
+    return f"{'' if parallel == 1 else f'{parallel:,} × '}{context:,} tokens, not in the rule"
 
 
 def _offer(estimate: Object, offer: int) -> str:
-    several = len(gpu_devices(estimate)) > 1
-    return f"the figure on the box{'es' if several else ''}; a program can use {gib(offer)}"
+    if estimate["gpu"].get("vendor") == "custom":
+        return f"= {gib(offer)}"
+    box = "boxes" if len(gpu_devices(estimate)) > 1 else "box"
+    return f"{estimate['rule_of_thumb']['gpu_gb']:g} GB on the {box}, {gib(offer)} for a program"
 
 
 def _left(estimate: Object, room: int) -> str:

@@ -14,7 +14,7 @@ _HEADINGS = (
     "Name", "GPU", "Model", "Engine", "Quant", "Verdict", "Needed", "Usable", "Headroom", "Weights", "KV cache",
     "Compute", "Overhead", "Max context", "Tokens/s", "First remedy",
 )  # fmt: skip
-_RIGHT = frozenset(("Needed", "Usable", "Headroom", "Weights", "KV cache", "Compute", "Overhead", "Max context", "Tokens/s"))
+_RIGHT = frozenset(_HEADINGS[6:15])
 _SIZES = (
     "headroom_bytes", "breakdown.weights", "breakdown.kv_cache", "breakdown.compute", "breakdown.overhead",
 )  # fmt: skip

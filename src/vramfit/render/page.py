@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -26,13 +27,16 @@ MINIMUM_WIDTH = 40
 READABLE_WIDTH = 120
 """Text and bars grow no wider than this: long lines are hard to follow."""
 GAP = 2
+"""Spaces between columns."""
+
+_NARROWEST_PROSE = 10
+_NARROWEST_COLUMN = 24
+"""Narrower than this, a column of prose is all line breaks."""
 
 _UNSAFE = dict.fromkeys(
     (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), "\ufffd"
 ) | {ord("\t"): " ", ord("\n"): " "}
-_ASCII = str.maketrans(
-    {"█": "#", "▓": "=", "▒": "+", "░": "-", "┃": "|", "·": ".", "✓": "+", "✗": "x", "×": "x", "–": "-", "−": "-"}
-)
+_ASCII = str.maketrans("█▓▒░┃·✓✗→×–−", "#=:-|.+x>x--")
 
 
 @record
@@ -51,12 +55,16 @@ class Column:
 class Page:
     """Lines of a report, collected and then drawn at once."""
 
-    def __init__(self, width: int, encoding: str) -> None:
+    def __init__(self, width: int, encoding: str, *, colour: bool) -> None:
         self.width = min(max(width, MINIMUM_WIDTH), READABLE_WIDTH)
         """Columns of text to fill."""
         self._encoding = encoding
         self._plain = not encoding.lower().replace("-", "").startswith("utf")
         self._lines: list[Text] = []
+        self._console = Console(
+            file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None, no_color=not colour,
+            width=self.width, highlight=False, markup=False, emoji=False, legacy_windows=False, force_jupyter=False,
+        )  # fmt: skip
 
     def text(self, *spans: Span) -> Text:
         """One Rich text of all pieces, safe to print in the stream's encoding."""
@@ -78,9 +86,7 @@ class Page:
     def prose(self, *spans: Span, indent: int = 0, label: Span = "", hang: int = 0) -> None:
         """Text wrapped at words; ``label`` stands before its first line, ``hang`` columns wide."""
         body = self.text(*spans)
-        wrapped = body.wrap(_MEASURE, max(10, self.width - indent - hang))
-        for number, piece in enumerate(wrapped):
-            piece.rstrip()
+        for number, piece in enumerate(self._wrapped(body, self.width - indent - hang)):
             lead = self.text(label) if number == 0 else Text()
             lead.pad_right(max(0, hang - lead.cell_len))
             self._lines.append(Text(" " * indent) + lead + piece)
@@ -116,16 +122,12 @@ class Page:
             self._row([column.cells[row] for column in kept], kept, widths, indent, prose)
         return left_out
 
-    def drawn(self, *, colour: bool) -> str:
-        """The whole page, with or without terminal codes."""
-        console = Console(
-            file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None, no_color=not colour,
-            width=self.width, highlight=False, markup=False, emoji=False, legacy_windows=False, force_jupyter=False,
-        )  # fmt: skip
-        with console.capture() as captured:
+    def drawn(self) -> str:
+        """The whole page, with terminal codes if it has colour."""
+        with self._console.capture() as captured:
             for line in self._lines:
                 line.rstrip()
-                console.print(line, soft_wrap=True)
+                self._console.print(line, soft_wrap=True)
         return captured.get()
 
     def _row(
@@ -137,8 +139,8 @@ class Page:
                 line.append(" " * GAP)
             if column is prose:
                 used = line.cell_len
-                pieces = self.text(cell).wrap(_MEASURE, max(10, self.width - used))
-                self._lines.append(line + (pieces[0] if pieces else Text()))
+                pieces = self._wrapped(self.text(cell), self.width - used)
+                self._lines.append(line + pieces[0])
                 self._lines += [Text(" " * used) + piece for piece in pieces[1:]]
                 return
             text = self.text(cell)
@@ -146,21 +148,26 @@ class Page:
             line = line + Text(padding) + text if column.right else line + text + Text(padding)
         self._lines.append(line)
 
+    def _wrapped(self, text: Text, width: int) -> list[Text]:
+        if text.cell_len <= width:
+            return [text]
+        pieces = text.wrap(self._console, max(_NARROWEST_PROSE, width))
+        for piece in pieces:
+            piece.rstrip()
+        return list(pieces)
+
     def _too_wide(self, columns: Sequence[Column], indent: int, wrap_last: bool) -> bool:
         widths = [self._column_width(column) for column in columns]
         if wrap_last:
-            widths[-1] = min(widths[-1], 24)
+            widths[-1] = min(widths[-1], _NARROWEST_COLUMN)
         return indent + sum(widths) + GAP * (len(widths) - 1) > self.width
 
     def _column_width(self, column: Column) -> int:
-        return max(self.text(piece).cell_len for piece in (*column.heading.split("\n"), *column.cells))
+        texts = (cell if isinstance(cell, str) else cell[0] for cell in column.cells)
+        return max(cell_len(self._safe(text)) for text in (*column.heading.split("\n"), *texts))
 
     def _safe(self, text: str) -> str:
         text = text.translate(_UNSAFE)
         if not self._plain:
             return text
         return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
-
-
-_MEASURE = Console(file=io.StringIO(), width=READABLE_WIDTH, legacy_windows=False, force_jupyter=False)
-"""Rich asks for a console when it wraps a text, for its tab size and theme; nothing is printed on it."""

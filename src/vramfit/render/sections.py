@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _OF_THE_ROW = ("quant", "kv_cache_type", "kv_cache_type_v", "gpu_layers", "cpu_moe_layers")
 """Deployment keys that the engine may choose for each precision, so that rows of one section differ in them."""
+_PLATFORMS = {"windows": "on Windows", "macos": "on macOS"}
 _MAKES_NO_DIFFERENCE = ("all", "auto", 0, None)
 
 
@@ -52,7 +53,10 @@ def sections(estimates: Iterable[Object]) -> list[Section]:
 def card(gpu: Object) -> Iterator[str]:
     """What is known of the GPU: a line on what it is, one on its memory, one on what a program gets of it."""
     for kind in gpu.get("gpus") or [gpu]:
-        yield _listed(kind["name"] and counted(kind, kind["name"]), kind.get("architecture"), _price(kind))
+        if kind.get("vendor") == "custom":
+            yield _listed(counted(kind, kind["name"]), f"{gib(kind['memory_bytes'])}{_bandwidth(kind)}")
+            continue
+        yield _listed(counted(kind, kind["name"]), kind.get("architecture"), _price(kind))
         yield _listed(
             f"{kind['marketed_gb']:g} GB {kind.get('memory_type') or ''}".rstrip() + _bandwidth(kind),
             _number(kind.get("cores"), kind.get("core_unit") or "cores"),
@@ -131,7 +135,7 @@ def _surroundings(asked: Object) -> Iterator[str | None]:
     reserve, ram, platform = asked.get("reserve"), asked.get("ram"), asked.get("platform")
     yield f"{reserve} held by others" if reserve and reserve != "0B" else None
     yield f"{ram} of RAM" if ram else None
-    yield platform if platform not in ("linux", None) else None
+    yield _PLATFORMS.get(platform or "")
 
 
 def _cache(asked: Object) -> str | None:

@@ -6,11 +6,12 @@ speaks, ``account`` and ``ledger`` count; the order of the story is here.
 
 from __future__ import annotations
 
-import shutil
+import os
 
 from vramfit.render.account import VERDICT_STYLES, draw_bars, draw_legend, draw_table, labels, verdict_span
+from vramfit.render.commands import wrapped
 from vramfit.render.fields import error_text, tokens_per_second, usable_bytes
-from vramfit.render.ledger import draw_ledger
+from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.page import GAP, Page
 from vramfit.render.sections import Section, card, model, run, sections
 from vramfit.render.words import headline, joined, quality_loss, size, spare
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 _INDENT = 2
+_WIDTH_UNKNOWN = 80
 _MARGIN_NOTE = "low to high, the margin of the bars: the real need lies within in nine cases of ten"
 _NUMBERED = 5
 """Columns before a remedy's text."""
@@ -37,13 +39,25 @@ def print_report(report: Object, *, stream: TextIO, colour: bool | None, width: 
     ``colour`` None means: where ``stream`` is a terminal. ``width`` None means the terminal's, 80 where there is none.
     A stream whose encoding is not UTF-8 gets ASCII drawings.
     """
-    page = Page(width or shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii")
-    parts = sections(report["estimates"])
+    in_colour = stream.isatty() if colour is None else colour
+    page = Page(width or _terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
+    parts = sections(report.get("estimates", [report]))
     if len(parts) == 1 and not parts[0].is_error:
         _story(page, parts[0])
     else:
         _overview(page, parts)
-    stream.write(page.drawn(colour=stream.isatty() if colour is None else colour))
+    stream.write(page.drawn())
+
+
+def _terminal_width(stream: TextIO) -> int:
+    """``COLUMNS`` where it is set, else what the terminal says; ``shutil`` does the same but imports much."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _WIDTH_UNKNOWN
+    except (OSError, ValueError):
+        return _WIDTH_UNKNOWN
 
 
 def _story(page: Page, section: Section) -> None:
@@ -61,7 +75,7 @@ def _story(page: Page, section: Section) -> None:
     left_out = draw_table(page, estimates)
     if left_out:
         page.prose((f"left out on a narrow terminal: {joined(left_out)}", "dim"), indent=_INDENT)
-    if first.get("rule_of_thumb") is not None:
+    if has_ledger(first):
         _title(page, f"The rule of thumb and the account{_of(section, first)}")
         draw_ledger(page, first)
     _if_tried(page, section)
@@ -85,11 +99,10 @@ def _overview(page: Page, parts: Sequence[Section]) -> None:
             page.prose(*_remedy_line(remedies[0]), indent=_INDENT, label="→", hang=2)
             _command(page, remedies[0], _INDENT + 2)
     told = [estimate for section in parts if not section.is_error for estimate in section.estimates]
-    page.blank()
     if drawn:
+        page.blank()
         draw_legend(page, told)
     _notes(page, told)
-    page.blank()
     _tally(page, parts, told)
 
 
@@ -139,7 +152,7 @@ def _outcome(estimate: Object) -> list[str]:
             "Nothing says so on the screen.",
         ]
     if tried["weights_fit"]:
-        told = [f"The weights load; then {engine} runs out of memory on the cache and the buffers: {missing} are missing."]
+        told = [f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."]
     else:
         offer = usable_bytes(estimate)
         against = "" if offer is None else f", {gib(offer)} usable"
@@ -163,7 +176,7 @@ def _remedies(page: Page, section: Section) -> None:
     subject = _of(section, estimate).removeprefix(", ") or "it"
     _title(page, f"What would make {subject} {aim}")
     fields = [_figures(remedy) for remedy in estimate["remedies"]]
-    widths = [max(len(text) for text, _ in column) for column in zip(*fields, strict=True)]
+    widths = [max(len(figures[i][0]) for figures in fields) for i in range(len(fields[0]))]
     aligned = _NUMBERED + sum(widths) + GAP * (len(widths) - 1) <= page.width
     for number, (remedy, figures) in enumerate(zip(estimate["remedies"], fields, strict=True), 1):
         page.prose((remedy["summary"], "bold"), label=f"{number:>3}", hang=_NUMBERED)
@@ -182,10 +195,9 @@ def _remedies(page: Page, section: Section) -> None:
 
 def _figures(remedy: Object) -> list[tuple[str, str]]:
     """Verdict, need, room, speed and quality of a remedy, each with its style."""
-    word, style = verdict_span(remedy["verdict"])
     speed, label = remedy.get("decode_tokens_per_second"), remedy.get("quality")
     return [
-        (word, style),
+        verdict_span(remedy["verdict"]),
         (size(remedy["required_bytes"]), ""),
         (spare(remedy["headroom_bytes"]), ""),
         ("" if speed is None else f"{tokens_per_second(speed)} tokens/s", ""),
@@ -194,10 +206,11 @@ def _figures(remedy: Object) -> list[tuple[str, str]]:
 
 
 def _aligned(figures: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[tuple[str, str]]:
-    """The same figures of all remedies below one another, numbers to the right, words to the left."""
+    """The same figures of all remedies below one another: the words at both ends to the left, numbers to the right."""
+    last = len(figures) - 1
     return [
-        ((text.rjust(width) if text[:1].isdigit() else text.ljust(width)) + " " * GAP, style)
-        for (text, style), width in zip(figures, widths, strict=True)
+        ((text.ljust(width) if i in (0, last) else text.rjust(width)) + " " * GAP, style)
+        for i, ((text, style), width) in enumerate(zip(figures, widths, strict=True))
     ]
 
 
@@ -207,8 +220,8 @@ def _remedy_line(remedy: Object) -> list[Span]:
 
 
 def _command(page: Page, remedy: Object, indent: int) -> None:
-    """On lines of its own and never wrapped, so that it can be copied whole."""
-    for line in (remedy.get("command") or "").splitlines():
+    """Whole, on lines of its own, so that it can be copied."""
+    for line in wrapped(remedy.get("command") or "", page.width - indent):
         page.line((line, "cyan"), indent=indent)
 
 
@@ -239,5 +252,6 @@ def _tally(page: Page, parts: Sequence[Section], told: Sequence[Object]) -> None
     words = [f"{n} {word.removesuffix('s') if n > 1 else word}" for word in VERDICT_STYLES if (n := counts.get(word))]
     errors = sum(section.is_error for section in parts)
     words += [f"{errors} without an answer"] if errors else []
-    total = len(told) + errors
-    page.prose((f"{total} estimate{'s' if total != 1 else ''}: {joined(words)}." if words else "No estimates.", "bold"))
+    if len(parts) != 1:
+        page.blank()
+        page.prose((f"{len(told) + errors} estimates: {joined(words)}." if words else "No estimates.", "bold"))

@@ -102,7 +102,7 @@ def precision(estimate: Object, classes: bool) -> str:
     if not classes:
         return _spelled(str(quant["scheme"]))
     scheme = scheme_beside_class(quant)
-    return quant["class"].upper() + (f" ({_spelled(scheme)})" if scheme else "")
+    return f"{quant['class'].upper()} ({_spelled(scheme)})" if scheme else str(quant["class"]).upper()
 
 
 def headline(estimates: Sequence[Object]) -> tuple[str, str]:
@@ -110,7 +110,7 @@ def headline(estimates: Sequence[Object]) -> tuple[str, str]:
     classes = by_class(estimates)
     first = estimates[0]
     verdict = first["verdict"]
-    task = _TASKS.get((first.get("deployment") or {}).get("task"))
+    task = _TASKS.get((first.get("deployment") or {}).get("task", ""))
     subject = f"{task} of {first['model']['name']}" if task else first["model"]["name"]
     gpus, kind = with_article(gpu_name(first["gpu"])), precision(first, classes)
     if verdict == "unknown":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.model.architecture import Experts
+from vramfit.model.memo import per_model
 from vramfit.quantization import SCHEMES, store
 
 TYPE_CHECKING = False
@@ -39,8 +40,10 @@ class Checkpoint:
     """The embedding again, which llama.cpp loads a second time as the head of a tied model; 0 for an untied one."""
     vision_bytes: int
     """Vision tower and projector: the mmproj file."""
-    layer_matrices: tuple[tuple[tuple[str, int], ...], ...]
-    """Name and bytes of the matrices of each layer, for the copies a partial offload makes."""
+    head_bytes: int
+    """The output matrix alone, the tied embedding for a tied model."""
+    layer_matrices: tuple[dict[str, int], ...]
+    """Bytes of each tensor of each layer by name, for the copies a partial offload makes."""
 
     @property
     def file_bytes(self) -> int:
@@ -48,17 +51,10 @@ class Checkpoint:
         return self.input_bytes + sum(self.layer_bytes) + self.output_bytes + self.vision_bytes
 
 
-_known: dict[tuple[str, str], tuple[Model, Checkpoint]] = {}
-
-
+@per_model
 def checkpoint(model: Model, scheme: Scheme) -> Checkpoint:
-    """The parts of ``model`` stored as ``scheme``; remembered, because searches ask again and again."""
-    known = _known.get((model.id, scheme.id))
-    if known is not None and known[0] is model:
-        return known[1]
-    cut = _cut(model, store(model, gguf_scheme(scheme)))
-    _known[model.id, scheme.id] = (model, cut)
-    return cut
+    """The parts of ``model`` stored as ``scheme``."""
+    return _cut(model, store(model, gguf_scheme(scheme)))
 
 
 def gguf_scheme(scheme: Scheme) -> Scheme:
@@ -71,8 +67,8 @@ def gguf_scheme(scheme: Scheme) -> Scheme:
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
     count = model.layer_count
     layer, expert = [0] * count, [0] * count
-    matrices: list[list[tuple[str, int]]] = [[] for _ in range(count)]
-    before = output = vision = embedding = 0
+    matrices: list[dict[str, int]] = [{} for _ in range(count)]
+    before = output = vision = embedding = head = 0
     for row in stored:
         tensor = row.tensor
         each = row.bytes_each * tensor.copies
@@ -82,8 +78,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
                 layer[index] += each
                 if routed:
                     expert[index] += each
-                if len(tensor.shape) > 1:
-                    matrices[index].append((tensor.name, each))
+                matrices[index][tensor.name] = each
         elif tensor.part in VISION_PARTS:
             vision += row.total_bytes
         elif tensor.part != "text":
@@ -94,9 +89,11 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
                 embedding = row.total_bytes
         else:
             output += row.total_bytes
+            if tensor.name == "output.weight":
+                head = row.total_bytes
     return Checkpoint(
         before, tuple(layer), tuple(expert), _active_share(model), output, embedding if model.tied else 0, vision,
-        tuple(tuple(rows) for rows in matrices),
+        head or embedding, tuple(matrices),
     )  # fmt: skip
 
 

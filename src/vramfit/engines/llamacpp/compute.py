@@ -1,20 +1,25 @@
-"""Compute buffers: what the worst prompt graph needs besides weights and cache (walking version).
+"""Compute buffers: what the largest graph needs besides weights and cache, device by device.
 
-C = max(layer, scores, output), after ggml-org/llama.cpp v0.5.0 ``src/llama-graph.cpp`` laid out by ``ggml-alloc.c``.
+llama.cpp lays out one pass of ``n_ubatch`` tokens over a full cache before the first token (``llama-context.cpp``,
+``sched_reserve``) and never grows the buffers; ``layers`` writes that graph, ``schedule`` runs it.
 """
 
 from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines.llamacpp.cache import cells, physical_batch
-from vramfit.engines.llamacpp.placement import HOST
-from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention
+from vramfit.engines.llamacpp.graph import HOST
+from vramfit.engines.llamacpp.layers import Builder, Home, Run, build_layer
+from vramfit.engines.llamacpp.schedule import programs
+from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.llamacpp.checkpoint import Checkpoint
     from vramfit.engines.llamacpp.placement import Placement
+    from vramfit.engines.llamacpp.schedule import Program
     from vramfit.model import Model
+    from vramfit.model.architecture import Layers
     from vramfit.workload import Workload
 
 
@@ -26,48 +31,82 @@ class Compute:
     host_bytes: int
 
 
+_known: dict[tuple[object, ...], dict[int, Program]] = {}
+
+
 def compute(model: Model, work: Workload, parts: Checkpoint, placement: Placement, gpus: int) -> Compute:
     """The compute buffers of every GPU and of the host."""
-    tokens, hidden = physical_batch(work), model.hidden
-    windows = [m.window for g in model.layers for m in g.mixers if isinstance(m, Attention) and m.window]
-    room = cells(work, windows[0] if windows else None)
-    mask = tokens * (2 if work.flash_attention else 4) * (room.full + (room.sliding if windows else 0))
-    rows = tokens if work.outputs == "batch" else min(tokens, work.parallel)
-    widest = heads = wide = 0
+    window = local_window(model)
+    room = cells(work, window)
+    run = _run(work, room.streams)
+    key = (id(parts), run, placement, gpus)
+    plan = _known.get(key)
+    if plan is None:
+        if len(_known) > 256:
+            _known.clear()
+        plan = _known[key] = _plan(model, run, parts, placement, gpus)
+    full, sliding = room.full, room.sliding
+    return Compute(tuple([plan[n].peak_bytes(full, sliding) for n in range(gpus)]), plan[HOST].peak_bytes(full, sliding))
+
+
+def local_window(model: Model) -> int | None:
+    """Tokens the sliding or chunked layers look back over; None when the model has none."""
     for group in model.layers:
-        live = 0
-        network = group.feed_forward
-        if isinstance(network, FeedForward):
-            live = 3 * network.width + 2 * hidden
-        elif isinstance(network, Experts):
-            live = max(3 * network.active * network.width + 2 * hidden, 2 * network.active * hidden + 3 * hidden)
         for mixer in group.mixers:
-            if isinstance(mixer, LatentAttention):
-                both = mixer.kv_rank + mixer.rope_dim
-                live = max(live, mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + mixer.kv_rank + both))
-                heads, wide = max(heads, mixer.heads), max(wide, mixer.heads * both)
-            elif isinstance(mixer, Attention):
-                query = mixer.heads * mixer.head_dim
-                live += query if query > hidden else 0
-                heads = max(heads, mixer.heads)
-                wide = max(wide, query + mixer.kv_heads * (mixer.head_dim + mixer.value_dim))
-        widest = max(widest, live)
-    layer = 4 * widest * tokens + mask
-    if not work.flash_attention:
-        layer = max(layer, 4 * heads * tokens * room.full + mask + 4 * (hidden + wide) * tokens)
-    output = rows * (4 * model.vocab + 8 * hidden)
-    staging = 0
-    if not placement.whole or placement.cpu_moe_layers:
-        host = [
-            size
-            for index, matrices in enumerate(parts.layer_matrices)
-            for name, size in matrices
-            if placement.layer_device[index] == HOST or ("_exps." in name and index < placement.cpu_moe_layers)
-        ]
-        staging = round(max(host, default=0) * (0.85 if placement.cpu_moe_layers else 0.6))
-    base = max(layer, output) + staging
-    copied = 4 * hidden * tokens
-    if gpus > 1 and placement.whole and not placement.cpu_moe_layers:
-        sizes = [base + 3 * mask + 4 * copied] + [base + 3 * mask + 8 * copied] * (gpus - 1)
-        return Compute(tuple(sizes), 4 * mask + 2 * copied)
-    return Compute((base,) * gpus, mask + 2 * copied)
+            if isinstance(mixer, Attention) and mixer.window:
+                return mixer.window
+    return None
+
+
+def _run(work: Workload, streams: int) -> Run:
+    tokens = physical_batch(work)
+    tokens = -(-tokens // work.parallel) * work.parallel
+    outputs = physical_batch(work) if work.outputs == "batch" else min(physical_batch(work), work.parallel)
+    return Run(tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v)
+
+
+def _plan(model: Model, run: Run, parts: Checkpoint, placement: Placement, gpus: int) -> dict[int, Program]:
+    """The graph of the representative layers, scheduled."""
+    build = Builder(model, run)
+    graph = build.graph
+    tokens = graph.given((4 * run.tokens, 0, 0))
+    graph.given((4 * model.hidden * run.tokens, 0, 0))
+    stream = graph.wide(model.hidden, graph.stored((0, 0, 0), HOST, weight=True), tokens)
+    stream.device = HOST
+    graph.expand(stream)
+    chosen = _representatives(model, parts, placement)
+    for number, (group, home) in enumerate(chosen):
+        stream = build_layer(build, group, home, stream, number == len(chosen) - 1)
+    build.home = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
+    graph.expand(build.linear("output", build.norm(stream, model.hidden), model.hidden, model.vocab))
+    pipelined = gpus > 1 and placement.whole and not placement.cpu_moe_layers
+    return programs(graph, gpus, pipelined)
+
+
+def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> list[tuple[Layers, Home]]:
+    """Layers enough to see every worst moment: each kind twice behind each other kind, and the last two.
+
+    Equal layers repeat the same moments, so a model of a hundred layers is as large as one of five. Where a mix stores
+    equal layers differently, the largest matrix of each name stands for all.
+    """
+    groups = {index: (number, group) for number, group in enumerate(model.layers) for index in group.indices}
+    kinds = []
+    largest: dict[object, dict[str, int]] = {}
+    for index, device in enumerate(placement.layer_device):
+        offloaded = index < placement.cpu_moe_layers
+        kind = (groups[index][0], device, offloaded)
+        kinds.append(kind)
+        if device == HOST or offloaded:
+            sizes = largest.setdefault(kind, {})
+            for name, size in parts.layer_matrices[index].items():
+                if size > sizes.get(name, 0):
+                    sizes[name] = size
+    seen: dict[object, int] = {}
+    chosen = []
+    for index, kind in enumerate(kinds):
+        pair = (kinds[index - 1] if index else None, kind)
+        seen[pair] = seen.get(pair, 0) + 1
+        if seen[pair] <= 2 or index >= len(kinds) - 2:
+            home = Home(kind[1], HOST if kind[2] else kind[1], largest.get(kind, {}))
+            chosen.append((groups[index][1], home))
+    return chosen

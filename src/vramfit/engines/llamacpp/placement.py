@@ -7,14 +7,13 @@ llama.cpp counts the output layer as one layer behind the last: of ``n`` layers 
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines.llamacpp.graph import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vramfit.engines.llamacpp.checkpoint import Checkpoint
-
-HOST = -1
 
 
 @record

@@ -1,0 +1,120 @@
+"""What rules see of a model file: entries of sound shape, merged with their family and with what lies under the file."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from vramfit.catalogue.schema_errors import faults_of, known_fields, model_faults
+from vramfit.catalogue.schema_models import InvalidModelsError, ModelsFile, validate_models
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from vramfit.catalogue.strict_yaml import Document, Fault, Path
+
+TABLES = ("sources", "architectures", "towers", "families")
+UNSOURCED = "own-entry"
+"""Stands for the source of an entry that names none, so that the shape can be checked; a rule tells of it."""
+
+
+class ModelSubject:
+    """A parsed model file."""
+
+    kind = "models"
+
+    def __init__(self, document: Document, under: Mapping[str, Any]) -> None:
+        self.document = document
+        self.under: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in under.get("models", ())}
+        """Entries that the file lies over, by id."""
+        self.tables: dict[str, dict[str, Any]] = {}
+        """Sources, architectures, towers and families: the file's own over those under it."""
+        self.own: list[tuple[int, dict[str, Any]]] = []
+        """The entries of sound shape as written, each with its number in the file."""
+        self.laid: list[tuple[int, dict[str, Any]]] = []
+        """The same entries over the entry of the same id below."""
+        self.entries: list[tuple[int, dict[str, Any]]] = []
+        """The same entries flat, as ``validate_models`` merges them."""
+        self.shape_faults = self._read(under)
+
+    def fault(self, number: int, field: str, problem: str, hint: str | None = None) -> Fault:
+        """A fault in a field (``vision.patch``) of an entry."""
+        steps: Path = tuple(int(step) if step.isdigit() else step for step in field.split("."))
+        return self.document.fault(("models", number, *steps), problem, hint)
+
+    def names(self) -> Iterator[tuple[int | None, dict[str, Any]]]:
+        """What ``spellings`` needs of every entry of the merged catalogue; the number is None for one from below."""
+        written = {entry["id"] for _, entry in self.own}
+        for entry in self.under.values():
+            if entry["id"] not in written:
+                yield None, entry
+        yield from self.entries
+
+    def _read(self, under: Mapping[str, Any]) -> list[Fault]:
+        data = self.document.data
+        for name in TABLES:
+            own = data.get(name) or {}
+            self.tables[name] = {**under.get(name, {}), **own} if isinstance(own, dict) else own
+        laid = [self._over(entry) for entry in data["models"]]
+        faults, broken = self._validated({**data, **self.tables, "models": laid})
+        if any(place[0] != "models" for place in broken):
+            return faults
+        sound = [number for number in range(len(laid)) if ("models", number) not in broken]
+        while sound:
+            # Ids are unique within a batch, since faults are told by id; a second entry of an id waits for the next.
+            batch: dict[str, int] = {}
+            for number in sound:
+                batch.setdefault(laid[number]["id"], number)
+            sound = [number for number in sound if number not in batch.values()]
+            faults += self._merge(laid, batch)
+        self.own.sort(key=_number)
+        self.laid.sort(key=_number)
+        self.entries.sort(key=_number)
+        return faults
+
+    def _merge(self, laid: list[Any], batch: dict[str, int]) -> list[Fault]:
+        """Enter the entries of a batch that merge without a fault; returns the faults of the others."""
+        sources = {**self.tables["sources"], UNSOURCED: ""}
+        faults: list[Fault] = []
+        while batch:
+            chosen = [laid[number] for number in batch.values()]
+            try:
+                merged = validate_models({**self.tables, "sources": sources, "models": chosen})
+            except InvalidModelsError as error:
+                faults += model_faults(self.document, error, batch)
+                wrong = {line.partition(": ")[0] for line in error.faults}
+                if not wrong & batch.keys():
+                    return faults
+                batch = {entry: number for entry, number in batch.items() if entry not in wrong}
+                continue
+            for number, flat in zip(batch.values(), merged, strict=True):
+                self.own.append((number, self.document.data["models"][number]))
+                self.laid.append((number, laid[number]))
+                self.entries.append((number, flat))
+            return faults
+        return faults
+
+    def _over(self, entry: Any) -> Any:
+        """An entry over the one of the same id below, mappings field by field; a new one as it is."""
+        if not isinstance(entry, dict):
+            return entry
+        below = self.under.get(entry["id"], {}) if isinstance(entry.get("id"), str) else {}
+        laid = {**below, **entry}
+        for key, value in entry.items():
+            if isinstance(value, dict) and isinstance(below.get(key), dict):
+                laid[key] = {**below[key], **value}
+        laid.setdefault("sources", [UNSOURCED])
+        return laid
+
+    def _validated(self, data: dict[str, Any]) -> tuple[list[Fault], set[tuple[str | int, ...]]]:
+        """Faults of shape, and the places (two steps deep) that have some."""
+        try:
+            ModelsFile.model_validate(data)
+        except ValidationError as error:
+            return faults_of(self.document, error, known_fields(ModelsFile)), {detail["loc"][:2] for detail in error.errors()}
+        return [], set()
+
+
+def _number(entry: tuple[int, dict[str, Any]]) -> int:
+    return entry[0]

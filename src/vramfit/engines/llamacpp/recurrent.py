@@ -1,0 +1,110 @@
+"""What a layer with a state computes: Mamba, linear attention, short convolution (``src/models/mamba-base.cpp`` and others)."""
+
+from __future__ import annotations
+
+from vramfit.model.architecture import LinearAttention, ShortConvolution, StateSpace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.llamacpp.graph import Node
+    from vramfit.engines.llamacpp.layers import Builder
+
+
+def build_mixer(build: Builder, mixer: StateSpace | LinearAttention | ShortConvolution, source: Node) -> Node:
+    """The mixer of a recurrent layer, behind its norm."""
+    if isinstance(mixer, StateSpace):
+        return _state_space(build, mixer, source)
+    if isinstance(mixer, LinearAttention):
+        return _linear_attention(build, mixer, source)
+    return _short_convolution(build, mixer, source)
+
+
+def _state(build: Builder, elements: int) -> Node:
+    """The states of all sequences, beside the cache; those of new sequences are cleared first."""
+    held = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
+    build.graph.store(held)
+    return held
+
+
+def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
+    """A causal convolution: the state and the new tokens side by side, and what comes out."""
+    graph, run = build.graph, build.run
+    held = _state(build, (kernel - 1) * width)
+    old = graph.wide((kernel - 1) * width, held, rows=run.sequences)
+    graph.expand(old)
+    both = graph.put((4 * width * (run.tokens + (kernel - 1) * run.sequences), 0, 0), graph.view(old), graph.view(source))
+    graph.store(held, graph.view(both))
+    return graph.wide(width, both, build.vector(kernel * width))
+
+
+def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
+    """Mamba 1 and 2: projection, convolution, scan over the tokens, gate, projection."""
+    graph, run, hidden = build.graph, build.run, build.model.hidden
+    inner, state = mixer.inner, mixer.state
+    scanned = (4 * (inner * run.tokens + state * inner * run.sequences), 0, 0)
+    if mixer.kind == "mamba1":
+        both = build.linear("ssm_in", source, hidden, 2 * inner)
+        mixed = graph.same(graph.same(_convolved(build, graph.view(both), mixer.conv, inner), build.vector(inner)))
+        parts = build.linear("ssm_x", mixed, inner, mixer.dt_rank + 2 * state)
+        step = build.linear("ssm_dt", graph.view(parts), mixer.dt_rank, inner, True)
+        read = [graph.view(mixed), step, graph.view(parts), graph.view(parts)]
+    else:
+        width = inner + 2 * mixer.groups * state
+        both = build.linear("ssm_in", source, hidden, inner + width + mixer.heads)
+        mixed = _convolved(build, graph.view(both), mixer.conv, width)
+        mixed = graph.same(graph.same(mixed, build.vector(width)))
+        step = graph.same(graph.wide(mixer.heads, graph.view(both)), build.vector(mixer.heads))
+        read = [graph.view(mixed), step, graph.view(mixed), graph.view(mixed)]
+    held = _state(build, state * inner)
+    # The scan has one row, so that it stays where its weights are.
+    scan = graph.put(scanned, held, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1)
+    graph.store(held, graph.view(scan, held.size))
+    summed = graph.wide(inner, graph.view(scan), graph.wide(inner, graph.view(mixed), build.vector(inner)))
+    summed.reuse = True
+    result = graph.wide(inner, graph.wide(inner, graph.view(both)), summed)
+    if mixer.kind == "mamba2":
+        result = graph.view(graph.same(graph.wide(inner, graph.view(result)), build.vector(inner)))
+    return build.linear("ssm_out", result, inner, hidden)
+
+
+def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> Node:
+    """Attention with a matrix state: a convolution over queries, keys and values, the recurrence, gate, projection."""
+    graph, run, hidden = build.graph, build.run, build.model.hidden
+    key, value = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
+    width = 2 * key + value
+    elements = mixer.value_heads * mixer.key_dim * mixer.value_dim
+    graph.expand(source)
+    mixed = build.linear("attn_qkv", source, hidden, width)
+    if mixer.conv:
+        mixed = _convolved(build, graph.view(mixed), mixer.conv, width)
+    held = _state(build, elements)
+    state = graph.put(held.size, held)
+    graph.expand(state)
+    mixed = graph.same(mixed)
+    heads = [graph.wide(key, graph.view(mixed)), graph.wide(key, graph.view(mixed))]
+    if mixer.value_heads != mixer.key_heads:
+        heads = [graph.wide(mixer.value_heads * mixer.key_dim, graph.view(head)) for head in heads]
+    gates = build.linear("ssm_ba", source, hidden, 2 * mixer.value_heads)
+    alpha = graph.same(graph.same(graph.wide(mixer.value_heads, graph.view(gates)), build.vector(mixer.value_heads)))
+    beta = graph.same(graph.wide(mixer.value_heads, graph.view(gates)))
+    size = (4 * (value * run.tokens + elements * run.sequences), 0, 0)
+    read = [graph.view(node) for node in (*heads, mixed, alpha, beta, state)]
+    scan = graph.put(size, *read)
+    gate = build.linear("attn_gate", source, hidden, value)
+    gate = graph.wide(value, graph.view(gate))
+    graph.expand(*heads, alpha, beta, gate)
+    graph.store(held, graph.view(scan, held.size))
+    result = graph.same(graph.wide(value, graph.view(scan)), build.vector(mixer.value_dim))
+    result = graph.same(result, gate)
+    return build.linear("ssm_out", graph.view(result), value, hidden)
+
+
+def _short_convolution(build: Builder, mixer: ShortConvolution, source: Node) -> Node:
+    """A gated short convolution: three parts of one projection, the middle one convolved."""
+    graph, hidden = build.graph, build.model.hidden
+    parts = build.linear("shortconv.in_proj", source, hidden, 3 * hidden)
+    gated = graph.wide(hidden, graph.view(parts), graph.view(parts))
+    mixed = _convolved(build, graph.view(gated), mixer.kernel, hidden)
+    result = graph.wide(hidden, graph.view(parts), mixed)
+    result.reuse = True
+    return build.linear("shortconv.out_proj", result, hidden, hidden)

@@ -1,0 +1,229 @@
+"""The terminal report: whole pages as they must look, and what must hold at any width."""
+
+from __future__ import annotations
+
+import copy
+import io
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.text import Text
+
+from tests.render.sample import REMEDIES, document, error, report, tight, two_gpus, unknown
+from vramfit.render.table import print_report
+
+EXPECTED = Path(__file__).parent / "expected"
+PAGES = [
+    ("llava-80", report(), 80, "utf-8"),
+    ("llava-100", report(), 100, "utf-8"),
+    ("llava-ascii-60", report(), 60, "ascii"),
+    ("two-gpus-100", document(two_gpus()), 100, "utf-8"),
+    ("overview-80", document(*report()["estimates"], tight(), unknown(), error(), two_gpus()), 80, "utf-8"),
+]
+COMMANDS = " ".join(remedy["command"] for remedy in REMEDIES)
+
+
+class Stream(io.StringIO):
+    """A stream with an encoding, as standard output has."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Said by the test."""
+        return self._encoding
+
+    def write(self, text: str) -> int:
+        """Fails, as a real stream would, for what the encoding does not have."""
+        text.encode(self._encoding)
+        return super().write(text)
+
+
+def drawn(told: dict[str, Any], width: int = 100, encoding: str = "utf-8", *, colour: bool = False) -> str:
+    """The report as text."""
+    stream = Stream(encoding)
+    print_report(told, stream=stream, colour=colour, width=width)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("name", "told", "width", "encoding"), PAGES, ids=[page[0] for page in PAGES])
+def test_whole_page(name: str, told: dict[str, Any], width: int, encoding: str) -> None:
+    """The pages in ``expected/`` were read by a person; a change here is a change of what users see."""
+    expected = (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
+
+    assert expected == drawn(told, width, encoding)
+
+
+@pytest.mark.parametrize("width", [40, 41, 59, 72, 80, 97, 100, 120, 200])
+@pytest.mark.parametrize("page", range(len(PAGES)))
+def test_no_line_is_wider_than_the_terminal(page: int, width: int) -> None:
+    """Only a command's unbreakable words may be; nothing ends in spaces, nothing is cut short."""
+    for line in drawn(PAGES[page][1], width).splitlines():
+        assert cell_len(line) <= width or line.strip().removesuffix(" \\") in COMMANDS, line
+        assert line == line.rstrip()
+        assert "…" not in line
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_narrow_terminals_lose_columns_and_never_figures(width: int) -> None:
+    """What is left of the table is whole, and the verdict, the total and the headroom are always there."""
+    text = drawn(report(), width)
+
+    for kept in ("29.09", "17.19", "11.23", "5.58 GiB short", "✗ exceeds", "✓ fits", "2,928"):
+        assert kept in text
+
+
+def test_columns_give_way_in_a_fixed_order() -> None:
+    """Each narrower terminal shows a part of what the wider one did."""
+    headings = ("weights", "cache", "compute", "overhead", "low–high", "context", "per s", "quality")
+    shown = []
+    for width in range(120, 39, -1):
+        lines = drawn(report(), width).splitlines()
+        (number,) = [i for i, line in enumerate(lines) if line.startswith("  GiB")]
+        shown.append({heading for heading in headings if heading in lines[number]})
+
+    assert set(headings) == shown[0]
+    assert all(narrower <= wider for wider, narrower in itertools.pairwise(shown))
+
+
+def test_wide_terminals_do_not_stretch_the_page() -> None:
+    """Lines of 200 columns are hard to read."""
+    assert drawn(report(), 120) == drawn(report(), 400)
+
+
+def test_colour_adds_codes_and_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same page without the codes; the caller's choice beats the environment, which the caller has read."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    coloured = drawn(report(), colour=True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    plain = drawn(report())
+
+    assert "\x1b[1;31mLLaVA 1.6 13B does not fit an RTX 4090 in FP16: 5.6 GiB short." in coloured
+    assert "\x1b" not in plain
+    assert plain == Text.from_ansi(coloured).plain
+
+
+def test_colour_is_off_where_the_stream_is_no_terminal() -> None:
+    """When the caller leaves it to the stream."""
+    stream = Stream()
+    print_report(report(), stream=stream, colour=None, width=None)
+
+    assert drawn(report(), 80) == stream.getvalue()
+
+
+def test_width_comes_from_the_environment_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``COLUMNS`` is how scripts and tests say it."""
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Stream()
+    print_report(report(), stream=stream, colour=False, width=None)
+
+    assert drawn(report(), 100) == stream.getvalue()
+
+
+def test_names_from_files_cannot_steer_the_terminal() -> None:
+    """Escape sequences, line breaks, bidirectional overrides and broken characters are shown as harmless marks."""
+    told = document(tight())
+    told["estimates"][0]["model"]["name"] = "\x1b[2Jevil\r\n\u202etxt\udcff[bold]:smile:"
+
+    text = drawn(told)
+
+    assert "�[2Jevil� �txt�[bold]:smile: only just fits an RTX 4090" in text
+
+
+def test_a_name_the_encoding_lacks_is_marked() -> None:
+    """And nothing fails."""
+    told = document(tight())
+    told["estimates"][0]["model"]["name"] = "通义 Qwen é"
+
+    assert "?? Qwen ? only just fits" in drawn(told, encoding="ascii")
+    assert "?? Qwen é only just fits" in drawn(told, encoding="iso-8859-1")
+
+
+def test_the_report_is_written_in_one_piece() -> None:
+    """A reader who goes away breaks one write, which the caller sees as it is."""
+
+    class Closed(Stream):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        print_report(report(), stream=Closed(), colour=False, width=80)
+
+
+def test_an_error_alone() -> None:
+    """The report of a file with one deployment that could not be answered."""
+    expected = 'typo: error: unknown-gpu: unknown GPU "rtx4900"\n  hint: did you mean rtx4090 or rtx4080?\n'
+
+    assert expected == drawn(document(error()))
+    assert expected == drawn(error())
+
+
+def test_no_estimates() -> None:
+    """An empty list of deployments is said to be one."""
+    assert drawn(document()) == "No estimates.\n"
+
+
+def test_the_same_precision_twice_is_two_sections() -> None:
+    """Two unnamed deployments that differ in offloading are not one table."""
+    first, second = tight(), tight()
+    second["deployment"]["gpu_layers"] = 20
+
+    text = drawn(document(first, second))
+
+    assert text.count("only just fits") == 2
+    assert "2 estimates: 2 tight." in text
+
+
+def test_what_a_spill_costs() -> None:
+    """On Windows it runs, silently slow."""
+    told = copy.deepcopy(report())
+    told["estimates"][0]["if_tried"]["outcome"] = "spills"
+    for estimate in told["estimates"]:
+        estimate["deployment"]["platform"] = "windows"
+
+    text = " ".join(drawn(told).split())
+
+    assert "It starts, but the driver moves 5.58 GiB into system RAM and fetches it for every token" in text
+    assert "about 3.4 tokens/s. Nothing says so on the screen." in text
+
+
+def test_weights_that_fit_without_their_cache() -> None:
+    """The failure comes later, and the report says when."""
+    told = copy.deepcopy(report())
+    tried = {"weights_fit": True, "link_bytes_per_second": None, "decode_tokens_per_second": None}
+    told["estimates"][0]["if_tried"] |= tried
+
+    text = " ".join(drawn(told).split())
+
+    assert "The weights load; then transformers runs out of memory on the cache and buffers: 5.58 GiB" in text
+    assert "Spilled" not in text
+
+
+def test_a_card_known_by_its_size_alone() -> None:
+    """A custom GPU has no box and no driver that says anything of it."""
+    told = copy.deepcopy(report())
+    custom = {"id": "custom:24GiB", "name": "custom GPU with 24GiB", "vendor": "custom", "memory_bytes": 24 * 2**30}
+    unknown_facts = dict.fromkeys(("architecture", "memory_type", "cores", "core_unit", "tensor_cores", "price_usd"))
+    for estimate in told["estimates"]:
+        estimate["gpu"] |= custom | unknown_facts | {"bandwidth_bytes_per_second": None}
+
+    text = drawn(told)
+
+    assert "does not fit a custom GPU with 24GiB in FP16" in text
+    assert "GPU    custom GPU with 24GiB, 24.00 GiB\nModel" in text
+    assert "driver" not in text
+    assert " box" not in text
+
+
+def test_every_remedy_has_its_command_whole() -> None:
+    """Broken lines put together again are the command of the report."""
+    text = drawn(report(), 80).replace(" \\\n", " ").replace("\n", " ").replace(";", "")
+    words = " ".join(text.split())
+
+    for remedy in report()["estimates"][0]["remedies"]:
+        assert " ".join(remedy["command"].replace(";", "").split()) in words

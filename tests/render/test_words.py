@@ -1,0 +1,154 @@
+"""Sentences and small phrases of the report, its bars, and its broken commands."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.render.sample import MIB, report, tight, two_gpus, unknown
+from vramfit.render.bars import MARGIN, MARK, SHADES, bar
+from vramfit.render.commands import wrapped
+from vramfit.render.words import gpu_name, headline, joined, size, spare, with_article, without_maker
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("NVIDIA GeForce RTX 4090", "an RTX 4090"),
+        ("NVIDIA H100 80GB HBM3", "an H100 80GB HBM3"),
+        ("Tesla T4", "a Tesla T4"),
+        ("NVIDIA T4", "a T4"),
+        ("AMD Radeon RX 7900 XTX", "a Radeon RX 7900 XTX"),
+        ("AMD Instinct MI300X", "an Instinct MI300X"),
+        ("Intel Arc B580", "an Arc B580"),
+        ("Apple M4 Max", "an Apple M4 Max"),
+        ("NVIDIA A100-SXM4-80GB", "an A100-SXM4-80GB"),
+        ("NVIDIA GB200", "a GB200"),
+    ],
+)
+def test_gpus_are_named_as_people_say_them(name: str, expected: str) -> None:
+    """The maker's words go, the article follows the sound."""
+    assert expected == with_article(without_maker(name))
+
+
+def test_several_gpus_have_no_article() -> None:
+    """Alike or mixed."""
+    alike = {"name": "NVIDIA GeForce RTX 3090", "count": 2}
+    mixed = {"count": 3, "name": "both", "gpus": [alike, {"name": "NVIDIA GeForce RTX 4090", "count": 1}]}
+
+    assert with_article(gpu_name(alike)) == "2 × RTX 3090"
+    assert with_article(gpu_name(mixed)) == "2 × RTX 3090 + RTX 4090"
+
+
+def _with(estimate: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return estimate | changes
+
+
+FP16, INT8, INT4 = report()["estimates"]
+NO = "LLaVA 1.6 13B does not fit an RTX 4090 in FP16: 5.6 GiB short."
+
+
+@pytest.mark.parametrize(
+    ("estimates", "expected"),
+    [
+        ([FP16, INT8, INT4], (NO, "INT8 and INT4 (NF4) fit.")),
+        ([FP16], (NO, "")),
+        (
+            [FP16, _with(INT8, verdict="exceeds"), _with(INT4, verdict="tight")],
+            (NO, "INT8 does not fit either; INT4 (NF4) only just fits."),
+        ),
+        ([INT8, INT4], ("LLaVA 1.6 13B fits an RTX 4090 in INT8: 6.3 GiB free.", "INT4 (NF4) fits too.")),
+        (
+            [tight()],
+            ("LLaVA 1.6 13B only just fits an RTX 4090 in Q4_K_M: 0.08 GiB free, less than the estimate's margin.", ""),
+        ),
+        ([unknown()], ("Whether LLaVA 1.6 13B fits an RTX 4090 in AWQ is unknown.", "")),
+        ([two_gpus()], ("LLaVA 1.6 13B does not fit 2 × RTX 4090 in F16: 0.98 GiB short on the fullest GPU.", "")),
+        (
+            [_with(INT4, deployment={"task": "qlora"})],
+            ("QLoRA fine-tuning of LLaVA 1.6 13B fits an RTX 4090 in NF4: 12.3 GiB free.", ""),
+        ),
+    ],
+)
+def test_headlines(estimates: list[dict[str, Any]], expected: tuple[str, str]) -> None:
+    """The answer in a sentence, the other precisions in a second."""
+    assert expected == headline(estimates)
+
+
+def test_a_shortage_of_system_ram_is_told_as_one() -> None:
+    """The GPU holds its share; the host does not."""
+    estimate = _with(tight(), verdict="exceeds")
+    estimate["devices"][1] |= {"total_bytes": 20480 * MIB, "headroom_bytes": -4096 * MIB}
+
+    assert headline([estimate])[0].endswith("in Q4_K_M: system RAM is 4.0 GiB short.")
+
+
+def test_sizes_never_round_to_nothing() -> None:
+    """A shortage of 3 MiB is not 0.00 GiB."""
+    assert (spare(-3 * MIB), spare(12 * MIB), spare(1024 * MIB)) == ("3.00 MiB short", "0.01 GiB free", "1.00 GiB free")
+    assert (size(5734 * MIB, 1), size(1000 * MIB, 1), size(0)) == ("5.6 GiB", "0.98 GiB", "0.00 GiB")
+
+
+def test_joined() -> None:
+    """As in a sentence."""
+    assert [joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+sizes = st.integers(0, 2**45)
+shell_options = st.from_regex(r"--?[a-z]{1,8} [A-Za-z0-9./_'\"]{0,20}", fullmatch=True)
+
+
+@given(st.tuples(sizes, sizes, sizes, sizes), st.integers(0, 2**45), st.integers(1, 2**45), st.integers(12, 60), sizes)
+def test_a_bar_crosses_the_mark_exactly_when_the_need_does(
+    parts: tuple[int, ...], more: int, usable: int, cells: int, beyond: int
+) -> None:
+    """However small the difference, and whatever the scale."""
+    total = sum(parts)
+    high = total + more
+    drawn = bar(parts, high, usable, max(usable, high) + beyond, cells)
+    inside, mark, outside = drawn.partition(MARK)
+
+    assert mark
+    assert any(c in SHADES for c in outside) == (total > usable)
+    assert bool(outside) == (high > usable)
+    assert len(drawn) <= cells + 1
+    assert list(inside.rstrip() + outside) == sorted(inside.rstrip() + outside, key=(SHADES + MARGIN).index)
+
+
+def test_a_bar() -> None:
+    """Half a card of weights, a quarter of cache, a little of the rest, and a margin."""
+    assert bar((50, 25, 5, 5), 90, 100, 100, 20) == "██████████▓▓▓▓▓▒░·  ┃"
+    assert bar((100, 70, 5, 10), 190, 90, 200, 20) == "█████████┃█▓▓▓▓▓▓▓░·"
+
+
+@given(st.lists(shell_options, max_size=12), st.integers(20, 90))
+def test_a_broken_shell_line_is_the_same_command(options: list[str], width: int) -> None:
+    """The shell that reads the copied lines sees the same words."""
+    command = " ".join(["llama-server", *options]).rstrip()
+    lines = wrapped(command, width)
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return
+
+    assert words == shlex.split("\n".join(lines).replace("\\\n", ""))
+    assert all(len(line) <= width or '"' in line or "'" in line or line.count(" -") <= 1 for line in lines)
+
+
+def test_a_broken_python_line_is_the_same_program() -> None:
+    """Broken after commas inside parentheses, and between statements."""
+    command = report()["estimates"][0]["remedies"][3]["command"]
+    lines = wrapped(command, 75)
+
+    assert len(lines) == 4
+    assert compile(command, "", "exec").co_code == compile("\n".join(lines), "", "exec").co_code
+
+
+def test_several_lines_stay_several() -> None:
+    """A command that is more than one line already."""
+    assert wrapped("a -b\nc\n", 80) == ["a -b", "c"]
+    assert wrapped("", 80) == []

@@ -1,0 +1,142 @@
+"""The use case: from a request to everything a report says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.samples import Catalogue
+from vramfit.check import Checked, RuleOfThumb, check, exit_code
+from vramfit.errors import UnknownModel
+from vramfit.units import GIB
+from vramfit.workload import parse_request
+
+
+def rows(changes: dict[str, dict[str, Any]] | None = None, **request: Any) -> list[Checked]:
+    """Everything about Llama 2 13B on an RTX 4090 unless the request says otherwise."""
+    raw = {"gpu": "rtx4090", "model": "llama-2-13b", **request}
+    return list(check(parse_request(raw), Catalogue(changes)))
+
+
+def test_one_row_per_asked_quantization() -> None:
+    """In the contract's order, each with the request it answers."""
+    found = rows()
+    assert ["fp16", "int8", "nf4"] == [row.answer.deployment.scheme.id for row in found]
+    assert ["exceeds", "fits", "fits"] == [row.answer.verdict.word for row in found]
+    assert {"gpu": ("rtx4090",), "model": "llama-2-13b"} == found[0].request
+
+
+def test_rows_come_as_they_are_ready() -> None:
+    """A generator: NDJSON prints the first before the second is computed."""
+    asked = check(parse_request({"gpu": "rtx4090", "model": "llama-2-13b"}), Catalogue())
+    assert "fp16" == next(asked).answer.deployment.scheme.id
+
+
+def test_a_bad_request_fails_before_the_first_row() -> None:
+    """So that nothing is printed for it."""
+    with pytest.raises(UnknownModel):
+        next(check({"gpu": ("rtx4090",), "model": "llama-9"}, Catalogue()))
+
+
+@pytest.mark.parametrize(
+    ("expected", "row"),
+    [
+        (RuleOfThumb(13, 2, 26.0, 24, 2.0), 0),
+        (RuleOfThumb(13, 1, 13.0, 24, -11.0), 1),
+        (RuleOfThumb(13, 0.5, 6.5, 24, -17.5), 2),
+    ],
+)
+def test_rule_of_thumb(expected: RuleOfThumb, row: int) -> None:
+    """Billions as the name states them x bytes per parameter, against the figure on the box."""
+    assert expected == rows()[row].rule_of_thumb
+
+
+def test_rule_of_thumb_of_a_name_without_a_size() -> None:
+    """The parameters counted, to a tenth of a billion; of several cards the sum."""
+    thumb = rows(gpu="2xrtx3090", model="mixtral-8x7b", quant="fp16")[0].rule_of_thumb
+    assert RuleOfThumb(46.7, 2, 93.4, 48, 45.4) == thumb
+
+
+def test_whole_figures_are_whole() -> None:
+    """13, not 13.0: what the name says."""
+    thumb = rows()[0].rule_of_thumb
+    assert thumb is not None
+    assert [int, int, int] == [type(thumb.parameters_billion), type(thumb.bytes_per_parameter), type(thumb.gpu_gb)]
+
+
+def test_limits_of_a_row_that_fits() -> None:
+    """The longest context and the most sequences that still reach the level."""
+    limits = rows()[1].limits
+    assert limits is not None
+    assert 4096 == limits.max_context
+    assert limits.max_parallel > 1
+    at, beyond = (rows(quant="int8", parallel=limits.max_parallel + more)[0].answer for more in (0, 1))
+    assert at.reached
+    assert not beyond.reached
+
+
+def test_limits_of_a_row_that_does_not_fit() -> None:
+    """0 when not even one token, or one sequence, reaches the level."""
+    limits = rows()[0].limits
+    assert limits is not None
+    assert (0, 0) == (limits.max_context, limits.max_parallel)
+
+
+def test_limits_follow_the_level() -> None:
+    """At level ``fits`` the high need counts, so the limits are lower."""
+    strict, easy = (rows(model="llama-3.1-8b", level=level)[0].limits for level in ("fits", "tight"))
+    assert strict is not None
+    assert easy is not None
+    assert 4096 < strict.max_context < easy.max_context
+
+
+def test_training_has_no_limits_and_no_rule_of_thumb() -> None:
+    """Neither means anything there."""
+    (row,) = rows(task="qlora")
+    assert (None, None, None) == (row.limits, row.rule_of_thumb, row.if_tried)
+
+
+@pytest.mark.parametrize(("outcome", "platform"), [("out-of-memory", "linux"), ("spills", "windows")])
+def test_what_happens_if_it_is_tried(outcome: str, platform: str) -> None:
+    """Windows' NVIDIA driver pages to RAM, everywhere else the program dies."""
+    tried = rows(platform=platform)[0].if_tried
+    assert tried is not None
+    assert outcome == tried.outcome
+    assert tried.missing_bytes == -rows(platform=platform)[0].answer.verdict.headroom_bytes
+    assert tried.link_bytes_per_second == 31_504_000_000
+
+
+def test_what_fits_is_not_tried_in_vain() -> None:
+    """A row that fits says nothing of failing."""
+    assert rows()[1].if_tried is None
+
+
+def test_whether_the_weights_alone_fit() -> None:
+    """26 GB do not fit 24; with 60 sequences it is the cache that does not."""
+    first, cache = rows()[0].if_tried, rows(quant="int8", parallel=60)[0].if_tried
+    assert first is not None
+    assert cache is not None
+    assert (False, True) == (first.weights_fit, cache.weights_fit)
+
+
+def test_missing_bytes_add_up_over_gpus() -> None:
+    """What does not fit, over all cards."""
+    (row,) = rows(gpu="2xrtx3060-12gb", quant="fp32")
+    usable = row.answer.verdict.usable_bytes
+    over = [gpu.total_bytes - limit for gpu, limit in zip(row.answer.estimate.gpus, usable, strict=True)]
+    assert row.if_tried is not None
+    assert sum(over) == row.if_tried.missing_bytes > 2 * GIB
+
+
+WORDS = st.lists(st.sampled_from(["fits", "tight", "exceeds"]), min_size=1, max_size=3)
+
+
+@given(WORDS, st.sampled_from(["fits", "tight"]), st.booleans(), st.booleans())
+def test_exit_code(words: list[str], level: str, any_row: bool, first_only: bool) -> None:
+    """0 if all rows reach the level; the first alone for three classes; any with ``--any``."""
+    reached = [word == "fits" or word == level for word in words]
+    expected = any(reached) if any_row else reached[0] if first_only else all(reached)
+    assert (0 if expected else 1) == exit_code(words, [level] * len(words), any_row=any_row, first_only=first_only)
