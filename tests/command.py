@@ -103,4 +103,6 @@ def environment(**changes: str) -> dict[str, str]:
 def process(*arguments: str | bytes, stdin: bytes = b"", **changes: str) -> subprocess.CompletedProcess[bytes]:
     """``python -m vramfit`` as a process of its own."""
     command: list[str | bytes] = [sys.executable, "-m", "vramfit", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, env=environment(**changes), check=False, timeout=120)
+    return subprocess.run(
+        command, input=stdin, capture_output=True, env=environment(**changes), check=False, timeout=120
+    )

@@ -25,7 +25,9 @@ def rows() -> Any:
 
 def test_it_does_not_fit_in_fp16_and_fits_quantized(rows: Any) -> None:
     """The answer, the sum of what it says, and the exit code of its first row."""
-    assert [("fp16", "exceeds"), ("int8", "fits"), ("int4", "fits")] == [(e["quant"]["class"], e["verdict"]) for e in rows]
+    assert [("fp16", "exceeds"), ("int8", "fits"), ("int4", "fits")] == [
+        (e["quant"]["class"], e["verdict"]) for e in rows
+    ]
 
 
 def test_weights_and_cache_are_exact(rows: Any) -> None:
@@ -63,8 +65,26 @@ def test_quantized_weights_are_exact(rows: Any) -> None:
     ("row", "expected"),
     [
         (0, {"parameters_billion": 13, "bytes_per_parameter": 2, "required_gb": 26.0, "gpu_gb": 24, "deficit_gb": 2.0}),
-        (1, {"parameters_billion": 13, "bytes_per_parameter": 1, "required_gb": 13.0, "gpu_gb": 24, "deficit_gb": -11.0}),
-        (2, {"parameters_billion": 13, "bytes_per_parameter": 0.5, "required_gb": 6.5, "gpu_gb": 24, "deficit_gb": -17.5}),
+        (
+            1,
+            {
+                "parameters_billion": 13,
+                "bytes_per_parameter": 1,
+                "required_gb": 13.0,
+                "gpu_gb": 24,
+                "deficit_gb": -11.0,
+            },
+        ),
+        (
+            2,
+            {
+                "parameters_billion": 13,
+                "bytes_per_parameter": 0.5,
+                "required_gb": 6.5,
+                "gpu_gb": 24,
+                "deficit_gb": -17.5,
+            },
+        ),
     ],
 )
 def test_rule_of_thumb(rows: Any, row: int, expected: dict[str, float]) -> None:
@@ -92,7 +112,7 @@ def test_every_kind_of_remedy(rows: Any) -> None:
 
 
 def test_the_measured_need_is_within_the_interval(rows: Any) -> None:
-    """"More than 30 GB in 16-bit" says a maintainer (haotian-liu/LLaVA issue 1099)."""
+    """ "More than 30 GB in 16-bit" says a maintainer (haotian-liu/LLaVA issue 1099)."""
     need = rows[0]["required_bytes"]
     assert need["low"] <= need["expected"] <= need["high"]
     assert need["high"] > 30e9

@@ -110,7 +110,9 @@ def test_spilling_over_an_unknown_link_is_none() -> None:
     assert spill_rate(found.deployment, found.estimate, GIB) is None
 
 
-@pytest.mark.parametrize("request_", [{}, {"gpu_layers": 3}, {"engine": "llama.cpp", "quant": "Q4_K_M", "gpu_layers": 3}])
+@pytest.mark.parametrize(
+    "request_", [{}, {"gpu_layers": 3}, {"engine": "llama.cpp", "quant": "Q4_K_M", "gpu_layers": 3}]
+)
 def test_three_significant_digits(request_: dict[str, Any]) -> None:
     """More would promise what no such estimate can keep."""
     rate = answered(**request_).rate

@@ -81,7 +81,9 @@ def test_the_host_counts_where_its_size_is_given() -> None:
 
 def test_levels() -> None:
     """``fits`` reaches both levels, ``tight`` its own, ``exceeds`` none."""
-    reached = {(word, level): Verdict(word, 0, (), None).reaches(level) for word in LEVELS for level in ("fits", "tight")}
+    reached = {
+        (word, level): Verdict(word, 0, (), None).reaches(level) for word in LEVELS for level in ("fits", "tight")
+    }
     assert {pair for pair, yes in reached.items() if yes} == {("fits", "fits"), ("fits", "tight"), ("tight", "tight")}
 
 

@@ -88,6 +88,12 @@ else:
     _METHODS = {"__eq__": _equal, "__hash__": _hash, "__repr__": _repr}
 
 
+def fields(kind: type) -> tuple[str, ...]:
+    """The field names of a record class, in order."""
+    names: tuple[str, ...] = kind.__fields__  # type: ignore[attr-defined]
+    return names
+
+
 def replace(instance: R, **changes: object) -> R:
     """A copy of a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)

@@ -25,7 +25,13 @@ WINDOWS_SHARE = 0.938
 """Share of the reported total that WDDM lets a program have without a desktop's own use: an RTX 4090 had 23,040 of
 24,563 MiB free (ggml-org/llama.cpp issue 27680)."""
 
-PCIE_BYTES_PER_SECOND_PER_LANE = {"2.0": 0.5 * GB, "3.0": 0.985 * GB, "4.0": 1.969 * GB, "5.0": 3.938 * GB, "6.0": 7.563 * GB}
+PCIE_BYTES_PER_SECOND_PER_LANE = {
+    "2.0": 0.5 * GB,
+    "3.0": 0.985 * GB,
+    "4.0": 1.969 * GB,
+    "5.0": 3.938 * GB,
+    "6.0": 7.563 * GB,
+}
 """One direction, after line coding (PCI-SIG generations 2 to 6)."""
 
 
@@ -146,5 +152,7 @@ def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
         nvlink_bytes_per_second=None if nvlink is None else round(nvlink * GB),
         price_usd=facts.get("price_usd"),
         released=facts.get("released"),
-        rents=tuple(Rent(r["provider"], r.get("gpus", 1), r["usd_per_hour"], r["as_of"]) for r in facts.get("rents", ())),
+        rents=tuple(
+            Rent(r["provider"], r.get("gpus", 1), r["usd_per_hour"], r["as_of"]) for r in facts.get("rents", ())
+        ),
     )

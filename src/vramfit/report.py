@@ -6,6 +6,7 @@ Renderers read nothing else. Keys follow the contract's order; keys beyond it ar
 from __future__ import annotations
 
 from vramfit import __version__
+from vramfit._record import fields
 from vramfit.units import size_text
 from vramfit.verdict import LEVELS
 
@@ -27,7 +28,12 @@ def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The whole report of ``--json``: the estimates and the worst verdict among them."""
     words = [e["verdict"] for e in estimates if "verdict" in e]
     worst = "unknown" if "unknown" in words or not words else min(words, key=lambda word: LEVELS[word])
-    return {"format_version": FORMAT_VERSION, "vramfit_version": __version__, "estimates": list(estimates), "verdict": worst}
+    return {
+        "format_version": FORMAT_VERSION,
+        "vramfit_version": __version__,
+        "estimates": list(estimates),
+        "verdict": worst,
+    }
 
 
 def error_document(error: VramfitError, name: str | None = None) -> dict[str, Any]:
@@ -243,4 +249,4 @@ def _notes(deployment: Deployment) -> list[str]:
 
 
 def _fields(record: Any) -> dict[str, Any] | None:
-    return None if record is None else {name: getattr(record, name) for name in type(record).__fields__}
+    return None if record is None else {name: getattr(record, name) for name in fields(type(record))}

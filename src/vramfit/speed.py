@@ -52,7 +52,11 @@ class Rate:
 def decode_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
     """Decode speed of one sequence with its context half full; None where a bandwidth is unknown or nothing decodes."""
     model, work = deployment.model, deployment.workload
-    if work.task != "inference" or not model.layers or not any(g.kv_cache_bytes for g in (*estimate.gpus, estimate.host)):
+    if (
+        work.task != "inference"
+        or not model.layers
+        or not any(g.kv_cache_bytes for g in (*estimate.gpus, estimate.host))
+    ):
         return None
     seconds = 0.0
     for gpu, memory in zip(deployment.gpus, estimate.gpus, strict=True):

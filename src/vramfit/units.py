@@ -82,6 +82,6 @@ def _number(digits: str, text: str) -> float:
         value = float(digits)
     except ValueError:
         raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB") from None
-    if value != value or value in (float("inf"), float("-inf")):
+    if not abs(value) < float("inf"):  # neither infinite nor NaN, which compares with nothing
         raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB")
     return value

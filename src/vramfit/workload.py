@@ -47,27 +47,96 @@ KEYS: tuple[Key, ...] = (
     Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
     Key("engine", "choice", "the runtime", choices=ENGINES, default="transformers; llama.cpp for a GGUF quant"),
     Key("quant", "text", "a scheme the engine knows, or a class: fp16, int8, int4", default="all three classes"),
-    Key("context", "count", "tokens a sequence may hold", flags=("-c", "--max-model-len"), default="min(4096, the model's)"),
+    Key(
+        "context",
+        "count",
+        "tokens a sequence may hold",
+        flags=("-c", "--max-model-len"),
+        default="min(4096, the model's)",
+    ),
     Key("parallel", "count", "sequences held at once", default="1", maximum=2**20),
     Key("images", "count", "images per sequence", minimum=0, maximum=4096, default="1 for a vision model, else 0"),
-    Key("kv_cache_type", "choice", "element type of the KV cache", choices=CACHE_TYPES, flags=("-ctk", "--cache-type-k"), default="the engine's"),
-    Key("kv_cache_type_v", "choice", "the same for V alone", choices=CACHE_TYPES, flags=("-ctv", "--cache-type-v"), default="as kv_cache_type"),
+    Key(
+        "kv_cache_type",
+        "choice",
+        "element type of the KV cache",
+        choices=CACHE_TYPES,
+        flags=("-ctk", "--cache-type-k"),
+        default="the engine's",
+    ),
+    Key(
+        "kv_cache_type_v",
+        "choice",
+        "the same for V alone",
+        choices=CACHE_TYPES,
+        flags=("-ctv", "--cache-type-v"),
+        default="as kv_cache_type",
+    ),
     Key("flash_attention", "choice", "flash attention", choices=("on", "off"), flags=("-fa",), default="on"),
     Key("batch", "count", "llama.cpp: logical batch", flags=("-b",), default="2048"),
     Key("ubatch", "count", "llama.cpp: physical batch", flags=("-ub",), default="512"),
     Key("unified_kv", "flag", "llama.cpp: one cache shared by all sequences", default="false"),
     Key("swa_full", "flag", "llama.cpp: full-size cache for sliding-window layers", default="false"),
     Key("outputs", "choice", "llama.cpp: rows of logits reserved", choices=("slots", "batch"), default="slots"),
-    Key("gpu_layers", "count-or-word", "layers on the GPU", choices=("all", "auto"), minimum=0, flags=("-ngl", "--n-gpu-layers"), default="all"),
-    Key("cpu_moe_layers", "count-or-word", "layers whose experts stay in RAM", choices=("all", "auto"), minimum=0, flags=("--n-cpu-moe",), default="0"),
-    Key("tensor_parallel", "count", "GPUs each layer is split over", flags=("-tp",), maximum=1024, default="the engine's"),
-    Key("pipeline_parallel", "count", "stages the layers are split into", flags=("-pp",), maximum=1024, default="the engine's"),
-    Key("max_batched_tokens", "count", "vLLM: tokens of one step", flags=("--max-num-batched-tokens",), default="the engine's"),
-    Key("gpu_memory_utilization", "number", "vLLM: share of the card it may take", minimum=0.01, maximum=1.0, default="the engine's"),
+    Key(
+        "gpu_layers",
+        "count-or-word",
+        "layers on the GPU",
+        choices=("all", "auto"),
+        minimum=0,
+        flags=("-ngl", "--n-gpu-layers"),
+        default="all",
+    ),
+    Key(
+        "cpu_moe_layers",
+        "count-or-word",
+        "layers whose experts stay in RAM",
+        choices=("all", "auto"),
+        minimum=0,
+        flags=("--n-cpu-moe",),
+        default="0",
+    ),
+    Key(
+        "tensor_parallel",
+        "count",
+        "GPUs each layer is split over",
+        flags=("-tp",),
+        maximum=1024,
+        default="the engine's",
+    ),
+    Key(
+        "pipeline_parallel",
+        "count",
+        "stages the layers are split into",
+        flags=("-pp",),
+        maximum=1024,
+        default="the engine's",
+    ),
+    Key(
+        "max_batched_tokens",
+        "count",
+        "vLLM: tokens of one step",
+        flags=("--max-num-batched-tokens",),
+        default="the engine's",
+    ),
+    Key(
+        "gpu_memory_utilization",
+        "number",
+        "vLLM: share of the card it may take",
+        minimum=0.01,
+        maximum=1.0,
+        default="the engine's",
+    ),
     Key("enforce_eager", "flag", "vLLM: no CUDA graphs", default="false"),
     Key("ram", "size", "host memory, for example 64GiB", default="unknown: not checked"),
     Key("reserve", "size", "GPU memory others hold, for example 1GiB", default="0"),
-    Key("platform", "choice", "decides what of the card is usable", choices=("linux", "windows", "macos"), default="linux; macos for Apple"),
+    Key(
+        "platform",
+        "choice",
+        "decides what of the card is usable",
+        choices=("linux", "windows", "macos"),
+        default="linux; macos for Apple",
+    ),
     Key("task", "choice", "what is run", choices=("inference", "full", "lora", "qlora"), default="inference"),
     Key("sequence_length", "count", "fine-tuning: tokens per sample", default="2048"),
     Key("micro_batch", "count", "fine-tuning: samples per step and GPU", maximum=2**16, default="1"),
@@ -77,7 +146,7 @@ KEYS: tuple[Key, ...] = (
     Key("zero_stage", "count", "fine-tuning: DeepSpeed ZeRO stage", minimum=0, maximum=3, default="0"),
     Key("level", "choice", "what must hold for exit 0", choices=("fits", "tight"), default="tight"),
     Key("name", "text", "a label, copied into the report"),
-)  # fmt: skip
+)
 
 KEY_BY_NAME = {key.name: key for key in KEYS}
 
@@ -164,7 +233,7 @@ def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A request of typed values from raw ones; raises ``UsageError`` for a key the contract does not have."""
     request = {}
     for name, value in raw.items():
-        key = KEY_BY_NAME.get(name) if isinstance(name, str) else None
+        key = KEY_BY_NAME.get(name)
         if key is None:
             import difflib
 

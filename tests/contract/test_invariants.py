@@ -284,8 +284,9 @@ def test_a_larger_card_of_a_series_never_turns_a_yes_into_a_no() -> None:
     order = ["exceeds", "tight", "fits"]
     for model in ("llama-3.1-8b", "llava-1.6-13b", "qwen3-30b-a3b"):
         words = [
-            vramfit("check", "-g", f"custom:{size}GiB@500GB/s", "-m", model, "--quant", "fp16", "--json")
-            .estimates[0]["verdict"]
+            vramfit("check", "-g", f"custom:{size}GiB@500GB/s", "-m", model, "--quant", "fp16", "--json").estimates[0][
+                "verdict"
+            ]
             for size in range(2, 96, 3)
         ]
         assert words == sorted(words, key=order.index)

@@ -71,7 +71,9 @@ def test_memory_of_slices_tells_models_apart_by_more_than_their_id() -> None:
     assert first == slices(model("llama-2-7b"), scheme).total_bytes
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("nf4", "fp4-single"), ("nf4", "int8"), ("int8", "fp16"), ("fp16", "fp32")])
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("nf4", "fp4-single"), ("nf4", "int8"), ("int8", "fp16"), ("fp16", "fp32")]
+)
 def test_fewer_bits_are_fewer_bytes(smaller: str, larger: str) -> None:
     """In every slice that a scheme touches, and never more in the others."""
     made = model("llama-3.1-8b")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.model import Model, image_tokens, max_image_tokens, model_from_facts
+from vramfit.model import Model, model_from_facts
+from vramfit.model.vision import image_tokens, max_image_tokens
 
 ANYRES = {
     "rule": "anyres",

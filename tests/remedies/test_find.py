@@ -81,7 +81,9 @@ def test_several_cards_are_the_fewest_that_do() -> None:
     """Two RTX 4090 or three RTX 3060 for 26 GB and a cache; mixed cards are not multiplied."""
     assert ("multi-gpu", {"gpu": "2xrtx4090"}) in offered()
     assert ("multi-gpu", {"gpu": "3xrtx3060-12gb"}) in offered(gpu="rtx3060-12gb")
-    assert not answer(resolve({"gpu": ("2xrtx3060-12gb",), "model": "llama-2-13b", "quant": "fp16"}, Catalogue())[0]).reached
+    assert not answer(
+        resolve({"gpu": ("2xrtx3060-12gb",), "model": "llama-2-13b", "quant": "fp16"}, Catalogue())[0]
+    ).reached
     assert not [kind for kind, _ in offered(gpu=["rtx4090", "rtx3060-12gb"], quant="fp32") if kind == "multi-gpu"]
 
 

@@ -147,7 +147,9 @@ def freshness_key(data: str, compiled_by: tuple[str, ...] = _COMPILED_BY) -> Key
 def cache_path(compiled_from: str) -> str | None:
     """Where the compiled form of a data directory, or of it and the user's files, is kept; None without a home."""
     base = _xdg("XDG_CACHE_HOME", ".cache")
-    return None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
+    return (
+        None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
+    )
 
 
 def _xdg(variable: str, otherwise: str) -> str | None:

@@ -6,7 +6,7 @@ only those asked for are decoded. ``cache`` finds the file and sees that it is f
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import fields, record
 from vramfit.catalogue.cache import open_container
 from vramfit.catalogue.custom import PREFIX, custom_gpu
 from vramfit.catalogue.names import normalise, normalise_model, parse_gpu
@@ -141,20 +141,21 @@ class Catalogue:
 
     def smaller_models(self, modality: str, parameters: float) -> tuple[ModelRow, ...]:
         """Rows of the models of one modality with fewer parameters than given; only these rows are made."""
-        kind, size = ModelRow.__fields__.index("modality"), ModelRow.__fields__.index("parameters")
+        kind, size = fields(ModelRow).index("modality"), fields(ModelRow).index("parameters")
         rows = self._container.section("model_rows")
         return tuple([ModelRow(*values) for values in rows if values[kind] == modality and values[size] < parameters])
 
     def bigger_gpus(self, memory_bytes: int) -> tuple[GpuRow, ...]:
         """Rows of the GPUs whose driver reports more memory than given and that can be bought or rented by price."""
-        names = GpuRow.__fields__
+        names = fields(GpuRow)
         memory, price, rent = (names.index(name) for name in ("memory_mib", "price_usd", "rent_usd_per_hour"))
         rows = self._container.section("gpu_rows")
         return tuple(
             [
                 GpuRow(*values)
                 for values in rows
-                if (values[memory] or 0) * MIB > memory_bytes and (values[price] is not None or values[rent] is not None)
+                if (values[memory] or 0) * MIB > memory_bytes
+                and (values[price] is not None or values[rent] is not None)
             ]
         )
 

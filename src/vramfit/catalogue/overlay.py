@@ -44,6 +44,7 @@ class Layers:
             "models": {model["id"]: model for model in model_facts(models)},
         }
         """Compiled entries by kind and id, in order."""
+        self._laid = 0
 
     def lay(self, path: str, text: bytes) -> None:
         """Lay one file over the rest; raises ``CatalogueError`` for its first fault and then changes nothing."""
@@ -52,7 +53,8 @@ class Layers:
             raise refusal([finding.fault for finding in checked.findings])
         if checked.subject is None:
             return
-        source = f"own-{len(self.written['gpus']['sources'])}"
+        self._laid += 1
+        source = f"own-{self._laid}"
         if isinstance(checked.subject, GpuSubject):
             self._lay_gpus(checked.subject, source, path)
         else:

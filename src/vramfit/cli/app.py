@@ -11,7 +11,7 @@ import typer
 from vramfit import __version__
 from vramfit.cli.options import CHECK_OPTIONS, long_flag
 from vramfit.errors import UsageError
-from vramfit.workload import Key
+from vramfit.workload import Key  # noqa: TC001  (Typer reads annotations at run time)
 
 app = typer.Typer(
     name="vramfit",
@@ -56,7 +56,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     del version
 
@@ -71,7 +73,9 @@ def _parameter(key: Key) -> inspect.Parameter:
         kind: Any = Annotated[bool, typer.Option(flag, *key.flags, help=words)]
         default: Any = False
     elif key.kind == "flag":
-        kind = Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", *key.flags, help=words, show_default=False)]
+        kind = Annotated[
+            bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", *key.flags, help=words, show_default=False)
+        ]
         default = None
     elif key.kind == "texts":
         kind = Annotated[list[str] | None, typer.Option(flag, *key.flags, help=words)]
@@ -83,7 +87,9 @@ def _parameter(key: Key) -> inspect.Parameter:
 
 
 def _metavar(key: Key) -> str:
-    return {"count": "N", "count-or-word": "N|WORD", "number": "X", "size": "SIZE", "choice": "WORD"}.get(key.kind, "TEXT")
+    return {"count": "N", "count-or-word": "N|WORD", "number": "X", "size": "SIZE", "choice": "WORD"}.get(
+        key.kind, "TEXT"
+    )
 
 
 def _check(**given: Any) -> None:

@@ -24,5 +24,4 @@ def wants_colour(stream: TextIO, asked: str) -> bool:
 def write_lines(stream: TextIO, lines: Iterable[str], line_end: str) -> None:
     """Write each line with its end; what the stream's encoding lacks becomes an escape instead of an error."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    for line in lines:
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + line_end)
+    stream.writelines(line.encode(encoding, "backslashreplace").decode(encoding) + line_end for line in lines)

@@ -50,7 +50,9 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
     """
     for name in ("gpu", "model"):
         if name not in request:
-            raise UsageError(f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)")
+            raise UsageError(
+                f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
+            )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
     model = catalogue.model(request["model"])
     if model.components:
@@ -84,7 +86,8 @@ def _scheme(word: str, name: str, module: Engine) -> Scheme:
     scheme = find_scheme(module.SCHEME_OF_CLASS.get(word, word))
     if scheme.family not in module.FAMILIES:
         raise UnsupportedScheme(
-            f'{name} cannot load quant "{word}"', f"{name} takes {', '.join(module.SCHEME_OF_CLASS)} or: {', '.join(module.FAMILIES)}"
+            f'{name} cannot load quant "{word}"',
+            f"{name} takes {', '.join(module.SCHEME_OF_CLASS)} or: {', '.join(module.FAMILIES)}",
         )
     return scheme
 

@@ -52,7 +52,7 @@ def estimate(deployment: Deployment) -> Estimate:
     """Memory of an inference or fine-tuning run, device by device."""
     if deployment.workload.task != "inference":
         return _estimate_training(deployment)
-    model, work = deployment.model, deployment.workload
+    model = deployment.model
     cut = slices(model, deployment.scheme)
     layers = model.layer_count
     on_gpu = _layers_on_gpu(deployment)
@@ -72,7 +72,9 @@ def estimate(deployment: Deployment) -> Estimate:
             weights += cut.output_bytes
             read += cut.output_read_bytes
         cache, growing = _cache_between(caches_held, start, stop)
-        gpus.append(_device(f"gpu{number}", gpu, weights, cache, compute + (staging if number == 0 else 0), growing, read))
+        gpus.append(
+            _device(f"gpu{number}", gpu, weights, cache, compute + (staging if number == 0 else 0), growing, read)
+        )
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
     return Estimate(
@@ -171,7 +173,9 @@ def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
     return max(peak, encoder_bytes(model, work.images))
 
 
-def _device(name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0) -> DeviceMemory:
+def _device(
+    name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
+) -> DeviceMemory:
     context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
     if gpu.vendor == "apple":
         context = CONTEXT_BYTES_DEFAULT // 4
@@ -181,7 +185,15 @@ def _device(name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing
     slack = round(SLACK_SHARE * loose) + growing
     overhead = context + workspace + slack
     low = weights - low_less + cache + round(compute * COMPUTE_LOW) + round(context * CONTEXT_LOW)
-    high = weights + cache + round(compute * COMPUTE_HIGH) + round(context * CONTEXT_HIGH) + workspace + round(SLACK_HIGH * loose) + growing
+    high = (
+        weights
+        + cache
+        + round(compute * COMPUTE_HIGH)
+        + round(context * CONTEXT_HIGH)
+        + workspace
+        + round(SLACK_HIGH * loose)
+        + growing
+    )
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 
 

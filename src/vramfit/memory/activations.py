@@ -28,7 +28,9 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
     worst = max(_layer_elements(group, model.hidden) for group in model.layers)
     layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + worst)
     if not flash_attention:
-        heads = max((m.heads for g in model.layers for m in g.mixers if isinstance(m, Attention | LatentAttention)), default=0)
+        heads = max(
+            (m.heads for g in model.layers for m in g.mixers if isinstance(m, Attention | LatentAttention)), default=0
+        )
         layer += heads * tokens * sequence * (ACTIVATION_BYTES + 4)
     sequences = -(-tokens // max(1, sequence))
     logits = sequences * model.vocab * (ACTIVATION_BYTES + 4)

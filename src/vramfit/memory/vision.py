@@ -26,14 +26,14 @@ def max_patches(tower: VisionTower) -> int:
     rule = tower.image_tokens
     side = tower.image_size or 0
     per_tile = (side // tower.patch) ** 2 + 1
-    kind = rule["rule"]
+    kind: str = rule["rule"]
     if kind == "native":
         return int(rule["max_pixels"]) // tower.patch**2
     if kind == "longest_side":
         return (int(rule["longest"]) // tower.patch) ** 2
     if kind == "anyres":
         grids = rule.get("pinpoints") or [[rule["sides"] * rule["tile"]] * 2]
-        return per_tile * (1 + max(int(width * height) // rule["tile"] ** 2 for width, height in grids))
+        return per_tile * (1 + max(int(width * height // rule["tile"] ** 2) for width, height in grids))
     if kind == "tiles":
         return per_tile * (int(rule["max_tiles"]) + 1)
     if kind == "split":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.model.architecture import Experts
-from vramfit.model.memo import per_model
 from vramfit.quantization import store
 
 TYPE_CHECKING = False

@@ -1,4 +1,7 @@
-"""The model room: what a model is made of, from a catalogue entry to its tensors and image tokens. Pure functions."""
+"""The model room: what a model is made of, from a catalogue entry to its tensors. Pure functions.
+
+Image tokens are in ``vision``, which only vision models need.
+"""
 
 from vramfit.model.architecture import (
     Attention,
@@ -17,7 +20,6 @@ from vramfit.model.architecture import (
 )
 from vramfit.model.build import model_from_facts, nominal_billions
 from vramfit.model.inventory import active_parameters, parameters, tensors
-from vramfit.model.vision import image_tokens, max_image_tokens
 
 __all__ = [
     "Attention",
@@ -34,8 +36,6 @@ __all__ = [
     "Tensor",
     "VisionTower",
     "active_parameters",
-    "image_tokens",
-    "max_image_tokens",
     "model_from_facts",
     "nominal_billions",
     "parameters",

@@ -38,7 +38,7 @@ the *traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recu
 
 from __future__ import annotations
 
-from vramfit.model import recurrent
+from vramfit._memo import per_model
 from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
@@ -51,8 +51,6 @@ from vramfit.model.architecture import (
 )
 from vramfit.model.attention import attention, compressed_attention, latent_attention, linear, norm
 from vramfit.model.feed_forward import dense, experts
-from vramfit.model.memo import per_model
-from vramfit.model.towers import audio_tensors, vision_tensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,8 +78,12 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
         shape, flag = tuple(extra["shape"]), extra.get("linear", False)
         result.append(Tensor(extra["name"], shape, linear=flag, copies=extra.get("copies", 1)))
     if model.vision is not None:
+        from vramfit.model.towers import vision_tensors
+
         result += vision_tensors(model.vision, model.hidden)
     if model.audio is not None:
+        from vramfit.model.towers import audio_tensors
+
         result += audio_tensors(model.audio, model.hidden)
     for component in model.components:
         result.append(Tensor(component.name, (component.parameters,), part="component"))
@@ -172,6 +174,8 @@ def _mixer(mixer: Mixer, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
         return latent_attention(mixer, hidden, traits)
     if isinstance(mixer, CompressedAttention):
         return compressed_attention(mixer, hidden)
+    from vramfit.model import recurrent
+
     if isinstance(mixer, StateSpace):
         return recurrent.state_space(mixer, hidden, traits)
     if isinstance(mixer, LinearAttention):

@@ -1,15 +1,15 @@
 """Schemes: how many bytes each tensor of a model takes.
 
-``SCHEMES`` is the one table of what users may ask for; each family is one module with one function
-``store(model, tensors, scheme)`` that gives every tensor its element type and bytes. Nothing here knows an average
-bits per weight: that figure is computed from the stored tensors.
+``SCHEMES`` is the one table of what users may ask for, and ``spelling`` the grammar of names it does not list; each
+family is one module with one function ``store(model, scheme)`` that gives every tensor its element type and bytes.
+Nothing here knows an average of bits per weight: ``bits_per_weight`` computes it from the stored tensors.
 """
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.errors import UnsupportedScheme
-from vramfit.model.memo import per_model
 from vramfit.quantization.schemes import ALIASES, SCHEMES, Scheme
 
 TYPE_CHECKING = False

@@ -10,6 +10,9 @@ changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *requir
 rules, which is what ``llama-quantize --dry-run`` prints; IQ3_XXS is the one whose size then differs (4 % for an 8B
 model).
 
+Layers are those of the language model: files that carry prediction heads besides (MTP) count these too, which may move
+a type by a layer.
+
 Vision and audio towers are no part of this file: they go to a second one, the ``mmproj``, 16-bit whatever the type of
 the first. Their rows are returned too, so that what a runtime loads can be summed; ``checkpoint_bytes`` leaves them
 out.

@@ -42,7 +42,11 @@ def _several(asked: Answer, attempt: Try) -> Iterator[Proposal]:
             price = "" if card.price_usd is None else f", about ${card.price_usd:,} each at launch"
             more = count - len(gpus)
             yield Proposal(
-                "multi-gpu", {"gpu": f"{count}x{card.id}"}, f"split it over {count} x {card.name}", f"{more} more {'card' if more == 1 else 'cards'}{price}", after
+                "multi-gpu",
+                {"gpu": f"{count}x{card.id}"},
+                f"split it over {count} x {card.name}",
+                f"{more} more {'card' if more == 1 else 'cards'}{price}",
+                after,
             )
             return
 
@@ -61,7 +65,9 @@ def _bigger(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Prop
         after = attempt({"gpu": name})
         if after is None or not after.reached:
             continue
-        yield Proposal("bigger-gpu", {"gpu": name}, f"use {_named(after, count)}", f"about ${row.price_usd:,} at launch", after)
+        yield Proposal(
+            "bigger-gpu", {"gpu": name}, f"use {_named(after, count)}", f"about ${row.price_usd:,} at launch", after
+        )
         least = row.memory_mib * MIB * 5 // 4
         offered += 1
         if offered == BIGGER_OFFERS:
@@ -71,7 +77,9 @@ def _bigger(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Prop
 def _rented(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Proposal]:
     if len(asked.deployment.gpus) > 1:
         return
-    rented = sorted((row for row in rows if row.rent_usd_per_hour is not None), key=lambda row: (row.rent_usd_per_hour, row.id))
+    rented = sorted(
+        (row for row in rows if row.rent_usd_per_hour is not None), key=lambda row: (row.rent_usd_per_hour, row.id)
+    )
     for row in rented:
         after = attempt({"gpu": row.id})
         if after is None or not after.reached:

@@ -42,7 +42,9 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
         return
     if whole:
         if before.engine != ENGINE:
-            yield Proposal("engine-setting", base, f"run it with llama.cpp as {quant}", "needs a GGUF conversion", after)
+            yield Proposal(
+                "engine-setting", base, f"run it with llama.cpp as {quant}", "needs a GGUF conversion", after
+            )
         return
     ram = after.estimate.host.total_bytes
     yield Proposal(

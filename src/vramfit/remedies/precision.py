@@ -28,7 +28,7 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
         if after is None or not after.reached:
             continue
         scheme = after.deployment.scheme
-        label, evidence = quality(scheme.id, before.model_parameters)
+        _, evidence = quality(scheme.id, before.model_parameters)
         yield Proposal(
             "quantize",
             {"quant": module.SCHEME_OF_CLASS[word]},

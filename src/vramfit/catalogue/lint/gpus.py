@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
-from vramfit.catalogue.schema_errors import faults_of, known_fields
+from vramfit.catalogue.lint.shape import shape_of
 from vramfit.catalogue.schema_gpus import GpuFile, merge
 
 TYPE_CHECKING = False
@@ -53,9 +51,9 @@ class GpuSubject:
             own = data.get(name) or {}
             self.tables[name] = {**under.get(name, {}), **own} if isinstance(own, dict) else dict(under.get(name, {}))
         laid = [self._over(entry) for entry in data["gpus"]]
-        faults, broken = self._validated({**data, "gpus": laid})
-        families = self.tables["families"]
-        for number, entry in enumerate(laid):
+        faults, data, broken = shape_of(self.document, GpuFile, {**data, "gpus": laid})
+        families = self.tables["families"] | data.get("families", {})
+        for number, entry in enumerate(data["gpus"]):
             if ("gpus", number) in broken:
                 continue
             family = entry.get("family")
@@ -69,7 +67,7 @@ class GpuSubject:
             problem = "is missing, in the entry and in its family"
             faults += [self.fault(number, field, problem) for field in missing]
             if not missing:
-                self.own.append((number, data["gpus"][number]))
+                self.own.append((number, self.document.data["gpus"][number]))
                 self.entries.append((number, merged))
         return faults
 
@@ -77,14 +75,6 @@ class GpuSubject:
         """An entry over the one of the same id below; a new one as it is."""
         below = self.under.get(entry["id"]) if isinstance(entry, dict) and isinstance(entry.get("id"), str) else None
         return entry if below is None else merge(below, entry)
-
-    def _validated(self, data: dict[str, Any]) -> tuple[list[Fault], set[tuple[str | int, ...]]]:
-        """Faults of shape, and the places (two steps deep) that have some."""
-        try:
-            GpuFile.model_validate(data)
-        except ValidationError as error:
-            return faults_of(self.document, error, known_fields(GpuFile)), {detail["loc"][:2] for detail in error.errors()}
-        return [], set()
 
 
 def _near(word: str, known: Mapping[str, Any]) -> str | None:

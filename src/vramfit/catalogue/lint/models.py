@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
-from vramfit.catalogue.schema_errors import faults_of, known_fields, model_faults
+from vramfit.catalogue.lint.shape import shape_of
+from vramfit.catalogue.schema_errors import model_faults
 from vramfit.catalogue.schema_models import InvalidModelsError, ModelsFile, validate_models
 
 TYPE_CHECKING = False
@@ -57,7 +56,9 @@ class ModelSubject:
             own = data.get(name) or {}
             self.tables[name] = {**under.get(name, {}), **own} if isinstance(own, dict) else own
         laid = [self._over(entry) for entry in data["models"]]
-        faults, broken = self._validated({**data, **self.tables, "models": laid})
+        faults, data, broken = shape_of(self.document, ModelsFile, {**data, **self.tables, "models": laid})
+        laid = data["models"]
+        self.tables = {name: data[name] for name in TABLES if name in data}
         if any(place[0] != "models" for place in broken):
             return faults
         sound = [number for number in range(len(laid)) if ("models", number) not in broken]
@@ -67,7 +68,8 @@ class ModelSubject:
             for number in sound:
                 batch.setdefault(laid[number]["id"], number)
             sound = [number for number in sound if number not in batch.values()]
-            faults += self._merge(laid, batch)
+            told = {fault.field for fault in faults}
+            faults += [fault for fault in self._merge(laid, batch) if fault.field not in told]
         self.own.sort(key=_number)
         self.laid.sort(key=_number)
         self.entries.sort(key=_number)
@@ -106,14 +108,6 @@ class ModelSubject:
                 laid[key] = {**below[key], **value}
         laid.setdefault("sources", [UNSOURCED])
         return laid
-
-    def _validated(self, data: dict[str, Any]) -> tuple[list[Fault], set[tuple[str | int, ...]]]:
-        """Faults of shape, and the places (two steps deep) that have some."""
-        try:
-            ModelsFile.model_validate(data)
-        except ValidationError as error:
-            return faults_of(self.document, error, known_fields(ModelsFile)), {detail["loc"][:2] for detail in error.errors()}
-        return [], set()
 
 
 def _number(entry: tuple[int, dict[str, Any]]) -> int:

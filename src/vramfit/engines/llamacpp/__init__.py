@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.placement import Placement
 
 SCHEME_OF_CLASS = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
-FAMILIES = ("gguf", "plain")
+FAMILIES = ("gguf", "plain", "mxfp4")
 CACHE_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 TASKS = ("inference",)
 
@@ -61,7 +61,9 @@ def _placed(deployment: Deployment, placement: Placement) -> Estimate:
         low, expected, high = overhead_bytes(gpu)
         sum_bytes = weights + cache + graph
         gpus.append(
-            DeviceMemory(f"gpu{number}", weights, cache, graph, expected, sum_bytes + low, sum_bytes + high, here.read_bytes)
+            DeviceMemory(
+                f"gpu{number}", weights, cache, graph, expected, sum_bytes + low, sum_bytes + high, here.read_bytes
+            )
         )
     here = resident(parts, placement, HOST)
     cache = sum([size for size, home in zip(caches, placement.layer_device, strict=True) if home == HOST])

@@ -43,8 +43,7 @@ def high_water(events: Sequence[int], sizes: Sequence[int], base: int = 0) -> in
         if best is None:
             places[number] = tail
             tail += size
-            if tail > peak:
-                peak = tail
+            peak = max(peak, tail)
         else:
             places[number] = best[0]
             if best[1] == size:

@@ -5,9 +5,9 @@ Everything a placement needs is summed here once per model and scheme, so that t
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.model.architecture import Experts
-from vramfit.model.memo import per_model
 from vramfit.quantization import SCHEMES, store
 
 TYPE_CHECKING = False
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight")
 """Tensors of the input layer, which stay in host memory whatever is offloaded (ggml-org/llama.cpp v0.5.0
 ``src/llama-arch.cpp``, ``LLM_TENSOR_LAYER_INPUT``, and ``src/llama-model.cpp`` ``load_tensors``)."""
+
+FILE_TYPES = {"mxfp4": "MXFP4_MOE"}
+"""File types of schemes that GGUF has under another name: experts in MXFP4, the rest in Q8_0, as ``llama-quantize`` does."""
 
 VISION_PARTS = ("vision", "projector")
 
@@ -58,10 +61,9 @@ def checkpoint(model: Model, scheme: Scheme) -> Checkpoint:
 
 
 def gguf_scheme(scheme: Scheme) -> Scheme:
-    """The GGUF file type of a plain element type (``bf16`` is the file type ``BF16``); other schemes as they are."""
-    if scheme.family != "plain":
-        return scheme
-    return SCHEMES.get(scheme.settings["type"], scheme)
+    """The GGUF file type that holds a scheme of another family: ``bf16`` is the file type ``BF16``, MXFP4 ``MXFP4_MOE``."""
+    name = FILE_TYPES.get(scheme.family) or (scheme.settings["type"] if scheme.family == "plain" else "")
+    return SCHEMES[name] if name else scheme
 
 
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:

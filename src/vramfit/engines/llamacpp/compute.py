@@ -46,7 +46,9 @@ def compute(model: Model, work: Workload, parts: Checkpoint, placement: Placemen
             _known.clear()
         plan = _known[key] = _plan(model, run, parts, placement, gpus)
     full, sliding = room.full, room.sliding
-    return Compute(tuple([plan[n].peak_bytes(full, sliding) for n in range(gpus)]), plan[HOST].peak_bytes(full, sliding))
+    return Compute(
+        tuple([plan[n].peak_bytes(full, sliding) for n in range(gpus)]), plan[HOST].peak_bytes(full, sliding)
+    )
 
 
 def local_window(model: Model) -> int | None:

@@ -32,7 +32,9 @@ def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
     held = _state(build, (kernel - 1) * width)
     old = graph.wide((kernel - 1) * width, held, rows=run.sequences)
     graph.expand(old)
-    both = graph.put((4 * width * (run.tokens + (kernel - 1) * run.sequences), 0, 0), graph.view(old), graph.view(source))
+    both = graph.put(
+        (4 * width * (run.tokens + (kernel - 1) * run.sequences), 0, 0), graph.view(old), graph.view(source)
+    )
     graph.store(held, graph.view(both))
     return graph.wide(width, both, build.vector(kernel * width))
 
@@ -57,7 +59,9 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
         read = [graph.view(mixed), step, graph.view(mixed), graph.view(mixed)]
     held = _state(build, state * inner)
     # The scan has one row, so that it stays where its weights are.
-    scan = graph.put(scanned, held, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1)
+    scan = graph.put(
+        scanned, held, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
+    )
     graph.store(held, graph.view(scan, held.size))
     summed = graph.wide(inner, graph.view(scan), graph.wide(inner, graph.view(mixed), build.vector(inner)))
     summed.reuse = True

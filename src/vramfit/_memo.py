@@ -23,7 +23,7 @@ def per_model(function: Callable[Concatenate[Model, P], T]) -> Callable[Concaten
     """
     known: dict[int, tuple[Model, dict[tuple[object, ...], T]]] = {}
 
-    def remembered(model: Model, *args: P.args, **kwargs: P.kwargs) -> T:
+    def remembered(model: Model, /, *args: P.args, **kwargs: P.kwargs) -> T:
         entry = known.get(id(model))
         if entry is None:
             entry = known[id(model)] = (model, {})

@@ -1,0 +1,82 @@
+"""The Typer app: help and usage errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.command import process, vramfit
+from vramfit import __version__
+from vramfit.cli.options import CHECK_OPTIONS, spellings
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_mentions_every_option(flag: str) -> None:
+    """In every spelling, on stdout, exit 0."""
+    ran = vramfit("check", flag)
+    assert (0, "") == (ran.code, ran.err)
+    words = set(ran.out.replace(",", " ").split())
+    for key in CHECK_OPTIONS:
+        assert set(spellings(key)) <= words
+        assert key.help.split()[0] in words
+
+
+@pytest.mark.parametrize("key", CHECK_OPTIONS, ids=lambda key: key.name)
+def test_help_tells_the_choices(key: object) -> None:
+    """Each word a choice takes."""
+    text = " ".join(vramfit("check", "--help").out.split())
+    assert all(choice in text for choice in getattr(key, "choices", ()))
+
+
+def test_help_of_the_program() -> None:
+    """It names the commands and shows an example that runs."""
+    ran = vramfit("--help")
+    assert (0, "") == (ran.code, ran.err)
+    assert "check" in ran.out
+    assert "vramfit check --gpu rtx4090 --model llava-1.6-13b" in " ".join(ran.out.split())
+
+
+def test_version() -> None:
+    """The plain version, as other programs print theirs."""
+    assert (0, f"vramfit {__version__}\n", "") == tuple(vars(vramfit("--version")).values())
+
+
+def test_no_arguments_is_a_usage_error_that_helps() -> None:
+    """The help, and exit 2."""
+    ran = vramfit()
+    assert 2 == ran.code
+    assert "Usage: vramfit" in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        ("chek", ["chek"]),
+        ("--bogus", ["check", "--bogus"]),
+        ("--gpu", ["check", "--gpu"]),
+        ("extra", ["check", "-g", "rtx4090", "-m", "llama-2-7b", "extra"]),
+        ("--contxt", ["check", "--contxt", "4096"]),
+        ("--json", ["check", "--json=yes"]),
+    ],
+)
+def test_usage_errors(said: str, arguments: list[str]) -> None:
+    """Exit 2, the offending word, a pointer to the help; no box, no traceback, nothing on stdout."""
+    ran = vramfit(*arguments)
+    assert (2, "") == (ran.code, ran.out)
+    assert said in ran.err
+    assert len(ran.err.splitlines()) <= 5
+    assert not any(sign in ran.err for sign in ("Traceback", "╭", "\x1b"))
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"])
+def test_usage_errors_are_plain_in_a_pipe(variable: str) -> None:
+    """Whatever makes Rich believe in a terminal."""
+    told = process("check", "--bogus", **{variable: "1"})
+    assert 2 == told.returncode
+    assert b"\x1b" not in told.stderr
+    assert "╭".encode() not in told.stderr
+
+
+def test_a_near_miss_is_suggested() -> None:
+    """Suggested, never run."""
+    assert "check" in vramfit("chek").err.splitlines()[-1]
+    assert "--context" in vramfit("check", "--contex", "1").err

@@ -1,0 +1,147 @@
+"""The light reader: what it accepts means exactly what Typer makes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.command import Ran, vramfit
+from vramfit.cli.app import app, run_app
+from vramfit.cli.fast import read
+from vramfit.cli.options import CHECK_OPTIONS, long_flag, spellings
+from vramfit.workload import Key
+
+
+@pytest.mark.parametrize(
+    ("expected", "line"),
+    [
+        ({"gpu": ["rtx4090"], "model": "llama-2-7b"}, "check --gpu rtx4090 --model llama-2-7b"),
+        ({"gpu": ["rtx4090"], "model": "llama-2-7b"}, "check -g rtx4090 -m llama-2-7b"),
+        ({"gpu": ["rtx4090"], "model": "llama-2-7b", "json": True}, "check --model=llama-2-7b --json --gpu=rtx4090"),
+        ({"gpu": ["rtx4090", "rtx3090"]}, "check -g rtx4090 -g rtx3090"),
+        ({"kv_cache_type": "q8_0", "context": "8192", "gpu_layers": "33"}, "check -ctk q8_0 -c 8192 -ngl 33"),
+        ({"unified_kv": "true", "swa_full": "false"}, "check --unified-kv --no-swa-full"),
+        ({"unified_kv": "false"}, "check --unified-kv --no-unified-kv"),
+        ({"quant": "int8"}, "check --quant fp16 --quant int8"),
+        ({"file": "-", "format": "ndjson", "any": True}, "check -f - --format ndjson --any"),
+        ({"context": "-1"}, "check --context -1"),
+        ({"name": "a=b"}, "check --name=a=b"),
+        ({"name": ""}, "check --name="),
+        ({}, "check"),
+    ],
+)
+def test_read(expected: dict[str, Any], line: str) -> None:
+    """Raw values by option name; nothing is judged here."""
+    assert expected == read(line.split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", "chek", "list gpus", "--help", "--version", "-h", "check --help", "check -h", "check --bogus 1", "check extra",
+        "check --gp rtx4090", "check --gpu", "check -g rtx4090 --model", "check --json=1", "check --unified-kv=true",
+        "check --no-json", "check --no-unified-kv=1", "check --no-gpu", "check -grtx4090", "check -g=rtx4090", "check -ctk=f16",
+        "check --", "check -", "check -- vllm serve x", "check --GPU rtx4090", "check -gm x",
+    ],
+)  # fmt: skip
+def test_everything_else_is_typer_s(line: str) -> None:
+    """Whatever is not known in full is left to the app, which owns every usage text."""
+    assert read(line.split()) is None
+
+
+def parameters() -> dict[str, Any]:
+    """The Typer command's options by name."""
+    group: Any = typer.main.get_command(app)
+    return {parameter.name: parameter for parameter in group.commands["check"].params}
+
+
+def test_typer_has_the_same_options() -> None:
+    """One declaration serves both; neither has an option the other lacks, but for help."""
+    assert [key.name for key in CHECK_OPTIONS] == [name for name in parameters() if name != "help"]
+
+
+@pytest.mark.parametrize("key", CHECK_OPTIONS, ids=lambda key: key.name)
+def test_typer_has_the_same_spellings_and_kinds(key: Key) -> None:
+    """Flags, whether they take a value, and whether they may be repeated."""
+    option = parameters()[key.name]
+    assert set(spellings(key)) == set(option.opts)
+    assert (key.kind in ("switch", "flag")) == option.is_flag
+    assert (key.kind == "texts") == option.multiple
+    assert ([f"--no-{long_flag(key)[2:]}"] if key.kind == "flag" else []) == list(option.secondary_opts)
+    assert not option.required
+
+
+def through_typer(arguments: list[str], stdin: str) -> Ran:
+    """The same command line through the app, the light path left out."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.stdin
+    sys.stdin = io.StringIO(stdin)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run_app(arguments)
+    finally:
+        sys.stdin = before
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+TEXTS = {
+    "gpu": ["rtx4090", "2xrtx3090", "rtx4900", "3080", "custom:10GiB", "custom:x", ""],
+    "model": ["llama-3.2-1b", "llava-1.6-13b", "lama", ""],
+    "quant": ["fp16", "int4", "Q4_K_M", "int7", ""],
+    "file": ["-", "/nowhere/x.yaml"],
+    "name": ["nightly", "", "-"],
+}
+WORDS = {
+    "count": ["1", "64", "0", "-1", "4k", "--5"],
+    "count-or-word": ["0", "8", "all", "auto", "some"],
+    "number": ["0.9", "2", "nan", "x"],
+    "size": ["64GiB", "1GB", "64", "GiB"],
+}
+STDIN = "deployments: [{gpu: rtx4090, model: llama-3.2-1b, name: a}, {gpu: rtx4900, model: llama-3.2-1b}]"
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> list[str]:
+    """Arguments of ``check``, mostly sensible: its flags in any spelling, values good and bad, and some stray words."""
+    words = ["check"]
+    for _ in range(draw(st.integers(0, 6))):
+        key = draw(st.sampled_from(CHECK_OPTIONS))
+        flag = draw(st.sampled_from(spellings(key)))
+        if key.kind in ("switch", "flag"):
+            words.append(f"--no-{long_flag(key)[2:]}" if key.kind == "flag" and draw(st.booleans()) else flag)
+            continue
+        value = draw(st.sampled_from(TEXTS.get(key.name) or WORDS.get(key.kind) or [*key.choices, "other", ""]))
+        words += [f"{flag}={value}"] if flag.startswith("--") and draw(st.booleans()) else [flag, value]
+    for name in ("gpu", "model"):
+        if draw(st.integers(0, 3)):
+            words += [f"--{name}", TEXTS[name][0]]
+    if not draw(st.integers(0, 19)):
+        words.insert(
+            draw(st.integers(1, len(words))), draw(st.sampled_from(["extra", "--bogus", "--", "--gp", "--help"]))
+        )
+    return words
+
+
+@settings(max_examples=250)
+@given(command_lines())
+def test_both_paths_print_the_same(arguments: list[str]) -> None:
+    """What the light reader accepts gives the same output, errors and exit code through Typer."""
+    light = vramfit(*arguments, stdin=STDIN)
+    assert "Traceback" not in light.err
+    assert light.code in (0, 1, 2, 3, 4), light
+    if read(arguments) is not None:
+        assert through_typer(arguments, STDIN) == light
+
+
+@settings(max_examples=100)
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_any_words_are_answered_or_refused(words: list[str]) -> None:
+    """No command line ends in a traceback or an internal error."""
+    ran = vramfit("check", *words)
+    assert ran.code in (0, 1, 2, 3, 4), ran
