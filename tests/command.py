@@ -11,11 +11,14 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator, validators
 
 from vramfit.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 SCHEMA = Path(__file__).parent / "contract" / "report.schema.json"
 SOURCE = Path(__file__).parent.parent / "src"
@@ -27,7 +30,7 @@ def validator(definition: str = "") -> Any:
     strict = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    kind = validators.extend(Draft202012Validator, type_checker=strict)
+    kind: Any = validators.extend(Draft202012Validator, type_checker=strict)  # type: ignore[no-untyped-call]
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     kind.check_schema(schema)
     return kind({"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]} if definition else schema)
@@ -67,23 +70,35 @@ def checked(document: Any) -> Any:
     return document
 
 
-class _Terminal(io.StringIO):
+class _Stream(io.TextIOWrapper):
+    """A stream of bytes in UTF-8, as a process has them, that may claim to be a terminal."""
+
+    def __init__(self, content: bytes = b"", *, terminal: bool = False, errors: str = "strict") -> None:
+        super().__init__(io.BytesIO(content), encoding="utf-8", errors=errors, newline="", write_through=True)
+        self._terminal = terminal
+
     def isatty(self) -> bool:
-        return True
+        return self._terminal
+
+    @property
+    def text(self) -> str:
+        """What was written."""
+        self.flush()
+        written: bytes = self.buffer.getvalue()  # type: ignore[attr-defined]
+        return written.decode("utf-8")
 
 
-def vramfit(*arguments: str, stdin: str = "", terminal: bool = False) -> Ran:
+def vramfit(*arguments: str, stdin: str = "", terminal: bool = False, run: Callable[[list[str]], int] = main) -> Ran:
     """Run the command in this process; ``terminal`` makes stdout and stderr claim to be one."""
-    kind = _Terminal if terminal else io.StringIO
-    out, err = kind(), kind()
+    out, err = _Stream(terminal=terminal), _Stream(terminal=terminal, errors="backslashreplace")
     before = sys.stdin
-    sys.stdin = io.StringIO(stdin)
+    sys.stdin = _Stream(stdin.encode("utf-8", "surrogateescape"))
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(list(arguments))
+            code = run(list(arguments))
     finally:
         sys.stdin = before
-    return Ran(code, out.getvalue(), err.getvalue())
+    return Ran(code, out.text, err.text)
 
 
 def report(*arguments: str) -> Ran:
@@ -100,9 +115,10 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, **changes}
 
 
-def process(*arguments: str | bytes, stdin: bytes = b"", **changes: str) -> subprocess.CompletedProcess[bytes]:
-    """``python -m vramfit`` as a process of its own."""
+def process(
+    *arguments: str | bytes, stdin: bytes = b"", variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """``python -m vramfit`` as a process of its own, with ``variables`` in its environment."""
     command: list[str | bytes] = [sys.executable, "-m", "vramfit", *arguments]
-    return subprocess.run(
-        command, input=stdin, capture_output=True, env=environment(**changes), check=False, timeout=120
-    )
+    env = environment(**(variables or {}))
+    return subprocess.run(command, input=stdin, capture_output=True, env=env, check=False, timeout=120)

@@ -151,6 +151,13 @@ class Catalogue:
             for name, facts in GPUS.items()
         )  # fmt: skip
 
+    def bigger_gpus(self, memory_bytes: int) -> tuple[GpuRow, ...]:
+        rows = [row for row in self.gpu_rows() if (row.memory_mib or 0) * 2**20 > memory_bytes]
+        return tuple(row for row in rows if row.price_usd is not None or row.rent_usd_per_hour is not None)
+
+    def smaller_models(self, modality: str, parameters: float) -> tuple[ModelRow, ...]:
+        return tuple(row for row in self.model_rows() if row.modality == modality and row.parameters < parameters)
+
     def model_rows(self) -> tuple[ModelRow, ...]:
         rows = []
         for name, facts in MODELS.items():

@@ -49,7 +49,7 @@ def test_every_deployment_key_is_reported() -> None:
         ("0B", "reserve", "0B"),
         ("off", "flash_attention", "off"),
         (20, "gpu_layers", 20),
-        ("all", "gpu_layers", 99),
+        (99, "gpu_layers", 99),
         ("nightly", "name", "nightly"),
         ("bf16", "kv_cache_type_v", "bf16"),
     ],
@@ -105,7 +105,7 @@ def test_an_unknown_speed_is_null() -> None:
 
 def test_notes_stand_among_the_assumptions() -> None:
     """A context beyond the model's is answered, and said."""
-    assert any("4096 tokens the model supports" in line for line in told(context=8192)["assumptions"])
+    assert any("4,096 tokens the model supports" in line for line in told(context=8192)["assumptions"])
     assert not any("tokens the model supports" in line for line in told()["assumptions"])
 
 

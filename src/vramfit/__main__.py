@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ OUTPUT_EXIT_CODE = 4
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; nothing a user does ends in a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_missing_streams()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -29,6 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last guard: a bug is one line and exit 70
         code = _bug(error)
     return code
+
+
+def _open_missing_streams() -> None:
+    """A stream that was closed from the start (``>&-``) is None; give it somewhere to go."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (open as long as the process)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -46,8 +55,6 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _close_stdout() -> int:
     """The reader went away (``| head -1``): say nothing, and keep the interpreter from saying it at exit."""
-    import os
-
     from vramfit.cli.check import last_exit_code
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,8 +62,6 @@ def _close_stdout() -> int:
 
 
 def _bug(error: Exception) -> int:
-    import os
-
     if os.environ.get("VRAMFIT_DEBUG"):
         raise error
     print(f"error: internal error: {type(error).__name__}: {error}".splitlines()[0], file=sys.stderr)

@@ -29,13 +29,23 @@ TRANSFORMERS_LAYER_MICROSECONDS = {"int8": 6000, "nf4": 1530, "fp4": 1530}
 TRANSFORMERS_LAYER_MICROSECONDS_DEFAULT = 600
 TRANSFORMERS_EFFICIENCY = 0.85
 
+SERVERS = ("vllm", "sglang")
+SERVER_EFFICIENCY = 0.85
+SERVER_LAYER_MICROSECONDS = 130
+SERVER_LAYER_MICROSECONDS_GROUPED = 230
+"""vLLM and SGLang: what is left per layer once the bytes are read at 85 % of the bus, 75-182 microseconds for 16- and
+8-bit weights and 143-240 for AWQ (SGLang 0.4.6 on an H20, QwenLM/Qwen3 ``speed_benchmark.md`` @7a2f61f; vLLM of May 2024
+on an A100, premAI-io/benchmarks README @16338c3)."""
+REDUCE_MICROSECONDS = 15
+"""One sum over the ranks of a tensor-parallel group, of which a layer has two: NVLink or PCIe peer to peer; slower links
+are inside the spread (vLLM on two and four GPUs, mlc-ai/llm-perf-bench README @d401356)."""
 HOST_BANDWIDTH_BYTES_PER_SECOND = 89_600_000_000
 """Dual-channel DDR5-5600, the usual desktop; the host's memory is not asked for, so the interval is wide."""
 HOST_EFFICIENCY = 0.55
 """Of it that llama.cpp's CPU back end reads in partial offload (XiongjieDai, owner-measured bandwidth: 0.50-0.55)."""
 PCIE_EFFICIENCY = 0.8
 """Of the link that pinned host-to-device copies reach."""
-SPREAD = {"llama.cpp": (0.75, 1.2), "transformers": (0.5, 2.0)}
+SPREAD = {"llama.cpp": (0.75, 1.2), "transformers": (0.5, 2.0), "vllm": (0.55, 1.7), "sglang": (0.55, 1.7)}
 """Low and high as factors of the expected rate: p10 to p90 of the records above."""
 HOST_SPREAD = (0.55, 1.35)
 
@@ -65,6 +75,10 @@ def decode_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
         efficiency = _efficiency(deployment, gpu)
         cache = memory.kv_cache_bytes / work.parallel / 2
         seconds += (memory.read_bytes + cache) / (gpu.bandwidth_bytes_per_second * efficiency)
+    ranks = estimate.settings.get("tensor_parallel")
+    if isinstance(ranks, int) and ranks > 1:
+        # The ranks of a group read their parts at the same time, and sum twice in every layer.
+        seconds = seconds / ranks + model.layer_count * 2 * REDUCE_MICROSECONDS / 1e6
     seconds += model.layer_count * _layer_seconds(deployment)
     spread = SPREAD.get(deployment.engine, (0.5, 1.6))
     if estimate.streamed_bytes:
@@ -96,6 +110,8 @@ def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -
 def _efficiency(deployment: Deployment, gpu: Gpu) -> float:
     if deployment.engine == "transformers":
         return TRANSFORMERS_EFFICIENCY
+    if deployment.engine in SERVERS:
+        return SERVER_EFFICIENCY
     return LLAMACPP_FIT.get(gpu.architecture or "", LLAMACPP_FIT_DEFAULT)[0]
 
 
@@ -103,6 +119,9 @@ def _layer_seconds(deployment: Deployment) -> float:
     if deployment.engine == "transformers":
         kind = deployment.scheme.settings.get("type", "")
         return TRANSFORMERS_LAYER_MICROSECONDS.get(kind, TRANSFORMERS_LAYER_MICROSECONDS_DEFAULT) / 1e6
+    if deployment.engine in SERVERS:
+        grouped = deployment.scheme.precision == "int4"
+        return (SERVER_LAYER_MICROSECONDS_GROUPED if grouped else SERVER_LAYER_MICROSECONDS) / 1e6
     return LLAMACPP_FIT.get(deployment.gpus[0].architecture or "", LLAMACPP_FIT_DEFAULT)[1] / 1e6
 
 

@@ -22,7 +22,7 @@ class Verdict:
     headroom_bytes: int
     """Usable less expected on the tightest GPU; negative for a deficit."""
     usable_bytes: tuple[int, ...]
-    """Per GPU, others' reserve taken off."""
+    """Per GPU, others' reserve taken off, and no more than the engine lets itself have."""
     host_headroom_bytes: int | None
     """Host memory left, None when the host's size was not given."""
 
@@ -35,6 +35,8 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     """The verdict of the contract, per device: a model split over GPUs fits only if every share fits."""
     work = deployment.workload
     usable = tuple(usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus)
+    if estimate.budget_bytes is not None:
+        usable = tuple([min(pair) for pair in zip(usable, estimate.budget_bytes, strict=True)])
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min(limit - device.total_bytes for device, limit in pairs)
     host_headroom = None if work.ram_bytes is None else work.ram_bytes - estimate.host.total_bytes

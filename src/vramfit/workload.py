@@ -248,10 +248,10 @@ def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _integer(key: Key, raw: Any) -> int:
     value = raw
     if isinstance(raw, str):
-        digits = raw.strip()
-        if not digits.lstrip("-").isascii() or not digits.lstrip("-").isdigit():
+        digits = raw.strip().removeprefix("-")
+        if not digits.isascii() or not digits.isdigit():
             raise _wrong(key, raw, _expected(key))
-        value = int(digits) if len(digits) < 20 else 2**63
+        value = int(raw) if len(digits) < 20 else 2**63
     if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
         raise _wrong(key, raw, _expected(key))
     return value

@@ -47,7 +47,7 @@ def test_a_card_has_its_readings(catalogue: Catalogue) -> None:
         ("h800-sxm", 81551, False),  # by class: Hopper
         ("rtx3070ti", 8192, False),  # by class: whole
         ("m4-max-128gb", 131072, True),
-        ("mi250", 65520, False),  # one GCD
+        ("mi250", 65520, True),  # one GCD
     ],
 )
 def test_reported_memory(catalogue: Catalogue, name: str, mib: int, measured: bool) -> None:

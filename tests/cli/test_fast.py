@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.command import Ran, vramfit
+from tests.command import vramfit
 from vramfit.cli.app import app, run_app
 from vramfit.cli.fast import read
 from vramfit.cli.options import CHECK_OPTIONS, long_flag, spellings
-from vramfit.workload import Key
+
+if TYPE_CHECKING:
+    from vramfit.workload import Key
 
 
 @pytest.mark.parametrize(
@@ -78,18 +77,6 @@ def test_typer_has_the_same_spellings_and_kinds(key: Key) -> None:
     assert not option.required
 
 
-def through_typer(arguments: list[str], stdin: str) -> Ran:
-    """The same command line through the app, the light path left out."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.stdin
-    sys.stdin = io.StringIO(stdin)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run_app(arguments)
-    finally:
-        sys.stdin = before
-    return Ran(code, out.getvalue(), err.getvalue())
-
-
 TEXTS = {
     "gpu": ["rtx4090", "2xrtx3090", "rtx4900", "3080", "custom:10GiB", "custom:x", ""],
     "model": ["llama-3.2-1b", "llava-1.6-13b", "lama", ""],
@@ -128,7 +115,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     return words
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(command_lines())
 def test_both_paths_print_the_same(arguments: list[str]) -> None:
     """What the light reader accepts gives the same output, errors and exit code through Typer."""
@@ -136,7 +123,7 @@ def test_both_paths_print_the_same(arguments: list[str]) -> None:
     assert "Traceback" not in light.err
     assert light.code in (0, 1, 2, 3, 4), light
     if read(arguments) is not None:
-        assert through_typer(arguments, STDIN) == light
+        assert vramfit(*arguments, stdin=STDIN, run=run_app) == light
 
 
 @settings(max_examples=100)

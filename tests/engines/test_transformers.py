@@ -149,8 +149,9 @@ def test_training_replicates() -> None:
 @pytest.mark.parametrize(
     ("said", "request_"),
     [
-        ("4096 tokens is filled by one prefill", {}),
-        ("1 image(s)", {"model": "llava-1.5-7b"}),
+        ("filled by one prefill without chunking", {}),
+        ("the tokens of one image", {"model": "llava-1.5-7b"}),
+        ("the tokens of 3 images", {"model": "llava-1.5-7b", "images": 3}),
         ("vision tower included; the output head and embeddings stay 16-bit", {"quant": "int8"}),
         ('device_map="auto"', {"gpu": "2xrtx3090"}),
         ("copied over PCIe for every token", {"gpu_layers": 1}),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.samples import Catalogue
 from vramfit.check import Checked, check
 from vramfit.engines.resolve import resolve
-from vramfit.remedies import Remedy
 from vramfit.remedies.answer import answer
 from vramfit.units import GIB
 from vramfit.workload import parse_request
+
+if TYPE_CHECKING:
+    from vramfit.remedies import Remedy
 
 
 def row(changes: dict[str, dict[str, Any]] | None = None, **request: Any) -> Checked:

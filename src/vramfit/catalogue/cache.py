@@ -119,6 +119,12 @@ def _kept(path: str | None, content: bytes) -> Container:
     return Container(content)
 
 
+def compiled_path() -> str | None:
+    """Where the built-in catalogue's compiled form is, or would be; None without a home directory."""
+    data = data_directory()
+    return os.path.join(_PACKAGE, "data", COMPILED) if data is None else cache_path(data)
+
+
 def data_directory() -> str | None:
     """``data/`` of the checkout this package runs from; None when it is installed."""
     source = os.path.dirname(_PACKAGE)

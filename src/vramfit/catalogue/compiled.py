@@ -115,12 +115,15 @@ class Catalogue:
     def gpu_facts(self, name: str) -> dict[str, Any]:
         """The whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
 
-        Raises ``UnknownGpu`` or ``AmbiguousName``.
+        ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or ``AmbiguousName``.
         """
         facts: dict[str, Any] = self._container.record("gpu", self._gpu_number(name))
         sources = self._container.section("sources")
         facts["sources"] = [_resolved(ref, sources) for ref in facts["sources"]]
+        mentioned = [*facts["verified"].values(), *([used["source"]] for used in facts["reported"] + facts["rents"])]
         by_field = facts["field_sources"].items()
+        keys = dict.fromkeys(ref.partition("/")[0] for refs in (*mentioned, *(r for _, r in by_field)) for ref in refs)
+        facts["references"] = [_resolved(key, sources) for key in keys]
         facts["field_sources"] = {field: [_resolved(ref, sources) for ref in refs] for field, refs in by_field}
         return facts
 

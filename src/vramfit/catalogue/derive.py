@@ -75,6 +75,8 @@ def facts(entry: Mapping[str, Any], sources: Mapping[str, Any], field_sources: M
     flat["verified"] = {field: refs for field, refs in (entry.get("verified") or {}).items() if refs}
     flat["sources"] = entry.get("sources") or []
     by_field = {field: refs for field, refs in field_sources.items() if flat.get(field) not in (None, [], {})}
+    if flat["bus_bits"] is None or flat["data_rate_gbps"] is None:
+        by_field.pop("bandwidth_gb_s", None)  # nothing it could be computed from: it is the entry's sources'
     if tflops_source and flat["tflops"]:
         by_field["tflops"] = [tflops_source]
     flat["field_sources"] = by_field

@@ -75,13 +75,14 @@ def show_gpu(catalogue: Catalogue, name: str) -> dict[str, Any]:
         "rents": facts["rents"],
         "clouds": facts["clouds"],
         "instances": facts["instances"],
-        "driver_names": facts["driver_names"] or [facts["name"]],
+        "driver_names": facts["driver_names"] or ([facts["name"]] if facts["vendor"] == "nvidia" else []),
         "pci_ids": facts["pci"],
         "aliases": facts["aliases"],
         "note": facts.get("note"),
         "verified": facts["verified"],
         "sources": facts["sources"],
         "field_sources": facts["field_sources"],
+        "references": facts["references"],
     }
 
 
@@ -252,6 +253,7 @@ def _record(record: Any) -> dict[str, Any]:
 
 def _hint(missing: list[UsageError]) -> str:
     """The nearest names of both kinds."""
-    near = [error.hint.removeprefix("did you mean ").split("?")[0] for error in missing if "?" in (error.hint or "")]
+    hints = [error.hint or "" for error in missing]
+    near = [hint.removeprefix("did you mean ").split("?")[0] for hint in hints if "?" in hint]
     look = "see `vramfit list gpus` and `vramfit list models`"
     return f"did you mean {' or '.join(near)}? {look[0].upper()}{look[1:]}" if near else look

@@ -2,7 +2,8 @@
 
 Each entry claims keys at a *level*; the lowest level that claims a key wins it, and a key claimed by several entries
 at that level is ambiguous. Levels: 0 the id, 1 the name and the listed aliases, 2 short forms (``4090``, ``a100``,
-``m4 max``), 3 what the driver prints (one string for several cards) or a whole model family, 4 the family's first word.
+``m4 max``), 3 what the driver prints (one string for several cards), a model's name without its size, or a whole model
+family, 4 the family's first word, or an Ollama tag without its size.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def short_forms(spelling: str) -> set[str]:
     qualifiers: list[tuple[str, ...]] = []
     for before, word in zip(["", *words], words, strict=False):
         if _MEMORY.match(word):
-            qualifiers.append((word, word.rstrip("bg")))
+            qualifiers.append((word, word.rstrip("b"), word.rstrip("bg")))
         elif _FORM.match(word):
             qualifiers.append((word, "sxm") if word.startswith("sxm") else (word,))
         elif word in _GENERATION or word in _BRAND or (word == "pro" and before in ("rtx", "arc")):
@@ -117,13 +118,16 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
         table.claim(normalise_model(entry), ID, entry)
         for spelling in model_spellings(model):
             table.claim(normalise_model(spelling), NAME, entry)
-            for short in _model_short_forms(spelling):
+            plain, unsized = _model_short_forms(spelling)
+            for short in plain:
                 table.claim(normalise_model(short), SHORT, entry)
+            table.claim(normalise_model(unsized), SHARED, entry)
         for tag in model.get("ollama") or ():
             if ":" in tag:  # as it is typed, colon and all: Ollama's yi:34b is Yi 1.5, and yi-34b is not
                 table.claim(tag.lower(), NAME, entry)
-            for short in (tag, tag.rsplit("/", 1)[-1], *_model_short_forms(tag)):
+            for short in (tag, tag.rsplit("/", 1)[-1]):
                 table.claim(normalise_model(short), SHORT, entry)
+            table.claim(normalise_model(_model_short_forms(tag)[1]), STEM, entry)
         if model.get("family"):
             table.claim(normalise_model(model["family"]), SHARED, entry)
             table.claim(_stem(model["family"]), STEM, entry)
@@ -143,14 +147,12 @@ def _stem(family: str) -> str:
     return normalise_model("".join(itertools.takewhile(str.isalpha, family.lower())))
 
 
-def _model_short_forms(spelling: str) -> set[str]:
-    """Without the tuning word at the end, and without the size."""
+def _model_short_forms(spelling: str) -> tuple[set[str], str]:
+    """Forms without the tuning word at the end; and the form without the size, which siblings share."""
     tokens = re.split(r"[-_ :]+", spelling.lower().rsplit("/", 1)[-1])
     forms = set()
     while len(tokens) > 1 and tokens[-1] in _TUNED:
         tokens = tokens[:-1]
         forms.add(" ".join(tokens))
     unsized = [token for token in tokens if not _SIZE.match(token)]
-    if unsized and unsized != tokens:
-        forms.add(" ".join(unsized))
-    return forms
+    return forms, " ".join(unsized) if unsized != tokens else ""

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from vramfit import __version__
+from vramfit.cli import catalogue as catalogue_command
+from vramfit.cli import list as list_command
+from vramfit.cli import show as show_command
 from vramfit.cli.options import CHECK_OPTIONS, long_flag
 from vramfit.errors import UsageError
 from vramfit.workload import Key  # noqa: TC001  (Typer reads annotations at run time)
@@ -108,3 +111,5 @@ def _check(**given: Any) -> None:
 _check.__signature__ = inspect.Signature([_parameter(key) for key in CHECK_OPTIONS])  # type: ignore[attr-defined]
 _check.__annotations__ = {key.name: _parameter(key).annotation for key in CHECK_OPTIONS}
 app.command("check")(_check)
+for command in (list_command, show_command, catalogue_command):
+    command.register(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from vramfit.cli.console import wants_colour, write_json, write_lines
 from vramfit.cli.options import OUTPUT_OPTIONS
 from vramfit.errors import UsageError, VramfitError
 
@@ -40,10 +41,9 @@ def run(values: Mapping[str, Any]) -> int:
 def report_error(error: VramfitError, *, as_json: bool) -> int:
     """Print an error as one line and a hint on stderr (and as the contract's object on stdout); its exit code."""
     if as_json:
-        from vramfit.render.json import dumps
         from vramfit.report import error_document
 
-        sys.stdout.write(dumps(error_document(error), indent=2) + "\n")
+        write_json(sys.stdout, error_document(error), 2)
     sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
@@ -55,6 +55,7 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
     from vramfit.catalogue import open_catalogue
 
     catalogue = open_catalogue(tuple(output.get("catalogue", ())))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
     any_row = bool(output.get("any"))
     if "file" not in output:
         yield from _rows(keys, catalogue, any_row)
@@ -103,29 +104,21 @@ def _format(output: Mapping[str, Any]) -> str:
 def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, Any]) -> None:
     from vramfit.report import document
 
-    write = sys.stdout.write
     if style == "ndjson":
-        from vramfit.render.json import dumps
-
         for told in answers:
-            write(dumps(told, indent=None) + "\n")
+            write_json(sys.stdout, told, None)
             sys.stdout.flush()
         return
     report = document(list(answers))
     if style == "json":
-        from vramfit.render.json import dumps
-
-        write(dumps(report, indent=2) + "\n")
+        write_json(sys.stdout, report, 2)
     elif style == "table":
-        from vramfit.cli.console import wants_colour
         from vramfit.render.table import print_report
 
         print_report(
             report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")), width=None
         )
     else:
-        from vramfit.cli.console import write_lines
-
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
         options = {} if style == "markdown" else {"header": not output.get("no_header")}
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))

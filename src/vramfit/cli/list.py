@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Words = Optional[list[str]]  # noqa: UP045  (Typer reads it at run time)
-Text = Optional[str]  # noqa: UP045
+Words = list[str] | None
+Text = str | None
 
 Sort = Annotated[Text, typer.Option("--sort", metavar="KEY", help="sort by this, smallest or earliest first")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="the other way round")]
@@ -24,7 +24,7 @@ Since = Annotated[Text, typer.Option("--since", metavar="DATE", help="released s
 
 def register(app: typer.Typer) -> None:
     """Add ``list`` and its four commands."""
-    listing = typer.Typer(help="List GPUs, models, quantization schemes or engines.", no_args_is_help=True)
+    listing = typer.Typer(help="List GPUs, models, quantization schemes or engines.")
     for name, command in (("gpus", _gpus), ("models", _models), ("quants", _quants), ("engines", _engines)):
         listing.command(name)(command)
     app.add_typer(listing, name="list")
@@ -38,7 +38,7 @@ def _gpus(
     family: Annotated[Words, typer.Option(help="architecture or family: ada, rdna, hopper; repeatable")] = None,
     min_memory: Annotated[Text, typer.Option(metavar="SIZE", help="at least this on the box, for example 24GB")] = None,
     max_memory: Annotated[Text, typer.Option(metavar="SIZE", help="at most this on the box")] = None,
-    max_price: Annotated[Optional[float], typer.Option(metavar="USD", help="launch price at most")] = None,  # noqa: UP045
+    max_price: Annotated[float | None, typer.Option(metavar="USD", help="launch price at most")] = None,
     since: Since = None,
     search: Search = None,
     sort: Sort = None,
@@ -162,6 +162,6 @@ def _print(
         if chosen == "table":
             listing.print_list(kind, objects, stream=sys.stdout, colour=colour, header=not no_header)
         else:
-            write_lines(listing.lines(chosen, kind, objects, header=not no_header))
+            write_lines(chosen, listing.lines(chosen, kind, objects, header=not no_header))
 
     guarded(run, as_json=as_json or style in ("json", "ndjson"))

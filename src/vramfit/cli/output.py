@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -12,25 +12,18 @@ from vramfit.errors import UsageError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vramfit.catalogue import Catalogue
 
 # Typer evaluates annotations at run time; these are the ones that several commands have.
 Json = Annotated[bool, typer.Option("--json", help="JSON; the same as --format json")]
-Format = Annotated[
-    Optional[str],
-    typer.Option(
-        "--format",
-        metavar="WORD",
-        help=f"how to print ({', '.join(FORMATS)}) [default: table on a terminal, plain in a pipe]",
-    ),
-]  # noqa: E501, UP045
+_STYLES = f"how to print ({', '.join(FORMATS)}) [default: table on a terminal, plain in a pipe]"
+Format = Annotated[str | None, typer.Option("--format", metavar="WORD", help=_STYLES)]
 NoHeader = Annotated[bool, typer.Option("--no-header", help="leave out the header line")]
 Color = Annotated[str, typer.Option("--color", metavar="WORD", help="colour (auto, always, never)")]
-Extra = Annotated[
-    Optional[list[str]], typer.Option("--catalogue", metavar="FILE", help="a catalogue file of your own; repeatable")
-]  # noqa: E501, UP045
+_EXTRA = "a file of your own GPUs or models to lay over the catalogue; may be repeated"
+Extra = Annotated[list[str] | None, typer.Option("--catalogue", metavar="FILE", help=_EXTRA)]
 
 
 def style_of(as_json: bool, style: str | None) -> str:
@@ -74,7 +67,9 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> None:
     raise typer.Exit(code or 0)
 
 
-def write_lines(lines: Any) -> None:
-    """Lines to stdout."""
-    for line in lines:
-        sys.stdout.write(line + "\n")
+def write_lines(style: str, lines: Iterable[str]) -> None:
+    """Lines of a format to stdout, with the line ends it has."""
+    from vramfit.cli.console import write_lines as write
+    from vramfit.render.csv import LINE_END
+
+    write(sys.stdout, lines, LINE_END if style == "csv" else "\n")

@@ -18,7 +18,12 @@ else:
 
 __all__ = ["Deployment", "DeviceMemory", "Estimate", "engine"]
 
-MODULES = {"transformers": "vramfit.engines.transformers", "llama.cpp": "vramfit.engines.llamacpp"}
+MODULES = {
+    "transformers": "vramfit.engines.transformers",
+    "llama.cpp": "vramfit.engines.llamacpp",
+    "vllm": "vramfit.engines.vllm",
+    "sglang": "vramfit.engines.sglang",
+}
 """Engine names of the contract to modules; loaded when asked."""
 
 

@@ -97,3 +97,5 @@ class Estimate:
     """Deployment keys the engine decided itself (``gpu_layers`` it chose for ``auto``, …)."""
     streamed_bytes: int = 0
     """Host-resident weights the engine copies over PCIe for every token (accelerate); 0 where the CPU computes."""
+    budget_bytes: tuple[int, ...] | None = None
+    """Per GPU the most the engine lets itself have, where it sets a limit of its own below what the card offers."""

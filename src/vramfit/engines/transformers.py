@@ -13,6 +13,7 @@ from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.memory.vision import encoder_bytes, max_patches
 from vramfit.memory.weights import slices
+from vramfit.model.architecture import Experts
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -69,7 +70,7 @@ def estimate(deployment: Deployment) -> Estimate:
         if number == 0:
             weights += cut.input_bytes + cut.other_bytes
         if number == last:
-            weights += cut.output_bytes
+            weights += cut.output_bytes + _head_copy_bytes(deployment)
             read += cut.output_read_bytes
         cache, growing = _cache_between(caches_held, start, stop)
         gpus.append(
@@ -78,9 +79,13 @@ def estimate(deployment: Deployment) -> Estimate:
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
     return Estimate(
-        tuple(gpus), host, cut.total_bytes, _assumptions(deployment, on_gpu), {"gpu_layers": on_gpu if on_gpu < layers else "all"},
+        tuple(gpus),
+        host,
+        cut.total_bytes,
+        _assumptions(deployment, on_gpu),
+        {"gpu_layers": on_gpu if on_gpu < layers else "all"},
         streamed_bytes=streamed,
-    )  # fmt: skip
+    )
 
 
 def _estimate_training(deployment: Deployment) -> Estimate:
@@ -94,6 +99,15 @@ def _estimate_training(deployment: Deployment) -> Estimate:
     )
     checkpoint = slices(deployment.model, deployment.scheme).total_bytes
     return Estimate(gpus, DeviceMemory("host", 0, 0, 0, 0, 0, 0), checkpoint, parts.assumptions, {})
+
+
+def _head_copy_bytes(deployment: Deployment) -> int:
+    """The second copy of a tied head that fine-grained FP8 loading makes; 0 otherwise."""
+    if deployment.scheme.family != "fp8":
+        return 0
+    from vramfit.quantization.fp8 import head_copy_bytes
+
+    return head_copy_bytes(deployment.model)
 
 
 def _layers_on_gpu(deployment: Deployment) -> int:
@@ -204,6 +218,11 @@ def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
         said.append(f"the context includes {_images(work.images)} of the largest size")
     if deployment.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
+        if any(isinstance(group.feed_forward, Experts) for group in model.layers):
+            said.append(
+                "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
+                "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"
+            )
     if len(deployment.gpus) > 1:
         said.append('layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time')
     if on_gpu < model.layer_count:

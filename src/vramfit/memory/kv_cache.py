@@ -100,11 +100,11 @@ def _cache(mixer: Mixer, layers: tuple[int, ...], hidden: int) -> Cache | None:
         return Cache(
             "compressed", layers, mixer.head_dim, 0, mixer.window, index_width=mixer.indexer_dim or 0, ratio=mixer.ratio
         )
-    convolution, recurrent = _state(mixer, hidden)
+    convolution, recurrent = state_elements(mixer, hidden)
     return Cache("state", layers, convolution_elements=convolution, recurrent_elements=recurrent)
 
 
-def _state(mixer: StateSpace | LinearAttention | ShortConvolution, hidden: int) -> tuple[int, int]:
+def state_elements(mixer: StateSpace | LinearAttention | ShortConvolution, hidden: int) -> tuple[int, int]:
     """Convolution and recurrent state elements per sequence (llama.cpp ``llama-hparams.cpp`` n_embd_r, n_embd_s)."""
     if isinstance(mixer, ShortConvolution):
         return hidden * (mixer.kernel - 1), 0

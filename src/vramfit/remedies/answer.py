@@ -90,3 +90,23 @@ def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int,
         else:
             high, at_high = middle, found
     return bottom
+
+
+def largest_near(margin: Callable[[int], int], low: int, high: int, guess: int, slope: int) -> int:
+    """As ``largest``, where the answer is near ``guess`` and one step costs about ``slope``.
+
+    It asks near the answer only: far from it an engine may lay out another graph, which takes longer than many steps.
+    """
+    place = min(max(guess, low), high)
+    found = margin(place)
+    fits, exceeds = (place, high + 1) if found >= 0 else (low - 1, place)
+    while exceeds - fits > 1:
+        # Towards the answer by what the margin says, and at least one step, within what is still open.
+        place = place + found // slope if found >= 0 else place - -(found // slope)
+        place = min(max(place, fits + 1), exceeds - 1)
+        found = margin(place)
+        if found >= 0:
+            fits = place
+        else:
+            exceeds = place
+    return fits

@@ -18,6 +18,10 @@ def command(answer: Answer) -> str:
         return _training_code(deployment)
     if deployment.engine == "llama.cpp":
         return _llama_server(deployment)
+    if deployment.engine == "vllm":
+        return _vllm_serve(answer)
+    if deployment.engine == "sglang":
+        return _sglang_server(answer)
     return _transformers_code(deployment)
 
 
@@ -42,6 +46,54 @@ def _llama_server(deployment: Deployment) -> str:
     if work.images and model.vision is not None:
         words += ["--mmproj", f"mmproj-{model.id}-F16.gguf"]
     return " ".join(quote(word) for word in words)
+
+
+VLLM_QUANTIZATION = {"fp8": "fp8", "bitsandbytes": "bitsandbytes"}
+"""Families vLLM and SGLang quantize to on load; every other one names itself in its checkpoint's config.json."""
+DTYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
+VLLM_CACHE = {"f16": "auto", "bf16": "auto", "int8": "int8_per_token_head"}
+SGLANG_CACHE = {"f16": "auto", "bf16": "auto", "fp8": "fp8_e4m3"}
+
+
+def _vllm_serve(answer: Answer) -> str:
+    """``vllm serve`` (vLLM 0.33.0 ``engine/arg_utils.py``)."""
+    deployment, settings = answer.deployment, answer.estimate.settings
+    work = deployment.workload
+    words = ["vllm", "serve", _repository(deployment), *_precision_words(deployment, "--quantization")]
+    words += ["--max-model-len", str(work.context), "--tensor-parallel-size", str(settings["tensor_parallel"])]
+    words += ["--pipeline-parallel-size", str(settings["pipeline_parallel"])]
+    words += ["--max-num-batched-tokens", str(settings["max_batched_tokens"])]
+    words += ["--gpu-memory-utilization", f"{settings['gpu_memory_utilization']:g}"]
+    words += ["--kv-cache-dtype", VLLM_CACHE.get(work.kv_cache_type, work.kv_cache_type)]
+    if work.images:
+        words += ["--limit-mm-per-prompt", f'{{"image": {work.images}}}']
+    if work.enforce_eager:
+        words.append("--enforce-eager")
+    return " ".join(quote(word) for word in words)
+
+
+def _sglang_server(answer: Answer) -> str:
+    """``python -m sglang.launch_server`` (SGLang 0.5.23 ``srt/server_args.py``)."""
+    deployment, settings = answer.deployment, answer.estimate.settings
+    work = deployment.workload
+    words = ["python", "-m", "sglang.launch_server", "--model-path", _repository(deployment)]
+    words += [*_precision_words(deployment, "--quantization"), "--context-length", str(work.context)]
+    words += ["--tp-size", str(settings["tensor_parallel"]), "--pp-size", str(settings["pipeline_parallel"])]
+    words += ["--chunked-prefill-size", str(settings["max_batched_tokens"])]
+    words += ["--mem-fraction-static", f"{settings['gpu_memory_utilization']:g}"]
+    words += ["--kv-cache-dtype", SGLANG_CACHE.get(work.kv_cache_type, work.kv_cache_type)]
+    if work.enforce_eager:
+        words.append("--disable-cuda-graph")
+    return " ".join(quote(word) for word in words)
+
+
+def _precision_words(deployment: Deployment, flag: str) -> list[str]:
+    scheme = deployment.scheme
+    if scheme.family == "plain":
+        return ["--dtype", DTYPES[scheme.id]]
+    if scheme.family in VLLM_QUANTIZATION and deployment.model.dtype != "fp8":
+        return [flag, VLLM_QUANTIZATION[scheme.family]]
+    return []
 
 
 def _transformers_code(deployment: Deployment) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vramfit.engines import engine
+from vramfit.memory.weights import slices
 from vramfit.remedies import Proposal
-from vramfit.remedies.answer import largest
+from vramfit.remedies.answer import largest_near
 from vramfit.units import gib
 
 TYPE_CHECKING = False
@@ -33,7 +34,10 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
         found = attempt({**base, "gpu_layers": count})
         return -1 if found is None else found.margin_bytes
 
-    count = largest(margin, 1, layers + 1)
+    cut = slices(before.model, before.scheme)
+    layer_bytes = max(1, (cut.total_bytes - cut.input_bytes) // layers)
+    guess = layers + 1 - len(before.gpus) - max(0, -asked.margin_bytes) // layer_bytes
+    count = largest_near(margin, 1, layers + 1, guess, layer_bytes)
     if count < 1:
         return
     whole = count == layers + 1

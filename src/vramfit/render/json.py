@@ -33,12 +33,7 @@ def dumps(value: Any, indent: int | None = 2) -> str:
     Keys keep their order and must be strings. Raises ``ValueError`` for NaN and infinities and ``TypeError`` for
     anything else that JSON cannot say.
     """
-    pieces: list[str] = []
-    if indent is None:
-        _write(value, pieces.append, "", "", ":")
-    else:
-        _write(value, pieces.append, "\n", " " * indent, ": ")
-    text = "".join(pieces)
+    text = _text(value, "", "", ":") if indent is None else _text(value, "\n", " " * indent, ": ")
     return text if text.isascii() else escape_surrogates(text)
 
 
@@ -51,43 +46,43 @@ def escape_surrogates(text: str) -> str:
     return text
 
 
-def _write(value: Any, put: Callable[[str], None], newline: str, step: str, colon: str) -> None:
-    if isinstance(value, str):
-        put(quoted(value))
-    elif value is None:
-        put("null")
-    elif value is True:
-        put("true")
-    elif value is False:
-        put("false")
-    elif isinstance(value, int):
-        put(int.__repr__(value))
-    elif isinstance(value, float):
-        put(_float(value))
-    elif isinstance(value, dict):
-        _write_dict(value, put, newline, step, colon)
-    elif isinstance(value, list | tuple):
+def encodable(text: str, encoding: str) -> str:
+    """JSON text that ``encoding`` can say: characters it lacks are written as ``\\uXXXX``, which means the same."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        units = text.encode("utf-16-be", "surrogatepass")
+        codes = [int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2)]
+        return "".join([chr(code) if code < 128 else f"\\u{code:04x}" for code in codes])
+    return text
+
+
+def _text(value: Any, newline: str, step: str, colon: str) -> str:
+    # Exact types first: nearly every value of a report is one of these, and a look-up is quicker than a chain of tests.
+    write = _PLAIN.get(type(value))
+    if write is not None:
+        return write(value)
+    if isinstance(value, dict):
+        if not value:
+            return "{}"
         inner = newline + step
-        before = "[" + inner
-        for item in value:
-            put(before)
-            _write(item, put, inner, step, colon)
-            before = "," + inner
-        put(newline + "]" if value else "[]")
-    else:
-        raise TypeError(f"{type(value).__name__} has no JSON form")
+        items = [_key(key) + colon + _text(item, inner, step, colon) for key, item in value.items()]
+        return "{" + inner + ("," + inner).join(items) + newline + "}"
+    if isinstance(value, list | tuple):
+        if not value:
+            return "[]"
+        inner = newline + step
+        return "[" + inner + ("," + inner).join([_text(item, inner, step, colon) for item in value]) + newline + "]"
+    for kind, write in _PLAIN.items():
+        if isinstance(value, kind):
+            return write(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _write_dict(value: dict[Any, Any], put: Callable[[str], None], newline: str, step: str, colon: str) -> None:
-    inner = newline + step
-    before = "{" + inner
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise TypeError(f"a key must be a string, not {type(key).__name__}")
-        put(before + quoted(key) + colon)
-        _write(item, put, inner, step, colon)
-        before = "," + inner
-    put(newline + "}" if value else "{}")
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be a string, not {type(key).__name__}")
+    return quoted(key)
 
 
 def _float(value: float) -> str:
@@ -95,3 +90,13 @@ def _float(value: float) -> str:
     if text in ("nan", "inf", "-inf"):
         raise ValueError(f"{text} has no JSON form")
     return text
+
+
+_PLAIN: dict[type, Callable[[Any], str]] = {
+    str: quoted,
+    type(None): lambda value: "null",
+    bool: lambda value: "true" if value else "false",
+    int: int.__repr__,
+    float: _float,
+}
+"""How scalars are written; ``bool`` stands before ``int``, of which it is a kind."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 FORMAT_VERSION = "1.0"
+_ENDING_IN_PROSE = ("quants", "engines")
 
 
 @record
@@ -65,22 +66,19 @@ def print_list(kind: str, objects: Sequence[Object], *, stream: TextIO, colour: 
     """Draw the list on a terminal, and how many there are."""
     from vramfit.render.page import Column, Page
 
-    page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii")
+    page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
     if objects:
         columns = []
         for shown in COLUMNS[kind]:
             cells = [shown.text(one) or "–" for one in objects]
             heading = shown.heading if header else ""
-            columns.append(
-                Column(
-                    heading, [(c, "bold") if shown is COLUMNS[kind][0] else c for c in cells], shown.right, shown.drop
-                )
-            )
-        page.table(columns, indent=0)
+            spans: list[Any] = [(text, "bold") for text in cells] if shown is COLUMNS[kind][0] else list(cells)
+            columns.append(Column(heading, spans, shown.right, shown.drop))
+        page.table(columns, indent=0, wrap_last=kind in _ENDING_IN_PROSE)
     if header:
         page.blank()
         page.prose((counted(kind, len(objects)), "dim"))
-    stream.write(page.drawn(colour=colour))
+    stream.write(page.drawn())
 
 
 def counted(kind: str, count: int) -> str:
@@ -113,6 +111,10 @@ def _size(key: str) -> Callable[[Object], str]:
 
 def _plain(key: str) -> Callable[[Object], str]:
     return lambda one: scalar(one[key])
+
+
+def _listed(key: str) -> Callable[[Object], str]:
+    return lambda one: ", ".join(one[key] or ())
 
 
 def _bandwidth(one: Object) -> str:
@@ -164,18 +166,18 @@ COLUMNS: dict[str, tuple[Shown, ...]] = {
     ),
     "quants": (
         Shown("id", _plain("id"), right=False),
-        Shown("class", _plain("class"), right=False, drop=4),
-        Shown("bits/weight", _bits),
-        Shown("quality", _plain("quality"), right=False, drop=2),
-        Shown("engines", _plain("engines"), right=False, drop=3),
-        Shown("what it is", _plain("name"), right=False, drop=1),
+        Shown("class", _plain("class"), right=False),
+        Shown("bits", _bits),
+        Shown("quality", _plain("quality"), right=False, drop=1),
+        Shown("engines", _listed("engines"), right=False, drop=2),
+        Shown("what it is", _plain("name"), right=False),
     ),
     "engines": (
         Shown("id", _plain("id"), right=False),
         Shown("modelled", lambda one: "yes" if one["modelled"] else "not yet", right=False),
-        Shown("tasks", _plain("tasks"), right=False, drop=1),
-        Shown("cache types", _plain("cache_types"), right=False, drop=3),
-        Shown("quants", _plain("quant_families"), right=False, drop=2),
+        Shown("tasks", _listed("tasks"), right=False, drop=1),
+        Shown("cache types", _listed("cache_types"), right=False, drop=2),
+        Shown("quants", _listed("quant_families"), right=False),
     ),
 }
 """Columns for people, by list."""

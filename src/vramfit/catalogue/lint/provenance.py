@@ -7,7 +7,7 @@ from vramfit.catalogue.lint.registry import rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from vramfit.catalogue.lint.gpus import GpuSubject
@@ -22,7 +22,7 @@ def missing_source(subject: GpuSubject) -> Iterator[Fault]:
     """An entry that names no source, and whose family names none."""
     families = subject.tables["families"]
     for number, gpu in subject.own:
-        family = families.get(gpu.get("family")) or {}
+        family = families.get(str(gpu.get("family"))) or {}
         if not gpu.get("sources") and not family.get("sources"):
             yield subject.fault(number, "sources", "no source is named", _ADD)
 
@@ -65,7 +65,7 @@ def undated_rent(subject: GpuSubject) -> Iterator[Fault]:
 def unused_source(subject: GpuSubject) -> Iterator[Fault]:
     """A source that nothing refers to."""
     used = {ref.partition("/")[0] for _, ref in _refs(subject)}
-    for key in subject.document.data.get("sources") or {}:
+    for key in _written(subject, "sources"):
         if key not in used:
             problem = "nothing refers to it"
             yield subject.document.fault(("sources", key), problem, "a misspelt reference, or left over?", key=True)
@@ -82,7 +82,7 @@ def unused_family(subject: GpuSubject) -> Iterator[Fault]:
 def unused_table_entry(subject: ModelSubject) -> Iterator[Fault]:
     """A source, family, architecture or tower that nothing refers to."""
     laid = [entry for _, entry in subject.laid]
-    families = [family for family in subject.tables["families"].values() if isinstance(family, dict)]
+    families = [family for family in subject.tables.get("families", {}).values() if isinstance(family, dict)]
     used = {
         "sources": {ref for entry in laid for ref in entry["sources"]},
         "families": {entry["family"] for entry in laid},
@@ -96,10 +96,16 @@ def _unused(subject: GpuSubject | ModelSubject, used: dict[str, set[Any]]) -> It
     if len(subject.own) < len(subject.document.data[subject.kind]):
         return  # an entry that could not be read may be the one that refers to it
     for table, names in used.items():
-        for key in subject.document.data.get(table) or {}:
+        for key in _written(subject, table):
             if key not in names:
                 problem = "no entry refers to it"
                 yield subject.document.fault((table, key), problem, "a misspelt reference, or left over?", key=True)
+
+
+def _written(subject: GpuSubject | ModelSubject, table: str) -> Mapping[str, Any]:
+    """A table as the file has it; one of another shape is told of elsewhere."""
+    found = subject.document.data.get(table)
+    return found if isinstance(found, dict) else {}
 
 
 def _refs(subject: GpuSubject) -> Iterator[tuple[Path, str]]:

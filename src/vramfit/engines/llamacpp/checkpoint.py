@@ -12,7 +12,7 @@ from vramfit.quantization import SCHEMES, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model import Model
+    from vramfit.model import Model, Tensor
     from vramfit.quantization import Scheme, Stored
 
 INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight")
@@ -21,6 +21,9 @@ INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weigh
 
 FILE_TYPES = {"mxfp4": "MXFP4_MOE"}
 """File types of schemes that GGUF has under another name: experts in MXFP4, the rest in Q8_0, as ``llama-quantize`` does."""
+
+FIRST_LAYER_TENSORS = ("per_layer_model_proj.weight", "per_layer_proj_norm.weight")
+"""Tensors of the whole model that are loaded with its first layer (``src/models/gemma3n.cpp``, created for block 0)."""
 
 VISION_PARTS = ("vision", "projector")
 
@@ -45,7 +48,7 @@ class Checkpoint:
     """Vision tower and projector: the mmproj file."""
     head_bytes: int
     """The output matrix alone, the tied embedding for a tied model."""
-    layer_matrices: tuple[dict[str, int], ...]
+    layer_tensors: tuple[dict[str, int], ...]
     """Bytes of each tensor of each layer by name, for the copies a partial offload makes."""
 
     @property
@@ -69,7 +72,7 @@ def gguf_scheme(scheme: Scheme) -> Scheme:
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
     count = model.layer_count
     layer, expert = [0] * count, [0] * count
-    matrices: list[dict[str, int]] = [{} for _ in range(count)]
+    tensors: list[dict[str, int]] = [{} for _ in range(count)]
     before = output = vision = embedding = head = 0
     for row in stored:
         tensor = row.tensor
@@ -80,23 +83,38 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
                 layer[index] += each
                 if routed:
                     expert[index] += each
-                matrices[index][tensor.name] = each
+                tensors[index][tensor.name] = each
         elif tensor.part in VISION_PARTS:
-            vision += row.total_bytes
+            vision += row.bytes_each * _copies_in_mmproj(model, tensor)
         elif tensor.part != "text":
             continue
         elif tensor.name in INPUT_TENSORS:
             before += row.total_bytes
             if tensor.name == "token_embd.weight":
                 embedding = row.total_bytes
+        elif tensor.name in FIRST_LAYER_TENSORS:
+            layer[0] += row.total_bytes
         else:
             output += row.total_bytes
             if tensor.name == "output.weight":
                 head = row.total_bytes
     return Checkpoint(
         before, tuple(layer), tuple(expert), _active_share(model), output, embedding if model.tied else 0, vision,
-        head or embedding, tuple(matrices),
+        head or embedding, tuple(tensors),
     )  # fmt: skip
+
+
+def _copies_in_mmproj(model: Model, tensor: Tensor) -> int:
+    """How many of a tower's equal tensors its mmproj file holds.
+
+    Of a CLIP tower in the LLaVA manner the last layer is left out, and the norm behind it: the projector reads the layer
+    before (``tools/mtmd/legacy-models/convert_image_encoder_to_gguf.py``; LLaVA 7B's file holds 595 MiB, 23 layers).
+    """
+    if model.vision is None or model.vision.kind != "clip":
+        return tensor.copies
+    if tensor.name.startswith("v.post_ln"):
+        return 0
+    return tensor.copies - 1 if tensor.name.startswith("v.blk.") else tensor.copies
 
 
 def _active_share(model: Model) -> tuple[float, ...]:

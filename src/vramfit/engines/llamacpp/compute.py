@@ -1,17 +1,17 @@
 """Compute buffers: what the largest graph needs besides weights and cache, device by device.
 
-llama.cpp lays out one pass of ``n_ubatch`` tokens over a full cache before the first token (``llama-context.cpp``,
-``sched_reserve``) and never grows the buffers; ``layers`` writes that graph, ``schedule`` runs it.
+llama.cpp lays out one pass of ``n_ubatch`` tokens over a full cache before the first token (ggml-org/llama.cpp v0.5.0
+``src/llama-context.cpp``, ``sched_reserve``) and never grows the buffers; ``layers`` writes that graph, ``schedule`` runs it.
 """
 
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.llamacpp.cache import cells, physical_batch
+from vramfit.engines.llamacpp.builder import Home, Run
+from vramfit.engines.llamacpp.cache import cells, local_window, physical_batch
 from vramfit.engines.llamacpp.graph import HOST
-from vramfit.engines.llamacpp.layers import Builder, Home, Run, build_layer
+from vramfit.engines.llamacpp.layers import build_graph
 from vramfit.engines.llamacpp.schedule import programs
-from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Layers
     from vramfit.workload import Workload
 
+    Kind = tuple[int, int, bool]
+    Plan = dict[int, Program]
+
 
 @record
 class Compute:
@@ -29,86 +32,88 @@ class Compute:
 
     gpu_bytes: tuple[int, ...]
     host_bytes: int
+    unpacking_bytes: tuple[int, ...]
+    """What each GPU's buffer grows by where flash attention must unpack the cache to F16 first; 0 for an F16 cache."""
 
 
-_known: dict[tuple[object, ...], dict[int, Program]] = {}
+LARGEST_MEMORY = 512
+"""Plans and layouts remembered before all are forgotten."""
+
+_plans: dict[tuple[object, ...], Plan] = {}
+_results: dict[tuple[object, ...], Compute] = {}
 
 
 def compute(model: Model, work: Workload, parts: Checkpoint, placement: Placement, gpus: int) -> Compute:
     """The compute buffers of every GPU and of the host."""
-    window = local_window(model)
-    room = cells(work, window)
+    room = cells(work, local_window(model))
     run = _run(work, room.streams)
-    key = (id(parts), run, placement, gpus)
-    plan = _known.get(key)
-    if plan is None:
-        if len(_known) > 256:
-            _known.clear()
-        plan = _known[key] = _plan(model, run, parts, placement, gpus)
-    full, sliding = room.full, room.sliding
-    return Compute(
-        tuple([plan[n].peak_bytes(full, sliding) for n in range(gpus)]), plan[HOST].peak_bytes(full, sliding)
-    )
-
-
-def local_window(model: Model) -> int | None:
-    """Tokens the sliding or chunked layers look back over; None when the model has none."""
-    for group in model.layers:
-        for mixer in group.mixers:
-            if isinstance(mixer, Attention) and mixer.window:
-                return mixer.window
-    return None
+    chosen = _representatives(model, parts, placement)
+    output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
+    # ``checkpoint`` remembers the model and so keeps it alive: its identity is never another's.
+    key = (
+        id(model), run, gpus, placement.pipelined, output.device, output.device == HOST and parts.head_bytes,
+        *[(number, home.device, home.expert_device, *home.tensors.items()) for number, _, home in chosen],
+    )  # fmt: skip
+    result = _results.get((key, room))
+    if result is None:
+        plan = _plans.get(key)
+        if plan is None:
+            graph = build_graph(model, run, [(group, home) for _, group, home in chosen], output)
+            plan = programs(graph, gpus, placement.pipelined)
+            if len(_plans) >= LARGEST_MEMORY:
+                _plans.clear()
+            _plans[key] = plan
+        unpacks = run.flash_attention and (run.key_type != "f16" or run.value_type != "f16")
+        plain = [plan[number].peak_bytes(room.full, room.sliding) for number in range(gpus)]
+        grown = [
+            plan[number].peak_bytes(room.full, room.sliding, unpacking=True) if unpacks else plain[number]
+            for number in range(gpus)
+        ]
+        result = Compute(
+            tuple(plain),
+            plan[HOST].peak_bytes(room.full, room.sliding),
+            tuple(more - less for more, less in zip(grown, plain, strict=True)),
+        )
+        if len(_results) >= LARGEST_MEMORY:
+            _results.clear()
+        _results[key, room] = result
+    return result
 
 
 def _run(work: Workload, streams: int) -> Run:
-    tokens = physical_batch(work)
-    tokens = -(-tokens // work.parallel) * work.parallel
-    outputs = physical_batch(work) if work.outputs == "batch" else min(physical_batch(work), work.parallel)
+    batch = physical_batch(work)
+    tokens = -(-batch // work.parallel) * work.parallel
+    outputs = batch if work.outputs == "batch" else min(batch, work.parallel)
     return Run(tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v)
 
 
-def _plan(model: Model, run: Run, parts: Checkpoint, placement: Placement, gpus: int) -> dict[int, Program]:
-    """The graph of the representative layers, scheduled."""
-    build = Builder(model, run)
-    graph = build.graph
-    tokens = graph.given((4 * run.tokens, 0, 0))
-    graph.given((4 * model.hidden * run.tokens, 0, 0))
-    stream = graph.wide(model.hidden, graph.stored((0, 0, 0), HOST, weight=True), tokens)
-    stream.device = HOST
-    graph.expand(stream)
-    chosen = _representatives(model, parts, placement)
-    for number, (group, home) in enumerate(chosen):
-        stream = build_layer(build, group, home, stream, number == len(chosen) - 1)
-    build.home = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
-    graph.expand(build.linear("output", build.norm(stream, model.hidden), model.hidden, model.vocab))
-    pipelined = gpus > 1 and placement.whole and not placement.cpu_moe_layers
-    return programs(graph, gpus, pipelined)
-
-
-def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> list[tuple[Layers, Home]]:
+def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> list[tuple[int, Layers, Home]]:
     """Layers enough to see every worst moment: each kind twice behind each other kind, and the last two.
 
     Equal layers repeat the same moments, so a model of a hundred layers is as large as one of five. Where a mix stores
-    equal layers differently, the largest matrix of each name stands for all.
+    equal layers differently, the largest of each tensor stands for all.
     """
-    groups = {index: (number, group) for number, group in enumerate(model.layers) for index in group.indices}
-    kinds = []
-    largest: dict[object, dict[str, int]] = {}
+    group_of = [0] * model.layer_count
+    for number, group in enumerate(model.layers):
+        for index in group.indices:
+            group_of[index] = number
+    offloaded, last = placement.cpu_moe_layers, model.layer_count - 2
+    seen: dict[tuple[Kind | None, Kind], int] = {}
+    largest: dict[Kind, dict[str, int]] = {}
+    chosen: list[Kind] = []
+    before: Kind | None = None
     for index, device in enumerate(placement.layer_device):
-        offloaded = index < placement.cpu_moe_layers
-        kind = (groups[index][0], device, offloaded)
-        kinds.append(kind)
-        if device == HOST or offloaded:
+        kind = (group_of[index], device, index < offloaded)
+        if device == HOST or index < offloaded:
             sizes = largest.setdefault(kind, {})
-            for name, size in parts.layer_matrices[index].items():
+            for name, size in parts.layer_tensors[index].items():
                 if size > sizes.get(name, 0):
                     sizes[name] = size
-    seen: dict[object, int] = {}
-    chosen = []
-    for index, kind in enumerate(kinds):
-        pair = (kinds[index - 1] if index else None, kind)
-        seen[pair] = seen.get(pair, 0) + 1
-        if seen[pair] <= 2 or index >= len(kinds) - 2:
-            home = Home(kind[1], HOST if kind[2] else kind[1], largest.get(kind, {}))
-            chosen.append((groups[index][1], home))
-    return chosen
+        times = seen[before, kind] = seen.get((before, kind), 0) + 1
+        if times <= 2 or index >= last:
+            chosen.append(kind)
+        before = kind
+    return [
+        (kind[0], model.layers[kind[0]], Home(kind[1], HOST if kind[2] else kind[1], largest.get(kind, {})))
+        for kind in chosen
+    ]

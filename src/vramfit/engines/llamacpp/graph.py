@@ -22,7 +22,9 @@ NOTHING: Size = (0, 0, 0)
 class Node:
     """A tensor: computed, stored (weight or cache), given (input), or a view of another."""
 
-    __slots__ = ("base", "device", "given", "kept", "placed", "reuse", "rows", "size", "sources", "stored", "weight")
+    __slots__ = (
+        "base", "device", "given", "kept", "placed", "reuse", "rows", "scratch", "size", "sources", "stored", "weight",
+    )  # fmt: skip
 
     def __init__(self, size: Size, sources: tuple[Node, ...] = (), rows: int = 0, reuse: bool = False) -> None:
         self.size = size
@@ -34,6 +36,8 @@ class Node:
         """True for operations that may write over a source of the same layout."""
         self.base = self
         """The tensor this is a view of; itself for others."""
+        self.scratch = NOTHING
+        """What some devices allocate beside it to compute it."""
         self.device: int | None = None
         """Where it is, once known."""
         self.stored = False
@@ -58,7 +62,7 @@ class Graph:
     def given(self, size: Size) -> Node:
         """An input, written by the host before each run."""
         node = Node(size)
-        node.given = True
+        node.given = node.placed = True
         node.device = HOST
         self.inputs.append(node)
         return node
@@ -77,17 +81,17 @@ class Graph:
             if not node.placed:
                 node.placed = True
                 self.expand(*node.sources)
-                if node.base is node and not node.given:
+                if node.base is node:
                     self.nodes.append(node)
 
     def put(self, size: Size, *sources: Node, rows: int | None = None, reuse: bool = False) -> Node:
         """A computed tensor of any size."""
         return Node(size, sources, self.tokens if rows is None else rows, reuse)
 
-    def wide(self, width: int, *sources: Node, rows: int | None = None) -> Node:
+    def wide(self, width: int, *sources: Node, rows: int | None = None, reuse: bool = False) -> Node:
         """A computed tensor of ``width`` floats for each row."""
         count = self.tokens if rows is None else rows
-        return Node((4 * width * count, 0, 0), sources, count)
+        return Node((4 * width * count, 0, 0), sources, count, reuse)
 
     def same(self, source: Node, *others: Node) -> Node:
         """An element-wise result shaped like ``source``, which may be written over it."""

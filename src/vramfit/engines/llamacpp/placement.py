@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @record
 class Placement:
-    """Where everything is: a device number per layer, the output's, and how many first layers keep experts in RAM."""
+    """Where everything is."""
 
     layer_device: tuple[int, ...]
     """GPU number of each layer, or ``HOST``."""
@@ -29,13 +29,15 @@ class Placement:
     @property
     def gpu_layers(self) -> int:
         """Layers on the GPUs as ``-ngl`` counts them, the output layer included."""
-        on_gpu = sum([1 for device in self.layer_device if device != HOST])
-        return on_gpu + (self.output_device != HOST)
+        return len(self.layer_device) - self.layer_device.count(HOST) + (self.output_device != HOST)
 
     @property
-    def whole(self) -> bool:
-        """Every layer and the output on GPUs; experts may be elsewhere."""
-        return self.output_device != HOST and HOST not in self.layer_device
+    def pipelined(self) -> bool:
+        """Whether llama.cpp overlaps the GPUs, for which it keeps inputs several times (``llama-context.cpp``).
+
+        It does so when every layer is on one of several GPUs and no tensor is placed by name.
+        """
+        return self.output_device > 0 and HOST not in self.layer_device and not self.cpu_moe_layers
 
 
 def place(layers: int, gpu_layers: int, cpu_moe_layers: int, usable_bytes: Sequence[int]) -> Placement:
@@ -45,53 +47,49 @@ def place(layers: int, gpu_layers: int, cpu_moe_layers: int, usable_bytes: Seque
     """
     offloaded = min(gpu_layers, layers + 1)
     first = layers + 1 - offloaded
-    total = sum(usable_bytes)
-    bounds = []
-    reached = 0
-    for size in usable_bytes:
-        reached += size
-        bounds.append(reached)
-    devices = []
-    device = 0
-    for index in range(layers + 1):
-        if index < first:
-            devices.append(HOST)
-            continue
-        while device < len(bounds) - 1 and bounds[device] * offloaded <= (index - first) * total:
-            device += 1
-        devices.append(device)
+    devices = [HOST] * first
+    if len(usable_bytes) == 1:
+        devices += [0] * offloaded
+    else:
+        total, reached, device = sum(usable_bytes), usable_bytes[0], 0
+        for index in range(offloaded):
+            while device < len(usable_bytes) - 1 and reached * offloaded <= index * total:
+                device += 1
+                reached += usable_bytes[device]
+            devices.append(device)
     return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers))
 
 
 @record
 class Resident:
-    """Weights of one device: what it holds and what of it one generated token reads."""
+    """What one device holds of the weights and the cache, the vision tower left out."""
 
     weights_bytes: int
     read_bytes: int
+    """What of the weights one generated token reads."""
+    cache_bytes: int
 
 
-def resident(parts: Checkpoint, placement: Placement, device: int) -> Resident:
-    """Weights on ``device`` (a GPU number or ``HOST``), the vision tower left out."""
-    weights = 0
-    read = 0.0
+def resident(parts: Checkpoint, caches: Sequence[int], placement: Placement, gpus: int) -> dict[int, Resident]:
+    """Weights and cache by device, ``HOST`` among them."""
+    devices = [*range(gpus), HOST]
+    weights, read, cache = dict.fromkeys(devices, 0), dict.fromkeys(devices, 0.0), dict.fromkeys(devices, 0)
+    offloaded = placement.cpu_moe_layers
     for index, home in enumerate(placement.layer_device):
-        experts = parts.expert_bytes[index]
-        dense = parts.layer_bytes[index] - experts
-        if home == device:
-            weights += dense
-            read += dense
-        if experts and (HOST if index < placement.cpu_moe_layers else home) == device:
-            weights += experts
-            read += experts * parts.active_share[index]
-    head = parts.output_bytes + parts.tied_bytes
-    if device == HOST:
-        # On the host a tied head is the embedding itself: one tensor serves both.
-        weights += parts.input_bytes
-        if placement.output_device == HOST:
-            weights += parts.output_bytes
-            read += head
-    elif placement.output_device == device:
-        weights += head
-        read += head
-    return Resident(weights, round(read))
+        size, experts = parts.layer_bytes[index], parts.expert_bytes[index]
+        cache[home] += caches[index]
+        if not experts:
+            weights[home] += size
+            read[home] += size
+            continue
+        weights[home] += size - experts
+        read[home] += size - experts
+        away = HOST if index < offloaded else home
+        weights[away] += experts
+        read[away] += experts * parts.active_share[index]
+    output, head = placement.output_device, parts.output_bytes + parts.tied_bytes
+    # On the host a tied head is the embedding itself: one tensor serves both.
+    weights[output] += parts.output_bytes if output == HOST else head
+    read[output] += head
+    weights[HOST] += parts.input_bytes
+    return {device: Resident(weights[device], round(read[device]), cache[device]) for device in devices}

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from vramfit.model.architecture import LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import LinearAttention, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines.llamacpp.builder import Builder
     from vramfit.engines.llamacpp.graph import Node
-    from vramfit.engines.llamacpp.layers import Builder
+    from vramfit.model.architecture import ShortConvolution
 
 
-def build_mixer(build: Builder, mixer: StateSpace | LinearAttention | ShortConvolution, source: Node) -> Node:
+def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution, source: Node) -> Node:
     """The mixer of a recurrent layer, behind its norm."""
-    if isinstance(mixer, StateSpace):
-        return _state_space(build, mixer, source)
-    if isinstance(mixer, LinearAttention):
-        return _linear_attention(build, mixer, source)
-    return _short_convolution(build, mixer, source)
+    if isinstance(layer, StateSpace):
+        return _state_space(build, layer, source)
+    if isinstance(layer, LinearAttention):
+        return _linear_attention(build, layer, source)
+    return _short_convolution(build, layer, source)
 
 
 def _state(build: Builder, elements: int) -> Node:
@@ -26,12 +27,18 @@ def _state(build: Builder, elements: int) -> Node:
     return held
 
 
+def _read(build: Builder, held: Node, result: Node) -> Node:
+    """``result``, computed from the states now; those of sequences not in the batch are moved next."""
+    build.graph.expand(result)
+    build.graph.store(held)
+    return result
+
+
 def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
     """A causal convolution: the state and the new tokens side by side, and what comes out."""
     graph, run = build.graph, build.run
     held = _state(build, (kernel - 1) * width)
-    old = graph.wide((kernel - 1) * width, held, rows=run.sequences)
-    graph.expand(old)
+    old = _read(build, held, graph.wide((kernel - 1) * width, held, rows=run.sequences))
     both = graph.put(
         (4 * width * (run.tokens + (kernel - 1) * run.sequences), 0, 0), graph.view(old), graph.view(source)
     )
@@ -62,9 +69,10 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
     scan = graph.put(
         scanned, held, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
     )
+    _read(build, held, scan)
     graph.store(held, graph.view(scan, held.size))
-    summed = graph.wide(inner, graph.view(scan), graph.wide(inner, graph.view(mixed), build.vector(inner)))
-    summed.reuse = True
+    skipped = graph.wide(inner, graph.view(mixed), build.vector(inner))
+    summed = graph.wide(inner, graph.view(scan, skipped.size), skipped, reuse=True)
     result = graph.wide(inner, graph.wide(inner, graph.view(both)), summed)
     if mixer.kind == "mamba2":
         result = graph.view(graph.same(graph.wide(inner, graph.view(result)), build.vector(inner)))
@@ -82,8 +90,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     if mixer.conv:
         mixed = _convolved(build, graph.view(mixed), mixer.conv, width)
     held = _state(build, elements)
-    state = graph.put(held.size, held)
-    graph.expand(state)
+    state = _read(build, held, graph.put(held.size, held, rows=run.sequences))
     mixed = graph.same(mixed)
     heads = [graph.wide(key, graph.view(mixed)), graph.wide(key, graph.view(mixed))]
     if mixer.value_heads != mixer.key_heads:
@@ -109,6 +116,5 @@ def _short_convolution(build: Builder, mixer: ShortConvolution, source: Node) ->
     parts = build.linear("shortconv.in_proj", source, hidden, 3 * hidden)
     gated = graph.wide(hidden, graph.view(parts), graph.view(parts))
     mixed = _convolved(build, graph.view(gated), mixer.kernel, hidden)
-    result = graph.wide(hidden, graph.view(parts), mixed)
-    result.reuse = True
+    result = graph.wide(hidden, graph.view(parts), mixed, reuse=True)
     return build.linear("shortconv.out_proj", result, hidden, hidden)

@@ -9,7 +9,7 @@ before each copied weight, so that the copy before it can go; what a cut needs f
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.allocator import aligned, high_water
-from vramfit.engines.llamacpp.graph import HOST, Node
+from vramfit.engines.llamacpp.graph import HOST, NOTHING, Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,29 +27,37 @@ PIPELINE_COPIES = 4
 class Program:
     """What happens in one device's buffer: tensors that stay, and the coming and going of the others."""
 
-    __slots__ = ("events", "permanent", "sizes")
+    __slots__ = ("events", "permanent", "scratch", "sizes")
 
     def __init__(self) -> None:
         self.permanent: list[Size] = []
         self.sizes: list[Size] = []
+        self.scratch: dict[int, Size] = {}
+        """What some devices allocate beside a tensor, by its number."""
         self.events: list[int] = []
 
-    def allocate(self, size: Size) -> int:
+    def allocate(self, node: Node) -> int:
         """Notes a tensor that comes now; returns its number."""
-        self.events.append(2 * len(self.sizes))
-        self.sizes.append(size)
-        return len(self.sizes) - 1
+        number = len(self.sizes)
+        self.events.append(2 * number)
+        self.sizes.append(node.size)
+        if node.scratch != NOTHING:
+            self.scratch[number] = node.scratch
+        return number
 
     def free(self, number: int) -> None:
         """Notes that a tensor goes now."""
         self.events.append(2 * number + 1)
 
-    def peak_bytes(self, full: int, sliding: int) -> int:
-        """Size of the buffer when full and sliding layers have so many cells."""
+    def peak_bytes(self, full: int, sliding: int, unpacking: bool = False) -> int:
+        """Size of the buffer when full and sliding layers have so many cells; ``unpacking`` adds the scratch."""
         base = 0
         for constant, per_full, per_sliding in self.permanent:
             base += aligned(constant + per_full * full + per_sliding * sliding)
         sizes = [aligned(size[0] + size[1] * full + size[2] * sliding) for size in self.sizes]
+        if unpacking:
+            for number, size in self.scratch.items():
+                sizes[number] += aligned(size[0] + size[1] * full + size[2] * sliding)
         return high_water(self.events, sizes, base)
 
 
@@ -68,7 +76,7 @@ def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int, Program]:
         if pipelined:
             result[HOST].permanent += [node.size] * (PIPELINE_COPIES if node in uses else 1)
         else:
-            slots[node] = result[HOST].allocate(node.size)
+            slots[node] = result[HOST].allocate(node)
     if pipelined:
         for copy in copies:
             copy.kept = True
@@ -76,7 +84,7 @@ def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int, Program]:
     for node, comes, sources in steps:
         if comes and not node.kept:
             heir = _heir(node, sources, uses, slots) if node.reuse else None
-            slots[node] = result[_home(node)].allocate(node.size) if heir is None else slots.pop(heir)
+            slots[node] = result[_home(node)].allocate(node) if heir is None else slots.pop(heir)
         for source in sources:
             base = source.base
             uses[base] -= 1
@@ -132,7 +140,7 @@ def _cut(nodes: list[Node]) -> tuple[list[tuple[Node, bool, tuple[Node, ...]]], 
     start = cut_inputs = 0
     for node in nodes:
         device = _home(node)
-        moved = any([source.weight and source.device != device for source in node.sources])
+        moved = any(source.weight and source.device != device for source in node.sources)
         if device != here or (moved and cut_inputs):
             here, start, cut_inputs = device, len(steps), 0
         resolved = []
@@ -145,7 +153,8 @@ def _cut(nodes: list[Node]) -> tuple[list[tuple[Node, bool, tuple[Node, ...]]], 
                     copies[source, device] = copy
                     steps[start + cut_inputs : start + cut_inputs] = [(source, False, (source,)), (copy, True, ())]
                     cut_inputs += 2
-                source = copy
-            resolved.append(source)
+                resolved.append(copy)
+            else:
+                resolved.append(source)
         steps.append((node, not node.stored, tuple(resolved)))
     return steps, list(copies.values())

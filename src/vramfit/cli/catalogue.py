@@ -1,0 +1,138 @@
+"""``vramfit catalogue``: for people who edit the catalogue, or have files of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from vramfit.cli.output import Json, guarded, write_lines
+from vramfit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vramfit.catalogue.lint import Finding
+
+FAULTS_EXIT_CODE = 1
+_FILES = "files to check [default: the built-in ones and your own]"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``catalogue`` and its three commands."""
+    catalogue = typer.Typer(help="For people who edit the catalogue.")
+    for name, command in (("lint", _lint), ("schema", _schema), ("path", _path)):
+        catalogue.command(name)(command)
+    app.add_typer(catalogue, name="catalogue")
+
+
+def _lint(
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help=_FILES)] = None,
+    as_json: Json = False,
+) -> None:
+    """Report every fault of catalogue files, one per line; exit 1 if there is any.
+
+    A file that is not the built-in one lies over it: it may use its families and sources, and change its entries.
+    """
+
+    def run() -> int:
+        findings: list[Finding] = []
+        counts = []
+        for path, own in _linted(files or []):
+            found, entries = _checked(path, own)
+            findings += found
+            counts.append(f"{path}: {entries} entries")
+        if as_json:
+            from vramfit.render.json import dumps
+
+            told = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
+            write_lines("json", [dumps({"format_version": "1.0", "faults": told})])
+        else:
+            write_lines("plain", (str(finding.fault) for finding in findings))
+            faults = f"{len(findings) or 'no'} fault{'' if len(findings) == 1 else 's'}"
+            sys.stderr.write("".join(f"{line}\n" for line in (*counts, faults)))
+        return FAULTS_EXIT_CODE if findings else 0
+
+    guarded(run, as_json=as_json)
+
+
+def _schema(
+    kind: Annotated[str, typer.Argument(metavar="gpus|models", help="which file's schema")],
+) -> None:
+    """Print the JSON Schema of a catalogue file, for editors (draft-07)."""
+
+    def run() -> None:
+        from vramfit.catalogue.json_schema import SCHEMAS, json_schema
+        from vramfit.render.json import dumps
+
+        if kind not in SCHEMAS:
+            raise UsageError(f'there is no schema of "{kind}"', f"one of: {', '.join(SCHEMAS)}")
+        write_lines("json", [dumps(json_schema(kind))])
+
+    guarded(run, as_json=False)
+
+
+def _path(as_json: Json = False) -> None:
+    """Print where the data, the compiled catalogue, your own files and the schemas are, or would be."""
+
+    def run() -> None:
+        places = list(_places())
+        if as_json:
+            from vramfit.render.json import dumps
+
+            told = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
+            write_lines("json", [dumps({"format_version": "1.0", "paths": told})])
+        else:
+            there = ((what, path, "" if os.path.exists(path) else "absent") for what, path in places)
+            write_lines("plain", ("\t".join(place).rstrip() for place in there))
+
+    guarded(run, as_json=as_json)
+
+
+def _places() -> Iterator[tuple[str, str]]:
+    from vramfit.catalogue import cache
+    from vramfit.catalogue.json_schema import SCHEMAS, schema_path
+
+    directory = cache.source_directory()
+    for name in cache.SOURCES:
+        yield "data", os.path.join(directory, name)
+    compiled = cache.compiled_path()
+    if compiled is not None:
+        yield "compiled", compiled
+    for path in cache.own_paths():
+        yield "own", path
+    for kind in SCHEMAS:
+        yield "schema", schema_path(kind)
+
+
+def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
+    """Path, and whether it lies over the built-in catalogue: for all but the built-in files themselves."""
+    from vramfit.catalogue import cache
+
+    directory = cache.source_directory()
+    built_in = [os.path.join(directory, name) for name in cache.SOURCES]
+    if not files:
+        yield from ((_short(path), False) for path in built_in)
+        yield from ((path, True) for path in cache.own_paths() if os.path.exists(path))
+    for path in files:
+        yield path, not any(os.path.exists(path) and os.path.samefile(path, other) for other in built_in)
+
+
+def _checked(path: str, own: bool) -> tuple[list[Finding], int]:
+    """The findings in a file, and how many entries it has."""
+    from vramfit.catalogue.cache import read_bytes, source_directory
+    from vramfit.catalogue.lint import check
+    from vramfit.catalogue.overlay import built_in
+
+    under: dict[str, Any] = built_in(source_directory()) if own else {}
+    document, subject, findings = check(read_bytes(path), path, under)
+    return findings, 0 if subject is None else len(document.data[subject.kind])
+
+
+def _short(path: str) -> str:
+    """The path from here where that is inside, so that editors and people can follow it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative

@@ -1,0 +1,80 @@
+"""``auto``: as much on the GPUs as fits with a margin, the way ``llama-server``'s ``--fit`` fills them.
+
+ggml-org/llama.cpp v0.5.0 ``common/fit.cpp``: 1024 MiB stay free on every device. A mixture first has the experts of its
+first layers moved to host memory, as few layers as suffice; other models, and mixtures for which that is not enough,
+leave out whole layers, again from the first on.
+"""
+
+from __future__ import annotations
+
+from vramfit.units import MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vramfit.engines.interface import Estimate
+
+FIT_MARGIN_BYTES = 1024 * MIB
+"""Left free on each device (``common/common.h``, ``fit_params_target``)."""
+
+
+def choose(
+    asked_layers: int | str,
+    asked_experts: int | str,
+    layers: int,
+    mixture: bool,
+    usable: Sequence[int],
+    estimate: Callable[[int, int], Estimate],
+) -> Estimate:
+    """The estimate asked for, or where a count is ``auto`` the one with the most on the GPUs.
+
+    ``estimate(gpu_layers, cpu_moe_layers)`` is tried as often as needed; ``usable`` bytes per GPU. If nothing fits, the
+    smallest placement is returned, and its verdict says so.
+    """
+    whole = layers + 1
+    free_layers, free_experts = asked_layers == "auto", asked_experts == "auto"
+    resident = asked_layers if isinstance(asked_layers, int) else whole
+    offloaded = asked_experts if isinstance(asked_experts, int) else layers if asked_experts == "all" else 0
+    found = estimate(resident, offloaded)
+    if not (free_layers or free_experts) or _room(found, usable) >= 0:
+        return found
+    if mixture and (free_experts or (free_layers and not offloaded)):
+        found = _fewest(lambda count: estimate(resident, count), usable, layers, _room(found, usable))
+        if _room(found, usable) >= 0:
+            return found
+        offloaded = layers
+    if free_layers:
+        found = _fewest(lambda left_out: estimate(whole - left_out, offloaded), usable, whole, _room(found, usable))
+    return found
+
+
+def _room(found: Estimate, usable: Sequence[int]) -> int:
+    """Bytes left on the fullest GPU beyond the margin; negative where it is missed."""
+    return min(limit - gpu.total_bytes for gpu, limit in zip(found.gpus, usable, strict=True)) - FIT_MARGIN_BYTES
+
+
+def _fewest(estimate: Callable[[int], Estimate], usable: Sequence[int], most: int, room_at_none: int) -> Estimate:
+    """The estimate of the smallest number in ``1..most`` that fits, or of ``most``; 0 is known to leave ``room_at_none``.
+
+    Memory is close to linear in layers, so the search interpolates, and bisects every third step.
+    """
+    best = estimate(most)
+    high, room_at_high = most, _room(best, usable)
+    if room_at_high < 0:
+        return best
+    low, room_at_low = 0, room_at_none
+    step = 0
+    while high - low > 1:
+        step += 1
+        middle = (low + high) // 2
+        if step % 3:
+            middle = low - (high - low) * room_at_low // (room_at_high - room_at_low)
+            middle = min(max(middle, low + 1), high - 1)
+        found = estimate(middle)
+        room = _room(found, usable)
+        if room >= 0:
+            best, high, room_at_high = found, middle, room
+        else:
+            low, room_at_low = middle, room
+    return best

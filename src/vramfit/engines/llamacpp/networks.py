@@ -1,0 +1,134 @@
+"""The feed-forward half of one layer: dense, or a mixture of experts.
+
+After ggml-org/llama.cpp v0.5.0 ``src/llama-graph.cpp``, ``build_ffn`` and ``build_moe_ffn``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.llamacpp.graph import HOST
+from vramfit.model.architecture import FeedForward
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vramfit.engines.llamacpp.builder import Builder
+    from vramfit.engines.llamacpp.graph import Node
+    from vramfit.model.architecture import Experts
+
+
+LOOKAHEAD = 20
+"""Nodes within which the Vulkan backend brings independent work forward (``NUM_TO_CHECK`` in ``ggml-vulkan.cpp``)."""
+
+NODES_BEFORE_SHARED = 4
+"""Nodes from a mixture's first matrix to its shared expert's, besides a view and a sum for each chosen expert."""
+
+
+def network(build: Builder, layer: FeedForward | Experts, source: Node) -> tuple[Node, Node]:
+    """What goes into the down projection, and the result."""
+    if isinstance(layer, FeedForward):
+        return _dense(build, source, layer.width, layer.gated, "")
+    result = _experts(build, layer, source)
+    return result, result
+
+
+def _dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) -> tuple[Node, Node]:
+    """Up, gate and down: the product of up and gate is a third tensor beside them."""
+    graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
+    bias = traits.get("mlp_bias", False) and not suffix
+    if gated and traits.get("fused_gate_up") and not suffix:
+        both = build.linear("ffn_up", source, hidden, 2 * width, bias)
+        inner = graph.wide(width, both, rows=build.rows)
+    elif gated:
+        gate = build.linear(f"ffn_gate{suffix}", source, hidden, width, bias)
+        up = build.linear(f"ffn_up{suffix}", source, hidden, width, bias)
+        inner = graph.wide(width, gate, up, rows=build.rows)
+    else:
+        inner = graph.same(build.linear(f"ffn_up{suffix}", source, hidden, width, bias))
+    return inner, build.linear(f"ffn_down{suffix}", inner, width, hidden, bias)
+
+
+def _experts(build: Builder, layer: Experts, source: Node) -> Node:
+    """A mixture: the router's choice, the chosen experts side by side, their weighted sum, and the shared expert."""
+    graph, traits, hidden, rows = build.graph, build.model.traits, build.model.hidden, build.rows
+    active, width = layer.active, layer.width
+    outer = layer.latent or hidden
+    shared_inner = shared = None
+    if layer.shared_width:
+        shared_inner, shared = _dense(build, source, layer.shared_width, layer.gated, "_shexp")
+    # A single expert's weight is applied to its input (Llama 4), which is copied for it.
+    copied = graph.wide(outer, graph.view(source), rows=rows) if active == 1 else None
+    ahead = [copied] if copied is not None and build.together else []
+    shared_ahead = ahead and build.home.expert_device != HOST
+    if shared_ahead and shared_inner is not None:
+        ahead += shared_inner.sources
+    picked, share = _routed(build, layer, source, ahead)
+    if shared_ahead and shared is not None:
+        graph.expand(shared)
+    entry = build.linear("ffn_latent_down", source, hidden, layer.latent) if layer.latent else source
+    if copied is not None:
+        entry = graph.same(copied, share)
+
+    def expert(name: str, node: Node, inputs: int, outputs: int) -> Node:
+        product = graph.wide(
+            active * outputs, build.weight(name, inputs, outputs * layer.count), node, picked, rows=rows
+        )
+        if not traits.get("expert_bias"):
+            return product
+        size = (4 * outputs * layer.count, 0, 0)
+        return graph.same(product, graph.stored(size, build.home.expert_device, weight=True), picked)
+
+    up = expert("ffn_up_exps", graph.view(entry), outer, width)
+    if layer.gated:
+        gate = expert("ffn_gate_exps", graph.view(entry), outer, width)
+        if build.together:
+            graph.expand(gate, up)
+        inner = graph.wide(active * width, gate, up, rows=rows)
+    else:
+        inner = graph.same(up)
+    if shared_inner is not None and build.together:
+        _bring_forward(build, active, inner, shared_inner)
+    down = expert("ffn_down_exps", inner, width, outer)
+    if active > 1:
+        down = graph.same(down, graph.view(share))
+    if shared_inner is not None and build.home.device != HOST:
+        graph.expand(down, *shared_inner.sources, *((shared_inner,) if build.together else ()))
+    result = graph.wide(outer, graph.view(down), rows=rows)
+    for _ in range(active - 2):
+        result = graph.same(result, graph.view(down))
+    graph.expand(result)
+    if layer.latent:
+        result = build.linear("ffn_latent_up", result, layer.latent, hidden)
+    if shared is not None and traits.get("shared_gate"):
+        matrix = build.weight("ffn_gate_inp_shexp", hidden, 1)
+        shared = graph.same(shared, graph.same(graph.wide(1, matrix, source, rows=rows)))
+    dense = _dense(build, source, layer.dense_width, layer.gated, "")[1] if layer.dense_width else None
+    for other in (shared, dense):
+        result = result if other is None else graph.same(result, other)
+    return result
+
+
+def _bring_forward(build: Builder, active: int, inner: Node, shared_inner: Node) -> None:
+    """Puts the shared expert's first products where the backend does, as far as it looks ahead."""
+    between = NODES_BEFORE_SHARED + 2 * active
+    if between + 1 < LOOKAHEAD:
+        build.graph.expand(*shared_inner.sources, inner, shared_inner)
+    elif between + 1 < LOOKAHEAD + 2:
+        build.graph.expand(inner, *shared_inner.sources)
+
+
+def _routed(build: Builder, layer: Experts, source: Node, ahead: Sequence[Node]) -> tuple[Node, Node]:
+    """Which experts each token goes to, and with what weights; ``ahead`` is computed right behind the router."""
+    graph, traits, rows, count = build.graph, build.model.traits, build.rows, layer.count
+    logits = build.linear("ffn_gate_inp", source, build.model.hidden, count, traits.get("router_bias", False))
+    if ahead:
+        graph.expand(logits, *ahead)
+    chances = graph.same(logits)
+    ranked = graph.same(chances, build.vector(count)) if traits.get("selection_bias") else chances
+    picked = graph.view(graph.wide(count, ranked, rows=rows))
+    share = graph.wide(layer.active, graph.view(chances), picked, rows=rows)
+    graph.expand(share)
+    if build.home.expert_device == HOST:
+        # Every expert matrix waits for its copy, so nothing comes together any more.
+        build.together = False
+    return picked, share

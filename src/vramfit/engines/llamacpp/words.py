@@ -1,0 +1,81 @@
+"""What an estimate takes for granted, in words: only what matters for the deployment at hand."""
+
+from __future__ import annotations
+
+from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
+from vramfit.engines.llamacpp.cache import local_window, padded
+from vramfit.engines.llamacpp.graph import HOST
+from vramfit.model.architecture import Attention
+from vramfit.units import MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Deployment
+    from vramfit.engines.llamacpp.checkpoint import Checkpoint
+    from vramfit.engines.llamacpp.compute import Compute
+    from vramfit.engines.llamacpp.placement import Placement
+    from vramfit.model import Model
+
+NOTABLE_LOGITS_BYTES = 64 * MIB
+"""Logits of a whole batch worth a sentence."""
+
+
+def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute) -> tuple[str, ...]:
+    """Short sentences for the report."""
+    model, work = deployment.model, deployment.workload
+    said = []
+    cells = padded(work.context * work.parallel)
+    if cells != work.context * work.parallel:
+        said.append(f"llama.cpp rounds the context up to {cells} tokens")
+    if _ignores_window(model):
+        said.append("llama.cpp ignores the sliding window of this model and caches every token")
+    if work.outputs == "slots" and 4 * model.vocab * work.ubatch >= NOTABLE_LOGITS_BYTES:
+        said.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
+    if parts.tied_bytes and placement.output_device != HOST:
+        said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
+    said += _placed(deployment, placement)
+    unpacking = max(buffers.unpacking_bytes)
+    if unpacking and any(gpu.vendor not in ("apple", "intel") for gpu in deployment.gpus):
+        said.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
+    if work.images and parts.vision_bytes:
+        said.append(
+            "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
+        )
+    return tuple(said)
+
+
+def settings(deployment: Deployment, placement: Placement) -> dict[str, object]:
+    """The deployment keys that were ``auto``, with what was chosen."""
+    work = deployment.workload
+    chosen: dict[str, object] = {}
+    if work.gpu_layers == "auto":
+        whole = placement.gpu_layers == len(placement.layer_device) + 1
+        chosen["gpu_layers"] = "all" if whole else placement.gpu_layers
+    if work.cpu_moe_layers == "auto" or (work.gpu_layers == "auto" and placement.cpu_moe_layers != work.cpu_moe_layers):
+        chosen["cpu_moe_layers"] = placement.cpu_moe_layers
+    return chosen
+
+
+def _placed(deployment: Deployment, placement: Placement) -> list[str]:
+    """What is said of a placement."""
+    said = []
+    if "auto" in (deployment.workload.gpu_layers, deployment.workload.cpu_moe_layers):
+        said.append(f"auto leaves {FIT_MARGIN_BYTES // MIB} MiB free on each GPU, as llama-server --fit does")
+    if len(deployment.gpus) > 1:
+        said.append(
+            "layers are split over the GPUs in proportion to their memory; a token passes them one after another"
+        )
+    if placement.pipelined:
+        said.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
+    if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
+        said.append(
+            "weights in RAM are computed by the CPU, and copied to the GPU one matrix at a time for long prompts"
+        )
+    return said
+
+
+def _ignores_window(model: Model) -> bool:
+    """Whether the model has a sliding window that llama.cpp does not heed."""
+    return local_window(model) is None and any(
+        mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)
+    )

@@ -1,0 +1,101 @@
+"""The peak of vLLM's profile run: one step of as many tokens as a step may hold, then one draw of tokens.
+
+At start-up vLLM runs the model on dummy inputs and keeps free what that took (0.33.0 ``v1/worker/gpu_worker.py``
+``determine_available_memory``, ``v1/worker/gpu_model_runner.py`` ``profile_run``, ``_dummy_sampler_run``). The larger of
+
+- a layer: ``tokens x 2 B x (3 hidden + the wider of attention and feed-forward / ranks)``. With 20,000 and 29,000 tokens
+  Llama-3.1-8B took 2.07 and 2.99 GiB where this gives 2.06 and 2.99 (vllm-project/vllm issue 10517);
+- the sampler: rows of logits over the whole vocabulary, however the model is cut;
+- the vision encoder on the images of one step.
+"""
+
+from __future__ import annotations
+
+from vramfit.memory.vision import encoder_bytes
+from vramfit.model.architecture import (
+    Attention,
+    CompressedAttention,
+    Experts,
+    FeedForward,
+    LatentAttention,
+    LinearAttention,
+    StateSpace,
+)
+from vramfit.model.vision import max_image_tokens
+from vramfit.units import GIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.model.architecture import Layers, Mixer
+
+ACTIVATION_BYTES = 2
+SAMPLER_BYTES = 14
+"""Per row and vocabulary entry: the 16-bit logits, their float32 copy, probabilities, and random numbers to divide them
+by (0.33.0 ``v1/sample/sampler.py``, ``v1/sample/ops/topk_topp_sampler.py`` ``forward_native``, ``random_sample``)."""
+SAMPLER_BYTES_SORTING = 39
+"""The same where the vocabulary is sorted for top-p, as versions before 0.9 did and cards without the kernels still do:
+38.6-39.3 in nine start-up logs of vocabularies of 100,352 to 151,936 (among them vllm-project/vllm issues 15815 and
+PR 10511)."""
+
+
+def step_tokens(gpu: Gpu) -> int:
+    """``max_num_batched_tokens`` of the server when none is given (``engine/arg_utils.py`` ``get_batch_defaults``)."""
+    if gpu.memory_bytes >= 160 * GIB:
+        return 16384
+    return 8192 if _large(gpu) else 2048
+
+
+def step_sequences(gpu: Gpu) -> int:
+    """``max_num_seqs`` when none is given (same function)."""
+    return 1024 if _large(gpu) else 256
+
+
+def _large(gpu: Gpu) -> bool:
+    return gpu.memory_bytes >= 70 * GIB and "a100" not in gpu.name.lower() and gpu.compute_target != "sm_121"
+
+
+def peak_bytes(model: Model, tokens: int, sequences: int, ranks: int, images: int) -> tuple[int, int]:
+    """Activation peak of one rank in bytes, and the same with a sampler that sorts."""
+    if not model.layers:
+        return 0, 0
+    layer = tokens * ACTIVATION_BYTES * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
+    peak = max(layer, _vision_bytes(model, tokens, images))
+    rows = min(tokens, sequences) * model.vocab
+    return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
+
+
+def _vision_bytes(model: Model, tokens: int, images: int) -> int:
+    """Encoder activations over as many of the largest images as one step holds, one at least."""
+    if model.vision is None or not images:
+        return 0
+    return encoder_bytes(model, max(1, tokens // max(1, max_image_tokens(model))))
+
+
+def _widest(group: Layers, hidden: int, ranks: int) -> int:
+    """Elements per token on one rank beside the residual stream."""
+    mixing = max((_mixer(mixer) for mixer in group.mixers), default=0) // ranks
+    network = group.feed_forward
+    if isinstance(network, FeedForward):
+        return max(mixing, 3 * network.width // ranks)
+    if isinstance(network, Experts):
+        # The buffers of fused_moe: gate and up or, in the same place, each expert's output; and their product.
+        one = max(2 * network.width // ranks, network.latent or hidden) + network.width // ranks
+        dense = 3 * (network.shared_width + network.dense_width) // ranks
+        return max(mixing, network.active * one, dense)
+    return mixing
+
+
+def _mixer(mixer: Mixer) -> int:
+    if isinstance(mixer, Attention):
+        return 2 * mixer.heads * mixer.head_dim + mixer.kv_heads * (mixer.head_dim + mixer.value_dim)
+    if isinstance(mixer, LatentAttention):
+        return mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + mixer.nope_dim + 2 * mixer.value_dim)
+    if isinstance(mixer, CompressedAttention):
+        return 2 * mixer.heads * mixer.head_dim
+    if isinstance(mixer, StateSpace):
+        return 4 * mixer.inner + 2 * mixer.groups * mixer.state
+    if isinstance(mixer, LinearAttention):
+        return 2 * mixer.key_heads * mixer.key_dim + 3 * mixer.value_heads * mixer.value_dim
+    return 0

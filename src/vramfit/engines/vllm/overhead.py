@@ -1,0 +1,54 @@
+"""What a vLLM or SGLang process takes on a GPU beyond weights, cache and activations, with how far logs spread."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines.transformers import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
+from vramfit.units import MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.hardware import Gpu
+
+ALONE_BYTES = 80 * MIB
+"""``non_torch_memory`` on one GPU, which leaves the CUDA context out: 0.02-0.36 GiB, median 0.08, over 37 start-up logs
+(among them vllm-project/vllm issues 10517, 12330 and huggingface/cookbook ``fine_tune_chatbot_docs_synthetic``)."""
+PEER_BYTES = 225 * MIB
+"""More of it for each further rank (NCCL and the custom all-reduce): two ranks 0.25-0.74 GiB, four 0.34-1.39 (issues
+15815, 13061, 16570), eight about 1.8 (sgl-project/sglang issue 11716: NCCL takes 1.77-2.01 GB of each of eight)."""
+LIBRARIES_LOW, LIBRARIES_HIGH = 0.3, 3.0
+"""The spread of those logs around the two constants; eight H200 with a mixture of experts reached 7.16 GiB."""
+GRAPH_BYTES_PER_LAYER = 18 * MIB
+"""CUDA graphs of all batch sizes: 0.17-0.38 GiB for 28 layers, 0.56 (28), 0.59 (32), 0.64 (40), 0.72 (36) and 2.41 for
+60 layers on four GPUs (vllm-project/vllm issue 7553 and start-up logs of 0.7.3 to 0.10)."""
+GRAPH_LOW, GRAPH_HIGH = 0.3, 2.3
+
+
+@record
+class Overhead:
+    """Bytes of one rank."""
+
+    context_bytes: int
+    """CUDA context: taken before vLLM looks at the card, so not part of the share it may use."""
+    low_bytes: int
+    expected_bytes: int
+    """All of it, the context included."""
+    high_bytes: int
+
+
+def overhead(gpu: Gpu, ranks: int, layers: int, *, eager: bool) -> Overhead:
+    """What one of ``ranks`` tensor-parallel ranks with ``layers`` layers takes beyond its own accounting."""
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    libraries = ALONE_BYTES + PEER_BYTES * (ranks - 1)
+    graphs = 0 if eager else GRAPH_BYTES_PER_LAYER * layers
+    return Overhead(
+        context,
+        round(context * CONTEXT_LOW + libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
+        context + libraries + graphs,
+        round(context * CONTEXT_HIGH + libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
+    )
+
+
+def share_bytes(utilization: float, usable_bytes: int) -> int:
+    """The share of a card, in bytes, rounded up as vLLM does (``v1/worker/utils.py`` ``request_memory``)."""
+    return min(usable_bytes, -int(-usable_bytes * utilization // 1))

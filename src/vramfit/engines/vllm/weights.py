@@ -1,0 +1,204 @@
+"""What one rank holds of a checkpoint once vLLM has loaded it: its cut of every tensor, in the layout of its kernels.
+
+Loading changes some sizes (vLLM 0.33.0 unless another version is named):
+
+- GPTQ: Marlin keeps no group index and no zero points of symmetric checkpoints
+  (``quantization/utils/marlin_utils.py`` ``marlin_make_empty_g_idx``).
+- bitsandbytes: the double quantization of the scales is undone (``dequantize_dq`` in
+  ``model_loader/bitsandbytes_loader.py`` up to 0.1x, where this loader was part of vLLM): one float32 per 64 weights.
+- MXFP4 experts: rounded up to what the kernel for the card asks for (``fused_moe/oracle/mxfp4.py``
+  ``mxfp4_round_up_hidden_size_and_intermediate_size``).
+- Every matrix is a block of PyTorch's allocator, which hands out large ones in steps, and what the layers of one kind
+  compute together is one matrix (Q, K and V; gate and up): see ``_allocated_bytes``.
+- Tables of rotary angles for every position the model supports are kept beside the weights, one for each kind of layer
+  (``layers/rotary_embedding/base.py`` ``_compute_cos_sin_cache``), counted with them in "Model loading took".
+- Latent attention: of a quantized ``kv_b_proj`` a 16-bit copy is made for decoding
+  (``layers/attention/mla_attention.py`` ``split_kv_b_proj``).
+"""
+
+from __future__ import annotations
+
+from vramfit._memo import per_model
+from vramfit._record import record
+from vramfit.engines.tensor_parallel import local_share, stage_layers
+from vramfit.model.architecture import Attention, Experts, LatentAttention
+from vramfit.quantization import store
+from vramfit.quantization.linears import experts, groups, packed_bytes, rows
+from vramfit.quantization.mxfp4 import BLOCK, matrix_bytes
+from vramfit.units import MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Scheme, Stored
+
+KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
+"""Kernels for MXFP4 experts by vendor; Hopper has its own, see ``mxfp4_kernel``."""
+ROUNDING = {"marlin": (256, 128), "rocm": (256, 256), "xpu": (32, 64), "triton": (32, 64)}
+"""Multiples to which hidden width and inner width are rounded up."""
+HOPPER_ROWS = 256
+"""Triton's layout of 4-bit values on Hopper pads each row to a multiple of this, the scales not
+(``third_party/triton_kernels/tensor_details/layout_details/hopper_value.py`` ``swizzle_data``)."""
+NF4_BLOCK = 64
+NF4_CODE_BYTES = 4 * 16
+"""bitsandbytes: float32 scale per 64 weights, and a code book of 16 per matrix."""
+
+FUSED = {
+    "attn_q": "attn_qkv", "attn_k": "attn_qkv", "attn_v": "attn_qkv", "attn_q_a": "attn_qkv_a",
+    "attn_kv_a_mqa": "attn_qkv_a", "ffn_gate": "ffn_gate_up", "ffn_up": "ffn_gate_up", "ffn_gate_exps": "ffn_gate_up_exps",
+    "ffn_up_exps": "ffn_gate_up_exps", "ffn_gate_shexp": "ffn_gate_up_shexp", "ffn_up_shexp": "ffn_gate_up_shexp",
+}  # fmt: skip
+"""Matrices that are loaded into one (``packed_modules_mapping`` of the models, ``fused_moe`` ``w13_weight``)."""
+UNPACKED = ("F16", "BF16", "F32")
+LARGE_ALLOCATION = 10 * MIB
+LARGE_STEP = 2 * MIB
+SMALL_SIZE = MIB
+"""Allocations from 10 MiB on come in steps of 2 MiB, and a rest of up to 1 MiB is not split off but counted with them
+(pytorch ``c10/cuda/CUDACachingAllocator.cpp`` ``kMinLargeAlloc``, ``kRoundLarge``, ``kSmallSize``, ``should_split``):
+Qwen2.5-32B over two GPUs so takes 30.7098 GiB where its tensors are 30.51 (vllm-project/vllm issue 15815)."""
+POSITION_FACTOR = 4
+"""Multimodal rotary embeddings keep four times the positions (``layers/rotary_embedding/mrope.py``)."""
+
+
+@record
+class Stage:
+    """Weights of one rank of one pipeline stage, in bytes."""
+
+    weights_bytes: int
+    read_bytes: int
+    """Of them read for each token: all but the experts the router leaves out, and of the embedding nothing."""
+
+
+def mxfp4_kernel(gpu: Gpu) -> str:
+    """The kernel that runs MXFP4 experts on a card: Triton on Hopper, Marlin or an equally padded one elsewhere.
+
+    ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
+    """
+    if (gpu.compute_target or "").startswith("sm_90"):
+        return "triton"
+    return KERNELS.get(gpu.vendor, "marlin")
+
+
+@per_model
+def stages(model: Model, scheme: Scheme, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
+    """Weights per rank of each of ``count`` pipeline stages, every layer split over ``ranks`` GPUs."""
+    read = [0] * model.layer_count
+    modules: dict[str, list[int]] = {}
+    active = _active_shares(model)
+    first = last = last_read = embedding = 0
+    for row in store(model, scheme):
+        tensor = row.tensor
+        above, below = local_share(model, tensor, ranks)
+        whole = _resident_bytes(row, scheme, ranks, kernel)
+        size = -(-whole * above // below)
+        if row.layers:
+            packed = _packed_bytes(row, whole) * above // below
+            stem = tensor.name.removesuffix(".weight")
+            is_expert = "_exps." in tensor.name
+            for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
+                if part:
+                    held = modules.setdefault(name, [0] * model.layer_count)
+                    for index in row.layers:
+                        held[index] += part
+            for index in row.layers:
+                read[index] += round(size * active[index]) if is_expert else size
+        elif tensor.part == "text" and tensor.name.startswith("output"):
+            last += tensor.copies * _allocated_bytes(size)
+            last_read += size
+        else:
+            first += tensor.copies * _allocated_bytes(size)
+            if tensor.name == "token_embd.weight":
+                embedding = size
+    if model.tied:
+        last_read += embedding
+        last += _allocated_bytes(embedding) if count > 1 else 0
+    layer = [sum(column) for column in zip(*[map(_allocated_bytes, held) for held in modules.values()], strict=True)]
+    angles = _rotary_bytes(model)
+    found = []
+    for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
+        weights, reads = sum(layer[start:stop]) + angles, sum(read[start:stop])
+        if number == 0:
+            weights += first
+        if number == count - 1:
+            weights, reads = weights + last, reads + last_read
+        found.append(Stage(weights, reads))
+    return tuple(found)
+
+
+def _allocated_bytes(size: int) -> int:
+    """What PyTorch counts as allocated for one tensor of ``size`` bytes in a fresh block."""
+    if size < LARGE_ALLOCATION:
+        return size
+    rest = -size % LARGE_STEP
+    return size + rest if rest <= SMALL_SIZE else size
+
+
+def _rotary_bytes(model: Model) -> int:
+    """Sines and cosines of every position, 16-bit, for each head width and each kind of layer."""
+    if model.traits.get("positions"):
+        return 0
+    widths = set()
+    for group in model.layers:
+        for mixer in group.mixers:
+            if isinstance(mixer, Attention) and mixer.kind in ("full", "sliding", "chunked"):
+                widths.add((mixer.head_dim, mixer.kind))
+            elif isinstance(mixer, LatentAttention):
+                widths.add((mixer.rope_dim, "full"))
+    # A tower whose patches span two frames gives tokens positions in time, height and width.
+    several = model.vision is not None and model.vision.settings.get("frames") == 2
+    positions = model.context * (POSITION_FACTOR if several else 1)
+    return sum(2 * width * positions for width, _ in widths)
+
+
+def _packed_bytes(row: Stored, whole: int) -> int:
+    """Of a tensor's ``whole`` bytes as loaded those of the weights, without their scales."""
+    if row.type in UNPACKED or not row.tensor.linear:
+        return whole
+    # Types are named for their bits: awq4, gptq8, int4, FP8, NVFP4, nf4.
+    return min(whole, row.tensor.elements * int(row.type[-1]) // 8)
+
+
+def _resident_bytes(row: Stored, scheme: Scheme, ranks: int, kernel: str) -> int:
+    """Bytes of one whole tensor as loaded, before it is cut (padding of each rank's cut included)."""
+    tensor = row.tensor
+    if row.type == "F16" or not tensor.linear:
+        return row.bytes_each
+    if row.type == "MXFP4" and experts(tensor) > 1:
+        return _mxfp4_bytes(tensor.name, tensor.shape, ranks, kernel)
+    size = row.bytes_each
+    if scheme.family == "gptq":
+        bits, group = scheme.settings["bits"], scheme.settings["group"]
+        size = packed_bytes(tensor.elements, bits) + 2 * rows(tensor) * groups(tensor, group)
+    elif row.type in ("nf4", "fp4"):
+        size = -(-tensor.elements // 2) + 4 * -(-tensor.elements // NF4_BLOCK) + NF4_CODE_BYTES
+    if scheme.family != "plain" and tensor.name == "attn_kv_b.weight":
+        size += 2 * tensor.elements
+    return size
+
+
+def _mxfp4_bytes(name: str, shape: tuple[int, ...], ranks: int, kernel: str) -> int:
+    """All experts' matrices of one projection, ``ranks`` cuts together, each rounded up for ``kernel``."""
+    down = "_down_" in name
+    hidden, inner = (shape[1], shape[0]) if down else (shape[0], shape[1])
+    by_hidden, by_inner = ROUNDING[kernel]
+    hidden, inner = _up(hidden, by_hidden), _up(-(-inner // ranks), by_inner)
+    inputs, outputs = (inner, hidden) if down else (hidden, inner)
+    size = matrix_bytes(inputs, outputs)
+    if kernel == "triton":
+        size = outputs * (_up(inputs, HOPPER_ROWS) // 2 + inputs // BLOCK)
+    return size * ranks * shape[2]
+
+
+def _active_shares(model: Model) -> list[float]:
+    """For each layer the part of its experts that one token passes."""
+    shares = [1.0] * model.layer_count
+    for group in model.layers:
+        if isinstance(group.feed_forward, Experts):
+            for index in group.indices:
+                shares[index] = group.feed_forward.active / group.feed_forward.count
+    return shares
+
+
+def _up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple

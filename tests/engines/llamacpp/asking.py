@@ -1,0 +1,43 @@
+"""Asking the llama.cpp engine about the catalogue's models, without the command in between."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tests.samples import gpu
+from vramfit.catalogue import open_catalogue
+from vramfit.engines.interface import Deployment
+from vramfit.engines.llamacpp import estimate
+from vramfit.quantization import find_scheme
+from vramfit.units import MIB
+from vramfit.workload import Workload
+
+if TYPE_CHECKING:
+    from vramfit.engines.interface import DeviceMemory, Estimate
+    from vramfit.model import Model
+
+CARD = gpu("a100-sxm4-80gb")
+
+
+@cache
+def catalogue_model(name: str) -> Model:
+    """A model of the catalogue, made once: what is derived from it is remembered with it."""
+    return open_catalogue().model(name)
+
+
+def estimated(model: str | Model, quant: str = "Q4_K_M", gpus: Any = 1, **work: Any) -> Estimate:
+    """The estimate for a model on equal cards (a count), or on the cards given; 4096 tokens unless ``work`` differs."""
+    cards = (CARD,) * gpus if isinstance(gpus, int) else tuple(gpus)
+    found = catalogue_model(model) if isinstance(model, str) else model
+    return estimate(Deployment(cards, found, "llama.cpp", find_scheme(quant), Workload(**{"context": 4096, **work})))
+
+
+def devices(found: Estimate) -> dict[str, DeviceMemory]:
+    """Every device by its name, the host among them."""
+    return {device.device: device for device in (*found.gpus, found.host)}
+
+
+def mebibytes(device: DeviceMemory) -> tuple[float, float, float]:
+    """Weights, cache and compute buffer of a device in MiB, as llama.cpp's breakdown prints them."""
+    return device.weights_bytes / MIB, device.kv_cache_bytes / MIB, device.compute_bytes / MIB

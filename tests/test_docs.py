@@ -1,0 +1,236 @@
+"""What the documentation shows is what the program does.
+
+In README.md, CONTRIBUTING.md and docs/*.md a block fenced as ``console`` is a session: lines that begin with ``$ `` are
+commands, and what stands below each, up to the next, is all it prints, stdout and stderr, at a width of 100 and without
+colour; ``...`` on a line of its own stands for any lines. In blocks fenced as ``sh`` the ``vramfit`` commands run and
+must not fail as usage or as a bug. Links and paths named in backticks must exist.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.command import vramfit
+from vramfit.cli.options import CHECK_OPTIONS, spellings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LANGUAGES = {"console", "sh", "text", "yaml", "json", "python", "mermaid"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(text: str, page: str) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    found: list[Block] = []
+    inside: list[str] | None = None
+    start, fence, language = 0, "", ""
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = re.match(r"\s*(`{3,}|~{3,})\s*(\S*)", line)
+        if inside is None and mark:
+            inside, start, fence, language = [], number, mark[1], mark[2]
+        elif inside is not None and line.strip() == fence:
+            found.append(Block(page, start, language, "\n".join(inside)))
+            inside = None
+        elif inside is not None:
+            inside.append(line)
+    assert inside is None, f"{page}:{start}: a fence without its end"
+    return found
+
+
+BLOCKS = [
+    block for page in PAGES for block in blocks_of(page.read_text(encoding="utf-8"), page.relative_to(ROOT).as_posix())
+]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A command and what a page says it prints; None where it says nothing."""
+
+    where: str
+    command: str
+    output: str | None
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.command}"
+
+
+def session(block: Block) -> list[Shown]:
+    """The commands of a ``console`` block, each with its output."""
+    found: list[Shown] = []
+    command = ""
+    output: list[str] = []
+    lines = block.text.splitlines()
+    for number, line in enumerate([*lines, "$ "], block.line + 1):
+        if command.endswith("\\"):
+            command = command[:-1] + line.strip()
+        elif line.startswith("$ "):
+            if command:
+                found.append(Shown(f"{block.page}:{number}", command, "\n".join(output)))
+            command, output = line[2:], []
+        else:
+            assert command, f"{block}: output without a command"
+            output.append(line)
+    return found
+
+
+def script(block: Block) -> list[Shown]:
+    """The ``vramfit`` commands of an ``sh`` block; installation and other programs are left to their own tests."""
+    text = block.text.replace("\\\n", " ")
+    lines = [line.split(" #")[0].strip() for line in text.splitlines()]
+    return [Shown(str(block), line, None) for line in lines if line.startswith("vramfit ")]
+
+
+SESSIONS = [shown for block in BLOCKS if block.language == "console" for shown in session(block)]
+SCRIPTS = [shown for block in BLOCKS if block.language == "sh" for shown in script(block)]
+FILES = {
+    name: block.text
+    for block in BLOCKS
+    if block.language == "yaml" and "deployments" in (yaml.safe_load(block.text) or {})
+    for name in ("deployments.yaml",)
+}
+"""Files the commands read: the deployments file that is shown."""
+
+
+def test_there_is_something_to_hold() -> None:
+    """The pages are found, and the README shows at least one command with what it prints."""
+    assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md"} <= {
+        page.relative_to(ROOT).as_posix() for page in PAGES
+    }
+    assert any(shown.where.startswith("README.md") for shown in SESSIONS)
+    assert SCRIPTS
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_every_block_says_what_it_is(block: Block) -> None:
+    """A block in no known language would escape these tests."""
+    assert block.language in LANGUAGES
+
+
+def run(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[int, str]:
+    """Exit code and output of one ``vramfit`` command, as if typed in a terminal 100 columns wide, without colour."""
+    words = shlex.split(command)
+    assert words[0] == "vramfit", f"only vramfit is run here: {command}"
+    assert not set(words) & {"|", ">", "<", ";", "&&", "||"}, f"a shell is not run here: {command}"
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        Path(name).write_text(text, encoding="utf-8")
+    ran = vramfit(*words[1:], terminal=True)
+    return ran.code, ran.out + ran.err
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Equal but for trailing blanks; ``...`` on a line of its own stands for any number of lines."""
+    pattern = "\n".join(re.escape(line.rstrip()) for line in expected.rstrip("\n").splitlines())
+    pattern = re.sub(r"(?m)^\\\.\\\.\\\.$\n?", r"(?:.*\\n)*?", pattern + "\n")
+    told = "\n".join(line.rstrip() for line in printed.splitlines()) + "\n"
+    return re.fullmatch(pattern, told) is not None
+
+
+@pytest.mark.parametrize("shown", SESSIONS, ids=str)
+def test_sessions_print_what_is_shown(shown: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Word for word, so that the documentation cannot drift from the program."""
+    code, printed = run(shown.command, monkeypatch, tmp_path)
+    assert code in (0, 1, 2, 3, 4)
+    assert shown.output is not None
+    assert matches(shown.output, printed), f"{shown}\nprints\n{printed}"
+
+
+@pytest.mark.parametrize("shown", SCRIPTS, ids=str)
+def test_commands_that_are_shown_run(shown: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They give an answer: yes or no, not a usage error."""
+    code, printed = run(shown.command, monkeypatch, tmp_path)
+    assert code in (0, 1), printed
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "yaml"], ids=str)
+def test_deployments_that_are_shown_are_answered(block: Block) -> None:
+    """Each one, as a file."""
+    if "deployments" not in yaml.safe_load(block.text):
+        pytest.fail(f"{block}: what kind of file is this? say how to test it here")
+    ran = vramfit("check", "--file", "-", "--json", stdin=block.text)
+    assert ran.code in (0, 1), ran
+    assert not [estimate for estimate in ran.estimates if "error" in estimate]
+
+
+def inline() -> list[tuple[str, str]]:
+    """Page and text of everything in single backticks outside the blocks."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"(?ms)^\s*```.*?^\s*```", text):
+            text = text.replace(block, "")
+        found += [(page.name, " ".join(words.split())) for words in re.findall(r"`([^`]+)`", text)]
+    return found
+
+
+def test_flags_that_are_named_exist() -> None:
+    """Every ``--flag`` in running text is one of ``check``'s, of the program's, or of a tool that is named beside it."""
+    known = {flag for key in CHECK_OPTIONS for flag in spellings(key)} | {"--help", "--version", "--strict"}
+    named = {
+        (page, word)
+        for page, words in inline()
+        for word in words.split()
+        if word.startswith("--") and "vllm" not in words
+    }
+    assert set() == {(page, word) for page, word in named if word.split("=")[0] not in known}
+
+
+def test_commands_named_in_running_text_exist() -> None:
+    """``vramfit x`` in backticks: ``x`` is a command, or it is an example of one that is refused."""
+    commands = {words.split()[1] for _, words in inline() if words.startswith("vramfit ") and len(words.split()) > 1}
+    for command in commands:
+        if not command.startswith("-"):
+            ran = vramfit(command, "--help")
+            assert 0 == ran.code, f"vramfit {command}: {ran.err}"
+
+
+def test_paths_that_are_named_exist() -> None:
+    """Files and folders of the repository in backticks and in links, relative to it, to its package or to a page."""
+    missing = []
+    for page, words in inline():
+        path = words.split()[0].rstrip("/.,")
+        if (
+            re.fullmatch(r"\.?[\w.-]+(/[\w.*-]+)+(\.\w+)?", path)
+            and not re.match(r"\w+/\w+$", path)
+            and "*" not in path
+        ):
+            places = (ROOT / path, ROOT / "src" / "vramfit" / path, ROOT / "docs" / path)
+            if not any(place.exists() for place in places):
+                missing.append((page, path))
+    for page_path in PAGES:
+        targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page_path.read_text(encoding="utf-8"))
+        here = [target for target in targets if "://" not in target]
+        missing += [(page_path.name, target) for target in here if not (page_path.parent / target).exists()]
+    assert missing == []
+
+
+def test_the_matcher_matches() -> None:
+    """Only what is equal, but for ``...``."""
+    assert matches("a\nb", "a  \nb\n")
+    assert matches("a\n...\nd", "a\nb\nc\nd\n")
+    assert matches("a\n...", "a\n")
+    assert matches("", "\n")
+    assert not matches("a\nb", "a\nc\n")
+    assert not matches("a", "a\nb\n")
+    assert not matches("", "b\n")
+    assert not matches("a.c", "abc\n")

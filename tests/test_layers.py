@@ -1,0 +1,233 @@
+"""Who may import whom: docs/architecture.md, "Who may import whom", as a test."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "vramfit"
+
+LAYERS = (
+    ("__main__",),
+    ("cli",),
+    ("render", "importers", "catalogue"),
+    ("check", "report"),
+    ("remedies",),
+    ("verdict", "speed"),
+    ("engines",),
+    ("memory",),
+    ("quantization",),
+    ("model", "hardware", "workload"),
+    ("units",),
+    ("errors", "_record", "_memo"),
+)
+"""Rooms from top to bottom: one may import those of lower lines."""
+BESIDE = {("report", "check")}
+"""Neighbours that may meet: the report is the plain-data form of what ``check`` returns."""
+TYPES_ONLY = {("_memo", "model")}
+"""Names an annotation needs from above; nothing is imported when the program runs."""
+UNAWARE = {
+    "catalogue": {"check", "report", "remedies", "verdict", "speed", "render", "cli"},
+    "importers": {"check", "report", "remedies", "verdict", "speed", "render", "cli"},
+    "render": {"check", "report", "remedies", "verdict", "speed", "engines", "memory", "catalogue", "importers", "cli"},
+}
+"""Rooms that know less than their height would let them: they make core types, or read plain data, and nothing else."""
+
+HOMES = {
+    "typer": ("cli/",),
+    "click": (),
+    "rich": ("render/", "cli/"),
+    "pydantic": ("catalogue/",),
+    "yaml": ("catalogue/strict_yaml.py",),
+    "hatchling": ("catalogue/build_hook.py",),
+    "inspect": ("cli/app.py",),
+    **dict.fromkeys(
+        ("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "httpx", "huggingface_hub"),
+        ("importers/",),
+    ),
+    **dict.fromkeys(("subprocess", "multiprocessing", "threading", "pickle", "shelve", "ctypes", "random", "time"), ()),
+}
+"""The only files that may import a module, by how their path below ``src/vramfit`` begins."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement's target."""
+
+    file: str
+    line: int
+    module: str
+    """Dotted name; of ``from vramfit import x`` the module ``vramfit.x`` where there is one."""
+    types: bool
+    """Under ``TYPE_CHECKING`` alone."""
+    deferred: bool
+    """Inside a function."""
+
+    @property
+    def where(self) -> str:
+        """For messages: ``engines/resolve.py:7 imports vramfit.check``."""
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def _is_types_block(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _exists(module: str) -> bool:
+    path = PACKAGE.parent / Path(*module.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def _targets(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        module = node.module or ""
+        below = [f"{module}.{alias.name}" for alias in node.names]
+        inside = [name for name in below if name.startswith("vramfit") and _exists(name)]
+        return inside + ([module] if len(inside) < len(below) else [])
+    return []
+
+
+def _walk(node: ast.AST, file: str, types: bool, deferred: bool) -> list[Import]:
+    found = [Import(file, node.lineno, name, types, deferred) for name in _targets(node)]  # type: ignore[attr-defined]
+    inside = deferred or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    if _is_types_block(node):
+        assert isinstance(node, ast.If)
+        for statement in node.body:
+            found += _walk(statement, file, True, inside)
+        for statement in node.orelse:
+            found += _walk(statement, file, types, inside)
+        return found
+    for child in ast.iter_child_nodes(node):
+        found += _walk(child, file, types, inside)
+    return found
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    """Every import of the package."""
+    found: list[Import] = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            found += _walk(node, path.relative_to(PACKAGE).as_posix(), False, False)
+    return tuple(found)
+
+
+def room(name: str) -> str:
+    """``engines`` of ``engines/resolve.py`` and of ``vramfit.engines.resolve``."""
+    parts = name.removesuffix(".py").replace("/", ".").split(".")
+    return parts[1] if parts[0] == "vramfit" and len(parts) > 1 else parts[0]
+
+
+def rank() -> dict[str, int]:
+    """Height of each room, the lowest 0."""
+    return {name: height for height, names in enumerate(reversed(LAYERS)) for name in names}
+
+
+def between_rooms() -> list[Import]:
+    """Imports that leave their room for another one of the package."""
+    return [
+        one
+        for one in imports()
+        if one.module.startswith("vramfit.") and room(one.module) != room(one.file) and room(one.file) != "__init__"
+    ]
+
+
+def test_the_reader_of_imports_reads_them() -> None:
+    """A test that finds nothing would always pass: a few that are there."""
+    found = {(one.file, one.module, one.types, one.deferred) for one in imports()}
+    assert ("verdict.py", "vramfit.hardware", False, False) in found
+    assert ("verdict.py", "vramfit.engines.interface", True, False) in found
+    assert ("__main__.py", "vramfit.cli.fast", False, True) in found
+    assert len(between_rooms()) > 100
+
+
+def test_every_room_has_its_place() -> None:
+    """A new room is put into the order above, and into docs/architecture.md."""
+    rooms = {path.stem for path in PACKAGE.glob("*.py")} | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms - {"__init__"} <= set(rank())
+
+
+def test_dependencies_run_one_way() -> None:
+    """Higher rooms import lower ones, never back and never sideways, at the top of a file or inside a function."""
+    height = rank()
+    wrong = []
+    for one in between_rooms():
+        edge = (room(one.file), room(one.module))
+        if edge[1] == "__init__" or edge in BESIDE or (one.types and edge in TYPES_ONLY):
+            continue
+        if height[edge[0]] <= height[edge[1]]:
+            wrong.append(one.where)
+    assert wrong == []
+
+
+def test_rooms_that_know_less() -> None:
+    """The catalogue and the importers know nothing of the check, the renderers nothing but plain data."""
+    assert [] == [one.where for one in between_rooms() if room(one.module) in UNAWARE.get(room(one.file), set())]
+
+
+@pytest.mark.parametrize("module", HOMES)
+def test_what_is_heavy_or_dangerous_has_one_home(module: str) -> None:
+    """Typer in the command line, Rich in the renderers, Pydantic and YAML in the catalogue, the network in importers.
+
+    And nothing starts processes or threads, unpickles, reads a clock or throws dice: same input, same bytes.
+    """
+    used = [one for one in imports() if one.module.split(".")[0] == module and not one.types]
+    assert [] == [one.where for one in used if not one.file.startswith(HOMES[module] or ("\0",))]
+
+
+@pytest.mark.parametrize(("module", "file"), [("typer", "cli/app.py"), ("yaml", "catalogue/strict_yaml.py")])
+def test_homes_are_lived_in(module: str, file: str) -> None:
+    """The names above are those the package really imports."""
+    assert any(one.module == module and one.file == file for one in imports())
+
+
+def test_only_known_packages() -> None:
+    """What is imported is the standard library, the four dependencies, or the build backend in its hook."""
+    import sys
+
+    outside = {one.module.split(".")[0] for one in imports()} - set(sys.stdlib_module_names) - {"vramfit"}
+    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling"}
+
+
+def test_no_cycles_when_modules_are_loaded() -> None:
+    """No module needs, at its top, one that needs it: every module can be imported first."""
+    graph: dict[str, set[str]] = {}
+    for one in imports():
+        if one.module.startswith("vramfit") and not one.types and not one.deferred:
+            source = "vramfit." + one.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+            graph.setdefault(source, set()).add(one.module)
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in done:
+            for needed in sorted(graph.get(module, ())):
+                visit(needed, (*path, module))
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+    assert len(done) > 50
+
+
+def test_the_documented_order_is_this_one() -> None:
+    """docs/architecture.md draws the same picture: each line of rooms stands above the next."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = text.split("## Who may import whom")[1].split("```")[1].removeprefix("text\n")
+    lines = [re.findall(r"[a-z_]+", line) for line in block.splitlines() if line.strip()]
+    height = rank()
+    told = [name for names in lines for name in names]
+    assert {name for name in height if not name.startswith("_")} <= set(told) <= set(height)
+    for upper, lower in itertools.pairwise(lines):
+        assert min(height[name] for name in upper) > max(height[name] for name in lower)
