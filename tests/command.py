@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Ran:
     out: str
     err: str
 
-    @property
+    @cached_property
     def document(self) -> Any:
         """The JSON document on stdout, held against the contract."""
         return checked(json.loads(self.out))
@@ -105,7 +105,7 @@ def report(*arguments: str) -> Ran:
     """``vramfit check … --json``, validated, with nothing on stderr."""
     ran = vramfit("check", *arguments, "--json")
     assert ran.err == "", ran.err
-    checked(json.loads(ran.out))
+    assert ran.document
     return ran
 
 

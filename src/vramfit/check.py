@@ -139,7 +139,7 @@ def _if_tried(found: Answer) -> IfTried | None:
     spills = found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
     return IfTried(
         "spills" if spills else "out-of-memory",
-        all(gpu.weights_bytes + gpu.overhead_bytes <= limit for gpu, limit in pairs),
+        all(gpu.weights_bytes <= limit for gpu, limit in pairs),
         missing,
         card.host_link_bytes_per_second,
         spill_rate(found.deployment, found.estimate, missing),

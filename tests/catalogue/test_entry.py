@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from vramfit.catalogue import Catalogue, filters
+from vramfit.catalogue import filters
 from vramfit.catalogue.entry import UnknownEntry, entry_object
 from vramfit.catalogue.listing import engine_objects, gpu_objects, model_objects, quant_objects
 from vramfit.catalogue.names import normalise, normalise_model
 from vramfit.errors import AmbiguousName, UnknownGpu, UnknownModel, UsageError
 from vramfit.units import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.catalogue import Catalogue
 
 GPU_KEYS = ["id", "name", "vendor", "marketed_gb", "memory_bytes", "usable_bytes", "bandwidth_bytes_per_second"]
 MODEL_KEYS = ["id", "name", "family", "modality", "parameters", "active_parameters", "max_context"]
@@ -152,7 +159,7 @@ def test_engines_say_whether_they_are_modelled() -> None:
     assert {engine["tasks"] is None for engine in engines.values() if not engine["modelled"]} <= {True}
 
 
-GPUS = [
+GPUS: list[dict[str, Any]] = [
     {"id": "a", "name": "A", "marketed_gb": 24, "price_usd": 1599, "released": "2022-10-12", "architecture": "Ada Lovelace"},
     {"id": "b", "name": "B", "marketed_gb": 8, "price_usd": None, "released": "2023", "architecture": "Ampere"},
     {"id": "c", "name": "c", "marketed_gb": None, "price_usd": 99, "released": None, "architecture": "RDNA 3"},
@@ -160,8 +167,8 @@ GPUS = [
 ]  # fmt: skip
 
 
-def ids(objects: object) -> str:
-    return "".join(one["id"] for one in objects)  # type: ignore[attr-defined]
+def ids(objects: Iterable[Any]) -> str:
+    return "".join(one["id"] for one in objects)
 
 
 @pytest.mark.parametrize(

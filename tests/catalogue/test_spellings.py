@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vramfit.catalogue import Catalogue
 from vramfit.catalogue.strict_yaml import load_catalogue_yaml
 from vramfit.errors import AmbiguousName
+
+if TYPE_CHECKING:
+    from vramfit.catalogue import Catalogue
 
 SPELLINGS: dict[str, dict[str, list[str]]] = load_catalogue_yaml(
     (Path(__file__).parent / "spellings.yaml").read_bytes(), "spellings.yaml"

@@ -42,6 +42,8 @@ REFUSED = [
     ("- " * 100_000, "nested more than 32 levels", None),
     (b"a: \xe9", "f:1:1: not UTF-8", None),
     (b"\xff\xfea\x00", "f:1:1: not UTF-8", None),
+    ("a: \udce9", "f:1:1: not UTF-8: character 3", None),
+    ("a: \x00", "f:1:1: not YAML", None),
     (b" " * (MAX_BYTES + 1), "f:1:1: the file has 4,194,305 bytes", None),
 ]
 

@@ -268,7 +268,7 @@ VALUES = st.one_of(
 NAMES = st.one_of(st.sampled_from([key.name for key in KEYS]), st.text(max_size=8))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.dictionaries(NAMES, VALUES, max_size=6), st.dictionaries(NAMES, VALUES, max_size=3), st.booleans())
 def test_any_deployment_is_answered_or_refused(keys: dict[str, Any], defaults: dict[str, Any], sensible: bool) -> None:
     """Random keys and values, as YAML and as JSON: never an internal error, always valid output."""

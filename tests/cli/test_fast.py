@@ -115,7 +115,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     return words
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(command_lines())
 def test_both_paths_print_the_same(arguments: list[str]) -> None:
     """What the light reader accepts gives the same output, errors and exit code through Typer."""
@@ -126,7 +126,7 @@ def test_both_paths_print_the_same(arguments: list[str]) -> None:
         assert vramfit(*arguments, stdin=STDIN, run=run_app) == light
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(st.text(max_size=8), max_size=5))
 def test_any_words_are_answered_or_refused(words: list[str]) -> None:
     """No command line ends in a traceback or an internal error."""

@@ -252,11 +252,12 @@ def request(arguments: tuple[str, ...]) -> dict[str, Any]:
 
 
 def test_every_model_is_answered_or_refused_with_a_reason() -> None:
-    """No entry of the catalogue ends in a fault of the program, on a small, a large and an Apple GPU."""
-    gpus = ("rtx3060-12gb", "h200", "m2-ultra-192gb", "2xrtx3090")
-    catalogue = open_catalogue()
-    for number, row in enumerate(catalogue.model_rows()):
-        told = vramfit("check", "-g", gpus[number % len(gpus)], "-m", row.id, "--json")
+    """No entry of the catalogue ends in a fault of the program, in either engine, on small, large and Apple GPUs."""
+    gpus = ("rtx3060-12gb", "h200", "m2-ultra-192gb", "2xrtx3090", "custom:4GiB")
+    quants = ("fp16", "int8", "nf4", "Q4_K_M")
+    for number, row in enumerate(open_catalogue().model_rows()):
+        gpu, quant = gpus[number % len(gpus)], quants[number % len(quants)]
+        told = vramfit("check", "-g", gpu, "-m", row.id, "--quant", quant, "--json")
         assert told.code in (0, 1, 3), (row.id, told)
         document = told.document
         if told.code == 3:

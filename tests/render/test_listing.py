@@ -121,7 +121,8 @@ def test_flattening() -> None:
 def test_every_page_can_be_drawn(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """All GPUs and models, on a terminal of 80 columns; nothing in it is Python's."""
     monkeypatch.setenv("COLUMNS", "80")
-    for row in (*catalogue.gpu_rows(), *catalogue.model_rows()):
+    rows: list[Any] = [*catalogue.gpu_rows(), *catalogue.model_rows()]
+    for row in rows:
         stream = Terminal()
         entry.print_entry(entry_object(catalogue, row.id), stream=stream, colour=False)
         drawn = stream.getvalue()
@@ -133,7 +134,7 @@ def test_ascii_streams_get_ascii(catalogue: Catalogue, monkeypatch: pytest.Monke
     """Signs have plain stand-ins."""
     monkeypatch.setenv("COLUMNS", "80")
     stream = Terminal()
-    stream.encoding = "ascii"  # type: ignore[misc]
+    stream.encoding = "ascii"
     entry.print_entry(entry_object(catalogue, "deepseek-v3"), stream=stream, colour=False)
 
     assert stream.getvalue().isascii()

@@ -96,8 +96,8 @@ def read_bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
-    except OSError as error:
-        raise CatalogueError(f"{path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise CatalogueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _overlaid(own: list[Own]) -> Container:

@@ -129,6 +129,8 @@ def parse(text: str | bytes, name: str) -> Document:
         return document._replace(faults=[Fault(name, 1, 1, "", problem)])
     except UnicodeDecodeError as error:
         return document._replace(faults=[Fault(name, 1, 1, "", f"not UTF-8: byte {error.start} cannot be decoded")])
+    except UnicodeEncodeError as error:  # stdin that is not UTF-8 comes as text with half characters
+        return document._replace(faults=[Fault(name, 1, 1, "", f"not UTF-8: character {error.start} has no encoding")])
     if node is None:
         return document
     return document._replace(data=_Builder(document).build(node, ()))

@@ -36,13 +36,14 @@ def _lint(
     """Report every fault of catalogue files, one per line; exit 1 if there is any.
 
     A file that is not the built-in one lies over it: it may use its families and sources, and change its entries.
+    Your own files in the configuration directory need not name their sources, unless you name the files.
     """
 
     def run() -> int:
         findings: list[Finding] = []
         counts = []
         for path, own in _linted(files or []):
-            found, entries = _checked(path, own)
+            found, entries = _checked(path, own, needed_only=own and not files)
             findings += found
             counts.append(f"{path}: {entries} entries")
         if as_json:
@@ -121,14 +122,14 @@ def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
         yield path, not any(os.path.exists(path) and os.path.samefile(path, other) for other in built_in)
 
 
-def _checked(path: str, own: bool) -> tuple[list[Finding], int]:
+def _checked(path: str, own: bool, *, needed_only: bool) -> tuple[list[Finding], int]:
     """The findings in a file, and how many entries it has."""
     from vramfit.catalogue.cache import read_bytes, source_directory
     from vramfit.catalogue.lint import check
     from vramfit.catalogue.overlay import built_in
 
     under: dict[str, Any] = built_in(source_directory()) if own else {}
-    document, subject, findings = check(read_bytes(path), path, under)
+    document, subject, findings = check(read_bytes(path), path, under, needed_only=needed_only)
     return findings, 0 if subject is None else len(document.data[subject.kind])
 
 

@@ -34,16 +34,16 @@ def run(values: Mapping[str, Any]) -> int:
         style = _format(output)
         _print(style, _answers(keys, output), output)
     except VramfitError as error:
-        return report_error(error, as_json=style in ("json", "ndjson"))
+        return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
     return last_exit_code()
 
 
-def report_error(error: VramfitError, *, as_json: bool) -> int:
+def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (and as the contract's object on stdout); its exit code."""
     if as_json:
         from vramfit.report import error_document
 
-        write_json(sys.stdout, error_document(error), 2)
+        write_json(sys.stdout, error_document(error), indent)
     sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")

@@ -41,9 +41,13 @@ def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str 
 def _text(path: str) -> str:
     try:
         if path == "-":
-            return sys.stdin.read()
+            # As bytes, because the locale decides how text is decoded, and YAML is UTF-8.
+            raw = getattr(sys.stdin, "buffer", None)
+            return sys.stdin.read() if raw is None else bytes(raw.read()).decode("utf-8")
         with open(path, encoding="utf-8") as file:
             return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+    except UnicodeDecodeError:
+        raise InputError(f"cannot read {path}: not UTF-8 text", "save the file as UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}: {reason}", "give a YAML file, or - for stdin") from None

@@ -50,4 +50,5 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
             values.setdefault(key.name, []).append(value)
         else:
             values[key.name] = value
-    return values
+    # In the order they are declared, as Typer hands them over: the first of several faults is then the same one.
+    return {key.name: values[key.name] for key in CHECK_OPTIONS if key.name in values}

@@ -9,7 +9,7 @@ verdict is held against. The layers are vLLM's, and so are its formulas for a ra
 from __future__ import annotations
 
 from vramfit.engines.interface import DeviceMemory, Estimate
-from vramfit.engines.tensor_parallel import layout, padding_needed, stage_layers
+from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
 from vramfit.engines.vllm import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW, refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.kv_cache import kinds
@@ -152,15 +152,9 @@ def _latent(model: Model) -> bool:
 
 
 def _assumptions(deployment: Deployment, ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
-    work = deployment.workload
     said = [
-        f"the cache holds {work.parallel} sequence(s) of {work.context:,} tokens at once; weights and cache may take "
-        f"{share:.1%} of each card",
+        f"the cache holds {held_text(deployment.workload)}; weights and cache may take {share:.1%} of each card",
         f"a prefill step processes up to {tokens:,} tokens",
     ]
-    if len(deployment.gpus) > 1:
-        said.append(f"each layer is split over {ranks} GPU(s), in {count} stage(s) of layers")
-    padding = padding_needed(deployment.model, deployment.scheme, ranks)
-    if padding:
-        said.append(padding)
+    said += split_text(deployment, ranks, count)
     return tuple(said)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers, Mixer
     from vramfit.quantization import Scheme
+    from vramfit.workload import Workload
 
 VOCAB_PADDING = 64
 """Embedding and head are padded to a multiple of this before they are cut (``DEFAULT_VOCAB_PADDING_SIZE``)."""
@@ -92,6 +93,26 @@ def layout(deployment: Deployment) -> tuple[int, int]:
             f"use --tensor-parallel {best}{others}",
         )
     return ranks, stages
+
+
+def held_text(work: Workload) -> str:
+    """What the cache holds, in words, for an engine's assumptions."""
+    if work.parallel == 1:
+        return f"one sequence of {work.context:,} tokens"
+    return f"{work.parallel:,} sequences of {work.context:,} tokens each"
+
+
+def split_text(deployment: Deployment, ranks: int, stages: int) -> list[str]:
+    """How the model is spread over several GPUs, in words."""
+    if len(deployment.gpus) == 1:
+        return []
+    parts = []
+    if ranks > 1:
+        parts.append(f"each layer is split over {ranks} GPUs")
+    if stages > 1:
+        parts.append(f"the layers form {stages} stages on {'groups of GPUs' if ranks > 1 else 'a GPU each'}")
+    padding = padding_needed(deployment.model, deployment.scheme, ranks)
+    return ["; ".join(parts), *([padding] if padding else [])]
 
 
 def stage_layers(layers: int, stages: int) -> list[tuple[int, int]]:

@@ -18,19 +18,29 @@ def encoder_bytes(model: Model, images: int) -> int:
     tower = model.vision
     if tower is None or not images:
         return 0
-    return images * max_patches(tower) * ACTIVATION_BYTES * (4 * tower.hidden + 2 * tower.ffn)
+    patches = max_patches(tower)
+    if not patches:
+        from vramfit.model.vision import max_image_tokens
+
+        patches = max_image_tokens(model)
+    return images * patches * ACTIVATION_BYTES * (4 * tower.hidden + 2 * tower.ffn)
 
 
 def max_patches(tower: VisionTower) -> int:
-    """Patches of one image of the largest size, over all its tiles, class tokens included where a tile has one."""
+    """Patches of one image of the largest size, over all its tiles, class tokens included where a tile has one.
+
+    0 for a tower of which the catalogue has only the number of parameters.
+    """
     rule = tower.image_tokens
-    side = tower.image_size or 0
-    per_tile = (side // tower.patch) ** 2 + 1
+    patch: int = tower.patch or rule.get("patch", 0)
+    if not patch:
+        return 0
+    per_tile = ((tower.image_size or 0) // patch) ** 2 + 1
     kind: str = rule["rule"]
     if kind == "native":
-        return int(rule["max_pixels"]) // tower.patch**2
+        return int(rule["max_pixels"]) // patch**2
     if kind == "longest_side":
-        return (int(rule["longest"]) // tower.patch) ** 2
+        return (int(rule["longest"]) // patch) ** 2
     if kind == "anyres":
         grids = rule.get("pinpoints") or [[rule["sides"] * rule["tile"]] * 2]
         return per_tile * (1 + max(int(width * height // rule["tile"] ** 2) for width, height in grids))

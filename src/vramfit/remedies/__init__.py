@@ -29,6 +29,10 @@ PROPOSERS = ("precision", "placement", "hardware", "models")
 """Modules of this room in the order their remedies are offered: free before paid, same model before another."""
 
 
+DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "platform")
+"""Keys whose default depends on the GPU, model or engine: a remedy that moves one says so among its changes."""
+
+
 @record
 class Proposal:
     """A change that was tried and found to reach the level."""
@@ -75,6 +79,10 @@ def find(request: Mapping[str, Any], asked: Answer, catalogue: Catalogue) -> tup
             after = proposal.answer.deployment
             label, _ = quality(after.scheme.id, after.model_parameters)
             changes = {**({} if "quant" in request else {"quant": after.scheme.id}), **proposal.changes}
+            for key in DEFAULTED:
+                value = getattr(after.workload, key)
+                if value != getattr(asked.deployment.workload, key):
+                    changes.setdefault(key, value)
             pinned = Proposal(proposal.kind, changes, proposal.summary, proposal.cost, proposal.answer)
             remedies.append(Remedy(pinned, label, command(proposal.answer)))
     return tuple(remedies)

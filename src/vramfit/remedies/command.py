@@ -48,8 +48,8 @@ def _llama_server(deployment: Deployment) -> str:
     return " ".join(quote(word) for word in words)
 
 
-VLLM_QUANTIZATION = {"fp8": "fp8", "bitsandbytes": "bitsandbytes"}
-"""Families vLLM and SGLang quantize to on load; every other one names itself in its checkpoint's config.json."""
+ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "bitsandbytes"}
+"""Schemes that vLLM and SGLang make of a 16-bit checkpoint while they load it; any other must be in the checkpoint."""
 DTYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 VLLM_CACHE = {"f16": "auto", "bf16": "auto", "int8": "int8_per_token_head"}
 SGLANG_CACHE = {"f16": "auto", "bf16": "auto", "fp8": "fp8_e4m3"}
@@ -59,7 +59,8 @@ def _vllm_serve(answer: Answer) -> str:
     """``vllm serve`` (vLLM 0.33.0 ``engine/arg_utils.py``)."""
     deployment, settings = answer.deployment, answer.estimate.settings
     work = deployment.workload
-    words = ["vllm", "serve", _repository(deployment), *_precision_words(deployment, "--quantization")]
+    checkpoint, precision = _checkpoint_words(deployment)
+    words = ["vllm", "serve", checkpoint, *precision]
     words += ["--max-model-len", str(work.context), "--tensor-parallel-size", str(settings["tensor_parallel"])]
     words += ["--pipeline-parallel-size", str(settings["pipeline_parallel"])]
     words += ["--max-num-batched-tokens", str(settings["max_batched_tokens"])]
@@ -76,8 +77,9 @@ def _sglang_server(answer: Answer) -> str:
     """``python -m sglang.launch_server`` (SGLang 0.5.23 ``srt/server_args.py``)."""
     deployment, settings = answer.deployment, answer.estimate.settings
     work = deployment.workload
-    words = ["python", "-m", "sglang.launch_server", "--model-path", _repository(deployment)]
-    words += [*_precision_words(deployment, "--quantization"), "--context-length", str(work.context)]
+    checkpoint, precision = _checkpoint_words(deployment)
+    words = ["python", "-m", "sglang.launch_server", "--model-path", checkpoint, *precision]
+    words += ["--context-length", str(work.context)]
     words += ["--tp-size", str(settings["tensor_parallel"]), "--pp-size", str(settings["pipeline_parallel"])]
     words += ["--chunked-prefill-size", str(settings["max_batched_tokens"])]
     words += ["--mem-fraction-static", f"{settings['gpu_memory_utilization']:g}"]
@@ -87,13 +89,16 @@ def _sglang_server(answer: Answer) -> str:
     return " ".join(quote(word) for word in words)
 
 
-def _precision_words(deployment: Deployment, flag: str) -> list[str]:
-    scheme = deployment.scheme
+def _checkpoint_words(deployment: Deployment) -> tuple[str, list[str]]:
+    """The repository, or the name of a checkpoint yet to be found or made, and how its precision is asked for."""
+    scheme, native = deployment.scheme, deployment.model.dtype
     if scheme.family == "plain":
-        return ["--dtype", DTYPES[scheme.id]]
-    if scheme.family in VLLM_QUANTIZATION and deployment.model.dtype != "fp8":
-        return [flag, VLLM_QUANTIZATION[scheme.family]]
-    return []
+        return _repository(deployment), ["--dtype", DTYPES[scheme.id]]
+    if native == scheme.family:
+        return _repository(deployment), []
+    if scheme.id in ON_LOAD:
+        return _repository(deployment), ["--quantization", ON_LOAD[scheme.id]]
+    return f"{deployment.model.id}-{scheme.id}", []
 
 
 def _transformers_code(deployment: Deployment) -> str:

@@ -11,7 +11,7 @@ Follows vLLM 0.33.0; where older versions differ, the module that does the sum s
 from __future__ import annotations
 
 from vramfit.engines.interface import DeviceMemory, Estimate
-from vramfit.engines.tensor_parallel import layout, padding_needed, stage_layers
+from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
 from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead, share_bytes
@@ -99,20 +99,13 @@ def refuse_offload(deployment: Deployment, name: str) -> None:
         raise UsageError(f"{name} keeps every layer on the GPUs", "use --engine llama.cpp for layers in RAM")
 
 
-def _assumptions(
-    deployment: Deployment, ranks: int, count: int, utilization: float, tokens: int
-) -> tuple[str, ...]:
-    work = deployment.workload
+def _assumptions(deployment: Deployment, ranks: int, count: int, utilization: float, tokens: int) -> tuple[str, ...]:
     said = [
-        f"the cache holds {work.parallel} sequence(s) of {work.context:,} tokens at once; vLLM takes {utilization:.0%} "
+        f"the cache holds {held_text(deployment.workload)}; vLLM takes {utilization:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]
-    if len(deployment.gpus) > 1:
-        said.append(f"each layer is split over {ranks} GPU(s), in {count} stage(s) of layers")
-    padding = padding_needed(deployment.model, deployment.scheme, ranks)
-    if padding:
-        said.append(padding)
+    said += split_text(deployment, ranks, count)
     if deployment.scheme.family == "bitsandbytes":
         said.append("needs a vLLM version or plugin that loads bitsandbytes")
     return tuple(said)

@@ -11,7 +11,7 @@ At start-up vLLM runs the model on dummy inputs and keeps free what that took (0
 
 from __future__ import annotations
 
-from vramfit.memory.vision import encoder_bytes
+from vramfit.memory.vision import encoder_bytes, max_patches
 from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
@@ -60,9 +60,13 @@ def peak_bytes(model: Model, tokens: int, sequences: int, ranks: int, images: in
     """Activation peak of one rank in bytes, and the same with a sampler that sorts."""
     if not model.layers:
         return 0, 0
-    layer = tokens * ACTIVATION_BYTES * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
+    layer = (
+        tokens
+        * ACTIVATION_BYTES
+        * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
+    )
     peak = max(layer, _vision_bytes(model, tokens, images))
-    rows = min(tokens, sequences) * model.vocab
+    rows = min(tokens, sequences) * model.vocab if model.traits.get("head", True) else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
 
 
@@ -70,7 +74,9 @@ def _vision_bytes(model: Model, tokens: int, images: int) -> int:
     """Encoder activations over as many of the largest images as one step holds, one at least."""
     if model.vision is None or not images:
         return 0
-    return encoder_bytes(model, max(1, tokens // max(1, max_image_tokens(model))))
+    # Images read by cross-attention put no tokens into the prompt; the encoder's own are counted then.
+    each = max_image_tokens(model) or max_patches(model.vision)
+    return encoder_bytes(model, max(1, tokens // max(1, each)))
 
 
 def _widest(group: Layers, hidden: int, ranks: int) -> int:

@@ -1,0 +1,151 @@
+"""Where layers, experts, the output and the cache go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.engines.llamacpp.asking import catalogue_model, devices, estimated
+from tests.samples import gpu, model
+from vramfit.engines.llamacpp.checkpoint import Checkpoint, checkpoint
+from vramfit.engines.llamacpp.graph import HOST
+from vramfit.engines.llamacpp.placement import place, resident
+from vramfit.quantization import bits_per_weight, find_scheme, store
+from vramfit.units import GIB, MIB
+
+
+@pytest.mark.parametrize(
+    ("asked", "layers", "output"),
+    [
+        (0, [HOST] * 4, HOST),
+        (1, [HOST] * 4, 0),
+        (3, [HOST, HOST, 0, 0], 0),
+        (5, [0] * 4, 0),
+        (99, [0] * 4, 0),
+    ],
+)
+def test_the_output_is_the_last_layer(asked: int, layers: list[int], output: int) -> None:
+    """Of n layers asked for, the output and the last n - 1 go to the GPU."""
+    placement = place(4, asked, 0, [GIB])
+    assert (tuple(layers), output) == (placement.layer_device, placement.output_device)
+    assert min(asked, 5) == placement.gpu_layers
+
+
+@pytest.mark.parametrize(
+    ("memory", "counts"),
+    [
+        ([1, 1], [41, 40]),
+        ([1, 1, 1, 1], [21, 20, 20, 20]),
+        ([3, 1], [61, 20]),
+        ([1, 3], [21, 60]),
+        # 24 and 12 GB, of which llama.cpp may use 24126 and 11906 MiB.
+        ([24126, 11906], [55, 26]),
+    ],
+)
+def test_cards_share_in_proportion_to_their_memory(memory: list[int], counts: list[int]) -> None:
+    """80 layers and the output, which is on the last card."""
+    placement = place(80, 81, 0, memory)
+    homes = [*placement.layer_device, placement.output_device]
+    assert counts == [homes.count(number) for number in range(len(memory))]
+    assert homes == sorted(homes)
+    assert placement.pipelined
+
+
+def test_only_whole_models_are_pipelined() -> None:
+    """A layer in RAM, or experts in RAM, and the GPUs wait for each other."""
+    assert not place(80, 80, 0, [1, 1]).pipelined
+    assert not place(80, 81, 1, [1, 1]).pipelined
+    assert not place(80, 81, 0, [1]).pipelined
+
+
+def parts(**changes: Any) -> Checkpoint:
+    """Two layers of 100 bytes, of which 60 are experts and a quarter of those active, in round figures."""
+    facts: dict[str, Any] = {
+        "input_bytes": 50, "layer_bytes": (100, 100), "expert_bytes": (60, 60), "active_share": (0.25, 0.25),
+        "output_bytes": 7, "tied_bytes": 0, "vision_bytes": 0, "head_bytes": 5, "layer_tensors": ({}, {}), **changes,
+    }  # fmt: skip
+    return Checkpoint(**facts)
+
+
+def test_experts_of_the_first_layers_stay_in_ram() -> None:
+    """Their cache does not, and each token reads a quarter of them."""
+    held = resident(parts(), [10, 20], place(2, 3, 1, [GIB]), 1)
+    assert (100 + 40 + 7, 30, 40 + 15 + 40 + 7) == (held[0].weights_bytes, held[0].cache_bytes, held[0].read_bytes)
+    assert (50 + 60, 0, 15) == (held[HOST].weights_bytes, held[HOST].cache_bytes, held[HOST].read_bytes)
+
+
+def test_the_cache_follows_its_layer() -> None:
+    held = resident(parts(), [10, 20], place(2, 2, 0, [GIB]), 1)
+    assert (20, 10) == (held[0].cache_bytes, held[HOST].cache_bytes)
+
+
+def test_a_tied_head_is_a_second_copy_only_on_the_gpu() -> None:
+    """In RAM the embedding serves as both; it is read for every token either way."""
+    on_gpu = resident(parts(tied_bytes=5, output_bytes=2), [0, 0], place(2, 1, 0, [GIB]), 1)
+    assert (7, 7, 250) == (on_gpu[0].weights_bytes, on_gpu[0].read_bytes, on_gpu[HOST].weights_bytes)
+    in_ram = resident(parts(tied_bytes=5, output_bytes=2), [0, 0], place(2, 0, 0, [GIB]), 1)
+    assert (0, 252) == (in_ram[0].weights_bytes, in_ram[HOST].weights_bytes)
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "qwen3-30b-a3b", "gemma-3-4b", "mamba2-2.7b", "llava-1.5-7b"])
+@pytest.mark.parametrize("quant", ["F16", "Q4_K_M"])
+def test_every_tensor_is_in_one_part(name: str, quant: str) -> None:
+    """The parts add up to the file; of a CLIP tower its last layer is left out of it."""
+    found, stored = catalogue_model(name), store(catalogue_model(name), find_scheme(quant))
+    held = {"text", "vision", "projector"}
+    whole = sum(row.total_bytes for row in stored if row.tensor.part in held)
+    missing = whole - checkpoint(found, find_scheme(quant)).file_bytes
+    if name == "llava-1.5-7b":
+        # 4 x 1024^2 + 2 x 1024 x 4096 weights in F16 and 13 vectors of a layer, and the norm behind the tower.
+        assert 2 * (4 * 1024**2 + 2 * 1024 * 4096) < missing < 2 * (4 * 1024**2 + 2 * 1024 * 4096) + 100_000
+    else:
+        assert 0 == missing
+    assert bits_per_weight(stored) > 4
+
+
+@given(
+    layers=st.integers(0, 33), fewer=st.integers(0, 33), cards=st.integers(1, 4), quant=st.sampled_from(["F16", "Q4_K_M"])
+)
+def test_moving_layers_moves_bytes(layers: int, fewer: int, cards: int, quant: str) -> None:
+    """Fewer layers on the GPUs: never more weights there, never less in RAM, and nothing lost on the way."""
+    low, high = sorted((layers, fewer))
+    less, more = (estimated("llama-3.1-8b", quant, cards, gpu_layers=count) for count in (low, high))
+    assert sum(card.weights_bytes for card in less.gpus) <= sum(card.weights_bytes for card in more.gpus)
+    assert less.host.weights_bytes >= more.host.weights_bytes
+    for found in (less, more):
+        rows = devices(found).values()
+        assert less.checkpoint_bytes == found.checkpoint_bytes == sum(row.weights_bytes for row in rows)
+        assert 4096 * 131_072 == sum(row.kv_cache_bytes for row in rows)
+
+
+@given(count=st.integers(0, 47), more=st.integers(0, 47))
+def test_moving_experts_moves_bytes(count: int, more: int) -> None:
+    """More experts in RAM: never more weights on the GPU; the cache stays, and all weights are somewhere."""
+    low, high = (estimated("qwen3-30b-a3b", cpu_moe_layers=layers) for layers in sorted((count, more)))
+    assert low.gpus[0].weights_bytes >= high.gpus[0].weights_bytes
+    assert low.gpus[0].kv_cache_bytes == high.gpus[0].kv_cache_bytes
+    assert low.gpus[0].weights_bytes + low.host.weights_bytes == high.gpus[0].weights_bytes + high.host.weights_bytes
+    assert 0 == high.host.kv_cache_bytes
+
+
+def test_a_token_reads_its_experts_only() -> None:
+    """8 of 128 experts, the head but not the embedding: about 3.3 of 30.5 thousand million weights."""
+    found = estimated("qwen3-30b-a3b").gpus[0]
+    assert 0.09 < found.read_bytes / found.weights_bytes < 0.13
+    dense = estimated("llama-3.1-8b").gpus[0]
+    assert dense.weights_bytes == dense.read_bytes
+
+
+def test_mixed_cards() -> None:
+    """Twice the memory, twice the layers; the output is on the last."""
+    cards = [gpu("rtx3090", usable_mib={"linux": 24000}), gpu("rtx3060-12gb", usable_mib={"linux": 12000})]
+    found = estimated("llama-2-13b", "Q4_K_M", cards)
+    assert (27 + 1, 40 - 28) == tuple(card.kv_cache_bytes // (800 * 2 * MIB // 20) for card in found.gpus)
+
+
+def test_a_model_without_layers_of_its_name() -> None:
+    """Nothing here reads a model's name: another id, the same bytes."""
+    assert estimated(model("llama-3.1-8b", id="anything")) == estimated(model("llama-3.1-8b"))
