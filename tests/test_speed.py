@@ -119,3 +119,21 @@ def test_three_significant_digits(request_: dict[str, Any]) -> None:
     assert rate is not None
     for value in (rate.low, rate.expected, rate.high):
         assert value == float(f"{value:.3g}")
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_servers_split_the_reading(engine: str) -> None:
+    """Worked out: bytes at 85 % of the bus, 130 microseconds a layer, and on several ranks two sums of 15 in each."""
+    for ranks in (1, 2, 4):
+        found = answered(gpu=f"{ranks}xrtx4090", engine=engine)
+        device = found.estimate.gpus[0]
+        read = device.read_bytes + device.kv_cache_bytes / 2
+        seconds = read / (1008e9 * 0.85) + 32 * (130e-6 + (30e-6 if ranks > 1 else 0))
+        assert found.rate is not None
+        assert 1 / seconds == pytest.approx(found.rate.expected, rel=0.005)
+
+
+def test_stages_read_one_after_another() -> None:
+    """Two stages of a pipeline read what one GPU reads: no faster."""
+    one, two = expected(engine="vllm"), expected(engine="vllm", gpu="2xrtx4090", pipeline_parallel=2)
+    assert one == pytest.approx(two, rel=0.01)

@@ -97,3 +97,17 @@ def test_more_memory_never_turns_a_yes_into_a_no(needs: list[tuple[int, int, int
     assert LEVELS[before.word] <= LEVELS[after.word]
     assert before.headroom_bytes + more * GIB == after.headroom_bytes
     assert (before.word == "exceeds") == (before.headroom_bytes < 0)
+
+
+@pytest.mark.parametrize(
+    ("word", "headroom", "budget"), [("fits", 2, 20), ("fits", 1, 9), ("tight", 0, 8), ("exceeds", -1, 7)]
+)
+def test_an_engine_s_own_limit(word: str, headroom: int, budget: int) -> None:
+    """Where it lets itself have less than the card offers, that is the limit; more changes nothing."""
+    card = gpu("rtx4090", usable_mib={"linux": 10 * 1024})
+    estimate = Estimate(
+        (device("gpu0", 7 * GIB, 8 * GIB, 9 * GIB),), device("host", 0, 0, 0), 0, (), {}, budget_bytes=(budget * GIB,)
+    )
+    found = judge(Deployment((card,), model("llama-2-7b"), "vllm", find_scheme("fp16"), Workload(4096)), estimate)
+    assert (word, headroom * GIB) == (found.word, found.headroom_bytes)
+    assert (min(budget, 10) * GIB,) == found.usable_bytes

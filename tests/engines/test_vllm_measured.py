@@ -15,29 +15,33 @@ from vramfit.units import GIB
 from vramfit.workload import parse_request
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "measured_vllm.yaml").read_text("utf-8"))
-NAMES = [f"{row['model']} {row['gpu']} {row['quant']}" for row in ROWS]
 CONTEXT = 4096
 WEIGHTS_TOLERANCE = 0.005
 CACHE_TOLERANCE = 0.005
 
 
+def rows(key: str) -> list[Any]:
+    """The rows that print ``key``, each under a name of its own."""
+    return [pytest.param(row, id=f"{row['model']} {row['gpu']} {row['quant']}") for row in ROWS if key in row]
+
+
 def device(row: dict[str, Any]) -> Any:
     """The first rank of a row's deployment."""
     keys = {"model": row["model"], "gpu": row["gpu"], "quant": row["quant"], "tensor_parallel": row["ranks"]}
-    request = parse_request({**keys, "engine": row.get("engine", "vllm"), "context": CONTEXT, "images": 0})
-    if row["model"] == "qwen2.5-vl-72b":
-        request["images"] = 1
+    request = parse_request({**keys, "engine": row.get("engine", "vllm"), "context": CONTEXT})
     (deployment,) = resolve(request, open_catalogue())
     return engine(deployment.engine).estimate(deployment).gpus[0]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "weights" in row], ids=[n for n, r in zip(NAMES, ROWS, strict=True) if "weights" in r])
+@pytest.mark.parametrize("row", rows("weights"))
 def test_weights_of_a_rank(row: dict[str, Any]) -> None:
     """Loaded weights are tensors, cut and rounded up: no row is half a percent off."""
     assert row["weights"] * GIB == pytest.approx(device(row).weights_bytes, rel=WEIGHTS_TOLERANCE)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if "tokens" in row], ids=[n for n, r in zip(NAMES, ROWS, strict=True) if "tokens" in r])
+@pytest.mark.parametrize("row", rows("tokens"))
 def test_cache_per_token(row: dict[str, Any]) -> None:
     """The printed memory over the printed tokens is exact but for its two decimals."""
-    assert row["cache"] * GIB / row["tokens"] == pytest.approx(device(row).kv_cache_bytes / CONTEXT, rel=CACHE_TOLERANCE)
+    assert row["cache"] * GIB / row["tokens"] == pytest.approx(
+        device(row).kv_cache_bytes / CONTEXT, rel=CACHE_TOLERANCE
+    )

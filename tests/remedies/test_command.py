@@ -113,3 +113,46 @@ def test_quote_in_a_real_shell() -> None:
     script = "printf '%s\\0' " + " ".join(quote(word) for word in words)
     told = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout
     assert words == told.decode().split("\0")[:-1]
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (
+            "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --tensor-parallel-size 1"
+            " --pipeline-parallel-size 1 --max-num-batched-tokens 2048 --gpu-memory-utilization 0.92"
+            " --kv-cache-dtype auto",
+            {"engine": "vllm"},
+        ),
+        (
+            "vllm serve meta-llama/Llama-3.1-8B --quantization fp8 --max-model-len 8192 --tensor-parallel-size 2"
+            " --pipeline-parallel-size 2 --max-num-batched-tokens 4096 --gpu-memory-utilization 0.8"
+            " --kv-cache-dtype fp8 --enforce-eager",
+            {
+                "engine": "vllm", "quant": "fp8", "gpu": "4xrtx4090", "pipeline_parallel": 2, "context": 8192,
+                "max_batched_tokens": 4096, "gpu_memory_utilization": 0.8, "kv_cache_type": "fp8",
+                "enforce_eager": True,
+            },
+        ),
+        # A checkpoint that must be found or made has the model's name and the scheme's, like a GGUF.
+        (
+            "vllm serve llava-1.5-7b-awq --max-model-len 4096 --tensor-parallel-size 1 --pipeline-parallel-size 1"
+            " --max-num-batched-tokens 2048 --gpu-memory-utilization 0.92 --kv-cache-dtype auto"
+            """ --limit-mm-per-prompt '{"image": 2}'""",
+            {"engine": "vllm", "model": "llava-1.5-7b", "quant": "int4", "images": 2},
+        ),
+        (
+            "python -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --dtype bfloat16"
+            " --context-length 4096 --tp-size 2 --pp-size 1 --chunked-prefill-size 4096 --mem-fraction-static 0.7"
+            " --kv-cache-dtype fp8_e4m3 --disable-cuda-graph",
+            {
+                "engine": "sglang", "quant": "bf16", "gpu": "2xrtx4090", "gpu_memory_utilization": 0.7,
+                "kv_cache_type": "fp8", "enforce_eager": True,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_servers(expected: str, request_: dict[str, Any]) -> None:
+    """Every setting the estimate assumed, in the server's own words."""
+    assert expected == line(**{"model": "llama-3.1-8b", **request_})
+    assert shlex.split(expected)[0] in ("vllm", "python")

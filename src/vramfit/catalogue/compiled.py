@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import fields, record
 from vramfit.catalogue.cache import open_container
-from vramfit.catalogue.custom import PREFIX, custom_gpu
-from vramfit.catalogue.names import normalise, normalise_model, parse_gpu
+from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import MIB
@@ -89,7 +88,9 @@ class Catalogue:
 
         Raises ``UnknownGpu``, ``AmbiguousName``, or ``CannotTell`` for an integrated GPU without memory of its own.
         """
-        if name.lower().startswith(PREFIX):
+        if name.lower().startswith(CUSTOM_PREFIX):
+            from vramfit.catalogue.custom import custom_gpu
+
             return custom_gpu(name)
         facts = self._container.record("gpu", self._gpu_number(name))
         if facts["memory_mib"] is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from vramfit.catalogue.names import CUSTOM_PREFIX
 from vramfit.errors import UsageError
 from vramfit.hardware import Gpu
 from vramfit.units import GB, MIB, parse_rate, parse_size
 
-PREFIX = "custom:"
 _PLATFORMS = ("linux", "windows", "macos")
 
 
@@ -16,7 +16,7 @@ def custom_gpu(name: str) -> Gpu:
     The size is what a program can use, so it is the reading for every platform and nothing is taken off it. Raises
     ``UsageError`` for a size or rate without a unit, or a size below 1 MiB.
     """
-    size, at, rate = name[len(PREFIX) :].partition("@")
+    size, at, rate = name[len(CUSTOM_PREFIX) :].partition("@")
     memory = parse_size(size)
     if memory < MIB:
         raise UsageError(f'"{name}" has no memory', "give its usable memory, for example custom:24GiB")

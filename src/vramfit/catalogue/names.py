@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from vramfit.errors import UsageError
 
+CUSTOM_PREFIX = "custom:"
+"""What a GPU that is in no catalogue begins with: ``custom:24GiB@1008GB/s``."""
+
 MAX_GPUS = 1024
 """Largest count before a GPU's name: beyond any machine, small enough to catch a slip of the keyboard."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vramfit.catalogue.filters import SORT_KEYS
 from vramfit.cli.output import Color, Extra, Format, Json, NoHeader, colour_of, guarded, opened, style_of, write_lines
 
 TYPE_CHECKING = False
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 Words = list[str] | None
 Text = str | None
 
-Sort = Annotated[Text, typer.Option("--sort", metavar="KEY", help="sort by this, smallest or earliest first")]
+_SORTED = "smallest or earliest first, by "
+SortGpus = Annotated[Text, typer.Option("--sort", metavar="KEY", help=_SORTED + ", ".join(SORT_KEYS["gpus"]))]
+SortModels = Annotated[Text, typer.Option("--sort", metavar="KEY", help=_SORTED + ", ".join(SORT_KEYS["models"]))]
+SortQuants = Annotated[Text, typer.Option("--sort", metavar="KEY", help=_SORTED + ", ".join(SORT_KEYS["quants"]))]
 Reverse = Annotated[bool, typer.Option("--reverse", help="the other way round")]
 Search = Annotated[Text, typer.Option("--search", metavar="TEXT", help="id, name or repository contains this")]
 Since = Annotated[Text, typer.Option("--since", metavar="DATE", help="released since 2024, 2024-06 or 2024-06-30")]
@@ -31,17 +35,22 @@ def register(app: typer.Typer) -> None:
 
 
 def _gpus(
-    vendor: Annotated[Words, typer.Option(help="nvidia, amd, intel, apple, google; repeatable")] = None,
+    vendor: Annotated[Words, typer.Option(metavar="WORD", help="nvidia, amd, intel, apple, google; repeatable")] = None,
     segment: Annotated[
-        Words, typer.Option(help="consumer, workstation, datacenter, laptop, embedded, apu, apple; repeatable")
+        Words,
+        typer.Option(
+            metavar="WORD", help="consumer, workstation, datacenter, laptop, embedded, apu, apple; repeatable"
+        ),
     ] = None,
-    family: Annotated[Words, typer.Option(help="architecture or family: ada, rdna, hopper; repeatable")] = None,
+    family: Annotated[
+        Words, typer.Option(metavar="WORD", help="architecture or family: ada, rdna, hopper; repeatable")
+    ] = None,
     min_memory: Annotated[Text, typer.Option(metavar="SIZE", help="at least this on the box, for example 24GB")] = None,
     max_memory: Annotated[Text, typer.Option(metavar="SIZE", help="at most this on the box")] = None,
     max_price: Annotated[float | None, typer.Option(metavar="USD", help="launch price at most")] = None,
     since: Since = None,
     search: Search = None,
-    sort: Sort = None,
+    sort: SortGpus = None,
     reverse: Reverse = False,
     as_json: Json = False,
     style: Format = None,
@@ -70,13 +79,15 @@ def _gpus(
 
 
 def _models(
-    family: Annotated[Words, typer.Option(help="family: llama-3.1, or all of qwen; repeatable")] = None,
-    modality: Annotated[Words, typer.Option(help="text, code, vision-language, embedding, …; repeatable")] = None,
+    family: Annotated[Words, typer.Option(metavar="WORD", help="family: llama-3.1, or all of qwen; repeatable")] = None,
+    modality: Annotated[
+        Words, typer.Option(metavar="WORD", help="text, code, vision-language, embedding, …; repeatable")
+    ] = None,
     min_parameters: Annotated[Text, typer.Option(metavar="N", help="at least this, counted or as named: 7B")] = None,
     max_parameters: Annotated[Text, typer.Option(metavar="N", help="at most this, counted or as named: 13B")] = None,
     since: Since = None,
     search: Search = None,
-    sort: Sort = None,
+    sort: SortModels = None,
     reverse: Reverse = False,
     as_json: Json = False,
     style: Format = None,
@@ -105,10 +116,10 @@ def _models(
 
 
 def _quants(
-    precision: Annotated[Words, typer.Option("--class", help="fp16, int8, int4; repeatable")] = None,
-    family: Annotated[Words, typer.Option(help="gguf, bitsandbytes, gptq, …; repeatable")] = None,
-    engine: Annotated[Text, typer.Option(help="only what this engine loads")] = None,
-    sort: Sort = None,
+    precision: Annotated[Words, typer.Option("--class", metavar="WORD", help="fp16, int8, int4; repeatable")] = None,
+    family: Annotated[Words, typer.Option(metavar="WORD", help="gguf, bitsandbytes, gptq, …; repeatable")] = None,
+    engine: Annotated[Text, typer.Option(metavar="WORD", help="only what this engine loads")] = None,
+    sort: SortQuants = None,
     reverse: Reverse = False,
     as_json: Json = False,
     style: Format = None,

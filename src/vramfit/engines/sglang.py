@@ -68,15 +68,16 @@ def estimate(deployment: Deployment) -> Estimate:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(deployment, "sglang")
     ranks, count = layout(deployment)
-    first = deployment.gpus[0]
-    tokens, batch = _sizes(first, ranks)
+    # SGLang goes by the card with the least memory.
+    smallest = min(deployment.gpus, key=lambda gpu: gpu.memory_bytes)
+    tokens, batch = _sizes(smallest, ranks)
     tokens = work.max_batched_tokens or tokens
     # Logits are made for the last token of each sequence only, so the sampler sees no more rows than sequences.
     peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images)
     spans = stage_layers(model.layer_count, count)
-    held = stages(model, deployment.scheme, ranks, count, mxfp4_kernel(first))
+    held = stages(model, deployment.scheme, ranks, count, mxfp4_kernel(smallest))
+    share = work.gpu_memory_utilization or static_share(smallest, model, tokens, batch, ranks * count)
     gpus, budgets = [], []
-    share = 0.0
     for number, gpu in enumerate(deployment.gpus):
         stage, span = held[number // ranks], spans[number // ranks]
         cache = _cache_bytes(model, work, ranks, span, tokens)
@@ -88,7 +89,6 @@ def estimate(deployment: Deployment) -> Estimate:
                 f"gpu{number}", stage.weights_bytes, cache, peak, extra.expected_bytes, low, high, stage.read_bytes
             )
         )
-        share = work.gpu_memory_utilization or static_share(gpu, model, tokens, batch, ranks * count)
         static = round(share * usable_bytes(gpu, work.platform))
         budgets.append(static + peak + extra.expected_bytes)
     return Estimate(

@@ -26,15 +26,13 @@ def compared(model: str) -> list[tuple[str, tuple[float, float, float], list[int
     found = []
     for row in TABLE[model]:
         asked: dict[str, Any] = {key: value for key, value in row.items() if key != "devices"}
+        label = str(asked)
         if "flash_attention" in asked:
             asked["flash_attention"] = asked["flash_attention"] == "on"
         if "kv_cache_type" in asked:
             asked.setdefault("kv_cache_type_v", asked["kv_cache_type"])
         ours = devices(estimated(model, **asked))
-        found += [
-            (f"{ {key: value for key, value in row.items() if key != 'devices'} } {name}", mebibytes(ours[name]), theirs)
-            for name, theirs in row["devices"].items()
-        ]
+        found += [(f"{label} {name}", mebibytes(ours[name]), theirs) for name, theirs in row["devices"].items()]
     return found
 
 

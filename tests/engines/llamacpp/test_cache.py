@@ -121,7 +121,7 @@ def test_models_llama_cpp_does_not_run() -> None:
 )  # fmt: skip
 def test_a_longer_context_never_needs_less(context: int, more: int, parallel: int, unified: bool, name: str) -> None:
     """Nor do more sequences, in cache or in total."""
-    work = {"parallel": parallel, "unified_kv": unified}
+    work: dict[str, Any] = {"parallel": parallel, "unified_kv": unified}
     short, long = (estimated(name, context=tokens, **work).gpus[0] for tokens in (context, context + more))
     assert short.kv_cache_bytes <= long.kv_cache_bytes
     assert short.total_bytes <= long.total_bytes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.engines.llamacpp.asking import estimated, mebibytes
 from tests.samples import gpu
-from vramfit.engines import DeviceMemory, Estimate
 from vramfit.units import MIB
+
+if TYPE_CHECKING:
+    from vramfit.engines import DeviceMemory, Estimate
 
 BATCH: dict[str, Any] = {"outputs": "batch"}
 BEFORE: dict[str, Any] = {"outputs": "batch", "flash_attention": False}

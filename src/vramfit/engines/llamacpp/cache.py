@@ -44,8 +44,12 @@ def padded(tokens: int) -> int:
 
 
 def physical_batch(work: Workload) -> int:
-    """Tokens of one forward pass: ``n_ubatch``, bounded by the batch and the context as llama.cpp bounds it."""
-    return min(work.ubatch, work.batch, work.context * work.parallel)
+    """Tokens of one forward pass: ``n_ubatch``, bounded by the batch and the context.
+
+    llama.cpp bounds it by the context as asked; here by whole blocks of cells, so that a context of a few tokens more
+    never needs less: the kernels chosen for 31 tokens and 32 differ.
+    """
+    return min(work.ubatch, work.batch, padded(work.context * work.parallel))
 
 
 @per_model

@@ -12,7 +12,7 @@ from vramfit.quantization import SCHEMES, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model import Model, Tensor
+    from vramfit.model import Model
     from vramfit.quantization import Scheme, Stored
 
 INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight")
@@ -85,7 +85,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
                     expert[index] += each
                 tensors[index][tensor.name] = each
         elif tensor.part in VISION_PARTS:
-            vision += row.bytes_each * _copies_in_mmproj(model, tensor)
+            vision += row.total_bytes
         elif tensor.part != "text":
             continue
         elif tensor.name in INPUT_TENSORS:
@@ -102,19 +102,6 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
         before, tuple(layer), tuple(expert), _active_share(model), output, embedding if model.tied else 0, vision,
         head or embedding, tuple(tensors),
     )  # fmt: skip
-
-
-def _copies_in_mmproj(model: Model, tensor: Tensor) -> int:
-    """How many of a tower's equal tensors its mmproj file holds.
-
-    Of a CLIP tower in the LLaVA manner the last layer is left out, and the norm behind it: the projector reads the layer
-    before (``tools/mtmd/legacy-models/convert_image_encoder_to_gguf.py``; LLaVA 7B's file holds 595 MiB, 23 layers).
-    """
-    if model.vision is None or model.vision.kind != "clip":
-        return tensor.copies
-    if tensor.name.startswith("v.post_ln"):
-        return 0
-    return tensor.copies - 1 if tensor.name.startswith("v.blk.") else tensor.copies
 
 
 def _active_share(model: Model) -> tuple[float, ...]:

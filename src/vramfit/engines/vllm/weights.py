@@ -5,7 +5,7 @@ Loading changes some sizes (vLLM 0.33.0 unless another version is named):
 - GPTQ: Marlin keeps no group index and no zero points of symmetric checkpoints
   (``quantization/utils/marlin_utils.py`` ``marlin_make_empty_g_idx``).
 - bitsandbytes: the double quantization of the scales is undone (``dequantize_dq`` in
-  ``model_loader/bitsandbytes_loader.py`` up to 0.1x, where this loader was part of vLLM): one float32 per 64 weights.
+  ``model_loader/bitsandbytes_loader.py`` at 0406fb9; 0.33.0 has no such loader of its own): one float32 per 64 weights.
 - MXFP4 experts: rounded up to what the kernel for the card asks for (``fused_moe/oracle/mxfp4.py``
   ``mxfp4_round_up_hidden_size_and_intermediate_size``).
 - Every matrix is a block of PyTorch's allocator, which hands out large ones in steps, and what the layers of one kind
@@ -37,9 +37,12 @@ KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
 """Kernels for MXFP4 experts by vendor; Hopper has its own, see ``mxfp4_kernel``."""
 ROUNDING = {"marlin": (256, 128), "rocm": (256, 256), "xpu": (32, 64), "triton": (32, 64)}
 """Multiples to which hidden width and inner width are rounded up."""
-HOPPER_ROWS = 256
-"""Triton's layout of 4-bit values on Hopper pads each row to a multiple of this, the scales not
-(``third_party/triton_kernels/tensor_details/layout_details/hopper_value.py`` ``swizzle_data``)."""
+HOPPER_INPUTS, HOPPER_OUTPUTS = 128, 256
+"""Multiples to which Triton's layouts for Hopper pad 4-bit values by inputs and outputs, and scales by outputs
+(triton-lang/triton ``triton_kernels/tensor_details/layout_details/hopper_value.py`` ``_padded_shape`` at 000df03,
+``hopper_scale.py`` with 8 warps). gpt-oss-120b so takes 64.2 GiB where vLLM 0.14.1 printed 64.38."""
+HOPPER_SCALES = 4
+"""Scales of one row come in fours (vLLM 0.33.0 ``quantization/utils/mxfp4_utils.py`` ``_swizzle_mxfp4``)."""
 NF4_BLOCK = 64
 NF4_CODE_BYTES = 4 * 16
 """bitsandbytes: float32 scale per 64 weights, and a code book of 16 per matrix."""
@@ -186,7 +189,9 @@ def _mxfp4_bytes(name: str, shape: tuple[int, ...], ranks: int, kernel: str) -> 
     inputs, outputs = (inner, hidden) if down else (hidden, inner)
     size = matrix_bytes(inputs, outputs)
     if kernel == "triton":
-        size = outputs * (_up(inputs, HOPPER_ROWS) // 2 + inputs // BLOCK)
+        # Gate and up are one matrix, padded once.
+        padded = _up(outputs, HOPPER_OUTPUTS) if down else _up(2 * outputs, HOPPER_OUTPUTS) // 2
+        size = padded * (_up(inputs, HOPPER_INPUTS) // 2 + _up(inputs // BLOCK, HOPPER_SCALES))
     return size * ranks * shape[2]
 
 
