@@ -145,7 +145,13 @@ def test_quantized_layers(quant: str, linear: float, more: int) -> None:
 
 @pytest.mark.parametrize(
     ("kernel", "ratio"),
-    [("marlin", 3072 * 2944 / 2880**2), ("rocm", 3072**2 / 2880**2), ("xpu", 1)],
+    [
+        ("marlin", 3072 * 2944 / 2880**2),
+        ("rocm", 3072**2 / 2880**2),
+        ("xpu", 1),
+        # Values padded to 1472 bytes a row, scales to 92, over 5888 rows of gate and up and 3072 of down.
+        ("triton", (1472 + 92) * (5888 + 3072) / ((1440 + 90) * (5760 + 2880))),
+    ],
 )
 def test_experts_are_rounded_up(kernel: str, ratio: float) -> None:
     """gpt-oss has experts of 2880 x 2880, which kernels round up in their own ways."""

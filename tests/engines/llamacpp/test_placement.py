@@ -145,3 +145,9 @@ def test_mixed_cards() -> None:
 def test_a_model_without_layers_of_its_name() -> None:
     """Nothing here reads a model's name: another id, the same bytes."""
     assert estimated(model("llama-3.1-8b", id="anything")) == estimated(model("llama-3.1-8b"))
+
+
+def test_the_projection_of_per_layer_embeddings_is_in_the_first_layer() -> None:
+    """Gemma 3n: 35 x 256 x 2048 weights that are one tensor of the model, created with block 0; F16, or as stored."""
+    parted = checkpoint(catalogue_model("gemma-3n-e4b"), find_scheme("F16"))
+    assert parted.layer_bytes[0] - parted.layer_bytes[1] == 35 * 256 * 2048 * 2 + 256 * 4
