@@ -23,7 +23,7 @@ FORBIDDEN = {
 
 STANDARD = {
     "__future__", "_collections_abc", "_json", "_stat", "binascii", "genericpath", "marshal", "os", "os.path",
-    "posixpath", "stat", "ntpath", "nt", "zlib",
+    "posixpath", "stat", "ntpath", "nt", "zlib", "gc",
 }  # fmt: skip
 """All of the standard library that a check loads beyond ``python -I -S``; ``site`` loads most of it anyway."""
 
@@ -36,12 +36,12 @@ ALLOWED = {
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"
-        for name in ("", ".architecture", ".attention", ".build", ".feed_forward", ".inventory", ".pattern",
+        for name in ("", ".architecture", ".attention", ".build", ".counted", ".feed_forward", ".inventory", ".pattern",
                      ".recurrent", ".towers", ".vision")
     ),
     *(
         f"vramfit.quantization{name}"
-        for name in ("", ".bitsandbytes", ".gguf", ".gguf_mix", ".gguf_types", ".linears", ".plain", ".quality",
+        for name in ("", ".bitsandbytes", ".gguf", ".gguf_mix", ".linears", ".plain", ".quality",
                      ".schemes")
     ),
     *(

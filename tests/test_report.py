@@ -132,6 +132,6 @@ def test_error_document() -> None:
     error = UnknownGpu('no GPU is called "rtx4900"', "did you mean rtx4090?")
     body = {"code": "unknown-gpu", "message": 'no GPU is called "rtx4900"', "hint": "did you mean rtx4090?"}
     assert {"format_version": "1.0", "error": body} == error_document(error)
-    assert {"format_version": "1.0", "name": "a", "error": body} == error_document(error, "a")
+    assert {"format_version": "1.0", "name": "a", "error": body} == error_document(error, name="a")
     assert error_document(CannotTell("no"))["error"]["hint"] is None
-    validator("error").validate(error_document(error, "a"))
+    validator("error").validate(error_document(error, name="a"))

@@ -13,14 +13,14 @@ from vramfit.workload import CACHE_TYPES, KEY_BY_NAME, KEYS, Workload, parse_req
 
 CONTRACT = {
     "gpu", "model", "engine", "quant", "context", "parallel", "images", "kv_cache_type", "kv_cache_type_v",
-    "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers", "cpu_moe_layers",
-    "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "ram",
-    "reserve", "platform", "task", "sequence_length", "micro_batch", "lora_rank", "optimizer",
+    "image_size", "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers",
+    "cpu_moe_layers", "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization",
+    "enforce_eager", "ram", "reserve", "platform", "task", "sequence_length", "micro_batch", "lora_rank", "optimizer",
     "gradient_checkpointing", "zero_stage", "level", "name",
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
-KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word"}
+KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels"}
 
 
 def test_every_key_of_the_contract_is_declared_once() -> None:
@@ -44,7 +44,7 @@ def test_workload_defaults_are_the_contract_s() -> None:
     work = Workload(context=4096)
     told = {name: getattr(work, name) for name in type(work).__fields__}  # type: ignore[attr-defined]
     assert {
-        "context": 4096, "parallel": 1, "images": 0, "kv_cache_type": "f16", "kv_cache_type_v": "f16",
+        "context": 4096, "parallel": 1, "images": 0, "image_size": None, "kv_cache_type": "f16", "kv_cache_type_v": "f16",
         "flash_attention": True, "batch": 2048, "ubatch": 512, "unified_kv": False, "swa_full": False,
         "outputs": "slots", "gpu_layers": "all", "cpu_moe_layers": 0, "tensor_parallel": None,
         "pipeline_parallel": None, "max_batched_tokens": None, "gpu_memory_utilization": None, "enforce_eager": False,
@@ -65,6 +65,9 @@ def test_workload_defaults_are_the_contract_s() -> None:
         (4096, "context", " 4096 "),
         (4096, "context", 4096),
         (0, "images", "0"),
+        ((1344, 1008), "image_size", "1344x1008"),
+        ((1344, 1008), "image_size", " 1344X1008 "),
+        ((65536, 328), "image_size", "65536x328"),
         ("q8_0", "kv_cache_type", "q8_0"),
         ("on", "flash_attention", "on"),
         ("on", "flash_attention", True),
@@ -102,6 +105,16 @@ def test_parse_value(expected: object, name: str, raw: object) -> None:
         ('context: "٣" is not a valid value', "context", "٣"),
         ('parallel: "--5" is not a valid value', "parallel", "--5"),
         ('gpu_layers: "some" is not a valid value', "gpu_layers", "some"),
+        ('image_size: "0x5" is not a valid value', "image_size", "0x5"),
+        ('image_size: "1e9x2" is not a valid value', "image_size", "1e9x2"),
+        ('image_size: "65537x65537" is not a valid value', "image_size", "65537x65537"),
+        ('image_size: "201x1" is not a valid value', "image_size", "201x1"),
+        ('image_size: "1344" is not a valid value', "image_size", "1344"),
+        ('image_size: "5" is not a valid value', "image_size", 0x5),
+        ('image_size: "3x4x5" is not a valid value', "image_size", "3x4x5"),
+        ('image_size: "-3x4" is not a valid value', "image_size", "-3x4"),
+        ('image_size: "²x²" is not a valid value', "image_size", "²x²"),
+        ('image_size: "[1, 2]" is not a valid value', "image_size", [1, 2]),
         ('kv_cache_type: "q9_0" is not a valid value', "kv_cache_type", "q9_0"),
         ('flash_attention: "maybe" is not a valid value', "flash_attention", "maybe"),
         ('unified_kv: "yes" is not a valid value', "unified_kv", "yes"),
@@ -135,6 +148,7 @@ def test_parse_value_refuses(message: str, name: str, raw: object) -> None:
         ("expected a number, 0.01 to 1", "gpu_memory_utilization"),
         (f"expected one of: {', '.join(CACHE_TYPES)}", "kv_cache_type"),
         ("expected true or false", "enforce_eager"),
+        ("write width x height in pixels, as 1344x1008: 1 to 65536 a side", "image_size"),
     ],
 )
 def test_hints_say_what_is_expected(expected: str, name: str) -> None:
@@ -177,7 +191,7 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
     """Whatever a file or a flag holds, the answer is a value of the key's kind within its bounds, or a usage error."""
     key = KEY_BY_NAME[name]
     try:
-        value = parse_request({name: raw}).get(name)
+        value: Any = parse_request({name: raw}).get(name)
     except VramfitError as error:
         assert error.exit_code == 2
         assert "\n" not in error.message or "\n" in str(raw)
@@ -192,6 +206,10 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
         assert value.strip()
     elif key.kind == "flag":
         assert isinstance(value, bool)
+    elif key.kind == "pixels":
+        assert isinstance(value, tuple)
+        width, height = value
+        assert 0 < min(width, height) <= max(width, height) <= 65536
     elif key.kind == "size":
         assert isinstance(value, int)
         assert 0 <= value < 2**63

@@ -8,30 +8,50 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Concatenate, ParamSpec, TypeVar
+    from typing import Concatenate, Generic, ParamSpec, TypeVar
 
     from vramfit.model.architecture import Model
 
     P = ParamSpec("P")
     T = TypeVar("T")
 
+    class _Base(Generic[P, T]):
+        """What ``PerModel`` is to a type checker."""
 
-def per_model(function: Callable[Concatenate[Model, P], T]) -> Callable[Concatenate[Model, P], T]:
-    """Remember ``function(model, *rest)`` by the model's identity and the rest's value.
+else:
 
-    The model is kept alive with its results, so that its identity is never another's.
+    class _Base:
+        def __class_getitem__(cls, _):
+            return cls
+
+
+class PerModel(_Base["P", "T"]):
+    """A function of a model and more, remembered by the model's identity and the rest's value.
+
+    A model is kept alive with its results, so that its identity is never another's.
     """
-    known: dict[int, tuple[Model, dict[tuple[object, ...], T]]] = {}
 
-    def remembered(model: Model, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        entry = known.get(id(model))
+    def __init__(self, function: Callable[Concatenate[Model, P], T]) -> None:
+        self._function = function
+        self._known: dict[int, tuple[Model, dict[tuple[object, ...], T]]] = {}
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+
+    def __call__(self, model: Model, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The remembered result, computed at the first call."""
+        entry = self._known.get(id(model))
         if entry is None:
-            entry = known[id(model)] = (model, {})
+            entry = self._known[id(model)] = (model, {})
         results = entry[1]
         if args not in results:
-            results[args] = function(model, *args, **kwargs)
+            results[args] = self._function(model, *args, **kwargs)
         return results[args]
 
-    remembered.__name__ = function.__name__
-    remembered.__doc__ = function.__doc__
-    return remembered
+    def remember(self, model: Model, result: T) -> None:
+        """Give the result for ``model`` alone, worked out before: with its catalogue entry, say."""
+        self._known.setdefault(id(model), (model, {}))[1][()] = result
+
+
+def per_model(function: Callable[Concatenate[Model, P], T]) -> PerModel[P, T]:
+    """The decorator form of ``PerModel``."""
+    return PerModel(function)

@@ -8,9 +8,6 @@ field after construction, and ``replace`` makes the changed copy.
 
 from __future__ import annotations
 
-COMPILE_AFTER = 12
-"""Constructions of one kind of record before its own ``__init__`` is compiled."""
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar, dataclass_transform
@@ -25,53 +22,41 @@ if TYPE_CHECKING:
 else:
 
     def record(cls):
-        """Make ``cls`` a slotted record of its annotated fields, in order; class-level values are the defaults.
+        """Make ``cls`` a record of its annotated fields, in order; class-level values are the defaults.
 
         Defaults must be immutable: they are shared by all instances.
         """
         cls.__fields__ = fields = tuple(cls.__annotations__)
-        cls.__field_defaults__ = {f: cls.__dict__[f] for f in fields if f in cls.__dict__}
-        cls.__made__ = 0
-        cls.__init__ = _first
+        defaults = [f in cls.__dict__ for f in fields]
+        if defaults != sorted(defaults):
+            raise TypeError(f"{cls.__name__} has a field without a default behind one with")
+        cls.__required__ = defaults.count(False)
+        cls.__names__ = frozenset(fields)
         for name, method in _METHODS.items():
             if name not in cls.__dict__:
                 setattr(cls, name, method)
         return cls
 
-    def _first(self, *args, **kwargs):
-        """``__init__`` without compiling one, which costs as much as some dozen constructions; those then pay for it.
+    def _init(self, *args, **kwargs):
+        """Take the fields in order or by name; what is left out keeps the class's value.
 
-        Most records of a run are made once or never, and a few hundreds of times.
+        One function for all records: compiling one for each, as dataclasses does, costs more than a check constructs.
         """
         kind = type(self)
-        fields, defaults = kind.__fields__, kind.__field_defaults__
-        kind.__made__ += 1
-        if kind.__made__ > COMPILE_AFTER:
-            _compile(kind)
-            kind.__init__(self, *args, **kwargs)
-            return
-        if len(args) > len(fields):
-            raise TypeError(f"{kind.__name__} takes {len(fields)} values, not {len(args)}")
-        for field, value in zip(fields, args):  # noqa: B905  (shorter on purpose: the rest is named or default)
-            setattr(self, field, value)
-        for field in fields[len(args) :]:
-            if field in kwargs:
-                setattr(self, field, kwargs.pop(field))
-            elif field in defaults:
-                setattr(self, field, defaults[field])
-            else:
-                raise TypeError(f"{kind.__name__} lacks {field}")
+        fields = kind.__fields__
+        self.__dict__.update(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
         if kwargs:
-            raise TypeError(f"{kind.__name__} has no field {next(iter(kwargs))} left to fill")
-
-    def _compile(kind):
-        """Give ``kind`` an ``__init__`` with its own arguments."""
-        defaults = kind.__field_defaults__
-        arguments = ", ".join(f"{f}=_d[{f!r}]" if f in defaults else f for f in kind.__fields__)
-        body = "".join(f"\n    self.{f} = {f}" for f in kind.__fields__) or "\n    pass"
-        scope = {"_d": defaults}
-        exec(f"def __init__(self, {arguments}):{body}", scope)  # noqa: S102  (names come from this source tree)
-        kind.__init__ = scope["__init__"]
+            if not kwargs.keys() <= kind.__names__ or (args and not kwargs.keys().isdisjoint(fields[: len(args)])):
+                rest = fields[len(args) :]
+                wrong = next(name for name in kwargs if name not in rest)
+                raise TypeError(f"{kind.__name__} has no field {wrong} left to fill")
+            self.__dict__.update(kwargs)
+        if len(args) < kind.__required__:
+            for name in fields[len(args) : kind.__required__]:
+                if name not in kwargs:
+                    raise TypeError(f"{kind.__name__} lacks {name}")
+        elif len(args) > len(fields):
+            raise TypeError(f"{kind.__name__} takes {len(fields)} values, not {len(args)}")
 
     def _values(self):
         return tuple(getattr(self, f) for f in self.__fields__)
@@ -85,7 +70,7 @@ else:
     def _repr(self):
         return f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in self.__fields__)})"
 
-    _METHODS = {"__eq__": _equal, "__hash__": _hash, "__repr__": _repr}
+    _METHODS = {"__init__": _init, "__eq__": _equal, "__hash__": _hash, "__repr__": _repr}
 
 
 def fields(kind: type) -> tuple[str, ...]:

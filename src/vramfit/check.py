@@ -114,6 +114,11 @@ def _limits(found: Answer) -> Limits | None:
 
     here = found.margin_bytes
     context = largest(lambda n: margin(context=n), 1, max(model.context, work.context), (work.context, here))
+    if work.image_size is not None:
+        from vramfit.memory.vision import tokens_of_image
+
+        # A context that the images alone exceed is refused, so it is no answer either.
+        context = context if context >= work.images * tokens_of_image(model, work.image_size) else 0
     parallel = largest(lambda n: margin(parallel=n), 1, max(MAX_PARALLEL, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
 

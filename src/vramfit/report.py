@@ -25,8 +25,8 @@ FORMAT_VERSION = "1.0"
 
 
 def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole report of ``--json``: the estimates and the worst verdict among them."""
-    words = [e["verdict"] for e in estimates if "verdict" in e]
+    """The whole report of ``--json``: the estimates and the worst verdict among them, ``unknown`` where one failed."""
+    words = [e.get("verdict", "unknown") for e in estimates]
     worst = "unknown" if "unknown" in words or not words else min(words, key=lambda word: LEVELS[word])
     return {
         "format_version": FORMAT_VERSION,
@@ -36,11 +36,10 @@ def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def error_document(error: VramfitError, name: str | None = None) -> dict[str, Any]:
-    """The error object of the contract; ``name`` is the deployment's label where a file names one."""
-    labelled = {} if name is None else {"name": name}
+def error_document(error: VramfitError, **label: str | None) -> dict[str, Any]:
+    """The error object of the contract; of a deployment in a file, ``name=`` gives its label, None where it has none."""
     body = {"code": error.code, "message": error.message, "hint": error.hint}
-    return {"format_version": FORMAT_VERSION, **labelled, "error": body}
+    return {"format_version": FORMAT_VERSION, **label, "error": body}
 
 
 def estimate_object(checked: Checked) -> dict[str, Any]:
@@ -68,6 +67,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
             "vision_parameters": _vision_parameters(deployment),
             "max_context": model.context,
             "max_image_tokens": _max_image_tokens(deployment),
+            "image_tokens": _image_tokens(deployment),
         },
         "engine": deployment.engine,
         "quant": {
@@ -162,6 +162,7 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "context": work.context,
         "parallel": work.parallel,
         "images": work.images,
+        "image_size": None if work.image_size is None else "{}x{}".format(*work.image_size),
         "kv_cache_type": work.kv_cache_type,
         "kv_cache_type_v": work.kv_cache_type_v,
         "flash_attention": "on" if work.flash_attention else "off",
@@ -234,9 +235,19 @@ def _vision_parameters(deployment: Deployment) -> int | None:
 def _max_image_tokens(deployment: Deployment) -> int | None:
     if deployment.model.vision is None:
         return None
-    from vramfit.model.vision import max_image_tokens
+    from vramfit.model import max_image_tokens
 
     return max_image_tokens(deployment.model)
+
+
+def _image_tokens(deployment: Deployment) -> int | None:
+    """Tokens of one image of the asked size; None without a size, or without vision."""
+    size = deployment.workload.image_size
+    if size is None:
+        return None
+    from vramfit.model.vision import image_tokens
+
+    return image_tokens(deployment.model, *size)
 
 
 def _notes(deployment: Deployment) -> list[str]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from vramfit.errors import UsageError
 
+MOST_PIXELS, LONGEST_SHAPE = 65536, 200
+"""Pixels a side of an image may have, and how many times the other: beyond 200 Qwen-VL's ``smart_resize`` refuses it."""
+
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
 
@@ -69,6 +72,20 @@ def billions(count: int) -> str:
     return f"{count / 1e9:.2f} B" if count >= 10**9 else f"{count / 1e6:.0f} M"
 
 
+def parse_pixels(text: str) -> tuple[int, int]:
+    """Width and height of ``"1344x1008"``; raises ``UsageError`` for what is no size that an image can have."""
+    sides = text.strip().lower().split("x")
+    if len(sides) == 2 and all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
+        width, height = int(sides[0]), int(sides[1])
+        if 0 < max(width, height) <= min(MOST_PIXELS, LONGEST_SHAPE * min(width, height)):
+            return width, height
+    raise UsageError(
+        f'"{text}" is not the size of an image',
+        f"write width x height in pixels, as 1344x1008: 1 to {MOST_PIXELS} a side, neither over "
+        f"{LONGEST_SHAPE} times the other",
+    )
+
+
 def _split(text: str) -> tuple[str, str]:
     stripped = text.strip()
     cut = len(stripped)
@@ -79,7 +96,7 @@ def _split(text: str) -> tuple[str, str]:
 
 def _number(digits: str, text: str) -> float:
     try:
-        value = float(digits)
+        value = float(digits) if not digits.strip("0123456789.eE+-") else float("nan")
     except ValueError:
         raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB") from None
     if not abs(value) < float("inf"):  # neither infinite nor NaN, which compares with nothing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.errors import UsageError
-from vramfit.units import parse_size
+from vramfit.units import parse_pixels, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Key:
     name: str
     kind: str
     """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``choice``, ``flag``,
-    ``count-or-word`` (an integer or one of ``choices``)."""
+    ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first)."""
     help: str
     choices: tuple[str, ...] = ()
     minimum: float = 1
@@ -56,6 +56,12 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("parallel", "count", "sequences held at once", default="1", maximum=2**20),
     Key("images", "count", "images per sequence", minimum=0, maximum=4096, default="1 for a vision model, else 0"),
+    Key(
+        "image_size",
+        "pixels",
+        "size of each image, for example 1344x1008: its tokens by the model's own rule",
+        default="the largest the model takes",
+    ),
     Key(
         "kv_cache_type",
         "choice",
@@ -161,6 +167,8 @@ class Workload:
     context: int
     parallel: int = 1
     images: int = 0
+    image_size: tuple[int, int] | None = None
+    """Width and height of each image in pixels; None for the largest the model takes."""
     kv_cache_type: str = "f16"
     kv_cache_type_v: str = "f16"
     flash_attention: bool = True
@@ -193,7 +201,7 @@ class Workload:
 def parse_value(key: Key, raw: Any) -> Any:
     """The typed value of one key, from a command-line string or a YAML scalar.
 
-    Integers for ``count``, bytes for ``size``, bool for ``flag``, a tuple of strings for ``texts``. Raises
+    Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bool for ``flag``, strings for ``texts``. Raises
     ``UsageError`` naming the key; nothing is clamped or guessed.
     """
     kind = key.kind
@@ -222,6 +230,11 @@ def parse_value(key: Key, raw: Any) -> Any:
         if isinstance(raw, str):
             return parse_size(raw)
         raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
+    if kind == "pixels":
+        try:
+            return parse_pixels(str(raw))
+        except UsageError as error:
+            raise UsageError(f'{key.name}: "{raw}" is not a valid value', error.hint) from None
     if kind == "count-or-word" and raw in key.choices:
         return raw
     if kind == "number":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vramfit.catalogue import Catalogue, cache, open_catalogue
-from vramfit.catalogue.container import BadContainerError, Container, pack
+from vramfit.catalogue.container import BadContainerError, in_memory, pack
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel, UsageError
 from vramfit.units import GIB, MIB
 
@@ -203,7 +203,7 @@ def test_a_relative_cache_home_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_containers_notice_damage() -> None:
     data = pack("key", {"a": [1, 2]}, {"t": {"x": 1}}, {"r": [{"n": 1}, {"n": 2}]})
-    container = Container(data)
+    container = in_memory(data)
 
     assert (container.key, container.section("a"), container.look_up("t", "x")) == ("key", [1, 2], 1)
     assert (container.record("r", 1), container.table("t")) == ({"n": 2}, {"x": 1})
@@ -214,7 +214,7 @@ def test_containers_notice_damage() -> None:
 
 
 def _read_everything(data: bytes) -> None:
-    container = Container(data)
+    container = in_memory(data)
     container.section("a")
     container.table("t")
     container.record("r", 0)

@@ -72,6 +72,8 @@ def test_tokens_of_an_image(models: dict[str, Model], key: str, width: int, heig
         ("gemma-3-4b", 256),
         ("pixtral-12b", 64 * 64 + 64),
         ("internvl3-8b", 13 * 256),
+        # LLaVA-OneVision: 6561 patches, and up to 1.1 squared as many before it scales down: 98 rows of 81.
+        ("llava-onevision-7b", 98 * 81 + 98 + 27 * 27),
         ("llama-4-scout", 17 * 144),
         ("llama-3.2-11b-vision", 1),
     ],
@@ -84,6 +86,7 @@ def test_the_most_tokens_an_image_takes(models: dict[str, Model], key: str, toke
 def test_no_image_takes_more_than_the_most(width: int, height: int) -> None:
     for rule in (
         ANYRES,
+        {"rule": "anyres", "tile": 384, "patch": 14, "sides": 6, "max_tiles": 9},
         {"rule": "native", "patch": 14, "merge": 2, "min_pixels": 3136, "max_pixels": 1003520},
         {"rule": "longest_side", "patch": 14, "merge": 2, "longest": 1540},
         {"rule": "tiles", "tile": 448, "per_tile": 256, "max_tiles": 12},

@@ -11,8 +11,8 @@ import pytest
 
 from tests.quantization.builders import build, dense, stored, text_bytes, types
 from vramfit.quantization import bits_per_weight, checkpoint_bytes, find_scheme
-from vramfit.quantization.gguf_mix import Facts, head, more_bits, rule, tensor_class
-from vramfit.quantization.gguf_types import BLOCKS, FALLBACKS, fitting_type, tensor_bytes
+from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, tensor_bytes, tensor_class
+from vramfit.quantization.gguf_mix import Facts, head, more_bits, rule
 
 Q4, Q5, Q6, Q8, MX = 144 / 256, 176 / 256, 210 / 256, 34 / 32, 17 / 32
 """Bytes per weight of Q4_K, Q5_K, Q6_K, Q8_0 and MXFP4 (``ggml/src/ggml-common.h``)."""

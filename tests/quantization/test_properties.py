@@ -128,7 +128,7 @@ def test_rows_hold_whole_blocks(model: Model, name: str) -> None:
     scheme = find_scheme(name)
     if scheme.family != "gguf":
         return
-    from vramfit.quantization.gguf_types import BLOCKS
+    from vramfit.quantization.gguf import BLOCKS
 
     for row in store(model, scheme):
         elements, size = BLOCKS[row.type]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 import vramfit
-from vramfit.catalogue.container import BadContainerError, Container, checksum
+from vramfit.catalogue.container import BadContainerError, Container, checksum, in_memory
 from vramfit.errors import CatalogueError
 
 TYPE_CHECKING = False
@@ -116,7 +116,7 @@ def _overlaid(own: list[Own]) -> Container:
 def _kept(path: str | None, content: bytes) -> Container:
     if path:
         write_atomically(path, content)
-    return Container(content)
+    return in_memory(content)
 
 
 def compiled_path() -> str | None:
@@ -185,9 +185,26 @@ def _unlink(path: str) -> None:
         return
 
 
+class _File:
+    """A file read in parts. One descriptor for its life: another process may put a newer file in its place."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self.size = os.fstat(self._descriptor).st_size
+
+    def read(self, start: int, length: int) -> bytes:
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, length)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+
 def _read(path: str) -> Container | None:
+    """The compiled file at ``path``, of which only the parts asked for are read; None if there is no sound one."""
     try:
-        with open(path, "rb") as file:
-            return Container(file.read())
+        file = _File(path)
+        return Container(file.read, file.size)
     except (OSError, BadContainerError):
         return None

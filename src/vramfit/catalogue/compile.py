@@ -108,7 +108,11 @@ def pack_entries(
         "driver_names": _numbered(_grouped(named), gpu_numbers),
         "pci_ids": _numbered(pci_ids, gpu_numbers),
     }
-    return pack(key, sections, tables, {"gpu": gpus, "model": models})
+    from vramfit.model import model_from_facts
+    from vramfit.model.counted import pack as counts
+
+    counted = [{**model, "counted": counts(model_from_facts(model))} for model in models]
+    return pack(key, sections, tables, {"gpu": gpus, "model": counted})
 
 
 def _numbered(table: Mapping[str, tuple[str, ...]], numbers: Mapping[str, int]) -> dict[str, object]:

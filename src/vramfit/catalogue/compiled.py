@@ -131,6 +131,7 @@ class Catalogue:
     def model_facts(self, name: str) -> dict[str, Any]:
         """The whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
         facts: dict[str, Any] = self._container.record("model", self._model_number(name))
+        del facts["counted"]
         sources = self._container.section("model_sources")
         facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
         return facts

@@ -14,7 +14,7 @@ import marshal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 MAGIC = b"vramfit-cat\x00\x00\x00\x00\x01"
@@ -60,15 +60,20 @@ def pack(
 
 
 class Container:
-    """A compiled file in memory; parts are decoded when asked for, and not kept."""
+    """A compiled file; parts are read and decoded when asked for, and not kept."""
 
-    def __init__(self, data: bytes) -> None:
-        """Raises ``BadContainerError`` when ``data`` is not a whole compiled file."""
-        self._data = memoryview(data)
-        if data[: len(MAGIC)] != MAGIC or int.from_bytes(data[16:24], "little") != len(data):
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        """``read(start, length)`` gives bytes of a file of ``size`` bytes.
+
+        Raises ``BadContainerError`` when it is not a whole compiled file.
+        """
+        self._read = read
+        prefix = read(0, _PREFIX)
+        if prefix[: len(MAGIC)] != MAGIC or int.from_bytes(prefix[16:24], "little") != size:
             raise BadContainerError("not a compiled catalogue, or cut short")
-        self._start = _PREFIX + int.from_bytes(data[24:28], "little")
-        self.key, self._places = self._decode(_PREFIX, self._start - _PREFIX, int.from_bytes(data[28:32], "little"))
+        self._start = _PREFIX + int.from_bytes(prefix[24:28], "little")
+        check = int.from_bytes(prefix[28:32], "little")
+        self.key, self._places = self._decode(_PREFIX, self._start - _PREFIX, check)
 
     def section(self, name: str) -> Any:
         """One section's data."""
@@ -89,18 +94,23 @@ class Container:
     def record(self, kind: str, number: int) -> Any:
         """Record ``number`` of a kind, from 0."""
         start = self._start + self._places[f"{kind}/index"][0] + number * _PLACE
-        place = self._data[start : start + _PLACE]
+        place = self._read(start, _PLACE)
         offset, length, check = (int.from_bytes(place[at : at + 4], "little") for at in (0, 4, 8))
         return self._decode(self._start + self._places[f"{kind}/records"][0] + offset, length, check)
 
     def _decode(self, start: int, length: int, check: int) -> Any:
-        blob = self._data[start : start + length]
+        blob = self._read(start, length)
         if len(blob) != length or checksum(blob) != check:
             raise BadContainerError("damaged")
         try:
             return marshal.loads(blob)  # noqa: S302  (checked above, and only ever written by pack)
         except (ValueError, EOFError, TypeError) as error:
             raise BadContainerError(str(error)) from None
+
+
+def in_memory(content: bytes) -> Container:
+    """The container of a compiled file's bytes."""
+    return Container(lambda start, length: content[start : start + length], len(content))
 
 
 def _dump(value: Any) -> bytes:
@@ -120,7 +130,7 @@ def _shard(key: str) -> int:
     return checksum(key.encode()) % SHARDS
 
 
-def checksum(blob: bytes | memoryview) -> int:
+def checksum(blob: bytes) -> int:
     """CRC-32 of a blob."""
     from binascii import crc32
 

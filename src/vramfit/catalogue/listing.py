@@ -96,7 +96,7 @@ def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
     from vramfit.quantization.schemes import aliases
 
     model = catalogue.model(EXAMPLE_MODEL)
-    loaded_by = _families_by_engine()
+    loaded_by = families_by_engine()
     objects = []
     for scheme in SCHEMES.values():
         try:
@@ -144,7 +144,8 @@ def engine_objects() -> list[dict[str, Any]]:
     return objects
 
 
-def _families_by_engine() -> dict[str, tuple[str, ...]]:
+def families_by_engine() -> dict[str, tuple[str, ...]]:
+    """Which families of schemes each engine that is modelled can load."""
     from vramfit.engines import MODULES, engine
 
     return {name: engine(name).FAMILIES for name in MODULES}

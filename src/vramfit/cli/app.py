@@ -81,7 +81,7 @@ def _parameter(key: Key) -> inspect.Parameter:
         ]
         default = None
     elif key.kind == "texts":
-        kind = Annotated[list[str] | None, typer.Option(flag, *key.flags, help=words)]
+        kind = Annotated[list[str] | None, typer.Option(flag, *key.flags, help=words, metavar="TEXT")]
         default = None
     else:
         kind = Annotated[str | None, typer.Option(flag, *key.flags, help=words, metavar=_metavar(key))]
@@ -90,9 +90,14 @@ def _parameter(key: Key) -> inspect.Parameter:
 
 
 def _metavar(key: Key) -> str:
-    return {"count": "N", "count-or-word": "N|WORD", "number": "X", "size": "SIZE", "choice": "WORD"}.get(
-        key.kind, "TEXT"
-    )
+    return {
+        "count": "N",
+        "count-or-word": "N|WORD",
+        "number": "X",
+        "size": "SIZE",
+        "pixels": "WxH",
+        "choice": "WORD",
+    }.get(key.kind, "TEXT")
 
 
 def _check(**given: Any) -> None:

@@ -71,7 +71,7 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
         except VramfitError as error:
             _codes.append(error.exit_code)
             sys.stderr.write(f"error: {'deployment' if name is None else name}: {error.message}\n")
-            yield error_document(error, name)
+            yield error_document(error, name=name)
 
 
 def _rows(raw: Mapping[str, Any], catalogue: Catalogue, any_row: bool) -> Iterator[dict[str, Any]]:

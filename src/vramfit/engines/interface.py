@@ -11,7 +11,7 @@ from vramfit._record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Protocol
 
     from vramfit.hardware import Gpu
@@ -91,11 +91,16 @@ class Estimate:
     host: DeviceMemory
     checkpoint_bytes: int
     """Tensor data of the quantized file, all devices together, each tensor once."""
-    assumptions: tuple[str, ...]
-    """What was taken for granted, in words."""
+    said: tuple[str, ...] | Callable[[], tuple[str, ...]]
+    """What was taken for granted, in words, or what tells it: remedies try many deployments and read it of none."""
     settings: Mapping[str, object]
     """Deployment keys the engine decided itself (``gpu_layers`` it chose for ``auto``, …)."""
     streamed_bytes: int = 0
     """Host-resident weights the engine copies over PCIe for every token (accelerate); 0 where the CPU computes."""
     budget_bytes: tuple[int, ...] | None = None
     """Per GPU the most the engine lets itself have, where it sets a limit of its own below what the card offers."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was taken for granted, in words."""
+        return self.said() if callable(self.said) else self.said

@@ -106,11 +106,14 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
     images = request.get("images", 1 if sees and task == "inference" else 0)
     if images and not sees:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
+    context = request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context))
+    _check_images(request.get("image_size"), images, context, model)
     apple = all(gpu.vendor == "apple" for gpu in gpus)
     return Workload(
-        context=request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context)),
+        context=context,
         parallel=request.get("parallel", 1),
         images=images,
+        image_size=request.get("image_size"),
         kv_cache_type=cache_type,
         kv_cache_type_v=cache_type_v,
         flash_attention=request.get("flash_attention", "on") == "on",
@@ -138,3 +141,22 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         zero_stage=request.get("zero_stage", 0),
         level=request.get("level", "tight"),
     )
+
+
+def _check_images(size: tuple[int, int] | None, images: int, context: int, model: Model) -> None:
+    """Raise where images of a given size mean nothing to the model, or do not go into the context."""
+    if size is None:
+        return
+    if model.vision is None:
+        raise UsageError(f'model "{model.id}" takes no images', "leave image_size out, or ask for a vision model")
+    if model.vision.image_tokens["rule"] == "unknown":
+        raise CannotTell(f"how many tokens {model.name} makes of an image is not known", "leave image_size out")
+    from vramfit.model.vision import image_tokens
+
+    needed = images * image_tokens(model, *size)
+    if needed > context:
+        each = f"{size[0]}x{size[1]} pixels"
+        raise UsageError(
+            f"{f'{images} images' if images > 1 else 'an image'} of {each} take {needed} tokens of a context of {context}",
+            f"use --context {needed} or more, or smaller or fewer images",
+        )

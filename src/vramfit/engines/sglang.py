@@ -17,7 +17,7 @@ from vramfit.engines.vllm.overhead import overhead
 from vramfit.engines.vllm.weights import mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
-from vramfit.memory.vision import max_patches
+from vramfit.memory.vision import image_patches
 from vramfit.model.architecture import LatentAttention
 from vramfit.quantization import checkpoint_bytes, store
 from vramfit.units import GIB, MIB
@@ -73,7 +73,7 @@ def estimate(deployment: Deployment) -> Estimate:
     tokens, batch = _sizes(smallest, ranks)
     tokens = work.max_batched_tokens or tokens
     # Logits are made for the last token of each sequence only, so the sampler sees no more rows than sequences.
-    peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images)
+    peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images, work.image_size)
     spans = stage_layers(model.layer_count, count)
     held = stages(model, deployment.scheme, ranks, count, mxfp4_kernel(smallest))
     share = work.gpu_memory_utilization or static_share(smallest, model, tokens, batch, ranks * count)
@@ -140,7 +140,7 @@ def _cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int]
         if kind.kind == "state":
             kept = 1
         elif kind.kind == "cross":
-            kept = work.images * max_patches(model.vision) if model.vision is not None else 0
+            kept = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         elif kind.window is not None:
             kept = min(kept, kind.window + -(-tokens // work.parallel))
         total += kind.layers * kind.token_bytes * kept

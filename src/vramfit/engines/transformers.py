@@ -11,7 +11,7 @@ from vramfit.engines.interface import DeviceMemory, Estimate
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
-from vramfit.memory.vision import encoder_bytes, max_patches
+from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import Experts
 from vramfit.units import MIB
@@ -151,7 +151,7 @@ def _caches_held(deployment: Deployment) -> list[tuple[int, tuple[int, ...]]]:
         if cache.kind in ("sliding", "chunked") and cache.window:
             tokens = min(tokens, cache.window - 1)
         elif cache.kind == "cross":
-            tokens = work.images * max_patches(model.vision) if model.vision is not None else 0
+            tokens = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         each = tokens * (
             row_bytes(cache.key_width + cache.index_width, work.kv_cache_type)
             + row_bytes(cache.value_width, work.kv_cache_type_v)
@@ -184,7 +184,7 @@ def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
         peak += tokens * widest_feed_forward(model) * 4
     elif deployment.scheme.family != "plain":
         peak += 2 * cut.largest_linear_elements
-    return max(peak, encoder_bytes(model, work.images))
+    return max(peak, encoder_bytes(model, work.images, work.image_size))
 
 
 def _device(
@@ -215,7 +215,8 @@ def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
     work, model = deployment.workload, deployment.model
     said = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:
-        said.append(f"the context includes {_images(work.images)} of the largest size")
+        size = "the largest size" if work.image_size is None else "{} x {} pixels".format(*work.image_size)
+        said.append(f"the context includes {_images(work.images)} of {size}")
     if deployment.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
         if any(isinstance(group.feed_forward, Experts) for group in model.layers):

@@ -1,6 +1,6 @@
 """The model room: what a model is made of, from a catalogue entry to its tensors. Pure functions.
 
-Image tokens are in ``vision``, which only vision models need.
+``counted`` gives what ``inventory`` and ``vision`` derive, which for the catalogue was done when it was compiled.
 """
 
 from vramfit.model.architecture import (
@@ -19,7 +19,7 @@ from vramfit.model.architecture import (
     VisionTower,
 )
 from vramfit.model.build import model_from_facts, nominal_billions
-from vramfit.model.inventory import active_parameters, parameters, tensors
+from vramfit.model.counted import active_parameters, max_image_tokens, parameters, tensors
 
 __all__ = [
     "Attention",
@@ -36,6 +36,7 @@ __all__ = [
     "Tensor",
     "VisionTower",
     "active_parameters",
+    "max_image_tokens",
     "model_from_facts",
     "nominal_billions",
     "parameters",

@@ -20,6 +20,7 @@ from vramfit.model.architecture import (
     StateSpace,
     VisionTower,
 )
+from vramfit.model.counted import remember
 from vramfit.model.pattern import expand
 
 TYPE_CHECKING = False
@@ -37,14 +38,14 @@ COMPRESSION = {"local": 0, "csa": 4, "hca": 128}
 
 
 def model_from_facts(facts: Mapping[str, Any]) -> Model:
-    """The model that a merged and validated catalogue entry describes.
+    """The model that a merged and validated catalogue entry describes, with its counts where they were compiled in.
 
     Raises:
         KeyError: the entry lacks a field its architecture needs; ``catalogue.schema_models`` reports such entries.
     """
     vision = facts.get("vision")
     traits = facts.get("traits") or {}
-    return Model(
+    model = Model(
         id=facts["id"],
         name=facts["name"],
         family=facts["family"],
@@ -67,6 +68,9 @@ def model_from_facts(facts: Mapping[str, Any]) -> Model:
         hf=tuple(facts.get("hf") or ()),
         ollama=tuple(facts.get("ollama") or ()),
     )
+    if "counted" in facts:
+        remember(model, facts["counted"])
+    return model
 
 
 def nominal_billions(name: str) -> float | None:

@@ -38,7 +38,6 @@ the *traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recu
 
 from __future__ import annotations
 
-from vramfit._memo import per_model
 from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
@@ -64,7 +63,6 @@ BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")
 """Tensors that files store and training does not touch: they weigh, but count as no parameters."""
 
 
-@per_model
 def tensors(model: Model) -> tuple[Tensor, ...]:
     """Every tensor of the model: embedding, layers, head, then vision tower, projector, audio and components."""
     traits = model.traits
@@ -90,19 +88,13 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
     return tuple(result)
 
 
-@per_model
-def parameters(model: Model) -> int:
-    """Unique parameters of the runnable model."""
-    return sum([tensor.parameters for tensor in tensors(model)])
+def resting_parameters(model: Model) -> int:
+    """Parameters of the routed experts that the router leaves out for a token; 0 without experts.
 
-
-@per_model
-def active_parameters(model: Model) -> int:
-    """Parameters one token passes: of the routed experts only the active ones, of everything else all.
-
-    The embedding, the head and the towers are counted, which some vendors leave out of their "active" figure.
+    Everything else a token passes: the embedding, the head and the towers, which some vendors leave out of their
+    "active" figure, are not among them.
     """
-    total = parameters(model)
+    resting = 0
     for group in model.layers:
         network = group.feed_forward
         if isinstance(network, Experts):
@@ -110,8 +102,8 @@ def active_parameters(model: Model) -> int:
             one = matrices * (network.latent or model.hidden) * network.width
             if model.traits.get("expert_bias"):
                 one += (matrices - 1) * network.width + (network.latent or model.hidden)
-            total -= len(group.indices) * (network.count - network.active) * one
-    return total
+            resting += len(group.indices) * (network.count - network.active) * one
+    return resting
 
 
 def _repeated(model: Model) -> list[Tensor]:

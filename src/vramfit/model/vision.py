@@ -55,7 +55,7 @@ def max_image_tokens(model: Model) -> int:
     rule = model.vision.image_tokens
     kind = rule["rule"]
     if kind == "anyres":
-        return max([_anyres(rule, *pinpoint) for pinpoint in _pinpoints(rule)])
+        return _most_anyres(rule)
     if kind == "native":
         side: int = rule["patch"] * rule["merge"]
         return int(rule["max_pixels"]) // (side * side)
@@ -66,6 +66,26 @@ def max_image_tokens(model: Model) -> int:
     if kind == "tiles":
         return int(rule["per_tile"] * (rule["max_tiles"] + (1 if rule["max_tiles"] > 1 else 0)))
     return image_tokens(model, *USUAL_IMAGE)
+
+
+def grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
+    """Columns and rows an image of this size is cut into: merged patches at native resolution, else tiles.
+
+    The view of the whole image that some rules add is not among them; (1, 1) for rules to which size means nothing.
+    """
+    kind = rule["rule"]
+    if kind == "native":
+        return _native_grid(rule, width, height)
+    if kind == "longest_side":
+        return _longest_side_grid(rule, width, height)
+    if kind == "tiles":
+        return _tile_grid(rule, width, height)
+    if kind == "split":
+        return _split_grid(rule, width, height)
+    if kind == "anyres":
+        best_width, best_height = _pinpoint(_pinpoints(rule), width, height)
+        return best_width // rule["tile"], best_height // rule["tile"]
+    return 1, 1
 
 
 def _anyres(rule: Mapping[str, Any], width: int, height: int) -> int:
@@ -84,12 +104,33 @@ def _anyres(rule: Mapping[str, Any], width: int, height: int) -> int:
     else:
         new_columns = int(round(width * (rows / height), 7))
         columns -= (columns - new_columns) // 2 * 2
+    return _anyres_tokens(rule, rows, columns)
+
+
+def _anyres_tokens(rule: Mapping[str, Any], rows: int, columns: int) -> int:
+    """Tokens of that many rows and columns of patches without padding."""
+    whole = (rule["tile"] // rule["patch"]) ** 2
     limit = rule.get("max_tiles")
     if limit:
-        ratio = (rows * columns / (limit * patches * patches)) ** 0.5
+        ratio = (rows * columns / (limit * whole)) ** 0.5
         if ratio > 1.1:
             rows, columns = int(rows // ratio), int(columns // ratio)
-    return int(rows * columns + rows + patches * patches)
+    return int(rows * columns + rows + whole)
+
+
+def _most_anyres(rule: Mapping[str, Any]) -> int:
+    """The most tokens over every grid and padding: with less than all of a grid it may be within the bound.
+
+    Padding is less than a tile, since a grid without that tile would waste less.
+    """
+    patches = rule["tile"] // rule["patch"]
+    most = 0
+    for width, height in _pinpoints(rule):
+        rows, columns = height // rule["tile"] * patches, width // rule["tile"] * patches
+        for cut in range(0, patches, 2):
+            cuts = ((rows - cut, columns), (rows, columns - cut))
+            most = max(most, *[_anyres_tokens(rule, *left) for left in cuts])
+    return most
 
 
 def _pinpoints(rule: Mapping[str, Any]) -> list[list[int]]:
@@ -116,6 +157,11 @@ def _pinpoint(pinpoints: Sequence[Sequence[int]], width: int, height: int) -> tu
 
 
 def _native(rule: Mapping[str, Any], width: int, height: int) -> int:
+    columns, rows = _native_grid(rule, width, height)
+    return rows * columns
+
+
+def _native_grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
     """Qwen-VL: both sides rounded to whole merged patches, the area kept between two pixel counts (smart_resize)."""
     side: int = rule["patch"] * rule["merge"]
     lowest, highest = rule.get("min_pixels", 0), rule["max_pixels"]
@@ -126,27 +172,36 @@ def _native(rule: Mapping[str, Any], width: int, height: int) -> int:
     elif rows * columns * side * side < lowest:
         scale = (lowest / (height * width)) ** 0.5
         rows, columns = -int(-height * scale // side), -int(-width * scale // side)
-    return rows * columns
+    return columns, rows
 
 
 def _longest_side(rule: Mapping[str, Any], width: int, height: int) -> int:
-    """Pixtral: scaled down to a longest side, whole merged patches, and a break or end token behind each row."""
+    """Pixtral: merged patches, and a break or end token behind each row."""
+    columns, rows = _longest_side_grid(rule, width, height)
+    return rows * columns + rows
+
+
+def _longest_side_grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
+    """Pixtral: scaled down to a longest side, then whole merged patches."""
     ratio = max(width / rule["longest"], height / rule["longest"])
     if ratio > 1:
         width, height = int(width / ratio), int(height / ratio)
     side: int = rule["patch"] * rule["merge"]
-    rows, columns = -(-height // side), -(-width // side)
-    return rows * columns + rows
+    return -(-width // side), -(-height // side)
 
 
 def _tiles(rule: Mapping[str, Any], width: int, height: int) -> int:
     """InternVL, Llama 4 and others: a grid of square tiles, and a view of the whole if there are several."""
+    columns, rows = _tile_grid(rule, width, height)
+    return int(rule["per_tile"] * (columns * rows + (1 if columns * rows > 1 else 0)))
+
+
+def _tile_grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
     most = rule["max_tiles"]
     grids = [(columns, rows) for columns in range(1, most + 1) for rows in range(1, most // columns + 1)]
     grids.sort(key=lambda grid: grid[0] * grid[1])
     choose = _canvas if rule.get("fit") == "canvas" else _nearest_shape
-    columns, rows = choose(grids, rule["tile"], width, height)
-    return int(rule["per_tile"] * (columns * rows + (1 if columns * rows > 1 else 0)))
+    return choose(grids, rule["tile"], width, height)
 
 
 def _nearest_shape(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
@@ -177,6 +232,10 @@ def _split(rule: Mapping[str, Any], width: int, height: int) -> int:
 
     The text markers around each tile are not counted.
     """
-    unit = max(width, height) * rule["tile"]
-    columns, rows = -(-width * rule["longest"] // unit), -(-height * rule["longest"] // unit)
+    columns, rows = _split_grid(rule, width, height)
     return int(rule["per_tile"] * (columns * rows + 1))
+
+
+def _split_grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
+    unit = max(width, height) * rule["tile"]
+    return -(-width * rule["longest"] // unit), -(-height * rule["longest"] // unit)

@@ -2,8 +2,10 @@
 
 The 16-bit file comes first: ggml-org/llama.cpp ``conversion/base.py`` ``prepare_tensors`` keeps vectors, norms, routers
 and other small tensors 32-bit, and ``conversion/deepseek.py`` splits MLA's ``attn_kv_b`` in two. Then
-``llama-quantize`` picks a type for each remaining tensor (``gguf_mix``) and falls back where rows do not divide
-(``gguf_types``).
+``llama-quantize`` picks a type for each remaining tensor (``gguf_mix``) and falls back where rows do not divide.
+
+Block sizes: ``ggml/src/ggml-common.h`` (``block_*`` structures), as in gguf-py ``constants.py`` ``GGML_QUANT_SIZES``.
+Fallbacks: ``src/llama-quant.cpp`` ``tensor_type_fallback`` at 007dbbf3 (2026-10).
 
 Without an importance matrix unless the scheme says otherwise, as ``llama-quantize`` runs when given none. The choice
 changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *require* a matrix are laid out by the same
@@ -20,27 +22,59 @@ out.
 
 from __future__ import annotations
 
-from vramfit.model import Attention, Experts, LatentAttention, LinearAttention, Tensor, tensors
+from vramfit.model import LatentAttention, Tensor, tensors
 from vramfit.quantization import Stored
-from vramfit.quantization.gguf_mix import DEFAULTS, EMBEDDING, SMALLEST, Facts, everywhere, head, rule, tensor_class
-from vramfit.quantization.gguf_types import BLOCKS, fitting_type, tensor_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.quantization.gguf_mix import Rule
 
 PLAIN = ("F32", "F16", "BF16")
 """File types the converter writes itself; no mix applies."""
 
-SEVENTY_LAYERS = 80
-"""Layers of what llama.cpp calls a 70B (``src/models/llama.cpp``, ``qwen2.cpp``, ``deci.cpp``: ``LLM_TYPE_70B``)."""
+CLASSES = (
+    ("attn_qkv.weight", "value"), ("attn_kv_b.weight", "value"), ("attn_v.weight", "value"), ("attn_k.weight", "key"),
+    ("attn_q.weight", "query"), ("attn_output.weight", "output"), ("ffn_up", "up"), ("ffn_gate", "gate"),
+    ("ffn_down", "down"),
+)  # fmt: skip
+"""Part of a tensor's name and the class it makes; the first that occurs decides."""
 
-UNTYPED_TOWERS = ("qwen2-vl", "qwen2.5-vl")
-"""Vision towers whose language model is converted to ``qwen2vl``, for which llama.cpp states no type."""
+NEVER = (
+    "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel", "per_layer_model_proj",
+    "ssm_conv1d", "shortconv.conv.weight", "indexer.k_proj.weight", "indexer.q_proj.weight", "attn_rel_b.weight",
+    "time_mix_first.weight", "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_v0.weight",
+    "time_mix_v1.weight", "time_mix_v2.weight", "time_mix_a0.weight", "time_mix_a1.weight", "time_mix_a2.weight",
+    "time_mix_g1.weight", "time_mix_g2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
+    "time_mix_lerp_fused.weight", ".position_embd", ".rel_pos", ".patch_embd", ".patch_merger",
+)  # fmt: skip
+"""Parts of the names of weights that are never quantized: tiny, or sensitive as a router is."""
+
+FLOAT32 = (
+    "ffn_gate_inp", "position_embd.weight", "token_types.weight", "ssm_conv1d", "shortconv.conv.weight",
+    "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w",
+    "time_mix_lerp_fused.weight", "altup_correct_coef.weight", "altup_predict_coef.weight", "indexer.proj.weight",
+    "_norm.weight",
+)  # fmt: skip
+"""Parts of the names of weights the converter writes as 32-bit floats (``conversion/base.py`` ``prepare_tensors``)."""
+
+BLOCKS: dict[str, tuple[int, int]] = {
+    "F32": (1, 4), "F16": (1, 2), "BF16": (1, 2),
+    "Q4_0": (32, 18), "Q4_1": (32, 20), "Q5_0": (32, 22), "Q5_1": (32, 24), "Q8_0": (32, 34),
+    "Q2_K": (256, 84), "Q3_K": (256, 110), "Q4_K": (256, 144), "Q5_K": (256, 176), "Q6_K": (256, 210),
+    "IQ1_S": (256, 50), "IQ1_M": (256, 56), "IQ2_XXS": (256, 66), "IQ2_XS": (256, 74), "IQ2_S": (256, 82),
+    "IQ3_XXS": (256, 98), "IQ3_S": (256, 110), "IQ4_NL": (32, 18), "IQ4_XS": (256, 136),
+    "TQ1_0": (256, 54), "TQ2_0": (256, 66), "MXFP4": (32, 17), "NVFP4": (64, 36),
+}  # fmt: skip
+"""Elements and bytes of one block of each type. The parts of a block (scales, minimums, quants) are in the source."""
+
+FALLBACKS: dict[str, str] = {
+    "IQ1_S": "IQ4_NL", "IQ1_M": "IQ4_NL", "IQ2_XXS": "IQ4_NL", "IQ2_XS": "IQ4_NL", "IQ2_S": "IQ4_NL",
+    "IQ3_XXS": "IQ4_NL", "IQ3_S": "IQ4_NL", "IQ4_XS": "IQ4_NL",
+    "Q2_K": "Q4_0", "Q3_K": "Q4_0", "TQ1_0": "Q4_0", "TQ2_0": "Q4_0",
+    "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
+}  # fmt: skip
+"""The type with blocks of 32 that stands in for one with blocks of 256."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
@@ -52,88 +86,92 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
             text += _split_latent(model, tensor)
         else:
             (text if tensor.part == "text" else towers).append(tensor)
-    stored = _text(model, text, scheme.settings["type"], scheme.settings.get("imatrix", False))
+    rows = _text(model, text, scheme)
     clip = model.vision is not None and model.vision.kind == "clip"
     if model.vision is not None and clip:
         towers = _as_llava_keeps(towers, model.vision.layers)
-    stored += [_tower(tensor, clip) for tensor in towers]
-    return tuple(stored)
+    rows += [_tower(tensor, clip) for tensor in towers]
+    return tuple(rows)
 
 
-def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> list[Stored]:
+def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
     """The rows of the model's own file."""
-    default = DEFAULTS[file_type]
-    plain = file_type in PLAIN
-    wide = file_type if plain else "F16"
-    facts = _facts(model, text, imatrix)
-    by_layer = facts.experts > 1 and file_type not in SMALLEST
-    stored: list[Stored] = []
-    for tensor in text:
-        kind = "float32" if _is_vector(tensor.shape) else tensor_class(tensor.name)
-        if kind == "float32":
-            stored.append(_stored(tensor, "F32", tensor.layers))
-        elif kind == "float" or plain:
-            stored.append(_stored(tensor, wide, tensor.layers))
-        elif kind == "head" or (kind == "embedding" and facts.tied):
-            stored.append(_stored(tensor, head(file_type, tensor.shape[0], BLOCKS[default][0], facts), tensor.layers))
-        elif file_type == "MXFP4_MOE":
-            stacked = len(tensor.shape) > 2 and tensor.shape[2] > 1
-            stored.append(_stored(tensor, "MXFP4" if stacked else "Q8_0", tensor.layers))
-        elif kind == "embedding":
-            stored.append(_stored(tensor, EMBEDDING.get(file_type, default), tensor.layers))
-        else:
-            chosen = rule(kind, file_type, facts)
-            if not chosen or chosen[0][1] is everywhere:
-                stored.append(_stored(tensor, chosen[0][0] if chosen else default, tensor.layers))
-            else:
-                counts = _counts(tensor, kind, text, model.layer_count, by_layer)
-                stored += _mixed(tensor, chosen, default, counts)
-    return stored
+    file_type = scheme.settings["type"]
+    if file_type not in PLAIN:
+        from vramfit.quantization.gguf_mix import mixed
+
+        return mixed(model, text, file_type, scheme.settings.get("imatrix", False))
+    return [stored(tensor, "F32" if kept_class(tensor) == "float32" else file_type, tensor.layers) for tensor in text]
 
 
-def _stored(tensor: Tensor, kind: str, layers: tuple[int, ...]) -> Stored:
+def kept_class(tensor: Tensor) -> str:
+    """Class of any tensor (``tensor_class``): what has fewer than two dimensions stays 32-bit."""
+    return "float32" if is_vector(tensor.shape) else tensor_class(tensor.name)
+
+
+def stored(tensor: Tensor, kind: str, layers: tuple[int, ...]) -> Stored:
     """A tensor in the wanted type, or in what replaces it where rows do not divide."""
     kind = fitting_type(kind, tensor.shape[0])
     return Stored(tensor, kind, tensor_bytes(kind, tensor.elements), layers)
 
 
-def _mixed(tensor: Tensor, chosen: Rule, default: str, counts: tuple[Sequence[int], int]) -> list[Stored]:
-    """The rows of a tensor whose type varies over its layers, one for each type."""
-    found: dict[str, list[int]] = {}
-    numbers, total = counts
-    for layer, number in zip(tensor.layers, numbers, strict=True):
-        found.setdefault(_chosen(chosen, number, total) or default, []).append(layer)
-    return [_stored(tensor, kind, tuple(layers)) for kind, layers in found.items()]
-
-
-def _chosen(chosen: Rule, number: int, total: int) -> str | None:
-    """The type a rule names for tensor ``number`` of ``total``, or None."""
-    for kind, where in chosen:
-        if where(number, total):
-            return kind
-    return None
-
-
-def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer: bool) -> tuple[Sequence[int], int]:
-    """The number ``i`` of the tensor in each of its layers, and the ``n`` that rules compare it with.
-
-    ``i`` counts the tensors of a class through the file, which is ordered by layer, then name. In a mixture of experts
-    it is the number of the layer itself (``by_layer``), though not for values, nor under the smallest file types.
-    """
-    family = [other for other in text if not _is_vector(other.shape) and tensor_class(other.name) == kind]
-    total = sum([len(other.layers) for other in family]) if kind == "value" else layers
-    if by_layer and kind != "value":
-        return tensor.layers, total
-    if len(family) == 1:
-        return range(len(tensor.layers)), total
-    order = sorted([(layer, other.name) for other in family for layer in other.layers])
-    own = {(layer, tensor.name) for layer in tensor.layers}
-    return [i for i, place in enumerate(order) if place in own], total
-
-
-def _is_vector(shape: tuple[int, ...]) -> bool:
+def is_vector(shape: tuple[int, ...]) -> bool:
     """Whether ggml counts fewer than two dimensions: trailing extents of 1 are none."""
     return len(shape) < 2 or max(shape[1:]) == 1
+
+
+_classes: dict[str, str] = {}
+
+
+def tensor_class(name: str) -> str:
+    """Class of a tensor of two dimensions or more.
+
+    ``head``, ``embedding``, ``value``, ``key``, ``query``, ``output``, ``up``, ``gate``, ``down``, ``other``;
+    ``float32`` and ``float`` for what is never quantized.
+    """
+    known = _classes.get(name)
+    if known is None:
+        known = _classes[name] = _classify(name)
+    return known
+
+
+def _classify(name: str) -> str:
+    if name == "output.weight":
+        return "head"
+    if name in ("token_embd.weight", "per_layer_token_embd.weight"):
+        return "embedding"
+    whole = ("position_embd.weight", "token_types.weight")
+    if not name.endswith("weight") or name in whole or _holds(name, NEVER):
+        return "float32" if not name.endswith(".weight") or _holds(name, FLOAT32) else "float"
+    for part, kind in CLASSES:
+        if part in name:
+            return kind
+    return "other"
+
+
+def _holds(name: str, parts: tuple[str, ...]) -> bool:
+    for part in parts:  # noqa: SIM110  (half the time of any() over a generator)
+        if part in name:
+            return True
+    return False
+
+
+def fitting_type(kind: str, row: int) -> str:
+    """``kind``, or what llama.cpp stores instead where rows of ``row`` elements are no multiple of its block.
+
+    ``F16`` is the last resort. llama-quantize stops with an error where a type of block 32 itself does not divide the
+    row (nothing is defined for it); 16-bit is then what a user who excludes the tensor gets.
+    """
+    if row % BLOCKS[kind][0] == 0:
+        return kind
+    kind = FALLBACKS.get(kind, "F16")
+    return kind if row % BLOCKS[kind][0] == 0 else "F16"
+
+
+def tensor_bytes(kind: str, elements: int) -> int:
+    """Bytes of ``elements`` elements, a whole number of blocks."""
+    per_block, size = BLOCKS[kind]
+    return elements // per_block * size
 
 
 def _split_latent(model: Model, tensor: Tensor) -> list[Tensor]:
@@ -173,49 +211,5 @@ def _tower(tensor: Tensor, legacy: bool) -> Stored:
     # One number for a whole network stands for its matrices, though it looks like a vector.
     whole = tensor.part == "component" or tensor.name.endswith(".unmodelled")
     table = ".position_embd" in tensor.name and not legacy
-    kind = "F32" if table or (_is_vector(tensor.shape) and not whole) else "F16"
+    kind = "F32" if table or (is_vector(tensor.shape) and not whole) else "F16"
     return Stored(tensor, kind, tensor_bytes(kind, tensor.elements), tensor.layers)
-
-
-def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
-    """What the mix asks of the model. Its GGUF architecture is read off its blocks: no record carries that name."""
-    traits = model.traits
-    counts = [g.feed_forward.count for g in model.layers if isinstance(g.feed_forward, Experts)]
-    group, grouped = _group(model)
-    # LLM_TYPE_70B: llama with grouped heads, and qwen2 (biased projections) with any.
-    seventy = model.layer_count == SEVENTY_LAYERS and not counts and (grouped or bool(traits.get("qkv_bias")))
-    if model.vision is not None and model.vision.kind in UNTYPED_TOWERS:
-        seventy = False
-    # LLM_ARCH_FALCON alone fuses unbiased query, key and value under LayerNorms that have biases.
-    falcon = bool(traits.get("fused_qkv") and traits.get("norm_bias") and not traits.get("qkv_bias"))
-    return Facts(
-        experts=counts[0] if counts else 0,
-        group=group,
-        tied="output.weight" not in [tensor.name for tensor in text],
-        seventy=seventy and not falcon,
-        falcon=falcon,
-        imatrix=imatrix,
-    )
-
-
-def _group(model: Model) -> tuple[int, bool]:
-    """Query heads per key-value head of layer 0, and whether that is more than one anywhere in the model.
-
-    Files of hybrid models give key-value heads layer by layer, 0 where a state replaces the cache (Jamba, LFM2, Kimi
-    Linear); those with gated delta nets give one number for all layers (``conversion/qwen.py``).
-    """
-    ratios = {
-        index: mixer.heads // mixer.kv_heads
-        for group in model.layers
-        for mixer in group.mixers
-        if isinstance(mixer, Attention) and mixer.kv_heads
-        for index in group.indices[:1]
-    }
-    if not ratios:
-        return 0, False
-    first = next((g for g in model.layers if 0 in g.indices), None)
-    uniform = first is not None and any(
-        isinstance(mixer, LinearAttention) and mixer.kind == "gated_delta_net" for mixer in first.mixers
-    )
-    here = next(iter(ratios.values())) if uniform else ratios.get(0, 0)
-    return here, max(ratios.values()) > 1

@@ -11,13 +11,24 @@ compared with: the number of layers, for values the number of tensors of the cla
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.model import Attention, Experts, LinearAttention
+from vramfit.quantization.gguf import BLOCKS, is_vector, kept_class, stored, tensor_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from vramfit.model import Model, Tensor
+    from vramfit.quantization import Stored
 
     Where = Callable[[int, int], bool]
     Rule = tuple[tuple[str, Where], ...]
+
+SEVENTY_LAYERS = 80
+"""Layers of what llama.cpp calls a 70B (``src/models/llama.cpp``, ``qwen2.cpp``, ``deci.cpp``: ``LLM_TYPE_70B``)."""
+
+UNTYPED_TOWERS = ("qwen2-vl", "qwen2.5-vl")
+"""Vision towers whose language model is converted to ``qwen2vl``, for which llama.cpp states no type."""
 
 
 @record
@@ -213,62 +224,108 @@ def _down(file_type: str, facts: Facts) -> Rule:
     return by_matrix.get(file_type) or DOWN.get(file_type, ())
 
 
-CLASSES = (
-    ("attn_qkv.weight", "value"), ("attn_kv_b.weight", "value"), ("attn_v.weight", "value"), ("attn_k.weight", "key"),
-    ("attn_q.weight", "query"), ("attn_output.weight", "output"), ("ffn_up", "up"), ("ffn_gate", "gate"),
-    ("ffn_down", "down"),
-)  # fmt: skip
-"""Part of a tensor's name and the class it makes; the first that occurs decides."""
-
-NEVER = (
-    "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel", "per_layer_model_proj",
-    "ssm_conv1d", "shortconv.conv.weight", "indexer.k_proj.weight", "indexer.q_proj.weight", "attn_rel_b.weight",
-    "time_mix_first.weight", "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_v0.weight",
-    "time_mix_v1.weight", "time_mix_v2.weight", "time_mix_a0.weight", "time_mix_a1.weight", "time_mix_a2.weight",
-    "time_mix_g1.weight", "time_mix_g2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
-    "time_mix_lerp_fused.weight", ".position_embd", ".rel_pos", ".patch_embd", ".patch_merger",
-)  # fmt: skip
-"""Parts of the names of weights that are never quantized: tiny, or sensitive as a router is."""
-
-FLOAT32 = (
-    "ffn_gate_inp", "position_embd.weight", "token_types.weight", "ssm_conv1d", "shortconv.conv.weight",
-    "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w",
-    "time_mix_lerp_fused.weight", "altup_correct_coef.weight", "altup_predict_coef.weight", "indexer.proj.weight",
-    "_norm.weight",
-)  # fmt: skip
-"""Parts of the names of weights the converter writes as 32-bit floats (``conversion/base.py`` ``prepare_tensors``)."""
-
-_classes: dict[str, str] = {}
-
-
-def tensor_class(name: str) -> str:
-    """Class of a tensor of two dimensions or more.
-
-    ``head``, ``embedding``, ``value``, ``key``, ``query``, ``output``, ``up``, ``gate``, ``down``, ``other``;
-    ``float32`` and ``float`` for what is never quantized.
-    """
-    known = _classes.get(name)
-    if known is None:
-        known = _classes[name] = _classify(name)
-    return known
+def mixed(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> list[Stored]:
+    """The rows of the model's own file under a file type that ``llama-quantize`` writes."""
+    default = DEFAULTS[file_type]
+    facts = _facts(model, text, imatrix)
+    by_layer = facts.experts > 1 and file_type not in SMALLEST
+    rows: list[Stored] = []
+    for tensor in text:
+        kind = kept_class(tensor)
+        if kind == "float32":
+            rows.append(stored(tensor, "F32", tensor.layers))
+        elif kind == "float":
+            rows.append(stored(tensor, "F16", tensor.layers))
+        elif kind == "head" or (kind == "embedding" and facts.tied):
+            rows.append(stored(tensor, head(file_type, tensor.shape[0], BLOCKS[default][0], facts), tensor.layers))
+        elif file_type == "MXFP4_MOE":
+            stacked = len(tensor.shape) > 2 and tensor.shape[2] > 1
+            rows.append(stored(tensor, "MXFP4" if stacked else "Q8_0", tensor.layers))
+        elif kind == "embedding":
+            rows.append(stored(tensor, EMBEDDING.get(file_type, default), tensor.layers))
+        else:
+            chosen = rule(kind, file_type, facts)
+            if not chosen or chosen[0][1] is everywhere:
+                rows.append(stored(tensor, chosen[0][0] if chosen else default, tensor.layers))
+            else:
+                counts = _counts(tensor, kind, text, model.layer_count, by_layer)
+                rows += _varied(tensor, chosen, default, counts)
+    return rows
 
 
-def _classify(name: str) -> str:
-    if name == "output.weight":
-        return "head"
-    if name in ("token_embd.weight", "per_layer_token_embd.weight"):
-        return "embedding"
-    whole = ("position_embd.weight", "token_types.weight")
-    if not name.endswith("weight") or name in whole or _holds(name, NEVER):
-        return "float32" if not name.endswith(".weight") or _holds(name, FLOAT32) else "float"
-    for part, kind in CLASSES:
-        if part in name:
+def _varied(tensor: Tensor, chosen: Rule, default: str, counts: tuple[Sequence[int], int]) -> list[Stored]:
+    """The rows of a tensor whose type varies over its layers, one for each type."""
+    found: dict[str, list[int]] = {}
+    numbers, total = counts
+    for layer, number in zip(tensor.layers, numbers, strict=True):
+        found.setdefault(_chosen(chosen, number, total) or default, []).append(layer)
+    return [stored(tensor, kind, tuple(layers)) for kind, layers in found.items()]
+
+
+def _chosen(chosen: Rule, number: int, total: int) -> str | None:
+    """The type a rule names for tensor ``number`` of ``total``, or None."""
+    for kind, where in chosen:
+        if where(number, total):
             return kind
-    return "other"
+    return None
 
 
-def _holds(name: str, parts: tuple[str, ...]) -> bool:
-    for part in parts:  # noqa: SIM110  (half the time of any() over a generator)
-        if part in name:
-            return True
-    return False
+def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer: bool) -> tuple[Sequence[int], int]:
+    """The number ``i`` of the tensor in each of its layers, and the ``n`` that rules compare it with.
+
+    ``i`` counts the tensors of a class through the file, which is ordered by layer, then name. In a mixture of experts
+    it is the number of the layer itself (``by_layer``), though not for values, nor under the smallest file types.
+    """
+    family = [other for other in text if not is_vector(other.shape) and tensor_class(other.name) == kind]
+    total = sum([len(other.layers) for other in family]) if kind == "value" else layers
+    if by_layer and kind != "value":
+        return tensor.layers, total
+    if len(family) == 1:
+        return range(len(tensor.layers)), total
+    order = sorted([(layer, other.name) for other in family for layer in other.layers])
+    own = {(layer, tensor.name) for layer in tensor.layers}
+    return [i for i, place in enumerate(order) if place in own], total
+
+
+def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
+    """What the mix asks of the model. Its GGUF architecture is read off its blocks: no record carries that name."""
+    traits = model.traits
+    counts = [g.feed_forward.count for g in model.layers if isinstance(g.feed_forward, Experts)]
+    group, grouped = _group(model)
+    # LLM_TYPE_70B: llama with grouped heads, and qwen2 (biased projections) with any.
+    seventy = model.layer_count == SEVENTY_LAYERS and not counts and (grouped or bool(traits.get("qkv_bias")))
+    if model.vision is not None and model.vision.kind in UNTYPED_TOWERS:
+        seventy = False
+    # LLM_ARCH_FALCON alone fuses unbiased query, key and value under LayerNorms that have biases.
+    falcon = bool(traits.get("fused_qkv") and traits.get("norm_bias") and not traits.get("qkv_bias"))
+    return Facts(
+        experts=counts[0] if counts else 0,
+        group=group,
+        tied="output.weight" not in [tensor.name for tensor in text],
+        seventy=seventy and not falcon,
+        falcon=falcon,
+        imatrix=imatrix,
+    )
+
+
+def _group(model: Model) -> tuple[int, bool]:
+    """Query heads per key-value head of layer 0, and whether that is more than one anywhere in the model.
+
+    Files of hybrid models give key-value heads layer by layer, 0 where a state replaces the cache (Jamba, LFM2, Kimi
+    Linear); those with gated delta nets give one number for all layers (``conversion/qwen.py``).
+    """
+    ratios = {
+        index: mixer.heads // mixer.kv_heads
+        for group in model.layers
+        for mixer in group.mixers
+        if isinstance(mixer, Attention) and mixer.kv_heads
+        for index in group.indices[:1]
+    }
+    if not ratios:
+        return 0, False
+    first = next((g for g in model.layers if 0 in g.indices), None)
+    uniform = first is not None and any(
+        isinstance(mixer, LinearAttention) and mixer.kind == "gated_delta_net" for mixer in first.mixers
+    )
+    here = next(iter(ratios.values())) if uniform else ratios.get(0, 0)
+    return here, max(ratios.values()) > 1

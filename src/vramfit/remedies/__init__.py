@@ -32,6 +32,9 @@ PROPOSERS = ("precision", "placement", "hardware", "models")
 DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "platform")
 """Keys whose default depends on the GPU, model or engine: a remedy that moves one says so among its changes."""
 
+DECIDED = ("tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization")
+"""Keys an engine decides by the GPUs: the same holds for them."""
+
 
 @record
 class Proposal:
@@ -83,6 +86,10 @@ def find(request: Mapping[str, Any], asked: Answer, catalogue: Catalogue) -> tup
                 value = getattr(after.workload, key)
                 if value != getattr(asked.deployment.workload, key):
                     changes.setdefault(key, value)
+            before, now = asked.estimate.settings, proposal.answer.estimate.settings
+            for key in DECIDED:
+                if key in before and now.get(key) is not None and now[key] != before[key]:
+                    changes.setdefault(key, now[key])
             pinned = Proposal(proposal.kind, changes, proposal.summary, proposal.cost, proposal.answer)
             remedies.append(Remedy(pinned, label, command(proposal.answer)))
     return tuple(remedies)

@@ -67,7 +67,10 @@ def _vllm_serve(answer: Answer) -> str:
     words += ["--gpu-memory-utilization", f"{settings['gpu_memory_utilization']:g}"]
     words += ["--kv-cache-dtype", VLLM_CACHE.get(work.kv_cache_type, work.kv_cache_type)]
     if work.images:
-        words += ["--limit-mm-per-prompt", f'{{"image": {work.images}}}']
+        limit = str(work.images)
+        if work.image_size is not None:
+            limit = '{{"count": {}, "width": {}, "height": {}}}'.format(work.images, *work.image_size)
+        words += ["--limit-mm-per-prompt", f'{{"image": {limit}}}']
     if work.enforce_eager:
         words.append("--enforce-eager")
     return " ".join(quote(word) for word in words)

@@ -32,7 +32,7 @@ COLUMNS = (
         f"model.{key}"
         for key in (
             "id", "name", "family", "modality", "parameters", "active_parameters", "vision_parameters", "max_context",
-            "max_image_tokens",
+            "max_image_tokens", "image_tokens",
         )
     ),
     "engine",

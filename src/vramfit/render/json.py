@@ -1,17 +1,13 @@
 """JSON text of a report, byte for byte what ``json.dumps(value, indent=2, ensure_ascii=False)`` writes.
 
 The standard library's ``json`` imports ``re`` and costs more than the whole check; its C accelerator ``_json`` holds
-the one hard part, quoting a string, and costs nothing. Two differences on purpose: NaN and the infinities are
-refused, since JSON has no word for them, and a lone surrogate (half a character, as ``os.fsdecode`` makes of a file
-name that is not UTF-8) is written as its ``\\uXXXX`` escape, so that the text can always be encoded.
+the one hard part, escaping, and loads only where a string has something to escape. Two differences on purpose: NaN
+and the infinities are refused, since JSON has no word for them, and a lone surrogate (half a character, as
+``os.fsdecode`` makes of a file name that is not UTF-8) is written as its ``\\uXXXX`` escape, so that the text can
+always be encoded.
 """
 
 from __future__ import annotations
-
-try:
-    from _json import encode_basestring as quoted
-except ImportError:  # an interpreter without the C accelerator, such as PyPy
-    from json.encoder import py_encode_basestring as quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +31,17 @@ def dumps(value: Any, indent: int | None = 2) -> str:
     """
     text = _text(value, "", "", ":") if indent is None else _text(value, "\n", " " * indent, ": ")
     return text if text.isascii() else escape_surrogates(text)
+
+
+def quoted(text: str) -> str:
+    """A string as JSON writes it."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    try:
+        from _json import encode_basestring
+    except ImportError:  # an interpreter without the C accelerator, such as PyPy
+        from json.encoder import py_encode_basestring as encode_basestring
+    return encode_basestring(text)
 
 
 def escape_surrogates(text: str) -> str:

@@ -47,7 +47,7 @@ def lines(style: str, kind: str, objects: Sequence[Object], *, header: bool = Tr
         for one in objects:
             yield dumps(one, None)
     elif style == "markdown":
-        yield from _markdown(COLUMNS[kind], objects)
+        yield from markdown_rows(COLUMNS[kind], objects)
     else:
         yield from rows(style, objects, header=header)
 
@@ -92,7 +92,8 @@ def scalar(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else cell(value)
 
 
-def _markdown(columns: Sequence[Shown], objects: Sequence[Object]) -> Iterator[str]:
+def markdown_rows(columns: Sequence[Shown], objects: Sequence[Object]) -> Iterator[str]:
+    """A Markdown table of columns for people."""
     cells = [[escape(column.text(one)) for column in columns] for one in objects]
     yield "| " + " | ".join(column.heading.replace("\n", " ") for column in columns) + " |"
     yield "| " + " | ".join("--:" if column.right else ":--" for column in columns) + " |"

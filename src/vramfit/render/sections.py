@@ -93,7 +93,8 @@ def run(estimate: Object) -> str:
     pieces = [estimate["engine"], f"context {asked['context']:,}" if asked.get("context") else None]
     pieces += [_number(asked.get("parallel"), "sequences at once") if asked.get("parallel", 1) > 1 else None]
     images = asked.get("images")
-    pieces += [f"{images:,} image{'s' if images > 1 else ''} per sequence" if images else None, _cache(asked)]
+    size = f" of {asked['image_size'].replace('x', ' × ')}" if asked.get("image_size") else ""
+    pieces += [f"{images:,} image{'s' if images > 1 else ''}{size} per sequence" if images else None, _cache(asked)]
     for key, words in (
         ("gpu_layers", "{} layers on the GPU"),
         ("cpu_moe_layers", "experts of {} layers in RAM"),

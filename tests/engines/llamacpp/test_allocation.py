@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.engines.llamacpp.allocator import aligned, high_water
 from vramfit.engines.llamacpp.graph import HOST, Graph
-from vramfit.engines.llamacpp.schedule import PIPELINE_COPIES, programs
+from vramfit.engines.llamacpp.schedule import PIPELINE_COPIES, aligned, high_water, programs
 
 FEW_ROWS = 8
 WEIGHT = 4096

@@ -1,22 +1,24 @@
 """llama.cpp: GGUF weights, layers split between GPUs and host, a cache allocated in full, one graph laid out up front.
 
-``checkpoint`` cuts the stored model, ``placement`` puts it on devices, ``cache`` sizes what the layers keep, ``compute`` lays
-out the graph, ``overhead`` is what the runtime takes besides, ``vision`` the tower's buffer and ``auto`` the choice of layers.
+``placement`` cuts the stored model and puts it on devices, ``cache`` sizes what the layers keep, ``compute`` lays out the
+graph, ``overhead`` is what the runtime takes besides, ``auto`` the choice of layers and ``words`` what was taken for granted.
+Imports inside functions are of what few deployments need: most of a first estimate is the loading of modules.
 """
 
 from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit.engines.interface import DeviceMemory, Estimate
-from vramfit.engines.llamacpp.auto import choose
 from vramfit.engines.llamacpp.cache import check_cache, layer_cache_bytes
-from vramfit.engines.llamacpp.checkpoint import checkpoint
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.graph import HOST
-from vramfit.engines.llamacpp.overhead import context_overhead, unpacks_quantized_cache, workspace_bytes
-from vramfit.engines.llamacpp.placement import place, resident
-from vramfit.engines.llamacpp.vision import vision_compute_bytes
-from vramfit.engines.llamacpp.words import assumptions, settings
+from vramfit.engines.llamacpp.overhead import (
+    context_overhead,
+    unpacks_quantized_cache,
+    vision_compute_bytes,
+    workspace_bytes,
+)
+from vramfit.engines.llamacpp.placement import checkpoint, place, resident
 from vramfit.errors import CannotTell
 from vramfit.hardware import usable_bytes
 from vramfit.model.architecture import Experts, FeedForward
@@ -25,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
     from vramfit.engines.llamacpp.compute import Compute
-    from vramfit.engines.llamacpp.placement import Placement, Resident
+    from vramfit.engines.llamacpp.placement import Checkpoint, Placement, Resident
     from vramfit.model import Model
 
 SCHEME_OF_CLASS = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
@@ -36,6 +38,24 @@ TASKS = ("inference",)
 COMPUTE_LOW, COMPUTE_HIGH = 0.9, 1.12
 """Spread of compute buffers around the layout: the order in which CUDA runs the nodes moves them by up to a tenth, and the
 logs of 2024 to 2026 builds lie within it (llama-3-8b 560 for 556 MiB, GLM-4-32B 353 for 320)."""
+
+
+class _Told:
+    """The assumptions of an estimate: put into words when they are asked for, and compared by those words."""
+
+    def __init__(self, deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute) -> None:
+        self.about = (deployment, parts, placement, buffers)
+
+    def __call__(self) -> tuple[str, ...]:
+        from vramfit.engines.llamacpp.words import assumptions
+
+        return assumptions(*self.about)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Told) and self() == other()
+
+    def __hash__(self) -> int:
+        return hash(self())
 
 
 def estimate(deployment: Deployment) -> Estimate:
@@ -55,8 +75,17 @@ def estimate(deployment: Deployment) -> Estimate:
     def placed(gpu_layers: int, cpu_moe_layers: int) -> Estimate:
         return _placed(deployment, place(layers, gpu_layers, cpu_moe_layers, usable), caches)
 
+    on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
+    asked = (
+        on_gpus if isinstance(on_gpus, int) else layers + 1,
+        experts if isinstance(experts, int) else layers if experts == "all" else 0,
+    )
+    if "auto" not in (on_gpus, experts):
+        return placed(*asked)
+    from vramfit.engines.llamacpp.auto import choose
+
     mixture = any(isinstance(group.feed_forward, Experts) for group in model.layers)
-    return choose(work.gpu_layers, work.cpu_moe_layers, layers, mixture, usable, placed)
+    return choose(work, asked, layers, mixture, usable, placed)
 
 
 def _placed(deployment: Deployment, placement: Placement, caches: list[int]) -> Estimate:
@@ -67,7 +96,7 @@ def _placed(deployment: Deployment, placement: Placement, caches: list[int]) -> 
     held = resident(parts, caches, placement, count)
     buffers = compute(model, work, parts, placement, count)
     tower = parts.vision_bytes if work.images else 0
-    tower_compute = vision_compute_bytes(model, work.flash_attention) if tower else 0
+    tower_compute = vision_compute_bytes(model, work.flash_attention, work.image_size) if tower else 0
     gpus = tuple(
         [
             _gpu(deployment, number, held[number], buffers, *((tower, tower_compute) if number == 0 else (0, 0)))
@@ -79,8 +108,13 @@ def _placed(deployment: Deployment, placement: Placement, caches: list[int]) -> 
     host = DeviceMemory(
         "host", here.weights_bytes, here.cache_bytes, buffers.host_bytes, 0, total, total, here.read_bytes
     )
-    said = assumptions(deployment, parts, placement, buffers)
-    return Estimate(gpus, host, parts.file_bytes, said, settings(deployment, placement))
+    said = _Told(deployment, parts, placement, buffers)
+    chosen: dict[str, object] = {}
+    if "auto" in (work.gpu_layers, work.cpu_moe_layers):
+        from vramfit.engines.llamacpp.auto import settings
+
+        chosen = settings(work, placement)
+    return Estimate(gpus, host, parts.file_bytes, said, chosen)
 
 
 def _gpu(

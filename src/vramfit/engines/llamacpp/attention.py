@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.builder import per_cell
 from vramfit.engines.llamacpp.cache import QUANTIZED
+from vramfit.engines.llamacpp.graph import per_cell
 from vramfit.memory.kv_cache import row_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.llamacpp.builder import Builder
-    from vramfit.engines.llamacpp.graph import Node
-    from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention
+    from vramfit.engines.llamacpp.graph import Builder, Node
+    from vramfit.model.architecture import Attention
 
 
 def attention(build: Builder, mixer: Attention, source: Node, beside: Node | None = None) -> Node:
@@ -35,7 +34,7 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     keys, values = _filled(build, mixer, (query, key, value), beside, bool(side))
     scratch = (key_width if run.key_type != "f16" else 0) + (value_width if run.value_type != "f16" else 0)
     width = mixer.heads * mixer.value_dim
-    result = _weighted(build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside)
+    result = weighted(build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside)
     if value_side:
         result = build.rotated(result, value_side, sliding)
     if traits.get("query_gate"):
@@ -139,7 +138,7 @@ def _rotation(head_dim: int) -> int:
     return side
 
 
-def _weighted(
+def weighted(
     build: Builder, query: Node, keys: Node, values: Node, heads: int, value_dim: int, sliding: bool, scratch: int,
     beside: Node | None = None, latent: bool = False,
 ) -> Node:  # fmt: skip
@@ -167,57 +166,3 @@ def _weighted(
     if beside is not None:
         graph.expand(beside)
     return result
-
-
-def latent_attention(build: Builder, mixer: LatentAttention, source: Node) -> Node:
-    """MLA with the latent as cache: queries are brought into the latent's space and results out of it."""
-    graph, run = build.graph, build.run
-    hidden, heads, rank = build.model.hidden, mixer.heads, mixer.kv_rank
-    both, width = rank + mixer.rope_dim, heads * mixer.value_dim
-    wide = heads * (mixer.nope_dim + mixer.rope_dim)
-    if mixer.query_rank is None:
-        query = build.linear("attn_q", source, hidden, wide)
-    else:
-        low = build.linear("attn_q_a", source, hidden, mixer.query_rank)
-        query = build.linear("attn_q_b", build.norm(low, mixer.query_rank), mixer.query_rank, wide)
-    latent = build.linear("attn_kv_a_mqa", source, hidden, both)
-    if build.together:
-        graph.expand(query, latent)
-    absorbed = graph.wide(heads * rank, build.weight("attn_k_b", mixer.nope_dim, heads * rank), graph.view(query))
-    turned = graph.wide(heads * mixer.rope_dim, graph.view(query), build.positions)
-    squeezed = graph.same(graph.wide(rank, graph.view(latent)), build.vector(rank))
-    key_turned = graph.wide(mixer.rope_dim, graph.view(latent), build.positions)
-    if build.together:
-        graph.expand(absorbed, turned, squeezed, key_turned)
-    query = graph.wide(heads * both, graph.view(absorbed), turned)
-    key = graph.wide(both, graph.view(squeezed), key_turned)
-    graph.expand(query)
-    cells = graph.stored(per_cell(row_bytes(both, run.key_type) * run.streams, False), build.home.device)
-    graph.store(cells, graph.view(key), build.input_slots(False, False, run.tokens))
-    values = graph.view(cells)
-    if not run.flash_attention:
-        # The cache holds keys; as values they must be transposed, in 16 bits.
-        values = graph.put(per_cell(2 * rank * run.streams, False), values)
-    scratch = both if run.key_type != "f16" else 0
-    result = _weighted(build, query, cells, values, heads, rank, False, scratch, latent=True)
-    expanded = graph.wide(width, build.weight("attn_v_b", rank, width), graph.view(result))
-    return build.linear("attn_output", graph.wide(width, graph.view(expanded)), width, hidden)
-
-
-def compressed_attention(build: Builder, mixer: CompressedAttention, source: Node) -> Node:
-    """DeepSeek-V4's attention, laid out as one-headed attention to the window and the compressed entries."""
-    graph, run, hidden = build.graph, build.run, build.model.hidden
-    width = mixer.heads * mixer.head_dim
-    low = build.norm(build.linear("attn_q_a", source, hidden, mixer.query_rank), mixer.query_rank)
-    query = build.linear("attn_q_b", low, mixer.query_rank, width)
-    query = graph.wide(width, graph.view(query), build.positions)
-    key = graph.wide(
-        mixer.head_dim, graph.view(build.linear("attn_kv", source, hidden, mixer.head_dim)), build.positions
-    )
-    graph.expand(query)
-    cells = graph.stored(per_cell(row_bytes(mixer.head_dim, run.key_type) * run.streams, False), build.home.device)
-    graph.store(cells, graph.view(key), build.input_slots(False, False, run.tokens))
-    scratch = mixer.head_dim if run.key_type != "f16" else 0
-    result = _weighted(build, query, cells, graph.view(cells), mixer.heads, mixer.head_dim, False, scratch)
-    low = build.linear("attn_output_a", result, width // mixer.output_groups, mixer.output_groups * mixer.output_rank)
-    return build.linear("attn_output_b", low, mixer.output_groups * mixer.output_rank, hidden)

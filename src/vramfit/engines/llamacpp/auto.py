@@ -14,30 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vramfit.engines.interface import Estimate
+    from vramfit.engines.llamacpp.placement import Placement
+    from vramfit.workload import Workload
 
 FIT_MARGIN_BYTES = 1024 * MIB
 """Left free on each device (``common/common.h``, ``fit_params_target``)."""
 
 
 def choose(
-    asked_layers: int | str,
-    asked_experts: int | str,
+    work: Workload,
+    asked: tuple[int, int],
     layers: int,
     mixture: bool,
     usable: Sequence[int],
     estimate: Callable[[int, int], Estimate],
 ) -> Estimate:
-    """The estimate asked for, or where a count is ``auto`` the one with the most on the GPUs.
+    """The estimate with the most on the GPUs, where one of the two counts is ``auto``.
 
-    ``estimate(gpu_layers, cpu_moe_layers)`` is tried as often as needed; ``usable`` bytes per GPU. If nothing fits, the
-    smallest placement is returned, and its verdict says so.
+    ``estimate(gpu_layers, cpu_moe_layers)`` is tried as often as needed, first with ``asked``; ``usable`` bytes per GPU.
+    If nothing fits, the smallest placement is returned, and its verdict says so.
     """
     whole = layers + 1
-    free_layers, free_experts = asked_layers == "auto", asked_experts == "auto"
-    resident = asked_layers if isinstance(asked_layers, int) else whole
-    offloaded = asked_experts if isinstance(asked_experts, int) else layers if asked_experts == "all" else 0
+    free_layers, free_experts = work.gpu_layers == "auto", work.cpu_moe_layers == "auto"
+    resident, offloaded = asked
     found = estimate(resident, offloaded)
-    if not (free_layers or free_experts) or _room(found, usable) >= 0:
+    if _room(found, usable) >= 0:
         return found
     if mixture and (free_experts or (free_layers and not offloaded)):
         found = _fewest(lambda count: estimate(resident, count), usable, layers, _room(found, usable))
@@ -78,3 +79,14 @@ def _fewest(estimate: Callable[[int], Estimate], usable: Sequence[int], most: in
         else:
             low, room_at_low = middle, room
     return best
+
+
+def settings(work: Workload, placement: Placement) -> dict[str, object]:
+    """The deployment keys that were ``auto``, with what was chosen."""
+    chosen: dict[str, object] = {}
+    if work.gpu_layers == "auto":
+        whole = placement.gpu_layers == len(placement.layer_device) + 1
+        chosen["gpu_layers"] = "all" if whole else placement.gpu_layers
+    if work.cpu_moe_layers == "auto" or (work.gpu_layers == "auto" and placement.cpu_moe_layers != work.cpu_moe_layers):
+        chosen["cpu_moe_layers"] = placement.cpu_moe_layers
+    return chosen

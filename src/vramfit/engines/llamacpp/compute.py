@@ -7,16 +7,14 @@ llama.cpp lays out one pass of ``n_ubatch`` tokens over a full cache before the 
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.llamacpp.builder import Home, Run
 from vramfit.engines.llamacpp.cache import cells, local_window, physical_batch
-from vramfit.engines.llamacpp.graph import HOST
+from vramfit.engines.llamacpp.graph import HOST, Home, Run
 from vramfit.engines.llamacpp.layers import build_graph
 from vramfit.engines.llamacpp.schedule import programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.llamacpp.checkpoint import Checkpoint
-    from vramfit.engines.llamacpp.placement import Placement
+    from vramfit.engines.llamacpp.placement import Checkpoint, Placement
     from vramfit.engines.llamacpp.schedule import Program
     from vramfit.model import Model
     from vramfit.model.architecture import Layers
@@ -105,10 +103,11 @@ def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> l
     for index, device in enumerate(placement.layer_device):
         kind = (group_of[index], device, index < offloaded)
         if device == HOST or index < offloaded:
-            sizes = largest.setdefault(kind, {})
-            for name, size in parts.layer_tensors[index].items():
-                if size > sizes.get(name, 0):
-                    sizes[name] = size
+            held, sizes = largest.get(kind), parts.layer_tensors[index]
+            if held is None:
+                largest[kind] = sizes
+            elif held is not sizes:
+                largest[kind] = held | {name: size for name, size in sizes.items() if size > held.get(name, 0)}
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
         if times <= 2 or index >= last:
             chosen.append(kind)

@@ -7,21 +7,17 @@ not wait for each other come together, first every projection, then what is done
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp import recurrent
-from vramfit.engines.llamacpp.attention import attention, compressed_attention, latent_attention
-from vramfit.engines.llamacpp.builder import Builder, Home
-from vramfit.engines.llamacpp.graph import HOST
-from vramfit.engines.llamacpp.networks import network
-from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention
+from vramfit.engines.llamacpp.attention import attention
+from vramfit.engines.llamacpp.graph import HOST, Builder, Home
+from vramfit.model.architecture import Attention, CompressedAttention, FeedForward, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.llamacpp.builder import Run
-    from vramfit.engines.llamacpp.graph import Graph, Node
+    from vramfit.engines.llamacpp.graph import Graph, Node, Run
     from vramfit.model import Model
-    from vramfit.model.architecture import Layers, Mixer
+    from vramfit.model.architecture import Experts, Layers, Mixer
 
 NORMS = ("attn_norm", "ffn_norm")
 
@@ -97,9 +93,9 @@ def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
     parallel = len(norms) == 1 and feed_forward is not None
     entry = build.norm(stream, hidden) if "attn_norm" in norms or not sandwich else stream
     if not group.mixers:
-        return stream if feed_forward is None else graph.same(network(build, feed_forward, entry)[1], stream)
+        return stream if feed_forward is None else graph.same(_network(build, feed_forward, entry)[1], stream)
     if parallel and feed_forward is not None and build.together and not last:
-        inner, beside = network(build, feed_forward, entry)
+        inner, beside = _network(build, feed_forward, entry)
         mixed = _mixer(build, group.mixers[0], entry, inner)
         return graph.same(graph.same(beside, stream), mixed)
     ids = None
@@ -116,10 +112,10 @@ def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
     if feed_forward is None:
         return graph.same(mixed, stream)
     if parallel:
-        return graph.same(graph.same(network(build, feed_forward, entry)[1], stream), mixed)
+        return graph.same(graph.same(_network(build, feed_forward, entry)[1], stream), mixed)
     stream = graph.same(build.norm(mixed, hidden) if sandwich else mixed, stream)
     inner = build.norm(stream, hidden) if "ffn_norm" in norms or not sandwich else stream
-    result = network(build, feed_forward, inner)[1]
+    result = _network(build, feed_forward, inner)[1]
     return graph.same(build.norm(result, hidden) if sandwich else result, stream)
 
 
@@ -127,8 +123,36 @@ def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = Non
     """The token mixer of a layer, behind its norm; ``beside`` is what a parallel network computes meanwhile."""
     if isinstance(mixer, Attention):
         return attention(build, mixer, source, beside)
-    if isinstance(mixer, LatentAttention):
-        return latent_attention(build, mixer, source)
-    if isinstance(mixer, CompressedAttention):
-        return compressed_attention(build, mixer, source)
+    if isinstance(mixer, LatentAttention | CompressedAttention):
+        from vramfit.engines.llamacpp import latent
+
+        return latent.mixer(build, mixer, source)
+    from vramfit.engines.llamacpp import recurrent
+
     return recurrent.mixer(build, mixer, source)
+
+
+def _network(build: Builder, layer: FeedForward | Experts, source: Node) -> tuple[Node, Node]:
+    """What goes into the down projection, and the result."""
+    if isinstance(layer, FeedForward):
+        return dense(build, source, layer.width, layer.gated, "")
+    from vramfit.engines.llamacpp.experts import experts
+
+    result = experts(build, layer, source)
+    return result, result
+
+
+def dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) -> tuple[Node, Node]:
+    """Up, gate and down: the product of up and gate is a third tensor beside them."""
+    graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
+    bias = traits.get("mlp_bias", False) and not suffix
+    if gated and traits.get("fused_gate_up") and not suffix:
+        both = build.linear("ffn_up", source, hidden, 2 * width, bias)
+        inner = graph.wide(width, both, rows=build.rows)
+    elif gated:
+        gate = build.linear(f"ffn_gate{suffix}", source, hidden, width, bias)
+        up = build.linear(f"ffn_up{suffix}", source, hidden, width, bias)
+        inner = graph.wide(width, gate, up, rows=build.rows)
+    else:
+        inner = graph.same(build.linear(f"ffn_up{suffix}", source, hidden, width, bias))
+    return inner, build.linear(f"ffn_down{suffix}", inner, width, hidden, bias)

@@ -6,8 +6,7 @@ from vramfit.model.architecture import LinearAttention, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.llamacpp.builder import Builder
-    from vramfit.engines.llamacpp.graph import Node
+    from vramfit.engines.llamacpp.graph import Builder, Node
     from vramfit.model.architecture import ShortConvolution
 
 

@@ -11,9 +11,8 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
-    from vramfit.engines.llamacpp.checkpoint import Checkpoint
     from vramfit.engines.llamacpp.compute import Compute
-    from vramfit.engines.llamacpp.placement import Placement
+    from vramfit.engines.llamacpp.placement import Checkpoint, Placement
     from vramfit.model import Model
 
 NOTABLE_LOGITS_BYTES = 64 * MIB
@@ -42,18 +41,6 @@ def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement,
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
         )
     return tuple(said)
-
-
-def settings(deployment: Deployment, placement: Placement) -> dict[str, object]:
-    """The deployment keys that were ``auto``, with what was chosen."""
-    work = deployment.workload
-    chosen: dict[str, object] = {}
-    if work.gpu_layers == "auto":
-        whole = placement.gpu_layers == len(placement.layer_device) + 1
-        chosen["gpu_layers"] = "all" if whole else placement.gpu_layers
-    if work.cpu_moe_layers == "auto" or (work.gpu_layers == "auto" and placement.cpu_moe_layers != work.cpu_moe_layers):
-        chosen["cpu_moe_layers"] = placement.cpu_moe_layers
-    return chosen
 
 
 def _placed(deployment: Deployment, placement: Placement) -> list[str]:

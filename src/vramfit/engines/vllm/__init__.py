@@ -50,7 +50,7 @@ def estimate(deployment: Deployment) -> Estimate:
     ranks, count = layout(deployment)
     first = deployment.gpus[0]
     tokens = work.max_batched_tokens or step_tokens(first)
-    peak, peak_high = peak_bytes(model, tokens, step_sequences(first), ranks, work.images)
+    peak, peak_high = peak_bytes(model, tokens, step_sequences(first), ranks, work.images, work.image_size)
     utilization = work.gpu_memory_utilization or UTILIZATION
     spans = stage_layers(model.layer_count, count)
     held = stages(model, deployment.scheme, ranks, count, mxfp4_kernel(first))

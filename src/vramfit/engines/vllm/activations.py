@@ -11,7 +11,7 @@ At start-up vLLM runs the model on dummy inputs and keeps free what that took (0
 
 from __future__ import annotations
 
-from vramfit.memory.vision import encoder_bytes, max_patches
+from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
@@ -21,7 +21,6 @@ from vramfit.model.architecture import (
     LinearAttention,
     StateSpace,
 )
-from vramfit.model.vision import max_image_tokens
 from vramfit.units import GIB
 
 TYPE_CHECKING = False
@@ -56,7 +55,9 @@ def _large(gpu: Gpu) -> bool:
     return gpu.memory_bytes >= 70 * GIB and "a100" not in gpu.name.lower() and gpu.compute_target != "sm_121"
 
 
-def peak_bytes(model: Model, tokens: int, sequences: int, ranks: int, images: int) -> tuple[int, int]:
+def peak_bytes(
+    model: Model, tokens: int, sequences: int, ranks: int, images: int, image_size: tuple[int, int] | None = None
+) -> tuple[int, int]:
     """Activation peak of one rank in bytes, and the same with a sampler that sorts."""
     if not model.layers:
         return 0, 0
@@ -65,18 +66,22 @@ def peak_bytes(model: Model, tokens: int, sequences: int, ranks: int, images: in
         * ACTIVATION_BYTES
         * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
     )
-    peak = max(layer, _vision_bytes(model, tokens, images))
+    peak = max(layer, _vision_bytes(model, tokens, images, image_size))
     rows = min(tokens, sequences) * model.vocab if model.traits.get("head", True) else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
 
 
-def _vision_bytes(model: Model, tokens: int, images: int) -> int:
-    """Encoder activations over as many of the largest images as one step holds, one at least."""
+def _vision_bytes(model: Model, tokens: int, images: int, size: tuple[int, int] | None) -> int:
+    """Encoder activations over as many images as one step holds, one at least.
+
+    They are the largest the model takes, unless ``--limit-mm-per-prompt`` gives width and height (0.33.0
+    ``config/multimodal.py`` ``ImageDummyOptions``).
+    """
     if model.vision is None or not images:
         return 0
     # Images read by cross-attention put no tokens into the prompt; the encoder's own are counted then.
-    each = max_image_tokens(model) or max_patches(model.vision)
-    return encoder_bytes(model, max(1, tokens // max(1, each)))
+    each = tokens_of_image(model, size) or image_patches(model.vision, size)
+    return encoder_bytes(model, max(1, tokens // max(1, each)), size)
 
 
 def _widest(group: Layers, hidden: int, ranks: int) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from vramfit._record import record
 from vramfit.engines.tensor_parallel import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES, state_elements
-from vramfit.memory.vision import max_patches
+from vramfit.memory.vision import image_patches
 from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention, LinearAttention, StateSpace
 
 TYPE_CHECKING = False
@@ -149,7 +149,7 @@ def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: M
     if kind.kind == "state":
         return STATES_PER_SEQUENCE
     if kind.kind == "cross":
-        patches = work.images * max_patches(model.vision) if model.vision is not None else 0
+        patches = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         return -(-patches // tokens)
     if kind.window is None:
         return -(-work.context // tokens)

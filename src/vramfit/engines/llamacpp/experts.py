@@ -1,21 +1,16 @@
-"""The feed-forward half of one layer: dense, or a mixture of experts.
-
-After ggml-org/llama.cpp v0.5.0 ``src/llama-graph.cpp``, ``build_ffn`` and ``build_moe_ffn``.
-"""
+"""A mixture of experts as feed-forward network (ggml-org/llama.cpp v0.5.0 ``src/llama-graph.cpp``, ``build_moe_ffn``)."""
 
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.graph import HOST
-from vramfit.model.architecture import FeedForward
+from vramfit.engines.llamacpp.layers import dense
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.llamacpp.builder import Builder
-    from vramfit.engines.llamacpp.graph import Node
+    from vramfit.engines.llamacpp.graph import Builder, Node
     from vramfit.model.architecture import Experts
-
 
 LOOKAHEAD = 20
 """Nodes within which the Vulkan backend brings independent work forward (``NUM_TO_CHECK`` in ``ggml-vulkan.cpp``)."""
@@ -24,38 +19,14 @@ NODES_BEFORE_SHARED = 4
 """Nodes from a mixture's first matrix to its shared expert's, besides a view and a sum for each chosen expert."""
 
 
-def network(build: Builder, layer: FeedForward | Experts, source: Node) -> tuple[Node, Node]:
-    """What goes into the down projection, and the result."""
-    if isinstance(layer, FeedForward):
-        return _dense(build, source, layer.width, layer.gated, "")
-    result = _experts(build, layer, source)
-    return result, result
-
-
-def _dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) -> tuple[Node, Node]:
-    """Up, gate and down: the product of up and gate is a third tensor beside them."""
-    graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
-    bias = traits.get("mlp_bias", False) and not suffix
-    if gated and traits.get("fused_gate_up") and not suffix:
-        both = build.linear("ffn_up", source, hidden, 2 * width, bias)
-        inner = graph.wide(width, both, rows=build.rows)
-    elif gated:
-        gate = build.linear(f"ffn_gate{suffix}", source, hidden, width, bias)
-        up = build.linear(f"ffn_up{suffix}", source, hidden, width, bias)
-        inner = graph.wide(width, gate, up, rows=build.rows)
-    else:
-        inner = graph.same(build.linear(f"ffn_up{suffix}", source, hidden, width, bias))
-    return inner, build.linear(f"ffn_down{suffix}", inner, width, hidden, bias)
-
-
-def _experts(build: Builder, layer: Experts, source: Node) -> Node:
+def experts(build: Builder, layer: Experts, source: Node) -> Node:
     """A mixture: the router's choice, the chosen experts side by side, their weighted sum, and the shared expert."""
     graph, traits, hidden, rows = build.graph, build.model.traits, build.model.hidden, build.rows
     active, width = layer.active, layer.width
     outer = layer.latent or hidden
     shared_inner = shared = None
     if layer.shared_width:
-        shared_inner, shared = _dense(build, source, layer.shared_width, layer.gated, "_shexp")
+        shared_inner, shared = dense(build, source, layer.shared_width, layer.gated, "_shexp")
     # A single expert's weight is applied to its input (Llama 4), which is copied for it.
     copied = graph.wide(outer, graph.view(source), rows=rows) if active == 1 else None
     ahead = [copied] if copied is not None and build.together else []
@@ -102,8 +73,8 @@ def _experts(build: Builder, layer: Experts, source: Node) -> Node:
     if shared is not None and traits.get("shared_gate"):
         matrix = build.weight("ffn_gate_inp_shexp", hidden, 1)
         shared = graph.same(shared, graph.same(graph.wide(1, matrix, source, rows=rows)))
-    dense = _dense(build, source, layer.dense_width, layer.gated, "")[1] if layer.dense_width else None
-    for other in (shared, dense):
+    beside = dense(build, source, layer.dense_width, layer.gated, "")[1] if layer.dense_width else None
+    for other in (shared, beside):
         result = result if other is None else graph.same(result, other)
     return result
 
