@@ -36,6 +36,7 @@ _NUMBERLIKE = re.compile(r"[-+.]?[0-9][0-9_,]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?$")
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None, "": None, "~": None}
 _STRING_TAG, _MERGE_TAG = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _PYTHON_TAG = "tag:yaml.org,2002:python/"
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 _MAX_DIGITS = 18
 _MAX_ALIAS_FAULTS = 20
 
@@ -122,7 +123,9 @@ def parse(text: str | bytes, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problem = f"not YAML: {error.problem or error.context}"
+        # libyaml 0.2.6 scans a thousand brackets ahead of the first event, and stops there itself.
+        deep = error.problem == "exceeded maximum nesting depth"
+        problem = _TOO_DEEP if deep else f"not YAML: {error.problem or error.context}"
         return document._replace(faults=[Fault(name, line, column, "", problem, _syntax_hint(problem, text, line))])
     except yaml.YAMLError as error:
         problem = "not YAML: " + " ".join(str(error).split())
@@ -162,7 +165,7 @@ def _refused_events(text: str, name: str) -> list[Fault]:
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 depth += 1
                 if depth > MAX_DEPTH:
-                    faults.append(_event_fault(event, name, f"nested more than {MAX_DEPTH} levels deep"))
+                    faults.append(_event_fault(event, name, _TOO_DEEP))
                     break
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 depth -= 1
