@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Checkpoint, Placement, Resident
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
 FAMILIES = ("gguf", "plain", "mxfp4")
@@ -86,6 +88,26 @@ def estimate(deployment: Deployment) -> Estimate:
 
     mixture = any(isinstance(group.feed_forward, Experts) for group in model.layers)
     return choose(work, asked, layers, mixture, usable, placed)
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """The vendors, which are kinds of back end; and what decides the placement, where more than the cards' number does.
+
+    Equal cards take equal shares of the layers, however large they are.
+    """
+    kinds = tuple([(gpu.vendor == "amd", unpacks_quantized_cache(gpu)) for gpu in gpus])
+    auto = "auto" in (work.gpu_layers, work.cpu_moe_layers)
+    if auto or gpus.count(gpus[0]) < len(gpus):
+        sizes = [(usable_bytes(gpu, work.platform), context_overhead(gpu).expected) for gpu in gpus]
+        return kinds, tuple(sizes)
+    return kinds
+
+
+runtime_share = context_overhead
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
+    """llama.cpp sets itself no limit; what ``auto`` leaves free is not part of what it needs."""
 
 
 def _placed(deployment: Deployment, placement: Placement, caches: list[int]) -> Estimate:

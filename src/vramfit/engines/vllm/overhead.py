@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines.interface import Share
 from vramfit.engines.transformers import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
 from vramfit.units import MIB
 
@@ -38,15 +39,21 @@ class Overhead:
 
 def overhead(gpu: Gpu, ranks: int, layers: int, *, eager: bool) -> Overhead:
     """What one of ``ranks`` tensor-parallel ranks with ``layers`` layers takes beyond its own accounting."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    own = runtime_share(gpu)
     libraries = ALONE_BYTES + PEER_BYTES * (ranks - 1)
     graphs = 0 if eager else GRAPH_BYTES_PER_LAYER * layers
     return Overhead(
-        context,
-        round(context * CONTEXT_LOW + libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
-        context + libraries + graphs,
-        round(context * CONTEXT_HIGH + libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
+        own.expected,
+        own.low + round(libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
+        own.expected + libraries + graphs,
+        own.high + round(libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
     )
+
+
+def runtime_share(gpu: Gpu) -> Share:
+    """The CUDA context of a process."""
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
 
 
 def share_bytes(utilization: float, usable_bytes: int) -> int:
