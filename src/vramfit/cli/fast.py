@@ -1,4 +1,4 @@
-"""The light reader: exactly the documented options of ``check``, without Typer.
+"""The light reader: exactly the documented options of ``check`` and its like, without Typer.
 
 It answers None for anything it does not know in full (another command, ``--help``, an unknown or abbreviated flag, a
 missing value), and then Typer runs and owns every usage text. Values are not judged here: ``workload.parse_request``
@@ -14,17 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-COMMAND = "check"
+    from vramfit.workload import Key
+
+COMMANDS = {"check": "vramfit.cli.check", "matrix": "vramfit.cli.matrix", "recommend": "vramfit.cli.recommend"}
+"""Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
+
+
+def options(command: str) -> Sequence[Key]:
+    """The options of one of ``COMMANDS``."""
+    if command == "check":
+        return CHECK_OPTIONS
+    declared: Sequence[Key] = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
+    return declared
 
 
 def read(arguments: Sequence[str]) -> dict[str, Any] | None:
-    """Raw option values of a ``check`` command line, by option name, or None to let Typer read it.
+    """Raw option values of a command line of ``COMMANDS``, by option name, or None to let Typer read it.
 
     Repeatable options give lists, switches True, ``--no-`` forms of a flag ``"false"``, the rest strings.
     """
-    if not arguments or arguments[0] != COMMAND:
+    if not arguments or arguments[0] not in COMMANDS:
         return None
-    flags = {flag: key for key in CHECK_OPTIONS for flag in spellings(key)}
+    declared = options(arguments[0])
+    flags = {flag: key for key in declared for flag in spellings(key)}
     values: dict[str, Any] = {}
     rest = iter(arguments[1:])
     for word in rest:
@@ -51,4 +63,4 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
         else:
             values[key.name] = value
     # In the order they are declared, as Typer hands them over: the first of several faults is then the same one.
-    return {key.name: values[key.name] for key in CHECK_OPTIONS if key.name in values}
+    return {key.name: values[key.name] for key in declared if key.name in values}

@@ -54,7 +54,11 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
-    model = catalogue.model(request["model"])
+    return deployments(request, gpus, catalogue.model(request["model"]))
+
+
+def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
+    """The same with GPUs and model already looked up; the request's own are not read."""
     if model.components:
         weights = sum(component.parameters for component in model.components) * 2
         raise CannotTell(
@@ -65,7 +69,7 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
     name = request.get("engine") or _engine_of(asked)
     module = engine(name)
     work = _workload(request, gpus, model, name, module)
-    schemes = [_scheme(word, name, module) for word in _quants(asked, work.task)]
+    schemes = [_scheme(word, name, module) for word in quants(asked, work.task)]
     return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
 
 
@@ -76,7 +80,8 @@ def _engine_of(quant: str | None) -> str:
     return "llama.cpp" if find_scheme(quant).family == "gguf" else "transformers"
 
 
-def _quants(asked: str | None, task: str) -> tuple[str, ...]:
+def quants(asked: str | None, task: str) -> tuple[str, ...]:
+    """What is answered for: the asked quantization, or the three classes; fine-tuning has one of its own."""
     if asked is not None:
         return (asked,)
     return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
@@ -108,7 +113,6 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
     context = request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context))
     _check_images(request.get("image_size"), images, context, model)
-    apple = all(gpu.vendor == "apple" for gpu in gpus)
     return Workload(
         context=context,
         parallel=request.get("parallel", 1),
@@ -131,7 +135,7 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         enforce_eager=request.get("enforce_eager", False),
         ram_bytes=request.get("ram"),
         reserve_bytes=request.get("reserve", 0),
-        platform=request.get("platform", "macos" if apple else "linux"),
+        platform=request.get("platform") or default_platform(gpus),
         task=task,
         sequence_length=request.get("sequence_length", 2048),
         micro_batch=request.get("micro_batch", 1),
@@ -141,6 +145,11 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         zero_stage=request.get("zero_stage", 0),
         level=request.get("level", "tight"),
     )
+
+
+def default_platform(gpus: tuple[Gpu, ...]) -> str:
+    """All that resolving reads of the GPUs."""
+    return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
 
 
 def _check_images(size: tuple[int, int] | None, images: int, context: int, model: Model) -> None:
