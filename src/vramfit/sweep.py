@@ -1,6 +1,6 @@
 """Many deployments at once: GPUs that an engine cannot tell apart share one estimate.
 
-An engine says what of a GPU its estimates read (``engines.interface``): a few traits, and a share of the runtime's own,
+An engine says what of a GPU its estimates read (``engines.Engine``): a few traits, and a share of the runtime's own,
 which is added. So a model is estimated once per kind of GPU, by the function that every check calls, and then held
 against what each GPU offers. What comes out is what ``verdict.judge`` says of each deployment by itself.
 """
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment, DeviceMemory, Estimate, Share
+    from vramfit.engines import Deployment, DeviceMemory, Estimate, Share
     from vramfit.hardware import Gpu
     from vramfit.workload import Workload
 

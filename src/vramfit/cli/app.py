@@ -12,8 +12,7 @@ from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
-from vramfit.cli.fast import COMMANDS, options
-from vramfit.cli.options import long_flag
+from vramfit.cli.options import COMMANDS, long_flag, options
 from vramfit.errors import UsageError
 from vramfit.workload import Key  # noqa: TC001  (Typer reads annotations at run time)
 

@@ -13,7 +13,7 @@ MiB; a Qwen3.6-27B log: 248.10 MiB).
 
 from __future__ import annotations
 
-from vramfit.engines.interface import Share
+from vramfit.engines import Share
 from vramfit.units import MIB
 
 TYPE_CHECKING = False

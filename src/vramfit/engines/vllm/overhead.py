@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.interface import Share
+from vramfit.engines import Share
 from vramfit.engines.transformers import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
 from vramfit.units import MIB
 
