@@ -72,9 +72,7 @@ def cheapest(model: Model, wish: Wish, catalogue: Any) -> tuple[Offer, ...]:
 def _undominated(offers: list[Offer]) -> list[Offer]:
     kept: list[Offer] = []
     for offer in offers:
-        better = [
-            one for one in kept if one.way.speed >= offer.way.speed and one.way.loss <= offer.way.loss
-        ]
+        better = [one for one in kept if one.way.speed >= offer.way.speed and one.way.loss <= offer.way.loss]
         if not better:
             kept.append(offer)
     return kept

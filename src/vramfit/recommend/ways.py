@@ -154,4 +154,3 @@ def _try(deployment: Deployment, wish: Wish) -> Answer | None:
     if rate is None:
         return None if wish.speed_asked else found
     return found if rate.expected >= wish.least_speed else None
-
