@@ -1,7 +1,8 @@
 """llama.cpp: GGUF weights, layers split between GPUs and host, a cache allocated in full, one graph laid out up front.
 
-``placement`` cuts the stored model and puts it on devices, ``cache`` sizes what the layers keep, ``compute`` lays out the
-graph, ``overhead`` is what the runtime takes besides, ``auto`` the choice of layers and ``words`` what was taken for granted.
+``placement`` cuts the stored model, sizes what the layers keep and puts both on devices, ``layers`` writes the graph and
+``compute`` lays it out, ``overhead`` is what the runtime takes besides, ``auto`` the choice of layers and ``words`` what was
+taken for granted.
 Imports inside functions are of what few deployments need: most of a first estimate is the loading of modules.
 """
 
@@ -9,16 +10,14 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit.engines.interface import DeviceMemory, Estimate
-from vramfit.engines.llamacpp.cache import check_cache, layer_cache_bytes
 from vramfit.engines.llamacpp.compute import compute
-from vramfit.engines.llamacpp.graph import HOST
 from vramfit.engines.llamacpp.overhead import (
     context_overhead,
     unpacks_quantized_cache,
     vision_compute_bytes,
     workspace_bytes,
 )
-from vramfit.engines.llamacpp.placement import checkpoint, place, resident
+from vramfit.engines.llamacpp.placement import HOST, check_cache, checkpoint, layer_cache_bytes, place, resident
 from vramfit.errors import CannotTell
 from vramfit.hardware import usable_bytes
 from vramfit.model.architecture import Experts, FeedForward

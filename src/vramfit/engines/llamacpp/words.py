@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.cache import local_window, padded
-from vramfit.engines.llamacpp.graph import HOST
+from vramfit.engines.llamacpp.placement import HOST, local_window, padded
 from vramfit.model.architecture import Attention
 from vramfit.units import MIB
 
