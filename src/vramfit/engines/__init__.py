@@ -23,6 +23,7 @@ MODULES = {
     "llama.cpp": "vramfit.engines.llamacpp",
     "vllm": "vramfit.engines.vllm",
     "sglang": "vramfit.engines.sglang",
+    "ollama": "vramfit.engines.ollama",
 }
 """Engine names of the contract to modules; loaded when asked."""
 

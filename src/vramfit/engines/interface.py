@@ -1,8 +1,9 @@
 """What every engine answers, and the records it answers with.
 
 An engine is a module with a function ``estimate(deployment) -> Estimate`` and the tables below; ``ENGINES`` in
-``engines/__init__.py`` names the modules. It places tensors, caches and buffers on devices; it decides nothing about
-fitting (``verdict``) and knows no command line.
+``engines/__init__.py`` names the modules. An engine whose defaults depend on the GPUs or the model also has
+``defaults(request, gpus, model, scheme)``: the keys it would fill in, as a request has them. It places tensors, caches and
+buffers on devices; it decides nothing about fitting (``verdict``) and knows no command line.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from vramfit.engines.llamacpp.placement import HOST, cells, local_window, physic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vramfit.engines.llamacpp.graph import Graph, Size
     from vramfit.engines.llamacpp.placement import Checkpoint, Placement
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Kind = tuple[int, int, bool]
     Plan = dict[int, "Program"]
+    LaidOut = Callable[[Sequence[int], Sequence[int], int], int]
 
 
 @record
@@ -52,15 +53,18 @@ _plans: dict[tuple[object, ...], Plan] = {}
 _results: dict[tuple[object, ...], Compute] = {}
 
 
-def compute(model: Model, work: Workload, parts: Checkpoint, placement: Placement, gpus: int) -> Compute:
-    """The compute buffers of every GPU and of the host."""
+def compute(
+    model: Model, work: Workload, parts: Checkpoint, placement: Placement, gpus: int, vulkan: bool = False
+) -> Compute:
+    """The compute buffers of every GPU and of the host; ``vulkan`` where the GPUs compute with it."""
     room = cells(work, local_window(model))
-    run = _run(work, room.streams)
+    run = _run(work, room.streams, vulkan)
     chosen = _representatives(model, parts, placement)
     output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
     # ``checkpoint`` remembers the model and so keeps it alive: its identity is never another's.
     key = (
         id(model), run, gpus, placement.pipelined, output.device, output.device == HOST and parts.head_bytes,
+        room if vulkan else None,
         *[(number, home.device, home.expert_device, *home.tensors.items()) for number, _, home in chosen],
     )  # fmt: skip
     result = _results.get((key, room))
@@ -68,20 +72,27 @@ def compute(model: Model, work: Workload, parts: Checkpoint, placement: Placemen
         plan = _plans.get(key)
         if plan is None:
             graph = build_graph(model, run, [(group, home) for _, group, home in chosen], output)
+            if vulkan:
+                from vramfit.engines.llamacpp.vulkan import leave_to_cpu
+
+                leave_to_cpu(graph, room)
             plan = programs(graph, gpus, placement.pipelined)
             if len(_plans) >= LARGEST_MEMORY:
                 _plans.clear()
             _plans[key] = plan
-        unpacks = run.flash_attention and (run.key_type != "f16" or run.value_type != "f16")
-        plain = [plan[number].peak_bytes(room.full, room.sliding) for number in range(gpus)]
-        grown = [
-            plan[number].peak_bytes(room.full, room.sliding, unpacking=True) if unpacks else plain[number]
-            for number in range(gpus)
-        ]
+        laid_out: LaidOut | None = None
+        if vulkan:
+            from vramfit.engines.llamacpp.vulkan import buffer_bytes
+
+            laid_out = buffer_bytes
+        full, sliding = room.full, room.sliding
+        unpacks = run.flash_attention and not vulkan and (run.key_type != "f16" or run.value_type != "f16")
+        plain = [plan[number].peak_bytes(full, sliding, False, laid_out) for number in range(gpus)]
+        grown = [plan[number].peak_bytes(full, sliding, True) if unpacks else plain[number] for number in range(gpus)]
         result = Compute(
             tuple(plain),
-            plan[HOST].peak_bytes(room.full, room.sliding),
-            tuple(more - less for more, less in zip(grown, plain, strict=True)),
+            plan[HOST].peak_bytes(full, sliding),
+            tuple([more - less for more, less in zip(grown, plain, strict=True)]),
         )
         if len(_results) >= LARGEST_MEMORY:
             _results.clear()
@@ -89,11 +100,13 @@ def compute(model: Model, work: Workload, parts: Checkpoint, placement: Placemen
     return result
 
 
-def _run(work: Workload, streams: int) -> Run:
+def _run(work: Workload, streams: int, vulkan: bool) -> Run:
     batch = physical_batch(work)
     tokens = -(-batch // work.parallel) * work.parallel
     outputs = batch if work.outputs == "batch" else min(batch, work.parallel)
-    return Run(tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v)
+    return Run(
+        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, vulkan
+    )
 
 
 def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> list[tuple[int, Layers, Home]]:
@@ -160,8 +173,11 @@ class Program:
             self.scratch[number] = node.scratch
         return number
 
-    def peak_bytes(self, full: int, sliding: int, unpacking: bool = False) -> int:
-        """Size of the buffer when full and sliding layers have so many cells; ``unpacking`` adds the scratch."""
+    def peak_bytes(self, full: int, sliding: int, unpacking: bool = False, laid_out: LaidOut | None = None) -> int:
+        """Size of the buffer when full and sliding layers have so many cells; ``unpacking`` adds the scratch.
+
+        ``laid_out`` places the tensors; ``high_water`` unless given.
+        """
         base = 0
         for constant, per_full, per_sliding in self.permanent:
             base += aligned(constant + per_full * full + per_sliding * sliding)
@@ -171,7 +187,7 @@ class Program:
         if unpacking:
             for number, size in self.scratch.items():
                 sizes[number] += aligned(size[0] + size[1] * full + size[2] * sliding)
-        return high_water(self.events, sizes, base)
+        return (laid_out or high_water)(self.events, sizes, base)
 
 
 def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int, Program]:

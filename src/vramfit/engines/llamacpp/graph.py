@@ -131,6 +131,8 @@ class Run:
     flash_attention: bool
     key_type: str
     value_type: str
+    vulkan: bool = False
+    """Whether a GPU computes with Vulkan, which leaves some operations to the CPU (module ``vulkan``)."""
 
 
 @record

@@ -144,6 +144,8 @@ class Placement:
     output_device: int
     cpu_moe_layers: int
     """Layers, from the first on, whose routed experts stay in host memory."""
+    by_rows: bool = False
+    """Whether the matrices of each layer are cut by rows over all GPUs (``--split-mode row``)."""
 
     @property
     def gpu_layers(self) -> int:
@@ -154,29 +156,31 @@ class Placement:
     def pipelined(self) -> bool:
         """Whether llama.cpp overlaps the GPUs, for which it keeps inputs several times (``llama-context.cpp``).
 
-        It does so when every layer is on one of several GPUs and no tensor is placed by name.
+        It does so when every layer is on one of several GPUs, whole, and no tensor is placed by name.
         """
-        return self.output_device > 0 and HOST not in self.layer_device and not self.cpu_moe_layers
+        return self.output_device > 0 and HOST not in self.layer_device and not (self.cpu_moe_layers or self.by_rows)
 
 
-def place(layers: int, gpu_layers: int, cpu_moe_layers: int, usable_bytes: Sequence[int]) -> Placement:
-    """The placement of ``gpu_layers`` of ``layers`` + 1 over GPUs with so much usable memory each.
+def place(
+    layers: int, gpu_layers: int, cpu_moe_layers: int, shares: Sequence[float], by_rows: bool = False
+) -> Placement:
+    """The placement of ``gpu_layers`` of ``layers`` + 1 over GPUs in these proportions: usable memory unless asked.
 
-    Layer ``i`` of the offloaded ones goes to the first GPU whose cumulated share of memory exceeds ``i / offloaded``.
+    Layer ``i`` of the offloaded ones goes to the first GPU whose cumulated share exceeds ``i / offloaded``.
     """
     offloaded = min(gpu_layers, layers + 1)
     first = layers + 1 - offloaded
     devices = [HOST] * first
-    if len(usable_bytes) == 1:
+    if len(shares) == 1:
         devices += [0] * offloaded
     else:
-        total, reached, device = sum(usable_bytes), usable_bytes[0], 0
+        total, reached, device = sum(shares), shares[0], 0
         for index in range(offloaded):
-            while device < len(usable_bytes) - 1 and reached * offloaded <= index * total:
+            while device < len(shares) - 1 and reached * offloaded <= index * total:
                 device += 1
-                reached += usable_bytes[device]
+                reached += shares[device]
             devices.append(device)
-    return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers))
+    return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers), by_rows)
 
 
 @record
@@ -219,6 +223,8 @@ CELL_PADDING = 256
 
 QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 """Cache types in blocks of 32 elements with a scale."""
+
+CACHE_BLOCK = 32
 
 
 @record
@@ -272,13 +278,29 @@ def cells(work: Workload, window: int | None) -> Cells:
     return Cells(full, sliding, streams)
 
 
-def check_cache(work: Workload) -> None:
-    """Raises ``UsageError`` for a cache that llama.cpp refuses (``llama-context.cpp``, "requires Flash Attention")."""
-    if work.kv_cache_type_v in QUANTIZED and not work.flash_attention:
+def check_cache(model: Model, work: Workload) -> None:
+    """Raises ``UsageError`` for a cache that llama.cpp refuses (``src/llama-context.cpp``, ``llama_init_from_model``)."""
+    kinds = (work.kv_cache_type, work.kv_cache_type_v)
+    if kinds[1] in QUANTIZED and not work.flash_attention:
         raise UsageError(
-            f"llama.cpp quantizes V ({work.kv_cache_type_v}) only with flash attention",
+            f"llama.cpp quantizes V ({kinds[1]}) only with flash attention",
             "use --flash-attention on, or --kv-cache-type-v f16",
         )
+    if kinds[0] in QUANTIZED or kinds[1] in QUANTIZED:
+        for group in model.layers:
+            for mixer in group.mixers:
+                if isinstance(mixer, Attention):
+                    _check_blocks(kinds, (mixer.head_dim, mixer.value_dim))
+
+
+def _check_blocks(kinds: tuple[str, str], widths: tuple[int, int]) -> None:
+    """Raises ``UsageError`` where a head is not a whole number of a cache type's blocks."""
+    for letter, kind, width in zip("KV", kinds, widths, strict=True):
+        if kind in QUANTIZED and width % CACHE_BLOCK:
+            raise UsageError(
+                f"llama.cpp stores {letter} as {kind} in blocks of {CACHE_BLOCK}, and this model's heads are {width} wide",
+                "use an f16 cache for this model",
+            )
 
 
 def layer_cache_bytes(model: Model, work: Workload) -> list[int]:

@@ -9,6 +9,8 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vramfit.engines.interface import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Checkpoint, Placement
@@ -18,7 +20,9 @@ NOTABLE_LOGITS_BYTES = 64 * MIB
 """Logits of a whole batch worth a sentence."""
 
 
-def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute) -> tuple[str, ...]:
+def assumptions(
+    deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute, backends: Sequence[str]
+) -> tuple[str, ...]:
     """Short sentences for the report."""
     model, work = deployment.model, deployment.workload
     said = []
@@ -33,7 +37,7 @@ def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement,
         said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
     said += _placed(deployment, placement)
     unpacking = max(buffers.unpacking_bytes)
-    if unpacking and any(gpu.vendor not in ("apple", "intel") for gpu in deployment.gpus):
+    if unpacking and set(backends) & {"cuda", "rocm"}:
         said.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
     if work.images and parts.vision_bytes:
         said.append(
