@@ -17,7 +17,7 @@ def command(answer: Answer) -> str:
     if deployment.workload.task != "inference":
         return _training_code(deployment)
     if deployment.engine == "llama.cpp":
-        return _llama_server(deployment)
+        return _llama_server(answer)
     if deployment.engine == "ollama":
         return _ollama(answer)
     if deployment.engine == "vllm":
@@ -32,7 +32,8 @@ def quote(word: str) -> str:
     return word if word and all(c in SAFE for c in word) else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def _llama_server(deployment: Deployment) -> str:
+def _llama_server(answer: Answer) -> str:
+    deployment, settings = answer.deployment, answer.estimate.settings
     work, model = deployment.workload, deployment.model
     words = [
         "llama-server",
@@ -43,9 +44,10 @@ def _llama_server(deployment: Deployment) -> str:
         "-np",
         str(work.parallel),
     ]
-    words += ["-ngl", str(model.layer_count + 1 if work.gpu_layers in ("all", "auto") else work.gpu_layers)]
-    if work.cpu_moe_layers:
-        words += ["--n-cpu-moe", str(work.cpu_moe_layers)]
+    layers, experts = settings.get("gpu_layers", work.gpu_layers), settings.get("cpu_moe_layers", work.cpu_moe_layers)
+    words += ["-ngl", str(model.layer_count + 1 if layers == "all" else layers)]
+    if experts:
+        words += ["--n-cpu-moe", str(model.layer_count if experts == "all" else experts)]
     if work.split_mode != "layer":
         words += ["-sm", work.split_mode]
     if work.main_gpu:

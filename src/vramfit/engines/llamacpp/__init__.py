@@ -125,12 +125,17 @@ def _placed(
 
         held = split.by_rows(deployment, placement, held)
     buffers = compute(model, work, parts, placement, count, "vulkan" in backends)
+    # Metal maps the file from its first tensor to its last, so an embedding that lies between counts too: the exit tables
+    # of an M5 Max had it (TheTom/turboquant_plus @ba52ad10), files that begin with the embedding do not.
+    mapped = 0 if model.tied else parts.input_bytes
     tower = parts.vision_bytes if work.images else 0
     seeing = (tower, vision_compute_bytes(model, work.flash_attention, work.image_size)) if tower else (0, 0)
     at, none = HOST if tower_on_host else 0, (0, 0)
     gpus = tuple(
         [
-            _gpu(deployment, number, backends[number], held[number], buffers, *(seeing if number == at else none))
+            _gpu(
+                deployment, number, backends[number], held[number], buffers, mapped, *(seeing if number == at else none)
+            )
             for number in range(count)
         ]
     )
@@ -150,9 +155,13 @@ def _placed(
 
 
 def _gpu(
-    deployment: Deployment, number: int, backend: str, held: Resident, buffers: Compute, tower: int, tower_compute: int
-) -> DeviceMemory:
-    """One GPU's share; ``tower`` and ``tower_compute`` are the vision tower's bytes where it is here."""
+    deployment: Deployment, number: int, backend: str, held: Resident, buffers: Compute, mapped: int, tower: int,
+    tower_compute: int,
+) -> DeviceMemory:  # fmt: skip
+    """One GPU's share; ``tower`` and ``tower_compute`` are the vision tower's bytes where it is here.
+
+    ``mapped`` are those of the input tensors, which Metal may count as the GPU's.
+    """
     gpu, work, model = deployment.gpus[number], deployment.workload, deployment.model
     weights = held.weights_bytes + tower
     graph = buffers.gpu_bytes[number] + tower_compute
@@ -164,6 +173,8 @@ def _gpu(
     if backend == "rocm" and not work.flash_attention:
         # hipBLAS converts the scores: an RX 7900 class card held 2.3 GiB beside a compute buffer of 2.1 GiB (ROCm 7.2).
         high += graph
+    if backend == "metal" and held.weights_bytes:
+        high += mapped
     return DeviceMemory(
         f"gpu{number}",
         weights,

@@ -1,9 +1,9 @@
 """Other ways to share a model between GPUs than by layers: on one of them, or every matrix cut by rows.
 
-ggml-org/llama.cpp v0.5.0 ``docs/multi-gpu.md``. ``row`` is deprecated: builds of that time had it for SYCL only, older ones
-for CUDA and ROCm too (``ggml_backend_split_buffer_type``); it cuts the dense matrices, while norms, experts, caches and
-the graph stay with the GPU of their layer. The rules of the cut are those of ``ggml/src/ggml-sycl/ggml-sycl.cpp``
-(``get_row_split``), which came from CUDA.
+``row`` cuts the dense matrices; norms, experts, caches and the graph stay with the GPU of their layer
+(ggml-org/llama.cpp pull requests 10026 and 13919). llama.cpp calls it deprecated (v0.5.0 ``docs/multi-gpu.md``): builds since
+June 2026 have it for SYCL only (pull request 24216), older ones for CUDA and ROCm too. The rules of the cut are those of
+v0.5.0 ``ggml/src/ggml-sycl/ggml-sycl.cpp`` (``get_row_split``), which came from CUDA.
 """
 
 from __future__ import annotations
