@@ -18,7 +18,7 @@ from vramfit.engines.llamacpp.overhead import (
     workspace_bytes,
 )
 from vramfit.engines.llamacpp.placement import HOST, check_cache, checkpoint, layer_cache_bytes, place, resident
-from vramfit.errors import CannotTell
+from vramfit.errors import CannotTell, UsageError
 from vramfit.hardware import usable_bytes
 from vramfit.model.architecture import Experts, FeedForward
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Placement, Resident
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
 
 SCHEME_OF_CLASS = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
@@ -83,7 +84,7 @@ def run(deployment: Deployment, tower_on_host: bool = False) -> Estimate:
     if not model.layers or not model.vocab:
         raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
     check_cache(model, work)
-    backends = [work.backend or BACKEND_OF_VENDOR.get(gpu.vendor, "cuda") for gpu in deployment.gpus]
+    backends = [work.backend or _backend(gpu) for gpu in deployment.gpus]
     if work.backend or work.split_mode != "layer" or work.main_gpu or work.tensor_split is not None:
         from vramfit.engines.llamacpp import split
 
@@ -110,6 +111,13 @@ def run(deployment: Deployment, tower_on_host: bool = False) -> Estimate:
 
     mixture = any(isinstance(group.feed_forward, Experts) for group in model.layers)
     return choose(work, asked, layers, mixture, usable, placed)
+
+
+def _backend(gpu: Gpu) -> str:
+    """What llama.cpp would compute with on a card."""
+    if gpu.vendor not in BACKEND_OF_VENDOR:
+        raise UsageError(f"llama.cpp does not run on {gpu.name}", "choose a GPU of NVIDIA, AMD, Apple or Intel")
+    return BACKEND_OF_VENDOR[gpu.vendor]
 
 
 def _placed(

@@ -31,7 +31,7 @@ SMALL_MULTIPROCESSORS = ("sm_60", "sm_70", "sm_72", "sm_75", "sm_80")
 CUDA_UNKNOWN = (150, 350, 650)
 """MiB for a CUDA device whose cores are not known: the A40 to RTX 4090 range above."""
 
-BACKEND_OF_VENDOR = {"nvidia": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
+BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
 """What each vendor's cards are usually run with. Intel: Vulkan, which needs no toolkit; SYCL is the other choice."""
 
 OTHER_BACKENDS = {"rocm": (250, 475, 1200), "metal": (0, 0, 150), "vulkan": (50, 150, 500), "sycl": (100, 250, 600)}
