@@ -45,7 +45,13 @@ HOST_EFFICIENCY = 0.55
 """Of it that llama.cpp's CPU back end reads in partial offload (XiongjieDai, owner-measured bandwidth: 0.50-0.55)."""
 PCIE_EFFICIENCY = 0.8
 """Of the link that pinned host-to-device copies reach."""
-SPREAD = {"llama.cpp": (0.75, 1.2), "transformers": (0.5, 2.0), "vllm": (0.55, 1.7), "sglang": (0.55, 1.7)}
+SPREAD = {
+    "llama.cpp": (0.75, 1.2),
+    "ollama": (0.75, 1.2),
+    "transformers": (0.5, 2.0),
+    "vllm": (0.55, 1.7),
+    "sglang": (0.55, 1.7),
+}
 """Low and high as factors of the expected rate: p10 to p90 of the records above."""
 HOST_SPREAD = (0.55, 1.35)
 

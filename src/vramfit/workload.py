@@ -31,7 +31,7 @@ class Key:
     name: str
     kind: str
     """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``choice``, ``flag``,
-    ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first)."""
+    ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first), ``shares`` (``3,1``)."""
     help: str
     choices: tuple[str, ...] = ()
     minimum: float = 1
@@ -102,6 +102,30 @@ KEYS: tuple[Key, ...] = (
         flags=("--n-cpu-moe",),
         default="0",
     ),
+    Key(
+        "backend",
+        "choice",
+        "llama.cpp: the library it computes with",
+        choices=("cuda", "rocm", "metal", "vulkan", "sycl"),
+        default="the GPU vendor's own; vulkan for Intel",
+    ),
+    Key(
+        "split_mode",
+        "choice",
+        "llama.cpp: how several GPUs share the model",
+        choices=("layer", "row", "none"),
+        flags=("-sm",),
+        default="layer",
+    ),
+    Key("main_gpu", "count", "llama.cpp: the GPU of split_mode none", minimum=0, flags=("-mg",), default="0"),
+    Key(
+        "tensor_split",
+        "shares",
+        "llama.cpp: proportions of the model for the GPUs, for example 3,1",
+        flags=("-ts",),
+        default="by their memory",
+    ),
+    Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default="false"),
     Key(
         "tensor_parallel",
         "count",
@@ -180,6 +204,13 @@ class Workload:
     gpu_layers: int | str = "all"
     """Layers on the GPU as llama.cpp counts them (the output layer is one), or ``all``, or ``auto``."""
     cpu_moe_layers: int | str = 0
+    backend: str | None = None
+    """None for the one each GPU's vendor offers."""
+    split_mode: str = "layer"
+    main_gpu: int = 0
+    tensor_split: tuple[float, ...] | None = None
+    """Proportions, one for each GPU; None for their memory."""
+    sched_spread: bool = False
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
     max_batched_tokens: int | None = None
@@ -230,6 +261,8 @@ def parse_value(key: Key, raw: Any) -> Any:
         if isinstance(raw, str):
             return parse_size(raw)
         raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
+    if kind == "shares":
+        return _shares(key, raw)
     if kind == "pixels":
         try:
             return parse_pixels(str(raw))
@@ -268,6 +301,20 @@ def _integer(key: Key, raw: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
         raise _wrong(key, raw, _expected(key))
     return value
+
+
+def _shares(key: Key, raw: Any) -> tuple[float, ...]:
+    """Proportions from ``3,1`` or a list; not all of them 0."""
+    parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
+    shares = []
+    for part in parts:
+        number = str(part).strip()
+        if not number.isascii() or not number.replace(".", "", 1).isdigit() or len(number) > 20:
+            raise _wrong(key, raw, "numbers with commas between, one for each GPU: 3,1")
+        shares.append(float(number))
+    if not sum(shares):
+        raise _wrong(key, raw, "at least one share above 0")
+    return tuple(shares)
 
 
 def _number(key: Key, raw: Any) -> float:

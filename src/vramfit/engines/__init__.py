@@ -1,8 +1,9 @@
 """The runtimes vramfit can answer for: what every engine answers, and the records it answers with.
 
 An engine is a module with a function ``estimate(deployment) -> Estimate`` and the tables of ``Engine``; ``MODULES``
-names the modules. It places tensors, caches and buffers on devices; it decides nothing about fitting (``verdict``) and
-knows no command line.
+names the modules. One whose defaults depend on the GPUs or the model also has ``defaults(request, gpus, model,
+scheme)``: the keys it would fill in, as a request has them. It places tensors, caches and buffers on devices; it decides
+nothing about fitting (``verdict``) and knows no command line.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ MODULES = {
     "llama.cpp": "vramfit.engines.llamacpp",
     "vllm": "vramfit.engines.vllm",
     "sglang": "vramfit.engines.sglang",
+    "ollama": "vramfit.engines.ollama",
 }
 """Engine names of the contract to modules; loaded when asked."""
 

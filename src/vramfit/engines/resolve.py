@@ -64,9 +64,14 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
     asked = request.get("quant")
     name = request.get("engine") or _engine_of(asked)
     module = engine(name)
+    defaults = getattr(module, "defaults", None)
     work = _workload(request, gpus, model, name, module)
     schemes = [_scheme(word, name, module) for word in _quants(asked, work.task)]
-    return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
+    if defaults is None:
+        return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
+    full = [{**defaults(request, gpus, model, scheme), **request} for scheme in schemes]
+    works = [_workload(one, gpus, model, name, module) for one in full]
+    return tuple(Deployment(gpus, model, name, scheme, own) for scheme, own in zip(schemes, works, strict=True))
 
 
 def _engine_of(quant: str | None) -> str:
@@ -124,6 +129,11 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         outputs=request.get("outputs", "slots"),
         gpu_layers=request.get("gpu_layers", "all"),
         cpu_moe_layers=request.get("cpu_moe_layers", 0),
+        backend=request.get("backend"),
+        split_mode=request.get("split_mode", "layer"),
+        main_gpu=request.get("main_gpu", 0),
+        tensor_split=request.get("tensor_split"),
+        sched_spread=request.get("sched_spread", False),
         tensor_parallel=request.get("tensor_parallel"),
         pipeline_parallel=request.get("pipeline_parallel"),
         max_batched_tokens=request.get("max_batched_tokens"),
