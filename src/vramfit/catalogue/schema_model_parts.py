@@ -94,6 +94,7 @@ class Traits(Part):
     expert_bias: bool = False
     router_bias: bool = False
     selection_bias: bool | Literal["counted"] = False
+    expert_dtype: Literal["mxfp4"] | None = None
     shared_gate: bool = False
     dense_beside_experts: bool = False
     ssm_norms: bool = False

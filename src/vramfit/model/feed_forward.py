@@ -12,6 +12,9 @@ GGUF and transformers 5 hold them. Traits read here:
 ``expert_bias``, ``router_bias``, ``selection_bias``
     biases of the experts (gpt-oss), of the router, and the buffer that evens out which experts are picked
     (DeepSeek-V3); ``selection_bias: counted`` where transformers makes it a parameter (ERNIE).
+``expert_dtype``
+    what the checkpoint holds the routed experts in, where that is not ``dtype``: ``mxfp4`` in DeepSeek-V4, which is
+    FP8 otherwise. Read in ``quantization``.
 ``shared_gate``
     a learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next).
 ``mlp_sub_norm``
