@@ -31,8 +31,8 @@ ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._memo", "vramfit._record", "vramfit.check", "vramfit.errors",
     "vramfit.hardware", "vramfit.report", "vramfit.speed", "vramfit.units", "vramfit.verdict", "vramfit.workload",
     *(f"vramfit.catalogue{name}" for name in ("", ".cache", ".compiled", ".container", ".custom", ".names")),
-    *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".fast", ".options")),
-    *(f"vramfit.engines{name}" for name in ("", ".interface", ".resolve", ".transformers")),
+    *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
+    *(f"vramfit.engines{name}" for name in ("", ".resolve", ".transformers")),
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"

@@ -11,7 +11,7 @@ from vramfit._record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines import Deployment, Estimate
     from vramfit.hardware import Gpu
 
 # Efficiency of the memory bus and microseconds per layer of llama.cpp's decode, per GPU architecture: least squares on

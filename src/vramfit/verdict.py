@@ -7,7 +7,7 @@ from vramfit.hardware import usable_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines import Deployment, Estimate
 
 LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
 """How good each verdict is; a deployment asks for at least ``fits`` or ``tight``."""

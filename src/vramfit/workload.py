@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx", "tensorrt-llm")
 CLASSES = ("fp16", "int8", "int4")
-"""Precision classes: each engine names the scheme it uses for one (``engines.interface``)."""
+"""Precision classes: each engine names the scheme it uses for one (``engines.Engine``)."""
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
                "int8", "int4")  # fmt: skip

@@ -250,7 +250,7 @@ def test_limits_are_the_last_that_reach_the_level(name: str) -> None:
 
 def request(arguments: tuple[str, ...]) -> dict[str, Any]:
     """The deployment keys of a case's arguments, as a file would have them."""
-    from vramfit.cli.fast import read
+    from vramfit.cli.options import read
 
     values = read(["check", *arguments])
     assert values is not None

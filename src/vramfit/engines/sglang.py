@@ -8,7 +8,7 @@ verdict is held against. The layers are vLLM's, and so are its formulas for a ra
 
 from __future__ import annotations
 
-from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate
 from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
 from vramfit.engines.vllm import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW, refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
@@ -24,7 +24,7 @@ from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.workload import Workload

@@ -12,7 +12,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, TextIO
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -31,6 +31,12 @@ def dumps(value: Any, indent: int | None = 2) -> str:
     """
     text = _text(value, "", "", ":") if indent is None else _text(value, "\n", " " * indent, ": ")
     return text if text.isascii() else escape_surrogates(text)
+
+
+def write(stream: TextIO, value: Any, indent: int | None) -> None:
+    """Write one JSON document and its line end in whatever the stream's encoding can say."""
+    text = dumps(value, indent=indent) + "\n"
+    stream.write(text if text.isascii() else encodable(text, stream.encoding or "utf-8"))
 
 
 def quoted(text: str) -> str:

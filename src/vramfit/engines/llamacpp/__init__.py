@@ -8,7 +8,7 @@ Imports inside functions are of what few deployments need: most of a first estim
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate
 from vramfit.engines.llamacpp.cache import check_cache, layer_cache_bytes
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.graph import HOST
@@ -25,7 +25,7 @@ from vramfit.model.architecture import Experts, FeedForward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Checkpoint, Placement, Resident
     from vramfit.model import Model
