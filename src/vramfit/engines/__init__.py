@@ -49,6 +49,8 @@ MODULES = {
     "llama.cpp": "vramfit.engines.llamacpp",
     "vllm": "vramfit.engines.vllm",
     "sglang": "vramfit.engines.sglang",
+    "exllamav3": "vramfit.engines.exllamav3",
+    "mlx": "vramfit.engines.mlx",
 }
 """Engine names of the contract to modules; loaded when asked."""
 

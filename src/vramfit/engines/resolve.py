@@ -46,6 +46,10 @@ TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
 
 
+OWN_ENGINE = {"gguf": "llama.cpp", "mlx": "mlx", "exl3": "exllamav3"}
+"""Families of schemes that one engine loads, and the others do not."""
+
+
 def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deployment, ...]:
     """One deployment per asked quantization, in the contract's order (fp16, int8, int4 when none was named).
 
@@ -76,10 +80,10 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
 
 
 def _engine_of(quant: str | None) -> str:
-    """llama.cpp for a GGUF file type, else transformers."""
+    """The engine that alone loads a scheme (llama.cpp for a GGUF file type), else transformers."""
     if quant is None or quant in CLASSES:
         return "transformers"
-    return "llama.cpp" if find_scheme(quant).family == "gguf" else "transformers"
+    return OWN_ENGINE.get(find_scheme(quant).family, "transformers")
 
 
 def _nearer(asked: str | None, stated: str | None) -> str | None:
