@@ -230,3 +230,37 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
     elif value not in key.choices:
         assert isinstance(value, int)
         assert key.minimum <= value <= key.maximum
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("AdamW", "adamw"),
+        ("adamw_torch_fused", "adamw"),
+        ("adamw_hf", "adamw"),
+        ("adam", "adamw"),
+        ("adamw_8bit", "adamw8bit"),
+        ("adamw_bnb_8bit", "adamw8bit"),
+        ("AdamW8bit", "adamw8bit"),
+        ("adamw_torch_4bit", "adamw4bit"),
+        ("paged_adamw_32bit", "paged_adamw"),
+        ("paged_adamw_8bit", "paged_adamw8bit"),
+        ("PagedAdamW8bit", "paged_adamw8bit"),
+        ("lion_32bit", "lion"),
+        ("paged_lion_8bit", "paged_lion8bit"),
+        ("ademamix_8bit", "ademamix8bit"),
+        ("rmsprop_bnb", "rmsprop"),
+        ("Adafactor", "adafactor"),
+        ("SGD", "sgd"),
+        ("lora-fa", "lora_fa"),
+    ],
+)
+def test_optimizers_go_by_the_names_of_frameworks(spelling: str, name: str) -> None:
+    """Those of transformers, and the class names of torch and bitsandbytes."""
+    assert name == parse_value(KEY_BY_NAME["optimizer"], spelling)
+
+
+@pytest.mark.parametrize("spelling", ["adamw16bit", "paged", "8bit", "muon", "", "adafactor_8bit"])
+def test_optimizers_nobody_modelled_are_refused(spelling: str) -> None:
+    with pytest.raises(UsageError):
+        parse_value(KEY_BY_NAME["optimizer"], spelling)

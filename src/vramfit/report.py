@@ -107,7 +107,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         "quality": {"label": checked.quality[0], "evidence": checked.quality[1]},
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy) for remedy in checked.remedies],
-        "assumptions": list(estimate.assumptions) + _notes(deployment),
+        "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request["model"]),
     }
 
 
@@ -255,8 +255,10 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
-def _notes(deployment: Deployment) -> list[str]:
+def _notes(deployment: Deployment, asked: str) -> list[str]:
     notes = []
+    if "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
+        notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
     if deployment.workload.context > deployment.model.context:
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if not all(gpu.memory_measured for gpu in deployment.gpus):

@@ -29,7 +29,10 @@ TRANSFORMERS_LAYER_MICROSECONDS = {"int8": 6000, "nf4": 1530, "fp4": 1530}
 TRANSFORMERS_LAYER_MICROSECONDS_DEFAULT = 600
 TRANSFORMERS_EFFICIENCY = 0.85
 
-SERVERS = ("vllm", "sglang")
+MLX_FIT = (0.91, 95)
+"""The same of mlx-lm: Qwen3-4B and Qwen3-30B-A3B in eleven precisions on an M4 Max (ml-explore/mlx-lm @d78bf58e
+``mlx_lm/BENCHMARKS.md``)."""
+SERVERS = ("vllm", "sglang", "exllamav3")
 SERVER_EFFICIENCY = 0.85
 SERVER_LAYER_MICROSECONDS = 130
 SERVER_LAYER_MICROSECONDS_GROUPED = 230
@@ -118,6 +121,8 @@ def _efficiency(deployment: Deployment, gpu: Gpu) -> float:
         return TRANSFORMERS_EFFICIENCY
     if deployment.engine in SERVERS:
         return SERVER_EFFICIENCY
+    if deployment.engine == "mlx":
+        return MLX_FIT[0]
     return LLAMACPP_FIT.get(gpu.architecture or "", LLAMACPP_FIT_DEFAULT)[0]
 
 
@@ -128,6 +133,8 @@ def _layer_seconds(deployment: Deployment) -> float:
     if deployment.engine in SERVERS:
         grouped = deployment.scheme.precision == "int4"
         return (SERVER_LAYER_MICROSECONDS_GROUPED if grouped else SERVER_LAYER_MICROSECONDS) / 1e6
+    if deployment.engine == "mlx":
+        return MLX_FIT[1] / 1e6
     return LLAMACPP_FIT.get(deployment.gpus[0].architecture or "", LLAMACPP_FIT_DEFAULT)[1] / 1e6
 
 

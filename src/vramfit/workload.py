@@ -21,7 +21,9 @@ CLASSES = ("fp16", "int8", "int4")
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
                "int8", "int4")  # fmt: skip
-OPTIMIZERS = ("adamw", "adamw8bit", "paged_adamw8bit", "adafactor", "sgd", "lion")
+OPTIMIZERS = ("adamw", "adamw8bit", "adamw4bit", "paged_adamw", "paged_adamw8bit", "ademamix", "ademamix8bit", "adafactor",
+              "adagrad", "rmsprop", "sgd", "lion", "lion8bit", "paged_lion", "paged_lion8bit", "lora_fa")  # fmt: skip
+"""Optimizers by what they keep (``memory.training``); ``_optimizer`` reads the spellings of frameworks."""
 
 
 @record
@@ -256,6 +258,8 @@ def parse_value(key: Key, raw: Any) -> Any:
             return "on" if raw else "off"
         if raw in key.choices:
             return raw
+        if key.name == "optimizer" and isinstance(raw, str) and _optimizer(raw) in key.choices:
+            return _optimizer(raw)
         raise _wrong(key, raw, f"one of: {', '.join(key.choices)}")
     if kind == "size":
         if isinstance(raw, str):
@@ -289,6 +293,20 @@ def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             request[key.name] = parse_value(key, value)
     return request
+
+
+def _optimizer(raw: str) -> str:
+    """An optimizer's name without what says only who implements it: ``adamw8bit`` of ``adamw_bnb_8bit``.
+
+    transformers 5.23.0 ``training_args.py`` ``OptimizerNames``, and the class names of torch and bitsandbytes.
+    """
+    name = raw.lower().replace("-", "").replace("_", "").replace(" ", "")
+    paged, name = name.startswith("paged"), name.removeprefix("paged")
+    for word in ("torch", "bnb", "hf", "apex", "fused", "npu", "xla", "anyprecision", "32bit"):
+        name = name.replace(word, "")
+    bits = name[-4:] if name.endswith(("8bit", "4bit")) else ""
+    name = {"adam": "adamw", "lorafa": "lora_fa"}.get(name.removesuffix(bits), name.removesuffix(bits))
+    return f"{'paged_' if paged else ''}{name}{bits}"
 
 
 def _integer(key: Key, raw: Any) -> int:

@@ -110,6 +110,7 @@ MODEL_FAULTS: list[tuple[str, str, str, int]] = [
     ("impossible-month", '"2023-07"', '"2023-13"', 8),
     ("ollama-tag", "    sources:", '    ollama: ["kin 13b"]\n    sources:', 15),
     ("model-alias-clash", "    sources:", "    hf: [meta-llama/Llama-2-7b-hf]\n    sources:", 15),
+    ("unknown-scheme", "    sources:", "    quantized: {kin/Kin-13B-FP8: fp9}\n    sources:", 15),
     ("duplicate-model-id", "    sources: [sheet]\n", f"    sources: [sheet]\n{MODEL.replace('Kin 13B', 'Two 13B')}", 16),
     ("missing-model-source", "    sources: [sheet]\n", "", 5),
     ("unused-table-entry", "{kin:", "{other: {}, kin:", 3),

@@ -51,6 +51,8 @@ MODULES = {
     "vllm": "vramfit.engines.vllm",
     "sglang": "vramfit.engines.sglang",
     "ollama": "vramfit.engines.ollama",
+    "exllamav3": "vramfit.engines.exllamav3",
+    "mlx": "vramfit.engines.mlx",
 }
 """Engine names of the contract to modules; loaded when asked."""
 

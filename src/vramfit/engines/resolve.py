@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         def model(self, name: str) -> Model:
             """The model of an id or alias; raises ``UnknownModel`` or ``AmbiguousName``."""
 
+        def stated(self, name: str) -> Mapping[str, str]:
+            """Deployment keys that a model's name states (``quant`` of a repository called ``…-AWQ``)."""
+
         def bigger_gpus(self, memory_bytes: int) -> tuple[Any, ...]:
             """In brief, the GPUs with more memory that have a price or a rent."""
 
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT_TOKENS = 4096
 TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
+
+
+OWN_ENGINE = {"gguf": "llama.cpp", "mlx": "mlx", "exl3": "exllamav3"}
+"""Families of schemes that one engine loads, and the others do not."""
 
 
 def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deployment, ...]:
@@ -61,6 +68,9 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
             f"{model.name} is a pipeline whose activations are not modelled yet",
             f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
         )
+    stated = catalogue.stated(request["model"])
+    if stated:
+        request = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
     asked = request.get("quant")
     name = request.get("engine") or _engine_of(asked)
     module = engine(name)
@@ -75,10 +85,23 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
 
 
 def _engine_of(quant: str | None) -> str:
-    """llama.cpp for a GGUF file type, else transformers."""
+    """The engine that alone loads a scheme (llama.cpp for a GGUF file type), else transformers."""
     if quant is None or quant in CLASSES:
         return "transformers"
-    return "llama.cpp" if find_scheme(quant).family == "gguf" else "transformers"
+    return OWN_ENGINE.get(find_scheme(quant).family, "transformers")
+
+
+def _nearer(asked: str | None, stated: str | None) -> str | None:
+    """The scheme of a repository (``stated``) where it is one kind of what was asked, or where nothing was.
+
+    A repository in ``fbgemm_fp8`` is what "fp8" means for it, and one in AWQ what "int4" means.
+    """
+    if asked is None or stated is None:
+        return asked or stated
+    kind = find_scheme(stated)
+    if asked in CLASSES:
+        return stated if kind.precision == asked else asked
+    return stated if asked in (kind.family, f"{kind.family}-{kind.precision}") else asked
 
 
 def _quants(asked: str | None, task: str) -> tuple[str, ...]:

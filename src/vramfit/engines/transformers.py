@@ -57,7 +57,7 @@ def estimate(deployment: Deployment) -> Estimate:
     cut = slices(model, deployment.scheme)
     layers = model.layer_count
     on_gpu = _layers_on_gpu(deployment)
-    shares = _split(cut, on_gpu, len(deployment.gpus))
+    shares = split_layers(cut, on_gpu, len(deployment.gpus), cut.input_bytes + cut.other_bytes)
     caches_held = _caches_held(deployment)
     compute = _compute_bytes(deployment, cut)
     gpus = []
@@ -120,10 +120,13 @@ def _layers_on_gpu(deployment: Deployment) -> int:
     return layers if isinstance(asked, str) else min(asked, layers)
 
 
-def _split(cut: Slices, on_gpu: int, gpus: int) -> list[tuple[int, int]]:
-    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes."""
-    total = sum(cut.layer_bytes[:on_gpu]) + cut.input_bytes + cut.other_bytes + cut.output_bytes
-    ranges, start, done = [], 0, cut.input_bytes + cut.other_bytes
+def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple[int, int]]:
+    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes.
+
+    ``before`` are the bytes on the first GPU ahead of its layers.
+    """
+    total = sum(cut.layer_bytes[:on_gpu]) + before + cut.output_bytes
+    ranges, start, done = [], 0, before
     for number in range(gpus):
         target = total * (number + 1) / gpus
         stop = start

@@ -24,6 +24,10 @@ def command(answer: Answer) -> str:
         return _vllm_serve(answer)
     if deployment.engine == "sglang":
         return _sglang_server(answer)
+    if deployment.engine == "mlx":
+        return _mlx_server(deployment)
+    if deployment.engine == "exllamav3":
+        return _exllamav3(deployment)
     return _transformers_code(deployment)
 
 
@@ -140,6 +144,27 @@ def _sglang_server(answer: Answer) -> str:
     words += ["--kv-cache-dtype", SGLANG_CACHE.get(work.kv_cache_type, work.kv_cache_type)]
     if work.enforce_eager:
         words.append("--disable-cuda-graph")
+    return " ".join(quote(word) for word in words)
+
+
+def _mlx_server(deployment: Deployment) -> str:
+    """``mlx_lm.server``, or mlx-vlm's for a model that sees; caches grow as they are filled."""
+    checkpoint, _ = _checkpoint_words(deployment)
+    program = ["mlx_lm.server"] if deployment.model.vision is None else ["python", "-m", "mlx_vlm.server"]
+    return " ".join(quote(word) for word in [*program, "--model", checkpoint])
+
+
+def _exllamav3(deployment: Deployment) -> str:
+    """The chat example of ExLlamaV3 1.4.1 (``model_init.py``); its widths of K and V go to any server built on it."""
+    work = deployment.workload
+    checkpoint, _ = _checkpoint_words(deployment)
+    size = -(-work.context // 256) * 256 * work.parallel
+    words = ["python", "examples/chat.py", "-m", checkpoint, "-cs", str(size)]
+    widths = {"f16": "16", "int8": "8", "int4": "4"}
+    if (work.kv_cache_type, work.kv_cache_type_v) != ("f16", "f16"):
+        words += ["-cq", f"{widths[work.kv_cache_type]},{widths[work.kv_cache_type_v]}"]
+    if work.swa_full:
+        words.append("-swa_full")
     return " ".join(quote(word) for word in words)
 
 
