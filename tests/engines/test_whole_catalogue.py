@@ -39,6 +39,8 @@ def model(name: str) -> Model:
 
 def estimated(name: str, made: Model, scheme: Scheme, **work: Any) -> Estimate:
     card = APPLE if name == "mlx" else CARD
+    if name == "ollama":  # it has one batch size
+        work = {"batch": 512, "ubatch": 512, **work}
     return engine(name).estimate(Deployment((card,), made, name, scheme, Workload(**{"context": 2048, **work})))
 
 
