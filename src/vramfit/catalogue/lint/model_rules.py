@@ -111,3 +111,12 @@ def unknown_scheme(subject: ModelSubject) -> Iterator[Fault]:
                 find_scheme(scheme)
             except UnsupportedScheme as error:
                 yield subject.fault(number, "quantized", f"{repository}: {error.message}", error.hint)
+
+
+@rule("models")
+def empty_field(subject: ModelSubject) -> Iterator[Fault]:
+    """A field without a value, which says nothing and may hide a slip."""
+    for number, model in subject.own:
+        for field, value in model.items():
+            if value is None:
+                yield subject.fault(number, field, "has no value", "write it, or leave the field out")
