@@ -39,6 +39,21 @@ if TYPE_CHECKING:
         def estimate(self, deployment: Deployment) -> Estimate:
             """What the deployment needs, device by device; raises ``CannotTell`` for what is not modelled."""
 
+        # What of the GPUs an estimate depends on, so that one serves for many GPUs (``vramfit.sweep``): of two
+        # deployments that differ in GPUs of equal traits alone, the estimates are the same but for the runtime's share
+        # of each GPU and the budgets.
+
+        def gpu_traits(self, gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+            """All that an estimate reads of the GPUs beside what the two functions below read; hashable."""
+
+        def runtime_share(self, gpu: Gpu, work: Workload, /) -> Share:
+            """What a process takes of a GPU whatever it runs there: part of the overhead, and of low and high."""
+
+        def budgets(
+            self, gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate
+        ) -> tuple[int, ...] | None:
+            """``Estimate.budget_bytes`` less each GPU's share; ``bare`` is an estimate without those shares."""
+
 else:
 
     def cast(_, value):  # noqa: D103  (typing.cast, without typing)
@@ -74,6 +89,15 @@ class Deployment:
         from vramfit.model import parameters
 
         return parameters(self.model)
+
+
+@record
+class Share:
+    """What a runtime takes of a GPU before anything that depends on the model, in bytes: context, workspaces."""
+
+    low: int
+    expected: int
+    high: int
 
 
 @record

@@ -61,22 +61,26 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
-    model = catalogue.model(request["model"])
+    stated = catalogue.stated(request["model"])
+    if stated:
+        request = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    return deployments(request, gpus, catalogue.model(request["model"]))
+
+
+def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
+    """The same with GPUs and model already looked up; the request's own are not read."""
     if model.components:
         weights = sum(component.parameters for component in model.components) * 2
         raise CannotTell(
             f"{model.name} is a pipeline whose activations are not modelled yet",
             f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
         )
-    stated = catalogue.stated(request["model"])
-    if stated:
-        request = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
     asked = request.get("quant")
     name = request.get("engine") or _engine_of(asked)
     module = engine(name)
     defaults = getattr(module, "defaults", None)
     work = _workload(request, gpus, model, name, module)
-    schemes = [_scheme(word, name, module) for word in _quants(asked, work.task)]
+    schemes = [_scheme(word, name, module) for word in quants(asked, work.task)]
     if defaults is None:
         return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
     full = [{**defaults(request, gpus, model, scheme), **request} for scheme in schemes]
@@ -104,7 +108,8 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
     return stated if asked in (kind.family, f"{kind.family}-{kind.precision}") else asked
 
 
-def _quants(asked: str | None, task: str) -> tuple[str, ...]:
+def quants(asked: str | None, task: str) -> tuple[str, ...]:
+    """What is answered for: the asked quantization, or the three classes; fine-tuning has one of its own."""
     if asked is not None:
         return (asked,)
     return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
@@ -136,7 +141,6 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
     context = request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context))
     _check_images(request.get("image_size"), images, context, model)
-    apple = all(gpu.vendor == "apple" for gpu in gpus)
     return Workload(
         context=context,
         parallel=request.get("parallel", 1),
@@ -164,7 +168,7 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         enforce_eager=request.get("enforce_eager", False),
         ram_bytes=request.get("ram"),
         reserve_bytes=request.get("reserve", 0),
-        platform=request.get("platform", "macos" if apple else "linux"),
+        platform=request.get("platform") or default_platform(gpus),
         task=task,
         sequence_length=request.get("sequence_length", 2048),
         micro_batch=request.get("micro_batch", 1),
@@ -174,6 +178,11 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         zero_stage=request.get("zero_stage", 0),
         level=request.get("level", "tight"),
     )
+
+
+def default_platform(gpus: tuple[Gpu, ...]) -> str:
+    """All that resolving reads of the GPUs."""
+    return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
 
 
 def _check_images(size: tuple[int, int] | None, images: int, context: int, model: Model) -> None:
