@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.errors import UsageError
-from vramfit.units import parse_pixels, parse_size
+from vramfit.units import parse_pixels, parse_rate, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class Key:
 
     name: str
     kind: str
-    """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``choice``, ``flag``,
-    ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first), ``shares`` (``3,1``)."""
+    """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``rate`` (``51.2GB/s``),
+    ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first),
+    ``shares`` (``3,1``)."""
     help: str
     choices: tuple[str, ...] = ()
     minimum: float = 1
@@ -160,7 +161,9 @@ KEYS: tuple[Key, ...] = (
         default="the engine's",
     ),
     Key("enforce_eager", "flag", "vLLM: no CUDA graphs", default="false"),
+    Key("prompt_tokens", "count", "tokens of the prompt that speeds are given for", default="half the context"),
     Key("ram", "size", "host memory, for example 64GiB", default="unknown: not checked"),
+    Key("ram_bandwidth", "rate", "peak bandwidth of the host's memory, for example 51.2GB/s", default="89.6GB/s"),
     Key("reserve", "size", "GPU memory others hold, for example 1GiB", default="0"),
     Key(
         "platform",
@@ -218,7 +221,11 @@ class Workload:
     max_batched_tokens: int | None = None
     gpu_memory_utilization: float | None = None
     enforce_eager: bool = False
+    prompt_tokens: int | None = None
+    """None for half of the context."""
     ram_bytes: int | None = None
+    ram_bandwidth_bytes_per_second: int | None = None
+    """None where it was not stated (``speed.decode.host_bandwidth`` says what is taken)."""
     reserve_bytes: int = 0
     platform: str = "linux"
     task: str = "inference"
@@ -234,8 +241,8 @@ class Workload:
 def parse_value(key: Key, raw: Any) -> Any:
     """The typed value of one key, from a command-line string or a YAML scalar.
 
-    Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bool for ``flag``, strings for ``texts``. Raises
-    ``UsageError`` naming the key; nothing is clamped or guessed.
+    Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bytes per second for ``rate``, bool for
+    ``flag``, strings for ``texts``. Raises ``UsageError`` naming the key; nothing is clamped or guessed.
     """
     kind = key.kind
     if kind == "texts":
@@ -267,6 +274,11 @@ def parse_value(key: Key, raw: Any) -> Any:
         raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
     if kind == "shares":
         return _shares(key, raw)
+    if kind == "rate":
+        rate = parse_rate(str(raw))
+        if not rate:
+            raise _wrong(key, raw, "more than 0GB/s")
+        return rate
     if kind == "pixels":
         try:
             return parse_pixels(str(raw))

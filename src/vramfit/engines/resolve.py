@@ -141,6 +141,12 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
     context = request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context))
     _check_images(request.get("image_size"), images, context, model)
+    prompt = request.get("prompt_tokens")
+    if prompt is not None and prompt > context:
+        raise UsageError(
+            f"a prompt of {prompt} tokens does not go into a context of {context}",
+            f"use --context {prompt} or more, or a shorter prompt",
+        )
     return Workload(
         context=context,
         parallel=request.get("parallel", 1),
@@ -166,7 +172,9 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         max_batched_tokens=request.get("max_batched_tokens"),
         gpu_memory_utilization=request.get("gpu_memory_utilization"),
         enforce_eager=request.get("enforce_eager", False),
+        prompt_tokens=prompt,
         ram_bytes=request.get("ram"),
+        ram_bandwidth_bytes_per_second=request.get("ram_bandwidth"),
         reserve_bytes=request.get("reserve", 0),
         platform=request.get("platform") or default_platform(gpus),
         task=task,
