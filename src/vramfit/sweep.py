@@ -66,7 +66,8 @@ class Sweep:
             traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
             shares = tuple([self._engine.runtime_share(gpu, work) for gpu in gpus])
         else:
-            traits, shares = gpus, (Share(0, 0, 0),) * len(gpus)
+            # Kept alive in ``_Alike``, so that their identity is never another's.
+            traits, shares = tuple([id(gpu) for gpu in gpus]), (Share(0, 0, 0),) * len(gpus)
         usable = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
         # Budgets read a card's reported memory beside what it offers.
         key = (traits, shares, usable, *[gpu.memory_bytes for gpu in gpus])
