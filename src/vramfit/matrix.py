@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import record
+from vramfit.engines import engine
 from vramfit.engines.resolve import default_platform, deployments, quants
 from vramfit.errors import UnsupportedScheme, VramfitError
 from vramfit.model import parameters
@@ -77,21 +78,22 @@ class _Table:
     def __init__(self, asked: Sequence[Column], request: Mapping[str, Any], catalogue: Catalogue) -> None:
         self.asked = asked
         self.catalogue = catalogue
-        self.parts: dict[str, list[int]] = {}
-        """Numbers of columns by the platform that they get."""
+        self.parts: dict[tuple[str, int], list[int]] = {}
+        """Numbers of columns by the platform that they get, and what else resolving reads of them."""
+        # Ollama's defaults follow the GPUs: each column is a part of its own then.
+        alone = "engine" in request and hasattr(engine(request["engine"]), "defaults")
         for number, column in enumerate(asked):
             if column.problem is None:
                 platform = request.get("platform") or default_platform(column.gpus)
-                self.parts.setdefault(platform, []).append(number)
-        self._sweeps: dict[tuple[str, str], Sweep] = {}
+                self.parts.setdefault((platform, number if alone else -1), []).append(number)
+        self._sweeps: dict[tuple[str, int, str], Sweep] = {}
 
-    def sweep(self, deployment: Deployment) -> Sweep:
-        """The sweep over the columns of the deployment's platform."""
-        work = deployment.workload
-        known = self._sweeps.get((work.platform, deployment.engine))
+    def sweep(self, part: tuple[str, int], deployment: Deployment) -> Sweep:
+        """The sweep over the columns of a part, to which the deployment belongs."""
+        known = self._sweeps.get((*part, deployment.engine))
         if known is None:
-            sets = [self.asked[number].gpus for number in self.parts[work.platform]]
-            known = self._sweeps[work.platform, deployment.engine] = Sweep(sets, deployment.engine, work)
+            sets = [self.asked[number].gpus for number in self.parts[part]]
+            known = self._sweeps[*part, deployment.engine] = Sweep(sets, deployment.engine, deployment.workload)
         return known
 
 
@@ -125,7 +127,7 @@ def _rows(request: Mapping[str, Any], table: _Table, name: str) -> Iterator[Row]
     for word in request.get("quant") or quants(None, request.get("task", "inference")):
         cells: list[Any] = [column.problem for column in table.asked]
         found: Deployment | None = None
-        for numbers in table.parts.values():
+        for part, numbers in table.parts.items():
             judged: Sequence[Judged | VramfitError]
             try:
                 (found,) = deployments({**request, "quant": word}, table.asked[numbers[0]].gpus, model)
@@ -134,7 +136,7 @@ def _rows(request: Mapping[str, Any], table: _Table, name: str) -> Iterator[Row]
             except VramfitError as error:
                 judged = [error] * len(numbers)
             else:
-                judged = table.sweep(found).judge(found)
+                judged = table.sweep(part, found).judge(found)
             for number, cell in zip(numbers, judged, strict=True):
                 cells[number] = cell
         if found is None:

@@ -1,6 +1,6 @@
 """Many deployments at once: GPUs that an engine cannot tell apart share one estimate.
 
-An engine says what of a GPU its estimates read (``engines.Engine``): a few traits, and a share of the runtime's own,
+An engine says what of a GPU its estimates read (``engines``): a few traits, and a share of the runtime's own,
 which is added. So a model is estimated once per kind of GPU, by the function that every check calls, and then held
 against what each GPU offers. What comes out is what ``verdict.judge`` says of each deployment by itself.
 """
@@ -8,7 +8,7 @@ against what each GPU offers. What comes out is what ``verdict.judge`` says of e
 from __future__ import annotations
 
 from vramfit._record import record, replace
-from vramfit.engines import engine
+from vramfit.engines import Share, engine
 from vramfit.errors import VramfitError
 from vramfit.hardware import usable_bytes
 from vramfit.verdict import word
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines import Deployment, DeviceMemory, Estimate, Share
+    from vramfit.engines import Deployment, DeviceMemory, Estimate
     from vramfit.hardware import Gpu
     from vramfit.workload import Workload
 
@@ -61,8 +61,13 @@ class Sweep:
         self._number = [self._add(gpus, work, numbers) for gpus in sets]
 
     def _add(self, gpus: tuple[Gpu, ...], work: Workload, numbers: dict[tuple[object, ...], int]) -> int:
-        traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
-        shares = tuple([self._engine.runtime_share(gpu) for gpu in gpus])
+        traits: tuple[object, ...]
+        if hasattr(self._engine, "gpu_traits"):
+            traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
+            shares = tuple([self._engine.runtime_share(gpu, work) for gpu in gpus])
+        else:
+            # Kept alive in ``_Alike``, so that their identity is never another's.
+            traits, shares = tuple([id(gpu) for gpu in gpus]), (Share(0, 0, 0),) * len(gpus)
         usable = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
         # Budgets read a card's reported memory beside what it offers.
         key = (traits, shares, usable, *[gpu.memory_bytes for gpu in gpus])
@@ -93,7 +98,9 @@ class Sweep:
 
     def _held_against(self, alike: _Alike, deployment: Deployment, bare: Estimate) -> Judged:
         work = deployment.workload
-        budgets = self._engine.budgets(alike.gpus, deployment.model, work, bare)
+        budgets = bare.budget_bytes
+        if hasattr(self._engine, "gpu_traits"):
+            budgets = self._engine.budgets(alike.gpus, deployment.model, work, bare)
         required = offered = 0
         rooms, certain = [], []
         for number, (device, share, usable) in enumerate(zip(bare.gpus, alike.shares, alike.usable, strict=True)):

@@ -96,6 +96,7 @@ def _metavar(key: Key) -> str:
         "number": "X",
         "size": "SIZE",
         "pixels": "WxH",
+        "shares": "N,N",
         "choice": "WORD",
     }.get(key.kind, "TEXT")
 

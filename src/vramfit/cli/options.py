@@ -1,4 +1,4 @@
-"""Every option of ``check``: the deployment keys, and how the answer is printed.
+"""Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
 
 One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
 theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 COMMANDS = {"check": "vramfit.cli.check", "matrix": "vramfit.cli.matrix", "recommend": "vramfit.cli.recommend"}
-"""The commands whose options are declared as ``Key``s, which the light reader reads, and the modules that run them."""
+"""Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 

@@ -1,8 +1,9 @@
 """The runtimes vramfit can answer for: what every engine answers, and the records it answers with.
 
 An engine is a module with a function ``estimate(deployment) -> Estimate`` and the tables of ``Engine``; ``MODULES``
-names the modules. It places tensors, caches and buffers on devices; it decides nothing about fitting (``verdict``) and
-knows no command line.
+names the modules. One whose defaults depend on the GPUs or the model also has ``defaults(request, gpus, model,
+scheme)``: the keys it would fill in, as a request has them. It places tensors, caches and buffers on devices; it decides
+nothing about fitting (``verdict``) and knows no command line.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         def gpu_traits(self, gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
             """All that an estimate reads of the GPUs beside what the two functions below read; hashable."""
 
-        def runtime_share(self, gpu: Gpu) -> Share:
+        def runtime_share(self, gpu: Gpu, work: Workload, /) -> Share:
             """What a process takes of a GPU whatever it runs there: part of the overhead, and of low and high."""
 
         def budgets(
@@ -64,6 +65,9 @@ MODULES = {
     "llama.cpp": "vramfit.engines.llamacpp",
     "vllm": "vramfit.engines.vllm",
     "sglang": "vramfit.engines.sglang",
+    "ollama": "vramfit.engines.ollama",
+    "exllamav3": "vramfit.engines.exllamav3",
+    "mlx": "vramfit.engines.mlx",
 }
 """Engine names of the contract to modules; loaded when asked."""
 

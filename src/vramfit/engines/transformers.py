@@ -59,7 +59,7 @@ def estimate(deployment: Deployment) -> Estimate:
     cut = slices(model, deployment.scheme)
     layers = model.layer_count
     on_gpu = _layers_on_gpu(deployment)
-    shares = _split(cut, on_gpu, len(deployment.gpus))
+    shares = split_layers(cut, on_gpu, len(deployment.gpus), cut.input_bytes + cut.other_bytes)
     caches_held = _caches_held(deployment)
     compute = _compute_bytes(deployment, cut)
     gpus = []
@@ -95,7 +95,7 @@ def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
     return ()
 
 
-def runtime_share(gpu: Gpu) -> Share:
+def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
     """CUDA context and cuBLAS workspaces of a PyTorch process."""
     context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
     if gpu.vendor == "apple":
@@ -141,10 +141,13 @@ def _layers_on_gpu(deployment: Deployment) -> int:
     return layers if isinstance(asked, str) else min(asked, layers)
 
 
-def _split(cut: Slices, on_gpu: int, gpus: int) -> list[tuple[int, int]]:
-    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes."""
-    total = sum(cut.layer_bytes[:on_gpu]) + cut.input_bytes + cut.other_bytes + cut.output_bytes
-    ranges, start, done = [], 0, cut.input_bytes + cut.other_bytes
+def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple[int, int]]:
+    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes.
+
+    ``before`` are the bytes on the first GPU ahead of its layers.
+    """
+    total = sum(cut.layer_bytes[:on_gpu]) + before + cut.output_bytes
+    ranges, start, done = [], 0, before
     for number in range(gpus):
         target = total * (number + 1) / gpus
         stop = start

@@ -10,6 +10,7 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
+    from vramfit.workload import Workload
 
 ALONE_BYTES = 80 * MIB
 """``non_torch_memory`` on one GPU, which leaves the CUDA context out: 0.02-0.36 GiB, median 0.08, over 37 start-up logs
@@ -50,7 +51,7 @@ def overhead(gpu: Gpu, ranks: int, layers: int, *, eager: bool) -> Overhead:
     )
 
 
-def runtime_share(gpu: Gpu) -> Share:
+def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
     """The CUDA context of a process."""
     context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
     return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
