@@ -31,7 +31,9 @@ KEYS: tuple[dict[str, Any], ...] = (
     {"task": "qlora", "sequence_length": 1024},
     {"gpu_memory_utilization": 0.5},
 )
-names = st.builds(lambda count, name: name if count == 1 else f"{count}x{name}", st.sampled_from((1, 1, 2, 4)), some_gpu_id)
+names = st.builds(
+    lambda count, name: name if count == 1 else f"{count}x{name}", st.sampled_from((1, 1, 2, 4)), some_gpu_id
+)
 
 
 def expected(request: Mapping[str, Any], gpu: str, model: str) -> list[tuple[Any, ...]]:

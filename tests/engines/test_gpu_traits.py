@@ -109,7 +109,8 @@ def test_gpus_of_equal_traits_differ_in_share_and_budget_alone(
     # Each fact by itself and all together: a change of many may hide one behind another.
     other = tuple(pair[1] for pair in pairs)
     changes = [other] + [
-        tuple(replace(a, **{field: getattr(b, field)}) for a, b in zip(one, other, strict=True)) for field in fields(Gpu)
+        tuple(replace(a, **{field: getattr(b, field)}) for a, b in zip(one, other, strict=True))
+        for field in fields(Gpu)
     ]
     expected = told(asked)
     for cards in changes:

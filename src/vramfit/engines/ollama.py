@@ -101,10 +101,15 @@ def estimate(deployment: Deployment) -> Estimate:
 
 
 def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
-    """As llama.cpp; and how much a card offers, where that decides which cards take the model, or about a projector."""
+    """As llama.cpp; and what a card offers and gives up, where that decides which cards take the model or the projector.
+
+    A card that is left idle has no context on it, so shares count among the traits of several.
+    """
     traits = llamacpp.gpu_traits(gpus, work)
-    if len(gpus) > 1 or work.images:
-        return (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    if work.images or len(gpus) > 1:
+        traits = (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    if len(gpus) > 1:
+        traits = (*traits, *[runtime_share(gpu, work) for gpu in gpus])
     return traits
 
 

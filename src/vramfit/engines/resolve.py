@@ -98,9 +98,7 @@ def follows_gpus(request: Mapping[str, Any]) -> bool:
     return hasattr(engine(request.get("engine") or _engine_of(request.get("quant"))), "defaults")
 
 
-def kinds_of_sets(
-    request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model
-) -> Iterable[Sequence[int]]:
+def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
     """Sets of GPUs by number, together where ``deployments`` resolves the request to the same but for the GPUs.
 
     The request names one quantization. Sets for which it is refused are together where the reason is the same.
