@@ -12,6 +12,7 @@ num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines import llamacpp
 from vramfit.engines.llamacpp.placement import checkpoint
@@ -168,6 +169,7 @@ def _total_bytes(gpu: Gpu, platform: str) -> int:
     return gpu.memory_bytes if platform == "windows" else usable_bytes(gpu, platform)
 
 
+@per_model
 def _predicted_bytes(model: Model, scheme: Scheme, tokens: int) -> int:
     """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
     parts = checkpoint(model, scheme)
@@ -193,6 +195,7 @@ def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_f
     return BATCH
 
 
+@per_model
 def _one_at_a_time(model: Model) -> bool:
     """Whether Ollama forces one request at a time: embedding models, and those it lists in ``Scheduler.load``.
 
