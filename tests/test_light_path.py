@@ -41,7 +41,7 @@ ALLOWED = {
     ),
     *(
         f"vramfit.quantization{name}"
-        for name in ("", ".bitsandbytes", ".gguf", ".gguf_mix", ".linears", ".plain", ".quality",
+        for name in ("", ".bitsandbytes", ".gguf", ".gguf_mix", ".linears", ".plain", ".quality", ".quality_measured",
                      ".schemes")
     ),
     *(

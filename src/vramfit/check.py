@@ -85,7 +85,7 @@ def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]
         yield Checked(
             request,
             found,
-            quality(deployment.scheme.id, deployment.model_parameters),
+            quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
             _limits(found),
             _rule_of_thumb(deployment),
             _if_tried(found),

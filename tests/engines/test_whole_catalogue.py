@@ -39,6 +39,8 @@ def model(name: str) -> Model:
 
 def estimated(name: str, made: Model, scheme: Scheme, **work: Any) -> Estimate:
     card = APPLE if name == "mlx" else CARD
+    if name == "ollama":  # it has one batch size
+        work = {"batch": 512, "ubatch": 512, **work}
     return engine(name).estimate(Deployment((card,), made, name, scheme, Workload(**{"context": 2048, **work})))
 
 
@@ -49,8 +51,8 @@ engines = st.sampled_from(sorted(MODULES))
 @pytest.mark.parametrize("name", MODULES)
 def test_every_model_in_every_scheme(name: str) -> None:
     """Parts sum, the interval holds them, and what is on the devices is what the checkpoint holds, or is padded."""
-    # llama.cpp makes a file type of its own of every other scheme.
-    families = ("gguf",) if name == "llama.cpp" else engine(name).FAMILIES
+    # llama.cpp, and Ollama with it, makes a file type of its own of every other scheme.
+    families = ("gguf",) if name in ("llama.cpp", "ollama") else engine(name).FAMILIES
     schemes = [scheme for scheme in map(find_scheme, SCHEME_NAMES) if scheme.family in families]
     answered = 0
     for key in facts():

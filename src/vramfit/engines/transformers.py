@@ -7,7 +7,7 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vramfit.engines import Deployment
     from vramfit.hardware import Gpu
     from vramfit.memory.weights import Slices
+    from vramfit.model import Model
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
 FAMILIES = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
@@ -86,6 +88,25 @@ def estimate(deployment: Deployment) -> Estimate:
         {"gpu_layers": on_gpu if on_gpu < layers else "all"},
         streamed_bytes=streamed,
     )
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """Nothing: a GPU is seen by its context and workspaces alone."""
+    return ()
+
+
+def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
+    """CUDA context and cuBLAS workspaces of a PyTorch process."""
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    if gpu.vendor == "apple":
+        context = CONTEXT_BYTES_DEFAULT // 4
+    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
+    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
+    return Share(round(context * CONTEXT_LOW), context + workspace, round(context * CONTEXT_HIGH) + workspace)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
+    """PyTorch sets itself no limit."""
 
 
 def _estimate_training(deployment: Deployment) -> Estimate:
@@ -193,24 +214,11 @@ def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
 def _device(
     name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
 ) -> DeviceMemory:
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    if gpu.vendor == "apple":
-        context = CONTEXT_BYTES_DEFAULT // 4
-    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
-    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
+    own = runtime_share(gpu)
     loose = cache + compute
-    slack = round(SLACK_SHARE * loose) + growing
-    overhead = context + workspace + slack
-    low = weights - low_less + cache + round(compute * COMPUTE_LOW) + round(context * CONTEXT_LOW)
-    high = (
-        weights
-        + cache
-        + round(compute * COMPUTE_HIGH)
-        + round(context * CONTEXT_HIGH)
-        + workspace
-        + round(SLACK_HIGH * loose)
-        + growing
-    )
+    overhead = own.expected + round(SLACK_SHARE * loose) + growing
+    low = weights - low_less + cache + round(compute * COMPUTE_LOW) + own.low
+    high = weights + cache + round(compute * COMPUTE_HIGH) + own.high + round(SLACK_HIGH * loose) + growing
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 
 

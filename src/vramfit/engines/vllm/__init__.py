@@ -14,7 +14,7 @@ from vramfit.engines import DeviceMemory, Estimate
 from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
 from vramfit.engines.vllm.kv_cache import bytes_needed
-from vramfit.engines.vllm.overhead import overhead, share_bytes
+from vramfit.engines.vllm.overhead import overhead, runtime_share, share_bytes
 from vramfit.engines.vllm.weights import mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
@@ -23,6 +23,11 @@ from vramfit.quantization import checkpoint_bytes, store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines import Deployment
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.workload import Workload
+
+__all__ = ["budgets", "estimate", "gpu_traits", "runtime_share"]
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
 FAMILIES = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
@@ -96,6 +101,19 @@ def estimate(deployment: Deployment) -> Estimate:
         },
         budget_bytes=tuple(budgets),
     )
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """Whether vLLM runs on the cards, and what it sets by the first: the size of a step, the kernel of MXFP4 experts."""
+    first = gpus[0]
+    apple = any(gpu.vendor == "apple" for gpu in gpus)
+    return apple, step_tokens(first), step_sequences(first), mxfp4_kernel(first)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> tuple[int, ...]:
+    """The share of each card that vLLM takes."""
+    utilization = work.gpu_memory_utilization or UTILIZATION
+    return tuple([share_bytes(utilization, usable_bytes(gpu, work.platform)) for gpu in gpus])
 
 
 def refuse_offload(deployment: Deployment, name: str) -> None:
