@@ -55,7 +55,12 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
         ids = graph.given((4 * run.outputs, 0, 0))
         stream = graph.wide(hidden, graph.wide(hidden, graph.view(stream)), ids, rows=run.outputs)
     build.at(output)
-    graph.expand(build.linear("output", build.norm(stream, hidden), hidden, model.vocab))
+    normed = build.norm(stream, hidden)
+    if build.rows != run.outputs:
+        ids = graph.given((4 * run.outputs, 0, 0))
+        build.rows = run.outputs
+        normed = graph.wide(hidden, normed, ids, rows=build.rows)
+    graph.expand(build.linear("output", normed, hidden, model.vocab))
     return graph
 
 
