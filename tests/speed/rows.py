@@ -57,8 +57,9 @@ class Row:
 
     @property
     def answerable(self) -> bool:
-        """Whether the program knows the engine."""
-        return self.engine in engines.MODULES
+        """Whether the program knows the engine, and that it loads the scheme (ExLlamaV2 loaded GPTQ, V3 does not)."""
+        scheme = find_scheme(dict(self.keys)["quant"])
+        return self.engine in engines.MODULES and scheme.family in engines.engine(self.engine).FAMILIES
 
     def request(self, prompt: int) -> dict[str, Any]:
         """The deployment whose speeds are for a prompt of so many tokens."""
@@ -76,6 +77,8 @@ def rows() -> Iterator[Row]:
     for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]:
         for written in group["rows"]:
             keys = {key: value for key, value in written.items() if key in KEY_BY_NAME}
+            if "backend" in keys:  # written as the sources write it: ROCm, Vulkan
+                keys["backend"] = keys["backend"].lower()
             if "flash_attention" in group:
                 keys["flash_attention"] = group["flash_attention"]
             for name, figures in written.items():
