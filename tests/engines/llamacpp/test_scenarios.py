@@ -25,7 +25,7 @@ def asked(gpu: str, model: str, quant: str, *more: str) -> Any:
 def parts(estimate: Any, number: int = 0) -> tuple[int, int, int]:
     """Weights, cache and compute buffer of a device in whole MiB."""
     device = estimate["devices"][number]
-    return tuple(device[f"{part}_bytes"] // MIB for part in ("weights", "kv_cache", "compute"))  
+    return tuple(device[f"{part}_bytes"] // MIB for part in ("weights", "kv_cache", "compute"))
 
 
 def remedy(estimate: Any, kind: str) -> Any:
