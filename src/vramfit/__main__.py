@@ -50,16 +50,15 @@ def _open_missing_streams() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    from vramfit.cli.options import read
+    from vramfit.cli.options import COMMANDS, read
 
     values = read(arguments)
     if values is None:
         from vramfit.cli.app import run_app
 
         return run_app(arguments)
-    from vramfit.cli.check import run
-
-    return run(values)
+    code: int = __import__(COMMANDS[arguments[0]], fromlist=["run"]).run(values)
+    return code
 
 
 def _close_stdout() -> int:

@@ -106,7 +106,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         },
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy) for remedy in checked.remedies],
-        "assumptions": list(estimate.assumptions) + _notes(deployment),
+        "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request["model"]),
     }
 
 
@@ -188,6 +188,11 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "outputs": work.outputs,
         "gpu_layers": settings.get("gpu_layers") if work.gpu_layers == "auto" else work.gpu_layers,
         "cpu_moe_layers": settings.get("cpu_moe_layers") if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
+        "backend": settings.get("backend", work.backend),
+        "split_mode": settings.get("split_mode", work.split_mode),
+        "main_gpu": settings.get("main_gpu", work.main_gpu),
+        "tensor_split": None if work.tensor_split is None else ",".join([f"{share:g}" for share in work.tensor_split]),
+        "sched_spread": work.sched_spread,
         "tensor_parallel": settings.get("tensor_parallel", work.tensor_parallel),
         "pipeline_parallel": settings.get("pipeline_parallel", work.pipeline_parallel),
         "max_batched_tokens": settings.get("max_batched_tokens", work.max_batched_tokens),
@@ -267,8 +272,10 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
-def _notes(deployment: Deployment) -> list[str]:
+def _notes(deployment: Deployment, asked: str) -> list[str]:
     notes = []
+    if "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
+        notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
     if deployment.workload.context > deployment.model.context:
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if not all(gpu.memory_measured for gpu in deployment.gpus):

@@ -21,7 +21,9 @@ CLASSES = ("fp16", "int8", "int4")
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
                "int8", "int4")  # fmt: skip
-OPTIMIZERS = ("adamw", "adamw8bit", "paged_adamw8bit", "adafactor", "sgd", "lion")
+OPTIMIZERS = ("adamw", "adamw8bit", "adamw4bit", "paged_adamw", "paged_adamw8bit", "ademamix", "ademamix8bit", "adafactor",
+              "adagrad", "rmsprop", "sgd", "lion", "lion8bit", "paged_lion", "paged_lion8bit", "lora_fa")  # fmt: skip
+"""Optimizers by what they keep (``memory.training``); ``_optimizer`` reads the spellings of frameworks."""
 
 
 @record
@@ -31,7 +33,8 @@ class Key:
     name: str
     kind: str
     """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``rate`` (``51.2GB/s``),
-    ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first)."""
+    ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first),
+    ``shares`` (``3,1``)."""
     help: str
     choices: tuple[str, ...] = ()
     minimum: float = 1
@@ -102,6 +105,30 @@ KEYS: tuple[Key, ...] = (
         flags=("--n-cpu-moe",),
         default="0",
     ),
+    Key(
+        "backend",
+        "choice",
+        "llama.cpp: the library it computes with",
+        choices=("cuda", "rocm", "metal", "vulkan", "sycl"),
+        default="the GPU vendor's own; vulkan for Intel",
+    ),
+    Key(
+        "split_mode",
+        "choice",
+        "llama.cpp: how several GPUs share the model",
+        choices=("layer", "row", "none"),
+        flags=("-sm",),
+        default="layer",
+    ),
+    Key("main_gpu", "count", "llama.cpp: the GPU of split_mode none", minimum=0, flags=("-mg",), default="0"),
+    Key(
+        "tensor_split",
+        "shares",
+        "llama.cpp: proportions of the model for the GPUs, for example 3,1",
+        flags=("-ts",),
+        default="by their memory",
+    ),
+    Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default="false"),
     Key(
         "tensor_parallel",
         "count",
@@ -182,6 +209,13 @@ class Workload:
     gpu_layers: int | str = "all"
     """Layers on the GPU as llama.cpp counts them (the output layer is one), or ``all``, or ``auto``."""
     cpu_moe_layers: int | str = 0
+    backend: str | None = None
+    """None for the one each GPU's vendor offers."""
+    split_mode: str = "layer"
+    main_gpu: int = 0
+    tensor_split: tuple[float, ...] | None = None
+    """Proportions, one for each GPU; None for their memory."""
+    sched_spread: bool = False
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
     max_batched_tokens: int | None = None
@@ -231,11 +265,15 @@ def parse_value(key: Key, raw: Any) -> Any:
             return "on" if raw else "off"
         if raw in key.choices:
             return raw
+        if key.name == "optimizer" and isinstance(raw, str) and _optimizer(raw) in key.choices:
+            return _optimizer(raw)
         raise _wrong(key, raw, f"one of: {', '.join(key.choices)}")
     if kind == "size":
         if isinstance(raw, str):
             return parse_size(raw)
         raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
+    if kind == "shares":
+        return _shares(key, raw)
     if kind == "rate":
         rate = parse_rate(str(raw))
         if not rate:
@@ -269,6 +307,20 @@ def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
     return request
 
 
+def _optimizer(raw: str) -> str:
+    """An optimizer's name without what says only who implements it: ``adamw8bit`` of ``adamw_bnb_8bit``.
+
+    transformers 5.23.0 ``training_args.py`` ``OptimizerNames``, and the class names of torch and bitsandbytes.
+    """
+    name = raw.lower().replace("-", "").replace("_", "").replace(" ", "")
+    paged, name = name.startswith("paged"), name.removeprefix("paged")
+    for word in ("torch", "bnb", "hf", "apex", "fused", "npu", "xla", "anyprecision", "32bit"):
+        name = name.replace(word, "")
+    bits = name[-4:] if name.endswith(("8bit", "4bit")) else ""
+    name = {"adam": "adamw", "lorafa": "lora_fa"}.get(name.removesuffix(bits), name.removesuffix(bits))
+    return f"{'paged_' if paged else ''}{name}{bits}"
+
+
 def _integer(key: Key, raw: Any) -> int:
     value = raw
     if isinstance(raw, str):
@@ -279,6 +331,20 @@ def _integer(key: Key, raw: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
         raise _wrong(key, raw, _expected(key))
     return value
+
+
+def _shares(key: Key, raw: Any) -> tuple[float, ...]:
+    """Proportions from ``3,1`` or a list; not all of them 0."""
+    parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
+    shares = []
+    for part in parts:
+        number = str(part).strip()
+        if not number.isascii() or not number.replace(".", "", 1).isdigit() or len(number) > 20:
+            raise _wrong(key, raw, "numbers with commas between, one for each GPU: 3,1")
+        shares.append(float(number))
+    if not sum(shares):
+        raise _wrong(key, raw, "at least one share above 0")
+    return tuple(shares)
 
 
 def _number(key: Key, raw: Any) -> float:

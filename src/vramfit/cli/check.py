@@ -30,7 +30,7 @@ def run(values: Mapping[str, Any]) -> int:
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:
-        style = _format(output)
+        style = format_of(output)
         _print(style, _answers(keys, output), output)
     except VramfitError as error:
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
@@ -89,7 +89,7 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, any_row: bool) -> Iterat
         yield estimate_object(checked)
 
 
-def _format(output: Mapping[str, Any]) -> str:
+def format_of(output: Mapping[str, Any]) -> str:
     """The asked format, or the one that suits where stdout goes."""
     from vramfit.workload import parse_value
 

@@ -1,4 +1,4 @@
-"""Every option of ``check``: the deployment keys, and how the answer is printed.
+"""Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
 
 One declaration serves the light reader, ``read``, and the Typer command (``app``). The reader answers None for anything
 it does not know in full (another command, ``--help``, an unknown or abbreviated flag, a missing value), and then Typer
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-COMMAND = "check"
-"""The command that the light reader reads."""
+COMMANDS = {"check": "vramfit.cli.check", "matrix": "vramfit.cli.matrix", "recommend": "vramfit.cli.recommend"}
+"""Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 
@@ -43,14 +43,23 @@ def spellings(key: Key) -> tuple[str, ...]:
     return (long_flag(key), *key.flags)
 
 
+def options(command: str) -> Sequence[Key]:
+    """The options of one of ``COMMANDS``."""
+    if command == "check":
+        return CHECK_OPTIONS
+    declared: Sequence[Key] = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
+    return declared
+
+
 def read(arguments: Sequence[str]) -> dict[str, Any] | None:
-    """Raw option values of a ``check`` command line, by option name, or None to let Typer read it.
+    """Raw option values of a command line of ``COMMANDS``, by option name, or None to let Typer read it.
 
     Repeatable options give lists, switches True, ``--no-`` forms of a flag ``"false"``, the rest strings.
     """
-    if not arguments or arguments[0] != COMMAND:
+    if not arguments or arguments[0] not in COMMANDS:
         return None
-    flags = {flag: key for key in CHECK_OPTIONS for flag in spellings(key)}
+    declared = options(arguments[0])
+    flags = {flag: key for key in declared for flag in spellings(key)}
     values: dict[str, Any] = {}
     rest = iter(arguments[1:])
     for word in rest:
@@ -77,4 +86,4 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
         else:
             values[key.name] = value
     # In the order they are declared, as Typer hands them over: the first of several faults is then the same one.
-    return {key.name: values[key.name] for key in CHECK_OPTIONS if key.name in values}
+    return {key.name: values[key.name] for key in declared if key.name in values}

@@ -1,8 +1,9 @@
 """The runtimes vramfit can answer for: what every engine answers, and the records it answers with.
 
 An engine is a module with a function ``estimate(deployment) -> Estimate`` and the tables of ``Engine``; ``MODULES``
-names the modules. It places tensors, caches and buffers on devices; it decides nothing about fitting (``verdict``) and
-knows no command line.
+names the modules. One whose defaults depend on the GPUs or the model also has ``defaults(request, gpus, model,
+scheme)``: the keys it would fill in, as a request has them. It places tensors, caches and buffers on devices; it decides
+nothing about fitting (``verdict``) and knows no command line.
 """
 
 from __future__ import annotations
@@ -38,6 +39,21 @@ if TYPE_CHECKING:
         def estimate(self, deployment: Deployment) -> Estimate:
             """What the deployment needs, device by device; raises ``CannotTell`` for what is not modelled."""
 
+        # What of the GPUs an estimate depends on, so that one serves for many GPUs (``vramfit.sweep``): of two
+        # deployments that differ in GPUs of equal traits alone, the estimates are the same but for the runtime's share
+        # of each GPU and the budgets.
+
+        def gpu_traits(self, gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+            """All that an estimate reads of the GPUs beside what the two functions below read; hashable."""
+
+        def runtime_share(self, gpu: Gpu, work: Workload, /) -> Share:
+            """What a process takes of a GPU whatever it runs there: part of the overhead, and of low and high."""
+
+        def budgets(
+            self, gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate
+        ) -> tuple[int, ...] | None:
+            """``Estimate.budget_bytes`` less each GPU's share; ``bare`` is an estimate without those shares."""
+
 else:
 
     def cast(_, value):  # noqa: D103  (typing.cast, without typing)
@@ -49,6 +65,9 @@ MODULES = {
     "llama.cpp": "vramfit.engines.llamacpp",
     "vllm": "vramfit.engines.vllm",
     "sglang": "vramfit.engines.sglang",
+    "ollama": "vramfit.engines.ollama",
+    "exllamav3": "vramfit.engines.exllamav3",
+    "mlx": "vramfit.engines.mlx",
 }
 """Engine names of the contract to modules; loaded when asked."""
 
@@ -70,6 +89,15 @@ class Deployment:
         from vramfit.model import parameters
 
         return parameters(self.model)
+
+
+@record
+class Share:
+    """What a runtime takes of a GPU before anything that depends on the model, in bytes: context, workspaces."""
+
+    low: int
+    expected: int
+    high: int
 
 
 @record

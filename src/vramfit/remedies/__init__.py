@@ -7,6 +7,7 @@ each and keeps those that reach the asked level. No remedy carries a number that
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines import engine
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.quantization.quality import quality
@@ -29,10 +30,13 @@ PROPOSERS = ("precision", "placement", "hardware", "models")
 """Modules of this room in the order their remedies are offered: free before paid, same model before another."""
 
 
-DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "platform")
+DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "batch", "ubatch", "flash_attention", "platform")
 """Keys whose default depends on the GPU, model or engine: a remedy that moves one says so among its changes."""
 
-DECIDED = ("tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization")
+DECIDED = (
+    "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization",
+    "backend", "split_mode", "main_gpu",
+)  # fmt: skip
 """Keys an engine decides by the GPUs: the same holds for them."""
 
 
@@ -65,7 +69,12 @@ def find(request: Mapping[str, Any], asked: Answer, catalogue: Catalogue) -> tup
     """Every remedy for an answer that does not fit comfortably; none for one that does."""
     if asked.verdict.word == "fits" or not asked.deployment.model.layers:
         return ()
-    fixed = {**request, "quant": asked.deployment.scheme.id, "engine": asked.deployment.engine}
+    before = asked.deployment
+    fixed = {**request, "quant": before.scheme.id, "engine": before.engine}
+    held = {
+        key: getattr(before.workload, key) for key in getattr(engine(before.engine), "HELD", ()) if key not in request
+    }
+    fixed |= held
 
     def attempt(changes: Mapping[str, Any]) -> Answer | None:
         try:
@@ -81,14 +90,14 @@ def find(request: Mapping[str, Any], asked: Answer, catalogue: Catalogue) -> tup
         for proposal in propose(asked, attempt, catalogue):
             after = proposal.answer.deployment
             label, _ = quality(after.scheme.id, after.model_parameters)
-            changes = {**({} if "quant" in request else {"quant": after.scheme.id}), **proposal.changes}
+            changes = {**({} if "quant" in request else {"quant": after.scheme.id}), **held, **proposal.changes}
             for key in DEFAULTED:
                 value = getattr(after.workload, key)
                 if value != getattr(asked.deployment.workload, key):
                     changes.setdefault(key, value)
-            before, now = asked.estimate.settings, proposal.answer.estimate.settings
+            settings, now = asked.estimate.settings, proposal.answer.estimate.settings
             for key in DECIDED:
-                if key in before and now.get(key) is not None and now[key] != before[key]:
+                if key in settings and now.get(key) is not None and now[key] != settings[key]:
                     changes.setdefault(key, now[key])
             pinned = Proposal(proposal.kind, changes, proposal.summary, proposal.cost, proposal.answer)
             remedies.append(Remedy(pinned, label, command(proposal.answer)))

@@ -17,11 +17,17 @@ def command(answer: Answer) -> str:
     if deployment.workload.task != "inference":
         return _training_code(deployment)
     if deployment.engine == "llama.cpp":
-        return _llama_server(deployment)
+        return _llama_server(answer)
+    if deployment.engine == "ollama":
+        return _ollama(answer)
     if deployment.engine == "vllm":
         return _vllm_serve(answer)
     if deployment.engine == "sglang":
         return _sglang_server(answer)
+    if deployment.engine == "mlx":
+        return _mlx_server(deployment)
+    if deployment.engine == "exllamav3":
+        return _exllamav3(deployment)
     return _transformers_code(deployment)
 
 
@@ -30,13 +36,28 @@ def quote(word: str) -> str:
     return word if word and all(c in SAFE for c in word) else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def _llama_server(deployment: Deployment) -> str:
+def _llama_server(answer: Answer) -> str:
+    deployment, settings = answer.deployment, answer.estimate.settings
     work, model = deployment.workload, deployment.model
-    stem = f"{model.id}-{deployment.scheme.id}.gguf"
-    words = ["llama-server", "-m", stem, "-c", str(work.context * work.parallel), "-np", str(work.parallel)]
-    words += ["-ngl", str(model.layer_count + 1 if work.gpu_layers in ("all", "auto") else work.gpu_layers)]
-    if work.cpu_moe_layers:
-        words += ["--n-cpu-moe", str(work.cpu_moe_layers)]
+    words = [
+        "llama-server",
+        "-m",
+        _gguf(deployment),
+        "-c",
+        str(work.context * work.parallel),
+        "-np",
+        str(work.parallel),
+    ]
+    layers, experts = settings.get("gpu_layers", work.gpu_layers), settings.get("cpu_moe_layers", work.cpu_moe_layers)
+    words += ["-ngl", str(model.layer_count + 1 if layers == "all" else layers)]
+    if experts:
+        words += ["--n-cpu-moe", str(model.layer_count if experts == "all" else experts)]
+    if work.split_mode != "layer":
+        words += ["-sm", work.split_mode]
+    if work.main_gpu:
+        words += ["-mg", str(work.main_gpu)]
+    if work.tensor_split is not None:
+        words += ["-ts", ",".join([f"{share:g}" for share in work.tensor_split])]
     words += ["-b", str(work.batch), "-ub", str(work.ubatch), "-fa", "on" if work.flash_attention else "off"]
     words += ["-ctk", work.kv_cache_type, "-ctv", work.kv_cache_type_v]
     if work.unified_kv:
@@ -44,8 +65,42 @@ def _llama_server(deployment: Deployment) -> str:
     if work.swa_full:
         words.append("--swa-full")
     if work.images and model.vision is not None:
-        words += ["--mmproj", f"mmproj-{model.id}-F16.gguf"]
+        words += ["--mmproj", _mmproj(deployment)]
     return " ".join(quote(word) for word in words)
+
+
+def _ollama(answer: Answer) -> str:
+    """The server with its environment, and a model made with the parameters (ollama/ollama fb30760 ``docs/modelfile.mdx``)."""
+    deployment, settings = answer.deployment, answer.estimate.settings
+    work, model = deployment.workload, deployment.model
+    environment = [
+        f"OLLAMA_CONTEXT_LENGTH={work.context}",
+        f"OLLAMA_NUM_PARALLEL={work.parallel}",
+        f"OLLAMA_KV_CACHE_TYPE={work.kv_cache_type}",
+        f"OLLAMA_FLASH_ATTENTION={int(work.flash_attention)}",
+        f"OLLAMA_SCHED_SPREAD={int(work.sched_spread)}",
+    ]
+    if work.reserve_bytes:
+        environment.append(f"OLLAMA_GPU_OVERHEAD={work.reserve_bytes}")
+    lines = [f"FROM ./{_gguf(deployment)}"]
+    if work.images and model.vision is not None:
+        lines.append(f"FROM ./{_mmproj(deployment)}")
+    lines.append(f"PARAMETER num_batch {work.ubatch}")
+    layers = settings.get("gpu_layers", work.gpu_layers)
+    lines.append(f"PARAMETER num_gpu {model.layer_count + 1 if layers == 'all' else layers}")
+    if settings.get("split_mode") == "none" or work.split_mode == "none":
+        lines.append(f"PARAMETER main_gpu {settings.get('main_gpu', work.main_gpu)}")
+    name = f"{model.id}-{deployment.scheme.id}".lower()
+    made = "\\n".join(lines)
+    return f"{' '.join(environment)} ollama serve & printf '{made}\\n' > Modelfile; ollama create {name}; ollama run {name}"
+
+
+def _gguf(deployment: Deployment) -> str:
+    return f"{deployment.model.id}-{deployment.scheme.id}.gguf"
+
+
+def _mmproj(deployment: Deployment) -> str:
+    return f"mmproj-{deployment.model.id}-F16.gguf"
 
 
 ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "bitsandbytes"}
@@ -89,6 +144,27 @@ def _sglang_server(answer: Answer) -> str:
     words += ["--kv-cache-dtype", SGLANG_CACHE.get(work.kv_cache_type, work.kv_cache_type)]
     if work.enforce_eager:
         words.append("--disable-cuda-graph")
+    return " ".join(quote(word) for word in words)
+
+
+def _mlx_server(deployment: Deployment) -> str:
+    """``mlx_lm.server``, or mlx-vlm's for a model that sees; caches grow as they are filled."""
+    checkpoint, _ = _checkpoint_words(deployment)
+    program = ["mlx_lm.server"] if deployment.model.vision is None else ["python", "-m", "mlx_vlm.server"]
+    return " ".join(quote(word) for word in [*program, "--model", checkpoint])
+
+
+def _exllamav3(deployment: Deployment) -> str:
+    """The chat example of ExLlamaV3 1.4.1 (``model_init.py``); its widths of K and V go to any server built on it."""
+    work = deployment.workload
+    checkpoint, _ = _checkpoint_words(deployment)
+    size = -(-work.context // 256) * 256 * work.parallel
+    words = ["python", "examples/chat.py", "-m", checkpoint, "-cs", str(size)]
+    widths = {"f16": "16", "int8": "8", "int4": "4"}
+    if (work.kv_cache_type, work.kv_cache_type_v) != ("f16", "f16"):
+        words += ["-cq", f"{widths[work.kv_cache_type]},{widths[work.kv_cache_type_v]}"]
+    if work.swa_full:
+        words.append("-swa_full")
     return " ".join(quote(word) for word in words)
 
 

@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from vramfit.remedies import Answer, Try
 
 ENGINE = "llama.cpp"
+NAMES = {"llama.cpp": "llama.cpp", "ollama": "Ollama"}
+"""Engines that offload layers, as sentences name them."""
 
 
 def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
     """The most layers the GPUs hold at the asked precision."""
     del catalogue
     before = asked.deployment
-    if before.workload.task != "inference" or before.engine not in ("transformers", ENGINE):
+    if before.workload.task != "inference" or before.engine not in ("transformers", *NAMES):
         return
-    quant = before.scheme.id
-    if before.engine != ENGINE:
+    name, quant = ENGINE, before.scheme.id
+    if before.engine in NAMES:
+        name = before.engine
+    else:
         quant = engine(ENGINE).SCHEME_OF_CLASS[before.scheme.precision]
-    base = {"engine": ENGINE, "quant": quant}
+    base = {"engine": name, "quant": quant}
     layers = before.model.layer_count
 
     def margin(count: int) -> int:
@@ -45,7 +49,7 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
     if after is None or not after.reached:
         return
     if whole:
-        if before.engine != ENGINE:
+        if before.engine != name:
             yield Proposal(
                 "engine-setting", base, f"run it with llama.cpp as {quant}", "needs a GGUF conversion", after
             )
@@ -54,7 +58,7 @@ def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Propo
     yield Proposal(
         "offload-layers",
         {**base, "gpu_layers": count},
-        f"keep {count} of {layers + 1} layers on the GPU with llama.cpp ({quant}), the rest in RAM",
+        f"keep {count} of {layers + 1} layers on the GPU with {NAMES[name]} ({quant}), the rest in RAM",
         f"{gib(ram, 1)} of RAM; its layers run on the CPU",
         after,
     )
