@@ -99,7 +99,11 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         else {"max_context": checked.limits.max_context, "max_parallel": checked.limits.max_parallel},
         "rule_of_thumb": _fields(checked.rule_of_thumb),
         "throughput": _throughput_object(found),
-        "quality": {"label": checked.quality[0], "evidence": checked.quality[1]},
+        "quality": {
+            "label": checked.quality[0],
+            "evidence": checked.quality[1],
+            "kv_cache": {"label": checked.cache_quality[0], "evidence": checked.cache_quality[1]},
+        },
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request["model"]),
