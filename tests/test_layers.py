@@ -18,6 +18,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("render", "importers", "catalogue"),
+    ("recommend",),
     ("check", "report", "matrix"),
     ("sweep",),
     ("remedies",),

@@ -20,7 +20,7 @@ CONTRACT = {
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
-KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "rate", "shares"}
+KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "shares", "rate"}
 
 
 def test_every_key_of_the_contract_is_declared_once() -> None:

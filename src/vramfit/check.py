@@ -84,16 +84,22 @@ def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]
     """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request."""
     for deployment in resolve(request, catalogue):
         found = answer(deployment)
-        yield Checked(
-            request,
-            found,
-            quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
-            cache_quality(deployment.workload.kv_cache_type, deployment.workload.kv_cache_type_v),
-            _limits(found),
-            _rule_of_thumb(deployment),
-            _if_tried(found),
-            find(request, found, catalogue),
-        )
+        yield checked(request, found, find(request, found, catalogue))
+
+
+def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:
+    """An answer with all a report says of it; ``gpu`` of the request is how it names the GPUs."""
+    deployment = found.deployment
+    return Checked(
+        request,
+        found,
+        quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
+        cache_quality(deployment.workload.kv_cache_type, deployment.workload.kv_cache_type_v),
+        _limits(found),
+        _rule_of_thumb(deployment),
+        _if_tried(found),
+        remedies,
+    )
 
 
 def exit_code(reached: list[bool], *, any_row: bool, first_only: bool) -> int:

@@ -78,6 +78,8 @@ def rows() -> Iterator[Row]:
     for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]:
         for written in group["rows"]:
             keys = {key: value for key, value in written.items() if key in KEY_BY_NAME}
+            if "backend" in keys:  # written as the sources write it: ROCm, Vulkan
+                keys["backend"] = keys["backend"].lower()
             if "flash_attention" in group:
                 keys["flash_attention"] = group["flash_attention"]
             for name, figures in written.items():

@@ -105,6 +105,7 @@ def _metavar(key: Key) -> str:
 _HELP = {
     "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
     "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
+    "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
 }
 
 

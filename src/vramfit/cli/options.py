@@ -1,8 +1,9 @@
 """Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
 
-One declaration serves the light reader, ``read``, and the Typer command (``app``). The reader answers None for anything
-it does not know in full (another command, ``--help``, an unknown or abbreviated flag, a missing value), and then Typer
-runs and owns every usage text. Values are not judged here: ``workload.parse_request`` does that for both paths.
+One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
+theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
+``--help``, an unknown or abbreviated flag, a missing value), and then Typer runs and owns every usage text. Values are
+not judged here: ``workload.parse_request`` does that for both paths.
 """
 
 from __future__ import annotations

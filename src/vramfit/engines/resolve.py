@@ -61,10 +61,11 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
+    model = catalogue.model(request["model"])
     stated = catalogue.stated(request["model"])
     if stated:
         request = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
-    return deployments(request, gpus, catalogue.model(request["model"]))
+    return deployments(request, gpus, model)
 
 
 def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:

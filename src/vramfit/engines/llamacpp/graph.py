@@ -12,7 +12,7 @@ of a full layer, bytes per cell of a sliding layer. A graph is built once and la
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.llamacpp.placement import HOST, local_window
+from vramfit.engines.llamacpp.placement import HOST, local_window, widest_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class Builder:
         self.run = run
         self.graph = Graph(run.tokens)
         self.windowed = local_window(model) is not None
+        self.widest_value = widest_value(model)
         self.rows = run.tokens
         """Rows still in flight: only the output rows behind the last layer's mixer."""
         self.home = Home(HOST, HOST, {})
