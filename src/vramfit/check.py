@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vramfit._record import record, replace
 from vramfit.engines.resolve import resolve
-from vramfit.quantization.quality import quality
 from vramfit.remedies import answer, find
 from vramfit.remedies.answer import largest
 from vramfit.speed import spill_rate
@@ -78,18 +77,25 @@ class Checked:
     remedies: tuple[Remedy, ...]
 
 
-def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]:
-    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request."""
+def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
+    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request.
+
+    With ``all_remedies`` each has every remedy that was found, and not the best few.
+    """
+    # A remedy of one row, quantizing, is often another row: each is estimated once.
+    answers: dict[Any, Answer | None] = {}
     for deployment in resolve(request, catalogue):
-        found = answer(deployment)
+        key = (("quant", deployment.scheme.id),)
+        found = answers.get(key) or answer(deployment)
+        answers[key] = found
         yield Checked(
             request,
             found,
-            quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
+            found.quality,
             _limits(found),
             _rule_of_thumb(deployment),
             _if_tried(found),
-            find(request, found, catalogue),
+            find(request, found, catalogue, answers, everything=all_remedies),
         )
 
 

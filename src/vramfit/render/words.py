@@ -52,11 +52,6 @@ def quality(label: str) -> str:
     return _QUALITY.get(label, label)
 
 
-def quality_loss(label: str) -> str:
-    """The same beside figures of other kinds, where it must say that it is about quality."""
-    return f"{quality(label)} of quality" if label in ("small", "noticeable", "severe") else quality(label)
-
-
 def gpu_name(gpu: Object) -> str:
     """``RTX 4090``, ``2 × RTX 3090``, ``RTX 4090 + RTX 3090``: makers' words dropped where the model says it all."""
     return " + ".join(counted(kind, without_maker(kind["name"])) for kind in gpu.get("gpus") or [gpu])
