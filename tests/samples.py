@@ -141,6 +141,10 @@ class Catalogue:
             raise UnknownModel(f'no model is called "{name}"')
         return model(name, **self._changes.get(name, {}))
 
+    def stated(self, name: str) -> Mapping[str, str]:
+        """Sample names state nothing."""
+        return {}
+
     def gpu_rows(self) -> tuple[GpuRow, ...]:
         return tuple(
             GpuRow(

@@ -20,7 +20,7 @@ CONTRACT = {
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
-KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels"}
+KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "shares", "rate"}
 
 
 def test_every_key_of_the_contract_is_declared_once() -> None:
@@ -50,7 +50,8 @@ def test_workload_defaults_are_the_contract_s() -> None:
         "pipeline_parallel": None, "max_batched_tokens": None, "gpu_memory_utilization": None, "enforce_eager": False,
         "ram_bytes": None, "reserve_bytes": 0, "platform": "linux", "task": "inference", "sequence_length": 2048,
         "micro_batch": 1, "lora_rank": 16, "optimizer": "adamw", "gradient_checkpointing": True, "zero_stage": 0,
-        "level": "tight",
+        "level": "tight", "backend": None, "split_mode": "layer", "main_gpu": 0, "tensor_split": None,
+        "sched_spread": False,
     }.items() <= told.items()  # fmt: skip
 
 
@@ -68,6 +69,9 @@ def test_workload_defaults_are_the_contract_s() -> None:
         ((1344, 1008), "image_size", "1344x1008"),
         ((1344, 1008), "image_size", " 1344X1008 "),
         ((65536, 328), "image_size", "65536x328"),
+        ((3.0, 1.0), "tensor_split", "3,1"),
+        ((0.0, 2.5), "tensor_split", [0, 2.5]),
+        ((1.0,), "tensor_split", 1),
         ("q8_0", "kv_cache_type", "q8_0"),
         ("on", "flash_attention", "on"),
         ("on", "flash_attention", True),
@@ -129,6 +133,10 @@ def test_parse_value(expected: object, name: str, raw: object) -> None:
         ('gpu: "[]" is not a valid value', "gpu", []),
         ('gpu: "[1]" is not a valid value', "gpu", [1]),
         ('zero_stage: "4" is not a valid value', "zero_stage", "4"),
+        ('tensor_split: "3;1" is not a valid value', "tensor_split", "3;1"),
+        ('tensor_split: "0,0" is not a valid value', "tensor_split", "0,0"),
+        ('tensor_split: "-1,2" is not a valid value', "tensor_split", "-1,2"),
+        ('tensor_split: "[]" is not a valid value', "tensor_split", []),
     ],
 )
 def test_parse_value_refuses(message: str, name: str, raw: object) -> None:
@@ -210,6 +218,9 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
         assert isinstance(value, tuple)
         width, height = value
         assert 0 < min(width, height) <= max(width, height) <= 65536
+    elif key.kind == "shares":
+        assert isinstance(value, tuple)
+        assert min(value) >= 0 < sum(value) < float("inf")
     elif key.kind == "size":
         assert isinstance(value, int)
         assert 0 <= value < 2**63
@@ -219,3 +230,37 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
     elif value not in key.choices:
         assert isinstance(value, int)
         assert key.minimum <= value <= key.maximum
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("AdamW", "adamw"),
+        ("adamw_torch_fused", "adamw"),
+        ("adamw_hf", "adamw"),
+        ("adam", "adamw"),
+        ("adamw_8bit", "adamw8bit"),
+        ("adamw_bnb_8bit", "adamw8bit"),
+        ("AdamW8bit", "adamw8bit"),
+        ("adamw_torch_4bit", "adamw4bit"),
+        ("paged_adamw_32bit", "paged_adamw"),
+        ("paged_adamw_8bit", "paged_adamw8bit"),
+        ("PagedAdamW8bit", "paged_adamw8bit"),
+        ("lion_32bit", "lion"),
+        ("paged_lion_8bit", "paged_lion8bit"),
+        ("ademamix_8bit", "ademamix8bit"),
+        ("rmsprop_bnb", "rmsprop"),
+        ("Adafactor", "adafactor"),
+        ("SGD", "sgd"),
+        ("lora-fa", "lora_fa"),
+    ],
+)
+def test_optimizers_go_by_the_names_of_frameworks(spelling: str, name: str) -> None:
+    """Those of transformers, and the class names of torch and bitsandbytes."""
+    assert name == parse_value(KEY_BY_NAME["optimizer"], spelling)
+
+
+@pytest.mark.parametrize("spelling", ["adamw16bit", "paged", "8bit", "muon", "", "adafactor_8bit"])
+def test_optimizers_nobody_modelled_are_refused(spelling: str) -> None:
+    with pytest.raises(UsageError):
+        parse_value(KEY_BY_NAME["optimizer"], spelling)

@@ -15,7 +15,6 @@ from tests.samples import Catalogue
 from vramfit._record import replace
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell
-from vramfit.quantization import SCHEMES
 from vramfit.remedies.answer import answer
 from vramfit.remedies.command import command, quote
 from vramfit.workload import parse_request
@@ -202,54 +201,48 @@ def test_servers(expected: str, request_: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "expected", "request_"),
+    ("expected", "request_"),
     [
         (
-            "ollama",
-            "OLLAMA_CONTEXT_LENGTH=8192 OLLAMA_NUM_PARALLEL=2 OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0 "
-            "ollama serve &\n"
-            "printf '%s\\n' 'FROM ./llama-3.1-8b-Q4_K_M.gguf' 'PARAMETER num_ctx 8192' 'PARAMETER num_batch 512' "
-            "'PARAMETER num_gpu 20' > Modelfile\n"
-            "ollama create llama-3.1-8b-Q4_K_M -f Modelfile\n"
-            "ollama run llama-3.1-8b-Q4_K_M",
-            {"quant": "Q4_K_M", "context": 8192, "parallel": 2, "kv_cache_type": "q8_0", "gpu_layers": 20},
+            "OLLAMA_CONTEXT_LENGTH=8192 OLLAMA_NUM_PARALLEL=2 OLLAMA_KV_CACHE_TYPE=q8_0 OLLAMA_FLASH_ATTENTION=1 "
+            "OLLAMA_SCHED_SPREAD=0 OLLAMA_GPU_OVERHEAD=1073741824 ollama serve &\n"
+            "printf '%s\\n' 'FROM ./llama-3.1-8b-Q4_K_M.gguf' 'PARAMETER num_batch 256' 'PARAMETER num_gpu 20' "
+            "> Modelfile\n"
+            "ollama create llama-3.1-8b-q4_k_m -f Modelfile\n"
+            "ollama run llama-3.1-8b-q4_k_m",
+            {
+                "engine": "ollama", "quant": "Q4_K_M", "context": 8192, "parallel": 2, "kv_cache_type": "q8_0",
+                "gpu_layers": 20, "ubatch": 256, "reserve": "1GiB",
+            },
         ),
         (
-            "mlx",
             "mlx_lm.convert --hf-path meta-llama/Llama-3.1-8B --mlx-path llama-3.1-8b-mlx-4bit --quantize --q-bits 4"
             " --q-group-size 64 --q-mode affine\n"
-            "mlx_lm.generate --model llama-3.1-8b-mlx-4bit --max-kv-size 4096 --prompt - --kv-bits 8",
-            {"quant": "Q4_K_M", "as": "mlx-4bit", "kv_cache_type": "q8_0"},
+            "mlx_lm.generate --model llama-3.1-8b-mlx-4bit --prompt - --max-kv-size 4096",
+            {"engine": "mlx", "quant": "mlx-4bit"},
         ),
         (
-            "exllamav3",
-            "python main.py --model-name llama-3.1-8b-exl3-4.0 --max-seq-len 5000 --cache-size 10240"
-            " --max-batch-size 2 --cache-mode FP16 --gpu-split-auto true",
-            {"quant": "fp16", "as": "exl3-4.0", "gpu": "2xrtx4090", "context": 5000, "parallel": 2},
+            "mlx_vlm.generate --model llava-hf/llava-1.5-7b-hf --prompt - --kv-bits 8",
+            {"engine": "mlx", "model": "llava-1.5-7b", "quant": "fp16", "kv_cache_type": "int8"},
         ),
         (
-            "tensorrt-llm",
-            "trtllm-serve meta-llama/Llama-3.1-8B --max_seq_len 4096 --max_batch_size 4 --tp_size 2 --pp_size 1"
-            " --max_num_tokens 2048",
-            {"engine": "vllm", "quant": "fp16", "gpu": "2xrtx4090", "parallel": 4},
+            "python examples/chat.py -m llama-3.1-8b-exl3-4.0 -cs 10240 -cq 8,4 -swa_full",
+            {
+                "engine": "exllamav3", "quant": "exl3-4.0", "context": 5000, "parallel": 2, "kv_cache_type": "int8",
+                "kv_cache_type_v": "int4", "swa_full": True,
+            },
         ),
     ],
-)
-def test_other_engines(engine: str, expected: str, request_: dict[str, Any]) -> None:
-    """The lines of engines whose memory is counted elsewhere, of deployments counted as a kindred engine's."""
-    assert expected == kindred(engine, request_)
-
-
-def kindred(engine: str, request_: dict[str, Any]) -> str:
-    """The command of a deployment estimated with a kindred engine, were it run by ``engine``."""
-    request = {"model": "llama-3.1-8b", "gpu": "rtx4090", **request_}
-    scheme = request.pop("as", None)
-    found = answer(resolve(parse_request(request), Catalogue())[0])
-    deployment = replace(found.deployment, engine=engine, scheme=SCHEMES[scheme or found.deployment.scheme.id])
-    return command(replace(found, deployment=deployment))
+)  # fmt: skip
+def test_other_engines(expected: str, request_: dict[str, Any]) -> None:
+    """Ollama's environment and Modelfile, MLX's conversion and cache, ExLlamaV3's cache."""
+    changes = {"rtx4090": {"vendor": "apple", "unified": True}} if request_["engine"] == "mlx" else None
+    raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", **request_}
+    assert expected == command(answer(resolve(parse_request(raw), Catalogue(changes))[0]))
 
 
 def test_an_engine_without_a_command_line_is_refused() -> None:
     """Nothing is made up."""
+    found = answer(resolve(parse_request({"gpu": "rtx4090", "model": "llama-2-7b", "quant": "int8"}), Catalogue())[0])
     with pytest.raises(CannotTell):
-        kindred("onnxruntime", {"quant": "fp16"})
+        command(replace(found, deployment=replace(found.deployment, engine="onnxruntime")))

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.remedies.test_command import kindred
 from tests.samples import Catalogue
 from vramfit.catalogue import open_catalogue
 from vramfit.check import check
@@ -152,12 +151,37 @@ def test_commands_of_fine_tuning(task: str, optimizer: str) -> None:
     verify(command(answer(resolve(parse_request(raw), Catalogue())[0])))
 
 
-@pytest.mark.parametrize("engine", ["ollama", "mlx", "exllamav3", "tensorrt-llm"])
-@pytest.mark.parametrize("settings", [{}, {"context": 3000, "parallel": 3}, {"gpu": "2xrtx4090"}], ids=str)
-def test_commands_of_other_engines(engine: str, settings: dict[str, Any]) -> None:
-    """Of deployments counted as a kindred engine's."""
-    scheme = {"mlx": "mlx-8bit", "exllamav3": "exl3-4.0"}.get(engine)
-    verify(kindred(engine, {"quant": "Q4_K_M", **({"as": scheme} if scheme else {}), **settings}))
+APPLE = "m2-max-96gb"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"engine": "ollama", "quant": "Q4_K_M"},
+        {
+            "engine": "ollama",
+            "quant": "Q8_0",
+            "context": 3000,
+            "parallel": 3,
+            "kv_cache_type": "q8_0",
+            "reserve": "1GiB",
+        },
+        {"engine": "ollama", "quant": "Q4_K_M", "gpu": "2xrtx3060-12gb", "gpu_layers": 11},
+        {"engine": "ollama", "quant": "Q4_K_M", "model": "llava-1.6-7b", "sched_spread": True},
+        {"engine": "llama.cpp", "quant": "Q4_K_M", "gpu": "2xrtx3060-12gb", "split_mode": "row", "main_gpu": 1},
+        {"engine": "llama.cpp", "quant": "Q4_K_M", "gpu": "2xrtx3060-12gb", "tensor_split": "3,1"},
+        {"engine": "mlx", "quant": "mlx-4bit", "gpu": APPLE},
+        {"engine": "mlx", "quant": "bf16", "gpu": APPLE, "kv_cache_type": "int8"},
+        {"engine": "mlx", "quant": "mlx-mxfp4", "gpu": APPLE, "model": "llava-1.6-7b"},
+        {"engine": "exllamav3", "quant": "exl3-4.0", "context": 5000, "parallel": 2},
+        {"engine": "exllamav3", "quant": "exl3-6.0", "kv_cache_type": "int8", "kv_cache_type_v": "int4"},
+    ],
+    ids=str,
+)
+def test_commands_of_other_engines(request_: dict[str, Any]) -> None:
+    """Ollama, MLX and ExLlamaV3, with the catalogue's cards and models."""
+    request = {"gpu": "rtx4090", "model": "llama-3.1-8b", **request_}
+    verify(command(answer(resolve(parse_request(request), open_catalogue())[0])))
 
 
 ASKED = (

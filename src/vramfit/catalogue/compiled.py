@@ -15,7 +15,7 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from vramfit.catalogue.container import Container
@@ -84,6 +84,7 @@ class Catalogue:
         self._container = container
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
+        self._stated: dict[str, Mapping[str, str]] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -128,6 +129,10 @@ class Catalogue:
                 model = self._models[facts["id"]] = model_from_facts(facts)
             self._models[name] = model
         return model
+
+    def stated(self, name: str) -> Mapping[str, str]:
+        """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
+        return self._stated.get(name, {})
 
     def gpu_facts(self, name: str) -> dict[str, Any]:
         """The whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
@@ -212,10 +217,23 @@ class Catalogue:
         found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
         if found is None:
             found = self._container.look_up("model_aliases", key)
+        told = name
+        if found is None:
+            from vramfit.catalogue.repositories import readings
+
+            for reading in readings(name):
+                found = self._container.look_up("model_aliases", normalise_model(reading.model))
+                if found is not None:
+                    told, self._stated[name] = reading.model, reading.keys
+                    if isinstance(found, int):
+                        known = self._container.record("model", found).get("quantized") or {}
+                        recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
+                        self._stated[name] = {"quant": recipe} if recipe else reading.keys
+                    break
         if isinstance(found, int):
             return found
         if found:
-            raise _ambiguous("model", name, self._ids("model", found), "vramfit list models")
+            raise _ambiguous("model", told, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:

@@ -114,6 +114,7 @@ def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] 
 
 
 def _size_class(billions: float) -> int:
+    """Which of ``SIZE_CLASSES`` a model of so many parameters is in."""
     return sum([billions >= limit for limit in SIZE_CLASSES])
 
 

@@ -8,6 +8,7 @@ carries a number that did not come out of an estimate. docs/remedies.md has the 
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines import engine
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.remedies.answer import Answer, answer
@@ -45,11 +46,11 @@ WAYS = (
 TRAINING_WAYS = (("training", "steps"), *WAYS[3:6], ("models", "smaller"), ("training", "pairs"))
 """The same for fine-tuning."""
 
-DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "platform")
+DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "batch", "ubatch", "flash_attention", "platform")
 """Keys whose default depends on the GPU, model or engine: a remedy that moves one says so among its changes."""
 DECIDED = (
     "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "gpu_layers",
-    "cpu_moe_layers",
+    "cpu_moe_layers", "backend", "split_mode", "main_gpu",
 )  # fmt: skip
 """Keys an engine decides by the GPUs or the model: the same holds for them."""
 
@@ -133,7 +134,14 @@ class Question:
         """Rows of smaller models by how their ids begin, once ``models`` has looked for them."""
         self.file: tuple[int, int] | None = None
         """Bytes on each GPU of a GGUF file that was tried whole, and the room it left: what others will leave follows."""
-        self._request = {**request, "quant": asked.deployment.scheme.id, "engine": asked.deployment.engine}
+        deployment = asked.deployment
+        self.held = {
+            key: getattr(deployment.workload, key)
+            for key in getattr(engine(deployment.engine), "HELD", ())
+            if key not in request
+        }
+        """Keys that follow the GPUs unless they are given: a remedy is for what was asked, and keeps them."""
+        self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.held}
         self._answers = answers
 
     def attempt(self, changes: Mapping[str, Any]) -> Answer | None:
@@ -158,7 +166,7 @@ class Question:
         found = self.attempt(changes)
         if found is None:
             return None
-        question = Question({}, found, self.catalogue, self._answers, False)
+        question = Question(self._request, found, self.catalogue, self._answers, False)
         question.base, question.first, question._request = {**self.base, **changes}, self.first, self._request
         return question
 
@@ -214,16 +222,17 @@ def find(
             continue
         way = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
         for proposal in way(question):
-            remedy = _remedy(proposal, asked, before, request)
+            remedy = _remedy(proposal, question, before, request)
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
             found.setdefault((proposal.kind, tuple(sorted(remedy.changes.items()))), remedy)
     ranked = sorted(found.values(), key=lambda remedy: remedy.cost)
     return tuple(ranked if everything else ranked[:MOST])
 
 
-def _remedy(proposal: Proposal, asked: Answer, before: Rate | None, request: Mapping[str, Any]) -> Remedy:
-    after = proposal.answer
-    changes = {**({} if "quant" in request else {"quant": after.deployment.scheme.id}), **proposal.changes}
+def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Mapping[str, Any]) -> Remedy:
+    asked, after = question.first, proposal.answer
+    named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
+    changes = {**named, **question.held, **proposal.changes}
     was, now = asked.deployment.workload, after.deployment.workload
     for key in DEFAULTED:
         value = getattr(now, key)

@@ -56,6 +56,11 @@ def file_stem(deployment: Deployment) -> str:
     return f"{deployment.model.id}-{deployment.scheme.id}"
 
 
+def projector_file(deployment: Deployment) -> str:
+    """How the GGUF of the vision tower and its projector is called."""
+    return f"mmproj-{deployment.model.id}-F16.gguf"
+
+
 def _llama_server(answer: Answer) -> str:
     deployment, used = answer.deployment, answer.estimate.settings
     work, model = deployment.workload, deployment.model
@@ -66,6 +71,12 @@ def _llama_server(answer: Answer) -> str:
     experts = used.get("cpu_moe_layers", work.cpu_moe_layers)
     if experts:
         words += ["--n-cpu-moe", str(experts if isinstance(experts, int) else model.layer_count)]
+    if work.split_mode != "layer":
+        words += ["-sm", work.split_mode]
+    if work.main_gpu:
+        words += ["-mg", str(work.main_gpu)]
+    if work.tensor_split is not None:
+        words += ["-ts", ",".join([f"{share:g}" for share in work.tensor_split])]
     words += ["-b", str(work.batch), "-ub", str(work.ubatch), "-fa", "on" if work.flash_attention else "off"]
     words += ["-ctk", work.kv_cache_type, "-ctv", work.kv_cache_type_v]
     if work.unified_kv:
@@ -73,7 +84,7 @@ def _llama_server(answer: Answer) -> str:
     if work.swa_full:
         words.append("--swa-full")
     if work.images and model.vision is not None:
-        words += ["--mmproj", f"mmproj-{model.id}-F16.gguf"]
+        words += ["--mmproj", projector_file(deployment)]
     return line(words)
 
 

@@ -1,14 +1,13 @@
 """The command lines of servers other than llama.cpp's own, with every setting the estimate assumed.
 
 vLLM 0.33.0 (``engine/arg_utils.py``), SGLang 0.5.23 (``srt/arg_groups``), Ollama fb30760 (``envconfig/config.go``,
-``docs/modelfile.mdx``), MLX-LM d78bf58 (``generate.py``), tabbyAPI e632af4 for ExLlamaV3 (``config_sample.yml``, of which
-each key is a flag), TensorRT-LLM 1.0 (``trtllm-serve``).
+``docs/modelfile.mdx``), MLX-LM d78bf58 (``generate.py``), ExLlamaV3 1.4.1 (``model_init.py``).
 """
 
 from __future__ import annotations
 
 from vramfit.errors import CannotTell
-from vramfit.remedies.command import DTYPES, file_stem, line, quote, repository
+from vramfit.remedies.command import DTYPES, file_stem, line, projector_file, quote, repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +21,9 @@ ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "
 WIDE = ("f16", "bf16", "f32")
 VLLM_CACHE = {"int8": "int8_per_token_head"}
 SGLANG_CACHE = {"fp8": "fp8_e4m3"}
-TABBY_PAGE = 256
-"""The cache is a multiple of this many tokens."""
-TABBY_CACHE = {"q8_0": "Q8", "int8": "Q8", "q4_0": "Q4", "int4": "Q4"}
+CACHE_BITS = {"f16": 16, "int8": 8, "int4": 4}
+EXLLAMA_PAGE = 256
+"""ExLlamaV3's cache is a multiple of this many tokens."""
 FIRST_MACHINE = "FIRST_MACHINE"
 """Stands for the address of the first of several machines, which only the user knows."""
 GPUS_PER_MACHINE = 8
@@ -86,70 +85,67 @@ def _sglang(answer: Answer) -> str:
 
 
 def _ollama(answer: Answer) -> str:
-    """The server's environment, and a model of the file's with the settings that belong to a model."""
+    """The server with its environment, and a model made of the file with the settings that belong to a model."""
     deployment, used = answer.deployment, answer.estimate.settings
-    work, stem = deployment.workload, file_stem(deployment)
+    work, model, stem = deployment.workload, deployment.model, file_stem(deployment)
     environment = {
-        "OLLAMA_CONTEXT_LENGTH": str(work.context),
-        "OLLAMA_NUM_PARALLEL": str(work.parallel),
-        "OLLAMA_FLASH_ATTENTION": "1" if work.flash_attention else "0",
+        "OLLAMA_CONTEXT_LENGTH": work.context,
+        "OLLAMA_NUM_PARALLEL": work.parallel,
         "OLLAMA_KV_CACHE_TYPE": work.kv_cache_type,
+        "OLLAMA_FLASH_ATTENTION": int(work.flash_attention),
+        "OLLAMA_SCHED_SPREAD": int(work.sched_spread),
     }
+    if work.reserve_bytes:
+        environment["OLLAMA_GPU_OVERHEAD"] = work.reserve_bytes
     recipe = [f"FROM ./{stem}.gguf"]
-    if work.images and deployment.model.vision is not None:
-        recipe.append(f"FROM ./mmproj-{deployment.model.id}-F16.gguf")
-    recipe += [f"PARAMETER num_ctx {work.context}", f"PARAMETER num_batch {work.ubatch}"]
+    if work.images and model.vision is not None:
+        recipe.append(f"FROM ./{projector_file(deployment)}")
     layers = used.get("gpu_layers", work.gpu_layers)
-    if isinstance(layers, int):
-        recipe.append(f"PARAMETER num_gpu {layers}")
-    variables = " ".join([f"{name}={quote(value)}" for name, value in environment.items()])
+    recipe.append(f"PARAMETER num_batch {work.ubatch}")
+    recipe.append(f"PARAMETER num_gpu {layers if isinstance(layers, int) else model.layer_count + 1}")
+    if used.get("split_mode", work.split_mode) == "none":
+        recipe.append(f"PARAMETER main_gpu {used.get('main_gpu', work.main_gpu)}")
+    name = stem.lower()
+    variables = " ".join([f"{key}={quote(str(value))}" for key, value in environment.items()])
     return "\n".join(
         [
             f"{variables} ollama serve &",
             line(["printf", "%s\\n", *recipe]) + " > Modelfile",
-            line(["ollama", "create", stem, "-f", "Modelfile"]),
-            line(["ollama", "run", stem]),
+            line(["ollama", "create", name, "-f", "Modelfile"]),
+            line(["ollama", "run", name]),
         ]
     )
 
 
 def _mlx(answer: Answer) -> str:
+    """mlx-lm, or mlx-vlm for a model that sees; converted first where the scheme is MLX's own."""
     deployment = answer.deployment
     work, scheme = deployment.workload, deployment.scheme
+    package = "mlx_lm" if deployment.model.vision is None else "mlx_vlm"
     model, lines = repository(deployment), []
     if scheme.family == "mlx":
         model = file_stem(deployment)
-        words = ["mlx_lm.convert", "--hf-path", repository(deployment), "--mlx-path", model, "--quantize"]
+        words = [f"{package}.convert", "--hf-path", repository(deployment), "--mlx-path", model, "--quantize"]
         words += ["--q-bits", str(scheme.settings["bits"]), "--q-group-size", str(scheme.settings["group"])]
         lines.append(line([*words, "--q-mode", str(scheme.settings["mode"])]))
-    words = ["mlx_lm.generate", "--model", model, "--max-kv-size", str(work.context), "--prompt", "-"]
-    bits = {"q8_0": "8", "int8": "8", "q4_0": "4", "int4": "4"}.get(work.kv_cache_type)
-    return "\n".join([*lines, line(words + (["--kv-bits", bits] if bits else []))])
+    words = [f"{package}.generate", "--model", model, "--prompt", "-"]
+    bits = CACHE_BITS.get(work.kv_cache_type, 16)
+    # A rotating cache, which is what bounds the context, cannot be quantized (``RotatingKVCache.to_quantized``).
+    words += ["--max-kv-size", str(work.context)] if bits == 16 else ["--kv-bits", str(bits)]
+    return "\n".join([*lines, line(words)])
 
 
 def _exllama(answer: Answer) -> str:
+    """The chat example; its sizes of cache and widths of K and V go to any server built on ExLlamaV3."""
     deployment = answer.deployment
     work = deployment.workload
-    words = ["python", "main.py", "--model-name", file_stem(deployment), "--max-seq-len", str(work.context)]
-    cache = -(-work.context // TABBY_PAGE) * TABBY_PAGE * work.parallel
-    words += ["--cache-size", str(cache), "--max-batch-size", str(work.parallel)]
-    words += ["--cache-mode", TABBY_CACHE.get(work.kv_cache_type, "FP16")]
-    if len(deployment.gpus) > 1:
-        words += ["--gpu-split-auto", "true"]
-    if work.images and deployment.model.vision is not None:
-        words += ["--vision", "true"]
-    return line(words)
-
-
-def _tensorrt(answer: Answer) -> str:
-    deployment, settings = answer.deployment, answer.estimate.settings
-    work = deployment.workload
     checkpoint, _ = _checkpoint(deployment)
-    words = ["trtllm-serve", checkpoint, "--max_seq_len", str(work.context), "--max_batch_size", str(work.parallel)]
-    words += ["--tp_size", str(settings.get("tensor_parallel") or len(deployment.gpus))]
-    words += ["--pp_size", str(settings.get("pipeline_parallel") or 1)]
-    if settings.get("max_batched_tokens"):
-        words += ["--max_num_tokens", str(settings["max_batched_tokens"])]
+    size = -(-work.context // EXLLAMA_PAGE) * EXLLAMA_PAGE * work.parallel
+    words = ["python", "examples/chat.py", "-m", checkpoint, "-cs", str(size)]
+    if (work.kv_cache_type, work.kv_cache_type_v) != ("f16", "f16"):
+        words += ["-cq", f"{CACHE_BITS[work.kv_cache_type]},{CACHE_BITS[work.kv_cache_type_v]}"]
+    if work.swa_full:
+        words.append("-swa_full")
     return line(words)
 
 
@@ -181,5 +177,4 @@ MAKERS: dict[str, Callable[[Answer], str]] = {
     "ollama": _ollama,
     "mlx": _mlx,
     "exllamav3": _exllama,
-    "tensorrt-llm": _tensorrt,
 }

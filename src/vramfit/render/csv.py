@@ -53,6 +53,10 @@ COLUMNS = (
         for phase in ("decode", "prefill")
         for key in ("low", "expected", "high")
     ),
+    *(
+        f"throughput.{key}"
+        for key in ("total_decode_tokens_per_second", "time_to_first_token_seconds", "bottleneck")
+    ),
     "quality.label",
     "quality.evidence",
     *(

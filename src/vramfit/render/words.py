@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.fields import gpu_devices
+from vramfit.render.fields import gpu_devices, tokens_per_second
 from vramfit.units import GIB, MIB, gib
 
 TYPE_CHECKING = False
@@ -50,6 +50,39 @@ def spare(headroom_bytes: int | None, digits: int = 2) -> str:
 def quality(label: str) -> str:
     """A quality label as a phrase that stands alone."""
     return _QUALITY.get(label, label)
+
+
+def speed(estimate: Object) -> list[str]:
+    """Clauses on how fast an estimate generates and takes in a prompt; none where neither is known."""
+    told = estimate.get("throughput") or {}
+    decode, prefill = told.get("decode_tokens_per_second"), told.get("prefill_tokens_per_second")
+    asked = estimate.get("deployment") or {}
+    clauses = []
+    if decode:
+        parallel, total = asked.get("parallel", 1), told.get("total_decode_tokens_per_second")
+        low, high = tokens_per_second(decode["low"]), tokens_per_second(decode["high"])
+        each = (
+            f" for each of {parallel:,} sequences, {tokens_per_second(total)} together"
+            if parallel > 1 and total
+            else ""
+        )
+        bound = f", bound by {told['bottleneck']}" if told.get("bottleneck") else ""
+        clauses.append(f"{tokens_per_second(decode['expected'])} tokens/s ({low}–{high}){each}{bound}")
+    if prefill:
+        tokens, rate = asked.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
+        first = told.get("time_to_first_token_seconds")
+        if tokens and first is not None:
+            clauses.append(f"the first after {duration(first)} for a prompt of {tokens:,} tokens, taken in at {rate}")
+        else:
+            clauses.append(f"prompts are taken in at {rate}")
+    return clauses
+
+
+def duration(seconds: float) -> str:
+    """``0.31 s``, ``12 s``, ``3 min``: two significant digits, which is all an estimate of speed can carry."""
+    if seconds >= 99.5:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.2g} s"
 
 
 def gpu_name(gpu: Object) -> str:

@@ -30,7 +30,7 @@ def room(found: Estimate, mebibytes: int) -> int:
 
 def test_everything_when_it_fits() -> None:
     found = estimated("llama-3.1-8b", gpus=[card(24080)], gpu_layers="auto")
-    assert {"gpu_layers": "all"} == found.settings
+    assert {"backend": "cuda", "gpu_layers": "all"} == found.settings
     assert found.gpus == estimated("llama-3.1-8b", gpus=[card(24080)]).gpus
 
 
@@ -75,14 +75,14 @@ def test_a_mixture_that_does_not_fit_without_its_experts_leaves_out_layers_too()
 def test_experts_alone() -> None:
     """``cpu_moe_layers: auto`` with all layers on the GPU; nothing else was left open, so nothing else is reported."""
     found = estimated("qwen3-30b-a3b", gpus=[card(12000)], cpu_moe_layers="auto", context=16384)
-    assert ["cpu_moe_layers"] == list(found.settings)
+    assert {"backend", "cpu_moe_layers"} == set(found.settings)
     assert room(found, 12000) >= 0
 
 
 def test_nothing_fits() -> None:
     """The smallest placement is returned, for the verdict to say so."""
     found = estimated("llama-2-13b", gpus=[card(700)], gpu_layers="auto")
-    assert {"gpu_layers": 0} == found.settings
+    assert {"backend": "cuda", "gpu_layers": 0} == found.settings
     assert 0 == found.gpus[0].weights_bytes
 
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tests.engines.llamacpp.asking import catalogue_model, devices, estimated
 from tests.samples import gpu, model
-from vramfit.engines.llamacpp.graph import HOST
-from vramfit.engines.llamacpp.placement import Checkpoint, checkpoint, place, resident
+from vramfit.engines.llamacpp.placement import HOST, Checkpoint, checkpoint, place, resident
 from vramfit.quantization import find_scheme, store
 from vramfit.units import GIB, MIB
 

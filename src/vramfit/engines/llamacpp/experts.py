@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.graph import HOST
 from vramfit.engines.llamacpp.layers import dense
+from vramfit.engines.llamacpp.placement import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

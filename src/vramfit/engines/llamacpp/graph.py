@@ -12,7 +12,7 @@ of a full layer, bytes per cell of a sliding layer. A graph is built once and la
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.llamacpp.cache import local_window
+from vramfit.engines.llamacpp.placement import HOST, local_window, widest_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from vramfit.model import Model
 
     Size = tuple[int, int, int]
-
-HOST = -1
-"""The device number of host memory; GPUs count from 0."""
 
 NOTHING: Size = (0, 0, 0)
 
@@ -134,6 +131,8 @@ class Run:
     flash_attention: bool
     key_type: str
     value_type: str
+    vulkan: bool = False
+    """Whether a GPU computes with Vulkan, which leaves some operations to the CPU (module ``vulkan``)."""
 
 
 @record
@@ -159,6 +158,7 @@ class Builder:
         self.run = run
         self.graph = Graph(run.tokens)
         self.windowed = local_window(model) is not None
+        self.widest_value = widest_value(model)
         self.rows = run.tokens
         """Rows still in flight: only the output rows behind the last layer's mixer."""
         self.home = Home(HOST, HOST, {})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.attention import weighted
 from vramfit.engines.llamacpp.graph import per_cell
+from vramfit.engines.llamacpp.layers import weighted
+from vramfit.engines.llamacpp.placement import HOST
 from vramfit.memory.kv_cache import row_bytes
 from vramfit.model.architecture import LatentAttention
 
@@ -52,6 +53,9 @@ def _latent(build: Builder, mixer: LatentAttention, source: Node) -> Node:
     scratch = both if run.key_type != "f16" else 0
     result = weighted(build, query, cells, values, heads, rank, False, scratch, latent=True)
     expanded = graph.wide(width, build.weight("attn_v_b", rank, width), graph.view(result))
+    if run.vulkan and run.streams > 1:
+        # A product of matrices that differ in their fourth dimension (``ggml-vulkan.cpp``, ``supports_op``).
+        expanded.device = HOST
     return build.linear("attn_output", graph.wide(width, graph.view(expanded)), width, hidden)
 
 

@@ -13,7 +13,7 @@ MiB; a Qwen3.6-27B log: 248.10 MiB).
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit.engines import Share
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -31,9 +31,13 @@ SMALL_MULTIPROCESSORS = ("sm_60", "sm_70", "sm_72", "sm_75", "sm_80")
 CUDA_UNKNOWN = (150, 350, 650)
 """MiB for a CUDA device whose cores are not known: the A40 to RTX 4090 range above."""
 
-OTHER_VENDORS = {"amd": (250, 475, 1200), "apple": (0, 0, 150), "intel": (100, 200, 500)}
-"""Low, expected and high MiB. AMD: 1.90 GiB beside the buffers of four ROCm devices. Apple: 0-1 MiB unaccounted in the exit
-tables of an M5 Max and an M3 Max. Intel: no reading known."""
+BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
+"""What each vendor's cards are usually run with. Intel: Vulkan, which needs no toolkit; SYCL is the other choice."""
+
+OTHER_BACKENDS = {"rocm": (250, 475, 1200), "metal": (0, 0, 150), "vulkan": (50, 150, 500), "sycl": (100, 250, 600)}
+"""Low, expected and high MiB. ROCm: 1.90 GiB beside the buffers of four devices (tmac1973/llama-toolchest pull request 163).
+Metal: 0-1 MiB unaccounted in the exit tables of an M5 Max (TheTom/turboquant_plus @ba52ad10) and an M3 Max. Vulkan and
+SYCL: no reading without other users of the card is known; between Metal's and ROCm's."""
 
 WARM_UP_TOKENS = 46 * 46
 """Image tokens a tower of native resolution is warmed up with (``set_warmup_n_tokens(46*46)``, the Qwen-VL family)."""
@@ -45,41 +49,27 @@ MOST_TOKENS = 1024
 """Most image tokens of a tower scaled by its longest side (``set_limit_image_tokens(8, 1024)``, Pixtral)."""
 
 
-@record
-class Overhead:
-    """Bytes beyond the buffers on one device."""
-
-    low: int
-    expected: int
-    high: int
-
-
-def context_overhead(gpu: Gpu) -> Overhead:
+def context_overhead(gpu: Gpu, backend: str) -> Share:
     """The runtime's own share of a device, before anything that depends on the model."""
-    if gpu.vendor in OTHER_VENDORS:
-        low, expected, high = OTHER_VENDORS[gpu.vendor]
+    if backend != "cuda":
+        low, expected, high = OTHER_BACKENDS[backend]
     elif not gpu.cores:
         low, expected, high = CUDA_UNKNOWN
     else:
         small = gpu.compute_target in SMALL_MULTIPROCESSORS
         count = gpu.cores // (CORES_PER_MULTIPROCESSOR_SMALL if small else CORES_PER_MULTIPROCESSOR)
         size = CUDA_BASE_BYTES + CUDA_BYTES_PER_MULTIPROCESSOR * count
-        return Overhead(size // 2, size, size * 4 // 3)
-    return Overhead(low * MIB, expected * MIB, high * MIB)
+        return Share(size // 2, size, size * 4 // 3)
+    return Share(low * MIB, expected * MIB, high * MIB)
 
 
-def unpacks_quantized_cache(gpu: Gpu) -> bool:
-    """Whether flash attention on this device needs K and V in F16 (``ggml-cuda/fattn.cu``, CUDA and its HIP build)."""
-    return gpu.vendor not in ("apple", "intel")
-
-
-def workspace_bytes(gpu: Gpu, widest: int, tokens: int) -> int:
+def workspace_bytes(backend: str, widest: int, tokens: int) -> int:
     """The most that conversions of activations and cuBLAS take from pools while running, on top of the context.
 
     Two copies of the widest activation in 32 bits (``ggml-cuda.cu``: F16 operands and results, or Q8_1 blocks), and
     cuBLAS's own 32 MiB (``ggml-cuda/common.cuh``, ``cublas_handle``; 4 MiB before Hopper).
     """
-    if gpu.vendor in ("apple", "intel"):
+    if backend not in ("cuda", "rocm"):
         return 0
     return 8 * widest * tokens + 32 * MIB
 

@@ -1,27 +1,37 @@
-"""The stored model cut where llama.cpp cuts it, and which device holds which part.
+"""What llama.cpp puts where: the stored model cut into parts, the cache of each layer, and the device of each.
 
 ``Checkpoint`` has input tensors, each layer with its experts apart, output and projector: everything a placement needs,
 summed once per model and scheme, so that trying another placement is a few sums.
 
-A placement is what ``-ngl``, ``--n-cpu-moe`` and the default layer split decide. llama.cpp counts the output layer as one
+A placement is what ``-ngl``, ``--n-cpu-moe`` and the split over the GPUs decide. llama.cpp counts the output layer as one
 layer behind the last: of ``n`` layers asked for, the output and the last ``n - 1`` layers go to the GPUs
 (ggml-org/llama.cpp v0.5.0 ``src/llama-model.cpp`` ``load_tensors``).
+
+The cells a layer keeps follow ggml-org/llama.cpp v0.5.0: ``src/llama-context.cpp`` (rounding to 256, streams),
+``src/llama-kv-cache-iswa.cpp`` (windows), ``src/llama-kv-cache-dsv4.cpp`` (compressed entries) and
+``src/llama-memory-recurrent.cpp`` (one F32 state per sequence).
 """
 
 from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record
-from vramfit.engines.llamacpp.graph import HOST
-from vramfit.model.architecture import Experts
+from vramfit.errors import CannotTell, UsageError
+from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.model.architecture import Attention, Experts
 from vramfit.quantization import SCHEMES, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
     from vramfit.quantization import Scheme, Stored
+    from vramfit.workload import Workload
+
+HOST = -1
+"""The device number of host memory; GPUs count from 0."""
 
 INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight")
 """Tensors of the input layer, which stay in host memory whatever is offloaded (ggml-org/llama.cpp v0.5.0
@@ -96,7 +106,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
             if tensor.name == "token_embd.weight":
                 embedding = row.total_bytes
         elif tensor.name in FIRST_LAYER_TENSORS:
-            layer[0] += row.total_bytes
+            sizes.setdefault((0,), {})[tensor.name] = row.total_bytes
         else:
             output += row.total_bytes
             if tensor.name == "output.weight":
@@ -134,6 +144,8 @@ class Placement:
     output_device: int
     cpu_moe_layers: int
     """Layers, from the first on, whose routed experts stay in host memory."""
+    by_rows: bool = False
+    """Whether the matrices of each layer are cut by rows over all GPUs (``--split-mode row``)."""
 
     @property
     def gpu_layers(self) -> int:
@@ -144,29 +156,31 @@ class Placement:
     def pipelined(self) -> bool:
         """Whether llama.cpp overlaps the GPUs, for which it keeps inputs several times (``llama-context.cpp``).
 
-        It does so when every layer is on one of several GPUs and no tensor is placed by name.
+        It does so when every layer is on one of several GPUs, whole, and no tensor is placed by name.
         """
-        return self.output_device > 0 and HOST not in self.layer_device and not self.cpu_moe_layers
+        return self.output_device > 0 and HOST not in self.layer_device and not (self.cpu_moe_layers or self.by_rows)
 
 
-def place(layers: int, gpu_layers: int, cpu_moe_layers: int, usable_bytes: Sequence[int]) -> Placement:
-    """The placement of ``gpu_layers`` of ``layers`` + 1 over GPUs with so much usable memory each.
+def place(
+    layers: int, gpu_layers: int, cpu_moe_layers: int, shares: Sequence[float], by_rows: bool = False
+) -> Placement:
+    """The placement of ``gpu_layers`` of ``layers`` + 1 over GPUs in these proportions: usable memory unless asked.
 
-    Layer ``i`` of the offloaded ones goes to the first GPU whose cumulated share of memory exceeds ``i / offloaded``.
+    Layer ``i`` of the offloaded ones goes to the first GPU whose cumulated share exceeds ``i / offloaded``.
     """
     offloaded = min(gpu_layers, layers + 1)
     first = layers + 1 - offloaded
     devices = [HOST] * first
-    if len(usable_bytes) == 1:
+    if len(shares) == 1:
         devices += [0] * offloaded
     else:
-        total, reached, device = sum(usable_bytes), usable_bytes[0], 0
+        total, reached, device = sum(shares), shares[0], 0
         for index in range(offloaded):
-            while device < len(usable_bytes) - 1 and reached * offloaded <= index * total:
+            while device < len(shares) - 1 and reached * offloaded <= index * total:
                 device += 1
-                reached += usable_bytes[device]
+                reached += shares[device]
             devices.append(device)
-    return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers))
+    return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers), by_rows)
 
 
 @record
@@ -202,3 +216,127 @@ def resident(parts: Checkpoint, caches: Sequence[int], placement: Placement, gpu
     read[output] += head
     weights[HOST] += parts.input_bytes
     return {device: Resident(weights[device], round(read[device]), cache[device]) for device in devices}
+
+
+CELL_PADDING = 256
+"""Cells are allocated in multiples of this (``GGML_PAD(n_ctx, 256)``)."""
+
+QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""Cache types in blocks of 32 elements with a scale."""
+
+CACHE_BLOCK = 32
+
+
+@record
+class Cells:
+    """How many tokens the cache has room for."""
+
+    full: int
+    """Cells per stream of a layer that keeps everything."""
+    sliding: int
+    """Cells per stream of a sliding-window or chunked layer."""
+    streams: int
+    """Separate caches: one per sequence, or one for all when unified."""
+
+
+def padded(tokens: int) -> int:
+    """``tokens`` rounded up to whole blocks of cells."""
+    return -(-tokens // CELL_PADDING) * CELL_PADDING
+
+
+def physical_batch(work: Workload) -> int:
+    """Tokens of one forward pass: ``n_ubatch``, bounded by the batch and the context.
+
+    llama.cpp bounds it by the context as asked; here by whole blocks of cells, so that a context of a few tokens more
+    never needs less: the kernels chosen for 31 tokens and 32 differ.
+    """
+    return min(work.ubatch, work.batch, padded(work.context * work.parallel))
+
+
+@per_model
+def local_window(model: Model) -> int | None:
+    """Tokens the sliding or chunked layers look back over, as far as llama.cpp heeds it; None for no such layers.
+
+    A window that every layer has (Mistral 7B v0.1, StarCoder2, Phi-3) is ignored: the architectures that have a windowed
+    cache (``swa_type`` in ``src/models/*.cpp``) are those that mix windowed layers with full ones.
+    """
+    windows = {mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)}
+    if None not in windows:
+        return None
+    return max([window for window in windows if window is not None], default=None)
+
+
+@per_model
+def widest_value(model: Model) -> int:
+    """Elements of a cached V of the layer with the widest; 0 where none is cached."""
+    return max([cache.value_width for cache in caches(model)], default=0)
+
+
+def cells(work: Workload, window: int | None) -> Cells:
+    """The cells of a workload for a model whose local layers look back ``window`` tokens (None: no such layers)."""
+    total = padded(work.context * work.parallel)
+    streams = 1 if work.unified_kv else work.parallel
+    full = padded(total // streams)
+    sliding = full
+    if window is not None and not work.swa_full:
+        sequences = work.parallel if work.unified_kv else 1
+        sliding = padded(min(full, window * sequences + physical_batch(work)))
+    return Cells(full, sliding, streams)
+
+
+def check_cache(model: Model, work: Workload) -> None:
+    """Raises ``UsageError`` for a cache that llama.cpp refuses (``src/llama-context.cpp``, ``llama_init_from_model``)."""
+    kinds = (work.kv_cache_type, work.kv_cache_type_v)
+    if kinds[1] in QUANTIZED and not work.flash_attention:
+        raise UsageError(
+            f"llama.cpp quantizes V ({kinds[1]}) only with flash attention",
+            "use --flash-attention on, or --kv-cache-type-v f16",
+        )
+    if kinds[0] in QUANTIZED or kinds[1] in QUANTIZED:
+        for group in model.layers:
+            for mixer in group.mixers:
+                if isinstance(mixer, Attention):
+                    _check_blocks(kinds, (mixer.head_dim, mixer.value_dim))
+
+
+def _check_blocks(kinds: tuple[str, str], widths: tuple[int, int]) -> None:
+    """Raises ``UsageError`` where a head is not a whole number of a cache type's blocks."""
+    for letter, kind, width in zip("KV", kinds, widths, strict=True):
+        if kind in QUANTIZED and width % CACHE_BLOCK:
+            raise UsageError(
+                f"llama.cpp stores {letter} as {kind} in blocks of {CACHE_BLOCK}, and this model's heads are {width} wide",
+                "use an f16 cache for this model",
+            )
+
+
+def layer_cache_bytes(model: Model, work: Workload) -> list[int]:
+    """Bytes of cache and states that each layer owns, for all sequences."""
+    window = local_window(model)
+    room = cells(work, window)
+    found = caches(model)
+    # Without flash attention V is transposed, and all layers of a cache then have the widest one's rows.
+    widest = 0 if work.flash_attention else widest_value(model)
+    per_layer = [0] * model.layer_count
+    for cache in found:
+        size = _cache_bytes(cache, work, room, widest, window)
+        for layer in cache.layers:
+            per_layer[layer] += size
+    return per_layer
+
+
+def _cache_bytes(cache: Cache, work: Workload, room: Cells, widest_value: int, window: int | None) -> int:
+    if cache.kind == "state":
+        return 4 * (cache.convolution_elements + cache.recurrent_elements) * work.parallel
+    if cache.kind == "cross":
+        raise CannotTell(
+            "llama.cpp has no cross-attention to images", "use --engine transformers or vllm for this model"
+        )
+    value_width = max(cache.value_width, widest_value) if cache.value_width else 0
+    if cache.kind == "compressed":
+        kept = padded(min(room.full, (cache.window or 0) + physical_batch(work)))
+        behind = -(-room.full // cache.ratio) if cache.ratio else 0
+        rows = (kept + behind) * row_bytes(cache.key_width, work.kv_cache_type)
+        return room.streams * (rows + behind * row_bytes(cache.index_width, work.kv_cache_type))
+    held = room.sliding if cache.window is not None and window is not None else room.full
+    row = row_bytes(cache.key_width, work.kv_cache_type) + row_bytes(value_width, work.kv_cache_type_v)
+    return held * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))

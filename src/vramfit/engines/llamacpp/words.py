@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.cache import local_window, padded
-from vramfit.engines.llamacpp.graph import HOST
+from vramfit.engines.llamacpp.placement import HOST, local_window, padded
 from vramfit.model.architecture import Attention
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from collections.abc import Sequence
+
+    from vramfit.engines import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Checkpoint, Placement
     from vramfit.model import Model
+    from vramfit.workload import Workload
 
 NOTABLE_LOGITS_BYTES = 64 * MIB
 """Logits of a whole batch worth a sentence."""
 
 
-def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute) -> tuple[str, ...]:
+def assumptions(
+    deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute, backends: Sequence[str]
+) -> tuple[str, ...]:
     """Short sentences for the report."""
     model, work = deployment.model, deployment.workload
     said = []
@@ -34,8 +38,16 @@ def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement,
         said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
     said += _placed(deployment, placement)
     unpacking = max(buffers.unpacking_bytes)
-    if unpacking and any(gpu.vendor not in ("apple", "intel") for gpu in deployment.gpus):
+    if unpacking and set(backends) & {"cuda", "rocm"}:
         said.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
+    if work.ram_bytes is not None:
+        said.append(
+            "RAM holds what the GPUs do not; llama-server keeps prompts there besides, up to 8 GiB (--cache-ram)"
+        )
+    if "vulkan" in backends and not work.flash_attention:
+        said.append(
+            "Vulkan leaves tables of attention scores beyond 4 GiB to the CPU, where the driver cannot bind them"
+        )
     if work.images and parts.vision_bytes:
         said.append(
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
@@ -46,12 +58,15 @@ def assumptions(deployment: Deployment, parts: Checkpoint, placement: Placement,
 def _placed(deployment: Deployment, placement: Placement) -> list[str]:
     """What is said of a placement."""
     said = []
-    if "auto" in (deployment.workload.gpu_layers, deployment.workload.cpu_moe_layers):
-        said.append(f"auto leaves {FIT_MARGIN_BYTES // MIB} MiB free on each GPU, as llama-server --fit does")
+    work = deployment.workload
+    if "auto" in (work.gpu_layers, work.cpu_moe_layers):
+        flags = f"-ngl {placement.gpu_layers}"
+        if placement.cpu_moe_layers:
+            flags += f" --n-cpu-moe {placement.cpu_moe_layers}"
+        margin = FIT_MARGIN_BYTES // MIB
+        said.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
     if len(deployment.gpus) > 1:
-        said.append(
-            "layers are split over the GPUs in proportion to their memory; a token passes them one after another"
-        )
+        said.append(_shared(placement, work))
     if placement.pipelined:
         said.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
     if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
@@ -59,6 +74,17 @@ def _placed(deployment: Deployment, placement: Placement) -> list[str]:
             "weights in RAM are computed by the CPU, and copied to the GPU one matrix at a time for long prompts"
         )
     return said
+
+
+def _shared(placement: Placement, work: Workload) -> str:
+    """How several GPUs share the model."""
+    if placement.by_rows:
+        return (
+            "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "
+            "builds since June 2026 have it for SYCL only"
+        )
+    by = "as tensor_split asks" if work.tensor_split is not None else "in proportion to their memory"
+    return f"layers are split over the GPUs {by}; a token passes them one after another"
 
 
 def _ignores_window(model: Model) -> bool:

@@ -1,0 +1,98 @@
+"""Other ways to share a model between GPUs than by layers: on one of them, or every matrix cut by rows.
+
+``row`` cuts the dense matrices; norms, experts, caches and the graph stay with the GPU of their layer
+(ggml-org/llama.cpp pull requests 10026 and 13919). llama.cpp calls it deprecated (v0.5.0 ``docs/multi-gpu.md``): builds since
+June 2026 have it for SYCL only (pull request 24216), older ones for CUDA and ROCm too. The rules of the cut are those of
+v0.5.0 ``ggml/src/ggml-sycl/ggml-sycl.cpp`` (``get_row_split``), which came from CUDA.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import replace
+from vramfit.engines import DeviceMemory
+from vramfit.engines.llamacpp.placement import HOST, Resident, gguf_scheme
+from vramfit.errors import UsageError
+from vramfit.hardware import usable_bytes
+from vramfit.quantization import store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.llamacpp.placement import Placement
+
+CUTTING = ("cuda", "rocm", "sycl")
+"""Backends that can cut matrices by rows."""
+
+VENDORS = {"cuda": ("nvidia", "custom"), "rocm": ("amd",), "metal": ("apple",), "sycl": ("intel", "nvidia", "amd")}
+"""Whose cards a backend drives; Vulkan drives all but Apple's."""
+
+ROUNDED_ROWS = {"F16": 1, "BF16": 1, "F32": 1, "Q5_0": 64, "Q5_1": 64, "Q8_0": 64, "Q6_K": 64}
+"""Rows a cut is rounded down to (``get_row_rounding``); 128 for the other types."""
+
+
+def check(deployment: Deployment, backends: Sequence[str]) -> None:
+    """Raises ``UsageError`` for GPUs and settings that llama.cpp would refuse together."""
+    work, gpus = deployment.workload, deployment.gpus
+    for gpu, backend in zip(gpus, backends, strict=True):
+        driven = gpu.vendor != "apple" if backend == "vulkan" else gpu.vendor in VENDORS[backend]
+        if not driven:
+            raise UsageError(f"backend {backend} does not drive {gpu.name}", "leave backend out for the vendor's own")
+    if work.main_gpu >= len(gpus):
+        raise UsageError(f"main_gpu {work.main_gpu} is none of {len(gpus)} GPUs", "they count from 0")
+    if work.tensor_split is not None and len(work.tensor_split) != len(gpus):
+        raise UsageError(f"tensor_split names {len(work.tensor_split)} GPUs of {len(gpus)}", "give one number for each")
+    if work.split_mode == "row" and not set(backends) <= set(CUTTING):
+        raise UsageError(
+            f"llama.cpp cannot split rows with {' and '.join(sorted(set(backends) - set(CUTTING)))}",
+            "use --split-mode layer",
+        )
+
+
+def on_one(deployment: Deployment, estimate: Callable[[Deployment], Estimate]) -> Estimate:
+    """The estimate with everything on ``main_gpu``; llama.cpp drops the other devices (``src/llama.cpp``)."""
+    work = deployment.workload
+    main = work.main_gpu
+    alone = estimate(
+        replace(
+            deployment,
+            gpus=(deployment.gpus[main],),
+            workload=replace(work, split_mode="layer", main_gpu=0, tensor_split=None),
+        )
+    )
+    gpus = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(len(deployment.gpus))]
+    gpus[main] = replace(alone.gpus[0], device=f"gpu{main}")
+    return replace(alone, gpus=tuple(gpus))
+
+
+def by_rows(deployment: Deployment, placement: Placement, held: Mapping[int, Resident]) -> dict[int, Resident]:
+    """What the devices hold once each dense matrix on a GPU is cut over all GPUs."""
+    work, gpus = deployment.workload, deployment.gpus
+    shares = work.tensor_split or [usable_bytes(gpu, work.platform) for gpu in gpus]
+    moved = dict.fromkeys(held, 0)
+    for row in store(deployment.model, gguf_scheme(deployment.scheme)):
+        tensor = row.tensor
+        if tensor.part != "text" or len(tensor.shape) != 2 or not (row.layers or tensor.name == "output.weight"):
+            continue
+        cut = _cut(tensor.shape[1], row.bytes_each, ROUNDED_ROWS.get(row.type, 128), shares)
+        for home in [placement.layer_device[index] for index in row.layers] or [placement.output_device]:
+            if home != HOST:
+                moved[home] -= row.bytes_each
+                for number, size in enumerate(cut):
+                    moved[number] += size
+    return {
+        device: Resident(was.weights_bytes + moved[device], max(0, was.read_bytes + moved[device]), was.cache_bytes)
+        for device, was in held.items()
+    }
+
+
+def _cut(rows: int, size: int, rounding: int, shares: Sequence[float]) -> list[int]:
+    """Bytes of a matrix of ``rows`` rows on each GPU."""
+    total, reached, low, cut = sum(shares), 0.0, 0, []
+    for number, share in enumerate(shares):
+        reached += share
+        high = rows if number == len(shares) - 1 else int(rows * reached / total) // rounding * rounding
+        cut.append((high - low) * size // rows)
+        low = high
+    return cut

@@ -1,0 +1,199 @@
+"""Ollama: llama.cpp's server with defaults of its own.
+
+Read in ollama/ollama at fb3076099 (2026-08-21), which starts ``llama-server`` (``llm/llama_server.go``, ``startLlamaServer``)
+and leaves the placement to its ``--fit``. What Ollama decides itself are the context, by the memory of the GPUs
+(``server/routes.go``), the batch, and whether one GPU is enough (``server/sched.go``).
+
+Its environment variables are deployment keys here, and nothing is read from the environment: OLLAMA_CONTEXT_LENGTH is
+``context``, OLLAMA_NUM_PARALLEL ``parallel``, OLLAMA_KV_CACHE_TYPE ``kv_cache_type``, OLLAMA_FLASH_ATTENTION
+``flash_attention``, OLLAMA_GPU_OVERHEAD ``reserve``, OLLAMA_SCHED_SPREAD ``sched_spread``; the model parameters num_gpu,
+num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import replace
+from vramfit.engines import llamacpp
+from vramfit.engines.llamacpp.placement import checkpoint
+from vramfit.errors import UsageError
+from vramfit.hardware import usable_bytes
+from vramfit.model.architecture import Attention, LatentAttention, LinearAttention, ShortConvolution
+from vramfit.units import GIB, MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.engines import Deployment, Estimate
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Scheme
+
+SCHEME_OF_CLASS = llamacpp.SCHEME_OF_CLASS
+FAMILIES = llamacpp.FAMILIES
+CACHE_TYPES = llamacpp.CACHE_TYPES
+TASKS = llamacpp.TASKS
+
+HELD = ("context",)
+"""Keys whose default follows the GPUs: a remedy is for what was asked, so it keeps their value."""
+
+CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
+"""GPU memory in all and the default context it gives (``server/routes.go``, "vram-based default context")."""
+
+PREDICTED_SHARE = 0.8
+"""Of a GPU's free memory that a model may be predicted to take to be put there alone (``bestSingleGPUFit``)."""
+
+BATCHES = ((2048, 32768, 0.6, 2 * GIB), (1024, 4096, 0.75, 768 * MIB))
+"""Automatic batch: its size, the context it takes more than, the largest predicted share of free memory, and what it is
+taken to cost (``automaticGenerationBatch``); 512 where none of them suits."""
+
+BATCH = 512
+CONSTRAINED_BATCH = 256
+CONSTRAINED_BYTES = 8 * GIB
+"""CUDA without flash attention: the batch of cards of at most so much, beyond 4096 tokens."""
+
+PROJECTOR_HEADROOM_BYTES = GIB
+"""Beyond the projector's weights; with less free on a GPU the projector stays in RAM (``mmprojOffloadHeadroom``)."""
+
+
+def defaults(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
+    """What Ollama fills in: context, parallel, flash attention and batch, as a request has them."""
+    platform, reserve = request.get("platform", "linux"), request.get("reserve", 0)
+    parallel = 1 if _one_at_a_time(model) else request.get("parallel", 1)
+    if request.get("parallel", 1) != parallel:
+        raise UsageError(f"Ollama runs {model.name} with one request at a time", "leave parallel at 1")
+    total = sum([_total_bytes(gpu, platform) - reserve for gpu in gpus])
+    tier = next(tokens for memory, tokens in CONTEXT_TIERS if total >= memory or not memory)
+    context = request.get("context", min(tier, model.context))
+    flash = "on" if all(_flash_attention(gpu, request.get("backend")) for gpu in gpus) else "off"
+    free = [usable_bytes(gpu, platform) - reserve for gpu in gpus]
+    predicted = _predicted_bytes(model, scheme, min(context, model.context) * parallel)
+    whole, chosen = sum(free), _enough(predicted, free)
+    if not request.get("sched_spread") and chosen is not None:
+        whole = free[chosen]
+    cuda = any(gpu.vendor == "nvidia" for gpu in gpus) and request.get("backend", "cuda") == "cuda"
+    without = cuda and request.get("flash_attention", flash) == "off"
+    batch = _batch(context * parallel, predicted, whole, min(free), without)
+    batch = request.get("ubatch", request.get("batch", batch))
+    return {"context": context, "parallel": parallel, "flash_attention": flash, "batch": batch, "ubatch": batch}
+
+
+def estimate(deployment: Deployment) -> Estimate:
+    """As llama.cpp's, on the GPUs Ollama would take, with the projector where it would put it."""
+    work = deployment.workload
+    if work.kv_cache_type != work.kv_cache_type_v:
+        raise UsageError("Ollama has one cache type for K and V", "leave kv_cache_type_v out")
+    if work.split_mode == "row" or work.tensor_split is not None:
+        raise UsageError("Ollama splits by layers in proportion to memory", "use --engine llama.cpp for other splits")
+    if work.batch != work.ubatch:
+        raise UsageError("Ollama has one batch size (num_batch)", "give ubatch alone")
+    settings: dict[str, object] = {}
+    if work.split_mode == "layer" and len(deployment.gpus) > 1:
+        alone = _alone(deployment)
+        if alone is not None:
+            work = replace(work, split_mode="none", main_gpu=alone)
+            settings = {"split_mode": "none", "main_gpu": alone}
+    found = llamacpp.run(replace(deployment, workload=work), _tower_on_host(deployment))
+    said = llamacpp.Told(_words, deployment, found, settings)
+    return replace(found, settings={**found.settings, **settings}, said=said)
+
+
+def _words(deployment: Deployment, found: Estimate, settings: Mapping[str, object]) -> tuple[str, ...]:
+    """The assumptions of llama.cpp, and what Ollama decided."""
+    work = deployment.workload
+    words = [*found.assumptions]
+    if settings:
+        words.append(f"Ollama puts it on GPU {settings['main_gpu']} alone, which has room enough; see sched_spread")
+    if work.images and _tower_on_host(deployment):
+        words.append("Ollama keeps the projector in RAM when not all layers are on the GPU, or memory is short")
+    if work.gpu_layers == "all":
+        own = estimate(replace(deployment, workload=replace(work, gpu_layers="auto"))).settings
+        if own["gpu_layers"] != "all" or own.get("cpu_moe_layers"):
+            kept = f"{own['gpu_layers']} of {deployment.model.layer_count + 1} layers on the GPUs"
+            if own["gpu_layers"] == "all":
+                kept = f"the experts of {own['cpu_moe_layers']} layers in RAM"
+            words.append(f"left to itself (num_gpu unset) Ollama would keep 1 GiB free and put {kept}")
+    return tuple(words)
+
+
+def _alone(deployment: Deployment) -> int | None:
+    """The GPU that takes the model alone; None for all of them."""
+    work = deployment.workload
+    if work.main_gpu:
+        return work.main_gpu
+    if work.sched_spread or work.gpu_layers == 0:
+        return None
+    free = [usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus]
+    context = min(work.context, deployment.model.context) * work.parallel
+    return _enough(_predicted_bytes(deployment.model, deployment.scheme, context), free)
+
+
+def _enough(predicted: int, free: list[int]) -> int | None:
+    """The GPU with most memory free, if that is enough by ``bestSingleGPUFit``."""
+    most = max(range(len(free)), key=free.__getitem__)
+    return most if predicted <= free[most] * PREDICTED_SHARE else None
+
+
+def _tower_on_host(deployment: Deployment) -> bool:
+    """Whether the projector stays in RAM (``shouldDisableMMProjOffload``)."""
+    work, model = deployment.workload, deployment.model
+    if not work.images or model.vision is None:
+        return False
+    if isinstance(work.gpu_layers, int) and work.gpu_layers < model.layer_count + 1:
+        return True
+    needed = checkpoint(model, deployment.scheme).vision_bytes + PROJECTOR_HEADROOM_BYTES
+    return any(usable_bytes(gpu, work.platform) - work.reserve_bytes < needed for gpu in deployment.gpus)
+
+
+def _total_bytes(gpu: Gpu, platform: str) -> int:
+    """The memory the runtime names as a GPU's total; Windows names all of it and has less to give."""
+    return gpu.memory_bytes if platform == "windows" else usable_bytes(gpu, platform)
+
+
+def _predicted_bytes(model: Model, scheme: Scheme, tokens: int) -> int:
+    """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
+    parts = checkpoint(model, scheme)
+    mixers = [mixer for group in model.layers for mixer in group.mixers]
+    heads = [mixer.kv_heads if isinstance(mixer, Attention) else 1 for mixer in mixers if _attends(mixer)]
+    most = max([mixer.heads for mixer in mixers if isinstance(mixer, Attention | LatentAttention)], default=0)
+    width = model.hidden // most if most else 0
+    cache = 2 * model.layer_count * min(heads, default=1) * width * tokens * 2
+    return parts.file_bytes - parts.vision_bytes + cache
+
+
+def _attends(mixer: object) -> bool:
+    return isinstance(mixer, Attention | LatentAttention)
+
+
+def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_flash: bool) -> int:
+    """The automatic batch of text generation."""
+    if cuda_without_flash:
+        return CONSTRAINED_BATCH if tokens > BATCHES[-1][1] and smallest <= CONSTRAINED_BYTES else BATCH
+    for size, beyond, share, cost in BATCHES:
+        if tokens > beyond and predicted <= free * share and predicted + cost <= free * PREDICTED_SHARE:
+            return size
+    return BATCH
+
+
+def _one_at_a_time(model: Model) -> bool:
+    """Whether Ollama forces one request at a time: embedding models, and those it lists in ``Scheduler.load``.
+
+    The list names qwen3vl, qwen3next, qwen35, lfm2 and nemotron_h: all with a short convolution or linear attention, hybrids
+    of Mamba and attention, and Qwen3's vision models.
+    """
+    mixers = [mixer for group in model.layers for mixer in group.mixers]
+    if model.modality == "embedding" or any(isinstance(mixer, ShortConvolution) for mixer in mixers):
+        return True
+    if any(isinstance(mixer, LinearAttention) and mixer.kind == "gated_delta_net" for mixer in mixers):
+        return True
+    return model.family.startswith(("nemotron-h", "nemotron-nano", "nemotron-3", "qwen3-vl"))
+
+
+def _flash_attention(gpu: Gpu, backend: str | None) -> bool:
+    """Whether Ollama turns flash attention on by itself: all but CUDA cards before Pascal and Xavier (``ml/device.go``)."""
+    target = gpu.compute_target or ""
+    if gpu.vendor != "nvidia" or backend == "vulkan" or not target.startswith("sm_"):
+        return True
+    version = int(target[3:].rstrip("af"))
+    return version >= 60 and version != 72
