@@ -52,6 +52,7 @@ DEPLOYMENT = {
     "cpu_moe_layers": 0,
     "tensor_parallel": None,
     "pipeline_parallel": None,
+    "prompt_tokens": 2048,
     "ram": None,
     "reserve": "0B",
     "platform": "linux",
@@ -190,14 +191,14 @@ def report() -> dict[str, Any]:
         (13_691_228_160, 3_355_443_200, 734_003_200, 677_380_096),
         (17_621_291_008, 19_359_830_016),
         (1.94, 3.89, 7.78),
-        ("small", "MMLU -0.67 points on Llama-3-8B-Instruct"),
+        ("small", "MMLU -0.67 points on Llama-3-8B"),
     )
     nf4 = _estimate(
         {"class": "int4", "scheme": "nf4", "bits_per_weight": 4.4209, "checkpoint_bytes": 7_378_246_144},
         (7_378_246_144, 3_355_443_200, 649_068_544, 674_832_056),
         (11_265_841_664, 12_921_994_055),
         (7.02, 14.0, 28.1),
-        ("noticeable", "MMLU -1.8 points on Llama-3-8B-Instruct"),
+        ("noticeable", "MMLU -1.8 points on Llama-3-8B"),
     )
     for estimate in (int8, nf4):
         estimate["assumptions"].append(LOADED)
@@ -283,7 +284,13 @@ def _estimate(
         "headroom_bytes": usable - total,
         "limits": {"max_context": 4096, "max_parallel": 2},
         "rule_of_thumb": None,
-        "throughput": {"decode_tokens_per_second": decode, "prefill_tokens_per_second": None},
+        "throughput": {
+            "decode_tokens_per_second": decode,
+            "prefill_tokens_per_second": {"low": 992.0, "expected": 2480.0, "high": 4460.0},
+            "total_decode_tokens_per_second": None if rates is None else 4 * rates[1],
+            "time_to_first_token_seconds": 0.999,
+            "bottleneck": None if rates is None else "memory bandwidth",
+        },
         "quality": dict(zip(("label", "evidence"), quality, strict=True)),
         "if_tried": None,
         "remedies": [],

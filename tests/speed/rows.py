@@ -45,6 +45,8 @@ class Row:
     measured: float
     """Tokens per second."""
     host: str
+    stand_in: bool
+    """Whether it was another engine than the one it stands for."""
 
     @property
     def offloaded(self) -> bool:
@@ -57,9 +59,8 @@ class Row:
 
     @property
     def answerable(self) -> bool:
-        """Whether the program knows the engine, and that it loads the scheme (ExLlamaV2 loaded GPTQ, V3 does not)."""
-        scheme = find_scheme(dict(self.keys)["quant"])
-        return self.engine in engines.MODULES and scheme.family in engines.engine(self.engine).FAMILIES
+        """Whether the program knows the very engine."""
+        return self.engine in engines.MODULES and not self.stand_in
 
     def request(self, prompt: int) -> dict[str, Any]:
         """The deployment whose speeds are for a prompt of so many tokens."""
@@ -95,6 +96,7 @@ def rows() -> Iterator[Row]:
                         int(depth or 0),
                         float(figure),
                         written.get("host", ""),
+                        group["engine"] in STAND_IN,
                     )
 
 

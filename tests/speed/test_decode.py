@@ -139,6 +139,7 @@ def test_the_total_is_that_of_all_sequences() -> None:
     assert speed is not None
     assert speed.decode is not None
     assert speed.total_decode_tokens_per_second == pytest.approx(4 * speed.decode.expected, rel=0.01)
+    assert speed.total_decode_tokens_per_second is not None
     assert speed.decode.expected < alone < speed.total_decode_tokens_per_second
 
 
@@ -174,7 +175,7 @@ def test_layers_in_ram_are_read_at_its_speed() -> None:
     host = found.estimate.host
     cache = host.kv_cache_bytes * 2048 / 4096
     for given, peak in ((None, 89.6e9), ("51.2GB/s", 51.2e9)):
-        ram = terms(**request, **({} if given is None else {"ram_bandwidth": given}))["RAM"]
+        ram = terms(None, **request, **({} if given is None else {"ram_bandwidth": given}))["RAM"]
         assert ram == pytest.approx((host.read_bytes + cache) / (peak * HOST["share"]))
     assert bottleneck(found.deployment, found.estimate) == "RAM"
 

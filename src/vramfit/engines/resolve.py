@@ -7,14 +7,14 @@ every remedy enter the estimator.
 from __future__ import annotations
 
 from vramfit.engines import Deployment, engine
-from vramfit.errors import CannotTell, UnsupportedScheme, UsageError
+from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import find_scheme
 from vramfit.units import gib
 from vramfit.workload import CLASSES, Workload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
     from vramfit.engines import Engine
@@ -64,11 +64,15 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
-    model = catalogue.model(request["model"])
-    stated = catalogue.stated(request["model"])
-    if stated:
-        request = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
-    return deployments(request, gpus, model)
+    model = catalogue.model(request["model"])  # before what its name states, which is known by then
+    return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+
+
+def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mapping[str, Any]:
+    """The request with what the model's name states besides the model (``Catalogue.stated``)."""
+    if not stated:
+        return request
+    return {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
 
 
 def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
@@ -86,10 +90,35 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
     work = _workload(request, gpus, model, name, module)
     schemes = [_scheme(word, name, module) for word in quants(asked, work.task)]
     if defaults is None:
-        return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
+        return tuple([Deployment(gpus, model, name, scheme, work) for scheme in schemes])
     full = [{**defaults(request, gpus, model, scheme), **request} for scheme in schemes]
     works = [_workload(one, gpus, model, name, module) for one in full]
     return tuple(Deployment(gpus, model, name, scheme, own) for scheme, own in zip(schemes, works, strict=True))
+
+
+def follows_gpus(request: Mapping[str, Any]) -> bool:
+    """Whether the request's engine has defaults that depend on GPUs and model together."""
+    return hasattr(engine(request.get("engine") or _engine_of(request.get("quant"))), "defaults")
+
+
+def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
+    """Sets of GPUs by number, together where ``deployments`` resolves the request to the same but for the GPUs.
+
+    The request names one quantization. Sets for which it is refused are together where the reason is the same.
+    """
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    name = request.get("engine") or _engine_of(request.get("quant"))
+    defaults = getattr(engine(name), "defaults", None)
+    scheme = None if defaults is None else _scheme(request["quant"], name, engine(name))
+    for number, gpus in enumerate(sets):
+        filled: tuple[object, ...] = ()
+        if defaults is not None:
+            try:
+                filled = tuple(defaults(request, gpus, model, scheme).items())
+            except VramfitError as error:
+                filled = (error.message,)
+        kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)
+    return kinds.values()
 
 
 def _engine_of(quant: str | None) -> str:

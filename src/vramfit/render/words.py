@@ -79,10 +79,10 @@ def speed(estimate: Object) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """``0.31 s``, ``12 s``, ``3 min``: two significant digits, which is all an estimate of speed can carry."""
+    """``0.31 s``, ``1.0 s``, ``12 s``, ``3 min``: two digits, which is all an estimate of speed can carry."""
     if seconds >= 99.5:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.2g} s"
+    return f"{seconds:.{0 if seconds >= 9.95 else 1 if seconds >= 0.995 else 2}f} s"
 
 
 def gpu_name(gpu: Object) -> str:
