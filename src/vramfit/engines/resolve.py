@@ -34,11 +34,14 @@ if TYPE_CHECKING:
         def stated(self, name: str) -> Mapping[str, str]:
             """Deployment keys that a model's name states (``quant`` of a repository called ``…-AWQ``)."""
 
-        def bigger_gpus(self, memory_bytes: int) -> tuple[Any, ...]:
-            """In brief, the GPUs with more memory that have a price or a rent."""
+        def gpus_for_sale(self, memory_bytes: int) -> Iterable[Any]:
+            """In brief, the GPUs with more memory that have a price, cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float) -> tuple[Any, ...]:
-            """In brief, the models of a modality with fewer parameters."""
+        def cloud_offers(self, memory_bytes: int) -> Iterable[Any]:
+            """Rented instances with more memory, those of one GPU first, of each the cheapest first."""
+
+        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[Any]:
+            """In brief, the models of a modality with fewer parameters and an id that begins so."""
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
