@@ -107,14 +107,13 @@ def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], m
     The request names one quantization. Sets for which it is refused are together where the reason is the same.
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
-    name = request.get("engine") or _engine_of(request.get("quant"))
-    defaults = getattr(engine(name), "defaults", None)
-    scheme = None if defaults is None else _scheme(request["quant"], name, engine(name))
+    name = request.get("engine") or _engine_of(request["quant"])
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()
-        if defaults is not None:
+        if follows_gpus(request):
             try:
-                filled = tuple(defaults(request, gpus, model, scheme).items())
+                scheme = _scheme(request["quant"], name, engine(name))
+                filled = tuple(engine(name).defaults(request, gpus, model, scheme).items())  # type: ignore[attr-defined]
             except VramfitError as error:
                 filled = (error.message,)
         kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)
