@@ -83,7 +83,9 @@ def _ollama(answer: Answer) -> str:
         lines.append(f"FROM ./{_mmproj(deployment)}")
     lines.append(f"PARAMETER num_batch {work.ubatch}")
     layers = settings.get("gpu_layers", work.gpu_layers)
-    lines.append(f"PARAMETER num_gpu {model.layer_count + 1 if layers == 'all' else layers}")
+    if not settings.get("cpu_moe_layers", work.cpu_moe_layers):
+        # No parameter keeps experts in RAM: without num_gpu Ollama chooses by itself.
+        lines.append(f"PARAMETER num_gpu {model.layer_count + 1 if layers == 'all' else layers}")
     if settings.get("split_mode") == "none" or work.split_mode == "none":
         lines.append(f"PARAMETER main_gpu {settings.get('main_gpu', work.main_gpu)}")
     name = f"{model.id}-{deployment.scheme.id}".lower()
