@@ -40,7 +40,7 @@ def test_a_bug_is_one_line_and_exit_70(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bug_on_the_typer_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same there."""
     failing(monkeypatch, RuntimeError("broken"))
-    monkeypatch.setattr("vramfit.cli.fast.read", lambda _: None)
+    monkeypatch.setattr("vramfit.cli.options.read", lambda _: None)
     ran = vramfit(*ASKED)
     assert (70, "error: internal error: RuntimeError: broken") == (ran.code, ran.err.splitlines()[0])
 
@@ -64,7 +64,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     """As shells expect of SIGINT; on both paths."""
     failing(monkeypatch, KeyboardInterrupt())
     assert (130, "") == (vramfit(*ASKED).code, vramfit(*ASKED).err)
-    monkeypatch.setattr("vramfit.cli.fast.read", lambda _: None)
+    monkeypatch.setattr("vramfit.cli.options.read", lambda _: None)
     assert 130 == vramfit(*ASKED).code
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import fields
-from vramfit.units import size_text
+from vramfit.speed import depth_tokens, host_bandwidth
+from vramfit.units import rate_text, size_text
 from vramfit.verdict import LEVELS
 
 TYPE_CHECKING = False
@@ -51,7 +52,6 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
     model, scheme = deployment.model, deployment.scheme
     gpus = estimate.gpus
-    rate = found.rate
     host_usable = deployment.workload.ram_bytes
     stored = store(model, scheme)
     return {
@@ -98,16 +98,30 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         if checked.limits is None
         else {"max_context": checked.limits.max_context, "max_parallel": checked.limits.max_parallel},
         "rule_of_thumb": _fields(checked.rule_of_thumb),
-        "throughput": None
-        if rate is None
-        else {
-            "decode_tokens_per_second": {"low": rate.low, "expected": rate.expected, "high": rate.high},
-            "prefill_tokens_per_second": None,
+        "throughput": _throughput_object(found),
+        "quality": {
+            "label": checked.quality[0],
+            "evidence": checked.quality[1],
+            "kv_cache": {"label": checked.cache_quality[0], "evidence": checked.cache_quality[1]},
         },
-        "quality": {"label": checked.quality[0], "evidence": checked.quality[1]},
         "if_tried": _fields(checked.if_tried),
-        "remedies": [_remedy_object(remedy) for remedy in checked.remedies],
-        "assumptions": list(estimate.assumptions) + _notes(deployment),
+        "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
+        "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request["model"]),
+    }
+
+
+def _throughput_object(found: Answer) -> dict[str, Any] | None:
+    from vramfit.speed import throughput
+
+    speed = throughput(found.deployment, found.estimate)
+    if speed is None:
+        return None
+    return {
+        "decode_tokens_per_second": _fields(speed.decode),
+        "prefill_tokens_per_second": _fields(speed.prefill),
+        "total_decode_tokens_per_second": speed.total_decode_tokens_per_second,
+        "time_to_first_token_seconds": speed.time_to_first_token_seconds,
+        "bottleneck": speed.bottleneck,
     }
 
 
@@ -154,6 +168,7 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
     deployment = checked.answer.deployment
     work = deployment.workload
     settings = checked.answer.estimate.settings
+    inference = work.task == "inference"
     return {
         "gpu": list(checked.request["gpu"]) if len(checked.request["gpu"]) > 1 else checked.request["gpu"][0],
         "model": deployment.model.id,
@@ -171,8 +186,8 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "unified_kv": work.unified_kv,
         "swa_full": work.swa_full,
         "outputs": work.outputs,
-        "gpu_layers": settings.get("gpu_layers") if work.gpu_layers == "auto" else work.gpu_layers,
-        "cpu_moe_layers": settings.get("cpu_moe_layers") if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
+        "gpu_layers": settings.get("gpu_layers", "all") if work.gpu_layers == "auto" else work.gpu_layers,
+        "cpu_moe_layers": settings.get("cpu_moe_layers", 0) if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
         "backend": settings.get("backend", work.backend),
         "split_mode": settings.get("split_mode", work.split_mode),
         "main_gpu": settings.get("main_gpu", work.main_gpu),
@@ -183,7 +198,9 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "max_batched_tokens": settings.get("max_batched_tokens", work.max_batched_tokens),
         "gpu_memory_utilization": settings.get("gpu_memory_utilization", work.gpu_memory_utilization),
         "enforce_eager": work.enforce_eager,
+        "prompt_tokens": depth_tokens(deployment) if inference else None,
         "ram": None if work.ram_bytes is None else size_text(work.ram_bytes),
+        "ram_bandwidth": rate_text(host_bandwidth(deployment)) if inference else None,
         "reserve": size_text(work.reserve_bytes),
         "platform": work.platform,
         "task": work.task,
@@ -211,22 +228,36 @@ def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
     }
 
 
-def _remedy_object(remedy: Remedy) -> dict[str, Any]:
+def _remedy_object(remedy: Remedy, before: float | None) -> dict[str, Any]:
     proposal = remedy.proposal
     after: Answer = proposal.answer
-    rate = after.rate
+    rate = remedy.rate
     return {
         "kind": proposal.kind,
         "summary": proposal.summary,
-        "changes": dict(proposal.changes),
+        "changes": dict(remedy.changes),
         "verdict": after.verdict.word,
         "required_bytes": after.required_bytes,
         "headroom_bytes": after.verdict.headroom_bytes,
         "decode_tokens_per_second": None if rate is None else rate.expected,
-        "quality": remedy.quality_label,
-        "cost": proposal.cost,
+        "decode_tokens_per_second_before": before,
+        "quality": remedy.quality[0],
+        "quality_evidence": remedy.quality[1],
+        "trade": proposal.trade,
+        "host_bytes": after.estimate.host.total_bytes,
+        "checkpoint_bytes": after.estimate.checkpoint_bytes,
+        "price_usd": proposal.price_usd,
+        "cloud": None if proposal.cloud is None else dict(proposal.cloud),
         "command": remedy.command,
     }
+
+
+def _speed_now(checked: Checked) -> float | None:
+    """Tokens per second of the deployment as it was asked: with the missing part in system RAM where it exceeds."""
+    if checked.if_tried is not None:
+        return checked.if_tried.decode_tokens_per_second
+    rate = checked.answer.rate
+    return None if rate is None or checked.answer.verdict.word == "exceeds" else rate.expected
 
 
 def _vision_parameters(deployment: Deployment) -> int | None:
@@ -255,8 +286,10 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
-def _notes(deployment: Deployment) -> list[str]:
+def _notes(deployment: Deployment, asked: str) -> list[str]:
     notes = []
+    if "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
+        notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
     if deployment.workload.context > deployment.model.context:
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if not all(gpu.memory_measured for gpu in deployment.gpus):

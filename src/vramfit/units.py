@@ -60,6 +60,12 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes}B"
 
 
+def rate_text(bytes_per_second: int) -> str:
+    """The shortest text that ``parse_rate`` reads back exactly: ``89.6GB/s``, ``51234567B/s``."""
+    megabytes, rest = divmod(bytes_per_second, MB)
+    return f"{bytes_per_second}B/s" if rest else f"{megabytes / 1000:.3f}".rstrip("0").rstrip(".") + "GB/s"
+
+
 def rate(bytes_per_second: int) -> str:
     """``"1.01 TB/s"`` or ``"936 GB/s"``."""
     if bytes_per_second >= TB:

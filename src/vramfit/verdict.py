@@ -7,7 +7,7 @@ from vramfit.hardware import usable_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines import Deployment, Estimate
 
 LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
 """How good each verdict is; a deployment asks for at least ``fits`` or ``tight``."""
@@ -38,12 +38,14 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     if estimate.budget_bytes is not None:
         usable = tuple([min(pair) for pair in zip(usable, estimate.budget_bytes, strict=True)])
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
-    headroom = min(limit - device.total_bytes for device, limit in pairs)
+    headroom = min([limit - device.total_bytes for device, limit in pairs])
+    certain = min([limit - device.high_bytes for device, limit in pairs])
     host_headroom = None if work.ram_bytes is None else work.ram_bytes - estimate.host.total_bytes
-    if headroom < 0 or (host_headroom is not None and host_headroom < 0):
-        word = "exceeds"
-    elif all(device.high_bytes <= limit for device, limit in pairs):
-        word = "fits"
-    else:
-        word = "tight"
-    return Verdict(word, headroom, usable, host_headroom)
+    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom)
+
+
+def word(headroom_bytes: int, certain_bytes: int, host_headroom_bytes: int | None) -> str:
+    """The verdict by what is left on the tightest device of the expected and of the high need, and in the host."""
+    if headroom_bytes < 0 or (host_headroom_bytes is not None and host_headroom_bytes < 0):
+        return "exceeds"
+    return "fits" if certain_bytes >= 0 else "tight"

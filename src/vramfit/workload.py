@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.errors import UsageError
-from vramfit.units import parse_pixels, parse_size
+from vramfit.units import parse_pixels, parse_rate, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 ENGINES = ("transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx", "tensorrt-llm")
 CLASSES = ("fp16", "int8", "int4")
-"""Precision classes: each engine names the scheme it uses for one (``engines.interface``)."""
+"""Precision classes: each engine names the scheme it uses for one (``engines.Engine``)."""
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
                "int8", "int4")  # fmt: skip
-OPTIMIZERS = ("adamw", "adamw8bit", "paged_adamw8bit", "adafactor", "sgd", "lion")
+OPTIMIZERS = ("adamw", "adamw8bit", "adamw4bit", "paged_adamw", "paged_adamw8bit", "ademamix", "ademamix8bit", "adafactor",
+              "adagrad", "rmsprop", "sgd", "lion", "lion8bit", "paged_lion", "paged_lion8bit", "lora_fa")  # fmt: skip
+"""Optimizers by what they keep (``memory.training``); ``_optimizer`` reads the spellings of frameworks."""
 
 
 @record
@@ -30,8 +32,9 @@ class Key:
 
     name: str
     kind: str
-    """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``choice``, ``flag``,
-    ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first), ``shares`` (``3,1``)."""
+    """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``rate`` (``51.2GB/s``),
+    ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first),
+    ``shares`` (``3,1``)."""
     help: str
     choices: tuple[str, ...] = ()
     minimum: float = 1
@@ -158,7 +161,9 @@ KEYS: tuple[Key, ...] = (
         default="the engine's",
     ),
     Key("enforce_eager", "flag", "vLLM: no CUDA graphs", default="false"),
+    Key("prompt_tokens", "count", "tokens of the prompt that speeds are given for", default="half the context"),
     Key("ram", "size", "host memory, for example 64GiB", default="unknown: not checked"),
+    Key("ram_bandwidth", "rate", "peak bandwidth of the host's memory, for example 51.2GB/s", default="89.6GB/s"),
     Key("reserve", "size", "GPU memory others hold, for example 1GiB", default="0"),
     Key(
         "platform",
@@ -216,7 +221,11 @@ class Workload:
     max_batched_tokens: int | None = None
     gpu_memory_utilization: float | None = None
     enforce_eager: bool = False
+    prompt_tokens: int | None = None
+    """None for half of the context."""
     ram_bytes: int | None = None
+    ram_bandwidth_bytes_per_second: int | None = None
+    """None where it was not stated (``speed.decode.host_bandwidth`` says what is taken)."""
     reserve_bytes: int = 0
     platform: str = "linux"
     task: str = "inference"
@@ -232,8 +241,8 @@ class Workload:
 def parse_value(key: Key, raw: Any) -> Any:
     """The typed value of one key, from a command-line string or a YAML scalar.
 
-    Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bool for ``flag``, strings for ``texts``. Raises
-    ``UsageError`` naming the key; nothing is clamped or guessed.
+    Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bytes per second for ``rate``, bool for
+    ``flag``, strings for ``texts``. Raises ``UsageError`` naming the key; nothing is clamped or guessed.
     """
     kind = key.kind
     if kind == "texts":
@@ -256,6 +265,8 @@ def parse_value(key: Key, raw: Any) -> Any:
             return "on" if raw else "off"
         if raw in key.choices:
             return raw
+        if key.name == "optimizer" and isinstance(raw, str) and _optimizer(raw) in key.choices:
+            return _optimizer(raw)
         raise _wrong(key, raw, f"one of: {', '.join(key.choices)}")
     if kind == "size":
         if isinstance(raw, str):
@@ -263,6 +274,11 @@ def parse_value(key: Key, raw: Any) -> Any:
         raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
     if kind == "shares":
         return _shares(key, raw)
+    if kind == "rate":
+        rate = parse_rate(str(raw))
+        if not rate:
+            raise _wrong(key, raw, "more than 0GB/s")
+        return rate
     if kind == "pixels":
         try:
             return parse_pixels(str(raw))
@@ -289,6 +305,20 @@ def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             request[key.name] = parse_value(key, value)
     return request
+
+
+def _optimizer(raw: str) -> str:
+    """An optimizer's name without what says only who implements it: ``adamw8bit`` of ``adamw_bnb_8bit``.
+
+    transformers 5.23.0 ``training_args.py`` ``OptimizerNames``, and the class names of torch and bitsandbytes.
+    """
+    name = raw.lower().replace("-", "").replace("_", "").replace(" ", "")
+    paged, name = name.startswith("paged"), name.removeprefix("paged")
+    for word in ("torch", "bnb", "hf", "apex", "fused", "npu", "xla", "anyprecision", "32bit"):
+        name = name.replace(word, "")
+    bits = name[-4:] if name.endswith(("8bit", "4bit")) else ""
+    name = {"adam": "adamw", "lorafa": "lora_fa"}.get(name.removesuffix(bits), name.removesuffix(bits))
+    return f"{'paged_' if paged else ''}{name}{bits}"
 
 
 def _integer(key: Key, raw: Any) -> int:

@@ -85,6 +85,18 @@ GPU_FAULTS: list[tuple[str, str, str, int]] = [
         RENT := "    rents: [{provider: x, usd_per_hour: 99, as_of: now, source: sheet}]\n    sources:",
         13,
     ),
+    (
+        "rent-by-count",
+        "    sources:",
+        RENT.replace("99", "1").replace("}]", "}, {provider: x, usd_per_hour: 2, as_of: now, source: sheet}]"),
+        13,
+    ),
+    (
+        "rent-by-count",
+        "    sources:",
+        RENT.replace("99", "2").replace("}]", "}, {provider: x, gpus: 2, usd_per_hour: 1, as_of: now, source: sheet}]"),
+        13,
+    ),
     ("undated-rent", "    sources:", RENT.replace("as_of: now, ", ""), 13),
     ("foreign-pci-id", "    sources:", '    pci: ["1002:744c"]\n    sources:', 13),
     ("foreign-compute-target", "sm_89", "gfx1100", 7),
@@ -110,6 +122,8 @@ MODEL_FAULTS: list[tuple[str, str, str, int]] = [
     ("impossible-month", '"2023-07"', '"2023-13"', 8),
     ("ollama-tag", "    sources:", '    ollama: ["kin 13b"]\n    sources:', 15),
     ("model-alias-clash", "    sources:", "    hf: [meta-llama/Llama-2-7b-hf]\n    sources:", 15),
+    ("empty-field", "layers: 40", "layers: 40\n    licence:", 10),
+    ("unknown-scheme", "    sources:", "    quantized: {kin/Kin-13B-FP8: fp9}\n    sources:", 15),
     ("duplicate-model-id", "    sources: [sheet]\n", f"    sources: [sheet]\n{MODEL.replace('Kin 13B', 'Two 13B')}", 16),
     ("missing-model-source", "    sources: [sheet]\n", "", 5),
     ("unused-table-entry", "{kin:", "{other: {}, kin:", 3),
@@ -240,3 +254,31 @@ def test_provenance_is_not_asked_where_a_file_is_only_used(under: dict[str, Any]
     text = (HEAD + CARD).replace("    sources: [sheet]\n", "")
     assert [finding.rule for finding in found(text, under)] == ["unused-source", "missing-source"]
     assert found(text, under, needed_only=True) == []
+
+
+# What a contributor writes, and what is said of it.
+HINTS: list[tuple[str, str, str]] = [
+    ("layers: 40", "num_hidden_layers: 40", "it is called layers here"),
+    ("ffn: 13824", "intermediate_size: 13824", "it is called ffn here"),
+    ("heads: 40", "heads: 40\n    license: mit", "it is called licence here"),
+    ("layers: 40", "layers: 40\n    parameters: 13000000000", "leave it out: it is computed from the tensors"),
+    ("layers: 40", "layers: 40\n    dtype: bfloat16", "did you mean bf16?"),
+    ("layers: 40", "layers: 40\n    hf: [https://huggingface.co/kin/Kin]", "write organisation/name, as on the"),
+    ("layers: 40", "layers: 40\n    headdim: 128", "did you mean head_dim?"),
+    ("id: kin-13b", "id: Kin 13B", "write small letters, digits and hyphens"),
+    ('"2023-07"', '"July 2023"', "write year-month, as in 2026-01, in quotes"),
+    ('"2023-07"', "2023-07-18", 'write "2023-07-18"'),
+    ("vocab: 32000", "vocab: 32,000", "write all its digits"),
+    ("vocab: 32000", "vocab:32000", "a space stands behind the colon"),
+    ("    heads: 40", "   heads: 40", "fields of one entry begin in one column"),
+    ("    heads: 40", "\theads: 40", "indent with spaces, not tabs"),
+    ("layers: 40", "layers: 040", "write all its digits"),
+    ("layers: 40", "layers: 40\n    tied: yes", "write true"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "hint"), HINTS, ids=[new.splitlines()[-1].strip() for _, new, _ in HINTS])
+def test_usual_mistakes_are_told_how_to_mend_them(old: str, new: str, hint: str, under: dict[str, Any]) -> None:
+    told = found((MODEL_HEAD + MODEL).replace(old, new, 1), under)
+
+    assert any(hint in (finding.fault.hint or "") for finding in told), [str(finding.fault) for finding in told]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vramfit.engines import Estimate
     from vramfit.model import Model
 
-ENGINES = ("transformers", "llama.cpp", "vllm")
+ENGINES = ("transformers", "llama.cpp", "vllm", "sglang", "exllamav3")
 MODELS = {
     "llama-3.2-1b": "dense, grouped queries, tied head",
     "falcon-7b": "dense, one KV head",

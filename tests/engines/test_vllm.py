@@ -131,8 +131,8 @@ def test_attention_beside_states() -> None:
         # A scale and no zero point for each group of 128 inputs; no index of groups.
         ("gptq-int4", 0.5 + 2 / 128, 0),
         ("awq", 0.5 + 2.5 / 128, 0),
-        # bitsandbytes scales as float32, and a code book for each of seven matrices in 32 layers.
-        ("nf4", 0.5 + 4 / 64, 7 * 32 * 64),
+        # bitsandbytes as stored: scales quantized themselves, and a code book for each of seven matrices in 32 layers.
+        ("nf4", 0.5 + 1 / 64 + 4 / 64 / 256, 7 * 32 * 1024),
         ("fp8", 1, 7 * 32 * 4),
     ],
 )

@@ -58,6 +58,9 @@ def test_towers_get_no_adapters() -> None:
         (6 * LLAMA_2_7B, "lion"),
         (4 * LLAMA_2_7B + round(LLAMA_2_7B * (2 + 8 / 256)), "adamw8bit"),  # bitsandbytes: int8 states, absmax per 256
         (4 * LLAMA_2_7B, "paged_adamw8bit"),  # its states live in host memory
+        (round(LLAMA_2_7B * (4 + 2 * (0.5 + 4 / 128))), "adamw4bit"),
+        (round(LLAMA_2_7B * (4 + 1 + 4 / 256)), "lion8bit"),
+        (4 * LLAMA_2_7B + 3 * 2 * LLAMA_2_7B, "ademamix"),
     ],
 )
 def test_full_fine_tuning(expected: int, optimizer: str) -> None:

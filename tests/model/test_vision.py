@@ -56,6 +56,9 @@ def seeing(rule: dict[str, object]) -> Model:
         # Idefics3: always scaled to 1456 pixels, four tiles of 364.
         ("idefics3-8b", 500, 500, 169 * 17),
         ("smolvlm-256m", 500, 250, 64 * 9),
+        # DeepSeek-VL2: tiles of 14 rows, each with a newline, a separator, and the view of the whole.
+        ("deepseek-vl2-tiny", 384, 384, 14 * 15 + 1 + 14 * 15),
+        ("deepseek-vl2-tiny", 1152, 768, 14 * 15 + 1 + 28 * 43),
     ],
 )
 def test_tokens_of_an_image(models: dict[str, Model], key: str, width: int, height: int, tokens: int) -> None:
@@ -76,6 +79,7 @@ def test_tokens_of_an_image(models: dict[str, Model], key: str, width: int, heig
         ("llava-onevision-7b", 98 * 81 + 98 + 27 * 27),
         ("llama-4-scout", 17 * 144),
         ("llama-3.2-11b-vision", 1),
+        ("deepseek-vl2-small", 14 * 15 + 1 + 9 * 14 * 15),
     ],
 )
 def test_the_most_tokens_an_image_takes(models: dict[str, Model], key: str, tokens: int) -> None:
@@ -91,6 +95,7 @@ def test_no_image_takes_more_than_the_most(width: int, height: int) -> None:
         {"rule": "longest_side", "patch": 14, "merge": 2, "longest": 1540},
         {"rule": "tiles", "tile": 448, "per_tile": 256, "max_tiles": 12},
         {"rule": "tiles", "tile": 336, "per_tile": 144, "max_tiles": 16, "fit": "canvas"},
+        {"rule": "tile_rows", "tile": 384, "side": 14, "max_tiles": 9},
         {"rule": "split", "tile": 364, "per_tile": 169, "longest": 1456},
     ):
         model = seeing(rule)

@@ -111,6 +111,19 @@ def test_rounded_up_mxfp4_matrices() -> None:
     assert matrix_bytes(3072, 2944) / matrix_bytes(2880, 2880) == pytest.approx(1.0904, abs=0.0001)
 
 
+@pytest.mark.parametrize("scheme", ["fp8", "fp8-block", "MXFP4"])
+def test_a_checkpoint_of_fp8_with_mxfp4_experts_is_what_either_name_means(scheme: str) -> None:
+    """DeepSeek-V4 is published so and not otherwise (vLLM ``models/deepseek_v4/quant_config.py``)."""
+    moe = {"experts": 4, "active": 2, "width": 1024}
+    mixed = dense(moe=moe, ffn=None, dtype="fp8", traits={"expert_dtype": "mxfp4"})
+    kinds = {row.tensor.name: row.type for row in stored(mixed, scheme) if row.type != "F16"}
+
+    assert kinds.pop("ffn_gate_exps.weight") == kinds.pop("ffn_up_exps.weight") == "MXFP4"
+    assert kinds.pop("ffn_down_exps.weight") == "MXFP4"
+    assert kinds == {f"attn_{name}.weight": "FP8" for name in ("q", "k", "v", "output")}
+    assert {row.type for row in stored(mixed, "bf16")} == {"BF16"}
+
+
 def test_native_fp8_models_have_block_scales() -> None:
     native = dense(dtype="fp8")
 

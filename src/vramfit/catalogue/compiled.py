@@ -15,7 +15,7 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from vramfit.catalogue.container import Container
@@ -47,6 +47,22 @@ class GpuRow:
 
 
 @record
+class Offer:
+    """One rented instance of equal GPUs at a dated price."""
+
+    usd_per_hour: float
+    """Of the whole instance, on demand."""
+    gpu: str
+    """Id."""
+    gpus: int
+    provider: str
+    instance: str | None
+    as_of: str
+    memory_mib: int
+    """Of all its GPUs, as the driver reports it."""
+
+
+@record
 class ModelRow:
     """What a search needs of a model, without decoding its entry."""
 
@@ -68,6 +84,7 @@ class Catalogue:
         self._container = container
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
+        self._stated: dict[str, Mapping[str, str]] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -113,6 +130,10 @@ class Catalogue:
             self._models[name] = model
         return model
 
+    def stated(self, name: str) -> Mapping[str, str]:
+        """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
+        return self._stated.get(name, {})
+
     def gpu_facts(self, name: str) -> dict[str, Any]:
         """The whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
 
@@ -144,25 +165,25 @@ class Catalogue:
         """All models in the catalogue's order, for listing and searching."""
         return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
 
-    def smaller_models(self, modality: str, parameters: float) -> tuple[ModelRow, ...]:
-        """Rows of the models of one modality with fewer parameters than given; only these rows are made."""
-        kind, size = fields(ModelRow).index("modality"), fields(ModelRow).index("parameters")
-        rows = self._container.section("model_rows")
-        return tuple([ModelRow(*values) for values in rows if values[kind] == modality and values[size] < parameters])
+    def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
+        """Rows of the models of one modality with fewer parameters and an id that begins so, in the catalogue's order."""
+        name = f"models/{modality}"
+        rows = self._container.section(name) if self._container.has(name) else ()
+        size = fields(ModelRow).index("parameters")
+        return [ModelRow(*row) for row in rows if row[size] < parameters and row[0].startswith(beginning)]
 
-    def bigger_gpus(self, memory_bytes: int) -> tuple[GpuRow, ...]:
-        """Rows of the GPUs whose driver reports more memory than given and that can be bought or rented by price."""
-        names = fields(GpuRow)
-        memory, price, rent = (names.index(name) for name in ("memory_mib", "price_usd", "rent_usd_per_hour"))
-        rows = self._container.section("gpu_rows")
-        return tuple(
-            [
-                GpuRow(*values)
-                for values in rows
-                if (values[memory] or 0) * MIB > memory_bytes
-                and (values[price] is not None or values[rent] is not None)
-            ]
-        )
+    def gpus_for_sale(self, memory_bytes: int) -> Iterator[GpuRow]:
+        """Rows of the GPUs with a price whose driver reports more memory than given, cheapest first."""
+        memory = fields(GpuRow).index("memory_mib")
+        for row in self._container.section("for_sale"):
+            if row[memory] is not None and row[memory] * MIB > memory_bytes:
+                yield GpuRow(*row)
+
+    def cloud_offers(self, memory_bytes: int) -> Iterator[Offer]:
+        """Rented instances with more memory than given, those of one GPU first, of each the cheapest first."""
+        for row in self._container.section("offers"):
+            if row[-1] * MIB > memory_bytes:
+                yield Offer(*row)
 
     def gpu_entries(self) -> Iterator[dict[str, Any]]:
         """The compiled entry of every GPU, in the catalogue's order; sources are keys."""
@@ -196,10 +217,23 @@ class Catalogue:
         found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
         if found is None:
             found = self._container.look_up("model_aliases", key)
+        told = name
+        if found is None:
+            from vramfit.catalogue.repositories import readings
+
+            for reading in readings(name):
+                found = self._container.look_up("model_aliases", normalise_model(reading.model))
+                if found is not None:
+                    told, self._stated[name] = reading.model, reading.keys
+                    if isinstance(found, int):
+                        known = self._container.record("model", found).get("quantized") or {}
+                        recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
+                        self._stated[name] = {"quant": recipe} if recipe else reading.keys
+                    break
         if isinstance(found, int):
             return found
         if found:
-            raise _ambiguous("model", name, self._ids("model", found), "vramfit list models")
+            raise _ambiguous("model", told, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:

@@ -25,6 +25,25 @@ _TYPES = {
     "model_attributes_type": "a mapping is expected",
 }
 
+_OTHER_NAMES = {
+    "num_hidden_layers": "layers", "n_layer": "layers", "hidden_size": "hidden", "n_embd": "hidden",
+    "intermediate_size": "ffn", "num_attention_heads": "heads", "num_key_value_heads": "kv_heads",
+    "vocab_size": "vocab", "max_position_embeddings": "context", "torch_dtype": "dtype", "tie_word_embeddings": "tied",
+    "sliding_window": "window", "num_experts": "moe.experts", "num_local_experts": "moe.experts",
+    "n_routed_experts": "moe.experts", "num_experts_per_tok": "moe.active", "moe_intermediate_size": "moe.width",
+    "kv_lora_rank": "mla.kv_rank", "q_lora_rank": "mla.query_rank", "qk_nope_head_dim": "mla.nope_dim",
+    "qk_rope_head_dim": "mla.rope_dim", "v_head_dim": "mla.value_dim", "license": "licence",
+    "memory_gb": "vram_gb", "vram": "vram_gb", "memory_bus_bits": "memory.bus_bits", "tdp": "chip.tdp_w",
+}  # fmt: skip
+"""Fields as a config.json or a data sheet calls them, and what they are called here."""
+_COMPUTED = ("parameters", "params", "params_total", "total_parameters", "num_parameters")
+
+_PATTERNS = {
+    r"^[\w.-]+/[\w.-]+$": "write organisation/name, as on the Hugging Face Hub",
+    r"^\d{4}-\d{2}$": "write year-month, as in 2026-01, in quotes",
+}
+_IDENTIFIER = "write small letters, digits and hyphens"
+
 
 def faults_of(document: Document, error: ValidationError, known_fields: tuple[str, ...] = ()) -> list[Fault]:
     """One fault per complaint, in the order of the file; ``known_fields`` are offered for misspelt ones."""
@@ -33,8 +52,7 @@ def faults_of(document: Document, error: ValidationError, known_fields: tuple[st
         path = _path(document, detail["loc"])
         kind = detail["type"]
         if kind == "extra_forbidden":
-            near = difflib.get_close_matches(str(path[-1]), known_fields, n=1) if path else []
-            hint = f"did you mean {near[0]}?" if near else "fields are described in the JSON Schema"
+            hint = _field_hint(str(path[-1]), known_fields) if path else None
             faults.append(document.fault(path, "unknown field", hint, key=True))
         elif kind == "missing":
             faults.append(document.fault(path, "is missing"))
@@ -43,8 +61,35 @@ def faults_of(document: Document, error: ValidationError, known_fields: tuple[st
             faults.append(document.fault(path, problem, _type_hint(detail)))
         else:
             problem = f"{_described(detail['input'])}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
-            faults.append(document.fault(path, problem))
+            if kind == "string_pattern_mismatch":
+                problem = f"{_described(detail['input'])} is not of the form this field has"
+            faults.append(document.fault(path, problem, _value_hint(detail)))
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+def _field_hint(field: str, known: tuple[str, ...]) -> str:
+    """What an unknown field may have been meant as."""
+    if field in _COMPUTED:
+        return "leave it out: it is computed from the tensors"
+    if field in _OTHER_NAMES:
+        return f"it is called {_OTHER_NAMES[field]} here"
+    near = difflib.get_close_matches(field, known, n=1)
+    return f"did you mean {near[0]}?" if near else "fields are described in the JSON Schema"
+
+
+def _value_hint(detail: Any) -> str | None:
+    """How a value of the wrong form is written."""
+    if detail["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(detail["ctx"]["pattern"], _IDENTIFIER)
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        known = detail["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        near = difflib.get_close_matches(_SHORT.get(detail["input"], detail["input"]), known, n=1)
+        return f"did you mean {near[0]}?" if near else None
+    return None
+
+
+_SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float8_e4m3": "fp8", "float8_e4m3fn": "fp8"}
+"""PyTorch's names of element types."""
 
 
 def known_fields(kind: type[BaseModel]) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ class Traits(Part):
     laurel: Count | None = None
     hyper_connections: Count | None = None
     layer_scale: bool = False
+    residual_scale: bool = False
     extra: list[LayerExtra] | None = None
     qkv_bias: bool = False
     k_bias: bool = True
@@ -87,6 +88,7 @@ class Traits(Part):
     sinks: list[Literal["full", "sliding"]] | None = None
     latent_gate: bool = False
     attention_sub_norm: bool = False
+    attention_convolution: Count | None = None
     gated: bool = True
     fused_gate_up: bool = False
     mlp_bias: bool = False
@@ -94,7 +96,9 @@ class Traits(Part):
     activation_parameters: Count | None = None
     expert_bias: bool = False
     router_bias: bool = False
+    router_rank: Count | None = None
     selection_bias: bool | Literal["counted"] = False
+    expert_dtype: Literal["mxfp4"] | None = None
     shared_gate: bool = False
     dense_beside_experts: bool = False
     ssm_norms: bool = False
@@ -228,6 +232,15 @@ class Split(Part):
     longest: Count
 
 
+class TileRows(Part):
+    """DeepSeek-VL2: a grid of square tiles of ``side`` x ``side`` tokens, and a newline behind each row of them."""
+
+    rule: Literal["tile_rows"]
+    tile: Count
+    side: Count
+    max_tiles: Count
+
+
 class Cross(Part):
     """Llama 3.2 Vision: images are read by cross-attention and take one token of the prompt."""
 
@@ -236,7 +249,9 @@ class Cross(Part):
     max_tiles: Count
 
 
-ImageTokens = Annotated[Fixed | Anyres | Native | LongestSide | Tiles | Split | Cross, Field(discriminator="rule")]
+ImageTokens = Annotated[
+    Fixed | Anyres | Native | LongestSide | Tiles | Split | TileRows | Cross, Field(discriminator="rule")
+]
 """A rule by which an image becomes tokens; ``vramfit.model.vision`` computes each."""
 
 

@@ -35,6 +35,10 @@ KINDS = ("full", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "line
 """Words of a layer pattern that name a mixer; ``mlp`` and ``moe`` name layers without one."""
 
 
+Repository = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+"""``organisation/name`` on the Hugging Face Hub."""
+
+
 class InvalidModelsError(ValueError):
     """``data/models.yaml`` breaks its schema. ``faults`` holds one line for each fault, with entry and field."""
 
@@ -87,7 +91,8 @@ class Entry(Facts):
     id: Key
     name: str
     family: Key
-    hf: list[Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]] | None = None
+    hf: list[Repository] | None = None
+    quantized: dict[Repository, str] | None = None
     ollama: list[str] | None = None
     sources: Annotated[list[str], Field(min_length=1)]
 

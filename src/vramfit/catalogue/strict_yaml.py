@@ -270,6 +270,10 @@ def _syntax_hint(problem: str, text: str | bytes, line: int) -> str | None:
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:
         return "quote a text that contains a colon and a space"
+    if "could not find expected ':'" in problem:
+        return "a space stands behind the colon; look at the line above too"
+    if "expected '-' indicator" in problem or "expected key" in problem or "<block end>" in problem:
+        return "fields of one entry begin in one column"
     return None
 
 

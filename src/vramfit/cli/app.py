@@ -12,7 +12,7 @@ from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
-from vramfit.cli.options import CHECK_OPTIONS, long_flag
+from vramfit.cli.options import COMMANDS, long_flag, options
 from vramfit.errors import UsageError
 from vramfit.workload import Key  # noqa: TC001  (Typer reads annotations at run time)
 
@@ -95,27 +95,41 @@ def _metavar(key: Key) -> str:
         "count-or-word": "N|WORD",
         "number": "X",
         "size": "SIZE",
+        "rate": "RATE",
         "pixels": "WxH",
         "shares": "N,N",
         "choice": "WORD",
     }.get(key.kind, "TEXT")
 
 
-def _check(**given: Any) -> None:
-    """Does a model fit a GPU, by how much, and if not, what would make it fit?"""
-    from vramfit.cli.check import run
-
-    values = {}
-    for key in CHECK_OPTIONS:
-        value = given[key.name]
-        if value is None or (key.kind == "switch" and not value):
-            continue
-        values[key.name] = ("true" if value else "false") if key.kind == "flag" else value
-    raise typer.Exit(run(values))
+_HELP = {
+    "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
+    "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
+    "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
+}
 
 
-_check.__signature__ = inspect.Signature([_parameter(key) for key in CHECK_OPTIONS])  # type: ignore[attr-defined]
-_check.__annotations__ = {key.name: _parameter(key).annotation for key in CHECK_OPTIONS}
-app.command("check")(_check)
+def _declared(name: str) -> None:
+    """Add a command whose options are declared as keys."""
+    keys = options(name)
+
+    def command(**given: Any) -> None:
+        values = {}
+        for key in keys:
+            value = given[key.name]
+            if value is None or (key.kind == "switch" and not value):
+                continue
+            values[key.name] = ("true" if value else "false") if key.kind == "flag" else value
+        raise typer.Exit(__import__(COMMANDS[name], fromlist=["run"]).run(values))
+
+    command.__doc__ = _HELP[name]
+    parameters = [_parameter(key) for key in keys]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app.command(name)(command)
+
+
+for declared in _HELP:
+    _declared(declared)
 for command in (list_command, show_command, catalogue_command):
     command.register(app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.console import wants_colour, write_json, write_lines
 from vramfit.cli.options import OUTPUT_OPTIONS
 from vramfit.errors import UsageError, VramfitError
 
@@ -31,7 +30,7 @@ def run(values: Mapping[str, Any]) -> int:
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:
-        style = _format(output)
+        style = format_of(output)
         _print(style, _answers(keys, output), output)
     except VramfitError as error:
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
@@ -41,9 +40,10 @@ def run(values: Mapping[str, Any]) -> int:
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (and as the contract's object on stdout); its exit code."""
     if as_json:
+        from vramfit.render.json import write
         from vramfit.report import error_document
 
-        write_json(sys.stdout, error_document(error), indent)
+        write(sys.stdout, error_document(error), indent)
     sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
@@ -56,9 +56,8 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
     catalogue = open_catalogue(tuple(output.get("catalogue", ())))
     sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
-    any_row = bool(output.get("any"))
     if "file" not in output:
-        yield from _rows(keys, catalogue, any_row)
+        yield from _rows(keys, catalogue, output)
         return
     from vramfit.cli.deployments import read_deployments
     from vramfit.report import error_document
@@ -67,14 +66,14 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
         raise UsageError("--file and --gpu or --model exclude each other", "put the GPU and the model into the file")
     for name, raw in read_deployments(output["file"], keys):
         try:
-            yield from _rows(raw, catalogue, any_row)
+            yield from _rows(raw, catalogue, output)
         except VramfitError as error:
             _codes.append(error.exit_code)
             sys.stderr.write(f"error: {'deployment' if name is None else name}: {error.message}\n")
             yield error_document(error, name=name)
 
 
-def _rows(raw: Mapping[str, Any], catalogue: Catalogue, any_row: bool) -> Iterator[dict[str, Any]]:
+def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The estimates of one deployment, one per quantization."""
     from vramfit.check import check, exit_code
     from vramfit.report import estimate_object
@@ -82,14 +81,14 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, any_row: bool) -> Iterat
 
     request = parse_request(raw)
     reached: list[bool] = []
-    for checked in check(request, catalogue):
+    for checked in check(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
         reached.append(checked.answer.reached)
-        code = exit_code(reached, any_row=any_row, first_only="quant" not in request)
+        code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
         yield estimate_object(checked)
 
 
-def _format(output: Mapping[str, Any]) -> str:
+def format_of(output: Mapping[str, Any]) -> str:
     """The asked format, or the one that suits where stdout goes."""
     from vramfit.workload import parse_value
 
@@ -102,17 +101,14 @@ def _format(output: Mapping[str, Any]) -> str:
 
 
 def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, Any]) -> None:
+    if style in ("json", "ndjson"):
+        _print_json(answers, each_alone=style == "ndjson")
+        return
+    from vramfit.cli.console import wants_colour, write_lines
     from vramfit.report import document
 
-    if style == "ndjson":
-        for told in answers:
-            write_json(sys.stdout, told, None)
-            sys.stdout.flush()
-        return
     report = document(list(answers))
-    if style == "json":
-        write_json(sys.stdout, report, 2)
-    elif style == "table":
+    if style == "table":
         from vramfit.render.table import print_report
 
         print_report(
@@ -122,3 +118,15 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
         options = {} if style == "markdown" else {"header": not output.get("no_header")}
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
+
+
+def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
+    from vramfit.render.json import write
+    from vramfit.report import document
+
+    if not each_alone:
+        write(sys.stdout, document(list(answers)), 2)
+        return
+    for told in answers:
+        write(sys.stdout, told, None)
+        sys.stdout.flush()

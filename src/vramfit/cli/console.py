@@ -21,14 +21,6 @@ def wants_colour(stream: TextIO, asked: str) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def write_json(stream: TextIO, value: object, indent: int | None) -> None:
-    """Write one JSON document and its line end in whatever the stream's encoding can say."""
-    from vramfit.render.json import dumps, encodable
-
-    text = dumps(value, indent=indent) + "\n"
-    stream.write(text if text.isascii() else encodable(text, stream.encoding or "utf-8"))
-
-
 def write_lines(stream: TextIO, lines: Iterable[str], line_end: str) -> None:
     """Write each line with its end; what the stream's encoding lacks becomes an escape instead of an error."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -1,11 +1,22 @@
-"""Every option of ``check``: the deployment keys, and how the answer is printed.
+"""Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
 
-One declaration serves the light reader (``fast``) and the Typer command (``app``).
+One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
+theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
+``--help``, an unknown or abbreviated flag, a missing value), and then Typer runs and owns every usage text. Values are
+not judged here: ``workload.parse_request`` does that for both paths.
 """
 
 from __future__ import annotations
 
 from vramfit.workload import KEYS, Key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+COMMANDS = {"check": "vramfit.cli.check", "matrix": "vramfit.cli.matrix", "recommend": "vramfit.cli.recommend"}
+"""Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 
@@ -14,6 +25,7 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
     Key("format", "choice", "how to print", choices=FORMATS, default="table on a terminal, plain in a pipe"),
     Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
+    Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
     Key("color", "choice", "colour", choices=("auto", "always", "never"), default="auto"),
@@ -31,3 +43,49 @@ def long_flag(key: Key) -> str:
 def spellings(key: Key) -> tuple[str, ...]:
     """Every flag that sets ``key``, the long one first."""
     return (long_flag(key), *key.flags)
+
+
+def options(command: str) -> Sequence[Key]:
+    """The options of one of ``COMMANDS``."""
+    if command == "check":
+        return CHECK_OPTIONS
+    declared: Sequence[Key] = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
+    return declared
+
+
+def read(arguments: Sequence[str]) -> dict[str, Any] | None:
+    """Raw option values of a command line of ``COMMANDS``, by option name, or None to let Typer read it.
+
+    Repeatable options give lists, switches True, ``--no-`` forms of a flag ``"false"``, the rest strings.
+    """
+    if not arguments or arguments[0] not in COMMANDS:
+        return None
+    declared = options(arguments[0])
+    flags = {flag: key for key in declared for flag in spellings(key)}
+    values: dict[str, Any] = {}
+    rest = iter(arguments[1:])
+    for word in rest:
+        flag, has_value, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        key = flags.get(flag)
+        if key is None:
+            negated = flags.get("--" + flag[5:]) if flag.startswith("--no-") else None
+            if negated is None or negated.kind != "flag" or has_value:
+                return None
+            values[negated.name] = "false"
+            continue
+        if key.kind in ("switch", "flag"):
+            if has_value:
+                return None
+            values[key.name] = True if key.kind == "switch" else "true"
+            continue
+        if not has_value:
+            following = next(rest, None)
+            if following is None:
+                return None
+            value = following
+        if key.kind == "texts":
+            values.setdefault(key.name, []).append(value)
+        else:
+            values[key.name] = value
+    # In the order they are declared, as Typer hands them over: the first of several faults is then the same one.
+    return {key.name: values[key.name] for key in declared if key.name in values}

@@ -7,17 +7,17 @@ every remedy enter the estimator.
 from __future__ import annotations
 
 from vramfit.engines import Deployment, engine
-from vramfit.errors import CannotTell, UnsupportedScheme, UsageError
+from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import find_scheme
 from vramfit.units import gib
 from vramfit.workload import CLASSES, Workload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
-    from vramfit.engines.interface import Engine
+    from vramfit.engines import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
@@ -31,16 +31,26 @@ if TYPE_CHECKING:
         def model(self, name: str) -> Model:
             """The model of an id or alias; raises ``UnknownModel`` or ``AmbiguousName``."""
 
-        def bigger_gpus(self, memory_bytes: int) -> tuple[Any, ...]:
-            """In brief, the GPUs with more memory that have a price or a rent."""
+        def stated(self, name: str) -> Mapping[str, str]:
+            """Deployment keys that a model's name states (``quant`` of a repository called ``…-AWQ``)."""
 
-        def smaller_models(self, modality: str, parameters: float) -> tuple[Any, ...]:
-            """In brief, the models of a modality with fewer parameters."""
+        def gpus_for_sale(self, memory_bytes: int) -> Iterable[Any]:
+            """In brief, the GPUs with more memory that have a price, cheapest first."""
+
+        def cloud_offers(self, memory_bytes: int) -> Iterable[Any]:
+            """Rented instances with more memory, those of one GPU first, of each the cheapest first."""
+
+        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[Any]:
+            """In brief, the models of a modality with fewer parameters and an id that begins so."""
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
 TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
+
+
+OWN_ENGINE = {"gguf": "llama.cpp", "mlx": "mlx", "exl3": "exllamav3"}
+"""Families of schemes that one engine loads, and the others do not."""
 
 
 def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deployment, ...]:
@@ -54,7 +64,19 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
-    model = catalogue.model(request["model"])
+    model = catalogue.model(request["model"])  # before what its name states, which is known by then
+    return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+
+
+def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mapping[str, Any]:
+    """The request with what the model's name states besides the model (``Catalogue.stated``)."""
+    if not stated:
+        return request
+    return {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+
+
+def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
+    """The same with GPUs and model already looked up; the request's own are not read."""
     if model.components:
         weights = sum(component.parameters for component in model.components) * 2
         raise CannotTell(
@@ -66,22 +88,60 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
     module = engine(name)
     defaults = getattr(module, "defaults", None)
     work = _workload(request, gpus, model, name, module)
-    schemes = [_scheme(word, name, module) for word in _quants(asked, work.task)]
+    schemes = [_scheme(word, name, module) for word in quants(asked, work.task)]
     if defaults is None:
-        return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
+        return tuple([Deployment(gpus, model, name, scheme, work) for scheme in schemes])
     full = [{**defaults(request, gpus, model, scheme), **request} for scheme in schemes]
     works = [_workload(one, gpus, model, name, module) for one in full]
     return tuple(Deployment(gpus, model, name, scheme, own) for scheme, own in zip(schemes, works, strict=True))
 
 
+def follows_gpus(request: Mapping[str, Any]) -> bool:
+    """Whether the request's engine has defaults that depend on GPUs and model together."""
+    return hasattr(engine(request.get("engine") or _engine_of(request.get("quant"))), "defaults")
+
+
+def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
+    """Sets of GPUs by number, together where ``deployments`` resolves the request to the same but for the GPUs.
+
+    The request names one quantization. Sets for which it is refused are together where the reason is the same.
+    """
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    name = request.get("engine") or _engine_of(request["quant"])
+    for number, gpus in enumerate(sets):
+        filled: tuple[object, ...] = ()
+        if follows_gpus(request):
+            try:
+                scheme = _scheme(request["quant"], name, engine(name))
+                filled = tuple(engine(name).defaults(request, gpus, model, scheme).items())  # type: ignore[attr-defined]
+            except VramfitError as error:
+                filled = (error.message,)
+        kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)
+    return kinds.values()
+
+
 def _engine_of(quant: str | None) -> str:
-    """llama.cpp for a GGUF file type, else transformers."""
+    """The engine that alone loads a scheme (llama.cpp for a GGUF file type), else transformers."""
     if quant is None or quant in CLASSES:
         return "transformers"
-    return "llama.cpp" if find_scheme(quant).family == "gguf" else "transformers"
+    return OWN_ENGINE.get(find_scheme(quant).family, "transformers")
 
 
-def _quants(asked: str | None, task: str) -> tuple[str, ...]:
+def _nearer(asked: str | None, stated: str | None) -> str | None:
+    """The scheme of a repository (``stated``) where it is one kind of what was asked, or where nothing was.
+
+    A repository in ``fbgemm_fp8`` is what "fp8" means for it, and one in AWQ what "int4" means.
+    """
+    if asked is None or stated is None:
+        return asked or stated
+    kind = find_scheme(stated)
+    if asked in CLASSES:
+        return stated if kind.precision == asked else asked
+    return stated if asked in (kind.family, f"{kind.family}-{kind.precision}") else asked
+
+
+def quants(asked: str | None, task: str) -> tuple[str, ...]:
+    """What is answered for: the asked quantization, or the three classes; fine-tuning has one of its own."""
     if asked is not None:
         return (asked,)
     return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
@@ -113,7 +173,12 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
     context = request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context))
     _check_images(request.get("image_size"), images, context, model)
-    apple = all(gpu.vendor == "apple" for gpu in gpus)
+    prompt = request.get("prompt_tokens")
+    if prompt is not None and prompt > context:
+        raise UsageError(
+            f"a prompt of {prompt} tokens does not go into a context of {context}",
+            f"use --context {prompt} or more, or a shorter prompt",
+        )
     return Workload(
         context=context,
         parallel=request.get("parallel", 1),
@@ -139,9 +204,11 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         max_batched_tokens=request.get("max_batched_tokens"),
         gpu_memory_utilization=request.get("gpu_memory_utilization"),
         enforce_eager=request.get("enforce_eager", False),
+        prompt_tokens=prompt,
         ram_bytes=request.get("ram"),
+        ram_bandwidth_bytes_per_second=request.get("ram_bandwidth"),
         reserve_bytes=request.get("reserve", 0),
-        platform=request.get("platform", "macos" if apple else "linux"),
+        platform=request.get("platform") or default_platform(gpus),
         task=task,
         sequence_length=request.get("sequence_length", 2048),
         micro_batch=request.get("micro_batch", 1),
@@ -151,6 +218,11 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, n
         zero_stage=request.get("zero_stage", 0),
         level=request.get("level", "tight"),
     )
+
+
+def default_platform(gpus: tuple[Gpu, ...]) -> str:
+    """All that resolving reads of the GPUs."""
+    return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
 
 
 def _check_images(size: tuple[int, int] | None, images: int, context: int, model: Model) -> None:

@@ -8,12 +8,12 @@ verdict is held against. The layers are vLLM's, and so are its formulas for a ra
 
 from __future__ import annotations
 
-from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate
 from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
 from vramfit.engines.vllm import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW, refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.kv_cache import kinds
-from vramfit.engines.vllm.overhead import overhead
+from vramfit.engines.vllm.overhead import overhead, runtime_share
 from vramfit.engines.vllm.weights import mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
@@ -24,10 +24,12 @@ from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.workload import Workload
+
+__all__ = ["budgets", "estimate", "gpu_traits", "runtime_share"]
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
 FAMILIES = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
@@ -103,6 +105,29 @@ def estimate(deployment: Deployment) -> Estimate:
             "gpu_memory_utilization": share,
         },
         budget_bytes=tuple(budgets),
+    )
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """Whether SGLang runs on the cards, and what it sets by the smallest: sizes of a step, the kernel of MXFP4 experts."""
+    smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
+    return any(gpu.vendor == "apple" for gpu in gpus), _sizes(smallest, len(gpus)), mxfp4_kernel(smallest)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> tuple[int, ...]:
+    """The static share of each card, and beside it activations and what the process takes."""
+    share = work.gpu_memory_utilization
+    if share is None:
+        stages = work.pipeline_parallel or 1
+        ranks = work.tensor_parallel or max(1, len(gpus) // stages)
+        smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
+        tokens, batch = _sizes(smallest, ranks)
+        share = static_share(smallest, model, work.max_batched_tokens or tokens, batch, ranks * stages)
+    return tuple(
+        [
+            round(share * usable_bytes(gpu, work.platform)) + need.compute_bytes + need.overhead_bytes
+            for gpu, need in zip(gpus, bare.gpus, strict=True)
+        ]
     )
 
 

@@ -27,7 +27,7 @@ from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers, Mixer
     from vramfit.quantization import Scheme

@@ -7,7 +7,7 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
-from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
@@ -18,9 +18,11 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.hardware import Gpu
     from vramfit.memory.weights import Slices
+    from vramfit.model import Model
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
 FAMILIES = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
@@ -57,7 +59,7 @@ def estimate(deployment: Deployment) -> Estimate:
     cut = slices(model, deployment.scheme)
     layers = model.layer_count
     on_gpu = _layers_on_gpu(deployment)
-    shares = _split(cut, on_gpu, len(deployment.gpus))
+    shares = split_layers(cut, on_gpu, len(deployment.gpus), cut.input_bytes + cut.other_bytes)
     caches_held = _caches_held(deployment)
     compute = _compute_bytes(deployment, cut)
     gpus = []
@@ -86,6 +88,25 @@ def estimate(deployment: Deployment) -> Estimate:
         {"gpu_layers": on_gpu if on_gpu < layers else "all"},
         streamed_bytes=streamed,
     )
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """Nothing: a GPU is seen by its context and workspaces alone."""
+    return ()
+
+
+def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
+    """CUDA context and cuBLAS workspaces of a PyTorch process."""
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    if gpu.vendor == "apple":
+        context = CONTEXT_BYTES_DEFAULT // 4
+    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
+    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
+    return Share(round(context * CONTEXT_LOW), context + workspace, round(context * CONTEXT_HIGH) + workspace)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
+    """PyTorch sets itself no limit."""
 
 
 def _estimate_training(deployment: Deployment) -> Estimate:
@@ -120,10 +141,13 @@ def _layers_on_gpu(deployment: Deployment) -> int:
     return layers if isinstance(asked, str) else min(asked, layers)
 
 
-def _split(cut: Slices, on_gpu: int, gpus: int) -> list[tuple[int, int]]:
-    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes."""
-    total = sum(cut.layer_bytes[:on_gpu]) + cut.input_bytes + cut.other_bytes + cut.output_bytes
-    ranges, start, done = [], 0, cut.input_bytes + cut.other_bytes
+def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple[int, int]]:
+    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes.
+
+    ``before`` are the bytes on the first GPU ahead of its layers.
+    """
+    total = sum(cut.layer_bytes[:on_gpu]) + before + cut.output_bytes
+    ranges, start, done = [], 0, before
     for number in range(gpus):
         target = total * (number + 1) / gpus
         stop = start
@@ -190,24 +214,11 @@ def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
 def _device(
     name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
 ) -> DeviceMemory:
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    if gpu.vendor == "apple":
-        context = CONTEXT_BYTES_DEFAULT // 4
-    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
-    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
+    own = runtime_share(gpu)
     loose = cache + compute
-    slack = round(SLACK_SHARE * loose) + growing
-    overhead = context + workspace + slack
-    low = weights - low_less + cache + round(compute * COMPUTE_LOW) + round(context * CONTEXT_LOW)
-    high = (
-        weights
-        + cache
-        + round(compute * COMPUTE_HIGH)
-        + round(context * CONTEXT_HIGH)
-        + workspace
-        + round(SLACK_HIGH * loose)
-        + growing
-    )
+    overhead = own.expected + round(SLACK_SHARE * loose) + growing
+    low = weights - low_less + cache + round(compute * COMPUTE_LOW) + own.low
+    high = weights + cache + round(compute * COMPUTE_HIGH) + own.high + round(SLACK_HIGH * loose) + growing
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 
 

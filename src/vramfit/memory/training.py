@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
     from vramfit.workload import Workload
 
-OPTIMIZER_BYTES_PER_PARAMETER_BYTE = {"adamw": 2.0, "lion": 1.0, "sgd": 1.0, "adafactor": 0.05}
-"""State bytes per byte of parameter: AdamW keeps two tensors of the parameter's dtype, Lion and momentum SGD one,
-Adafactor a row and a column (small; it varies with the shapes)."""
-OPTIMIZER_8BIT_BYTES = 2 + 8 / 256
-"""bitsandbytes 8-bit AdamW per parameter: two int8 states, an fp32 absmax for each block of 256
-(bitsandbytes ``optim/optimizer.py``)."""
+STATES = {
+    "adamw": 2.0, "ademamix": 3.0, "adafactor": 0.05, "adagrad": 1.0, "rmsprop": 1.0, "sgd": 1.0, "lion": 1.0,
+    "lora_fa": 1.0,
+}  # fmt: skip
+"""Tensors of the parameter's size that an optimizer keeps, in the parameter's dtype: AdamW two moments, AdEMAMix three
+(bitsandbytes ``optim/ademamix.py``), Lion, RMSprop, Adagrad and momentum SGD one, Adafactor a row and a column (small; it
+varies with the shapes), LoRA-FA AdamW's two for the half of an adapter that it trains (peft ``optimizers/lorafa.py``)."""
+STATE_BYTES = {"8bit": 1 + 4 / 256, "4bit": 0.5 + 4 / 128}
+"""Bytes of one element of a quantized state: 8 bits and a float32 scale for each 256 (bitsandbytes
+``optim/optimizer.py``), 4 bits and one for each 128 (torchao ``optim/subclass_4bit.py``)."""
 LOGIT_BYTES = 2 + 4 + 4
 """Per token and vocabulary row: 16-bit logits, their fp32 copy, the fp32 gradient (transformers 5.23.0
 ``loss/loss_utils.py`` ``ForCausalLMLoss``)."""
@@ -89,11 +93,13 @@ def adapter_parameters(model: Model, rank: int) -> int:
 
 
 def _optimizer_bytes(optimizer: str, parameters: int, width: int) -> int:
-    if optimizer == "adamw8bit":
-        return round(parameters * OPTIMIZER_8BIT_BYTES)
-    if optimizer == "paged_adamw8bit":
+    """States on the GPU; paged ones may go to the host as soon as something else needs the room."""
+    if optimizer.startswith("paged_"):
         return 0
-    return round(parameters * width * OPTIMIZER_BYTES_PER_PARAMETER_BYTE[optimizer])
+    bits = optimizer[-4:]
+    if bits in STATE_BYTES:
+        return round(parameters * STATES[optimizer.removesuffix(bits)] * STATE_BYTES[bits])
+    return round(parameters * STATES[optimizer] * width)
 
 
 def _activation_bytes(model: Model, work: Workload) -> int:

@@ -46,7 +46,7 @@ def image_patches(tower: VisionTower, size: tuple[int, int] | None) -> int:
     most = max_patches(tower)
     rule = tower.image_tokens
     kind = rule["rule"]
-    if size is None or not most or kind not in ("native", "longest_side", "anyres", "tiles", "split"):
+    if size is None or not most or kind not in ("native", "longest_side", "anyres", "tiles", "split", "tile_rows"):
         return most
     from vramfit.model.vision import grid
 
@@ -76,7 +76,7 @@ def max_patches(tower: VisionTower) -> int:
     if kind == "anyres":
         grids = rule.get("pinpoints") or [[rule["sides"] * rule["tile"]] * 2]
         return per_tile * (1 + max(int(width * height // rule["tile"] ** 2) for width, height in grids))
-    if kind == "tiles":
+    if kind in ("tiles", "tile_rows"):
         return per_tile * (int(rule["max_tiles"]) + 1)
     if kind == "split":
         return per_tile * ((int(rule["longest"]) // int(rule["tile"])) ** 2 + 1)

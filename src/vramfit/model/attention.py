@@ -26,6 +26,9 @@ ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, fal
     in latent attention, a projection as wide as all value heads gates them (Kimi K3).
 ``attention_sub_norm``
     a norm before the output projection (BitNet b1.58).
+``attention_convolution``
+    kernel of two convolutions over past queries and keys, one by channel and one by head, and a temperature for each
+    key head (ZAYA1's compressed convolutional attention).
 """
 
 from __future__ import annotations
@@ -85,6 +88,15 @@ def attention(mixer: Attention, hidden: int, traits: Mapping[str, Any]) -> list[
         rows.append(("attn_sinks.weight", (mixer.heads,), False))
     if traits.get("head_gate"):
         rows += linear("attn_gate", hidden, mixer.heads)
+    kernel = traits.get("attention_convolution")
+    if kernel:
+        mixed = query + key
+        rows += [("attn_conv1d.weight", (kernel, mixed), False), ("attn_conv1d.bias", (mixed,), False)]
+        rows += [
+            ("attn_conv_heads.weight", (kernel, mixer.head_dim, mixed), False),
+            ("attn_conv_heads.bias", (mixed,), False),
+        ]
+        rows.append(("attn_temperature", (mixer.kv_heads,), False))
     if traits.get("attention_sub_norm"):
         rows += norm("attn_sub_norm", mixer.heads * mixer.value_dim)
     if mixer.kind == "cross" and traits.get("cross_gates"):

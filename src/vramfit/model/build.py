@@ -21,7 +21,6 @@ from vramfit.model.architecture import (
     VisionTower,
 )
 from vramfit.model.counted import remember
-from vramfit.model.pattern import expand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,15 +85,24 @@ def nominal_billions(name: str) -> float | None:
     return None
 
 
+def _expand(pattern: str, layers: int) -> list[str]:
+    """One word per layer; most models say it in one word, which needs no parsing (see ``pattern``)."""
+    if pattern.isalnum():
+        return [pattern] * layers
+    from vramfit.model.pattern import expand
+
+    return expand(pattern, layers)
+
+
 def _layers(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> tuple[Layers, ...]:
     """The layers of an entry in groups of equal ones, ordered by their first layer."""
     count = facts["layers"]
-    kinds = expand(facts.get("pattern", "full"), count)
+    kinds = _expand(facts.get("pattern", "full"), count)
     owners = count - facts.get("shared_cache_layers", 0)
-    widths = expand(facts["widths"], count) if "widths" in facts else None
+    widths = _expand(facts["widths"], count) if "widths" in facts else None
     bare = any(kind in FEED_FORWARD_KINDS for kind in kinds)
     moe = facts.get("moe")
-    indexers = expand(facts["mla"]["indexer_pattern"], count) if "indexer_pattern" in facts.get("mla", ()) else None
+    indexers = _expand(facts["mla"]["indexer_pattern"], count) if "indexer_pattern" in facts.get("mla", ()) else None
     # Layers are grouped by what distinguishes them before any record is made: most models have one group of 30 to 100.
     groups: dict[tuple[str, bool, bool, str | None, str | None], list[int]] = {}
     for index, kind in enumerate(kinds):

@@ -12,6 +12,12 @@ GGUF and transformers 5 hold them. Traits read here:
 ``expert_bias``, ``router_bias``, ``selection_bias``
     biases of the experts (gpt-oss), of the router, and the buffer that evens out which experts are picked
     (DeepSeek-V3); ``selection_bias: counted`` where transformers makes it a parameter (ERNIE).
+``expert_dtype``
+    what the checkpoint holds the routed experts in, where that is not ``dtype``: ``mxfp4`` in DeepSeek-V4, which is
+    FP8 otherwise. Read in ``quantization``.
+``router_rank``
+    the router is a network of its own: a projection to this width, a norm, two layers, and one row for each expert and
+    for none of them (ZAYA1).
 ``shared_gate``
     a learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next).
 ``mlp_sub_norm``
@@ -58,7 +64,11 @@ def experts(network: Experts, hidden: int, traits: Mapping[str, Any]) -> list[Ro
     count, width = network.count, network.width
     inner = network.latent or hidden
     # The router is a bare parameter in transformers and stays in full precision in every scheme: not a linear layer.
-    rows: list[Row] = [("ffn_gate_inp.weight", (hidden, count), False)]
+    rank = traits.get("router_rank")
+    rows: list[Row] = [("ffn_gate_inp.weight", (rank or hidden, count + (1 if rank else 0)), False)]
+    if rank:
+        rows += linear("ffn_gate_inp_down", hidden, rank, True) + norm("ffn_gate_inp_norm", rank)
+        rows += linear("ffn_gate_inp_1", rank, rank, True) + linear("ffn_gate_inp_2", rank, rank, True)
     if traits.get("router_bias"):
         rows.append(("ffn_gate_inp.bias", (count,), False))
     if traits.get("selection_bias"):

@@ -30,6 +30,8 @@ the *traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recu
     streams of the residual that each half of a block mixes (DeepSeek-V4).
 ``layer_scale``
     a stored scalar, not trained, scales each layer's output (Gemma 4).
+``residual_scale``
+    scales and biases of the residual stream and of what each half of a block adds to it (ZAYA1).
 ``attention_weights`` (true unless stated)
     attention layers own weights; Zamba2's share two blocks, which its ``extra`` lists.
 ``extra``
@@ -148,6 +150,8 @@ def _layer(group: Layers, model: Model) -> list[Row]:
             rows += _mixing(name, traits["hyper_connections"], hidden, (2 + traits["hyper_connections"]), 3)
     if traits.get("layer_scale"):
         rows.append(("layer_output_scale.weight", (1,), False))
+    if traits.get("residual_scale"):
+        rows += [("attn_residual_scale", (hidden, 4), False), ("ffn_residual_scale", (hidden, 4), False)]
     if traits.get("altup"):
         rows += _altup(traits["altup"], hidden)
     if traits.get("laurel"):

@@ -39,6 +39,8 @@ def image_tokens(model: Model, width: int, height: int) -> int:
         return _tiles(rule, width, height)
     if kind == "split":
         return _split(rule, width, height)
+    if kind == "tile_rows":
+        return _tile_rows(rule, *_tile_rows_grid(rule, width, height))
     if kind == "cross":
         return 1
     raise ValueError(f"no rule for image tokens: {kind!r} ({model.id})")
@@ -63,6 +65,8 @@ def max_image_tokens(model: Model) -> int:
         return _longest_side(rule, rule["longest"], rule["longest"])
     if kind == "split":
         return _split(rule, rule["longest"], rule["longest"])
+    if kind == "tile_rows":
+        return _tile_rows(rule, 1, rule["max_tiles"])
     if kind == "tiles":
         return int(rule["per_tile"] * (rule["max_tiles"] + (1 if rule["max_tiles"] > 1 else 0)))
     return image_tokens(model, *USUAL_IMAGE)
@@ -82,6 +86,8 @@ def grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
         return _tile_grid(rule, width, height)
     if kind == "split":
         return _split_grid(rule, width, height)
+    if kind == "tile_rows":
+        return _tile_rows_grid(rule, width, height)
     if kind == "anyres":
         best_width, best_height = _pinpoint(_pinpoints(rule), width, height)
         return best_width // rule["tile"], best_height // rule["tile"]
@@ -239,3 +245,21 @@ def _split(rule: Mapping[str, Any], width: int, height: int) -> int:
 def _split_grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
     unit = max(width, height) * rule["tile"]
     return -(-width * rule["longest"] // unit), -(-height * rule["longest"] // unit)
+
+
+def _tile_rows(rule: Mapping[str, Any], columns: int, rows: int) -> int:
+    """DeepSeek-VL2: each row of patches ends with a newline, in the grid of tiles and in the view of the whole.
+
+    Between the two stands a separator (deepseek-ai/DeepSeek-VL2 ``processing_deepseek_vl_v2.py`` ``tokenize_with_images``;
+    of more than two images only the view of the whole is taken).
+    """
+    side: int = rule["side"]
+    return side * (side + 1) + 1 + rows * side * (columns * side + 1)
+
+
+def _tile_rows_grid(rule: Mapping[str, Any], width: int, height: int) -> tuple[int, int]:
+    """The grid of up to ``max_tiles`` tiles that keeps most of the image (``select_best_resolution``)."""
+    tile, most = rule["tile"], rule["max_tiles"]
+    grids = [(columns * tile, rows * tile) for columns in range(1, most + 1) for rows in range(1, most // columns + 1)]
+    best_width, best_height = _pinpoint(grids, width, height)
+    return best_width // tile, best_height // tile

@@ -6,8 +6,10 @@
 - ``block``: one per 128 x 128 weights, ``weight_scale_inv`` of DeepSeek-V3 and Qwen3-FP8 (transformers 5.23.0
   ``integrations/finegrained_fp8.py``).
 
-A model whose own checkpoint is FP8 has block scales: all that were published so use them. ``ffn`` restricts the scheme
-to feed-forward networks but for the first and the last layer, as ``fbgemm_fp8`` does in Llama 3.1 405B FP8
+A model whose own checkpoint is FP8 has block scales: all that were published so use them. Where its experts are
+published in MXFP4 besides (``expert_dtype: fp4`` of DeepSeek-V4's config.json), that is what they stay in, since no
+other checkpoint of the model is FP8 either (vLLM 0.33.0 ``models/deepseek_v4/quant_config.py``). ``ffn`` restricts the
+scheme to feed-forward networks but for the first and the last layer, as ``fbgemm_fp8`` does in Llama 3.1 405B FP8
 (transformers ``quantizers/quantizer_fbgemm_fp8.py``; ``modules_to_not_convert`` of that checkpoint).
 """
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 BLOCK = 128
 """``weight_block_size`` of every block-scaled checkpoint, both ways (config.json of DeepSeek-V3 and Qwen3-8B-FP8)."""
 SCALE_BYTES = 4
+HALF = ("compressor.", "indexer.compressor.", "indexer.proj.")
+"""Beginnings of the names of linear layers that stay 16-bit: what compresses tokens, and the indexer's weights of its
+heads (vLLM 0.33.0 ``models/deepseek_v4/compressor.py`` and ``attention.py``, ``quant_config=None``)."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
@@ -34,19 +39,34 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
         return tensor.elements + SCALE_BYTES * _scales(tensor, scale)
 
     if not scheme.settings.get("ffn"):
-        return store_linears(model, "FP8", size)
+        stored = store_linears(model, "FP8", size, lambda t: block_linear(t) and not t.name.startswith(HALF))
+        return _with_mxfp4_experts(stored) if model.traits.get("expert_dtype") == "mxfp4" else stored
     last = model.layer_count - 1
-    stored: list[Stored] = []
+    found: list[Stored] = []
     for row in store_linears(model, "FP8", size, lambda t: block_linear(t) and t.name.startswith("ffn_")):
         inner = tuple([layer for layer in row.layers if 0 < layer < last])
         outer = tuple([layer for layer in row.layers if not 0 < layer < last])
         if row.type != "FP8" or not outer:
-            stored.append(row)
+            found.append(row)
             continue
         if inner:
-            stored.append(Stored(row.tensor, row.type, row.bytes_each, inner))
-        stored.append(Stored(row.tensor, half(row.tensor).type, half(row.tensor).bytes_each, outer))
-    return tuple(stored)
+            found.append(Stored(row.tensor, row.type, row.bytes_each, inner))
+        found.append(Stored(row.tensor, half(row.tensor).type, half(row.tensor).bytes_each, outer))
+    return tuple(found)
+
+
+def _with_mxfp4_experts(stored: tuple[Stored, ...]) -> tuple[Stored, ...]:
+    """The same with the experts in MXFP4."""
+    from vramfit.quantization.mxfp4 import matrix_bytes
+
+    return tuple(
+        [
+            Stored(row.tensor, "MXFP4", matrix_bytes(row.tensor.shape[0], rows(row.tensor)), row.layers)
+            if row.type == "FP8" and experts(row.tensor) > 1
+            else row
+            for row in stored
+        ]
+    )
 
 
 def head_copy_bytes(model: Model) -> int:

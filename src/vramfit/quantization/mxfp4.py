@@ -2,7 +2,8 @@
 
 In a mixture of experts only the experts are stored so, attention, router, biases, embedding and head staying 16-bit, as
 openai/gpt-oss-20b publishes itself (its config.json ``modules_to_not_convert``; transformers 5.23.0
-``integrations/mxfp4.py``: ``gate_up_proj_blocks``, ``gate_up_proj_scales``). A dense model has all linear layers of its
+``integrations/mxfp4.py``: ``gate_up_proj_blocks``, ``gate_up_proj_scales``). A model published with other linear layers
+in FP8 (DeepSeek-V4) keeps those. A dense model has all linear layers of its
 blocks in MXFP4, as AMD Quark and llm-compressor write them.
 
 Engines may round the expert shapes up when they load; ``matrix_bytes`` says what a rounded matrix weighs.
@@ -25,6 +26,10 @@ BLOCK_BYTES = 17
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     """Experts in MXFP4, or without any every linear layer of the blocks."""
+    if model.traits.get("expert_dtype") == "mxfp4" and model.dtype == "fp8":
+        from vramfit.quantization import SCHEMES, fp8
+
+        return fp8.store(model, SCHEMES["fp8"])
     sparse = any(experts(tensor) > 1 for tensor in tensors(model) if block_linear(tensor))
 
     def wanted(tensor: Tensor) -> bool:

@@ -53,8 +53,14 @@ COLUMNS = (
         for phase in ("decode", "prefill")
         for key in ("low", "expected", "high")
     ),
+    *(
+        f"throughput.{key}"
+        for key in ("total_decode_tokens_per_second", "time_to_first_token_seconds", "bottleneck")
+    ),
     "quality.label",
     "quality.evidence",
+    "quality.kv_cache.label",
+    "quality.kv_cache.evidence",
     *(
         f"if_tried.{key}"
         for key in ("outcome", "weights_fit", "missing_bytes", "link_bytes_per_second", "decode_tokens_per_second")

@@ -9,10 +9,13 @@ always be encoded.
 
 from __future__ import annotations
 
+_MOST_KEYS = 1000
+"""Keys remembered; the contract has a tenth of that."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, TextIO
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -31,6 +34,12 @@ def dumps(value: Any, indent: int | None = 2) -> str:
     """
     text = _text(value, "", "", ":") if indent is None else _text(value, "\n", " " * indent, ": ")
     return text if text.isascii() else escape_surrogates(text)
+
+
+def write(stream: TextIO, value: Any, indent: int | None) -> None:
+    """Write one JSON document and its line end in whatever the stream's encoding can say."""
+    text = dumps(value, indent=indent) + "\n"
+    stream.write(text if text.isascii() else encodable(text, stream.encoding or "utf-8"))
 
 
 def quoted(text: str) -> str:
@@ -73,7 +82,7 @@ def _text(value: Any, newline: str, step: str, colon: str) -> str:
         if not value:
             return "{}"
         inner = newline + step
-        items = [_key(key) + colon + _text(item, inner, step, colon) for key, item in value.items()]
+        items = [(_KEYS.get(key) or _key(key)) + colon + _text(item, inner, step, colon) for key, item in value.items()]
         return "{" + inner + ("," + inner).join(items) + newline + "}"
     if isinstance(value, list | tuple):
         if not value:
@@ -86,10 +95,17 @@ def _text(value: Any, newline: str, step: str, colon: str) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+_KEYS: dict[str, str] = {}
+"""Keys as JSON writes them: a report says the same few again and again."""
+
+
 def _key(key: Any) -> str:
     if not isinstance(key, str):
         raise TypeError(f"a key must be a string, not {type(key).__name__}")
-    return quoted(key)
+    text = quoted(key)
+    if len(_KEYS) < _MOST_KEYS:
+        _KEYS[key] = text
+    return text
 
 
 def _float(value: float) -> str:

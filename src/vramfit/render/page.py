@@ -112,7 +112,7 @@ class Page:
             gone = max(kept, key=lambda column: column.drop)
             kept.remove(gone)
             left_out.append(gone.heading.replace("\n", " "))
-        widths = [self._column_width(column) for column in kept]
+        widths = [self.column_width(column) for column in kept]
         prose = kept[-1] if wrap_last and kept[-1] is columns[-1] else None
         depth = max(column.heading.count("\n") for column in kept)
         for row in range(depth + 1 if any(column.heading for column in kept) else 0):
@@ -157,12 +157,13 @@ class Page:
         return list(pieces)
 
     def _too_wide(self, columns: Sequence[Column], indent: int, wrap_last: bool) -> bool:
-        widths = [self._column_width(column) for column in columns]
+        widths = [self.column_width(column) for column in columns]
         if wrap_last:
             widths[-1] = min(widths[-1], _NARROWEST_COLUMN)
         return indent + sum(widths) + GAP * (len(widths) - 1) > self.width
 
-    def _column_width(self, column: Column) -> int:
+    def column_width(self, column: Column) -> int:
+        """Cells that the widest text of a column takes."""
         texts = (cell if isinstance(cell, str) else cell[0] for cell in column.cells)
         return max(cell_len(self._safe(text)) for text in (*column.heading.split("\n"), *texts))
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tests.samples import gpu
 from vramfit.catalogue import open_catalogue
-from vramfit.engines.interface import Deployment
+from vramfit.engines import Deployment
 from vramfit.engines.llamacpp import estimate
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
 from vramfit.workload import Workload
 
 if TYPE_CHECKING:
-    from vramfit.engines.interface import DeviceMemory, Estimate
+    from vramfit.engines import DeviceMemory, Estimate
     from vramfit.model import Model
 
     Row = tuple[str, tuple[float, float, float], list[int]]

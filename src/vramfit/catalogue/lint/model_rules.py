@@ -97,3 +97,26 @@ def ollama_tag(subject: ModelSubject) -> Iterator[Fault]:
             if not rest or tag != tag.strip() or " " in tag or tag.count(":") > 1 or name.count("/") > 1:
                 problem = f'"{tag}" is not an Ollama tag'
                 yield subject.fault(number, f"ollama.{at}", problem, "write name:tag or user/name:tag")
+
+
+@rule("models")
+def unknown_scheme(subject: ModelSubject) -> Iterator[Fault]:
+    """A quantized repository in a scheme nobody can ask for."""
+    from vramfit.errors import UnsupportedScheme
+    from vramfit.quantization import find_scheme
+
+    for number, model in subject.own:
+        for repository, scheme in (model.get("quantized") or {}).items():
+            try:
+                find_scheme(scheme)
+            except UnsupportedScheme as error:
+                yield subject.fault(number, "quantized", f"{repository}: {error.message}", error.hint)
+
+
+@rule("models")
+def empty_field(subject: ModelSubject) -> Iterator[Fault]:
+    """A field without a value, which says nothing and may hide a slip."""
+    for number, model in subject.own:
+        for field, value in model.items():
+            if value is None:
+                yield subject.fault(number, field, "has no value", "write it, or leave the field out")

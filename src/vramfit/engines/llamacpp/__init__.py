@@ -9,7 +9,7 @@ Imports inside functions are of what few deployments need: most of a first estim
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate, Share
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.overhead import (
     BACKEND_OF_VENDOR,
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Placement, Resident
     from vramfit.hardware import Gpu
     from vramfit.model import Model
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
 FAMILIES = ("gguf", "plain", "mxfp4")
@@ -111,6 +112,29 @@ def run(deployment: Deployment, tower_on_host: bool = False) -> Estimate:
 
     mixture = any(isinstance(group.feed_forward, Experts) for group in model.layers)
     return choose(work, asked, layers, mixture, usable, placed)
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """The back ends, and what decides the placement where more than the cards' number does.
+
+    Equal cards take equal shares of the layers, however large they are.
+    """
+    backends = tuple([work.backend or BACKEND_OF_VENDOR.get(gpu.vendor, gpu.id) for gpu in gpus])
+    auto = "auto" in (work.gpu_layers, work.cpu_moe_layers)
+    if auto or gpus.count(gpus[0]) < len(gpus) or work.split_mode == "none":
+        sizes = [(usable_bytes(gpu, work.platform), runtime_share(gpu, work).expected) for gpu in gpus]
+        return backends, tuple(sizes)
+    return backends
+
+
+def runtime_share(gpu: Gpu, work: Workload) -> Share:
+    """The process's context on a card; nothing where llama.cpp does not run."""
+    backend = work.backend or BACKEND_OF_VENDOR.get(gpu.vendor)
+    return Share(0, 0, 0) if backend is None else context_overhead(gpu, backend)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
+    """llama.cpp sets itself no limit; what ``auto`` leaves free is not part of what it needs."""
 
 
 def _backend(gpu: Gpu) -> str:

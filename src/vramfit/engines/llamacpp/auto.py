@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vramfit.engines.interface import Estimate
+    from vramfit.engines import Estimate
     from vramfit.engines.llamacpp.placement import Placement
     from vramfit.workload import Workload
 

@@ -13,7 +13,7 @@ MiB; a Qwen3.6-27B log: 248.10 MiB).
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit.engines import Share
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -49,16 +49,7 @@ MOST_TOKENS = 1024
 """Most image tokens of a tower scaled by its longest side (``set_limit_image_tokens(8, 1024)``, Pixtral)."""
 
 
-@record
-class Overhead:
-    """Bytes beyond the buffers on one device."""
-
-    low: int
-    expected: int
-    high: int
-
-
-def context_overhead(gpu: Gpu, backend: str) -> Overhead:
+def context_overhead(gpu: Gpu, backend: str) -> Share:
     """The runtime's own share of a device, before anything that depends on the model."""
     if backend != "cuda":
         low, expected, high = OTHER_BACKENDS[backend]
@@ -68,8 +59,8 @@ def context_overhead(gpu: Gpu, backend: str) -> Overhead:
         small = gpu.compute_target in SMALL_MULTIPROCESSORS
         count = gpu.cores // (CORES_PER_MULTIPROCESSOR_SMALL if small else CORES_PER_MULTIPROCESSOR)
         size = CUDA_BASE_BYTES + CUDA_BYTES_PER_MULTIPROCESSOR * count
-        return Overhead(size // 2, size, size * 4 // 3)
-    return Overhead(low * MIB, expected * MIB, high * MIB)
+        return Share(size // 2, size, size * 4 // 3)
+    return Share(low * MIB, expected * MIB, high * MIB)
 
 
 def workspace_bytes(backend: str, widest: int, tokens: int) -> int:

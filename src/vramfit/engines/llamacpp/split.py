@@ -9,7 +9,7 @@ v0.5.0 ``ggml/src/ggml-sycl/ggml-sycl.cpp`` (``get_row_split``), which came from
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines.interface import DeviceMemory
+from vramfit.engines import DeviceMemory
 from vramfit.engines.llamacpp.placement import HOST, Resident, gguf_scheme
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines import Deployment, Estimate
     from vramfit.engines.llamacpp.placement import Placement
 
 CUTTING = ("cuda", "rocm", "sycl")

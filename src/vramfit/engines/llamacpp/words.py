@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Checkpoint, Placement
     from vramfit.model import Model

@@ -10,11 +10,11 @@ Follows vLLM 0.33.0; where older versions differ, the module that does the sum s
 
 from __future__ import annotations
 
-from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate
 from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
 from vramfit.engines.vllm.kv_cache import bytes_needed
-from vramfit.engines.vllm.overhead import overhead, share_bytes
+from vramfit.engines.vllm.overhead import overhead, runtime_share, share_bytes
 from vramfit.engines.vllm.weights import mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
@@ -22,7 +22,12 @@ from vramfit.quantization import checkpoint_bytes, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines import Deployment
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.workload import Workload
+
+__all__ = ["budgets", "estimate", "gpu_traits", "runtime_share"]
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
 FAMILIES = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
@@ -34,6 +39,9 @@ UTILIZATION = 0.92
 WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
 """Loaded weights in start-up logs are within 0.5 % of the sum (tests/engines/measured_vllm.yaml); checkpoints of one
 scheme differ more, some keeping further layers at 16 bits."""
+WEIGHTS_HIGH_BITSANDBYTES = 1.08
+"""The same for bitsandbytes: later versions undo the double quantization (``weights``), and dynamic checkpoints keep
+further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35, unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
 """Activation peaks in start-up logs as factors of the expected one: from 0.37 (a 14B on two GPUs, vllm-project/vllm
 issue 13061) to what the sampler of older versions adds, which the high estimate takes whole."""
@@ -54,6 +62,7 @@ def estimate(deployment: Deployment) -> Estimate:
     utilization = work.gpu_memory_utilization or UTILIZATION
     spans = stage_layers(model.layer_count, count)
     held = stages(model, deployment.scheme, ranks, count, mxfp4_kernel(first))
+    weights_high = WEIGHTS_HIGH_BITSANDBYTES if deployment.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
     gpus, budgets = [], []
     for number, gpu in enumerate(deployment.gpus):
         stage, span = held[number // ranks], spans[number // ranks]
@@ -70,7 +79,7 @@ def estimate(deployment: Deployment) -> Estimate:
                 # One block of the pool is never given out (``BlockPool.null_block``).
                 extra.expected_bytes + block,
                 round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
-                round(stage.weights_bytes * WEIGHTS_HIGH)
+                round(stage.weights_bytes * weights_high)
                 + cache
                 + max(round(compute * COMPUTE_HIGH), peak_high)
                 + extra.high_bytes
@@ -94,6 +103,19 @@ def estimate(deployment: Deployment) -> Estimate:
     )
 
 
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """Whether vLLM runs on the cards, and what it sets by the first: the size of a step, the kernel of MXFP4 experts."""
+    first = gpus[0]
+    apple = any(gpu.vendor == "apple" for gpu in gpus)
+    return apple, step_tokens(first), step_sequences(first), mxfp4_kernel(first)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> tuple[int, ...]:
+    """The share of each card that vLLM takes."""
+    utilization = work.gpu_memory_utilization or UTILIZATION
+    return tuple([share_bytes(utilization, usable_bytes(gpu, work.platform)) for gpu in gpus])
+
+
 def refuse_offload(deployment: Deployment, name: str) -> None:
     """Raise ``UsageError`` for deployments that ask for layers in host memory, which neither engine computes there."""
     work = deployment.workload
@@ -109,5 +131,5 @@ def _assumptions(deployment: Deployment, ranks: int, count: int, utilization: fl
     ]
     said += split_text(deployment, ranks, count)
     if deployment.scheme.family == "bitsandbytes":
-        said.append("needs a vLLM version or plugin that loads bitsandbytes")
+        said.append("needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so")
     return tuple(said)

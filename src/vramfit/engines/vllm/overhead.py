@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines import Share
 from vramfit.engines.transformers import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
+    from vramfit.workload import Workload
 
 ALONE_BYTES = 80 * MIB
 """``non_torch_memory`` on one GPU, which leaves the CUDA context out: 0.02-0.36 GiB, median 0.08, over 37 start-up logs
@@ -38,15 +40,21 @@ class Overhead:
 
 def overhead(gpu: Gpu, ranks: int, layers: int, *, eager: bool) -> Overhead:
     """What one of ``ranks`` tensor-parallel ranks with ``layers`` layers takes beyond its own accounting."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    own = runtime_share(gpu)
     libraries = ALONE_BYTES + PEER_BYTES * (ranks - 1)
     graphs = 0 if eager else GRAPH_BYTES_PER_LAYER * layers
     return Overhead(
-        context,
-        round(context * CONTEXT_LOW + libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
-        context + libraries + graphs,
-        round(context * CONTEXT_HIGH + libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
+        own.expected,
+        own.low + round(libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
+        own.expected + libraries + graphs,
+        own.high + round(libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
     )
+
+
+def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
+    """The CUDA context of a process."""
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
 
 
 def share_bytes(utilization: float, usable_bytes: int) -> int:

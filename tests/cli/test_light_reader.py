@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tests.command import vramfit
 from vramfit.cli.app import app, run_app
-from vramfit.cli.fast import read
-from vramfit.cli.options import CHECK_OPTIONS, long_flag, spellings
+from vramfit.cli.options import CHECK_OPTIONS, long_flag, read, spellings
 
 if TYPE_CHECKING:
     from vramfit.workload import Key

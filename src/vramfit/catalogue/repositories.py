@@ -1,0 +1,159 @@
+"""Names of repositories that repackage a known model: another organisation's copy of it, or a quantized one.
+
+``unsloth/Llama-3.2-3B-Instruct``, ``TheBloke/Mistral-7B-v0.1-GPTQ``, ``RedHatAI/Qwen3-8B-FP8-dynamic``: the name says
+which model it is, and often in which scheme. What stands behind the model's name must be words of packaging and nothing
+else, so that a fine-tune with a name of its own (``dolphin-2.1-mistral-7B``) is never taken for its base. Loaded only
+when no entry has the name itself.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.errors import UnsupportedScheme
+from vramfit.quantization import SCHEMES, find_scheme
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+GGUF = {
+    scheme.id.lower(): scheme.id
+    for scheme in SCHEMES.values()
+    if scheme.family == "gguf" and scheme.id not in ("F32", "F16", "BF16")
+}
+"""Quantized file types as names carry them, in small letters."""
+
+NEUTRAL = frozenset((
+    "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
+    "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
+))  # fmt: skip
+"""Words of packaging and of tuning: they name no scheme, and change no tensor."""
+
+FAMILIES = ("gptq", "awq", "exl2", "exl3", "mlx", "hqq", "torchao")
+"""Words that name a family; widths and groups beside them go with it."""
+
+ALONE = {
+    "bnb": "nf4", "bitsandbytes": "nf4", "nf4": "nf4", "fp8": "fp8", "nvfp4": "nvfp4", "fp4": "nvfp4", "mxfp4": "MXFP4",
+    "w8a8": "w8a8", "w4a16": "w4a16", "w8a16": "w8a16", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "gguf": "",
+}  # fmt: skip
+"""Words that name a scheme by themselves; a GGUF repository holds many."""
+
+_SIZES = (
+    ("bits", "", "bits"), ("bits", "", "bit"), ("bits", "", "bpw"), ("bits", "int", ""), ("bits", "w", ""),
+    ("group", "g", ""), ("group", "gs", ""), ("group", "", "g"), ("head", "h", ""),
+)  # fmt: skip
+"""What a number means by what stands before and behind it."""
+
+HOSTS = ("https://", "huggingface.co/", "hf.co/")
+_OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba")
+"""Vendors that people put before a model's name."""
+
+
+@record
+class Reading:
+    """One way to take a repository's name."""
+
+    model: str
+    """The model's own name, to be looked up."""
+    keys: Mapping[str, str] = {}
+    """Deployment keys that the rest of the name states: ``quant``, or ``engine`` where that alone is certain."""
+
+
+def readings(name: str) -> Iterator[Reading]:
+    """How ``name`` may be taken, the nearest reading first; none for a path, or for a name that states nothing more.
+
+    A word of packaging may be the model's own, so the longest name goes first.
+    """
+    owner, _, base = name.strip().rpartition("/")
+    for host in HOSTS:
+        owner = owner.removeprefix(host)
+    if owner.strip(_OWNER_LETTERS) or owner.startswith("."):
+        return
+    words = _words(base)
+    if not words:
+        return
+    first = words[0][0]
+    fewest = len(words)
+    while fewest > 1 and _is_packaging(words[fewest - 1][0]):
+        fewest -= 1
+    starts = [0]
+    if len(words) > 1 and first in PREFIXES:
+        starts.append(len(first) + 1)
+    for start in starts:
+        for count in range(len(words), fewest - 1, -1):
+            text = base[start : words[count - 1][1]].strip()
+            if text and text != name:
+                yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
+
+
+def _words(base: str) -> list[tuple[str, int]]:
+    """The words of a name in small letters, and where each ends. ``Q4_K_M`` is one word, and so is ``4-bit``."""
+    words: list[tuple[str, int]] = []
+    low = base.lower()
+    start = 0
+    while start < len(low):
+        stop = start
+        while stop < len(low) and (low[stop].isalnum() or low[stop] in "._"):
+            stop += 1
+        piece = low[start:stop]
+        if piece and piece not in GGUF:
+            piece = piece.split("_", 1)[0]
+            piece = "quantized" if piece.startswith("quantized.") else piece
+            stop = start + len(piece)
+        if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdigit():
+            words[-1] = (f"{words[-1][0]}{piece}", stop)
+        elif piece:
+            words.append((piece, stop))
+        start = stop + 1
+    return words
+
+
+def _is_packaging(word: str) -> bool:
+    return word in NEUTRAL or word in ALONE or word in FAMILIES or word in GGUF or _size(word) is not None
+
+
+def _size(word: str) -> tuple[str, str] | None:
+    """``4bit`` and ``int4`` are ("bits", "4"), ``g128`` and ``128g`` ("group", "128"), ``h6`` ("head", "6")."""
+    for kind, before, after in _SIZES:
+        if word.startswith(before) and word.endswith(after):
+            digits = word[len(before) : len(word) - len(after)]
+            if digits.isascii() and digits.replace(".", "", 1).isdigit():
+                return kind, digits
+    return None
+
+
+def _keys(words: list[str], owner: str) -> dict[str, str]:
+    """What words of packaging state as deployment keys."""
+    for word in words:
+        if word in GGUF:
+            kind = GGUF[word]
+            return {"engine": "llama.cpp", "quant": f"i1-{kind}" if "i1" in words else kind}
+    if "gguf" in words:
+        return {"engine": "llama.cpp"}
+    sizes = dict([size for word in words if (size := _size(word)) is not None])
+    family = next((word for word in words if word in FAMILIES), "mlx" if owner == "mlx-community" and sizes else None)
+    if family is not None:
+        return _of_family(family, sizes)
+    alone = [ALONE[word] for word in words if ALONE.get(word)]
+    if "nf4" in alone:
+        return {"quant": "int8" if sizes.get("bits") == "8" else "nf4"}
+    if alone:
+        return {"quant": "fp8-channel" if alone[0] == "fp8" and "dynamic" in words else alone[0]}
+    bits = sizes.get("bits")
+    return {"quant": f"int{bits}"} if bits in ("4", "8") else {}
+
+
+def _of_family(family: str, sizes: Mapping[str, str]) -> dict[str, str]:
+    """The scheme of a family at the sizes beside its word; nothing where no such scheme exists."""
+    parts = [family]
+    if "bits" in sizes:
+        parts.append(sizes["bits"] + ("" if family.startswith("exl") else "bit"))
+    if "group" in sizes:
+        parts.append(f"g{sizes['group']}")
+    if "head" in sizes:
+        parts.append(f"h{sizes['head']}")
+    try:
+        return {"quant": find_scheme("-".join(parts)).id}
+    except UnsupportedScheme:
+        return {}

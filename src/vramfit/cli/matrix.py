@@ -1,0 +1,87 @@
+"""``vramfit matrix``: which of these models fit which of these GPUs."""
+
+from __future__ import annotations
+
+import sys
+
+from vramfit.cli.check import format_of, report_error
+from vramfit.cli.console import wants_colour, write_lines
+from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.errors import UsageError, VramfitError
+from vramfit.workload import KEYS, Key, parse_request, parse_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+EVERYTHING = "*"
+
+ASKED: tuple[Key, ...] = (
+    Key(
+        "gpu",
+        "texts",
+        "GPU, as in check, or all whose ids match a pattern: 'rtx40*', '2xrtx3090'; repeatable",
+        flags=("-g",),
+        default="every GPU",
+    ),
+    Key(
+        "model",
+        "texts",
+        "model, as in check, or all whose ids match a pattern: 'qwen3-*'; repeatable",
+        flags=("-m",),
+        default="every model",
+    ),
+    Key("quant", "texts", "a scheme or class; repeatable; best: the best that fits", default="all three classes"),
+)
+"""What may be several here, in the place of the deployment keys of these names."""
+
+_NAMES = {key.name: key for key in ASKED}
+OPTIONS: tuple[Key, ...] = (
+    *[_NAMES.get(key.name, key) for key in KEYS if key.name != "name"],
+    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any")],
+)
+
+
+def run(values: Mapping[str, Any]) -> int:
+    """Answer one ``matrix`` command line from its raw option values; returns the exit code."""
+    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
+    keys = {name: value for name, value in values.items() if name not in output}
+    style = "json" if output.get("json") else str(output.get("format", ""))
+    try:
+        style = format_of(output)
+        _print(style, keys, output)
+    except VramfitError as error:
+        return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
+    return 0
+
+
+def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> None:
+    from vramfit.catalogue import open_catalogue
+    from vramfit.catalogue.patterns import gpu_names, model_names
+    from vramfit.matrix import matrix
+
+    asked = {name: parse_value(key, keys[name]) for name, key in _NAMES.items() if name in keys}
+    request = parse_request({name: value for name, value in keys.items() if name not in _NAMES})
+    if "gpu" not in asked and "model" not in asked:
+        raise UsageError(
+            "missing --gpu or --model", "vramfit matrix -g 'rtx40*' -m 'qwen3-*'; for everything, -g '*' -m '*'"
+        )
+    catalogue = open_catalogue(tuple(output.get("catalogue", ())))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    gpus = gpu_names(catalogue, asked.get("gpu", (EVERYTHING,)))
+    models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
+    if "quant" in asked:
+        request["quant"] = asked["quant"]
+    report = matrix(request, gpus, models, catalogue)
+    if style == "table":
+        from vramfit.render.matrix import print_matrix
+
+        print_matrix(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
+        return
+    from vramfit.render.csv import LINE_END
+    from vramfit.render.matrix import lines
+
+    end = LINE_END if style == "csv" else "\n"
+    write_lines(sys.stdout, lines(style, report, header=not output.get("no_header"), line_end=end), end)

@@ -1,0 +1,78 @@
+"""``vramfit recommend``: what to run on a GPU, or which GPUs to get for a model."""
+
+from __future__ import annotations
+
+import sys
+
+from vramfit.cli.check import format_of, report_error
+from vramfit.cli.console import wants_colour, write_lines
+from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.errors import VramfitError
+from vramfit.workload import KEYS, Key, parse_request, parse_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+WISHES: tuple[Key, ...] = (
+    Key(
+        "use",
+        "choice",
+        "with --gpu: what the model is for",
+        choices=("chat", "code", "vision", "embedding"),
+        default="chat",
+    ),
+    Key(
+        "min_speed",
+        "number",
+        "decode tokens per second at least",
+        minimum=0,
+        maximum=1e6,
+        default="5, about as fast as people read",
+    ),
+    Key("limit", "count", "recommendations at most, of GPUs to own and to rent each", default="10"),
+)
+"""What is wished for beside the deployment keys."""
+
+OPTIONS: tuple[Key, ...] = (
+    *[key for key in KEYS if key.name != "name"],
+    *WISHES,
+    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any")],
+)
+NOTHING_EXIT_CODE = 1
+
+
+def run(values: Mapping[str, Any]) -> int:
+    """Answer one ``recommend`` command line from its raw option values; returns the exit code, 1 for nothing found."""
+    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
+    keys = {name: value for name, value in values.items() if name not in output}
+    style = "json" if output.get("json") else str(output.get("format", ""))
+    try:
+        style = format_of(output)
+        return _print(style, keys, output)
+    except VramfitError as error:
+        return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
+
+
+def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+    from vramfit.catalogue import open_catalogue
+    from vramfit.recommend import recommend
+
+    wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
+    request = parse_request({name: value for name, value in keys.items() if name not in wishes})
+    catalogue = open_catalogue(tuple(output.get("catalogue", ())))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    report = recommend({**request, **wishes}, catalogue)
+    code = 0 if report["recommendations"] else NOTHING_EXIT_CODE
+    if style == "table":
+        from vramfit.render.recommend import print_recommendations
+
+        print_recommendations(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
+        return code
+    from vramfit.render.csv import LINE_END
+    from vramfit.render.recommend import lines
+
+    end = LINE_END if style == "csv" else "\n"
+    write_lines(sys.stdout, lines(style, report, header=not output.get("no_header")), end)
+    return code

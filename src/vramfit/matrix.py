@@ -1,0 +1,181 @@
+"""The use case of a matrix: many models against many GPUs, a verdict per pair and quantization.
+
+Rows come one by one, model after model, so that the whole catalogue can be written as it is answered.
+"""
+
+from __future__ import annotations
+
+from vramfit import __version__
+from vramfit._record import record
+from vramfit.engines.resolve import deployments, follows_gpus, kinds_of_sets, quants, with_stated
+from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
+from vramfit.model import parameters
+from vramfit.report import FORMAT_VERSION
+from vramfit.sweep import Sweep, refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from vramfit.engines import Deployment
+    from vramfit.engines.resolve import Catalogue
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.sweep import Cell
+    from vramfit.workload import Workload
+
+
+@record
+class Column:
+    """A set of GPUs, or why it cannot be answered for."""
+
+    name: str
+    """``2xrtx3090``: the id with its count."""
+    gpus: tuple[Gpu, ...]
+    problem: VramfitError | None
+
+
+def matrix(
+    request: Mapping[str, Any], gpus: Sequence[str], models: Sequence[str], catalogue: Catalogue
+) -> dict[str, Any]:
+    """The whole answer as plain data; ``rows`` in it is a generator.
+
+    ``request`` has typed deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the three
+    classes. A row is one model in one quantization: ``model``, ``engine``, ``class``, ``quant`` and ``cells``, one for
+    each of ``gpus`` in order, equal cells often one object; what cannot be answered is a cell with its error.
+
+    Nothing is answered before the first row is: raises ``VramfitError`` for an unknown GPU or model, and for a request
+    that can be answered for no cell at all.
+    """
+    table = _Table(columns(gpus, catalogue), request, catalogue)
+    known: dict[tuple[object, ...], str] = {}
+    for name in models:
+        model = catalogue.model(name)
+        known.setdefault((model.id, *catalogue.stated(name).items()), name)
+    rows = _answered(table, list(known.values()))
+    first = next(rows)
+    described = {model.id: model for model in map(catalogue.model, known.values())}
+    return {
+        "format_version": FORMAT_VERSION,
+        "vramfit_version": __version__,
+        "gpus": [_gpu_object(column) for column in table.columns],
+        "models": [
+            {"id": model.id, "name": model.name, "parameters": parameters(model), "max_context": model.context}
+            for model in described.values()
+        ],
+        "rows": _chained(first, rows),
+    }
+
+
+def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
+    """The sets of GPUs that ``names`` mean, each once; raises ``UnknownGpu`` or ``AmbiguousName``.
+
+    A GPU whose memory is not known is a column too: its cells say so.
+    """
+    found: dict[str, Column] = {}
+    for name in names:
+        try:
+            gpus = catalogue.gpus(name)
+        except UsageError:
+            raise
+        except VramfitError as error:
+            found.setdefault(name, Column(name, (), error))
+            continue
+        one = gpus[0].id if len(gpus) == 1 else f"{len(gpus)}x{gpus[0].id}"
+        found.setdefault(one, Column(one, gpus, None))
+    return tuple(found.values())
+
+
+class _Table:
+    """The columns and what is asked of them; a sweep over them for each engine and workload met so far."""
+
+    def __init__(self, asked: tuple[Column, ...], request: Mapping[str, Any], catalogue: Catalogue) -> None:
+        self.columns = asked
+        self._request = request
+        self._catalogue = catalogue
+        self._unusable = [None if column.problem is None else refusal(column.problem) for column in asked]
+        self._sets = [column.gpus for column in asked if column.problem is None]
+        self._places = [number for number, column in enumerate(asked) if column.problem is None]
+        self._fixed: Iterable[Sequence[int]] | None = None
+        """The sets by what resolving makes of them, where that is the same for every model."""
+        self._sweeps: dict[tuple[str, Workload], Sweep] = {}
+        self.refused = next((column.problem for column in asked if column.problem is not None), None)
+        """The first reason why a cell has no answer."""
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of one model."""
+        model, stated = self._catalogue.model(name), self._catalogue.stated(name)
+        asked = self._request.get("quant") or ((stated["quant"],) if "quant" in stated else None)
+        for word in asked or quants(None, self._request.get("task", "inference")):
+            request = with_stated({**self._request, "quant": word}, stated)
+            cells: list[Cell | None] = [*self._unusable]
+            found: Deployment | None = None
+            for numbers in self._kinds(request, model):
+                try:
+                    (found,) = deployments(request, self._sets[numbers[0]], model)
+                except UnsupportedScheme:
+                    raise
+                except VramfitError as error:
+                    self.refused = self.refused or error
+                    judged = [refusal(error)] * len(numbers)
+                else:
+                    sweep = self._sweep(found)
+                    judged = sweep.judge(found, numbers)
+                    self.refused = self.refused or sweep.refused
+                for number, cell in zip(numbers, judged, strict=True):
+                    cells[self._places[number]] = cell
+            yield {
+                "model": model.id,
+                "engine": request.get("engine") if found is None else found.engine,
+                "class": word if found is None else found.scheme.precision,
+                "quant": None if found is None else found.scheme.id,
+                "cells": cells,
+            }
+
+    def _kinds(self, request: Mapping[str, Any], model: Model) -> Iterable[Sequence[int]]:
+        if follows_gpus(request):
+            return kinds_of_sets(request, self._sets, model)
+        if self._fixed is None:
+            self._fixed = kinds_of_sets(request, self._sets, model)
+        return self._fixed
+
+    def _sweep(self, deployment: Deployment) -> Sweep:
+        key = (deployment.engine, deployment.workload)
+        known = self._sweeps.get(key)
+        if known is None:
+            known = self._sweeps[key] = Sweep(self._sets, *key)
+        return known
+
+
+def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of all models, held back until a cell is answered; without any the first reason is raised."""
+    held: list[dict[str, Any]] = []
+    answered = False
+    for name in names:
+        for row in table.rows(name):
+            answered = answered or any(cell["error"] is None for cell in row["cells"])
+            if not answered:
+                held.append(row)
+                continue
+            yield from held
+            held.clear()
+            yield row
+    if held and table.refused is not None:
+        raise table.refused
+
+
+def _chained(first: dict[str, Any], others: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield first
+    yield from others
+
+
+def _gpu_object(column: Column) -> dict[str, Any]:
+    first = column.gpus[0] if column.gpus else None
+    return {
+        "id": column.name,
+        "name": None if first is None else first.name,
+        "count": len(column.gpus) or 1,
+        "marketed_gb": None if first is None else first.marketed_gb,
+        "memory_bytes": None if first is None else first.memory_bytes,
+    }

@@ -1,0 +1,178 @@
+"""A matrix in every format: rows of models and quantizations, columns of GPUs, a verdict and what is left in each cell.
+
+The text formats give one line per cell, in blocks of a row, as soon as the row is ready: a whole catalogue is some
+400,000 cells, of which many are equal, and equal cells of a row are one object whose text is made once.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from vramfit.render import plain
+from vramfit.render.csv import row as csv_row
+from vramfit.render.fields import cell as scalar
+from vramfit.render.json import dumps
+from vramfit.render.markdown import escape as markdown_escape
+from vramfit.render.words import SIGNS, scheme_beside_class
+from vramfit.units import GIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, TextIO
+
+    from vramfit.render.page import Span
+
+    Object = Mapping[str, Any]
+
+COLUMNS = (
+    "gpu", "model", "engine", "class", "quant", "verdict", "required_bytes", "usable_bytes", "headroom_bytes", "error",
+)  # fmt: skip
+"""Fields of a cell, in order; the row formats write ``error`` as its code and message."""
+_OF_MODEL, _OF_QUANT, _OF_VERDICT = COLUMNS[1:3], COLUMNS[3:5], COLUMNS[5:]
+"""``class`` and ``quant`` are the row's, or the cells' where each has the best for it."""
+_ANSWERED = {
+    "plain": "\t%s\t%d\t%d\t%d\t",
+    "csv": ",%s,%d,%d,%d,",
+    "json": ',"verdict":"%s","required_bytes":%d,"usable_bytes":%d,"headroom_bytes":%d,"error":null}',
+}
+"""The end of the line of a cell with an answer, which most are: what ``_plain``, ``_csv`` and ``_json`` make of it."""
+STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
+_LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
+_NOTES = 3
+"""Reasons for cells without an answer that are told below a table."""
+
+
+def lines(style: str, report: Object, *, header: bool = True, line_end: str = "\n") -> Iterator[str]:
+    """Blocks of lines of a text format, a row of the matrix each; all but a block's last line have their end."""
+    if style == "json":
+        yield from _document(report)
+    elif style == "markdown":
+        yield from _markdown(report)
+    else:
+        if header and style != "ndjson":
+            yield "\t".join(COLUMNS) if style == "plain" else csv_row(COLUMNS)
+        for cells in _texts(report, style):
+            yield line_end.join(cells)
+
+
+def _texts(report: Object, style: str) -> Iterator[list[str]]:
+    """For each row a text per cell, put together from what the GPU, the row and the cell have to say."""
+    part = {"plain": _plain, "csv": _csv}.get(style, _json)
+    answered = _ANSWERED.get(style, _ANSWERED["json"])
+    gpus = [part(("gpu",), {"gpu": gpu["id"]}) for gpu in report["gpus"]]
+    for row in report["rows"]:
+        each = "quant" not in row
+        middle = part(_OF_MODEL if each else (*_OF_MODEL, *_OF_QUANT), row)
+        told: dict[int, str] = {}
+        cells = []
+        for gpu, cell in zip(gpus, row["cells"], strict=True):
+            text = told.get(id(cell))
+            if text is None:
+                text = middle + part(_OF_QUANT, cell) if each else middle
+                if cell["error"] is None:
+                    text += answered % (
+                        cell["verdict"], cell["required_bytes"], cell["usable_bytes"], cell["headroom_bytes"]
+                    )  # fmt: skip
+                else:
+                    text += part(_OF_VERDICT, cell)
+                told[id(cell)] = text
+            cells.append(gpu + text)
+        yield cells
+
+
+def _plain(keys: Sequence[str], values: Object) -> str:
+    texts = [plain.escape(_scalar(key, values[key])) for key in keys]
+    return "\t".join(texts) if keys[0] == COLUMNS[0] else "\t" + "\t".join(texts)
+
+
+def _csv(keys: Sequence[str], values: Object) -> str:
+    texts = csv_row([_scalar(key, values[key]) for key in keys])
+    return texts if keys[0] == COLUMNS[0] else "," + texts
+
+
+def _json(keys: Sequence[str], values: Object) -> str:
+    inner = dumps({key: values[key] for key in keys}, None)[1:-1]
+    if keys[0] == COLUMNS[0]:
+        return "{" + inner
+    return f",{inner}}}" if keys[-1] == COLUMNS[-1] else f",{inner}"
+
+
+def _scalar(key: str, value: Any) -> str:
+    if key == "error":
+        return f"{value['code']}: {value['message']}" if value else ""
+    return scalar(value)
+
+
+def _document(report: Object) -> Iterator[str]:
+    """One JSON document, a cell per line: written as it is answered, since a whole catalogue is large."""
+    head = dumps({**{key: value for key, value in report.items() if key != "rows"}, "cells": []})
+    yield head.removesuffix("[]\n}") + "["
+    before: str | None = None
+    for cells in _texts(report, "json"):
+        if before is not None:
+            yield before + ","
+        before = ",\n".join([f"    {cell}" for cell in cells])
+    yield f"{before}\n  ]\n}}" if before else "  ]\n}"
+
+
+def _markdown(report: Object) -> Iterator[str]:
+    """A table of rows by GPUs, each cell a sign and the GiB left."""
+    headings = ["Model", "Quant", *[gpu["id"] for gpu in report["gpus"]]]
+    yield "| " + " | ".join(map(markdown_escape, headings)) + " |"
+    yield "| :-- | :-- | " + " | ".join(["--:"] * len(report["gpus"])) + " |"
+    for row in report["rows"]:
+        cells = [row["model"], label(row), *[text(cell) for cell in row["cells"]]]
+        yield "| " + " | ".join(map(markdown_escape, cells)) + " |"
+
+
+def label(row: Object) -> str:
+    """``fp16``, ``int4 nf4``: what was asked for, and the scheme where it says more."""
+    beside = scheme_beside_class({"scheme": row["quant"] or "", "class": row["class"]})
+    return f"{row['class']} {beside}".rstrip()
+
+
+def text(cell: Object) -> str:
+    """``✓ 6.2``, ``✗ −3.4``, ``?``: sign, and GiB."""
+    sign = SIGNS[cell["verdict"]]
+    headroom = cell["headroom_bytes"]
+    return sign if headroom is None else f"{sign} {headroom / GIB:,.1f}".replace("-", "−")
+
+
+def print_matrix(report: Object, *, stream: TextIO, colour: bool) -> None:
+    """Draw the matrix on a terminal, in as many blocks of columns as its width needs."""
+    from vramfit.render.page import GAP, Column, Page
+
+    page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
+    rows = list(report["rows"])
+    lead: list[Column] = [Column("model", _once([row["model"] for row in rows]), right=False),
+            Column("quant", [label(row) for row in rows], right=False)]  # fmt: skip
+    columns = [
+        Column(gpu["id"], [(text(row["cells"][number]), STYLES[row["cells"][number]["verdict"]]) for row in rows])
+        for number, gpu in enumerate(report["gpus"])
+    ]
+    room = page.width - sum(page.column_width(column) + GAP for column in lead)
+    block: list[Column] = []
+    used = 0
+    for column in columns:
+        width = page.column_width(column) + GAP
+        if block and used + width > room:
+            page.table([*lead, *block], indent=0)
+            page.blank()
+            block, used = [], 0
+        block.append(column)
+        used += width
+    page.table([*lead, *block], indent=0)
+    page.blank()
+    page.prose((_LEGEND, "dim"))
+    reasons = dict.fromkeys(cell["error"]["message"] for row in rows for cell in row["cells"] if cell["error"])
+    for reason in list(reasons)[:_NOTES]:
+        page.prose((f"? {reason}", "dim"))
+    if len(reasons) > _NOTES:
+        page.prose((f"? and {len(reasons) - _NOTES} more reasons; --format plain tells them all", "dim"))
+    stream.write(page.drawn())
+
+
+def _once(names: Sequence[str]) -> list[Span]:
+    """Each name where it begins; empty below."""
+    return ["" if number and name == names[number - 1] else name for number, name in enumerate(names)]

@@ -1,0 +1,172 @@
+"""Recommendations in every format: ranked models for a GPU, or ranked GPUs for a model."""
+
+from __future__ import annotations
+
+import shutil
+
+from vramfit.render import plain
+from vramfit.render.commands import wrapped
+from vramfit.render.csv import row as csv_row
+from vramfit.render.fields import cell, gpu_id, pick, tokens_per_second, usable_bytes
+from vramfit.render.json import dumps
+from vramfit.render.listing import Shown, markdown_rows
+from vramfit.render.words import gpu_name, quality, with_article, without_maker
+from vramfit.units import billions, gib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, TextIO
+
+    Object = Mapping[str, Any]
+
+COLUMNS: tuple[tuple[str, str | Callable[[Object], Any]], ...] = (
+    ("rank", "rank"),
+    ("gpu", gpu_id),
+    ("model", "model.id"),
+    ("engine", "engine"),
+    ("quant", "quant.scheme"),
+    ("verdict", "verdict"),
+    ("required_bytes", "required_bytes.expected"),
+    ("usable_bytes", usable_bytes),
+    ("headroom_bytes", "headroom_bytes"),
+    ("max_context", "limits.max_context"),
+    ("decode_tokens_per_second", "throughput.decode_tokens_per_second.expected"),
+    ("quality", "quality.label"),
+    ("price_usd", "cost.price_usd"),
+    ("usd_per_hour", "cost.usd_per_hour"),
+    ("provider", "cost.provider"),
+    ("as_of", "cost.as_of"),
+    ("command", "command"),
+)
+"""Fields of the row formats: a path into the recommendation, or a function of it."""
+
+
+def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
+    """A text format, line by line."""
+    found: Sequence[Object] = report["recommendations"]
+    if style == "json":
+        yield dumps(report)
+    elif style == "ndjson":
+        for one in found:
+            yield dumps(one, None)
+    elif style == "markdown":
+        for _, part in _parts(report):
+            yield from markdown_rows(_shown(report, part), part)
+    else:
+        write = csv_row if style == "csv" else _plain_row
+        if header:
+            yield write([name for name, _ in COLUMNS])
+        for one in found:
+            yield write([cell(pick(one, path) if isinstance(path, str) else path(one)) for _, path in COLUMNS])
+
+
+def _plain_row(values: Sequence[str]) -> str:
+    return "\t".join(map(plain.escape, values))
+
+
+def print_recommendations(report: Object, *, stream: TextIO, colour: bool) -> None:
+    """Draw the recommendations on a terminal, and the command for the first."""
+    from vramfit.render.page import Column, Page
+
+    page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
+    page.prose((_title(report), "bold"))
+    for heading, part in _parts(report):
+        page.blank()
+        if heading:
+            page.prose((heading, "bold"))
+        columns = _shown(report, part)
+        page.table(
+            [Column(c.heading, [c.text(one) or "–" for one in part], c.right, c.drop) for c in columns], indent=0
+        )
+    first = next(iter(report["recommendations"]), None)
+    if first is not None:
+        page.blank()
+        page.prose((f"To run {first['model']['name']} on {with_article(gpu_name(first['gpu']))}:", ""))
+        for line in wrapped(first["command"], page.width - 2):
+            page.line((line, "cyan"), indent=2)
+    page.blank()
+    for note in _notes(report):
+        page.prose((note, "dim"))
+    stream.write(page.drawn())
+
+
+def _title(report: Object) -> str:
+    found = report["recommendations"]
+    floor = f", at least {report['min_speed']:g} tokens/s" if report["min_speed"] else ""
+    if report["model"] is None:
+        gpus = with_article(gpu_name(found[0]["gpu"])) if found else " + ".join(report["gpu"])
+        return f"{'What to run' if found else 'Nothing in the catalogue to run'} on {gpus} for {report['use']}{floor}"
+    return f"{'What to run' if found else 'No GPU with a known price to run'} {report['model']} on{floor}"
+
+
+def _parts(report: Object) -> list[tuple[str, list[Object]]]:
+    """The tables: one of models; of GPUs one for those to own and one for those to rent."""
+    found: list[Object] = list(report["recommendations"])
+    if report["model"] is None:
+        return [("", found)] if found else []
+    owned = [one for one in found if one["cost"]["price_usd"] is not None]
+    rented = [one for one in found if one["cost"]["price_usd"] is None]
+    return [(heading, part) for heading, part in (("To own", owned), ("To rent", rented)) if part]
+
+
+def _shown(report: Object, part: Sequence[Object]) -> tuple[Shown, ...]:
+    if report["model"] is None:
+        return (*MODEL_COLUMNS, *WAY_COLUMNS)
+    return (*GPU_COLUMNS, *(RENT_COLUMNS if part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS), *WAY_COLUMNS)
+
+
+def _notes(report: Object) -> Iterator[str]:
+    if report["model"] is None:
+        yield (
+            "Ranked by parameters and date of release, those that lose little quality first; no benchmark scores are "
+            "known here."
+        )
+    else:
+        yield "Prices are those at launch; rents were read at the date given and move weekly."
+
+
+def _speed(one: Object) -> str:
+    rate = pick(one, "throughput.decode_tokens_per_second.expected")
+    return "" if rate is None else tokens_per_second(rate)
+
+
+def _context(one: Object) -> str:
+    limit = pick(one, "limits.max_context")
+    return "" if limit is None else f"{limit:,}"
+
+
+def _price(one: Object) -> str:
+    return f"${one['cost']['price_usd']:,}"
+
+
+def _rent(one: Object) -> str:
+    return f"${one['cost']['usd_per_hour']:,.2f}/h"
+
+
+MODEL_COLUMNS = (
+    Shown("", lambda one: str(one["rank"])),
+    Shown("model", lambda one: one["model"]["id"], right=False),
+    Shown("size", lambda one: billions(one["model"]["parameters"]), drop=6),
+    Shown("released", lambda one: one["released"] or "", drop=5, right=False),
+)
+GPU_COLUMNS = (
+    Shown("", lambda one: str(one["rank"])),
+    Shown("gpu", gpu_id, right=False),
+    Shown("name", lambda one: without_maker(one["gpu"]["name"]), right=False, drop=8),
+)
+PRICE_COLUMNS = (Shown("price", _price),)
+RENT_COLUMNS = (
+    Shown("rent", _rent),
+    Shown("of", lambda one: one["cost"]["provider"], right=False, drop=4),
+    Shown("as of", lambda one: one["cost"]["as_of"], right=False, drop=3),
+)
+WAY_COLUMNS = (
+    Shown("engine", lambda one: one["engine"], right=False),
+    Shown("quant", lambda one: one["quant"]["scheme"], right=False),
+    Shown("quality", lambda one: quality(one["quality"]["label"]), right=False, drop=1),
+    Shown("tokens/s", _speed),
+    Shown("free", lambda one: gib(one["headroom_bytes"], 1), drop=2),
+    Shown("longest context", _context, drop=7),
+)
+"""Columns for people."""

@@ -1,0 +1,141 @@
+"""Tokens per second: a roofline over what each device reads and multiplies, with the time every layer costs besides.
+
+Decoding one token for each of ``B`` sequences takes
+
+``t = sum over devices of weights / min(bus, cores) + B x cache / (bus x share) + layers x latency + links``
+
+where *bus* is the share of the memory's peak bandwidth a runtime reaches, *cores* what the processors can take in
+(which binds on cards with much bandwidth for their size, and on old ones), *latency* the fixed time of a layer's
+kernels, and *links* what crosses PCIe, comes from host memory, or is summed between cards. Devices that hold different
+layers work one after another, so their times add; ranks of a tensor-parallel group work at the same time.
+
+``decode`` holds these terms, ``prefill`` the other half, ``traffic`` what a model moves, ``fitted`` the constants, each
+fitted on measured runs by ``tests/speed/fit.py``.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.speed.decode import (
+    DISK_BYTES_PER_SECOND,
+    LINK_SHARE,
+    depth_tokens,
+    host_bandwidth,
+    kin,
+    runtime,
+    step,
+)
+from vramfit.speed.fitted import MEASURED, SPREAD
+from vramfit.speed.prefill import seconds
+
+__all__ = [
+    "BOTTLENECKS", "Rate", "Throughput", "bottleneck", "decode_rate", "depth_tokens", "host_bandwidth", "prefill_rate",
+    "spill_rate", "throughput",
+]  # fmt: skip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines import Deployment, Estimate
+
+
+@record
+class Rate:
+    """Tokens per second, as an interval."""
+
+    low: float
+    expected: float
+    high: float
+
+
+@record
+class Throughput:
+    """All that is known of the speed of a deployment."""
+
+    decode: Rate | None
+    """Of one sequence while all ``parallel`` ones generate; None for models that generate nothing."""
+    prefill: Rate | None
+    """Of one prompt of ``prompt_tokens``; None where the card's arithmetic rate is unknown."""
+    total_decode_tokens_per_second: float | None
+    """Of all sequences together."""
+    time_to_first_token_seconds: float | None
+    """Prefill of the prompt and one step of decoding."""
+    bottleneck: str | None
+    """What most of a decoding step waits for: see ``BOTTLENECKS``."""
+    prompt_tokens: int
+    """The prompt that the figures are for."""
+
+
+BOTTLENECKS = ("memory bandwidth", "compute", "kernel launches", "interconnect", "RAM", "PCIe", "disk")
+"""In the order of the terms of ``decode.step``."""
+
+
+def decode_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
+    """Decode speed of one sequence just after its prompt; None where a bandwidth is unknown or nothing decodes."""
+    terms = step(deployment, estimate)
+    return None if terms is None else _interval(1 / sum(terms), _spread(deployment, estimate, "decode"))
+
+
+def prefill_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
+    """Tokens per second in which a prompt is taken in; None where a card's arithmetic or memory rate is unknown."""
+    tokens = depth_tokens(deployment)
+    terms = seconds(deployment, estimate, tokens)
+    return None if terms is None else _interval(tokens / sum(terms), _spread(deployment, estimate, "prefill"))
+
+
+def bottleneck(deployment: Deployment, estimate: Estimate) -> str | None:
+    """What most of a decoding step waits for, of ``BOTTLENECKS``; None where the step's time is unknown."""
+    terms = step(deployment, estimate)
+    return None if terms is None else _largest(terms)
+
+
+def throughput(deployment: Deployment, estimate: Estimate) -> Throughput | None:
+    """Everything about the speed at once; None where neither prompts nor tokens can be timed."""
+    decode, prefill = decode_rate(deployment, estimate), prefill_rate(deployment, estimate)
+    if decode is None and prefill is None:
+        return None
+    tokens = depth_tokens(deployment)
+    first = None
+    if decode is not None and prefill is not None:
+        first = _round(tokens / prefill.expected + 1 / decode.expected)
+    total = None if decode is None else _round(decode.expected * deployment.workload.parallel)
+    return Throughput(decode, prefill, total, first, bottleneck(deployment, estimate), tokens)
+
+
+def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -> float | None:
+    """Tokens per second when ``missing_bytes`` of what the GPUs should hold are elsewhere and come in for every token.
+
+    They lie in system RAM and cross PCIe, as the Windows driver pages them out, or come from the disk as far as the stated
+    RAM cannot hold them. None where the link or the resident speed is unknown.
+    """
+    terms = step(deployment, estimate)
+    link = deployment.gpus[0].host_link_bytes_per_second
+    if terms is None or link is None:
+        return None
+    ram = deployment.workload.ram_bytes
+    on_disk = 0 if ram is None else min(missing_bytes, max(0, estimate.host.total_bytes + missing_bytes - ram))
+    spilled = missing_bytes / (link * LINK_SHARE) + on_disk / DISK_BYTES_PER_SECOND
+    return _round(1 / (sum(terms) + spilled))
+
+
+def _spread(deployment: Deployment, estimate: Estimate, phase: str) -> tuple[float, float]:
+    """Low and high as factors of the expected rate, for what was measured like this."""
+    known = SPREAD[phase]
+    if estimate.host.read_bytes or estimate.streamed_bytes:
+        return known.get("offloaded", known[""])
+    engine = runtime(deployment.engine)
+    if engine == "llama.cpp" and any(kin(gpu) not in MEASURED[phase] for gpu in deployment.gpus):
+        return known[""]
+    return known.get(engine, known[""])
+
+
+def _largest(terms: tuple[float, ...]) -> str:
+    return BOTTLENECKS[max(range(len(terms)), key=terms.__getitem__)]
+
+
+def _interval(rate: float, spread: tuple[float, float]) -> Rate:
+    return Rate(_round(rate * spread[0]), _round(rate), _round(rate * spread[1]))
+
+
+def _round(rate: float) -> float:
+    """Three significant digits: no estimate here is better."""
+    return float(f"{rate:.3g}")

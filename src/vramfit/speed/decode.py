@@ -1,0 +1,271 @@
+"""One step of decoding: a token for every sequence, in seconds by what it waits for."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.speed.fitted import (
+    BUS_SHARE,
+    CACHE_SHARE,
+    EXPERTS_MICROSECONDS,
+    HOST,
+    LAYER_EXTRA_MICROSECONDS,
+    LAYER_MICROSECONDS,
+    OPERATIONS_PER_WEIGHT,
+    REDUCE_MICROSECONDS,
+    SM_CLOCK_BYTES,
+)
+from vramfit.speed.traffic import cache_read_bytes, shape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vramfit.engines import Deployment, Estimate
+    from vramfit.hardware import Gpu
+    from vramfit.quantization import Scheme
+
+HOST_BANDWIDTH_BYTES_PER_SECOND = 89_600_000_000
+"""Two channels of DDR5-5600, the usual desktop, where ``ram_bandwidth`` is not given."""
+HOST_COPY_BYTES_PER_SECOND = 7_000_000_000
+"""Pageable host memory to a GPU, whatever its link: what llama.cpp's prompts copied of the layers in RAM, 6.5 to 9.3 GB/s
+(ggml-org/llama.cpp PR 6083: Llama 2 70B Q4_0 with 0, 10 and 30 layers on an RTX 3090 Ti)."""
+LINK_SHARE = 0.5
+"""Of PCIe that a driver reaches which pages GPU memory out to RAM: two RTX 3090 on x8 slots whose 70B Q5 spilled gave 1.5
+tokens per second (ggml-org/llama.cpp issue 4498)."""
+DISK_BYTES_PER_SECOND = 600_000_000
+"""Page faults on an NVMe drive, far from its sequential 3 to 7 GB/s: Qwen3 30B-A3B IQ4_XS with its experts in 16 GB of
+RAM, too little for them, gave 2.86 tokens per second (ikawrakow/ik_llama.cpp discussion 399)."""
+RAM_KEPT_BACK_BYTES = 2 * 2**30
+"""Of the host's memory that its system and programs hold, so that no file can stay there."""
+
+TWO_LANES = ("sm_60", "sm_70", "sm_72", "sm_75", "sm_80")
+"""Compute capabilities with 64 FP32 lanes per multiprocessor; the others have 128 (CUDA C++ Programming Guide, "Arithmetic
+Instructions")."""
+SERVERS = ("vllm", "sglang", "tensorrt-llm")
+"""Engines that launch a whole step as one CUDA graph and share a row of the tables."""
+GROUPED = ("awq", "gptq", "compressed_tensors", "torchao", "hqq")
+"""Families whose weights a kernel unpacks group by group; fp8 and 16-bit go to the matrix units as they are."""
+
+
+def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, float, float, float, float, float] | None:
+    """Seconds spent on memory bandwidth, compute, kernel launches, interconnect, RAM, PCIe and disk.
+
+    None where nothing decodes, or the bandwidth of a card or of the link that is needed is unknown.
+    """
+    model, work, host = deployment.model, deployment.workload, estimate.host
+    held, total_read = host.kv_cache_bytes, host.read_bytes
+    for memory in estimate.gpus:
+        held += memory.kv_cache_bytes
+        total_read += memory.read_bytes
+    if work.task != "inference" or not held or not model.layers:
+        return None
+    engine = runtime(deployment.engine)
+    found, sequences = shape(model), work.parallel
+    cache = sequences * cache_read_bytes(model, depth_tokens(deployment), work.kv_cache_type, work.kv_cache_type_v)
+    widened, gpu_reads = 1.0, 1.0
+    if sequences > 1:
+        widened = _experts_widened(found.experts_share, sequences)
+        gpu_reads = 1 + found.experts_weight * (widened - 1)
+    bus = compute = 0.0
+    card = None
+    for gpu, memory in zip(deployment.gpus, estimate.gpus, strict=True):
+        card = _card(gpu, engine, deployment.scheme, work.flash_attention)
+        if card is None:
+            return None
+        read = memory.read_bytes * gpu_reads
+        crossing = read * card.bus_seconds
+        seconds = read * card.weight_seconds
+        if card.unpacking_seconds and total_read:
+            weights = (found.parameters + model.vocab * model.hidden) * memory.read_bytes / total_read
+            seconds = max(seconds, weights * card.unpacking_seconds)
+        compute += seconds - crossing
+        bus += crossing + cache * (memory.kv_cache_bytes / held) * card.cache_seconds
+    if card is None:
+        return None
+    launches = found.layers * card.layer_seconds + found.expert_layers * card.expert_seconds
+    if found.recurrent_layers:
+        launches += found.recurrent_layers * LAYER_EXTRA_MICROSECONDS["recurrent"] / 1e6
+    links = 0.0
+    if len(estimate.gpus) > 1:
+        ranks = ranks_of(deployment, estimate)
+        if ranks > 1:
+            # The ranks of a group read their parts at the same time, and are summed twice in every layer.
+            bus, compute = bus / ranks, compute / ranks
+            link = "PCIe" if deployment.gpus[0].nvlink_bytes_per_second is None else "NVLink"
+            links = found.layers * 2 * REDUCE_MICROSECONDS[link] / 1e6
+        elif engine == "llama.cpp":
+            launches += found.layers * LAYER_EXTRA_MICROSECONDS["several cards"] / 1e6
+    if sequences > 1:
+        from vramfit.speed.prefill import matrix_seconds
+
+        compute += matrix_seconds(deployment, sequences - 1) or 0.0
+    if not host.read_bytes and not estimate.streamed_bytes:
+        return bus, compute, launches, links, 0.0, 0.0, 0.0
+    if estimate.streamed_bytes:
+        return bus, compute, launches, links, 0.0, estimate.streamed_bytes / HOST_COPY_BYTES_PER_SECOND, 0.0
+    read = host.read_bytes * widened
+    ram = (read + cache * host.kv_cache_bytes / held) / (host_bandwidth(deployment) * HOST["share"])
+    if found.expert_layers:
+        ram += _layers_in_ram(deployment, estimate) * HOST["experts"] / 1e6
+    disk = _paged_bytes(deployment, estimate, read, bool(found.expert_layers)) / DISK_BYTES_PER_SECOND
+    return bus, compute, launches, links, ram, 0.0, disk
+
+
+@record
+class _Card:
+    """What a card costs an engine under a scheme, in seconds."""
+
+    bus_seconds: float
+    """Per byte that crosses the memory bus."""
+    weight_seconds: float
+    """Per byte of weights: the bus, or what the processors take in where that is slower."""
+    unpacking_seconds: float
+    """Per weight that has to be unpacked; 0 where that is not what binds."""
+    cache_seconds: float
+    """Per byte of cache."""
+    layer_seconds: float
+    """Per layer: the launching of its kernels."""
+    expert_seconds: float
+    """The same once more for a layer with experts."""
+
+
+_CARDS: dict[tuple[int, str, str, bool], tuple[Gpu, _Card | None]] = {}
+"""Remembered by the card's identity, which is kept alive with it: a sweep asks for the same few thousand times."""
+
+
+def _card(gpu: Gpu, engine: str, scheme: Scheme, flash: bool) -> _Card | None:
+    """The costs of a card; None where its bandwidth is unknown."""
+    key = (id(gpu), engine, scheme.id, flash)
+    known = _CARDS.get(key)
+    if known is None:
+        known = _CARDS[key] = (gpu, _costs(gpu, engine, scheme, flash))
+    return known[1]
+
+
+def forget() -> None:
+    """Drop what is remembered of cards: for the fit, which changes the tables."""
+    _CARDS.clear()
+
+
+def _costs(gpu: Gpu, engine: str, scheme: Scheme, flash: bool) -> _Card | None:
+    peak, operations = gpu.bandwidth_bytes_per_second, gpu.tflops.get("fp32", 0.0) * 1e12
+    if peak is None:
+        return None
+    kind, weights = kin(gpu), _weight_kind(scheme, engine)
+    reached = peak * constant(BUS_SHARE, engine, kind)
+    taken = cores_bytes_per_second(gpu, constant(SM_CLOCK_BYTES, engine, weights), reached)
+    unpacking = OPERATIONS_PER_WEIGHT.get(weights, {}) if engine == "llama.cpp" and operations else {}
+    latency = constant(LAYER_MICROSECONDS, engine, kind if engine == "llama.cpp" else _latency_kind(scheme))
+    unfused = engine == "llama.cpp" and not flash
+    share = CACHE_SHARE["on" if not unfused else "off, apple" if gpu.vendor == "apple" else "off"]
+    return _Card(
+        1 / reached,
+        1 / taken,
+        unpacking.get(kind, unpacking[""]) / operations if unpacking else 0.0,
+        1 / (taken * share),
+        (latency + (LAYER_EXTRA_MICROSECONDS["no flash attention"] if unfused else 0.0)) / 1e6,
+        EXPERTS_MICROSECONDS.get(gpu.vendor, EXPERTS_MICROSECONDS[""]) / 1e6,
+    )
+
+
+def ranks_of(deployment: Deployment, estimate: Estimate) -> int:
+    """Cards that hold parts of the same layers and work at the same time; 1 where each holds its own layers."""
+    ranks = estimate.settings.get("tensor_parallel")
+    if isinstance(ranks, int):
+        return ranks
+    return len(deployment.gpus) if deployment.workload.split_mode in ("row", "tensor") else 1
+
+
+def depth_tokens(deployment: Deployment) -> int:
+    """Tokens before the one that is decoded: the prompt, which is half the context unless it is given."""
+    work = deployment.workload
+    return work.prompt_tokens or max(1, work.context // 2)
+
+
+def host_bandwidth(deployment: Deployment) -> int:
+    """Peak bandwidth of the host's memory, bytes per second; the GPU's own where they share one."""
+    given = deployment.workload.ram_bandwidth_bytes_per_second
+    if given is not None:
+        return given
+    gpu = deployment.gpus[0]
+    if gpu.unified and gpu.bandwidth_bytes_per_second is not None:
+        return gpu.bandwidth_bytes_per_second
+    return HOST_BANDWIDTH_BYTES_PER_SECOND
+
+
+def runtime(engine: str) -> str:
+    """The engine whose kernels run: Ollama's are llama.cpp's."""
+    return "llama.cpp" if engine == "ollama" else engine
+
+
+def kin(gpu: Gpu) -> str:
+    """The group of cards that behave alike: the architecture, parted where its memories or generations differ."""
+    architecture = gpu.architecture or ""
+    if architecture == "Apple Silicon":
+        return "Apple 7-8" if gpu.compute_target in ("apple7", "apple8") else "Apple 9"
+    if architecture == "Ampere" and gpu.memory_type is not None and gpu.memory_type.startswith("HBM"):
+        return "Ampere HBM"
+    if gpu.vendor == "nvidia" and gpu.unified:
+        return "NVIDIA unified"
+    return architecture
+
+
+def cores_bytes_per_second(gpu: Gpu, bytes_per_clock: float, bus: float) -> float:
+    """What the processors of an NVIDIA card take in, at most ``bus``; others are taken to follow their bus.
+
+    Every multiprocessor loads a few bytes of weights per clock, whatever the memory offers: an A100 and an H100 reach
+    half of their bandwidth in llama.cpp, a GTX 1050 Ti 40 %, and in all three it is 6 bytes.
+    """
+    if gpu.vendor != "nvidia" or "fp32" not in gpu.tflops or not bytes_per_clock:
+        return bus
+    lanes = 64 if gpu.compute_target in TWO_LANES else 128
+    return min(bus, gpu.tflops["fp32"] * 1e12 / (2 * lanes) * bytes_per_clock)
+
+
+def constant(table: Mapping[str, Mapping[str, float]], engine: str, kind: str) -> float:
+    """The fitted constant of an engine for a kind of card, scheme or layer; the row and value named "" stand for others."""
+    row = table.get(engine) or (table.get("servers") if engine in SERVERS else None) or table[""]
+    value = row.get(kind)
+    return row[""] if value is None else value
+
+
+def _weight_kind(scheme: Scheme, engine: str) -> str:
+    """How weights are taken in: ``K`` and I quants, ``low`` ones below 4 bits, and ``grouped, vllm`` or ``plain, vllm``."""
+    if scheme.family == "gguf":
+        name = scheme.id.removeprefix("i1-")
+        if name.startswith(("IQ1", "IQ2", "IQ3", "Q2_K", "Q3_K", "TQ")):
+            return "low"
+        return "K" if "_K" in name or name.startswith("IQ") else ""
+    return f"{'grouped' if scheme.family in GROUPED else 'plain'}, {engine}"
+
+
+def _latency_kind(scheme: Scheme) -> str:
+    """How transformers calls a matrix; other engines have one way."""
+    return "int8" if scheme.settings.get("type") == "int8" else scheme.family
+
+
+def _experts_widened(share: float, sequences: int) -> float:
+    """How many times the experts of one token several sequences read together: they choose independently."""
+    return 1.0 if share >= 1.0 or sequences == 1 else (1 - (1 - share) ** sequences) / share
+
+
+def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:
+    """Layers whose experts the CPU computes."""
+    work, layers = deployment.workload, deployment.model.layer_count
+    experts = estimate.settings.get("cpu_moe_layers", work.cpu_moe_layers)
+    whole = estimate.settings.get("gpu_layers", work.gpu_layers)
+    in_ram = layers if experts == "all" else experts if isinstance(experts, int) else 0
+    return max(in_ram, layers + 1 - whole) if isinstance(whole, int) else in_ram
+
+
+def _paged_bytes(deployment: Deployment, estimate: Estimate, read: float, mixture: bool) -> float:
+    """Of what the CPU reads per token, the bytes that come from the file each time since RAM cannot keep them.
+
+    A dense model reads its layers in turn, the order in which a cache that drops the oldest keeps nothing; experts are
+    chosen at random, so the share that does not fit is missed.
+    """
+    ram = deployment.workload.ram_bytes
+    missing = 0 if ram is None else estimate.host.total_bytes + RAM_KEPT_BACK_BYTES - ram
+    if missing <= 0:
+        return 0.0
+    return read * min(1.0, missing / estimate.host.total_bytes) if mixture else read

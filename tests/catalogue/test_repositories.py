@@ -1,0 +1,98 @@
+"""What the name of a repository states besides its model, and what is no such name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command import vramfit
+from vramfit.catalogue.repositories import readings
+from vramfit.errors import UnknownModel
+
+if TYPE_CHECKING:
+    from vramfit.catalogue import Catalogue
+
+STATED: list[tuple[str, dict[str, str]]] = [
+    ("unsloth/Llama-3.2-3B-Instruct", {}),
+    ("unsloth/llama-3-8b-Instruct-bnb-4bit", {"quant": "nf4"}),
+    ("somebody/llama-3-8b-bnb-8bit", {"quant": "int8"}),
+    ("Qwen/Qwen2.5-7B-Instruct-AWQ", {"quant": "awq"}),
+    ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", {"quant": "gptq-int4"}),
+    ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8", {"quant": "gptq-int8"}),
+    ("somebody/Mistral-7B-v0.3-GPTQ-4bit-32g", {"quant": "gptq-int4-g32"}),
+    ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", {"quant": "w4a16"}),
+    ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", {"quant": "fp8-channel"}),
+    ("nvidia/Llama-3.1-8B-Instruct-NVFP4", {"quant": "nvfp4"}),
+    ("somebody/Llama-3.1-8B-Instruct-2.4bpw-h6-exl2", {"quant": "exl2-2.4"}),
+    ("mlx-community/Qwen3-4B-4bit", {"quant": "mlx-4bit"}),
+    ("somebody/Qwen3-4B-4bit", {"quant": "int4"}),
+    ("bartowski/Qwen2.5-7B-Instruct-GGUF", {"engine": "llama.cpp"}),
+    ("hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M", {"engine": "llama.cpp", "quant": "Q4_K_M"}),
+    ("mradermacher/Qwen3-8B-i1-IQ4_XS-GGUF", {"engine": "llama.cpp", "quant": "i1-IQ4_XS"}),
+    ("google/gemma-3-27b-it-qat-q4_0-gguf", {"engine": "llama.cpp", "quant": "Q4_0"}),
+    ("Llama 2 13B AWQ 4bit g128", {"quant": "awq"}),
+    ("Mistral 7B 4-bit", {"quant": "int4"}),
+    ("NVIDIA Nemotron Nano 9B v2 bf16", {"quant": "bf16"}),
+    # What a vendor published itself is written down, since the name says too little.
+    ("meta-llama/Llama-3.1-405B-Instruct-FP8", {"quant": "fbgemm_fp8"}),
+    ("Qwen/Qwen3-8B-FP8", {"quant": "fp8-block"}),
+]
+
+UNKNOWN = (
+    "TheBloke/dolphin-2.1-mistral-7B-AWQ",  # a fine-tune with a name of its own may be anything
+    "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
+    "llama-3.1-8b (a remark)",
+    "/models/llama-3.1-8b",  # a path is a file's business
+    "./models/llama-3.1-8b",
+    "models/x/llama-3.1-8b",
+    "hf:unsloth/Llama-3.2-3B-Instruct",  # and so is a reference
+    "unsloth/",
+    "awq",
+)
+
+
+@pytest.mark.parametrize(("name", "keys"), STATED)
+def test_what_a_name_states(catalogue: Catalogue, name: str, keys: dict[str, str]) -> None:
+    catalogue.model(name)
+
+    assert catalogue.stated(name) == keys
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_is_no_repackaged_model(catalogue: Catalogue, name: str) -> None:
+    with pytest.raises(UnknownModel):
+        catalogue.model(name)
+
+
+def test_a_plain_name_states_nothing(catalogue: Catalogue) -> None:
+    assert catalogue.model("llama-3.1-8b").id == "llama-3.1-8b"
+    assert catalogue.stated("llama-3.1-8b") == {}
+    assert list(readings("llama-3.1-8b")) == []
+
+
+def scheme_of(*words: str) -> tuple[str, str, list[str]]:
+    """Engine, scheme and assumptions of the only estimate of a check on a large card."""
+    told = vramfit("check", "-g", "h200", *words, "--json").document
+    (estimate,) = told["estimates"]
+    return estimate["engine"], estimate["quant"]["scheme"], estimate["assumptions"]
+
+
+def test_a_check_takes_the_scheme_from_the_name() -> None:
+    engine, scheme, assumptions = scheme_of("-m", "Qwen/Qwen2.5-7B-Instruct-AWQ")
+
+    assert (engine, scheme) == ("transformers", "awq")
+    assert "Qwen/Qwen2.5-7B-Instruct-AWQ is taken for Qwen2.5 7B by its name" in " ".join(assumptions)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "scheme"),
+    [
+        ("meta-llama/Llama-3.1-405B-Instruct-FP8", "fp8", "fbgemm_fp8"),  # one kind of what is asked
+        ("Qwen/Qwen2.5-7B-Instruct-AWQ", "int4", "awq"),
+        ("Qwen/Qwen2.5-7B-Instruct-AWQ", "bf16", "bf16"),  # something else is asked
+        ("unsloth/Qwen3-8B", "fp8", "fp8"),
+    ],
+)
+def test_what_is_asked_counts_unless_the_name_says_it_more_closely(model: str, asked: str, scheme: str) -> None:
+    assert scheme_of("-m", model, "--engine", "vllm", "--quant", asked)[1] == scheme
