@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vramfit.errors import UsageError
-from vramfit.units import GB, GIB, MIB, billions, gb, gib, parse_rate, parse_size, rate, size_text
+from vramfit.units import GB, GIB, MIB, billions, gb, gib, parse_rate, parse_size, rate, rate_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,18 @@ def test_parse_rate_refuses(text: str) -> None:
         ("64GiB", size_text(64 * GIB)),
         ("1000000001B", size_text(1_000_000_001)),
         ("0B", size_text(0)),
+        ("89.6GB/s", rate_text(89_600_000_000)),
+        ("102GB/s", rate_text(102 * GB)),
+        ("0.033GB/s", rate_text(33_000_000)),
+        ("1000000001B/s", rate_text(1_000_000_001)),
     ],
 )
 def test_sizes_for_people(expected: str, shown: str) -> None:
     """Each figure carries its unit, and only the rounding that is shown."""
     assert expected == shown
+
+
+@given(st.integers(1, 2**60))
+def test_a_rate_is_read_back(bytes_per_second: int) -> None:
+    """Exactly, whatever it is."""
+    assert parse_rate(rate_text(bytes_per_second)) == bytes_per_second

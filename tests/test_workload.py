@@ -20,7 +20,7 @@ CONTRACT = {
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
-KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "shares"}
+KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "shares", "rate"}
 
 
 def test_every_key_of_the_contract_is_declared_once() -> None:
@@ -86,6 +86,7 @@ def test_workload_defaults_are_the_contract_s() -> None:
         (1.0, "gpu_memory_utilization", 1),
         (68_719_476_736, "ram", "64GiB"),
         (0, "reserve", "0B"),
+        (51_200_000_000, "ram_bandwidth", "51.2GB/s"),
         ("qlora", "task", "qlora"),
         (3, "zero_stage", "3"),
         ("fits", "level", "fits"),
@@ -109,6 +110,10 @@ def test_parse_value(expected: object, name: str, raw: object) -> None:
         ('context: "٣" is not a valid value', "context", "٣"),
         ('parallel: "--5" is not a valid value', "parallel", "--5"),
         ('gpu_layers: "some" is not a valid value', "gpu_layers", "some"),
+        ('bandwidth "51.2" has no unit', "ram_bandwidth", "51.2"),
+        ('bandwidth "51" has no unit', "ram_bandwidth", 51),
+        ('ram_bandwidth: "0GB/s" is not a valid value', "ram_bandwidth", "0GB/s"),
+        ('prompt_tokens: "0" is not a valid value', "prompt_tokens", 0),
         ('image_size: "0x5" is not a valid value', "image_size", "0x5"),
         ('image_size: "1e9x2" is not a valid value', "image_size", "1e9x2"),
         ('image_size: "65537x65537" is not a valid value', "image_size", "65537x65537"),

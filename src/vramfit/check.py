@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vramfit._record import record, replace
 from vramfit.engines.resolve import resolve
-from vramfit.quantization.quality import quality
+from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import answer, find
 from vramfit.remedies.answer import largest
 from vramfit.speed import spill_rate
@@ -70,7 +70,9 @@ class Checked:
     request: Mapping[str, Any]
     answer: Answer
     quality: tuple[str, str]
-    """Label and evidence."""
+    """Label and evidence of the weights."""
+    cache_quality: tuple[str, str]
+    """The same of the KV cache."""
     limits: Limits | None
     """None for fine-tuning and for models without a context."""
     rule_of_thumb: RuleOfThumb | None
@@ -78,11 +80,18 @@ class Checked:
     remedies: tuple[Remedy, ...]
 
 
-def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]:
-    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request."""
+def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
+    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request.
+
+    With ``all_remedies`` each has every remedy that was found, and not the best few.
+    """
+    # A remedy of one row, quantizing, is often another row: each is estimated once.
+    answers: dict[Any, Answer | None] = {}
     for deployment in resolve(request, catalogue):
-        found = answer(deployment)
-        yield checked(request, found, find(request, found, catalogue))
+        key = (("quant", deployment.scheme.id),)
+        found = answers.get(key) or answer(deployment)
+        answers[key] = found
+        yield checked(request, found, find(request, found, catalogue, answers, everything=all_remedies))
 
 
 def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:
@@ -92,6 +101,7 @@ def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, .
         request,
         found,
         quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
+        cache_quality(deployment.workload.kv_cache_type, deployment.workload.kv_cache_type_v),
         _limits(found),
         _rule_of_thumb(deployment),
         _if_tried(found),

@@ -288,7 +288,7 @@ def group_of(case: Case) -> str:
 
 
 def show(found: list[Case], errors: dict[int, float]) -> None:
-    """Print the figures of every group, and the worst rows."""
+    """Print the figures of every group."""
     groups: dict[str, list[float]] = defaultdict(list)
     for number, case in enumerate(found):
         if number in errors:
@@ -296,8 +296,8 @@ def show(found: list[Case], errors: dict[int, float]) -> None:
             if not case.row.host and not case.row.offloaded:
                 groups[f"{case.row.phase}: ALL on cards"].append(errors[number])
             groups[f"{case.row.phase}: ALL"].append(errors[number])
-    for _name in sorted(groups):
-        pass
+    for name in sorted(groups):
+        print(f"{name:58} {told(groups[name])}")
 
 
 def cross(found: list[Case]) -> None:
@@ -308,18 +308,20 @@ def cross(found: list[Case]) -> None:
         "source": lambda case: case.row.source,
     }
     kept = snapshot()
-    for way in ways.values():
+    for name, way in ways.items():
         errors: dict[int, float] = {}
         for value in dict.fromkeys(map(way, found)):
             restore(kept)
             fit([case for case in found if way(case) != value])
             errors |= {number: error(case) for number, case in enumerate(found) if way(case) == value}
+        print(f"left out by {name}:")
         for phase in ("decode", "prefill"):
-            [
+            chosen = [
                 errors[number]
                 for number, case in enumerate(found)
                 if case.row.phase == phase and not case.row.host and not case.row.offloaded
             ]
+            print(f"  {phase:8} {told(chosen)}")
     restore(kept)
 
 

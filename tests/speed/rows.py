@@ -45,6 +45,8 @@ class Row:
     measured: float
     """Tokens per second."""
     host: str
+    stand_in: bool
+    """Whether it was another engine than the one it stands for."""
 
     @property
     def offloaded(self) -> bool:
@@ -57,8 +59,8 @@ class Row:
 
     @property
     def answerable(self) -> bool:
-        """Whether the program knows the engine."""
-        return self.engine in engines.MODULES
+        """Whether the program knows the very engine."""
+        return self.engine in engines.MODULES and not self.stand_in
 
     def request(self, prompt: int) -> dict[str, Any]:
         """The deployment whose speeds are for a prompt of so many tokens."""
@@ -76,6 +78,8 @@ def rows() -> Iterator[Row]:
     for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]:
         for written in group["rows"]:
             keys = {key: value for key, value in written.items() if key in KEY_BY_NAME}
+            if "backend" in keys:  # written as the sources write it: ROCm, Vulkan
+                keys["backend"] = keys["backend"].lower()
             if "flash_attention" in group:
                 keys["flash_attention"] = group["flash_attention"]
             for name, figures in written.items():
@@ -92,6 +96,7 @@ def rows() -> Iterator[Row]:
                         int(depth or 0),
                         float(figure),
                         written.get("host", ""),
+                        group["engine"] in STAND_IN,
                     )
 
 

@@ -100,7 +100,7 @@ def test_partial_offload(answers: list[Answered]) -> None:
 
 
 def test_no_group_is_far_off(answers: list[Answered]) -> None:
-    """Each engine, and in llama.cpp one and several cards: the whole must not hide a part."""
+    """Each engine with ten rows, with one card and with several: the whole must not hide a part."""
     groups: dict[tuple[str, str, bool], list[float]] = defaultdict(list)
     for each in answers:
         if not each.row.offloaded and not each.row.host:
@@ -108,6 +108,8 @@ def test_no_group_is_far_off(answers: list[Answered]) -> None:
                 math.log(each.rate.expected / each.row.measured)
             )
     for name, errors in groups.items():
+        if len(errors) < 10:
+            continue
         assert abs(statistics.median(errors)) < 0.1, name
         assert statistics.median(map(abs, errors)) < 0.2, name
 

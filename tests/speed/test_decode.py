@@ -92,7 +92,7 @@ def test_fewer_bytes_per_token_are_faster(faster: dict[str, Any], slower: dict[s
 def test_a_card_with_more_bus_than_cores_is_bound_by_its_cores() -> None:
     """An A100's 108 multiprocessors at 1.41 GHz take in 6 bytes per clock each, half of what its memory gives."""
     changes = {"a100-sxm4-80gb": {"tflops": {"fp32": 19.5}}}
-    request = {"gpu": "a100-sxm4-80gb", "engine": "llama.cpp", "quant": "F16"}
+    request: dict[str, Any] = {"gpu": "a100-sxm4-80gb", "engine": "llama.cpp", "quant": "F16"}
     found = terms(changes, **request)
     read = answered(changes, **request).estimate.gpus[0].read_bytes
     taken = 19.5e12 / 128 * SM_CLOCK_BYTES["llama.cpp"][""]
@@ -124,7 +124,7 @@ def test_experts_left_out_are_not_read() -> None:
 
 def test_several_sequences_read_more_experts_and_the_rest_once() -> None:
     """Four sequences choose 1 - (3/4)^4 of the experts, 2.7 times those of one; and each reads its own cache."""
-    request = {"gpu": "a100-sxm4-80gb", "model": "mixtral-8x7b", "quant": "fp16", "context": 64}
+    request: dict[str, Any] = {"gpu": "a100-sxm4-80gb", "model": "mixtral-8x7b", "quant": "fp16", "context": 64}
     one, four = (terms(**request, parallel=n)["memory bandwidth"] for n in (1, 4))
     assert 2 < four / one < (1 - 0.75**4) / 0.25
     alone, together = (terms(parallel=n, context=64)["memory bandwidth"] for n in (1, 4))
@@ -139,6 +139,7 @@ def test_the_total_is_that_of_all_sequences() -> None:
     assert speed is not None
     assert speed.decode is not None
     assert speed.total_decode_tokens_per_second == pytest.approx(4 * speed.decode.expected, rel=0.01)
+    assert speed.total_decode_tokens_per_second is not None
     assert speed.decode.expected < alone < speed.total_decode_tokens_per_second
 
 
@@ -169,19 +170,19 @@ def test_stages_read_one_after_another() -> None:
 
 def test_layers_in_ram_are_read_at_its_speed() -> None:
     """20 of 33 layers on the GPU: the 13 others from RAM, 89.6 GB/s where nothing is said."""
-    request = {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}
+    request: dict[str, Any] = {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}
     found = answered(**request)
     host = found.estimate.host
     cache = host.kv_cache_bytes * 2048 / 4096
     for given, peak in ((None, 89.6e9), ("51.2GB/s", 51.2e9)):
-        ram = terms(**request, **({} if given is None else {"ram_bandwidth": given}))["RAM"]
+        ram = terms(None, **request, **({} if given is None else {"ram_bandwidth": given}))["RAM"]
         assert ram == pytest.approx((host.read_bytes + cache) / (peak * HOST["share"]))
     assert bottleneck(found.deployment, found.estimate) == "RAM"
 
 
 def test_experts_in_ram_cost_each_layer_a_crossing() -> None:
     """Beside the active experts' bytes."""
-    request = {"model": "mixtral-8x7b", "engine": "llama.cpp", "quant": "Q4_K_M"}
+    request: dict[str, Any] = {"model": "mixtral-8x7b", "engine": "llama.cpp", "quant": "Q4_K_M"}
     found = terms(**request, cpu_moe_layers=8)
     host = answered(**request, cpu_moe_layers=8).estimate.host
     assert found["RAM"] == pytest.approx(host.read_bytes / (89.6e9 * HOST["share"]) + 8 * HOST["experts"] / 1e6)
@@ -193,13 +194,18 @@ def test_experts_in_ram_cost_each_layer_a_crossing() -> None:
 
 def test_what_ram_cannot_keep_comes_from_the_disk() -> None:
     """A dense model reads all of it again; of experts, chosen at random, the share that is missing."""
-    request = {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 1}
+    request: dict[str, Any] = {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 1}
     host = answered(**request).estimate.host
     assert terms(**request, ram="64GiB")["disk"] == 0
     assert terms(**request)["disk"] == 0, "not checked where the RAM is unknown"
     short = terms(**request, ram="6GiB")
     assert short["disk"] == pytest.approx(host.read_bytes / 0.6e9)
-    mixture = {"model": "mixtral-8x7b", "engine": "llama.cpp", "quant": "Q4_K_M", "cpu_moe_layers": "all"}
+    mixture: dict[str, Any] = {
+        "model": "mixtral-8x7b",
+        "engine": "llama.cpp",
+        "quant": "Q4_K_M",
+        "cpu_moe_layers": "all",
+    }
     experts = answered(**mixture).estimate.host
     missing = (experts.total_bytes + 2 * GIB - 16 * GIB) / experts.total_bytes
     assert terms(**mixture, ram="16GiB")["disk"] == pytest.approx(experts.read_bytes * missing / 0.6e9)
@@ -266,7 +272,7 @@ def test_three_significant_digits(request_: dict[str, Any]) -> None:
 
 def test_a_card_of_a_kind_nobody_measured_has_a_wider_interval() -> None:
     """CDNA 3 has no row: its rate is a guess within a factor of three."""
-    request = {"engine": "llama.cpp", "quant": "Q8_0"}
+    request: dict[str, Any] = {"engine": "llama.cpp", "quant": "Q8_0"}
     known, unknown = answered(**request).rate, answered({"rtx4090": {"architecture": "CDNA 3"}}, **request).rate
     assert known is not None
     assert unknown is not None

@@ -84,6 +84,7 @@ class Traits(Part):
     cross_gates: bool = False
     query_gate: bool = False
     head_gate: bool = False
+    unrotated_full: bool = False
     sinks: list[Literal["full", "sliding"]] | None = None
     latent_gate: bool = False
     attention_sub_norm: bool = False

@@ -272,7 +272,7 @@ def _syntax_hint(problem: str, text: str | bytes, line: int) -> str | None:
         return "quote a text that contains a colon and a space"
     if "could not find expected ':'" in problem:
         return "a space stands behind the colon; look at the line above too"
-    if "did not find expected" in problem:
+    if "expected '-' indicator" in problem or "expected key" in problem or "<block end>" in problem:
         return "fields of one entry begin in one column"
     return None
 

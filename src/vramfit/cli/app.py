@@ -95,6 +95,7 @@ def _metavar(key: Key) -> str:
         "count-or-word": "N|WORD",
         "number": "X",
         "size": "SIZE",
+        "rate": "RATE",
         "pixels": "WxH",
         "shares": "N,N",
         "choice": "WORD",

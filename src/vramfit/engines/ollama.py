@@ -125,7 +125,9 @@ def _words(deployment: Deployment, found: Estimate, settings: Mapping[str, objec
         words.append(f"Ollama puts it on GPU {settings['main_gpu']} alone, which has room enough; see sched_spread")
     if work.images and _tower_on_host(deployment):
         words.append("Ollama keeps the projector in RAM when not all layers are on the GPU, or memory is short")
-    if work.gpu_layers == "all":
+    if found.settings.get("cpu_moe_layers", work.cpu_moe_layers):
+        words.append("Ollama has no parameter for experts in RAM: leave num_gpu unset, and it chooses by itself")
+    elif work.gpu_layers == "all":
         own = estimate(replace(deployment, workload=replace(work, gpu_layers="auto"))).settings
         if own["gpu_layers"] != "all" or own.get("cpu_moe_layers"):
             kept = f"{own['gpu_layers']} of {deployment.model.layer_count + 1} layers on the GPUs"

@@ -34,11 +34,14 @@ if TYPE_CHECKING:
         def stated(self, name: str) -> Mapping[str, str]:
             """Deployment keys that a model's name states (``quant`` of a repository called ``…-AWQ``)."""
 
-        def bigger_gpus(self, memory_bytes: int) -> tuple[Any, ...]:
-            """In brief, the GPUs with more memory that have a price or a rent."""
+        def gpus_for_sale(self, memory_bytes: int) -> Iterable[Any]:
+            """In brief, the GPUs with more memory that have a price, cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float) -> tuple[Any, ...]:
-            """In brief, the models of a modality with fewer parameters."""
+        def cloud_offers(self, memory_bytes: int) -> Iterable[Any]:
+            """Rented instances with more memory, those of one GPU first, of each the cheapest first."""
+
+        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[Any]:
+            """In brief, the models of a modality with fewer parameters and an id that begins so."""
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
@@ -61,8 +64,8 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
-    request = with_stated(request, catalogue.stated(request["model"]))
-    return deployments(request, gpus, catalogue.model(request["model"]))
+    model = catalogue.model(request["model"])  # before what its name states, which is known by then
+    return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
 
 
 def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, fal
     the query projection yields a gate of the same width beside the query (Qwen3-Next, Qwen3.5).
 ``head_gate``
     a separate projection yields one gate for each head (Step 3.5).
+``unrotated_full``
+    where others look back over a window, full layers have no rotary embedding (Command R7B); no tensors follow.
 ``sinks``
     kinds of attention with one learned sink logit per head: ``[full, sliding]`` in gpt-oss, ``[sliding]`` in MiMo.
 ``cross_qk_norm``, ``cross_gates``

@@ -103,17 +103,17 @@ def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] 
     rows = MEASURED.get(SAME_AS.get(scheme_id, scheme_id.removeprefix("i1-")))
     if rows is None:
         return None
-    wanted = _size_class(parameters / 1e9)
+    wanted = _class_of(parameters / 1e9)
     by_class: dict[int, list[Measured]] = {}
     for row in rows:
-        by_class.setdefault(_size_class(row[1]), []).append(row)
+        by_class.setdefault(_class_of(row[1]), []).append(row)
     smaller = [known for known in by_class if known <= wanted]
     chosen = by_class[max(smaller) if smaller else min(by_class)]
     newer = [row for row in chosen if not row[0].startswith("Llama-2-")]
     return newer or chosen, "" if smaller else "; smaller models lose more"
 
 
-def _size_class(billions: float) -> int:
+def _class_of(billions: float) -> int:
     """Which of ``SIZE_CLASSES`` a model of so many parameters is in."""
     return sum([billions >= limit for limit in SIZE_CLASSES])
 

@@ -14,12 +14,12 @@ from vramfit.render.fields import error_text, tokens_per_second, usable_bytes
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.page import GAP, Page
 from vramfit.render.sections import Section, card, model, run, sections
-from vramfit.render.words import headline, joined, quality_loss, size, spare
+from vramfit.render.words import headline, joined, quality, size, spare, speed
 from vramfit.units import gib, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TextIO
 
     from vramfit.render.page import Span
@@ -75,6 +75,7 @@ def _story(page: Page, section: Section) -> None:
     left_out = draw_table(page, estimates)
     if left_out:
         page.prose((f"left out on a narrow terminal: {joined(left_out)}", "dim"), indent=_INDENT)
+    _speed(page, section)
     if has_ledger(first):
         _title(page, f"The rule of thumb and the account{_of(section, first)}")
         draw_ledger(page, first)
@@ -127,25 +128,39 @@ def _of(section: Section, estimate: Object) -> str:
     return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
 
 
+def _speed(page: Page, section: Section) -> None:
+    """How fast each precision that runs is, what holds it up, and how long a prompt takes."""
+    running = [e for e in section.estimates if e["verdict"] != "exceeds" and speed(e)]
+    if not running:
+        return
+    _title(page, "Speed")
+    _labelled(page, section, running, lambda estimate: "; ".join(speed(estimate)))
+
+
+def _labelled(page: Page, section: Section, told: Sequence[Object], say: Callable[[Object], str]) -> None:
+    """A sentence on each of these estimates, behind its precision where the section has several."""
+    names = dict(zip(map(id, section.estimates), labels(section.estimates), strict=True))
+    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in told) + GAP
+    for estimate in told:
+        label = names[id(estimate)] if hang else ""
+        page.prose(say(estimate), indent=_INDENT, label=(label, "bold"), hang=hang)
+
+
 def _if_tried(page: Page, section: Section) -> None:
     tried = [estimate for estimate in section.estimates if estimate.get("if_tried")]
     if not tried:
         return
     _title(page, "If it is run anyway")
-    names = dict(zip(map(id, section.estimates), labels(section.estimates), strict=True))
-    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in tried) + GAP
-    for estimate in tried:
-        label = names[id(estimate)] if hang else ""
-        page.prose(" ".join(_outcome(estimate)), indent=_INDENT, label=(label, "bold"), hang=hang)
+    _labelled(page, section, tried, lambda estimate: " ".join(_outcome(estimate)))
 
 
 def _outcome(estimate: Object) -> list[str]:
     """What running it anyway comes to, in a sentence or two."""
     tried = estimate["if_tried"]
     missing, engine = size(tried["missing_bytes"]), estimate["engine"]
-    link, speed = tried.get("link_bytes_per_second"), tried.get("decode_tokens_per_second")
+    link, spilled = tried.get("link_bytes_per_second"), tried.get("decode_tokens_per_second")
     across = "" if link is None else f", across PCIe at {rate(link)}"
-    slow = "" if speed is None else f": about {tokens_per_second(speed)} tokens/s"
+    slow = "" if spilled is None else f": about {tokens_per_second(spilled)} tokens/s"
     if tried["outcome"] == "spills":
         return [
             f"It starts, but the driver moves {missing} into system RAM and fetches it for every token{across}{slow}.",
@@ -158,7 +173,7 @@ def _outcome(estimate: Object) -> list[str]:
         against = "" if offer is None else f", {gib(offer)} usable"
         weights = gib(estimate["breakdown"]["weights"])
         told = [f"{engine} runs out of memory while it loads the weights: {weights} of them{against}."]
-    if speed is not None:
+    if spilled is not None:
         told.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
     return told
 
@@ -184,8 +199,9 @@ def _remedies(page: Page, section: Section) -> None:
             page.line(*_aligned(figures, widths), indent=_NUMBERED)
         else:
             page.packed([[figure] for figure in figures if figure[0]], indent=_NUMBERED)
-        if remedy.get("cost"):
-            page.prose((remedy["cost"], "dim"), hang=_NUMBERED)
+        traded = _traded(remedy)
+        if traded:
+            page.prose((traded, "dim"), hang=_NUMBERED)
         _command(page, remedy, _NUMBERED)
     others = [e for e in section.estimates if e is not estimate and e.get("remedies")]
     if others:
@@ -194,15 +210,31 @@ def _remedies(page: Page, section: Section) -> None:
 
 
 def _figures(remedy: Object) -> list[tuple[str, str]]:
-    """Verdict, need, room, speed and quality of a remedy, each with its style."""
-    speed, label = remedy.get("decode_tokens_per_second"), remedy.get("quality")
+    """Verdict, need, room, speed before and after, and quality of a remedy, each with its style."""
+    label = remedy.get("quality")
     return [
         verdict_span(remedy["verdict"]),
         (size(remedy["required_bytes"]), ""),
         (spare(remedy["headroom_bytes"]), ""),
-        ("" if speed is None else f"{tokens_per_second(speed)} tokens/s", ""),
-        ("" if label is None else quality_loss(label), ""),
+        (_speeds(remedy), ""),
+        ("" if label is None else quality(label), ""),
     ]
+
+
+def _traded(remedy: Object) -> str:
+    """What a remedy trades, and what its quality label rests on where that does not say it."""
+    traded, evidence = remedy.get("trade") or "", remedy.get("quality_evidence") or ""
+    if remedy.get("quality") in ("reference", None) or evidence in traded:
+        return traded
+    return f"{traded}; {evidence}" if traded else evidence
+
+
+def _speeds(remedy: Object) -> str:
+    """``3.4 → 51 tokens/s``: as it was asked, spilled into RAM where it exceeds, and with the remedy."""
+    before, after = remedy.get("decode_tokens_per_second_before"), remedy.get("decode_tokens_per_second")
+    if after is None:
+        return ""
+    return f"{'' if before is None else f'{tokens_per_second(before)} → '}{tokens_per_second(after)} tokens/s"
 
 
 def _aligned(figures: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.fields import gpu_devices
+from vramfit.render.fields import gpu_devices, tokens_per_second
 from vramfit.units import GIB, MIB, gib
 
 TYPE_CHECKING = False
@@ -52,9 +52,37 @@ def quality(label: str) -> str:
     return _QUALITY.get(label, label)
 
 
-def quality_loss(label: str) -> str:
-    """The same beside figures of other kinds, where it must say that it is about quality."""
-    return f"{quality(label)} of quality" if label in ("small", "noticeable", "severe") else quality(label)
+def speed(estimate: Object) -> list[str]:
+    """Clauses on how fast an estimate generates and takes in a prompt; none where neither is known."""
+    told = estimate.get("throughput") or {}
+    decode, prefill = told.get("decode_tokens_per_second"), told.get("prefill_tokens_per_second")
+    asked = estimate.get("deployment") or {}
+    clauses = []
+    if decode:
+        parallel, total = asked.get("parallel", 1), told.get("total_decode_tokens_per_second")
+        low, high = tokens_per_second(decode["low"]), tokens_per_second(decode["high"])
+        each = (
+            f" for each of {parallel:,} sequences, {tokens_per_second(total)} together"
+            if parallel > 1 and total
+            else ""
+        )
+        bound = f", bound by {told['bottleneck']}" if told.get("bottleneck") else ""
+        clauses.append(f"{tokens_per_second(decode['expected'])} tokens/s ({low}–{high}){each}{bound}")
+    if prefill:
+        tokens, rate = asked.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
+        first = told.get("time_to_first_token_seconds")
+        if tokens and first is not None:
+            clauses.append(f"the first after {duration(first)} for a prompt of {tokens:,} tokens, taken in at {rate}")
+        else:
+            clauses.append(f"prompts are taken in at {rate}")
+    return clauses
+
+
+def duration(seconds: float) -> str:
+    """``0.31 s``, ``1.0 s``, ``12 s``, ``3 min``: two digits, which is all an estimate of speed can carry."""
+    if seconds >= 99.5:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.{0 if seconds >= 9.95 else 1 if seconds >= 0.995 else 2}f} s"
 
 
 def gpu_name(gpu: Object) -> str:

@@ -87,8 +87,8 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         launches += found.recurrent_layers * LAYER_EXTRA_MICROSECONDS["recurrent"] / 1e6
     links = 0.0
     if len(estimate.gpus) > 1:
-        ranks = estimate.settings.get("tensor_parallel")
-        if isinstance(ranks, int) and ranks > 1:
+        ranks = ranks_of(deployment, estimate)
+        if ranks > 1:
             # The ranks of a group read their parts at the same time, and are summed twice in every layer.
             bus, compute = bus / ranks, compute / ranks
             link = "PCIe" if deployment.gpus[0].nvlink_bytes_per_second is None else "NVLink"
@@ -166,6 +166,14 @@ def _costs(gpu: Gpu, engine: str, scheme: Scheme, flash: bool) -> _Card | None:
         (latency + (LAYER_EXTRA_MICROSECONDS["no flash attention"] if unfused else 0.0)) / 1e6,
         EXPERTS_MICROSECONDS.get(gpu.vendor, EXPERTS_MICROSECONDS[""]) / 1e6,
     )
+
+
+def ranks_of(deployment: Deployment, estimate: Estimate) -> int:
+    """Cards that hold parts of the same layers and work at the same time; 1 where each holds its own layers."""
+    ranks = estimate.settings.get("tensor_parallel")
+    if isinstance(ranks, int):
+        return ranks
+    return len(deployment.gpus) if deployment.workload.split_mode in ("row", "tensor") else 1
 
 
 def depth_tokens(deployment: Deployment) -> int:

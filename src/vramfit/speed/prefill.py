@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.speed.decode import HOST_COPY_BYTES_PER_SECOND, constant, kin, runtime
+from vramfit.speed.decode import HOST_COPY_BYTES_PER_SECOND, constant, kin, ranks_of, runtime
 from vramfit.speed.fitted import (
     ATTENTION_SHARE,
     MATRIX_GAIN_16_BIT,
@@ -51,8 +51,8 @@ def seconds(deployment: Deployment, estimate: Estimate, tokens: int) -> tuple[fl
         bus = (card.bandwidth_bytes_per_second or 1) * PREFILL_BUS_SHARE
         weights += chunks * memory.weights_bytes / bus
     compute, links = matrix + attention, 0.0
-    ranks = estimate.settings.get("tensor_parallel")
-    if isinstance(ranks, int) and ranks > 1:
+    ranks = ranks_of(deployment, estimate)
+    if ranks > 1:
         compute, weights = compute / (ranks * RANKS_SHARE), weights / ranks
         link = gpu.nvlink_bytes_per_second or gpu.host_link_bytes_per_second
         if link is not None:

@@ -55,7 +55,12 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
         ids = graph.given((4 * run.outputs, 0, 0))
         stream = graph.wide(hidden, graph.wide(hidden, graph.view(stream)), ids, rows=run.outputs)
     build.at(output)
-    graph.expand(build.linear("output", build.norm(stream, hidden), hidden, model.vocab))
+    normed = build.norm(stream, hidden)
+    if build.rows != run.outputs:
+        ids = graph.given((4 * run.outputs, 0, 0))
+        build.rows = run.outputs
+        normed = graph.wide(hidden, normed, ids, rows=build.rows)
+    graph.expand(build.linear("output", normed, hidden, model.vocab))
     return graph
 
 
@@ -74,9 +79,10 @@ def _per_layer_inputs(build: Builder, layers: Sequence[tuple[Layers, Home]], str
     looked_up = _looked_up(graph, width, graph.stored((0, 0, 0), HOST, weight=True), tokens)
     build.at(layers[0][1])
     projected = graph.same(graph.same(build.linear("per_layer_model_proj", stream, model.hidden, width)), looked_up)
-    # Gathered by layer, which takes a copy.
+    # Gathered by layer, which takes a copy: right away in Gemma 3n, when first needed in Gemma 4.
     result = graph.wide(width, graph.view(projected))
-    graph.expand(result)
+    if model.traits.get("altup"):
+        graph.expand(result)
     return result
 
 
@@ -85,7 +91,8 @@ def _with_extra(build: Builder, result: Node, extra: Node | None) -> Node:
     if extra is None:
         return result
     graph, hidden, width = build.graph, build.model.hidden, build.model.traits["per_layer_embedding"]
-    gate = graph.same(graph.same(build.linear("inp_gate", result, hidden, width)), graph.view(extra))
+    own = graph.view(extra, (4 * width * build.run.tokens, 0, 0))
+    gate = graph.same(graph.same(build.linear("inp_gate", result, hidden, width)), own)
     return graph.same(build.norm(build.linear("proj", gate, width, hidden), hidden), result)
 
 
@@ -117,10 +124,15 @@ def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
         return graph.same(mixed, stream)
     if parallel:
         return graph.same(graph.same(_network(build, feed_forward, entry)[1], stream), mixed)
-    stream = graph.same(build.norm(mixed, hidden) if sandwich else mixed, stream)
+    stream = _added(build, build.norm(mixed, hidden) if sandwich else mixed, stream)
     inner = build.norm(stream, hidden) if "ffn_norm" in norms or not sandwich else stream
     result = _network(build, feed_forward, inner)[1]
-    return graph.same(build.norm(result, hidden) if sandwich else result, stream)
+    return _added(build, build.norm(result, hidden) if sandwich else result, stream)
+
+
+def _added(build: Builder, result: Node, stream: Node) -> Node:
+    """The residual sum, written over its first operand: the stream in LFM2 (``src/models/lfm2.cpp``), the result elsewhere."""
+    return build.graph.same(stream, result) if build.stream_first else build.graph.same(result, stream)
 
 
 def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = None) -> Node:
@@ -169,9 +181,10 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
     query, key, value = _projections(build, mixer, source)
     projected = query
-    query = _positioned(build, query, mixer.heads * mixer.head_dim, mixer.head_dim)
+    turned = sliding or not (build.windowed and traits.get("unrotated_full"))
+    query = _positioned(build, query, mixer.heads * mixer.head_dim, mixer.head_dim, turned)
     if key is not None:
-        key = _positioned(build, key, key_width, mixer.head_dim)
+        key = _positioned(build, key, key_width, mixer.head_dim, turned)
     side = _rotation(mixer.head_dim) if run.key_type in QUANTIZED else 0
     value_side = 64 if run.value_type in QUANTIZED and mixer.value_dim % 64 == 0 else 0
     if value_side and value is not None:
@@ -207,7 +220,8 @@ def _filled(
     )
     keys = graph.stored(per_cell(key_row * run.streams, sliding), build.home.device)
     values = graph.stored(per_cell(value_row * run.streams, sliding), build.home.device)
-    slots = run.tokens if run.flash_attention else run.tokens * value_width
+    # Without flash attention V is transposed: a cell for each element, of the widest layer's rows.
+    slots = run.tokens if run.flash_attention else run.tokens * build.widest_value
 
     def store_value() -> None:
         if value is not None:
@@ -259,8 +273,8 @@ def _projections(build: Builder, mixer: Attention, source: Node) -> tuple[Node, 
     return query, key, value
 
 
-def _positioned(build: Builder, source: Node, width: int, head_dim: int) -> Node:
-    """A query or key normalised where the model does so, and turned by its position.
+def _positioned(build: Builder, source: Node, width: int, head_dim: int, turned: bool) -> Node:
+    """A query or key normalised where the model does so, and turned by its position where ``turned``.
 
     Heads are a view of the projection, and no operation writes over what it sees through a view: each step that comes
     first behind one needs memory of its own.
@@ -274,8 +288,8 @@ def _positioned(build: Builder, source: Node, width: int, head_dim: int) -> Node
         return graph.wide(width, graph.view(whole), build.positions)
     if normed:
         scaled = graph.same(graph.wide(width, graph.view(source)), build.vector(head_dim))
-        return graph.same(scaled, build.positions)
-    return graph.wide(width, graph.view(source), build.positions)
+        return graph.same(scaled, build.positions) if turned else scaled
+    return graph.wide(width, graph.view(source), build.positions) if turned else graph.view(source)
 
 
 def _rotation(head_dim: int) -> int:

@@ -106,7 +106,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
             if tensor.name == "token_embd.weight":
                 embedding = row.total_bytes
         elif tensor.name in FIRST_LAYER_TENSORS:
-            layer[0] += row.total_bytes
+            sizes.setdefault((0,), {})[tensor.name] = row.total_bytes
         else:
             output += row.total_bytes
             if tensor.name == "output.weight":
@@ -266,6 +266,12 @@ def local_window(model: Model) -> int | None:
     return max([window for window in windows if window is not None], default=None)
 
 
+@per_model
+def widest_value(model: Model) -> int:
+    """Elements of a cached V of the layer with the widest; 0 where none is cached."""
+    return max([cache.value_width for cache in caches(model)], default=0)
+
+
 def cells(work: Workload, window: int | None) -> Cells:
     """The cells of a workload for a model whose local layers look back ``window`` tokens (None: no such layers)."""
     total = padded(work.context * work.parallel)
@@ -309,7 +315,7 @@ def layer_cache_bytes(model: Model, work: Workload) -> list[int]:
     room = cells(work, window)
     found = caches(model)
     # Without flash attention V is transposed, and all layers of a cache then have the widest one's rows.
-    widest = 0 if work.flash_attention else max([cache.value_width for cache in found], default=0)
+    widest = 0 if work.flash_attention else widest_value(model)
     per_layer = [0] * model.layer_count
     for cache in found:
         size = _cache_bytes(cache, work, room, widest, window)

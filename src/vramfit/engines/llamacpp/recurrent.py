@@ -75,7 +75,8 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
     result = graph.wide(inner, graph.wide(inner, graph.view(both)), summed)
     if mixer.kind == "mamba2":
         result = graph.view(graph.same(graph.wide(inner, graph.view(result)), build.vector(inner)))
-    return build.linear("ssm_out", result, inner, hidden)
+    result = build.linear("ssm_out", result, inner, hidden)
+    return graph.view(result) if mixer.kind == "mamba1" else result
 
 
 def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> Node:
@@ -92,21 +93,28 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     state = _read(build, held, graph.put(held.size, held, rows=run.sequences))
     mixed = graph.same(mixed)
     heads = [graph.wide(key, graph.view(mixed)), graph.wide(key, graph.view(mixed))]
-    if mixer.value_heads != mixer.key_heads:
+    split = build.model.traits.get("split_gates", False)
+    if mixer.value_heads != mixer.key_heads and not split:
         heads = [graph.wide(mixer.value_heads * mixer.key_dim, graph.view(head)) for head in heads]
-    gates = build.linear("ssm_ba", source, hidden, 2 * mixer.value_heads)
-    alpha = graph.same(graph.same(graph.wide(mixer.value_heads, graph.view(gates)), build.vector(mixer.value_heads)))
-    beta = graph.same(graph.wide(mixer.value_heads, graph.view(gates)))
+    count = mixer.value_heads
+    gates = None if split else build.linear("ssm_ba", source, hidden, 2 * count)
+    alpha = build.linear("ssm_alpha", source, hidden, count) if gates is None else graph.wide(count, graph.view(gates))
+    alpha = graph.same(graph.same(alpha, build.vector(count)))
+    beta = build.linear("ssm_beta", source, hidden, count) if gates is None else graph.wide(count, graph.view(gates))
+    beta = graph.same(beta)
     size = (4 * (value * run.tokens + elements * run.sequences), 0, 0)
     read = [graph.view(node) for node in (*heads, mixed, alpha, beta, state)]
     scan = graph.put(size, *read)
     gate = build.linear("attn_gate", source, hidden, value)
     gate = graph.wide(value, graph.view(gate))
-    graph.expand(*heads, alpha, beta, gate)
+    if build.together:
+        graph.expand(*heads, alpha, beta, gate)
     graph.store(held, graph.view(scan, held.size))
     result = graph.same(graph.wide(value, graph.view(scan)), build.vector(mixer.value_dim))
+    if not build.together:
+        graph.expand(result)
     result = graph.same(result, gate)
-    return build.linear("ssm_out", graph.view(result), value, hidden)
+    return graph.view(build.linear("ssm_out", graph.view(result), value, hidden))
 
 
 def _short_convolution(build: Builder, mixer: ShortConvolution, source: Node) -> Node:
@@ -116,4 +124,4 @@ def _short_convolution(build: Builder, mixer: ShortConvolution, source: Node) ->
     gated = graph.wide(hidden, graph.view(parts), graph.view(parts))
     mixed = _convolved(build, graph.view(gated), mixer.kernel, hidden)
     result = graph.wide(hidden, graph.view(parts), mixed, reuse=True)
-    return build.linear("shortconv.out_proj", result, hidden, hidden)
+    return graph.view(build.linear("shortconv.out_proj", result, hidden, hidden))
