@@ -11,7 +11,7 @@ from vramfit.check import checked
 from vramfit.engines.resolve import with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.gpus import cheapest
-from vramfit.recommend.models import USES, best_models
+from vramfit.recommend.models import best_models
 from vramfit.recommend.ways import Wish
 from vramfit.remedies.command import command
 from vramfit.report import FORMAT_VERSION, estimate_object
@@ -39,8 +39,8 @@ EXAMPLES = (
 def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
     """The whole answer as plain data.
 
-    ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (one of ``USES``),
-    ``min_speed`` and ``limit``. Raises ``VramfitError``.
+    ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
+    ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``.
     """
     keys = {"level": "fits", **request}
     names, model, use, speed, limit = (keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit"))

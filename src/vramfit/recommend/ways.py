@@ -33,10 +33,15 @@ COMFORTABLE = "small"
 
 TRIED = ("llama.cpp", "mlx", "transformers", "vllm", "sglang")
 """Engines that are tried where none is asked for. Ollama runs llama.cpp, and of ExLlamaV3's quality nothing is measured."""
-SERVERS = ("vllm", "sglang")
-SERVER_TARGET = 75
-"""Least compute capability (7.5, Turing) on which vLLM runs every scheme that is offered here, FP8 among them, which
-takes Marlin kernels there (vllm-project/vllm ``docs/features/quantization/README.md`` and ``llm_compressor/fp8.md``)."""
+ANYWHERE = ("llama.cpp", "mlx")
+"""Those of them whose every scheme runs wherever they do."""
+TENSOR_CORES = 75
+"""Compute capability (7.5, Turing) from which on the others' schemes run, vLLM's FP8 among them, by Marlin kernels
+(vllm-project/vllm ``docs/features/quantization/README.md``). What runs on cards of other vendors differs by scheme and
+version, and is left to who asks for the engine."""
+FLOAT8 = 89
+"""Compute capability (8.9, Ada) that transformers asks for FP8 weights (transformers 5.23.0
+``quantizers/quantizer_finegrained_fp8.py`` ``validate_environment``)."""
 
 
 @record
@@ -95,19 +100,22 @@ def engines(gpus: tuple[Gpu, ...], wish: Wish) -> tuple[str, ...]:
     asked = wish.keys.get("engine")
     if asked is not None:
         return (asked,)
-    serve = all(_serves(gpu) for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
-    return tuple([name for name in TRIED if name in MODULES and (serve or name not in SERVERS)])
+    others = all(_target(gpu) >= TENSOR_CORES for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
+    return tuple([name for name in TRIED if name in MODULES and (others or name in ANYWHERE)])
 
 
-def _serves(gpu: Gpu) -> bool:
+def _target(gpu: Gpu) -> int:
+    """The compute capability times ten, 0 for other vendors' GPUs."""
     target = gpu.compute_target or ""
-    return target.startswith("sm_") and target[3:].isdigit() and int(target[3:]) >= SERVER_TARGET
+    return int(target[3:]) if target.startswith("sm_") and target[3:].isdigit() else 0
 
 
 def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way | None:
     # The context is stated, since the default of some engines follows the GPU.
     keys = {"context": min(DEFAULT_CONTEXT_TOKENS, model.context), **wish.keys, "engine": name}
     schemes = [] if "quant" in keys else ladder(model, name, OFFERED, sixteen_bit=False)
+    if name == "transformers" and any(_target(gpu) < FLOAT8 for gpu in gpus):
+        schemes = [scheme for scheme in schemes if scheme.family != "fp8"]
     if schemes:
         keys["quant"] = schemes[-1].id
     elif "quant" not in keys:
