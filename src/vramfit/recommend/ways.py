@@ -11,6 +11,7 @@ from vramfit._record import record, replace
 from vramfit.engines import MODULES
 from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
 from vramfit.errors import VramfitError
+from vramfit.quantization import checkpoint_bytes, store
 from vramfit.quantization.quality import LABELS
 from vramfit.remedies.answer import answer
 from vramfit.speed import prefill_rate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
+    from vramfit.quantization import Scheme
     from vramfit.remedies.answer import Answer
 
 OFFERED = ("reference", "near-lossless", "small", "noticeable")
@@ -42,6 +44,9 @@ version, and is left to who asks for the engine."""
 FLOAT8 = 89
 """Compute capability (8.9, Ada) that transformers asks for FP8 weights (transformers 5.23.0
 ``quantizers/quantizer_finegrained_fp8.py`` ``validate_environment``)."""
+
+HOPELESS_SHARE = 0.2
+"""A smallest scheme that exceeds a GPU by this much of it ends the search in an engine."""
 
 
 @record
@@ -113,23 +118,44 @@ def _target(gpu: Gpu) -> int:
 def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way | None:
     # The context is stated, since the default of some engines follows the GPU.
     keys = {"context": min(DEFAULT_CONTEXT_TOKENS, model.context), **wish.keys, "engine": name}
-    schemes = [] if "quant" in keys else ladder(model, name, OFFERED, sixteen_bit=False)
-    if name == "transformers" and any(_target(gpu) < FLOAT8 for gpu in gpus):
-        schemes = [scheme for scheme in schemes if scheme.family != "fp8"]
-    if schemes:
-        keys["quant"] = schemes[-1].id
-    elif "quant" not in keys:
-        return None
     try:
-        (smallest,) = deployments(keys, gpus, model)
+        if "quant" in keys:
+            (asked,) = deployments(keys, gpus, model)
+            return _try(asked, wish)
+        schemes = _schemes(name, model, gpus)
+        if not schemes:
+            return None
+        (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
+        if _hopeless(answer(smallest)):
+            return None
     except VramfitError:
         return None
-    way = _try(smallest, wish)
-    if way is None or not schemes:
-        # The last of the schemes is nearly the smallest of all: what does not do in it does not do.
-        return way
     ways = (_try(replace(smallest, scheme=scheme), wish) for scheme in schemes)
-    return next((better for better in ways if better is not None), way)
+    return next((way for way in ways if way is not None), None)
+
+
+def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> list[Scheme]:
+    """What is tried in an engine, best quality first."""
+    schemes = ladder(model, name, OFFERED, sixteen_bit=False)
+    if name == "transformers" and any(_target(gpu) < FLOAT8 for gpu in gpus):
+        return [scheme for scheme in schemes if scheme.family != "fp8"]
+    return schemes
+
+
+_smallest_of: dict[tuple[str, ...], Scheme] = {}
+
+
+def _smallest(schemes: list[Scheme], model: Model) -> Scheme:
+    """The scheme with the fewest bits, as the first model asked about has it: others differ by little."""
+    key = tuple([scheme.id for scheme in schemes])
+    if key not in _smallest_of:
+        _smallest_of[key] = min(schemes, key=lambda scheme: checkpoint_bytes(store(model, scheme), scheme))
+    return _smallest_of[key]
+
+
+def _hopeless(found: Answer) -> bool:
+    """Whether even a need somewhat smaller would exceed the GPUs, so that no other scheme need be tried."""
+    return found.verdict.headroom_bytes < -HOPELESS_SHARE * min(found.verdict.usable_bytes)
 
 
 def _try(deployment: Deployment, wish: Wish) -> Way | None:

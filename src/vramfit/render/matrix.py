@@ -40,8 +40,6 @@ _ANSWERED = {
 """The end of the line of a cell with an answer, which most are: what ``_plain``, ``_csv`` and ``_json`` make of it."""
 STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
 _LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
-GAP = 2
-"""As ``page`` has it, which is loaded for a terminal only."""
 _NOTES = 3
 """Reasons for cells without an answer that are told below a table."""
 
@@ -179,6 +177,8 @@ def print_matrix(report: Object, *, stream: TextIO, colour: bool) -> None:
 
 def _blocks(page: Page, lead: Sequence[Column], columns: Sequence[Column]) -> list[list[Column]]:
     """The columns in groups that fit beside the leading ones; one at least in each."""
+    from vramfit.render.page import GAP
+
     room = page.width - sum(page.column_width(column) + GAP for column in lead)
     blocks: list[list[Column]] = []
     used = 0
