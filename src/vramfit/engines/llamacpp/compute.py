@@ -135,7 +135,11 @@ def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> l
             elif held is not sizes:
                 largest[kind] = held | {name: size for name, size in sizes.items() if size > held.get(name, 0)}
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
-        if times <= (2 if mixed else 1) or index >= last or (mixed and devices[index + 1 : index + 4].count(device) < 3):
+        if (
+            times <= (2 if mixed else 1)
+            or index >= last
+            or (mixed and devices[index + 1 : index + 4].count(device) < 3)
+        ):
             chosen.append(kind)
         before = kind
     return [
