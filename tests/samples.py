@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vramfit.catalogue.compiled import GpuRow, ModelRow
+from vramfit.catalogue.compiled import GpuRow, ModelRow, Offer
 from vramfit.errors import UnknownGpu, UnknownModel
 from vramfit.hardware import Gpu, gpu_from_facts
 from vramfit.model import Model, active_parameters, model_from_facts, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 GPUS: dict[str, dict[str, Any]] = {
     # Memory as nvidia-smi prints it and as CUDA offers it on a headless Linux machine (ollama/ollama PR 16031,
@@ -49,7 +49,7 @@ GPUS: dict[str, dict[str, Any]] = {
         "name": "NVIDIA A100-SXM4-80GB", "vendor": "nvidia", "segment": "datacenter", "architecture": "Ampere",
         "vram_gb": 80, "memory_mib": 81920, "memory_measured": True, "memory_type": "HBM2e", "bandwidth_gb_s": 2039,
         "compute_target": "sm_80", "pcie": "4.0 x16",
-        "rents": [{"provider": "example", "usd_per_hour": 1.5, "as_of": "2026-11"}],
+        "rents": [{"provider": "example", "instance": "one-card", "usd_per_hour": 1.5, "as_of": "2026-11"}],
     },
 }  # fmt: skip
 
@@ -155,12 +155,26 @@ class Catalogue:
             for name, facts in GPUS.items()
         )  # fmt: skip
 
-    def bigger_gpus(self, memory_bytes: int) -> tuple[GpuRow, ...]:
+    def gpus_for_sale(self, memory_bytes: int) -> Iterable[GpuRow]:
         rows = [row for row in self.gpu_rows() if (row.memory_mib or 0) * 2**20 > memory_bytes]
-        return tuple(row for row in rows if row.price_usd is not None or row.rent_usd_per_hour is not None)
+        return tuple(sorted([row for row in rows if row.price_usd is not None], key=lambda row: row.price_usd or 0))
 
-    def smaller_models(self, modality: str, parameters: float) -> tuple[ModelRow, ...]:
-        return tuple(row for row in self.model_rows() if row.modality == modality and row.parameters < parameters)
+    def cloud_offers(self, memory_bytes: int) -> Iterable[Offer]:
+        offers = []
+        for name, facts in GPUS.items():
+            for rent in self._changes.get(name, facts).get("rents", ()):
+                count = rent.get("gpus", 1)
+                offer = Offer(
+                    rent["usd_per_hour"], name, count, rent["provider"], rent.get("instance"), rent["as_of"],
+                    count * facts["memory_mib"],
+                )  # fmt: skip
+                if offer.memory_mib * 2**20 > memory_bytes:
+                    offers.append(offer)
+        return sorted(offers, key=lambda offer: (offer.gpus > 1, offer.usd_per_hour))
+
+    def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
+        rows = [row for row in self.model_rows() if row.modality == modality and row.parameters < parameters]
+        return [row for row in rows if row.id.startswith(beginning)]
 
     def model_rows(self) -> tuple[ModelRow, ...]:
         rows = []

@@ -86,6 +86,8 @@ def test_gpu_from_facts_converts_units() -> None:
     assert 81920 * MIB == card.memory_bytes
     assert 2039 * GB == card.bandwidth_bytes_per_second
     assert 600 * GB == card.nvlink_bytes_per_second
-    assert [("example", 1, 1.5, "2026-11")] == [(r.provider, r.gpus, r.usd_per_hour, r.as_of) for r in card.rents]
+    assert [("example", "one-card", 1, 1.5, "2026-11")] == [
+        (r.provider, r.instance, r.gpus, r.usd_per_hour, r.as_of) for r in card.rents
+    ]
     bare = {"id": "x", "name": "X", "vendor": "nvidia", "segment": "consumer", "vram_gb": 8, "memory_mib": 8192}
     assert gpu_from_facts({**bare, "memory_measured": False}).bandwidth_bytes_per_second is None

@@ -22,7 +22,7 @@ FORBIDDEN = {
 """Modules known to cost more than they are worth here."""
 
 STANDARD = {
-    "__future__", "_collections_abc", "_json", "_stat", "binascii", "genericpath", "marshal", "os", "os.path",
+    "__future__", "atexit", "_collections_abc", "_json", "_stat", "binascii", "genericpath", "marshal", "os", "os.path",
     "posixpath", "stat", "ntpath", "nt", "zlib", "gc",
 }  # fmt: skip
 """All of the standard library that a check loads beyond ``python -I -S``; ``site`` loads most of it anyway."""
@@ -46,7 +46,7 @@ ALLOWED = {
     ),
     *(
         f"vramfit.remedies{name}"
-        for name in ("", ".answer", ".command", ".hardware", ".models", ".placement", ".precision")
+        for name in ("", ".answer", ".combinations", ".command", ".hardware", ".models", ".settings", ".weights")
     ),
     *(f"vramfit.speed{name}" for name in ("", ".decode", ".fitted", ".prefill")),
     *(f"vramfit.render{name}" for name in ("", ".fields", ".json", ".plain")),
@@ -120,3 +120,9 @@ def test_a_module_that_is_not_used_is_not_loaded() -> None:
     """Plain fp16 alone needs no quantization but the plain one."""
     line = ("check", "-g", "a100-sxm4-80gb", "-m", "llama-3.1-8b", "--quant", "fp16", "--json")
     assert not {m for m in after(line) if "bitsandbytes" in m or "gguf" in m or m.startswith("vramfit.remedies.hard")}
+
+
+def test_remedies_that_cannot_help_are_not_loaded() -> None:
+    """No setting makes room for weights that exceed the card, and no combination is needed where one change is enough."""
+    ours = {module for module in after(HEADLINE) if module.startswith("vramfit.remedies.")}
+    assert {f"vramfit.remedies.{name}" for name in ("answer", "command", "hardware", "models", "weights")} == ours

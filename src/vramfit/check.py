@@ -80,11 +80,18 @@ class Checked:
     remedies: tuple[Remedy, ...]
 
 
-def check(request: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Checked]:
-    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request."""
+def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
+    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request.
+
+    With ``all_remedies`` each has every remedy that was found, and not the best few.
+    """
+    # A remedy of one row, quantizing, is often another row: each is estimated once.
+    answers: dict[Any, Answer | None] = {}
     for deployment in resolve(request, catalogue):
-        found = answer(deployment)
-        yield checked(request, found, find(request, found, catalogue))
+        key = (("quant", deployment.scheme.id),)
+        found = answers.get(key) or answer(deployment)
+        answers[key] = found
+        yield checked(request, found, find(request, found, catalogue, answers, everything=all_remedies))
 
 
 def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:

@@ -99,7 +99,9 @@ class Rent:
     """One cloud offer: prices move weekly, so each is shown with its date."""
 
     provider: str
-    """``runpod``, ``lambda``, ``aws p5.48xlarge``."""
+    """``runpod``, ``lambda``, ``aws``."""
+    instance: str | None
+    """The provider's name of the machine, ``p5.48xlarge``; None where it has none or it is not known."""
     gpus: int
     """Devices per instance."""
     usd_per_hour: float
@@ -153,6 +155,7 @@ def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
         price_usd=facts.get("price_usd"),
         released=facts.get("released"),
         rents=tuple(
-            Rent(r["provider"], r.get("gpus", 1), r["usd_per_hour"], r["as_of"]) for r in facts.get("rents", ())
+            Rent(r["provider"], r.get("instance"), r.get("gpus", 1), r["usd_per_hour"], r["as_of"])
+            for r in facts.get("rents", ())
         ),
     )

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import record
-from vramfit.engines import engine
-from vramfit.engines.resolve import default_platform, deployments, quants
-from vramfit.errors import UnsupportedScheme, VramfitError
+from vramfit.engines.resolve import deployments, follows_gpus, kinds_of_sets, quants, with_stated
+from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
-from vramfit.sweep import Sweep
+from vramfit.report import FORMAT_VERSION
+from vramfit.sweep import Sweep, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from vramfit.engines import Deployment
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
-    from vramfit.sweep import Judged
-
-
-FORMAT_VERSION = "1.0"
+    from vramfit.model import Model
+    from vramfit.sweep import Cell
+    from vramfit.workload import Workload
 
 
 @record
@@ -37,24 +36,40 @@ class Column:
     problem: VramfitError | None
 
 
-@record
-class Row:
-    """One model in one quantization against every set of GPUs."""
+def matrix(
+    request: Mapping[str, Any], gpus: Sequence[str], models: Sequence[str], catalogue: Catalogue
+) -> dict[str, Any]:
+    """The whole answer as plain data; ``rows`` in it is a generator.
 
-    model: str
-    """Catalogue id."""
-    engine: str | None
-    """None where the model cannot be answered for."""
-    quant: str | None
-    """The scheme's id, None likewise."""
-    precision: str
-    """The scheme's class; where there is no scheme, what was asked for."""
-    cells: tuple[Judged | VramfitError, ...]
-    """In the order of the columns; equal cells are often one object."""
+    ``request`` has typed deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the three
+    classes. A row is one model in one quantization: ``model``, ``engine``, ``class``, ``quant`` and ``cells``, one for
+    each of ``gpus`` in order, equal cells often one object; what cannot be answered is a cell with its error.
+
+    Nothing is answered before the first row is: raises ``VramfitError`` for an unknown GPU or model, and for a request
+    that can be answered for no cell at all.
+    """
+    table = _Table(columns(gpus, catalogue), request, catalogue)
+    known: dict[tuple[object, ...], str] = {}
+    for name in models:
+        model = catalogue.model(name)
+        known.setdefault((model.id, *catalogue.stated(name).items()), name)
+    rows = _answered(table, list(known.values()))
+    first = next(rows)
+    described = {model.id: model for model in map(catalogue.model, known.values())}
+    return {
+        "format_version": FORMAT_VERSION,
+        "vramfit_version": __version__,
+        "gpus": [_gpu_object(column) for column in table.columns],
+        "models": [
+            {"id": model.id, "name": model.name, "parameters": parameters(model), "max_context": model.context}
+            for model in described.values()
+        ],
+        "rows": _chained(first, rows),
+    }
 
 
 def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
-    """The sets of GPUs that ``names`` mean; raises ``UnknownGpu`` or ``AmbiguousName``.
+    """The sets of GPUs that ``names`` mean, each once; raises ``UnknownGpu`` or ``AmbiguousName``.
 
     A GPU whose memory is not known is a column too: its cells say so.
     """
@@ -62,9 +77,9 @@ def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
     for name in names:
         try:
             gpus = catalogue.gpus(name)
+        except UsageError:
+            raise
         except VramfitError as error:
-            if error.exit_code == UnsupportedScheme.exit_code:
-                raise
             found.setdefault(name, Column(name, (), error))
             continue
         one = gpus[0].id if len(gpus) == 1 else f"{len(gpus)}x{gpus[0].id}"
@@ -73,132 +88,86 @@ def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
 
 
 class _Table:
-    """The columns by what resolving a request makes of them, with a sweep for each engine met so far."""
+    """The columns and what is asked of them; a sweep over them for each engine and workload met so far."""
 
-    def __init__(self, asked: Sequence[Column], request: Mapping[str, Any], catalogue: Catalogue) -> None:
-        self.asked = asked
-        self.catalogue = catalogue
-        self.parts: dict[tuple[str, int], list[int]] = {}
-        """Numbers of columns by the platform that they get, and what else resolving reads of them."""
-        # Ollama's defaults follow the GPUs: each column is a part of its own then.
-        alone = "engine" in request and hasattr(engine(request["engine"]), "defaults")
-        for number, column in enumerate(asked):
-            if column.problem is None:
-                platform = request.get("platform") or default_platform(column.gpus)
-                self.parts.setdefault((platform, number if alone else -1), []).append(number)
-        self._sweeps: dict[tuple[str, int, str], Sweep] = {}
+    def __init__(self, asked: tuple[Column, ...], request: Mapping[str, Any], catalogue: Catalogue) -> None:
+        self.columns = asked
+        self._request = request
+        self._catalogue = catalogue
+        self._unusable = [None if column.problem is None else refusal(column.problem) for column in asked]
+        self._sets = [column.gpus for column in asked if column.problem is None]
+        self._places = [number for number, column in enumerate(asked) if column.problem is None]
+        self._fixed: Iterable[Sequence[int]] | None = None
+        """The sets by what resolving makes of them, where that is the same for every model."""
+        self._sweeps: dict[tuple[str, Workload], Sweep] = {}
+        self.refused = next((column.problem for column in asked if column.problem is not None), None)
+        """The first reason why a cell has no answer."""
 
-    def sweep(self, part: tuple[str, int], deployment: Deployment) -> Sweep:
-        """The sweep over the columns of a part, to which the deployment belongs."""
-        known = self._sweeps.get((*part, deployment.engine))
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of one model."""
+        model, stated = self._catalogue.model(name), self._catalogue.stated(name)
+        asked = self._request.get("quant") or ((stated["quant"],) if "quant" in stated else None)
+        for word in asked or quants(None, self._request.get("task", "inference")):
+            request = with_stated({**self._request, "quant": word}, stated)
+            cells: list[Cell | None] = [*self._unusable]
+            found: Deployment | None = None
+            for numbers in self._kinds(request, model):
+                try:
+                    (found,) = deployments(request, self._sets[numbers[0]], model)
+                except UnsupportedScheme:
+                    raise
+                except VramfitError as error:
+                    self.refused = self.refused or error
+                    judged = [refusal(error)] * len(numbers)
+                else:
+                    sweep = self._sweep(found)
+                    judged = sweep.judge(found, numbers)
+                    self.refused = self.refused or sweep.refused
+                for number, cell in zip(numbers, judged, strict=True):
+                    cells[self._places[number]] = cell
+            yield {
+                "model": model.id,
+                "engine": request.get("engine") if found is None else found.engine,
+                "class": word if found is None else found.scheme.precision,
+                "quant": None if found is None else found.scheme.id,
+                "cells": cells,
+            }
+
+    def _kinds(self, request: Mapping[str, Any], model: Model) -> Iterable[Sequence[int]]:
+        if follows_gpus(request):
+            return kinds_of_sets(request, self._sets, model)
+        if self._fixed is None:
+            self._fixed = kinds_of_sets(request, self._sets, model)
+        return self._fixed
+
+    def _sweep(self, deployment: Deployment) -> Sweep:
+        key = (deployment.engine, deployment.workload)
+        known = self._sweeps.get(key)
         if known is None:
-            sets = [self.asked[number].gpus for number in self.parts[part]]
-            known = self._sweeps[*part, deployment.engine] = Sweep(sets, deployment.engine, deployment.workload)
+            known = self._sweeps[key] = Sweep(self._sets, *key)
         return known
 
 
-def rows(
-    request: Mapping[str, Any], asked: Sequence[Column], models: Sequence[str], catalogue: Catalogue
-) -> Iterator[Row]:
-    """The rows of every model, as they are ready.
-
-    ``request`` has deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the three
-    classes. Raises ``VramfitError`` for a request that means nothing to any model, and for an unknown model.
-    """
-    table = _Table(asked, request, catalogue)
-    refused: list[Row] = []
+def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of all models, held back until a cell is answered; without any the first reason is raised."""
+    held: list[dict[str, Any]] = []
     answered = False
-    for name in models:
-        for row in _rows(request, table, name):
-            answered = answered or any(not isinstance(cell, VramfitError) for cell in row.cells)
+    for name in names:
+        for row in table.rows(name):
+            answered = answered or any(cell["error"] is None for cell in row["cells"])
             if not answered:
-                refused.append(row)
+                held.append(row)
                 continue
-            yield from refused
-            refused.clear()
+            yield from held
+            held.clear()
             yield row
-    if refused:
-        raise next(cell for row in refused for cell in row.cells if isinstance(cell, VramfitError))
+    if held and table.refused is not None:
+        raise table.refused
 
 
-def _rows(request: Mapping[str, Any], table: _Table, name: str) -> Iterator[Row]:
-    """The rows of one model."""
-    model = table.catalogue.model(name)
-    for word in request.get("quant") or quants(None, request.get("task", "inference")):
-        cells: list[Any] = [column.problem for column in table.asked]
-        found: Deployment | None = None
-        for part, numbers in table.parts.items():
-            judged: Sequence[Judged | VramfitError]
-            try:
-                (found,) = deployments({**request, "quant": word}, table.asked[numbers[0]].gpus, model)
-            except UnsupportedScheme:
-                raise
-            except VramfitError as error:
-                judged = [error] * len(numbers)
-            else:
-                judged = table.sweep(part, found).judge(found)
-            for number, cell in zip(numbers, judged, strict=True):
-                cells[number] = cell
-        if found is None:
-            yield Row(model.id, request.get("engine"), None, word, tuple(cells))
-        else:
-            yield Row(model.id, found.engine, found.scheme.id, found.scheme.precision, tuple(cells))
-
-
-def matrix(
-    request: Mapping[str, Any], gpus: Sequence[str], models: Sequence[str], catalogue: Catalogue
-) -> dict[str, Any]:
-    """The whole answer as plain data; ``rows`` in it is a generator (see ``row_object``).
-
-    The first row is worked out before anything is returned: raises what ``columns`` and ``rows`` raise.
-    """
-    asked = columns(gpus, catalogue)
-    known = {model.id: model for model in [catalogue.model(name) for name in models]}
-    found = rows(request, asked, list(known), catalogue)
-    first = next(found)
-    return {
-        "format_version": FORMAT_VERSION,
-        "vramfit_version": __version__,
-        "gpus": [_gpu_object(column) for column in asked],
-        "models": [
-            {"id": model.id, "name": model.name, "parameters": parameters(model), "max_context": model.context}
-            for model in known.values()
-        ],
-        "rows": _objects(first, found),
-    }
-
-
-def _objects(first: Row, others: Iterator[Row]) -> Iterator[dict[str, Any]]:
-    yield row_object(first)
-    for row in others:
-        yield row_object(row)
-
-
-def row_object(row: Row) -> dict[str, Any]:
-    """A row as plain data; cells that are one object in the row are one object here."""
-    made: dict[int, dict[str, Any]] = {}
-    cells = []
-    for cell in row.cells:
-        told = made.get(id(cell))
-        if told is None:
-            told = made[id(cell)] = _cell_object(cell)
-        cells.append(told)
-    return {"model": row.model, "engine": row.engine, "class": row.precision, "quant": row.quant, "cells": cells}
-
-
-def _cell_object(cell: Judged | VramfitError) -> dict[str, Any]:
-    if isinstance(cell, VramfitError):
-        error = {"code": cell.code, "message": cell.message, "hint": cell.hint}
-        return {
-            "verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": error
-        }  # fmt: skip
-    return {
-        "verdict": cell.verdict,
-        "required_bytes": cell.required_bytes,
-        "usable_bytes": cell.usable_bytes,
-        "headroom_bytes": cell.headroom_bytes,
-        "error": None,
-    }
+def _chained(first: dict[str, Any], others: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield first
+    yield from others
 
 
 def _gpu_object(column: Column) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
             "kv_cache": {"label": checked.cache_quality[0], "evidence": checked.cache_quality[1]},
         },
         "if_tried": _fields(checked.if_tried),
-        "remedies": [_remedy_object(remedy) for remedy in checked.remedies],
+        "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request["model"]),
     }
 
@@ -186,8 +186,8 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "unified_kv": work.unified_kv,
         "swa_full": work.swa_full,
         "outputs": work.outputs,
-        "gpu_layers": settings.get("gpu_layers") if work.gpu_layers == "auto" else work.gpu_layers,
-        "cpu_moe_layers": settings.get("cpu_moe_layers") if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
+        "gpu_layers": settings.get("gpu_layers", "all") if work.gpu_layers == "auto" else work.gpu_layers,
+        "cpu_moe_layers": settings.get("cpu_moe_layers", 0) if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
         "backend": settings.get("backend", work.backend),
         "split_mode": settings.get("split_mode", work.split_mode),
         "main_gpu": settings.get("main_gpu", work.main_gpu),
@@ -228,22 +228,36 @@ def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
     }
 
 
-def _remedy_object(remedy: Remedy) -> dict[str, Any]:
+def _remedy_object(remedy: Remedy, before: float | None) -> dict[str, Any]:
     proposal = remedy.proposal
     after: Answer = proposal.answer
-    rate = after.rate
+    rate = remedy.rate
     return {
         "kind": proposal.kind,
         "summary": proposal.summary,
-        "changes": dict(proposal.changes),
+        "changes": dict(remedy.changes),
         "verdict": after.verdict.word,
         "required_bytes": after.required_bytes,
         "headroom_bytes": after.verdict.headroom_bytes,
         "decode_tokens_per_second": None if rate is None else rate.expected,
-        "quality": remedy.quality_label,
-        "cost": proposal.cost,
+        "decode_tokens_per_second_before": before,
+        "quality": remedy.quality[0],
+        "quality_evidence": remedy.quality[1],
+        "trade": proposal.trade,
+        "host_bytes": after.estimate.host.total_bytes,
+        "checkpoint_bytes": after.estimate.checkpoint_bytes,
+        "price_usd": proposal.price_usd,
+        "cloud": None if proposal.cloud is None else dict(proposal.cloud),
         "command": remedy.command,
     }
+
+
+def _speed_now(checked: Checked) -> float | None:
+    """Tokens per second of the deployment as it was asked: with the missing part in system RAM where it exceeds."""
+    if checked.if_tried is not None:
+        return checked.if_tried.decode_tokens_per_second
+    rate = checked.answer.rate
+    return None if rate is None or checked.answer.verdict.word == "exceeds" else rate.expected
 
 
 def _vision_parameters(deployment: Deployment) -> int | None:

@@ -1,6 +1,6 @@
 """Many deployments at once: GPUs that an engine cannot tell apart share one estimate.
 
-An engine says what of a GPU its estimates read (``engines``): a few traits, and a share of the runtime's own,
+An engine says what of a GPU its estimates read (``engines.Engine``): a few traits, and a share of the runtime's own,
 which is added. So a model is estimated once per kind of GPU, by the function that every check calls, and then held
 against what each GPU offers. What comes out is what ``verdict.judge`` says of each deployment by itself.
 """
@@ -16,23 +16,24 @@ from vramfit.verdict import word
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, TypedDict
 
-    from vramfit.engines import Deployment, DeviceMemory, Estimate
+    from vramfit.engines import Deployment, Estimate
     from vramfit.hardware import Gpu
     from vramfit.workload import Workload
 
+    class Cell(TypedDict):
+        """The verdict on one deployment, as a check gives it; plain data, since a sweep makes hundreds of thousands."""
 
-@record
-class Judged:
-    """The verdict on one deployment, as a check gives it."""
-
-    verdict: str
-    required_bytes: int
-    """The expected need over all GPUs."""
-    usable_bytes: int
-    """What the GPUs offer together, others' reserve taken off, and no more than the engine lets itself have."""
-    headroom_bytes: int
-    """On the tightest GPU; negative for a deficit."""
+        verdict: str
+        required_bytes: int | None
+        """The expected need over all GPUs."""
+        usable_bytes: int | None
+        """What the GPUs offer together, others' reserve taken off, and no more than the engine lets itself have."""
+        headroom_bytes: int | None
+        """On the tightest GPU; negative for a deficit."""
+        error: dict[str, str | None] | None
+        """Why there is no verdict: code, message and hint."""
 
 
 @record
@@ -48,21 +49,33 @@ class _Alike:
     """Bytes each GPU offers, others' reserve taken off."""
 
 
-class Sweep:
-    """Sets of GPUs to be held against many models in one engine, all with the settings of one workload.
+@record
+class _Need:
+    """What GPUs of one kind must hold beside the runtime's share, in bytes per GPU."""
 
-    Of the workload only what the models share counts here: the platform and what others hold of the GPUs.
-    """
+    expected: tuple[int, ...]
+    high: tuple[int, ...]
+    host_headroom: int | None
+    bare: Estimate
+
+
+class Sweep:
+    """Sets of GPUs to be held against many models in one engine, for all models with one workload."""
 
     def __init__(self, sets: Sequence[tuple[Gpu, ...]], engine_name: str, work: Workload) -> None:
         self._engine = engine(engine_name)
+        self._declared = hasattr(self._engine, "gpu_traits")
+        self._work = work
+        self.refused: VramfitError | None = None
+        """The first reason why a cell has no answer."""
         self._alike: list[_Alike] = []
         numbers: dict[tuple[object, ...], int] = {}
-        self._number = [self._add(gpus, work, numbers) for gpus in sets]
+        self._number = [self._add(gpus, numbers) for gpus in sets]
 
-    def _add(self, gpus: tuple[Gpu, ...], work: Workload, numbers: dict[tuple[object, ...], int]) -> int:
+    def _add(self, gpus: tuple[Gpu, ...], numbers: dict[tuple[object, ...], int]) -> int:
+        work = self._work
         traits: tuple[object, ...]
-        if hasattr(self._engine, "gpu_traits"):
+        if self._declared:
             traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
             shares = tuple([self._engine.runtime_share(gpu, work) for gpu in gpus])
         else:
@@ -76,49 +89,77 @@ class Sweep:
             self._alike.append(_Alike(gpus, traits, shares, usable))
         return number
 
-    def judge(self, deployment: Deployment) -> list[Judged | VramfitError]:
-        """The answer for each set of GPUs in the place of the deployment's own, or why there is none."""
-        kinds: dict[tuple[object, ...], Estimate | VramfitError] = {}
-        found: list[Judged | VramfitError] = []
-        for alike in self._alike:
-            bare = kinds.get(alike.traits)
-            if bare is None:
-                bare = kinds[alike.traits] = self._bare(deployment, alike)
-            found.append(bare if isinstance(bare, VramfitError) else self._held_against(alike, deployment, bare))
-        return [found[number] for number in self._number]
+    def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
+        """The answer for each of the ``wanted`` sets, or for all, in the place of the deployment's own GPUs.
 
-    def _bare(self, deployment: Deployment, alike: _Alike) -> Estimate | VramfitError:
+        Sets that are alike share one cell.
+        """
+        chosen = self._number if wanted is None else [self._number[index] for index in wanted]
+        kinds: dict[tuple[object, ...], _Need | Cell] = {}
+        found: dict[int, Cell] = {}
+        for number in set(chosen):
+            alike = self._alike[number]
+            need = kinds.get(alike.traits)
+            if need is None:
+                need = kinds[alike.traits] = self._need(deployment, alike)
+            found[number] = self._held_against(alike, deployment, need) if isinstance(need, _Need) else need
+        return [found[number] for number in chosen]
+
+    def _need(self, deployment: Deployment, alike: _Alike) -> _Need | Cell:
         """The estimate for one kind of GPUs, without the runtime's share of them."""
         try:
             estimate = self._engine.estimate(replace(deployment, gpus=alike.gpus))
         except VramfitError as error:
-            return error
-        devices = tuple([_without(device, share) for device, share in zip(estimate.gpus, alike.shares, strict=True)])
-        return replace(estimate, gpus=devices)
+            self.refused = self.refused or error
+            return refusal(error)
+        pairs = list(zip(estimate.gpus, alike.shares, strict=True))
+        ram = self._work.ram_bytes
+        devices = [
+            replace(
+                device,
+                overhead_bytes=device.overhead_bytes - share.expected,
+                low_bytes=device.low_bytes - share.low,
+                high_bytes=device.high_bytes - share.high,
+            )
+            for device, share in pairs
+        ]
+        return _Need(
+            tuple([device.total_bytes for device in devices]),
+            tuple([device.high_bytes for device in devices]),
+            None if ram is None else ram - estimate.host.total_bytes,
+            replace(estimate, gpus=tuple(devices)),
+        )
 
-    def _held_against(self, alike: _Alike, deployment: Deployment, bare: Estimate) -> Judged:
-        work = deployment.workload
-        budgets = bare.budget_bytes
-        if hasattr(self._engine, "gpu_traits"):
-            budgets = self._engine.budgets(alike.gpus, deployment.model, work, bare)
+    def _held_against(self, alike: _Alike, deployment: Deployment, need: _Need) -> Cell:
+        budgets = need.bare.budget_bytes
+        if self._declared:
+            budgets = self._engine.budgets(alike.gpus, deployment.model, self._work, need.bare)
         required = offered = 0
-        rooms, certain = [], []
-        for number, (device, share, usable) in enumerate(zip(bare.gpus, alike.shares, alike.usable, strict=True)):
-            limit = usable if budgets is None else min(usable, budgets[number] + share.expected)
-            total = device.total_bytes + share.expected
+        headroom = certain = None
+        for index, (usable, share) in enumerate(zip(alike.usable, alike.shares, strict=True)):
+            limit = usable
+            if budgets is not None and budgets[index] + share.expected < usable:
+                limit = budgets[index] + share.expected
+            total = need.expected[index] + share.expected
             required += total
             offered += limit
-            rooms.append(limit - total)
-            certain.append(limit - device.high_bytes - share.high)
-        headroom = min(rooms)
-        host = None if work.ram_bytes is None else work.ram_bytes - bare.host.total_bytes
-        return Judged(word(headroom, min(certain), host), required, offered, headroom)
+            room, surely = limit - total, limit - need.high[index] - share.high
+            if headroom is None or room < headroom:
+                headroom = room
+            if certain is None or surely < certain:
+                certain = surely
+        if headroom is None or certain is None:
+            raise AssertionError("a set of GPUs has at least one")
+        return {
+            "verdict": word(headroom, certain, need.host_headroom),
+            "required_bytes": required,
+            "usable_bytes": offered,
+            "headroom_bytes": headroom,
+            "error": None,
+        }
 
 
-def _without(device: DeviceMemory, share: Share) -> DeviceMemory:
-    return replace(
-        device,
-        overhead_bytes=device.overhead_bytes - share.expected,
-        low_bytes=device.low_bytes - share.low,
-        high_bytes=device.high_bytes - share.high,
-    )
+def refusal(error: VramfitError) -> Cell:
+    """The cell of a deployment that cannot be answered for."""
+    told: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": told}

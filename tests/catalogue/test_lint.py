@@ -85,6 +85,18 @@ GPU_FAULTS: list[tuple[str, str, str, int]] = [
         RENT := "    rents: [{provider: x, usd_per_hour: 99, as_of: now, source: sheet}]\n    sources:",
         13,
     ),
+    (
+        "rent-by-count",
+        "    sources:",
+        RENT.replace("99", "1").replace("}]", "}, {provider: x, usd_per_hour: 2, as_of: now, source: sheet}]"),
+        13,
+    ),
+    (
+        "rent-by-count",
+        "    sources:",
+        RENT.replace("99", "2").replace("}]", "}, {provider: x, gpus: 2, usd_per_hour: 1, as_of: now, source: sheet}]"),
+        13,
+    ),
     ("undated-rent", "    sources:", RENT.replace("as_of: now, ", ""), 13),
     ("foreign-pci-id", "    sources:", '    pci: ["1002:744c"]\n    sources:', 13),
     ("foreign-compute-target", "sm_89", "gfx1100", 7),

@@ -144,7 +144,7 @@ def test_a_broken_python_line_is_the_same_program() -> None:
     command = report()["estimates"][0]["remedies"][3]["command"]
     lines = wrapped(command, 75)
 
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert compile(command, "", "exec").co_code == compile("\n".join(lines), "", "exec").co_code
 
 

@@ -6,8 +6,10 @@ import os
 
 from pydantic import ValidationError
 
+from vramfit._record import fields
 from vramfit.catalogue import derive
 from vramfit.catalogue.cache import read_bytes
+from vramfit.catalogue.compiled import GpuRow, ModelRow
 from vramfit.catalogue.container import pack
 from vramfit.catalogue.names import normalise
 from vramfit.catalogue.schema_errors import faults_of, model_faults
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue.strict_yaml import Document, Fault
+
+
+PRICE, MODALITY = fields(GpuRow).index("price_usd"), fields(ModelRow).index("modality")
 
 
 def compile_directory(directory: str, key: object) -> bytes:
@@ -92,10 +97,19 @@ def pack_entries(
 
     ``warnings`` say which of the user's own files were left out, and why.
     """
+    gpu_rows = tuple(_gpu_row(gpu) for gpu in gpus)
+    model_rows = tuple(_model_row(model) for model in models)
     sections = {
         "warnings": warnings,
-        "gpu_rows": tuple(_gpu_row(gpu) for gpu in gpus),
-        "model_rows": tuple(_model_row(model) for model in models),
+        "gpu_rows": gpu_rows,
+        "model_rows": model_rows,
+        # What remedies look for, apart, so that the rows of all need not be decoded for it.
+        "for_sale": tuple(sorted([row for row in gpu_rows if row[PRICE] is not None], key=lambda row: row[PRICE])),
+        **{
+            f"models/{modality}": tuple([row for row in model_rows if row[MODALITY] == modality])
+            for modality in {row[MODALITY] for row in model_rows}
+        },
+        "offers": tuple(sorted([o for gpu in gpus for o in _offers(gpu)], key=lambda offer: (offer[2] > 1, offer[0]))),
         **sources,
     }
     gpu_numbers = {gpu["id"]: number for number, gpu in enumerate(gpus)}
@@ -137,6 +151,23 @@ def _gpu_row(gpu: Mapping[str, Any]) -> tuple[Any, ...]:
         gpu["price_usd"],
         min(rents, default=None),
     )
+
+
+def _offers(gpu: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Values of ``compiled.Offer``, in its order, for each rent of a GPU with memory of its own."""
+    return [
+        (
+            rent["usd_per_hour"],
+            gpu["id"],
+            rent["gpus"],
+            rent["provider"],
+            rent.get("instance"),
+            rent["as_of"],
+            rent["gpus"] * gpu["memory_mib"],
+        )
+        for rent in gpu["rents"]
+        if gpu["memory_mib"] is not None
+    ]
 
 
 def _model_row(facts: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -47,6 +47,22 @@ class GpuRow:
 
 
 @record
+class Offer:
+    """One rented instance of equal GPUs at a dated price."""
+
+    usd_per_hour: float
+    """Of the whole instance, on demand."""
+    gpu: str
+    """Id."""
+    gpus: int
+    provider: str
+    instance: str | None
+    as_of: str
+    memory_mib: int
+    """Of all its GPUs, as the driver reports it."""
+
+
+@record
 class ModelRow:
     """What a search needs of a model, without decoding its entry."""
 
@@ -149,25 +165,25 @@ class Catalogue:
         """All models in the catalogue's order, for listing and searching."""
         return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
 
-    def smaller_models(self, modality: str, parameters: float) -> tuple[ModelRow, ...]:
-        """Rows of the models of one modality with fewer parameters than given; only these rows are made."""
-        kind, size = fields(ModelRow).index("modality"), fields(ModelRow).index("parameters")
-        rows = self._container.section("model_rows")
-        return tuple([ModelRow(*values) for values in rows if values[kind] == modality and values[size] < parameters])
+    def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
+        """Rows of the models of one modality with fewer parameters and an id that begins so, in the catalogue's order."""
+        name = f"models/{modality}"
+        rows = self._container.section(name) if self._container.has(name) else ()
+        size = fields(ModelRow).index("parameters")
+        return [ModelRow(*row) for row in rows if row[size] < parameters and row[0].startswith(beginning)]
 
-    def bigger_gpus(self, memory_bytes: int) -> tuple[GpuRow, ...]:
-        """Rows of the GPUs whose driver reports more memory than given and that can be bought or rented by price."""
-        names = fields(GpuRow)
-        memory, price, rent = (names.index(name) for name in ("memory_mib", "price_usd", "rent_usd_per_hour"))
-        rows = self._container.section("gpu_rows")
-        return tuple(
-            [
-                GpuRow(*values)
-                for values in rows
-                if (values[memory] or 0) * MIB > memory_bytes
-                and (values[price] is not None or values[rent] is not None)
-            ]
-        )
+    def gpus_for_sale(self, memory_bytes: int) -> Iterator[GpuRow]:
+        """Rows of the GPUs with a price whose driver reports more memory than given, cheapest first."""
+        memory = fields(GpuRow).index("memory_mib")
+        for row in self._container.section("for_sale"):
+            if row[memory] is not None and row[memory] * MIB > memory_bytes:
+                yield GpuRow(*row)
+
+    def cloud_offers(self, memory_bytes: int) -> Iterator[Offer]:
+        """Rented instances with more memory than given, those of one GPU first, of each the cheapest first."""
+        for row in self._container.section("offers"):
+            if row[-1] * MIB > memory_bytes:
+                yield Offer(*row)
 
     def gpu_entries(self) -> Iterator[dict[str, Any]]:
         """The compiled entry of every GPU, in the catalogue's order; sources are keys."""

@@ -75,6 +75,10 @@ class Container:
         check = int.from_bytes(prefix[28:32], "little")
         self.key, self._places = self._decode(_PREFIX, self._start - _PREFIX, check)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a section."""
+        return name in self._places
+
     def section(self, name: str) -> Any:
         """One section's data."""
         offset, length, check = self._places[name]

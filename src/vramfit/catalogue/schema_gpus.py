@@ -141,6 +141,8 @@ class Rent(_Strict):
     """A cloud offer of this very GPU."""
 
     provider: Text
+    instance: Text | None = None
+    """The provider's name of the machine."""
     gpus: Annotated[int, Field(ge=1, le=64)] = 1
     """GPUs in the instance."""
     usd_per_hour: Positive

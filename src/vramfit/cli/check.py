@@ -56,9 +56,8 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
     catalogue = open_catalogue(tuple(output.get("catalogue", ())))
     sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
-    any_row = bool(output.get("any"))
     if "file" not in output:
-        yield from _rows(keys, catalogue, any_row)
+        yield from _rows(keys, catalogue, output)
         return
     from vramfit.cli.deployments import read_deployments
     from vramfit.report import error_document
@@ -67,14 +66,14 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
         raise UsageError("--file and --gpu or --model exclude each other", "put the GPU and the model into the file")
     for name, raw in read_deployments(output["file"], keys):
         try:
-            yield from _rows(raw, catalogue, any_row)
+            yield from _rows(raw, catalogue, output)
         except VramfitError as error:
             _codes.append(error.exit_code)
             sys.stderr.write(f"error: {'deployment' if name is None else name}: {error.message}\n")
             yield error_document(error, name=name)
 
 
-def _rows(raw: Mapping[str, Any], catalogue: Catalogue, any_row: bool) -> Iterator[dict[str, Any]]:
+def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The estimates of one deployment, one per quantization."""
     from vramfit.check import check, exit_code
     from vramfit.report import estimate_object
@@ -82,9 +81,9 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, any_row: bool) -> Iterat
 
     request = parse_request(raw)
     reached: list[bool] = []
-    for checked in check(request, catalogue):
+    for checked in check(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
         reached.append(checked.answer.reached)
-        code = exit_code(reached, any_row=any_row, first_only="quant" not in request)
+        code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
         yield estimate_object(checked)
 

@@ -25,6 +25,7 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
     Key("format", "choice", "how to print", choices=FORMATS, default="table on a terminal, plain in a pipe"),
     Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
+    Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
     Key("color", "choice", "colour", choices=("auto", "always", "never"), default="auto"),

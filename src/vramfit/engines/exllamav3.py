@@ -14,7 +14,7 @@ Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate, Share
 from vramfit.engines.transformers import (
     COMPUTE_HIGH,
     COMPUTE_LOW,
@@ -35,13 +35,17 @@ from vramfit.model.architecture import Attention, CompressedAttention, LatentAtt
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines import Deployment
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
     from vramfit.model.architecture import Mixer
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
 FAMILIES = ("exl3", "plain")
 CACHE_TYPES = ("f16", "int8", "int4")
 TASKS = ("inference",)
 
+VENDORS = ("nvidia", "custom")
 PAGE = 256
 SLIDING_PAGES = 2
 """Pages a sliding layer keeps beside its window (``sliding_window_overp``)."""
@@ -56,7 +60,7 @@ interval is wide."""
 def estimate(deployment: Deployment) -> Estimate:
     """Memory of one process, GPU by GPU; raises ``UsageError`` for what the engine does not run on."""
     model, work = deployment.model, deployment.workload
-    if any(gpu.vendor not in ("nvidia", "custom") for gpu in deployment.gpus):
+    if any(gpu.vendor not in VENDORS for gpu in deployment.gpus):
         raise UsageError("exllamav3 runs on NVIDIA GPUs", "use --engine llama.cpp for others")
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(
@@ -86,11 +90,10 @@ def estimate(deployment: Deployment) -> Estimate:
         if number == last:
             weights, read = weights + cut.output_bytes, read + cut.output_read_bytes
         cache = sum(held[start:stop])
-        context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-        overhead = context + WORKSPACE_BYTES_HOPPER
-        low = weights + cache + round(compute * COMPUTE_LOW) + round(context * CONTEXT_LOW)
-        high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + round(context * CONTEXT_HIGH)
-        high += WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
+        own = runtime_share(gpu)
+        overhead = own.expected + WORKSPACE_BYTES_HOPPER
+        low = weights + cache + round(compute * COMPUTE_LOW) + own.low
+        high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + own.high + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
         gpus.append(DeviceMemory(f"gpu{number}", weights, cache, compute, overhead, low, high, read))
     inputs = cut.input_bytes
     return Estimate(
@@ -100,6 +103,21 @@ def estimate(deployment: Deployment) -> Estimate:
         _assumptions(deployment),
         {},
     )
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], _work: Workload) -> tuple[object, ...]:
+    """Whether ExLlamaV3 runs there; beyond that a GPU is seen by its context alone."""
+    return (any(gpu.vendor not in VENDORS for gpu in gpus),)
+
+
+def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
+    """The CUDA context of a process."""
+    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
+    """ExLlamaV3 sets itself no limit."""
 
 
 def _cache_bytes(mixer: Mixer, deployment: Deployment) -> int:

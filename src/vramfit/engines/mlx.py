@@ -6,7 +6,7 @@ which mlx-lm wires (``mlx_lm/generate.py`` ``wired_limit``). Read at ml-explore/
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate, Share
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import caches
@@ -17,7 +17,10 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines import Deployment
+    from vramfit.hardware import Gpu
     from vramfit.memory.kv_cache import Cache
+    from vramfit.model import Model
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "mlx-8bit", "int4": "mlx-4bit"}
 FAMILIES = ("mlx", "plain")
@@ -71,6 +74,20 @@ def estimate(deployment: Deployment) -> Estimate:
     if work.kv_cache_type in BITS and any(cache.window for cache in caches(model)):
         said.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
     return Estimate((gpu,), DeviceMemory("host", 0, 0, 0, 0, 0, 0), cut.total_bytes, tuple(said), {})
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], _work: Workload) -> tuple[object, ...]:
+    """Whether MLX runs there: nothing else of a GPU matters."""
+    return (gpus[0].vendor == "apple",)
+
+
+def runtime_share(_gpu: Gpu, _work: Workload) -> Share:
+    """The same on every machine, and so no share of its own."""
+    return Share(0, 0, 0)
+
+
+def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
+    """MLX sets itself no limit below what Metal recommends."""
 
 
 def _cache_bytes(cache: Cache, deployment: Deployment) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
+    from vramfit.workload import Workload
 
 SCHEME_OF_CLASS = llamacpp.SCHEME_OF_CLASS
 FAMILIES = llamacpp.FAMILIES
@@ -97,6 +98,17 @@ def estimate(deployment: Deployment) -> Estimate:
     found = llamacpp.run(replace(deployment, workload=work), _tower_on_host(deployment))
     said = llamacpp.Told(_words, deployment, found, settings)
     return replace(found, settings={**found.settings, **settings}, said=said)
+
+
+def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
+    """As llama.cpp; and how much a card offers, where that decides which cards take the model, or about a projector."""
+    traits = llamacpp.gpu_traits(gpus, work)
+    if len(gpus) > 1 or work.images:
+        return (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    return traits
+
+
+runtime_share, budgets = llamacpp.runtime_share, llamacpp.budgets
 
 
 def _words(deployment: Deployment, found: Estimate, settings: Mapping[str, object]) -> tuple[str, ...]:

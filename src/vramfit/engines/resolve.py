@@ -7,14 +7,14 @@ every remedy enter the estimator.
 from __future__ import annotations
 
 from vramfit.engines import Deployment, engine
-from vramfit.errors import CannotTell, UnsupportedScheme, UsageError
+from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import find_scheme
 from vramfit.units import gib
 from vramfit.workload import CLASSES, Workload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
     from vramfit.engines import Engine
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
         def stated(self, name: str) -> Mapping[str, str]:
             """Deployment keys that a model's name states (``quant`` of a repository called ``…-AWQ``)."""
 
-        def bigger_gpus(self, memory_bytes: int) -> tuple[Any, ...]:
-            """In brief, the GPUs with more memory that have a price or a rent."""
+        def gpus_for_sale(self, memory_bytes: int) -> Iterable[Any]:
+            """In brief, the GPUs with more memory that have a price, cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float) -> tuple[Any, ...]:
-            """In brief, the models of a modality with fewer parameters."""
+        def cloud_offers(self, memory_bytes: int) -> Iterable[Any]:
+            """Rented instances with more memory, those of one GPU first, of each the cheapest first."""
+
+        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[Any]:
+            """In brief, the models of a modality with fewer parameters and an id that begins so."""
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
@@ -61,11 +64,15 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
-    model = catalogue.model(request["model"])
-    stated = catalogue.stated(request["model"])
-    if stated:
-        request = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
-    return deployments(request, gpus, model)
+    model = catalogue.model(request["model"])  # before what its name states, which is known by then
+    return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+
+
+def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mapping[str, Any]:
+    """The request with what the model's name states besides the model (``Catalogue.stated``)."""
+    if not stated:
+        return request
+    return {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
 
 
 def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
@@ -83,10 +90,34 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
     work = _workload(request, gpus, model, name, module)
     schemes = [_scheme(word, name, module) for word in quants(asked, work.task)]
     if defaults is None:
-        return tuple(Deployment(gpus, model, name, scheme, work) for scheme in schemes)
+        return tuple([Deployment(gpus, model, name, scheme, work) for scheme in schemes])
     full = [{**defaults(request, gpus, model, scheme), **request} for scheme in schemes]
     works = [_workload(one, gpus, model, name, module) for one in full]
     return tuple(Deployment(gpus, model, name, scheme, own) for scheme, own in zip(schemes, works, strict=True))
+
+
+def follows_gpus(request: Mapping[str, Any]) -> bool:
+    """Whether the request's engine has defaults that depend on GPUs and model together."""
+    return hasattr(engine(request.get("engine") or _engine_of(request.get("quant"))), "defaults")
+
+
+def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
+    """Sets of GPUs by number, together where ``deployments`` resolves the request to the same but for the GPUs.
+
+    The request names one quantization. Sets for which it is refused are together where the reason is the same.
+    """
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    name = request.get("engine") or _engine_of(request["quant"])
+    for number, gpus in enumerate(sets):
+        filled: tuple[object, ...] = ()
+        if follows_gpus(request):
+            try:
+                scheme = _scheme(request["quant"], name, engine(name))
+                filled = tuple(engine(name).defaults(request, gpus, model, scheme).items())  # type: ignore[attr-defined]
+            except VramfitError as error:
+                filled = (error.message,)
+        kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)
+    return kinds.values()
 
 
 def _engine_of(quant: str | None) -> str:

@@ -1,7 +1,8 @@
 """What would make it fit: changed deployments, each put through the estimator again.
 
-A proposer looks at the answer that failed and yields changes in deployment keys; ``find`` resolves and estimates
-each and keeps those that reach the asked level. No remedy carries a number that did not come out of that.
+A *way* (a function of this room) looks at the answer that failed and yields changes in deployment keys with the answer
+that came of them; ``find`` asks the ways in the order of what they cost a user and ranks what they found. No remedy
+carries a number that did not come out of an estimate. docs/remedies.md has the order, and why.
 """
 
 from __future__ import annotations
@@ -10,34 +11,62 @@ from vramfit._record import record
 from vramfit.engines import engine
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
-from vramfit.quantization.quality import quality
 from vramfit.remedies.answer import Answer, answer
 from vramfit.remedies.command import command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from vramfit.engines.resolve import Catalogue
+    from vramfit.speed import Rate
 
-    Try = Callable[[Mapping[str, Any]], Answer | None]
-    """Puts changes on the asked deployment and answers it; None when the change means nothing here."""
+    Key = tuple[tuple[str, Any], ...]
+    """Changes of deployment keys, sorted."""
 
-__all__ = ["Answer", "Proposal", "Remedy", "answer", "find"]
+__all__ = ["Answer", "Proposal", "Question", "Remedy", "answer", "find"]
 
-PROPOSERS = ("precision", "placement", "hardware", "models")
-"""Modules of this room in the order their remedies are offered: free before paid, same model before another."""
+MOST = 10
+"""Remedies told unless all are asked for."""
 
+WAYS = (
+    ("settings", "settings"),
+    ("weights", "quantized"),
+    ("weights", "offloaded"),
+    ("hardware", "several"),
+    ("hardware", "bigger"),
+    ("hardware", "rented"),
+    ("models", "smaller"),
+    ("models", "tuned"),
+    ("combinations", "engines"),
+    ("combinations", "pairs"),
+)
+"""Modules of this room and their functions, in the order they are asked: what costs least first."""
+TRAINING_WAYS = (("training", "steps"), *WAYS[3:6], ("models", "smaller"), ("training", "pairs"))
+"""The same for fine-tuning."""
 
 DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "batch", "ubatch", "flash_attention", "platform")
 """Keys whose default depends on the GPU, model or engine: a remedy that moves one says so among its changes."""
-
 DECIDED = (
-    "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization",
-    "backend", "split_mode", "main_gpu",
+    "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "gpu_layers",
+    "cpu_moe_layers", "backend", "split_mode", "main_gpu",
 )  # fmt: skip
-"""Keys an engine decides by the GPUs: the same holds for them."""
+"""Keys an engine decides by the GPUs or the model: the same holds for them."""
+
+QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
+UNKNOWN_QUALITY_BAND = 3
+SHARE_BANDS = (0.8, 0.5, 0.2, 0.05)
+"""Speed, context or sequences left, as a share of what was asked: the least of each band."""
+PRICE_BANDS = ((0, 1), (2500, 3), (12_000, 4))
+"""US dollars, the most of each band; beyond, the fifth."""
+UNKNOWN_PRICE_USD = 12_000
+RENTED_HOURS = 1000
+"""A rented card counts as this many hours: half a year of working days."""
+TIGHT_BAND, LAST_BAND = 3, 5
+BEARABLE_BAND = 2
+"""Where something at hand (the same model, all of it on the same cards) costs no more, combinations are not looked for."""
+AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
 
 
 @record
@@ -50,9 +79,17 @@ class Proposal:
     """Deployment keys to put on the asked deployment, as typed on the command line."""
     summary: str
     """One line in words."""
-    cost: str
-    """What it trades: quality, speed, money, effort."""
+    trade: str
+    """What it costs, in words: quality, speed, money, effort."""
     answer: Answer
+    effort: int
+    """1 a setting, 2 another file or engine, 3 other hardware, 4 another model, 5 training."""
+    kept: float = 1.0
+    """Share of the asked context or sequences that is left."""
+    price_usd: int | None = 0
+    """To buy; None where no price is known."""
+    cloud: Mapping[str, Any] | None = None
+    """The offer of a rented card: provider, instance, GPUs, price, date."""
 
 
 @record
@@ -60,50 +97,178 @@ class Remedy:
     """A proposal with what a report says of it."""
 
     proposal: Proposal
-    quality_label: str
+    changes: Mapping[str, Any]
+    """The proposal's, and the keys whose defaults or whose decision by the engine moved with them."""
+    quality: tuple[str, str]
+    """Label and evidence."""
+    rate: Rate | None
+    """Decode speed, None when unknown."""
     command: str
     """The command or code that runs it, with the settings the estimate assumed."""
+    cost: tuple[int, ...]
+    """What it is ranked by (``cost``)."""
 
 
-def find(request: Mapping[str, Any], asked: Answer, catalogue: Catalogue) -> tuple[Remedy, ...]:
-    """Every remedy for an answer that does not fit comfortably; none for one that does."""
+class Question:
+    """The answer that failed, and how to ask again with deployment keys changed.
+
+    A question may stand on changes already made (``base``): the second half of a combination.
+    """
+
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        asked: Answer,
+        catalogue: Catalogue,
+        answers: dict[Key, Answer | None],
+        everything: bool,
+    ) -> None:
+        self.asked = asked
+        self.catalogue = catalogue
+        self.everything = everything
+        """Whether all remedies are wanted, and not the best of each way."""
+        self.base: dict[str, Any] = {}
+        self.first = asked
+        """The answer to the deployment as it was asked, whatever ``base`` changes."""
+        self.smaller: dict[str, list[Any]] = {}
+        """Rows of smaller models by how their ids begin, once ``models`` has looked for them."""
+        self.file: tuple[int, int] | None = None
+        """Bytes on each GPU of a GGUF file that was tried whole, and the room it left: what others will leave follows."""
+        deployment = asked.deployment
+        self.held = {
+            key: getattr(deployment.workload, key)
+            for key in getattr(engine(deployment.engine), "HELD", ())
+            if key not in request
+        }
+        """Keys that follow the GPUs unless they are given: a remedy is for what was asked, and keeps them."""
+        self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.held}
+        self._answers = answers
+
+    def attempt(self, changes: Mapping[str, Any]) -> Answer | None:
+        """The answer with ``changes`` put on the deployment; None when they mean nothing here."""
+        whole = {"quant": self._request["quant"], **self.base, **changes}
+        key = tuple(sorted(whole.items()))
+        if key not in self._answers:
+            request = {**self._request, **whole}
+            if "gpu" in whole:
+                request["gpu"] = (whole["gpu"],)
+            try:
+                self._answers[key] = answer(resolve(request, self.catalogue)[0])
+            except VramfitError:
+                self._answers[key] = None
+        return self._answers[key]
+
+    def upon(self, changes: Mapping[str, Any]) -> Question | None:
+        """The question that is left when ``changes`` are made and do not suffice; None when they mean nothing here.
+
+        Only the best of each way is looked for upon it.
+        """
+        found = self.attempt(changes)
+        if found is None:
+            return None
+        question = Question(self._request, found, self.catalogue, self._answers, False)
+        question.base, question.first, question._request = {**self.base, **changes}, self.first, self._request
+        return question
+
+    def improves(self, found: Answer | None) -> bool:
+        """Whether an answer reaches what was asked for, and more than there was."""
+        return found is not None and (found.verdict.word == "fits" or (found.reached and not self.first.reached))
+
+    def short_bytes(self) -> int:
+        """What is missing for ``fits``, on the tightest device."""
+        return -self.asked.room_bytes
+
+    def best(self, proposals: Iterable[Proposal | None], *, one: bool = False) -> Iterator[Proposal]:
+        """The first that fits, for want of one the first that is tight; with everything all, unless ``one`` is enough."""
+        tight = None
+        for proposal in proposals:
+            if proposal is None or not self.improves(proposal.answer):
+                continue
+            if self.everything and not one:
+                yield proposal
+            elif proposal.answer.verdict.word == "fits":
+                yield proposal
+                return
+            else:
+                tight = tight or proposal
+        if tight is not None:
+            yield tight
+
+
+def find(
+    request: Mapping[str, Any],
+    asked: Answer,
+    catalogue: Catalogue,
+    answers: dict[Key, Answer | None] | None = None,
+    *,
+    everything: bool = False,
+) -> tuple[Remedy, ...]:
+    """The remedies for an answer that does not fit comfortably, least cost first; none for one that does.
+
+    The best few, or with ``everything`` all that were found. ``answers`` are those known already, by their changes.
+    """
     if asked.verdict.word == "fits" or not asked.deployment.model.layers:
         return ()
-    before = asked.deployment
-    fixed = {**request, "quant": before.scheme.id, "engine": before.engine}
-    held = {
-        key: getattr(before.workload, key) for key in getattr(engine(before.engine), "HELD", ()) if key not in request
-    }
-    fixed |= held
-
-    def attempt(changes: Mapping[str, Any]) -> Answer | None:
-        try:
-            found = answer(resolve({**fixed, **_typed(changes)}, catalogue)[0])
-        except VramfitError:
-            return None
-        return found
-
-    remedies = []
-    for name in PROPOSERS:
-        module = __import__(f"vramfit.remedies.{name}", fromlist=["propose"])
-        propose: Callable[[Answer, Try, Catalogue], Iterator[Proposal]] = module.propose
-        for proposal in propose(asked, attempt, catalogue):
-            after = proposal.answer.deployment
-            label, _ = quality(after.scheme.id, after.model_parameters)
-            changes = {**({} if "quant" in request else {"quant": after.scheme.id}), **held, **proposal.changes}
-            for key in DEFAULTED:
-                value = getattr(after.workload, key)
-                if value != getattr(asked.deployment.workload, key):
-                    changes.setdefault(key, value)
-            settings, now = asked.estimate.settings, proposal.answer.estimate.settings
-            for key in DECIDED:
-                if key in settings and now.get(key) is not None and now[key] != settings[key]:
-                    changes.setdefault(key, now[key])
-            pinned = Proposal(proposal.kind, changes, proposal.summary, proposal.cost, proposal.answer)
-            remedies.append(Remedy(pinned, label, command(proposal.answer)))
-    return tuple(remedies)
+    question = Question(request, asked, catalogue, {} if answers is None else answers, everything)
+    inference = asked.deployment.workload.task == "inference"
+    before = asked.rate
+    found: dict[tuple[str, Key], Remedy] = {}
+    enough = False
+    ways = WAYS if inference else TRAINING_WAYS
+    for module, function in ways:
+        if function == "settings" and asked.weights_short and not everything:
+            continue  # no setting makes room for weights that exceed the card by themselves
+        if module == "combinations" and (enough or function == "engines") and not everything:
+            continue
+        way = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
+        for proposal in way(question):
+            remedy = _remedy(proposal, question, before, request)
+            enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
+            found.setdefault((proposal.kind, tuple(sorted(remedy.changes.items()))), remedy)
+    ranked = sorted(found.values(), key=lambda remedy: remedy.cost)
+    return tuple(ranked if everything else ranked[:MOST])
 
 
-def _typed(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes as a request has them: ``gpu`` is a tuple there."""
-    return {**changes, "gpu": (changes["gpu"],)} if "gpu" in changes else dict(changes)
+def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Mapping[str, Any]) -> Remedy:
+    asked, after = question.first, proposal.answer
+    named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
+    changes = {**named, **question.held, **proposal.changes}
+    was, now = asked.deployment.workload, after.deployment.workload
+    for key in DEFAULTED:
+        value = getattr(now, key)
+        if value != getattr(was, key):
+            changes.setdefault(key, value)
+    used, decided = after.estimate.settings, asked.estimate.settings
+    for key in DECIDED:
+        value = used.get(key)
+        if value is not None and value != decided.get(key, value):
+            changes.setdefault(key, value)
+    quality, rate = after.quality, after.rate
+    return Remedy(proposal, changes, quality, rate, command(after), cost(proposal, quality[0], before, rate))
+
+
+def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None) -> tuple[int, ...]:
+    """What a remedy costs, to sort by: its worst band, the sum of its bands, effort, the other bands, money and speed.
+
+    Bands go from 1, nothing anyone would notice, to 5: of quality (``label``), speed (``rate``, against ``before``: the
+    asked deployment's on a card that holds it), what is left of the asked work, money, effort, and of the risk that a
+    tight fit is none after all.
+    """
+    price = proposal.price_usd
+    if proposal.cloud is not None:
+        price = round(proposal.cloud["usd_per_hour"] * RENTED_HOURS)
+    money = UNKNOWN_PRICE_USD if price is None else price
+    bands = (
+        QUALITY_BANDS.get(label, UNKNOWN_QUALITY_BAND),
+        1 if before is None or rate is None else _share_band(rate.expected / before.expected),
+        _share_band(proposal.kept),
+        next((band for most, band in PRICE_BANDS if money <= most), LAST_BAND),
+        proposal.effort,
+        1 if proposal.answer.verdict.word == "fits" else TIGHT_BAND,
+    )
+    speed = 0 if rate is None else round(rate.expected * 1000)
+    return max(bands), sum(bands), proposal.effort, *bands, money, -speed
+
+
+def _share_band(share: float) -> int:
+    return 1 + sum([share < least for least in SHARE_BANDS])

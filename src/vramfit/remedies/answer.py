@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines import engine
+from vramfit.quantization.quality import cache_quality, quality
 from vramfit.speed import decode_rate
 from vramfit.verdict import judge
 
@@ -16,6 +17,27 @@ if TYPE_CHECKING:
     from vramfit.verdict import Verdict
 
 
+if TYPE_CHECKING:
+    once = property
+else:
+
+    class once:  # noqa: N801  (read as a decorator)
+        """A property worked out at its first use: ``functools.cached_property`` without ``functools``."""
+
+        def __init__(self, function):
+            self._function, self.__doc__ = function, function.__doc__
+
+        def __get__(self, instance, owner=None):
+            value = instance.__dict__[self._function.__name__] = self._function(instance)
+            return value
+
+
+WIDE = {"f32", "f16", "bf16"}
+"""Cache types that lose nothing."""
+WORSE = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe")
+"""Quality labels in the order in which one stands for two; what nobody measured may be anything but is seldom severe."""
+
+
 @record
 class Answer:
     """A deployment with its estimate and verdict."""
@@ -24,17 +46,17 @@ class Answer:
     estimate: Estimate
     verdict: Verdict
 
-    @property
+    @once
     def required_bytes(self) -> int:
         """The expected need over all GPUs."""
         return sum(gpu.total_bytes for gpu in self.estimate.gpus)
 
-    @property
+    @once
     def rate(self) -> Rate | None:
         """Decode speed, None when unknown."""
         return decode_rate(self.deployment, self.estimate)
 
-    @property
+    @once
     def margin_bytes(self) -> int:
         """Headroom of the tightest device at the asked level: below zero the level is missed.
 
@@ -45,6 +67,31 @@ class Answer:
         margin = min(limit - (gpu.high_bytes if high else gpu.total_bytes) for gpu, limit in pairs)
         host = self.verdict.host_headroom_bytes
         return margin if host is None else min(margin, host)
+
+    @once
+    def room_bytes(self) -> int:
+        """Headroom of the tightest device against the high estimate: below zero it is no comfortable fit."""
+        pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
+        room = min(limit - gpu.high_bytes for gpu, limit in pairs)
+        host = self.verdict.host_headroom_bytes
+        return room if host is None else min(room, host)
+
+    @property
+    def weights_short(self) -> bool:
+        """True when the weights alone exceed a GPU."""
+        pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
+        return any(gpu.weights_bytes > limit for gpu, limit in pairs)
+
+    @once
+    def quality(self) -> tuple[str, str]:
+        """Label of what the precision of weights and cache costs, the worse of the two, and the evidence."""
+        deployment, work = self.deployment, self.deployment.workload
+        weights = quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype)
+        if work.task != "inference" or {work.kv_cache_type, work.kv_cache_type_v} <= WIDE:
+            return weights
+        cache = cache_quality(work.kv_cache_type, work.kv_cache_type_v)
+        label = max(weights[0], cache[0], key=WORSE.index)
+        return label, f"{weights[1]}; cache {cache[1]}"
 
     @property
     def reached(self) -> bool:
@@ -96,17 +143,22 @@ def largest_near(margin: Callable[[int], int], low: int, high: int, guess: int, 
     """As ``largest``, where the answer is near ``guess`` and one step costs about ``slope``.
 
     It asks near the answer only: far from it an engine may lay out another graph, which takes longer than many steps.
+    What is left when less than a step would go into it is not asked for again, so that uneven steps may leave one unused.
     """
     place = min(max(guess, low), high)
     found = margin(place)
-    fits, exceeds = (place, high + 1) if found >= 0 else (low - 1, place)
-    while exceeds - fits > 1:
-        # Towards the answer by what the margin says, and at least one step, within what is still open.
-        place = place + found // slope if found >= 0 else place - -(found // slope)
+    fits, exceeds, room, short = low - 1, high + 1, 0, 0
+    while True:
+        if found >= 0:
+            fits, room = place, found
+        else:
+            exceeds, short = place, found
+        if exceeds - fits <= 1 or 0 <= found < slope:
+            return fits
+        if fits >= low and exceeds <= high:
+            # Between two answers the line through them is better than the slope.
+            place = fits + (exceeds - fits) * room // (room - short)
+        else:
+            place += found // slope
         place = min(max(place, fits + 1), exceeds - 1)
         found = margin(place)
-        if found >= 0:
-            fits = place
-        else:
-            exceeds = place
-    return fits

@@ -1,96 +1,195 @@
-"""Other hardware: more of the same card, a bigger one, a rented one."""
+"""Other hardware: more of the same card, a bigger one, a rented one, a second machine."""
 
 from __future__ import annotations
 
 from vramfit.remedies import Proposal
-from vramfit.units import MIB
+from vramfit.units import MIB, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from vramfit.engines.resolve import Catalogue
-    from vramfit.remedies import Answer, Try
+    from vramfit.hardware import Gpu
+    from vramfit.remedies import Answer, Question
 
 COUNTS = (2, 3, 4, 6, 8)
 """How many cards people put in one machine."""
+NODES = 2
 OWNED = ("consumer", "workstation")
+"""Segments of cards that people buy one at a time; the others are rented, or come as whole servers."""
+SERVERS = ("vllm", "sglang")
+"""Engines that span machines."""
 BIGGER_OFFERS = 2
+RENTED_TRIES = 8
+"""Offers that are tried, cheapest first, before renting is given up by default."""
 
 
-def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
-    """Several of the card, then the cheapest bigger cards, then the cheapest rented one."""
-    yield from _several(asked, attempt)
-    count = len(asked.deployment.gpus)
-    # Another card's context is a little smaller or larger: an eighth below the need is worth a try.
-    rows = catalogue.bigger_gpus(asked.required_bytes // count * 7 // 8)
-    yield from _bigger(asked, attempt, rows)
-    yield from _rented(asked, attempt, rows)
-
-
-def _several(asked: Answer, attempt: Try) -> Iterator[Proposal]:
-    gpus = asked.deployment.gpus
+def several(question: Question) -> Iterator[Proposal]:
+    """The fewest of the card that hold it; two machines of eight where one of eight does not."""
+    gpus = question.asked.deployment.gpus
     card = gpus[0]
     if any(gpu.id != card.id for gpu in gpus) or card.unified or card.vendor == "custom":
         return
-    for count in COUNTS:
-        if count <= len(gpus):
+    # No card holds more than it offers, so fewer cards than this need not be tried.
+    offers = max(1, min(question.asked.verdict.usable_bytes))
+    least = sum([gpu.weights_bytes for gpu in question.asked.estimate.gpus]) / offers
+    counts = [count for count in COUNTS if count > len(gpus) and (count >= least or _replicated(question))]
+    proposals = list(question.best((_split(question, card, count) for count in counts), one=True))
+    yield from proposals
+    if not proposals and len(gpus) <= COUNTS[-1]:
+        yield from question.best([_two_nodes(question, card)])
+
+
+def _replicated(question: Question) -> bool:
+    """Whether each card holds the whole model, as fine-tuning without ZeRO does."""
+    return question.asked.deployment.workload.task != "inference"
+
+
+def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
+    before = question.asked.deployment
+    changes: dict[str, Any] = {"gpu": f"{count}x{card.id}"}
+    if "tensor_parallel" in question.asked.estimate.settings:
+        changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
+    sharded = ""
+    if before.workload.task == "full":
+        changes["zero_stage"] = 3
+        sharded = " with ZeRO stage 3"
+    after = question.attempt(changes)
+    if after is None:
+        return None
+    more = count - len(before.gpus)
+    price = None if card.price_usd is None else more * card.price_usd
+    trade = f"{more} more {'card' if more == 1 else 'cards'}"
+    trade += "" if card.price_usd is None else f", about ${card.price_usd:,} each at launch"
+    return Proposal(
+        "multi-gpu",
+        changes,
+        f"split it over {count} x {card.name}{sharded}",
+        f"{trade}; {_interconnect(after, card)}",
+        after,
+        3,
+        price_usd=price,
+    )
+
+
+def _interconnect(after: Answer, card: Gpu) -> str:
+    """What the link between the cards does to the speed."""
+    nvlink, pcie = card.nvlink_bytes_per_second, card.host_link_bytes_per_second
+    link = f"NVLink at {rate(nvlink)}" if nvlink else f"PCIe at {rate(pcie)}" if pcie else "the link between them"
+    if after.deployment.workload.task != "inference":
+        return f"states are gathered over {link} in every step"
+    if after.estimate.settings.get("tensor_parallel", 1) != 1:
+        return f"the cards work at the same time and sum twice per layer over {link}"
+    return f"the cards work one after another: no faster, and little crosses {link}"
+
+
+def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
+    """Two machines of eight cards: tensor parallel inside each, pipeline parallel between them."""
+    before = question.asked.deployment
+    if before.workload.task != "inference":
+        return None
+    each = COUNTS[-1]
+    changes: dict[str, Any] = {
+        "gpu": f"{NODES * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": NODES,
+    }  # fmt: skip
+    if before.engine not in SERVERS:
+        changes |= {"engine": SERVERS[0], "quant": _server_scheme(question)}
+    after = question.attempt(changes)
+    if after is None:
+        return None
+    more = NODES * each - len(before.gpus)
+    return Proposal(
+        "multi-node",
+        changes,
+        f"split it over {NODES} machines of {each} x {card.name}",
+        f"{more} more cards; the machines pass hidden states on over their network",
+        after,
+        3,
+        price_usd=None if card.price_usd is None else more * card.price_usd,
+    )
+
+
+def _server_scheme(question: Question) -> str:
+    from vramfit.engines import engine
+
+    scheme = question.asked.deployment.scheme
+    module = engine(SERVERS[0])
+    return scheme.id if scheme.family in module.FAMILIES else module.SCHEME_OF_CLASS[scheme.precision]
+
+
+def bigger(question: Question) -> Iterator[Proposal]:
+    """Cheapest first, each with more memory than the one before, of those people buy one at a time."""
+    fits, tight = 0, None
+    for proposal in _bigger(question):
+        if not question.everything and proposal.answer.verdict.word != "fits":
+            tight = tight or proposal
             continue
-        after = attempt({"gpu": f"{count}x{card.id}"})
-        if after is not None and after.reached:
-            price = "" if card.price_usd is None else f", about ${card.price_usd:,} each at launch"
-            more = count - len(gpus)
-            yield Proposal(
-                "multi-gpu",
-                {"gpu": f"{count}x{card.id}"},
-                f"split it over {count} x {card.name}",
-                f"{more} more {'card' if more == 1 else 'cards'}{price}",
-                after,
-            )
+        yield proposal
+        fits += 1
+        if fits == BIGGER_OFFERS and not question.everything:
             return
+    if not fits and tight is not None:
+        yield tight
 
 
-def _bigger(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Proposal]:
-    """Cheapest first, each with more memory than the one before."""
-    card, count = asked.deployment.gpus[0], len(asked.deployment.gpus)
-    owned = [row for row in rows if row.price_usd is not None and row.segment in OWNED and row.vendor == card.vendor]
-    owned.sort(key=lambda row: (row.price_usd, row.id))
+def _bigger(question: Question) -> Iterator[Proposal]:
+    card, count = question.asked.deployment.gpus[0], len(question.asked.deployment.gpus)
+    # Another card's context is a little smaller or larger: an eighth below the need is worth a try.
     least = card.memory_bytes
-    offered = 0
-    for row in owned:
-        if row.memory_mib * MIB <= least:
+    for row in question.catalogue.gpus_for_sale(question.asked.required_bytes // count * 7 // 8):
+        size = row.memory_mib * MIB
+        if size <= least or row.segment not in OWNED or row.vendor != card.vendor:
             continue
         name = row.id if count == 1 else f"{count}x{row.id}"
-        after = attempt({"gpu": name})
-        if after is None or not after.reached:
+        after = question.attempt({"gpu": name})
+        if after is None or not question.improves(after):
+            # Cards of this size have not enough, and little more would not do either.
+            least = size - (0 if after is None else min(0, after.margin_bytes) * 7 // 8)
             continue
-        yield Proposal(
-            "bigger-gpu", {"gpu": name}, f"use {_named(after, count)}", f"about ${row.price_usd:,} at launch", after
-        )
-        least = row.memory_mib * MIB * 5 // 4
-        offered += 1
-        if offered == BIGGER_OFFERS:
-            return
+        price = f"about ${row.price_usd:,}{' each' if count > 1 else ''} at launch"
+        total = count * row.price_usd
+        yield Proposal("bigger-gpu", {"gpu": name}, f"use {_named(after)}", price, after, 3, price_usd=total)
+        # The next one has a quarter more; where this one is tight, anything more is welcome.
+        least = size * 5 // 4 if after.verdict.word == "fits" else size
 
 
-def _rented(asked: Answer, attempt: Try, rows: tuple[Any, ...]) -> Iterator[Proposal]:
-    if len(asked.deployment.gpus) > 1:
-        return
-    rented = sorted(
-        (row for row in rows if row.rent_usd_per_hour is not None), key=lambda row: (row.rent_usd_per_hour, row.id)
-    )
-    for row in rented:
-        after = attempt({"gpu": row.id})
-        if after is None or not after.reached:
+def rented(question: Question) -> Iterator[Proposal]:
+    """The cheapest card that holds it, by the hour, else the cheapest instance of several; with everything each kind."""
+    yield from question.best(_offers(question))
+
+
+def _offers(question: Question) -> Iterator[Proposal | None]:
+    """Offers in the catalogue's order, of each kind of card no more than are needed."""
+    tried: set[tuple[str, int]] = set()
+    held: set[str] = set()
+    for offer in question.catalogue.cloud_offers(question.asked.required_bytes * 7 // 8):
+        kind = (offer.gpu, offer.gpus)
+        if kind in tried or offer.gpu in held or (len(tried) == RENTED_TRIES and not question.everything):
             continue
-        offers = [rent for rent in after.deployment.gpus[0].rents if rent.gpus == 1]
-        best = min(offers, key=lambda rent: (rent.usd_per_hour, rent.provider))
-        cost = f"about ${best.usd_per_hour:.2f} per hour at {best.provider}, as of {best.as_of}"
-        yield Proposal("cloud-gpu", {"gpu": row.id}, f"rent {_named(after, 1)}", cost, after)
-        return
+        tried.add(kind)
+        changes: dict[str, Any] = {"gpu": offer.gpu if offer.gpus == 1 else f"{offer.gpus}x{offer.gpu}"}
+        if "tensor_parallel" in question.asked.estimate.settings:
+            changes |= {"tensor_parallel": offer.gpus, "pipeline_parallel": 1}
+        after = question.attempt(changes)
+        if after is None:
+            continue
+        if after.verdict.word == "fits":
+            held.add(offer.gpu)
+        place = offer.provider if offer.instance is None else f"{offer.provider} ({offer.instance})"
+        cloud = {
+            "provider": offer.provider,
+            "instance": offer.instance,
+            "gpus": offer.gpus,
+            "usd_per_hour": offer.usd_per_hour,
+            "as_of": offer.as_of,
+        }
+        trade = f"about ${offer.usd_per_hour:.2f}/h at {place}, as of {offer.as_of}"
+        yield Proposal("cloud-gpu", changes, f"rent {_named(after)}", trade, after, 3, cloud=cloud)
 
 
-def _named(after: Answer, count: int) -> str:
-    card = after.deployment.gpus[0]
-    return f"{'' if count == 1 else f'{count} x '}{card.name} ({card.marketed_gb:g} GB)"
+def _named(after: Answer) -> str:
+    card, count = after.deployment.gpus[0], len(after.deployment.gpus)
+    if count == 1:
+        return f"{card.name} ({card.marketed_gb:g} GB)"
+    return f"{count} x {card.name} ({card.marketed_gb:g} GB each)"

@@ -1,60 +1,123 @@
-"""A smaller model of the same family: to run, or to fine-tune for the task at hand."""
+"""A smaller model of the same kind: to run, or to fine-tune for the task at hand."""
 
 from __future__ import annotations
 
 from vramfit.remedies import Proposal
-from vramfit.units import billions
+from vramfit.units import billions, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from vramfit.engines.resolve import Catalogue
-    from vramfit.remedies import Answer, Try
+    from vramfit.remedies import Question
+
+KIN = 6
+"""Models of each degree of kinship that are considered, largest first."""
+QLORA_SHARE = 0.27
+"""Least that NF4 weights take of 16-bit ones: 4.13 bits per weight, the rest being embeddings and norms."""
 
 
-def propose(asked: Answer, attempt: Try, catalogue: Catalogue) -> Iterator[Proposal]:
-    """The largest smaller sibling that fits as asked, and the largest that can be fine-tuned on this hardware."""
-    if asked.deployment.workload.task != "inference":
-        return
-    siblings = smaller_siblings(asked, catalogue)
-    before = asked.deployment.model_parameters
-    for row in siblings:
-        after = attempt({"model": row.id})
-        if after is not None and after.reached:
-            cost = f"{billions(row.parameters)} parameters instead of {billions(before)}"
-            yield Proposal("smaller-model", {"model": row.id}, f"use {row.name}", cost, after)
-            break
-    for row in siblings:
+def smaller(question: Question) -> Iterator[Proposal]:
+    """The largest smaller sibling that fits as asked; while fine-tuning, the largest that can be tuned the same way."""
+    before = question.asked.deployment
+    kind = "smaller-model" if before.workload.task == "inference" else "finetune-smaller"
+    yield from question.best(
+        _replaced(question, kind, row, {"model": row.id}) for row in _siblings(question) if _may_fit(question, row, 1.0)
+    )
+
+
+def smaller_as(question: Question, scheme: str, word: str) -> Iterator[Proposal]:
+    """The largest smaller sibling that fits when stored as ``scheme``, the usual one of the class ``word``."""
+    share = {"int8": 0.5, "int4": 0.25}[word] * 2 / _bytes_per_weight(question)
+    proposals = (
+        _replaced(question, "smaller-model", row, {"model": row.id, "quant": scheme})
+        for row in _siblings(question)
+        if _may_fit(question, row, share)
+    )
+    for found in question.best(proposals):
+        yield Proposal(
+            found.kind, found.changes, f"{found.summary}, quantized to {scheme}",
+            f"{found.trade}; {found.answer.quality[1]}", found.answer, found.effort,
+        )  # fmt: skip
+
+
+def tuned(question: Question) -> Iterator[Proposal]:
+    """The largest smaller sibling that can be fine-tuned on this very hardware with QLoRA."""
+    share = QLORA_SHARE * 2 / _bytes_per_weight(question)
+    for row in _siblings(question):
+        if not _may_fit(question, row, share):
+            continue
         changes = {"model": row.id, "engine": "transformers", "quant": "nf4", "task": "qlora"}
-        after = attempt(changes)
-        if after is not None and after.reached:
-            work = after.deployment.workload
-            cost = f"training data and time; {work.sequence_length} tokens per sample, rank {work.lora_rank}"
-            yield Proposal("finetune-smaller", changes, f"fine-tune {row.name} with QLoRA for your task", cost, after)
-            break
+        after = question.attempt(changes)
+        if after is None or not question.improves(after):
+            continue
+        work = after.deployment.workload
+        peak = gib(max(gpu.total_bytes for gpu in after.estimate.gpus), 1)
+        trade = f"training data and time; {peak} at samples of {work.sequence_length:,} tokens, rank {work.lora_rank}"
+        yield Proposal("finetune-smaller", changes, f"fine-tune {row.name} with QLoRA for your task", trade, after, 5)
+        return
 
 
-def smaller_siblings(asked: Answer, catalogue: Catalogue) -> list[Any]:
-    """Rows of smaller models, nearest kin first: the same name at another size, then the family, then the modality.
+def _replaced(question: Question, kind: str, row: Any, changes: dict[str, Any]) -> Proposal | None:
+    after = question.attempt(changes)
+    if after is None:
+        return None
+    before = question.asked.deployment
+    verb = "use" if kind == "smaller-model" else "fine-tune"
+    trade = f"{billions(row.parameters)} parameters instead of {billions(before.model_parameters)}"
+    return Proposal(kind, changes, f"{verb} {row.name}", trade, after, 4)
 
-    Within each, largest first; at most a handful, since each is estimated.
+
+def _may_fit(question: Question, row: Any, share: float) -> bool:
+    """False where the weights alone, in proportion to the asked model's, exceed what the cards offer."""
+    weights = sum([gpu.weights_bytes for gpu in question.asked.estimate.gpus])
+    expected = weights * share * row.parameters / question.asked.deployment.model_parameters
+    return bool(expected * 0.9 <= sum(question.asked.verdict.usable_bytes))
+
+
+def _bytes_per_weight(question: Question) -> float:
+    return question.asked.estimate.checkpoint_bytes / question.asked.deployment.model_parameters
+
+
+def _siblings(question: Question) -> Iterator[Any]:
+    """Rows of smaller models, nearest kin first: the same name at another size, the family, the maker, the modality.
+
+    Within each, largest first; of other families those that are not older.
     """
-    model = asked.deployment.model
-    limit = asked.deployment.model_parameters
-    kin: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
-    stem = _stem(model.id)
-    for row in catalogue.smaller_models(model.modality, limit * 0.9):
-        if _stem(row.id) == stem:
-            kin[0].append(row)
-        elif row.family == model.family:
-            kin[1].append(row)
+    model = question.asked.deployment.model
+    stem, maker = _stem(model.id), _maker(model.id)
+    nearest = [row for row in _smaller(question, maker) if _stem(row.id) == stem]
+    yield from _largest(nearest)
+    known = {row.id for row in nearest}
+    family: list[Any] = []
+    same: list[Any] = []
+    others: list[Any] = []
+    for row in _smaller(question, ""):
+        if row.id in known:
+            continue
+        if row.family == model.family:
+            family.append(row)
         elif row.released and model.released and row.released >= model.released:
-            kin[2].append(row)
-    for rows in kin:
-        rows.sort(key=lambda row: (-row.parameters, row.id))
-    return [*kin[0][:6], *kin[1][:6], *kin[2][:6]]
+            (same if _maker(row.id) == maker else others).append(row)
+    for rows in (family, same, others):
+        yield from _largest(rows)
+
+
+def _smaller(question: Question, beginning: str) -> list[Any]:
+    if beginning not in question.smaller:
+        model, limit = question.asked.deployment.model, question.asked.deployment.model_parameters * 0.9
+        question.smaller[beginning] = question.catalogue.smaller_models(model.modality, limit, beginning)
+    return question.smaller[beginning]
+
+
+def _largest(rows: list[Any]) -> list[Any]:
+    return sorted(rows, key=lambda row: (-row.parameters, row.id))[:KIN]
+
+
+def _maker(name: str) -> str:
+    """The word an id begins with, without the version: ``llama`` of ``llama-3.1-8b``, ``qwen`` of ``qwen2.5-32b``."""
+    return name.split("-", 1)[0].rstrip("0123456789.")
 
 
 def _stem(name: str) -> str:

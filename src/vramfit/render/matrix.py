@@ -29,8 +29,14 @@ COLUMNS = (
     "gpu", "model", "engine", "class", "quant", "verdict", "required_bytes", "usable_bytes", "headroom_bytes", "error",
 )  # fmt: skip
 """Fields of a cell, in order; the row formats write ``error`` as its code and message."""
-_OF_ROW = COLUMNS[1:5]
-_OF_CELL = COLUMNS[5:]
+_OF_MODEL, _OF_QUANT, _OF_VERDICT = COLUMNS[1:3], COLUMNS[3:5], COLUMNS[5:]
+"""``class`` and ``quant`` are the row's, or the cells' where each has the best for it."""
+_ANSWERED = {
+    "plain": "\t%s\t%d\t%d\t%d\t",
+    "csv": ",%s,%d,%d,%d,",
+    "json": ',"verdict":"%s","required_bytes":%d,"usable_bytes":%d,"headroom_bytes":%d,"error":null}',
+}
+"""The end of the line of a cell with an answer, which most are: what ``_plain``, ``_csv`` and ``_json`` make of it."""
 STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
 _LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
 _NOTES = 3
@@ -53,15 +59,24 @@ def lines(style: str, report: Object, *, header: bool = True, line_end: str = "\
 def _texts(report: Object, style: str) -> Iterator[list[str]]:
     """For each row a text per cell, put together from what the GPU, the row and the cell have to say."""
     part = {"plain": _plain, "csv": _csv}.get(style, _json)
-    gpus = [part(("gpu",), gpu) for gpu in ({"gpu": gpu["id"]} for gpu in report["gpus"])]
+    answered = _ANSWERED.get(style, _ANSWERED["json"])
+    gpus = [part(("gpu",), {"gpu": gpu["id"]}) for gpu in report["gpus"]]
     for row in report["rows"]:
-        middle = part(_OF_ROW, row)
+        each = "quant" not in row
+        middle = part(_OF_MODEL if each else (*_OF_MODEL, *_OF_QUANT), row)
         told: dict[int, str] = {}
         cells = []
         for gpu, cell in zip(gpus, row["cells"], strict=True):
             text = told.get(id(cell))
             if text is None:
-                text = told[id(cell)] = middle + part(_OF_CELL, cell)
+                text = middle + part(_OF_QUANT, cell) if each else middle
+                if cell["error"] is None:
+                    text += answered % (
+                        cell["verdict"], cell["required_bytes"], cell["usable_bytes"], cell["headroom_bytes"]
+                    )  # fmt: skip
+                else:
+                    text += part(_OF_VERDICT, cell)
+                told[id(cell)] = text
             cells.append(gpu + text)
         yield cells
 

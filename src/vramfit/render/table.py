@@ -14,7 +14,7 @@ from vramfit.render.fields import error_text, tokens_per_second, usable_bytes
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.page import GAP, Page
 from vramfit.render.sections import Section, card, model, run, sections
-from vramfit.render.words import headline, joined, quality_loss, size, spare, speed
+from vramfit.render.words import headline, joined, quality, size, spare, speed
 from vramfit.units import gib, rate
 
 TYPE_CHECKING = False
@@ -199,8 +199,9 @@ def _remedies(page: Page, section: Section) -> None:
             page.line(*_aligned(figures, widths), indent=_NUMBERED)
         else:
             page.packed([[figure] for figure in figures if figure[0]], indent=_NUMBERED)
-        if remedy.get("cost"):
-            page.prose((remedy["cost"], "dim"), hang=_NUMBERED)
+        traded = _traded(remedy)
+        if traded:
+            page.prose((traded, "dim"), hang=_NUMBERED)
         _command(page, remedy, _NUMBERED)
     others = [e for e in section.estimates if e is not estimate and e.get("remedies")]
     if others:
@@ -209,15 +210,31 @@ def _remedies(page: Page, section: Section) -> None:
 
 
 def _figures(remedy: Object) -> list[tuple[str, str]]:
-    """Verdict, need, room, speed and quality of a remedy, each with its style."""
-    generated, label = remedy.get("decode_tokens_per_second"), remedy.get("quality")
+    """Verdict, need, room, speed before and after, and quality of a remedy, each with its style."""
+    label = remedy.get("quality")
     return [
         verdict_span(remedy["verdict"]),
         (size(remedy["required_bytes"]), ""),
         (spare(remedy["headroom_bytes"]), ""),
-        ("" if generated is None else f"{tokens_per_second(generated)} tokens/s", ""),
-        ("" if label is None else quality_loss(label), ""),
+        (_speeds(remedy), ""),
+        ("" if label is None else quality(label), ""),
     ]
+
+
+def _traded(remedy: Object) -> str:
+    """What a remedy trades, and what its quality label rests on where that does not say it."""
+    traded, evidence = remedy.get("trade") or "", remedy.get("quality_evidence") or ""
+    if remedy.get("quality") in ("reference", None) or evidence in traded:
+        return traded
+    return f"{traded}; {evidence}" if traded else evidence
+
+
+def _speeds(remedy: Object) -> str:
+    """``3.4 → 51 tokens/s``: as it was asked, spilled into RAM where it exceeds, and with the remedy."""
+    before, after = remedy.get("decode_tokens_per_second_before"), remedy.get("decode_tokens_per_second")
+    if after is None:
+        return ""
+    return f"{'' if before is None else f'{tokens_per_second(before)} → '}{tokens_per_second(after)} tokens/s"
 
 
 def _aligned(figures: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[tuple[str, str]]:

@@ -52,11 +52,6 @@ def quality(label: str) -> str:
     return _QUALITY.get(label, label)
 
 
-def quality_loss(label: str) -> str:
-    """The same beside figures of other kinds, where it must say that it is about quality."""
-    return f"{quality(label)} of quality" if label in ("small", "noticeable", "severe") else quality(label)
-
-
 def speed(estimate: Object) -> list[str]:
     """Clauses on how fast an estimate generates and takes in a prompt; none where neither is known."""
     told = estimate.get("throughput") or {}

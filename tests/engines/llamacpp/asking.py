@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vramfit.engines import DeviceMemory, Estimate
     from vramfit.model import Model
 
+    Row = tuple[str, tuple[float, float, float], list[int]]
+
 CARD = gpu("a100-sxm4-80gb")
 
 
@@ -41,3 +43,18 @@ def devices(found: Estimate) -> dict[str, DeviceMemory]:
 def mebibytes(device: DeviceMemory) -> tuple[float, float, float]:
     """Weights, cache and compute buffer of a device in MiB, as llama.cpp's breakdown prints them."""
     return device.weights_bytes / MIB, device.kv_cache_bytes / MIB, device.compute_bytes / MIB
+
+
+def against(model: str, rows: list[dict[str, Any]]) -> list[Row]:
+    """Rows of a table of what llama.cpp reports: what is asked, what we say, and what it says, device by device in MiB."""
+    found = []
+    for row in rows:
+        asked: dict[str, Any] = {key: value for key, value in row.items() if key != "devices"}
+        label = str(asked)
+        if "flash_attention" in asked:
+            asked["flash_attention"] = asked["flash_attention"] == "on"
+        if "kv_cache_type" in asked:
+            asked.setdefault("kv_cache_type_v", asked["kv_cache_type"])
+        ours = devices(estimated(model, **asked))
+        found += [(f"{label} {name}", mebibytes(ours[name]), theirs) for name, theirs in row["devices"].items()]
+    return found

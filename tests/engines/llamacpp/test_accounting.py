@@ -5,35 +5,28 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from tests.engines.llamacpp.asking import devices, estimated, mebibytes
+from tests.engines.llamacpp.asking import against
+
+if TYPE_CHECKING:
+    from tests.engines.llamacpp.asking import Row
 
 TABLE = yaml.load(Path(__file__).with_name("accounting.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 """Rows by model; where they come from is said in the file.
 
 Left out are attention scores above 4 GiB, which Vulkan cannot bind and computes on the host (``maxStorageBufferRange``),
-and several sequences of a latent cache, for which it has no flash attention.
+and several sequences of a latent cache, one product of which is the host's there: see ``test_vulkan``.
 """
 
 
 @cache
-def compared(model: str) -> list[tuple[str, tuple[float, float, float], list[int]]]:
+def compared(model: str) -> list[Row]:
     """What is asked, what we say and what llama.cpp says, device by device, in MiB."""
-    found = []
-    for row in TABLE[model]:
-        asked: dict[str, Any] = {key: value for key, value in row.items() if key != "devices"}
-        label = str(asked)
-        if "flash_attention" in asked:
-            asked["flash_attention"] = asked["flash_attention"] == "on"
-        if "kv_cache_type" in asked:
-            asked.setdefault("kv_cache_type_v", asked["kv_cache_type"])
-        ours = devices(estimated(model, **asked))
-        found += [(f"{label} {name}", mebibytes(ours[name]), theirs) for name, theirs in row["devices"].items()]
-    return found
+    return against(model, TABLE[model])
 
 
 def rounded_down(value: float, printed: int, share: float = 0.0) -> bool:

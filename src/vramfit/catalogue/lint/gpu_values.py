@@ -203,6 +203,27 @@ def implausible_rent(subject: GpuSubject) -> Iterator[Fault]:
                 yield subject.fault(number, f"rents.{at}.usd_per_hour", problem, hint)
 
 
+@rule("gpus")
+def rent_by_count(subject: GpuSubject) -> Iterator[Fault]:
+    """The same instance twice, or one with more GPUs that a provider asks less for."""
+    from itertools import pairwise
+
+    for number, gpu in subject.entries:
+        seen: dict[tuple[Any, ...], int] = {}
+        by_count: dict[tuple[Any, ...], list[tuple[int, float, int]]] = {}
+        for at, rent in enumerate(gpu.get("rents") or ()):
+            count, field = rent.get("gpus", 1), f"rents.{at}"
+            if seen.setdefault((rent["provider"], rent.get("instance"), count), at) != at:
+                yield subject.fault(number, field, "is the same offer as one above", "keep the newer one")
+            by_count.setdefault((rent["provider"], rent["source"]), []).append((count, rent["usd_per_hour"], at))
+        for offers in by_count.values():
+            offers.sort()
+            for (fewer, less, _), (more, price, at) in pairwise(offers):
+                if more > fewer and price < less:
+                    problem = f"{more} GPUs for ${price:g}, where {fewer} cost ${less:g}"
+                    yield subject.fault(number, f"rents.{at}", problem, "the price is of the whole instance")
+
+
 def _has_matrix_units(gpu: dict[str, Any]) -> bool:
     """Without them int8 and fp16 are vector rates, which stand in other proportions."""
     return (_value(gpu, "chip.tensor_cores") or 0) > 0

@@ -1,8 +1,9 @@
 """``auto``: as much on the GPUs as fits with a margin, the way ``llama-server``'s ``--fit`` fills them.
 
-ggml-org/llama.cpp v0.5.0 ``common/fit.cpp``: 1024 MiB stay free on every device. A mixture first has the experts of its
-first layers moved to host memory, as few layers as suffice; other models, and mixtures for which that is not enough,
-leave out whole layers, again from the first on.
+ggml-org/llama.cpp v0.5.0 ``common/fit.cpp``: 1024 MiB stay free on every device. A mixture first has the experts of some
+layers moved to host memory, as few layers as suffice; other models, and mixtures for which that is not enough, leave out
+whole layers from the first on. ``--fit`` overrides the experts of the last layers tensor by tensor, and may keep a part of
+one more; ``--n-cpu-moe``, which can be typed, takes those of the first.
 """
 
 from __future__ import annotations

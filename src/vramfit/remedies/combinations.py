@@ -1,0 +1,101 @@
+"""Two changes where one is not enough: fewer bits per weight and something else, or a smaller cache and less to keep."""
+
+from __future__ import annotations
+
+from vramfit.engines import MODULES, engine
+from vramfit.quantization.schemes import SCHEMES
+from vramfit.remedies import Proposal, hardware, models, settings, weights
+from vramfit.workload import CLASSES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from vramfit.remedies import Question
+
+UPON_WEIGHTS = (weights.offloaded, settings.settings, hardware.several, hardware.bigger, hardware.rented)
+"""What is tried upon fewer bits per weight."""
+UPON_CACHE = (settings.settings, weights.offloaded)
+
+
+def pairs(question: Question) -> Iterator[Proposal]:
+    """Combinations that fit, those of fewer bits per weight first."""
+    before = question.asked.deployment
+    for changes, summary in _fewer_bits(question):
+        yield from _both(question, "quantize", changes, summary, UPON_WEIGHTS)
+    if not question.asked.weights_short:
+        for kind in [k for k in settings.CACHE_USUAL if k in engine(before.engine).CACHE_TYPES][-1:]:
+            if before.workload.kv_cache_type in settings.WIDE_TYPES:
+                summary = f"quantize the KV cache to {kind}"
+                yield from _both(question, "quantize-kv", {"kv_cache_type": kind}, summary, UPON_CACHE)
+    yield from _smaller_quantized(question)
+
+
+def engines(question: Question) -> Iterator[Proposal]:
+    """The same model in the nearest precision with every other engine that needs less; told only with everything."""
+    before = question.asked.deployment
+    if before.workload.task != "inference" or not question.everything:
+        return
+    for name in MODULES:
+        if name == before.engine:
+            continue
+        module = engine(name)
+        same = before.scheme.family in module.FAMILIES
+        scheme = before.scheme.id if same else module.SCHEME_OF_CLASS[before.scheme.precision]
+        changes = {"engine": name, "quant": scheme}
+        after = question.attempt(changes)
+        if after is not None and question.improves(after):
+            trade = "another engine" if same else "another engine, and its own file or checkpoint"
+            yield Proposal("engine-setting", changes, f"run it with {name} as {scheme}", trade, after, 2)
+
+
+def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
+    """The usual scheme of each lower class, 4 bits first: what leaves most room for the other half."""
+    before = question.asked.deployment
+    name = weights.ENGINE if before.engine == "transformers" else before.engine
+    for word in reversed(CLASSES[CLASSES.index(before.scheme.precision) + 1 :]):
+        scheme = SCHEMES[engine(name).SCHEME_OF_CLASS[word]]
+        changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
+        yield changes, f"quantize to {scheme.id}" + ("" if name == before.engine else f" for {name}")
+        if not question.everything:
+            return
+
+
+def _both(
+    question: Question, kind: str, changes: dict[str, Any], summary: str, ways: tuple[Any, ...]
+) -> Iterator[Proposal]:
+    half = question.upon(changes)
+    if half is None or half.improves(half.asked):
+        return
+    engine_too = "engine" in changes
+    for way in ways:
+        if way is settings.settings and half.asked.weights_short:
+            continue
+        for found in way(half):
+            if found.kind == kind == "quantize-kv":
+                continue
+            yield Proposal(
+                kind,
+                {**changes, **found.changes},
+                f"{summary}, and {found.summary}",
+                f"{found.answer.quality[1]}; {found.trade}",
+                found.answer,
+                max(found.effort, 2 if engine_too else 1),
+                found.kept,
+                found.price_usd,
+                found.cloud,
+            )
+
+
+def _smaller_quantized(question: Question) -> Iterator[Proposal]:
+    """A smaller model in fewer bits, where none fits as asked."""
+    before = question.asked.deployment
+    if next(models.smaller(question), None) is not None:
+        return
+    module = engine(before.engine)
+    for word in CLASSES[CLASSES.index(before.scheme.precision) + 1 :]:
+        found = list(models.smaller_as(question, module.SCHEME_OF_CLASS[word], word))
+        yield from found
+        if found and not question.everything:
+            return

@@ -1,0 +1,168 @@
+"""The same weights on the same cards with other settings: what an engine keeps beside the weights made smaller."""
+
+from __future__ import annotations
+
+from vramfit.engines import engine
+from vramfit.quantization.quality import cache_quality
+from vramfit.remedies import Proposal
+from vramfit.remedies.answer import largest_near
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from vramfit.remedies import Question
+
+WIDE_TYPES = ("f32", "f16", "bf16")
+CACHE_STEPS = ("fp8", "q8_0", "int8", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0", "int4")
+"""Element types of a quantized cache, best first; of those an engine has, the first and the smallest are usual."""
+CACHE_USUAL = ("fp8", "q8_0", "q4_0", "int4")
+LEAST_KEPT = 1 / 32
+"""Of the asked context or sequences; less is another question."""
+UTILIZATION_STEPS = (0.95, 0.98)
+"""Shares of a card that leave the driver a little, and hardly anything."""
+SGLANG_STEPS = (0.9, 0.95)
+LEAST_STEP_TOKENS = 512
+LEAST_UBATCH = 64
+
+
+def settings(question: Question) -> Iterator[Proposal]:
+    """Settings that cost nothing first, then a smaller cache, then less of what was asked."""
+    yield from question.best(_free(question))
+    yield from question.best(_cache_types(question))
+    yield from question.best([_shorter(question)])
+    yield from question.best([_fewer(question)])
+
+
+def _free(question: Question) -> Iterator[Proposal | None]:
+    """What an engine can do without at little cost in speed and none in quality."""
+    before, used = question.asked.deployment, question.asked.estimate.settings
+    work, name = before.workload, before.engine
+    if not work.flash_attention:
+        summary = "turn flash attention on"
+        yield _set(
+            question, {"flash_attention": "on"}, summary, "nothing: the same results, faster at long contexts", 1
+        )
+    if work.swa_full:
+        trade = "the cache no longer serves prompts that branch off far back"
+        yield _set(question, {"swa_full": False}, "keep only the window of sliding-window layers", trade, 1)
+    if work.outputs == "batch":
+        trade = "nothing for llama-server, which needs no more"
+        yield _set(question, {"outputs": "slots"}, "reserve logits for the slots alone", trade, 1)
+    if name in ("vllm", "sglang"):
+        share = used.get("gpu_memory_utilization")
+        for step in UTILIZATION_STEPS if name == "vllm" else SGLANG_STEPS:
+            if isinstance(share, float) and share < step:
+                summary = f"let {name} take {step:.0%} of the card instead of {share:.0%}"
+                trade = "less is left for other programs on the card"
+                yield _set(question, {"gpu_memory_utilization": step}, summary, trade, 1)
+        if not work.enforce_eager:
+            trade = "decoding is slower without CUDA graphs, most of all for small models"
+            yield _set(question, {"enforce_eager": True}, f"run {name} without CUDA graphs", trade, 2)
+        tokens = used.get("max_batched_tokens")
+        while isinstance(tokens, int) and tokens >= 2 * LEAST_STEP_TOKENS:
+            tokens //= 2
+            summary = f"process {tokens:,} tokens per step at most"
+            yield _set(question, {"max_batched_tokens": tokens}, summary, "prompts are processed more slowly", 2)
+    elif name in ("llama.cpp", "ollama"):
+        tokens = min(work.ubatch, work.batch)
+        while tokens >= 2 * LEAST_UBATCH:
+            tokens //= 2
+            summary = f"process {tokens} tokens per step (ubatch)"
+            yield _set(question, {"ubatch": tokens}, summary, "prompts are processed more slowly", 2)
+
+
+def _set(question: Question, changes: dict[str, Any], summary: str, trade: str, effort: int) -> Proposal | None:
+    after = question.attempt(changes)
+    return None if after is None else Proposal("engine-setting", changes, summary, trade, after, effort)
+
+
+def _cache_types(question: Question) -> Iterator[Proposal | None]:
+    """Fewer bits per element of the KV cache, as the engine offers them."""
+    before = question.asked.deployment
+    work = before.workload
+    have = engine(before.engine).CACHE_TYPES
+    steps = [kind for kind in CACHE_STEPS if kind in have]
+    if not question.everything:
+        steps = [kind for kind in steps if kind in CACHE_USUAL]
+    if work.kv_cache_type not in WIDE_TYPES:
+        place = steps.index(work.kv_cache_type) + 1 if work.kv_cache_type in steps else len(steps)
+        steps = steps[place:]
+    for kind in steps:
+        changes: dict[str, Any] = {"kv_cache_type": kind}
+        if work.kv_cache_type_v != work.kv_cache_type:
+            changes["kv_cache_type_v"] = kind
+        if not work.flash_attention:
+            changes["flash_attention"] = "on"
+        after = question.attempt(changes)
+        if after is not None:
+            saved = 1 - _cache_bytes(after) / max(1, _cache_bytes(question.asked))
+            trade = f"the cache takes {saved:.0%} less; {cache_quality(kind, kind)[1]}"
+            yield Proposal("quantize-kv", changes, f"quantize the KV cache to {kind}", trade, after, 1)
+
+
+def _cache_bytes(found: Any) -> int:
+    return sum([gpu.kv_cache_bytes for gpu in found.estimate.gpus])
+
+
+def _shorter(question: Question) -> Proposal | None:
+    """The longest context that fits, in round steps."""
+    asked = question.asked.deployment.workload.context
+    step = 1024 if asked > 8192 else 256
+    found = _most(question, "context", asked, step)
+    if found is None:
+        return None
+    tokens, proposal_answer = found
+    return Proposal(
+        "shorten-context",
+        {"context": tokens},
+        f"shorten the context to {tokens:,} tokens",
+        f"{tokens / asked:.0%} of the asked {asked:,} tokens",
+        proposal_answer,
+        1,
+        tokens / asked,
+    )
+
+
+def _fewer(question: Question) -> Proposal | None:
+    """The most sequences at once that fit."""
+    asked = question.asked.deployment.workload.parallel
+    found = _most(question, "parallel", asked, 1)
+    if found is None:
+        return None
+    count, after = found
+    return Proposal(
+        "fewer-sequences",
+        {"parallel": count},
+        f"hold {'one sequence' if count == 1 else f'{count:,} sequences'} at once",
+        f"instead of the asked {asked:,}: the others wait",
+        after,
+        1,
+        count / asked,
+    )
+
+
+def _most(question: Question, key: str, asked: int, step: int) -> tuple[int, Any] | None:
+    """The largest multiple of ``step`` below ``asked`` that fits, and its answer; None where too little is left.
+
+    Cache and activations are close to linear in both keys, so a straight line to nothing is the first guess. Where no
+    amount fits with the whole margin, the largest that is tight.
+    """
+    units = (asked - 1) // step
+    least = max(1, -(-round(asked * LEAST_KEPT) // step))
+    loose = sum([gpu.kv_cache_bytes + gpu.compute_bytes for gpu in question.asked.estimate.gpus])
+    slope = max(1, loose * step // asked // len(question.asked.estimate.gpus))
+    for of, short in (("room_bytes", -question.asked.room_bytes), ("margin_bytes", -question.asked.margin_bytes)):
+        if units < least or short <= 0 or short > slope * (units - least + 1) * 2:
+            continue
+
+        def left(count: int, of: str = of) -> int:
+            found = question.attempt({key: count * step})
+            return -1 if found is None else int(getattr(found, of))
+
+        count = largest_near(left, least, units, asked // step - 1 - short // slope, slope)
+        after = question.attempt({key: count * step}) if count >= least else None
+        if after is not None and question.improves(after):
+            return count * step, after
+    return None

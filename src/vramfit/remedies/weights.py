@@ -1,0 +1,261 @@
+"""The same model on the same cards: fewer bits per weight, or a part of the weights in system RAM."""
+
+from __future__ import annotations
+
+from vramfit.engines import engine
+from vramfit.model.architecture import Experts
+from vramfit.quantization import checkpoint_bytes, store
+from vramfit.quantization.quality import quality_rank
+from vramfit.quantization.schemes import SCHEMES
+from vramfit.remedies import Proposal
+from vramfit.remedies.answer import largest_near
+from vramfit.units import gb, gib
+from vramfit.workload import CLASSES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vramfit.engines import Deployment
+    from vramfit.model import Model
+    from vramfit.quantization import Scheme
+    from vramfit.remedies import Answer, Question
+
+ENGINE = "llama.cpp"
+FILE_ENGINES = (ENGINE, "ollama")
+"""Engines that run GGUF files and can leave a part of them to the CPU."""
+SERVERS = ("vllm", "sglang")
+ON_LOAD = "fp8"
+"""What the servers make of a 16-bit checkpoint by themselves, and so tried before 8-bit checkpoints."""
+NATIVE = "MXFP4_MOE"
+TERNARY = "TQ"
+"""Types for models trained with ternary weights, which is no way to store others."""
+TRIED_BEYOND = 1.05
+"""A file this much larger than the room worked out for it is not tried."""
+LOADED = ("bitsandbytes", "fp8")
+"""Families an engine makes of the 16-bit checkpoint; the others are another file, to be found or made."""
+SPOKEN_CLASS = {"fp16": "16 bits", "int8": "INT8", "int4": "INT4"}
+
+
+def quantized(question: Question) -> Iterator[Proposal]:
+    """Fewer bits per weight, best quality first: in the same engine, and as a GGUF file where that is another's.
+
+    By default the usual scheme of each lower class and the best file that fits; with everything each that the engine
+    loads.
+    """
+    before = question.asked.deployment
+    if before.engine in FILE_ENGINES:
+        yield from question.best(_files(question, before.engine))
+        usual = _usual(before.engine, "int4")
+        if not question.everything and _lower(before.scheme, usual):
+            yield from question.best([_quantize(question, before.engine, usual)])
+        return
+    if question.everything:
+        yield from question.best(_quantize(question, before.engine, scheme) for scheme in _schemes(question))
+    else:
+        for word in CLASSES[CLASSES.index(before.scheme.precision) + 1 :]:
+            usual = _usual(before.engine, word)
+            near = [SCHEMES[ON_LOAD], usual] if before.engine in SERVERS and word == "int8" else [usual]
+            yield from question.best(_quantize(question, before.engine, scheme) for scheme in near)
+    if before.engine == "transformers" or question.everything:
+        yield from question.best(_files(question, ENGINE))
+
+
+def _usual(name: str, word: str) -> Scheme:
+    """The scheme an engine means by a precision class."""
+    return SCHEMES[engine(name).SCHEME_OF_CLASS[word]]
+
+
+def _lower(before: Scheme, after: Scheme) -> bool:
+    """Whether ``after`` is a step down, by class and then by the order of the table."""
+    step = CLASSES.index(after.precision) - CLASSES.index(before.precision)
+    if step or before.family != after.family:
+        return step > 0
+    order = list(SCHEMES)
+    return before.id in order and order.index(after.id) > order.index(before.id)
+
+
+def _schemes(question: Question) -> list[Scheme]:
+    """Every scheme of the engine that is a step down, best quality first."""
+    before = question.asked.deployment
+    families = engine(before.engine).FAMILIES
+    return _by_quality(
+        question,
+        [s for s in SCHEMES.values() if s.family in families and s.family != "gguf" and _lower(before.scheme, s)],
+    )
+
+
+def _by_quality(question: Question, schemes: list[Scheme]) -> list[Scheme]:
+    model = question.asked.deployment.model
+    parameters = question.asked.deployment.model_parameters
+    return sorted(schemes, key=lambda scheme: quality_rank(scheme.id, parameters, model.dtype))
+
+
+def _files(question: Question, name: str) -> Iterator[Proposal | None]:
+    """GGUF file types below the asked precision, best quality first.
+
+    From the first one tried the room that others leave is worked out, so that those far too large are not estimated.
+    """
+    before = question.asked.deployment
+    for scheme in _file_types(question):
+        if question.file is not None and _bytes_each(before, scheme) > sum(question.file) * TRIED_BEYOND:
+            continue
+        proposal = _quantize(question, name, scheme)
+        if proposal is not None:
+            question.file = _bytes_each(before, scheme), proposal.answer.room_bytes
+        yield proposal
+
+
+def _file_types(question: Question) -> Iterator[Scheme]:
+    """In the order of quality; of a release in MXFP4 that first, and no class is sorted before it is needed."""
+    before = question.asked.deployment
+    mixture = any(isinstance(group.feed_forward, Experts) for group in before.model.layers)
+    released = before.model.dtype == "mxfp4" and _lower(before.scheme, SCHEMES[NATIVE])
+    if released:
+        yield SCHEMES[NATIVE]
+    for word in CLASSES[CLASSES.index(before.scheme.precision) :]:
+        of_class = [
+            s
+            for s in SCHEMES.values()
+            if s.family == "gguf" and s.precision == word and not s.id.startswith(TERNARY)
+            and (mixture and not released if s.id == NATIVE else _lower(before.scheme, s))
+        ]  # fmt: skip
+        yield from _by_quality(question, of_class)
+
+
+def _bytes_each(deployment: Deployment, scheme: Scheme) -> int:
+    """What one of the GPUs holds of the stored model, if it is divided evenly."""
+    return sum([row.total_bytes for row in store(deployment.model, scheme)]) // len(deployment.gpus)
+
+
+def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
+    """The asked model stored as ``scheme``; None when the engine cannot run that."""
+    before = question.asked.deployment
+    changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
+    after = question.attempt(changes)
+    if after is None:
+        return None
+    if scheme.family == "gguf":
+        size = gb(checkpoint_bytes(store(before.model, scheme), scheme))
+        summary = f"quantize to {scheme.id}, a file of {size}" + ("" if name == before.engine else f", and run {name}")
+    else:
+        summary = f"quantize to {SPOKEN_CLASS[scheme.precision]} ({scheme.summary})"
+    at_hand = name == before.engine and scheme.family in LOADED
+    return Proposal("quantize", changes, summary, after.quality[1], after, 1 if at_hand else 2)
+
+
+def offloaded(question: Question) -> Iterator[Proposal]:
+    """As much as the cards hold at the asked precision, the rest in RAM: experts first, else whole layers.
+
+    Where llama.cpp needs less than the asked engine, everything may fit; then that alone is the remedy.
+    """
+    before = question.asked.deployment
+    name = before.engine if before.engine in FILE_ENGINES else ENGINE
+    if before.engine not in ("transformers", *FILE_ENGINES) and not question.everything:
+        return
+    base: dict[str, object] = {}
+    scheme = before.scheme
+    if scheme.family != "gguf":
+        scheme = _usual(name, before.scheme.precision)
+        base = {"quant": scheme.id}
+    if name != before.engine:
+        base = {"engine": name, **base}
+    layers = before.model.layer_count
+    loose = sum([row.total_bytes for row in store(before.model, scheme) if row.layers])
+    loose += sum([gpu.kv_cache_bytes for gpu in question.asked.estimate.gpus])
+    layer_bytes = max(1, loose // layers)
+    short = question.short_bytes()
+    if question.file is not None and base:
+        short = _bytes_each(before, scheme) - sum(question.file)
+    short = max(0, short) * len(before.gpus)
+    found = None
+    experts = _expert_bytes(before.model, scheme)
+    if experts and before.workload.gpu_layers in ("all", "auto"):
+        found = _experts_in_ram(question, base, name, scheme, short, experts, layers)
+        yield from question.best([found])
+    if found is None or question.everything:
+        yield from question.best([_layers_in_ram(question, base, name, scheme, short, layer_bytes, layers)])
+
+
+def _layers_in_ram(
+    question: Question, base: dict[str, object], name: str, scheme: Scheme, short: int, layer_bytes: int, layers: int
+) -> Proposal | None:
+    gpus = len(question.asked.deployment.gpus)
+
+    def room(count: int) -> int:
+        found = question.attempt({**base, "gpu_layers": count})
+        return -1 if found is None else found.room_bytes
+
+    guess = layers + 1 - gpus * (short > 0) - short // layer_bytes
+    count = largest_near(room, 1, layers + 1, guess, layer_bytes)
+    if count < 1:
+        return None
+    if count == layers + 1:
+        return _whole(question, base, name, scheme)
+    changes = {**base, "gpu_layers": count}
+    after = question.attempt(changes)
+    if after is None or not _ram_holds(after):
+        return None
+    return Proposal(
+        "offload-layers",
+        changes,
+        f"keep {count} of {layers + 1} layers on the GPU{'s' if gpus > 1 else ''}{_said(base, name, scheme)}, "
+        "the rest in RAM",
+        f"{gib(after.estimate.host.total_bytes, 1)} of RAM; its layers run on the CPU",
+        after,
+        1 if name == question.asked.deployment.engine else 2,
+    )
+
+
+def _experts_in_ram(
+    question: Question, base: dict[str, object], name: str, scheme: Scheme, short: int, each: int, layers: int
+) -> Proposal | None:
+    def room(on_gpu: int) -> int:
+        found = question.attempt({**base, "cpu_moe_layers": layers - on_gpu})
+        return -1 if found is None else found.room_bytes
+
+    on_gpu = largest_near(room, 0, layers, layers - 1 - short // each, each)
+    if on_gpu < 0:
+        return None
+    if on_gpu == layers:
+        return _whole(question, base, name, scheme)
+    changes = {**base, "cpu_moe_layers": layers - on_gpu}
+    after = question.attempt(changes)
+    if after is None or not _ram_holds(after):
+        return None
+    return Proposal(
+        "offload-experts",
+        changes,
+        f"keep the experts of {layers - on_gpu} of {layers} layers in RAM{_said(base, name, scheme)}",
+        f"{gib(after.estimate.host.total_bytes, 1)} of RAM; those experts run on the CPU",
+        after,
+        1 if name == question.asked.deployment.engine else 2,
+    )
+
+
+def _ram_holds(after: Answer) -> bool:
+    """False where GPU and CPU share their memory and both parts together exceed it."""
+    memory = sum([gpu.memory_bytes for gpu in after.deployment.gpus if gpu.unified])
+    return not memory or after.required_bytes + after.estimate.host.total_bytes <= memory
+
+
+def _said(base: dict[str, object], name: str, scheme: Scheme) -> str:
+    """The engine and file a placement needs, where they are not the asked ones."""
+    return f" with {name} ({scheme.id})" if base else ""
+
+
+def _whole(question: Question, base: dict[str, object], name: str, scheme: Scheme) -> Proposal | None:
+    """Everything on the GPUs in the other engine, which needs less."""
+    after = question.attempt(base) if base else None
+    if after is None or name == question.asked.deployment.engine:
+        return None
+    return Proposal(
+        "engine-setting", base, f"run it with {name} as {scheme.id}", "another engine, and a GGUF file", after, 2
+    )
+
+
+def _expert_bytes(model: Model, scheme: Scheme) -> int:
+    """Bytes of the routed experts of one layer; 0 for models without."""
+    rows = [row for row in store(model, scheme) if "_exps." in row.tensor.name]
+    layers = {layer for row in rows for layer in row.layers}
+    return sum([row.total_bytes for row in rows]) // len(layers) if layers else 0
