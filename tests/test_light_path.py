@@ -48,7 +48,7 @@ ALLOWED = {
         f"vramfit.remedies{name}"
         for name in ("", ".answer", ".combinations", ".command", ".hardware", ".models", ".settings", ".weights")
     ),
-    *(f"vramfit.speed{name}" for name in ("", ".decode", ".fitted", ".prefill", ".traffic")),
+    *(f"vramfit.speed{name}" for name in ("", ".decode", ".fitted", ".prefill")),
     *(f"vramfit.render{name}" for name in ("", ".fields", ".json", ".plain")),
 }  # fmt: skip
 """Our own modules on the light path. Each costs about a third of a percent of a check: add one on purpose."""
