@@ -12,6 +12,7 @@ num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines import llamacpp
 from vramfit.engines.llamacpp.placement import checkpoint
@@ -101,10 +102,15 @@ def estimate(deployment: Deployment) -> Estimate:
 
 
 def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
-    """As llama.cpp; and how much a card offers, where that decides which cards take the model, or about a projector."""
+    """As llama.cpp; and what a card offers and gives up, where that decides which cards take the model or the projector.
+
+    A card that is left idle has no context on it, so shares count among the traits of several.
+    """
     traits = llamacpp.gpu_traits(gpus, work)
-    if len(gpus) > 1 or work.images:
-        return (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    if work.images or len(gpus) > 1:
+        traits = (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    if len(gpus) > 1:
+        traits = (*traits, *[runtime_share(gpu, work) for gpu in gpus])
     return traits
 
 
@@ -165,6 +171,7 @@ def _total_bytes(gpu: Gpu, platform: str) -> int:
     return gpu.memory_bytes if platform == "windows" else usable_bytes(gpu, platform)
 
 
+@per_model
 def _predicted_bytes(model: Model, scheme: Scheme, tokens: int) -> int:
     """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
     parts = checkpoint(model, scheme)
@@ -190,6 +197,7 @@ def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_f
     return BATCH
 
 
+@per_model
 def _one_at_a_time(model: Model) -> bool:
     """Whether Ollama forces one request at a time: embedding models, and those it lists in ``Scheduler.load``.
 
