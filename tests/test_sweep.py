@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalogued import catalogue, some_gpu_id, some_model_id
@@ -61,9 +61,11 @@ def cells(request: Mapping[str, Any], gpus: Sequence[str], models: Sequence[str]
     return found
 
 
-def compare(request: dict[str, Any], gpus: Sequence[str], models: Sequence[str]) -> None:
+def compare(
+    request: dict[str, Any], gpus: Sequence[str], models: Sequence[str], quants: Sequence[str] = CLASSES
+) -> None:
     """Each pair asked by itself; one class at a time, since a check that refuses one refuses all."""
-    for word in (None,) if "task" in request else CLASSES:
+    for word in (None,) if "task" in request else quants:
         asked = request if word is None else {**request, "quant": word}
         try:
             found = cells(asked if word is None else {**asked, "quant": (word,)}, gpus, models)
@@ -77,6 +79,7 @@ def compare(request: dict[str, Any], gpus: Sequence[str], models: Sequence[str])
             assert told == expected(asked, gpu, model), (asked, gpu, model)
 
 
+@settings(max_examples=200)
 @given(
     st.sampled_from(ENGINES),
     st.sampled_from(KEYS),
@@ -91,6 +94,7 @@ def test_random_cells_are_those_of_a_check(
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_every_gpu(name: str) -> None:
-    """All GPUs of the catalogue against one model with a tower, so that no kind of GPU is left to chance."""
-    compare({"engine": name}, [row.id for row in catalogue().gpu_rows()], ["qwen3-vl-8b"])
+@pytest.mark.parametrize(("count", "model", "quant"), [("", "qwen3-vl-8b", "int4"), ("2x", "gpt-oss-20b", "MXFP4")])
+def test_every_gpu(name: str, count: str, model: str, quant: str) -> None:
+    """All GPUs of the catalogue, so that no kind of them is left to chance."""
+    compare({"engine": name}, [f"{count}{row.id}" for row in catalogue().gpu_rows()], [model], quants=(quant,))

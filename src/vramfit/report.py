@@ -106,7 +106,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         },
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
-        "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request["model"]),
+        "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request.get("model", model.id)),
     }
 
 

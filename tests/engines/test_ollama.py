@@ -11,6 +11,8 @@ from vramfit.catalogue import open_catalogue
 from vramfit.engines import engine, ollama
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
+from vramfit.remedies import answer
+from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
 from vramfit.workload import parse_request
 
@@ -123,8 +125,12 @@ def test_what_it_would_choose_by_itself_is_said() -> None:
     mixture = estimated("rtx4090", "gpt-oss-120b", quant="MXFP4")
     assert any("experts of 25 layers in RAM" in words for words in mixture.assumptions)
     assert not any("num_gpu" in words for words in estimated("rtx4090", "llama-3.1-8b").assumptions)
-    chosen = estimated("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
+    deployment = resolved("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
+    found = answer(deployment)
+    chosen = found.estimate
     assert ("all", 25) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
+    assert "num_gpu" not in command(found)
+    assert any("no parameter for experts" in words for words in chosen.assumptions)
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,10 @@ def _estimate(
             "time_to_first_token_seconds": 0.999,
             "bottleneck": None if rates is None else "memory bandwidth",
         },
-        "quality": dict(zip(("label", "evidence"), quality, strict=True)),
+        "quality": {
+            **dict(zip(("label", "evidence"), quality, strict=True)),
+            "kv_cache": {"label": "reference", "evidence": "16-bit cache"},
+        },
         "if_tried": None,
         "remedies": [],
         "assumptions": list(ASSUMPTIONS),

@@ -107,14 +107,14 @@ def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], m
     The request names one quantization. Sets for which it is refused are together where the reason is the same.
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
-    name = request.get("engine") or _engine_of(request.get("quant"))
-    defaults = getattr(engine(name), "defaults", None)
-    scheme = None if defaults is None else _scheme(request["quant"], name, engine(name))
+    name = request.get("engine") or _engine_of(request["quant"])
+    module = engine(name)
+    defaults = getattr(module, "defaults", None)
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()
         if defaults is not None:
             try:
-                filled = tuple(defaults(request, gpus, model, scheme).items())
+                filled = tuple(defaults(request, gpus, model, _scheme(request["quant"], name, module)).items())
             except VramfitError as error:
                 filled = (error.message,)
         kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)

@@ -59,6 +59,8 @@ COLUMNS = (
     ),
     "quality.label",
     "quality.evidence",
+    "quality.kv_cache.label",
+    "quality.kv_cache.evidence",
     *(
         f"if_tried.{key}"
         for key in ("outcome", "weights_fit", "missing_bytes", "link_bytes_per_second", "decode_tokens_per_second")

@@ -1,4 +1,4 @@
-"""Constants of the roofline. ``tests/speed/fit.py --write`` puts the numbers in and says on what rows and how.
+"""Constants of the roofline. ``tests/speed/fit.py write`` puts the numbers in and says on what rows and how.
 
 Rows of a table are engines, ``""`` those without a row; columns are kinds of cards, schemes or layers, ``""`` the usual one.
 The rows of measured speeds stand in ``tests/speed/measured.yaml`` with their sources.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 BUS_SHARE = {
     "llama.cpp": {
-        "": 0.887, "Ada Lovelace": 0.93, "Ampere": 0.889, "Ampere HBM": 0.887, "Apple 7-8": 0.856, "Apple 9": 0.893,
-        "Blackwell": 0.901, "Hopper": 0.887, "NVIDIA unified": 0.853, "Pascal": 0.887, "RDNA 3": 0.906,
-        "RDNA 3.5": 0.883, "RDNA 4": 0.882, "Turing": 0.883, "GCN 4 (Polaris)": 0.4, "GCN 5.0 (Vega)": 0.4,
+        "": 0.886, "Ada Lovelace": 0.928, "Ampere": 0.891, "Ampere HBM": 0.886, "Apple 7-8": 0.858, "Apple 9": 0.896,
+        "Blackwell": 0.897, "Hopper": 0.886, "NVIDIA unified": 0.85, "Pascal": 0.886, "RDNA 3": 0.906,
+        "RDNA 3.5": 0.882, "RDNA 4": 0.881, "Turing": 0.879, "GCN 4 (Polaris)": 0.4, "GCN 5.0 (Vega)": 0.4,
         "GCN 5.1 (Vega 20)": 0.4, "RDNA": 0.62, "RDNA 2": 0.62,
     },
-    "mlx": {"": 0.846},
+    "mlx": {"": 0.847},
     "exllamav3": {"": 0.925},
     "": {"": 0.85},
 }  # fmt: skip
@@ -32,12 +32,12 @@ SM_CLOCK_BYTES = {
 and SGLang on A100, A10G and H20 (AWQ and GPTQ kernels of 2023 to 2025), TensorRT-LLM 0.15 on an H200."""
 LAYER_MICROSECONDS = {
     "llama.cpp": {
-        "": 84.8, "Ada Lovelace": 63.6, "Ampere": 82.5, "Ampere HBM": 71.7, "Apple 7-8": 124.0, "Apple 9": 85.6,
-        "Blackwell": 64.3, "Hopper": 85.9, "NVIDIA unified": 64.5, "Pascal": 175.0, "RDNA 3": 77.2, "RDNA 3.5": 71.2,
-        "RDNA 4": 71.1, "Turing": 67.3,
+        "": 83.8, "Ada Lovelace": 63.5, "Ampere": 83.2, "Ampere HBM": 71.9, "Apple 7-8": 121.0, "Apple 9": 87.9,
+        "Blackwell": 62.6, "Hopper": 85.8, "NVIDIA unified": 63.7, "Pascal": 175.0, "RDNA 3": 77.2, "RDNA 3.5": 64.5,
+        "RDNA 4": 70.7, "Turing": 66.1,
     },
-    "transformers": {"": 587.0, "int8": 3890.0, "bitsandbytes": 1710.0, "gptq": 1310.0, "awq": 516.0, "fp8": 1990.0},
-    "mlx": {"": 48.9},
+    "transformers": {"": 586.0, "int8": 3890.0, "bitsandbytes": 1590.0, "gptq": 1310.0, "awq": 516.0, "fp8": 1990.0},
+    "mlx": {"": 49.3},
     "exllamav3": {"": 38.8},
     "servers": {"": 65.6},
     "": {"": 70.0},
@@ -45,21 +45,21 @@ LAYER_MICROSECONDS = {
 """What a layer costs beside its bytes. llama.cpp by kind of card; transformers by how its matrices are called (the 16-bit
 row on A100 and H20, bitsandbytes on A100, the others on H20); servers share one, since a CUDA graph is a CUDA graph."""
 OPERATIONS_PER_WEIGHT = {
-    "K": {"": 0.0, "Apple 7-8": 32.8},
+    "K": {"": 0.0, "Apple 7-8": 32.6},
     "low": {"": 40.0},
 }  # fmt: skip
 """llama.cpp: FP32 operations to unpack a weight, which bind on Apple's first two generations and, below 4 bits, on cards
 like the Tesla P40 (Q2_K, ggml-org/llama.cpp PR 4766). 0 is no limit."""
 CACHE_SHARE = {
-    "on": 0.868, "off": 0.478, "off, apple": 0.152,
+    "on": 0.872, "off": 0.47, "off, apple": 0.145,
 }  # fmt: skip
 """How well the cache is read, of what weights reach: with flash attention and without."""
 LAYER_EXTRA_MICROSECONDS = {
-    "no flash attention": 13.0, "several cards": 28.5, "recurrent": 129.0,
+    "no flash attention": 12.0, "several cards": 29.2, "recurrent": 130.0,
 }  # fmt: skip
 """llama.cpp, per layer: attention in several kernels, no CUDA graph over several cards; per recurrent layer in any engine."""
 EXPERTS_MICROSECONDS = {
-    "": 35.0, "nvidia": 0.54, "amd": 30.6, "apple": 75.0,
+    "": 35.0, "nvidia": 0.54, "amd": 30.6, "apple": 88.7,
 }  # fmt: skip
 """Per layer with experts: their routing and gathering, by vendor."""
 REDUCE_MICROSECONDS = {
@@ -68,7 +68,7 @@ REDUCE_MICROSECONDS = {
 """One sum over the ranks of a tensor-parallel group, of which a layer has two: vLLM of 2023 on two A100 (NVLink), and on two
 and four A10G without peer access."""
 HOST = {
-    "share": 0.452, "experts": 163.0,
+    "share": 0.452, "experts": 164.0,
 }  # fmt: skip
 """Share of the RAM's peak that llama.cpp's CPU back end reads, and microseconds per layer whose experts are there: an RTX 2080
 beside four channels of DDR4 that their owner measured, and an RTX 3070 and a 4060 Ti."""
