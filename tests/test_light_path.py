@@ -22,7 +22,7 @@ FORBIDDEN = {
 """Modules known to cost more than they are worth here."""
 
 STANDARD = {
-    "__future__", "atexit", "_collections_abc", "_json", "_stat", "binascii", "genericpath", "marshal", "os", "os.path",
+    "__future__", "atexit", "_collections_abc", "_json", "_stat", "genericpath", "marshal", "os", "os.path",
     "posixpath", "stat", "ntpath", "nt", "zlib", "gc",
 }  # fmt: skip
 """All of the standard library that a check loads beyond ``python -I -S``; ``site`` loads most of it anyway."""
@@ -48,7 +48,7 @@ ALLOWED = {
         f"vramfit.remedies{name}"
         for name in ("", ".answer", ".combinations", ".command", ".hardware", ".models", ".settings", ".weights")
     ),
-    *(f"vramfit.speed{name}" for name in ("", ".decode", ".fitted", ".prefill", ".traffic")),
+    *(f"vramfit.speed{name}" for name in ("", ".decode", ".fitted", ".prefill")),
     *(f"vramfit.render{name}" for name in ("", ".fields", ".json", ".plain")),
 }  # fmt: skip
 """Our own modules on the light path. Each costs about a third of a percent of a check: add one on purpose."""

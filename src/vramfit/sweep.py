@@ -61,7 +61,7 @@ class _Need:
 
     expected: tuple[int, ...]
     high: tuple[int, ...]
-    host_headroom: int | None
+    host_headroom_bytes: int | None
     bare: Estimate
 
 
@@ -157,7 +157,7 @@ class Sweep:
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
         return {
-            "verdict": word(headroom, certain, need.host_headroom),
+            "verdict": word(headroom, certain, need.host_headroom_bytes),
             "required_bytes": required,
             "usable_bytes": offered,
             "headroom_bytes": headroom,

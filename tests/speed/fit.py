@@ -1,8 +1,8 @@
 """Fit the constants of ``src/vramfit/speed/fitted.py`` on the measured rows.
 
     .venv/bin/python -m tests.speed.fit            # figures of the constants as they stand
-    .venv/bin/python -m tests.speed.fit --write    # fit, show, and write them
-    .venv/bin/python -m tests.speed.fit --cross    # fit without each card, model and source in turn; errors on those
+    .venv/bin/python -m tests.speed.fit write    # fit, show, and write them
+    .venv/bin/python -m tests.speed.fit cross    # fit without each card, model and source in turn; errors on those
 
 It changes the very tables the program reads and asks the program for the speed of every row, so what is fitted is what
 is answered. One constant after another is moved by a factor that shrinks, as long as the weighted sum of |log(expected /
@@ -393,12 +393,12 @@ WIDTH = 118
 
 def main(arguments: list[str]) -> None:
     found = cases(rows())
-    if "--write" in arguments:
+    if "write" in arguments:
         fit(found)
         spreads(found)
         write()
     show(found, {number: error(case) for number, case in enumerate(found)})
-    if "--cross" in arguments:
+    if "cross" in arguments:
         cross(found)
 
 

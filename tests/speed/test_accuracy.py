@@ -1,6 +1,6 @@
 """The speeds the program answers, held against measured runs: ``measured.yaml`` through resolving and estimating.
 
-``python -m tests.speed.fit`` prints the same figures group by group, and with ``--cross`` those of rows that were left
+``python -m tests.speed.fit`` prints the same figures group by group, and with ``cross`` those of rows that were left
 out of the fit.
 """
 

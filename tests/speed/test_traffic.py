@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.samples import model
-from vramfit.speed.traffic import attention_operations, cache_read_bytes, shape
+from vramfit.speed.decode import attention_operations, cache_read_bytes, shape
 
 
 @pytest.mark.parametrize(

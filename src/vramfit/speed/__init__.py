@@ -9,8 +9,8 @@ where *bus* is the share of the memory's peak bandwidth a runtime reaches, *core
 kernels, and *links* what crosses PCIe, comes from host memory, or is summed between cards. Devices that hold different
 layers work one after another, so their times add; ranks of a tensor-parallel group work at the same time.
 
-``decode`` holds these terms, ``prefill`` the other half, ``traffic`` what a model moves, ``fitted`` the constants, each
-fitted on measured runs by ``tests/speed/fit.py``.
+``decode`` holds these terms and what a model moves, ``prefill`` the other half, ``fitted`` the constants, fitted on measured
+runs by ``tests/speed/fit.py``.
 """
 
 from __future__ import annotations

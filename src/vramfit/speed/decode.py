@@ -1,8 +1,13 @@
-"""One step of decoding: a token for every sequence, in seconds by what it waits for."""
+"""What a token moves and multiplies in a model, and one step of decoding: a token for every sequence, in seconds by what it
+waits for."""
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record
+from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.model import tensors
+from vramfit.model.architecture import Attention, CompressedAttention, Experts, LatentAttention
 from vramfit.speed.fitted import (
     BUS_SHARE,
     CACHE_SHARE,
@@ -14,7 +19,6 @@ from vramfit.speed.fitted import (
     REDUCE_MICROSECONDS,
     SM_CLOCK_BYTES,
 )
-from vramfit.speed.traffic import cache_read_bytes, shape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines import Deployment, Estimate
     from vramfit.hardware import Gpu
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
 
 HOST_BANDWIDTH_BYTES_PER_SECOND = 89_600_000_000
@@ -45,6 +50,84 @@ SERVERS = ("vllm", "sglang", "tensorrt-llm")
 """Engines that launch a whole step as one CUDA graph and share a row of the tables."""
 GROUPED = ("awq", "gptq", "compressed_tensors", "torchao", "hqq")
 """Families whose weights a kernel unpacks group by group; fp8 and 16-bit go to the matrix units as they are."""
+
+
+STATE_ELEMENT_BYTES = 4
+"""Recurrent states are 32-bit floats (ggml-org/llama.cpp ``llama-memory-recurrent.cpp``)."""
+
+
+@record
+class Shape:
+    """The parts of a model that cost time."""
+
+    layers: int
+    expert_layers: int
+    """Layers with a mixture: routing and scattered matrices cost time beside the bytes."""
+    recurrent_layers: int
+    parameters: int
+    """Weights a token is multiplied with in the layers: of the experts the active ones, no embedding, no head."""
+    experts_share: float
+    """Experts active for one token, of all; 1.0 without a mixture."""
+    experts_weight: float
+    """What part of ``parameters`` is active experts."""
+    attention: tuple[tuple[int, int | None], ...]
+    """(operations per token looked back on, window) of equal layers together."""
+
+
+@per_model
+def shape(model: Model) -> Shape:
+    """The ``Shape`` of a model, counted from its tensors and layers."""
+    share: dict[int, float] = {}
+    expert_layers = 0
+    attention: list[tuple[int, int | None]] = []
+    for group in model.layers:
+        here = len(group.indices)
+        if isinstance(group.feed_forward, Experts):
+            expert_layers += here
+            share.update(dict.fromkeys(group.indices, group.feed_forward.active / group.feed_forward.count))
+        for mixer in group.mixers:
+            if isinstance(mixer, Attention):
+                attention.append((2 * here * mixer.heads * (mixer.head_dim + mixer.value_dim), mixer.window))
+            elif isinstance(mixer, LatentAttention):
+                width = mixer.nope_dim + mixer.rope_dim + mixer.value_dim
+                attention.append((2 * here * mixer.heads * width, None))
+            elif isinstance(mixer, CompressedAttention):
+                attention.append((4 * here * mixer.heads * mixer.head_dim, mixer.window))
+    always = chosen = 0.0
+    for tensor in tensors(model):
+        if tensor.part != "text" or not tensor.layers or len(tensor.shape) < 2:
+            continue
+        if "_exps." in tensor.name:
+            chosen += tensor.elements * tensor.copies * sum([share.get(index, 1.0) for index in tensor.layers])
+        else:
+            always += tensor.elements * tensor.copies * len(tensor.layers)
+    active = always + chosen
+    recurrent = sum([len(cache.layers) for cache in caches(model) if cache.kind == "state"])
+    return Shape(
+        model.layer_count, expert_layers, recurrent, round(active), min(share.values(), default=1.0),
+        chosen / active if active else 0.0, tuple(attention),
+    )  # fmt: skip
+
+
+@per_model
+def cache_read_bytes(model: Model, depth: int, key_type: str, value_type: str) -> int:
+    """Cache and states that one token after ``depth`` others reads (states are written, too), in one sequence."""
+    total = 0
+    for cache in caches(model):
+        if cache.kind == "state":
+            row, rows = (cache.convolution_elements + cache.recurrent_elements) * STATE_ELEMENT_BYTES, 2
+        else:
+            row, rows = row_bytes(cache.key_width, key_type), cache.tokens_kept(depth)
+            row += row_bytes(cache.value_width, value_type) if cache.value_width else 0
+        total += len(cache.layers) * row * rows
+    return total
+
+
+@per_model
+def attention_operations(model: Model, depth: int) -> int:
+    """Operations (a multiplication and an addition are two) of attention for one token after ``depth`` others."""
+    found = shape(model)
+    return sum([each * (depth if window is None else min(depth, window)) for each, window in found.attention])
 
 
 def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, float, float, float, float, float] | None:

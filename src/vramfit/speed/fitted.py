@@ -1,4 +1,4 @@
-"""Constants of the roofline. ``tests/speed/fit.py --write`` puts the numbers in and says on what rows and how.
+"""Constants of the roofline. ``tests/speed/fit.py write`` puts the numbers in and says on what rows and how.
 
 Rows of a table are engines, ``""`` those without a row; columns are kinds of cards, schemes or layers, ``""`` the usual one.
 The rows of measured speeds stand in ``tests/speed/measured.yaml`` with their sources.

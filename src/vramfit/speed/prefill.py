@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from vramfit.speed.decode import HOST_COPY_BYTES_PER_SECOND, constant, kin, ranks_of, runtime
+from vramfit.speed.decode import (
+    HOST_COPY_BYTES_PER_SECOND,
+    attention_operations,
+    constant,
+    kin,
+    ranks_of,
+    runtime,
+    shape,
+)
 from vramfit.speed.fitted import (
     ATTENTION_SHARE,
     MATRIX_GAIN_16_BIT,
@@ -11,7 +19,6 @@ from vramfit.speed.fitted import (
     PREFILL_BUS_SHARE,
     RANKS_SHARE,
 )
-from vramfit.speed.traffic import attention_operations, shape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
