@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record, replace
-from vramfit.engines import Share, engine
+from vramfit.engines import engine
 from vramfit.errors import VramfitError
 from vramfit.hardware import usable_bytes
 from vramfit.model import parameters
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, TypedDict
 
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines import Deployment, Estimate, Share
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
@@ -70,7 +70,6 @@ class Sweep:
 
     def __init__(self, sets: Sequence[tuple[Gpu, ...]], engine_name: str, work: Workload) -> None:
         self._engine = engine(engine_name)
-        self._declared = hasattr(self._engine, "gpu_traits")
         self._work = work
         self.refused: VramfitError | None = None
         """The first reason why a cell has no answer."""
@@ -80,13 +79,8 @@ class Sweep:
 
     def _add(self, gpus: tuple[Gpu, ...], numbers: dict[tuple[object, ...], int]) -> int:
         work = self._work
-        traits: tuple[object, ...]
-        if self._declared:
-            traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
-            shares = tuple([self._engine.runtime_share(gpu, work) for gpu in gpus])
-        else:
-            # Kept alive in ``_Alike``, so that their identity is never another's.
-            traits, shares = tuple([id(gpu) for gpu in gpus]), (Share(0, 0, 0),) * len(gpus)
+        traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
+        shares = tuple([self._engine.runtime_share(gpu, work) for gpu in gpus])
         usable = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
         # Budgets read a card's reported memory beside what it offers.
         key = (traits, shares, usable, *[gpu.memory_bytes for gpu in gpus])
@@ -137,9 +131,7 @@ class Sweep:
         )
 
     def _held_against(self, alike: _Alike, deployment: Deployment, need: _Need) -> Cell:
-        budgets = need.bare.budget_bytes
-        if self._declared:
-            budgets = self._engine.budgets(alike.gpus, deployment.model, self._work, need.bare)
+        budgets = self._engine.budgets(alike.gpus, deployment.model, self._work, need.bare)
         required = offered = 0
         headroom = certain = None
         for index, (usable, share) in enumerate(zip(alike.usable, alike.shares, strict=True)):

@@ -14,7 +14,7 @@ from vramfit.catalogue import parse_gpu
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend import recommend
-from vramfit.recommend.models import MONTHS_TO_HALVE, USES, weight
+from vramfit.recommend.models import MONTHS_TO_HALVE, USES, equivalent_billions
 from vramfit.recommend.ways import OFFERED, TRIED, Tried, Way, Wish, best_way, engines
 from vramfit.remedies.answer import Answer, answer
 from vramfit.workload import parse_request
@@ -128,21 +128,21 @@ def row(parameters: float, released: str | None, active: float | None = None) ->
     return SimpleNamespace(parameters=parameters, active_parameters=active or parameters, released=released)
 
 
-def test_weight_grows_with_size_and_date() -> None:
+def test_equivalents_grow_with_size_and_date() -> None:
     """Twice the size is worth as much as the months to halve; a mixture counts between its active and its total size."""
-    assert weight(row(8e9, "2026-01")) == pytest.approx(8)
-    assert weight(row(8e9, "2025-05")) == pytest.approx(4)
+    assert equivalent_billions(row(8e9, "2026-01")) == pytest.approx(8)
+    assert equivalent_billions(row(8e9, "2025-05")) == pytest.approx(4)
     assert 8 == MONTHS_TO_HALVE
-    assert weight(row(32e9, "2026-01", active=2e9)) == pytest.approx(8)
-    assert weight(row(8e9, "2026")) == pytest.approx(8 * 2 ** (5 / 8))
-    assert weight(row(8e9, None)) == pytest.approx(8 * 2 ** (-36 / 8))
+    assert equivalent_billions(row(32e9, "2026-01", active=2e9)) == pytest.approx(8)
+    assert equivalent_billions(row(8e9, "2026")) == pytest.approx(8 * 2 ** (5 / 8))
+    assert equivalent_billions(row(8e9, None)) == pytest.approx(8 * 2 ** (-36 / 8))
 
 
-def test_models_are_ranked_by_weight_behind_their_loss() -> None:
-    """What loses little quality first, and within it the weightier first."""
+def test_models_are_ranked_by_equivalents_behind_their_loss() -> None:
+    """What loses little quality first, and within it the larger equivalent first."""
     report = recommend({"gpu": ("rtx3060-12gb",), "limit": 300, "min_speed": 0.0}, catalogue())
     ranks = [
-        (entry["quality"]["label"] in ("noticeable", "severe", "unknown"), -entry["weight"])
+        (entry["quality"]["label"] in ("noticeable", "severe", "unknown"), -entry["equivalent_parameters_billion"])
         for entry in report["recommendations"]
     ]
     assert len(ranks) > 100

@@ -82,7 +82,7 @@ def _models(names: tuple[str, ...], use: str, wish: Wish, catalogue: Listing, li
             "rank": rank,
             **_estimate(names, wish, one.way),
             "released": one.model.released,
-            "weight": float(f"{one.weight:.3g}"),
+            "equivalent_parameters_billion": float(f"{one.equivalent_billions:.3g}"),
         }
         for rank, one in enumerate(best_models(gpus, use, wish, catalogue, limit), 1)
     ]

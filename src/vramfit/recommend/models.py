@@ -1,7 +1,7 @@
 """What to run on given GPUs: the catalogue's models, each in its best way, the most capable first.
 
 How capable a model is cannot be read off its size, and no benchmark is known here, so no score is made up. What is known
-is how large a model is and when it came out; the order follows from what is generally found about both (``weight``).
+is how large a model is and when it came out; the order follows from what is generally found about both (``equivalent_billions``).
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Candidate:
     """A model that can be run, and how."""
 
     model: Model
-    weight: float
+    equivalent_billions: float
     """See the function of this name."""
     way: Way
 
 
-def weight(row: Any) -> float:
+def equivalent_billions(row: Any) -> float:
     """Billions of parameters that a model of January 2026 would need to be as capable, as far as size and date tell.
 
     A mixture counts with the geometric mean of its total and active parameters: it knows more than a dense model of its
@@ -71,9 +71,9 @@ def _months(released: str | None) -> int:
 
 
 def best_models(gpus: tuple[Gpu, ...], use: str, wish: Wish, catalogue: Listing, limit: int) -> tuple[Candidate, ...]:
-    """Up to ``limit`` models, best first: those whose best way loses little quality before the others, then by weight."""
+    """Up to ``limit`` models: those whose best way loses little quality before the others, then the larger equivalent."""
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
-    rows.sort(key=lambda row: (-weight(row), row.id))
+    rows.sort(key=lambda row: (-equivalent_billions(row), row.id))
     comfortable: list[Candidate] = []
     others: list[Candidate] = []
     for row in rows:
@@ -84,7 +84,7 @@ def best_models(gpus: tuple[Gpu, ...], use: str, wish: Wish, catalogue: Listing,
             continue
         way = best_way(model, gpus, wish)
         if way is not None:
-            (comfortable if way.comfortable else others).append(Candidate(model, weight(row), way))
+            (comfortable if way.comfortable else others).append(Candidate(model, equivalent_billions(row), way))
     return tuple([*comfortable, *others][:limit])
 
 
