@@ -130,7 +130,7 @@ def test_ollama_places_experts_by_itself() -> None:
 
 def test_the_cheaper_of_two_ways_to_the_same_deployment() -> None:
     """A card that can be bought or rented stands once in a combination, the way that costs less."""
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "rtx6000ada": {"rents": [{"provider": "example", "usd_per_hour": 0.5, "as_of": "2026-11"}]},
         "mixtral-8x7b": {"released": None},
     }
