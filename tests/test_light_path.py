@@ -22,7 +22,7 @@ FORBIDDEN = {
 """Modules known to cost more than they are worth here."""
 
 STANDARD = {
-    "__future__", "atexit", "_collections_abc", "_json", "_stat", "binascii", "genericpath", "marshal", "os", "os.path",
+    "__future__", "atexit", "_collections_abc", "_json", "_stat", "genericpath", "marshal", "os", "os.path",
     "posixpath", "stat", "ntpath", "nt", "zlib", "gc",
 }  # fmt: skip
 """All of the standard library that a check loads beyond ``python -I -S``; ``site`` loads most of it anyway."""

@@ -105,7 +105,8 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         },
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
-        "assumptions": list(estimate.assumptions) + _notes(deployment, estimate.host, checked.request["model"]),
+        "assumptions": list(estimate.assumptions)
+        + _notes(deployment, estimate.host, checked.request.get("model", model.id)),
     }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vramfit.catalogue.compiled import ModelRow
 
 KEYS: dict[str, st.SearchStrategy[Any]] = {
-    "engine": st.sampled_from(["transformers", "llama.cpp", "vllm", "sglang"]),
+    "engine": st.sampled_from(["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx"]),
     "quant": st.sampled_from(
         ["fp16", "bf16", "int8", "int4", "fp8", "awq", "Q8_0", "Q4_K_M", "IQ3_M", "F16", "MXFP4", "nf4"]
     ),
@@ -39,6 +39,11 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "max_batched_tokens": st.sampled_from([1024, 8192]),
     "tensor_parallel": st.sampled_from([1, 2]),
     "enforce_eager": st.booleans(),
+    "split_mode": st.sampled_from(["layer", "row", "none"]),
+    "main_gpu": st.sampled_from([0, 1]),
+    "backend": st.sampled_from(["cuda", "vulkan"]),
+    "sched_spread": st.booleans(),
+    "prompt_tokens": st.sampled_from([100, 2000]),
     "ram": st.sampled_from(["8GiB", "64GiB", "512GiB"]),
     "reserve": st.sampled_from(["0B", "1GiB", "6GiB"]),
     "platform": st.sampled_from(["linux", "windows"]),

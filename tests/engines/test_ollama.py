@@ -11,6 +11,8 @@ from vramfit.catalogue import open_catalogue
 from vramfit.engines import engine, ollama
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
+from vramfit.remedies import answer
+from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
 from vramfit.workload import parse_request
 
@@ -123,8 +125,12 @@ def test_what_it_would_choose_by_itself_is_said() -> None:
     mixture = estimated("rtx4090", "gpt-oss-120b", quant="MXFP4")
     assert any("experts of 25 layers in RAM" in words for words in mixture.assumptions)
     assert not any("num_gpu" in words for words in estimated("rtx4090", "llama-3.1-8b").assumptions)
-    chosen = estimated("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
+    deployment = resolved("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
+    found = answer(deployment)
+    chosen = found.estimate
     assert ("all", 25) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
+    assert "num_gpu" not in command(found)
+    assert any("no parameter for experts" in words for words in chosen.assumptions)
 
 
 @pytest.mark.parametrize(
@@ -160,13 +166,15 @@ def test_the_command_has_them_as_variables() -> None:
     assert ("exceeds", 32768) == (found["verdict"], found["deployment"]["context"])
     offload = next(one for one in found["remedies"] if one["kind"] == "offload-layers")
     layers = offload["changes"]["gpu_layers"]
-    assert offload["command"] == (
+    assert offload["command"].splitlines() == [
         "OLLAMA_CONTEXT_LENGTH=32768 OLLAMA_NUM_PARALLEL=1 OLLAMA_KV_CACHE_TYPE=f16 OLLAMA_FLASH_ATTENTION=1 "
-        "OLLAMA_SCHED_SPREAD=0 ollama serve & printf 'FROM ./llama-3.3-70b-Q4_K_M.gguf\\nPARAMETER num_batch 512\\n"
-        f"PARAMETER num_gpu {layers}\\n' > Modelfile; ollama create llama-3.3-70b-q4_k_m; ollama run llama-3.3-70b-q4_k_m"
-    )
-    assert "ollama" == offload["changes"]["engine"]
-    assert "Ollama" in offload["summary"]
+        "OLLAMA_SCHED_SPREAD=0 ollama serve &",
+        "printf '%s\\n' 'FROM ./llama-3.3-70b-Q4_K_M.gguf' 'PARAMETER num_batch 512' "
+        f"'PARAMETER num_gpu {layers}' > Modelfile",
+        "ollama create llama-3.3-70b-q4_k_m -f Modelfile",
+        "ollama run llama-3.3-70b-q4_k_m",
+    ]
+    assert "ollama" == offload["changes"].get("engine", "ollama")
     assert all(one["changes"]["context"] == 32768 for one in found["remedies"])
 
 

@@ -12,6 +12,7 @@ num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines import llamacpp
 from vramfit.engines.llamacpp.placement import checkpoint
@@ -101,10 +102,15 @@ def estimate(deployment: Deployment) -> Estimate:
 
 
 def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
-    """As llama.cpp; and how much a card offers, where that decides which cards take the model, or about a projector."""
+    """As llama.cpp; and what a card offers and gives up, where that decides which cards take the model or the projector.
+
+    A card that is left idle has no context on it, so shares count among the traits of several.
+    """
     traits = llamacpp.gpu_traits(gpus, work)
-    if len(gpus) > 1 or work.images:
-        return (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    if work.images or len(gpus) > 1:
+        traits = (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
+    if len(gpus) > 1:
+        traits = (*traits, *[runtime_share(gpu, work) for gpu in gpus])
     return traits
 
 
@@ -119,7 +125,9 @@ def _words(deployment: Deployment, found: Estimate, settings: Mapping[str, objec
         words.append(f"Ollama puts it on GPU {settings['main_gpu']} alone, which has room enough; see sched_spread")
     if work.images and _tower_on_host(deployment):
         words.append("Ollama keeps the projector in RAM when not all layers are on the GPU, or memory is short")
-    if work.gpu_layers == "all":
+    if found.settings.get("cpu_moe_layers", work.cpu_moe_layers):
+        words.append("Ollama has no parameter for experts in RAM: leave num_gpu unset, and it chooses by itself")
+    elif work.gpu_layers == "all":
         own = estimate(replace(deployment, workload=replace(work, gpu_layers="auto"))).settings
         if own["gpu_layers"] != "all" or own.get("cpu_moe_layers"):
             kept = f"{own['gpu_layers']} of {deployment.model.layer_count + 1} layers on the GPUs"
@@ -163,6 +171,7 @@ def _total_bytes(gpu: Gpu, platform: str) -> int:
     return gpu.memory_bytes if platform == "windows" else usable_bytes(gpu, platform)
 
 
+@per_model
 def _predicted_bytes(model: Model, scheme: Scheme, tokens: int) -> int:
     """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
     parts = checkpoint(model, scheme)
@@ -188,6 +197,7 @@ def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_f
     return BATCH
 
 
+@per_model
 def _one_at_a_time(model: Model) -> bool:
     """Whether Ollama forces one request at a time: embedding models, and those it lists in ``Scheduler.load``.
 

@@ -108,12 +108,13 @@ def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], m
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
     name = request.get("engine") or _engine_of(request["quant"])
+    module = engine(name)
+    defaults = getattr(module, "defaults", None)
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()
-        if follows_gpus(request):
+        if defaults is not None:
             try:
-                scheme = _scheme(request["quant"], name, engine(name))
-                filled = tuple(engine(name).defaults(request, gpus, model, scheme).items())  # type: ignore[attr-defined]
+                filled = tuple(defaults(request, gpus, model, _scheme(request["quant"], name, module)).items())
             except VramfitError as error:
                 filled = (error.message,)
         kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)

@@ -154,7 +154,7 @@ def _sizes(gpu: Gpu, ranks: int) -> tuple[int, int]:
 def _prefill_sizes(tokens: int) -> int:
     """Sizes of prefill that are captured, up to ``tokens`` (``cuda_graph_hook.py``)."""
     steps = ((4, 33, 4), (48, 257, 16), (288, 513, 32), (576, 1025, 64), (1280, 4097, 256), (4608, 8193, 512))
-    return sum(1 for start, stop, step in steps for size in range(start, stop, step) if size <= tokens)
+    return sum([len(range(start, min(stop, tokens + 1), step)) for start, stop, step in steps])
 
 
 def _cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int], tokens: int) -> int:

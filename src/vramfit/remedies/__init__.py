@@ -13,6 +13,7 @@ from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.remedies.answer import Answer, answer
 from vramfit.remedies.command import command
+from vramfit.speed import depth_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -238,6 +239,8 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
         value = getattr(now, key)
         if value != getattr(was, key):
             changes.setdefault(key, value)
+    if now.task == "inference" and depth_tokens(after.deployment) != depth_tokens(asked.deployment):
+        changes.setdefault("prompt_tokens", depth_tokens(after.deployment))
     used, decided = after.estimate.settings, asked.estimate.settings
     for key in DECIDED:
         value = used.get(key)

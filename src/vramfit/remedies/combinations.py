@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines import MODULES, engine
-from vramfit.quantization.schemes import SCHEMES
+from vramfit.quantization import find_scheme
 from vramfit.remedies import Proposal, hardware, models, settings, weights
 from vramfit.workload import CLASSES
 
@@ -55,7 +55,7 @@ def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
     before = question.asked.deployment
     name = weights.ENGINE if before.engine == "transformers" else before.engine
     for word in reversed(CLASSES[CLASSES.index(before.scheme.precision) + 1 :]):
-        scheme = SCHEMES[engine(name).SCHEME_OF_CLASS[word]]
+        scheme = find_scheme(engine(name).SCHEME_OF_CLASS[word])
         changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
         yield changes, f"quantize to {scheme.id}" + ("" if name == before.engine else f" for {name}")
         if not question.everything:

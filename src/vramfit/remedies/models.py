@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS
 from vramfit.remedies import Proposal
 from vramfit.units import billions, gib
 
@@ -23,7 +24,9 @@ def smaller(question: Question) -> Iterator[Proposal]:
     before = question.asked.deployment
     kind = "smaller-model" if before.workload.task == "inference" else "finetune-smaller"
     yield from question.best(
-        _replaced(question, kind, row, {"model": row.id}) for row in _siblings(question) if _may_fit(question, row, 1.0)
+        _replaced(question, kind, row, _instead(question, row))
+        for row in _siblings(question)
+        if _may_fit(question, row, 1.0)
     )
 
 
@@ -31,7 +34,7 @@ def smaller_as(question: Question, scheme: str, word: str) -> Iterator[Proposal]
     """The largest smaller sibling that fits when stored as ``scheme``, the usual one of the class ``word``."""
     share = {"int8": 0.5, "int4": 0.25}[word] * 2 / _bytes_per_weight(question)
     proposals = (
-        _replaced(question, "smaller-model", row, {"model": row.id, "quant": scheme})
+        _replaced(question, "smaller-model", row, {**_instead(question, row), "quant": scheme})
         for row in _siblings(question)
         if _may_fit(question, row, share)
     )
@@ -57,6 +60,14 @@ def tuned(question: Question) -> Iterator[Proposal]:
         trade = f"training data and time; {peak} at samples of {work.sequence_length:,} tokens, rank {work.lora_rank}"
         yield Proposal("finetune-smaller", changes, f"fine-tune {row.name} with QLoRA for your task", trade, after, 5)
         return
+
+
+def _instead(question: Question, row: Any) -> dict[str, Any]:
+    """The model for the same work: the context stays, where it was not given and another model's would be longer."""
+    context = question.asked.deployment.workload.context
+    if row.context is not None and row.context > context != min(DEFAULT_CONTEXT_TOKENS, row.context):
+        return {"model": row.id, "context": context}
+    return {"model": row.id}
 
 
 def _replaced(question: Question, kind: str, row: Any, changes: dict[str, Any]) -> Proposal | None:

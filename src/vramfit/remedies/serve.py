@@ -102,7 +102,9 @@ def _ollama(answer: Answer) -> str:
         recipe.append(f"FROM ./{projector_file(deployment)}")
     layers = used.get("gpu_layers", work.gpu_layers)
     recipe.append(f"PARAMETER num_batch {work.ubatch}")
-    recipe.append(f"PARAMETER num_gpu {layers if isinstance(layers, int) else model.layer_count + 1}")
+    if not used.get("cpu_moe_layers", work.cpu_moe_layers):
+        # No parameter keeps experts in RAM: without num_gpu Ollama chooses by itself.
+        recipe.append(f"PARAMETER num_gpu {layers if isinstance(layers, int) else model.layer_count + 1}")
     if used.get("split_mode", work.split_mode) == "none":
         recipe.append(f"PARAMETER main_gpu {used.get('main_gpu', work.main_gpu)}")
     name = stem.lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines import engine
 from vramfit.model.architecture import Experts
-from vramfit.quantization import checkpoint_bytes, store
+from vramfit.quantization import checkpoint_bytes, find_scheme, store
 from vramfit.quantization.quality import quality_rank
 from vramfit.quantization.schemes import SCHEMES
 from vramfit.remedies import Proposal
@@ -63,7 +63,7 @@ def quantized(question: Question) -> Iterator[Proposal]:
 
 def _usual(name: str, word: str) -> Scheme:
     """The scheme an engine means by a precision class."""
-    return SCHEMES[engine(name).SCHEME_OF_CLASS[word]]
+    return find_scheme(engine(name).SCHEME_OF_CLASS[word])
 
 
 def _lower(before: Scheme, after: Scheme) -> bool:

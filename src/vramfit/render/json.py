@@ -1,10 +1,10 @@
 """JSON text of a report, byte for byte what ``json.dumps(value, indent=2, ensure_ascii=False)`` writes.
 
 The standard library's ``json`` imports ``re`` and costs more than the whole check; its C accelerator ``_json`` holds
-the one hard part, escaping, and loads only where a string has something to escape. Two differences on purpose: NaN
-and the infinities are refused, since JSON has no word for them, and a lone surrogate (half a character, as
-``os.fsdecode`` makes of a file name that is not UTF-8) is written as its ``\\uXXXX`` escape, so that the text can
-always be encoded.
+the one hard part, escaping, and loads only where a string has more to escape than quotes and line ends. Two
+differences on purpose: NaN and the infinities are refused, since JSON has no word for them, and a lone surrogate (half
+a character, as ``os.fsdecode`` makes of a file name that is not UTF-8) is written as its ``\\uXXXX`` escape, so that
+the text can always be encoded.
 """
 
 from __future__ import annotations
@@ -44,8 +44,11 @@ def write(stream: TextIO, value: Any, indent: int | None) -> None:
 
 def quoted(text: str) -> str:
     """A string as JSON writes it."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
+    escaped = text
+    if '"' in text or "\\" in text or "\n" in text:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    if escaped.isprintable():
+        return f'"{escaped}"'
     try:
         from _json import encode_basestring
     except ImportError:  # an interpreter without the C accelerator, such as PyPy
@@ -75,19 +78,23 @@ def encodable(text: str, encoding: str) -> str:
 
 def _text(value: Any, newline: str, step: str, colon: str) -> str:
     # Exact types first: nearly every value of a report is one of these, and a look-up is quicker than a chain of tests.
-    write = _PLAIN.get(type(value))
+    kind = type(value)
+    write = _PLAIN.get(kind)
     if write is not None:
         return write(value)
-    if isinstance(value, dict):
+    inner = newline + step
+    if kind is dict or isinstance(value, dict):
         if not value:
             return "{}"
-        inner = newline + step
-        items = [(_KEYS.get(key) or _key(key)) + colon + _text(item, inner, step, colon) for key, item in value.items()]
+        items = []
+        for key, item in value.items():
+            write = _PLAIN.get(type(item))
+            text = _text(item, inner, step, colon) if write is None else write(item)
+            items.append((_KEYS.get(key) or _key(key)) + colon + text)
         return "{" + inner + ("," + inner).join(items) + newline + "}"
     if isinstance(value, list | tuple):
         if not value:
             return "[]"
-        inner = newline + step
         return "[" + inner + ("," + inner).join([_text(item, inner, step, colon) for item in value]) + newline + "]"
     for kind, write in _PLAIN.items():
         if isinstance(value, kind):

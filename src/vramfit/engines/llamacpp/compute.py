@@ -110,7 +110,7 @@ def _run(work: Workload, streams: int, vulkan: bool) -> Run:
 
 
 def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> list[tuple[int, Layers, Home]]:
-    """Layers enough to see every worst moment: each kind twice behind each other kind, and the last two.
+    """Layers enough to see every worst moment: each kind behind each other kind (twice where kinds mix), and the last two.
 
     Equal layers repeat the same moments, so a model of a hundred layers is as large as one of five. Where layers differ, the
     last three on a device stand before what comes next, since part of a layer may be computed within the next. Where a mix
@@ -135,7 +135,11 @@ def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> l
             elif held is not sizes:
                 largest[kind] = held | {name: size for name, size in sizes.items() if size > held.get(name, 0)}
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
-        if times <= 2 or index >= last or (mixed and devices[index + 1 : index + 4].count(device) < 3):
+        if (
+            times <= (2 if mixed else 1)
+            or index >= last
+            or (mixed and devices[index + 1 : index + 4].count(device) < 3)
+        ):
             chosen.append(kind)
         before = kind
     return [

@@ -124,10 +124,15 @@ def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
         return graph.same(mixed, stream)
     if parallel:
         return graph.same(graph.same(_network(build, feed_forward, entry)[1], stream), mixed)
-    stream = graph.same(build.norm(mixed, hidden) if sandwich else mixed, stream)
+    stream = _added(build, build.norm(mixed, hidden) if sandwich else mixed, stream)
     inner = build.norm(stream, hidden) if "ffn_norm" in norms or not sandwich else stream
     result = _network(build, feed_forward, inner)[1]
-    return graph.same(build.norm(result, hidden) if sandwich else result, stream)
+    return _added(build, build.norm(result, hidden) if sandwich else result, stream)
+
+
+def _added(build: Builder, result: Node, stream: Node) -> Node:
+    """The residual sum, written over its first operand: the stream in LFM2 (``src/models/lfm2.cpp``), the result elsewhere."""
+    return build.graph.same(stream, result) if build.stream_first else build.graph.same(result, stream)
 
 
 def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = None) -> Node:

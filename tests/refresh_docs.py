@@ -1,0 +1,56 @@
+"""Rewrites what the pages' sessions print to what the program prints today: ``python -m tests.refresh_docs``.
+
+A session that ends in ``...`` keeps as many lines as it shows. Read the change before committing it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.test_docs import PAGES, run
+
+SESSION = re.compile(r"(?ms)^```console\n(.*?)^```$")
+
+
+def main() -> None:
+    """Every page, in place."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(SESSION.sub(lambda found: f"```console\n{refreshed(found[1])}```", text), encoding="utf-8")
+
+
+def refreshed(session: str) -> str:
+    """A ``console`` block with the outputs of today."""
+    told = []
+    for part in re.split(r"(?m)^(?=\$ )", session):
+        if not part:
+            continue
+        command, _, shown = part.partition("\n")
+        while command.endswith("\\"):
+            more, _, shown = shown.partition("\n")
+            command += "\n" + more
+        lines = printed(re.sub(r"\\\n\s*", "", command)[2:]).splitlines()
+        if shown.rstrip().endswith("\n..."):
+            lines = [*lines[: len(shown.rstrip().splitlines()) - 1], "..."]
+        blank = "\n" if shown.endswith("\n\n") else ""
+        told.append("\n".join([command, *[line.rstrip() for line in lines]]) + "\n" + blank)
+    return "".join(told)
+
+
+def printed(command: str) -> str:
+    """What a command prints on a terminal 100 columns wide."""
+    here = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        try:
+            return run(command, patch, Path(folder))[1]
+        finally:
+            os.chdir(here)
+
+
+if __name__ == "__main__":
+    main()
