@@ -144,7 +144,7 @@ class _Table:
             None if one is None else {**one, **NO_SCHEME} for one in self._unusable
         ]
         waiting = set(range(len(self._sets)))
-        for scheme in ladder(model, name, MEASURED, sixteen_bit=True):
+        for scheme in ladder(model, name, MEASURED, True):
             asked = {**request, "engine": name, "quant": scheme.id}
             told = _scheme(scheme, model)
             for kind in self._kinds(asked, model):

@@ -7,6 +7,7 @@ against what each GPU offers. What comes out is what ``verdict.judge`` says of e
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record, replace
 from vramfit.engines import Share, engine
 from vramfit.errors import VramfitError
@@ -164,7 +165,8 @@ class Sweep:
         }
 
 
-def ladder(model: Model, engine_name: str, labels: Sequence[str], *, sixteen_bit: bool) -> list[Scheme]:
+@per_model
+def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool) -> tuple[Scheme, ...]:
     """The table's schemes that an engine loads, best measured quality first, of those with one of ``labels``.
 
     What the model was released in is the first and of more bits nothing is gained. Of a 16-bit release that is the
@@ -183,7 +185,7 @@ def ladder(model: Model, engine_name: str, labels: Sequence[str], *, sixteen_bit
     ranked = [scheme for _, scheme in sorted(found, key=lambda pair: pair[0])]
     if sixteen_bit and not released:
         ranked.insert(0, SCHEMES[engine(engine_name).SCHEME_OF_CLASS["fp16"]])
-    return ranked
+    return tuple(ranked)
 
 
 def refusal(error: VramfitError) -> Cell:

@@ -15,12 +15,17 @@ from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend import recommend
 from vramfit.recommend.models import MONTHS_TO_HALVE, USES, weight
-from vramfit.recommend.ways import OFFERED, TRIED, Way, Wish, best_way, engines
+from vramfit.recommend.ways import OFFERED, TRIED, Tried, Way, Wish, best_way, engines
 from vramfit.remedies.answer import Answer, answer
 from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def wishing(least_speed: float = 0.0, speed_asked: bool = False, **keys: Any) -> Wish:
+    """A wish for generation at level ``fits``."""
+    return Wish({"level": "fits", **keys}, least_speed, speed_asked, False, Tried())
 
 
 def asked_again(entry: Mapping[str, Any]) -> Answer:
@@ -149,7 +154,7 @@ def test_models_are_ranked_by_weight_behind_their_loss() -> None:
 )
 def test_the_best_measured_scheme_that_does_is_taken(gpu: str, floor: float, taken: str | None) -> None:
     """Of a model and engine: each better one misses the level or the speed. 16 bits are not among them."""
-    wish = Wish({"level": "fits", "engine": "llama.cpp"}, floor, speed_asked=True)
+    wish = wishing(floor, True, engine="llama.cpp")
     way = best_way(catalogue().model("qwen3-8b"), catalogue().gpus(gpu), wish)
     assert way is not None
     found = way.answer.deployment.scheme.id
@@ -165,23 +170,23 @@ def test_the_best_measured_scheme_that_does_is_taken(gpu: str, floor: float, tak
 def test_the_faster_engine_of_equal_quality_is_taken() -> None:
     """Against each engine by itself."""
     model, gpus = catalogue().model("qwen3-8b"), catalogue().gpus("h100-sxm")
-    wish = Wish({"level": "fits"}, 0.0, False)
+    wish = wishing()
     best = best_way(model, gpus, wish)
     assert best is not None
     for name in TRIED:
-        alone = best_way(model, gpus, Wish({"level": "fits", "engine": name}, 0.0, False))
+        alone = best_way(model, gpus, wishing(engine=name))
         assert alone is None or best.order <= alone.order
 
 
 def test_engines_are_tried_where_their_schemes_run() -> None:
     """CUDA's from Turing on and on Linux; the asked one anywhere."""
-    wish = Wish({}, 0.0, False)
+    wish = wishing()
     assert (
         ("llama.cpp", "mlx") == engines(catalogue().gpus("gtx1080"), wish) == engines(catalogue().gpus("mi300x"), wish)
     )
     assert TRIED == engines(catalogue().gpus("rtx4090"), wish)
-    assert "vllm" not in engines(catalogue().gpus("rtx4090"), Wish({"platform": "windows"}, 0.0, False))
-    assert ("vllm",) == engines(catalogue().gpus("mi300x"), Wish({"engine": "vllm"}, 0.0, False))
+    assert "vllm" not in engines(catalogue().gpus("rtx4090"), wishing(platform="windows"))
+    assert ("vllm",) == engines(catalogue().gpus("mi300x"), wishing(engine="vllm"))
 
 
 def test_a_release_in_fewer_bits_is_recommended_as_released() -> None:

@@ -12,7 +12,7 @@ from vramfit.engines.resolve import with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.gpus import cheapest
 from vramfit.recommend.models import best_models
-from vramfit.recommend.ways import Wish
+from vramfit.recommend.ways import Tried, Wish
 from vramfit.remedies.command import command
 from vramfit.report import FORMAT_VERSION, estimate_object
 
@@ -40,7 +40,7 @@ def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
     """The whole answer as plain data.
 
     ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
-    ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``.
+    ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``, also where nothing could be estimated at all.
     """
     keys = {"level": "fits", **request}
     names, model, use, speed, limit = (keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit"))
@@ -55,13 +55,14 @@ def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
     least = speed if speed is not None else 0.0 if reads else READING_TOKENS_PER_SECOND
     if model is not None:
         keys = dict(with_stated(keys, catalogue.stated(model)))
-    wish = Wish(
-        {name: value for name, value in keys.items() if value is not None}, least, speed is not None, reads=reads
-    )
+    stated = {name: value for name, value in keys.items() if value is not None}
+    wish = Wish(stated, least, speed is not None, reads, Tried())
     if model is None:
         told = _models(names, use, wish, catalogue, limit or SHOWN)
     else:
         told = _gpus(model, wish, catalogue, limit or SHOWN)
+    if wish.tried.refused is not None and not wish.tried.answered:
+        raise wish.tried.refused
     return {
         "format_version": FORMAT_VERSION,
         "vramfit_version": __version__,

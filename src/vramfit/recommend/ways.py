@@ -49,6 +49,16 @@ HOPELESS_SHARE = 0.2
 """A smallest scheme that exceeds a GPU by this much of it ends the search in an engine."""
 
 
+class Tried:
+    """What became of all that was tried, for the case that nothing is found."""
+
+    def __init__(self) -> None:
+        self.answered = False
+        """Whether anything could be estimated at all."""
+        self.refused: VramfitError | None = None
+        """The first reason why something could not."""
+
+
 @record
 class Wish:
     """What every recommendation must keep to."""
@@ -59,8 +69,9 @@ class Wish:
     """Tokens per second; 0 for any."""
     speed_asked: bool
     """Whether the user asked for it: an unknown speed then does not do."""
-    reads: bool = False
+    reads: bool
     """Whether the model only reads (an embedding): its speed is that of the prompt."""
+    tried: Tried
 
 
 @record
@@ -126,26 +137,29 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way 
         if not schemes:
             return None
         (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
-        if _hopeless(answer(smallest)):
-            return None
-    except VramfitError:
+        found = answer(smallest)
+    except VramfitError as error:
+        wish.tried.refused = wish.tried.refused or error
+        return None
+    wish.tried.answered = True
+    if _hopeless(found):
         return None
     ways = (_try(replace(smallest, scheme=scheme), wish) for scheme in schemes)
     return next((way for way in ways if way is not None), None)
 
 
-def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> list[Scheme]:
+def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
     """What is tried in an engine, best quality first."""
-    schemes = ladder(model, name, OFFERED, sixteen_bit=False)
+    schemes = ladder(model, name, OFFERED, False)
     if name == "transformers" and any(_target(gpu) < FLOAT8 for gpu in gpus):
-        return [scheme for scheme in schemes if scheme.family != "fp8"]
+        return tuple([scheme for scheme in schemes if scheme.family != "fp8"])
     return schemes
 
 
 _smallest_of: dict[tuple[str, ...], Scheme] = {}
 
 
-def _smallest(schemes: list[Scheme], model: Model) -> Scheme:
+def _smallest(schemes: tuple[Scheme, ...], model: Model) -> Scheme:
     """The scheme with the fewest bits, as the first model asked about has it: others differ by little."""
     key = tuple([scheme.id for scheme in schemes])
     if key not in _smallest_of:
@@ -162,8 +176,10 @@ def _try(deployment: Deployment, wish: Wish) -> Way | None:
     """The way, if it reaches the level and is fast enough."""
     try:
         found = answer(deployment)
-    except VramfitError:
+    except VramfitError as error:
+        wish.tried.refused = wish.tried.refused or error
         return None
+    wish.tried.answered = True
     if not found.reached:
         return None
     rate = prefill_rate(deployment, found.estimate) if wish.reads else found.rate
