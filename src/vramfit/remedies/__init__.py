@@ -225,7 +225,9 @@ def find(
         for proposal in way(question):
             remedy = _remedy(proposal, question, before, request)
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
-            found.setdefault((proposal.kind, tuple(sorted(remedy.changes.items()))), remedy)
+            key = proposal.kind, tuple(sorted(remedy.changes.items()))
+            if key not in found or remedy.cost < found[key].cost:
+                found[key] = remedy
     ranked = sorted(found.values(), key=lambda remedy: remedy.cost)
     return tuple(ranked if everything else ranked[:MOST])
 
