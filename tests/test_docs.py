@@ -20,7 +20,7 @@ from tests.command import vramfit
 from vramfit.catalogue.cache import source_directory
 from vramfit.catalogue.lint import check
 from vramfit.catalogue.overlay import built_in
-from vramfit.cli.options import CHECK_OPTIONS, spellings
+from vramfit.cli.options import COMMANDS, options, spellings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -192,8 +192,9 @@ def inline() -> list[tuple[str, str]]:
 
 
 def test_flags_that_are_named_exist() -> None:
-    """Every ``--flag`` in running text is one of ``check``'s, of the program's, or of a tool that is named beside it."""
-    known = {flag for key in CHECK_OPTIONS for flag in spellings(key)} | {"--help", "--version", "--strict"}
+    """Every ``--flag`` in running text is one of a command's, of the program's, or of a tool that is named beside it."""
+    known = {flag for command in COMMANDS for key in options(command) for flag in spellings(key)}
+    known |= {"--help", "--version", "--strict"}
     named = {
         (page, word)
         for page, words in inline()

@@ -10,8 +10,10 @@ from vramfit._record import record
 from vramfit.engines.resolve import deployments, follows_gpus, kinds_of_sets, quants, with_stated
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
+from vramfit.quantization.quality import LABELS, quality
 from vramfit.report import FORMAT_VERSION
-from vramfit.sweep import Sweep, refusal
+from vramfit.sweep import Sweep, ladder, refusal
+from vramfit.verdict import LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +24,16 @@ if TYPE_CHECKING:
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
+    from vramfit.quantization import Scheme
     from vramfit.sweep import Cell
     from vramfit.workload import Workload
+
+BEST = "best"
+"""In the place of a quantization: for each set of GPUs the best-measured one that reaches the level."""
+BEST_ENGINE = "llama.cpp"
+"""Whose schemes are tried for it where no engine is asked for: its file types are the finest ladder that was measured."""
+MEASURED = ("reference", *LABELS)
+NO_SCHEME = {"class": None, "quant": None, "quality": None}
 
 
 @record
@@ -42,8 +52,9 @@ def matrix(
     """The whole answer as plain data; ``rows`` in it is a generator.
 
     ``request`` has typed deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the three
-    classes. A row is one model in one quantization: ``model``, ``engine``, ``class``, ``quant`` and ``cells``, one for
-    each of ``gpus`` in order, equal cells often one object; what cannot be answered is a cell with its error.
+    classes. A row is one model in one quantization: ``model``, ``engine``, ``class``, ``quant``, ``quality`` and
+    ``cells``, one for each of ``gpus`` in order, equal cells often one object; what cannot be answered is a cell with its
+    error. For ``best`` the quantization is each cell's own: the three are in the cells then.
 
     Nothing is answered before the first row is: raises ``VramfitError`` for an unknown GPU or model, and for a request
     that can be answered for no cell at all.
@@ -108,30 +119,65 @@ class _Table:
         model, stated = self._catalogue.model(name), self._catalogue.stated(name)
         asked = self._request.get("quant") or ((stated["quant"],) if "quant" in stated else None)
         for word in asked or quants(None, self._request.get("task", "inference")):
-            request = with_stated({**self._request, "quant": word}, stated)
-            cells: list[Cell | None] = [*self._unusable]
-            found: Deployment | None = None
-            for numbers in self._kinds(request, model):
-                try:
-                    (found,) = deployments(request, self._sets[numbers[0]], model)
-                except UnsupportedScheme:
-                    raise
-                except VramfitError as error:
-                    self.refused = self.refused or error
-                    judged = [refusal(error)] * len(numbers)
-                else:
-                    sweep = self._sweep(found)
-                    judged = sweep.judge(found, numbers)
-                    self.refused = self.refused or sweep.refused
-                for number, cell in zip(numbers, judged, strict=True):
-                    cells[self._places[number]] = cell
-            yield {
-                "model": model.id,
-                "engine": request.get("engine") if found is None else found.engine,
-                "class": word if found is None else found.scheme.precision,
-                "quant": None if found is None else found.scheme.id,
-                "cells": cells,
-            }
+            request = with_stated({**self._request, "quant": None if word == BEST else word}, stated)
+            yield self._best(request, model) if word == BEST else self._row(request, word, model)
+
+    def _row(self, request: Mapping[str, Any], word: str, model: Model) -> dict[str, Any]:
+        cells: list[Cell | None] = [*self._unusable]
+        found: Deployment | None = None
+        for numbers in self._kinds(request, model):
+            judged, resolved = self._judged(request, numbers, model)
+            found = found or resolved
+            for number, cell in zip(numbers, judged, strict=True):
+                cells[self._places[number]] = cell
+        if found is None:
+            told = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
+        else:
+            told = {"engine": found.engine, **_scheme(found.scheme, model)}
+        return {"model": model.id, **told, "cells": cells}
+
+    def _best(self, request: Mapping[str, Any], model: Model) -> dict[str, Any]:
+        """The best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
+        name = request.get("engine") or BEST_ENGINE
+        level = LEVELS[request.get("level", "tight")]
+        cells: list[Mapping[str, Any] | None] = [
+            None if one is None else {**one, **NO_SCHEME} for one in self._unusable
+        ]
+        waiting = set(range(len(self._sets)))
+        for scheme in ladder(model, name, MEASURED, True):
+            asked = {**request, "engine": name, "quant": scheme.id}
+            told = _scheme(scheme, model)
+            for kind in self._kinds(asked, model):
+                wanted = [number for number in kind if number in waiting]
+                judged = self._judged(asked, wanted, model)[0] if wanted else ()
+                made: dict[int, dict[str, Any]] = {}
+                for number, cell in zip(wanted, judged, strict=True):
+                    place = self._places[number]
+                    reached = LEVELS.get(cell["verdict"], -1) >= level
+                    if reached or cells[place] is None or _room(cell) > _room(cells[place]):
+                        own = NO_SCHEME if cell["error"] else told
+                        cells[place] = made.setdefault(id(cell), {**cell, **own})
+                    if reached:
+                        waiting.remove(number)
+            if not waiting:
+                break
+        return {"model": model.id, "engine": name, "cells": cells}
+
+    def _judged(
+        self, request: Mapping[str, Any], numbers: Sequence[int], model: Model
+    ) -> tuple[Sequence[Cell], Deployment | None]:
+        """A cell for each of the numbered sets, and the deployment of the first; None where it is refused."""
+        try:
+            (found,) = deployments(request, self._sets[numbers[0]], model)
+        except UnsupportedScheme:
+            raise
+        except VramfitError as error:
+            self.refused = self.refused or error
+            return [refusal(error)] * len(numbers), None
+        sweep = self._sweep(found)
+        judged = sweep.judge(found, numbers)
+        self.refused = self.refused or sweep.refused
+        return judged, found
 
     def _kinds(self, request: Mapping[str, Any], model: Model) -> Iterable[Sequence[int]]:
         if follows_gpus(request):
@@ -146,6 +192,18 @@ class _Table:
         if known is None:
             known = self._sweeps[key] = Sweep(self._sets, *key)
         return known
+
+
+def _scheme(scheme: Scheme, model: Model) -> dict[str, Any]:
+    label, _ = quality(scheme.id, parameters(model), model.dtype)
+    return {"class": scheme.precision, "quant": scheme.id, "quality": label}
+
+
+def _room(cell: Mapping[str, Any] | None) -> float:
+    """How near to fitting, or how comfortable, a cell is; what has no answer comes last."""
+    if cell is None or cell["headroom_bytes"] is None:
+        return float("-inf")
+    return float(cell["headroom_bytes"])
 
 
 def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -7,10 +7,14 @@ against what each GPU offers. What comes out is what ``verdict.judge`` says of e
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record, replace
 from vramfit.engines import Share, engine
 from vramfit.errors import VramfitError
 from vramfit.hardware import usable_bytes
+from vramfit.model import parameters
+from vramfit.quantization import SCHEMES
+from vramfit.quantization.quality import REFERENCE, quality, quality_rank
 from vramfit.verdict import word
 
 TYPE_CHECKING = False
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
     from vramfit.engines import Deployment, Estimate
     from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Scheme
     from vramfit.workload import Workload
 
     class Cell(TypedDict):
@@ -55,7 +61,7 @@ class _Need:
 
     expected: tuple[int, ...]
     high: tuple[int, ...]
-    host_headroom: int | None
+    host_headroom_bytes: int | None
     bare: Estimate
 
 
@@ -151,12 +157,35 @@ class Sweep:
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
         return {
-            "verdict": word(headroom, certain, need.host_headroom),
+            "verdict": word(headroom, certain, need.host_headroom_bytes),
             "required_bytes": required,
             "usable_bytes": offered,
             "headroom_bytes": headroom,
             "error": None,
         }
+
+
+@per_model
+def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool) -> tuple[Scheme, ...]:
+    """The table's schemes that an engine loads, best measured quality first, of those with one of ``labels``.
+
+    What the model was released in is the first and of more bits nothing is gained. Of a 16-bit release that is the
+    engine's 16-bit form, which ``sixteen_bit`` leaves in.
+    """
+    families = engine(engine_name).FAMILIES
+    size = parameters(model)
+    found = []
+    released = False
+    for scheme in SCHEMES.values():
+        if scheme.family in families and scheme.id not in REFERENCE:
+            label, _ = quality(scheme.id, size, model.dtype)
+            released = released or label == "reference"
+            if label in labels:
+                found.append((quality_rank(scheme.id, size, model.dtype), scheme))
+    ranked = [scheme for _, scheme in sorted(found, key=lambda pair: pair[0])]
+    if sixteen_bit and not released:
+        ranked.insert(0, SCHEMES[engine(engine_name).SCHEME_OF_CLASS["fp16"]])
+    return tuple(ranked)
 
 
 def refusal(error: VramfitError) -> Cell:

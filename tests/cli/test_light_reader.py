@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.command import vramfit
 from vramfit.cli.app import app, run_app
-from vramfit.cli.options import CHECK_OPTIONS, long_flag, read, spellings
+from vramfit.cli.options import CHECK_OPTIONS, COMMANDS, long_flag, options, read, spellings
 
 if TYPE_CHECKING:
     from vramfit.workload import Key
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
         ({"name": "a=b"}, "check --name=a=b"),
         ({"name": ""}, "check --name="),
         ({}, "check"),
+        ({"gpu": ["rtx40*"], "model": ["qwen3-*", "phi-4"]}, "matrix -g rtx40* -m qwen3-* -m phi-4"),
+        ({"quant": ["Q4_K_M", "best"], "context": "8192"}, "matrix --quant Q4_K_M --quant best -c 8192"),
+        ({"gpu": ["rtx4090"], "use": "code", "min_speed": "20"}, "recommend -g rtx4090 --use code --min-speed 20"),
+        ({"model": "phi-4", "limit": "3"}, "recommend -m phi-4 --limit 3"),
     ],
 )
 def test_read(expected: dict[str, Any], line: str) -> None:
@@ -46,6 +50,7 @@ def test_read(expected: dict[str, Any], line: str) -> None:
         "", "chek", "list gpus", "--help", "--version", "-h", "check --help", "check -h", "check --bogus 1", "check extra",
         "check --gp rtx4090", "check --gpu", "check -g rtx4090 --model", "check --json=1", "check --unified-kv=true",
         "check --no-json", "check --no-unified-kv=1", "check --no-gpu", "check -grtx4090", "check -g=rtx4090", "check -ctk=f16",
+        "matrix --name a", "recommend --any",
         "check --", "check -", "check -- vllm serve x", "check --GPU rtx4090", "check -gm x",
     ],
 )  # fmt: skip
@@ -54,26 +59,37 @@ def test_everything_else_is_typer_s(line: str) -> None:
     assert read(line.split()) is None
 
 
-def parameters() -> dict[str, Any]:
+def parameters(command: str) -> dict[str, Any]:
     """The Typer command's options by name."""
     group: Any = typer.main.get_command(app)
-    return {parameter.name: parameter for parameter in group.commands["check"].params}
+    return {parameter.name: parameter for parameter in group.commands[command].params}
 
 
-def test_typer_has_the_same_options() -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_typer_has_the_same_options(command: str) -> None:
     """One declaration serves both; neither has an option the other lacks, but for help."""
-    assert [key.name for key in CHECK_OPTIONS] == [name for name in parameters() if name != "help"]
+    assert [key.name for key in options(command)] == [name for name in parameters(command) if name != "help"]
 
 
-@pytest.mark.parametrize("key", CHECK_OPTIONS, ids=lambda key: key.name)
-def test_typer_has_the_same_spellings_and_kinds(key: Key) -> None:
+@pytest.mark.parametrize(
+    ("command", "key"), [(command, key) for command in COMMANDS for key in options(command)], ids=str
+)
+def test_typer_has_the_same_spellings_and_kinds(command: str, key: Key) -> None:
     """Flags, whether they take a value, and whether they may be repeated."""
-    option = parameters()[key.name]
+    option = parameters(command)[key.name]
     assert set(spellings(key)) == set(option.opts)
     assert (key.kind in ("switch", "flag")) == option.is_flag
     assert (key.kind == "texts") == option.multiple
     assert ([f"--no-{long_flag(key)[2:]}"] if key.kind == "flag" else []) == list(option.secondary_opts)
     assert not option.required
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_flag_means_two_things(command: str) -> None:
+    """Nor does a ``--no-`` form collide with another option."""
+    flags = [flag for key in options(command) for flag in spellings(key)]
+    flags += [f"--no-{long_flag(key)[2:]}" for key in options(command) if key.kind == "flag"]
+    assert sorted(set(flags)) == sorted(flags)
 
 
 TEXTS = {

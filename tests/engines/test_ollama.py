@@ -174,6 +174,7 @@ def test_the_command_has_them_as_variables() -> None:
         "ollama create llama-3.3-70b-q4_k_m -f Modelfile",
         "ollama run llama-3.3-70b-q4_k_m",
     ]
+    assert "ollama" == offload["changes"].get("engine", "ollama")
     assert all(one["changes"]["context"] == 32768 for one in found["remedies"])
 
 

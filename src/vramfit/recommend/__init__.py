@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit.check import checked
+from vramfit.engines.resolve import with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.gpus import cheapest
-from vramfit.recommend.models import USES, best_models
-from vramfit.recommend.ways import Wish
+from vramfit.recommend.models import best_models
+from vramfit.recommend.ways import Tried, Wish
 from vramfit.remedies.command import command
 from vramfit.report import FORMAT_VERSION, estimate_object
 
@@ -20,100 +21,98 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.catalogue.compiled import Catalogue
     from vramfit.recommend.gpus import Offer
+    from vramfit.recommend.models import Listing
     from vramfit.recommend.ways import Way
 
-__all__ = ["USES", "recommend"]
-
 READING_TOKENS_PER_SECOND = 5.0
-"""Slower than this nobody waits for text: people read 238 words a minute (Brysbaert 2019, doi 10.1016/j.jml.2019.104047)
-of four tokens to three words."""
+"""Slower than this nobody waits for text: people read 238 words a minute (Brysbaert 2019, doi 10.1016/j.jml.2019.104047),
+at four tokens to three words."""
 SHOWN = 10
 """Recommendations made unless more are asked for."""
 DEFAULT_USE = "chat"
+EXAMPLES = (
+    "vramfit recommend -g rtx4090 for what to run on it; vramfit recommend -m llama-3.3-70b for what to run it on"
+)
 
 
-def recommend(request: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
     """The whole answer as plain data.
 
-    ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and ``use``, ``min_speed``, ``limit``.
-    Raises ``VramfitError``.
+    ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
+    ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``, also where nothing could be estimated at all.
     """
-    keys = dict(request)
-    own = {name: keys.pop(name, None) for name in ("use", "min_speed", "limit", "gpu", "model")}
-    if (own["gpu"] is None) == (own["model"] is None):
-        raise UsageError(
-            "give --gpu or --model, one of them",
-            "vramfit recommend -g rtx4090 for what to run on it, vramfit recommend -m llama-3.3-70b for what to run it on",
-        )
+    keys = {"level": "fits", **request}
+    names, model, use, speed, limit = (keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit"))
+    if (names is None) == (model is None):
+        raise UsageError("give --gpu or --model, and not both", EXAMPLES)
     if keys.get("task", "inference") != "inference":
-        raise UsageError("recommend is about inference only", "leave task out; vramfit check answers for fine-tuning")
-    keys.setdefault("level", "fits")
-    use = own["use"] or DEFAULT_USE
-    asked = own["min_speed"]
-    floor = (0.0 if use == "embedding" else READING_TOKENS_PER_SECOND) if asked is None else asked
-    wish = Wish(keys, floor, asked is not None)
-    limit = own["limit"] or SHOWN
-    if own["gpu"] is not None:
-        about, found = _models(own["gpu"], use, wish, catalogue, limit)
+        raise UsageError("recommend is for inference only", "leave task out; vramfit check answers for fine-tuning")
+    if model is not None and use is not None:
+        raise UsageError("--use goes with --gpu", "leave it out: the model is given")
+    use = use or DEFAULT_USE
+    reads = use == "embedding" or (model is not None and catalogue.model(model).modality == "embedding")
+    least = speed if speed is not None else 0.0 if reads else READING_TOKENS_PER_SECOND
+    if model is not None:
+        keys = dict(with_stated(keys, catalogue.stated(model)))
+    stated = {name: value for name, value in keys.items() if value is not None}
+    wish = Wish(stated, least, speed is not None, reads, Tried())
+    if model is None:
+        told = _models(names, use, wish, catalogue, limit or SHOWN)
     else:
-        if own["use"] is not None:
-            raise UsageError("--use goes with --gpu", "leave it out: the model is given")
-        about, found = _gpus(own["model"], wish, catalogue, limit)
+        told = _gpus(model, wish, catalogue, limit or SHOWN)
+    if wish.tried.refused is not None and not wish.tried.answered:
+        raise wish.tried.refused
     return {
         "format_version": FORMAT_VERSION,
         "vramfit_version": __version__,
-        **about,
-        "min_speed": floor,
+        "gpu": None if names is None else list(names),
+        "model": None if model is None else catalogue.model(model).id,
+        "use": use if model is None else None,
+        "min_speed": least,
         "level": keys["level"],
-        "recommendations": found,
+        "recommendations": told,
     }
 
 
-def _models(
-    names: tuple[str, ...], use: str, wish: Wish, catalogue: Catalogue, limit: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _models(names: tuple[str, ...], use: str, wish: Wish, catalogue: Listing, limit: int) -> list[dict[str, Any]]:
     gpus = tuple([gpu for name in names for gpu in catalogue.gpus(name)])
-    found = best_models(gpus, use, wish, catalogue, limit)
-    told = [
+    return [
         {
             "rank": rank,
-            **_object(names, wish, one.way),
+            **_estimate(names, wish, one.way),
             "released": one.model.released,
             "weight": float(f"{one.weight:.3g}"),
         }
-        for rank, one in enumerate(found, 1)
+        for rank, one in enumerate(best_models(gpus, use, wish, catalogue, limit), 1)
     ]
-    return {"gpu": list(names), "model": None, "use": use}, told
 
 
-def _gpus(name: str, wish: Wish, catalogue: Catalogue, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _gpus(name: str, wish: Wish, catalogue: Listing, limit: int) -> list[dict[str, Any]]:
     model = catalogue.model(name)
     if model.components:
         raise CannotTell(f"{model.name} is a pipeline, which is not modelled yet", f"see `vramfit show {model.id}`")
-    found = cheapest(model, wish, catalogue)
-    told = []
-    for rented in (False, True):
-        offers = [offer for offer in found if (offer.price_usd is None) == rented][:limit]
-        told += [
-            {"rank": rank, **_object((offer.gpu,), wish, offer.way), "cost": _cost(offer)}
-            for rank, offer in enumerate(offers, 1)
-        ]
-    return {"gpu": None, "model": model.id, "use": None}, told
+    return [
+        {"rank": rank, **_estimate((offer.name,), wish, offer.way), "cost": _cost(offer)}
+        for offers in cheapest(model, wish, catalogue)
+        for rank, offer in enumerate(offers[:limit], 1)
+    ]
 
 
-def _object(names: tuple[str, ...], wish: Wish, way: Way) -> dict[str, Any]:
+def _estimate(names: tuple[str, ...], wish: Wish, way: Way) -> dict[str, Any]:
     return {
         **estimate_object(checked({**wish.keys, "gpu": names}, way.answer)),
         "command": command(way.answer),
+        "tokens_per_second": way.speed or None,
     }
 
 
 def _cost(offer: Offer) -> dict[str, Any]:
+    """To own a price, to rent one per hour with where and when it was read."""
     return {
         "price_usd": offer.price_usd,
         "usd_per_hour": offer.usd_per_hour,
         "provider": offer.provider,
+        "instance": offer.instance,
         "as_of": offer.as_of,
     }

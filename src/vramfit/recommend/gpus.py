@@ -3,76 +3,97 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.recommend.ways import Way, best_way
+from vramfit.recommend.ways import best_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from vramfit.engines.resolve import Catalogue
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.recommend.ways import Wish
+    from vramfit.recommend.ways import Way, Wish
 
 OWNED = ("consumer", "workstation", "embedded", "apple", "apu")
-"""Segments that people buy; the others are rented."""
+"""Segments of GPUs that people buy; the others are rented, or come as whole servers."""
 COUNTS = (1, 2, 4, 8)
-ALONE = ("laptop", "embedded", "apple", "apu")
+"""How many equal cards are tried in one machine."""
+ALONE = ("embedded", "apple", "apu")
 """Segments of which a machine has one."""
 
 
 @record
 class Offer:
-    """GPUs that hold the model, and what they cost."""
+    """GPUs that hold the model, and what they cost: a price, or a rent with where and when it was read."""
 
-    gpu: str
-    """``2xrtx3090``."""
-    count: int
-    price_usd: int | None
-    """Launch price of all of them; None for an offer to rent."""
-    usd_per_hour: float | None
-    provider: str | None
-    as_of: str | None
+    name: str
+    """As ``--gpu`` takes it: ``2xrtx3090``."""
     way: Way
+    price_usd: int | None = None
+    """List price at launch of all of them."""
+    usd_per_hour: float | None = None
+    """On-demand price of the whole instance."""
+    provider: str | None = None
+    instance: str | None = None
+    as_of: str | None = None
 
 
-def cheapest(model: Model, wish: Wish, catalogue: Any) -> tuple[Offer, ...]:
-    """Offers that reach the level, those to own before those to rent, the cheapest first.
+class _Ways:
+    """The best way on so many of a GPU, worked out once: many are both sold and rented."""
 
-    Of a kind of GPU only the fewest that do. A dearer offer is left out where a cheaper one loses no more quality and
-    is as fast.
+    def __init__(self, model: Model, wish: Wish, catalogue: Catalogue) -> None:
+        self._model, self._wish, self._catalogue = model, wish, catalogue
+        self._known: dict[str, Way | None] = {}
+
+    def of(self, name: str, count: int) -> tuple[str, Way | None]:
+        """The set as ``--gpu`` takes it, and the best way on it."""
+        gpus: tuple[Gpu, ...] = self._catalogue.gpus(name) * count
+        name = name if count == 1 else f"{count}x{name}"
+        if name not in self._known:
+            self._known[name] = best_way(self._model, gpus, self._wish)
+        return name, self._known[name]
+
+
+def owned(ways: _Ways, rows: Iterable[Any]) -> Iterator[Offer]:
+    """The fewest of each GPU with a price that hold the model."""
+    for row in rows:
+        for count in () if row.segment not in OWNED else COUNTS[:1] if row.segment in ALONE else COUNTS:
+            name, way = ways.of(row.id, count)
+            if way is not None:
+                yield Offer(name, way, price_usd=row.price_usd * count)
+                break
+
+
+def rented(ways: _Ways, instances: Iterable[Any]) -> Iterator[Offer]:
+    """Every instance that holds the model."""
+    for one in instances:
+        name, way = ways.of(one.gpu, one.gpus)
+        if way is not None:
+            yield Offer(
+                name,
+                way,
+                usd_per_hour=one.usd_per_hour,
+                provider=one.provider,
+                instance=one.instance,
+                as_of=one.as_of,
+            )
+
+
+def cheapest(model: Model, wish: Wish, catalogue: Catalogue) -> tuple[list[Offer], list[Offer]]:
+    """Offers to own and to rent, each the cheapest first.
+
+    A dearer one is left out where a cheaper one loses no more quality and is as fast.
     """
-    owned: list[Offer] = []
-    rented: list[Offer] = []
-    for row in catalogue.gpu_rows():
-        if row.memory_mib is None:
-            continue
-        own = row.price_usd is not None and row.segment in OWNED
-        gpu = catalogue.gpu(row.id) if own or row.rent_usd_per_hour is not None else None
-        if gpu is None and row.segment != "datacenter":
-            continue
-        gpu = gpu or catalogue.gpu(row.id)
-        if not own and not gpu.rents:
-            continue
-        for count in COUNTS if gpu.segment not in ALONE else COUNTS[:1]:
-            way = best_way(model, (gpu,) * count, wish)
-            if way is None:
-                continue
-            name = gpu.id if count == 1 else f"{count}x{gpu.id}"
-            if own:
-                owned.append(Offer(name, count, gpu.price_usd * count, None, None, None, way))
-            rents = [rent for rent in gpu.rents if rent.gpus == count]
-            if rents:
-                best = min(rents, key=lambda rent: (rent.usd_per_hour, rent.provider))
-                rented.append(Offer(name, count, None, best.usd_per_hour, best.provider, best.as_of, way))
-            break
-    owned.sort(key=lambda offer: (offer.price_usd, -offer.way.speed, offer.gpu))
-    rented.sort(key=lambda offer: (offer.usd_per_hour, -offer.way.speed, offer.gpu))
-    return (*_undominated(owned), *_undominated(rented))
+    ways = _Ways(model, wish, catalogue)
+    own = [(offer.price_usd or 0, offer) for offer in owned(ways, catalogue.gpus_for_sale(0))]
+    rent = [(offer.usd_per_hour or 0.0, offer) for offer in rented(ways, catalogue.cloud_offers(0))]
+    return _undominated(own), _undominated(rent)
 
 
-def _undominated(offers: list[Offer]) -> list[Offer]:
+def _undominated(priced: Iterable[tuple[float, Offer]]) -> list[Offer]:
     kept: list[Offer] = []
-    for offer in offers:
-        better = [one for one in kept if one.way.speed >= offer.way.speed and one.way.loss <= offer.way.loss]
-        if not better:
+    for _, offer in sorted(priced, key=lambda pair: (pair[0], pair[1].way.order, pair[1].name)):
+        if not any(one.way.speed >= offer.way.speed and one.way.loss <= offer.way.loss for one in kept):
             kept.append(offer)
     return kept

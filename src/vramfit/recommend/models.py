@@ -1,21 +1,29 @@
 """What to run on given GPUs: the catalogue's models, each in its best way, the most capable first.
 
-How capable a model is nobody can read off its size, and this invents no score. What is known is how large it is and
-when it came out, and of both what is generally found: capability grows with size, and a newer model does with less.
+How capable a model is cannot be read off its size, and no benchmark is known here, so no score is made up. What is known
+is how large a model is and when it came out; the order follows from what is generally found about both (``weight``).
 """
 
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.recommend.ways import Way, best_way
+from vramfit.recommend.ways import best_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
+    from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.recommend.ways import Wish
+    from vramfit.recommend.ways import Way, Wish
+
+    class Listing(Catalogue, Protocol):
+        """A catalogue that can be gone through."""
+
+        def model_rows(self) -> tuple[Any, ...]:
+            """All models in brief: ``id``, ``modality``, ``parameters``, ``active_parameters``, ``released``."""
+
 
 USES = {
     "chat": ("text", "vision-language", "omni"),
@@ -29,6 +37,10 @@ MONTHS_TO_HALVE = 8
 """Months in which the size needed for the same result halves: the slower of two measured rates. Parameters, by
 benchmarks of open models of 2023 to 2025, halve in 3.5 (Xiao et al. 2025, doi 10.1038/s42256-025-01137-0); training
 compute, by perplexity of models of 2012 to 2023, in 8 (5 to 14; Ho et al. 2024, arXiv 2403.05812)."""
+NEW_YEAR = 2026
+"""The first of January of this year is the day to which sizes are put forward, so that they change with no clock."""
+UNDATED_MONTHS = -36
+"""A model of unknown date counts as three years older."""
 
 
 @record
@@ -37,51 +49,48 @@ class Candidate:
 
     model: Model
     weight: float
-    """What it is ranked by: see ``weight``."""
+    """See the function of this name."""
     way: Way
 
 
 def weight(row: Any) -> float:
-    """Billions of parameters that a model of today would need to be as capable, as far as size and date tell.
+    """Billions of parameters that a model of January 2026 would need to be as capable, as far as size and date tell.
 
-    A mixture counts with the geometric mean of its total and active parameters, as is usually done: it knows more than a
-    dense model of its active size and less than one of its total. "Today" is January 2026 for every model, so that the
-    order does not change with the clock.
+    A mixture counts with the geometric mean of its total and active parameters: it knows more than a dense model of its
+    active size and less than one of its total.
     """
     size = (row.parameters * row.active_parameters) ** 0.5 / 1e9
-    return float(size * 2 ** (months(row.released) / MONTHS_TO_HALVE))
+    return float(size * 2 ** (_months(row.released) / MONTHS_TO_HALVE))
 
 
-def months(released: str | None) -> int:
-    """Months from January 2026 to a release, negative before; one that is not known counts as three years old."""
+def _months(released: str | None) -> int:
+    """Months from the day of reckoning to a release, negative before; a year alone is taken at its middle."""
     if not released:
-        return -36
-    year, month = int(released[:4]), int(released[5:7] or 6)
-    return (year - 2026) * 12 + month - 1
+        return UNDATED_MONTHS
+    return (int(released[:4]) - NEW_YEAR) * 12 + int(released[5:7] or 6) - 1
 
 
-def best_models(gpus: tuple[Gpu, ...], use: str, wish: Wish, catalogue: Any, limit: int) -> tuple[Candidate, ...]:
+def best_models(gpus: tuple[Gpu, ...], use: str, wish: Wish, catalogue: Listing, limit: int) -> tuple[Candidate, ...]:
     """Up to ``limit`` models, best first: those whose best way loses little quality before the others, then by weight."""
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
     rows.sort(key=lambda row: (-weight(row), row.id))
-    good: list[Candidate] = []
-    rest: list[Candidate] = []
+    comfortable: list[Candidate] = []
+    others: list[Candidate] = []
     for row in rows:
-        if len(good) == limit:
+        if len(comfortable) == limit:
             break
         model = catalogue.model(row.id)
         if not _suits(model, use, wish):
             continue
         way = best_way(model, gpus, wish)
         if way is not None:
-            (good if way.comfortable else rest).append(Candidate(model, weight(row), way))
-    return tuple([*good, *rest][:limit])
+            (comfortable if way.comfortable else others).append(Candidate(model, weight(row), way))
+    return tuple([*comfortable, *others][:limit])
 
 
 def _suits(model: Model, use: str, wish: Wish) -> bool:
-    if model.components or not model.layers:
-        return False
-    if use == "vision" and model.vision is None:
+    """Whether it is a model of layers that takes the context and, for vision, images."""
+    if not model.layers or (use == "vision" and model.vision is None):
         return False
     asked = wish.keys.get("context")
-    return asked is None or asked <= model.context
+    return asked is None or bool(asked <= model.context)

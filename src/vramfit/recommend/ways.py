@@ -1,19 +1,21 @@
 """The best way to run a model on given GPUs: which engine, in which quantization.
 
-Within an engine the best-measured quality that reaches the level and the least speed is taken, 16-bit weights left out:
-near-lossless ones are half as large and, as the label says, no worse for any use. Among the engines it is the better
-label that counts, then the speed.
+Within an engine the best-measured quality that reaches the level and the least speed is taken. 16-bit weights are left
+out: near-lossless ones are half as large and, as the label says, no worse for any use. Among engines the better label
+counts, then the speed.
 """
 
 from __future__ import annotations
 
 from vramfit._record import record, replace
-from vramfit.engines import MODULES, engine
-from vramfit.engines.resolve import deployments
+from vramfit.engines import MODULES
+from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
 from vramfit.errors import VramfitError
-from vramfit.quantization import SCHEMES
-from vramfit.quantization.quality import LABELS, REFERENCE, quality, quality_rank
+from vramfit.quantization import checkpoint_bytes, store
+from vramfit.quantization.quality import LABELS
 from vramfit.remedies.answer import answer
+from vramfit.speed import prefill_rate
+from vramfit.sweep import ladder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,49 +25,38 @@ if TYPE_CHECKING:
     from vramfit.engines import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
+    from vramfit.quantization import Scheme
     from vramfit.remedies.answer import Answer
 
 OFFERED = ("reference", "near-lossless", "small", "noticeable")
 """Labels worth recommending, best first; what loses more, or was never measured, is left to who asks for it."""
 COMFORTABLE = "small"
-"""The last label that is recommended before a smaller model in a better one."""
+"""The last label that goes before a smaller model in a better one."""
 
-SERVERS = ("vllm", "sglang")
-SERVER_TARGET = 75
-"""Least compute capability (7.5, Turing) on which vLLM runs every scheme that is offered here, FP8 among them, which
-takes Marlin kernels there (vllm-project/vllm ``docs/features/quantization/README.md`` and ``llm_compressor/fp8.md``)."""
+TRIED = ("llama.cpp", "mlx", "transformers", "vllm", "sglang")
+"""Engines that are tried where none is asked for. Ollama runs llama.cpp, and of ExLlamaV3's quality nothing is measured."""
+ANYWHERE = ("llama.cpp", "mlx")
+"""Those of them whose every scheme runs wherever they do."""
+TENSOR_CORES = 75
+"""Compute capability (7.5, Turing) from which on the others' schemes run, vLLM's FP8 among them, by Marlin kernels
+(vllm-project/vllm ``docs/features/quantization/README.md``). What runs on cards of other vendors differs by scheme and
+version, and is left to who asks for the engine."""
+FLOAT8 = 89
+"""Compute capability (8.9, Ada) that transformers asks for FP8 weights (transformers 5.23.0
+``quantizers/quantizer_finegrained_fp8.py`` ``validate_environment``)."""
+
+HOPELESS_SHARE = 0.2
+"""A smallest scheme that exceeds a GPU by this much of it ends the search in an engine."""
 
 
-@record
-class Way:
-    """A model on GPUs, with what decides between two ways to run it."""
+class Tried:
+    """What became of all that was tried, for the case that nothing is found."""
 
-    answer: Answer
-    label: str
-    evidence: str
-
-    @property
-    def speed(self) -> float:
-        """Expected decode tokens per second, 0 where unknown."""
-        rate = self.answer.rate
-        return 0.0 if rate is None else rate.expected
-
-    @property
-    def order(self) -> tuple[int, float]:
-        """Smaller is better: the label, two of which are as good as no loss, then the speed."""
-        return self.loss, -self.speed
-
-    @property
-    def loss(self) -> int:
-        """The label as a number: 0 for none that shows, one more for each band, most for what was never measured."""
-        if self.label == "reference":
-            return 0
-        return LABELS.index(self.label) if self.label in LABELS else len(LABELS)
-
-    @property
-    def comfortable(self) -> bool:
-        """Whether the loss of quality is small at most."""
-        return self.loss <= LABELS.index(COMFORTABLE)
+    def __init__(self) -> None:
+        self.answered = False
+        """Whether anything could be estimated at all."""
+        self.refused: VramfitError | None = None
+        """The first reason why something could not."""
 
 
 @record
@@ -75,82 +66,123 @@ class Wish:
     keys: Mapping[str, Any]
     """Deployment keys but for ``gpu`` and ``model``; ``engine`` and ``quant`` only where they were asked for."""
     least_speed: float
-    """Decode tokens per second."""
+    """Tokens per second; 0 for any."""
     speed_asked: bool
     """Whether the user asked for it: an unknown speed then does not do."""
+    reads: bool
+    """Whether the model only reads (an embedding): its speed is that of the prompt."""
+    tried: Tried
+
+
+@record
+class Way:
+    """A model on GPUs that does what is wished for."""
+
+    answer: Answer
+    speed: float
+    """Expected tokens per second, 0 where unknown."""
+
+    @property
+    def label(self) -> str:
+        """What it costs in quality."""
+        return self.answer.quality[0]
+
+    @property
+    def loss(self) -> int:
+        """The label as a number: 0 for none that shows, one more for each band, most for what was never measured."""
+        if self.label == "reference":
+            return 0
+        return LABELS.index(self.label) if self.label in LABELS else len(LABELS)
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Smaller is better: the label, two of which are as good as no loss, then the speed."""
+        return self.loss, -self.speed
+
+    @property
+    def comfortable(self) -> bool:
+        """Whether the loss of quality is small at most."""
+        return self.loss <= LABELS.index(COMFORTABLE)
 
 
 def best_way(model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way | None:
     """The best way; None where nothing offered reaches the asked level and speed."""
-    best = None
-    for name in engines(gpus, wish):
-        found = _best_in(name, model, gpus, wish)
-        if found is not None and (best is None or found.order < best.order):
-            best = found
-    return best
+    ways = [_best_in(name, model, gpus, wish) for name in engines(gpus, wish)]
+    return min((way for way in ways if way is not None), key=lambda way: way.order, default=None)
 
 
 def engines(gpus: tuple[Gpu, ...], wish: Wish) -> tuple[str, ...]:
-    """The asked engine, or all that run on these GPUs, llama.cpp first: of equal ways the first is taken."""
+    """The asked engine, or those that run on these GPUs; of equal ways the first one's is taken."""
     asked = wish.keys.get("engine")
     if asked is not None:
         return (asked,)
-    names = ["llama.cpp", *[name for name in MODULES if name != "llama.cpp"]]
-    serve = all(_serves(gpu) for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
-    return tuple([name for name in names if serve or name not in SERVERS])
+    others = all(_target(gpu) >= TENSOR_CORES for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
+    return tuple([name for name in TRIED if name in MODULES and (others or name in ANYWHERE)])
 
 
-def _serves(gpu: Gpu) -> bool:
+def _target(gpu: Gpu) -> int:
+    """The compute capability times ten, 0 for other vendors' GPUs."""
     target = gpu.compute_target or ""
-    return target.startswith("sm_") and target[3:].isdigit() and int(target[3:]) >= SERVER_TARGET
-
-
-def ladder(model: Model, parameters: int, name: str, quant: str | None) -> list[str]:
-    """What an engine is tried with, best quality first: schemes of measured quality, or the one asked for."""
-    if quant is not None:
-        return [quant]
-    families = engine(name).FAMILIES
-    ranked = []
-    for scheme in SCHEMES.values():
-        if scheme.family in families and scheme.id not in REFERENCE:
-            label, _ = quality(scheme.id, parameters, model.dtype)
-            if label in OFFERED:
-                ranked.append((quality_rank(scheme.id, parameters, model.dtype), scheme.id))
-    return [scheme for _, scheme in sorted(ranked)]
+    return int(target[3:]) if target.startswith("sm_") and target[3:].isdigit() else 0
 
 
 def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way | None:
-    keys = {**wish.keys, "engine": name}
-    quant = keys.pop("quant", None)
-    from vramfit.model import parameters as count
-
-    parameters = count(model)
-    schemes = ladder(model, parameters, name, quant)
+    # The context is stated, since the default of some engines follows the GPU.
+    keys = {"context": min(DEFAULT_CONTEXT_TOKENS, model.context), **wish.keys, "engine": name}
     try:
-        (first,) = deployments({**keys, "quant": schemes[-1]}, gpus, model) if schemes else (None,)
-    except VramfitError:
+        if "quant" in keys:
+            (asked,) = deployments(keys, gpus, model)
+            return _try(asked, wish)
+        schemes = _schemes(name, model, gpus)
+        if not schemes:
+            return None
+        (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
+        found = answer(smallest)
+    except VramfitError as error:
+        wish.tried.refused = wish.tried.refused or error
         return None
-    if first is None or _try(first, wish) is None:
-        # Nearly the smallest of all does not do, so nothing will.
+    wish.tried.answered = True
+    if _hopeless(found):
         return None
-    for scheme in schemes:
-        deployment = first if scheme == schemes[-1] else replace(first, scheme=SCHEMES[scheme])
-        found = _try(deployment, wish)
-        if found is not None:
-            label, evidence = quality(deployment.scheme.id, parameters, model.dtype)
-            return Way(found, label, evidence)
-    return None
+    ways = (_try(replace(smallest, scheme=scheme), wish) for scheme in schemes)
+    return next((way for way in ways if way is not None), None)
 
 
-def _try(deployment: Deployment, wish: Wish) -> Answer | None:
-    """The answer, if it reaches the level and is fast enough."""
+def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
+    """What is tried in an engine, best quality first."""
+    schemes = ladder(model, name, OFFERED, False)
+    if name == "transformers" and any(_target(gpu) < FLOAT8 for gpu in gpus):
+        return tuple([scheme for scheme in schemes if scheme.family != "fp8"])
+    return schemes
+
+
+_smallest_of: dict[tuple[str, ...], Scheme] = {}
+
+
+def _smallest(schemes: tuple[Scheme, ...], model: Model) -> Scheme:
+    """The scheme with the fewest bits, as the first model asked about has it: others differ by little."""
+    key = tuple([scheme.id for scheme in schemes])
+    if key not in _smallest_of:
+        _smallest_of[key] = min(schemes, key=lambda scheme: checkpoint_bytes(store(model, scheme), scheme))
+    return _smallest_of[key]
+
+
+def _hopeless(found: Answer) -> bool:
+    """Whether even a need somewhat smaller would exceed the GPUs, so that no other scheme need be tried."""
+    return found.verdict.headroom_bytes < -HOPELESS_SHARE * min(found.verdict.usable_bytes)
+
+
+def _try(deployment: Deployment, wish: Wish) -> Way | None:
+    """The way, if it reaches the level and is fast enough."""
     try:
         found = answer(deployment)
-    except VramfitError:
+    except VramfitError as error:
+        wish.tried.refused = wish.tried.refused or error
         return None
+    wish.tried.answered = True
     if not found.reached:
         return None
-    rate = found.rate
+    rate = prefill_rate(deployment, found.estimate) if wish.reads else found.rate
     if rate is None:
-        return None if wish.speed_asked else found
-    return found if rate.expected >= wish.least_speed else None
+        return None if wish.speed_asked else Way(found, 0.0)
+    return Way(found, rate.expected) if rate.expected >= wish.least_speed else None

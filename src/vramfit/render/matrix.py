@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, TextIO
 
-    from vramfit.render.page import Span
+    from vramfit.render.page import Column, Page, Span
 
     Object = Mapping[str, Any]
 
 COLUMNS = (
-    "gpu", "model", "engine", "class", "quant", "verdict", "required_bytes", "usable_bytes", "headroom_bytes", "error",
+    "gpu", "model", "engine", "class", "quant", "quality", "verdict", "required_bytes", "usable_bytes", "headroom_bytes",
+    "error",
 )  # fmt: skip
 """Fields of a cell, in order; the row formats write ``error`` as its code and message."""
-_OF_MODEL, _OF_QUANT, _OF_VERDICT = COLUMNS[1:3], COLUMNS[3:5], COLUMNS[5:]
-"""``class`` and ``quant`` are the row's, or the cells' where each has the best for it."""
+_OF_MODEL, _OF_QUANT, _OF_VERDICT = COLUMNS[1:3], COLUMNS[3:6], COLUMNS[6:]
+"""The quantization is the row's, or the cells' where each has the best for it."""
 _ANSWERED = {
     "plain": "\t%s\t%d\t%d\t%d\t",
     "csv": ",%s,%d,%d,%d,",
@@ -127,50 +128,72 @@ def _markdown(report: Object) -> Iterator[str]:
 
 
 def label(row: Object) -> str:
-    """``fp16``, ``int4 nf4``: what was asked for, and the scheme where it says more."""
+    """``fp16``, ``int4 nf4``: what was asked for, and the scheme where it says more; ``best`` where each cell has its own."""
+    if "quant" not in row:
+        return "best"
     beside = scheme_beside_class({"scheme": row["quant"] or "", "class": row["class"]})
     return f"{row['class']} {beside}".rstrip()
 
 
 def text(cell: Object) -> str:
-    """``✓ 6.2``, ``✗ −3.4``, ``?``: sign, and GiB."""
-    sign = SIGNS[cell["verdict"]]
-    headroom = cell["headroom_bytes"]
-    return sign if headroom is None else f"{sign} {headroom / GIB:,.1f}".replace("-", "−")
+    """``✓ 6.2``, ``✗ −3.4``, ``✓ Q6_K 2.3``, ``?``: sign, the cell's own scheme, and GiB."""
+    parts = [SIGNS[cell["verdict"]], cell.get("quant") or ""]
+    if cell["headroom_bytes"] is not None:
+        gibibytes = cell["headroom_bytes"] / GIB
+        parts.append(f"{gibibytes:,.{1 if abs(gibibytes) >= 0.05 else 3}f}".replace("-", "−"))
+    return " ".join([part for part in parts if part])
 
 
 def print_matrix(report: Object, *, stream: TextIO, colour: bool) -> None:
-    """Draw the matrix on a terminal, in as many blocks of columns as its width needs."""
-    from vramfit.render.page import GAP, Column, Page
+    """Draw the matrix on a terminal: models down and GPUs across, in as many blocks as its width needs.
+
+    Where that takes several and there are fewer rows than GPUs, the GPUs go down.
+    """
+    from vramfit.render.page import Column, Page
 
     page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
-    rows = list(report["rows"])
-    lead: list[Column] = [Column("model", _once([row["model"] for row in rows]), right=False),
-            Column("quant", [label(row) for row in rows], right=False)]  # fmt: skip
-    columns = [
-        Column(gpu["id"], [(text(row["cells"][number]), STYLES[row["cells"][number]["verdict"]]) for row in rows])
-        for number, gpu in enumerate(report["gpus"])
+    rows, gpus = list(report["rows"]), [gpu["id"] for gpu in report["gpus"]]
+    lead = [
+        Column("model", _once([row["model"] for row in rows]), right=False),
+        Column("quant", [label(row) for row in rows], right=False),
     ]
-    room = page.width - sum(page.column_width(column) + GAP for column in lead)
-    block: list[Column] = []
-    used = 0
-    for column in columns:
-        width = page.column_width(column) + GAP
-        if block and used + width > room:
-            page.table([*lead, *block], indent=0)
-            page.blank()
-            block, used = [], 0
-        block.append(column)
-        used += width
-    page.table([*lead, *block], indent=0)
-    page.blank()
+    columns = [Column(gpu, [_span(row["cells"][at]) for row in rows]) for at, gpu in enumerate(gpus)]
+    blocks = _blocks(page, lead, columns)
+    if len(blocks) > 1 and len(rows) < len(gpus):
+        lead = [Column("gpu", list(gpus), right=False)]
+        columns = [Column(f"{row['model']}\n{label(row)}", list(map(_span, row["cells"]))) for row in rows]
+        blocks = _blocks(page, lead, columns)
+    for block in blocks:
+        page.table([*lead, *block], indent=0)
+        page.blank()
     page.prose((_LEGEND, "dim"))
     reasons = dict.fromkeys(cell["error"]["message"] for row in rows for cell in row["cells"] if cell["error"])
     for reason in list(reasons)[:_NOTES]:
-        page.prose((f"? {reason}", "dim"))
+        page.prose((reason, "dim"), label=("?", "dim"), hang=2)
     if len(reasons) > _NOTES:
-        page.prose((f"? and {len(reasons) - _NOTES} more reasons; --format plain tells them all", "dim"))
+        page.prose((f"and {len(reasons) - _NOTES} more reasons: see --format plain", "dim"), label=("?", "dim"), hang=2)
     stream.write(page.drawn())
+
+
+def _blocks(page: Page, lead: Sequence[Column], columns: Sequence[Column]) -> list[list[Column]]:
+    """The columns in groups that fit beside the leading ones; one at least in each."""
+    from vramfit.render.page import GAP
+
+    room = page.width - sum(page.column_width(column) + GAP for column in lead)
+    blocks: list[list[Column]] = []
+    used = 0
+    for column in columns:
+        width = page.column_width(column) + GAP
+        if not blocks or used + width > room + GAP:
+            blocks.append([])
+            used = 0
+        blocks[-1].append(column)
+        used += width
+    return blocks
+
+
+def _span(cell: Object) -> Span:
+    return text(cell), STYLES[cell["verdict"]]
 
 
 def _once(names: Sequence[str]) -> list[Span]:

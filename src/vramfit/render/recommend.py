@@ -31,11 +31,12 @@ COLUMNS: tuple[tuple[str, str | Callable[[Object], Any]], ...] = (
     ("usable_bytes", usable_bytes),
     ("headroom_bytes", "headroom_bytes"),
     ("max_context", "limits.max_context"),
-    ("decode_tokens_per_second", "throughput.decode_tokens_per_second.expected"),
+    ("tokens_per_second", "tokens_per_second"),
     ("quality", "quality.label"),
     ("price_usd", "cost.price_usd"),
     ("usd_per_hour", "cost.usd_per_hour"),
     ("provider", "cost.provider"),
+    ("instance", "cost.instance"),
     ("as_of", "cost.as_of"),
     ("command", "command"),
 )
@@ -93,11 +94,16 @@ def print_recommendations(report: Object, *, stream: TextIO, colour: bool) -> No
 
 def _title(report: Object) -> str:
     found = report["recommendations"]
-    floor = f", at least {report['min_speed']:g} tokens/s" if report["min_speed"] else ""
+    context = f"{found[0]['deployment']['context']:,} tokens of context" if found else ""
+    floor = f"at least {report['min_speed']:g} tokens/s" if report["min_speed"] else ""
+    terms = ", ".join([term for term in (context, floor) if term])
     if report["model"] is None:
         gpus = with_article(gpu_name(found[0]["gpu"])) if found else " + ".join(report["gpu"])
-        return f"{'What to run' if found else 'Nothing in the catalogue to run'} on {gpus} for {report['use']}{floor}"
-    return f"{'What to run' if found else 'No GPU with a known price to run'} {report['model']} on{floor}"
+        lead = f"{'What to run' if found else 'Nothing in the catalogue runs'} on {gpus} for {report['use']}"
+    else:
+        name = found[0]["model"]["name"] if found else report["model"]
+        lead = f"What to run {name} on" if found else f"No GPUs with a known price run {name}"
+    return f"{lead}: {terms}" if terms else lead
 
 
 def _parts(report: Object) -> list[tuple[str, list[Object]]]:
@@ -117,17 +123,24 @@ def _shown(report: Object, part: Sequence[Object]) -> tuple[Shown, ...]:
 
 
 def _notes(report: Object) -> Iterator[str]:
+    found = report["recommendations"]
     if report["model"] is None:
-        yield (
-            "Ranked by parameters and date of release, those that lose little quality first; no benchmark scores are "
-            "known here."
-        )
-    else:
-        yield "Prices are those at launch; rents were read at the date given and move weekly."
+        if found:
+            yield (
+                "Ranked by parameters and date of release, what loses little quality first; benchmark scores are not "
+                "known here."
+            )
+        return
+    yield "A dearer offer is listed where it is faster or loses less quality. Prices are list prices at launch."
+    dates = {one["cost"]["provider"]: one["cost"]["as_of"] for one in found if one["cost"]["provider"]}
+    if dates:
+        read = ", ".join(f"{provider} {date}" for provider, date in sorted(dates.items()))
+        yield f"Rents move weekly; these were read as of: {read}."
+    yield "GPUs whose price is not known are left out: see vramfit matrix."
 
 
 def _speed(one: Object) -> str:
-    rate = pick(one, "throughput.decode_tokens_per_second.expected")
+    rate = one["tokens_per_second"]
     return "" if rate is None else tokens_per_second(rate)
 
 

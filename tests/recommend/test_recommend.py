@@ -1,0 +1,245 @@
+"""Recommendations: that each holds what it says, and that their order follows its rule."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.catalogued import catalogue, some_gpu_id, some_model_id
+from vramfit.catalogue import parse_gpu
+from vramfit.engines.resolve import resolve
+from vramfit.errors import CannotTell, UsageError
+from vramfit.recommend import recommend
+from vramfit.recommend.models import MONTHS_TO_HALVE, USES, weight
+from vramfit.recommend.ways import OFFERED, TRIED, Tried, Way, Wish, best_way, engines
+from vramfit.remedies.answer import Answer, answer
+from vramfit.workload import parse_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def wishing(least_speed: float = 0.0, speed_asked: bool = False, **keys: Any) -> Wish:
+    """A wish for generation at level ``fits``."""
+    return Wish({"level": "fits", **keys}, least_speed, speed_asked, False, Tried())
+
+
+def asked_again(entry: Mapping[str, Any]) -> Answer:
+    """The recommendation's deployment keys, read as from a file and checked afresh."""
+    keys = {name: value for name, value in entry["deployment"].items() if value is not None}
+    (found,) = map(answer, resolve(parse_request(keys), catalogue()))
+    return found
+
+
+def holds(report: Mapping[str, Any]) -> None:
+    """Every recommendation, checked as a fresh deployment, has what it promised, and what was wished for."""
+    for entry in report["recommendations"]:
+        found = asked_again(entry)
+        assert found.verdict.word == entry["verdict"]
+        assert found.required_bytes == entry["required_bytes"]["expected"]
+        assert found.verdict.headroom_bytes == entry["headroom_bytes"]
+        assert found.reached
+        assert found.quality[0] == entry["quality"]["label"]
+        assert (entry["tokens_per_second"] or float("inf")) >= report["min_speed"]
+        assert entry["command"]
+
+
+@settings(max_examples=25)
+@given(
+    some_gpu_id,
+    st.sampled_from((1, 1, 2, 4)),
+    st.sampled_from(sorted(USES)),
+    st.sampled_from((None, 2048, 16384, 100_000)),
+    st.sampled_from((None, 0.0, 30.0)),
+)
+def test_models_for_a_gpu_hold_what_they_promise(
+    gpu: str, count: int, use: str, context: int | None, speed: float | None
+) -> None:
+    """Any GPU, use, context and speed."""
+    wished = {"context": context, "min_speed": speed}
+    request = {name: value for name, value in wished.items() if value is not None}
+    report = recommend({"gpu": (f"{count}x{gpu}",), "use": use, "limit": 4, **request}, catalogue())
+    holds(report)
+    entries = report["recommendations"]
+    assert len(entries) <= 4
+    assert [entry["rank"] for entry in entries] == list(range(1, len(entries) + 1))
+    assert all(entry["model"]["modality"] in USES[use] for entry in entries)
+    assert len({entry["model"]["id"] for entry in entries}) == len(entries)
+    if context is not None:
+        assert all(context == entry["deployment"]["context"] <= entry["model"]["max_context"] for entry in entries)
+
+
+@settings(max_examples=15)
+@given(some_model_id, st.sampled_from((None, "int4", "Q4_K_M", "fp16")), st.sampled_from((None, 8192)))
+def test_gpus_for_a_model_hold_what_they_promise(model: str, quant: str | None, context: int | None) -> None:
+    """Any model: of each offer the price is whole and rises; a dearer one is faster or loses less."""
+    request = {name: value for name, value in {"quant": quant, "context": context}.items() if value is not None}
+    try:
+        report = recommend({"model": model, **request}, catalogue())
+    except CannotTell:
+        return
+    holds(report)
+    owned = [entry for entry in report["recommendations"] if entry["cost"]["price_usd"] is not None]
+    rented = [entry for entry in report["recommendations"] if entry["cost"]["usd_per_hour"] is not None]
+    assert report["recommendations"] == [*owned, *rented]
+    for entries, price in ((owned, "price_usd"), (rented, "usd_per_hour")):
+        prices = [entry["cost"][price] for entry in entries]
+        assert prices == sorted(prices)
+        for place, dearer in enumerate(entries):
+            for cheaper in entries[:place]:
+                faster = (dearer["tokens_per_second"] or 0) > (cheaper["tokens_per_second"] or 0)
+                assert faster or better(dearer) < better(cheaper)
+    assert all(entry["cost"]["as_of"] and entry["cost"]["provider"] for entry in rented)
+    if quant:
+        assert all(quant in (entry["quant"]["scheme"], entry["quant"]["class"]) for entry in report["recommendations"])
+
+
+def better(entry: Mapping[str, Any]) -> int:
+    """How much a label loses; released and near-lossless are as good."""
+    order = [*OFFERED, "severe", "unknown"]
+    return max(1, order.index(entry["quality"]["label"]))
+
+
+def test_cards_come_in_the_fewest_that_hold_the_model() -> None:
+    """Two 24 GB cards hold a 70B in four bits, one does not; the price is of both."""
+    report = recommend({"model": "llama-3.3-70b", "quant": "Q4_K_M", "limit": 50}, catalogue())
+    cards = {entry["deployment"]["gpu"]: entry["cost"]["price_usd"] for entry in report["recommendations"]}
+    assert 2 * 999 == cards["2xrx7900xtx"]
+    assert "rx7900xtx" not in cards
+    assert "4xrx7900xtx" not in cards
+
+
+def test_instances_are_offered_as_they_are_rented() -> None:
+    """A rent is of so many GPUs, with its date."""
+    report = recommend({"model": "llama-3.3-70b", "limit": 50}, catalogue())
+    offers = {(offer.gpu, offer.gpus, offer.usd_per_hour, offer.as_of) for offer in catalogue().cloud_offers(0)}
+    rented = [entry for entry in report["recommendations"] if entry["cost"]["usd_per_hour"]]
+    assert rented
+    for entry in rented:
+        count, name = parse_gpu(entry["deployment"]["gpu"])
+        assert (name, count, entry["cost"]["usd_per_hour"], entry["cost"]["as_of"]) in offers
+
+
+def row(parameters: float, released: str | None, active: float | None = None) -> Any:
+    return SimpleNamespace(parameters=parameters, active_parameters=active or parameters, released=released)
+
+
+def test_weight_grows_with_size_and_date() -> None:
+    """Twice the size is worth as much as the months to halve; a mixture counts between its active and its total size."""
+    assert weight(row(8e9, "2026-01")) == pytest.approx(8)
+    assert weight(row(8e9, "2025-05")) == pytest.approx(4)
+    assert 8 == MONTHS_TO_HALVE
+    assert weight(row(32e9, "2026-01", active=2e9)) == pytest.approx(8)
+    assert weight(row(8e9, "2026")) == pytest.approx(8 * 2 ** (5 / 8))
+    assert weight(row(8e9, None)) == pytest.approx(8 * 2 ** (-36 / 8))
+
+
+def test_models_are_ranked_by_weight_behind_their_loss() -> None:
+    """What loses little quality first, and within it the weightier first."""
+    report = recommend({"gpu": ("rtx3060-12gb",), "limit": 300, "min_speed": 0.0}, catalogue())
+    ranks = [
+        (entry["quality"]["label"] in ("noticeable", "severe", "unknown"), -entry["weight"])
+        for entry in report["recommendations"]
+    ]
+    assert len(ranks) > 100
+    assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "floor", "taken"), [("rtx4090", 0.0, "Q8_0"), ("rtx3060-12gb", 0.0, "Q8_0"), ("rtx3060-12gb", 45.0, None)]
+)
+def test_the_best_measured_scheme_that_does_is_taken(gpu: str, floor: float, taken: str | None) -> None:
+    """Of a model and engine: each better one misses the level or the speed. 16 bits are not among them."""
+    wish = wishing(floor, True, engine="llama.cpp")
+    way = best_way(catalogue().model("qwen3-8b"), catalogue().gpus(gpu), wish)
+    assert way is not None
+    found = way.answer.deployment.scheme.id
+    assert taken in (None, found)
+    for scheme in ("Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M"):
+        if scheme == found:
+            break
+        request = {"gpu": (gpu,), "model": "qwen3-8b", "engine": "llama.cpp", "quant": scheme, "level": "fits"}
+        (other,) = map(answer, resolve(request, catalogue()))
+        assert not other.reached or (other.rate is not None and other.rate.expected < floor)
+
+
+def test_the_faster_engine_of_equal_quality_is_taken() -> None:
+    """Against each engine by itself."""
+    model, gpus = catalogue().model("qwen3-8b"), catalogue().gpus("h100-sxm")
+    wish = wishing()
+    best = best_way(model, gpus, wish)
+    assert best is not None
+    for name in TRIED:
+        alone = best_way(model, gpus, wishing(engine=name))
+        assert alone is None or best.order <= alone.order
+
+
+def test_engines_are_tried_where_their_schemes_run() -> None:
+    """CUDA's from Turing on and on Linux; the asked one anywhere."""
+    wish = wishing()
+    assert (
+        ("llama.cpp", "mlx") == engines(catalogue().gpus("gtx1080"), wish) == engines(catalogue().gpus("mi300x"), wish)
+    )
+    assert TRIED == engines(catalogue().gpus("rtx4090"), wish)
+    assert "vllm" not in engines(catalogue().gpus("rtx4090"), wishing(platform="windows"))
+    assert ("vllm",) == engines(catalogue().gpus("mi300x"), wishing(engine="vllm"))
+
+
+def test_a_release_in_fewer_bits_is_recommended_as_released() -> None:
+    """gpt-oss in MXFP4: more bits would gain nothing."""
+    report = recommend({"gpu": ("rtx4090",), "limit": 300}, catalogue())
+    (entry,) = [one for one in report["recommendations"] if one["model"]["id"] == "gpt-oss-20b"]
+    assert "reference" == entry["quality"]["label"]
+    assert entry["quant"]["scheme"].startswith("MXFP4")
+
+
+def test_an_asked_speed_must_be_known() -> None:
+    """A card of unknown bandwidth does for no floor that was asked for, and for the usual one."""
+    wish = {"gpu": ("custom:24GiB",), "limit": 3}
+    assert 3 == len(recommend(wish, catalogue())["recommendations"])
+    assert [] == recommend({**wish, "min_speed": 1.0}, catalogue())["recommendations"]
+
+
+def test_embeddings_are_judged_by_how_fast_they_read() -> None:
+    """They generate nothing: the speed is the prompt's."""
+    report = recommend({"gpu": ("rtx4090",), "use": "embedding", "limit": 3}, catalogue())
+    assert 0 == report["min_speed"]
+    for entry in report["recommendations"]:
+        assert entry["tokens_per_second"] == entry["throughput"]["prefill_tokens_per_second"]["expected"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({}, "--gpu or --model"),
+        ({"gpu": ("rtx4090",), "model": "phi-4"}, "not both"),
+        ({"model": "phi-4", "use": "chat"}, "--use goes with --gpu"),
+        ({"gpu": ("rtx4090",), "task": "qlora"}, "inference"),
+    ],
+)
+def test_requests_that_mean_nothing(request_: dict[str, Any], message: str) -> None:
+    """Are errors with a hint."""
+    with pytest.raises(UsageError, match=message) as caught:
+        recommend(request_, catalogue())
+    assert caught.value.hint
+
+
+def test_a_pipeline_has_no_recommendation() -> None:
+    """Its activations are not modelled."""
+    with pytest.raises(CannotTell):
+        recommend({"model": "sdxl-base"}, catalogue())
+
+
+def test_ways_are_ordered_by_label_then_speed() -> None:
+    """As released and near-lossless are equal; what was never measured comes last."""
+
+    def way(label: str, speed: float) -> tuple[int, float]:
+        found: Any = SimpleNamespace(quality=(label, ""))
+        return Way(found, speed).order
+
+    assert way("near-lossless", 20) < way("reference", 10) < way("small", 90) < way("noticeable", 99)
+    assert way("severe", 1) < way("unknown", 99)
