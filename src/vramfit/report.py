@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import fields
-from vramfit.speed import depth_tokens, host_bandwidth
 from vramfit.units import rate_text, size_text
 from vramfit.verdict import LEVELS
 
@@ -106,7 +105,8 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         },
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
-        "assumptions": list(estimate.assumptions) + _notes(deployment, checked.request.get("model", model.id)),
+        "assumptions": list(estimate.assumptions)
+        + _notes(deployment, estimate.host, checked.request.get("model", model.id)),
     }
 
 
@@ -122,6 +122,7 @@ def _throughput_object(found: Answer) -> dict[str, Any] | None:
         "total_decode_tokens_per_second": speed.total_decode_tokens_per_second,
         "time_to_first_token_seconds": speed.time_to_first_token_seconds,
         "bottleneck": speed.bottleneck,
+        "prompt_tokens": speed.prompt_tokens,
     }
 
 
@@ -168,7 +169,7 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
     deployment = checked.answer.deployment
     work = deployment.workload
     settings = checked.answer.estimate.settings
-    inference = work.task == "inference"
+    ram_bandwidth = work.ram_bandwidth_bytes_per_second
     return {
         "gpu": list(checked.request["gpu"]) if len(checked.request["gpu"]) > 1 else checked.request["gpu"][0],
         "model": deployment.model.id,
@@ -198,9 +199,9 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "max_batched_tokens": settings.get("max_batched_tokens", work.max_batched_tokens),
         "gpu_memory_utilization": settings.get("gpu_memory_utilization", work.gpu_memory_utilization),
         "enforce_eager": work.enforce_eager,
-        "prompt_tokens": depth_tokens(deployment) if inference else None,
+        "prompt_tokens": work.prompt_tokens,
         "ram": None if work.ram_bytes is None else size_text(work.ram_bytes),
-        "ram_bandwidth": rate_text(host_bandwidth(deployment)) if inference else None,
+        "ram_bandwidth": None if ram_bandwidth is None else rate_text(ram_bandwidth),
         "reserve": size_text(work.reserve_bytes),
         "platform": work.platform,
         "task": work.task,
@@ -286,12 +287,17 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
-def _notes(deployment: Deployment, asked: str) -> list[str]:
+def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
     if "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
     if deployment.workload.context > deployment.model.context:
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
+    if host.read_bytes and deployment.workload.ram_bandwidth_bytes_per_second is None:
+        from vramfit.speed import host_bandwidth
+        from vramfit.units import rate
+
+        notes.append(f"the RAM is taken to give {rate(host_bandwidth(deployment))}; ram_bandwidth states another rate")
     if not all(gpu.memory_measured for gpu in deployment.gpus):
         notes.append("the card's reported memory follows the rule for its class; no reading of it is known")
     return notes

@@ -136,6 +136,38 @@ def test_prices_are_dated(catalogue: Catalogue) -> None:
     assert all(rent["as_of"] != "undated" for rent in rents)
 
 
+def test_offers_are_of_one_gpu_first_and_the_cheapest_first(catalogue: Catalogue) -> None:
+    """Each as the entry has it, with memory enough, and dated or said to be undated."""
+    offers = list(catalogue.cloud_offers(40 * 2**30))
+
+    assert offers == sorted(offers, key=lambda offer: (offer.gpus > 1, offer.usd_per_hour))
+    assert {1, 2, 4, 8} <= {offer.gpus for offer in offers}
+    for offer in offers:
+        facts = catalogue.gpu_facts(offer.gpu)
+        assert offer.memory_mib == offer.gpus * facts["memory_mib"] > 40 * 1024
+        keys = ("provider", "instance", "gpus", "usd_per_hour", "as_of")
+        assert {key: getattr(offer, key) for key in keys} in [{key: r[key] for key in keys} for r in facts["rents"]]
+    assert ("aws", "p4d.24xlarge") in [(offer.provider, offer.instance) for offer in offers]
+
+
+def test_gpus_for_sale_are_the_cheapest_first(catalogue: Catalogue) -> None:
+    """Those with a price and more memory than asked for, and no others."""
+    rows = list(catalogue.gpus_for_sale(20 * 2**30))
+
+    assert [row.price_usd for row in rows] == sorted(row.price_usd or 0 for row in rows)
+    wanted = [r for r in catalogue.gpu_rows() if r.price_usd is not None and (r.memory_mib or 0) > 20 * 1024]
+    assert {row.id for row in rows} == {row.id for row in wanted}
+
+
+def test_smaller_models_are_of_one_modality(catalogue: Catalogue) -> None:
+    """With fewer parameters than given, and all of them unless a beginning is asked for."""
+    everything = [r for r in catalogue.model_rows() if r.modality == "text" and r.parameters < 8e9]
+
+    assert everything == catalogue.smaller_models("text", 8e9)
+    assert [r for r in everything if r.id.startswith("qwen3")] == catalogue.smaller_models("text", 8e9, "qwen3")
+    assert [] == catalogue.smaller_models("smell", 8e9)
+
+
 def test_models_resolve(catalogue: Catalogue) -> None:
     assert catalogue.model("LLaVA 1.6 13B").id == catalogue.model("llava:13b").id == "llava-1.6-13b"
     assert {row.id for row in catalogue.model_rows()} >= {"llava-1.6-13b", "llama-3.1-8b"}

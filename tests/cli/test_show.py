@@ -102,3 +102,9 @@ def test_without_a_name() -> None:
 
     assert ran.code == 2
     assert ran.err.startswith("error: ")
+
+
+def test_a_rented_card_s_instances_are_named() -> None:
+    """So that a price can be looked up where it is asked."""
+    told = vramfit("show", "rtxa6000", "--format", "table")
+    assert "hyperstack: $0.50 (n3-RTX-A6000x1), $1.00 for 2 (n3-RTX-A6000x2)" in " ".join(told.out.split())

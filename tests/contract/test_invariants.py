@@ -185,6 +185,7 @@ def promised(remedy: Any, after: Any) -> None:
         after["required_bytes"]["expected"],
         after["headroom_bytes"],
     ), (remedy["kind"], remedy["changes"])
+    # A model that generates nothing has a speed for prompts alone.
     rate = after["throughput"] and after["throughput"]["decode_tokens_per_second"]
     assert remedy["decode_tokens_per_second"] == (rate and rate["expected"])
     order = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe")

@@ -119,6 +119,27 @@ def test_offload_keeps_as_many_experts_as_fit() -> None:
     assert remedy.proposal.answer.estimate.host.weights_bytes > 0
 
 
+def test_ollama_places_experts_by_itself() -> None:
+    """It has no setting for them, so the remedy is to leave the placement to it, and says what comes of that."""
+    remedy = of_kind("offload-experts", model="mixtral-8x7b", quant="Q4_K_M", engine="ollama")
+    assert "auto" == remedy.changes["gpu_layers"]
+    count = remedy.proposal.answer.estimate.settings["cpu_moe_layers"]
+    assert f"the experts of {count} of 32 layers in RAM" in remedy.proposal.summary
+    assert "num_gpu" not in remedy.command
+
+
+def test_the_cheaper_of_two_ways_to_the_same_deployment() -> None:
+    """A card that can be bought or rented stands once in a combination, the way that costs less."""
+    changes: dict[str, dict[str, Any]] = {
+        "rtx6000ada": {"rents": [{"provider": "example", "usd_per_hour": 0.5, "as_of": "2026-11"}]},
+        "mixtral-8x7b": {"released": None},
+    }
+    told = row(changes, model="mixtral-8x7b").remedies
+    both = [r for r in told if (r.proposal.kind, r.changes.get("gpu")) == ("quantize", "rtx6000ada")]
+    assert [0.5] == [r.proposal.cloud["usd_per_hour"] for r in both if r.proposal.cloud is not None]
+    assert 1 == len(both)
+
+
 def test_offload_into_shared_memory_is_none() -> None:
     """Where GPU and CPU have one memory, both parts must go into it."""
     shared = {"rtx4090": {"unified": True}}

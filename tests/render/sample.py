@@ -52,7 +52,7 @@ DEPLOYMENT = {
     "cpu_moe_layers": 0,
     "tensor_parallel": None,
     "pipeline_parallel": None,
-    "prompt_tokens": 2048,
+    "prompt_tokens": None,
     "ram": None,
     "reserve": "0B",
     "platform": "linux",
@@ -290,6 +290,7 @@ def _estimate(
             "total_decode_tokens_per_second": None if rates is None else 4 * rates[1],
             "time_to_first_token_seconds": 0.999,
             "bottleneck": None if rates is None else "memory bandwidth",
+            "prompt_tokens": 2048,
         },
         "quality": {
             **dict(zip(("label", "evidence"), quality, strict=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from typing import Any
 
 import pytest
@@ -146,6 +147,24 @@ def test_a_broken_python_line_is_the_same_program() -> None:
 
     assert len(lines) == 6
     assert compile(command, "", "exec").co_code == compile("\n".join(lines), "", "exec").co_code
+
+
+def test_variables_and_printf_are_broken_too() -> None:
+    """Ollama's lines: the shell runs the same, each broken line within the width."""
+    command = (
+        "OLLAMA_CONTEXT_LENGTH=4096 OLLAMA_KV_CACHE_TYPE=q8_0 OLLAMA_FLASH_ATTENTION=1 OLLAMA_SCHED_SPREAD=0 env\n"
+        "printf '%s\\n' 'FROM ./a-model-of-some-length.gguf' 'PARAMETER num_batch 512' 'PARAMETER num_gpu 20'"
+    )
+    lines = wrapped(command, 60)
+
+    assert len(lines) > 2
+    assert all(len(line) <= 60 for line in lines)
+    whole, broken = (
+        subprocess.run(["sh", "-c", text], capture_output=True, check=True).stdout.splitlines()
+        for text in (command, "\n".join(lines))
+    )
+    assert sorted(whole) == sorted(broken)
+    assert b"PARAMETER num_gpu 20" == broken[-1]
 
 
 def test_several_lines_stay_several() -> None:

@@ -153,7 +153,7 @@ def usable_mib(entry: Mapping[str, Any]) -> dict[str, int]:
 
 def _rent(rent: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Any]:
     source = sources.get(rent["source"].partition("/")[0], {})
-    return {"gpus": 1, **rent, "as_of": rent.get("as_of") or source.get("as_of") or "undated"}
+    return {"instance": None, "gpus": 1, **rent, "as_of": rent.get("as_of") or source.get("as_of") or "undated"}
 
 
 def _confidence(verified: Mapping[str, Any]) -> str:

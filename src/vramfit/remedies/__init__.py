@@ -225,7 +225,9 @@ def find(
         for proposal in way(question):
             remedy = _remedy(proposal, question, before, request)
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
-            found.setdefault((proposal.kind, tuple(sorted(remedy.changes.items()))), remedy)
+            key = proposal.kind, tuple(sorted(remedy.changes.items()))
+            if key not in found or remedy.cost < found[key].cost:
+                found[key] = remedy
     ranked = sorted(found.values(), key=lambda remedy: remedy.cost)
     return tuple(ranked if everything else ranked[:MOST])
 
@@ -235,17 +237,19 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
     named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
     changes = {**named, **question.held, **proposal.changes}
     was, now = asked.deployment.workload, after.deployment.workload
-    for key in DEFAULTED:
-        value = getattr(now, key)
-        if value != getattr(was, key):
-            changes.setdefault(key, value)
-    if now.task == "inference" and depth_tokens(after.deployment) != depth_tokens(asked.deployment):
-        changes.setdefault("prompt_tokens", depth_tokens(after.deployment))
+    if vars(now) != vars(was):
+        for key in DEFAULTED:
+            value = getattr(now, key)
+            if value != getattr(was, key):
+                changes.setdefault(key, value)
+        if now.task == "inference" and depth_tokens(after.deployment) != depth_tokens(asked.deployment):
+            changes.setdefault("prompt_tokens", depth_tokens(after.deployment))
     used, decided = after.estimate.settings, asked.estimate.settings
-    for key in DECIDED:
-        value = used.get(key)
-        if value is not None and value != decided.get(key, value):
-            changes.setdefault(key, value)
+    if used != decided:
+        for key in DECIDED:
+            value = used.get(key)
+            if value is not None and value != decided.get(key, value):
+                changes.setdefault(key, value)
     quality, rate = after.quality, after.rate
     return Remedy(proposal, changes, quality, rate, command(after), cost(proposal, quality[0], before, rate))
 

@@ -32,7 +32,7 @@ else:
             return value
 
 
-WIDE = {"f32", "f16", "bf16"}
+WIDE = ("f16", "bf16", "f32")
 """Cache types that lose nothing."""
 WORSE = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe")
 """Quality labels in the order in which one stands for two; what nobody measured may be anything but is seldom severe."""
@@ -87,7 +87,7 @@ class Answer:
         """Label of what the precision of weights and cache costs, the worse of the two, and the evidence."""
         deployment, work = self.deployment, self.deployment.workload
         weights = quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype)
-        if work.task != "inference" or {work.kv_cache_type, work.kv_cache_type_v} <= WIDE:
+        if work.task != "inference" or (work.kv_cache_type in WIDE and work.kv_cache_type_v in WIDE):
             return weights
         cache = cache_quality(work.kv_cache_type, work.kv_cache_type_v)
         label = max(weights[0], cache[0], key=WORSE.index)

@@ -171,7 +171,10 @@ def offloaded(question: Question) -> Iterator[Proposal]:
     found = None
     experts = _expert_bytes(before.model, scheme)
     if experts and before.workload.gpu_layers in ("all", "auto"):
-        found = _experts_in_ram(question, base, name, scheme, short, experts, layers)
+        if name == ENGINE:
+            found = _experts_in_ram(question, base, name, scheme, short, experts, layers)
+        else:
+            found = _left_to_itself(question, layers)
         yield from question.best([found])
     if found is None or question.everything:
         yield from question.best([_layers_in_ram(question, base, name, scheme, short, layer_bytes, layers)])
@@ -242,6 +245,23 @@ def _ram_holds(after: Answer) -> bool:
 def _said(base: dict[str, object], name: str, scheme: Scheme) -> str:
     """The engine and file a placement needs, where they are not the asked ones."""
     return f" with {name} ({scheme.id})" if base else ""
+
+
+def _left_to_itself(question: Question, layers: int) -> Proposal | None:
+    """Ollama has no setting for experts in RAM; without ``num_gpu`` it moves as many there as must be."""
+    changes = {"gpu_layers": "auto"}
+    after = question.attempt(changes)
+    count = None if after is None else after.estimate.settings.get("cpu_moe_layers")
+    if after is None or not count or not _ram_holds(after):
+        return None
+    return Proposal(
+        "offload-experts",
+        changes,
+        f"leave the placement to Ollama: the experts of {count} of {layers} layers in RAM",
+        f"{gib(after.estimate.host.total_bytes, 1)} of RAM; those experts run on the CPU",
+        after,
+        1,
+    )
 
 
 def _whole(question: Question, base: dict[str, object], name: str, scheme: Scheme) -> Proposal | None:

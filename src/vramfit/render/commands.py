@@ -48,14 +48,26 @@ def _statements(line: str) -> list[str]:
 
 
 def _pieces(line: str, python: bool) -> Iterator[str]:
-    """What may stand on a line of its own: a shell option with its value, Python up to a comma inside parentheses."""
+    """What may stand on a line of its own: a shell option with its value, Python up to a comma inside parentheses.
+
+    Of a shell line also variables set before a command, and the lines that ``printf`` is given.
+    """
     start = 0
     for i, depth, quoted in _scan(line):
-        breakable = depth > 0 and line[i - 1] == "," if python else line.startswith(" -", i)
+        if python:
+            breakable = depth > 0 and line[i - 1] == ","
+        else:
+            breakable = line.startswith((" -", " '") if line.startswith("printf ") else " -", i) or _sets(line[start:i])
         if line[i] == " " and breakable and not quoted:
             yield line[start:i]
             start = i + 1
     yield line[start:]
+
+
+def _sets(words: str) -> bool:
+    """True for ``NAME=value``, which stands before a command."""
+    name, equals, _ = words.partition("=")
+    return bool(equals) and name.isupper() and name.replace("_", "").isalnum()
 
 
 def _scan(line: str) -> Iterator[tuple[int, int, bool]]:

@@ -55,7 +55,7 @@ COLUMNS = (
     ),
     *(
         f"throughput.{key}"
-        for key in ("total_decode_tokens_per_second", "time_to_first_token_seconds", "bottleneck")
+        for key in ("total_decode_tokens_per_second", "time_to_first_token_seconds", "bottleneck", "prompt_tokens")
     ),
     "quality.label",
     "quality.evidence",

@@ -112,7 +112,9 @@ def _rents(rents: Sequence[Object]) -> list[str]:
     offers: dict[tuple[str, str], list[str]] = {}
     for rent in rents:
         each = f" for {rent['gpus']}" if rent["gpus"] > 1 else ""
-        offers.setdefault((rent["provider"], rent["as_of"]), []).append(f"${rent['usd_per_hour']:,.2f}{each}")
+        named = f" ({rent['instance']})" if rent.get("instance") else ""
+        told = f"${rent['usd_per_hour']:,.2f}{each}{named}"
+        offers.setdefault((rent["provider"], rent["as_of"]), []).append(told)
     return [f"{provider}: {', '.join(told)} an hour; {as_of}" for (provider, as_of), told in offers.items()]
 
 

@@ -136,6 +136,7 @@ def _surroundings(asked: Object) -> Iterator[str | None]:
     reserve, ram, platform = asked.get("reserve"), asked.get("ram"), asked.get("platform")
     yield f"{reserve} held by others" if reserve and reserve != "0B" else None
     yield f"{ram} of RAM" if ram else None
+    yield f"RAM at {asked['ram_bandwidth']}" if asked.get("ram_bandwidth") else None
     yield _PLATFORMS.get(platform or "")
 
 

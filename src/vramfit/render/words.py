@@ -69,7 +69,7 @@ def speed(estimate: Object) -> list[str]:
         bound = f", bound by {told['bottleneck']}" if told.get("bottleneck") else ""
         clauses.append(f"{tokens_per_second(decode['expected'])} tokens/s ({low}–{high}){each}{bound}")
     if prefill:
-        tokens, rate = asked.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
+        tokens, rate = told.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
         first = told.get("time_to_first_token_seconds")
         if tokens and first is not None:
             clauses.append(f"the first after {duration(first)} for a prompt of {tokens:,} tokens, taken in at {rate}")
