@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.quantization.builders import build, dense, stored, text_bytes, types
+from vramfit.catalogue import open_catalogue
+from vramfit.model import tensors
 from vramfit.quantization import bits_per_weight, checkpoint_bytes, find_scheme
-from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, tensor_bytes, tensor_class
-from vramfit.quantization.gguf_mix import Facts, head, more_bits, rule
+from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, store, tensor_bytes, tensor_class
+from vramfit.quantization.gguf_mix import Facts, head, mixed, more_bits, rule
 
 Q4, Q5, Q6, Q8, MX = 144 / 256, 176 / 256, 210 / 256, 34 / 32, 17 / 32
 """Bytes per weight of Q4_K, Q5_K, Q6_K, Q8_0 and MXFP4 (``ggml/src/ggml-common.h``)."""
@@ -367,3 +369,18 @@ def test_a_rule_never_names_an_unknown_type() -> None:
                 for kind in ("value", "key", "query", "output", "up", "gate", "down", "other"):
                     assert {found for found, _ in rule(kind, file_type, facts)} <= set(BLOCKS)
                 assert head(file_type, 4096, BLOCKS[DEFAULTS[file_type]][0], facts) in BLOCKS
+
+
+def test_no_rule_of_the_mix_departs_from_q8_0() -> None:
+    """So that it is stored without the mix: the same rows for every model of the catalogue."""
+    catalogue = open_catalogue()
+    compared = 0
+    for entry in catalogue.model_rows():
+        model = catalogue.model(entry.id)
+        text = [tensor for tensor in tensors(model) if tensor.part == "text"]
+        if any(tensor.name == "attn_kv_b.weight" for tensor in text):
+            continue  # split in two before either
+        kept = [row for row in store(model, find_scheme("Q8_0")) if row.tensor.part == "text"]
+        assert mixed(model, text, "Q8_0", False) == kept, entry.id
+        compared += 1
+    assert 300 < compared

@@ -10,7 +10,7 @@ from tests.samples import Catalogue
 from vramfit._record import replace
 from vramfit.engines.resolve import resolve
 from vramfit.remedies.answer import Answer, answer
-from vramfit.speed import BOTTLENECKS, bottleneck, decode_rate, spill_rate, throughput
+from vramfit.speed import BOTTLENECKS, decode_rate, spill_rate, throughput
 from vramfit.speed.decode import kin, step
 from vramfit.speed.fitted import (
     BUS_SHARE,
@@ -28,6 +28,12 @@ from vramfit.workload import parse_request
 
 ADA = {"fp32": 82.6, "fp16": 165.2}
 """TFLOPS of an RTX 4090."""
+
+
+def bottleneck(found: Answer) -> str | None:
+    """What a step of decoding waits for; None where nothing is known of the speed."""
+    speed = throughput(found.deployment, found.estimate)
+    return None if speed is None else speed.bottleneck
 
 
 def answered(changes: dict[str, dict[str, Any]] | None = None, **request: Any) -> Answer:
@@ -177,7 +183,7 @@ def test_layers_in_ram_are_read_at_its_speed() -> None:
     for given, peak in ((None, 89.6e9), ("51.2GB/s", 51.2e9)):
         ram = terms(None, **request, **({} if given is None else {"ram_bandwidth": given}))["RAM"]
         assert ram == pytest.approx((host.read_bytes + cache) / (peak * HOST["share"]))
-    assert bottleneck(found.deployment, found.estimate) == "RAM"
+    assert bottleneck(found) == "RAM"
 
 
 def test_experts_in_ram_cost_each_layer_a_crossing() -> None:
@@ -215,7 +221,7 @@ def test_accelerate_streams_layers_over_the_link() -> None:
     """What transformers keeps in RAM is copied for every token, at the pace of pageable memory."""
     found = answered(gpu_layers=20)
     assert terms(gpu_layers=20)["PCIe"] == pytest.approx(found.estimate.streamed_bytes / 7e9)
-    assert bottleneck(found.deployment, found.estimate) == "PCIe"
+    assert bottleneck(found) == "PCIe"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +233,7 @@ def test_unknown_is_none(changes: dict[str, dict[str, Any]], request_: dict[str,
     found = answered(changes, **request_)
     assert found.rate is None
     assert throughput(found.deployment, found.estimate) is None
-    assert bottleneck(found.deployment, found.estimate) is None
+    assert bottleneck(found) is None
     assert spill_rate(found.deployment, found.estimate, GIB) is None
 
 

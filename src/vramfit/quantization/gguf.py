@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Scheme
 
-PLAIN = ("F32", "F16", "BF16")
-"""File types the converter writes itself; no mix applies."""
+UNIFORM = {"F32": "F32", "F16": "F16", "BF16": "BF16", "Q8_0": "F16"}
+"""File types without a mix, and how they keep what is never quantized: three that the converter writes itself, and
+llama-quantize's Q8_0, from which no rule departs."""
 
 CLASSES = (
     ("attn_qkv.weight", "value"), ("attn_kv_b.weight", "value"), ("attn_v.weight", "value"), ("attn_k.weight", "key"),
@@ -97,11 +98,12 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
     """The rows of the model's own file."""
     file_type = scheme.settings["type"]
-    if file_type not in PLAIN:
+    if file_type not in UNIFORM:
         from vramfit.quantization.gguf_mix import mixed
 
         return mixed(model, text, file_type, scheme.settings.get("imatrix", False))
-    return [stored(tensor, "F32" if kept_class(tensor) == "float32" else file_type, tensor.layers) for tensor in text]
+    kept = {"float32": "F32", "float": UNIFORM[file_type]}
+    return [stored(tensor, kept.get(kept_class(tensor), file_type), tensor.layers) for tensor in text]
 
 
 def kept_class(tensor: Tensor) -> str:

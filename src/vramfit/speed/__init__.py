@@ -29,7 +29,7 @@ from vramfit.speed.fitted import MEASURED, SPREAD
 from vramfit.speed.prefill import seconds
 
 __all__ = [
-    "BOTTLENECKS", "Rate", "Throughput", "bottleneck", "decode_rate", "depth_tokens", "host_bandwidth", "prefill_rate",
+    "BOTTLENECKS", "Rate", "Throughput", "decode_rate", "depth_tokens", "host_bandwidth", "prefill_rate",
     "spill_rate", "throughput",
 ]  # fmt: skip
 
@@ -82,15 +82,10 @@ def prefill_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
     return None if terms is None else _interval(tokens / sum(terms), _spread(deployment, estimate, "prefill"))
 
 
-def bottleneck(deployment: Deployment, estimate: Estimate) -> str | None:
-    """What most of a decoding step waits for, of ``BOTTLENECKS``; None where the step's time is unknown."""
-    terms = step(deployment, estimate)
-    return None if terms is None else _largest(terms)
-
-
 def throughput(deployment: Deployment, estimate: Estimate) -> Throughput | None:
     """Everything about the speed at once; None where neither prompts nor tokens can be timed."""
-    decode, prefill = decode_rate(deployment, estimate), prefill_rate(deployment, estimate)
+    terms, prefill = step(deployment, estimate), prefill_rate(deployment, estimate)
+    decode = None if terms is None else _interval(1 / sum(terms), _spread(deployment, estimate, "decode"))
     if decode is None and prefill is None:
         return None
     tokens = depth_tokens(deployment)
@@ -98,7 +93,7 @@ def throughput(deployment: Deployment, estimate: Estimate) -> Throughput | None:
     if decode is not None and prefill is not None:
         first = _round(tokens / prefill.expected + 1 / decode.expected)
     total = None if decode is None else _round(decode.expected * deployment.workload.parallel)
-    return Throughput(decode, prefill, total, first, bottleneck(deployment, estimate), tokens)
+    return Throughput(decode, prefill, total, first, None if terms is None else _largest(terms), tokens)
 
 
 def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -> float | None:
