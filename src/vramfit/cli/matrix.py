@@ -40,7 +40,7 @@ ASKED: tuple[Key, ...] = (
 _NAMES = {key.name: key for key in ASKED}
 OPTIONS: tuple[Key, ...] = (
     *[_NAMES.get(key.name, key) for key in KEYS if key.name != "name"],
-    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any")],
+    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
 )
 
 

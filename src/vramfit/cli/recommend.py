@@ -35,10 +35,18 @@ WISHES: tuple[Key, ...] = (
 )
 """What is wished for beside the deployment keys."""
 
+LEVEL = Key("level", "choice", "what each must reach", choices=("fits", "tight"), default="fits")
+LEFT_OUT = ("name", "task")
+"""Keys that mean nothing here, as those of fine-tuning do, whose help begins with that word."""
+
 OPTIONS: tuple[Key, ...] = (
-    *[key for key in KEYS if key.name != "name"],
+    *[
+        LEVEL if key.name == "level" else key
+        for key in KEYS
+        if key.name not in LEFT_OUT and not key.help.startswith("fine-tuning:")
+    ],
     *WISHES,
-    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any")],
+    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
 )
 NOTHING_EXIT_CODE = 1
 
