@@ -9,10 +9,10 @@ from vramfit.errors import UsageError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from vramfit.engines.resolve import Catalogue
+    from vramfit.catalogue import Catalogue
 
 _codes: list[int] = []
 """Exit code of each deployment asked so far; of the last one, as its rows have it until now."""
@@ -26,15 +26,31 @@ def last_exit_code() -> int:
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
     _codes.clear()
+    return answered(values, _told)
+
+
+def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dict[str, Any]], int]) -> int:
+    """Part the raw option values into deployment keys and how to print, and have ``tell`` answer them.
+
+    ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the asked style.
+    """
     output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:
         style = format_of(output)
-        _print(style, _answers(keys, output), output)
+        return tell(style, keys, output)
     except VramfitError as error:
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
-    return last_exit_code()
+
+
+def opened(extra: Sequence[str] | None) -> Catalogue:
+    """The catalogue with the user's files over it; what was wrong with those left out goes to stderr."""
+    from vramfit.catalogue import open_catalogue
+
+    catalogue = open_catalogue(tuple(extra or ()))
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    return catalogue
 
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
@@ -50,12 +66,14 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
     return error.exit_code
 
 
+def _told(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+    _print(style, _answers(keys, output), output)
+    return last_exit_code()
+
+
 def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` has the exit code of each deployment."""
-    from vramfit.catalogue import open_catalogue
-
-    catalogue = open_catalogue(tuple(output.get("catalogue", ())))
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    catalogue = opened(output.get("catalogue"))
     if "file" not in output:
         yield from _rows(keys, catalogue, output)
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import format_of, report_error
+from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import OUTPUT_OPTIONS
-from vramfit.errors import UsageError, VramfitError
+from vramfit.errors import UsageError
 from vramfit.workload import KEYS, Key, parse_request, parse_value
 
 TYPE_CHECKING = False
@@ -46,19 +46,10 @@ OPTIONS: tuple[Key, ...] = (
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``matrix`` command line from its raw option values; returns the exit code."""
-    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
-    keys = {name: value for name, value in values.items() if name not in output}
-    style = "json" if output.get("json") else str(output.get("format", ""))
-    try:
-        style = format_of(output)
-        _print(style, keys, output)
-    except VramfitError as error:
-        return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
-    return 0
+    return answered(values, _print)
 
 
-def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> None:
-    from vramfit.catalogue import open_catalogue
+def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.catalogue.patterns import gpu_names, model_names
     from vramfit.matrix import matrix
 
@@ -68,8 +59,7 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> No
         raise UsageError(
             "missing --gpu or --model", "vramfit matrix -g 'rtx40*' -m 'qwen3-*'; for everything, -g '*' -m '*'"
         )
-    catalogue = open_catalogue(tuple(output.get("catalogue", ())))
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    catalogue = opened(output.get("catalogue"))
     gpus = gpu_names(catalogue, asked.get("gpu", (EVERYTHING,)))
     models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
     if "quant" in asked:
@@ -79,9 +69,10 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> No
         from vramfit.render.matrix import print_matrix
 
         print_matrix(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
-        return
+        return 0
     from vramfit.render.csv import LINE_END
     from vramfit.render.matrix import lines
 
     end = LINE_END if style == "csv" else "\n"
     write_lines(sys.stdout, lines(style, report, header=not output.get("no_header"), line_end=end), end)
+    return 0

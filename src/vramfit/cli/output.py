@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from vramfit.cli.check import opened, report_error
 from vramfit.cli.options import FORMATS
 from vramfit.errors import UsageError, VramfitError
+
+__all__ = ["Color", "Extra", "Format", "Json", "NoHeader", "colour_of", "guarded", "opened", "style_of", "write_lines"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vramfit.catalogue import Catalogue
 
 # Typer evaluates annotations at run time; these are the ones that several commands have.
 Json = Annotated[bool, typer.Option("--json", help="JSON; the same as --format json")]
@@ -46,20 +48,8 @@ def colour_of(asked: str) -> bool:
     return wants_colour(sys.stdout, asked)
 
 
-def opened(extra: list[str] | None) -> Catalogue:
-    """The catalogue with the user's files over it; what was wrong with those left out goes to stderr."""
-    from vramfit.catalogue import open_catalogue
-
-    catalogue = open_catalogue(tuple(extra or ()))
-    for warning in catalogue.warnings:
-        sys.stderr.write(f"warning: {warning}\n")
-    return catalogue
-
-
 def guarded(run: Callable[[], int | None], *, as_json: bool) -> None:
     """Run a command and leave with its exit code; an error becomes a line and a hint, under JSON an object too."""
-    from vramfit.cli.check import report_error
-
     try:
         code: Any = run()
     except VramfitError as error:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import format_of, report_error
+from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import OUTPUT_OPTIONS
-from vramfit.errors import VramfitError
 from vramfit.workload import KEYS, Key, parse_request, parse_value
 
 TYPE_CHECKING = False
@@ -53,24 +52,15 @@ NOTHING_EXIT_CODE = 1
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``recommend`` command line from its raw option values; returns the exit code, 1 for nothing found."""
-    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
-    keys = {name: value for name, value in values.items() if name not in output}
-    style = "json" if output.get("json") else str(output.get("format", ""))
-    try:
-        style = format_of(output)
-        return _print(style, keys, output)
-    except VramfitError as error:
-        return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
+    return answered(values, _print)
 
 
 def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
-    from vramfit.catalogue import open_catalogue
     from vramfit.recommend import recommend
 
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
-    catalogue = open_catalogue(tuple(output.get("catalogue", ())))
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    catalogue = opened(output.get("catalogue"))
     report = recommend({**request, **wishes}, catalogue)
     code = 0 if report["recommendations"] else NOTHING_EXIT_CODE
     if style == "table":

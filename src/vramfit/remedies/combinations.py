@@ -62,6 +62,21 @@ def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
             return
 
 
+def joined(kind: str, changes: dict[str, Any], summary: str, found: Proposal, least_effort: int) -> Proposal:
+    """The changes of a first half, and ``found`` upon them, as one proposal."""
+    return Proposal(
+        kind,
+        {**changes, **found.changes},
+        f"{summary}, and {found.summary}",
+        f"{found.answer.quality[1]}; {found.trade}",
+        found.answer,
+        max(found.effort, least_effort),
+        found.kept,
+        found.price_usd,
+        found.cloud,
+    )
+
+
 def _both(
     question: Question, kind: str, changes: dict[str, Any], summary: str, ways: tuple[Any, ...]
 ) -> Iterator[Proposal]:
@@ -75,17 +90,7 @@ def _both(
         for found in way(half):
             if found.kind == kind == "quantize-kv":
                 continue
-            yield Proposal(
-                kind,
-                {**changes, **found.changes},
-                f"{summary}, and {found.summary}",
-                f"{found.answer.quality[1]}; {found.trade}",
-                found.answer,
-                max(found.effort, 2 if engine_too else 1),
-                found.kept,
-                found.price_usd,
-                found.cloud,
-            )
+            yield joined(kind, changes, summary, found, 2 if engine_too else 1)
 
 
 def _smaller_quantized(question: Question) -> Iterator[Proposal]:

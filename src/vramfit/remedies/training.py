@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.remedies import Proposal
+from vramfit.remedies.combinations import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,15 +41,7 @@ def pairs(question: Question) -> Iterator[Proposal]:
         if half is None or half.improves(half.asked):
             continue
         for found in steps(half):
-            yield Proposal(
-                kind,
-                {**changes, **found.changes},
-                f"{summary}, and {found.summary}",
-                f"{found.answer.quality[1]}; {found.trade}",
-                found.answer,
-                max(2, found.effort),
-                found.kept,
-            )
+            yield joined(kind, changes, summary, found, 2)
 
 
 def _free(question: Question) -> Iterator[Proposal | None]:
