@@ -11,7 +11,19 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.reports.refused import refused
-from tests.reports.values import COMMON, LLAMA_CPP, OLLAMA, SERVERS, TRAINING, Asked, gpus, model, repository, value
+from tests.reports.values import (
+    ADAPTERS,
+    COMMON,
+    LLAMA_CPP,
+    OLLAMA,
+    SERVERS,
+    TRAINING,
+    Asked,
+    gpus,
+    model,
+    repository,
+    value,
+)
 
 if TYPE_CHECKING:
     from tests.reports.listed import Listed
@@ -19,6 +31,10 @@ if TYPE_CHECKING:
 SEED = 1
 REFUSED_EVERY = 16
 """One deployment of this many is spoiled (``refused``)."""
+FOREIGN_SHARE = 0.05
+"""Share of deployments with a key of other engines', a task spelled out, or keys that contradict each other."""
+QUANT_SHARE = 0.4
+"""Share with a scheme beside those whose turn it is: without one, three classes are answered, never the other schemes."""
 SHIFT = 7
 """Strata begin with different ways to spoil."""
 
@@ -38,8 +54,8 @@ class Stratum:
 STRATA = (
     Stratum("transformers", "inference", 240, COMMON),
     Stratum("transformers", "full", 110, (*TRAINING, "reserve", "platform", "level")),
-    Stratum("transformers", "lora", 120, (*TRAINING, "quant", "level")),
-    Stratum("transformers", "qlora", 110, (*TRAINING, "quant", "level")),
+    Stratum("transformers", "lora", 120, (*ADAPTERS, "quant", "level")),
+    Stratum("transformers", "qlora", 110, (*ADAPTERS, "quant", "level")),
     Stratum("llama.cpp", "inference", 440, (*COMMON, *LLAMA_CPP)),
     Stratum("vllm", "inference", 300, (*COMMON, *SERVERS)),
     Stratum("sglang", "inference", 200, (*COMMON, *SERVERS)),
@@ -78,23 +94,35 @@ def draw(listed: Listed, seed: int = SEED) -> list[dict[str, Any]]:
 
 
 def _deployment(stratum: Stratum, key: str, listed: Listed, rng: Random) -> dict[str, Any]:
+    others = rng.sample(stratum.keys, min(len(stratum.keys), rng.choice((0, 0, 1, 2, 3, 4))))
+    if rng.random() < FOREIGN_SHARE:
+        others.append(rng.choice((*COMMON, *OLLAMA, *SERVERS, *TRAINING)))
+    if "quant" in stratum.keys and rng.random() < QUANT_SHARE:
+        others.append("quant")
+    names = list(dict.fromkeys((key, *others)))
     gpu, cards = gpus(listed, stratum.engine, rng, several=key in SEVERAL)
-    row = model(listed, cards, key, rng)
-    elsewhere = rng.random() < (0.6 if not stratum.engine else 0.12)
+    row = model(listed, cards, names, rng)
+    elsewhere = rng.random() < (0.12 if stratum.engine else 0.6)
     keys: dict[str, Any] = {"gpu": gpu, "model": repository(row, rng) if elsewhere else row["id"]}
     if stratum.engine:
         keys["engine"] = stratum.engine
-    if stratum.task != "inference" or rng.random() < 0.05:
+    if stratum.task != "inference" or rng.random() < FOREIGN_SHARE:
         keys["task"] = stratum.task
     asked = Asked(listed, stratum.engine, row, _count(gpu))
-    others = rng.sample(stratum.keys, min(len(stratum.keys), rng.choice((0, 0, 1, 2, 3, 4))))
-    if rng.random() < 0.04:
-        others.append(rng.choice((*COMMON, *OLLAMA, *SERVERS, *TRAINING)))
-    if "quant" in stratum.keys and rng.random() < 0.4:
-        others.append("quant")  # three classes are three answers, and an engine has many more schemes
-    for name in dict.fromkeys((key, *others)):
-        keys[name] = value(name, asked, rng)
+    keys |= {name: value(name, asked, rng) for name in names}
+    if rng.random() >= FOREIGN_SHARE:
+        _agree(keys, asked)
     return keys
+
+
+def _agree(keys: dict[str, Any], asked: Asked) -> None:
+    """Make keys that are refused apart agree with each other."""
+    if "kv_cache_type_v" in keys and asked.engine != "llama.cpp":
+        keys["kv_cache_type"] = keys["kv_cache_type_v"]
+    if "tensor_parallel" in keys:
+        keys["pipeline_parallel"] = asked.gpus // keys["tensor_parallel"]
+    elif "pipeline_parallel" in keys:
+        keys["tensor_parallel"] = asked.gpus // keys["pipeline_parallel"]
 
 
 def _count(gpu: Any) -> int:

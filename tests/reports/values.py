@@ -20,7 +20,8 @@ LLAMA_CPP = (
 )  # fmt: skip
 OLLAMA = (*LLAMA_CPP, "sched_spread")
 SERVERS = ("tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "enforce_eager")
-TRAINING = ("sequence_length", "micro_batch", "lora_rank", "optimizer", "gradient_checkpointing", "zero_stage")
+ADAPTERS = ("sequence_length", "micro_batch", "lora_rank", "optimizer", "gradient_checkpointing")
+TRAINING = (*ADAPTERS, "zero_stage")
 ALWAYS = ("gpu", "model", "engine", "task", "name")
 """Keys every stratum sets by itself."""
 
@@ -44,6 +45,8 @@ CUSTOM = (
     "custom:192GiB",
     "custom:11.5GiB",
 )
+CUSTOM_BYTES = 24 * 2**30
+"""Memory a custom GPU counts as where a model is chosen for it."""
 SIZES = ("336x336", "448x448", "672x672", "1024x768", "1344x1008", "640x1920", "224x224")
 
 
@@ -86,7 +89,7 @@ def value(key: str, asked: Asked, rng: Random) -> Any:
     if key == "main_gpu":
         return rng.randrange(asked.gpus)
     if key in ("tensor_parallel", "pipeline_parallel"):
-        return rng.choice([count for count in (1, 2, 3, 4, 8) if count <= max(asked.gpus, 2)])
+        return rng.choice([count for count in range(1, asked.gpus + 1) if asked.gpus % count == 0])
     if key == "optimizer":
         return rng.choice(OPTIMIZERS if rng.random() < 0.8 else OPTIMIZER_SPELLINGS)
     raise KeyError(key)
@@ -133,7 +136,7 @@ def quant(asked: Asked, rng: Random) -> str:
             ("gptq", ("gptq-int3-g64", "gptq-int4-g32", "gptq-int8-channel")), ("awq", ("awq-g64",)),
             ("compressed_tensors", ("w8a16", "w4a16-g32")), ("exl3", ("exl3-3.5", "exl3-6.0-h8", "exl3-2.25")),
             ("mlx", ("mlx-6bit", "mlx-3bit-g32", "mlx-4bit-g128")), ("hqq", ("hqq-int3", "hqq-int4-g128")),
-            ("torchao", ("torchao-int4-g32",)), ("gguf", ("UD-Q4_K_XL", "i1-Q4_K_M")),
+            ("torchao", ("torchao-int4-g32",)), ("gguf", ("i1-Q4_K_M", "q5_k")),
         )
         if any(family == one["family"] for one in asked.quants)
         for word in words
@@ -145,7 +148,7 @@ def quant(asked: Asked, rng: Random) -> str:
 
 
 def gpus(listed: Listed, engine: str, rng: Random, several: bool) -> tuple[Any, list[dict[str, Any]]]:
-    """A value of ``gpu`` and the rows of its devices (none for a custom one, which counts as one of 24 GiB)."""
+    """A value of ``gpu`` and the rows of its devices (none for a custom one)."""
     rows = _fitting_gpus(listed, engine)
     row = rng.choice(rows)
     many = engine != "mlx" and (several or rng.random() < 0.3)
@@ -184,16 +187,16 @@ def _spelled(row: dict[str, Any], rng: Random) -> str:
     return rng.choice((row["id"], row["id"], row["id"], name, name.removeprefix("NVIDIA ").removeprefix("GeForce ")))
 
 
-def model(listed: Listed, cards: list[dict[str, Any]], key: str, rng: Random) -> dict[str, Any]:
-    """A row of the list of models: of the kind that ``key`` is about, and mostly of a size that suits the cards."""
-    rows = listed.models
-    if key in ("images", "image_size"):
+def model(listed: Listed, cards: list[dict[str, Any]], keys: list[str], rng: Random) -> dict[str, Any]:
+    """A row of the list of models: of the kind that ``keys`` are about, and mostly of a size that suits the cards."""
+    rows = listed.models if rng.random() < 0.02 else [row for row in listed.models if row["max_context"]]
+    if "images" in keys or "image_size" in keys:
         rows = [row for row in rows if row["modality"] in ("vision-language", "omni")]
-    elif key == "cpu_moe_layers":
+    elif "cpu_moe_layers" in keys:
         rows = [row for row in rows if row["active_parameters"] != row["parameters"]]
-    elif key == "swa_full":
+    elif "swa_full" in keys:
         rows = [row for row in rows if row["architecture"] in SLIDING]
-    memory = sum(card["memory_bytes"] for card in cards) or 24 * 2**30
+    memory = sum(card["memory_bytes"] for card in cards) or CUSTOM_BYTES
     near = [row for row in rows if row["parameters"] and memory / 5 <= row["parameters"] * 2 <= memory * 5]
     return rng.choice(near if near and rng.random() < 0.75 else rows)
 
