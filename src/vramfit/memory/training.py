@@ -13,13 +13,12 @@ from vramfit.memory.activations import widest_feed_forward
 from vramfit.memory.weights import slices
 from vramfit.model import tensors
 from vramfit.model.architecture import Attention, LatentAttention
-from vramfit.quantization import store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.quantization import Checkpoint
+    from vramfit.workload.training import Training
 
 STATES = {
     "adamw": 2.0, "ademamix": 3.0, "adafactor": 0.05, "adagrad": 1.0, "rmsprop": 1.0, "sgd": 1.0, "lion": 1.0,
@@ -49,11 +48,11 @@ class TrainingBytes:
     assumptions: tuple[str, ...]
 
 
-def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> TrainingBytes:
-    """The peak of one training step on each of ``gpus`` data-parallel GPUs."""
-    cut = slices(model, scheme)
+def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int) -> TrainingBytes:
+    """The peak of one training step of a ``task`` (``full``, ``lora``, ``qlora``) on each of ``gpus`` data-parallel GPUs."""
+    model, cut = checkpoint.model, slices(checkpoint)
     upcast = 0
-    if work.task == "full":
+    if task == "full":
         parameters = cut.total_bytes // 2
         gradient, optimizer = cut.total_bytes, _optimizer_bytes(work.optimizer, parameters, 2)
         temporary = cut.total_bytes
@@ -64,12 +63,12 @@ def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> T
         gradient, optimizer, temporary = 4 * parameters, _optimizer_bytes(work.optimizer, parameters, 4), 4 * parameters
         weights = cut.total_bytes + 4 * parameters
         said = [f"rank-{work.lora_rank} adapters on every linear layer of the language model, kept in fp32"]
-        if work.task == "qlora":
-            upcast = sum(row.total_bytes for row in store(model, scheme) if row.type == "F16")
+        if task == "qlora":
+            upcast = sum(row.total_bytes for row in checkpoint.stored if row.type == "F16")
             weights += upcast
             said.append("parameters that stay 16-bit (embeddings, head, norms) are upcast to fp32, as PEFT does")
     if work.zero_stage and gpus > 1:
-        if work.task != "full":
+        if task != "full":
             raise UsageError("zero_stage applies to task full only", "leave zero_stage out for lora and qlora")
         optimizer //= gpus
         gradient //= gpus if work.zero_stage >= 2 else 1
@@ -102,7 +101,7 @@ def _optimizer_bytes(optimizer: str, parameters: int, width: int) -> int:
     return round(parameters * STATES[optimizer] * width)
 
 
-def _activation_bytes(model: Model, work: Workload) -> int:
+def _activation_bytes(model: Model, work: Training) -> int:
     """Saved for the backward pass, bf16 and FlashAttention, no dropout, plus the logits of every token.
 
     Per layer and token: norm inputs and outputs, Q, K, V, attention output, gate, up, product and down input, the

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
-    from vramfit.remedies.answer import Answer
+    from typing import Any
+
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
 
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 """Characters a POSIX shell takes literally (``shlex.quote``'s set; shlex imports re)."""
@@ -64,6 +66,7 @@ def projector_file(deployment: Deployment) -> str:
 def _llama_server(answer: Answer) -> str:
     deployment, used = answer.deployment, answer.estimate.settings
     work, model = deployment.workload, deployment.model
+    own: Any = work.own
     words = ["llama-server", "-m", f"{file_stem(deployment)}.gguf"]
     words += ["-c", str(work.context * work.parallel), "-np", str(work.parallel)]
     layers = used.get("gpu_layers", work.gpu_layers)
@@ -71,17 +74,17 @@ def _llama_server(answer: Answer) -> str:
     experts = used.get("cpu_moe_layers", work.cpu_moe_layers)
     if experts:
         words += ["--n-cpu-moe", str(experts if isinstance(experts, int) else model.layer_count)]
-    if work.split_mode != "layer":
-        words += ["-sm", work.split_mode]
-    if work.main_gpu:
-        words += ["-mg", str(work.main_gpu)]
-    if work.tensor_split is not None:
-        words += ["-ts", ",".join([f"{share:g}" for share in work.tensor_split])]
-    words += ["-b", str(work.batch), "-ub", str(work.ubatch), "-fa", "on" if work.flash_attention else "off"]
+    if own.split_mode != "layer":
+        words += ["-sm", own.split_mode]
+    if own.main_gpu:
+        words += ["-mg", str(own.main_gpu)]
+    if own.tensor_split is not None:
+        words += ["-ts", ",".join([f"{share:g}" for share in own.tensor_split])]
+    words += ["-b", str(own.batch), "-ub", str(own.ubatch), "-fa", "on" if work.flash_attention else "off"]
     words += ["-ctk", work.kv_cache_type, "-ctv", work.kv_cache_type_v]
-    if work.unified_kv:
+    if own.unified_kv:
         words.append("--kv-unified")
-    if work.swa_full:
+    if own.swa_full:
         words.append("--swa-full")
     if work.images and model.vision is not None:
         words += ["--mmproj", projector_file(deployment)]
@@ -114,12 +117,12 @@ def _training_code(deployment: Deployment) -> str:
         prepared = "prepare_model_for_kbit_training(model)" if work.task == "qlora" else "model"
         names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if work.task == "qlora" else [])
         code += f"; from peft import {', '.join(names)}"
-        code += f"; model = get_peft_model({prepared}, LoraConfig(r={work.lora_rank}, target_modules='all-linear'))"
-    sharded = f", deepspeed={{'zero_optimization': {{'stage': {work.zero_stage}}}}}" if work.zero_stage else ""
+        code += f"; model = get_peft_model({prepared}, LoraConfig(r={work.training.lora_rank}, target_modules='all-linear'))"
+    sharded = f", deepspeed={{'zero_optimization': {{'stage': {work.training.zero_stage}}}}}" if work.training.zero_stage else ""
     return (
         f"{code}; from trl import SFTConfig, SFTTrainer"
-        f"; settings = SFTConfig(max_length={work.sequence_length}, per_device_train_batch_size={work.micro_batch}, "
-        f"gradient_checkpointing={work.gradient_checkpointing}, optim={OPTIMIZERS[work.optimizer]!r}, bf16=True{sharded})"
+        f"; settings = SFTConfig(max_length={work.training.sequence_length}, per_device_train_batch_size={work.training.micro_batch}, "
+        f"gradient_checkpointing={work.training.gradient_checkpointing}, optim={OPTIMIZERS[work.training.optimizer]!r}, bf16=True{sharded})"
         f"; SFTTrainer(model, settings, train_dataset=samples).train()"
     )
 
