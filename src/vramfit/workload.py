@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.errors import UsageError
+from vramfit.optimizers import OPTIMIZER_BY_NAME, find_optimizer
 from vramfit.units import parse_pixels, parse_rate, parse_size
 
 TYPE_CHECKING = False
@@ -21,9 +22,6 @@ CLASSES = ("fp16", "int8", "int4")
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
                "int8", "int4")  # fmt: skip
-OPTIMIZERS = ("adamw", "adamw8bit", "adamw4bit", "paged_adamw", "paged_adamw8bit", "ademamix", "ademamix8bit", "adafactor",
-              "adagrad", "rmsprop", "sgd", "lion", "lion8bit", "paged_lion", "paged_lion8bit", "lora_fa")  # fmt: skip
-"""Optimizers by what they keep (``memory.training``); ``_optimizer`` reads the spellings of frameworks."""
 
 
 @record
@@ -176,7 +174,7 @@ KEYS: tuple[Key, ...] = (
     Key("sequence_length", "count", "fine-tuning: tokens per sample", default="2048"),
     Key("micro_batch", "count", "fine-tuning: samples per step and GPU", maximum=2**16, default="1"),
     Key("lora_rank", "count", "fine-tuning: rank of the adapters", maximum=2**16, default="16"),
-    Key("optimizer", "choice", "fine-tuning: optimizer", choices=OPTIMIZERS, default="adamw"),
+    Key("optimizer", "choice", "fine-tuning: optimizer", choices=tuple(OPTIMIZER_BY_NAME), default="adamw"),
     Key("gradient_checkpointing", "flag", "fine-tuning: recompute activations", default="true"),
     Key("zero_stage", "count", "fine-tuning: DeepSpeed ZeRO stage", minimum=0, maximum=3, default="0"),
     Key("level", "choice", "what must hold for exit 0", choices=("fits", "tight"), default="tight"),
@@ -265,8 +263,10 @@ def parse_value(key: Key, raw: Any) -> Any:
             return "on" if raw else "off"
         if raw in key.choices:
             return raw
-        if key.name == "optimizer" and isinstance(raw, str) and _optimizer(raw) in key.choices:
-            return _optimizer(raw)
+        if key.name == "optimizer" and isinstance(raw, str):
+            optimizer = find_optimizer(raw)
+            if optimizer is not None:
+                return optimizer.name
         raise _wrong(key, raw, f"one of: {', '.join(key.choices)}")
     if kind == "size":
         if isinstance(raw, str):
@@ -305,20 +305,6 @@ def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             request[key.name] = parse_value(key, value)
     return request
-
-
-def _optimizer(raw: str) -> str:
-    """An optimizer's name without what says only who implements it: ``adamw8bit`` of ``adamw_bnb_8bit``.
-
-    transformers 5.23.0 ``training_args.py`` ``OptimizerNames``, and the class names of torch and bitsandbytes.
-    """
-    name = raw.lower().replace("-", "").replace("_", "").replace(" ", "")
-    paged, name = name.startswith("paged"), name.removeprefix("paged")
-    for word in ("torch", "bnb", "hf", "apex", "fused", "npu", "xla", "anyprecision", "32bit"):
-        name = name.replace(word, "")
-    bits = name[-4:] if name.endswith(("8bit", "4bit")) else ""
-    name = {"adam": "adamw", "lorafa": "lora_fa"}.get(name.removesuffix(bits), name.removesuffix(bits))
-    return f"{'paged_' if paged else ''}{name}{bits}"
 
 
 def _integer(key: Key, raw: Any) -> int:
