@@ -15,16 +15,8 @@ Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 from __future__ import annotations
 
 from vramfit.engines import DeviceMemory, Estimate, Share
-from vramfit.engines.transformers import (
-    COMPUTE_HIGH,
-    COMPUTE_LOW,
-    CONTEXT_BYTES,
-    CONTEXT_BYTES_DEFAULT,
-    CONTEXT_HIGH,
-    CONTEXT_LOW,
-    WORKSPACE_BYTES_HOPPER,
-    split_layers,
-)
+from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER, context_share
+from vramfit.engines.transformers import COMPUTE_HIGH, COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import state_elements
@@ -112,8 +104,7 @@ def gpu_traits(gpus: tuple[Gpu, ...], _work: Workload) -> tuple[object, ...]:
 
 def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
     """The CUDA context of a process."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
+    return context_share(gpu)
 
 
 def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines import llamacpp
+from vramfit.engines.cuda import PASCAL, XAVIER, at_least
 from vramfit.engines.llamacpp.placement import checkpoint
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
@@ -214,8 +215,6 @@ def _one_at_a_time(model: Model) -> bool:
 
 def _flash_attention(gpu: Gpu, backend: str | None) -> bool:
     """Whether Ollama turns flash attention on by itself: all but CUDA cards before Pascal and Xavier (``ml/device.go``)."""
-    target = gpu.compute_target or ""
-    if gpu.vendor != "nvidia" or backend == "vulkan" or not target.startswith("sm_"):
+    if gpu.vendor != "nvidia" or backend == "vulkan" or gpu.compute_capability is None:
         return True
-    version = int(target[3:].rstrip("af"))
-    return version >= 60 and version != 72
+    return at_least(gpu, PASCAL) and gpu.compute_capability != XAVIER

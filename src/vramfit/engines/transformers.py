@@ -7,14 +7,13 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate, Share
+from vramfit.engines import DeviceMemory, Estimate, Share, cuda
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import Experts
-from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,19 +27,6 @@ SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
 FAMILIES = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
 CACHE_TYPES = ("f16", "bf16", "f32")
 TASKS = ("inference", "full", "lora", "qlora")
-
-CONTEXT_BYTES = {"sm_120": 630 * MIB, "sm_100": 630 * MIB}
-CONTEXT_BYTES_DEFAULT = 440 * MIB
-"""CUDA context of a PyTorch process: process total less allocated less reserved in single-GPU out-of-memory messages:
-RTX 3090 0.31-0.44 GiB, A30 0.41, L40S 0.48, RTX 4090 0.48, H20 0.43, RTX 5090 0.60-0.64 (pytorch/pytorch and
-vllm-project/vllm issue logs)."""
-CONTEXT_LOW, CONTEXT_HIGH = 0.45, 1.6
-"""The spread of those messages around the expected value, desktop-free single-GPU forms."""
-
-WORKSPACE_BYTES = 9 * MIB
-WORKSPACE_BYTES_HOPPER = 32 * MIB
-"""cuBLAS workspace per handle and stream: 4 MiB x 2 + 16 KiB x 8, or 32 MiB from compute capability 9.0 on
-(pytorch ``aten/src/ATen/cuda/CUDABlas.cpp`` ``parseChosenWorkspaceSize``)."""
 
 SLACK_SHARE = 0.03
 """Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
@@ -96,13 +82,12 @@ def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
 
 
 def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
-    """CUDA context and cuBLAS workspaces of a PyTorch process."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    """CUDA context and cuBLAS workspaces of a PyTorch process; of a Metal one, whose context is a quarter, likewise."""
+    own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
     if gpu.vendor == "apple":
-        context = CONTEXT_BYTES_DEFAULT // 4
-    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
-    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
-    return Share(round(context * CONTEXT_LOW), context + workspace, round(context * CONTEXT_HIGH) + workspace)
+        context = own.expected // 4
+        own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
+    return Share(own.low, own.expected + workspace, own.high + workspace)
 
 
 def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import record, replace
 from vramfit.engines import MODULES
+from vramfit.engines.cuda import at_least
 from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
 from vramfit.errors import VramfitError
 from vramfit.quantization import checkpoint_bytes, store
@@ -37,11 +38,11 @@ TRIED = ("llama.cpp", "mlx", "transformers", "vllm", "sglang")
 """Engines that are tried where none is asked for. Ollama runs llama.cpp, and of ExLlamaV3's quality nothing is measured."""
 ANYWHERE = ("llama.cpp", "mlx")
 """Those of them whose every scheme runs wherever they do."""
-TENSOR_CORES = 75
+TENSOR_CORES = (7, 5)
 """Compute capability (7.5, Turing) from which on the others' schemes run, vLLM's FP8 among them, by Marlin kernels
 (vllm-project/vllm ``docs/features/quantization/README.md``). What runs on cards of other vendors differs by scheme and
 version, and is left to who asks for the engine."""
-FLOAT8 = 89
+FLOAT8 = (8, 9)
 """Compute capability (8.9, Ada) that transformers asks for FP8 weights (transformers 5.23.0
 ``quantizers/quantizer_finegrained_fp8.py`` ``validate_environment``)."""
 
@@ -116,14 +117,8 @@ def engines(gpus: tuple[Gpu, ...], wish: Wish) -> tuple[str, ...]:
     asked = wish.keys.get("engine")
     if asked is not None:
         return (asked,)
-    others = all(_target(gpu) >= TENSOR_CORES for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
+    others = all(at_least(gpu, TENSOR_CORES) for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
     return tuple([name for name in TRIED if name in MODULES and (others or name in ANYWHERE)])
-
-
-def _target(gpu: Gpu) -> int:
-    """The compute capability times ten, 0 for other vendors' GPUs."""
-    target = gpu.compute_target or ""
-    return int(target[3:]) if target.startswith("sm_") and target[3:].isdigit() else 0
 
 
 def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way | None:
@@ -151,7 +146,7 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way 
 def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
     """What is tried in an engine, best quality first."""
     schemes = ladder(model, name, OFFERED, False)
-    if name == "transformers" and any(_target(gpu) < FLOAT8 for gpu in gpus):
+    if name == "transformers" and not all(at_least(gpu, FLOAT8) for gpu in gpus):
         return tuple([scheme for scheme in schemes if scheme.family != "fp8"])
     return schemes
 

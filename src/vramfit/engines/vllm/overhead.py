@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines import Share
-from vramfit.engines.transformers import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
+from vramfit.engines.cuda import context_share
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines import Share
     from vramfit.hardware import Gpu
     from vramfit.workload import Workload
 
@@ -53,8 +53,7 @@ def overhead(gpu: Gpu, ranks: int, layers: int, *, eager: bool) -> Overhead:
 
 def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
     """The CUDA context of a process."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
+    return context_share(gpu)
 
 
 def share_bytes(utilization: float, usable_bytes: int) -> int:
