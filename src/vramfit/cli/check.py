@@ -60,6 +60,7 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
         from vramfit.report import error_document
 
         write(sys.stdout, error_document(error), indent)
+        sys.stdout.flush()
     sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
