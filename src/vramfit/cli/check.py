@@ -85,6 +85,8 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
         raise UsageError("--file and --gpu or --model exclude each other", "put the GPU and the model into the file")
     for name, raw in read_deployments(output["file"], keys):
         try:
+            if isinstance(raw, VramfitError):
+                raise raw
             yield from _rows(raw, catalogue, output)
         except VramfitError as error:
             _codes.append(error.exit_code)
