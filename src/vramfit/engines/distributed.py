@@ -84,11 +84,7 @@ def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
     problem = _indivisible(job.model, ranks) or _ungrouped(job.model, job.scheme, ranks)
     if problem:
         best = ranks - 1
-        while best > 1 and (
-            count % best
-            or _indivisible(job.model, best)
-            or _ungrouped(job.model, job.scheme, best)
-        ):
+        while best > 1 and (count % best or _indivisible(job.model, best) or _ungrouped(job.model, job.scheme, best)):
             best -= 1
         others = "" if count == best else f" --pipeline-parallel {count // best}"
         raise UsageError(

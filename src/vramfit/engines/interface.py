@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
-    from vramfit.speed.profile import SpeedProfile
     from vramfit.workload import Form, Group, Workload
 
     V = TypeVar("V")
@@ -279,7 +278,9 @@ class Engine(_Generic["V", "K"]):
     follows_gpus: bool = False
     """Whether ``defaults`` depends on the GPUs and the model together."""
 
-    def defaults(self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
+    def defaults(
+        self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
+    ) -> dict[str, Any]:
         """Keys the engine would fill in by the GPUs or the model, as a request has them."""
         return {}
 
@@ -327,10 +328,6 @@ class Engine(_Generic["V", "K"]):
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """What the engine can do without at little cost, in the order in which it is worth trying."""
         return ()
-
-    def speed(self) -> SpeedProfile:
-        """The constants of its speed."""
-        raise NotImplementedError
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines, or Python, that run the deployment with every setting the estimate assumed."""

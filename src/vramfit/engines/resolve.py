@@ -155,9 +155,7 @@ def _scheme(word: str, runtime: Engine[Any, Any]) -> Scheme:
     return scheme
 
 
-def _workload(
-    request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]
-) -> Workload:
+def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
     """The request with every default filled in; raises ``UsageError`` where keys mean nothing together."""
     cache_type = request.get("kv_cache_type", runtime.cache_types[0])
     for word in (cache_type, request.get("kv_cache_type_v", cache_type)):

@@ -130,9 +130,7 @@ class Question:
         """Bytes on each GPU of a GGUF file that was tried whole, and the room it left: what others will leave follows."""
         deployment = asked.deployment
         self.held = {
-            key: getattr(deployment.workload, key)
-            for key in engine(deployment.engine).held_keys
-            if key not in request
+            key: getattr(deployment.workload, key) for key in engine(deployment.engine).held_keys if key not in request
         }
         """Keys that follow the GPUs unless they are given: a remedy is for what was asked, and keeps them."""
         self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.held}

@@ -51,7 +51,9 @@ def seconds(deployment: Deployment, estimate: Estimate, tokens: int) -> tuple[fl
     attention_share = ATTENTION_SHARE["apple" if gpu.vendor == "apple" else flash]
     # A token looks back on half of the prompt on average.
     attention = tokens * attention_operations(model, max(1, tokens // 2)) / (rate * attention_share)
-    chunk = min(tokens, getattr(work.own, "ubatch", tokens) if engine == "llama.cpp" else _chunk(deployment, engine, tokens))
+    chunk = min(
+        tokens, getattr(work.own, "ubatch", tokens) if engine == "llama.cpp" else _chunk(deployment, engine, tokens)
+    )
     chunks = -(-tokens // chunk)
     weights = 0.0
     for card, memory in zip(deployment.gpus, estimate.gpus, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.workload.keys import Form, Group, Key
-from vramfit.workload.optimizers import OPTIMIZERS, optimizer_name
+from vramfit.workload.optimizers import OPTIMIZER_BY_NAME, find_optimizer
 
 TASKS = ("inference", "full", "lora", "qlora")
 """Running a model, and three ways of fine-tuning it: all weights, adapters, adapters on 4-bit weights."""
@@ -27,6 +27,12 @@ class Training:
     """DeepSpeed ZeRO: 1 divides the optimizer's states over the GPUs, 2 the gradients too, 3 the weights too."""
 
 
+def _optimizer_name(spelling: str) -> str:
+    """The name of an optimizer that frameworks call ``spelling``; the spelling itself where nobody does."""
+    found = find_optimizer(spelling)
+    return spelling if found is None else found.name
+
+
 KEYS = (
     Key("task", "choice", "what is run", choices=TASKS, default="inference"),
     Key("sequence_length", "count", "fine-tuning: tokens per sample", default=2048),
@@ -36,9 +42,9 @@ KEYS = (
         "optimizer",
         "choice",
         "fine-tuning: optimizer",
-        choices=tuple(OPTIMIZERS),
+        choices=tuple(OPTIMIZER_BY_NAME),
         default="adamw",
-        read=optimizer_name,
+        read=_optimizer_name,
     ),
     Key("gradient_checkpointing", "flag", "fine-tuning: recompute activations", default=True),
     Key("zero_stage", "count", "fine-tuning: DeepSpeed ZeRO stage", minimum=0, maximum=3, default=0),

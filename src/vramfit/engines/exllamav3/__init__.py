@@ -39,11 +39,11 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """A GPU by its context alone: nothing else of it changes an estimate."""
-        from vramfit.engines.exllamav3.estimate import runtime_share
+        from vramfit.engines.cuda import context_share
 
         if any(gpu.vendor not in VENDORS for gpu in gpus):
             raise UsageError("exllamav3 runs on NVIDIA GPUs", "use --engine llama.cpp for others")
-        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+        return View(None, tuple([context_share(gpu) for gpu in gpus]))
 
     def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
         """Memory of one process, GPU by GPU."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.interface import Engine, Share, View
+from vramfit.engines.interface import Engine, View
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Group, Key
 

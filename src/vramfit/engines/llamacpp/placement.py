@@ -326,9 +326,7 @@ def layer_cache_bytes(model: Model, work: Workload, keys: LlamaCppKeys) -> list[
     return per_layer
 
 
-def _cache_bytes(
-    cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None
-) -> int:
+def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None) -> int:
     if cache.kind == "state":
         return 4 * (cache.convolution_elements + cache.recurrent_elements) * work.parallel
     if cache.kind == "cross":

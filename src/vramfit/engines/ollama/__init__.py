@@ -54,7 +54,9 @@ class Ollama(Engine[Cards, OllamaKeys]):
     held_keys = ("context",)
     follows_gpus = True
 
-    def defaults(self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
+    def defaults(
+        self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
+    ) -> dict[str, Any]:
         """Context, parallel, flash attention and batch."""
         from vramfit.engines.ollama.estimate import defaults
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines import estimate as estimated
+from vramfit.engines.cuda import PASCAL, XAVIER, at_least
 from vramfit.engines.interface import Job, Words
 from vramfit.engines.llamacpp import estimate as llamacpp
 from vramfit.engines.llamacpp.placement import parts_of
@@ -97,9 +98,7 @@ def estimate(job: Job[Cards, OllamaKeys]) -> Estimate:
         if alone is not None:
             work = replace(work, own=replace(keys, split_mode="none", main_gpu=alone))
             settings = {"split_mode": "none", "main_gpu": alone}
-    found = llamacpp.estimate(
-        Job(job.checkpoint, work, job.traits.llamacpp, job.gpu_count), _tower_on_host(job)
-    )
+    found = llamacpp.estimate(Job(job.checkpoint, work, job.traits.llamacpp, job.gpu_count), _tower_on_host(job))
     notes = Words(_words, job, found, settings)
     return replace(found, settings={**found.settings, **settings}, notes=notes)
 
@@ -207,8 +206,6 @@ def _one_at_a_time(model: Model) -> bool:
 
 def _flash_attention(gpu: Gpu, backend: str | None) -> bool:
     """Whether Ollama turns flash attention on by itself: all but CUDA cards before Pascal and Xavier (``ml/device.go``)."""
-    target = gpu.compute_target or ""
-    if gpu.vendor != "nvidia" or backend == "vulkan" or not target.startswith("sm_"):
+    if gpu.vendor != "nvidia" or backend == "vulkan" or gpu.compute_capability is None:
         return True
-    version = int(target[3:].rstrip("af"))
-    return version >= 60 and version != 72
+    return at_least(gpu, PASCAL) and gpu.compute_capability != XAVIER

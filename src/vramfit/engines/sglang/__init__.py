@@ -43,20 +43,30 @@ class SGLang(Engine[Cards, ServerKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Memory and kernel of the smallest card; every card by its context."""
-        from vramfit.engines.vllm.overhead import runtime_share
+        from vramfit.engines.cuda import context_share
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("sglang does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
         cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest))
-        return View(cards, tuple([runtime_share(gpu) for gpu in gpus]))
+        return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Memory of a server, rank by rank."""
         from vramfit.engines.sglang.estimate import estimate
 
         return estimate(job)
+
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Linux and NVIDIA cards from Turing on, where every scheme runs, by Marlin kernels.
+
+        vllm-project/vllm ``docs/features/quantization/README.md``. What runs on cards of other vendors differs by scheme
+        and version, and is left to who asks for the engine.
+        """
+        from vramfit.engines.cuda import TURING, at_least
+
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A larger share of the card, no CUDA graphs, smaller steps."""

@@ -99,7 +99,8 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
 def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks: int) -> float:
     """``mem_fraction_static`` when none is given: what weights and cache may take of a card, 0 to 1.
 
-    ``memory_bytes`` is the memory of the smallest card, ``tokens`` are those of a prefill step, ``batch`` the largest captured batch, ``ranks`` all GPUs.
+    ``memory_bytes`` is the memory of the smallest card, ``tokens`` are those of a prefill step, ``batch`` the largest
+    captured batch, ``ranks`` all GPUs.
     """
     reserved = FIXED_BYTES + TOKEN_BYTES * max(tokens, 2048) + RANK_BYTES * ranks + SEQUENCE_BYTES * batch
     reserved += LATENT_GRAPH_BYTES if _latent(model) else PREFILL_GRAPH_BYTES * _prefill_sizes(tokens)

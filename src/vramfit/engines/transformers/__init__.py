@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.hardware import Gpu
+    from vramfit.quantization import Scheme
     from vramfit.workload import Workload
 
 
@@ -34,6 +35,22 @@ class Transformers(Engine[None, None]):
         from vramfit.engines.transformers.estimate import estimate
 
         return estimate(job)
+
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Linux and NVIDIA cards from Turing on, where the kernels of every scheme but FP8 run.
+
+        What runs on cards of other vendors differs by scheme
+        and version, and is left to who asks for the engine.
+        """
+        from vramfit.engines.cuda import TURING, at_least
+
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+
+    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """FP8 weights from Ada on (transformers 5.23.0 ``quantizers/quantizer_finegrained_fp8.py``); others anywhere."""
+        from vramfit.engines.cuda import ADA, at_least
+
+        return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
 
 
 ENGINE = Transformers()

@@ -7,6 +7,7 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
+from vramfit.engines import cuda
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
@@ -14,26 +15,12 @@ from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import Experts
-from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.hardware import Gpu
     from vramfit.memory.weights import Slices
-
-CONTEXT_BYTES = {"sm_120": 630 * MIB, "sm_100": 630 * MIB}
-CONTEXT_BYTES_DEFAULT = 440 * MIB
-"""CUDA context of a PyTorch process: process total less allocated less reserved in single-GPU out-of-memory messages:
-RTX 3090 0.31-0.44 GiB, A30 0.41, L40S 0.48, RTX 4090 0.48, H20 0.43, RTX 5090 0.60-0.64 (pytorch/pytorch and
-vllm-project/vllm issue logs)."""
-CONTEXT_LOW, CONTEXT_HIGH = 0.45, 1.6
-"""The spread of those messages around the expected value, desktop-free single-GPU forms."""
-
-WORKSPACE_BYTES = 9 * MIB
-WORKSPACE_BYTES_HOPPER = 32 * MIB
-"""cuBLAS workspace per handle and stream: 4 MiB x 2 + 16 KiB x 8, or 32 MiB from compute capability 9.0 on
-(pytorch ``aten/src/ATen/cuda/CUDABlas.cpp`` ``parseChosenWorkspaceSize``)."""
 
 SLACK_SHARE = 0.03
 """Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
@@ -68,9 +55,7 @@ def estimate(job: Job[None, None]) -> Estimate:
             weights += cut.output_bytes + _head_copy_bytes(job)
             read += cut.output_read_bytes
         cache, growing = _cache_between(caches_held, start, stop)
-        gpus.append(
-            _device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read)
-        )
+        gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
     return Estimate(
@@ -84,13 +69,12 @@ def estimate(job: Job[None, None]) -> Estimate:
 
 
 def runtime_share(gpu: Gpu) -> Share:
-    """CUDA context and cuBLAS workspaces of a PyTorch process."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    """CUDA context and cuBLAS workspaces of a PyTorch process; of a Metal one, whose context is a quarter, likewise."""
+    own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
     if gpu.vendor == "apple":
-        context = CONTEXT_BYTES_DEFAULT // 4
-    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
-    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
-    return Share(round(context * CONTEXT_LOW), context + workspace, round(context * CONTEXT_HIGH) + workspace)
+        context = own.expected // 4
+        own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
+    return Share(own.low, own.expected + workspace, own.high + workspace)
 
 
 def _estimate_training(job: Job[None, None]) -> Estimate:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.interface import Share
-from vramfit.engines.transformers.estimate import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
 from vramfit.units import MIB
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from vramfit.hardware import Gpu
 
 ALONE_BYTES = 80 * MIB
 """``non_torch_memory`` on one GPU, which leaves the CUDA context out: 0.02-0.36 GiB, median 0.08, over 37 start-up logs
@@ -43,9 +37,3 @@ def overhead(ranks: int, layers: int, *, eager: bool) -> Overhead:
         libraries + graphs,
         round(libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
     )
-
-
-def runtime_share(gpu: Gpu) -> Share:
-    """The CUDA context of a process: taken before vLLM looks at the card, so no part of the share it may use."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))

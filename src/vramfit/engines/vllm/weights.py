@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record
+from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
 from vramfit.engines.distributed import local_share, stage_layers
 from vramfit.model.architecture import Attention, Experts, LatentAttention
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
@@ -76,7 +77,7 @@ def mxfp4_kernel(gpu: Gpu) -> str:
 
     ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
     """
-    if (gpu.compute_target or "").startswith("sm_90"):
+    if at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
         return "triton"
     return KERNELS.get(gpu.vendor, "marlin")
 
