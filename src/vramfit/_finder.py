@@ -19,7 +19,15 @@ from marshal import loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
     from types import ModuleType
+    from typing import cast
+
+else:
+
+    def cast(_, value):  # noqa: D103  (typing.cast, without typing)
+        return value
+
 
 PACKAGE = "vramfit."
 CHECKED_BY_TIME = MAGIC_NUMBER + bytes(4)
@@ -63,7 +71,7 @@ class CompiledFinder:
         size = (status.st_size & 0xFFFFFFFF).to_bytes(4, "little")
         if data[:HEADER_BYTES] != CHECKED_BY_TIME + written + size:
             return None
-        spec = ModuleSpec(name, _Loader(data), origin=source)
+        spec = ModuleSpec(name, cast("Loader", _Loader(data)), origin=source)
         spec.has_location = True
         spec.cached = compiled
         return spec
