@@ -14,7 +14,7 @@ from vramfit.engines.resolve import resolve
 from vramfit.units import GIB
 from vramfit.workload import parse_request
 
-ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "measured_vllm.yaml").read_text("utf-8"))
+ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "measured.yaml").read_text("utf-8"))
 CONTEXT = 4096
 WEIGHTS_TOLERANCE = 0.005
 CACHE_TOLERANCE = 0.005
