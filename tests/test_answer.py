@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import Catalogue
+from vramfit.answer import Answer, answer, largest
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.remedies.answer import Answer, answer, largest
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 
 def answered(**request: Any) -> Answer:

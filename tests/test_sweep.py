@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalogued import catalogue, some_gpu_id, some_model_id
+from vramfit.answer import answer
 from vramfit.engines import MODULES
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.matrix import matrix
-from vramfit.remedies.answer import answer
 from vramfit.workload import CLASSES
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vramfit.engines.tensor_parallel import layout, local_share, padding_needed, split_text, stage_layers
 
 from tests.samples import Catalogue, model
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.tensor_parallel import layout, local_share, padding_needed, split_text, stage_layers
 from vramfit.errors import UsageError
 from vramfit.model import tensors
 from vramfit.quantization import find_scheme
-from vramfit.workload import parse_request
 
 
 def share(sample: str, name: str, ranks: int) -> float:

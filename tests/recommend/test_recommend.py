@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalogued import catalogue, some_gpu_id, some_model_id
+from vramfit.answer import Answer, answer
 from vramfit.catalogue import parse_gpu
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend import recommend
 from vramfit.recommend.models import MONTHS_TO_HALVE, USES, equivalent_billions
 from vramfit.recommend.ways import OFFERED, TRIED, Tried, Way, Wish, best_way, engines
-from vramfit.remedies.answer import Answer, answer
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

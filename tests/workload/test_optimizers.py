@@ -6,8 +6,8 @@ import pytest
 
 from tests.command import vramfit
 from tests.remedies.test_flags import KNOWN, verify
-from vramfit.workload.optimizers import OPTIMIZERS, find_optimizer
 from vramfit.workload import KEY_BY_NAME
+from vramfit.workload.optimizers import OPTIMIZERS, find_optimizer
 
 ADAPTERS_ONLY = "lora_fa"
 TABLE = [

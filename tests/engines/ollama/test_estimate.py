@@ -9,12 +9,12 @@ import pytest
 from tests.command import report, vramfit
 from vramfit.catalogue import open_catalogue
 from vramfit.engines import engine, ollama
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
 from vramfit.remedies import answer
 from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.engines import Deployment, Estimate
