@@ -1,58 +1,20 @@
-"""The deployment keys: which there are, what they take, and what they refuse."""
+"""One deployment key: what it takes and refuses, how a value is written, and how a record is filled in."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from vramfit.errors import UsageError, VramfitError
-from vramfit.workload import CACHE_TYPES, KEY_BY_NAME, KEYS, Workload, parse_request, parse_value
+from tests.deployed import workload
+from vramfit._record import record
+from vramfit.engines.keys import every_key
+from vramfit.errors import UsageError
+from vramfit.workload import CACHE_TYPES, Form, Group, Key, parse_value
+from vramfit.workload.keys import SWITCHED
 
-CONTRACT = {
-    "gpu", "model", "engine", "quant", "context", "parallel", "images", "kv_cache_type", "kv_cache_type_v",
-    "image_size", "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers",
-    "cpu_moe_layers", "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization",
-    "enforce_eager", "ram", "reserve", "platform", "task", "sequence_length", "micro_batch", "lora_rank", "optimizer",
-    "gradient_checkpointing", "zero_stage", "level", "name",
-}  # fmt: skip
-"""Names that scripts and deployments files rely on."""
-
-KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "shares", "rate"}
-
-
-def test_every_key_of_the_contract_is_declared_once() -> None:
-    """Names never disappear; more may come."""
-    names = [key.name for key in KEYS]
-    assert CONTRACT <= set(names)
-    assert sorted(set(names)) == sorted(names)
-
-
-def test_declarations_are_complete() -> None:
-    """Each key has a known kind and a help text, choices have words, and no two keys share a flag."""
-    assert {key.kind for key in KEYS} <= KINDS
-    assert all(key.help for key in KEYS)
-    assert all(key.choices for key in KEYS if key.kind in ("choice", "count-or-word"))
-    flags = [flag for key in KEYS for flag in ("--" + key.name.replace("_", "-"), *key.flags)]
-    assert sorted(set(flags)) == sorted(flags)
-
-
-def test_workload_defaults_are_the_contract_s() -> None:
-    """A workload with nothing but a context is what the contract's default column says."""
-    work = Workload(context=4096)
-    told = {name: getattr(work, name) for name in type(work).__fields__}  # type: ignore[attr-defined]
-    assert {
-        "context": 4096, "parallel": 1, "images": 0, "image_size": None, "kv_cache_type": "f16", "kv_cache_type_v": "f16",
-        "flash_attention": True, "batch": 2048, "ubatch": 512, "unified_kv": False, "swa_full": False,
-        "outputs": "slots", "gpu_layers": "all", "cpu_moe_layers": 0, "tensor_parallel": None,
-        "pipeline_parallel": None, "max_batched_tokens": None, "gpu_memory_utilization": None, "enforce_eager": False,
-        "ram_bytes": None, "reserve_bytes": 0, "platform": "linux", "task": "inference", "sequence_length": 2048,
-        "micro_batch": 1, "lora_rank": 16, "optimizer": "adamw", "gradient_checkpointing": True, "zero_stage": 0,
-        "level": "tight", "backend": None, "split_mode": "layer", "main_gpu": 0, "tensor_split": None,
-        "sched_spread": False,
-    }.items() <= told.items()  # fmt: skip
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @pytest.mark.parametrize(
@@ -94,7 +56,7 @@ def test_workload_defaults_are_the_contract_s() -> None:
 )
 def test_parse_value(expected: object, name: str, raw: object) -> None:
     """A flag's text and a file's value become the same typed value."""
-    assert expected == parse_value(KEY_BY_NAME[name], raw)
+    assert expected == parse_value(every_key()[name], raw)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +109,7 @@ def test_parse_value(expected: object, name: str, raw: object) -> None:
 def test_parse_value_refuses(message: str, name: str, raw: object) -> None:
     """The error names the key and the value as given, and the hint says what is expected; nothing is clamped."""
     with pytest.raises(UsageError) as caught:
-        parse_value(KEY_BY_NAME[name], raw)
+        parse_value(every_key()[name], raw)
     assert message == caught.value.message
     assert caught.value.hint
 
@@ -167,105 +129,150 @@ def test_parse_value_refuses(message: str, name: str, raw: object) -> None:
 def test_hints_say_what_is_expected(expected: str, name: str) -> None:
     """A reader of the hint can correct the value without the manual."""
     with pytest.raises(UsageError) as caught:
-        parse_value(KEY_BY_NAME[name], "?")
+        parse_value(every_key()[name], "?")
     assert caught.value.hint is not None
     assert expected.removeprefix("expected ") in caught.value.hint
 
 
-def test_unknown_key_is_an_error_with_the_nearest_ones() -> None:
-    """A misspelt key never passes silently."""
-    with pytest.raises(UsageError) as caught:
-        parse_request({"gpu": "rtx4090", "kv_cache_typ": "f16"})
-    assert 'unknown key "kv_cache_typ"' == caught.value.message
-    assert "kv_cache_type" in (caught.value.hint or "")
-    with pytest.raises(UsageError):
-        parse_request({3: "x"})  # type: ignore[dict-item]
-
-
-def test_a_null_key_is_as_good_as_absent() -> None:
-    """``tensor_parallel: null``, as a report writes it, leaves the decision to the engine."""
-    assert {"gpu": ("rtx4090",)} == parse_request({"gpu": "rtx4090", "tensor_parallel": None})
-
-
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=20),
-    st.sampled_from(["all", "auto", "on", "off", "true", "false", "64GiB", "-1", "--1", "1e3", "0x10", "1_0", "٣"]),
-    st.lists(st.one_of(st.text(max_size=5), st.integers(), st.none()), max_size=3),
-    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("", Key("ram", "size", "")),
+        ("unknown", Key("ram", "size", "", default_text="unknown")),
+        ("of its own", Key("batch", "count", "", default=2048, default_text="of its own")),
+        ("2048", Key("batch", "count", "", default=2048)),
+        ("0", Key("reserve", "size", "", default=0)),
+        ("0.5", Key("share", "number", "", default=0.5)),
+        ("tight", Key("level", "choice", "", default="tight")),
+        ("true", Key("unified_kv", "flag", "", default=True)),
+        ("false", Key("unified_kv", "flag", "", default=False)),
+        ("on", Key("flash_attention", "choice", "", choices=SWITCHED, default=True)),
+        ("off", Key("flash_attention", "choice", "", choices=SWITCHED, default=False)),
+    ],
 )
-
-
-@given(st.sampled_from(sorted(KEY_BY_NAME)), VALUES)
-def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
-    """Whatever a file or a flag holds, the answer is a value of the key's kind within its bounds, or a usage error."""
-    key = KEY_BY_NAME[name]
-    try:
-        value: Any = parse_request({name: raw}).get(name)
-    except VramfitError as error:
-        assert error.exit_code == 2
-        assert "\n" not in error.message or "\n" in str(raw)
-        return
-    if raw is None:
-        assert value is None
-    elif key.kind == "texts":
-        assert value
-        assert all(isinstance(item, str) and item.strip() for item in value)
-    elif key.kind == "text":
-        assert isinstance(value, str)
-        assert value.strip()
-    elif key.kind == "flag":
-        assert isinstance(value, bool)
-    elif key.kind == "pixels":
-        assert isinstance(value, tuple)
-        width, height = value
-        assert 0 < min(width, height) <= max(width, height) <= 65536
-    elif key.kind == "shares":
-        assert isinstance(value, tuple)
-        assert min(value) >= 0 < sum(value) < float("inf")
-    elif key.kind == "size":
-        assert isinstance(value, int)
-        assert 0 <= value < 2**63
-    elif key.kind == "number":
-        assert isinstance(value, float)
-        assert key.minimum <= value <= key.maximum
-    elif value not in key.choices:
-        assert isinstance(value, int)
-        assert key.minimum <= value <= key.maximum
+def test_the_default_in_words(words: str, key: Key) -> None:
+    """The text where there is one, else the value as it would be typed; nothing where there is none."""
+    assert words == key.default_words
 
 
 @pytest.mark.parametrize(
-    ("spelling", "name"),
+    ("written", "name", "value"),
     [
-        ("AdamW", "adamw"),
-        ("adamw_torch_fused", "adamw"),
-        ("adamw_hf", "adamw"),
-        ("adam", "adamw"),
-        ("adamw_8bit", "adamw8bit"),
-        ("adamw_bnb_8bit", "adamw8bit"),
-        ("AdamW8bit", "adamw8bit"),
-        ("adamw_torch_4bit", "adamw4bit"),
-        ("paged_adamw_32bit", "paged_adamw"),
-        ("paged_adamw_8bit", "paged_adamw8bit"),
-        ("PagedAdamW8bit", "paged_adamw8bit"),
-        ("lion_32bit", "lion"),
-        ("paged_lion_8bit", "paged_lion8bit"),
-        ("ademamix_8bit", "ademamix8bit"),
-        ("rmsprop_bnb", "rmsprop"),
-        ("Adafactor", "adafactor"),
-        ("SGD", "sgd"),
-        ("lora-fa", "lora_fa"),
+        (None, "ram", None),
+        ("64GiB", "ram", 64 * 2**30),
+        ("58593750KiB", "ram", 60 * 10**9),
+        ("0B", "reserve", 0),
+        ("51.2GB/s", "ram_bandwidth", 51_200_000_000),
+        ("1344x1008", "image_size", (1344, 1008)),
+        ("3,1", "tensor_split", (3.0, 1.0)),
+        ("0,2.5", "tensor_split", (0.0, 2.5)),
+        ("on", "flash_attention", True),
+        ("off", "flash_attention", False),
+        ("off", "flash_attention", "off"),
+        (True, "unified_kv", True),
+        (4096, "context", 4096),
+        ("all", "gpu_layers", "all"),
+        (33, "gpu_layers", 33),
+        (0.92, "gpu_memory_utilization", 0.92),
     ],
 )
-def test_optimizers_go_by_the_names_of_frameworks(spelling: str, name: str) -> None:
-    """Those of transformers, and the class names of torch and bitsandbytes."""
-    assert name == parse_value(KEY_BY_NAME["optimizer"], spelling)
+def test_a_value_as_it_would_be_typed(written: object, name: str, value: object) -> None:
+    """Text where a number has a unit or two parts, the value itself everywhere else; reading it gives it back."""
+    key = every_key()[name]
+    assert written == key.spelled(value)
+    assert type(written) is type(key.spelled(value))
+    if written is not None:
+        assert written == key.spelled(parse_value(key, written))
 
 
-@pytest.mark.parametrize("spelling", ["adamw16bit", "paged", "8bit", "muon", "", "adafactor_8bit"])
-def test_optimizers_nobody_modelled_are_refused(spelling: str) -> None:
-    with pytest.raises(UsageError):
-        parse_value(KEY_BY_NAME["optimizer"], spelling)
+@pytest.mark.parametrize(
+    ("value", "key", "engine", "values"),
+    [
+        (8192, "context", "llama.cpp", {"context": 8192}),
+        (True, "flash_attention", "llama.cpp", {}),
+        # Under the name of its field.
+        (2**30, "reserve", "llama.cpp", {"reserve_bytes": 2**30}),
+        (None, "ram", "llama.cpp", {}),
+        # Of the engine's own record, and of fine-tuning.
+        (64, "ubatch", "llama.cpp", {"ubatch": 64}),
+        (None, "tensor_split", "llama.cpp", {}),
+        (8, "lora_rank", "transformers", {"lora_rank": 8}),
+        # A key that the engine does not have: as requested, or the default.
+        (7, "ubatch", "transformers", {}),
+        (2048, "batch", "transformers", {}),
+        (512, "ubatch", "llama.cpp", {}),
+    ],
+)
+def test_the_value_in_a_workload(value: object, key: str, engine: str, values: dict[str, Any]) -> None:
+    """Wherever a record has it; a request for 7 counts only where no record does."""
+    work = workload(engine, **{"context": 4096, **values})
+    assert value == every_key()[key].value_in(work, {"ubatch": 7})
+
+
+@record
+class Toy:
+    """Values of some keys of ``FORM``."""
+
+    context: int
+    ram_bytes: int | None = None
+    fast: bool = True
+    kind: str = "plain"
+
+
+FORM = Form(
+    Toy,
+    (
+        Group((Key("context", "count", ""), Key("fast", "choice", "", choices=SWITCHED, default=True)), 0),
+        Group((Key("ram", "size", "", field="ram_bytes"), Key("kind", "text", "", default="usual")), 1),
+        Group((Key("elsewhere", "count", "", default=3),), 2),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_", "values"),
+    [
+        # The key's default goes before the record's own.
+        (Toy(1, None, True, "usual"), {"context": 1}, {}),
+        # What was requested, else what the caller worked out, else the default.
+        (Toy(1, None, True, "usual"), {"context": 1}, {"context": 2}),
+        (Toy(2, None, True, "worked out"), {}, {"context": 2, "kind": "worked out"}),
+        (Toy(2, None, True, "worked out"), {"kind": None}, {"context": 2, "kind": "worked out"}),
+        (Toy(2, None, True, "asked"), {"kind": "asked"}, {"context": 2, "kind": "worked out"}),
+        # Under the field's name; a value of 0 is a value.
+        (Toy(1, 0, True, "usual"), {"context": 1, "ram": 0}, {}),
+        (Toy(1, 5, True, "usual"), {"context": 1}, {"ram_bytes": 5}),
+        # A switch is read as words and held as a truth value.
+        (Toy(1, None, False, "usual"), {"context": 1, "fast": "off"}, {}),
+        (Toy(1, None, True, "usual"), {"context": 1, "fast": "on"}, {"fast": False}),
+        (Toy(1, None, False, "usual"), {"context": 1}, {"fast": False}),
+        # Keys of no field, of this group or of none, are passed over.
+        (Toy(1, None, True, "usual"), {"context": 1, "elsewhere": 9, "gpu": "rtx4090"}, {}),
+    ],
+)
+def test_a_record_is_filled_in(expected: Toy, request_: Mapping[str, Any], values: dict[str, Any]) -> None:
+    """Key by key: the request, then the caller's values, then the declared default."""
+    assert expected == FORM.fill(request_, **values)
+
+
+def test_a_request_is_left_as_it_was() -> None:
+    """Filling in twice gives two records: nothing is kept between them."""
+    request_ = {"context": 1, "kind": "asked"}
+    FORM.fill(request_)
+    assert {"context": 1, "kind": "asked"} == request_
+    assert Toy(2, None, True, "usual") == FORM.fill({"context": 2})
+
+
+def test_a_field_without_a_value_is_an_error() -> None:
+    """``context`` has no default: None stands there, and a record that lacks a key altogether cannot be made."""
+    assert FORM.fill({}).context is None
+
+    @record
+    class More:
+        """A field of no key."""
+
+        context: int
+        undeclared: int
+
+    with pytest.raises(TypeError, match="undeclared"):
+        Form(More, (Group((Key("context", "count", ""),), 0),)).fill({"context": 1})
