@@ -8,7 +8,8 @@ from vramfit._record import fields
 from vramfit.engines import Deployment, engine
 from vramfit.engines.interface import Job
 from vramfit.quantization import derive
-from vramfit.workload import Training, Workload
+from vramfit.workload.common import Workload
+from vramfit.workload.training import Training
 
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu

@@ -294,8 +294,7 @@ VALUES = st.one_of(
     st.floats(allow_nan=True),
     st.text(max_size=10),
     st.sampled_from(
-        [word for key in every_key().values() for word in key.choices]
-        + ["rtx4090", "llama-3.2-1b", "fp16", "8GiB", "-1"]
+        [word for key in every_key().values() for word in key.words] + ["rtx4090", "llama-3.2-1b", "fp16", "8GiB", "-1"]
     ),
     st.lists(st.sampled_from(["rtx4090", "rtx3090", "x", ""]), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),

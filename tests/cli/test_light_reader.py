@@ -14,7 +14,7 @@ from vramfit.cli.app import app, run_app
 from vramfit.cli.options import COMMANDS, long_flag, options, read, spellings
 
 if TYPE_CHECKING:
-    from vramfit.workload import Key
+    from vramfit.workload.keys import Key
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         if key.kind in ("switch", "flag"):
             words.append(f"--no-{long_flag(key)[2:]}" if key.kind == "flag" and draw(st.booleans()) else flag)
             continue
-        value = draw(st.sampled_from(TEXTS.get(key.name) or WORDS.get(key.kind) or [*key.choices, "other", ""]))
+        value = draw(st.sampled_from(TEXTS.get(key.name) or WORDS.get(key.kind) or [*key.words, "other", ""]))
         words += [f"{flag}={value}"] if flag.startswith("--") and draw(st.booleans()) else [flag, value]
     for name in ("gpu", "model"):
         if draw(st.integers(0, 3)):

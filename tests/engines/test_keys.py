@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vramfit._record import fields
-from vramfit.engines import UNMODELLED, engine, names
+from vramfit.engines import UNMODELLED, engine, names, own_groups
 from vramfit.engines.keys import common_keys, every_key, parse_request
 from vramfit.errors import UsageError, VramfitError
-from vramfit.workload import Training, Workload
+from vramfit.workload.common import GROUPS as COMMON
+from vramfit.workload.common import Workload
+from vramfit.workload.training import GROUPS as TRAINING
+from vramfit.workload.training import Training
 
 CONTRACT = {
     "gpu", "model", "engine", "quant", "context", "parallel", "images", "kv_cache_type", "kv_cache_type_v",
@@ -62,36 +65,38 @@ def test_the_engine_s_choices_are_the_engines() -> None:
     assert "transformers; llama.cpp for a GGUF quant" == every_key()["engine"].default_words
 
 
-def test_keys_that_engines_share_are_alike() -> None:
-    """A key of one name means one thing: kind, choices, bounds, default and flags do not depend on the engine."""
-    declared = [key for name in names() for group in engine(name).groups for key in group.keys]
-    names_of = [key.name for key in declared]
-    assert len(set(names_of)) < len(names_of)
-    for key in declared:
-        first = every_key()[key.name]
-        told = [
-            (k.kind, k.choices, k.minimum, k.maximum, k.default, k.flags, k.decided, k.follows) for k in (first, key)
-        ]
-        assert told[0] == told[1], key.name
+def test_a_key_is_declared_once() -> None:
+    """So a name means one thing, whichever engine has it."""
+    declared = [key for group in (*COMMON, *TRAINING, *own_groups()) for key in group.keys]
+    assert sorted(key.name for key in declared) == sorted(every_key())
+    assert {id(key) for key in declared if key.name != "engine"} <= {id(key) for key in every_key().values()}
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_own_key_has_a_field_and_its_default(name: str) -> None:
-    """A record without a request holds what the declarations say; a key without a field would be read and lost."""
+    """A record without a request, and one made without values, hold what the declarations say."""
     own = engine(name)
     declared = {key.stored_as: key.default for group in own.groups for key in group.keys}
     record = own.fill({})
-    assert (record is None) == (not declared)
-    if record is not None:
-        assert declared == {field: getattr(record, field) for field in fields(type(record))}
+    assert (record is None) == (own.record is None) == (not declared)
+    if own.record is not None:
+        assert own.record() == record
+        assert {field: getattr(record, field) for field in fields(own.record)}.items() <= declared.items()
         assert set(declared).isdisjoint(fields(Workload) + fields(Training))
+
+
+def test_no_key_is_declared_and_lost() -> None:
+    """Each is a field of some engine's record, or it would be read and mean nothing."""
+    declared = {key.stored_as for group in own_groups() for key in group.keys}
+    records = [engine(name).record for name in names()]
+    assert declared == {field for kind in records if kind is not None for field in fields(kind)}
 
 
 def test_declarations_are_complete() -> None:
     """Each key has a known kind and a help text, choices have words, and no two keys share a flag."""
     assert {key.kind for key in every_key().values()} <= KINDS
     assert all(key.help for key in every_key().values())
-    assert all(key.choices for key in every_key().values() if key.kind in ("choice", "count-or-word"))
+    assert all(key.words for key in every_key().values() if key.kind in ("choice", "count-or-word"))
     flags = [flag for key in every_key().values() for flag in ("--" + key.name.replace("_", "-"), *key.flags)]
     assert sorted(set(flags)) == sorted(flags)
 
@@ -163,6 +168,6 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
     elif key.kind == "number":
         assert isinstance(value, float)
         assert key.minimum <= value <= key.maximum
-    elif value not in key.choices:
+    elif value not in key.words:
         assert isinstance(value, int)
         assert key.minimum <= value <= key.maximum

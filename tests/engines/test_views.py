@@ -20,7 +20,7 @@ from vramfit.engines.interface import Job
 from vramfit.engines.resolve import deployments
 from vramfit.errors import VramfitError
 from vramfit.hardware import Gpu
-from vramfit.workload import CLASSES
+from vramfit.workload.common import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ TELLING = (
     "m4-max-128gb",
 )  # fmt: skip
 """GPUs on different sides of what engines distinguish."""
-VIEWED = ({}, {"gpu_layers": "auto"}, {"images": 1}, {"images": 1, "platform": "windows"})
+VIEWED: tuple[dict[str, Any], ...] = ({}, {"gpu_layers": "auto"}, {"images": 1}, {"images": 1, "platform": "windows"})
 """Fields of workloads that a view depends on, one of each branch."""
 
 gpus = st.one_of(st.sampled_from(TELLING), some_gpu_id).map(lambda name: catalogue().gpu(name))

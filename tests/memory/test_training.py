@@ -12,7 +12,7 @@ from tests.samples import model
 from vramfit.errors import UsageError
 from vramfit.memory.training import adapter_parameters, training_bytes
 from vramfit.quantization import derive, find_scheme
-from vramfit.workload import Training
+from vramfit.workload.training import Training
 
 LLAMA_2_7B = 6_738_415_616
 """Parameters of meta-llama/Llama-2-7b-hf."""

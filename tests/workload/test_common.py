@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import fields
-from vramfit.workload import Training, Workload
-from vramfit.workload.common import FORM, GROUPS
+from vramfit.workload.common import FORM, GROUPS, Workload
+from vramfit.workload.training import Training
 
 
 def test_workload_defaults_are_the_contract_s() -> None:

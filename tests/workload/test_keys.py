@@ -10,8 +10,8 @@ from tests.deployed import workload
 from vramfit._record import record
 from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
-from vramfit.workload import CACHE_TYPES, Form, Group, Key, parse_value
-from vramfit.workload.keys import SWITCHED
+from vramfit.workload.common import CACHE_TYPES
+from vramfit.workload.keys import SWITCHED, Form, Group, Key, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ import pytest
 from vramfit._record import fields
 from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
-from vramfit.workload import TASKS, Training, parse_value
-from vramfit.workload.training import FORM, GROUPS
+from vramfit.workload.keys import parse_value
+from vramfit.workload.training import FORM, GROUPS, TASKS, Training
 
 
 def test_training_defaults_are_the_contract_s() -> None:
@@ -32,7 +32,7 @@ def test_declared_defaults_are_the_record_s() -> None:
 
 def test_tasks() -> None:
     """Running comes first, and is what is asked without a word."""
-    assert ("inference", "full", "lora", "qlora") == TASKS == every_key()["task"].choices
+    assert ("inference", "full", "lora", "qlora") == TASKS == every_key()["task"].words
     assert "inference" == every_key()["task"].default
 
 

@@ -21,7 +21,7 @@ from vramfit.engines.vllm.weights import mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
 from vramfit.units import MIB
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.engines import DeviceMemory, Estimate
