@@ -19,13 +19,12 @@ from marshal import loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.abc import Loader
     from types import ModuleType
     from typing import cast
 
 else:
 
-    def cast(_, value):  # noqa: D103  (typing.cast, without typing)
+    def cast(_, value):
         return value
 
 
