@@ -23,7 +23,7 @@ def rewritten(text: str, module: ModuleType) -> str:
         assert node.end_lineno is not None
         first, last = lines[node.lineno - 1], lines[node.end_lineno - 1]
         indent = len(first) - len(first.lstrip())
-        literal = written(value, indent, node.col_offset + 1)
+        literal = written(value, indent, node.col_offset)
         lines[node.lineno - 1 : node.end_lineno] = [first[: node.col_offset] + literal + last[node.end_col_offset :]]
     return "".join(lines)
 
@@ -55,9 +55,9 @@ def _edits(node: ast.expr, live: Any) -> Iterator[tuple[ast.expr, Any]]:
 
 
 def written(value: Any, indent: int, column: int) -> str:
-    """A number, string, tuple or table as a literal: in one line where it fits behind ``column``, else in several.
+    """A number, string, tuple or table as a literal: in one line where it and a comma fit, else in several.
 
-    A number of ``indent`` spaces stands before the line that it begins in; a comma or less stands behind it.
+    It begins at ``column``, in a line with ``indent`` spaces before it.
     """
     if isinstance(value, str):
         return f'"{value}"'
@@ -70,11 +70,12 @@ def written(value: Any, indent: int, column: int) -> str:
     else:
         words = [written(each, inside, inside) for each in value]
     short = f"{opening}{', '.join(words)}{',' if isinstance(value, tuple) and len(value) == 1 else ''}{closing}"
-    if "\n" not in short and column + len(short) < WIDTH:
+    if "\n" not in short and column + len(short) + 1 <= WIDTH:
         return short
-    lines = [" " * (inside - 1)]
+    lines: list[str] = []
     for word in words:
-        if len(lines[-1]) + len(word) + 2 > WIDTH - 2 or "\n" in lines[-1]:
-            lines.append(" " * (inside - 1))
-        lines[-1] += f" {word},"
+        if lines and "\n" not in lines[-1] and len(lines[-1]) + len(word) + 2 <= WIDTH - 2:
+            lines[-1] += f" {word},"
+        else:
+            lines.append(f"{' ' * inside}{word},")
     return "\n".join([opening, *lines, " " * indent + closing])
