@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Estimate
     from vramfit.model import Model
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 
 @record

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 
 class Mlx(Engine[None, None]):
