@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vramfit.errors import UsageError
+from vramfit.importers.grammar import parse_reference
 from vramfit.importers.reference import (
     HubRepository,
     LmStudioModel,
@@ -19,7 +20,6 @@ from vramfit.importers.reference import (
     Url,
     has_scheme,
     is_path,
-    parse_reference,
     without_secrets,
 )
 
