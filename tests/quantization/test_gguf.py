@@ -12,7 +12,7 @@ import pytest
 from tests.quantization.builders import build, dense, stored, text_bytes, types
 from vramfit.catalogue import open_catalogue
 from vramfit.model import tensors
-from vramfit.quantization import bits_per_weight, checkpoint_bytes, find_scheme
+from vramfit.quantization import bits_per_weight, derive, find_scheme
 from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, store, tensor_bytes, tensor_class
 from vramfit.quantization.gguf_mix import Facts, head, mixed, more_bits, rule
 
@@ -350,7 +350,7 @@ def test_the_checkpoint_is_the_language_model_alone() -> None:
     scheme = find_scheme("Q8_0")
     plain, seeing = build(**facts), build(**facts, vision=CLIP)
 
-    assert checkpoint_bytes(stored(seeing, "Q8_0"), scheme) == checkpoint_bytes(stored(plain, "Q8_0"), scheme)
+    assert derive(seeing, scheme).file_bytes == derive(plain, scheme).file_bytes
 
 
 def test_bits_per_weight_of_llama_13b() -> None:

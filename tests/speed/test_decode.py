@@ -8,8 +8,9 @@ import pytest
 
 from tests.samples import Catalogue
 from vramfit._record import replace
+from vramfit.answer import Answer, answer
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.remedies.answer import Answer, answer
 from vramfit.speed import BOTTLENECKS, decode_rate, spill_rate, throughput
 from vramfit.speed.decode import kin, step
 from vramfit.speed.fitted import (
@@ -24,7 +25,6 @@ from vramfit.speed.fitted import (
     SM_CLOCK_BYTES,
 )
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 ADA = {"fp32": 82.6, "fp16": 165.2}
 """TFLOPS of an RTX 4090."""

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.samples import Catalogue
+from vramfit.answer import Answer, answer
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.remedies.answer import Answer, answer
 from vramfit.speed import prefill_rate, throughput
 from vramfit.speed.fitted import (
     ATTENTION_SHARE,
@@ -20,7 +21,6 @@ from vramfit.speed.fitted import (
     RANKS_SHARE,
 )
 from vramfit.speed.prefill import seconds
-from vramfit.workload import parse_request
 
 CARDS: dict[str, dict[str, Any]] = {
     "rtx4090": {"tflops": {"fp32": 82.6, "fp16": 165.2}},

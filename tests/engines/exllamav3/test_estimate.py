@@ -8,11 +8,11 @@ import pytest
 
 from tests.command import report
 from vramfit.catalogue import open_catalogue
-from vramfit.engines.exllamav3 import estimate
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.quantization import checkpoint_bytes, find_scheme, store
-from vramfit.workload import parse_request
+from vramfit.quantization import derive, find_scheme
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate
@@ -31,9 +31,7 @@ def test_all_but_the_embedding_is_on_the_gpus(quant: str, gpu: str) -> None:
     found = estimated(quant=quant, gpu=gpu)
 
     assert found.host.weights_bytes == 2 * 128256 * 4096
-    assert sum(device.weights_bytes for device in (*found.gpus, found.host)) == checkpoint_bytes(
-        store(model, scheme), scheme
-    )
+    assert sum(device.weights_bytes for device in (*found.gpus, found.host)) == derive(model, scheme).file_bytes
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.engines.llamacpp.asking import CARD, catalogue_model, devices, estimated
 from tests.samples import gpu, model
-from vramfit.engines import llamacpp
+from vramfit.engines.llamacpp import ENGINE
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
@@ -100,9 +100,9 @@ def test_names_of_the_same_file() -> None:
 
 def test_the_tables_agree_with_the_rest() -> None:
     """Classes are schemes of a family the engine loads; every cache type has a size."""
-    assert {"fp16", "int8", "int4"} == set(llamacpp.SCHEME_OF_CLASS)
-    assert {"gguf"} == {find_scheme(name).family for name in llamacpp.SCHEME_OF_CLASS.values()}
-    for kind in llamacpp.CACHE_TYPES:
+    assert {"fp16", "int8", "int4"} == set(ENGINE.scheme_of_class)
+    assert {"gguf"} == {find_scheme(name).family for name in ENGINE.scheme_of_class.values()}
+    for kind in ENGINE.cache_types:
         assert 0 < estimated("llama-3.1-8b", kv_cache_type=kind).gpus[0].kv_cache_bytes
 
 

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import MODELS, Catalogue
-from vramfit.engines import DeviceMemory, Estimate
+from vramfit.engines import DeviceMemory, Estimate, estimate
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.transformers import estimate
 from vramfit.errors import CannotTell, UsageError
 from vramfit.units import MIB
-from vramfit.workload import parse_request
 
 
 def estimated(**request: Any) -> Estimate:

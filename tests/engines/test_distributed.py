@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.deployed import job
 from tests.samples import Catalogue, model
+from vramfit.engines.distributed import layout, local_share, padding_needed, split_text, stage_layers
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.tensor_parallel import layout, local_share, padding_needed, split_text, stage_layers
 from vramfit.errors import UsageError
 from vramfit.model import tensors
 from vramfit.quantization import find_scheme
-from vramfit.workload import parse_request
+
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
 
 
 def share(sample: str, name: str, ranks: int) -> float:
@@ -24,10 +29,15 @@ def share(sample: str, name: str, ranks: int) -> float:
     return above / below
 
 
-def laid_out(**request: Any) -> tuple[int, int]:
-    """Ranks and stages of Llama 3.1 8B unless the request says otherwise."""
+def asked(**request: Any) -> Job[Any, ServerKeys]:
+    """What vLLM is asked to hold: Llama 3.1 8B unless the request says otherwise."""
     raw = {"model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **request}
-    return layout(resolve(parse_request(raw), Catalogue())[0])
+    return job(resolve(parse_request(raw), Catalogue())[0])
+
+
+def laid_out(**request: Any) -> tuple[int, int]:
+    """Ranks and stages."""
+    return layout(asked(**request))
 
 
 @pytest.mark.parametrize(
@@ -162,9 +172,7 @@ def test_the_split_in_words() -> None:
     """Nothing for one GPU."""
     said = [
         split_text(
-            resolve(
-                parse_request({"model": "llama-3.1-8b", "gpu": gpu, "quant": "fp16", "engine": "vllm"}), Catalogue()
-            )[0],
+            asked(gpu=gpu),
             *ways,
         )
         for gpu, ways in (("rtx4090", (1, 1)), ("2xrtx4090", (2, 1)), ("4xrtx4090", (2, 2)), ("2xrtx4090", (1, 2)))

@@ -6,8 +6,8 @@ import pytest
 
 from tests.command import vramfit
 from tests.remedies.test_flags import KNOWN, verify
+from vramfit.engines.keys import every_key
 from vramfit.workload.optimizers import OPTIMIZERS, find_optimizer
-from vramfit.workload import KEY_BY_NAME
 
 ADAPTERS_ONLY = "lora_fa"
 TABLE = [
@@ -35,7 +35,7 @@ def test_the_table() -> None:
     """All of it: a name more or a state less is a decision."""
     told = [(o.name, o.state_bytes(1000, 2), o.transformers) for o in OPTIMIZERS]
     assert TABLE == told
-    assert tuple(name for name, *_ in TABLE) == KEY_BY_NAME["optimizer"].choices
+    assert tuple(name for name, *_ in TABLE) == every_key()["optimizer"].words
 
 
 def test_states_follow_the_parameter_s_dtype_unless_they_are_quantized() -> None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import report, vramfit
+from vramfit.answer import answer
 from vramfit.catalogue import open_catalogue
-from vramfit.engines import engine, ollama
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
+from vramfit.engines.ollama import ENGINE
+from vramfit.engines.ollama.estimate import CONTEXT_TIERS
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.remedies import answer
 from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.engines import Deployment, Estimate
@@ -27,8 +29,7 @@ def resolved(gpu: str, model: str, **more: Any) -> Deployment:
 
 
 def estimated(gpu: str, model: str, **more: Any) -> Estimate:
-    deployment = resolved(gpu, model, **more)
-    return engine("ollama").estimate(deployment)
+    return estimate(resolved(gpu, model, **more))
 
 
 @pytest.mark.parametrize(
@@ -70,20 +71,20 @@ def test_the_context_follows_the_memory_of_the_gpus(gpu: str, more: dict[str, An
     ],
 )
 def test_the_batch_follows_context_and_headroom(gpu: str, model: str, more: dict[str, Any], batch: int) -> None:
-    work = resolved(gpu, model, **more).workload
-    assert (batch, batch) == (work.batch, work.ubatch)
+    keys = ENGINE.own_keys(resolved(gpu, model, **more).workload)
+    assert (batch, batch) == (keys.batch, keys.ubatch)
 
 
 def test_everything_else_is_llama_cpp_s() -> None:
     """The same bytes as ``llama-server`` with the settings that Ollama would pass to it."""
     deployment = resolved("rtx4090", "llama-3.1-8b", context=8192, parallel=2, kv_cache_type="q8_0")
-    work = deployment.workload
-    found = engine("ollama").estimate(deployment)
+    keys = ENGINE.own_keys(deployment.workload)
+    found = estimate(deployment)
     asked = {
         "gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "Q4_K_M", "context": 8192, "parallel": 2,
-        "kv_cache_type": "q8_0", "batch": work.batch, "ubatch": work.ubatch,
+        "kv_cache_type": "q8_0", "batch": keys.batch, "ubatch": keys.ubatch,
     }  # fmt: skip
-    same = engine("llama.cpp").estimate(resolve(parse_request(asked), open_catalogue())[0])
+    same = estimate(resolve(parse_request(asked), open_catalogue())[0])
     assert (same.gpus, same.host, same.settings) == (found.gpus, found.host, found.settings)
 
 
@@ -106,7 +107,7 @@ def test_one_gpu_where_one_is_enough() -> None:
         ),
         open_catalogue(),
     )
-    assert 1 == engine("ollama").estimate(larger[0]).settings["main_gpu"]
+    assert 1 == estimate(larger[0]).settings["main_gpu"]
 
 
 def test_the_projector_goes_to_ram_with_a_part_of_the_layers() -> None:
@@ -193,4 +194,4 @@ def test_remedies_hold_what_was_asked_about() -> None:
 
 def test_tiers_are_in_falling_order() -> None:
     """The first that is reached counts."""
-    assert [memory for memory, _ in ollama.CONTEXT_TIERS] == sorted([47 * GIB, 23 * GIB, 0], reverse=True)
+    assert [memory for memory, _ in CONTEXT_TIERS] == sorted([47 * GIB, 23 * GIB, 0], reverse=True)

@@ -8,10 +8,10 @@ import pytest
 
 from tests.command import report
 from vramfit.catalogue import open_catalogue
-from vramfit.engines.mlx import estimate
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.samples import Catalogue, gpu, model
+from tests.samples import Catalogue, model
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.sglang import estimate, static_share
-from vramfit.engines.vllm import estimate as vllm_estimate
+from vramfit.engines.sglang.estimate import static_share
 from vramfit.errors import UsageError
 from vramfit.units import MIB
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate
@@ -27,7 +27,7 @@ def estimated(changes: dict[str, dict[str, Any]] | None = None, **request: Any) 
 def test_weights_are_those_of_vllm() -> None:
     """The layers are the same code."""
     raw = {"gpu": "2xrtx4090", "model": "llama-3.1-8b", "quant": "awq", "engine": "vllm"}
-    other = vllm_estimate(resolve(parse_request(raw), Catalogue())[0])
+    other = estimate(resolve(parse_request(raw), Catalogue())[0])
     assert other.gpus[0].weights_bytes == estimated(gpu="2xrtx4090", quant="awq").gpus[0].weights_bytes
 
 
@@ -64,25 +64,26 @@ def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
 )
 def test_static_share(reserved_mib: float, tokens: int, batch: int, ranks: int, memory_mib: int) -> None:
     """Worked out from ``memory_hook.py``, to the three decimals SGLang keeps."""
-    card = gpu("rtx4090", memory_mib=memory_mib)
     expected = round(1 - reserved_mib / memory_mib, 3)
-    assert expected == static_share(card, model("llama-3.1-8b"), tokens, batch, ranks)
+    assert expected == static_share(memory_mib * MIB, model("llama-3.1-8b"), tokens, batch, ranks)
 
 
 def test_static_share_of_other_models() -> None:
     """Latent attention keeps 1.5 GiB for graphs whatever the sizes; a model that sees has 5 % less."""
-    card = gpu("rtx4090")
+    memory = 24_564 * MIB
     latent = 512 + 1.5 * 4096 + 128 + 2 * 48 + 1536
-    assert round(1 - latent / 24_564, 3) == static_share(card, model("latent"), 4096, 48, 1)
+    assert round(1 - latent / 24_564, 3) == static_share(memory, model("latent"), 4096, 48, 1)
     plain = 512 + 1.5 * 4096 + 128 + 2 * 48 + 8 * 50
-    assert round(0.95 * (1 - plain / 24_564), 3) == static_share(card, model("llava-1.5-7b"), 4096, 48, 1)
+    assert round(0.95 * (1 - plain / 24_564), 3) == static_share(memory, model("llava-1.5-7b"), 4096, 48, 1)
 
 
 def test_the_share_holds_weights_and_cache() -> None:
     """What is left of the limit for them is the share; the rest may take what the rest takes."""
     found = estimated(gpu_memory_utilization=0.8)
     device = found.gpus[0]
-    assert found.budget_bytes == (round(0.8 * 24_080 * MIB) + device.compute_bytes + device.overhead_bytes,)
+    assert found.pool is not None
+    limit = round(0.8 * 24_080 * MIB) + device.compute_bytes + device.overhead_bytes
+    assert (limit,) == found.pool.limits([24_080 * MIB])
     assert 0.8 == found.settings["gpu_memory_utilization"]
     assert found.settings["max_batched_tokens"] == 4096
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import Catalogue, gpu, model
+from vramfit.answer import answer
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.vllm import estimate
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
 from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead
 from vramfit.engines.vllm.weights import mxfp4_kernel, stages
 from vramfit.errors import UsageError
-from vramfit.quantization import find_scheme
-from vramfit.remedies.answer import answer
+from vramfit.quantization import derive, find_scheme
 from vramfit.units import MIB
-from vramfit.workload import Workload, parse_request
+from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.engines import DeviceMemory, Estimate
@@ -160,7 +162,7 @@ def test_experts_are_rounded_up(kernel: str, ratio: float) -> None:
         moe={"experts": 32, "active": 4, "width": 2880},
     )  # fmt: skip
     experts = 2 * 32 * 3 * 2880**2 * 17 // 32
-    rest = [stages(made, find_scheme("MXFP4"), 1, 1, name)[0].weights_bytes for name in (kernel, "xpu")]
+    rest = [stages(derive(made, find_scheme("MXFP4")), 1, 1, name)[0].weights_bytes for name in (kernel, "xpu")]
     assert (ratio - 1) * experts == pytest.approx(rest[0] - rest[1], rel=0.01, abs=MIB)  # the allocator's steps
 
 
@@ -181,7 +183,9 @@ def test_kernel_of_a_card(expected: str, sample: str, changes: dict[str, Any]) -
 
 def test_a_quantized_latent_has_a_16_bit_copy() -> None:
     """Of the projection that expands it, for decoding: its 8 bits and 16 more."""
-    plain, quantized = (stages(model("latent"), find_scheme(name), 8, 1, "marlin")[0] for name in ("fp16", "fp8"))
+    plain, quantized = (
+        stages(derive(model("latent"), find_scheme(name)), 8, 1, "marlin")[0] for name in ("fp16", "fp8")
+    )
     expand = 4 * 512 * 128 * 256 // 8
     linear = (plain.weights_bytes - quantized.weights_bytes) + 2 * expand
     assert linear == pytest.approx(sum((
@@ -192,10 +196,10 @@ def test_a_quantized_latent_has_a_16_bit_copy() -> None:
 
 def test_stages_hold_the_whole_model() -> None:
     """Embedding on the first, head on the last; angles on each. A tied head is a copy on the last stage."""
-    four = stages(model("llama-3.1-8b"), find_scheme("fp16"), 1, 4, "marlin")
+    four = stages(derive(model("llama-3.1-8b"), find_scheme("fp16")), 1, 4, "marlin")
     assert LLAMA_8B + 3 * 131_072 * 128 * 2 == sum(stage.weights_bytes for stage in four)
     assert 2 * 128_256 * 4096 == four[0].weights_bytes - four[1].weights_bytes
-    tied = [stages(model("sliding"), find_scheme("fp16"), 1, count, "marlin") for count in (1, 2)]
+    tied = [stages(derive(model("sliding"), find_scheme("fp16")), 1, count, "marlin") for count in (1, 2)]
     angles = 2 * 131_072 * 256 * 2
     assert 2 * 262_144 * 2560 + angles == sum(s.weights_bytes for s in tied[1]) - tied[0][0].weights_bytes
 
@@ -251,10 +255,7 @@ def test_images_of_one_step_are_encoded_together() -> None:
 
 def test_overhead_grows_with_ranks_and_ends_with_eager() -> None:
     """Graphs are by layer, libraries by rank."""
-    card = gpu("rtx4090")
-    alone, pair, eager = (
-        overhead(card, 1, 32, eager=False), overhead(card, 2, 32, eager=False), overhead(card, 1, 32, eager=True),
-    )  # fmt: skip
+    alone, pair, eager = overhead(1, 32, eager=False), overhead(2, 32, eager=False), overhead(1, 32, eager=True)
     assert 225 * MIB == pair.expected_bytes - alone.expected_bytes
     assert 32 * 18 * MIB == alone.expected_bytes - eager.expected_bytes
     assert alone.low_bytes < alone.expected_bytes < alone.high_bytes
@@ -266,8 +267,8 @@ def test_what_vllm_decided() -> None:
     assert {
         "tensor_parallel": 2, "pipeline_parallel": 1, "max_batched_tokens": 2048, "gpu_memory_utilization": 0.92,
     } == found.settings  # fmt: skip
-    assert found.budget_bytes is not None
-    assert (round(0.92 * 24080 * MIB) + 440 * MIB,) * 2 == pytest.approx(found.budget_bytes, abs=1)
+    assert found.pool is not None
+    assert (math.ceil(0.92 * 24080 * MIB) + 440 * MIB,) * 2 == found.pool.limits([24080 * MIB] * 2)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from vramfit.catalogue import open_catalogue
-from vramfit.engines import engine
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
-ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "measured_vllm.yaml").read_text("utf-8"))
+ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "measured.yaml").read_text("utf-8"))
 CONTEXT = 4096
 WEIGHTS_TOLERANCE = 0.005
 CACHE_TOLERANCE = 0.005
@@ -30,7 +30,7 @@ def device(row: dict[str, Any]) -> Any:
     keys = {"model": row["model"], "gpu": row["gpu"], "quant": row["quant"], "tensor_parallel": row["ranks"]}
     request = parse_request({**keys, "engine": row.get("engine", "vllm"), "context": CONTEXT})
     (deployment,) = resolve(request, open_catalogue())
-    return engine(deployment.engine).estimate(deployment).gpus[0]
+    return estimate(deployment).gpus[0]
 
 
 @pytest.mark.parametrize("row", rows("weights"))

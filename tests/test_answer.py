@@ -1,18 +1,16 @@
-"""One deployment put through the estimator, and the search for the largest that still reaches its level."""
+"""One deployment put through the estimator and judged."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.samples import Catalogue
+from vramfit.answer import Answer, answer
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.remedies.answer import Answer, answer, largest
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 
 def answered(**request: Any) -> Answer:
@@ -54,30 +52,3 @@ def test_the_level_is_reached_where_the_margin_is_not_negative(request_: dict[st
     """Two ways to say the same: the searches use the margin, the report the verdict."""
     found = answered(**request_)
     assert found.reached == (found.margin_bytes >= 0)
-
-
-@given(st.integers(-50, 5000), st.integers(-50, 5000), st.integers(1, 1000), st.integers(0, 3))
-def test_largest_finds_the_last_that_reaches(limit: int, high: int, slope: int, kink: int) -> None:
-    """The largest ``n`` with a margin of 0 or more, ``low - 1`` where there is none; each margin falls, some kinked."""
-    asked = []
-
-    def margin(n: int) -> int:
-        asked.append(n)
-        return (limit - n) * slope * (10**kink if n > limit else 1)
-
-    high = max(1, high)
-    assert max(0, min(limit, high)) == largest(margin, 1, high)
-    assert all(1 <= n <= high for n in asked)
-    assert len(asked) <= 60
-
-
-def test_largest_is_quick_on_a_straight_line() -> None:
-    """Memory is close to linear in tokens: a million of them are searched in a few estimates."""
-    asked = []
-
-    def margin(n: int) -> int:
-        asked.append(n)
-        return 777_777 * 131_072 - n * 131_072
-
-    assert 777_777 == largest(margin, 1, 2**20)
-    assert len(asked) < 10
