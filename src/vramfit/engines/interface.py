@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Generic, TypeVar
 
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -325,6 +326,20 @@ class Engine(_Generic["V", "K"]):
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """Assumptions that take more of the GPUs to tell than the estimate itself."""
         return ()
+
+    def speed(self) -> SpeedProfile:
+        """The constants of its speed: one record, whatever is deployed; by default those of an engine nobody measured."""
+        from vramfit.engines.profile import USUAL
+
+        return USUAL
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """Tokens of a prompt in one pass over the weights; None for all of them."""
+        return self.speed().chunk_tokens
+
+    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
+        """GPUs that hold parts of the same layers and work at the same time; 1 where each holds layers of its own."""
+        return 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """What the engine can do without at little cost, in the order in which it is worth trying."""

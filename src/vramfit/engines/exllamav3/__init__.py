@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -50,6 +51,12 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         from vramfit.engines.exllamav3.estimate import estimate
 
         return estimate(job)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of its kernels."""
+        from vramfit.engines.exllamav3.speed import PROFILE
+
+        return PROFILE
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A window's worth of cache for windowed layers."""

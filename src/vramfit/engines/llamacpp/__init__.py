@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
@@ -158,6 +159,20 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.estimate import estimate
 
         return estimate(job)
+
+    def speed(self) -> SpeedProfile:
+        """Constants by kind of card."""
+        from vramfit.engines.llamacpp.speed import PROFILE
+
+        return PROFILE
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """The physical batch."""
+        return self.own_keys(work).ubatch
+
+    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
+        """All GPUs where matrices are split by rows."""
+        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode == "row" else 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Less of what is kept beside the weights, at no cost in quality."""

@@ -8,6 +8,7 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -33,6 +34,12 @@ class Mlx(Engine[None, None]):
         from vramfit.engines.mlx.estimate import estimate
 
         return estimate(job)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of Apple's GPUs."""
+        from vramfit.engines.mlx.speed import PROFILE
+
+        return PROFILE
 
 
 ENGINE = Mlx()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -87,6 +88,16 @@ class Ollama(Engine[Cards, OllamaKeys]):
         from vramfit.engines.ollama.estimate import left_to_itself
 
         return left_to_itself(deployment, estimate)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of llama.cpp, whose kernels run."""
+        from vramfit.engines.llamacpp.speed import PROFILE
+
+        return PROFILE
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """The physical batch."""
+        return self.own_keys(work).ubatch
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Less of what is kept beside the weights, at no cost in quality."""

@@ -7,6 +7,7 @@ from vramfit.engines.interface import Engine, View
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
@@ -35,6 +36,12 @@ class Transformers(Engine[None, None]):
         from vramfit.engines.transformers.estimate import estimate
 
         return estimate(job)
+
+    def speed(self) -> SpeedProfile:
+        """Constants by how a scheme's matrices are called."""
+        from vramfit.engines.transformers.speed import PROFILE
+
+        return PROFILE
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
         """Linux and NVIDIA cards from Turing on, where the kernels of every scheme but FP8 run.
