@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 LEAST_KILLED = 0.85
+TESTS = ("tests/engines", "tests/memory")
+"""The tests of the rooms: a fault should be noticed near where it is, and the whole suite takes much longer."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         trees = [copied(ROOT, Path(folder) / f"tree{number}") for number in range(given.jobs)]
-        reached = reach(trees[0], given.jobs)
+        reached = reach(trees[0], given.tests, given.jobs)
         found = []
         for number, one in enumerate(outcomes(drawn, trees, reached), 1):
             found.append(one)
@@ -76,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=200, help="mutants drawn (200)")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time (1)")
     parser.add_argument("--module", default="", help="draw from modules whose path contains this")
+    parser.add_argument("--tests", nargs="+", default=TESTS, metavar="FOLDER", help=f"their tests ({' '.join(TESTS)})")
     parser.add_argument("--list", action="store_true", help="print what is drawn, and run nothing")
     return parser
 

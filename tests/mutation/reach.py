@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.mutation.recording import RECORD
 from tests.mutation.tree import pytest_process
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from tests.mutation.tree import Tree
 
 KEPT = Path(tempfile.gettempdir()) / "vramfit-mutation"
+RECORD = "VRAMFIT_MUTATION_RECORD"
+"""Variable that names the file ``recording`` writes."""
 RECORD_SECONDS = 3600
 
 
@@ -50,13 +51,17 @@ class Reach:
         return frozenset().union(*[here.get(line, frozenset()) for line in lines])
 
 
-def reach(tree: Tree, jobs: int) -> Reach:
-    """The reach of every test file, those recorded anew whose text changed since they were recorded for this source."""
+def reach(tree: Tree, folders: Sequence[str], jobs: int) -> Reach:
+    """The reach of the tests in ``folders``; files whose text changed since they were recorded are recorded anew.
+
+    What was recorded holds for one state of the source.
+    """
     source = _digest(sorted((tree.root / "src").rglob("*.py")))
     KEPT.mkdir(exist_ok=True)
     kept = KEPT / f"reach-{source}.json"
     known: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
-    files = [path.relative_to(tree.root).as_posix() for path in sorted((tree.root / "tests").rglob("test_*.py"))]
+    paths = sorted(path for folder in folders for path in (tree.root / folder).rglob("test_*.py"))
+    files = [path.relative_to(tree.root).as_posix() for path in paths]
     digests = {file: _digest([tree.root / file]) for file in files}
     stale = [file for file in files if known.get(file, {}).get("digest") != digests[file]]
     if stale:

@@ -15,11 +15,10 @@ import coverage
 import pytest
 
 from tests.mutation.mutants import ROOMS
+from tests.mutation.reach import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-RECORD = "VRAMFIT_MUTATION_RECORD"
 
 
 class Recording:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.each import each
 from tests.quantization.builders import build
 from vramfit.model import tensors
 from vramfit.quantization import checkpoint_bytes, find_scheme, store
@@ -24,7 +25,7 @@ def test_sizes_are_llama_cpps_to_the_last_printed_digit(name: str) -> None:
     row = TABLE[name]
     model = build(name, **row["facts"])
 
-    for file_type, mib in row["sizes"].items():
+    for file_type, mib in each(row["sizes"].items()):
         scheme = find_scheme(file_type)
         size = checkpoint_bytes(store(model, scheme), scheme)
 
