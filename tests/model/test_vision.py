@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.each import each
 from vramfit.model import Model, model_from_facts
 from vramfit.model.vision import image_tokens, max_image_tokens
 
@@ -108,6 +109,6 @@ def test_an_unknown_rule_is_refused() -> None:
 
 
 def test_every_tower_of_the_catalogue_has_a_rule(models: dict[str, Model]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         if model.vision is not None:
             assert 0 < image_tokens(model, 800, 600) <= max_image_tokens(model), key

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from tests.quantization.builders import build, dense, stored, text_bytes, types
 from vramfit.catalogue import open_catalogue
 from vramfit.model import tensors
@@ -362,7 +363,7 @@ def test_a_rule_never_names_an_unknown_type() -> None:
     """Every class of every file type in models of each kind: what a rule yields has a block size."""
     from vramfit.quantization.gguf_mix import DEFAULTS
 
-    for file_type in DEFAULTS:
+    for file_type in each(DEFAULTS):
         for experts, group, falcon in ((0, 1, False), (0, 8, True), (8, 4, False), (64, 8, False)):
             for imatrix in (False, True):
                 facts = Facts(experts, group, False, experts == 0, falcon, imatrix)
