@@ -24,10 +24,10 @@ else:
     def record(cls):
         """Make ``cls`` a record of its annotated fields, in order; class-level values are the defaults.
 
-        Defaults must be immutable: they are shared by all instances.
+        Fields of a record it derives from come first. Defaults must be immutable: they are shared by all instances.
         """
-        cls.__fields__ = fields = tuple(cls.__annotations__)
-        defaults = [f in cls.__dict__ for f in fields]
+        cls.__fields__ = fields = (*getattr(cls, "__fields__", ()), *cls.__annotations__)
+        defaults = [hasattr(cls, f) for f in fields]
         if defaults != sorted(defaults):
             raise TypeError(f"{cls.__name__} has a field without a default behind one with")
         cls.__required__ = defaults.count(False)

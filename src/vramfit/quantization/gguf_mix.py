@@ -293,11 +293,11 @@ def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
     counts = [g.feed_forward.count for g in model.layers if isinstance(g.feed_forward, Experts)]
     group, grouped = _group(model)
     # LLM_TYPE_70B: llama with grouped heads, and qwen2 (biased projections) with any.
-    seventy = model.layer_count == SEVENTY_LAYERS and not counts and (grouped or bool(traits.get("qkv_bias")))
+    seventy = model.layer_count == SEVENTY_LAYERS and not counts and (grouped or bool(traits.qkv_bias))
     if model.vision is not None and model.vision.kind in UNTYPED_TOWERS:
         seventy = False
     # LLM_ARCH_FALCON alone fuses unbiased query, key and value under LayerNorms that have biases.
-    falcon = bool(traits.get("fused_qkv") and traits.get("norm_bias") and not traits.get("qkv_bias"))
+    falcon = bool(traits.fused_qkv and traits.norm_bias and not traits.qkv_bias)
     return Facts(
         experts=counts[0] if counts else 0,
         group=group,

@@ -196,7 +196,7 @@ class Builder:
 
     def norm(self, source: Node, width: int) -> Node:
         """RMSNorm, or LayerNorm with a bias; only the former may be written over its source."""
-        graph, biased = self.graph, bool(self.model.traits.get("norm_bias"))
+        graph, biased = self.graph, bool(self.model.traits.norm_bias)
         scaled = graph.same(graph.put(source.size, source, rows=self.rows, reuse=not biased), self.vector(width))
         return graph.same(scaled, self.vector(width)) if biased else scaled
 
