@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 
 @record
+class ArchitectureSpec(Traits):
+    """How a kind of model writes its blocks, and the names it goes by elsewhere, the usual one first."""
+
+    model_types: tuple[str, ...] = ()
+    """``model_type`` of the language model's configuration in transformers, or in the model's own remote code."""
+    gguf_names: tuple[str, ...] = ()
+    """``general.architecture`` of GGUF files; none where llama.cpp has no such architecture."""
+
+
+@record
 class Moe:
     """A mixture of experts, and which layers have one."""
 
@@ -111,10 +121,9 @@ class ModelSpec:
     architecture: Key | None = None
     """How it writes its blocks: a name under ``architectures:``."""
     model_type: str | None = None
-    """``model_type`` of the configuration that gives the language model's sizes; that of the architecture, unless
-    stated."""
+    """Name of the language model's configuration in transformers, where it is not the architecture's usual one."""
     gguf: str | None = None
-    """``general.architecture`` of its GGUF files; that of the architecture, unless stated."""
+    """``general.architecture`` of its GGUF files, where it is not the architecture's usual one."""
     modality: str = "text"
     """``text``, ``code``, ``vision-language``, ``embedding``, ``image-generation``, …"""
     released: Month | None = None
