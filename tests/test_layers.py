@@ -27,6 +27,7 @@ LAYERS = (
     ("memory",),
     ("quantization",),
     ("model", "hardware", "workload"),
+    ("optimizers",),
     ("units",),
     ("errors", "_record", "_memo"),
 )

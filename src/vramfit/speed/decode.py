@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record
+from vramfit.engines.cuda import cores_per_multiprocessor
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model import tensors
 from vramfit.model.architecture import Attention, CompressedAttention, Experts, LatentAttention
@@ -24,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
@@ -43,9 +44,6 @@ RAM, too little for them, gave 2.86 tokens per second (ikawrakow/ik_llama.cpp di
 RAM_KEPT_BACK_BYTES = 2 * 2**30
 """Of the host's memory that its system and programs hold, so that no file can stay there."""
 
-TWO_LANES = ("sm_60", "sm_70", "sm_72", "sm_75", "sm_80")
-"""Compute capabilities with 64 FP32 lanes per multiprocessor; the others have 128 (CUDA C++ Programming Guide, "Arithmetic
-Instructions")."""
 SERVERS = ("vllm", "sglang", "tensorrt-llm")
 """Engines that launch a whole step as one CUDA graph and share a row of the tables."""
 GROUPED = ("awq", "gptq", "compressed_tensors", "torchao", "hqq")
@@ -256,7 +254,7 @@ def ranks_of(deployment: Deployment, estimate: Estimate) -> int:
     ranks = estimate.settings.get("tensor_parallel")
     if isinstance(ranks, int):
         return ranks
-    return len(deployment.gpus) if deployment.workload.split_mode in ("row", "tensor") else 1
+    return len(deployment.gpus) if getattr(deployment.workload.own, "split_mode", "") in ("row", "tensor") else 1
 
 
 def depth_tokens(deployment: Deployment) -> int:
@@ -301,7 +299,7 @@ def cores_bytes_per_second(gpu: Gpu, bytes_per_clock: float, bus: float) -> floa
     """
     if gpu.vendor != "nvidia" or "fp32" not in gpu.tflops or not bytes_per_clock:
         return bus
-    lanes = 64 if gpu.compute_target in TWO_LANES else 128
+    lanes = cores_per_multiprocessor(gpu)
     return min(bus, gpu.tflops["fp32"] * 1e12 / (2 * lanes) * bytes_per_clock)
 
 
