@@ -139,7 +139,7 @@ def _allocated_bytes(size: int) -> int:
 
 def rotary_bytes(model: Model) -> int:
     """Sines and cosines of every position, 16-bit, for each head width and each kind of layer."""
-    if model.traits.get("positions"):
+    if model.traits.positions:
         return 0
     widths = set()
     for group in model.layers:
@@ -149,7 +149,7 @@ def rotary_bytes(model: Model) -> int:
             elif isinstance(mixer, LatentAttention):
                 widths.add((mixer.rope_dim, "full"))
     # A tower whose patches span two frames gives tokens positions in time, height and width.
-    several = model.vision is not None and model.vision.settings.get("frames") == 2
+    several = model.vision is not None and model.vision.frames == 2
     positions = model.context * (POSITION_FACTOR if several else 1)
     return sum(2 * width * positions for width, _ in widths)
 
