@@ -31,7 +31,7 @@ def test_a_module_that_nothing_changed_stays(module: ModuleType) -> None:
 def test_a_changed_number_is_all_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number in a table, one by itself, and one of a record inside."""
     assert llamacpp.PROFILE.unfused is not None
-    monkeypatch.setitem(llamacpp.PROFILE.bus_share, "Ada Lovelace", 0.5)  # type: ignore[arg-type]
+    monkeypatch.setitem(llamacpp.PROFILE.bus_share, "Ada Lovelace", 0.5)
     monkeypatch.setattr(llamacpp.PROFILE, "pipeline_cost", 0.25)
     monkeypatch.setattr(llamacpp.PROFILE.unfused, "layer_microseconds", 13.0)
     before = text_of(llamacpp)
@@ -49,8 +49,8 @@ def test_a_changed_number_is_all_that_changes(monkeypatch: pytest.MonkeyPatch) -
 def test_a_name_inside_a_table_stays_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """What servers share is written where they share it."""
     monkeypatch.setattr(servers, "BYTES_PER_CLOCK", 7.0)
-    monkeypatch.setitem(vllm.PROFILE.bytes_per_clock, "", 7.0)  # type: ignore[arg-type]
-    monkeypatch.setitem(vllm.PROFILE.bytes_per_clock, "grouped", 2.5)  # type: ignore[arg-type]
+    monkeypatch.setitem(vllm.PROFILE.bytes_per_clock, "", 7.0)
+    monkeypatch.setitem(vllm.PROFILE.bytes_per_clock, "grouped", 2.5)
     assert "\nBYTES_PER_CLOCK = 7.0\n" in rewritten(text_of(servers), servers)
     assert '{"": BYTES_PER_CLOCK, "grouped": 2.5},' in rewritten(text_of(vllm), vllm)
 
