@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LARGE_SUFFIXES = (".gguf", ".safetensors", ".bin")
 CHUNK = 1 << 16
@@ -353,7 +353,7 @@ def running() -> Iterator[Loopback]:
             server.server_close()
 
 
-def safetensors(tensors: dict[str, tuple[str, tuple[int, ...], int]], padding: int = 0) -> Sparse:
+def safetensors(tensors: Mapping[str, tuple[str, tuple[int, ...], int]], padding: int = 0) -> Sparse:
     """A safetensors file of zeros: name to dtype, shape and bytes."""
     header: dict[str, object] = {}
     offset = 0

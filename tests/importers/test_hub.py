@@ -72,6 +72,15 @@ def test_a_second_question_costs_no_request(foo: Loopback, disk: Path) -> None:
     assert [f"vramfit/hub/{host}/acme/foo/{COMMIT}.json", f"vramfit/hub/{host}/acme/foo/refs.json"] == kept(disk)
 
 
+def test_facts_are_kept_by_commit(foo: Loopback) -> None:
+    folder = open_repository(FOO, Network())
+    assert folder.kept("tensors") is None
+    folder.keep("tensors", {"a": [1, 2]})
+    folder.keep("huge", "x" * (5 << 20))
+    again = open_repository(FOO, Network(offline=True))
+    assert ({"a": [1, 2]}, None, folder.files) == (again.kept("tensors"), again.kept("huge"), again.files)
+
+
 def test_a_branch_is_asked_again_after_a_day(foo: Loopback, disk: Path) -> None:
     day = FactsCache("h", str(disk), lambda: 1_000.0)
     open_repository(FOO, Network(), day)
