@@ -192,6 +192,12 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, b"<html>sign in</html>")
         elif kind == "bomb":
             self._send(200, b"[" * 200_000)
+        elif kind == "cut":
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"sha": "9bb3')
+            self.close_connection = True
         elif kind == "loop":
             self._send(302, b"", {"location": self.path})
         elif kind == "elsewhere":
