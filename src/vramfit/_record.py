@@ -27,7 +27,7 @@ else:
         A record that it derives from gives its own fields first. Defaults must be immutable: all instances share them.
         """
         inherited = getattr(cls, "__fields__", ())
-        cls.__fields__ = fields = inherited + tuple(cls.__dict__.get("__annotations__", ()))
+        cls.__fields__ = fields = inherited + tuple(cls.__dict__.get("__annotations__", ()))  # noqa: RUF063  (inspect costs too much)
         defaults = [hasattr(cls, f) for f in fields]
         if defaults != sorted(defaults):
             raise TypeError(f"{cls.__name__} has a field without a default behind one with")

@@ -60,6 +60,7 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
         from vramfit.report import error_document
 
         write(sys.stdout, error_document(error), indent)
+        sys.stdout.flush()
     sys.stderr.write(f"error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
@@ -84,6 +85,8 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
         raise UsageError("--file and --gpu or --model exclude each other", "put the GPU and the model into the file")
     for name, raw in read_deployments(output["file"], keys):
         try:
+            if isinstance(raw, VramfitError):
+                raise raw
             yield from _rows(raw, catalogue, output)
         except VramfitError as error:
             _codes.append(error.exit_code)

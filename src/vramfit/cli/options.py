@@ -33,6 +33,7 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
 
+
 def long_flag(key: Key) -> str:
     """``--kv-cache-type`` for ``kv_cache_type``."""
     return "--" + key.name.replace("_", "-")

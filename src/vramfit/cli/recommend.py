@@ -41,11 +41,7 @@ LEFT_OUT = ("name", *[key.name for key in TRAINING_KEYS])
 """Keys that mean nothing here: those of fine-tuning, and the label."""
 
 OPTIONS: tuple[Key, ...] = (
-    *[
-        LEVEL if key.name == "level" else key
-        for key in every_key().values()
-        if key.name not in LEFT_OUT
-    ],
+    *[LEVEL if key.name == "level" else key for key in every_key().values() if key.name not in LEFT_OUT],
     *WISHES,
     *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
 )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers, Mixer
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 VOCAB_PADDING = 64
 """Embedding and head are padded to a multiple of this before they are cut (``DEFAULT_VOCAB_PADDING_SIZE``)."""
@@ -84,11 +84,7 @@ def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
     problem = _indivisible(job.model, ranks) or _ungrouped(job.model, job.scheme, ranks)
     if problem:
         best = ranks - 1
-        while best > 1 and (
-            count % best
-            or _indivisible(job.model, best)
-            or _ungrouped(job.model, job.scheme, best)
-        ):
+        while best > 1 and (count % best or _indivisible(job.model, best) or _ungrouped(job.model, job.scheme, best)):
             best -= 1
         others = "" if count == best else f" --pipeline-parallel {count // best}"
         raise UsageError(

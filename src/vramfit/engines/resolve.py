@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
     class Catalogue(Protocol):
         """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""
@@ -155,9 +155,7 @@ def _scheme(word: str, runtime: Engine[Any, Any]) -> Scheme:
     return scheme
 
 
-def _workload(
-    request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]
-) -> Workload:
+def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
     """The request with every default filled in; raises ``UsageError`` where keys mean nothing together."""
     cache_type = request.get("kv_cache_type", runtime.cache_types[0])
     for word in (cache_type, request.get("kv_cache_type_v", cache_type)):
@@ -202,7 +200,7 @@ def _check_images(work: Workload, model: Model) -> None:
         return
     if model.vision is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave image_size out, or ask for a vision model")
-    if model.vision.image_tokens["rule"] == "unknown":
+    if model.vision.image_tokens is None:
         raise CannotTell(f"how many tokens {model.name} makes of an image is not known", "leave image_size out")
     from vramfit.model.vision import image_tokens
 

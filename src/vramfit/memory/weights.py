@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.model.architecture import Experts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model

@@ -52,7 +52,9 @@ class Checkpoint:
     identity, and two are equal when they are the same.
     """
 
-    def __init__(self, model: Model, scheme: Scheme, stored: tuple[Stored, ...] | None = None, source: str = "") -> None:
+    def __init__(
+        self, model: Model, scheme: Scheme, stored: tuple[Stored, ...] | None = None, source: str = ""
+    ) -> None:
         self.model = model
         self.scheme = scheme
         """How it is stored: the scheme it was derived by, or the one that a file states or comes nearest to."""

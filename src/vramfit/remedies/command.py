@@ -6,6 +6,8 @@ Flags and arguments are those of llama.cpp 0c1e570 (2026, ``common/arg.cpp``), t
 
 from __future__ import annotations
 
+from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -17,11 +19,8 @@ SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 """Characters a POSIX shell takes literally (``shlex.quote``'s set; shlex imports re)."""
 
 DTYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
-OPTIMIZERS = {
-    "adamw": "adamw_torch", "adamw8bit": "adamw_8bit", "paged_adamw8bit": "paged_adamw_8bit", "adafactor": "adafactor",
-    "sgd": "sgd", "lion": "lion_32bit",
-}  # fmt: skip
-"""transformers' names (``training_args.py`` ``OptimizerNames``)."""
+LORA_ALPHA = 8
+"""Scale of an adapter in ``LoraConfig`` where none is given; PEFT's LoRA-FA has to be told it again."""
 
 
 def command(answer: Answer) -> str:
@@ -110,20 +109,27 @@ def _transformers_code(answer: Answer) -> str:
 
 def _training_code(deployment: Deployment) -> str:
     """Python that loads, wraps and trains the model with the asked samples, batch and optimizer."""
-    work = deployment.workload
+    task, tuned = deployment.workload.task, deployment.workload.training
+    optimizer = OPTIMIZER_BY_NAME[tuned.optimizer]
     parts, loading = _loading(deployment)
     code = f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading})"
-    if work.task != "full":
-        prepared = "prepare_model_for_kbit_training(model)" if work.task == "qlora" else "model"
-        names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if work.task == "qlora" else [])
+    if task != "full":
+        prepared = "prepare_model_for_kbit_training(model)" if task == "qlora" else "model"
+        names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if task == "qlora" else [])
         code += f"; from peft import {', '.join(names)}"
-        code += f"; model = get_peft_model({prepared}, LoraConfig(r={work.training.lora_rank}, target_modules='all-linear'))"
-    sharded = f", deepspeed={{'zero_optimization': {{'stage': {work.training.zero_stage}}}}}" if work.training.zero_stage else ""
+        code += f"; model = get_peft_model({prepared}, LoraConfig(r={tuned.lora_rank}, target_modules='all-linear'))"
+    chosen, made = f"optim={optimizer.transformers!r}, ", ""
+    if optimizer.transformers is None:
+        # The Trainer has no name for LoRA-FA: it is given the optimizer, and makes its usual schedule for it.
+        code += "; from peft.optimizers import create_lorafa_optimizer"
+        rank = f"r={tuned.lora_rank}, lora_alpha={LORA_ALPHA}, lr=settings.learning_rate"
+        chosen, made = "", f", optimizers=(create_lorafa_optimizer(model, {rank}), None)"
+    sharded = f", deepspeed={{'zero_optimization': {{'stage': {tuned.zero_stage}}}}}" if tuned.zero_stage else ""
     return (
         f"{code}; from trl import SFTConfig, SFTTrainer"
-        f"; settings = SFTConfig(max_length={work.training.sequence_length}, per_device_train_batch_size={work.training.micro_batch}, "
-        f"gradient_checkpointing={work.training.gradient_checkpointing}, optim={OPTIMIZERS[work.training.optimizer]!r}, bf16=True{sharded})"
-        f"; SFTTrainer(model, settings, train_dataset=samples).train()"
+        f"; settings = SFTConfig(max_length={tuned.sequence_length}, per_device_train_batch_size={tuned.micro_batch}, "
+        f"gradient_checkpointing={tuned.gradient_checkpointing}, {chosen}bf16=True{sharded})"
+        f"; SFTTrainer(model, settings, train_dataset=samples{made}).train()"
     )
 
 

@@ -10,7 +10,7 @@ from vramfit.quantization.schemes import SCHEMES
 from vramfit.remedies import Proposal
 from vramfit.search import largest_near
 from vramfit.units import gb, gib
-from vramfit.workload import CLASSES
+from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,10 +253,11 @@ def _left_to_itself(question: Question, layers: int) -> Proposal | None:
     count = None if after is None else after.estimate.settings.get("cpu_moe_layers")
     if after is None or not count or not _ram_holds(after):
         return None
+    title = engine(question.asked.deployment.engine).title
     return Proposal(
         "offload-experts",
         changes,
-        f"leave the placement to {engine(question.asked.deployment.engine).title}: the experts of {count} of {layers} layers in RAM",
+        f"leave the placement to {title}: the experts of {count} of {layers} layers in RAM",
         f"{gib(after.estimate.host.total_bytes, 1)} of RAM; those experts run on the CPU",
         after,
         1,

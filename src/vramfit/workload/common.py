@@ -95,9 +95,7 @@ QUESTION = (
         default_text="as kv_cache_type",
         follows=True,
     ),
-    Key(
-        "flash_attention", "choice", "flash attention", choices=SWITCHED, flags=("-fa",), default=True, follows=True
-    ),
+    Key("flash_attention", "choice", "flash attention", choices=SWITCHED, flags=("-fa",), default=True, follows=True),
 )
 """What is run, and how much of it at once."""
 

@@ -14,17 +14,9 @@ Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 
 from __future__ import annotations
 
-from vramfit.engines.interface import DeviceMemory, Estimate, Share
-from vramfit.engines.transformers.estimate import (
-    COMPUTE_HIGH,
-    COMPUTE_LOW,
-    CONTEXT_BYTES,
-    CONTEXT_BYTES_DEFAULT,
-    CONTEXT_HIGH,
-    CONTEXT_LOW,
-    WORKSPACE_BYTES_HOPPER,
-    split_layers,
-)
+from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER
+from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines.transformers.estimate import COMPUTE_HIGH, COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import state_elements
@@ -36,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.exllamav3 import ExLlamaKeys
     from vramfit.engines.interface import Job
-    from vramfit.hardware import Gpu
     from vramfit.model.architecture import Mixer
 
 PAGE = 256
@@ -63,7 +54,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
     layers = model.layer_count
     held = [0] * layers
     for group in model.layers:
-        each = sum(_cache_bytes(mixer, job) for mixer in group.mixers)
+        each = sum(cache_bytes(mixer, job) for mixer in group.mixers)
         for index in group.indices:
             held[index] = each
     tokens = min(CHUNK, work.context)
@@ -93,13 +84,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
     )
 
 
-def runtime_share(gpu: Gpu) -> Share:
-    """The CUDA context of a process."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
-
-
-def _cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
+def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     """Bytes that one layer keeps for all sequences."""
     work, model = job.workload, job.model
     tokens = _pages(work.context) * work.parallel

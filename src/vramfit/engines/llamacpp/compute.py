@@ -25,12 +25,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from vramfit.engines.llamacpp.graph import Graph, Size
     from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.engines.llamacpp.graph import Graph, Size
     from vramfit.engines.llamacpp.placement import Parts, Placement
     from vramfit.model import Model
     from vramfit.model.architecture import Layers
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
     Kind = tuple[int, int, bool]
     Plan = dict[int, "Program"]

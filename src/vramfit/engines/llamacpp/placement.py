@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Stored
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 HOST = -1
 """The device number of host memory; GPUs count from 0."""
@@ -326,9 +326,7 @@ def layer_cache_bytes(model: Model, work: Workload, keys: LlamaCppKeys) -> list[
     return per_layer
 
 
-def _cache_bytes(
-    cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None
-) -> int:
+def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None) -> int:
     if cache.kind == "state":
         return 4 * (cache.convolution_elements + cache.recurrent_elements) * work.parallel
     if cache.kind == "cross":

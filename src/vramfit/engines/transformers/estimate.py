@@ -7,6 +7,7 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
+from vramfit.engines import cuda
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
@@ -14,7 +15,6 @@ from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import Experts
-from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,19 +22,6 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.memory.kv_cache import Cache
     from vramfit.memory.weights import Slices
-
-CONTEXT_BYTES = {"sm_120": 630 * MIB, "sm_100": 630 * MIB}
-CONTEXT_BYTES_DEFAULT = 440 * MIB
-"""CUDA context of a PyTorch process: process total less allocated less reserved in single-GPU out-of-memory messages:
-RTX 3090 0.31-0.44 GiB, A30 0.41, L40S 0.48, RTX 4090 0.48, H20 0.43, RTX 5090 0.60-0.64 (pytorch/pytorch and
-vllm-project/vllm issue logs)."""
-CONTEXT_LOW, CONTEXT_HIGH = 0.45, 1.6
-"""The spread of those messages around the expected value, desktop-free single-GPU forms."""
-
-WORKSPACE_BYTES = 9 * MIB
-WORKSPACE_BYTES_HOPPER = 32 * MIB
-"""cuBLAS workspace per handle and stream: 4 MiB x 2 + 16 KiB x 8, or 32 MiB from compute capability 9.0 on
-(pytorch ``aten/src/ATen/cuda/CUDABlas.cpp`` ``parseChosenWorkspaceSize``)."""
 
 SLACK_SHARE = 0.03
 """Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
@@ -55,9 +42,9 @@ def estimate(job: Job[None, None]) -> Estimate:
     model = job.model
     cut = slices(job.checkpoint)
     layers = model.layer_count
-    on_gpu = _layers_on_gpu(job)
+    on_gpu = layers_on_gpu(job)
     shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
-    caches_held = _caches_held(job)
+    held = caches_held(job)
     compute = _compute_bytes(job, cut)
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
@@ -69,12 +56,10 @@ def estimate(job: Job[None, None]) -> Estimate:
         if number == 0:
             weights += cut.input_bytes + cut.other_bytes
         if number == last:
-            weights += cut.output_bytes + _head_copy_bytes(job)
+            weights += cut.output_bytes + head_copy_bytes(job)
             read += cut.output_read_bytes
-        cache, growing = _cache_between(caches_held, start, stop)
-        gpus.append(
-            _device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read)
-        )
+        cache, growing = _cache_between(held, start, stop)
+        gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
     return Estimate(
@@ -88,13 +73,12 @@ def estimate(job: Job[None, None]) -> Estimate:
 
 
 def runtime_share(gpu: Gpu) -> Share:
-    """CUDA context and cuBLAS workspaces of a PyTorch process."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
+    """CUDA context and cuBLAS workspaces of a PyTorch process; of a Metal one, whose context is a quarter, likewise."""
+    own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
     if gpu.vendor == "apple":
-        context = CONTEXT_BYTES_DEFAULT // 4
-    hopper = (gpu.compute_target or "") in ("sm_90", "sm_100", "sm_103", "sm_120")
-    workspace = WORKSPACE_BYTES_HOPPER if hopper else WORKSPACE_BYTES
-    return Share(round(context * CONTEXT_LOW), context + workspace, round(context * CONTEXT_HIGH) + workspace)
+        context = own.expected // 4
+        own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
+    return Share(own.low, own.expected + workspace, own.high + workspace)
 
 
 def _estimate_training(job: Job[None, None]) -> Estimate:
@@ -110,16 +94,17 @@ def _estimate_training(job: Job[None, None]) -> Estimate:
     return Estimate(gpus, NOTHING, slices(job.checkpoint).total_bytes, parts.assumptions, {})
 
 
-def _head_copy_bytes(job: Job[None, None]) -> int:
+def head_copy_bytes(job: Job[None, None]) -> int:
     """The second copy of a tied head that fine-grained FP8 loading makes; 0 otherwise."""
     if job.scheme.family != "fp8":
         return 0
-    from vramfit.quantization.fp8 import head_copy_bytes
+    from vramfit.quantization.fp8 import head_copy_bytes as fp8_head_copy_bytes
 
-    return head_copy_bytes(job.model)
+    return fp8_head_copy_bytes(job.model)
 
 
-def _layers_on_gpu(job: Job[None, None]) -> int:
+def layers_on_gpu(job: Job[None, None]) -> int:
+    """Layers that are not streamed from host memory; raises for what transformers has no setting for."""
     layers = job.model.layer_count
     asked = job.workload.gpu_layers
     if asked == "auto":
@@ -149,8 +134,8 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def _caches_held(job: Job[None, None]) -> list[tuple[int, tuple[int, ...]]]:
-    """Cache bytes of one layer for all sequences, and the layers like it."""
+def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
+    """Cache bytes of one layer for all sequences, and the cache it is."""
     work, model = job.workload, job.model
     held = []
     for cache in caches(model):
@@ -158,7 +143,7 @@ def _caches_held(job: Job[None, None]) -> list[tuple[int, tuple[int, ...]]]:
         if cache.kind == "cross" and encoder is None:
             encoder = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         each = cache_bytes(cache, work.context, encoder or 0, work.kv_cache_type, work.kv_cache_type_v)
-        held.append((each * work.parallel, cache.layers))
+        held.append((each * work.parallel, cache))
     return held
 
 
@@ -183,17 +168,22 @@ def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, 
     return tokens * each + states + (cache.recurrent_bytes or MODEL_BYTES) * cache.recurrent_elements
 
 
-def _cache_between(held: list[tuple[int, tuple[int, ...]]], start: int, stop: int) -> tuple[int, int]:
+def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
     """Cache bytes of the layers ``start`` to ``stop``, and of the largest one among them."""
     total = largest = 0
-    for each, layers in held:
-        count = len(layers)
-        if layers[0] < start or layers[-1] >= stop:
-            count = len([layer for layer in layers if start <= layer < stop])
+    for each, cache in held:
+        count = layers_between(cache, start, stop)
         if count:
             total += each * count
             largest = max(largest, each)
     return total, largest
+
+
+def layers_between(cache: Cache, start: int, stop: int) -> int:
+    """How many of a cache's layers are among ``start`` to ``stop``."""
+    if cache.layers[0] >= start and cache.layers[-1] < stop:
+        return len(cache.layers)
+    return len([layer for layer in cache.layers if start <= layer < stop])
 
 
 def _compute_bytes(job: Job[None, None], cut: Slices) -> int:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.interface import Share
-from vramfit.engines.transformers.estimate import CONTEXT_BYTES, CONTEXT_BYTES_DEFAULT, CONTEXT_HIGH, CONTEXT_LOW
 from vramfit.units import MIB
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from vramfit.hardware import Gpu
 
 ALONE_BYTES = 80 * MIB
 """``non_torch_memory`` on one GPU, which leaves the CUDA context out: 0.02-0.36 GiB, median 0.08, over 37 start-up logs
@@ -36,8 +30,7 @@ class Overhead:
 
 def overhead(ranks: int, layers: int, *, eager: bool) -> Overhead:
     """What one of ``ranks`` tensor-parallel ranks with ``layers`` layers takes beyond its own accounting."""
-    libraries = ALONE_BYTES + PEER_BYTES * (ranks - 1)
-    graphs = 0 if eager else GRAPH_BYTES_PER_LAYER * layers
+    libraries, graphs = libraries_bytes(ranks), graph_bytes(layers, eager=eager)
     return Overhead(
         round(libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
         libraries + graphs,
@@ -45,7 +38,11 @@ def overhead(ranks: int, layers: int, *, eager: bool) -> Overhead:
     )
 
 
-def runtime_share(gpu: Gpu) -> Share:
-    """The CUDA context of a process: taken before vLLM looks at the card, so no part of the share it may use."""
-    context = CONTEXT_BYTES.get(gpu.compute_target or "", CONTEXT_BYTES_DEFAULT)
-    return Share(round(context * CONTEXT_LOW), context, round(context * CONTEXT_HIGH))
+def libraries_bytes(ranks: int) -> int:
+    """What communication between the ranks, and whatever else is not PyTorch's, takes."""
+    return ALONE_BYTES + PEER_BYTES * (ranks - 1)
+
+
+def graph_bytes(layers: int, *, eager: bool) -> int:
+    """What the CUDA graphs of all batch sizes take; 0 where none are captured."""
+    return 0 if eager else GRAPH_BYTES_PER_LAYER * layers
