@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Row = tuple[str, tuple[int, ...], str, bool, bool, str, int]
     """Name, shape, part, linear, buffer, type and bytes of one tensor."""
+    ExpertKey = tuple[int, str, tuple[int, ...], str]
+    """Layer, name, shape and type of experts that are fused into one tensor."""
 
 TOWER_PREFIX = {"vision": "v.", "audio": "a."}
 """Beginnings of the names of towers' tensors, as GGUF writes them."""
@@ -61,7 +63,8 @@ def layer_count(rows: tuple[Stored, ...]) -> int:
 def _gguf(header: Header) -> list[tuple[Row, int]]:
     """Rows of a GGUF file with their layers; encoder layers of an encoder-decoder come before its decoder's."""
     encoders = _blocks(header, "enc.")
-    placed = []
+    placed: list[tuple[Row, int]] = []
+    experts: dict[ExpertKey, list[FileTensor]] = {}
     for tensor in header.tensors:
         name, layer = tensor.name, -1
         for start, offset in (("blk.", 0), ("enc.blk.", 0), ("dec.blk.", encoders)):
@@ -72,7 +75,21 @@ def _gguf(header: Header) -> list[tuple[Row, int]]:
         if tensor.part in ("vision", "audio", "projector") and ".blk." in name:
             start, _, rest = name.partition(".blk.")
             name = f"{start}.{rest.partition('.')[2]}"
-        placed.append(_row(tensor, name, tensor.shape, layer, tensor.stored_bytes))
+        words = name.split(".")
+        if len(words) == 3 and words[1].isdigit() and f"{words[0]}.weight" in FUSED and words[2] == "weight":
+            # Mixtral files from before experts were fused: ``ffn_up.7.weight``.
+            experts.setdefault((layer, FUSED[f"{words[0]}.weight"], tensor.shape, tensor.type), []).append(tensor)
+        else:
+            placed.append(_row(tensor, name, tensor.shape, layer, tensor.stored_bytes))
+    return placed + _fused(experts)
+
+
+def _fused(experts: dict[ExpertKey, list[FileTensor]]) -> list[tuple[Row, int]]:
+    """One row for the experts of a layer that are alike, with the sum of their bytes."""
+    placed = []
+    for (layer, name, shape, _), members in experts.items():
+        stored = sum([member.stored_bytes for member in members])
+        placed.append(_row(members[0], name, (*shape, len(members)), layer, stored))
     return placed
 
 
@@ -101,7 +118,7 @@ def _hugging_face(header: Header) -> list[tuple[Row, int]]:
         [(stem, layer) for tensor, stem, layer, _, _ in places if tensor.part == "text" and layer is not None]
     )
     placed: list[tuple[Row, int]] = []
-    experts: dict[tuple[int, str, tuple[int, ...], str], list[FileTensor]] = {}
+    experts: dict[ExpertKey, list[FileTensor]] = {}
     for tensor, stem, layer, expert, rest in places:
         at = -1
         if tensor.part == "text":
@@ -117,11 +134,7 @@ def _hugging_face(header: Header) -> list[tuple[Row, int]]:
             placed.append(_row(tensor, name, tensor.shape, at, tensor.stored_bytes))
         else:
             experts.setdefault((at, name, tensor.shape, tensor.type), []).append(tensor)
-    for (at, name, shape, _), members in experts.items():
-        # Experts of one layer may differ by a few bytes of padding; the fused tensor has their sum.
-        stored = sum([member.stored_bytes for member in members])
-        placed.append(_row(members[0], name, (*shape, len(members)), at, stored))
-    return placed
+    return placed + _fused(experts)
 
 
 def _tower_name(tensor: FileTensor, words: list[str]) -> str:

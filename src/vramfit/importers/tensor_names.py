@@ -35,7 +35,7 @@ NETWORK = {
     "wi": "up", "lin1": "up", "linear_1": "up", "up": "up", "gate_up_proj": "up", "w13": "up", "Wi": "up",
     "down_proj": "down", "w2": "down", "fc2": "down", "c_proj": "down", "dense_4h_to_h": "down", "fc_out": "down",
     "fc11": "up", "fc12": "gate", "input_linear": "up", "output_linear": "down",
-    "wo": "down", "lin2": "down", "linear_2": "down", "down": "down", "Wo": "down", 
+    "wo": "down", "lin2": "down", "linear_2": "down", "down": "down", "Wo": "down",
     "w13_weight": "up", "w2_weight": "down",
 }  # fmt: skip
 """Last word below a feed-forward module or an expert, and what follows ``ffn_`` in GGUF; gate and up in one are ``up``."""
@@ -76,6 +76,8 @@ TOP = {
 }  # fmt: skip
 """Last word of what stands outside the layers."""
 
+BARE = ("ssm_a", "ssm_d")
+"""Names that have no ending."""
 ROUTERS = ("gate", "router", "wg", "classifier", "gate_inp", "router_proj")
 SHARED = ("shared_expert", "shared_experts", "share_expert", "shared_mlp", "shared_layer")
 NETWORKS = (
@@ -126,8 +128,8 @@ def gguf_name(rest: Sequence[str], in_layer: bool, sandwich: bool = False) -> st
     if len(words) > 2 and words[-1] in WRAPPERS and words[-2] not in STATES:
         words.pop()
     found = _in_layer(words, ending, sandwich) if in_layer else TOP.get(_last(words))
-    if found is None:
-        return None
+    if found is None or found in BARE:
+        return found
     return found if found.endswith((".bias", ".weight")) else f"{found}.{ending or 'weight'}"
 
 
