@@ -142,9 +142,8 @@ def test_tensors_decide() -> None:
 
 def test_latent_attention_of_old_files() -> None:
     """Without ``key_length_mla`` llama.cpp caches keys and values of every head."""
-    names = {"token_embd.weight": (64, 100)} | {
-        f"blk.{i}.{name}.weight": (64, 64) for i in range(2) for name in ("attn_q", "attn_kv_a_mqa", "attn_kv_b")
-    }
+    names: dict[str, tuple[int, ...]] = {"token_embd.weight": (64, 100)}
+    names |= {f"blk.{i}.{name}.weight": (64, 64) for i in range(2) for name in ("attn_q", "attn_kv_a_mqa", "attn_kv_b")}
     keys: dict[str, object] = {
         "attention.kv_lora_rank": 32, "attention.key_length": 24, "attention.value_length": 16, "attention.head_count_kv": 4
     }  # fmt: skip
@@ -178,7 +177,7 @@ def test_unknown_architectures() -> None:
     assert found.notes == (
         "llama.cpp b11434 does not know the architecture foo\\x1b: its attention is taken to be full",
     )
-    rwkv = {"token_embd.weight": (64, 100), "blk.0.time_mix_w1.weight": (64, 64)}
+    rwkv: dict[str, tuple[int, ...]] = {"token_embd.weight": (64, 100), "blk.0.time_mix_w1.weight": (64, 64)}
     assert gguf_facts(header({}, rwkv, "foo")).gaps == ("RWKV states",)
 
 
@@ -213,14 +212,8 @@ def test_metadata_that_cannot_be(keys: dict[str, Any], message: str) -> None:
     assert caught.value.message.isprintable()
 
 
-VALUES = (
-    st.none()
-    | st.booleans()
-    | st.integers(-5, 1 << 40)
-    | st.floats()
-    | st.text(max_size=4)
-    | st.lists(st.integers(-2, 40), max_size=4)
-)
+NUMBERS = st.integers(-5, 1 << 40) | st.floats() | st.booleans()
+VALUES = NUMBERS | st.none() | st.text(max_size=4) | st.lists(st.integers(-2, 40), max_size=4)
 KEYS = (
     "block_count", "embedding_length", "attention.head_count", "attention.head_count_kv", "attention.key_length",
     "attention.sliding_window", "attention.sliding_window_pattern", "nextn_predict_layers", "expert_used_count",
