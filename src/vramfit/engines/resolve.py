@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
     class Catalogue(Protocol):
         """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""
@@ -200,7 +200,7 @@ def _check_images(work: Workload, model: Model) -> None:
         return
     if model.vision is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave image_size out, or ask for a vision model")
-    if model.vision.image_tokens["rule"] == "unknown":
+    if model.vision.image_tokens is None:
         raise CannotTell(f"how many tokens {model.name} makes of an image is not known", "leave image_size out")
     from vramfit.model.vision import image_tokens
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines.interface import Engine, Setting, View
+from vramfit.engines.llamacpp import GROUPS
 from vramfit.errors import UsageError
-from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 VENDORS = ("nvidia", "custom")
 """Whose cards it runs on."""
@@ -21,7 +23,7 @@ VENDORS = ("nvidia", "custom")
 
 @record
 class ExLlamaKeys:
-    """Deployment keys of ExLlamaV3's own."""
+    """The deployment keys that ExLlamaV3 has, which are called as llama.cpp's."""
 
     swa_full: bool = False
 
@@ -34,8 +36,10 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     families = ("exl3", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
     cache_types = ("f16", "int8", "int4")
-    groups = (Group((Key("swa_full", "flag", "full-size cache for sliding-window layers", default=False),), 10),)
+    groups = GROUPS
     record = ExLlamaKeys
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """A GPU by its context alone: nothing else of it changes an estimate."""
@@ -50,6 +54,18 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         from vramfit.engines.exllamav3.estimate import estimate
 
         return estimate(job)
+
+    def account(self, job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of one process, GPU by GPU."""
+        from vramfit.engines.exllamav3.terms import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of its kernels."""
+        from vramfit.engines.exllamav3.speed import PROFILE
+
+        return PROFILE
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A window's worth of cache for windowed layers."""
