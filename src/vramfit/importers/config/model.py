@@ -7,9 +7,10 @@ from vramfit.importers.config import feed_forward, layers, tensors
 from vramfit.importers.config.fields import CONTEXT, number, whole
 from vramfit.importers.config.formulas import MissingField
 from vramfit.importers.config.language import language_model, part_of
-from vramfit.importers.config.names import gguf_name
 from vramfit.importers.config.section import Section
-from vramfit.model.architecture import Model, Tensor
+from vramfit.importers.tensor_names import gguf_name, place
+from vramfit.model.architecture import Architecture, Model, Tensor
+from vramfit.model.traits import Traits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def _model(
         context=_context(section),
         dtype=_dtype(root, section),
         layers=groups,
-        traits={},
+        traits=Traits(),
+        architecture=Architecture(None, section.model_type, None),
     )
 
 
@@ -162,6 +164,7 @@ def _dtype(root: Section, section: Section) -> str:
 def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]:
     """The tensors in the program's form: shapes inputs first, layers of the language model by number."""
     result = []
+    sandwich = any("feedforward_layernorm" in row.name or "post_mlp" in row.name for row in rows)
     for row in rows:
         part = part_of(row.section) or ("text" if row.section.startswith(language) or not row.section else "projector")
         if not row.section and language and not row.name.split(".")[0].startswith("lm_head"):
@@ -170,11 +173,17 @@ def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]
         numbered = part == "text" and row.stack == count and row.stack > 0
         layer_numbers = row.layers if numbered else ()
         copies = row.each * (1 if numbered or not row.stack else len(row.layers))
-        name = gguf_name(row.name) if part == "text" else row.name
+        name = (_gguf(row.name, sandwich=sandwich) or row.name) if part == "text" else row.name
         linear = row.kind == "linear" or row.kind == "experts"
         if copies and all(shape):
             result.append(Tensor(name, shape, layer_numbers, part, linear and len(shape) > 1, row.buffer, copies))
     return result
+
+
+def _gguf(name: str, *, sandwich: bool) -> str | None:
+    """GGUF's name of a tensor of the language model, None where it has none."""
+    prefix, _, _, rest = place(name.replace("*", "0"))
+    return gguf_name(rest, bool(prefix), sandwich)
 
 
 __all__ = ["Configured", "number", "read_config"]

@@ -7,10 +7,8 @@ is the file itself or one of the configurations nested in it (``text_config``, `
 
 from __future__ import annotations
 
-import json
-import os
-
 from vramfit.importers.config import formulas
+from vramfit.importers.config.tables import read_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,15 +32,8 @@ _classes: dict[str, dict[str, Any]] = {}
 def configuration_classes() -> Mapping[str, Mapping[str, Any]]:
     """What each configuration class of transformers has by model type: defaults, aliases, nested types, derived fields."""
     if not _classes:
-        _classes.update(read_data("configuration_classes.json")["model_types"])
+        _classes.update(read_table("configuration_classes.json")["model_types"])
     return _classes
-
-
-def read_data(name: str) -> Any:
-    """A table that is packaged with the program."""
-    from vramfit.catalogue.cache import read_bytes, source_directory
-
-    return json.loads(read_bytes(os.path.join(source_directory(), name)))
 
 
 class Section:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.importers.config import formulas
-from vramfit.importers.config.section import SAME_TYPES, Section, read_data
+from vramfit.importers.config.section import SAME_TYPES, Section
+from vramfit.importers.config.tables import read_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _without_head(name: str) -> str | None:
 
 def _read() -> dict[str, Any]:
     if not _table:
-        _table.update(read_data("model_classes.json"))
+        _table.update(read_table("model_classes.json"))
     return _table
 
 
