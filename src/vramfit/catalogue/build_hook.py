@@ -14,6 +14,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, which ``vramfit.importers.config`` reads."""
+
+
 class CatalogueBuildHook(BuildHookInterface[Any]):
     """Compiles ``data/*.yaml`` into ``vramfit/data/catalogue.bin``."""
 
@@ -36,7 +40,7 @@ class CatalogueBuildHook(BuildHookInterface[Any]):
             file.write(compile_directory(data, key="wheel"))
         included = build_data["force_include"]
         included[compiled] = f"vramfit/data/{COMPILED}"
-        for name in SOURCES:
+        for name in (*SOURCES, *TABLES):
             included[os.path.join(data, name)] = f"vramfit/data/{name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
