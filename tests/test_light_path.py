@@ -38,7 +38,7 @@ ALLOWED = {
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"
-        for name in ("", ".architecture", ".build", ".counted")
+        for name in ("", ".architecture", ".build", ".counted", ".encoder", ".image_rules", ".spec", ".traits", ".vision")
     ),
     *(
         f"vramfit.quantization{name}"

@@ -19,6 +19,7 @@ from marshal import loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader  # noqa: F401  (named in a cast)
     from types import ModuleType
     from typing import cast
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.deployed import job
+from tests.each import each
 from tests.samples import Catalogue, model
 from vramfit.engines.distributed import layout, local_share, padding_needed, split_text, stage_layers
 from vramfit.engines.keys import parse_request
@@ -93,7 +94,7 @@ def test_the_vocabulary_is_padded() -> None:
 def test_more_ranks_hold_no_more(sample: str) -> None:
     """A share never grows with the ranks, and all ranks together hold at least the tensor."""
     made = model(sample)
-    for tensor in tensors(made):
+    for tensor in each(tensors(made)):
         shares = [above / below for above, below in (local_share(made, tensor, ranks) for ranks in (1, 2, 4, 8))]
         assert sorted(shares, reverse=True) == shares
         assert all(ranks * part >= 1 for ranks, part in zip((1, 2, 4, 8), shares, strict=True))

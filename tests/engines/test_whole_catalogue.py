@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.deployed import deployed
+from tests.each import each
 from tests.samples import gpu
 from vramfit.catalogue import open_catalogue
 from vramfit.engines import Estimate, engine, estimate, names
@@ -75,7 +76,7 @@ def test_every_model_in_every_scheme(name: str) -> None:
 
 def test_bits_per_weight_are_those_of_the_scheme() -> None:
     """Never below what its smallest type takes, never above 32-bit floats, and exact where nothing is quantized."""
-    for key in facts():
+    for key in each(facts()):
         made = model(key)
         whole = derive(made, SCHEMES["fp32"]).file_bytes
         for scheme in map(find_scheme, SCHEME_NAMES):
@@ -120,7 +121,7 @@ LADDERS = (
 
 @pytest.mark.parametrize("ladder", LADDERS, ids=lambda ladder: ladder[0])
 def test_more_bits_never_take_fewer_bytes(ladder: tuple[str, ...]) -> None:
-    for key in facts():
+    for key in each(facts()):
         sizes = [derive(model(key), scheme).file_bytes for scheme in map(find_scheme, ladder)]
         assert sizes == sorted(sizes), key
 

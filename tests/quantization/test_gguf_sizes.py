@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.each import each
 from tests.quantization.builders import build
 from vramfit.model import tensors
 from vramfit.quantization import derive, find_scheme
@@ -24,7 +25,7 @@ def test_sizes_are_llama_cpps_to_the_last_printed_digit(name: str) -> None:
     row = TABLE[name]
     model = build(name, **row["facts"])
 
-    for file_type, mib in row["sizes"].items():
+    for file_type, mib in each(row["sizes"].items()):
         size = derive(model, find_scheme(file_type)).file_bytes
 
         assert size / MIB == pytest.approx(mib, abs=ROUNDING_MIB, rel=0), file_type

@@ -105,9 +105,9 @@ def test_no_group_is_far_off(answers: list[Answered]) -> None:
             groups[each.row.phase, each.row.engine, each.row.cards > 1].append(
                 math.log(each.rate.expected / each.row.measured)
             )
-    for name, errors in groups.items():
-        if len(errors) < 10:
-            continue
+    large = {name: errors for name, errors in groups.items() if len(errors) >= 10}
+    assert large
+    for name, errors in large.items():
         assert abs(statistics.median(errors)) < 0.1, name
         assert statistics.median(map(abs, errors)) < 0.2, name
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Generic, TypeVar
 
     from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -178,6 +179,8 @@ class Estimate:
     """Host-resident weights the engine copies over PCIe for every token (accelerate); 0 where the CPU computes."""
     idle: tuple[int, ...] = ()
     """GPUs, by number, that the engine leaves alone: not even its runtime takes anything of them."""
+    plan: object = None
+    """The engine's own record of what it put where, for its terms; None for an engine that needs none."""
     pool: Pool | None = None
     """The limit the engine sets itself, where it sets one below what the card offers."""
 
@@ -280,6 +283,11 @@ class Engine(_Generic["V", "K"]):
     follows_gpus: bool = False
     """Whether ``defaults`` depends on the GPUs and the model together."""
 
+    runtime_formula: str = "context of a process"
+    """What the runtime's share of a GPU is, for its term."""
+    runtime_source: str = ""
+    """Where it was read or measured."""
+
     def defaults(
         self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
     ) -> dict[str, Any]:
@@ -313,6 +321,10 @@ class Engine(_Generic["V", "K"]):
 
         Raises ``UsageError`` for what the engine refuses, and ``CannotTell`` for what is not modelled.
         """
+        raise NotImplementedError
+
+    def account(self, job: Job[V, K], estimate: Estimate, ledger: Ledger) -> None:
+        """Note every term of an estimate of the job but the runtime's own share of the GPUs."""
         raise NotImplementedError
 
     def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -41,6 +42,8 @@ class SGLang(Engine[Cards, ServerKeys]):
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
     recommended = 4
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Memory and kernel of the smallest card; every card by its context."""
@@ -58,6 +61,12 @@ class SGLang(Engine[Cards, ServerKeys]):
         from vramfit.engines.sglang.estimate import estimate
 
         return estimate(job)
+
+    def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of a server, rank by rank."""
+        from vramfit.engines.sglang.terms import account
+
+        account(job, estimate, ledger)
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
         """Linux and NVIDIA cards from Turing on, where every scheme runs, by Marlin kernels.
