@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -92,6 +93,14 @@ class Toy(Engine[Cards, ToyKeys]):
         from tests.engines.outside.estimate import estimate
 
         return estimate(job)
+
+    def speed(self) -> SpeedProfile:
+        """Half of the memory's bandwidth, for weights and cache alike, and no time beside."""
+        from vramfit.engines.profile import SpeedProfile
+
+        return SpeedProfile(
+            bus_share={"": 0.5}, cache_share=1.0, layer_microseconds={"": 0.0}, spread={"decode": (0.5, 2.0)}
+        )
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """The card by name."""
