@@ -7,9 +7,12 @@ import gc
 import os
 import sys
 
+from vramfit._finder import install
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 GC_THRESHOLD = 100_000
 """Allocations before a collection, instead of 700: bounds memory in a long file of deployments, never runs in one."""
@@ -23,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # A check makes some ten thousand objects and no cycles worth finding; looking for them costs a thirtieth of it.
         gc.set_threshold(GC_THRESHOLD)
+        install()
     arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     try:
@@ -31,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         code = _close_stdout()
     except OSError as error:
-        print(f"error: cannot write: {error.strerror or error}", file=sys.stderr)
-        code = OUTPUT_EXIT_CODE
+        code = _unwritten(error)
     except KeyboardInterrupt:
         code = INTERRUPTED_EXIT_CODE
     except Exception as error:  # the last guard: a bug is one line and exit 70
@@ -80,8 +83,28 @@ def _close_stdout() -> int:
     """The reader went away (``| head -1``): say nothing, and keep the interpreter from saying it at exit."""
     from vramfit.cli.check import last_exit_code
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard(sys.stdout)
     return last_exit_code()
+
+
+def _unwritten(error: OSError) -> int:
+    """A full disk or a broken device: one line and a hint, where stderr still takes them."""
+    _discard(sys.stdout)
+    try:
+        print(f"error: cannot write: {error.strerror or error}", file=sys.stderr)
+        print("hint: the answer is not complete; make room, or send it elsewhere", file=sys.stderr)
+    except OSError:
+        _discard(sys.stderr)
+    return OUTPUT_EXIT_CODE
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still in the stream's buffer nowhere: the interpreter would try it again at exit, and end with 120."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.flush()
+    except (OSError, ValueError):
+        return
 
 
 def _bug(error: Exception) -> int:

@@ -70,7 +70,7 @@ class Gpu:
     tensor_cores: int | None
     """Matrix units, where the vendor counts them."""
     compute_target: str | None
-    """``sm_89``, ``gfx1100``, ``apple9``."""
+    """``sm_89``, ``gfx1100``, ``apple9``; ``compute_capability`` is what rules of CUDA read."""
     tflops: Mapping[str, float]
     """Dense TFLOPS by operand type: ``fp32``, ``fp16`` (fp32 accumulate), ``bf16``, ``fp8``, ``int8``, ``fp4``."""
     pcie: str | None
@@ -83,6 +83,16 @@ class Gpu:
     """ISO date."""
     rents: tuple[Rent, ...]
     """Dated cloud offers of this very device."""
+
+    @property
+    def compute_capability(self) -> tuple[int, int] | None:
+        """Major and minor number of a CUDA card, ``(8, 9)`` of ``sm_89`` and ``(12, 1)`` of ``sm_121a``; None of others."""
+        target = self.compute_target or ""
+        digits = target[3:].rstrip("af")
+        if not target.startswith("sm_") or not digits.isdigit():
+            return None
+        number = int(digits)
+        return number // 10, number % 10
 
     @property
     def host_link_bytes_per_second(self) -> int | None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.command import Ran, process, vramfit
-from vramfit.workload import KEYS
+from vramfit.engines.keys import every_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,14 +148,8 @@ def test_ndjson_rows_come_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("where", "text"),
     [
-        ("<stdin>:1:49", "deployments: [{gpu: rtx4090, model: llama-2-7b, gpu: rtx3090}]"),
         ("<stdin>:3:1", "deployments: []\ndefaults: {}\ndeployments: []\n"),
         ("<stdin>:2:8", "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\ndeployments: [*c, *c]\n"),
-        ("<stdin>:1:", "deployments: [{gpu: rtx4090, model: llama-2-7b, context: 1e9}]"),
-        ("<stdin>:1:", "deployments: [{gpu: rtx4090, model: llama-2-7b, context: 010}]"),
-        ("<stdin>:1:", "deployments: [{gpu: rtx4090, model: llama-2-7b, flash_attention: on}]"),
-        ("<stdin>:1:", "deployments: [{gpu: rtx4090, model: llama-2-7b, name: 2026-11-23}]"),
-        ("<stdin>:1:", "deployments: [{gpu: rtx4090, model: llama-2-7b, name: !!python/object/apply:os.system [ls]}]"),
         ("<stdin>:2:", "deployments:\n\t- {gpu: rtx4090}\n"),
         ("<stdin>:", "deployments: [{gpu: rtx4090"),
         ("<stdin>:1:", "deployments: " + "[" * 500 + "]" * 500),
@@ -165,7 +159,6 @@ def test_ndjson_rows_come_one_by_one() -> None:
         ("<stdin>", ""),
         ("<stdin>", "deployments: {}"),
         ("<stdin>", "deployments: []"),
-        ("<stdin>", "deployments: [3]"),
         ("<stdin>", "defaults: [gpu]\ndeployments: [{}]"),
         ("<stdin>", "deployment: [{}]"),
         ("<stdin>", "--- {deployments: []}\n--- {deployments: []}\n"),
@@ -182,11 +175,50 @@ def test_yaml_traps(where: str, text: str) -> None:
     assert len(ran.err.splitlines()) <= 2
 
 
+@pytest.mark.parametrize(
+    ("message", "entry"),
+    [
+        ("<stdin>:4:36 deployments[1].gpu: duplicate key", "{gpu: rtx4090, model: llama-2-7b, gpu: rtx3090}"),
+        ("<stdin>:4:45 deployments[1].context: 1e9", "{gpu: rtx4090, model: llama-2-7b, context: 1e9}"),
+        ("<stdin>:4:45 deployments[1].context: 010", "{gpu: rtx4090, model: llama-2-7b, context: 010}"),
+        ("<stdin>:4:53 deployments[1].flash_attention: on", "{gpu: rtx4090, model: llama-2-7b, flash_attention: on}"),
+        ("<stdin>:4:42 deployments[1].name: 2026-11-23", "{gpu: rtx4090, model: llama-2-7b, name: 2026-11-23}"),
+        ("<stdin>:4:9 deployments[1].name: the tag", "{name: !!python/object/apply:os.system [ls]}"),
+        ("<stdin>:4:12 deployments[1].gpu[1]: no is a boolean", "{gpu: [x, no], model: llama-2-7b}"),
+        ("<stdin>:4:3 deployments[1]: a merge key", "{<<: {gpu: rtx4090}}"),
+        ("<stdin>: deployment 2 is not a mapping", "3"),
+        ("<stdin>: deployment 2 is not a mapping", "[gpu]"),
+        ("<stdin>: deployment 2 is not a mapping", "null"),
+    ],
+)
+def test_a_trap_in_one_deployment_is_its_own_error(message: str, entry: str) -> None:
+    """It stands in its place with its place in the file, exit 4; those before and after it are answered."""
+    good = "{gpu: rtx4090, model: llama-3.2-1b, quant: fp16}"
+    text = f"deployments:\n- {good}\n-\n {entry}\n- {good}\n"
+    for ran in (asked(text, "--json"), asked(text, "--format", "ndjson")):
+        assert 4 == ran.code
+        before, error, after = ran.lines if "\n{" in ran.out else ran.estimates
+        assert ("fits", "fits") == (before["verdict"], after["verdict"])
+        assert "input" == error["error"]["code"]
+        assert message in error["error"]["message"]
+        assert ran.err.startswith(f"error: deployment: {error['error']['message']}\n")
+
+
+@pytest.mark.parametrize("entry", ["tensor_split: 3,1", "tensor_split: [3, 1]", 'tensor_split: "3,1"'])
+@pytest.mark.parametrize(
+    "form", ["- {{{}, gpu: 2xrtx3090, model: llama-2-7b}}", "- gpu: 2xrtx3090\n  model: llama-2-7b\n  {}"]
+)
+def test_shares_are_read_however_they_are_written(entry: str, form: str) -> None:
+    """YAML has no number ``3,1``, and between braces its comma ends a value: the key reads what was written."""
+    (estimate,) = asked(f"defaults: {{quant: Q8_0}}\ndeployments:\n{form.format(entry)}\n", "--json").estimates
+    assert "3,1" == estimate["deployment"]["tensor_split"]
+
+
 def test_duplicate_keys_name_both_lines() -> None:
     """PyYAML would silently take the last."""
     ran = asked("deployments:\n  - gpu: rtx4090\n    model: llama-2-7b\n    gpu: rtx3090\n", "--json")
     assert 4 == ran.code
-    error = ran.document["error"]
+    error = ran.estimates[0]["error"]
     assert '<stdin>:4:5 deployments[0].gpu: duplicate key "gpu"' == error["message"]
     assert "line 2" in error["hint"]
 
@@ -261,11 +293,13 @@ VALUES = st.one_of(
     st.integers(-(10**6), 10**20),
     st.floats(allow_nan=True),
     st.text(max_size=10),
-    st.sampled_from([word for key in KEYS for word in key.choices] + ["rtx4090", "llama-3.2-1b", "fp16", "8GiB", "-1"]),
+    st.sampled_from(
+        [word for key in every_key().values() for word in key.words] + ["rtx4090", "llama-3.2-1b", "fp16", "8GiB", "-1"]
+    ),
     st.lists(st.sampled_from(["rtx4090", "rtx3090", "x", ""]), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
 )
-NAMES = st.one_of(st.sampled_from([key.name for key in KEYS]), st.text(max_size=8))
+NAMES = st.one_of(st.sampled_from(list(every_key())), st.text(max_size=8))
 
 
 @settings(max_examples=80)

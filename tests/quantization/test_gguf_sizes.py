@@ -11,7 +11,7 @@ import yaml
 from tests.each import each
 from tests.quantization.builders import build
 from vramfit.model import tensors
-from vramfit.quantization import checkpoint_bytes, find_scheme, store
+from vramfit.quantization import derive, find_scheme
 
 TABLE: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("gguf_sizes.yaml").read_text("utf-8"))
 
@@ -26,8 +26,7 @@ def test_sizes_are_llama_cpps_to_the_last_printed_digit(name: str) -> None:
     model = build(name, **row["facts"])
 
     for file_type, mib in each(row["sizes"].items()):
-        scheme = find_scheme(file_type)
-        size = checkpoint_bytes(store(model, scheme), scheme)
+        size = derive(model, find_scheme(file_type)).file_bytes
 
         assert size / MIB == pytest.approx(mib, abs=ROUNDING_MIB, rel=0), file_type
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.each import each
 from tests.samples import Catalogue
+from vramfit.answer import answer
 from vramfit.check import Checked, check
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.remedies import MOST
-from vramfit.remedies.answer import answer
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.remedies import Remedy

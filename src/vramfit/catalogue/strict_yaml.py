@@ -5,17 +5,21 @@ replaces the first. Here plain scalars are strings, ``true``/``false``, ``null``
 fractions, nothing else; whatever 1.1 would read otherwise must be quoted. Anchors cannot be reused, so a small file
 stays small in memory.
 
-Only this module imports PyYAML. ``load_yaml`` also serves users' deployment files.
+Only this module imports PyYAML. ``parse`` also serves users' deployment files, where numbers with commas between, as in
+``tensor_split: 3,1``, are text for the key to read.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import yaml
 
 from vramfit.errors import CatalogueError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_BYTES = 4 * 2**20
 """Largest file that is read; the shipped catalogue is an eighth of it."""
@@ -89,27 +93,24 @@ def dotted(path: Path) -> str:
     return text
 
 
-def load_yaml(text: str | bytes, name: str) -> object:
-    """The data of a YAML text; ``name`` is the file's name for messages.
-
-    Raises ``InputError`` with ``file:line:column`` of the first fault.
-    """
-    document = parse(text, name)
-    if document.faults:
-        raise InputError(*_message(document.faults))
-    return document.data
+def fault_error(faults: Sequence[Fault]) -> InputError:
+    """The error that names the first of some faults and counts the others."""
+    return InputError(*_message(faults))
 
 
 def load_catalogue_yaml(text: str | bytes, name: str) -> Document:
-    """As ``load_yaml``, for catalogue files: raises ``CatalogueError``, and keeps the positions."""
+    """A catalogue file with the positions of its values; raises ``CatalogueError`` with the place of the first fault."""
     document = parse(text, name)
     if document.faults:
         raise CatalogueError(*_message(document.faults))
     return document
 
 
-def parse(text: str | bytes, name: str) -> Document:
-    """Read a YAML text and collect every fault in it; never raises for what the text contains."""
+def parse(text: str | bytes, name: str, *, commas: bool = False) -> Document:
+    """Read a YAML text and collect every fault in it; never raises for what the text contains.
+
+    ``commas`` reads numbers with commas between (``3,1``) as text, which YAML 1.1 is not agreed on, instead of refusing them.
+    """
     document = Document(name, None, {}, {}, [])
     if len(text) > MAX_BYTES:
         problem = f"the file has {len(text):,} bytes; at most {MAX_BYTES:,} are read"
@@ -136,7 +137,7 @@ def parse(text: str | bytes, name: str) -> Document:
         return document._replace(faults=[Fault(name, 1, 1, "", f"not UTF-8: character {error.start} has no encoding")])
     if node is None:
         return document
-    return document._replace(data=_Builder(document).build(node, ()))
+    return document._replace(data=_Builder(document, commas).build(node, ()))
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -181,8 +182,9 @@ def _event_fault(event: yaml.Event, name: str, problem: str, hint: str | None = 
 class _Builder:
     """Turns composed nodes into data, noting positions and faults."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, commas: bool) -> None:
         self._document = document
+        self._commas = commas
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         self._document.marks[path] = _mark(node)
@@ -197,10 +199,16 @@ class _Builder:
 
     def _mapping(self, node: Any, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
+        begun, text = None, ""
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE_TAG and not key_node.style:
                 self._refuse(key_node, path, "a merge key (<<)", "write the fields out")
                 continue
+            if begun is not None and _goes_on(key_node, value_node):
+                text = f"{text},{key_node.value}"
+                data[begun] = text
+                continue
+            begun = None
             key = self._key(key_node, path)
             if key is None:
                 continue
@@ -211,6 +219,8 @@ class _Builder:
                 continue
             self._document.keys[where] = _mark(key_node)
             data[key] = self.build(value_node, where)
+            if self._commas and node.flow_style and _is_number(value_node):
+                begun, text = key, str(value_node.value)
         return data
 
     def _key(self, node: yaml.Node, path: Path) -> str | None:
@@ -235,7 +245,7 @@ class _Builder:
                 return int(value)
             if _FLOAT.match(value):
                 return float(value)
-        if node.tag == _STRING_TAG and not _NUMBERLIKE.match(value):
+        if node.tag == _STRING_TAG and ((self._commas and "," in value) or not _NUMBERLIKE.match(value)):
             return value
         self._refuse(node, path, *_plain_problem(value, str(node.tag)))
         return None
@@ -243,6 +253,16 @@ class _Builder:
     def _refuse(self, node: yaml.Node, path: Path, problem: str, hint: str | None = None) -> None:
         line, column = _mark(node)
         self._document.faults.append(Fault(self._document.name, line, column, dotted(path), problem, hint))
+
+
+def _is_number(node: yaml.Node) -> bool:
+    """True for a plain scalar that looks like a number."""
+    return isinstance(node, yaml.ScalarNode) and not node.style and bool(_NUMBERLIKE.match(node.value))
+
+
+def _goes_on(key: yaml.Node, value: yaml.Node) -> bool:
+    """True for a number without a value between braces, where a comma ends what stands before it: ``1`` of ``{x: 3,1}``."""
+    return _is_number(key) and isinstance(value, yaml.ScalarNode) and not value.style and value.value == ""
 
 
 def _plain_problem(value: str, tag: str) -> tuple[str, str]:
@@ -277,7 +297,7 @@ def _syntax_hint(problem: str, text: str | bytes, line: int) -> str | None:
     return None
 
 
-def _message(faults: list[Fault]) -> tuple[str, str | None]:
+def _message(faults: Sequence[Fault]) -> tuple[str, str | None]:
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return f"{first._replace(hint=None)}{more}", first.hint

@@ -14,7 +14,7 @@ from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
 from vramfit.cli.options import COMMANDS, long_flag, options
 from vramfit.errors import UsageError
-from vramfit.workload import Key  # noqa: TC001  (Typer reads annotations at run time)
+from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
 
 app = typer.Typer(
     name="vramfit",
@@ -68,9 +68,9 @@ def _root(
 
 def _parameter(key: Key) -> inspect.Parameter:
     """A Typer option for one declared key. Values stay text: ``workload.parse_value`` judges them for both paths."""
-    words = key.help if not key.default else f"{key.help} [default: {key.default}]"
-    if key.choices:
-        words += f" ({', '.join(key.choices)})"
+    words = f"{key.help} [default: {key.default_words}]" if key.default_words else key.help
+    if key.words:
+        words += f" ({', '.join(key.words)})"
     flag = long_flag(key)
     if key.kind == "switch":
         kind: Any = Annotated[bool, typer.Option(flag, *key.flags, help=words)]

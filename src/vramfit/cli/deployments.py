@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.errors import InputError, UsageError
+from vramfit.errors import InputError, UsageError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from vramfit.catalogue.strict_yaml import Fault
 
-def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
+
+def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any] | VramfitError]]:
     """Each deployment's label and raw keys: the file's defaults, then its own keys, then flags of the command line.
 
-    ``-`` reads stdin. Raises ``InputError`` for a file that cannot be read or has another shape, before the first.
+    A deployment that is not written as one has the error in place of its keys, and the others are read. ``-`` reads
+    stdin. Raises ``InputError``, before the first, for a file that cannot be read or has another shape.
     """
-    from vramfit.catalogue.strict_yaml import load_yaml
+    from vramfit.catalogue.strict_yaml import fault_error, parse
 
     label = "<stdin>" if path == "-" else path
-    document = load_yaml(_text(path), label)
+    parsed = parse(_text(path), label, commas=True)
+    own, shared = _parted(parsed.faults)
+    if shared:
+        raise fault_error(shared)
+    document = parsed.data
     if not isinstance(document, dict):
         raise InputError(f"{label}: not a mapping", "write a list of deployments under deployments:")
     unknown = [str(key) for key in document if key not in ("deployments", "defaults")]
@@ -31,11 +38,28 @@ def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str 
     if not isinstance(defaults, dict) or not isinstance(entries, list) or not entries:
         raise InputError(f"{label}: no deployments", "write a list of mappings under deployments:")
     for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict):
-            raise InputError(f"{label}: deployment {number} is not a mapping", "write gpu:, model: and other keys")
-        merged = {**defaults, **entry, **flags}
+        keys = entry if isinstance(entry, dict) else {}
+        merged = {**defaults, **keys, **flags}
         name = merged.get("name")
-        yield (None if name is None else str(name)), merged
+        told: dict[str, Any] | VramfitError = merged
+        if number - 1 in own:
+            told = fault_error(own[number - 1])
+        elif not isinstance(entry, dict):
+            told = InputError(f"{label}: deployment {number} is not a mapping", "write gpu:, model: and other keys")
+        yield (None if name is None else str(name)), told
+
+
+def _parted(faults: list[Fault]) -> tuple[dict[int, list[Fault]], list[Fault]]:
+    """Faults inside of one deployment by its index, and those that concern the file."""
+    own: dict[int, list[Fault]] = {}
+    shared = []
+    for fault in faults:
+        index, bracket, _ = fault.field.removeprefix("deployments[").partition("]")
+        if fault.field.startswith("deployments[") and bracket and index.isdigit():
+            own.setdefault(int(index), []).append(fault)
+        else:
+            shared.append(fault)
+    return own, shared
 
 
 def _text(path: str) -> str:

@@ -13,24 +13,14 @@ from vramfit.memory.activations import widest_feed_forward
 from vramfit.memory.weights import slices
 from vramfit.model import tensors
 from vramfit.model.architecture import Attention, LatentAttention
-from vramfit.quantization import store
+from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.quantization import Checkpoint
+    from vramfit.workload.training import Training
 
-STATES = {
-    "adamw": 2.0, "ademamix": 3.0, "adafactor": 0.05, "adagrad": 1.0, "rmsprop": 1.0, "sgd": 1.0, "lion": 1.0,
-    "lora_fa": 1.0,
-}  # fmt: skip
-"""Tensors of the parameter's size that an optimizer keeps, in the parameter's dtype: AdamW two moments, AdEMAMix three
-(bitsandbytes ``optim/ademamix.py``), Lion, RMSprop, Adagrad and momentum SGD one, Adafactor a row and a column (small; it
-varies with the shapes), LoRA-FA AdamW's two for the half of an adapter that it trains (peft ``optimizers/lorafa.py``)."""
-STATE_BYTES = {"8bit": 1 + 4 / 256, "4bit": 0.5 + 4 / 128}
-"""Bytes of one element of a quantized state: 8 bits and a float32 scale for each 256 (bitsandbytes
-``optim/optimizer.py``), 4 bits and one for each 128 (torchao ``optim/subclass_4bit.py``)."""
 LOGIT_BYTES = 2 + 4 + 4
 """Per token and vocabulary row: 16-bit logits, their fp32 copy, the fp32 gradient (transformers 5.23.0
 ``loss/loss_utils.py`` ``ForCausalLMLoss``)."""
@@ -47,29 +37,36 @@ class TrainingBytes:
     upcast_bytes: int
     """The part of the states that frameworks without PEFT's fp32 upcast save."""
     assumptions: tuple[str, ...]
+    states: tuple[tuple[str, str, int, str], ...]
+    """What the states consist of: name, formula, bytes and source of each."""
 
 
-def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> TrainingBytes:
-    """The peak of one training step on each of ``gpus`` data-parallel GPUs."""
-    cut = slices(model, scheme)
+def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int) -> TrainingBytes:
+    """The peak of one training step of a ``task`` (``full``, ``lora``, ``qlora``) on each of ``gpus`` data-parallel GPUs."""
+    model, cut = checkpoint.model, slices(checkpoint)
     upcast = 0
-    if work.task == "full":
+    kept = OPTIMIZER_BY_NAME[work.optimizer]
+    if task == "full" and kept.adapters_only:
+        raise UsageError(
+            f"optimizer {kept.name} trains adapters only", "use --task lora or qlora, or another optimizer"
+        )
+    if task == "full":
         parameters = cut.total_bytes // 2
-        gradient, optimizer = cut.total_bytes, _optimizer_bytes(work.optimizer, parameters, 2)
+        gradient, optimizer = cut.total_bytes, kept.state_bytes(parameters, 2)
         temporary = cut.total_bytes
         weights = cut.total_bytes
         said = ["weights, gradients and optimizer states are kept in bf16, without an fp32 master copy"]
     else:
         parameters = adapter_parameters(model, work.lora_rank)
-        gradient, optimizer, temporary = 4 * parameters, _optimizer_bytes(work.optimizer, parameters, 4), 4 * parameters
+        gradient, optimizer, temporary = 4 * parameters, kept.state_bytes(parameters, 4), 4 * parameters
         weights = cut.total_bytes + 4 * parameters
         said = [f"rank-{work.lora_rank} adapters on every linear layer of the language model, kept in fp32"]
-        if work.task == "qlora":
-            upcast = sum(row.total_bytes for row in store(model, scheme) if row.type == "F16")
+        if task == "qlora":
+            upcast = sum(row.total_bytes for row in checkpoint.stored if row.type == "F16")
             weights += upcast
             said.append("parameters that stay 16-bit (embeddings, head, norms) are upcast to fp32, as PEFT does")
     if work.zero_stage and gpus > 1:
-        if work.task != "full":
+        if task != "full":
             raise UsageError("zero_stage applies to task full only", "leave zero_stage out for lora and qlora")
         optimizer //= gpus
         gradient //= gpus if work.zero_stage >= 2 else 1
@@ -77,7 +74,18 @@ def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> T
         said.append(f"ZeRO stage {work.zero_stage} over {gpus} GPUs")
     activations = _activation_bytes(model, work)
     said.append(f"{work.micro_batch} sample(s) of {work.sequence_length} tokens per step")
-    return TrainingBytes(weights + gradient + optimizer, max(activations, temporary), upcast, tuple(said))
+    states = (
+        (
+            "weights and adapters",
+            "stored weights + adapters + fp32 upcast, divided by ZeRO 3",
+            weights,
+            "PEFT utils/other.py",
+        ),
+        ("gradients", "trained parameters x their width, divided by ZeRO 2", gradient, "torch.autograd"),
+        ("optimizer states", "trained parameters x states x width, divided by ZeRO 1", optimizer, kept.source),
+    )
+    peak = max(activations, temporary)
+    return TrainingBytes(weights + gradient + optimizer, peak, upcast, tuple(said), states)
 
 
 def adapter_parameters(model: Model, rank: int) -> int:
@@ -92,17 +100,7 @@ def adapter_parameters(model: Model, rank: int) -> int:
     )
 
 
-def _optimizer_bytes(optimizer: str, parameters: int, width: int) -> int:
-    """States on the GPU; paged ones may go to the host as soon as something else needs the room."""
-    if optimizer.startswith("paged_"):
-        return 0
-    bits = optimizer[-4:]
-    if bits in STATE_BYTES:
-        return round(parameters * STATES[optimizer.removesuffix(bits)] * STATE_BYTES[bits])
-    return round(parameters * STATES[optimizer] * width)
-
-
-def _activation_bytes(model: Model, work: Workload) -> int:
+def _activation_bytes(model: Model, work: Training) -> int:
     """Saved for the backward pass, bf16 and FlashAttention, no dropout, plus the logits of every token.
 
     Per layer and token: norm inputs and outputs, Q, K, V, attention output, gate, up, product and down input, the

@@ -11,6 +11,7 @@ At start-up vLLM runs the model on dummy inputs and keeps free what that took (0
 
 from __future__ import annotations
 
+from vramfit.engines.cuda import GB10
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.architecture import (
     Attention,
@@ -52,7 +53,7 @@ def step_sequences(gpu: Gpu) -> int:
 
 
 def _large(gpu: Gpu) -> bool:
-    return gpu.memory_bytes >= 70 * GIB and "a100" not in gpu.name.lower() and gpu.compute_target != "sm_121"
+    return gpu.memory_bytes >= 70 * GIB and "a100" not in gpu.name.lower() and gpu.compute_capability != GB10
 
 
 def peak_bytes(
@@ -67,7 +68,7 @@ def peak_bytes(
         * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
     )
     peak = max(layer, _vision_bytes(model, tokens, images, image_size))
-    rows = min(tokens, sequences) * model.vocab if model.traits.get("head", True) else 0
+    rows = min(tokens, sequences) * model.vocab if model.traits.head else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
 
 

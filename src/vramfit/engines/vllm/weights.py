@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record
-from vramfit.engines.tensor_parallel import local_share, stage_layers
+from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
+from vramfit.engines.distributed import local_share, stage_layers
 from vramfit.model.architecture import Attention, Experts, LatentAttention
-from vramfit.quantization import store
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
 from vramfit.quantization.mxfp4 import BLOCK, matrix_bytes
 from vramfit.units import MIB
@@ -33,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.quantization import Scheme, Stored
+    from vramfit.quantization import Checkpoint, Scheme, Stored
 
 KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
 """Kernels for MXFP4 experts by vendor; Hopper has its own, see ``mxfp4_kernel``."""
@@ -77,19 +77,20 @@ def mxfp4_kernel(gpu: Gpu) -> str:
 
     ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
     """
-    if (gpu.compute_target or "").startswith("sm_90"):
+    if at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
         return "triton"
     return KERNELS.get(gpu.vendor, "marlin")
 
 
 @per_model
-def stages(model: Model, scheme: Scheme, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
+def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
     """Weights per rank of each of ``count`` pipeline stages, every layer split over ``ranks`` GPUs."""
+    model, scheme = checkpoint.model, checkpoint.scheme
     read = [0] * model.layer_count
     modules: dict[str, list[int]] = {}
     active = _active_shares(model)
     first = last = last_read = embedding = 0
-    for row in store(model, scheme):
+    for row in checkpoint.stored:
         tensor = row.tensor
         above, below = local_share(model, tensor, ranks)
         whole = _resident_bytes(row, scheme, ranks, kernel)
@@ -116,7 +117,7 @@ def stages(model: Model, scheme: Scheme, ranks: int, count: int, kernel: str) ->
         last_read += embedding
         last += _allocated_bytes(embedding) if count > 1 else 0
     layer = [sum(column) for column in zip(*[map(_allocated_bytes, held) for held in modules.values()], strict=True)]
-    angles = _rotary_bytes(model)
+    angles = rotary_bytes(model)
     found = []
     for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
         weights, reads = sum(layer[start:stop]) + angles, sum(read[start:stop])
@@ -136,9 +137,9 @@ def _allocated_bytes(size: int) -> int:
     return size + rest if rest <= SMALL_SIZE else size
 
 
-def _rotary_bytes(model: Model) -> int:
+def rotary_bytes(model: Model) -> int:
     """Sines and cosines of every position, 16-bit, for each head width and each kind of layer."""
-    if model.traits.get("positions"):
+    if model.traits.positions:
         return 0
     widths = set()
     for group in model.layers:
@@ -148,7 +149,7 @@ def _rotary_bytes(model: Model) -> int:
             elif isinstance(mixer, LatentAttention):
                 widths.add((mixer.rope_dim, "full"))
     # A tower whose patches span two frames gives tokens positions in time, height and width.
-    several = model.vision is not None and model.vision.settings.get("frames") == 2
+    several = model.vision is not None and model.vision.frames == 2
     positions = model.context * (POSITION_FACTOR if several else 1)
     return sum(2 * width * positions for width, _ in widths)
 

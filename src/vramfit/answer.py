@@ -1,0 +1,103 @@
+"""One deployment put through the estimator and judged: the step that the asked question and every remedy share."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines import estimate as estimated
+from vramfit.quantization.quality import cache_quality, quality
+from vramfit.speed import decode_rate
+from vramfit.verdict import judge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.speed import Rate
+    from vramfit.verdict import Verdict
+
+
+if TYPE_CHECKING:
+    once = property
+else:
+
+    class once:  # noqa: N801  (read as a decorator)
+        """A property worked out at its first use: ``functools.cached_property`` without ``functools``."""
+
+        def __init__(self, function):
+            self._function, self.__doc__ = function, function.__doc__
+
+        def __get__(self, instance, owner=None):
+            value = instance.__dict__[self._function.__name__] = self._function(instance)
+            return value
+
+
+WIDE = ("f16", "bf16", "f32")
+"""Cache types that lose nothing."""
+WORSE = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe")
+"""Quality labels in the order in which one stands for two; what nobody measured may be anything but is seldom severe."""
+
+
+@record
+class Answer:
+    """A deployment with its estimate and verdict."""
+
+    deployment: Deployment
+    estimate: Estimate
+    verdict: Verdict
+
+    @once
+    def required_bytes(self) -> int:
+        """The expected need over all GPUs."""
+        return sum(gpu.total_bytes for gpu in self.estimate.gpus)
+
+    @once
+    def rate(self) -> Rate | None:
+        """Decode speed, None when unknown."""
+        return decode_rate(self.deployment, self.estimate)
+
+    @once
+    def margin_bytes(self) -> int:
+        """Headroom of the tightest device at the asked level: below zero the level is missed.
+
+        At level ``tight`` the expected need counts, at ``fits`` the high one.
+        """
+        high = self.deployment.workload.level == "fits"
+        pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
+        margin = min(limit - (gpu.high_bytes if high else gpu.total_bytes) for gpu, limit in pairs)
+        host = self.verdict.host_headroom_bytes
+        return margin if host is None else min(margin, host)
+
+    @once
+    def room_bytes(self) -> int:
+        """Headroom of the tightest device against the high estimate: below zero it is no comfortable fit."""
+        pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
+        room = min(limit - gpu.high_bytes for gpu, limit in pairs)
+        host = self.verdict.host_headroom_bytes
+        return room if host is None else min(room, host)
+
+    @property
+    def weights_short(self) -> bool:
+        """True when the weights alone exceed a GPU."""
+        pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
+        return any(gpu.weights_bytes > limit for gpu, limit in pairs)
+
+    @once
+    def quality(self) -> tuple[str, str]:
+        """Label of what the precision of weights and cache costs, the worse of the two, and the evidence."""
+        deployment, work = self.deployment, self.deployment.workload
+        weights = quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype)
+        if work.task != "inference" or (work.kv_cache_type in WIDE and work.kv_cache_type_v in WIDE):
+            return weights
+        cache = cache_quality(work.kv_cache_type, work.kv_cache_type_v)
+        label = max(weights[0], cache[0], key=WORSE.index)
+        return label, f"{weights[1]}; cache {cache[1]}"
+
+    @property
+    def reached(self) -> bool:
+        """True when the verdict reaches the level the deployment asks for."""
+        return self.verdict.reaches(self.deployment.workload.level)
+
+
+def answer(deployment: Deployment) -> Answer:
+    """Estimate and judge one deployment."""
+    estimate = estimated(deployment)
+    return Answer(deployment, estimate, judge(deployment, estimate))

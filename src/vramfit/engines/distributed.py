@@ -1,0 +1,258 @@
+"""Models cut over GPUs as vLLM and SGLang do it: every layer over a group of GPUs, groups of layers in a row.
+
+*Tensor parallel* splits each matrix: column-parallel ones by their outputs, row-parallel ones by their inputs, heads and
+experts' inner widths with them, embedding and head by the vocabulary. What is small or shared stays whole on every rank
+(norms, routers, latents, biases added after the ranks are summed), and K and V heads are repeated when there are fewer
+of them than ranks. *Pipeline parallel* gives each group its own layers.
+
+Read in vLLM 0.33.0: ``model_executor/layers/linear.py`` (``QKVParallelLinear.num_kv_head_replicas``,
+``RowParallelLinear`` bias), ``vocab_parallel_embedding.py`` (``DEFAULT_VOCAB_PADDING_SIZE``), ``models/deepseek_v2.py``
+(``ReplicatedLinear``), ``layers/mamba/mamba_mixer2.py``, ``distributed/utils.py`` ``get_pp_indices``. SGLang 0.5.23 took
+these layers over (``srt/layers/linear.py``, ``srt/layers/vocab_parallel_embedding.py``).
+"""
+
+from __future__ import annotations
+
+from vramfit.errors import UsageError
+from vramfit.model.architecture import (
+    Attention,
+    CompressedAttention,
+    Experts,
+    FeedForward,
+    LatentAttention,
+    LinearAttention,
+    StateSpace,
+)
+from vramfit.quantization.fp8 import BLOCK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.model import Model, Tensor
+    from vramfit.model.architecture import Layers, Mixer
+    from vramfit.quantization import Scheme
+    from vramfit.workload.common import Workload
+
+VOCAB_PADDING = 64
+"""Embedding and head are padded to a multiple of this before they are cut (``DEFAULT_VOCAB_PADDING_SIZE``)."""
+
+REPLICATED = frozenset((
+    "attn_q_a", "attn_kv_a_mqa", "attn_kv", "ffn_latent_down", "ffn_latent_up", "ssm_f_a", "ssm_g_a", "altup_router",
+    "altup_correct_coef", "altup_predict_coef",
+))  # fmt: skip
+"""Linear layers that are whole on every rank: low-rank halves whose result all heads share."""
+REPLICATED_ROOMS = ("indexer.", "compressor.")
+"""The same for the sparse-attention indexer ("no tensor parallel, just replicated", ``deepseek_v2.py`` ``Indexer``)."""
+ROW_PARALLEL = frozenset((
+    "attn_output", "cross_attn_output", "attn_output_b", "ffn_down", "ffn_down_exps", "ffn_down_shexp", "ssm_out",
+    "shortconv.out_proj",
+))  # fmt: skip
+"""Linear layers cut by their inputs; the bias is added once to the sum, and so stored whole."""
+KEY_VALUE = frozenset(("attn_k", "attn_v", "cross_attn_k", "cross_attn_v"))
+BY_HEAD = frozenset((
+    "attn_sinks", "ssm_conv1d", "ssm_conv1d_q", "ssm_conv1d_k", "ssm_conv1d_v", "ssm_a", "ssm_d", "ssm_dt",
+    "shortconv.conv",
+))  # fmt: skip
+"""Parameters outside linear layers that belong to heads or channels and are cut with them."""
+VOCABULARY = frozenset(("token_embd", "output", "per_layer_token_embd"))
+GROUPED = ("awq", "gptq", "compressed_tensors")
+"""Families whose scales cover groups of inputs, which a cut must not divide."""
+
+
+def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
+    """Ranks a layer is split over and stages in a row, ``(tensor_parallel, pipeline_parallel)``.
+
+    Tensor parallel over all GPUs unless stated. Raises ``UsageError`` when the two do not make up the GPUs, or when the
+    model does not divide by them.
+    """
+    keys, count = job.keys, job.gpu_count
+    stages = keys.pipeline_parallel or 1
+    ranks = keys.tensor_parallel or max(1, count // stages)
+    if ranks * stages != count:
+        raise UsageError(
+            f"tensor_parallel {ranks} x pipeline_parallel {stages} is {ranks * stages} GPUs, and {count} were given",
+            "the product must be the number of GPUs",
+        )
+    if stages > job.model.layer_count:
+        raise UsageError(
+            f"pipeline_parallel {stages} exceeds the {job.model.layer_count} layers of the model",
+            "use fewer stages",
+        )
+    problem = _indivisible(job.model, ranks) or _ungrouped(job.model, job.scheme, ranks)
+    if problem:
+        best = ranks - 1
+        while best > 1 and (count % best or _indivisible(job.model, best) or _ungrouped(job.model, job.scheme, best)):
+            best -= 1
+        others = "" if count == best else f" --pipeline-parallel {count // best}"
+        raise UsageError(
+            f"{job.model.name} cannot be split over {ranks} GPUs: {problem}",
+            f"use --tensor-parallel {best}{others}",
+        )
+    return ranks, stages
+
+
+def held_text(work: Workload) -> str:
+    """What the cache holds, in words, for an engine's assumptions."""
+    if work.parallel == 1:
+        return f"one sequence of {work.context:,} tokens"
+    return f"{work.parallel:,} sequences of {work.context:,} tokens each"
+
+
+def split_text(job: Job[Any, ServerKeys], ranks: int, stages: int) -> list[str]:
+    """How the model is spread over several GPUs, in words."""
+    if job.gpu_count == 1:
+        return []
+    parts = []
+    if ranks > 1:
+        parts.append(f"each layer is split over {ranks} GPUs")
+    if stages > 1:
+        parts.append(f"the layers form {stages} stages on {'groups of GPUs' if ranks > 1 else 'a GPU each'}")
+    padding = padding_needed(job.model, job.scheme, ranks)
+    return ["; ".join(parts), *([padding] if padding else [])]
+
+
+def stage_layers(layers: int, stages: int) -> list[tuple[int, int]]:
+    """Ranges of layers per stage: equal shares, what is left over to the stages before the last."""
+    counts = [layers // stages] * stages
+    for number in range(2, layers % stages + 2):
+        counts[-number] += 1
+    ranges, start = [], 0
+    for count in counts:
+        ranges.append((start, start + count))
+        start += count
+    return ranges
+
+
+def local_kv_heads(heads: int, ranks: int) -> int:
+    """K or V heads on one rank: at least one, so that they are repeated once there are more ranks than heads."""
+    return max(1, heads // ranks)
+
+
+def local_share(model: Model, tensor: Tensor, ranks: int) -> tuple[int, int]:
+    """The part of ``tensor`` on one rank as a fraction ``(numerator, denominator)``, above 1 where it is padded."""
+    stem, _, kind = tensor.name.rpartition(".")
+    if tensor.part == "text" and stem in VOCABULARY and tensor.shape:
+        rows = tensor.shape[-1]
+        return -(-rows // VOCAB_PADDING) * VOCAB_PADDING, rows * ranks
+    if ranks == 1:
+        return 1, 1
+    if tensor.part != "text":
+        tower = model.vision
+        whole = tower is not None and tower.heads % ranks
+        return (1, 1) if whole or not (tensor.linear or kind == "unmodelled") else (1, ranks)
+    mixers = _mixers(model, tensor)
+    if stem in KEY_VALUE:
+        for mixer in mixers:
+            if isinstance(mixer, Attention):
+                return local_kv_heads(mixer.kv_heads, ranks), mixer.kv_heads
+    if stem == "attn_qkv":
+        for mixer in mixers:
+            if isinstance(mixer, Attention):
+                query, key = mixer.heads * mixer.head_dim, mixer.head_dim + mixer.value_dim
+                local = query // ranks + local_kv_heads(mixer.kv_heads, ranks) * key
+                return local, query + mixer.kv_heads * key
+    if stem in ("ssm_in", "ssm_conv1d"):
+        for mixer in mixers:
+            if isinstance(mixer, StateSpace) and mixer.kind == "mamba2":
+                return _mamba2_share(mixer, ranks, projection=stem == "ssm_in")
+    if stem in REPLICATED or tensor.name.startswith(REPLICATED_ROOMS):
+        return 1, 1
+    if stem in BY_HEAD or (stem == "ssm_norm" and len(tensor.shape) > 1):
+        return 1, ranks
+    if tensor.linear:
+        return 1, ranks
+    # What is left are norms, routers, embeddings of positions, and biases: those of column-parallel layers are cut.
+    cut = kind == "bias" and _is_linear(stem) and stem not in ROW_PARALLEL
+    return (1, ranks) if cut else (1, 1)
+
+
+def _is_linear(stem: str) -> bool:
+    return not stem.endswith("norm") and stem not in ("ffn_gate_inp", "exp_probs_b")
+
+
+def _mamba2_share(mixer: StateSpace, ranks: int, projection: bool) -> tuple[int, int]:
+    """B and C come in groups, of which each rank has at least one of its own (``extra_groups_for_head_shards``)."""
+    groups = mixer.groups // ranks if mixer.groups % ranks == 0 else 1
+    local = mixer.inner // ranks + 2 * groups * mixer.state
+    whole = mixer.inner + 2 * mixer.groups * mixer.state
+    if projection:
+        local += mixer.inner // ranks + mixer.heads // ranks
+        whole += mixer.inner + mixer.heads
+    return local, whole
+
+
+def _mixers(model: Model, tensor: Tensor) -> tuple[Mixer, ...]:
+    if tensor.layers:
+        for group in model.layers:
+            if tensor.layers[0] in group.indices:
+                return group.mixers
+    return ()
+
+
+def _indivisible(model: Model, ranks: int) -> str | None:
+    """Why the model's own widths do not divide by ``ranks``; None when they do."""
+    if ranks == 1:
+        return None
+    if model.vocab and -(-model.vocab // VOCAB_PADDING) * VOCAB_PADDING % ranks:
+        return f"its vocabulary of {model.vocab} rows does not divide"
+    for group in model.layers:
+        for mixer in group.mixers:
+            if isinstance(mixer, Attention | LatentAttention | CompressedAttention) and mixer.heads % ranks:
+                return f"its {mixer.heads} attention heads do not divide"
+            if isinstance(mixer, Attention) and mixer.kv_heads % ranks and ranks % mixer.kv_heads:
+                return f"its {mixer.kv_heads} KV heads neither divide nor repeat evenly"
+            if isinstance(mixer, LinearAttention) and (mixer.key_heads % ranks or mixer.value_heads % ranks):
+                return f"its {mixer.key_heads} linear-attention heads do not divide"
+            if isinstance(mixer, StateSpace) and mixer.inner % ranks:
+                return f"its state-space width of {mixer.inner} does not divide"
+        for width in _inner_widths(group):
+            if width % ranks:
+                return f"its feed-forward width of {width} does not divide"
+    return None
+
+
+def _ungrouped(model: Model, scheme: Scheme, ranks: int) -> str | None:
+    """Why the cut would go through blocks of FP8 scales, which vLLM refuses to load; None when it does not.
+
+    vLLM 0.33.0 ``quantization/utils/fp8_utils.py`` ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe``.
+    """
+    if scheme.family != "fp8" or (model.dtype != "fp8" and scheme.settings["scale"] != "block"):
+        return None
+    width = cut_width(model, ranks, BLOCK)
+    return f"{width} / {ranks} goes through blocks of {BLOCK} weights that share a scale" if width else None
+
+
+def padding_needed(model: Model, scheme: Scheme, ranks: int) -> str | None:
+    """A remark where the cut goes through groups of scales of a 4- or 8-bit checkpoint; None where it does not.
+
+    vLLM refuses such a checkpoint (0.33.0 ``quantization/utils/marlin_utils.py`` ``verify_marlin_supports_shape``), so
+    publishers pad the feed-forward width: Qwen2.5-72B-Instruct-AWQ has 29,696 where the model has 29,568.
+    """
+    group = scheme.settings.get("group", -1) if scheme.family in GROUPED else -1
+    width = cut_width(model, ranks, group) if group > 0 else None
+    if width is None:
+        return None
+    padded = -(-width // (group * ranks)) * group * ranks
+    return f"needs a checkpoint whose feed-forward width of {width:,} is padded to {padded:,}"
+
+
+def cut_width(model: Model, ranks: int, group: int) -> int | None:
+    """The first feed-forward width whose cut over ``ranks`` does not end where a group of inputs does."""
+    for layers in model.layers:
+        for width in _inner_widths(layers):
+            if ranks > 1 and width // ranks % group:
+                return width
+    return None
+
+
+def _inner_widths(group: Layers) -> tuple[int, ...]:
+    """Inner widths of the feed-forward network: where a cut goes through rows of weights."""
+    network = group.feed_forward
+    if isinstance(network, FeedForward):
+        return (network.width,)
+    if isinstance(network, Experts):
+        return tuple([width for width in (network.width, network.shared_width, network.dense_width) if width])
+    return ()

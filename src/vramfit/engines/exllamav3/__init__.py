@@ -1,0 +1,78 @@
+"""ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines.interface import Engine, Setting, View
+from vramfit.engines.llamacpp import GROUPS
+from vramfit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
+    from vramfit.hardware import Gpu
+    from vramfit.workload.common import Workload
+
+VENDORS = ("nvidia", "custom")
+"""Whose cards it runs on."""
+
+
+@record
+class ExLlamaKeys:
+    """The deployment keys that ExLlamaV3 has, which are called as llama.cpp's."""
+
+    swa_full: bool = False
+
+
+class ExLlamaV3(Engine[None, ExLlamaKeys]):
+    """A cache of pages allocated ahead, whole layers spread over the GPUs."""
+
+    name = "exllamav3"
+    title = "ExLlamaV3"
+    families = ("exl3", "plain")
+    scheme_of_class = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
+    cache_types = ("f16", "int8", "int4")
+    groups = GROUPS
+    record = ExLlamaKeys
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
+        """A GPU by its context alone: nothing else of it changes an estimate."""
+        from vramfit.engines.cuda import context_share
+
+        if any(gpu.vendor not in VENDORS for gpu in gpus):
+            raise UsageError("exllamav3 runs on NVIDIA GPUs", "use --engine llama.cpp for others")
+        return View(None, tuple([context_share(gpu) for gpu in gpus]))
+
+    def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
+        """Memory of one process, GPU by GPU."""
+        from vramfit.engines.exllamav3.estimate import estimate
+
+        return estimate(job)
+
+    def account(self, job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of one process, GPU by GPU."""
+        from vramfit.engines.exllamav3.terms import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of its kernels."""
+        from vramfit.engines.exllamav3.speed import PROFILE
+
+        return PROFILE
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """A window's worth of cache for windowed layers."""
+        if not self.own_keys(deployment.workload).swa_full:
+            return ()
+        trade = "the cache no longer serves prompts that branch off far back"
+        return (Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1),)
+
+
+ENGINE = ExLlamaV3()

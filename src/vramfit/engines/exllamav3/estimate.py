@@ -1,0 +1,128 @@
+"""ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs, a cache of pages allocated ahead, whole layers spread over the GPUs.
+
+Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
+
+- The input embedding stays in system RAM (``modules/embedding.py`` ``prefer_cpu``).
+- The cache holds a fixed number of tokens in pages of 256, 16-bit or K and V at 2 to 8 bits with a 16-bit scale for
+  each 32 (``cache/quant.py``); latent attention quantizes the latent, never the rotary key (``cache/mla.py``).
+- A sliding layer keeps its window and two pages, for each sequence, always 16-bit (``modules/sliding_attn.py``);
+  with ``swa_full`` it is a layer like any other. States keep their convolution in 16 and their matrix in 32 bits
+  (``modules/gated_delta_net.py``).
+- Prompts are read 2,048 tokens at a time, and a large batch passes through one matrix unpacked to 16 bits
+  (``generator/generator.py`` ``max_chunk_size``, ``modules/quant/exl3.py`` ``reconstruct_hgemm``).
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER
+from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines.transformers.estimate import COMPUTE_HIGH, COMPUTE_LOW, split_layers
+from vramfit.errors import UsageError
+from vramfit.memory.activations import peak_bytes
+from vramfit.memory.kv_cache import state_elements
+from vramfit.memory.vision import encoder_bytes, image_patches
+from vramfit.memory.weights import slices
+from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.exllamav3 import ExLlamaKeys
+    from vramfit.engines.interface import Job
+    from vramfit.model.architecture import Mixer
+
+PAGE = 256
+SLIDING_PAGES = 2
+"""Pages a sliding layer keeps beside its window (``sliding_window_overp``)."""
+BITS = {"int8": 8, "int4": 4}
+GROUP, SCALE_BYTES = 32, 2
+CHUNK = 2048
+WORKSPACE_HIGH = 8
+"""Workspaces and preallocated buffers of the kernels, as a factor of cuBLAS's: no log of this engine was found, so the
+interval is wide."""
+
+
+def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
+    """Memory of one process, GPU by GPU; raises ``UsageError`` for layers in RAM, and K and V quantized apart."""
+    model, work = job.model, job.workload
+    if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
+        raise UsageError(
+            "exllamav3 is answered with every layer on the GPUs", "use --engine llama.cpp for layers in RAM"
+        )
+    if (work.kv_cache_type == "f16") != (work.kv_cache_type_v == "f16"):
+        raise UsageError("exllamav3 quantizes both K and V, or neither", "give kv_cache_type and kv_cache_type_v alike")
+    cut = slices(job.checkpoint)
+    layers = model.layer_count
+    held = [0] * layers
+    for group in model.layers:
+        each = sum(cache_bytes(mixer, job) for mixer in group.mixers)
+        for index in group.indices:
+            held[index] = each
+    tokens = min(CHUNK, work.context)
+    compute = peak_bytes(model, tokens, flash_attention=True, sequence=tokens)
+    if job.scheme.family != "plain":
+        compute += 2 * cut.largest_linear_elements
+    compute = max(compute, encoder_bytes(model, work.images, work.image_size))
+    gpus = []
+    last = job.gpu_count - 1
+    for number, (start, stop) in enumerate(split_layers(cut, layers, last + 1, cut.other_bytes)):
+        weights = sum(cut.layer_bytes[start:stop]) + (cut.other_bytes if number == 0 else 0)
+        read = sum(cut.layer_read_bytes[start:stop])
+        if number == last:
+            weights, read = weights + cut.output_bytes, read + cut.output_read_bytes
+        cache = sum(held[start:stop])
+        overhead = WORKSPACE_BYTES_HOPPER
+        low = weights + cache + round(compute * COMPUTE_LOW)
+        high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
+        gpus.append(DeviceMemory(f"gpu{number}", weights, cache, compute, overhead, low, high, read))
+    inputs = cut.input_bytes
+    return Estimate(
+        tuple(gpus),
+        DeviceMemory("host", inputs, 0, 0, 0, inputs, inputs),
+        cut.total_bytes,
+        _assumptions(job),
+        {},
+    )
+
+
+def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
+    """Bytes that one layer keeps for all sequences."""
+    work, model = job.workload, job.model
+    tokens = _pages(work.context) * work.parallel
+    key, value = work.kv_cache_type, work.kv_cache_type_v
+    if isinstance(mixer, Attention):
+        if mixer.shares_cache or mixer.kind == "encoder":
+            return 0
+        widths = (mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim)
+        if mixer.kind == "sliding" and mixer.window and not job.keys.swa_full:
+            return _pages(mixer.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * sum(widths)
+        if mixer.kind == "cross":
+            seen = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
+            return _pages(seen) * work.parallel * 2 * sum(widths)
+        return tokens * (_row_bytes(widths[0], key) + _row_bytes(widths[1], value))
+    if isinstance(mixer, LatentAttention):
+        return tokens * (_row_bytes(mixer.kv_rank, key) + 2 * (mixer.rope_dim + (mixer.indexer_dim or 0)))
+    if isinstance(mixer, CompressedAttention):
+        window = _pages(mixer.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * mixer.head_dim
+        entries = tokens // mixer.ratio if mixer.ratio else 0
+        return window + entries * 2 * (mixer.head_dim + (mixer.indexer_dim or 0))
+    convolution, recurrent = state_elements(mixer, model.hidden)
+    return work.parallel * (2 * convolution + 4 * recurrent)
+
+
+def _pages(tokens: int) -> int:
+    """Tokens rounded up to whole pages."""
+    return -(-tokens // PAGE) * PAGE
+
+
+def _row_bytes(width: int, kind: str) -> int:
+    bits = BITS.get(kind)
+    return 2 * width if bits is None else -(-width // GROUP) * (GROUP * bits // 8 + SCALE_BYTES)
+
+
+def _assumptions(job: Job[None, ExLlamaKeys]) -> tuple[str, ...]:
+    work = job.workload
+    size = _pages(work.context) * work.parallel
+    said = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
+    if job.gpu_count > 1:
+        said.append("layers are spread in order over the GPUs, one of which works at a time")
+    return tuple(said)

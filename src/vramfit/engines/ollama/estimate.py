@@ -1,0 +1,207 @@
+"""Ollama: llama.cpp's server with defaults of its own.
+
+Read in ollama/ollama at fb3076099 (2026-08-21), which starts ``llama-server`` (``llm/llama_server.go``, ``startLlamaServer``)
+and leaves the placement to its ``--fit``. What Ollama decides itself are the context, by the memory of the GPUs
+(``server/routes.go``), the batch, and whether one GPU is enough (``server/sched.go``).
+
+Its environment variables are deployment keys here, and nothing is read from the environment: OLLAMA_CONTEXT_LENGTH is
+``context``, OLLAMA_NUM_PARALLEL ``parallel``, OLLAMA_KV_CACHE_TYPE ``kv_cache_type``, OLLAMA_FLASH_ATTENTION
+``flash_attention``, OLLAMA_GPU_OVERHEAD ``reserve``, OLLAMA_SCHED_SPREAD ``sched_spread``; the model parameters num_gpu,
+num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
+"""
+
+from __future__ import annotations
+
+from vramfit._memo import per_model
+from vramfit._record import replace
+from vramfit.engines import estimate as estimated
+from vramfit.engines.cuda import PASCAL, XAVIER, at_least
+from vramfit.engines.interface import Job, Words
+from vramfit.engines.llamacpp import estimate as llamacpp
+from vramfit.engines.llamacpp.placement import parts_of
+from vramfit.errors import UsageError
+from vramfit.hardware import usable_bytes
+from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.quantization import derive
+from vramfit.units import GIB, MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.ollama import Cards, OllamaKeys
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.workload.common import Workload
+
+CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
+"""GPU memory in all and the default context it gives (``server/routes.go``, "vram-based default context")."""
+
+PREDICTED_SHARE = 0.8
+"""Of a GPU's free memory that a model may be predicted to take to be put there alone (``bestSingleGPUFit``)."""
+
+ONE_AT_A_TIME = (
+    "mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe", "nemotron_h",
+    "nemotron_h_moe",
+)  # fmt: skip
+"""Architectures that Ollama runs one request at a time (``Scheduler.load`` of ``server/sched.go``)."""
+
+BATCHES = ((2048, 32768, 0.6, 2 * GIB), (1024, 4096, 0.75, 768 * MIB))
+"""Automatic batch: its size, the context it takes more than, the largest predicted share of free memory, and what it is
+taken to cost (``automaticGenerationBatch``); 512 where none of them suits."""
+
+BATCH = 512
+CONSTRAINED_BATCH = 256
+CONSTRAINED_BYTES = 8 * GIB
+"""CUDA without flash attention: the batch of cards of at most so much, beyond 4096 tokens."""
+
+PROJECTOR_HEADROOM_BYTES = GIB
+"""Beyond the projector's weights; with less free on a GPU the projector stays in RAM (``mmprojOffloadHeadroom``)."""
+
+
+def defaults(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
+    """Context, parallel, flash attention and batch as Ollama fills them in, as a request has them."""
+    platform, reserve = request.get("platform", "linux"), request.get("reserve", 0)
+    parallel = 1 if _one_at_a_time(model) else request.get("parallel", 1)
+    if request.get("parallel", 1) != parallel:
+        raise UsageError(f"Ollama runs {model.name} with one request at a time", "leave parallel at 1")
+    total = sum([_total_bytes(gpu, platform) - reserve for gpu in gpus])
+    tier = next(tokens for memory, tokens in CONTEXT_TIERS if total >= memory or not memory)
+    context = request.get("context", min(tier, model.context))
+    flash = "on" if all(_flash_attention(gpu, request.get("backend")) for gpu in gpus) else "off"
+    free = [usable_bytes(gpu, platform) - reserve for gpu in gpus]
+    predicted = _predicted_bytes(derive(model, scheme), min(context, model.context) * parallel)
+    whole, chosen = sum(free), _enough(predicted, free)
+    if not request.get("sched_spread") and chosen is not None:
+        whole = free[chosen]
+    cuda = any(gpu.vendor == "nvidia" for gpu in gpus) and request.get("backend", "cuda") == "cuda"
+    without = cuda and request.get("flash_attention", flash) == "off"
+    batch = _batch(context * parallel, predicted, whole, min(free), without)
+    batch = request.get("ubatch", request.get("batch", batch))
+    return {"context": context, "parallel": parallel, "flash_attention": flash, "batch": batch, "ubatch": batch}
+
+
+def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:
+    """Raise ``UsageError`` for settings that Ollama does not have, and for what llama.cpp refuses."""
+    if work.kv_cache_type != work.kv_cache_type_v:
+        raise UsageError("Ollama has one cache type for K and V", "leave kv_cache_type_v out")
+    if keys.split_mode == "row" or keys.tensor_split is not None:
+        raise UsageError("Ollama splits by layers in proportion to memory", "use --engine llama.cpp for other splits")
+    if keys.batch != keys.ubatch:
+        raise UsageError("Ollama has one batch size (num_batch)", "give ubatch alone")
+    llamacpp.check(checkpoint.model, work)
+
+
+def estimate(job: Job[Cards, OllamaKeys]) -> Estimate:
+    """Memory as llama.cpp's, on the GPUs Ollama would take, with the projector where it would put it."""
+    work, keys = job.workload, job.keys
+    settings: dict[str, object] = {}
+    if keys.split_mode == "layer" and job.gpu_count > 1:
+        alone = _alone(job)
+        if alone is not None:
+            work = replace(work, own=replace(keys, split_mode="none", main_gpu=alone))
+            settings = {"split_mode": "none", "main_gpu": alone}
+    found = llamacpp.estimate(Job(job.checkpoint, work, job.traits.llamacpp, job.gpu_count), _tower_on_host(job))
+    notes = Words(_words, job, found, settings)
+    return replace(found, settings={**found.settings, **settings}, notes=notes)
+
+
+def left_to_itself(deployment: Deployment, found: Estimate) -> tuple[str, ...]:
+    """A sentence on the placement that Ollama would choose, where it is another than the asked one."""
+    work = deployment.workload
+    if found.settings.get("cpu_moe_layers", work.cpu_moe_layers) or work.gpu_layers != "all":
+        return ()
+    own = estimated(replace(deployment, workload=replace(work, gpu_layers="auto"))).settings
+    if own["gpu_layers"] == "all" and not own.get("cpu_moe_layers"):
+        return ()
+    kept = f"{own['gpu_layers']} of {deployment.model.layer_count + 1} layers on the GPUs"
+    if own["gpu_layers"] == "all":
+        kept = f"the experts of {own['cpu_moe_layers']} layers in RAM"
+    return (f"left to itself (num_gpu unset) Ollama would keep 1 GiB free and put {kept}",)
+
+
+def _words(job: Job[Cards, OllamaKeys], found: Estimate, settings: Mapping[str, object]) -> tuple[str, ...]:
+    """The assumptions of llama.cpp, and what Ollama decided."""
+    work = job.workload
+    words = [*found.assumptions]
+    if settings:
+        words.append(f"Ollama puts it on GPU {settings['main_gpu']} alone, which has room enough; see sched_spread")
+    if work.images and _tower_on_host(job):
+        words.append("Ollama keeps the projector in RAM when not all layers are on the GPU, or memory is short")
+    if found.settings.get("cpu_moe_layers", work.cpu_moe_layers):
+        words.append("Ollama has no parameter for experts in RAM: leave num_gpu unset, and it chooses by itself")
+    return tuple(words)
+
+
+def _alone(job: Job[Cards, OllamaKeys]) -> int | None:
+    """The GPU that takes the model alone; None for all of them."""
+    work = job.workload
+    if job.keys.main_gpu:
+        return job.keys.main_gpu
+    if job.keys.sched_spread or work.gpu_layers == 0:
+        return None
+    context = min(work.context, job.model.context) * work.parallel
+    return _enough(_predicted_bytes(job.checkpoint, context), list(job.traits.free_bytes))
+
+
+def _enough(predicted: int, free: list[int]) -> int | None:
+    """The GPU with most memory free, if that is enough by ``bestSingleGPUFit``."""
+    most = max(range(len(free)), key=free.__getitem__)
+    return most if predicted <= free[most] * PREDICTED_SHARE else None
+
+
+def _tower_on_host(job: Job[Cards, OllamaKeys]) -> bool:
+    """Whether the projector stays in RAM (``shouldDisableMMProjOffload``)."""
+    work, model = job.workload, job.model
+    if not work.images or model.vision is None:
+        return False
+    if isinstance(work.gpu_layers, int) and work.gpu_layers < model.layer_count + 1:
+        return True
+    needed = parts_of(job.checkpoint).vision_bytes + PROJECTOR_HEADROOM_BYTES
+    return any(free < needed for free in job.traits.free_bytes)
+
+
+def _total_bytes(gpu: Gpu, platform: str) -> int:
+    """The memory the runtime names as a GPU's total; Windows names all of it and has less to give."""
+    return gpu.memory_bytes if platform == "windows" else usable_bytes(gpu, platform)
+
+
+@per_model
+def _predicted_bytes(checkpoint: Checkpoint, tokens: int) -> int:
+    """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
+    model, parts = checkpoint.model, parts_of(checkpoint)
+    mixers = [mixer for group in model.layers for mixer in group.mixers]
+    heads = [mixer.kv_heads if isinstance(mixer, Attention) else 1 for mixer in mixers if _attends(mixer)]
+    most = max([mixer.heads for mixer in mixers if isinstance(mixer, Attention | LatentAttention)], default=0)
+    width = model.hidden // most if most else 0
+    cache = 2 * model.layer_count * min(heads, default=1) * width * tokens * 2
+    return parts.file_bytes - parts.vision_bytes + cache
+
+
+def _attends(mixer: object) -> bool:
+    return isinstance(mixer, Attention | LatentAttention)
+
+
+def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_flash: bool) -> int:
+    """The automatic batch of text generation."""
+    if cuda_without_flash:
+        return CONSTRAINED_BATCH if tokens > BATCHES[-1][1] and smallest <= CONSTRAINED_BYTES else BATCH
+    for size, beyond, share, cost in BATCHES:
+        if tokens > beyond and predicted <= free * share and predicted + cost <= free * PREDICTED_SHARE:
+            return size
+    return BATCH
+
+
+def _one_at_a_time(model: Model) -> bool:
+    """Whether Ollama forces one request at a time: embedding models, and architectures that it lists."""
+    return model.modality == "embedding" or model.architecture.gguf in ONE_AT_A_TIME
+
+
+def _flash_attention(gpu: Gpu, backend: str | None) -> bool:
+    """Whether Ollama turns flash attention on by itself: all but CUDA cards before Pascal and Xavier (``ml/device.go``)."""
+    if gpu.vendor != "nvidia" or backend == "vulkan" or gpu.compute_capability is None:
+        return True
+    return at_least(gpu, PASCAL) and gpu.compute_capability != XAVIER

@@ -1,0 +1,220 @@
+"""Hugging Face transformers with PyTorch: weights, a cache that grows, one layer's activations, PyTorch's own share.
+
+Several GPUs are used as accelerate's ``device_map="auto"`` does: whole layers in order, each with its cache, one
+device working at a time. With fewer layers on the GPU than the model has, the rest stays in host memory and is
+copied over PCIe at every token.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines import cuda
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
+from vramfit.errors import CannotTell, UsageError
+from vramfit.memory.activations import peak_bytes, widest_feed_forward
+from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.memory.vision import encoder_bytes, image_patches
+from vramfit.memory.weights import slices
+from vramfit.model.architecture import Experts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Job
+    from vramfit.hardware import Gpu
+    from vramfit.memory.kv_cache import Cache
+    from vramfit.memory.weights import Slices
+
+SLACK_SHARE = 0.03
+"""Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
+0.12 GiB, in 21 out-of-memory messages (vllm-project/vllm and pytorch/pytorch issues)."""
+SLACK_HIGH = 0.12
+
+COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
+"""Interval of the activation term: an eager, SDPA or compiled forward keeps more or fewer temporaries alive."""
+
+
+def estimate(job: Job[None, None]) -> Estimate:
+    """Memory of an inference or fine-tuning run, device by device."""
+    if job.workload.task != "inference":
+        return _estimate_training(job)
+    model = job.model
+    cut = slices(job.checkpoint)
+    layers = model.layer_count
+    on_gpu = layers_on_gpu(job)
+    shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
+    held = caches_held(job)
+    compute = _compute_bytes(job, cut)
+    gpus = []
+    streamed = sum(cut.layer_bytes[on_gpu:])
+    staging = max(cut.layer_bytes[on_gpu:], default=0)
+    last = job.gpu_count - 1
+    for number, (start, stop) in enumerate(shares):
+        weights = sum(cut.layer_bytes[start:stop])
+        read = sum(cut.layer_read_bytes[start:stop])
+        if number == 0:
+            weights += cut.input_bytes + cut.other_bytes
+        if number == last:
+            weights += cut.output_bytes + head_copy_bytes(job)
+            read += cut.output_read_bytes
+        cache, growing = _cache_between(held, start, stop)
+        gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
+    host_weights = streamed
+    host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
+    return Estimate(
+        tuple(gpus),
+        host,
+        cut.total_bytes,
+        _assumptions(job, on_gpu),
+        {"gpu_layers": on_gpu if on_gpu < layers else "all"},
+        streamed_bytes=streamed,
+    )
+
+
+def runtime_share(gpu: Gpu) -> Share:
+    """CUDA context and cuBLAS workspaces of a PyTorch process; of a Metal one, whose context is a quarter, likewise."""
+    own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
+    if gpu.vendor == "apple":
+        context = own.expected // 4
+        own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
+    return Share(own.low, own.expected + workspace, own.high + workspace)
+
+
+def _estimate_training(job: Job[None, None]) -> Estimate:
+    """Every GPU holds a whole replica (data parallel), its states divided where ZeRO asks for it."""
+    from vramfit.memory.training import training_bytes
+
+    work = job.workload
+    parts = training_bytes(job.checkpoint, work.task, work.training, job.gpu_count)
+    gpus = tuple(
+        _device(f"gpu{number}", parts.states_bytes, 0, parts.activation_bytes, 0, 0, low_less=parts.upcast_bytes)
+        for number in range(job.gpu_count)
+    )
+    return Estimate(gpus, NOTHING, slices(job.checkpoint).total_bytes, parts.assumptions, {})
+
+
+def head_copy_bytes(job: Job[None, None]) -> int:
+    """The second copy of a tied head that fine-grained FP8 loading makes; 0 otherwise."""
+    if job.scheme.family != "fp8":
+        return 0
+    from vramfit.quantization.fp8 import head_copy_bytes as fp8_head_copy_bytes
+
+    return fp8_head_copy_bytes(job.model)
+
+
+def layers_on_gpu(job: Job[None, None]) -> int:
+    """Layers that are not streamed from host memory; raises for what transformers has no setting for."""
+    layers = job.model.layer_count
+    asked = job.workload.gpu_layers
+    if asked == "auto":
+        raise CannotTell("transformers has no automatic layer count", "give gpu_layers as a number, or use llama.cpp")
+    if job.workload.cpu_moe_layers:
+        raise UsageError("transformers cannot keep experts alone in RAM", "use --engine llama.cpp with cpu_moe_layers")
+    return layers if isinstance(asked, str) else min(asked, layers)
+
+
+def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple[int, int]]:
+    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes.
+
+    ``before`` are the bytes on the first GPU ahead of its layers.
+    """
+    total = sum(cut.layer_bytes[:on_gpu]) + before + cut.output_bytes
+    ranges, start, done = [], 0, before
+    for number in range(gpus):
+        target = total * (number + 1) / gpus
+        stop = start
+        if number == gpus - 1:
+            stop = on_gpu
+        while stop < on_gpu and done + cut.layer_bytes[stop] / 2 <= target:
+            done += cut.layer_bytes[stop]
+            stop += 1
+        ranges.append((start, stop))
+        start = stop
+    return ranges
+
+
+def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
+    """Cache bytes of one layer for all sequences, and the cache it is (transformers 5.23.0 ``cache_utils.py``).
+
+    Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
+    MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32; cross
+    attention the encoder's states, however long the text.
+    """
+    work, model = job.workload, job.model
+    held = []
+    for cache in caches(model):
+        tokens = cache.tokens_kept(work.context)
+        if cache.kind in ("sliding", "chunked") and cache.window:
+            tokens = min(tokens, cache.window - 1)
+        elif cache.kind == "cross":
+            tokens = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
+        each = tokens * (
+            row_bytes(cache.key_width + cache.index_width, work.kv_cache_type)
+            + row_bytes(cache.value_width, work.kv_cache_type_v)
+        )
+        each += 2 * cache.convolution_elements + 4 * cache.recurrent_elements
+        held.append((each * work.parallel, cache))
+    return held
+
+
+def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
+    """Cache bytes of the layers ``start`` to ``stop``, and of the largest one among them."""
+    total = largest = 0
+    for each, cache in held:
+        count = layers_between(cache, start, stop)
+        if count:
+            total += each * count
+            largest = max(largest, each)
+    return total, largest
+
+
+def layers_between(cache: Cache, start: int, stop: int) -> int:
+    """How many of a cache's layers are among ``start`` to ``stop``."""
+    if cache.layers[0] >= start and cache.layers[-1] < stop:
+        return len(cache.layers)
+    return len([layer for layer in cache.layers if start <= layer < stop])
+
+
+def _compute_bytes(job: Job[None, None], cut: Slices) -> int:
+    """Activations of the longest prefill: every sequence's whole context in one forward pass."""
+    model, work = job.model, job.workload
+    tokens = work.context * work.parallel
+    peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=work.context)
+    kind = job.scheme.settings.get("type")
+    if kind == "int8":
+        peak += tokens * widest_feed_forward(model) * 4
+    elif job.scheme.family != "plain":
+        peak += 2 * cut.largest_linear_elements
+    return max(peak, encoder_bytes(model, work.images, work.image_size))
+
+
+def _device(
+    name: str, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
+) -> DeviceMemory:
+    loose = cache + compute
+    overhead = round(SLACK_SHARE * loose) + growing
+    low = weights - low_less + cache + round(compute * COMPUTE_LOW)
+    high = weights + cache + round(compute * COMPUTE_HIGH) + round(SLACK_HIGH * loose) + growing
+    return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
+
+
+def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
+    work, model = job.workload, job.model
+    said = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
+    if work.images and model.vision is not None:
+        size = "the largest size" if work.image_size is None else "{} x {} pixels".format(*work.image_size)
+        said.append(f"the context includes {_images(work.images)} of {size}")
+    if job.scheme.family == "bitsandbytes":
+        said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
+        if any(isinstance(group.feed_forward, Experts) for group in model.layers):
+            said.append(
+                "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
+                "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"
+            )
+    if job.gpu_count > 1:
+        said.append('layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time')
+    if on_gpu < model.layer_count:
+        said.append("the layers in host memory are copied over PCIe for every token")
+    return tuple(said)
+
+
+def _images(count: int) -> str:
+    return "the tokens of one image" if count == 1 else f"the tokens of {count} images"
