@@ -29,7 +29,7 @@ STANDARD = {
 
 ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._memo", "vramfit._record", "vramfit.check", "vramfit.errors",
-    "vramfit.hardware", "vramfit.optimizers", "vramfit.report", "vramfit.units", "vramfit.verdict", "vramfit.workload",
+    "vramfit.hardware", "vramfit.workload.optimizers", "vramfit.report", "vramfit.units", "vramfit.verdict", "vramfit.workload",
     *(f"vramfit.catalogue{name}" for name in ("", ".cache", ".compiled", ".container", ".custom", ".names")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
     *(f"vramfit.engines{name}" for name in ("", ".cuda", ".resolve", ".transformers")),

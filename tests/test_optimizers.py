@@ -6,7 +6,7 @@ import pytest
 
 from tests.command import vramfit
 from tests.remedies.test_flags import KNOWN, verify
-from vramfit.optimizers import OPTIMIZERS, find_optimizer
+from vramfit.workload.optimizers import OPTIMIZERS, find_optimizer
 from vramfit.workload import KEY_BY_NAME
 
 ADAPTERS_ONLY = "lora_fa"

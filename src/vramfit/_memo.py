@@ -1,6 +1,6 @@
-"""Remembering what was derived from a model: a check and its remedies ask for the same inventory dozens of times.
+"""Memory for what is derived from a model or a checkpoint: a check and its remedies ask for it dozens of times.
 
-The functions stay pure: a model is a value that nothing changes, so the remembered result is the computed one.
+The functions stay pure: both are values that nothing changes, so the remembered result is the computed one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Concatenate, Generic, ParamSpec, TypeVar
 
-    from vramfit.model.architecture import Model
-
+    S = TypeVar("S")
     P = ParamSpec("P")
     T = TypeVar("T")
 
-    class _Base(Generic[P, T]):
+    class _Base(Generic[S, P, T]):
         """What ``PerModel`` is to a type checker."""
 
 else:
@@ -25,19 +24,19 @@ else:
             return cls
 
 
-class PerModel(_Base["P", "T"]):
-    """A function of a model and more, remembered by the model's identity and the rest's value.
+class PerModel(_Base["S", "P", "T"]):
+    """A function of a model (or a checkpoint) and more, remembered by its identity and the rest's value.
 
-    A model is kept alive with its results, so that its identity is never another's.
+    The model is kept alive with its results, so that its identity is never another's.
     """
 
-    def __init__(self, function: Callable[Concatenate[Model, P], T]) -> None:
+    def __init__(self, function: Callable[Concatenate[S, P], T]) -> None:
         self._function = function
-        self._known: dict[int, tuple[Model, dict[tuple[object, ...], T]]] = {}
+        self._known: dict[int, tuple[S, dict[tuple[object, ...], T]]] = {}
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
-    def __call__(self, model: Model, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def __call__(self, model: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The remembered result, computed at the first call."""
         entry = self._known.get(id(model))
         if entry is None:
@@ -47,11 +46,11 @@ class PerModel(_Base["P", "T"]):
             results[args] = self._function(model, *args, **kwargs)
         return results[args]
 
-    def remember(self, model: Model, result: T) -> None:
+    def remember(self, model: S, result: T) -> None:
         """Give the result for ``model`` alone, worked out before: with its catalogue entry, say."""
         self._known.setdefault(id(model), (model, {}))[1][()] = result
 
 
-def per_model(function: Callable[Concatenate[Model, P], T]) -> PerModel[P, T]:
+def per_model(function: Callable[Concatenate[S, P], T]) -> PerModel[S, P, T]:
     """The decorator form of ``PerModel``."""
     return PerModel(function)

@@ -24,10 +24,11 @@ else:
     def record(cls):
         """Make ``cls`` a record of its annotated fields, in order; class-level values are the defaults.
 
-        Defaults must be immutable: they are shared by all instances.
+        A record that it derives from gives its own fields first. Defaults must be immutable: all instances share them.
         """
-        cls.__fields__ = fields = tuple(cls.__annotations__)
-        defaults = [f in cls.__dict__ for f in fields]
+        inherited = getattr(cls, "__fields__", ())
+        cls.__fields__ = fields = inherited + tuple(cls.__dict__.get("__annotations__", ()))  # noqa: RUF063  (inspect costs too much)
+        defaults = [hasattr(cls, f) for f in fields]
         if defaults != sorted(defaults):
             raise TypeError(f"{cls.__name__} has a field without a default behind one with")
         cls.__required__ = defaults.count(False)

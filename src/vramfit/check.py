@@ -6,10 +6,11 @@ The command line, the deployments file and the Python API share this one composi
 from __future__ import annotations
 
 from vramfit._record import record, replace
+from vramfit.answer import answer
 from vramfit.engines.resolve import resolve
 from vramfit.quantization.quality import cache_quality, quality
-from vramfit.remedies import answer, find
-from vramfit.remedies.answer import largest
+from vramfit.remedies import find
+from vramfit.search import largest
 from vramfit.speed import spill_rate
 
 TYPE_CHECKING = False
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from vramfit.engines import Deployment
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
     from vramfit.engines.resolve import Catalogue
-    from vramfit.remedies import Answer, Remedy
+    from vramfit.remedies import Remedy
 
 MAX_PARALLEL = 4096
 """Where the search for the largest number of sequences stops."""

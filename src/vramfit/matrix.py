@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import record
-from vramfit.engines.resolve import deployments, follows_gpus, kinds_of_sets, quants, with_stated
+from vramfit.engines import engine, engine_of_family
+from vramfit.engines.resolve import deployments, engine_name, kinds_of_sets, quants, with_stated
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
 from vramfit.quantization.quality import LABELS, quality
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from vramfit.engines import Deployment
+    from vramfit.engines.interface import Deployment
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 BEST = "best"
 """In the place of a quantization: for each set of GPUs the best-measured one that reaches the level."""
-BEST_ENGINE = "llama.cpp"
-"""Whose schemes are tried for it where no engine is asked for: its file types are the finest ladder that was measured."""
+BEST_FAMILY = "gguf"
+"""Family whose schemes are tried for it where no engine is asked for: the finest ladder that was measured."""
 MEASURED = ("reference", *LABELS)
 NO_SCHEME = {"class": None, "quant": None, "quality": None}
 
@@ -138,7 +139,7 @@ class _Table:
 
     def _best(self, request: Mapping[str, Any], model: Model) -> dict[str, Any]:
         """The best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
-        name = request.get("engine") or BEST_ENGINE
+        name = request.get("engine") or engine_of_family(BEST_FAMILY)
         level = LEVELS[request.get("level", "tight")]
         cells: list[Mapping[str, Any] | None] = [
             None if one is None else {**one, **NO_SCHEME} for one in self._unusable
@@ -180,7 +181,7 @@ class _Table:
         return judged, found
 
     def _kinds(self, request: Mapping[str, Any], model: Model) -> Iterable[Sequence[int]]:
-        if follows_gpus(request):
+        if engine(engine_name(request)).follows_gpus:
             return kinds_of_sets(request, self._sets, model)
         if self._fixed is None:
             self._fixed = kinds_of_sets(request, self._sets, model)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import fields
-from vramfit.units import rate_text, size_text
+from vramfit.engines import engine
+from vramfit.engines.keys import every_key
 from vramfit.verdict import LEVELS
 
 TYPE_CHECKING = False
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from vramfit.answer import Answer
     from vramfit.check import Checked
-    from vramfit.engines import Deployment, DeviceMemory
+    from vramfit.engines.interface import Deployment, DeviceMemory
     from vramfit.errors import VramfitError
     from vramfit.hardware import Gpu
-    from vramfit.remedies import Answer, Remedy
+    from vramfit.remedies import Remedy
 
 FORMAT_VERSION = "1.0"
 
@@ -45,14 +47,13 @@ def error_document(error: VramfitError, **label: str | None) -> dict[str, Any]:
 def estimate_object(checked: Checked) -> dict[str, Any]:
     """One estimate of the report."""
     from vramfit.model import active_parameters
-    from vramfit.quantization import bits_per_weight, checkpoint_bytes, store
+    from vramfit.quantization import bits_per_weight
 
     found = checked.answer
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
     model, scheme = deployment.model, deployment.scheme
     gpus = estimate.gpus
     host_usable = deployment.workload.ram_bytes
-    stored = store(model, scheme)
     return {
         "name": checked.request.get("name"),
         "gpu": _gpu_object(deployment),
@@ -72,8 +73,8 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         "quant": {
             "class": scheme.precision,
             "scheme": scheme.id,
-            "bits_per_weight": round(bits_per_weight(stored), 4),
-            "checkpoint_bytes": checkpoint_bytes(stored, scheme),
+            "bits_per_weight": round(bits_per_weight(deployment.checkpoint.stored), 4),
+            "checkpoint_bytes": deployment.checkpoint.file_bytes,
         },
         "deployment": _deployment_object(checked),
         "required_bytes": {
@@ -106,6 +107,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         "if_tried": _fields(checked.if_tried),
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions)
+        + list(engine(deployment.engine).remarks(deployment, estimate))
         + _notes(deployment, estimate.host, checked.request.get("model", model.id)),
     }
 
@@ -165,55 +167,30 @@ def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
 
 
 def _deployment_object(checked: Checked) -> dict[str, Any]:
-    """Every deployment key with the value used, ready to be asked again."""
-    deployment = checked.answer.deployment
-    work = deployment.workload
-    settings = checked.answer.estimate.settings
-    ram_bandwidth = work.ram_bandwidth_bytes_per_second
-    return {
-        "gpu": list(checked.request["gpu"]) if len(checked.request["gpu"]) > 1 else checked.request["gpu"][0],
+    """Every deployment key with the value used, ready to be asked again.
+
+    A key that the engine does not have stands there as it was given, or with its default.
+    """
+    deployment, request = checked.answer.deployment, checked.request
+    decided = checked.answer.estimate.settings
+    gpus = request["gpu"]
+    used: dict[str, Any] = {
+        "gpu": list(gpus) if len(gpus) > 1 else gpus[0],
         "model": deployment.model.id,
         "engine": deployment.engine,
         "quant": deployment.scheme.id,
-        "context": work.context,
-        "parallel": work.parallel,
-        "images": work.images,
-        "image_size": None if work.image_size is None else "{}x{}".format(*work.image_size),
-        "kv_cache_type": work.kv_cache_type,
-        "kv_cache_type_v": work.kv_cache_type_v,
-        "flash_attention": "on" if work.flash_attention else "off",
-        "batch": work.batch,
-        "ubatch": work.ubatch,
-        "unified_kv": work.unified_kv,
-        "swa_full": work.swa_full,
-        "outputs": work.outputs,
-        "gpu_layers": settings.get("gpu_layers", "all") if work.gpu_layers == "auto" else work.gpu_layers,
-        "cpu_moe_layers": settings.get("cpu_moe_layers", 0) if work.cpu_moe_layers == "auto" else work.cpu_moe_layers,
-        "backend": settings.get("backend", work.backend),
-        "split_mode": settings.get("split_mode", work.split_mode),
-        "main_gpu": settings.get("main_gpu", work.main_gpu),
-        "tensor_split": None if work.tensor_split is None else ",".join([f"{share:g}" for share in work.tensor_split]),
-        "sched_spread": work.sched_spread,
-        "tensor_parallel": settings.get("tensor_parallel", work.tensor_parallel),
-        "pipeline_parallel": settings.get("pipeline_parallel", work.pipeline_parallel),
-        "max_batched_tokens": settings.get("max_batched_tokens", work.max_batched_tokens),
-        "gpu_memory_utilization": settings.get("gpu_memory_utilization", work.gpu_memory_utilization),
-        "enforce_eager": work.enforce_eager,
-        "prompt_tokens": work.prompt_tokens,
-        "ram": None if work.ram_bytes is None else size_text(work.ram_bytes),
-        "ram_bandwidth": None if ram_bandwidth is None else rate_text(ram_bandwidth),
-        "reserve": size_text(work.reserve_bytes),
-        "platform": work.platform,
-        "task": work.task,
-        "sequence_length": work.sequence_length,
-        "micro_batch": work.micro_batch,
-        "lora_rank": work.lora_rank,
-        "optimizer": work.optimizer,
-        "gradient_checkpointing": work.gradient_checkpointing,
-        "zero_stage": work.zero_stage,
-        "level": work.level,
-        "name": checked.request.get("name"),
+        "name": request.get("name"),
     }
+    told = {}
+    for name, key in every_key().items():
+        if name in used:
+            told[name] = used[name]
+            continue
+        value = key.value_in(deployment.workload, request)
+        if key.decided and (value == "auto" or "auto" not in key.choices):
+            value = decided.get(name, key.default if value == "auto" else value)
+        told[name] = key.spelled(value)
+    return told
 
 
 def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:

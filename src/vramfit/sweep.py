@@ -1,15 +1,16 @@
 """Many deployments at once: GPUs that an engine cannot tell apart share one estimate.
 
-An engine says what of a GPU its estimates read (``engines.Engine``): a few traits, and a share of the runtime's own,
-which is added. So a model is estimated once per kind of GPU, by the function that every check calls, and then held
-against what each GPU offers. What comes out is what ``verdict.judge`` says of each deployment by itself.
+An estimate reads nothing of the GPUs but the traits of the engine's view of them (``engines.interface``), and what the
+runtime takes of each is added. So a model is estimated once for each kind of GPUs, by the function that every check
+calls, and then held against what each GPU offers. Each cell is what ``verdict.judge`` says of the deployment by itself.
 """
 
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record, replace
+from vramfit._record import record
 from vramfit.engines import engine
+from vramfit.engines.interface import Job, Share
 from vramfit.errors import VramfitError
 from vramfit.hardware import usable_bytes
 from vramfit.model import parameters
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, TypedDict
 
-    from vramfit.engines import Deployment, Estimate, Share
+    from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
@@ -42,27 +43,19 @@ if TYPE_CHECKING:
         """Why there is no verdict: code, message and hint."""
 
 
+NO_SHARE = Share(0, 0, 0)
+
+
 @record
 class _Alike:
     """Sets of GPUs that get the same answer to everything."""
 
-    gpus: tuple[Gpu, ...]
-    """One of the sets."""
-    traits: tuple[object, ...]
-    """How many they are, and what of them the engine's estimate reads."""
+    gpu_count: int
+    traits: object
+    """What of them the engine's estimate reads."""
     shares: tuple[Share, ...]
-    usable: tuple[int, ...]
-    """Bytes each GPU offers, others' reserve taken off."""
-
-
-@record
-class _Need:
-    """What GPUs of one kind must hold beside the runtime's share, in bytes per GPU."""
-
-    expected: tuple[int, ...]
-    high: tuple[int, ...]
-    host_headroom_bytes: int | None
-    bare: Estimate
+    offered: tuple[int, ...]
+    """Bytes each GPU offers a program."""
 
 
 class Sweep:
@@ -73,20 +66,26 @@ class Sweep:
         self._work = work
         self.refused: VramfitError | None = None
         """The first reason why a cell has no answer."""
-        self._alike: list[_Alike] = []
-        numbers: dict[tuple[object, ...], int] = {}
+        self._alike: list[_Alike | Cell] = []
+        numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
 
-    def _add(self, gpus: tuple[Gpu, ...], numbers: dict[tuple[object, ...], int]) -> int:
+    def _add(self, gpus: tuple[Gpu, ...], numbers: dict[object, int]) -> int:
+        """The number of the kind of GPUs that a set belongs to, or of the reason why the engine refuses it."""
         work = self._work
-        traits = (len(gpus), *self._engine.gpu_traits(gpus, work))
-        shares = tuple([self._engine.runtime_share(gpu, work) for gpu in gpus])
-        usable = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
-        # Budgets read a card's reported memory beside what it offers.
-        key = (traits, shares, usable, *[gpu.memory_bytes for gpu in gpus])
+        key: object
+        found: _Alike | Cell
+        try:
+            view = self._engine.view(gpus, work)
+        except VramfitError as error:
+            self.refused = self.refused or error
+            key, found = (error.message, error.hint), refusal(error)
+        else:
+            offered = tuple([usable_bytes(gpu, work.platform) for gpu in gpus])
+            key = found = _Alike(len(gpus), view.traits, view.shares, offered)
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
-            self._alike.append(_Alike(gpus, traits, shares, usable))
+            self._alike.append(found)
         return number
 
     def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
@@ -95,63 +94,59 @@ class Sweep:
         Sets that are alike share one cell.
         """
         chosen = self._number if wanted is None else [self._number[index] for index in wanted]
-        kinds: dict[tuple[object, ...], _Need | Cell] = {}
+        try:
+            self._engine.check(deployment.checkpoint, self._work)
+        except VramfitError as error:
+            self.refused = self.refused or error
+            return [refusal(error)] * len(chosen)
+        kinds: dict[tuple[object, ...], Estimate | Cell] = {}
         found: dict[int, Cell] = {}
         for number in set(chosen):
             alike = self._alike[number]
-            need = kinds.get(alike.traits)
+            if not isinstance(alike, _Alike):
+                found[number] = alike
+                continue
+            kind = (alike.gpu_count, alike.traits)
+            need = kinds.get(kind)
             if need is None:
-                need = kinds[alike.traits] = self._need(deployment, alike)
-            found[number] = self._held_against(alike, deployment, need) if isinstance(need, _Need) else need
+                need = kinds[kind] = self._need(deployment, alike)
+            found[number] = need if isinstance(need, dict) else self._held_against(alike, need)
         return [found[number] for number in chosen]
 
-    def _need(self, deployment: Deployment, alike: _Alike) -> _Need | Cell:
+    def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
         """The estimate for one kind of GPUs, without the runtime's share of them."""
         try:
-            estimate = self._engine.estimate(replace(deployment, gpus=alike.gpus))
+            job: Job[Any, Any] = Job(deployment.checkpoint, self._work, alike.traits, alike.gpu_count)
+            return self._engine.estimate(job)
         except VramfitError as error:
             self.refused = self.refused or error
             return refusal(error)
-        pairs = list(zip(estimate.gpus, alike.shares, strict=True))
-        ram = self._work.ram_bytes
-        devices = [
-            replace(
-                device,
-                overhead_bytes=device.overhead_bytes - share.expected,
-                low_bytes=device.low_bytes - share.low,
-                high_bytes=device.high_bytes - share.high,
-            )
-            for device, share in pairs
-        ]
-        return _Need(
-            tuple([device.total_bytes for device in devices]),
-            tuple([device.high_bytes for device in devices]),
-            None if ram is None else ram - estimate.host.total_bytes,
-            replace(estimate, gpus=tuple(devices)),
-        )
 
-    def _held_against(self, alike: _Alike, deployment: Deployment, need: _Need) -> Cell:
-        budgets = self._engine.budgets(alike.gpus, deployment.model, self._work, need.bare)
-        required = offered = 0
+    def _held_against(self, alike: _Alike, need: Estimate) -> Cell:
+        work = self._work
+        limits = None if need.pool is None else need.pool.limits(alike.offered)
+        required = together = 0
         headroom = certain = None
-        for index, (usable, share) in enumerate(zip(alike.usable, alike.shares, strict=True)):
-            limit = usable
-            if budgets is not None and budgets[index] + share.expected < usable:
-                limit = budgets[index] + share.expected
-            total = need.expected[index] + share.expected
+        for index, device in enumerate(need.gpus):
+            share = NO_SHARE if index in need.idle else alike.shares[index]
+            limit = alike.offered[index] - work.reserve_bytes
+            if limits is not None and limits[index] + share.expected < limit:
+                limit = limits[index] + share.expected
+            total = device.total_bytes + share.expected
             required += total
-            offered += limit
-            room, surely = limit - total, limit - need.high[index] - share.high
+            together += limit
+            room, surely = limit - total, limit - device.high_bytes - share.high
             if headroom is None or room < headroom:
                 headroom = room
             if certain is None or surely < certain:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
+        host = None if work.ram_bytes is None else work.ram_bytes - need.host.total_bytes
         return {
-            "verdict": word(headroom, certain, need.host_headroom_bytes),
+            "verdict": word(headroom, certain, host),
             "required_bytes": required,
-            "usable_bytes": offered,
+            "usable_bytes": together,
             "headroom_bytes": headroom,
             "error": None,
         }
@@ -164,7 +159,7 @@ def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit:
     What the model was released in is the first and of more bits nothing is gained. Of a 16-bit release that is the
     engine's 16-bit form, which ``sixteen_bit`` leaves in.
     """
-    families = engine(engine_name).FAMILIES
+    families = engine(engine_name).families
     size = parameters(model)
     found = []
     released = False
@@ -176,7 +171,7 @@ def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit:
                 found.append((quality_rank(scheme.id, size, model.dtype), scheme))
     ranked = [scheme for _, scheme in sorted(found, key=lambda pair: pair[0])]
     if sixteen_bit and not released:
-        ranked.insert(0, SCHEMES[engine(engine_name).SCHEME_OF_CLASS["fp16"]])
+        ranked.insert(0, SCHEMES[engine(engine_name).scheme_of_class["fp16"]])
     return tuple(ranked)
 
 

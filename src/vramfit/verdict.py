@@ -7,7 +7,7 @@ from vramfit.hardware import usable_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate
 
 LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
 """How good each verdict is; a deployment asks for at least ``fits`` or ``tight``."""
@@ -35,8 +35,9 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     """The verdict of the contract, per device: a model split over GPUs fits only if every share fits."""
     work = deployment.workload
     usable = tuple(usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus)
-    if estimate.budget_bytes is not None:
-        usable = tuple([min(pair) for pair in zip(usable, estimate.budget_bytes, strict=True)])
+    if estimate.pool is not None:
+        limits = estimate.pool.limits([usable_bytes(gpu, work.platform) for gpu in deployment.gpus])
+        usable = tuple([min(pair) for pair in zip(usable, limits, strict=True)])
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])

@@ -124,21 +124,20 @@ def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 def engine_objects() -> list[dict[str, Any]]:
     """Every engine the contract names, with what it can be asked for; those not modelled yet say so."""
-    from vramfit.engines import MODULES, engine
-    from vramfit.workload import ENGINES
+    from vramfit.engines import UNMODELLED, engine, names
 
     objects = []
-    for name in ENGINES:
-        modelled = name in MODULES
+    for name in (*names(), *UNMODELLED):
+        modelled = name not in UNMODELLED
         module = engine(name) if modelled else None
         objects.append(
             {
                 "id": name,
                 "modelled": modelled,
-                "classes": None if module is None else dict(module.SCHEME_OF_CLASS),
-                "quant_families": None if module is None else list(module.FAMILIES),
-                "cache_types": None if module is None else list(module.CACHE_TYPES),
-                "tasks": None if module is None else list(module.TASKS),
+                "classes": None if module is None else dict(module.scheme_of_class),
+                "quant_families": None if module is None else list(module.families),
+                "cache_types": None if module is None else list(module.cache_types),
+                "tasks": None if module is None else list(module.tasks),
             }
         )
     return objects
@@ -146,6 +145,6 @@ def engine_objects() -> list[dict[str, Any]]:
 
 def families_by_engine() -> dict[str, tuple[str, ...]]:
     """Which families of schemes each engine that is modelled can load."""
-    from vramfit.engines import MODULES, engine
+    from vramfit.engines import engine, names
 
-    return {name: engine(name).FAMILIES for name in MODULES}
+    return {name: engine(name).families for name in names()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.catalogue.listing import families_by_engine
 from vramfit.errors import VramfitError
-from vramfit.quantization import SCHEMES, bits_per_weight, checkpoint_bytes, store
+from vramfit.quantization import SCHEMES, bits_per_weight, derive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ def _object(model: Model, scheme: Scheme, loaded_by: dict[str, tuple[str, ...]])
         reason = OPAQUE
     else:
         try:
-            stored = store(model, scheme)
+            checkpoint = derive(model, scheme)
+            stored = checkpoint.stored
         except VramfitError as error:
             reason = error.message
         else:
-            size, bits = checkpoint_bytes(stored, scheme), round(bits_per_weight(stored), 4)
+            size, bits = checkpoint.file_bytes, round(bits_per_weight(stored), 4)
             towers = sum(row.total_bytes for row in stored) - size or None
     return {
         "scheme": scheme.id,

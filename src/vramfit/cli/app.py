@@ -14,7 +14,7 @@ from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
 from vramfit.cli.options import COMMANDS, long_flag, options
 from vramfit.errors import UsageError
-from vramfit.workload import Key  # noqa: TC001  (Typer reads annotations at run time)
+from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
 
 app = typer.Typer(
     name="vramfit",
@@ -68,7 +68,7 @@ def _root(
 
 def _parameter(key: Key) -> inspect.Parameter:
     """A Typer option for one declared key. Values stay text: ``workload.parse_value`` judges them for both paths."""
-    words = key.help if not key.default else f"{key.help} [default: {key.default}]"
+    words = f"{key.help} [default: {key.default_words}]" if key.default_words else key.help
     if key.choices:
         words += f" ({', '.join(key.choices)})"
     flag = long_flag(key)

@@ -97,8 +97,8 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The estimates of one deployment, one per quantization."""
     from vramfit.check import check, exit_code
+    from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
-    from vramfit.workload import parse_request
 
     request = parse_request(raw)
     reached: list[bool] = []
@@ -111,7 +111,7 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
 
 def format_of(output: Mapping[str, Any]) -> str:
     """The asked format, or the one that suits where stdout goes."""
-    from vramfit.workload import parse_value
+    from vramfit.workload.keys import parse_value
 
     given = {k.name: parse_value(k, output[k.name]) for k in OUTPUT_OPTIONS if k.kind == "choice" and k.name in output}
     if output.get("json"):
@@ -137,7 +137,11 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         )
     else:
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
-        options = {} if style == "markdown" else {"header": not output.get("no_header")}
+        options: dict[str, Any] = {} if style == "markdown" else {"header": not output.get("no_header")}
+        if style == "csv":
+            from vramfit.engines.keys import every_key
+
+            options["keys"] = tuple(every_key())
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
 
 

@@ -7,8 +7,9 @@ import sys
 from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
-from vramfit.workload import KEYS, Key, parse_request, parse_value
+from vramfit.workload.keys import Key, parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,22 +25,22 @@ ASKED: tuple[Key, ...] = (
         "texts",
         "GPU, as in check, or all whose ids match a pattern: 'rtx40*', '2xrtx3090'; repeatable",
         flags=("-g",),
-        default="every GPU",
+        default_text="every GPU",
     ),
     Key(
         "model",
         "texts",
         "model, as in check, or all whose ids match a pattern: 'qwen3-*'; repeatable",
         flags=("-m",),
-        default="every model",
+        default_text="every model",
     ),
-    Key("quant", "texts", "a scheme or class; repeatable; best: the best that fits", default="all three classes"),
+    Key("quant", "texts", "a scheme or class; repeatable; best: the best that fits", default_text="all three classes"),
 )
 """What may be several here, in the place of the deployment keys of these names."""
 
 _NAMES = {key.name: key for key in ASKED}
 OPTIONS: tuple[Key, ...] = (
-    *[_NAMES.get(key.name, key) for key in KEYS if key.name != "name"],
+    *[_NAMES.get(key.name, key) for key in every_key().values() if key.name != "name"],
     *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
 )
 

@@ -3,12 +3,13 @@
 One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
 theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
 ``--help``, an unknown or abbreviated flag, a missing value), and then Typer runs and owns every usage text. Values are
-not judged here: ``workload.parse_request`` does that for both paths.
+not judged here: ``engines.keys.parse_request`` does that for both paths.
 """
 
 from __future__ import annotations
 
-from vramfit.workload import KEYS, Key
+from vramfit.engines.keys import common_keys, every_key
+from vramfit.workload.keys import Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,16 +24,14 @@ FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("file", "text", "read deployments from a YAML file; - is stdin", flags=("-f",)),
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
-    Key("format", "choice", "how to print", choices=FORMATS, default="table on a terminal, plain in a pipe"),
+    Key("format", "choice", "how to print", choices=FORMATS, default_text="table on a terminal, plain in a pipe"),
     Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
-    Key("color", "choice", "colour", choices=("auto", "always", "never"), default="auto"),
+    Key("color", "choice", "colour", choices=("auto", "always", "never"), default_text="auto"),
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
-
-CHECK_OPTIONS: tuple[Key, ...] = KEYS + OUTPUT_OPTIONS
 
 
 def long_flag(key: Key) -> str:
@@ -48,7 +47,7 @@ def spellings(key: Key) -> tuple[str, ...]:
 def options(command: str) -> Sequence[Key]:
     """The options of one of ``COMMANDS``."""
     if command == "check":
-        return CHECK_OPTIONS
+        return (*every_key().values(), *OUTPUT_OPTIONS)
     declared: Sequence[Key] = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
     return declared
 
@@ -60,10 +59,19 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
     """
     if not arguments or arguments[0] not in COMMANDS:
         return None
-    declared = options(arguments[0])
+    if arguments[0] == "check":
+        # The engines' own keys are looked up only for a command line that has other flags than those all engines share.
+        values = _values(arguments[1:], (*common_keys().values(), *OUTPUT_OPTIONS))
+        if values is not None:
+            return values
+    return _values(arguments[1:], options(arguments[0]))
+
+
+def _values(arguments: Sequence[str], declared: Sequence[Key]) -> dict[str, Any] | None:
+    """Raw values of the declared options, or None where something is not known in full."""
     flags = {flag: key for key in declared for flag in spellings(key)}
     values: dict[str, Any] = {}
-    rest = iter(arguments[1:])
+    rest = iter(arguments)
     for word in rest:
         flag, has_value, value = word.partition("=") if word.startswith("--") else (word, "", "")
         key = flags.get(flag)

@@ -7,7 +7,9 @@ import sys
 from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import OUTPUT_OPTIONS
-from vramfit.workload import KEYS, Key, parse_request, parse_value
+from vramfit.engines.keys import every_key, parse_request
+from vramfit.workload.keys import Key, parse_value
+from vramfit.workload.training import KEYS as TRAINING_KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ WISHES: tuple[Key, ...] = (
         "choice",
         "with --gpu: what the model is for",
         choices=("chat", "code", "vision", "embedding"),
-        default="chat",
+        default_text="chat",
     ),
     Key(
         "min_speed",
@@ -28,22 +30,18 @@ WISHES: tuple[Key, ...] = (
         "decode tokens per second at least",
         minimum=0,
         maximum=1e6,
-        default="5, about as fast as people read",
+        default_text="5, about as fast as people read",
     ),
-    Key("limit", "count", "recommendations at most, of GPUs to own and to rent each", default="10"),
+    Key("limit", "count", "recommendations at most, of GPUs to own and to rent each", default_text="10"),
 )
 """What is wished for beside the deployment keys."""
 
-LEVEL = Key("level", "choice", "what each must reach", choices=("fits", "tight"), default="fits")
-LEFT_OUT = ("name", "task")
-"""Keys that mean nothing here, as those of fine-tuning do, whose help begins with that word."""
+LEVEL = Key("level", "choice", "what each must reach", choices=("fits", "tight"), default_text="fits")
+LEFT_OUT = ("name", *[key.name for key in TRAINING_KEYS])
+"""Keys that mean nothing here: those of fine-tuning, and the label."""
 
 OPTIONS: tuple[Key, ...] = (
-    *[
-        LEVEL if key.name == "level" else key
-        for key in KEYS
-        if key.name not in LEFT_OUT and not key.help.startswith("fine-tuning:")
-    ],
+    *[LEVEL if key.name == "level" else key for key in every_key().values() if key.name not in LEFT_OUT],
     *WISHES,
     *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
 )

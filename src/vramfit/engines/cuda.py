@@ -7,7 +7,7 @@ are treated as before Pascal where a rule asks for a capability at least, and ha
 
 from __future__ import annotations
 
-from vramfit.engines import Share
+from vramfit.engines.interface import Share
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PASCAL = (6, 0)
 XAVIER = (7, 2)
+TURING = (7, 5)
+ADA = (8, 9)
 HOPPER = (9, 0)
 BLACKWELL = (10, 0)
 GB10 = (12, 1)

@@ -6,21 +6,25 @@ every remedy enter the estimator.
 
 from __future__ import annotations
 
-from vramfit.engines import Deployment, engine
+from vramfit.engines import DEFAULT, engine, engine_of_family
+from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
-from vramfit.quantization import find_scheme
+from vramfit.quantization import derive, find_scheme
 from vramfit.units import gib
-from vramfit.workload import CLASSES, Workload
+from vramfit.workload.common import CLASSES
+from vramfit.workload.common import FORM as WORKLOAD
+from vramfit.workload.training import FORM as TRAINING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
-    from vramfit.engines import Engine
+    from vramfit.engines.interface import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
+    from vramfit.workload import Workload
 
     class Catalogue(Protocol):
         """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""
@@ -47,10 +51,6 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT_TOKENS = 4096
 TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
-
-
-OWN_ENGINE = {"gguf": "llama.cpp", "mlx": "mlx", "exl3": "exllamav3"}
-"""Families of schemes that one engine loads, and the others do not."""
 
 
 def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deployment, ...]:
@@ -84,21 +84,26 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
             f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
         )
     asked = request.get("quant")
-    name = request.get("engine") or _engine_of(asked)
-    module = engine(name)
-    defaults = getattr(module, "defaults", None)
-    work = _workload(request, gpus, model, name, module)
-    schemes = [_scheme(word, name, module) for word in quants(asked, work.task)]
-    if defaults is None:
-        return tuple([Deployment(gpus, model, name, scheme, work) for scheme in schemes])
-    full = [{**defaults(request, gpus, model, scheme), **request} for scheme in schemes]
-    works = [_workload(one, gpus, model, name, module) for one in full]
-    return tuple(Deployment(gpus, model, name, scheme, own) for scheme, own in zip(schemes, works, strict=True))
+    runtime = engine(engine_name(request))
+    work = _workload(request, gpus, model, runtime)
+    schemes = [_scheme(word, runtime) for word in quants(asked, work.task)]
+    if not runtime.follows_gpus:
+        return tuple([Deployment(gpus, derive(model, scheme), runtime.name, work) for scheme in schemes])
+    full = [{**runtime.defaults(request, gpus, model, scheme), **request} for scheme in schemes]
+    works = [_workload(one, gpus, model, runtime) for one in full]
+    return tuple(
+        [Deployment(gpus, derive(model, scheme), runtime.name, own) for scheme, own in zip(schemes, works, strict=True)]
+    )
 
 
-def follows_gpus(request: Mapping[str, Any]) -> bool:
-    """Whether the request's engine has defaults that depend on GPUs and model together."""
-    return hasattr(engine(request.get("engine") or _engine_of(request.get("quant"))), "defaults")
+def engine_name(request: Mapping[str, Any]) -> str:
+    """The asked engine, or the one that loads the asked scheme (llama.cpp for a GGUF file type)."""
+    asked, quant = request.get("engine"), request.get("quant")
+    if asked:
+        return str(asked)
+    if quant is None or quant in CLASSES:
+        return DEFAULT
+    return engine_of_family(find_scheme(quant).family)
 
 
 def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
@@ -107,25 +112,17 @@ def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], m
     The request names one quantization. Sets for which it is refused are together where the reason is the same.
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
-    name = request.get("engine") or _engine_of(request["quant"])
-    module = engine(name)
-    defaults = getattr(module, "defaults", None)
+    runtime = engine(engine_name(request))
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()
-        if defaults is not None:
+        if runtime.follows_gpus:
             try:
-                filled = tuple(defaults(request, gpus, model, _scheme(request["quant"], name, module)).items())
+                scheme = _scheme(request["quant"], runtime)
+                filled = tuple(runtime.defaults(request, gpus, model, scheme).items())
             except VramfitError as error:
                 filled = (error.message,)
         kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)
     return kinds.values()
-
-
-def _engine_of(quant: str | None) -> str:
-    """The engine that alone loads a scheme (llama.cpp for a GGUF file type), else transformers."""
-    if quant is None or quant in CLASSES:
-        return "transformers"
-    return OWN_ENGINE.get(find_scheme(quant).family, "transformers")
 
 
 def _nearer(asked: str | None, stated: str | None) -> str | None:
@@ -148,86 +145,57 @@ def quants(asked: str | None, task: str) -> tuple[str, ...]:
     return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
 
 
-def _scheme(word: str, name: str, module: Engine) -> Scheme:
-    scheme = find_scheme(module.SCHEME_OF_CLASS.get(word, word))
-    if scheme.family not in module.FAMILIES:
+def _scheme(word: str, runtime: Engine[Any, Any]) -> Scheme:
+    scheme = find_scheme(runtime.scheme_of_class.get(word, word))
+    if scheme.family not in runtime.families:
         raise UnsupportedScheme(
-            f'{name} cannot load quant "{word}"',
-            f"{name} takes {', '.join(module.SCHEME_OF_CLASS)} or: {', '.join(module.FAMILIES)}",
+            f'{runtime.name} cannot load quant "{word}"',
+            f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
         )
     return scheme
 
 
-def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, name: str, module: Engine) -> Workload:
-    default_type = module.CACHE_TYPES[0]
-    cache_type = request.get("kv_cache_type", default_type)
-    cache_type_v = request.get("kv_cache_type_v", cache_type)
-    for word in (cache_type, cache_type_v):
-        if word not in module.CACHE_TYPES:
-            raise UsageError(f"{name} has no cache type {word}", f"{name} offers: {', '.join(module.CACHE_TYPES)}")
+def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
+    """The request with every default filled in; raises ``UsageError`` where keys mean nothing together."""
+    cache_type = request.get("kv_cache_type", runtime.cache_types[0])
+    for word in (cache_type, request.get("kv_cache_type_v", cache_type)):
+        if word not in runtime.cache_types:
+            offered = ", ".join(runtime.cache_types)
+            raise UsageError(f"{runtime.name} has no cache type {word}", f"{runtime.name} offers: {offered}")
     task = request.get("task", "inference")
-    if task not in module.TASKS:
-        raise UsageError(f"{name} does not run task {task}", "use --engine transformers for fine-tuning")
+    if task not in runtime.tasks:
+        raise UsageError(f"{runtime.name} does not run task {task}", f"use --engine {DEFAULT} for fine-tuning")
     sees = model.vision is not None
-    images = request.get("images", 1 if sees and task == "inference" else 0)
-    if images and not sees:
-        raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
-    context = request.get("context", min(DEFAULT_CONTEXT_TOKENS, model.context))
-    _check_images(request.get("image_size"), images, context, model)
-    prompt = request.get("prompt_tokens")
-    if prompt is not None and prompt > context:
-        raise UsageError(
-            f"a prompt of {prompt} tokens does not go into a context of {context}",
-            f"use --context {prompt} or more, or a shorter prompt",
-        )
-    return Workload(
-        context=context,
-        parallel=request.get("parallel", 1),
-        images=images,
-        image_size=request.get("image_size"),
+    work = WORKLOAD.fill(
+        request,
+        context=min(DEFAULT_CONTEXT_TOKENS, model.context),
+        images=1 if sees and task == "inference" else 0,
         kv_cache_type=cache_type,
-        kv_cache_type_v=cache_type_v,
-        flash_attention=request.get("flash_attention", "on") == "on",
-        batch=request.get("batch", 2048),
-        ubatch=request.get("ubatch", 512),
-        unified_kv=request.get("unified_kv", False),
-        swa_full=request.get("swa_full", False),
-        outputs=request.get("outputs", "slots"),
-        gpu_layers=request.get("gpu_layers", "all"),
-        cpu_moe_layers=request.get("cpu_moe_layers", 0),
-        backend=request.get("backend"),
-        split_mode=request.get("split_mode", "layer"),
-        main_gpu=request.get("main_gpu", 0),
-        tensor_split=request.get("tensor_split"),
-        sched_spread=request.get("sched_spread", False),
-        tensor_parallel=request.get("tensor_parallel"),
-        pipeline_parallel=request.get("pipeline_parallel"),
-        max_batched_tokens=request.get("max_batched_tokens"),
-        gpu_memory_utilization=request.get("gpu_memory_utilization"),
-        enforce_eager=request.get("enforce_eager", False),
-        prompt_tokens=prompt,
-        ram_bytes=request.get("ram"),
-        ram_bandwidth_bytes_per_second=request.get("ram_bandwidth"),
-        reserve_bytes=request.get("reserve", 0),
-        platform=request.get("platform") or default_platform(gpus),
+        kv_cache_type_v=cache_type,
+        platform=default_platform(gpus),
         task=task,
-        sequence_length=request.get("sequence_length", 2048),
-        micro_batch=request.get("micro_batch", 1),
-        lora_rank=request.get("lora_rank", 16),
-        optimizer=request.get("optimizer", "adamw"),
-        gradient_checkpointing=request.get("gradient_checkpointing", True),
-        zero_stage=request.get("zero_stage", 0),
-        level=request.get("level", "tight"),
+        own=runtime.fill(request),
+        training=TRAINING.fill(request),
     )
+    if work.images and not sees:
+        raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
+    _check_images(work, model)
+    if work.prompt_tokens is not None and work.prompt_tokens > work.context:
+        raise UsageError(
+            f"a prompt of {work.prompt_tokens} tokens does not go into a context of {work.context}",
+            f"use --context {work.prompt_tokens} or more, or a shorter prompt",
+        )
+    return work
 
 
 def default_platform(gpus: tuple[Gpu, ...]) -> str:
-    """All that resolving reads of the GPUs."""
+    """The platform where none is given: macOS if every GPU is Apple's, else Linux."""
     return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
 
 
-def _check_images(size: tuple[int, int] | None, images: int, context: int, model: Model) -> None:
+def _check_images(work: Workload, model: Model) -> None:
     """Raise where images of a given size mean nothing to the model, or do not go into the context."""
+    size, images, context = work.image_size, work.images, work.context
     if size is None:
         return
     if model.vision is None:

@@ -13,14 +13,13 @@ from vramfit.memory.activations import widest_feed_forward
 from vramfit.memory.weights import slices
 from vramfit.model import tensors
 from vramfit.model.architecture import Attention, LatentAttention
-from vramfit.optimizers import OPTIMIZER_BY_NAME
-from vramfit.quantization import store
+from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.quantization import Checkpoint
+    from vramfit.workload.training import Training
 
 LOGIT_BYTES = 2 + 4 + 4
 """Per token and vocabulary row: 16-bit logits, their fp32 copy, the fp32 gradient (transformers 5.23.0
@@ -40,16 +39,16 @@ class TrainingBytes:
     assumptions: tuple[str, ...]
 
 
-def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> TrainingBytes:
-    """The peak of one training step on each of ``gpus`` data-parallel GPUs."""
-    cut = slices(model, scheme)
+def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int) -> TrainingBytes:
+    """The peak of one training step of a ``task`` (``full``, ``lora``, ``qlora``) on each of ``gpus`` data-parallel GPUs."""
+    model, cut = checkpoint.model, slices(checkpoint)
     upcast = 0
     kept = OPTIMIZER_BY_NAME[work.optimizer]
-    if work.task == "full" and kept.adapters_only:
+    if task == "full" and kept.adapters_only:
         raise UsageError(
             f"optimizer {kept.name} trains adapters only", "use --task lora or qlora, or another optimizer"
         )
-    if work.task == "full":
+    if task == "full":
         parameters = cut.total_bytes // 2
         gradient, optimizer = cut.total_bytes, kept.state_bytes(parameters, 2)
         temporary = cut.total_bytes
@@ -60,12 +59,12 @@ def training_bytes(model: Model, scheme: Scheme, work: Workload, gpus: int) -> T
         gradient, optimizer, temporary = 4 * parameters, kept.state_bytes(parameters, 4), 4 * parameters
         weights = cut.total_bytes + 4 * parameters
         said = [f"rank-{work.lora_rank} adapters on every linear layer of the language model, kept in fp32"]
-        if work.task == "qlora":
-            upcast = sum(row.total_bytes for row in store(model, scheme) if row.type == "F16")
+        if task == "qlora":
+            upcast = sum(row.total_bytes for row in checkpoint.stored if row.type == "F16")
             weights += upcast
             said.append("parameters that stay 16-bit (embeddings, head, norms) are upcast to fp32, as PEFT does")
     if work.zero_stage and gpus > 1:
-        if work.task != "full":
+        if task != "full":
             raise UsageError("zero_stage applies to task full only", "leave zero_stage out for lora and qlora")
         optimizer //= gpus
         gradient //= gpus if work.zero_stage >= 2 else 1
@@ -88,7 +87,7 @@ def adapter_parameters(model: Model, rank: int) -> int:
     )
 
 
-def _activation_bytes(model: Model, work: Workload) -> int:
+def _activation_bytes(model: Model, work: Training) -> int:
     """Saved for the backward pass, bf16 and FlashAttention, no dropout, plus the logits of every token.
 
     Per layer and token: norm inputs and outputs, Q, K, V, attention output, gate, up, product and down input, the

@@ -5,12 +5,11 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.model.architecture import Experts
-from vramfit.quantization import store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
-    from vramfit.quantization import Scheme, Stored
+    from vramfit.quantization import Checkpoint, Stored
 
 
 @record
@@ -39,9 +38,9 @@ class Slices:
 
 
 @per_model
-def slices(model: Model, scheme: Scheme) -> Slices:
-    """The slices of ``model`` stored as ``scheme``."""
-    return _cut(model, store(model, scheme))
+def slices(checkpoint: Checkpoint) -> Slices:
+    """The slices of a checkpoint."""
+    return _cut(checkpoint.model, checkpoint.stored)
 
 
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:

@@ -8,13 +8,12 @@ counts, then the speed.
 from __future__ import annotations
 
 from vramfit._record import record, replace
-from vramfit.engines import MODULES
-from vramfit.engines.cuda import at_least
+from vramfit.answer import answer
+from vramfit.engines import engine, names
 from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
 from vramfit.errors import VramfitError
-from vramfit.quantization import checkpoint_bytes, store
+from vramfit.quantization import derive
 from vramfit.quantization.quality import LABELS
-from vramfit.remedies.answer import answer
 from vramfit.speed import prefill_rate
 from vramfit.sweep import ladder
 
@@ -23,28 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.engines import Deployment
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.remedies.answer import Answer
 
 OFFERED = ("reference", "near-lossless", "small", "noticeable")
 """Labels worth recommending, best first; what loses more, or was never measured, is left to who asks for it."""
 COMFORTABLE = "small"
 """The last label that goes before a smaller model in a better one."""
-
-TRIED = ("llama.cpp", "mlx", "transformers", "vllm", "sglang")
-"""Engines that are tried where none is asked for. Ollama runs llama.cpp, and of ExLlamaV3's quality nothing is measured."""
-ANYWHERE = ("llama.cpp", "mlx")
-"""Those of them whose every scheme runs wherever they do."""
-TENSOR_CORES = (7, 5)
-"""Compute capability (7.5, Turing) from which on the others' schemes run, vLLM's FP8 among them, by Marlin kernels
-(vllm-project/vllm ``docs/features/quantization/README.md``). What runs on cards of other vendors differs by scheme and
-version, and is left to who asks for the engine."""
-FLOAT8 = (8, 9)
-"""Compute capability (8.9, Ada) that transformers asks for FP8 weights (transformers 5.23.0
-``quantizers/quantizer_finegrained_fp8.py`` ``validate_environment``)."""
 
 HOPELESS_SHARE = 0.2
 """A smallest scheme that exceeds a GPU by this much of it ends the search in an engine."""
@@ -117,8 +104,9 @@ def engines(gpus: tuple[Gpu, ...], wish: Wish) -> tuple[str, ...]:
     asked = wish.keys.get("engine")
     if asked is not None:
         return (asked,)
-    others = all(at_least(gpu, TENSOR_CORES) for gpu in gpus) and wish.keys.get("platform", "linux") == "linux"
-    return tuple([name for name in TRIED if name in MODULES and (others or name in ANYWHERE)])
+    platform = wish.keys.get("platform", "linux")
+    tried = [one for one in map(engine, names()) if one.recommended is not None and one.recommended_on(gpus, platform)]
+    return tuple([one.name for one in sorted(tried, key=lambda one: one.recommended or 0)])
 
 
 def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way | None:
@@ -139,16 +127,14 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], wish: Wish) -> Way 
     wish.tried.answered = True
     if _hopeless(found):
         return None
-    ways = (_try(replace(smallest, scheme=scheme), wish) for scheme in schemes)
+    ways = (_try(replace(smallest, checkpoint=derive(model, scheme)), wish) for scheme in schemes)
     return next((way for way in ways if way is not None), None)
 
 
 def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
     """What is tried in an engine, best quality first."""
-    schemes = ladder(model, name, OFFERED, False)
-    if name == "transformers" and not all(at_least(gpu, FLOAT8) for gpu in gpus):
-        return tuple([scheme for scheme in schemes if scheme.family != "fp8"])
-    return schemes
+    runtime = engine(name)
+    return tuple([scheme for scheme in ladder(model, name, OFFERED, False) if runtime.loads_on(scheme, gpus)])
 
 
 _smallest_of: dict[tuple[str, ...], Scheme] = {}
@@ -158,7 +144,7 @@ def _smallest(schemes: tuple[Scheme, ...], model: Model) -> Scheme:
     """The scheme with the fewest bits, as the first model asked about has it: others differ by little."""
     key = tuple([scheme.id for scheme in schemes])
     if key not in _smallest_of:
-        _smallest_of[key] = min(schemes, key=lambda scheme: checkpoint_bytes(store(model, scheme), scheme))
+        _smallest_of[key] = min(schemes, key=lambda scheme: derive(model, scheme).file_bytes)
     return _smallest_of[key]
 
 

@@ -8,10 +8,11 @@ carries a number that did not come out of an estimate. docs/remedies.md has the 
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.answer import Answer, answer
 from vramfit.engines import engine
+from vramfit.engines.keys import every_key
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
-from vramfit.remedies.answer import Answer, answer
 from vramfit.remedies.command import command
 from vramfit.speed import depth_tokens
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Key = tuple[tuple[str, Any], ...]
     """Changes of deployment keys, sorted."""
 
-__all__ = ["Answer", "Proposal", "Question", "Remedy", "answer", "find"]
+__all__ = ["Proposal", "Question", "Remedy", "find"]
 
 MOST = 10
 """Remedies told unless all are asked for."""
@@ -46,14 +47,6 @@ WAYS = (
 """Modules of this room and their functions, in the order they are asked: what costs least first."""
 TRAINING_WAYS = (("training", "steps"), *WAYS[3:6], ("models", "smaller"), ("training", "pairs"))
 """The same for fine-tuning."""
-
-DEFAULTED = ("context", "images", "kv_cache_type", "kv_cache_type_v", "batch", "ubatch", "flash_attention", "platform")
-"""Keys whose default depends on the GPU, model or engine: a remedy that moves one says so among its changes."""
-DECIDED = (
-    "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "gpu_layers",
-    "cpu_moe_layers", "backend", "split_mode", "main_gpu",
-)  # fmt: skip
-"""Keys an engine decides by the GPUs or the model: the same holds for them."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
 UNKNOWN_QUALITY_BAND = 3
@@ -137,9 +130,7 @@ class Question:
         """Bytes on each GPU of a GGUF file that was tried whole, and the room it left: what others will leave follows."""
         deployment = asked.deployment
         self.held = {
-            key: getattr(deployment.workload, key)
-            for key in getattr(engine(deployment.engine), "HELD", ())
-            if key not in request
+            key: getattr(deployment.workload, key) for key in engine(deployment.engine).held_keys if key not in request
         }
         """Keys that follow the GPUs unless they are given: a remedy is for what was asked, and keeps them."""
         self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.held}
@@ -238,18 +229,19 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
     changes = {**named, **question.held, **proposal.changes}
     was, now = asked.deployment.workload, after.deployment.workload
     if vars(now) != vars(was):
-        for key in DEFAULTED:
-            value = getattr(now, key)
-            if value != getattr(was, key):
-                changes.setdefault(key, value)
+        for key in every_key().values():
+            if key.follows:
+                value = key.value_in(now, request)
+                if value != key.value_in(was, request):
+                    changes.setdefault(key.name, value)
         if now.task == "inference" and depth_tokens(after.deployment) != depth_tokens(asked.deployment):
             changes.setdefault("prompt_tokens", depth_tokens(after.deployment))
     used, decided = after.estimate.settings, asked.estimate.settings
     if used != decided:
-        for key in DECIDED:
-            value = used.get(key)
-            if value is not None and value != decided.get(key, value):
-                changes.setdefault(key, value)
+        for key in every_key().values():
+            value = used.get(key.name) if key.decided else None
+            if value is not None and value != decided.get(key.name, value):
+                changes.setdefault(key.name, value)
     quality, rate = after.quality, after.rate
     return Remedy(proposal, changes, quality, rate, command(after), cost(proposal, quality[0], before, rate))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines import MODULES, engine
+from vramfit.engines import engine, names
 from vramfit.quantization import find_scheme
 from vramfit.remedies import Proposal, hardware, models, settings, weights
 from vramfit.workload import CLASSES
@@ -25,7 +25,7 @@ def pairs(question: Question) -> Iterator[Proposal]:
     for changes, summary in _fewer_bits(question):
         yield from _both(question, "quantize", changes, summary, UPON_WEIGHTS)
     if not question.asked.weights_short:
-        for kind in [k for k in settings.CACHE_USUAL if k in engine(before.engine).CACHE_TYPES][-1:]:
+        for kind in [k for k in settings.CACHE_USUAL if k in engine(before.engine).cache_types][-1:]:
             if before.workload.kv_cache_type in settings.WIDE_TYPES:
                 summary = f"quantize the KV cache to {kind}"
                 yield from _both(question, "quantize-kv", {"kv_cache_type": kind}, summary, UPON_CACHE)
@@ -37,12 +37,12 @@ def engines(question: Question) -> Iterator[Proposal]:
     before = question.asked.deployment
     if before.workload.task != "inference" or not question.everything:
         return
-    for name in MODULES:
+    for name in names():
         if name == before.engine:
             continue
         module = engine(name)
-        same = before.scheme.family in module.FAMILIES
-        scheme = before.scheme.id if same else module.SCHEME_OF_CLASS[before.scheme.precision]
+        same = before.scheme.family in module.families
+        scheme = before.scheme.id if same else module.scheme_of_class[before.scheme.precision]
         changes = {"engine": name, "quant": scheme}
         after = question.attempt(changes)
         if after is not None and question.improves(after):
@@ -53,9 +53,9 @@ def engines(question: Question) -> Iterator[Proposal]:
 def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
     """The usual scheme of each lower class, 4 bits first: what leaves most room for the other half."""
     before = question.asked.deployment
-    name = weights.ENGINE if before.engine == "transformers" else before.engine
+    name = engine(before.engine).fallback or before.engine
     for word in reversed(CLASSES[CLASSES.index(before.scheme.precision) + 1 :]):
-        scheme = find_scheme(engine(name).SCHEME_OF_CLASS[word])
+        scheme = find_scheme(engine(name).scheme_of_class[word])
         changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
         yield changes, f"quantize to {scheme.id}" + ("" if name == before.engine else f" for {name}")
         if not question.everything:
@@ -100,7 +100,7 @@ def _smaller_quantized(question: Question) -> Iterator[Proposal]:
         return
     module = engine(before.engine)
     for word in CLASSES[CLASSES.index(before.scheme.precision) + 1 :]:
-        found = list(models.smaller_as(question, module.SCHEME_OF_CLASS[word], word))
+        found = list(models.smaller_as(question, module.scheme_of_class[word], word))
         yield from found
         if found and not question.everything:
             return

@@ -6,12 +6,14 @@ Flags and arguments are those of llama.cpp 0c1e570 (2026, ``common/arg.cpp``), t
 
 from __future__ import annotations
 
-from vramfit.optimizers import OPTIMIZER_BY_NAME
+from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
-    from vramfit.remedies.answer import Answer
+    from typing import Any
+
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
 
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 """Characters a POSIX shell takes literally (``shlex.quote``'s set; shlex imports re)."""
@@ -63,6 +65,7 @@ def projector_file(deployment: Deployment) -> str:
 def _llama_server(answer: Answer) -> str:
     deployment, used = answer.deployment, answer.estimate.settings
     work, model = deployment.workload, deployment.model
+    own: Any = work.own
     words = ["llama-server", "-m", f"{file_stem(deployment)}.gguf"]
     words += ["-c", str(work.context * work.parallel), "-np", str(work.parallel)]
     layers = used.get("gpu_layers", work.gpu_layers)
@@ -70,17 +73,17 @@ def _llama_server(answer: Answer) -> str:
     experts = used.get("cpu_moe_layers", work.cpu_moe_layers)
     if experts:
         words += ["--n-cpu-moe", str(experts if isinstance(experts, int) else model.layer_count)]
-    if work.split_mode != "layer":
-        words += ["-sm", work.split_mode]
-    if work.main_gpu:
-        words += ["-mg", str(work.main_gpu)]
-    if work.tensor_split is not None:
-        words += ["-ts", ",".join([f"{share:g}" for share in work.tensor_split])]
-    words += ["-b", str(work.batch), "-ub", str(work.ubatch), "-fa", "on" if work.flash_attention else "off"]
+    if own.split_mode != "layer":
+        words += ["-sm", own.split_mode]
+    if own.main_gpu:
+        words += ["-mg", str(own.main_gpu)]
+    if own.tensor_split is not None:
+        words += ["-ts", ",".join([f"{share:g}" for share in own.tensor_split])]
+    words += ["-b", str(own.batch), "-ub", str(own.ubatch), "-fa", "on" if work.flash_attention else "off"]
     words += ["-ctk", work.kv_cache_type, "-ctv", work.kv_cache_type_v]
-    if work.unified_kv:
+    if own.unified_kv:
         words.append("--kv-unified")
-    if work.swa_full:
+    if own.swa_full:
         words.append("--swa-full")
     if work.images and model.vision is not None:
         words += ["--mmproj", projector_file(deployment)]
@@ -106,26 +109,26 @@ def _transformers_code(answer: Answer) -> str:
 
 def _training_code(deployment: Deployment) -> str:
     """Python that loads, wraps and trains the model with the asked samples, batch and optimizer."""
-    work = deployment.workload
-    optimizer = OPTIMIZER_BY_NAME[work.optimizer]
+    task, tuned = deployment.workload.task, deployment.workload.training
+    optimizer = OPTIMIZER_BY_NAME[tuned.optimizer]
     parts, loading = _loading(deployment)
     code = f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading})"
-    if work.task != "full":
-        prepared = "prepare_model_for_kbit_training(model)" if work.task == "qlora" else "model"
-        names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if work.task == "qlora" else [])
+    if task != "full":
+        prepared = "prepare_model_for_kbit_training(model)" if task == "qlora" else "model"
+        names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if task == "qlora" else [])
         code += f"; from peft import {', '.join(names)}"
-        code += f"; model = get_peft_model({prepared}, LoraConfig(r={work.lora_rank}, target_modules='all-linear'))"
+        code += f"; model = get_peft_model({prepared}, LoraConfig(r={tuned.lora_rank}, target_modules='all-linear'))"
     chosen, made = f"optim={optimizer.transformers!r}, ", ""
     if optimizer.transformers is None:
         # The Trainer has no name for LoRA-FA: it is given the optimizer, and makes its usual schedule for it.
         code += "; from peft.optimizers import create_lorafa_optimizer"
-        rank = f"r={work.lora_rank}, lora_alpha={LORA_ALPHA}, lr=settings.learning_rate"
+        rank = f"r={tuned.lora_rank}, lora_alpha={LORA_ALPHA}, lr=settings.learning_rate"
         chosen, made = "", f", optimizers=(create_lorafa_optimizer(model, {rank}), None)"
-    sharded = f", deepspeed={{'zero_optimization': {{'stage': {work.zero_stage}}}}}" if work.zero_stage else ""
+    sharded = f", deepspeed={{'zero_optimization': {{'stage': {tuned.zero_stage}}}}}" if tuned.zero_stage else ""
     return (
         f"{code}; from trl import SFTConfig, SFTTrainer"
-        f"; settings = SFTConfig(max_length={work.sequence_length}, per_device_train_batch_size={work.micro_batch}, "
-        f"gradient_checkpointing={work.gradient_checkpointing}, {chosen}bf16=True{sharded})"
+        f"; settings = SFTConfig(max_length={tuned.sequence_length}, per_device_train_batch_size={tuned.micro_batch}, "
+        f"gradient_checkpointing={tuned.gradient_checkpointing}, {chosen}bf16=True{sharded})"
         f"; SFTTrainer(model, settings, train_dataset=samples{made}).train()"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines import engine, names
 from vramfit.remedies import Proposal
 from vramfit.units import MIB, rate
 
@@ -10,16 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from vramfit.answer import Answer
     from vramfit.hardware import Gpu
-    from vramfit.remedies import Answer, Question
+    from vramfit.remedies import Question
 
 COUNTS = (2, 3, 4, 6, 8)
 """How many cards people put in one machine."""
 NODES = 2
 OWNED = ("consumer", "workstation")
 """Segments of cards that people buy one at a time; the others are rented, or come as whole servers."""
-SERVERS = ("vllm", "sglang")
-"""Engines that span machines."""
 BIGGER_OFFERS = 2
 RENTED_TRIES = 8
 """Offers that are tried, cheapest first, before renting is given up by default."""
@@ -93,8 +93,13 @@ def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
     changes: dict[str, Any] = {
         "gpu": f"{NODES * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": NODES,
     }  # fmt: skip
-    if before.engine not in SERVERS:
-        changes |= {"engine": SERVERS[0], "quant": _server_scheme(question)}
+    if not engine(before.engine).spans_machines:
+        server = next((one for one in map(engine, names()) if one.spans_machines), None)
+        if server is None:
+            return None
+        scheme = before.scheme
+        usual = scheme.id if scheme.family in server.families else server.scheme_of_class[scheme.precision]
+        changes |= {"engine": server.name, "quant": usual}
     after = question.attempt(changes)
     if after is None:
         return None
@@ -108,14 +113,6 @@ def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
         3,
         price_usd=None if card.price_usd is None else more * card.price_usd,
     )
-
-
-def _server_scheme(question: Question) -> str:
-    from vramfit.engines import engine
-
-    scheme = question.asked.deployment.scheme
-    module = engine(SERVERS[0])
-    return scheme.id if scheme.family in module.FAMILIES else module.SCHEME_OF_CLASS[scheme.precision]
 
 
 def bigger(question: Question) -> Iterator[Proposal]:

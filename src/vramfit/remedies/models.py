@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines import engine, names
 from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS
 from vramfit.remedies import Proposal
 from vramfit.units import billions, gib
@@ -47,15 +48,18 @@ def smaller_as(question: Question, scheme: str, word: str) -> Iterator[Proposal]
 
 def tuned(question: Question) -> Iterator[Proposal]:
     """The largest smaller sibling that can be fine-tuned on this very hardware with QLoRA."""
+    tuner = next((one.name for one in map(engine, names()) if "qlora" in one.tasks), None)
+    if tuner is None:
+        return
     share = QLORA_SHARE * 2 / _bytes_per_weight(question)
     for row in _siblings(question):
         if not _may_fit(question, row, share):
             continue
-        changes = {"model": row.id, "engine": "transformers", "quant": "nf4", "task": "qlora"}
+        changes = {"model": row.id, "engine": tuner, "quant": "nf4", "task": "qlora"}
         after = question.attempt(changes)
         if after is None or not question.improves(after):
             continue
-        work = after.deployment.workload
+        work = after.deployment.workload.training
         peak = gib(max(gpu.total_bytes for gpu in after.estimate.gpus), 1)
         trade = f"training data and time; {peak} at samples of {work.sequence_length:,} tokens, rank {work.lora_rank}"
         yield Proposal("finetune-smaller", changes, f"fine-tune {row.name} with QLoRA for your task", trade, after, 5)

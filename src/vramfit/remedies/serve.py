@@ -12,9 +12,10 @@ from vramfit.remedies.command import DTYPES, file_stem, line, projector_file, qu
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from vramfit.engines import Deployment
-    from vramfit.remedies.answer import Answer
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
 
 ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "bitsandbytes"}
 """Schemes that vLLM and SGLang make of a 16-bit checkpoint while they load it; any other must be in the checkpoint."""
@@ -42,6 +43,7 @@ def serve(answer: Answer) -> str:
 def _vllm(answer: Answer) -> str:
     deployment, settings = answer.deployment, answer.estimate.settings
     work = deployment.workload
+    own: Any = work.own
     checkpoint, precision = _checkpoint(deployment)
     words = ["vllm", "serve", checkpoint, *precision]
     words += ["--max-model-len", str(work.context), "--max-num-seqs", str(work.parallel)]
@@ -55,7 +57,7 @@ def _vllm(answer: Answer) -> str:
         if work.image_size is not None:
             limit = '{{"count": {}, "width": {}, "height": {}}}'.format(work.images, *work.image_size)
         words += ["--limit-mm-per-prompt", f'{{"image": {limit}}}']
-    if work.enforce_eager:
+    if own.enforce_eager:
         words.append("--enforce-eager")
     machines = _machines(deployment)
     if machines == 1:
@@ -68,6 +70,7 @@ def _vllm(answer: Answer) -> str:
 def _sglang(answer: Answer) -> str:
     deployment, settings = answer.deployment, answer.estimate.settings
     work = deployment.workload
+    own: Any = work.own
     checkpoint, precision = _checkpoint(deployment)
     words = ["python", "-m", "sglang.launch_server", "--model-path", checkpoint, *precision]
     words += ["--context-length", str(work.context), "--max-running-requests", str(work.parallel)]
@@ -75,7 +78,7 @@ def _sglang(answer: Answer) -> str:
     words += ["--chunked-prefill-size", str(settings["max_batched_tokens"])]
     words += ["--mem-fraction-static", f"{settings['gpu_memory_utilization']:g}"]
     words += ["--kv-cache-dtype", _cache(work.kv_cache_type, SGLANG_CACHE)]
-    if work.enforce_eager:
+    if own.enforce_eager:
         words += ["--cuda-graph-backend-decode", "disabled", "--cuda-graph-backend-prefill", "disabled"]
     machines = _machines(deployment)
     if machines == 1:
@@ -88,12 +91,13 @@ def _ollama(answer: Answer) -> str:
     """The server with its environment, and a model made of the file with the settings that belong to a model."""
     deployment, used = answer.deployment, answer.estimate.settings
     work, model, stem = deployment.workload, deployment.model, file_stem(deployment)
+    own: Any = work.own
     environment = {
         "OLLAMA_CONTEXT_LENGTH": work.context,
         "OLLAMA_NUM_PARALLEL": work.parallel,
         "OLLAMA_KV_CACHE_TYPE": work.kv_cache_type,
         "OLLAMA_FLASH_ATTENTION": int(work.flash_attention),
-        "OLLAMA_SCHED_SPREAD": int(work.sched_spread),
+        "OLLAMA_SCHED_SPREAD": int(own.sched_spread),
     }
     if work.reserve_bytes:
         environment["OLLAMA_GPU_OVERHEAD"] = work.reserve_bytes
@@ -101,12 +105,12 @@ def _ollama(answer: Answer) -> str:
     if work.images and model.vision is not None:
         recipe.append(f"FROM ./{projector_file(deployment)}")
     layers = used.get("gpu_layers", work.gpu_layers)
-    recipe.append(f"PARAMETER num_batch {work.ubatch}")
+    recipe.append(f"PARAMETER num_batch {own.ubatch}")
     if not used.get("cpu_moe_layers", work.cpu_moe_layers):
         # No parameter keeps experts in RAM: without num_gpu Ollama chooses by itself.
         recipe.append(f"PARAMETER num_gpu {layers if isinstance(layers, int) else model.layer_count + 1}")
-    if used.get("split_mode", work.split_mode) == "none":
-        recipe.append(f"PARAMETER main_gpu {used.get('main_gpu', work.main_gpu)}")
+    if used.get("split_mode", own.split_mode) == "none":
+        recipe.append(f"PARAMETER main_gpu {used.get('main_gpu', own.main_gpu)}")
     name = stem.lower()
     variables = " ".join([f"{key}={quote(str(value))}" for key, value in environment.items()])
     return "\n".join(
@@ -141,12 +145,13 @@ def _exllama(answer: Answer) -> str:
     """The chat example; its sizes of cache and widths of K and V go to any server built on ExLlamaV3."""
     deployment = answer.deployment
     work = deployment.workload
+    own: Any = work.own
     checkpoint, _ = _checkpoint(deployment)
     size = -(-work.context // EXLLAMA_PAGE) * EXLLAMA_PAGE * work.parallel
     words = ["python", "examples/chat.py", "-m", checkpoint, "-cs", str(size)]
     if (work.kv_cache_type, work.kv_cache_type_v) != ("f16", "f16"):
         words += ["-cq", f"{CACHE_BITS[work.kv_cache_type]},{CACHE_BITS[work.kv_cache_type_v]}"]
-    if work.swa_full:
+    if own.swa_full:
         words.append("-swa_full")
     return line(words)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from vramfit.engines import engine
+from vramfit.engines.interface import Setting
 from vramfit.quantization.quality import cache_quality
 from vramfit.remedies import Proposal
-from vramfit.remedies.answer import largest_near
+from vramfit.search import largest_near
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ CACHE_STEPS = ("fp8", "q8_0", "int8", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0", 
 CACHE_USUAL = ("fp8", "q8_0", "q4_0", "int4")
 LEAST_KEPT = 1 / 32
 """Of the asked context or sequences; less is another question."""
-UTILIZATION_STEPS = (0.95, 0.98)
-"""Shares of a card that leave the driver a little, and hardly anything."""
-SGLANG_STEPS = (0.9, 0.95)
-LEAST_STEP_TOKENS = 512
-LEAST_UBATCH = 64
 
 
 def settings(question: Question) -> Iterator[Proposal]:
@@ -37,52 +33,26 @@ def settings(question: Question) -> Iterator[Proposal]:
 
 def _free(question: Question) -> Iterator[Proposal | None]:
     """What an engine can do without at little cost in speed and none in quality."""
-    before, used = question.asked.deployment, question.asked.estimate.settings
-    work, name = before.workload, before.engine
-    if not work.flash_attention:
-        summary = "turn flash attention on"
-        yield _set(
-            question, {"flash_attention": "on"}, summary, "nothing: the same results, faster at long contexts", 1
-        )
-    if work.swa_full:
-        trade = "the cache no longer serves prompts that branch off far back"
-        yield _set(question, {"swa_full": False}, "keep only the window of sliding-window layers", trade, 1)
-    if work.outputs == "batch":
-        trade = "nothing for llama-server, which needs no more"
-        yield _set(question, {"outputs": "slots"}, "reserve logits for the slots alone", trade, 1)
-    if name in ("vllm", "sglang"):
-        share = used.get("gpu_memory_utilization")
-        for step in UTILIZATION_STEPS if name == "vllm" else SGLANG_STEPS:
-            if isinstance(share, float) and share < step:
-                summary = f"let {name} take {step:.0%} of the card instead of {share:.0%}"
-                trade = "less is left for other programs on the card"
-                yield _set(question, {"gpu_memory_utilization": step}, summary, trade, 1)
-        if not work.enforce_eager:
-            trade = "decoding is slower without CUDA graphs, most of all for small models"
-            yield _set(question, {"enforce_eager": True}, f"run {name} without CUDA graphs", trade, 2)
-        tokens = used.get("max_batched_tokens")
-        while isinstance(tokens, int) and tokens >= 2 * LEAST_STEP_TOKENS:
-            tokens //= 2
-            summary = f"process {tokens:,} tokens per step at most"
-            yield _set(question, {"max_batched_tokens": tokens}, summary, "prompts are processed more slowly", 2)
-    elif name in ("llama.cpp", "ollama"):
-        tokens = min(work.ubatch, work.batch)
-        while tokens >= 2 * LEAST_UBATCH:
-            tokens //= 2
-            summary = f"process {tokens} tokens per step (ubatch)"
-            yield _set(question, {"ubatch": tokens}, summary, "prompts are processed more slowly", 2)
+    before = question.asked.deployment
+    if not before.workload.flash_attention:
+        trade = "nothing: the same results, faster at long contexts"
+        yield _set(question, Setting({"flash_attention": "on"}, "turn flash attention on", trade, 1))
+    for setting in engine(before.engine).settings(before, question.asked.estimate):
+        yield _set(question, setting)
 
 
-def _set(question: Question, changes: dict[str, Any], summary: str, trade: str, effort: int) -> Proposal | None:
-    after = question.attempt(changes)
-    return None if after is None else Proposal("engine-setting", changes, summary, trade, after, effort)
+def _set(question: Question, setting: Setting) -> Proposal | None:
+    after = question.attempt(setting.changes)
+    if after is None:
+        return None
+    return Proposal("engine-setting", setting.changes, setting.summary, setting.trade, after, setting.effort)
 
 
 def _cache_types(question: Question) -> Iterator[Proposal | None]:
     """Fewer bits per element of the KV cache, as the engine offers them."""
     before = question.asked.deployment
     work = before.workload
-    have = engine(before.engine).CACHE_TYPES
+    have = engine(before.engine).cache_types
     steps = [kind for kind in CACHE_STEPS if kind in have]
     if not question.everything:
         steps = [kind for kind in steps if kind in CACHE_USUAL]

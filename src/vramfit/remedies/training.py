@@ -45,7 +45,8 @@ def pairs(question: Question) -> Iterator[Proposal]:
 
 
 def _free(question: Question) -> Iterator[Proposal | None]:
-    work = question.asked.deployment.workload
+    work = question.asked.deployment.workload.training
+    task = question.asked.deployment.workload.task
     if not work.gradient_checkpointing:
         trade = "a step takes about a third longer"
         yield _changed(question, "engine-setting", {"gradient_checkpointing": True}, "recompute activations", trade, 1)
@@ -53,14 +54,14 @@ def _free(question: Question) -> Iterator[Proposal | None]:
         if work.optimizer in ("adamw", "lion", "adamw8bit") and optimizer != work.optimizer:
             yield _changed(question, "engine-setting", {"optimizer": optimizer}, f"keep {words}", OPTIMIZER_TRADE, 1)
     gpus = len(question.asked.deployment.gpus)
-    if gpus > 1 and work.task == "full" and work.zero_stage < 3:
+    if gpus > 1 and task == "full" and work.zero_stage < 3:
         for stage in range(work.zero_stage + 1, 4):
             summary = f"divide the states over the {gpus} GPUs with ZeRO stage {stage}"
             yield _changed(question, "engine-setting", {"zero_stage": stage}, summary, "traffic between the GPUs", 1)
 
 
 def _smaller_batch(question: Question) -> Iterator[Proposal | None]:
-    asked = question.asked.deployment.workload.micro_batch
+    asked = question.asked.deployment.workload.training.micro_batch
     size = asked
     while size > 1:
         size //= 2
@@ -70,7 +71,7 @@ def _smaller_batch(question: Question) -> Iterator[Proposal | None]:
 
 
 def _shorter(question: Question) -> Iterator[Proposal | None]:
-    asked = question.asked.deployment.workload.sequence_length
+    asked = question.asked.deployment.workload.training.sequence_length
     tokens = asked
     while tokens >= 2 * LEAST_SEQUENCE:
         tokens //= 2
@@ -82,10 +83,10 @@ def _shorter(question: Question) -> Iterator[Proposal | None]:
 def _adapters(question: Question) -> Iterator[Proposal | None]:
     work, scheme = question.asked.deployment.workload, question.asked.deployment.scheme
     if work.task == "full":
-        summary = f"train adapters of rank {work.lora_rank} instead of all weights (LoRA)"
+        summary = f"train adapters of rank {work.training.lora_rank} instead of all weights (LoRA)"
         yield _changed(question, "engine-setting", {"task": "lora"}, summary, "fewer parameters learn", 2)
     if work.task in ("full", "lora") or (work.task == "qlora" and scheme.id != "nf4"):
-        summary = f"train adapters of rank {work.lora_rank} on 4-bit weights (QLoRA)"
+        summary = f"train adapters of rank {work.training.lora_rank} on 4-bit weights (QLoRA)"
         changes = {"task": "qlora", "quant": "nf4"}
         yield _changed(question, "quantize", changes, summary, "fewer parameters learn, on quantized weights", 2)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from vramfit.engines import engine
+from vramfit.engines import engine, engine_of_family
 from vramfit.model.architecture import Experts
-from vramfit.quantization import checkpoint_bytes, find_scheme, store
+from vramfit.quantization import derive, find_scheme, store
 from vramfit.quantization.quality import quality_rank
 from vramfit.quantization.schemes import SCHEMES
 from vramfit.remedies import Proposal
-from vramfit.remedies.answer import largest_near
+from vramfit.search import largest_near
 from vramfit.units import gb, gib
 from vramfit.workload import CLASSES
 
@@ -16,17 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vramfit.engines import Deployment
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.remedies import Answer, Question
+    from vramfit.remedies import Question
 
-ENGINE = "llama.cpp"
-FILE_ENGINES = (ENGINE, "ollama")
-"""Engines that run GGUF files and can leave a part of them to the CPU."""
-SERVERS = ("vllm", "sglang")
-ON_LOAD = "fp8"
-"""What the servers make of a 16-bit checkpoint by themselves, and so tried before 8-bit checkpoints."""
+FILES = "gguf"
+"""The family of schemes whose files can be run with a part of them left to the CPU."""
 NATIVE = "MXFP4_MOE"
 TERNARY = "TQ"
 """Types for models trained with ternary weights, which is no way to store others."""
@@ -44,7 +41,8 @@ def quantized(question: Question) -> Iterator[Proposal]:
     loads.
     """
     before = question.asked.deployment
-    if before.engine in FILE_ENGINES:
+    runtime = engine(before.engine)
+    if runtime.offloads:
         yield from question.best(_files(question, before.engine))
         usual = _usual(before.engine, "int4")
         if not question.everything and _lower(before.scheme, usual):
@@ -55,15 +53,15 @@ def quantized(question: Question) -> Iterator[Proposal]:
     else:
         for word in CLASSES[CLASSES.index(before.scheme.precision) + 1 :]:
             usual = _usual(before.engine, word)
-            near = [SCHEMES[ON_LOAD], usual] if before.engine in SERVERS and word == "int8" else [usual]
+            near = [*[SCHEMES[name] for name in runtime.loads_in_class.get(word, ())], usual]
             yield from question.best(_quantize(question, before.engine, scheme) for scheme in near)
-    if before.engine == "transformers" or question.everything:
-        yield from question.best(_files(question, ENGINE))
+    if runtime.fallback is not None or question.everything:
+        yield from question.best(_files(question, runtime.fallback or engine_of_family(FILES)))
 
 
 def _usual(name: str, word: str) -> Scheme:
     """The scheme an engine means by a precision class."""
-    return find_scheme(engine(name).SCHEME_OF_CLASS[word])
+    return find_scheme(engine(name).scheme_of_class[word])
 
 
 def _lower(before: Scheme, after: Scheme) -> bool:
@@ -78,10 +76,10 @@ def _lower(before: Scheme, after: Scheme) -> bool:
 def _schemes(question: Question) -> list[Scheme]:
     """Every scheme of the engine that is a step down, best quality first."""
     before = question.asked.deployment
-    families = engine(before.engine).FAMILIES
+    families = engine(before.engine).families
     return _by_quality(
         question,
-        [s for s in SCHEMES.values() if s.family in families and s.family != "gguf" and _lower(before.scheme, s)],
+        [s for s in SCHEMES.values() if s.family in families and s.family != FILES and _lower(before.scheme, s)],
     )
 
 
@@ -117,7 +115,7 @@ def _file_types(question: Question) -> Iterator[Scheme]:
         of_class = [
             s
             for s in SCHEMES.values()
-            if s.family == "gguf" and s.precision == word and not s.id.startswith(TERNARY)
+            if s.family == FILES and s.precision == word and not s.id.startswith(TERNARY)
             and (mixture and not released if s.id == NATIVE else _lower(before.scheme, s))
         ]  # fmt: skip
         yield from _by_quality(question, of_class)
@@ -135,8 +133,8 @@ def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
     after = question.attempt(changes)
     if after is None:
         return None
-    if scheme.family == "gguf":
-        size = gb(checkpoint_bytes(store(before.model, scheme), scheme))
+    if scheme.family == FILES:
+        size = gb(derive(before.model, scheme).file_bytes)
         summary = f"quantize to {scheme.id}, a file of {size}" + ("" if name == before.engine else f", and run {name}")
     else:
         summary = f"quantize to {SPOKEN_CLASS[scheme.precision]} ({scheme.summary})"
@@ -147,15 +145,16 @@ def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
 def offloaded(question: Question) -> Iterator[Proposal]:
     """As much as the cards hold at the asked precision, the rest in RAM: experts first, else whole layers.
 
-    Where llama.cpp needs less than the asked engine, everything may fit; then that alone is the remedy.
+    Where the other engine needs less than the asked one, everything may fit; then that alone is the remedy.
     """
     before = question.asked.deployment
-    name = before.engine if before.engine in FILE_ENGINES else ENGINE
-    if before.engine not in ("transformers", *FILE_ENGINES) and not question.everything:
+    asked = engine(before.engine)
+    if not asked.offloads and asked.fallback is None and not question.everything:
         return
+    name = before.engine if asked.offloads else asked.fallback or engine_of_family(FILES)
     base: dict[str, object] = {}
     scheme = before.scheme
-    if scheme.family != "gguf":
+    if scheme.family != FILES:
         scheme = _usual(name, before.scheme.precision)
         base = {"quant": scheme.id}
     if name != before.engine:
@@ -171,7 +170,7 @@ def offloaded(question: Question) -> Iterator[Proposal]:
     found = None
     experts = _expert_bytes(before.model, scheme)
     if experts and before.workload.gpu_layers in ("all", "auto"):
-        if name == ENGINE:
+        if engine(name).places_experts:
             found = _experts_in_ram(question, base, name, scheme, short, experts, layers)
         else:
             found = _left_to_itself(question, layers)
@@ -248,16 +247,17 @@ def _said(base: dict[str, object], name: str, scheme: Scheme) -> str:
 
 
 def _left_to_itself(question: Question, layers: int) -> Proposal | None:
-    """Ollama has no setting for experts in RAM; without ``num_gpu`` it moves as many there as must be."""
+    """The placement left to an engine without a setting for experts in RAM: it moves as many there as must be."""
     changes = {"gpu_layers": "auto"}
     after = question.attempt(changes)
     count = None if after is None else after.estimate.settings.get("cpu_moe_layers")
     if after is None or not count or not _ram_holds(after):
         return None
+    title = engine(question.asked.deployment.engine).title
     return Proposal(
         "offload-experts",
         changes,
-        f"leave the placement to Ollama: the experts of {count} of {layers} layers in RAM",
+        f"leave the placement to {title}: the experts of {count} of {layers} layers in RAM",
         f"{gib(after.estimate.host.total_bytes, 1)} of RAM; those experts run on the CPU",
         after,
         1,

@@ -6,11 +6,10 @@ Only scalars become columns; devices, remedies and assumptions are lists and sta
 from __future__ import annotations
 
 from vramfit.render.fields import cell, encodable, pick
-from vramfit.workload import KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
 LINE_END = "\r\n"
@@ -19,7 +18,7 @@ LINE_END = "\r\n"
 _TOP = ("gpu", "model", "engine", "quant", "name")
 """Deployment keys that are fields of the estimate itself."""
 
-COLUMNS = (
+BEFORE = (
     "name",
     *(
         f"gpu.{key}"
@@ -37,7 +36,8 @@ COLUMNS = (
     ),
     "engine",
     *(f"quant.{key}" for key in ("class", "scheme", "bits_per_weight", "checkpoint_bytes")),
-    *(f"deployment.{key.name}" for key in KEYS if key.name not in _TOP),
+)  # fmt: skip
+AFTER = (
     *(f"required_bytes.{key}" for key in ("low", "expected", "high")),
     *(f"breakdown.{key}" for key in ("weights", "kv_cache", "compute", "overhead")),
     "verdict",
@@ -69,15 +69,24 @@ COLUMNS = (
     "error.message",
     "error.hint",
 )  # fmt: skip
-"""Every column, in order, whatever the report holds: a spreadsheet that reads one report reads all."""
+"""Columns before and behind those of the deployment keys."""
 
 
-def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
+def columns(keys: Sequence[str]) -> tuple[str, ...]:
+    """Every column, in order, whatever the report holds: a spreadsheet that reads one report reads all.
+
+    ``keys`` are the names of all deployment keys.
+    """
+    return (*BEFORE, *[f"deployment.{key}" for key in keys if key not in _TOP], *AFTER)
+
+
+def lines(report: Mapping[str, Any], *, keys: Sequence[str], header: bool = True) -> Iterator[str]:
     """The header row, unless ``header`` is False, then a row per estimate as soon as the report yields it."""
+    paths = columns(keys)
     if header:
-        yield row(COLUMNS)
+        yield row(paths)
     for estimate in report["estimates"]:
-        yield row(cell(pick(estimate, path)) for path in COLUMNS)
+        yield row(cell(pick(estimate, path)) for path in paths)
 
 
 def row(values: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate
 
 
 @record

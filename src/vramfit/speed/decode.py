@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
@@ -254,7 +254,7 @@ def ranks_of(deployment: Deployment, estimate: Estimate) -> int:
     ranks = estimate.settings.get("tensor_parallel")
     if isinstance(ranks, int):
         return ranks
-    return len(deployment.gpus) if deployment.workload.split_mode in ("row", "tensor") else 1
+    return len(deployment.gpus) if getattr(deployment.workload.own, "split_mode", "") in ("row", "tensor") else 1
 
 
 def depth_tokens(deployment: Deployment) -> int:

@@ -22,7 +22,7 @@ from vramfit.speed.fitted import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
 
 CHUNK_TOKENS = {"vllm": 2048, "sglang": 2048, "tensorrt-llm": 2048, "mlx": 2048, "exllamav3": 2048}
@@ -51,7 +51,9 @@ def seconds(deployment: Deployment, estimate: Estimate, tokens: int) -> tuple[fl
     attention_share = ATTENTION_SHARE["apple" if gpu.vendor == "apple" else flash]
     # A token looks back on half of the prompt on average.
     attention = tokens * attention_operations(model, max(1, tokens // 2)) / (rate * attention_share)
-    chunk = min(tokens, work.ubatch if engine == "llama.cpp" else _chunk(deployment, engine, tokens))
+    chunk = min(
+        tokens, getattr(work.own, "ubatch", tokens) if engine == "llama.cpp" else _chunk(deployment, engine, tokens)
+    )
     chunks = -(-tokens // chunk)
     weights = 0.0
     for card, memory in zip(deployment.gpus, estimate.gpus, strict=True):
@@ -116,7 +118,7 @@ def _rate(gpu: Gpu, engine: str, deployment: Deployment) -> float | None:
 
 
 def _chunk(deployment: Deployment, engine: str, tokens: int) -> int:
-    return deployment.workload.max_batched_tokens or CHUNK_TOKENS.get(engine, tokens)
+    return getattr(deployment.workload.own, "max_batched_tokens", None) or CHUNK_TOKENS.get(engine, tokens)
 
 
 def _bytes_per_weight(deployment: Deployment, estimate: Estimate) -> float:

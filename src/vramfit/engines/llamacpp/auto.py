@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vramfit.engines import Estimate
+    from vramfit.engines.interface import Estimate
     from vramfit.engines.llamacpp.placement import Placement
     from vramfit.workload import Workload
 
@@ -32,7 +32,8 @@ def choose(
 ) -> Estimate:
     """The estimate with the most on the GPUs, where one of the two counts is ``auto``.
 
-    ``estimate(gpu_layers, cpu_moe_layers)`` is tried as often as needed, first with ``asked``; ``usable`` bytes per GPU.
+    ``estimate(gpu_layers, cpu_moe_layers)`` is tried as often as needed, first with ``asked``; ``usable``
+    are the bytes of each GPU beside the runtime's own share.
     If nothing fits, the smallest placement is returned, and its verdict says so.
     """
     whole = layers + 1

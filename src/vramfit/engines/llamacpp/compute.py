@@ -25,8 +25,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.engines.llamacpp.graph import Graph, Size
-    from vramfit.engines.llamacpp.placement import Checkpoint, Placement
+    from vramfit.engines.llamacpp.placement import Parts, Placement
     from vramfit.model import Model
     from vramfit.model.architecture import Layers
     from vramfit.workload import Workload
@@ -54,14 +55,15 @@ _results: dict[tuple[object, ...], Compute] = {}
 
 
 def compute(
-    model: Model, work: Workload, parts: Checkpoint, placement: Placement, gpus: int, vulkan: bool = False
-) -> Compute:
+    model: Model, work: Workload, keys: LlamaCppKeys, parts: Parts, placement: Placement, gpus: int,
+    vulkan: bool = False,
+) -> Compute:  # fmt: skip
     """The compute buffers of every GPU and of the host; ``vulkan`` where the GPUs compute with it."""
-    room = cells(work, local_window(model))
-    run = _run(work, room.streams, vulkan)
+    room = cells(work, keys, local_window(model))
+    run = _run(work, keys, room.streams, vulkan)
     chosen = _representatives(model, parts, placement)
     output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
-    # ``checkpoint`` remembers the model and so keeps it alive: its identity is never another's.
+    # ``parts_of`` remembers the checkpoint with its model and so keeps it alive: its identity is never another's.
     key = (
         id(model), run, gpus, placement.pipelined, output.device, output.device == HOST and parts.head_bytes,
         room if vulkan else None,
@@ -100,16 +102,16 @@ def compute(
     return result
 
 
-def _run(work: Workload, streams: int, vulkan: bool) -> Run:
-    batch = physical_batch(work)
+def _run(work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool) -> Run:
+    batch = physical_batch(work, keys)
     tokens = -(-batch // work.parallel) * work.parallel
-    outputs = batch if work.outputs == "batch" else min(batch, work.parallel)
+    outputs = batch if keys.outputs == "batch" else min(batch, work.parallel)
     return Run(
         tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, vulkan
     )
 
 
-def _representatives(model: Model, parts: Checkpoint, placement: Placement) -> list[tuple[int, Layers, Home]]:
+def _representatives(model: Model, parts: Parts, placement: Placement) -> list[tuple[int, Layers, Home]]:
     """Layers enough to see every worst moment: each kind behind each other kind (twice where kinds mix), and the last two.
 
     Equal layers repeat the same moments, so a model of a hundred layers is as large as one of five. Where layers differ, the

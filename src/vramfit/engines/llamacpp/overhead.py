@@ -13,8 +13,8 @@ MiB; a Qwen3.6-27B log: 248.10 MiB).
 
 from __future__ import annotations
 
-from vramfit.engines import Share
 from vramfit.engines.cuda import cores_per_multiprocessor
+from vramfit.engines.interface import Share
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -26,9 +26,6 @@ CUDA_BASE_BYTES = 40 * MIB
 CUDA_BYTES_PER_MULTIPROCESSOR = round(3.4 * MIB)
 CUDA_UNKNOWN = (150, 350, 650)
 """MiB for a CUDA device whose cores are not known: the A40 to RTX 4090 range above."""
-
-BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
-"""What each vendor's cards are usually run with. Intel: Vulkan, which needs no toolkit; SYCL is the other choice."""
 
 OTHER_BACKENDS = {"rocm": (250, 475, 1200), "metal": (0, 0, 150), "vulkan": (50, 150, 500), "sycl": (100, 250, 600)}
 """Low, expected and high MiB. ROCm: 1.90 GiB beside the buffers of four devices (tmac1973/llama-toolchest pull request 163).

@@ -1,7 +1,7 @@
 """What llama.cpp puts where: the stored model cut into parts, the cache of each layer, and the device of each.
 
-``Checkpoint`` has input tensors, each layer with its experts apart, output and projector: everything a placement needs,
-summed once per model and scheme, so that trying another placement is a few sums.
+``Parts`` has input tensors, each layer with its experts apart, output and projector: everything a placement needs,
+summed once per checkpoint, so that trying another placement is a few sums.
 
 A placement is what ``-ngl``, ``--n-cpu-moe`` and the split over the GPUs decide. llama.cpp counts the output layer as one
 layer behind the last: of ``n`` layers asked for, the output and the last ``n - 1`` layers go to the GPUs
@@ -19,15 +19,16 @@ from vramfit._record import record
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model.architecture import Attention, Experts
-from vramfit.quantization import SCHEMES, store
+from vramfit.quantization import SCHEMES, derive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
-    from vramfit.quantization import Scheme, Stored
+    from vramfit.quantization import Checkpoint, Stored
     from vramfit.workload import Workload
 
 HOST = -1
@@ -47,7 +48,7 @@ VISION_PARTS = ("vision", "projector")
 
 
 @record
-class Checkpoint:
+class Parts:
     """Bytes of a stored model by where llama.cpp may put them; every tensor is in exactly one part."""
 
     input_bytes: int
@@ -76,18 +77,19 @@ class Checkpoint:
 
 
 @per_model
-def checkpoint(model: Model, scheme: Scheme) -> Checkpoint:
-    """The parts of ``model`` stored as ``scheme``."""
-    return _cut(model, store(model, gguf_scheme(scheme)))
+def parts_of(checkpoint: Checkpoint) -> Parts:
+    """The parts of a checkpoint, in the GGUF file that holds it."""
+    return _cut(checkpoint.model, gguf_file(checkpoint).stored)
 
 
-def gguf_scheme(scheme: Scheme) -> Scheme:
-    """The GGUF file type that holds a scheme of another family: ``bf16`` is the file type ``BF16``, MXFP4 ``MXFP4_MOE``."""
+def gguf_file(checkpoint: Checkpoint) -> Checkpoint:
+    """The GGUF file that holds a checkpoint of another family: ``bf16`` is the file type ``BF16``, MXFP4 ``MXFP4_MOE``."""
+    scheme = checkpoint.scheme
     name = FILE_TYPES.get(scheme.family) or (scheme.settings["type"] if scheme.family == "plain" else "")
-    return SCHEMES[name] if name else scheme
+    return derive(checkpoint.model, SCHEMES[name]) if name else checkpoint
 
 
-def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
+def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
     count = model.layer_count
     layer, expert = [0] * count, [0] * count
     sizes: dict[tuple[int, ...], dict[str, int]] = {}
@@ -120,7 +122,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Checkpoint:
             layer[index] += whole
             expert[index] += routed
             tensors[index] = tensors[index] | alike if tensors[index] else alike
-    return Checkpoint(
+    return Parts(
         before, tuple(layer), tuple(expert), _active_share(model), output, embedding if model.tied else 0, vision,
         head or embedding, tuple(tensors),
     )  # fmt: skip
@@ -193,7 +195,7 @@ class Resident:
     cache_bytes: int
 
 
-def resident(parts: Checkpoint, caches: Sequence[int], placement: Placement, gpus: int) -> dict[int, Resident]:
+def resident(parts: Parts, caches: Sequence[int], placement: Placement, gpus: int) -> dict[int, Resident]:
     """Weights and cache by device, ``HOST`` among them."""
     devices = [*range(gpus), HOST]
     weights, read, cache = dict.fromkeys(devices, 0), dict.fromkeys(devices, 0.0), dict.fromkeys(devices, 0)
@@ -244,13 +246,13 @@ def padded(tokens: int) -> int:
     return -(-tokens // CELL_PADDING) * CELL_PADDING
 
 
-def physical_batch(work: Workload) -> int:
+def physical_batch(work: Workload, keys: LlamaCppKeys) -> int:
     """Tokens of one forward pass: ``n_ubatch``, bounded by the batch and the context.
 
     llama.cpp bounds it by the context as asked; here by whole blocks of cells, so that a context of a few tokens more
     never needs less: the kernels chosen for 31 tokens and 32 differ.
     """
-    return min(work.ubatch, work.batch, padded(work.context * work.parallel))
+    return min(keys.ubatch, keys.batch, padded(work.context * work.parallel))
 
 
 @per_model
@@ -272,15 +274,15 @@ def widest_value(model: Model) -> int:
     return max([cache.value_width for cache in caches(model)], default=0)
 
 
-def cells(work: Workload, window: int | None) -> Cells:
+def cells(work: Workload, keys: LlamaCppKeys, window: int | None) -> Cells:
     """The cells of a workload for a model whose local layers look back ``window`` tokens (None: no such layers)."""
     total = padded(work.context * work.parallel)
-    streams = 1 if work.unified_kv else work.parallel
+    streams = 1 if keys.unified_kv else work.parallel
     full = padded(total // streams)
     sliding = full
-    if window is not None and not work.swa_full:
-        sequences = work.parallel if work.unified_kv else 1
-        sliding = padded(min(full, window * sequences + physical_batch(work)))
+    if window is not None and not keys.swa_full:
+        sequences = work.parallel if keys.unified_kv else 1
+        sliding = padded(min(full, window * sequences + physical_batch(work, keys)))
     return Cells(full, sliding, streams)
 
 
@@ -309,22 +311,22 @@ def _check_blocks(kinds: tuple[str, str], widths: tuple[int, int]) -> None:
             )
 
 
-def layer_cache_bytes(model: Model, work: Workload) -> list[int]:
+def layer_cache_bytes(model: Model, work: Workload, keys: LlamaCppKeys) -> list[int]:
     """Bytes of cache and states that each layer owns, for all sequences."""
     window = local_window(model)
-    room = cells(work, window)
+    room = cells(work, keys, window)
     found = caches(model)
     # Without flash attention V is transposed, and all layers of a cache then have the widest one's rows.
     widest = 0 if work.flash_attention else widest_value(model)
     per_layer = [0] * model.layer_count
     for cache in found:
-        size = _cache_bytes(cache, work, room, widest, window)
+        size = _cache_bytes(cache, work, physical_batch(work, keys), room, widest, window)
         for layer in cache.layers:
             per_layer[layer] += size
     return per_layer
 
 
-def _cache_bytes(cache: Cache, work: Workload, room: Cells, widest_value: int, window: int | None) -> int:
+def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None) -> int:
     if cache.kind == "state":
         return 4 * (cache.convolution_elements + cache.recurrent_elements) * work.parallel
     if cache.kind == "cross":
@@ -333,7 +335,7 @@ def _cache_bytes(cache: Cache, work: Workload, room: Cells, widest_value: int, w
         )
     value_width = max(cache.value_width, widest_value) if cache.value_width else 0
     if cache.kind == "compressed":
-        kept = padded(min(room.full, (cache.window or 0) + physical_batch(work)))
+        kept = padded(min(room.full, (cache.window or 0) + batch))
         behind = -(-room.full // cache.ratio) if cache.ratio else 0
         rows = (kept + behind) * row_bytes(cache.key_width, work.kv_cache_type)
         return room.streams * (rows + behind * row_bytes(cache.index_width, work.kv_cache_type))

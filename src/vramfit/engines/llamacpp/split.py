@@ -9,18 +9,18 @@ v0.5.0 ``ggml/src/ggml-sycl/ggml-sycl.cpp`` (``get_row_split``), which came from
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines import DeviceMemory
-from vramfit.engines.llamacpp.placement import HOST, Resident, gguf_scheme
+from vramfit.engines.interface import DeviceMemory
+from vramfit.engines.llamacpp.placement import HOST, Resident, gguf_file
 from vramfit.errors import UsageError
-from vramfit.hardware import usable_bytes
-from vramfit.quantization import store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.llamacpp.placement import Placement
+    from vramfit.hardware import Gpu
 
 CUTTING = ("cuda", "rocm", "sycl")
 """Backends that can cut matrices by rows."""
@@ -32,46 +32,39 @@ ROUNDED_ROWS = {"F16": 1, "BF16": 1, "F32": 1, "Q5_0": 64, "Q5_1": 64, "Q8_0": 6
 """Rows a cut is rounded down to (``get_row_rounding``); 128 for the other types."""
 
 
-def check(deployment: Deployment, backends: Sequence[str]) -> None:
-    """Raises ``UsageError`` for GPUs and settings that llama.cpp would refuse together."""
-    work, gpus = deployment.workload, deployment.gpus
+def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> None:
+    """Raise ``UsageError`` for GPUs and settings that llama.cpp would refuse together."""
     for gpu, backend in zip(gpus, backends, strict=True):
         driven = gpu.vendor != "apple" if backend == "vulkan" else gpu.vendor in VENDORS[backend]
         if not driven:
             raise UsageError(f"backend {backend} does not drive {gpu.name}", "leave backend out for the vendor's own")
-    if work.main_gpu >= len(gpus):
-        raise UsageError(f"main_gpu {work.main_gpu} is none of {len(gpus)} GPUs", "they count from 0")
-    if work.tensor_split is not None and len(work.tensor_split) != len(gpus):
-        raise UsageError(f"tensor_split names {len(work.tensor_split)} GPUs of {len(gpus)}", "give one number for each")
-    if work.split_mode == "row" and not set(backends) <= set(CUTTING):
+    if keys.main_gpu >= len(gpus):
+        raise UsageError(f"main_gpu {keys.main_gpu} is none of {len(gpus)} GPUs", "they count from 0")
+    if keys.tensor_split is not None and len(keys.tensor_split) != len(gpus):
+        raise UsageError(f"tensor_split names {len(keys.tensor_split)} GPUs of {len(gpus)}", "give one number for each")
+    if keys.split_mode == "row" and not set(backends) <= set(CUTTING):
         raise UsageError(
             f"llama.cpp cannot split rows with {' and '.join(sorted(set(backends) - set(CUTTING)))}",
             "use --split-mode layer",
         )
 
 
-def on_one(deployment: Deployment, estimate: Callable[[Deployment], Estimate]) -> Estimate:
+def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCppKeys]], Estimate]) -> Estimate:
     """The estimate with everything on ``main_gpu``; llama.cpp drops the other devices (``src/llama.cpp``)."""
-    work = deployment.workload
-    main = work.main_gpu
-    alone = estimate(
-        replace(
-            deployment,
-            gpus=(deployment.gpus[main],),
-            workload=replace(work, split_mode="layer", main_gpu=0, tensor_split=None),
-        )
-    )
-    gpus = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(len(deployment.gpus))]
+    main = job.keys.main_gpu
+    own = replace(job.keys, split_mode="layer", main_gpu=0, tensor_split=None)
+    alone = estimate(replace(job, workload=replace(job.workload, own=own), traits=job.traits.only(main), gpu_count=1))
+    gpus = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(job.gpu_count)]
     gpus[main] = replace(alone.gpus[0], device=f"gpu{main}")
-    return replace(alone, gpus=tuple(gpus))
+    idle = tuple([number for number in range(job.gpu_count) if number != main])
+    return replace(alone, gpus=tuple(gpus), idle=idle)
 
 
-def by_rows(deployment: Deployment, placement: Placement, held: Mapping[int, Resident]) -> dict[int, Resident]:
+def by_rows(job: Job[Cards, LlamaCppKeys], placement: Placement, held: Mapping[int, Resident]) -> dict[int, Resident]:
     """What the devices hold once each dense matrix on a GPU is cut over all GPUs."""
-    work, gpus = deployment.workload, deployment.gpus
-    shares = work.tensor_split or [usable_bytes(gpu, work.platform) for gpu in gpus]
+    shares = job.keys.tensor_split or job.traits.usable
     moved = dict.fromkeys(held, 0)
-    for row in store(deployment.model, gguf_scheme(deployment.scheme)):
+    for row in gguf_file(job.checkpoint).stored:
         tensor = row.tensor
         if tensor.part != "text" or len(tensor.shape) != 2 or not (row.layers or tensor.name == "output.weight"):
             continue

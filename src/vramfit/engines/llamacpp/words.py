@@ -11,32 +11,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines import Deployment
+    from vramfit.engines.interface import Job
+    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.llamacpp.compute import Compute
-    from vramfit.engines.llamacpp.placement import Checkpoint, Placement
+    from vramfit.engines.llamacpp.placement import Parts, Placement
     from vramfit.model import Model
-    from vramfit.workload import Workload
 
 NOTABLE_LOGITS_BYTES = 64 * MIB
 """Logits of a whole batch worth a sentence."""
 
 
 def assumptions(
-    deployment: Deployment, parts: Checkpoint, placement: Placement, buffers: Compute, backends: Sequence[str]
+    job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, buffers: Compute, backends: Sequence[str]
 ) -> tuple[str, ...]:
     """Short sentences for the report."""
-    model, work = deployment.model, deployment.workload
+    model, work, keys = job.model, job.workload, job.keys
     said = []
     cells = padded(work.context * work.parallel)
     if cells != work.context * work.parallel:
         said.append(f"llama.cpp rounds the context up to {cells} tokens")
     if _ignores_window(model):
         said.append("llama.cpp ignores the sliding window of this model and caches every token")
-    if work.outputs == "slots" and 4 * model.vocab * work.ubatch >= NOTABLE_LOGITS_BYTES:
+    if keys.outputs == "slots" and 4 * model.vocab * keys.ubatch >= NOTABLE_LOGITS_BYTES:
         said.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
     if parts.tied_bytes and placement.output_device != HOST:
         said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
-    said += _placed(deployment, placement)
+    said += _placed(job, placement)
     unpacking = max(buffers.unpacking_bytes)
     if unpacking and set(backends) & {"cuda", "rocm"}:
         said.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
@@ -55,18 +55,18 @@ def assumptions(
     return tuple(said)
 
 
-def _placed(deployment: Deployment, placement: Placement) -> list[str]:
+def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
     """What is said of a placement."""
     said = []
-    work = deployment.workload
+    work = job.workload
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         flags = f"-ngl {placement.gpu_layers}"
         if placement.cpu_moe_layers:
             flags += f" --n-cpu-moe {placement.cpu_moe_layers}"
         margin = FIT_MARGIN_BYTES // MIB
         said.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
-    if len(deployment.gpus) > 1:
-        said.append(_shared(placement, work))
+    if job.gpu_count > 1:
+        said.append(_shared(placement, job.keys))
     if placement.pipelined:
         said.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
     if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
@@ -76,14 +76,14 @@ def _placed(deployment: Deployment, placement: Placement) -> list[str]:
     return said
 
 
-def _shared(placement: Placement, work: Workload) -> str:
+def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
     """How several GPUs share the model."""
     if placement.by_rows:
         return (
             "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "
             "builds since June 2026 have it for SYCL only"
         )
-    by = "as tensor_split asks" if work.tensor_split is not None else "in proportion to their memory"
+    by = "as tensor_split asks" if keys.tensor_split is not None else "in proportion to their memory"
     return f"layers are split over the GPUs {by}; a token passes them one after another"
 
 

@@ -13,7 +13,7 @@ Read in vLLM 0.33.0: ``v1/kv_cache_interface.py`` (``page_size_bytes``, ``max_ad
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.tensor_parallel import local_kv_heads
+from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES, state_elements
 from vramfit.memory.vision import image_patches
 from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention, LinearAttention, StateSpace

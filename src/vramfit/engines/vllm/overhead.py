@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.engines.cuda import context_share
 from vramfit.units import MIB
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from vramfit.engines import Share
-    from vramfit.hardware import Gpu
-    from vramfit.workload import Workload
 
 ALONE_BYTES = 80 * MIB
 """``non_torch_memory`` on one GPU, which leaves the CUDA context out: 0.02-0.36 GiB, median 0.08, over 37 start-up logs
@@ -28,34 +21,19 @@ GRAPH_LOW, GRAPH_HIGH = 0.3, 2.3
 
 @record
 class Overhead:
-    """Bytes of one rank."""
+    """Bytes of one rank, without the CUDA context."""
 
-    context_bytes: int
-    """CUDA context: taken before vLLM looks at the card, so not part of the share it may use."""
     low_bytes: int
     expected_bytes: int
-    """All of it, the context included."""
     high_bytes: int
 
 
-def overhead(gpu: Gpu, ranks: int, layers: int, *, eager: bool) -> Overhead:
+def overhead(ranks: int, layers: int, *, eager: bool) -> Overhead:
     """What one of ``ranks`` tensor-parallel ranks with ``layers`` layers takes beyond its own accounting."""
-    own = runtime_share(gpu)
     libraries = ALONE_BYTES + PEER_BYTES * (ranks - 1)
     graphs = 0 if eager else GRAPH_BYTES_PER_LAYER * layers
     return Overhead(
-        own.expected,
-        own.low + round(libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
-        own.expected + libraries + graphs,
-        own.high + round(libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
+        round(libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
+        libraries + graphs,
+        round(libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
     )
-
-
-def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
-    """The CUDA context of a process."""
-    return context_share(gpu)
-
-
-def share_bytes(utilization: float, usable_bytes: int) -> int:
-    """The share of a card, in bytes, rounded up as vLLM does (``v1/worker/utils.py`` ``request_memory``)."""
-    return min(usable_bytes, -int(-usable_bytes * utilization // 1))

@@ -23,9 +23,8 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
-from vramfit.engines.tensor_parallel import local_share, stage_layers
+from vramfit.engines.distributed import local_share, stage_layers
 from vramfit.model.architecture import Attention, Experts, LatentAttention
-from vramfit.quantization import store
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
 from vramfit.quantization.mxfp4 import BLOCK, matrix_bytes
 from vramfit.units import MIB
@@ -34,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.quantization import Scheme, Stored
+    from vramfit.quantization import Checkpoint, Scheme, Stored
 
 KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
 """Kernels for MXFP4 experts by vendor; Hopper has its own, see ``mxfp4_kernel``."""
@@ -84,13 +83,14 @@ def mxfp4_kernel(gpu: Gpu) -> str:
 
 
 @per_model
-def stages(model: Model, scheme: Scheme, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
+def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
     """Weights per rank of each of ``count`` pipeline stages, every layer split over ``ranks`` GPUs."""
+    model, scheme = checkpoint.model, checkpoint.scheme
     read = [0] * model.layer_count
     modules: dict[str, list[int]] = {}
     active = _active_shares(model)
     first = last = last_read = embedding = 0
-    for row in store(model, scheme):
+    for row in checkpoint.stored:
         tensor = row.tensor
         above, below = local_share(model, tensor, ranks)
         whole = _resident_bytes(row, scheme, ranks, kernel)

@@ -8,33 +8,26 @@ verdict is held against. The layers are vLLM's, and so are its formulas for a ra
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate
-from vramfit.engines.tensor_parallel import held_text, layout, split_text, stage_layers
-from vramfit.engines.vllm import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW, refuse_offload
+from vramfit.engines.distributed import held_text, layout, split_text, stage_layers
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
+from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
+from vramfit.engines.vllm.estimate import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW
 from vramfit.engines.vllm.kv_cache import kinds
-from vramfit.engines.vllm.overhead import overhead, runtime_share
-from vramfit.engines.vllm.weights import mxfp4_kernel, stages
+from vramfit.engines.vllm.overhead import overhead
+from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
-from vramfit.hardware import usable_bytes
 from vramfit.memory.vision import image_patches
 from vramfit.model.architecture import LatentAttention
-from vramfit.quantization import checkpoint_bytes, store
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
-    from vramfit.hardware import Gpu
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.sglang import Cards
     from vramfit.model import Model
     from vramfit.workload import Workload
-
-__all__ = ["budgets", "estimate", "gpu_traits", "runtime_share"]
-
-SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
-FAMILIES = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
-CACHE_TYPES = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
-TASKS = ("inference",)
 
 SIZES = (
     (20 * GIB, 2048, 8, 8),
@@ -61,29 +54,25 @@ VISION_SHARE = 0.95
 (``adjust_mem_fraction_for_vlm``)."""
 
 
-def estimate(deployment: Deployment) -> Estimate:
+def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Memory of a server, rank by rank; raises ``UsageError`` where the model does not divide."""
-    model, work = deployment.model, deployment.workload
-    if any(gpu.vendor == "apple" for gpu in deployment.gpus):
-        raise UsageError("sglang does not run on Apple GPUs", "use --engine mlx or llama.cpp")
+    model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
-    refuse_offload(deployment, "sglang")
-    ranks, count = layout(deployment)
-    # SGLang goes by the card with the least memory.
-    smallest = min(deployment.gpus, key=lambda gpu: gpu.memory_bytes)
-    tokens, batch = _sizes(smallest, ranks)
-    tokens = work.max_batched_tokens or tokens
+    refuse_offload(model, work, "sglang")
+    ranks, count = layout(job)
+    tokens, batch = _sizes(cards.memory_bytes, ranks)
+    tokens = keys.max_batched_tokens or tokens
     # Logits are made for the last token of each sequence only, so the sampler sees no more rows than sequences.
     peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images, work.image_size)
     spans = stage_layers(model.layer_count, count)
-    held = stages(model, deployment.scheme, ranks, count, mxfp4_kernel(smallest))
-    share = work.gpu_memory_utilization or static_share(smallest, model, tokens, batch, ranks * count)
-    gpus, budgets = [], []
-    for number, gpu in enumerate(deployment.gpus):
+    held = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    share = keys.gpu_memory_utilization or static_share(cards.memory_bytes, model, tokens, batch, ranks * count)
+    gpus = []
+    for number in range(job.gpu_count):
         stage, span = held[number // ranks], spans[number // ranks]
         cache = _cache_bytes(model, work, ranks, span, tokens)
-        extra = overhead(gpu, ranks, span[1] - span[0], eager=work.enforce_eager)
+        extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
         low = round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
         high = round(stage.weights_bytes * WEIGHTS_HIGH) + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes
         gpus.append(
@@ -91,62 +80,39 @@ def estimate(deployment: Deployment) -> Estimate:
                 f"gpu{number}", stage.weights_bytes, cache, peak, extra.expected_bytes, low, high, stage.read_bytes
             )
         )
-        static = round(share * usable_bytes(gpu, work.platform))
-        budgets.append(static + peak + extra.expected_bytes)
     return Estimate(
         tuple(gpus),
-        DeviceMemory("host", 0, 0, 0, 0, 0, 0),
-        checkpoint_bytes(store(model, deployment.scheme), deployment.scheme),
-        _assumptions(deployment, ranks, count, share, tokens),
+        NOTHING,
+        job.checkpoint.file_bytes,
+        _assumptions(job, ranks, count, share, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": share,
         },
-        budget_bytes=tuple(budgets),
+        # Activations and what the process takes lie beside the static share.
+        pool=Pool(share, tuple([gpu.compute_bytes + gpu.overhead_bytes for gpu in gpus]), False),
     )
 
 
-def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
-    """Whether SGLang runs on the cards, and what it sets by the smallest: sizes of a step, the kernel of MXFP4 experts."""
-    smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
-    return any(gpu.vendor == "apple" for gpu in gpus), _sizes(smallest, len(gpus)), mxfp4_kernel(smallest)
-
-
-def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> tuple[int, ...]:
-    """The static share of each card, and beside it activations and what the process takes."""
-    share = work.gpu_memory_utilization
-    if share is None:
-        stages = work.pipeline_parallel or 1
-        ranks = work.tensor_parallel or max(1, len(gpus) // stages)
-        smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
-        tokens, batch = _sizes(smallest, ranks)
-        share = static_share(smallest, model, work.max_batched_tokens or tokens, batch, ranks * stages)
-    return tuple(
-        [
-            round(share * usable_bytes(gpu, work.platform)) + need.compute_bytes + need.overhead_bytes
-            for gpu, need in zip(gpus, bare.gpus, strict=True)
-        ]
-    )
-
-
-def static_share(gpu: Gpu, model: Model, tokens: int, batch: int, ranks: int) -> float:
+def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks: int) -> float:
     """``mem_fraction_static`` when none is given: what weights and cache may take of a card, 0 to 1.
 
-    ``tokens`` are those of a prefill step, ``batch`` the largest captured batch, ``ranks`` all GPUs.
+    ``memory_bytes`` is the memory of the smallest card, ``tokens`` are those of a prefill step, ``batch`` the largest
+    captured batch, ``ranks`` all GPUs.
     """
     reserved = FIXED_BYTES + TOKEN_BYTES * max(tokens, 2048) + RANK_BYTES * ranks + SEQUENCE_BYTES * batch
     reserved += LATENT_GRAPH_BYTES if _latent(model) else PREFILL_GRAPH_BYTES * _prefill_sizes(tokens)
-    if gpu.memory_bytes > LARGE_BYTES:
+    if memory_bytes > LARGE_BYTES:
         reserved = max(reserved, LARGE_RESERVE_BYTES)
-    share = max(0.01, (gpu.memory_bytes - reserved) / gpu.memory_bytes)
+    share = max(0.01, (memory_bytes - reserved) / memory_bytes)
     return round(share * (VISION_SHARE if model.vision is not None else 1), 3)
 
 
-def _sizes(gpu: Gpu, ranks: int) -> tuple[int, int]:
+def _sizes(memory_bytes: int, ranks: int) -> tuple[int, int]:
     for limit, tokens, few, many in SIZES:
-        if limit is None or gpu.memory_bytes < limit:
+        if limit is None or memory_bytes < limit:
             return tokens, few if ranks < 4 else many
     raise AssertionError("the last row has no limit")
 
@@ -176,10 +142,10 @@ def _latent(model: Model) -> bool:
     return any(isinstance(mixer, LatentAttention) for group in model.layers for mixer in group.mixers)
 
 
-def _assumptions(deployment: Deployment, ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
+def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
     said = [
-        f"the cache holds {held_text(deployment.workload)}; weights and cache may take {share:.1%} of each card",
+        f"the cache holds {held_text(job.workload)}; weights and cache may take {share:.1%} of each card",
         f"a prefill step processes up to {tokens:,} tokens",
     ]
-    said += split_text(deployment, ranks, count)
+    said += split_text(job, ranks, count)
     return tuple(said)

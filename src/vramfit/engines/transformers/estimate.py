@@ -7,7 +7,8 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate, Share, cuda
+from vramfit.engines import cuda
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, row_bytes
@@ -17,16 +18,9 @@ from vramfit.model.architecture import Experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
+    from vramfit.engines.interface import Job
     from vramfit.hardware import Gpu
     from vramfit.memory.weights import Slices
-    from vramfit.model import Model
-    from vramfit.workload import Workload
-
-SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
-FAMILIES = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
-CACHE_TYPES = ("f16", "bf16", "f32")
-TASKS = ("inference", "full", "lora", "qlora")
 
 SLACK_SHARE = 0.03
 """Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
@@ -37,51 +31,44 @@ COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
 """Interval of the activation term: an eager, SDPA or compiled forward keeps more or fewer temporaries alive."""
 
 
-def estimate(deployment: Deployment) -> Estimate:
+def estimate(job: Job[None, None]) -> Estimate:
     """Memory of an inference or fine-tuning run, device by device."""
-    if deployment.workload.task != "inference":
-        return _estimate_training(deployment)
-    model = deployment.model
-    cut = slices(model, deployment.scheme)
+    if job.workload.task != "inference":
+        return _estimate_training(job)
+    model = job.model
+    cut = slices(job.checkpoint)
     layers = model.layer_count
-    on_gpu = _layers_on_gpu(deployment)
-    shares = split_layers(cut, on_gpu, len(deployment.gpus), cut.input_bytes + cut.other_bytes)
-    caches_held = _caches_held(deployment)
-    compute = _compute_bytes(deployment, cut)
+    on_gpu = _layers_on_gpu(job)
+    shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
+    caches_held = _caches_held(job)
+    compute = _compute_bytes(job, cut)
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
     staging = max(cut.layer_bytes[on_gpu:], default=0)
-    last = len(deployment.gpus) - 1
-    for number, (gpu, (start, stop)) in enumerate(zip(deployment.gpus, shares, strict=True)):
+    last = job.gpu_count - 1
+    for number, (start, stop) in enumerate(shares):
         weights = sum(cut.layer_bytes[start:stop])
         read = sum(cut.layer_read_bytes[start:stop])
         if number == 0:
             weights += cut.input_bytes + cut.other_bytes
         if number == last:
-            weights += cut.output_bytes + _head_copy_bytes(deployment)
+            weights += cut.output_bytes + _head_copy_bytes(job)
             read += cut.output_read_bytes
         cache, growing = _cache_between(caches_held, start, stop)
-        gpus.append(
-            _device(f"gpu{number}", gpu, weights, cache, compute + (staging if number == 0 else 0), growing, read)
-        )
+        gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
     return Estimate(
         tuple(gpus),
         host,
         cut.total_bytes,
-        _assumptions(deployment, on_gpu),
+        _assumptions(job, on_gpu),
         {"gpu_layers": on_gpu if on_gpu < layers else "all"},
         streamed_bytes=streamed,
     )
 
 
-def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
-    """Nothing: a GPU is seen by its context and workspaces alone."""
-    return ()
-
-
-def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
+def runtime_share(gpu: Gpu) -> Share:
     """CUDA context and cuBLAS workspaces of a PyTorch process; of a Metal one, whose context is a quarter, likewise."""
     own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
     if gpu.vendor == "apple":
@@ -90,38 +77,34 @@ def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
     return Share(own.low, own.expected + workspace, own.high + workspace)
 
 
-def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
-    """PyTorch sets itself no limit."""
-
-
-def _estimate_training(deployment: Deployment) -> Estimate:
+def _estimate_training(job: Job[None, None]) -> Estimate:
     """Every GPU holds a whole replica (data parallel), its states divided where ZeRO asks for it."""
     from vramfit.memory.training import training_bytes
 
-    parts = training_bytes(deployment.model, deployment.scheme, deployment.workload, len(deployment.gpus))
+    work = job.workload
+    parts = training_bytes(job.checkpoint, work.task, work.training, job.gpu_count)
     gpus = tuple(
-        _device(f"gpu{number}", gpu, parts.states_bytes, 0, parts.activation_bytes, 0, 0, low_less=parts.upcast_bytes)
-        for number, gpu in enumerate(deployment.gpus)
+        _device(f"gpu{number}", parts.states_bytes, 0, parts.activation_bytes, 0, 0, low_less=parts.upcast_bytes)
+        for number in range(job.gpu_count)
     )
-    checkpoint = slices(deployment.model, deployment.scheme).total_bytes
-    return Estimate(gpus, DeviceMemory("host", 0, 0, 0, 0, 0, 0), checkpoint, parts.assumptions, {})
+    return Estimate(gpus, NOTHING, slices(job.checkpoint).total_bytes, parts.assumptions, {})
 
 
-def _head_copy_bytes(deployment: Deployment) -> int:
+def _head_copy_bytes(job: Job[None, None]) -> int:
     """The second copy of a tied head that fine-grained FP8 loading makes; 0 otherwise."""
-    if deployment.scheme.family != "fp8":
+    if job.scheme.family != "fp8":
         return 0
     from vramfit.quantization.fp8 import head_copy_bytes
 
-    return head_copy_bytes(deployment.model)
+    return head_copy_bytes(job.model)
 
 
-def _layers_on_gpu(deployment: Deployment) -> int:
-    layers = deployment.model.layer_count
-    asked = deployment.workload.gpu_layers
+def _layers_on_gpu(job: Job[None, None]) -> int:
+    layers = job.model.layer_count
+    asked = job.workload.gpu_layers
     if asked == "auto":
         raise CannotTell("transformers has no automatic layer count", "give gpu_layers as a number, or use llama.cpp")
-    if deployment.workload.cpu_moe_layers:
+    if job.workload.cpu_moe_layers:
         raise UsageError("transformers cannot keep experts alone in RAM", "use --engine llama.cpp with cpu_moe_layers")
     return layers if isinstance(asked, str) else min(asked, layers)
 
@@ -146,14 +129,14 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def _caches_held(deployment: Deployment) -> list[tuple[int, tuple[int, ...]]]:
+def _caches_held(job: Job[None, None]) -> list[tuple[int, tuple[int, ...]]]:
     """Cache bytes of one layer for all sequences, and the layers like it (transformers 5.23.0 ``cache_utils.py``).
 
     Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
     MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32; cross
     attention the encoder's states, however long the text.
     """
-    work, model = deployment.workload, deployment.model
+    work, model = job.workload, job.model
     held = []
     for cache in caches(model):
         tokens = cache.tokens_kept(work.context)
@@ -183,44 +166,43 @@ def _cache_between(held: list[tuple[int, tuple[int, ...]]], start: int, stop: in
     return total, largest
 
 
-def _compute_bytes(deployment: Deployment, cut: Slices) -> int:
+def _compute_bytes(job: Job[None, None], cut: Slices) -> int:
     """Activations of the longest prefill: every sequence's whole context in one forward pass."""
-    model, work = deployment.model, deployment.workload
+    model, work = job.model, job.workload
     tokens = work.context * work.parallel
     peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=work.context)
-    kind = deployment.scheme.settings.get("type")
+    kind = job.scheme.settings.get("type")
     if kind == "int8":
         peak += tokens * widest_feed_forward(model) * 4
-    elif deployment.scheme.family != "plain":
+    elif job.scheme.family != "plain":
         peak += 2 * cut.largest_linear_elements
     return max(peak, encoder_bytes(model, work.images, work.image_size))
 
 
 def _device(
-    name: str, gpu: Gpu, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
+    name: str, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
 ) -> DeviceMemory:
-    own = runtime_share(gpu)
     loose = cache + compute
-    overhead = own.expected + round(SLACK_SHARE * loose) + growing
-    low = weights - low_less + cache + round(compute * COMPUTE_LOW) + own.low
-    high = weights + cache + round(compute * COMPUTE_HIGH) + own.high + round(SLACK_HIGH * loose) + growing
+    overhead = round(SLACK_SHARE * loose) + growing
+    low = weights - low_less + cache + round(compute * COMPUTE_LOW)
+    high = weights + cache + round(compute * COMPUTE_HIGH) + round(SLACK_HIGH * loose) + growing
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 
 
-def _assumptions(deployment: Deployment, on_gpu: int) -> tuple[str, ...]:
-    work, model = deployment.workload, deployment.model
+def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
+    work, model = job.workload, job.model
     said = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:
         size = "the largest size" if work.image_size is None else "{} x {} pixels".format(*work.image_size)
         said.append(f"the context includes {_images(work.images)} of {size}")
-    if deployment.scheme.family == "bitsandbytes":
+    if job.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
         if any(isinstance(group.feed_forward, Experts) for group in model.layers):
             said.append(
                 "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
                 "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"
             )
-    if len(deployment.gpus) > 1:
+    if job.gpu_count > 1:
         said.append('layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time')
     if on_gpu < model.layer_count:
         said.append("the layers in host memory are copied over PCIe for every token")

@@ -6,7 +6,7 @@ which mlx-lm wires (``mlx_lm/generate.py`` ``wired_limit``). Read at ml-explore/
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate, Share
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import caches
@@ -16,16 +16,8 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
-    from vramfit.hardware import Gpu
+    from vramfit.engines.interface import Job
     from vramfit.memory.kv_cache import Cache
-    from vramfit.model import Model
-    from vramfit.workload import Workload
-
-SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "mlx-8bit", "int4": "mlx-4bit"}
-FAMILIES = ("mlx", "plain")
-CACHE_TYPES = ("bf16", "f16", "int8", "int4")
-TASKS = ("inference",)
 
 STEP = 256
 """Tokens by which a cache grows (``mlx_lm/models/cache.py`` ``KVCache.step``)."""
@@ -45,17 +37,15 @@ PROCESS_LOW, PROCESS_HIGH = 0.2, 4.0
 """Metal's context, compiled kernels and the interpreter, which MLX's own figures leave out; not measured here."""
 
 
-def estimate(deployment: Deployment) -> Estimate:
-    """Memory of one process; raises ``UsageError`` for another GPU than Apple's, and for several."""
-    model, work = deployment.model, deployment.workload
-    if len(deployment.gpus) > 1 or deployment.gpus[0].vendor != "apple":
-        raise UsageError("mlx is answered for one Apple machine", "use --engine llama.cpp for other GPUs")
+def estimate(job: Job[None, None]) -> Estimate:
+    """Memory of one process; raises ``UsageError`` for layers in RAM, and for K and V of different types."""
+    model, work = job.model, job.workload
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("mlx keeps K and V in one type", "leave kv_cache_type_v out")
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError("mlx keeps every layer in the memory both processors share", "leave gpu_layers out")
-    cut = slices(model, deployment.scheme)
-    kept = sum(len(cache.layers) * _cache_bytes(cache, deployment) for cache in caches(model)) * work.parallel
+    cut = slices(job.checkpoint)
+    kept = sum(len(cache.layers) * _cache_bytes(cache, job) for cache in caches(model)) * work.parallel
     tokens = min(PREFILL, work.context) * work.parallel
     layer = peak_bytes(model, tokens, flash_attention=True, sequence=min(PREFILL, work.context))
     compute = max(round(IN_FLIGHT * layer), encoder_bytes(model, work.images, work.image_size))
@@ -73,30 +63,16 @@ def estimate(deployment: Deployment) -> Estimate:
     said = [f"a prompt is read {PREFILL:,} tokens at a time"]
     if work.kv_cache_type in BITS and any(cache.window for cache in caches(model)):
         said.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
-    return Estimate((gpu,), DeviceMemory("host", 0, 0, 0, 0, 0, 0), cut.total_bytes, tuple(said), {})
+    return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(said), {})
 
 
-def gpu_traits(gpus: tuple[Gpu, ...], _work: Workload) -> tuple[object, ...]:
-    """Whether MLX runs there: nothing else of a GPU matters."""
-    return (gpus[0].vendor == "apple",)
-
-
-def runtime_share(_gpu: Gpu, _work: Workload) -> Share:
-    """The same on every machine, and so no share of its own."""
-    return Share(0, 0, 0)
-
-
-def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
-    """MLX sets itself no limit below what Metal recommends."""
-
-
-def _cache_bytes(cache: Cache, deployment: Deployment) -> int:
+def _cache_bytes(cache: Cache, job: Job[None, None]) -> int:
     """Bytes of one layer and sequence.
 
     A full layer holds a multiple of 256 tokens; a window the tokens of one step besides, while the prompt is read
     (``RotatingKVCache``); latent attention its latent; a state its convolution in 16 and its matrix in 32 bits.
     """
-    work, model = deployment.workload, deployment.model
+    work, model = job.workload, job.model
     if cache.kind == "state":
         return 2 * cache.convolution_elements + 4 * cache.recurrent_elements
     tokens = -(-cache.tokens_kept(work.context) // STEP) * STEP

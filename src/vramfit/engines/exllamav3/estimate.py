@@ -14,9 +14,9 @@ Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 
 from __future__ import annotations
 
-from vramfit.engines import DeviceMemory, Estimate, Share
-from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER, context_share
-from vramfit.engines.transformers import COMPUTE_HIGH, COMPUTE_LOW, split_layers
+from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER
+from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines.transformers.estimate import COMPUTE_HIGH, COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import state_elements
@@ -26,18 +26,10 @@ from vramfit.model.architecture import Attention, CompressedAttention, LatentAtt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
-    from vramfit.hardware import Gpu
-    from vramfit.model import Model
+    from vramfit.engines.exllamav3 import ExLlamaKeys
+    from vramfit.engines.interface import Job
     from vramfit.model.architecture import Mixer
-    from vramfit.workload import Workload
 
-SCHEME_OF_CLASS = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
-FAMILIES = ("exl3", "plain")
-CACHE_TYPES = ("f16", "int8", "int4")
-TASKS = ("inference",)
-
-VENDORS = ("nvidia", "custom")
 PAGE = 256
 SLIDING_PAGES = 2
 """Pages a sliding layer keeps beside its window (``sliding_window_overp``)."""
@@ -49,78 +41,59 @@ WORKSPACE_HIGH = 8
 interval is wide."""
 
 
-def estimate(deployment: Deployment) -> Estimate:
-    """Memory of one process, GPU by GPU; raises ``UsageError`` for what the engine does not run on."""
-    model, work = deployment.model, deployment.workload
-    if any(gpu.vendor not in VENDORS for gpu in deployment.gpus):
-        raise UsageError("exllamav3 runs on NVIDIA GPUs", "use --engine llama.cpp for others")
+def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
+    """Memory of one process, GPU by GPU; raises ``UsageError`` for layers in RAM, and K and V quantized apart."""
+    model, work = job.model, job.workload
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(
             "exllamav3 is answered with every layer on the GPUs", "use --engine llama.cpp for layers in RAM"
         )
     if (work.kv_cache_type == "f16") != (work.kv_cache_type_v == "f16"):
         raise UsageError("exllamav3 quantizes both K and V, or neither", "give kv_cache_type and kv_cache_type_v alike")
-    cut = slices(model, deployment.scheme)
+    cut = slices(job.checkpoint)
     layers = model.layer_count
     held = [0] * layers
     for group in model.layers:
-        each = sum(_cache_bytes(mixer, deployment) for mixer in group.mixers)
+        each = sum(_cache_bytes(mixer, job) for mixer in group.mixers)
         for index in group.indices:
             held[index] = each
     tokens = min(CHUNK, work.context)
     compute = peak_bytes(model, tokens, flash_attention=True, sequence=tokens)
-    if deployment.scheme.family != "plain":
+    if job.scheme.family != "plain":
         compute += 2 * cut.largest_linear_elements
     compute = max(compute, encoder_bytes(model, work.images, work.image_size))
     gpus = []
-    last = len(deployment.gpus) - 1
-    for number, (gpu, (start, stop)) in enumerate(
-        zip(deployment.gpus, split_layers(cut, layers, last + 1, cut.other_bytes), strict=True)
-    ):
+    last = job.gpu_count - 1
+    for number, (start, stop) in enumerate(split_layers(cut, layers, last + 1, cut.other_bytes)):
         weights = sum(cut.layer_bytes[start:stop]) + (cut.other_bytes if number == 0 else 0)
         read = sum(cut.layer_read_bytes[start:stop])
         if number == last:
             weights, read = weights + cut.output_bytes, read + cut.output_read_bytes
         cache = sum(held[start:stop])
-        own = runtime_share(gpu)
-        overhead = own.expected + WORKSPACE_BYTES_HOPPER
-        low = weights + cache + round(compute * COMPUTE_LOW) + own.low
-        high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + own.high + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
+        overhead = WORKSPACE_BYTES_HOPPER
+        low = weights + cache + round(compute * COMPUTE_LOW)
+        high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
         gpus.append(DeviceMemory(f"gpu{number}", weights, cache, compute, overhead, low, high, read))
     inputs = cut.input_bytes
     return Estimate(
         tuple(gpus),
         DeviceMemory("host", inputs, 0, 0, 0, inputs, inputs),
         cut.total_bytes,
-        _assumptions(deployment),
+        _assumptions(job),
         {},
     )
 
 
-def gpu_traits(gpus: tuple[Gpu, ...], _work: Workload) -> tuple[object, ...]:
-    """Whether ExLlamaV3 runs there; beyond that a GPU is seen by its context alone."""
-    return (any(gpu.vendor not in VENDORS for gpu in gpus),)
-
-
-def runtime_share(gpu: Gpu, _work: Workload | None = None) -> Share:
-    """The CUDA context of a process."""
-    return context_share(gpu)
-
-
-def budgets(gpus: tuple[Gpu, ...], model: Model, work: Workload, bare: Estimate) -> None:
-    """ExLlamaV3 sets itself no limit."""
-
-
-def _cache_bytes(mixer: Mixer, deployment: Deployment) -> int:
+def _cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     """Bytes that one layer keeps for all sequences."""
-    work, model = deployment.workload, deployment.model
+    work, model = job.workload, job.model
     tokens = _pages(work.context) * work.parallel
     key, value = work.kv_cache_type, work.kv_cache_type_v
     if isinstance(mixer, Attention):
         if mixer.shares_cache or mixer.kind == "encoder":
             return 0
         widths = (mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim)
-        if mixer.kind == "sliding" and mixer.window and not work.swa_full:
+        if mixer.kind == "sliding" and mixer.window and not job.keys.swa_full:
             return _pages(mixer.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * sum(widths)
         if mixer.kind == "cross":
             seen = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
@@ -146,10 +119,10 @@ def _row_bytes(width: int, kind: str) -> int:
     return 2 * width if bits is None else -(-width // GROUP) * (GROUP * bits // 8 + SCALE_BYTES)
 
 
-def _assumptions(deployment: Deployment) -> tuple[str, ...]:
-    work = deployment.workload
+def _assumptions(job: Job[None, ExLlamaKeys]) -> tuple[str, ...]:
+    work = job.workload
     size = _pages(work.context) * work.parallel
     said = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
-    if len(deployment.gpus) > 1:
+    if job.gpu_count > 1:
         said.append("layers are spread in order over the GPUs, one of which works at a time")
     return tuple(said)

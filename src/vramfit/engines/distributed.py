@@ -27,7 +27,10 @@ from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Deployment
+    from typing import Any
+
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers, Mixer
     from vramfit.quantization import Scheme
@@ -59,37 +62,33 @@ GROUPED = ("awq", "gptq", "compressed_tensors")
 """Families whose scales cover groups of inputs, which a cut must not divide."""
 
 
-def layout(deployment: Deployment) -> tuple[int, int]:
+def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
     """Ranks a layer is split over and stages in a row, ``(tensor_parallel, pipeline_parallel)``.
 
     Tensor parallel over all GPUs unless stated. Raises ``UsageError`` when the two do not make up the GPUs, or when the
     model does not divide by them.
     """
-    work, count = deployment.workload, len(deployment.gpus)
-    stages = work.pipeline_parallel or 1
-    ranks = work.tensor_parallel or max(1, count // stages)
+    keys, count = job.keys, job.gpu_count
+    stages = keys.pipeline_parallel or 1
+    ranks = keys.tensor_parallel or max(1, count // stages)
     if ranks * stages != count:
         raise UsageError(
             f"tensor_parallel {ranks} x pipeline_parallel {stages} is {ranks * stages} GPUs, and {count} were given",
             "the product must be the number of GPUs",
         )
-    if stages > deployment.model.layer_count:
+    if stages > job.model.layer_count:
         raise UsageError(
-            f"pipeline_parallel {stages} exceeds the {deployment.model.layer_count} layers of the model",
+            f"pipeline_parallel {stages} exceeds the {job.model.layer_count} layers of the model",
             "use fewer stages",
         )
-    problem = _indivisible(deployment.model, ranks) or _ungrouped(deployment.model, deployment.scheme, ranks)
+    problem = _indivisible(job.model, ranks) or _ungrouped(job.model, job.scheme, ranks)
     if problem:
         best = ranks - 1
-        while best > 1 and (
-            count % best
-            or _indivisible(deployment.model, best)
-            or _ungrouped(deployment.model, deployment.scheme, best)
-        ):
+        while best > 1 and (count % best or _indivisible(job.model, best) or _ungrouped(job.model, job.scheme, best)):
             best -= 1
         others = "" if count == best else f" --pipeline-parallel {count // best}"
         raise UsageError(
-            f"{deployment.model.name} cannot be split over {ranks} GPUs: {problem}",
+            f"{job.model.name} cannot be split over {ranks} GPUs: {problem}",
             f"use --tensor-parallel {best}{others}",
         )
     return ranks, stages
@@ -102,16 +101,16 @@ def held_text(work: Workload) -> str:
     return f"{work.parallel:,} sequences of {work.context:,} tokens each"
 
 
-def split_text(deployment: Deployment, ranks: int, stages: int) -> list[str]:
+def split_text(job: Job[Any, ServerKeys], ranks: int, stages: int) -> list[str]:
     """How the model is spread over several GPUs, in words."""
-    if len(deployment.gpus) == 1:
+    if job.gpu_count == 1:
         return []
     parts = []
     if ranks > 1:
         parts.append(f"each layer is split over {ranks} GPUs")
     if stages > 1:
         parts.append(f"the layers form {stages} stages on {'groups of GPUs' if ranks > 1 else 'a GPU each'}")
-    padding = padding_needed(deployment.model, deployment.scheme, ranks)
+    padding = padding_needed(job.model, job.scheme, ranks)
     return ["; ".join(parts), *([padding] if padding else [])]
 
 

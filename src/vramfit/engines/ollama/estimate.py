@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import replace
-from vramfit.engines import llamacpp
+from vramfit.engines import estimate as estimated
 from vramfit.engines.cuda import PASCAL, XAVIER, at_least
-from vramfit.engines.llamacpp.placement import checkpoint
+from vramfit.engines.interface import Job, Words
+from vramfit.engines.llamacpp import estimate as llamacpp
+from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
 from vramfit.model.architecture import Attention, LatentAttention, LinearAttention, ShortConvolution
+from vramfit.quantization import derive
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
@@ -27,19 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.engines import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.ollama import Cards, OllamaKeys
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
+    from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload import Workload
-
-SCHEME_OF_CLASS = llamacpp.SCHEME_OF_CLASS
-FAMILIES = llamacpp.FAMILIES
-CACHE_TYPES = llamacpp.CACHE_TYPES
-TASKS = llamacpp.TASKS
-
-HELD = ("context",)
-"""Keys whose default follows the GPUs: a remedy is for what was asked, so it keeps their value."""
 
 CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
 """GPU memory in all and the default context it gives (``server/routes.go``, "vram-based default context")."""
@@ -61,7 +57,7 @@ PROJECTOR_HEADROOM_BYTES = GIB
 
 
 def defaults(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
-    """What Ollama fills in: context, parallel, flash attention and batch, as a request has them."""
+    """Context, parallel, flash attention and batch as Ollama fills them in, as a request has them."""
     platform, reserve = request.get("platform", "linux"), request.get("reserve", 0)
     parallel = 1 if _one_at_a_time(model) else request.get("parallel", 1)
     if request.get("parallel", 1) != parallel:
@@ -71,7 +67,7 @@ def defaults(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, sc
     context = request.get("context", min(tier, model.context))
     flash = "on" if all(_flash_attention(gpu, request.get("backend")) for gpu in gpus) else "off"
     free = [usable_bytes(gpu, platform) - reserve for gpu in gpus]
-    predicted = _predicted_bytes(model, scheme, min(context, model.context) * parallel)
+    predicted = _predicted_bytes(derive(model, scheme), min(context, model.context) * parallel)
     whole, chosen = sum(free), _enough(predicted, free)
     if not request.get("sched_spread") and chosen is not None:
         whole = free[chosen]
@@ -82,72 +78,67 @@ def defaults(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, sc
     return {"context": context, "parallel": parallel, "flash_attention": flash, "batch": batch, "ubatch": batch}
 
 
-def estimate(deployment: Deployment) -> Estimate:
-    """As llama.cpp's, on the GPUs Ollama would take, with the projector where it would put it."""
-    work = deployment.workload
+def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:
+    """Raise ``UsageError`` for settings that Ollama does not have, and for what llama.cpp refuses."""
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("Ollama has one cache type for K and V", "leave kv_cache_type_v out")
-    if work.split_mode == "row" or work.tensor_split is not None:
+    if keys.split_mode == "row" or keys.tensor_split is not None:
         raise UsageError("Ollama splits by layers in proportion to memory", "use --engine llama.cpp for other splits")
-    if work.batch != work.ubatch:
+    if keys.batch != keys.ubatch:
         raise UsageError("Ollama has one batch size (num_batch)", "give ubatch alone")
+    llamacpp.check(checkpoint.model, work)
+
+
+def estimate(job: Job[Cards, OllamaKeys]) -> Estimate:
+    """Memory as llama.cpp's, on the GPUs Ollama would take, with the projector where it would put it."""
+    work, keys = job.workload, job.keys
     settings: dict[str, object] = {}
-    if work.split_mode == "layer" and len(deployment.gpus) > 1:
-        alone = _alone(deployment)
+    if keys.split_mode == "layer" and job.gpu_count > 1:
+        alone = _alone(job)
         if alone is not None:
-            work = replace(work, split_mode="none", main_gpu=alone)
+            work = replace(work, own=replace(keys, split_mode="none", main_gpu=alone))
             settings = {"split_mode": "none", "main_gpu": alone}
-    found = llamacpp.run(replace(deployment, workload=work), _tower_on_host(deployment))
-    said = llamacpp.Told(_words, deployment, found, settings)
-    return replace(found, settings={**found.settings, **settings}, said=said)
+    found = llamacpp.estimate(Job(job.checkpoint, work, job.traits.llamacpp, job.gpu_count), _tower_on_host(job))
+    notes = Words(_words, job, found, settings)
+    return replace(found, settings={**found.settings, **settings}, notes=notes)
 
 
-def gpu_traits(gpus: tuple[Gpu, ...], work: Workload) -> tuple[object, ...]:
-    """As llama.cpp; and what a card offers and gives up, where that decides which cards take the model or the projector.
-
-    A card that is left idle has no context on it, so shares count among the traits of several.
-    """
-    traits = llamacpp.gpu_traits(gpus, work)
-    if work.images or len(gpus) > 1:
-        traits = (*traits, *[usable_bytes(gpu, work.platform) for gpu in gpus])
-    if len(gpus) > 1:
-        traits = (*traits, *[runtime_share(gpu, work) for gpu in gpus])
-    return traits
-
-
-runtime_share, budgets = llamacpp.runtime_share, llamacpp.budgets
-
-
-def _words(deployment: Deployment, found: Estimate, settings: Mapping[str, object]) -> tuple[str, ...]:
-    """The assumptions of llama.cpp, and what Ollama decided."""
+def left_to_itself(deployment: Deployment, found: Estimate) -> tuple[str, ...]:
+    """A sentence on the placement that Ollama would choose, where it is another than the asked one."""
     work = deployment.workload
+    if found.settings.get("cpu_moe_layers", work.cpu_moe_layers) or work.gpu_layers != "all":
+        return ()
+    own = estimated(replace(deployment, workload=replace(work, gpu_layers="auto"))).settings
+    if own["gpu_layers"] == "all" and not own.get("cpu_moe_layers"):
+        return ()
+    kept = f"{own['gpu_layers']} of {deployment.model.layer_count + 1} layers on the GPUs"
+    if own["gpu_layers"] == "all":
+        kept = f"the experts of {own['cpu_moe_layers']} layers in RAM"
+    return (f"left to itself (num_gpu unset) Ollama would keep 1 GiB free and put {kept}",)
+
+
+def _words(job: Job[Cards, OllamaKeys], found: Estimate, settings: Mapping[str, object]) -> tuple[str, ...]:
+    """The assumptions of llama.cpp, and what Ollama decided."""
+    work = job.workload
     words = [*found.assumptions]
     if settings:
         words.append(f"Ollama puts it on GPU {settings['main_gpu']} alone, which has room enough; see sched_spread")
-    if work.images and _tower_on_host(deployment):
+    if work.images and _tower_on_host(job):
         words.append("Ollama keeps the projector in RAM when not all layers are on the GPU, or memory is short")
     if found.settings.get("cpu_moe_layers", work.cpu_moe_layers):
         words.append("Ollama has no parameter for experts in RAM: leave num_gpu unset, and it chooses by itself")
-    elif work.gpu_layers == "all":
-        own = estimate(replace(deployment, workload=replace(work, gpu_layers="auto"))).settings
-        if own["gpu_layers"] != "all" or own.get("cpu_moe_layers"):
-            kept = f"{own['gpu_layers']} of {deployment.model.layer_count + 1} layers on the GPUs"
-            if own["gpu_layers"] == "all":
-                kept = f"the experts of {own['cpu_moe_layers']} layers in RAM"
-            words.append(f"left to itself (num_gpu unset) Ollama would keep 1 GiB free and put {kept}")
     return tuple(words)
 
 
-def _alone(deployment: Deployment) -> int | None:
+def _alone(job: Job[Cards, OllamaKeys]) -> int | None:
     """The GPU that takes the model alone; None for all of them."""
-    work = deployment.workload
-    if work.main_gpu:
-        return work.main_gpu
-    if work.sched_spread or work.gpu_layers == 0:
+    work = job.workload
+    if job.keys.main_gpu:
+        return job.keys.main_gpu
+    if job.keys.sched_spread or work.gpu_layers == 0:
         return None
-    free = [usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus]
-    context = min(work.context, deployment.model.context) * work.parallel
-    return _enough(_predicted_bytes(deployment.model, deployment.scheme, context), free)
+    context = min(work.context, job.model.context) * work.parallel
+    return _enough(_predicted_bytes(job.checkpoint, context), list(job.traits.free_bytes))
 
 
 def _enough(predicted: int, free: list[int]) -> int | None:
@@ -156,15 +147,15 @@ def _enough(predicted: int, free: list[int]) -> int | None:
     return most if predicted <= free[most] * PREDICTED_SHARE else None
 
 
-def _tower_on_host(deployment: Deployment) -> bool:
+def _tower_on_host(job: Job[Cards, OllamaKeys]) -> bool:
     """Whether the projector stays in RAM (``shouldDisableMMProjOffload``)."""
-    work, model = deployment.workload, deployment.model
+    work, model = job.workload, job.model
     if not work.images or model.vision is None:
         return False
     if isinstance(work.gpu_layers, int) and work.gpu_layers < model.layer_count + 1:
         return True
-    needed = checkpoint(model, deployment.scheme).vision_bytes + PROJECTOR_HEADROOM_BYTES
-    return any(usable_bytes(gpu, work.platform) - work.reserve_bytes < needed for gpu in deployment.gpus)
+    needed = parts_of(job.checkpoint).vision_bytes + PROJECTOR_HEADROOM_BYTES
+    return any(free < needed for free in job.traits.free_bytes)
 
 
 def _total_bytes(gpu: Gpu, platform: str) -> int:
@@ -173,9 +164,9 @@ def _total_bytes(gpu: Gpu, platform: str) -> int:
 
 
 @per_model
-def _predicted_bytes(model: Model, scheme: Scheme, tokens: int) -> int:
+def _predicted_bytes(checkpoint: Checkpoint, tokens: int) -> int:
     """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
-    parts = checkpoint(model, scheme)
+    model, parts = checkpoint.model, parts_of(checkpoint)
     mixers = [mixer for group in model.layers for mixer in group.mixers]
     heads = [mixer.kv_heads if isinstance(mixer, Attention) else 1 for mixer in mixers if _attends(mixer)]
     most = max([mixer.heads for mixer in mixers if isinstance(mixer, Attention | LatentAttention)], default=0)

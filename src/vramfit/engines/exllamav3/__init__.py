@@ -1,0 +1,62 @@
+"""ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines.interface import Engine, Setting, View
+from vramfit.errors import UsageError
+from vramfit.workload.keys import Group, Key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.hardware import Gpu
+    from vramfit.workload import Workload
+
+VENDORS = ("nvidia", "custom")
+"""Whose cards it runs on."""
+
+
+@record
+class ExLlamaKeys:
+    """Deployment keys of ExLlamaV3's own."""
+
+    swa_full: bool = False
+
+
+class ExLlamaV3(Engine[None, ExLlamaKeys]):
+    """A cache of pages allocated ahead, whole layers spread over the GPUs."""
+
+    name = "exllamav3"
+    title = "ExLlamaV3"
+    families = ("exl3", "plain")
+    scheme_of_class = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
+    cache_types = ("f16", "int8", "int4")
+    groups = (Group((Key("swa_full", "flag", "full-size cache for sliding-window layers", default=False),), 10),)
+    record = ExLlamaKeys
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
+        """A GPU by its context alone: nothing else of it changes an estimate."""
+        from vramfit.engines.cuda import context_share
+
+        if any(gpu.vendor not in VENDORS for gpu in gpus):
+            raise UsageError("exllamav3 runs on NVIDIA GPUs", "use --engine llama.cpp for others")
+        return View(None, tuple([context_share(gpu) for gpu in gpus]))
+
+    def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
+        """Memory of one process, GPU by GPU."""
+        from vramfit.engines.exllamav3.estimate import estimate
+
+        return estimate(job)
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """A window's worth of cache for windowed layers."""
+        if not self.own_keys(deployment.workload).swa_full:
+            return ()
+        trade = "the cache no longer serves prompts that branch off far back"
+        return (Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1),)
+
+
+ENGINE = ExLlamaV3()

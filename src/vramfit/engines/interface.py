@@ -1,0 +1,334 @@
+"""What an engine is: the one interface between a runtime's own knowledge and everything that asks about it.
+
+An engine lives in a folder of its own below ``engines`` (or anywhere else, once it is registered): a subclass of
+``Engine`` with its facts, and methods that load the folder's other modules when they are called. It places tensors,
+caches and buffers on devices; it decides nothing about fitting (``verdict``).
+
+An estimate is made from a ``Job``: a checkpoint, the work, and the engine's own *view* of the GPUs. Whatever of a GPU
+can change the estimate is in the view's traits, since nothing else of it reaches ``estimate``; so GPUs of equal traits
+share one estimate (``vramfit.sweep``). What the runtime takes of a GPU whatever it runs there is the other half of the
+view, and is added afterwards (``Estimate.on``).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Generic, TypeVar
+
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.workload import Form, Group, Workload
+
+    V = TypeVar("V")
+    K = TypeVar("K")
+
+    class _Generic(Generic[V, K]):
+        """``typing.Generic``, which costs too much to load when the program runs."""
+
+    class _OfView(Generic[V]):
+        """Likewise, of one parameter."""
+
+else:
+
+    class _Generic:
+        def __class_getitem__(cls, _):
+            return cls
+
+    _OfView = _Generic
+
+
+@record
+class Deployment:
+    """A fully resolved question: these GPUs, this model stored this way, run by this engine for this work."""
+
+    gpus: tuple[Gpu, ...]
+    """One per physical device, in the order asked."""
+    checkpoint: Checkpoint
+    engine: str
+    workload: Workload
+
+    @property
+    def model(self) -> Model:
+        """The model whose tensors the checkpoint holds."""
+        return self.checkpoint.model
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the checkpoint is stored."""
+        return self.checkpoint.scheme
+
+    @property
+    def model_parameters(self) -> int:
+        """Parameters of the model, counted tensor by tensor."""
+        from vramfit.model import parameters
+
+        return parameters(self.checkpoint.model)
+
+
+@record
+class Share:
+    """What a runtime takes of a GPU before anything that depends on the model, in bytes: context, workspaces."""
+
+    low: int
+    expected: int
+    high: int
+
+
+@record
+class View(_OfView["V"]):
+    """A set of GPUs as an engine sees them."""
+
+    traits: V
+    """Everything about the GPUs that an estimate may depend on; hashable, a record of the engine's own."""
+    shares: tuple[Share, ...]
+    """What a process takes of each GPU whatever it runs there: part of the overhead, and of low and high."""
+
+
+@record
+class Job(_Generic["V", "K"]):
+    """What an engine is asked to hold, and where."""
+
+    checkpoint: Checkpoint
+    workload: Workload
+    traits: V
+    """The engine's view of the GPUs (``View.traits``)."""
+    gpu_count: int
+
+    @property
+    def model(self) -> Model:
+        """The model whose tensors the checkpoint holds."""
+        return self.checkpoint.model
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the checkpoint is stored."""
+        return self.checkpoint.scheme
+
+    @property
+    def keys(self) -> K:
+        """The values of the engine's own deployment keys."""
+        return self.workload.own  # type: ignore[return-value]
+
+
+@record
+class DeviceMemory:
+    """What one device must hold, in bytes."""
+
+    device: str
+    """``gpu0``, ``gpu1``, …, ``host``."""
+    weights_bytes: int
+    kv_cache_bytes: int
+    """KV cache and recurrent states."""
+    compute_bytes: int
+    """Graph or activation buffers, vision included."""
+    overhead_bytes: int
+    """What the runtime takes beyond its own accounting: context, workspaces, allocator slack."""
+    low_bytes: int
+    """The total holds this much at least in nineteen cases of twenty."""
+    high_bytes: int
+    """And this much at most."""
+    read_bytes: int = 0
+    """Weights read for each generated token: active experts only, no input embedding."""
+
+    @property
+    def total_bytes(self) -> int:
+        """The expected total: the sum of the four parts."""
+        return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.overhead_bytes
+
+
+@record
+class Pool:
+    """A limit that an engine sets itself: a share of what each GPU offers, and what it takes outside of that share."""
+
+    share: float
+    outside_bytes: tuple[int, ...]
+    """Per GPU."""
+    rounded_up: bool
+    """Whether the share is rounded up to whole bytes, and not to the nearest."""
+
+    def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
+        """The most that the engine lets itself have of each GPU, given what each offers a program, in bytes."""
+        limits = []
+        for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
+            share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
+            limits.append(share + outside)
+        return tuple(limits)
+
+
+@record
+class Estimate:
+    """The answer of an engine."""
+
+    gpus: tuple[DeviceMemory, ...]
+    host: DeviceMemory
+    checkpoint_bytes: int
+    """Tensor data of the quantized file, all devices together, each tensor once."""
+    notes: tuple[str, ...] | Callable[[], tuple[str, ...]]
+    """The assumptions in words, or what puts them into words: remedies try many deployments and read them of none."""
+    settings: Mapping[str, object]
+    """Deployment keys the engine decided itself (``gpu_layers`` it chose for ``auto``, …)."""
+    streamed_bytes: int = 0
+    """Host-resident weights the engine copies over PCIe for every token (accelerate); 0 where the CPU computes."""
+    idle: tuple[int, ...] = ()
+    """GPUs, by number, that the engine leaves alone: not even its runtime takes anything of them."""
+    pool: Pool | None = None
+    """The limit the engine sets itself, where it sets one below what the card offers."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Short sentences on what the estimate takes for granted."""
+        return self.notes() if callable(self.notes) else self.notes
+
+    def on(self, shares: tuple[Share, ...]) -> Estimate:
+        """The estimate with the runtime's share of each GPU in use added to what the GPUs must hold."""
+        shares = tuple([Share(0, 0, 0) if number in self.idle else share for number, share in enumerate(shares)])
+        gpus = [
+            replace(
+                device,
+                overhead_bytes=device.overhead_bytes + share.expected,
+                low_bytes=device.low_bytes + share.low,
+                high_bytes=device.high_bytes + share.high,
+            )
+            for device, share in zip(self.gpus, shares, strict=True)
+        ]
+        pool = self.pool
+        if pool is not None:
+            outside = [taken + share.expected for taken, share in zip(pool.outside_bytes, shares, strict=True)]
+            pool = replace(pool, outside_bytes=tuple(outside))
+        return replace(self, gpus=tuple(gpus), pool=pool)
+
+
+class Words:
+    """The assumptions of an estimate: put into words when they are asked for, and compared by those words."""
+
+    def __init__(self, write: Callable[..., tuple[str, ...]], *about: object) -> None:
+        self.write = write
+        self.about = about
+
+    def __call__(self) -> tuple[str, ...]:
+        """The words."""
+        return self.write(*self.about)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and self() == other()
+
+    def __hash__(self) -> int:
+        return hash(self())
+
+
+NOTHING = DeviceMemory("host", 0, 0, 0, 0, 0, 0)
+"""The host's memory where everything is on the GPUs."""
+
+
+@record
+class Setting:
+    """A change of deployment keys that an engine knows to save memory at little cost: tried as a remedy."""
+
+    changes: Mapping[str, object]
+    summary: str
+    """One line in words: what is changed."""
+    trade: str
+    """What it costs, in words."""
+    effort: int
+    """1 a setting, 2 a setting that costs speed."""
+
+
+class Engine(_Generic["V", "K"]):
+    """A runtime: its facts as class attributes, and how it lays out a deployment.
+
+    ``V`` is the type of its view's traits, ``K`` the record of its own deployment keys (None where it has none).
+    """
+
+    name: str
+    """As the contract spells it: ``llama.cpp``."""
+    title: str
+    """As its makers spell it."""
+    families: tuple[str, ...]
+    """Families of ``quantization`` the engine can load."""
+    scheme_of_class: Mapping[str, str]
+    """The scheme used when a class is asked: ``{"fp16": "fp16", "int8": "int8", "int4": "nf4"}``."""
+    cache_types: tuple[str, ...]
+    """Cache element types it offers, its default first."""
+    tasks: tuple[str, ...] = ("inference",)
+    """Tasks it runs: ``inference`` and, for some, fine-tuning."""
+    groups: tuple[Group, ...] = ()
+    """Its own deployment keys, beside those of ``workload``; a key that several engines share is declared by each."""
+    record: type[K] | None = None
+    """The record of their values."""
+
+    offloads: bool = False
+    """Whether it can leave layers to the CPU and their weights in system RAM."""
+    places_experts: bool = False
+    """Whether it has a setting for how many layers' experts stay in RAM; the others that offload choose by themselves."""
+    loads_in_class: Mapping[str, tuple[str, ...]] = {}
+    """Schemes it makes of a 16-bit checkpoint while loading, by class: tried as remedies before other checkpoints."""
+    fallback: str | None = None
+    """The engine to turn to for what this one cannot hold: the one that runs files of fewer bits, partly in RAM."""
+    spans_machines: bool = False
+    """Whether it runs over several machines."""
+    recommended: int | None = None
+    """Its place among the engines that are tried where none is asked for, the lowest first; None for none of them."""
+    held_keys: tuple[str, ...] = ()
+    """Keys whose default follows the GPUs: a remedy is for what was asked, so it keeps their value."""
+    follows_gpus: bool = False
+    """Whether ``defaults`` depends on the GPUs and the model together."""
+
+    def defaults(
+        self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
+    ) -> dict[str, Any]:
+        """Keys the engine would fill in by the GPUs or the model, as a request has them."""
+        return {}
+
+    def fill(self, request: Mapping[str, Any]) -> K | None:
+        """The record of the engine's own keys, filled in from a request; None for an engine that has none."""
+        if self.record is None:
+            return None
+        form: Form[K] | None = self.__dict__.get("_form")
+        if form is None:
+            from vramfit.workload.keys import Form
+
+            form = self.__dict__["_form"] = Form(self.record, self.groups)
+        return form.fill(request)
+
+    def own_keys(self, work: Workload) -> K:
+        """The values of the engine's own deployment keys."""
+        return work.own  # type: ignore[return-value]
+
+    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
+        """Raise ``UsageError`` or ``CannotTell`` for what the engine runs on no GPU at all."""
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
+        """The engine's view of the GPUs; raises ``UsageError`` for one that it does not run on."""
+        raise NotImplementedError
+
+    def estimate(self, job: Job[V, K]) -> Estimate:
+        """What the job needs, device by device, without the runtime's own share of the GPUs.
+
+        Raises ``UsageError`` for what the engine refuses, and ``CannotTell`` for what is not modelled.
+        """
+        raise NotImplementedError
+
+    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """Whether the cards can compute with the scheme, as far as a recommendation must be sure of it."""
+        return True
+
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Whether every scheme it is recommended with runs on the cards, as far as is known."""
+        return True
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Assumptions that take more of the GPUs to tell than the estimate itself."""
+        return ()
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """What the engine can do without at little cost, in the order in which it is worth trying."""
+        return ()
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """Shell lines, or Python, that run the deployment with every setting the estimate assumed."""
+        raise NotImplementedError

@@ -1,0 +1,165 @@
+"""llama.cpp: GGUF weights, layers split between GPUs and host, a cache allocated in full, one graph laid out up front.
+
+``placement`` cuts the stored model, sizes what the layers keep and puts both on devices, ``layers`` writes the graph and
+``compute`` lays it out, ``overhead`` is what the runtime takes besides. Some deployments need ``auto``, the choice of layers,
+``split``, the other ways to share a model between GPUs, or ``vulkan``; ``words`` is what was taken for granted.
+Imports inside functions are of what few deployments need: most of a first estimate is the loading of modules.
+"""
+
+from __future__ import annotations
+
+from vramfit._memo import per_model
+from vramfit.engines.interface import DeviceMemory, Estimate, Words
+from vramfit.engines.llamacpp.compute import compute
+from vramfit.engines.llamacpp.overhead import vision_compute_bytes, workspace_bytes
+from vramfit.engines.llamacpp.placement import HOST, check_cache, layer_cache_bytes, parts_of, place, resident
+from vramfit.errors import CannotTell
+from vramfit.model.architecture import Experts, FeedForward
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Job
+    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.compute import Compute
+    from vramfit.engines.llamacpp.placement import Placement, Resident
+    from vramfit.model import Model
+    from vramfit.workload import Workload
+
+UNPACKING = ("cuda", "rocm")
+"""Backends whose flash attention may need a quantized cache in F16 (``ggml-cuda/fattn.cu``, CUDA and its HIP build)."""
+
+COMPUTE_LOW, COMPUTE_HIGH = 0.9, 1.12
+"""Spread of compute buffers around the layout: the order in which CUDA runs the nodes moves them by up to a tenth, and the
+logs of 2024 to 2026 builds lie within it (llama-3-8b 560 for 556 MiB, GLM-4-32B 353 for 320)."""
+
+
+def _put_into_words(*about: Any) -> tuple[str, ...]:
+    from vramfit.engines.llamacpp.words import assumptions
+
+    return assumptions(*about)
+
+
+def check(model: Model, work: Workload) -> None:
+    """Raise ``CannotTell`` for a model llama.cpp cannot run, and ``UsageError`` for a cache type that it refuses."""
+    if not model.layers or not model.vocab:
+        raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
+    check_cache(model, work)
+
+
+def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Estimate:
+    """Memory of a ``llama-server`` run, device by device; ``tower_on_host`` is ``--no-mmproj-offload``.
+
+    Raises ``CannotTell`` where the model's layers are unknown to it.
+    """
+    model, work, keys = job.model, job.workload, job.keys
+    if keys.split_mode == "none" and job.gpu_count > 1:
+        from vramfit.engines.llamacpp.split import on_one
+
+        return on_one(job, lambda one: estimate(one, tower_on_host))
+    layers = model.layer_count
+    shares = keys.tensor_split or [max(usable - work.reserve_bytes, 1) for usable in job.traits.usable]
+    caches = layer_cache_bytes(model, work, keys)
+
+    def placed(gpu_layers: int, cpu_moe_layers: int) -> Estimate:
+        placement = place(layers, gpu_layers, cpu_moe_layers, shares, keys.split_mode == "row")
+        return _placed(job, placement, caches, tower_on_host)
+
+    on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
+    asked = (
+        on_gpus if isinstance(on_gpus, int) else layers + 1,
+        experts if isinstance(experts, int) else layers if experts == "all" else 0,
+    )
+    if "auto" not in (on_gpus, experts):
+        return placed(*asked)
+    from vramfit.engines.llamacpp.auto import choose
+
+    mixture = any(isinstance(group.feed_forward, Experts) for group in model.layers)
+    room = [
+        max(usable - work.reserve_bytes, 1) - context
+        for usable, context in zip(job.traits.usable, job.traits.context_bytes, strict=True)
+    ]
+    return choose(work, asked, layers, mixture, room, placed)
+
+
+def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[int], tower_on_host: bool) -> Estimate:
+    """The estimate of one placement."""
+    model, work, backends = job.model, job.workload, job.traits.backends
+    parts = parts_of(job.checkpoint)
+    count = job.gpu_count
+    held = resident(parts, caches, placement, count)
+    if placement.by_rows and count > 1:
+        from vramfit.engines.llamacpp.split import by_rows
+
+        held = by_rows(job, placement, held)
+    buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
+    # Metal maps the file from its first tensor to its last, so an embedding that lies between counts too: the exit tables
+    # of an M5 Max had it (TheTom/turboquant_plus @ba52ad10), files that begin with the embedding do not.
+    mapped = 0 if model.tied else parts.input_bytes
+    tower = parts.vision_bytes if work.images else 0
+    seeing = (tower, vision_compute_bytes(model, work.flash_attention, work.image_size)) if tower else (0, 0)
+    at, none = HOST if tower_on_host else 0, (0, 0)
+    gpus = tuple(
+        [
+            _gpu(job, number, backends[number], held[number], buffers, mapped, *(seeing if number == at else none))
+            for number in range(count)
+        ]
+    )
+    here = held[HOST]
+    weights, graph = here.weights_bytes, buffers.host_bytes
+    if at == HOST:
+        weights, graph = weights + seeing[0], graph + seeing[1]
+    total = weights + here.cache_bytes + graph
+    host = DeviceMemory("host", weights, here.cache_bytes, graph, 0, total, total, here.read_bytes)
+    notes = Words(_put_into_words, job, parts, placement, buffers, backends)
+    chosen: dict[str, object] = {"backend": backends[0] if len(set(backends)) == 1 else None}
+    if "auto" in (work.gpu_layers, work.cpu_moe_layers):
+        from vramfit.engines.llamacpp.auto import settings
+
+        chosen |= settings(work, placement)
+    return Estimate(gpus, host, parts.file_bytes, notes, chosen)
+
+
+def _gpu(
+    job: Job[Cards, LlamaCppKeys], number: int, backend: str, held: Resident, buffers: Compute, mapped: int, tower: int,
+    tower_compute: int,
+) -> DeviceMemory:  # fmt: skip
+    """One GPU's share; ``tower`` and ``tower_compute`` are the vision tower's bytes where it is here.
+
+    ``mapped`` are those of the input tensors, which Metal may count as the GPU's.
+    """
+    weights = held.weights_bytes + tower
+    graph = buffers.gpu_bytes[number] + tower_compute
+    unpacking = buffers.unpacking_bytes[number] if backend in UNPACKING else 0
+    fixed = weights + held.cache_bytes + unpacking
+    high = fixed + round(graph * COMPUTE_HIGH)
+    high += workspace_bytes(backend, _widest(job.model), job.keys.ubatch)
+    if backend == "rocm" and not job.workload.flash_attention:
+        # hipBLAS converts the scores: an RX 7900 class card held 2.3 GiB beside a compute buffer of 2.1 GiB (ROCm 7.2).
+        high += graph
+    if backend == "metal" and held.weights_bytes:
+        high += mapped
+    return DeviceMemory(
+        f"gpu{number}",
+        weights,
+        held.cache_bytes,
+        graph,
+        unpacking,
+        fixed + round(graph * COMPUTE_LOW),
+        high,
+        held.read_bytes,
+    )
+
+
+@per_model
+def _widest(model: Model) -> int:
+    """Elements of the widest activation of one token."""
+    widths = [model.hidden]
+    for group in model.layers:
+        network = group.feed_forward
+        if isinstance(network, FeedForward):
+            widths.append(network.width)
+        elif isinstance(network, Experts):
+            widths += [network.active * network.width, network.active * model.hidden]
+    return max(widths)

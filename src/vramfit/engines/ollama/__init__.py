@@ -1,0 +1,102 @@
+"""Ollama: llama.cpp's server with defaults of its own."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines import llamacpp
+from vramfit.engines.interface import Engine, View
+from vramfit.workload.keys import Group, Key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.workload import Workload
+
+
+@record
+class OllamaKeys(llamacpp.LlamaCppKeys):
+    """The deployment keys of llama.cpp, and those of Ollama's own."""
+
+    sched_spread: bool = False
+    """Whether a model goes over all GPUs even if one is enough."""
+
+
+KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
+
+
+@record
+class Cards:
+    """The GPUs as Ollama sees them."""
+
+    llamacpp: llamacpp.Cards
+    """As its server sees them."""
+    free_bytes: tuple[int, ...]
+    """Bytes each has free, where that decides which of them take the model or the projector; else none."""
+
+
+class Ollama(Engine[Cards, OllamaKeys]):
+    """``ollama serve``, which leaves the placement to llama.cpp's server and chooses GPUs, context and batch itself."""
+
+    name = "ollama"
+    title = "Ollama"
+    families = llamacpp.LlamaCpp.families
+    scheme_of_class = llamacpp.LlamaCpp.scheme_of_class
+    cache_types = llamacpp.LlamaCpp.cache_types
+    groups = (*llamacpp.GROUPS, Group(KEYS, 35))
+    record = OllamaKeys
+    offloads = True
+    held_keys = ("context",)
+    follows_gpus = True
+
+    def defaults(
+        self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
+    ) -> dict[str, Any]:
+        """Context, parallel, flash attention and batch."""
+        from vramfit.engines.ollama.estimate import defaults
+
+        return defaults(request, gpus, model, scheme)
+
+    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
+        """Raise for settings that Ollama does not have, and for what its server refuses."""
+        from vramfit.engines.ollama.estimate import check
+
+        check(checkpoint, work, self.own_keys(work))
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
+        """The view of llama.cpp, and what the cards have free."""
+        from vramfit.hardware import usable_bytes
+
+        keys = self.own_keys(work)
+        several = len(gpus) > 1
+        view = llamacpp.cards(gpus, work, keys, several or "auto" in (work.gpu_layers, work.cpu_moe_layers))
+        free: tuple[int, ...] = ()
+        if several or work.images:
+            free = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
+        return View(Cards(view.traits, free), view.shares)
+
+    def estimate(self, job: Job[Cards, OllamaKeys]) -> Estimate:
+        """Memory of a run, device by device."""
+        from vramfit.engines.ollama.estimate import estimate
+
+        return estimate(job)
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """The placement that Ollama would choose, left to itself."""
+        from vramfit.engines.ollama.estimate import left_to_itself
+
+        return left_to_itself(deployment, estimate)
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """Less of what is kept beside the weights, at no cost in quality."""
+        from vramfit.engines.llamacpp.remedies import settings
+
+        return settings(self.own_keys(deployment.workload))
+
+
+ENGINE = Ollama()

@@ -1,0 +1,101 @@
+"""Deployment keys that servers have in common: how they spread over GPUs, the size of a step, their share of a card."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines.interface import Setting
+from vramfit.errors import UsageError
+from vramfit.workload.keys import Group, Key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vramfit.model import Model
+    from vramfit.workload import Workload
+
+
+@record
+class ServerKeys:
+    """Their values; None where the server decides."""
+
+    tensor_parallel: int | None = None
+    pipeline_parallel: int | None = None
+    max_batched_tokens: int | None = None
+    gpu_memory_utilization: float | None = None
+    enforce_eager: bool = False
+
+
+KEYS = (
+    Key(
+        "tensor_parallel",
+        "count",
+        "GPUs each layer is split over",
+        flags=("-tp",),
+        maximum=1024,
+        default_text="the engine's",
+        decided=True,
+    ),
+    Key(
+        "pipeline_parallel",
+        "count",
+        "stages the layers are split into",
+        flags=("-pp",),
+        maximum=1024,
+        default_text="the engine's",
+        decided=True,
+    ),
+    Key(
+        "max_batched_tokens",
+        "count",
+        "vLLM: tokens of one step",
+        flags=("--max-num-batched-tokens",),
+        default_text="the engine's",
+        decided=True,
+    ),
+    Key(
+        "gpu_memory_utilization",
+        "number",
+        "vLLM: share of the card it may take",
+        minimum=0.01,
+        maximum=1.0,
+        default_text="the engine's",
+        decided=True,
+    ),
+    Key("enforce_eager", "flag", "vLLM: no CUDA graphs", default=False),
+)
+
+GROUPS = (Group(KEYS, 40),)
+
+
+def refuse_offload(model: Model, work: Workload, name: str) -> None:
+    """Raise ``UsageError`` for deployments that ask for layers in host memory, which no server computes there."""
+    if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
+        raise UsageError(f"{name} keeps every layer on the GPUs", "use --engine llama.cpp for layers in RAM")
+
+
+LEAST_STEP_TOKENS = 512
+"""Tokens of the smallest step that is proposed."""
+
+
+def settings(
+    name: str, keys: ServerKeys, decided: Mapping[str, object], shares: tuple[float, ...]
+) -> Iterator[Setting]:
+    """A larger share of the card (one of ``shares``), no CUDA graphs, smaller and smaller steps.
+
+    ``decided`` are the settings the server chose (``Estimate.settings``).
+    """
+    share = decided.get("gpu_memory_utilization")
+    for step in shares:
+        if isinstance(share, float) and share < step:
+            summary = f"let {name} take {step:.0%} of the card instead of {share:.0%}"
+            trade = "less is left for other programs on the card"
+            yield Setting({"gpu_memory_utilization": step}, summary, trade, 1)
+    if not keys.enforce_eager:
+        trade = "decoding is slower without CUDA graphs, most of all for small models"
+        yield Setting({"enforce_eager": True}, f"run {name} without CUDA graphs", trade, 2)
+    tokens = decided.get("max_batched_tokens")
+    while isinstance(tokens, int) and tokens >= 2 * LEAST_STEP_TOKENS:
+        tokens //= 2
+        summary = f"process {tokens:,} tokens per step at most"
+        yield Setting({"max_batched_tokens": tokens}, summary, "prompts are processed more slowly", 2)

@@ -1,0 +1,76 @@
+"""SGLang: a server split like vLLM, with a pool of single tokens and a static share of each card."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines.interface import Engine, View
+from vramfit.engines.servers import GROUPS, ServerKeys, settings
+from vramfit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.hardware import Gpu
+    from vramfit.workload import Workload
+
+SHARES = (0.9, 0.95)
+"""Static shares of a card that leave the rest a little less."""
+
+
+@record
+class Cards:
+    """What SGLang goes by: the card with the least memory."""
+
+    memory_bytes: int
+    mxfp4_kernel: str
+
+
+class SGLang(Engine[Cards, ServerKeys]):
+    """SGLang as ``sglang.launch_server`` starts it."""
+
+    name = "sglang"
+    title = "SGLang"
+    families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
+    scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
+    cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
+    groups = GROUPS
+    record = ServerKeys
+    loads_in_class = {"int8": ("fp8",)}
+    spans_machines = True
+    recommended = 4
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
+        """Memory and kernel of the smallest card; every card by its context."""
+        from vramfit.engines.cuda import context_share
+        from vramfit.engines.vllm.weights import mxfp4_kernel
+
+        if any(gpu.vendor == "apple" for gpu in gpus):
+            raise UsageError("sglang does not run on Apple GPUs", "use --engine mlx or llama.cpp")
+        smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
+        cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest))
+        return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+
+    def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
+        """Memory of a server, rank by rank."""
+        from vramfit.engines.sglang.estimate import estimate
+
+        return estimate(job)
+
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Linux and NVIDIA cards from Turing on, where every scheme runs, by Marlin kernels.
+
+        vllm-project/vllm ``docs/features/quantization/README.md``. What runs on cards of other vendors differs by scheme
+        and version, and is left to who asks for the engine.
+        """
+        from vramfit.engines.cuda import TURING, at_least
+
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """A larger share of the card, no CUDA graphs, smaller steps."""
+        return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+
+
+ENGINE = SGLang()

@@ -1,0 +1,56 @@
+"""Hugging Face transformers, and fine-tuning with it."""
+
+from __future__ import annotations
+
+from vramfit.engines.interface import Engine, View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Estimate, Job
+    from vramfit.hardware import Gpu
+    from vramfit.quantization import Scheme
+    from vramfit.workload import Workload
+
+
+class Transformers(Engine[None, None]):
+    """PyTorch models as transformers loads and runs them, layers spread over GPUs by accelerate."""
+
+    name = "transformers"
+    title = "transformers"
+    families = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
+    scheme_of_class = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
+    cache_types = ("f16", "bf16", "f32")
+    tasks = ("inference", "full", "lora", "qlora")
+    fallback = "llama.cpp"
+    recommended = 2
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
+        """A GPU by its context and workspaces alone: nothing else of it changes an estimate."""
+        from vramfit.engines.transformers.estimate import runtime_share
+
+        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+
+    def estimate(self, job: Job[None, None]) -> Estimate:
+        """Memory of an inference or fine-tuning run, device by device."""
+        from vramfit.engines.transformers.estimate import estimate
+
+        return estimate(job)
+
+    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
+        """Linux and NVIDIA cards from Turing on, where the kernels of every scheme but FP8 run.
+
+        What runs on cards of other vendors differs by scheme
+        and version, and is left to who asks for the engine.
+        """
+        from vramfit.engines.cuda import TURING, at_least
+
+        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+
+    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """FP8 weights from Ada on (transformers 5.23.0 ``quantizers/quantizer_finegrained_fp8.py``); others anywhere."""
+        from vramfit.engines.cuda import ADA, at_least
+
+        return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
+
+
+ENGINE = Transformers()

@@ -1,0 +1,105 @@
+"""vLLM: every layer split over the GPUs, a paged cache, and a fixed share of each card that all of it must fit into.
+
+What is answered is the *need*: the least with which the server starts and holds the asked sequences at full length. What
+``nvidia-smi`` shows is the share vLLM takes whatever the model (``gpu_memory_utilization``, 0.92 unless given): weights,
+the profile run's peak, CUDA graphs and the cache must fit into it, or vLLM refuses to start, so the share is the limit a
+verdict is held against. The CUDA context lies outside of it: vLLM measures from its own first look at the card.
+
+Follows vLLM 0.33.0; where older versions differ, the module that does the sum says so.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.distributed import held_text, layout, split_text, stage_layers
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
+from vramfit.engines.servers import refuse_offload
+from vramfit.engines.vllm.activations import peak_bytes
+from vramfit.engines.vllm.kv_cache import bytes_needed
+from vramfit.engines.vllm.overhead import overhead
+from vramfit.engines.vllm.weights import stages
+from vramfit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.vllm import Cards
+
+UTILIZATION = 0.92
+"""``gpu_memory_utilization`` when none is given (``config/cache.py``; 0.9 in older versions)."""
+WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
+"""Loaded weights in start-up logs are within 0.5 % of the sum (tests/engines/measured_vllm.yaml); checkpoints of one
+scheme differ more, some keeping further layers at 16 bits."""
+WEIGHTS_HIGH_BITSANDBYTES = 1.08
+"""The same for bitsandbytes: later versions undo the double quantization (``weights``), and dynamic checkpoints keep
+further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35, unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
+COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
+"""Activation peaks in start-up logs as factors of the expected one: from 0.37 (a 14B on two GPUs, vllm-project/vllm
+issue 13061) to what the sampler of older versions adds, which the high estimate takes whole."""
+
+
+def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
+    """Memory of a server, rank by rank; raises ``UsageError`` where vLLM refuses the split."""
+    model, work, keys, cards = job.model, job.workload, job.keys, job.traits
+    if work.kv_cache_type != work.kv_cache_type_v:
+        raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
+    refuse_offload(model, work, "vllm")
+    ranks, count = layout(job)
+    tokens = keys.max_batched_tokens or cards.step_tokens
+    peak, peak_high = peak_bytes(model, tokens, cards.step_sequences, ranks, work.images, work.image_size)
+    utilization = keys.gpu_memory_utilization or UTILIZATION
+    spans = stage_layers(model.layer_count, count)
+    held = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
+    gpus = []
+    for number in range(job.gpu_count):
+        stage, span = held[number // ranks], spans[number // ranks]
+        # Between stages the hidden states of one step are sent, and held at both ends.
+        compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
+        cache, block = bytes_needed(model, work, ranks, span, tokens)
+        extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
+        gpus.append(
+            DeviceMemory(
+                f"gpu{number}",
+                stage.weights_bytes,
+                cache,
+                compute,
+                # One block of the pool is never given out (``BlockPool.null_block``).
+                extra.expected_bytes + block,
+                round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
+                round(stage.weights_bytes * weights_high)
+                + cache
+                + max(round(compute * COMPUTE_HIGH), peak_high)
+                + extra.high_bytes
+                + block,
+                stage.read_bytes,
+            )
+        )
+    return Estimate(
+        tuple(gpus),
+        NOTHING,
+        job.checkpoint.file_bytes,
+        _assumptions(job, ranks, count, utilization, tokens),
+        {
+            "tensor_parallel": ranks,
+            "pipeline_parallel": count,
+            "max_batched_tokens": tokens,
+            "gpu_memory_utilization": utilization,
+        },
+        # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
+        pool=Pool(utilization, (0,) * job.gpu_count, True),
+    )
+
+
+def _assumptions(
+    job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
+) -> tuple[str, ...]:
+    said = [
+        f"the cache holds {held_text(job.workload)}; vLLM takes {utilization:.0%} "
+        "of each card whatever the need, and must start within that",
+        f"a step processes up to {tokens:,} tokens",
+    ]
+    said += split_text(job, ranks, count)
+    if job.scheme.family == "bitsandbytes":
+        said.append("needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so")
+    return tuple(said)

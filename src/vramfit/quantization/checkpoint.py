@@ -1,0 +1,101 @@
+"""A checkpoint: a model's tensors with the bytes they are stored in, and where that is known from.
+
+It is derived by a scheme, or read from a file. Engines place what it holds and never ask how it came about, so a file
+whose mix of types no scheme describes is no special case.
+"""
+
+from __future__ import annotations
+
+from vramfit._memo import per_model
+from vramfit._record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.model import Model, Tensor
+    from vramfit.quantization.schemes import Scheme
+
+
+@record
+class Stored:
+    """A tensor (or the part of it in some layers) as a checkpoint holds it."""
+
+    tensor: Tensor
+    type: str
+    """Element type after quantization: ``F16``, ``int8``, ``nf4``, ``Q6_K``."""
+    bytes_each: int
+    """Bytes of one such tensor, scales and zero points included."""
+    layers: tuple[int, ...]
+    """The layers stored this way, a part of ``tensor.layers``; empty for a tensor that stands alone."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all copies."""
+        return self.bytes_each * self.count
+
+    @property
+    def count(self) -> int:
+        """How many such tensors this row stands for."""
+        return self.tensor.copies * (len(self.layers) or 1)
+
+    @property
+    def elements(self) -> int:
+        """Elements of all of them."""
+        return self.tensor.elements * self.count
+
+
+class Checkpoint:
+    """The stored tensors of a model.
+
+    Made by ``derive`` or by an importer, once for a model and a scheme: what is computed from one is remembered by its
+    identity, and two are equal when they are the same.
+    """
+
+    def __init__(
+        self, model: Model, scheme: Scheme, stored: tuple[Stored, ...] | None = None, source: str = ""
+    ) -> None:
+        self.model = model
+        self.scheme = scheme
+        """How it is stored: the scheme it was derived by, or the one that a file states or comes nearest to."""
+        self.source = source
+        """The file it was read from; empty for one that a scheme derived."""
+        self._stored = stored
+
+    @property
+    def stored(self) -> tuple[Stored, ...]:
+        """Every tensor, in inventory order."""
+        if self._stored is None:
+            module = __import__(f"vramfit.quantization.{self.scheme.family}", fromlist=["store"])
+            self._stored = module.store(self.model, self.scheme)
+        stored: tuple[Stored, ...] = self._stored
+        return stored
+
+    @property
+    def file_bytes(self) -> int:
+        """Tensor data of the file of weights: what ``checkpoint_bytes`` of the report means.
+
+        All tensors of a Hugging Face checkpoint; of GGUF only the language model, since the towers are a second file.
+        """
+        parts = ("text", "component") if self.scheme.family == "gguf" else None
+        return sum([row.total_bytes for row in self.stored if parts is None or row.tensor.part in parts])
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.model.id}, {self.scheme.id}, {self.source or 'derived'})"
+
+
+@per_model
+def derive(model: Model, scheme: Scheme) -> Checkpoint:
+    """The checkpoint of ``model`` stored as ``scheme``."""
+    return Checkpoint(model, scheme)
+
+
+def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = None) -> float:
+    """Bits a parameter takes on average, over all parts of a model or the named ones; 0 where there are none.
+
+    Small tensors, scales and zero points are in it, so a "4-bit" scheme comes out above 4. Buffers weigh and do not
+    count.
+    """
+    chosen = [row for row in stored if parts is None or row.tensor.part in parts]
+    parameters = sum([0 if row.tensor.buffer else row.elements for row in chosen])
+    return 8 * sum([row.total_bytes for row in chosen]) / parameters if parameters else 0.0

@@ -1,0 +1,66 @@
+"""Searches for the largest number that still fits: of tokens, sequences, or layers on a GPU."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int, int] | None = None) -> int:
+    """The largest ``n`` in ``low..high`` with ``margin(n) >= 0``, or ``low - 1`` when there is none.
+
+    ``margin`` falls as ``n`` grows; ``known`` is an ``n`` in the range with its margin, which saves asking. The search
+    interpolates (memory is close to linear in tokens and layers) and bisects every third step, so that a kinked curve
+    cannot make it slow.
+    """
+    if known is not None and known[1] < 0:
+        high, at_high = known
+    else:
+        at_high = known[1] if known is not None and known[0] == high else margin(high)
+        if at_high >= 0:
+            return high
+    if known is not None and known[1] >= 0:
+        bottom, at_low = known
+    else:
+        bottom, at_low = low, at_high if low == high else margin(low)
+        if at_low < 0:
+            return low - 1
+    step = 0
+    while high - bottom > 1:
+        step += 1
+        middle = (bottom + high) // 2
+        if step % 3:
+            middle = bottom + (high - bottom) * at_low // (at_low - at_high)
+        middle = min(max(middle, bottom + 1), high - 1)
+        found = margin(middle)
+        if found >= 0:
+            bottom, at_low = middle, found
+        else:
+            high, at_high = middle, found
+    return bottom
+
+
+def largest_near(margin: Callable[[int], int], low: int, high: int, guess: int, slope: int) -> int:
+    """As ``largest``, where the answer is near ``guess`` and one step costs about ``slope``.
+
+    It asks near the answer only: far from it an engine may lay out another graph, which takes longer than many steps.
+    What is left when less than a step would go into it is not asked for again, so that uneven steps may leave one unused.
+    """
+    place = min(max(guess, low), high)
+    found = margin(place)
+    fits, exceeds, room, short = low - 1, high + 1, 0, 0
+    while True:
+        if found >= 0:
+            fits, room = place, found
+        else:
+            exceeds, short = place, found
+        if exceeds - fits <= 1 or 0 <= found < slope:
+            return fits
+        if fits >= low and exceeds <= high:
+            # Between two answers the line through them is better than the slope.
+            place = fits + (exceeds - fits) * room // (room - short)
+        else:
+            place += found // slope
+        place = min(max(place, fits + 1), exceeds - 1)
+        found = margin(place)

@@ -1,0 +1,160 @@
+"""Keys that every deployment has, and the ``Workload`` they make: what is run, how much of it at once, and where."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.workload.keys import SWITCHED, Form, Group, Key
+from vramfit.workload.training import Training
+
+CLASSES = ("fp16", "int8", "int4")
+"""Precision classes: each engine names the scheme it uses for one (``Engine.scheme_of_class``)."""
+
+CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
+               "int8", "int4")  # fmt: skip
+"""Element types of a KV cache in any engine; each offers some of them (``Engine.cache_types``)."""
+
+
+@record
+class Workload:
+    """The deployment keys with every default filled in, minus ``gpu``, ``model``, ``engine``, ``quant`` and ``name``.
+
+    Tokens, counts and bytes as the contract says; None where the key does not apply or the engine decides.
+    """
+
+    context: int
+    parallel: int = 1
+    images: int = 0
+    image_size: tuple[int, int] | None = None
+    """Width and height of each image in pixels; None for the largest the model takes."""
+    kv_cache_type: str = "f16"
+    kv_cache_type_v: str = "f16"
+    flash_attention: bool = True
+    gpu_layers: int | str = "all"
+    """Layers on the GPU, the output counted as one more, or ``all``, or ``auto``."""
+    cpu_moe_layers: int | str = 0
+    """Layers whose experts stay in host memory."""
+    prompt_tokens: int | None = None
+    """None for half of the context."""
+    ram_bytes: int | None = None
+    ram_bandwidth_bytes_per_second: int | None = None
+    """None where it was not stated (``speed.decode.host_bandwidth`` says what is taken)."""
+    reserve_bytes: int = 0
+    platform: str = "linux"
+    task: str = "inference"
+    level: str = "tight"
+    own: object = None
+    """The record of the engine's own keys (``Engine.record``); None for an engine that has none."""
+    training: Training = Training()
+    """The keys of fine-tuning, which mean nothing to inference."""
+
+
+QUESTION = (
+    Key("gpu", "texts", "GPU: an id, [COUNTx]ID or custom:24GiB[@1008GB/s]; repeat it for mixed cards", flags=("-g",)),
+    Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
+    Key("engine", "choice", "the runtime"),
+    Key("quant", "text", "a scheme the engine knows, or a class: fp16, int8, int4", default_text="all three classes"),
+    Key(
+        "context",
+        "count",
+        "tokens a sequence may hold",
+        flags=("-c", "--max-model-len"),
+        default_text="min(4096, the model's)",
+        follows=True,
+    ),
+    Key("parallel", "count", "sequences held at once", default=1, maximum=2**20),
+    Key(
+        "images",
+        "count",
+        "images per sequence",
+        minimum=0,
+        maximum=4096,
+        default_text="1 for a vision model, else 0",
+        follows=True,
+    ),
+    Key(
+        "image_size",
+        "pixels",
+        "size of each image, for example 1344x1008: its tokens by the model's own rule",
+        default_text="the largest the model takes",
+    ),
+    Key(
+        "kv_cache_type",
+        "choice",
+        "element type of the KV cache",
+        choices=CACHE_TYPES,
+        flags=("-ctk", "--cache-type-k"),
+        default_text="the engine's",
+        follows=True,
+    ),
+    Key(
+        "kv_cache_type_v",
+        "choice",
+        "the same for V alone",
+        choices=CACHE_TYPES,
+        flags=("-ctv", "--cache-type-v"),
+        default_text="as kv_cache_type",
+        follows=True,
+    ),
+    Key("flash_attention", "choice", "flash attention", choices=SWITCHED, flags=("-fa",), default=True, follows=True),
+)
+"""What is run, and how much of it at once."""
+
+OFFLOADING = (
+    Key(
+        "gpu_layers",
+        "count-or-word",
+        "layers on the GPU",
+        choices=("all", "auto"),
+        minimum=0,
+        flags=("-ngl", "--n-gpu-layers"),
+        default="all",
+        decided=True,
+    ),
+    Key(
+        "cpu_moe_layers",
+        "count-or-word",
+        "layers whose experts stay in RAM",
+        choices=("all", "auto"),
+        minimum=0,
+        flags=("--n-cpu-moe",),
+        default=0,
+        decided=True,
+    ),
+)
+"""What of the model stays in host memory."""
+
+SURROUNDINGS = (
+    Key("prompt_tokens", "count", "tokens of the prompt that speeds are given for", default_text="half the context"),
+    Key("ram", "size", "host memory, for example 64GiB", default_text="unknown: not checked", field="ram_bytes"),
+    Key(
+        "ram_bandwidth",
+        "rate",
+        "peak bandwidth of the host's memory, for example 51.2GB/s",
+        default_text="89.6GB/s",
+        field="ram_bandwidth_bytes_per_second",
+    ),
+    Key("reserve", "size", "GPU memory others hold, for example 1GiB", default=0, field="reserve_bytes"),
+    Key(
+        "platform",
+        "choice",
+        "decides what of the card is usable",
+        choices=("linux", "windows", "macos"),
+        default_text="linux; macos for Apple",
+        follows=True,
+    ),
+)
+"""The machine, and what else runs on it."""
+
+JUDGEMENT = (
+    Key("level", "choice", "what must hold for exit 0", choices=("fits", "tight"), default="tight"),
+    Key("name", "text", "a label, copied into the report"),
+)
+"""What the answer is held against, and how it is called."""
+
+GROUPS = (
+    Group(QUESTION, 0),
+    Group(OFFLOADING, 20),
+    Group(SURROUNDINGS, 60),
+    Group(JUDGEMENT, 90),
+)
+FORM = Form(Workload, GROUPS)

@@ -1,0 +1,234 @@
+"""Deployment keys: how one is declared, read from a command line or a file, and filled in where it was not given.
+
+A ``Key`` is the only declaration of an option. The light argument reader, the Typer command, the deployments file, the
+workload and the report's ``deployment`` object are all made from it. Keys come in groups, and records hold their values:
+those of ``workload.common`` and ``workload.training``, and one of each engine that has keys of its own.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import fields, record
+from vramfit.errors import UsageError
+from vramfit.units import parse_pixels, parse_rate, parse_size, rate_text, size_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Generic, TypeVar
+
+    from vramfit.workload.common import Workload
+
+    R = TypeVar("R")
+
+    class _Generic(Generic[R]):
+        """``typing.Generic``, which costs too much to load when the program runs."""
+
+else:
+
+    class _Generic:
+        def __class_getitem__(cls, _):
+            return cls
+
+
+@record
+class Key:
+    """One deployment key: its flag is ``--name-with-dashes``, its field in files and reports ``name``."""
+
+    name: str
+    kind: str
+    """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``rate`` (``51.2GB/s``),
+    ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first),
+    ``shares`` (``3,1``)."""
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float = 1
+    maximum: float = 2**31 - 1
+    flags: tuple[str, ...] = ()
+    """Other spellings of the flag: short letters, and the engine's own words."""
+    default: object = None
+    """The value where none is given; None where the key does not apply, or where something else works it out."""
+    default_text: str = ""
+    """The default in words for help texts, where ``default`` does not say it."""
+    field: str = ""
+    """The field of the group's record, where it has another name than the key: ``ram_bytes`` of ``ram``."""
+    follows: bool = False
+    """Whether the default follows the GPUs, the model or the engine, so that a remedy that moves it must say so."""
+    decided: bool = False
+    """Whether an engine may decide the value itself (``Estimate.settings``): the same holds for a remedy then."""
+    read: Callable[[str], str] | None = None
+    """Brings other spellings of a choice to one of ``choices``."""
+
+    @property
+    def stored_as(self) -> str:
+        """The name of the field that holds the value in the group's record."""
+        return self.field or self.name
+
+    @property
+    def default_words(self) -> str:
+        """The default as help texts have it; empty where there is nothing to say."""
+        if self.default_text or self.default is None:
+            return self.default_text
+        if isinstance(self.default, bool):
+            words = SWITCHED if self.choices == SWITCHED else ("true", "false")
+            return words[0] if self.default else words[1]
+        return str(self.default)
+
+    def value_in(self, workload: Workload, request: Mapping[str, Any]) -> Any:
+        """The value a workload was made with; where its engine has no such key, what was requested, or the default."""
+        for holder in (workload, workload.own, workload.training):
+            if hasattr(holder, self.stored_as):
+                return getattr(holder, self.stored_as)
+        return request.get(self.name, self.default)
+
+    def spelled(self, value: Any) -> Any:
+        """A value as the report has it, which is how it would be typed: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
+        if value is None:
+            return None
+        if self.kind == "size":
+            return size_text(value)
+        if self.kind == "rate":
+            return rate_text(value)
+        if self.kind == "pixels":
+            return "{}x{}".format(*value)
+        if self.kind == "shares":
+            return ",".join([f"{share:g}" for share in value])
+        if self.choices == SWITCHED and isinstance(value, bool):
+            return "on" if value else "off"
+        return value
+
+
+SWITCHED = ("on", "off")
+"""Choices of a key that a file may also give as true or false, and that a record holds as such."""
+
+
+@record
+class Group:
+    """Keys that belong together."""
+
+    keys: tuple[Key, ...]
+    place: int
+    """Where the group stands in help texts and reports, the lowest first."""
+
+
+class Form(_Generic["R"]):
+    """How a record of values is filled in from a request: made once for a record and its keys.
+
+    Keys of which the record has no field are passed over, so that a record may take some keys of a group.
+    """
+
+    def __init__(self, kind: type[R], groups: Iterable[Group]) -> None:
+        self._kind = kind
+        known = {key.stored_as: key for group in groups for key in group.keys}
+        keys = [known[field] for field in fields(kind) if field in known]
+        self._defaults = {key.stored_as: key.default for key in keys}
+        self._field = {key.name: key.stored_as for key in keys}
+        self._switched = frozenset([key.name for key in keys if key.choices == SWITCHED])
+
+    def fill(self, request: Mapping[str, Any], **values: Any) -> R:
+        """The record with each key as ``request`` gives it, else the field of ``values``, else the key's default."""
+        found = {**self._defaults, **values}
+        for name, value in request.items():
+            field = self._field.get(name)
+            if field is not None and value is not None:
+                found[field] = value == "on" if name in self._switched else value
+        return self._kind(**found)
+
+
+def parse_value(key: Key, raw: Any) -> Any:
+    """The typed value of one key, from a command-line string or a YAML scalar.
+
+    Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bytes per second for ``rate``, bool for
+    ``flag``, strings for ``texts``. Raises ``UsageError`` naming the key; nothing is clamped or guessed.
+    """
+    kind = key.kind
+    if kind == "texts":
+        values = raw if isinstance(raw, list | tuple) else [raw]
+        if not values or not all(isinstance(v, str) and v.strip() for v in values):
+            raise _wrong(key, raw, "give a GPU id, or a list of them")
+        return tuple(values)
+    if kind == "text":
+        if isinstance(raw, bool) or not isinstance(raw, str | int | float) or not str(raw).strip():
+            raise _wrong(key, raw, "give a text")
+        return str(raw)
+    if kind == "flag":
+        if isinstance(raw, bool):
+            return raw
+        if raw in ("true", "false"):
+            return raw == "true"
+        raise _wrong(key, raw, "give true or false")
+    if kind == "choice":
+        if isinstance(raw, bool) and key.choices == ("on", "off"):
+            return "on" if raw else "off"
+        if raw in key.choices:
+            return raw
+        if key.read is not None and isinstance(raw, str) and key.read(raw) in key.choices:
+            return key.read(raw)
+        raise _wrong(key, raw, f"one of: {', '.join(key.choices)}")
+    if kind == "size":
+        if isinstance(raw, str):
+            return parse_size(raw)
+        raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
+    if kind == "shares":
+        return _shares(key, raw)
+    if kind == "rate":
+        rate = parse_rate(str(raw))
+        if not rate:
+            raise _wrong(key, raw, "more than 0GB/s")
+        return rate
+    if kind == "pixels":
+        try:
+            return parse_pixels(str(raw))
+        except UsageError as error:
+            raise UsageError(f'{key.name}: "{raw}" is not a valid value', error.hint) from None
+    if kind == "count-or-word" and raw in key.choices:
+        return raw
+    if kind == "number":
+        return _number(key, raw)
+    return _integer(key, raw)
+
+
+def _integer(key: Key, raw: Any) -> int:
+    value = raw
+    if isinstance(raw, str):
+        digits = raw.strip().removeprefix("-")
+        if not digits.isascii() or not digits.isdigit():
+            raise _wrong(key, raw, _expected(key))
+        value = int(raw) if len(digits) < 20 else 2**63
+    if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
+        raise _wrong(key, raw, _expected(key))
+    return value
+
+
+def _shares(key: Key, raw: Any) -> tuple[float, ...]:
+    """Proportions from ``3,1`` or a list; not all of them 0."""
+    parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
+    shares = []
+    for part in parts:
+        number = str(part).strip()
+        if not number.isascii() or not number.replace(".", "", 1).isdigit() or len(number) > 20:
+            raise _wrong(key, raw, "numbers with commas between, one for each GPU: 3,1")
+        shares.append(float(number))
+    if not sum(shares):
+        raise _wrong(key, raw, "at least one share above 0")
+    return tuple(shares)
+
+
+def _number(key: Key, raw: Any) -> float:
+    try:
+        value = float(raw)
+    except (TypeError, ValueError):
+        raise _wrong(key, raw, _expected(key)) from None
+    if isinstance(raw, bool) or not key.minimum <= value <= key.maximum:
+        raise _wrong(key, raw, _expected(key))
+    return value
+
+
+def _expected(key: Key) -> str:
+    kind = "a number" if key.kind == "number" else "a whole number"
+    words = f", or {' or '.join(key.choices)}" if key.choices else ""
+    upper = f" to {key.maximum:g}" if key.maximum < 2**31 - 1 else " or more"
+    return f"{kind}, {key.minimum:g}{upper}{words}"
+
+
+def _wrong(key: Key, raw: Any, expected: str) -> UsageError:
+    return UsageError(f'{key.name}: "{raw}" is not a valid value', f"expected {expected}")
