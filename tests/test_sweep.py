@@ -14,7 +14,7 @@ from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.matrix import matrix
 from vramfit.remedies.answer import answer
-from vramfit.workload import CLASSES
+from vramfit.workload.common import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

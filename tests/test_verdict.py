@@ -13,7 +13,7 @@ from vramfit.engines import Deployment, DeviceMemory, Estimate
 from vramfit.quantization import find_scheme
 from vramfit.units import GIB
 from vramfit.verdict import LEVELS, Verdict, judge
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 
 def device(name: str, low: int, expected: int, high: int) -> DeviceMemory:

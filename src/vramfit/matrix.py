@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.sweep import Cell
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 BEST = "best"
 """In the place of a quantization: for each set of GPUs the best-measured one that reaches the level."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
     class Cell(TypedDict):
         """The verdict on one deployment, as a check gives it; plain data, since a sweep makes hundreds of thousands."""

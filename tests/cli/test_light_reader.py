@@ -14,7 +14,7 @@ from vramfit.cli.app import app, run_app
 from vramfit.cli.options import CHECK_OPTIONS, COMMANDS, long_flag, options, read, spellings
 
 if TYPE_CHECKING:
-    from vramfit.workload import Key
+    from vramfit.workload.keys import Key
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from vramfit.engines.ollama import _flash_attention
 from vramfit.engines.vllm.activations import step_sequences
 from vramfit.engines.vllm.weights import mxfp4_kernel
 from vramfit.units import GIB, MIB
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu

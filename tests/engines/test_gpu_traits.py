@@ -14,7 +14,7 @@ from vramfit.engines import MODULES, Deployment, Estimate, engine
 from vramfit.engines.resolve import deployments
 from vramfit.errors import VramfitError
 from vramfit.hardware import Gpu
-from vramfit.workload import CLASSES
+from vramfit.workload.common import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

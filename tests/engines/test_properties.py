@@ -14,7 +14,7 @@ from vramfit.engines import Deployment, engine
 from vramfit.memory.kv_cache import ELEMENT_TYPES, caches
 from vramfit.memory.weights import slices
 from vramfit.quantization import SCHEMES, checkpoint_bytes, find_scheme, store
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate

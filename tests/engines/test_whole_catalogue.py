@@ -17,7 +17,7 @@ from vramfit.memory.kv_cache import caches
 from vramfit.memory.weights import slices
 from vramfit.model import Model, model_from_facts
 from vramfit.quantization import SCHEMES, Scheme, bits_per_weight, checkpoint_bytes, find_scheme, store
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 CARD = gpu("rtx4090")
 APPLE = gpu("rtx4090", vendor="apple")

@@ -13,7 +13,7 @@ from vramfit._record import replace
 from vramfit.errors import UsageError
 from vramfit.memory.training import adapter_parameters, training_bytes
 from vramfit.quantization import find_scheme
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 LLAMA_2_7B = 6_738_415_616
 """Parameters of meta-llama/Llama-2-7b-hf."""

@@ -69,8 +69,8 @@ def _root(
 def _parameter(key: Key) -> inspect.Parameter:
     """A Typer option for one declared key. Values stay text: ``workload.parse_value`` judges them for both paths."""
     words = f"{key.help} [default: {key.default_words}]" if key.default_words else key.help
-    if key.choices:
-        words += f" ({', '.join(key.choices)})"
+    if key.words:
+        words += f" ({', '.join(key.words)})"
     flag = long_flag(key)
     if key.kind == "switch":
         kind: Any = Annotated[bool, typer.Option(flag, *key.flags, help=words)]

@@ -8,12 +8,14 @@ from vramfit.errors import CannotTell
 
 __all__ = [
     "DEFAULT", "UNMODELLED", "Deployment", "DeviceMemory", "Engine", "Estimate", "Registration", "Share", "engine",
-    "engine_of_family", "estimate", "names", "register",
+    "engine_of_family", "estimate", "names", "own_groups", "register",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from vramfit.workload.keys import Group
 
 
 @record
@@ -25,6 +27,8 @@ class Registration:
     """Its folder as a package, which has the engine as ``ENGINE``."""
     families: tuple[str, ...] = ()
     """Families of schemes for which it is taken where no engine is asked for."""
+    keys: str | None = None
+    """The module that declares its own deployment keys as ``GROUPS``; engines that share keys share it."""
 
 
 _registered: dict[str, Registration] = {}
@@ -37,11 +41,11 @@ def register(registration: Registration) -> None:
 
 for _one in (
     Registration("transformers", "vramfit.engines.transformers"),
-    Registration("llama.cpp", "vramfit.engines.llamacpp", ("gguf",)),
-    Registration("vllm", "vramfit.engines.vllm"),
-    Registration("sglang", "vramfit.engines.sglang"),
-    Registration("ollama", "vramfit.engines.ollama"),
-    Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",)),
+    Registration("llama.cpp", "vramfit.engines.llamacpp", ("gguf",), keys="vramfit.engines.llamacpp"),
+    Registration("vllm", "vramfit.engines.vllm", keys="vramfit.engines.servers"),
+    Registration("sglang", "vramfit.engines.sglang", keys="vramfit.engines.servers"),
+    Registration("ollama", "vramfit.engines.ollama", keys="vramfit.engines.llamacpp"),
+    Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
     Registration("mlx", "vramfit.engines.mlx", ("mlx",)),
 ):
     register(_one)
@@ -56,6 +60,12 @@ UNMODELLED = ("tensorrt-llm",)
 def names() -> tuple[str, ...]:
     """Names of all engines that can be asked about, in the order they were registered."""
     return tuple(_registered)
+
+
+def own_groups() -> tuple[Group, ...]:
+    """The groups of deployment keys that engines have of their own, each once."""
+    modules = dict.fromkeys([known.keys for known in _registered.values() if known.keys is not None])
+    return tuple([group for module in modules for group in __import__(module, fromlist=["GROUPS"]).GROUPS])
 
 
 def engine(name: str) -> Engine[Any, Any]:

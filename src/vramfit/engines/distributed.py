@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers, Mixer
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 VOCAB_PADDING = 64
 """Embedding and head are padded to a multiple of this before they are cut (``DEFAULT_VOCAB_PADDING_SIZE``)."""

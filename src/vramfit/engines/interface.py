@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
-    from vramfit.workload import Form, Group, Workload
+    from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Form, Group
 
     V = TypeVar("V")
     K = TypeVar("K")

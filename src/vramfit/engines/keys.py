@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines import DEFAULT, UNMODELLED, engine, engine_of_family, names
+from vramfit.engines import DEFAULT, UNMODELLED, engine_of_family, names, own_groups
 from vramfit.errors import UsageError
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.keys import parse_value
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.workload.keys import Group, Key
+    from vramfit.workload.keys import Key
 
 
 _shared: dict[str, Key] = {}
@@ -36,10 +36,7 @@ def every_key() -> dict[str, Key]:
     """Every deployment key by name, in the order of help texts and reports; of engines' keys of one name the first."""
     known = _every.get(names())
     if known is None:
-        groups: list[Group] = [*COMMON, *TRAINING]
-        for name in names():
-            groups += engine(name).groups
-        groups.sort(key=lambda group: group.place)
+        groups = sorted((*COMMON, *TRAINING, *own_groups()), key=lambda group: group.place)
         known = _every[names()] = {}
         for group in groups:
             for key in group.keys:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
     class Catalogue(Protocol):
         """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""

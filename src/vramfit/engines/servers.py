@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from vramfit.model import Model
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 
 @record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit.engines import engine, names
 from vramfit.quantization import find_scheme
 from vramfit.remedies import Proposal, hardware, models, settings, weights
-from vramfit.workload import CLASSES
+from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from vramfit.quantization.schemes import SCHEMES
 from vramfit.remedies import Proposal
 from vramfit.search import largest_near
 from vramfit.units import gb, gib
-from vramfit.workload import CLASSES
+from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -41,6 +41,7 @@ class Key:
     ``shares`` (``3,1``)."""
     help: str
     choices: tuple[str, ...] = ()
+    """The words it may have, unless ``vocabulary`` says them."""
     minimum: float = 1
     maximum: float = 2**31 - 1
     flags: tuple[str, ...] = ()
@@ -55,8 +56,15 @@ class Key:
     """Whether the default follows the GPUs, the model or the engine, so that a remedy that moves it must say so."""
     decided: bool = False
     """Whether an engine may decide the value itself (``Estimate.settings``): the same holds for a remedy then."""
+    vocabulary: Callable[[], tuple[str, ...]] | None = None
+    """The words it may have, where telling them takes a module that few runs need."""
     read: Callable[[str], str] | None = None
-    """Brings other spellings of a choice to one of ``choices``."""
+    """Brings other spellings of a word to one of them."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words it may have."""
+        return self.choices if self.vocabulary is None else self.vocabulary()
 
     @property
     def stored_as(self) -> str:
@@ -159,11 +167,12 @@ def parse_value(key: Key, raw: Any) -> Any:
     if kind == "choice":
         if isinstance(raw, bool) and key.choices == ("on", "off"):
             return "on" if raw else "off"
-        if raw in key.choices:
+        words = key.words
+        if raw in words:
             return raw
-        if key.read is not None and isinstance(raw, str) and key.read(raw) in key.choices:
+        if key.read is not None and isinstance(raw, str) and key.read(raw) in words:
             return key.read(raw)
-        raise _wrong(key, raw, f"one of: {', '.join(key.choices)}")
+        raise _wrong(key, raw, f"one of: {', '.join(words)}")
     if kind == "size":
         if isinstance(raw, str):
             return parse_size(raw)

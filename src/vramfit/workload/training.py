@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.workload.keys import Form, Group, Key
-from vramfit.workload.optimizers import OPTIMIZER_BY_NAME, find_optimizer
 
 TASKS = ("inference", "full", "lora", "qlora")
 """Running a model, and three ways of fine-tuning it: all weights, adapters, adapters on 4-bit weights."""
@@ -27,8 +26,17 @@ class Training:
     """DeepSpeed ZeRO: 1 divides the optimizer's states over the GPUs, 2 the gradients too, 3 the weights too."""
 
 
+def _optimizers() -> tuple[str, ...]:
+    """Names of all optimizers."""
+    from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
+
+    return tuple(OPTIMIZER_BY_NAME)
+
+
 def _optimizer_name(spelling: str) -> str:
     """The name of an optimizer that frameworks call ``spelling``; the spelling itself where nobody does."""
+    from vramfit.workload.optimizers import find_optimizer
+
     found = find_optimizer(spelling)
     return spelling if found is None else found.name
 
@@ -42,7 +50,7 @@ KEYS = (
         "optimizer",
         "choice",
         "fine-tuning: optimizer",
-        choices=tuple(OPTIMIZER_BY_NAME),
+        vocabulary=_optimizers,
         default="adamw",
         read=_optimizer_name,
     ),

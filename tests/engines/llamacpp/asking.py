@@ -11,7 +11,7 @@ from vramfit.engines import Deployment
 from vramfit.engines.llamacpp import estimate
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
-from vramfit.workload import Workload
+from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.engines import DeviceMemory, Estimate

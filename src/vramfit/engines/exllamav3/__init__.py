@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines.interface import Engine, Setting, View
+from vramfit.engines.llamacpp import GROUPS
 from vramfit.errors import UsageError
-from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.hardware import Gpu
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 VENDORS = ("nvidia", "custom")
 """Whose cards it runs on."""
@@ -21,7 +21,7 @@ VENDORS = ("nvidia", "custom")
 
 @record
 class ExLlamaKeys:
-    """Deployment keys of ExLlamaV3's own."""
+    """The deployment keys that ExLlamaV3 has, which are called as llama.cpp's."""
 
     swa_full: bool = False
 
@@ -34,7 +34,7 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     families = ("exl3", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
     cache_types = ("f16", "int8", "int4")
-    groups = (Group((Key("swa_full", "flag", "full-size cache for sliding-window layers", default=False),), 10),)
+    groups = GROUPS
     record = ExLlamaKeys
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:

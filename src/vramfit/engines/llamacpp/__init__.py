@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.hardware import Gpu
     from vramfit.quantization import Checkpoint
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
 """What each vendor's cards are usually run with. Intel: Vulkan, which needs no toolkit; SYCL is the other choice."""
@@ -79,7 +79,9 @@ SPLIT_KEYS = (
         default_text="by their memory",
     ),
 )
-GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30))
+SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
+"""What Ollama, which runs llama.cpp's server and has its keys, adds to them."""
+GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35))
 
 
 @record

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Estimate
     from vramfit.engines.llamacpp.placement import Placement
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 FIT_MARGIN_BYTES = 1024 * MIB
 """Left free on each device (``common/common.h``, ``fit_params_target``)."""

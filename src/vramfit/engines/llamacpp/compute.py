@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.placement import Parts, Placement
     from vramfit.model import Model
     from vramfit.model.architecture import Layers
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
     Kind = tuple[int, int, bool]
     Plan = dict[int, "Program"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Placement, Resident
     from vramfit.model import Model
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 UNPACKING = ("cuda", "rocm")
 """Backends whose flash attention may need a quantized cache in F16 (``ggml-cuda/fattn.cu``, CUDA and its HIP build)."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Stored
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 HOST = -1
 """The device number of host memory; GPUs count from 0."""

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.hardware import Gpu
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 
 class Mlx(Engine[None, None]):

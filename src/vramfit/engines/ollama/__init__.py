@@ -5,7 +5,6 @@ from __future__ import annotations
 from vramfit._record import record
 from vramfit.engines import llamacpp
 from vramfit.engines.interface import Engine, View
-from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 
 @record
@@ -25,9 +24,6 @@ class OllamaKeys(llamacpp.LlamaCppKeys):
 
     sched_spread: bool = False
     """Whether a model goes over all GPUs even if one is enough."""
-
-
-KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
 
 
 @record
@@ -48,7 +44,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
     families = llamacpp.LlamaCpp.families
     scheme_of_class = llamacpp.LlamaCpp.scheme_of_class
     cache_types = llamacpp.LlamaCpp.cache_types
-    groups = (*llamacpp.GROUPS, Group(KEYS, 35))
+    groups = llamacpp.GROUPS
     record = OllamaKeys
     offloads = True
     held_keys = ("context",)

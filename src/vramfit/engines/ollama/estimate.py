@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
 """GPU memory in all and the default context it gives (``server/routes.go``, "vram-based default context")."""

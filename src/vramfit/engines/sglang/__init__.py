@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.hardware import Gpu
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 SHARES = (0.9, 0.95)
 """Static shares of a card that leave the rest a little less."""

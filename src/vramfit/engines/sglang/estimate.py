@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.sglang import Cards
     from vramfit.model import Model
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 SIZES = (
     (20 * GIB, 2048, 8, 8),

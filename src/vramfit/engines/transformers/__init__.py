@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.hardware import Gpu
     from vramfit.quantization import Scheme
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 
 class Transformers(Engine[None, None]):

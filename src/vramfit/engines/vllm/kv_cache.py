@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.model.architecture import Mixer
-    from vramfit.workload import Workload
+    from vramfit.workload.common import Workload
 
 BLOCK = 16
 """Tokens of a block (``CacheConfig.block_size`` on CUDA)."""
