@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command import vramfit
-from tests.remedies.test_flags import KNOWN, verify
+from tests.launch.test_flags import KNOWN, verify
 from vramfit.workload.optimizers import OPTIMIZERS, find_optimizer
 from vramfit.workload import KEY_BY_NAME
 

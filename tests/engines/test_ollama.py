@@ -12,7 +12,6 @@ from vramfit.engines import engine, ollama
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
 from vramfit.remedies import answer
-from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
 from vramfit.workload import parse_request
 
@@ -129,7 +128,7 @@ def test_what_it_would_choose_by_itself_is_said() -> None:
     found = answer(deployment)
     chosen = found.estimate
     assert ("all", 25) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
-    assert "num_gpu" not in command(found)
+    assert "num_gpu" not in found.command
     assert any("no parameter for experts" in words for words in chosen.assumptions)
 
 

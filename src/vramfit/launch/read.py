@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from vramfit._record import record
+from vramfit._record import record, replace
 from vramfit.errors import UsageError
 from vramfit.launch.program import SWITCH
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from vramfit.launch.program import Flag, Program
 
-PUNCTUATION = ";&|"
+ENDS = ";&|"
 """Characters that end a command in a shell line."""
-REDIRECTIONS = frozenset("<>")
+REDIRECTIONS = "<>"
 
 
 @record
@@ -40,36 +40,41 @@ def processes(text: str) -> list[Process]:
     """The programs of a few shell lines, in order; raises ``UsageError`` for lines that no shell would read."""
     found: list[Process] = []
     for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=PUNCTUATION + "<>")
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=ENDS + REDIRECTIONS)
         lexer.whitespace_split = True
         try:
             tokens = list(lexer)
         except ValueError as error:
             raise UsageError(f"cannot read the command: {error}".lower(), "close every quote") from None
         begun: list[str] = []
-        for token in [*tokens, ";"]:
-            if not set(token) <= set(PUNCTUATION):
+        for token in [*tokens, ENDS[0]]:
+            if not set(token) <= set(ENDS):
                 begun.append(token)
             elif begun:
-                found.append(process(begun))
+                found.append(_redirected(begun))
                 begun = []
     return found
 
 
 def process(words: Sequence[str]) -> Process:
-    """A program from its words: assignments in front of it, and where its output goes, are told from its arguments."""
+    """A program from its words: assignments in front of it are its variables."""
     rest = list(words)
     variables = {}
     while rest and "=" in rest[0] and rest[0].partition("=")[0].isidentifier():
         name, _, value = rest.pop(0).partition("=")
         variables[name] = value
-    output = None
-    for number, word in enumerate(rest):
-        if word and REDIRECTIONS.issuperset(word):
-            output = rest[number + 1] if word.startswith(">") and number + 1 < len(rest) else None
-            rest = rest[:number]
-            break
-    return Process(variables, tuple(rest), output)
+    return Process(variables, tuple(rest))
+
+
+def _redirected(words: list[str]) -> Process:
+    """A program from the words of a shell, of which redirections and what follows them are no arguments."""
+    for number, word in enumerate(words):
+        if set(word) & set(REDIRECTIONS) and set(word) <= set(REDIRECTIONS + ENDS):
+            # The stream in front of >& is a word of its own.
+            end = number - 1 if word == ">&" and words[number - 1].isdigit() else number
+            into = words[number + 1] if word in (">", ">>") and number + 1 < len(words) else None
+            return replace(process(words[:end]), output=into)
+    return process(words)
 
 
 def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
@@ -115,6 +120,15 @@ def values(program: Program, given: Process) -> dict[str, Any] | None:
                 raise UsageError(f"{name} of {program.title} has no value", f"write it behind {name}")
             found[flag.key] = _value(flag, inline if equals else rest.pop(0))
     return {key: value for key, value in found.items() if value is not None}
+
+
+def first(program: Program, given: Iterable[Process]) -> dict[str, Any] | None:
+    """Values of the first of some processes that is ``program``; None where none is. Raises as ``values`` does."""
+    for one in given:
+        found = values(program, one)
+        if found is not None:
+            return found
+    return None
 
 
 def pairs(flags: Iterable[Flag], given: Iterable[tuple[str, str]], neutral: Iterable[str], what: str) -> dict[str, Any]:

@@ -43,7 +43,10 @@ CHAT = Program(
         Flag("-swa_full", "swa_full", ("--swa_full", "--swa-full"), SWITCH),
     ),
     also=(("chat.py",), ("python", "chat.py")),
-    neutral=neutral("-basic --basic_console -think --think", "-mode --mode -un --user_name -bn --bot_name -mr --max_response_tokens"),
+    neutral=neutral(
+        "-basic --basic_console -think --think",
+        "-mode --mode -un --user_name -bn --bot_name -mr --max_response_tokens",
+    ),
 )
 
 
@@ -61,14 +64,14 @@ def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> s
     return line(write.words(CHAT, values))
 
 
-def read(given: Process) -> dict[str, Any] | None:
-    """The deployment keys of a chat, which is one sequence as large as its cache; None for another program.
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of a chat, which is one sequence as large as its cache; None where no line starts one.
 
     Raises ``UsageError`` for what is not known.
     """
-    from vramfit.launch.read import values
+    from vramfit.launch.read import first
 
-    keys = values(CHAT, given)
+    keys = first(CHAT, given)
     if keys is None:
         return None
     if "cache" in keys:

@@ -114,14 +114,14 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
     return line(write.words(SERVER, values))
 
 
-def read(given: Process) -> dict[str, Any] | None:
-    """The deployment keys of a server's command line; None for another program.
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of the first line that starts a server; None where none does.
 
     Settings that the line leaves out have the server's defaults. Raises ``UsageError`` for what is not known.
     """
-    from vramfit.launch.read import values
+    from vramfit.launch.read import first
 
-    keys = values(SERVER, given)
+    keys = first(SERVER, given)
     if keys is None:
         return None
     repository, found = keys.pop("repository", None), keys.pop("projector_found", True)

@@ -149,7 +149,9 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
 
     words = [line.split() for line in lines]
     files = [rest[0] for name, *rest in words if name.upper() == "FROM" and rest]
-    parameters = [(rest[0], " ".join(rest[1:])) for name, *rest in words if name.upper() == "PARAMETER" and len(rest) > 1]
+    parameters = [
+        (rest[0], " ".join(rest[1:])) for name, *rest in words if name.upper() == "PARAMETER" and len(rest) > 1
+    ]
     keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
     if files:
         keys["model"] = files[0]

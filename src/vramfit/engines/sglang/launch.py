@@ -94,15 +94,15 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
 
 
-def read(given: Process) -> dict[str, Any] | None:
-    """The deployment keys of a server's command line; None for another program.
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of the first line that starts a server; None where none does.
 
     A line without a context has the model's. Graphs of decoding alone count, as they take nearly all of the memory.
     Raises ``UsageError`` for what is not known.
     """
-    from vramfit.launch.read import values
+    from vramfit.launch.read import first
 
-    keys = values(SERVER, given)
+    keys = first(SERVER, given)
     if keys is None:
         return None
     keys.pop("eager_prefill", None)

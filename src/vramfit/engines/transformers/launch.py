@@ -1,6 +1,6 @@
 """Python that runs or trains a deployment with transformers: written, never read.
 
-Arguments are those of transformers 5.24.0, PEFT 0.21.2 and TRL 1.16.0; tests/engines/flags.yaml records them.
+Arguments are those of transformers 5.24.0, PEFT 0.21.2 and TRL 1.16.0; tests/launch/flags.yaml records them.
 """
 
 from __future__ import annotations

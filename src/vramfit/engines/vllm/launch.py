@@ -127,14 +127,14 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     return "\n".join([line(write.words(SERVE, each)) for each in ranks])
 
 
-def read(given: Process) -> dict[str, Any] | None:
-    """The deployment keys of a server's command line; None for another program.
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of the first line that starts a server; None where none does.
 
     A line without a context has the model's. Raises ``UsageError`` for what is not known.
     """
-    from vramfit.launch.read import values
+    from vramfit.launch.read import first
 
-    keys = values(SERVE, given)
+    keys = first(SERVE, given)
     if keys is None:
         return None
     keys.update(keys.pop("limit", {}))

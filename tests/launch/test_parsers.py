@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.remedies.test_flags import ASKED, remedies
+from tests.launch.test_flags import ASKED, remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,16 +116,15 @@ def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
-    from tests.remedies.test_flags import APPLE
+    from tests.launch.test_flags import APPLE
+    from vramfit.answer import answer
     from vramfit.catalogue import open_catalogue
+    from vramfit.engines.keys import parse_request
     from vramfit.engines.resolve import resolve
-    from vramfit.remedies.answer import answer
-    from vramfit.remedies.command import command
-    from vramfit.workload import parse_request
 
     for quant in ("mlx-4bit", "bf16"):
         asked = {"gpu": APPLE, "model": "llama-3.1-8b", "engine": "mlx", "quant": quant}
-        for line in command(answer(resolve(parse_request(asked), open_catalogue())[0])).split("\n"):
+        for line in answer(resolve(parse_request(asked), open_catalogue())[0]).command.split("\n"):
             words = shlex.split(line)
             if words[0] == "mlx_lm.server":
                 monkeypatch.setattr(sys, "argv", words)
