@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vramfit.engines import UNMODELLED, names
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "vramfit"
 
@@ -22,14 +24,14 @@ LAYERS = (
     ("check", "report"),
     ("sweep",),
     ("remedies",),
+    ("answer",),
     ("verdict", "speed"),
     ("engines",),
-    ("memory",),
+    ("launch", "memory"),
     ("quantization",),
     ("model", "hardware", "workload"),
-    ("optimizers",),
     ("units",),
-    ("errors", "_record", "_memo"),
+    ("errors", "search", "_record", "_memo", "_finder"),
 )
 """Rooms from top to bottom: one may import those of lower lines."""
 BESIDE = {("report", "check")}
@@ -58,6 +60,19 @@ HOMES = {
     **dict.fromkeys(("subprocess", "multiprocessing", "threading", "pickle", "shelve", "ctypes", "random", "time"), ()),
 }
 """The only files that may import a module, by how their path below ``src/vramfit`` begins."""
+
+
+OTHERWISE_NAMED = {
+    "ollama": ("catalogue/", "importers/", "model/", "render/"),
+    "mlx": ("catalogue/", "quantization/"),
+    "llama.cpp": ("importers/",),
+}
+"""Where an engine's name means something else: Ollama's library of models, the family of MLX's schemes, llama.cpp's cache
+of files."""
+STILL_NAMED = {
+    "catalogue/repositories.py": {"llama.cpp"},
+}
+"""Files that still know engines by name, and which: each is to go, and none to be added."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +165,7 @@ def test_the_reader_of_imports_reads_them() -> None:
     """A test that finds nothing would always pass: a few that are there."""
     found = {(one.file, one.module, one.types, one.deferred) for one in imports()}
     assert ("verdict.py", "vramfit.hardware", False, False) in found
-    assert ("verdict.py", "vramfit.engines", True, False) in found
+    assert ("verdict.py", "vramfit.engines.interface", True, False) in found
     assert ("__main__.py", "vramfit.cli.options", False, True) in found
     assert len(between_rooms()) > 100
 
@@ -177,6 +192,34 @@ def test_dependencies_run_one_way() -> None:
 def test_rooms_that_know_less() -> None:
     """The catalogue and the importers know nothing of the check, the renderers nothing but plain data."""
     assert [] == [one.where for one in between_rooms() if room(one.module) in UNAWARE.get(room(one.file), set())]
+
+
+def words(tree: ast.AST) -> set[str]:
+    """Every string of a module but its docstrings."""
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in alone]
+    return {node.value for node in found if isinstance(node.value, str)}
+
+
+def test_words_are_read_without_docstrings() -> None:
+    """A test that finds nothing would always pass."""
+    module = ast.parse(
+        '"""vllm"""\nA = "mlx"\n"""sglang"""\ndef f(b="x"):\n    """ollama"""\n    return {"y": f"{b}z"}'
+    )
+    assert {"mlx", "x", "y", "z"} == words(module)
+
+
+def test_engines_are_known_by_name_in_their_folders_alone() -> None:
+    """What differs between engines is asked of the engine, so that another one is a folder and a registration."""
+    engines = {*names(), *UNMODELLED}
+    found: dict[str, set[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        file = path.relative_to(PACKAGE).as_posix()
+        named = words(ast.parse(path.read_text(encoding="utf-8"))) & engines
+        named -= {name for name in named if file.startswith(OTHERWISE_NAMED.get(name, ("\0",)))}
+        if named and not file.startswith("engines/"):
+            found[file] = named
+    assert STILL_NAMED == found
 
 
 @pytest.mark.parametrize("module", HOMES)

@@ -14,7 +14,7 @@ from tests.engines.llamacpp.asking import catalogue_model
 from vramfit.catalogue import open_catalogue
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes
 from vramfit.engines.vllm.activations import peak_bytes
-from vramfit.memory.vision import encoder_bytes, image_patches, max_patches, tokens_of_image
+from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.vision import image_tokens
 
 CARD = ("-g", "a100-sxm4-80gb")
@@ -55,7 +55,7 @@ def test_no_image_is_more_than_the_largest(name: str, width: int, ratio: float) 
     model = catalogue_model(name)
     assert model.vision is not None
     assert 0 < image_tokens(model, width, height) <= tokens_of_image(model, None)
-    assert image_patches(model.vision, (width, height)) <= max_patches(model.vision)
+    assert image_patches(model.vision, (width, height)) <= image_patches(model.vision, None)
     assert encoder_bytes(model, 1, (width, height)) <= encoder_bytes(model, 1)
 
 

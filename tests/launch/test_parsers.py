@@ -104,8 +104,8 @@ def test_vllm_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``mlx_lm.server`` makes its parser in ``main``: it is stopped when the arguments are read."""
-    server = imported("mlx_lm.server")
+    """``mlx_lm.generate`` parses in ``main``: it is stopped when the arguments are read."""
+    program = imported("mlx_lm.generate")
     parse = argparse.ArgumentParser.parse_args
 
     class Parsed(Exception):
@@ -124,9 +124,8 @@ def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for quant in ("mlx-4bit", "bf16"):
         asked = {"gpu": APPLE, "model": "llama-3.1-8b", "engine": "mlx", "quant": quant}
-        for line in answer(resolve(parse_request(asked), open_catalogue())[0]).command.split("\n"):
-            words = shlex.split(line)
-            if words[0] == "mlx_lm.server":
-                monkeypatch.setattr(sys, "argv", words)
-                with pytest.raises(Parsed):
-                    server.main()
+        lines = answer(resolve(parse_request(asked), open_catalogue())[0]).command.split("\n")
+        (words,) = [words for words in map(shlex.split, lines) if words[0] == "mlx_lm.generate"]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(Parsed):
+            program.main()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.samples import MODELS, model
-from vramfit.memory.vision import encoder_bytes, max_patches
+from vramfit.memory.vision import encoder_bytes, image_patches
 
 TOWER: dict[str, Any] = MODELS["llava-1.5-7b"]["vision"]
 
@@ -33,21 +33,25 @@ def test_nothing_to_see() -> None:
     ("expected", "rule", "changes"),
     [
         # LLaVA 1.6 (llava-hf preprocessor_config.json): the whole image and the four tiles of the largest grid.
-        (5 * 577, {"rule": "anyres", "tile": 336, "pinpoints": [[336, 672], [672, 672], [1008, 336]]}, {}),
+        (5 * 577, {"rule": "anyres", "tile": 336, "patch": 14, "pinpoints": [[336, 672], [672, 672], [1008, 336]]}, {}),
         # Qwen2.5-VL: native resolution up to max_pixels, 14-pixel patches.
-        (65_536, {"rule": "native", "max_pixels": 12_845_056}, {"image_size": None}),
+        (65_536, {"rule": "native", "patch": 14, "merge": 2, "max_pixels": 12_845_056}, {"image_size": None}),
         # Pixtral: up to 1024 pixels on the longest side, 16-pixel patches.
-        (64 * 64, {"rule": "longest_side", "longest": 1024}, {"image_size": None, "patch": 16}),
+        (
+            64 * 64,
+            {"rule": "longest_side", "patch": 16, "merge": 1, "longest": 1024},
+            {"image_size": None, "patch": 16},
+        ),
         # InternVL: twelve tiles of 448 pixels and a thumbnail.
-        (13 * 1025, {"rule": "tiles", "max_tiles": 12}, {"image_size": 448}),
+        (13 * 1025, {"rule": "tiles", "tile": 448, "per_tile": 256, "max_tiles": 12}, {"image_size": 448}),
         # Llama 3.2 Vision: up to four tiles of 560 pixels, read by cross-attention.
-        (4 * 1601, {"rule": "cross", "max_tiles": 4}, {"image_size": 560}),
+        (4 * 1601, {"rule": "cross", "per_tile": 1601, "max_tiles": 4}, {"image_size": 560}),
         # Idefics3: 1456 pixels on the longest side in tiles of 364, and the whole.
-        (17 * 677, {"rule": "split", "longest": 1456, "tile": 364}, {"image_size": 364}),
+        (17 * 677, {"rule": "split", "longest": 1456, "tile": 364, "per_tile": 169}, {"image_size": 364}),
     ],
 )
 def test_max_patches(expected: int, rule: dict[str, Any], changes: dict[str, Any]) -> None:
     """Patches of the largest image each rule lets through, over all its tiles."""
     tower = seeing(rule, **changes).vision
     assert tower is not None
-    assert expected == max_patches(tower)
+    assert expected == image_patches(tower, None)

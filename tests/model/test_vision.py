@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.each import each
 from vramfit.model import Model, model_from_facts
 from vramfit.model.vision import image_tokens, max_image_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANYRES = {
     "rule": "anyres",
@@ -103,11 +109,18 @@ def test_no_image_takes_more_than_the_most(width: int, height: int) -> None:
 
 
 def test_an_unknown_rule_is_refused() -> None:
-    with pytest.raises(ValueError, match="no rule for image tokens: 'guess'"):
-        image_tokens(seeing({"rule": "guess"}), 10, 10)
+    with pytest.raises(KeyError, match="guess"):
+        seeing({"rule": "guess"})
+
+
+@pytest.mark.parametrize("ask", [max_image_tokens, lambda model: image_tokens(model, 10, 10)])
+def test_a_tower_without_a_rule_has_no_number_of_tokens(ask: Callable[[Model], int]) -> None:
+    model = model_from_facts({"id": "x", "name": "X", "family": "x", "vision": {"kind": "clip"}})
+    with pytest.raises(ValueError, match=r"no rule for image tokens \(x\)"):
+        ask(model)
 
 
 def test_every_tower_of_the_catalogue_has_a_rule(models: dict[str, Model]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         if model.vision is not None:
             assert 0 < image_tokens(model, 800, 600) <= max_image_tokens(model), key

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from tests.quantization.builders import build, dense, stored, text_bytes, types
 from vramfit.catalogue import open_catalogue
 from vramfit.model import tensors
-from vramfit.quantization import bits_per_weight, checkpoint_bytes, find_scheme
+from vramfit.quantization import bits_per_weight, derive, find_scheme
 from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, store, tensor_bytes, tensor_class
 from vramfit.quantization.gguf_mix import Facts, head, mixed, more_bits, rule
 
@@ -20,7 +21,15 @@ Q4, Q5, Q6, Q8, MX = 144 / 256, 176 / 256, 210 / 256, 34 / 32, 17 / 32
 """Bytes per weight of Q4_K, Q5_K, Q6_K, Q8_0 and MXFP4 (``ggml/src/ggml-common.h``)."""
 
 LLAMA_13B: dict[str, Any] = {"layers": 40, "hidden": 5120, "ffn": 13824, "heads": 40, "vocab": 32000}
-LLAMA_70B: dict[str, Any] = {"layers": 80, "hidden": 8192, "ffn": 28672, "heads": 64, "kv_heads": 8, "vocab": 128256}
+LLAMA_70B: dict[str, Any] = {
+    "gguf": "llama",
+    "layers": 80,
+    "hidden": 8192,
+    "ffn": 28672,
+    "heads": 64,
+    "kv_heads": 8,
+    "vocab": 128256,
+}
 CLIP: dict[str, Any] = {
     "kind": "clip", "layers": 24, "hidden": 1024, "ffn": 4096, "heads": 16, "patch": 14, "image_size": 336,
     "class_token": True, "patch_bias": False, "positions": "grid", "pre_norm": True, "post_norm": True,
@@ -211,20 +220,26 @@ def test_the_smallest_types_count_tensors_instead() -> None:
 
 
 def test_the_70b_rule_wants_80_layers_of_grouped_heads() -> None:
+    """``LLM_TYPE_70B``: llama with grouped heads, qwen2 and deci with any heads, no other."""
     facts: dict[str, Any] = {"layers": 80, "hidden": 512, "ffn": 1024, "heads": 8, "vocab": 1024}
     every = tuple(range(80))
 
-    assert types(build(**facts, kv_heads=2), "Q3_K_S", "attn_v.weight") == {"Q5_K": every}
-    assert types(build(**facts, kv_heads=8), "Q3_K_S", "attn_v.weight") == {"Q3_K": every}
-    assert types(build(**facts, traits={"qkv_bias": True}), "Q3_K_S", "attn_v.weight") == {"Q5_K": every}
-    assert types(build(**{**facts, "layers": 79}, kv_heads=2), "Q3_K_S", "attn_v.weight") == {"Q3_K": tuple(range(79))}
-    assert types(build(**facts, kv_heads=2), "IQ2_XS", "attn_v.weight") == {"Q4_K": every}  # rules of its own
+    def value_types(file_type: str, **changes: Any) -> dict[str, tuple[int, ...]]:
+        return types(build(**{**facts, **changes}), file_type, "attn_v.weight")
+
+    for architecture, kv_heads, expected in (
+        ("llama", 2, "Q5_K"), ("llama", 8, "Q3_K"), ("qwen2", 8, "Q5_K"), ("deci", 8, "Q5_K"),
+        ("qwen2vl", 2, "Q3_K"), ("qwen", 8, "Q3_K"), ("qwen3", 2, "Q3_K"), (None, 2, "Q3_K"),
+    ):  # fmt: skip
+        assert value_types("Q3_K_S", gguf=architecture, kv_heads=kv_heads) == {expected: every}, architecture
+    assert value_types("Q3_K_S", gguf="llama", kv_heads=2, layers=79) == {"Q3_K": tuple(range(79))}
+    assert value_types("IQ2_XS", gguf="llama", kv_heads=2) == {"Q4_K": every}  # rules of its own
 
 
 def test_falcon_has_its_own_head_and_down_projections() -> None:
-    """Fused queries, keys and values without bias below LayerNorms with one: Falcon. 16 layers: 1, 8 and 8."""
+    """16 layers: 1, 8 and 8."""
     traits = {"fused_qkv": True, "norm_bias": True, "gated": False, "norms": ["attn_norm"]}
-    model = dense(kv_heads=1, tied=True, traits=traits)
+    model = dense(kv_heads=1, tied=True, traits=traits, gguf="falcon")
     better = (1, 4, 7, 10, 13, 14, 15)
     plain = tuple(layer for layer in range(16) if layer not in (0, *better))
 
@@ -350,7 +365,7 @@ def test_the_checkpoint_is_the_language_model_alone() -> None:
     scheme = find_scheme("Q8_0")
     plain, seeing = build(**facts), build(**facts, vision=CLIP)
 
-    assert checkpoint_bytes(stored(seeing, "Q8_0"), scheme) == checkpoint_bytes(stored(plain, "Q8_0"), scheme)
+    assert derive(seeing, scheme).file_bytes == derive(plain, scheme).file_bytes
 
 
 def test_bits_per_weight_of_llama_13b() -> None:
@@ -362,7 +377,7 @@ def test_a_rule_never_names_an_unknown_type() -> None:
     """Every class of every file type in models of each kind: what a rule yields has a block size."""
     from vramfit.quantization.gguf_mix import DEFAULTS
 
-    for file_type in DEFAULTS:
+    for file_type in each(DEFAULTS):
         for experts, group, falcon in ((0, 1, False), (0, 8, True), (8, 4, False), (64, 8, False)):
             for imatrix in (False, True):
                 facts = Facts(experts, group, False, experts == 0, falcon, imatrix)

@@ -109,7 +109,7 @@ def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
             for role, (count, parameters) in by_role(inventory).items()
         ],
         "kv_cache": _kv_cache(model),
-        "vision": None if model.vision is None else _vision(model),
+        "vision": None if model.vision is None else _vision(model, facts["vision"]["image_tokens"]),
         "components": [_record(component) for component in model.components],
         "note": facts.get("note"),
         "sources": facts["sources"],
@@ -225,13 +225,12 @@ def _row_bytes(cache: Cache) -> int:
     return len(cache.layers) * sum(row_bytes(width, CACHE_TYPE) for width in widths)
 
 
-def _vision(model: Model) -> dict[str, Any]:
+def _vision(model: Model, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The vision tower; ``rule`` is its rule for image tokens as the catalogue writes it."""
     from vramfit.model.vision import USUAL_IMAGE, image_tokens, max_image_tokens
 
     tower = model.vision
     assert tower is not None
-    rule = dict(tower.image_tokens)
-    known = rule["rule"] != "unknown"
     return {
         "tower": tower.kind,
         "layers": tower.layers or None,
@@ -239,10 +238,10 @@ def _vision(model: Model) -> dict[str, Any]:
         "patch": tower.patch or None,
         "image_size": tower.image_size,
         "image_tokens": {
-            "rule": rule,
+            "rule": dict(rule),
             "usual_image": list(USUAL_IMAGE),
-            "usual": image_tokens(model, *USUAL_IMAGE) if known else None,
-            "max": max_image_tokens(model) if known else None,
+            "usual": image_tokens(model, *USUAL_IMAGE),
+            "max": max_image_tokens(model),
         },
     }
 

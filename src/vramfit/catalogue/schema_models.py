@@ -28,12 +28,7 @@ from vramfit.catalogue.schema_model_parts import (
     Traits,
     Vision,
 )
-from vramfit.model.build import COMPRESSION, FEED_FORWARD_KINDS
-from vramfit.model.pattern import expand
-
-KINDS = ("full", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "linear", "conv", "none", *COMPRESSION)
-"""Words of a layer pattern that name a mixer; ``mlp`` and ``moe`` name layers without one."""
-
+from vramfit.model.merge import gaps, merge
 
 Repository = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 """``organisation/name`` on the Hugging Face Hub."""
@@ -51,6 +46,8 @@ class Facts(Part):
     """What a family may give for its members, and an entry for itself."""
 
     architecture: Key | None = None
+    model_type: str | None = None
+    gguf: str | None = None
     modality: str | None = None
     released: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")] | None = None
     licence: str | None = None
@@ -97,11 +94,18 @@ class Entry(Facts):
     sources: Annotated[list[str], Field(min_length=1)]
 
 
+class Architecture(Traits):
+    """How a kind of model writes its blocks, and its names."""
+
+    model_types: list[str] | None = None
+    gguf_names: list[str] | None = None
+
+
 class ModelsFile(Part):
     """``data/models.yaml``."""
 
     sources: dict[str, str]
-    architectures: dict[str, Traits]
+    architectures: dict[str, Architecture]
     towers: dict[str, Tower]
     families: dict[str, Facts]
     models: list[Entry]
@@ -132,11 +136,12 @@ def validate_models(document: dict[str, Any]) -> list[dict[str, Any]]:
             faults.append(f"{where}: family: no such family: {entry['family']}")
             continue
         try:
-            flat = _merge(document, entry)
-        except KeyError as error:
-            faults.append(f"{where}: {error.args[0]}")
+            family = document["families"][entry["family"]]
+            flat = merge(entry, family, document["architectures"], document["towers"])
+        except ValueError as error:
+            faults.append(f"{where}: {error}")
             continue
-        faults += [f"{where}: {fault}" for fault in _gaps(flat)]
+        faults += [f"{where}: {fault}" for fault in gaps(flat)]
         merged.append(flat)
     if faults:
         raise InvalidModelsError(faults)
@@ -152,57 +157,3 @@ def _fault(document: dict[str, Any], fault: Any) -> str:
         where = f"{entry.get('id', f'models[{path[1]}]') if isinstance(entry, dict) else f'models[{path[1]}]'}: "
         path = path[2:]
     return f"{where}{'.'.join(str(step) for step in path)}: {fault['msg']}"
-
-
-def _merge(document: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """Architecture, family and entry in one flat mapping; ``KeyError`` names what does not exist."""
-    family = document["families"][entry["family"]]
-    flat: dict[str, Any] = {}
-    for part in (family, entry):
-        for key, value in part.items():
-            flat[key] = {**flat.get(key, {}), **value} if isinstance(value, dict) else value
-    architecture = flat.get("architecture")
-    if architecture is not None and architecture not in document["architectures"]:
-        raise KeyError(f"architecture: no such architecture: {architecture}")
-    flat["traits"] = {**document["architectures"].get(architecture, {}), **flat.get("traits", {})}
-    vision = flat.get("vision")
-    if vision is not None:
-        kind = vision.get("kind")
-        if kind not in document["towers"]:
-            raise KeyError(f"vision.kind: no such tower: {kind}")
-        flat["vision"] = {**document["towers"][kind], **vision}
-    return flat
-
-
-def _gaps(flat: dict[str, Any]) -> list[str]:
-    """What a merged entry lacks or contradicts."""
-    if flat.get("components"):
-        return []
-    if not flat.get("layers"):
-        known = flat.get("vision", {}).get("parameters") or flat.get("audio", {}).get("parameters")
-        return [] if known else ["layers: missing"]
-    faults = [f"{field}: missing" for field in ("architecture", "hidden", "vocab", "context") if not flat.get(field)]
-    try:
-        words = {word for kind in expand(flat.get("pattern", "full"), flat["layers"]) for word in kind.split("+")}
-    except ValueError as error:
-        return [*faults, f"pattern: {error}"]
-    unknown = words.difference(KINDS, FEED_FORWARD_KINDS)
-    faults += [f"pattern: no such kind of layer: {word}" for word in sorted(unknown)]
-    needs = {"mla": "mla", "mamba": "ssm", "linear": "linear", "conv": "conv_kernel", "moe": "moe", "mlp": "ffn"}
-    needs |= dict.fromkeys(COMPRESSION, "compressed")
-    needs |= {"sliding": "window", "chunked": "window", "full": "heads", "cross": "heads", "encoder": "heads"}
-    faults += [
-        f"{field}: missing, a layer is {word}" for word, field in needs.items() if word in words and not flat.get(field)
-    ]
-    moe = flat.get("moe")
-    if moe is not None:
-        lacking = [f"moe.{field}: missing" for field in ("experts", "active", "width") if field not in moe]
-        faults += lacking
-        if not lacking and moe["active"] > moe["experts"]:
-            faults.append(f"moe.active: {moe['active']} exceeds experts ({moe['experts']})")
-    heads, kv_heads = flat.get("heads"), flat.get("kv_heads")
-    if heads and kv_heads and heads % kv_heads:
-        faults.append(f"kv_heads: {heads} heads cannot share {kv_heads}")
-    if flat.get("vision") and not flat["vision"].get("image_tokens"):
-        faults.append("vision.image_tokens: missing")
-    return faults

@@ -200,7 +200,7 @@ def _check_images(work: Workload, model: Model) -> None:
         return
     if model.vision is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave image_size out, or ask for a vision model")
-    if model.vision.image_tokens["rule"] == "unknown":
+    if model.vision.image_tokens is None:
         raise CannotTell(f"how many tokens {model.name} makes of an image is not known", "leave image_size out")
     from vramfit.model.vision import image_tokens
 

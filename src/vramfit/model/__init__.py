@@ -16,7 +16,6 @@ from vramfit.model.architecture import (
     ShortConvolution,
     StateSpace,
     Tensor,
-    VisionTower,
 )
 from vramfit.model.build import model_from_facts, nominal_billions
 from vramfit.model.counted import active_parameters, max_image_tokens, parameters, tensors
@@ -34,7 +33,6 @@ __all__ = [
     "ShortConvolution",
     "StateSpace",
     "Tensor",
-    "VisionTower",
     "active_parameters",
     "max_image_tokens",
     "model_from_facts",

@@ -11,8 +11,11 @@ from vramfit._record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from typing import Literal
+
+    from vramfit.model.encoder import AudioTower, VisionTower
+    from vramfit.model.kinds import Count
+    from vramfit.model.traits import Traits
 
 
 @record
@@ -83,35 +86,37 @@ class CompressedAttention:
 class StateSpace:
     """A Mamba layer: a recurrent state of constant size instead of a cache."""
 
-    kind: str
-    """``mamba1`` or ``mamba2``."""
-    inner: int
+    kind: Literal["mamba1", "mamba2"]
+    """Which of the two forms it has."""
+    inner: Count
     """Width inside the block, d_inner."""
-    state: int
-    """d_state."""
-    conv: int
+    state: Count
+    """Elements of state for each channel, d_state."""
+    conv: Count
     """Kernel of the causal convolution, d_conv."""
-    groups: int = 1
-    """n_groups of B and C (mamba2)."""
-    heads: int = 0
-    """Heads of the state (mamba2)."""
-    dt_rank: int = 0
-    """Rank of the step-size projection (mamba1)."""
+    groups: Count = 1
+    """Groups that share B and C, n_groups (Mamba 2)."""
+    heads: Count = 0
+    """Heads of the state (Mamba 2); 0 without."""
+    dt_rank: Count = 0
+    """Rank of the step-size projection (Mamba 1); 0 without."""
 
 
 @record
 class LinearAttention:
     """Attention with a matrix state instead of a cache."""
 
-    kind: str
-    """``gated_delta_net`` (Qwen3-Next, Qwen3.5), ``kda`` (Kimi), ``lightning`` (MiniMax-01)."""
-    key_heads: int
-    value_heads: int
-    key_dim: int
+    kind: Literal["gated_delta_net", "kda", "lightning"]
+    """Gated delta net (Qwen3-Next, Qwen3.5), Kimi delta attention, or lightning attention (MiniMax-01)."""
+    key_heads: Count
+    """Heads of queries and keys."""
+    value_heads: Count
+    """Heads of values, each with a state of its own."""
+    key_dim: Count
     """Width of one key head."""
-    value_dim: int
+    value_dim: Count
     """Width of one value head."""
-    conv: int = 0
+    conv: Count = 0
     """Kernel of the short convolution before it; 0 without one."""
 
 
@@ -164,32 +169,30 @@ class Layers:
 
 
 @record
-class VisionTower:
-    """A vision encoder and the projector that turns its output into language-model tokens."""
-
-    kind: str
-    """``clip``, ``siglip``, ``qwen2_vl``, ``pixtral``, …: decides the tensors (``inventory``)."""
-    layers: int
-    hidden: int
-    ffn: int
-    heads: int
-    patch: int
-    """Side of a square patch, pixels."""
-    image_size: int | None
-    """Side of the image or tile the tower was trained on, pixels; None for native-resolution towers."""
-    image_tokens: Mapping[str, Any]
-    """The model's image-token rule and its constants (``vision.image_tokens`` reads it)."""
-    settings: Mapping[str, Any]
-    """What else the kind needs (projector shape, merge size, …)."""
-
-
-@record
 class Component:
     """One network of a diffusion pipeline whose tensors are not modelled: only its parameter count is known."""
 
     name: str
-    parameters: int
+    """What it does in the pipeline: ``transformer``, ``text_encoder``, ``vae``."""
+    parameters: Count
+    """Its parameter count."""
     architecture: str
+    """Its class in diffusers or transformers."""
+
+
+@record
+class Architecture:
+    """The names by which a model's architecture goes; all None for a model whose networks are not modelled."""
+
+    name: str | None = None
+    """The catalogue's own, under ``architectures:`` of ``data/models.yaml``: one name for all that write their blocks
+    alike."""
+    model_type: str | None = None
+    """``model_type`` of the configuration that gives the language model's sizes: of ``text_config`` where there is one.
+    None where transformers does not know the architecture."""
+    gguf: str | None = None
+    """``general.architecture`` of its GGUF files (``LLM_ARCH_NAMES`` of llama.cpp's ``src/llama-arch.cpp``). None where
+    llama.cpp has no such architecture."""
 
 
 @record
@@ -213,10 +216,14 @@ class Model:
     dtype: str
     """Native element type of the checkpoint: ``bf16``, ``fp16``, ``fp32``, ``fp8``, ``mxfp4``."""
     layers: tuple[Layers, ...]
-    traits: Mapping[str, Any]
-    """How the architecture writes its blocks (biases, norms, …); ``inventory`` documents each."""
+    traits: Traits
+    """How the architecture writes its blocks (biases, norms, …)."""
+    architecture: Architecture
+    """The names its architecture goes by."""
     vision: VisionTower | None = None
-    audio: Mapping[str, Any] | None = None
+    """What looks at images; None for a model that sees nothing."""
+    audio: AudioTower | None = None
+    """What listens; None for a model that hears nothing."""
     components: tuple[Component, ...] = ()
     nominal_billions: float | None = None
     """Billions of parameters as the name states them (13 for "13B"); None when it states none."""

@@ -1,44 +1,15 @@
-"""The tensors of one attention layer: MHA, GQA, MQA, cross-attention and MLA.
+"""Tensors of one attention layer: MHA, GQA, MQA, cross-attention, MLA and DeepSeek-V4's compressed attention.
 
 Every function returns rows ``(name, shape, linear)`` of one layer, in the order llama.cpp writes them. Shapes are
-ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. Traits read here, false or absent unless stated:
-
-``qkv_bias``, ``o_bias``
-    biases of the query, key and value projections and of the output projection; ``k_bias: false`` leaves the key's
-    out (Whisper).
-``fused_qkv``
-    one ``attn_qkv`` matrix instead of three, as Phi-3, Falcon and GPT-2 store it.
-``qk_norm``
-    ``head``: queries and keys are normalised per head, one weight of the head's width for all heads (Qwen3, Gemma 3);
-    ``projection``: over the whole projection (OLMo 2, Command R+, MiniMax-M2).
-``query_gate``
-    the query projection yields a gate of the same width beside the query (Qwen3-Next, Qwen3.5).
-``head_gate``
-    a separate projection yields one gate for each head (Step 3.5).
-``unrotated_full``
-    where others look back over a window, full layers have no rotary embedding (Command R7B); no tensors follow.
-``sinks``
-    kinds of attention with one learned sink logit per head: ``[full, sliding]`` in gpt-oss, ``[sliding]`` in MiMo.
-``cross_qk_norm``, ``cross_gates``
-    ``qk_norm`` for cross-attention layers alone; and two learned scalars by which they scale what they add
-    (both Llama 3.2 Vision).
-``latent_gate``
-    in latent attention, a projection as wide as all value heads gates them (Kimi K3).
-``attention_sub_norm``
-    a norm before the output projection (BitNet b1.58).
-``attention_convolution``
-    kernel of two convolutions over past queries and keys, one by channel and one by head, and a temperature for each
-    key head (ZAYA1's compressed convolutional attention).
+ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. ``traits`` documents the habits that add or remove rows.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention
+    from vramfit.model.traits import Traits
 
     Row = tuple[str, tuple[int, ...], bool]
 
@@ -59,7 +30,7 @@ def norm(name: str, width: int, bias: bool = False) -> list[Row]:
     return rows
 
 
-def attention(mixer: Attention, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def attention(mixer: Attention, hidden: int, traits: Traits) -> list[Row]:
     """One layer of softmax attention on a residual stream ``hidden`` wide."""
     prefix = "cross_attn" if mixer.kind == "cross" else "attn"
     query, key, value = (
@@ -67,28 +38,28 @@ def attention(mixer: Attention, hidden: int, traits: Mapping[str, Any]) -> list[
         mixer.kv_heads * mixer.head_dim,
         mixer.kv_heads * mixer.value_dim,
     )
-    bias = traits.get("qkv_bias", False)
+    bias = traits.qkv_bias
     owns = not mixer.shares_cache
-    if traits.get("fused_qkv"):
+    if traits.fused_qkv:
         rows = linear("attn_qkv", hidden, query + key + value, bias)
     else:
-        rows = linear(f"{prefix}_q", hidden, query * (2 if traits.get("query_gate") else 1), bias)
+        rows = linear(f"{prefix}_q", hidden, query * (2 if traits.query_gate else 1), bias)
         if owns:
-            rows += linear(f"{prefix}_k", hidden, key, bias and traits.get("k_bias", True))
+            rows += linear(f"{prefix}_k", hidden, key, bias and traits.k_bias)
             if not mixer.value_is_key:
                 rows += linear(f"{prefix}_v", hidden, value, bias)
-    rows += linear(f"{prefix}_output", mixer.heads * mixer.value_dim, hidden, traits.get("o_bias", False))
-    per = traits.get("cross_qk_norm") if mixer.kind == "cross" else traits.get("qk_norm")
+    rows += linear(f"{prefix}_output", mixer.heads * mixer.value_dim, hidden, traits.o_bias)
+    per = traits.cross_qk_norm if mixer.kind == "cross" else traits.qk_norm
     if per:
         whole = per == "projection"
-        rows += norm(f"{prefix}_q_norm", query if whole else mixer.head_dim, traits.get("qk_norm_bias", False))
+        rows += norm(f"{prefix}_q_norm", query if whole else mixer.head_dim, traits.qk_norm_bias)
         if owns:
-            rows += norm(f"{prefix}_k_norm", key if whole else mixer.head_dim, traits.get("qk_norm_bias", False))
-    if mixer.kind in traits.get("sinks", ()):
+            rows += norm(f"{prefix}_k_norm", key if whole else mixer.head_dim, traits.qk_norm_bias)
+    if mixer.kind in traits.sinks:
         rows.append(("attn_sinks.weight", (mixer.heads,), False))
-    if traits.get("head_gate"):
+    if traits.head_gate:
         rows += linear("attn_gate", hidden, mixer.heads)
-    kernel = traits.get("attention_convolution")
+    kernel = traits.attention_convolution
     if kernel:
         mixed = query + key
         rows += [("attn_conv1d.weight", (kernel, mixed), False), ("attn_conv1d.bias", (mixed,), False)]
@@ -97,21 +68,21 @@ def attention(mixer: Attention, hidden: int, traits: Mapping[str, Any]) -> list[
             ("attn_conv_heads.bias", (mixed,), False),
         ]
         rows.append(("attn_temperature", (mixer.kv_heads,), False))
-    if traits.get("attention_sub_norm"):
+    if traits.attention_sub_norm:
         rows += norm("attn_sub_norm", mixer.heads * mixer.value_dim)
-    if mixer.kind == "cross" and traits.get("cross_gates"):
+    if mixer.kind == "cross" and traits.cross_gates:
         rows += [("cross_attn_attn_gate.weight", (1,), False), ("cross_attn_mlp_gate.weight", (1,), False)]
     return rows
 
 
-def latent_attention(mixer: LatentAttention, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def latent_attention(mixer: LatentAttention, hidden: int, traits: Traits) -> list[Row]:
     """One layer of multi-head latent attention.
 
     The projection that expands the latent is one matrix, ``attn_kv_b``, as Hugging Face files hold it; GGUF splits it
     into ``attn_k_b`` and ``attn_v_b`` of the same size together.
     """
     wide = mixer.heads * (mixer.nope_dim + mixer.rope_dim)
-    bias = traits.get("qkv_bias", False)
+    bias = traits.qkv_bias
     if mixer.query_rank is None:
         rows = linear("attn_q", hidden, wide)
     else:
@@ -121,8 +92,8 @@ def latent_attention(mixer: LatentAttention, hidden: int, traits: Mapping[str, A
     rows += linear("attn_kv_a_mqa", hidden, mixer.kv_rank + mixer.rope_dim, bias)
     rows += norm("attn_kv_a_norm", mixer.kv_rank)
     rows += linear("attn_kv_b", mixer.kv_rank, mixer.heads * (mixer.nope_dim + mixer.value_dim))
-    rows += linear("attn_output", mixer.heads * mixer.value_dim, hidden, traits.get("o_bias", False))
-    if traits.get("latent_gate"):
+    rows += linear("attn_output", mixer.heads * mixer.value_dim, hidden, traits.o_bias)
+    if traits.latent_gate:
         rows += linear("attn_gate", hidden, mixer.heads * mixer.value_dim)
     if mixer.indexer_dim and mixer.indexer_heads:
         # The lightning indexer (transformers, DeepseekV32Indexer): its queries come from the compressed query.

@@ -1,33 +1,36 @@
-"""From an entry of the catalogue to a ``Model``.
+"""From the specification of a model to the ``Model`` itself: the layer pattern becomes groups of equal layers.
 
-An entry is the flat mapping that ``catalogue.schema_models`` has merged (architecture, family, entry) and checked, so
-nothing is checked again here. The keys are those of ``data/models.yaml``; its opening comment explains them.
+A specification is complete when ``merge.gaps`` finds nothing missing, so only what the pattern asks for is checked here.
 """
 
 from __future__ import annotations
 
 from vramfit.model.architecture import (
+    Architecture,
     Attention,
-    Component,
     CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
     Layers,
-    LinearAttention,
     Model,
     ShortConvolution,
-    StateSpace,
-    VisionTower,
 )
 from vramfit.model.counted import remember
+from vramfit.model.spec import Heads, read_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, TypeVar
 
     from vramfit.model.architecture import Mixer
+    from vramfit.model.spec import ModelSpec
+
+    T = TypeVar("T")
+
+USUAL_HEADS = Heads()
+"""Heads of a kind of layer that has none of its own."""
 
 FEED_FORWARD_KINDS = ("mlp", "moe")
 """Words of a layer pattern for layers that are nothing but a feed-forward network (Nemotron-H)."""
@@ -37,39 +40,44 @@ COMPRESSION = {"local": 0, "csa": 4, "hca": 128}
 
 
 def model_from_facts(facts: Mapping[str, Any]) -> Model:
-    """The model that a merged and validated catalogue entry describes, with its counts where they were compiled in.
+    """The model that a merged and validated mapping describes (``spec.read_spec``), with counts compiled for it.
 
-    Raises:
-        KeyError: the entry lacks a field its architecture needs; ``catalogue.schema_models`` reports such entries.
+    Raises ``ValueError`` where a field is missing that the architecture needs.
     """
-    vision = facts.get("vision")
-    traits = facts.get("traits") or {}
-    model = Model(
-        id=facts["id"],
-        name=facts["name"],
-        family=facts["family"],
-        modality=facts.get("modality", "text"),
-        hidden=facts.get("hidden", 0),
-        vocab=facts.get("vocab", 0),
-        tied=facts.get("tied", False),
-        context=facts.get("context", 0),
-        dtype=facts.get("dtype", "bf16"),
-        layers=_layers(facts, traits) if facts.get("layers") else (),
-        traits=traits,
-        vision=_tower(vision) if vision else None,
-        audio=facts.get("audio"),
-        components=tuple(
-            Component(c["name"], c["parameters"], c["architecture"]) for c in facts.get("components") or ()
-        ),
-        nominal_billions=nominal_billions(facts["name"]),
-        released=facts.get("released"),
-        licence=facts.get("licence"),
-        hf=tuple(facts.get("hf") or ()),
-        ollama=tuple(facts.get("ollama") or ()),
-    )
-    if "counted" in facts:
-        remember(model, facts["counted"])
+    counted = facts.get("counted")
+    model = build(read_spec({key: value for key, value in facts.items() if key != "counted"}))
+    if counted:
+        remember(model, counted)
     return model
+
+
+def build(spec: ModelSpec) -> Model:
+    """The model of a specification, its layer pattern expanded into groups of equal layers.
+
+    Raises ``ValueError`` where a field is missing that the architecture needs.
+    """
+    return Model(
+        id=spec.id,
+        name=spec.name,
+        family=spec.family,
+        modality=spec.modality,
+        hidden=spec.hidden or 0,
+        vocab=spec.vocab or 0,
+        tied=spec.tied,
+        context=spec.context or 0,
+        dtype=spec.dtype,
+        layers=_layers(spec, spec.layers) if spec.layers else (),
+        traits=spec.traits,
+        architecture=Architecture(spec.architecture, spec.model_type, spec.gguf),
+        vision=spec.vision,
+        audio=spec.audio,
+        components=spec.components,
+        nominal_billions=nominal_billions(spec.name),
+        released=spec.released,
+        licence=spec.licence,
+        hf=spec.hf,
+        ollama=spec.ollama,
+    )
 
 
 def nominal_billions(name: str) -> float | None:
@@ -94,22 +102,22 @@ def _expand(pattern: str, layers: int) -> list[str]:
     return expand(pattern, layers)
 
 
-def _layers(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> tuple[Layers, ...]:
-    """The layers of an entry in groups of equal ones, ordered by their first layer."""
-    count = facts["layers"]
-    kinds = _expand(facts.get("pattern", "full"), count)
-    owners = count - facts.get("shared_cache_layers", 0)
-    widths = _expand(facts["widths"], count) if "widths" in facts else None
+def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
+    """The layers of a specification in groups of equal ones, ordered by their first layer."""
+    kinds = _expand(spec.pattern, count)
+    owners = count - spec.shared_cache_layers
+    widths = _expand(spec.widths, count) if spec.widths else None
     bare = any(kind in FEED_FORWARD_KINDS for kind in kinds)
-    moe = facts.get("moe")
-    indexers = _expand(facts["mla"]["indexer_pattern"], count) if "indexer_pattern" in facts.get("mla", ()) else None
+    moe = spec.moe
+    pattern = spec.mla.indexer_pattern if spec.mla else None
+    indexers = _expand(pattern, count) if pattern else None
     # Layers are grouped by what distinguishes them before any record is made: most models have one group of 30 to 100.
     groups: dict[tuple[str, bool, bool, str | None, str | None], list[int]] = {}
     for index, kind in enumerate(kinds):
         key = (
             kind,
             index >= owners,
-            moe is not None and _has_experts(moe, index),
+            moe is not None and moe.at(index),
             widths[index] if widths else None,
             indexers[index] if indexers else None,
         )
@@ -119,12 +127,12 @@ def _layers(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> tuple[Layers
         mixers: tuple[Mixer, ...] = ()
         network: FeedForward | Experts | None = None
         if kind not in FEED_FORWARD_KINDS:
-            mixers = tuple([_mixer(facts, word, shares, indexer) for word in kind.split("+") if word != "none"])
+            mixers = tuple([_mixer(spec, word, shares, indexer) for word in kind.split("+") if word != "none"])
         if kind == "moe" or (routed and not bare):
-            network = _experts(facts, traits)
+            network = _experts(spec)
         elif kind == "mlp" or not bare:
-            inner = int(width) if width else facts.get("ffn")
-            network = FeedForward(inner, traits.get("gated", True)) if inner else None
+            inner = int(width) if width else spec.ffn
+            network = FeedForward(inner, spec.traits.gated) if inner else None
         result.append(Layers(tuple(indices), mixers, network))
     return tuple(_joined(result))
 
@@ -139,87 +147,81 @@ def _joined(groups: list[Layers]) -> list[Layers]:
     return list(merged.values())
 
 
-def _has_experts(moe: Mapping[str, Any], index: int) -> bool:
-    """Whether the layer is a mixture: behind the leading dense layers, and the last of each ``every``."""
-    every: int = moe.get("every", 1)
-    return bool(index >= moe.get("dense_layers", 0) and index % every == every - 1)
-
-
-def _experts(facts: Mapping[str, Any], traits: Mapping[str, Any]) -> Experts:
-    """The mixture of an entry; every mixture layer of a model is alike."""
-    moe = facts["moe"]
+def _experts(spec: ModelSpec) -> Experts:
+    """The mixture of a specification; every mixture layer of a model is alike."""
+    moe = _needed(spec, "moe", spec.moe)
     return Experts(
-        count=moe["experts"],
-        active=moe["active"],
-        width=moe["width"],
-        shared_width=moe.get("shared_width", 0),
-        gated=traits.get("gated", True),
-        dense_width=facts["ffn"] if traits.get("dense_beside_experts") else 0,
-        latent=moe.get("latent"),
+        count=moe.experts,
+        active=moe.active,
+        width=moe.width,
+        shared_width=moe.shared_width,
+        gated=spec.traits.gated,
+        dense_width=_needed(spec, "ffn", spec.ffn) if spec.traits.dense_beside_experts else 0,
+        latent=moe.latent,
     )
 
 
-def _mixer(facts: Mapping[str, Any], word: str, shares: bool, indexer: str | None) -> Mixer:
-    """The mixer a word of the pattern names, with the dimensions the entry gives for its kind."""
+def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None) -> Mixer:
+    """The mixer a word of the pattern names, with the dimensions that its kind has."""
     if word == "mla":
-        mla = facts["mla"]
-        indexed = mla.get("indexer_dim") if indexer in (None, "own") else None
-        return LatentAttention(
-            heads=facts["heads"],
-            query_rank=mla.get("query_rank"),
-            kv_rank=mla["kv_rank"],
-            nope_dim=mla["nope_dim"],
-            rope_dim=mla["rope_dim"],
-            value_dim=mla["value_dim"],
-            indexer_dim=indexed,
-            indexer_heads=mla.get("indexer_heads") if indexed else None,
-        )
+        return _latent(spec, indexer)
     if word in COMPRESSION:
-        compressed = facts["compressed"]
-        picks = word == "csa"
-        return CompressedAttention(
-            heads=facts["heads"],
-            head_dim=facts["head_dim"],
-            query_rank=compressed["query_rank"],
-            window=facts["window"],
-            ratio=COMPRESSION[word],
-            output_groups=compressed["output_groups"],
-            output_rank=compressed["output_rank"],
-            indexer_dim=compressed["indexer_dim"] if picks else None,
-            indexer_heads=compressed["indexer_heads"] if picks else None,
-        )
+        return _compressed(spec, word)
     if word == "mamba":
-        return StateSpace(**facts["ssm"])
+        return _needed(spec, "ssm", spec.ssm)
     if word == "linear":
-        return LinearAttention(**facts["linear"])
+        return _needed(spec, "linear", spec.linear)
     if word == "conv":
-        return ShortConvolution(facts["conv_kernel"])
-    own = facts.get(f"{word}_attention") or {}
-    heads = own.get("heads", facts["heads"])
-    head_dim = own.get("head_dim") or facts.get("head_dim") or facts["hidden"] // heads
+        return ShortConvolution(_needed(spec, "conv_kernel", spec.conv_kernel))
+    own = {"full": spec.full_attention, "sliding": spec.sliding_attention, "cross": spec.cross_attention}.get(word)
+    own = own or USUAL_HEADS
+    heads = own.heads or _needed(spec, "heads", spec.heads)
+    head_dim = own.head_dim or spec.head_dim or _needed(spec, "hidden", spec.hidden) // heads
     return Attention(
         kind=word,
         heads=heads,
-        kv_heads=own.get("kv_heads", facts.get("kv_heads", heads)),
+        kv_heads=own.kv_heads or spec.kv_heads or heads,
         head_dim=head_dim,
-        value_dim=own.get("value_dim") or facts.get("value_dim") or head_dim,
-        window=facts.get("window") if word in ("sliding", "chunked") else None,
+        value_dim=own.value_dim or spec.value_dim or head_dim,
+        window=spec.window if word in ("sliding", "chunked") else None,
         shares_cache=shares,
-        value_is_key=own.get("value_is_key", False),
+        value_is_key=own.value_is_key,
     )
 
 
-def _tower(vision: Mapping[str, Any]) -> VisionTower:
-    """The vision tower of an entry; what the record has no field for goes to ``settings``."""
-    named = ("kind", "layers", "hidden", "ffn", "heads", "patch", "image_size", "image_tokens")
-    return VisionTower(
-        kind=vision["kind"],
-        layers=vision.get("layers", 0),
-        hidden=vision.get("hidden", 0),
-        ffn=vision.get("ffn", 0),
-        heads=vision.get("heads", 0),
-        patch=vision.get("patch", 0),
-        image_size=vision.get("image_size"),
-        image_tokens=vision.get("image_tokens") or {"rule": "unknown"},
-        settings={key: value for key, value in vision.items() if key not in named},
+def _latent(spec: ModelSpec, indexer: str | None) -> LatentAttention:
+    mla = _needed(spec, "mla", spec.mla)
+    indexed = mla.indexer_dim if indexer in (None, "own") else None
+    return LatentAttention(
+        heads=_needed(spec, "heads", spec.heads),
+        query_rank=mla.query_rank,
+        kv_rank=mla.kv_rank,
+        nope_dim=mla.nope_dim,
+        rope_dim=mla.rope_dim,
+        value_dim=mla.value_dim,
+        indexer_dim=indexed,
+        indexer_heads=mla.indexer_heads if indexed else None,
     )
+
+
+def _compressed(spec: ModelSpec, word: str) -> CompressedAttention:
+    compressed = _needed(spec, "compressed", spec.compressed)
+    picks = word == "csa"
+    return CompressedAttention(
+        heads=_needed(spec, "heads", spec.heads),
+        head_dim=_needed(spec, "head_dim", spec.head_dim),
+        query_rank=compressed.query_rank,
+        window=_needed(spec, "window", spec.window),
+        ratio=COMPRESSION[word],
+        output_groups=compressed.output_groups,
+        output_rank=compressed.output_rank,
+        indexer_dim=compressed.indexer_dim if picks else None,
+        indexer_heads=compressed.indexer_heads if picks else None,
+    )
+
+
+def _needed(spec: ModelSpec, field: str, value: T | None) -> T:
+    """A field the layer pattern cannot do without; ``merge.gaps`` tells of it before."""
+    if value is None:
+        raise ValueError(f"{spec.id}: {field} is missing, its layers need it")
+    return value

@@ -1,31 +1,7 @@
-"""The tensors of one feed-forward network: dense, or a mixture of experts.
+"""Tensors of one feed-forward network: dense, or a mixture of experts.
 
 Rows are ``(name, shape, linear)`` of one layer. Experts are fused, one three-dimensional tensor for each projection, as
-GGUF and transformers 5 hold them. Traits read here:
-
-``gated`` (true unless stated)
-    three matrices (SwiGLU, GeGLU) instead of two; kept in the ``FeedForward`` and ``Experts`` records.
-``fused_gate_up``
-    gate and up are one matrix, called ``ffn_up`` (Phi-3, GLM-4).
-``mlp_bias``
-    biases in a dense network.
-``expert_bias``, ``router_bias``, ``selection_bias``
-    biases of the experts (gpt-oss), of the router, and the buffer that evens out which experts are picked
-    (DeepSeek-V3); ``selection_bias: counted`` where transformers makes it a parameter (ERNIE).
-``expert_dtype``
-    what the checkpoint holds the routed experts in, where that is not ``dtype``: ``mxfp4`` in DeepSeek-V4, which is
-    FP8 otherwise. Read in ``quantization``.
-``router_rank``
-    the router is a network of its own: a projection to this width, a norm, two layers, and one row for each expert and
-    for none of them (ZAYA1).
-``shared_gate``
-    a learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next).
-``mlp_sub_norm``
-    a norm before the down projection (BitNet b1.58).
-``activation_parameters``
-    learned scalars of the activation function (xIELU in Apertus: 2).
-``dense_beside_experts``
-    a dense network and the experts run side by side in one layer, with router scales (Gemma 4 26B).
+GGUF and transformers 5 hold them. ``traits`` documents the habits that add or remove rows.
 """
 
 from __future__ import annotations
@@ -34,57 +10,55 @@ from vramfit.model.attention import linear, norm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from vramfit.model.architecture import Experts, FeedForward
     from vramfit.model.attention import Row
+    from vramfit.model.traits import Traits
 
 
-def dense(network: FeedForward, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def dense(network: FeedForward, hidden: int, traits: Traits) -> list[Row]:
     """One dense network."""
-    width, bias = network.width, traits.get("mlp_bias", False)
+    width, bias = network.width, traits.mlp_bias
     rows: list[Row] = []
-    if network.gated and traits.get("fused_gate_up"):
+    if network.gated and traits.fused_gate_up:
         rows += linear("ffn_up", hidden, 2 * width, bias)
     else:
         if network.gated:
             rows += linear("ffn_gate", hidden, width, bias)
         rows += linear("ffn_up", hidden, width, bias)
     rows += linear("ffn_down", width, hidden, bias)
-    if traits.get("mlp_sub_norm"):
+    if traits.mlp_sub_norm:
         rows += norm("ffn_sub_norm", width)
-    if traits.get("activation_parameters"):
-        rows.append(("ffn_act.weight", (traits["activation_parameters"],), False))
+    if traits.activation_parameters:
+        rows.append(("ffn_act.weight", (traits.activation_parameters,), False))
     return rows
 
 
-def experts(network: Experts, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def experts(network: Experts, hidden: int, traits: Traits) -> list[Row]:
     """One mixture of experts with its router and what every token passes beside it."""
     count, width = network.count, network.width
     inner = network.latent or hidden
     # The router is a bare parameter in transformers and stays in full precision in every scheme: not a linear layer.
-    rank = traits.get("router_rank")
+    rank = traits.router_rank
     rows: list[Row] = [("ffn_gate_inp.weight", (rank or hidden, count + (1 if rank else 0)), False)]
     if rank:
         rows += linear("ffn_gate_inp_down", hidden, rank, True) + norm("ffn_gate_inp_norm", rank)
         rows += linear("ffn_gate_inp_1", rank, rank, True) + linear("ffn_gate_inp_2", rank, rank, True)
-    if traits.get("router_bias"):
+    if traits.router_bias:
         rows.append(("ffn_gate_inp.bias", (count,), False))
-    if traits.get("selection_bias"):
+    if traits.selection_bias:
         rows.append(("exp_probs_b.bias", (count,), False))
     names = ("gate", "up", "down") if network.gated else ("up", "down")
     for name in names:
         shape = (width, inner, count) if name == "down" else (inner, width, count)
         rows.append((f"ffn_{name}_exps.weight", shape, True))
-        if traits.get("expert_bias"):
+        if traits.expert_bias:
             rows.append((f"ffn_{name}_exps.bias", (shape[1], count), False))
     if network.latent:
         rows += linear("ffn_latent_down", hidden, network.latent) + linear("ffn_latent_up", network.latent, hidden)
     for name in names if network.shared_width else ():
         shared = (network.shared_width, hidden) if name == "down" else (hidden, network.shared_width)
         rows.append((f"ffn_{name}_shexp.weight", shared, True))
-    if traits.get("shared_gate"):
+    if traits.shared_gate:
         # A linear layer with one output; GGUF stores it flat, and no scheme quantizes it.
         rows.append(("ffn_gate_inp_shexp.weight", (hidden,), False))
     if network.dense_width:

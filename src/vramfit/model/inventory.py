@@ -2,40 +2,7 @@
 
 Counted once: the head tied to the embedding. Not counted: prediction heads of the MTP kind and rotary tables, which
 files may hold and a loaded model does not need. Layers alike in shape share a row. How architectures differ is data,
-the *traits* of ``data/models.yaml``. ``attention``, ``feed_forward`` and ``recurrent`` document those they read; here:
-
-``norms`` (``[attn_norm, ffn_norm]`` unless stated)
-    the norms of a layer by GGUF name; Gemma has four, Command R one.
-``norm_bias``
-    norms are LayerNorms with a bias instead of RMSNorms.
-``first_attn_norm`` (true unless stated)
-    the first layer normalises its input; ModernBERT's embedding norm does that already.
-``embedding_norm``
-    a norm right behind the embedding.
-``positions``, ``token_types``
-    rows of a learned position table and of a token-type table (BERT, GPT-2, OPT).
-``output_norm`` (true unless stated)
-    a norm before the head.
-``head`` (true unless stated), ``output_bias``
-    whether the model has a head over the vocabulary at all (embedding models do not), and whether it has a bias.
-``extra_embeddings``
-    rows of the embedding that the head lacks (the image placeholders of Llama 3.2 Vision).
-``pooler``, ``classifier``
-    the dense layer BERT puts on its first token; the two-layer scoring head of a reranker instead.
-``per_layer_embedding``
-    width of the embedding each layer looks up for each token (Gemma 3n, Gemma 4 E), with ``per_layer_vocab`` rows.
-``altup``, ``laurel``
-    streams of the alternating-updates residual and rank of the learned augmented residual (Gemma 3n).
-``hyper_connections``
-    streams of the residual that each half of a block mixes (DeepSeek-V4).
-``layer_scale``
-    a stored scalar, not trained, scales each layer's output (Gemma 4).
-``residual_scale``
-    scales and biases of the residual stream and of what each half of a block adds to it (ZAYA1).
-``attention_weights`` (true unless stated)
-    attention layers own weights; Zamba2's share two blocks, which its ``extra`` lists.
-``extra``
-    further tensors, written out: rows of name, shape, ``linear``, and ``copies`` where there are several.
+the ``Traits`` of the model.
 """
 
 from __future__ import annotations
@@ -55,11 +22,9 @@ from vramfit.model.feed_forward import dense, experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from vramfit.model.architecture import Layers, Mixer, Model
     from vramfit.model.attention import Row
+    from vramfit.model.traits import Traits
 
 BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")
 """Tensors that files store and training does not touch: they weigh, but count as no parameters."""
@@ -74,9 +39,8 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
     result += _repeated(model)
     if model.vocab:
         result += [Tensor(name, shape, linear=flag) for name, shape, flag in _head(model)]
-    for extra in traits.get("extra", ()):
-        shape, flag = tuple(extra["shape"]), extra.get("linear", False)
-        result.append(Tensor(extra["name"], shape, linear=flag, copies=extra.get("copies", 1)))
+    for extra in traits.extra:
+        result.append(Tensor(extra.name, extra.shape, linear=extra.linear, copies=extra.copies))
     if model.vision is not None:
         from vramfit.model.towers import vision_tensors
 
@@ -102,7 +66,7 @@ def resting_parameters(model: Model) -> int:
         if isinstance(network, Experts):
             matrices = 3 if network.gated else 2
             one = matrices * (network.latent or model.hidden) * network.width
-            if model.traits.get("expert_bias"):
+            if model.traits.expert_bias:
                 one += (matrices - 1) * network.width + (network.latent or model.hidden)
             resting += len(group.indices) * (network.count - network.active) * one
     return resting
@@ -115,10 +79,10 @@ def _repeated(model: Model) -> list[Tensor]:
         for row in _layer(group, model):
             known = rows.get(row)
             rows[row] = tuple(sorted(known + group.indices)) if known else group.indices
-    if not model.traits.get("first_attn_norm", True):
+    if not model.traits.first_attn_norm:
         first = ("attn_norm.weight", (model.hidden,), False)
         rows[first] = rows[first][1:]
-    counted = model.traits.get("selection_bias") == "counted"
+    counted = model.traits.selection_bias == "counted"
     return [
         Tensor(name, shape, layers, "text", flag, name in BUFFERS and not counted)
         for (name, shape, flag), layers in rows.items()
@@ -128,8 +92,8 @@ def _repeated(model: Model) -> list[Tensor]:
 def _layer(group: Layers, model: Model) -> list[Row]:
     """The rows of one layer of a group."""
     hidden, traits, network = model.hidden, model.traits, group.feed_forward
-    names: list[str] = traits.get("norms", ("attn_norm", "ffn_norm"))
-    biased = traits.get("norm_bias", False)
+    names = traits.norms
+    biased = traits.norm_bias
     rows: list[Row] = []
     for name in names:
         # A layer that lacks half a block (Nemotron Super's searched ones) lacks its norm; a block of one norm keeps it.
@@ -142,28 +106,28 @@ def _layer(group: Layers, model: Model) -> list[Row]:
         rows += experts(network, hidden, traits)
     elif network is not None:
         rows += dense(network, hidden, traits)
-    if traits.get("per_layer_embedding"):
-        width = traits["per_layer_embedding"]
+    if traits.per_layer_embedding:
+        width = traits.per_layer_embedding
         rows += linear("inp_gate", hidden, width) + linear("proj", width, hidden) + norm("post_norm", hidden)
-    if traits.get("hyper_connections"):
+    if traits.hyper_connections:
         for name in ("hc_attn", "hc_ffn"):
-            rows += _mixing(name, traits["hyper_connections"], hidden, (2 + traits["hyper_connections"]), 3)
-    if traits.get("layer_scale"):
+            rows += _mixing(name, traits.hyper_connections, hidden, (2 + traits.hyper_connections), 3)
+    if traits.layer_scale:
         rows.append(("layer_output_scale.weight", (1,), False))
-    if traits.get("residual_scale"):
+    if traits.residual_scale:
         rows += [("attn_residual_scale", (hidden, 4), False), ("ffn_residual_scale", (hidden, 4), False)]
-    if traits.get("altup"):
-        rows += _altup(traits["altup"], hidden)
-    if traits.get("laurel"):
-        rank = traits["laurel"]
+    if traits.altup:
+        rows += _altup(traits.altup, hidden)
+    if traits.laurel:
+        rank = traits.laurel
         rows += linear("laurel_l", hidden, rank) + linear("laurel_r", rank, hidden) + norm("laurel_post_norm", hidden)
     return rows
 
 
-def _mixer(mixer: Mixer, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def _mixer(mixer: Mixer, hidden: int, traits: Traits) -> list[Row]:
     """The rows of one token mixer."""
     if isinstance(mixer, Attention):
-        if not traits.get("attention_weights", True):
+        if not traits.attention_weights:
             return []
         return attention(mixer, hidden, traits)
     if isinstance(mixer, LatentAttention):
@@ -200,22 +164,22 @@ def _altup(streams: int, hidden: int) -> list[Row]:
 def _embedding(model: Model) -> list[Row]:
     """What stands before the first layer."""
     hidden, traits = model.hidden, model.traits
-    rows: list[Row] = [("token_embd.weight", (hidden, model.vocab + traits.get("extra_embeddings", 0)), False)]
-    if traits.get("positions"):
-        rows.append(("position_embd.weight", (hidden, traits["positions"]), False))
-    if traits.get("token_types"):
-        rows.append(("token_types.weight", (hidden, traits["token_types"]), False))
-    if traits.get("embedding_norm"):
-        rows += norm("token_embd_norm", hidden, traits.get("norm_bias", False))
-    if traits.get("per_layer_embedding"):
-        width = traits["per_layer_embedding"] * model.layer_count
-        rows.append(("per_layer_token_embd.weight", (width, traits["per_layer_vocab"]), False))
+    rows: list[Row] = [("token_embd.weight", (hidden, model.vocab + (traits.extra_embeddings or 0)), False)]
+    if traits.positions:
+        rows.append(("position_embd.weight", (hidden, traits.positions), False))
+    if traits.token_types:
+        rows.append(("token_types.weight", (hidden, traits.token_types), False))
+    if traits.embedding_norm:
+        rows += norm("token_embd_norm", hidden, traits.norm_bias)
+    if traits.per_layer_embedding:
+        width = traits.per_layer_embedding * model.layer_count
+        rows.append(("per_layer_token_embd.weight", (width, traits.per_layer_vocab or 0), False))
         rows += linear("per_layer_model_proj", hidden, width)
-        rows += norm("per_layer_proj_norm", traits["per_layer_embedding"])
-    if traits.get("altup"):
+        rows += norm("per_layer_proj_norm", traits.per_layer_embedding)
+    if traits.altup:
         # One matrix into and one out of each further stream, fused as llama.cpp does.
         for name in ("altup_proj", "altup_unembd_proj"):
-            rows.append((f"{name}.weight", (hidden, hidden, traits["altup"] - 1), True))
+            rows.append((f"{name}.weight", (hidden, hidden, traits.altup - 1), True))
     return rows
 
 
@@ -223,17 +187,17 @@ def _head(model: Model) -> list[Row]:
     """What stands behind the last layer."""
     hidden, traits = model.hidden, model.traits
     rows: list[Row] = []
-    if traits.get("hyper_connections"):
-        rows += _mixing("output_hc", traits["hyper_connections"], hidden, 1, 1)
-    if traits.get("output_norm", True):
-        rows += norm("output_norm", hidden, traits.get("norm_bias", False))
-    if traits.get("head", True):
+    if traits.hyper_connections:
+        rows += _mixing("output_hc", traits.hyper_connections, hidden, 1, 1)
+    if traits.output_norm:
+        rows += norm("output_norm", hidden, traits.norm_bias)
+    if traits.head:
         if not model.tied:
             rows += linear("output", hidden, model.vocab)
-        if traits.get("output_bias"):
+        if traits.output_bias:
             rows.append(("output.bias", (model.vocab,), False))
-    if traits.get("pooler") or traits.get("classifier"):
+    if traits.pooler or traits.classifier:
         rows += linear("cls", hidden, hidden, bias=True)
-    if traits.get("classifier"):
+    if traits.classifier:
         rows += linear("cls.output", hidden, 1, bias=True)
     return rows

@@ -1,17 +1,7 @@
-"""The tensors of one layer that keeps a state instead of a cache: Mamba, linear attention, short convolution.
+"""Tensors of one layer that keeps a state instead of a cache: Mamba, linear attention, short convolution.
 
-Rows are ``(name, shape, linear)`` of one layer, named as llama.cpp names them. Traits read here:
-
-``ssm_norms``
-    Mamba 1: step size, B and C are normalised (Jamba).
-``ssm_out_norm`` (true unless stated)
-    Mamba 2: a norm before the output projection; Falcon-H1 0.5B goes without.
-``ssm_bias``
-    Mamba's input and output projections carry biases; the convolution always does.
-``full_rank_gate``
-    KDA: the output gate is one matrix (Kimi K3) instead of two of low rank (Kimi Linear).
-``split_gates``
-    gated delta net: the two per-head gates have a projection each (Qwen3.5) instead of one for both (Qwen3-Next).
+Rows are ``(name, shape, linear)`` of one layer, named as llama.cpp names them. ``traits`` documents the habits that add
+or remove rows.
 """
 
 from __future__ import annotations
@@ -20,23 +10,21 @@ from vramfit.model.attention import linear, norm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from vramfit.model.architecture import LinearAttention, ShortConvolution, StateSpace
     from vramfit.model.attention import Row
+    from vramfit.model.traits import Traits
 
 
-def state_space(mixer: StateSpace, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def state_space(mixer: StateSpace, hidden: int, traits: Traits) -> list[Row]:
     """One Mamba layer."""
-    bias = traits.get("ssm_bias", False)
+    bias = traits.ssm_bias
     inner, state = mixer.inner, mixer.state
     if mixer.kind == "mamba1":
         rows = linear("ssm_in", hidden, 2 * inner, bias)
         rows += [("ssm_conv1d.weight", (mixer.conv, inner), False), ("ssm_conv1d.bias", (inner,), False)]
         rows += linear("ssm_x", inner, mixer.dt_rank + 2 * state)
         rows += linear("ssm_dt", mixer.dt_rank, inner, bias=True)
-        if traits.get("ssm_norms"):
+        if traits.ssm_norms:
             rows += norm("ssm_dt_norm", mixer.dt_rank) + norm("ssm_b_norm", state) + norm("ssm_c_norm", state)
         rows += [("ssm_a", (state, inner), False), ("ssm_d", (inner,), False)]
     else:
@@ -45,12 +33,12 @@ def state_space(mixer: StateSpace, hidden: int, traits: Mapping[str, Any]) -> li
         rows += [("ssm_conv1d.weight", (mixer.conv, mixed), False), ("ssm_conv1d.bias", (mixed,), False)]
         rows += [("ssm_dt.bias", (mixer.heads,), False)]
         rows += [("ssm_a", (1, mixer.heads), False), ("ssm_d", (1, mixer.heads), False)]
-        if traits.get("ssm_out_norm", True):
+        if traits.ssm_out_norm:
             rows.append(("ssm_norm.weight", (inner // mixer.groups, mixer.groups), False))
     return rows + linear("ssm_out", inner, hidden, bias)
 
 
-def linear_attention(mixer: LinearAttention, hidden: int, traits: Mapping[str, Any]) -> list[Row]:
+def linear_attention(mixer: LinearAttention, hidden: int, traits: Traits) -> list[Row]:
     """One layer of attention with a matrix state."""
     key, value = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
     if mixer.kind == "gated_delta_net":
@@ -60,7 +48,7 @@ def linear_attention(mixer: LinearAttention, hidden: int, traits: Mapping[str, A
             ("ssm_dt.bias", (mixer.value_heads,), False),
             ("ssm_a", (mixer.value_heads,), False),
         ]
-        if traits.get("split_gates"):
+        if traits.split_gates:
             rows += linear("ssm_beta", hidden, mixer.value_heads) + linear("ssm_alpha", hidden, mixer.value_heads)
         else:
             rows += linear("ssm_ba", hidden, 2 * mixer.value_heads)
@@ -72,7 +60,7 @@ def linear_attention(mixer: LinearAttention, hidden: int, traits: Mapping[str, A
         rows += linear("ssm_f_a", hidden, mixer.key_dim) + linear("ssm_f_b", mixer.key_dim, key)
         rows += [("ssm_dt.bias", (key,), False), ("ssm_a", (1, mixer.key_heads), False)]
         rows += linear("ssm_beta", hidden, mixer.key_heads)
-        if traits.get("full_rank_gate"):
+        if traits.full_rank_gate:
             rows += linear("attn_gate", hidden, value)
         else:
             rows += linear("ssm_g_a", hidden, mixer.value_dim) + linear("ssm_g_b", mixer.value_dim, value)

@@ -40,7 +40,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 
     if not scheme.settings.get("ffn"):
         stored = store_linears(model, "FP8", size, lambda t: block_linear(t) and not t.name.startswith(HALF))
-        return _with_mxfp4_experts(stored) if model.traits.get("expert_dtype") == "mxfp4" else stored
+        return _with_mxfp4_experts(stored) if model.traits.expert_dtype == "mxfp4" else stored
     last = model.layer_count - 1
     found: list[Stored] = []
     for row in store_linears(model, "FP8", size, lambda t: block_linear(t) and t.name.startswith("ffn_")):

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     Rule = tuple[tuple[str, Where], ...]
 
 SEVENTY_LAYERS = 80
-"""Layers of what llama.cpp calls a 70B (``src/models/llama.cpp``, ``qwen2.cpp``, ``deci.cpp``: ``LLM_TYPE_70B``)."""
-
-UNTYPED_TOWERS = ("qwen2-vl", "qwen2.5-vl")
-"""Vision towers whose language model is converted to ``qwen2vl``, for which llama.cpp states no type."""
+"""Layers of what llama.cpp calls a 70B, in the architectures that have one (``LLM_TYPE_70B``): ``src/models/qwen2.cpp``,
+``deci.cpp``, and ``llama.cpp`` where heads share keys and values."""
 
 
 @record
@@ -288,22 +286,17 @@ def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer
 
 
 def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
-    """What the mix asks of the model. Its GGUF architecture is read off its blocks: no record carries that name."""
-    traits = model.traits
+    """The answers that the mix asks of the model and of the architecture its file names."""
     counts = [g.feed_forward.count for g in model.layers if isinstance(g.feed_forward, Experts)]
     group, grouped = _group(model)
-    # LLM_TYPE_70B: llama with grouped heads, and qwen2 (biased projections) with any.
-    seventy = model.layer_count == SEVENTY_LAYERS and not counts and (grouped or bool(traits.get("qkv_bias")))
-    if model.vision is not None and model.vision.kind in UNTYPED_TOWERS:
-        seventy = False
-    # LLM_ARCH_FALCON alone fuses unbiased query, key and value under LayerNorms that have biases.
-    falcon = bool(traits.get("fused_qkv") and traits.get("norm_bias") and not traits.get("qkv_bias"))
+    architecture = model.architecture.gguf
+    seventy = architecture in ("qwen2", "deci") or (architecture == "llama" and grouped)
     return Facts(
         experts=counts[0] if counts else 0,
         group=group,
         tied="output.weight" not in [tensor.name for tensor in text],
-        seventy=seventy and not falcon,
-        falcon=falcon,
+        seventy=seventy and model.layer_count == SEVENTY_LAYERS,
+        falcon=architecture == "falcon",
         imatrix=imatrix,
     )
 

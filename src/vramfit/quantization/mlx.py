@@ -29,7 +29,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     """Linear layers, embedding and head at ``settings["bits"]`` in groups of ``settings["group"]`` inputs."""
     bits, group, mode = scheme.settings["bits"], scheme.settings["group"], scheme.settings["mode"]
     per_group = AFFINE_BYTES if mode == "affine" else 1
-    bare_router = bool(model.traits.get("selection_bias"))
+    bare_router = bool(model.traits.selection_bias)
 
     def size(tensor: Tensor) -> int:
         if tensor.name == ROUTER:

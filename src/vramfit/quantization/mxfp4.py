@@ -26,7 +26,7 @@ BLOCK_BYTES = 17
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     """Experts in MXFP4, or without any every linear layer of the blocks."""
-    if model.traits.get("expert_dtype") == "mxfp4" and model.dtype == "fp8":
+    if model.traits.expert_dtype == "mxfp4" and model.dtype == "fp8":
         from vramfit.quantization import SCHEMES, fp8
 
         return fp8.store(model, SCHEMES["fp8"])

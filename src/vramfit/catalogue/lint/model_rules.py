@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.catalogue.lint.registry import rule
+from vramfit.model.merge import NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def unknown_scheme(subject: ModelSubject) -> Iterator[Fault]:
 
 @rule("models")
 def empty_field(subject: ModelSubject) -> Iterator[Fault]:
-    """A field without a value, which says nothing and may hide a slip."""
+    """A field without a value, which says nothing and may hide a slip; a name elsewhere may be none."""
     for number, model in subject.own:
         for field, value in model.items():
-            if value is None:
+            if value is None and field not in NAMES:
                 yield subject.fault(number, field, "has no value", "write it, or leave the field out")

@@ -44,7 +44,7 @@ def experts(build: Builder, layer: Experts, source: Node) -> Node:
         product = graph.wide(
             active * outputs, build.weight(name, inputs, outputs * layer.count), node, picked, rows=rows
         )
-        if not traits.get("expert_bias"):
+        if not traits.expert_bias:
             return product
         size = (4 * outputs * layer.count, 0, 0)
         return graph.same(product, graph.stored(size, build.home.expert_device, weight=True), picked)
@@ -70,7 +70,7 @@ def experts(build: Builder, layer: Experts, source: Node) -> Node:
     graph.expand(result)
     if layer.latent:
         result = build.linear("ffn_latent_up", result, layer.latent, hidden)
-    if shared is not None and traits.get("shared_gate"):
+    if shared is not None and traits.shared_gate:
         matrix = build.weight("ffn_gate_inp_shexp", hidden, 1)
         shared = graph.same(shared, graph.same(graph.wide(1, matrix, source, rows=rows)))
     beside = dense(build, source, layer.dense_width, layer.gated, "")[1] if layer.dense_width else None
@@ -91,11 +91,11 @@ def _bring_forward(build: Builder, active: int, inner: Node, shared_inner: Node)
 def _routed(build: Builder, layer: Experts, source: Node, ahead: Sequence[Node]) -> tuple[Node, Node]:
     """Which experts each token goes to, and with what weights; ``ahead`` is computed right behind the router."""
     graph, traits, rows, count = build.graph, build.model.traits, build.rows, layer.count
-    logits = build.linear("ffn_gate_inp", source, build.model.hidden, count, traits.get("router_bias", False))
+    logits = build.linear("ffn_gate_inp", source, build.model.hidden, count, traits.router_bias)
     if ahead:
         graph.expand(logits, *ahead)
     chances = graph.same(logits)
-    ranked = graph.same(chances, build.vector(count)) if traits.get("selection_bias") else chances
+    ranked = graph.same(chances, build.vector(count)) if traits.selection_bias else chances
     picked = graph.view(graph.wide(count, ranked, rows=rows))
     share = graph.wide(layer.active, graph.view(chances), picked, rows=rows)
     graph.expand(share)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines.llamacpp.placement import HOST, local_window, widest_value
-from vramfit.model.architecture import ShortConvolution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ class Builder:
         self.graph = Graph(run.tokens)
         self.windowed = local_window(model) is not None
         self.widest_value = widest_value(model)
-        self.stream_first = any(isinstance(mixer, ShortConvolution) for group in model.layers for mixer in group.mixers)
+        self.stream_first = model.architecture.gguf in ("lfm2", "lfm2moe")
         self.rows = run.tokens
         """Rows still in flight: only the output rows behind the last layer's mixer."""
         self.home = Home(HOST, HOST, {})
@@ -196,7 +195,7 @@ class Builder:
 
     def norm(self, source: Node, width: int) -> Node:
         """RMSNorm, or LayerNorm with a bias; only the former may be written over its source."""
-        graph, biased = self.graph, bool(self.model.traits.get("norm_bias"))
+        graph, biased = self.graph, bool(self.model.traits.norm_bias)
         scaled = graph.same(graph.put(source.size, source, rows=self.rows, reuse=not biased), self.vector(width))
         return graph.same(scaled, self.vector(width)) if biased else scaled
 

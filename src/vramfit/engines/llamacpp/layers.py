@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.model.architecture import Experts, Layers, Mixer
 
-NORMS = ("attn_norm", "ffn_norm")
-
 
 def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], output: Home) -> Graph:
     """The graph of one pass over ``layers``, each with its place, and the head at ``output``."""
@@ -34,8 +32,8 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
     graph.given((4 * hidden * run.tokens, 0, 0))
     table = graph.stored((0, 0, 0), HOST, weight=True)
     stream = _looked_up(graph, hidden, table, tokens)
-    extra = _per_layer_inputs(build, layers, stream, tokens) if model.traits.get("per_layer_embedding") else None
-    streams = model.traits.get("altup", 0)
+    extra = _per_layer_inputs(build, layers, stream, tokens) if model.traits.per_layer_embedding else None
+    streams = model.traits.altup
     if streams:
         stream = graph.put((4 * streams * hidden * run.tokens, 0, 0), stream)
     for number, (group, home) in enumerate(layers):
@@ -75,13 +73,13 @@ def _looked_up(graph: Graph, width: int, table: Node, tokens: Node) -> Node:
 def _per_layer_inputs(build: Builder, layers: Sequence[tuple[Layers, Home]], stream: Node, tokens: Node) -> Node:
     """The inputs of all layers at once where each has its own (Gemma 3n, Gemma 4 E)."""
     graph, model = build.graph, build.model
-    width = model.traits["per_layer_embedding"] * model.layer_count
+    width = (model.traits.per_layer_embedding or 0) * model.layer_count
     looked_up = _looked_up(graph, width, graph.stored((0, 0, 0), HOST, weight=True), tokens)
     build.at(layers[0][1])
     projected = graph.same(graph.same(build.linear("per_layer_model_proj", stream, model.hidden, width)), looked_up)
     # Gathered by layer, which takes a copy: right away in Gemma 3n, when first needed in Gemma 4.
     result = graph.wide(width, graph.view(projected))
-    if model.traits.get("altup"):
+    if model.traits.altup:
         graph.expand(result)
     return result
 
@@ -90,7 +88,8 @@ def _with_extra(build: Builder, result: Node, extra: Node | None) -> Node:
     """A layer's result with the input of its own added."""
     if extra is None:
         return result
-    graph, hidden, width = build.graph, build.model.hidden, build.model.traits["per_layer_embedding"]
+    graph, hidden = build.graph, build.model.hidden
+    width = build.model.traits.per_layer_embedding or 0
     own = graph.view(extra, (4 * width * build.run.tokens, 0, 0))
     gate = graph.same(graph.same(build.linear("inp_gate", result, hidden, width)), own)
     return graph.same(build.norm(build.linear("proj", gate, width, hidden), hidden), result)
@@ -99,9 +98,9 @@ def _with_extra(build: Builder, result: Node, extra: Node | None) -> Node:
 def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
     """One layer behind the residual ``stream``; behind the last one's mixer only the output rows go on."""
     graph, hidden, feed_forward = build.graph, build.model.hidden, group.feed_forward
-    norms = build.model.traits.get("norms", NORMS)
-    sandwich = "post_ffw_norm" in norms
-    parallel = len(norms) == 1 and feed_forward is not None
+    traits = build.model.traits
+    norms, sandwich = traits.norms, traits.sandwich
+    parallel = traits.parallel and feed_forward is not None
     entry = build.norm(stream, hidden) if "attn_norm" in norms or not sandwich else stream
     if not group.mixers:
         return stream if feed_forward is None else graph.same(_network(build, feed_forward, entry)[1], stream)
@@ -161,8 +160,8 @@ def _network(build: Builder, layer: FeedForward | Experts, source: Node) -> tupl
 def dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) -> tuple[Node, Node]:
     """Up, gate and down: the product of up and gate is a third tensor beside them."""
     graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
-    bias = traits.get("mlp_bias", False) and not suffix
-    if gated and traits.get("fused_gate_up") and not suffix:
+    bias = traits.mlp_bias and not suffix
+    if gated and traits.fused_gate_up and not suffix:
         both = build.linear("ffn_up", source, hidden, 2 * width, bias)
         inner = graph.wide(width, both, rows=build.rows)
     elif gated:
@@ -181,7 +180,7 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
     query, key, value = _projections(build, mixer, source)
     projected = query
-    turned = sliding or not (build.windowed and traits.get("unrotated_full"))
+    turned = sliding or not (build.windowed and traits.unrotated_full)
     query = _positioned(build, query, mixer.heads * mixer.head_dim, mixer.head_dim, turned)
     if key is not None:
         key = _positioned(build, key, key_width, mixer.head_dim, turned)
@@ -200,10 +199,10 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     result = weighted(build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside)
     if value_side:
         result = build.rotated(result, value_side, sliding)
-    if traits.get("query_gate"):
+    if traits.query_gate:
         gate = graph.same(graph.wide(width, graph.view(projected)))
         result = graph.same(gate, graph.view(result))
-    return build.linear("attn_output", result, width, build.model.hidden, traits.get("o_bias", False))
+    return build.linear("attn_output", result, width, build.model.hidden, traits.o_bias)
 
 
 def _filled(
@@ -230,7 +229,7 @@ def _filled(
     single = run.streams == 1
     value_first = build.together and not build.windowed and single
     # Norms over whole projections keep queries and keys waiting long enough for V to be stored before them.
-    value_earliest = value_first and build.model.traits.get("qk_norm") == "projection"
+    value_earliest = value_first and build.model.traits.qk_norm == "projection"
     if value_earliest:
         store_value()
     graph.expand(query)
@@ -257,13 +256,13 @@ def _those(*nodes: Node | None) -> list[Node]:
 def _projections(build: Builder, mixer: Attention, source: Node) -> tuple[Node, Node | None, Node | None]:
     """Query, key and value, computed together; a layer that reads another's cache has only the first."""
     graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
-    bias = traits.get("qkv_bias", False)
+    bias = traits.qkv_bias
     query_width = mixer.heads * mixer.head_dim
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
-    if traits.get("fused_qkv"):
+    if traits.fused_qkv:
         fused = build.linear("attn_qkv", source, hidden, query_width + key_width + value_width, bias)
         return graph.view(fused), graph.view(fused), graph.view(fused)
-    query = build.linear("attn_q", source, hidden, query_width * (2 if traits.get("query_gate") else 1), bias)
+    query = build.linear("attn_q", source, hidden, query_width * (2 if traits.query_gate else 1), bias)
     if mixer.shares_cache:
         return query, None, None
     key = build.linear("attn_k", source, hidden, key_width, bias)
@@ -280,7 +279,7 @@ def _positioned(build: Builder, source: Node, width: int, head_dim: int, turned:
     first behind one needs memory of its own.
     """
     graph = build.graph
-    normed = build.model.traits.get("qk_norm")
+    normed = build.model.traits.qk_norm
     if normed == "projection":
         whole = build.norm(source, width)
         if build.together:

@@ -20,7 +20,8 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
-    from vramfit.model.architecture import Model, VisionTower
+    from vramfit.model.architecture import Model
+    from vramfit.model.encoder import VisionTower
 
 CUDA_BASE_BYTES = 40 * MIB
 CUDA_BYTES_PER_MULTIPROCESSOR = round(3.4 * MIB)
@@ -78,9 +79,9 @@ def vision_compute_bytes(model: Model, flash_attention: bool, size: tuple[int, i
     tower = model.vision
     if tower is None or not tower.layers:
         return 0
-    merge = int(tower.settings.get("merge", 1)) ** 2
+    merge = (tower.merge or 1) ** 2
     patches = max(_patches(tower, merge), _patches_of(tower, merge, size))
-    inner = tower.ffn * (3 if tower.settings.get("gated") else 1)
+    inner = tower.ffn * (3 if tower.gated else 1)
     floats = patches * max(6 * tower.hidden, 2 * tower.hidden + inner)
     if not flash_attention:
         floats = max(floats, patches * 5 * tower.hidden + tower.heads * patches * patches)
@@ -90,19 +91,23 @@ def vision_compute_bytes(model: Model, flash_attention: bool, size: tuple[int, i
 
 def _patches(tower: VisionTower, merge: int) -> int:
     """Patches of what is encoded at a time."""
-    kind = tower.image_tokens["rule"]
-    if kind == "native":
-        most = int(tower.image_tokens["max_pixels"]) // (tower.patch**2 * merge)
+    from vramfit.model.image_rules import LongestSide, Native
+
+    rule = tower.image_tokens
+    if isinstance(rule, Native):
+        most = rule.max_pixels // (tower.patch**2 * merge)
         return min(WARM_UP_TOKENS, most) * merge
-    if kind == "longest_side" or not tower.image_size:
+    if isinstance(rule, LongestSide) or not tower.image_size:
         return MOST_TOKENS * merge
-    return (tower.image_size // tower.patch) ** 2 + (1 if tower.settings.get("class_token") else 0)
+    return (tower.image_size // tower.patch) ** 2 + (1 if tower.class_token else 0)
 
 
 def _patches_of(tower: VisionTower, merge: int, size: tuple[int, int] | None) -> int:
     """Patches of an image of that size, where it is encoded whole and at its own resolution; else 0."""
-    if size is None or tower.image_tokens["rule"] != "native":
-        return 0
     from vramfit.memory.vision import image_patches
+    from vramfit.model.image_rules import Native
+
+    if size is None or not isinstance(tower.image_tokens, Native):
+        return 0
 
     return min(image_patches(tower, size), LARGEST_TOKENS * merge)

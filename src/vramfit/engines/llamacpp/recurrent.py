@@ -93,7 +93,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     state = _read(build, held, graph.put(held.size, held, rows=run.sequences))
     mixed = graph.same(mixed)
     heads = [graph.wide(key, graph.view(mixed)), graph.wide(key, graph.view(mixed))]
-    split = build.model.traits.get("split_gates", False)
+    split = build.model.traits.split_gates
     if mixer.value_heads != mixer.key_heads and not split:
         heads = [graph.wide(mixer.value_heads * mixer.key_dim, graph.view(head)) for head in heads]
     count = mixer.value_heads

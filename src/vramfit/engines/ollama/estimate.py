@@ -21,7 +21,7 @@ from vramfit.engines.llamacpp import estimate as llamacpp
 from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
-from vramfit.model.architecture import Attention, LatentAttention, LinearAttention, ShortConvolution
+from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.quantization import derive
 from vramfit.units import GIB, MIB
 
@@ -42,6 +42,12 @@ CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
 
 PREDICTED_SHARE = 0.8
 """Of a GPU's free memory that a model may be predicted to take to be put there alone (``bestSingleGPUFit``)."""
+
+ONE_AT_A_TIME = (
+    "mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe", "nemotron_h",
+    "nemotron_h_moe",
+)  # fmt: skip
+"""Architectures that Ollama runs one request at a time (``Scheduler.load`` of ``server/sched.go``)."""
 
 BATCHES = ((2048, 32768, 0.6, 2 * GIB), (1024, 4096, 0.75, 768 * MIB))
 """Automatic batch: its size, the context it takes more than, the largest predicted share of free memory, and what it is
@@ -189,19 +195,9 @@ def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_f
     return BATCH
 
 
-@per_model
 def _one_at_a_time(model: Model) -> bool:
-    """Whether Ollama forces one request at a time: embedding models, and those it lists in ``Scheduler.load``.
-
-    The list names qwen3vl, qwen3next, qwen35, lfm2 and nemotron_h: all with a short convolution or linear attention, hybrids
-    of Mamba and attention, and Qwen3's vision models.
-    """
-    mixers = [mixer for group in model.layers for mixer in group.mixers]
-    if model.modality == "embedding" or any(isinstance(mixer, ShortConvolution) for mixer in mixers):
-        return True
-    if any(isinstance(mixer, LinearAttention) and mixer.kind == "gated_delta_net" for mixer in mixers):
-        return True
-    return model.family.startswith(("nemotron-h", "nemotron-nano", "nemotron-3", "qwen3-vl"))
+    """Whether Ollama forces one request at a time: embedding models, and architectures that it lists."""
+    return model.modality == "embedding" or model.architecture.gguf in ONE_AT_A_TIME
 
 
 def _flash_attention(gpu: Gpu, backend: str | None) -> bool:

@@ -68,7 +68,7 @@ def peak_bytes(
         * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
     )
     peak = max(layer, _vision_bytes(model, tokens, images, image_size))
-    rows = min(tokens, sequences) * model.vocab if model.traits.get("head", True) else 0
+    rows = min(tokens, sequences) * model.vocab if model.traits.head else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
 
 

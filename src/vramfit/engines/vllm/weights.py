@@ -117,7 +117,7 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
         last_read += embedding
         last += _allocated_bytes(embedding) if count > 1 else 0
     layer = [sum(column) for column in zip(*[map(_allocated_bytes, held) for held in modules.values()], strict=True)]
-    angles = _rotary_bytes(model)
+    angles = rotary_bytes(model)
     found = []
     for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
         weights, reads = sum(layer[start:stop]) + angles, sum(read[start:stop])
@@ -137,9 +137,9 @@ def _allocated_bytes(size: int) -> int:
     return size + rest if rest <= SMALL_SIZE else size
 
 
-def _rotary_bytes(model: Model) -> int:
+def rotary_bytes(model: Model) -> int:
     """Sines and cosines of every position, 16-bit, for each head width and each kind of layer."""
-    if model.traits.get("positions"):
+    if model.traits.positions:
         return 0
     widths = set()
     for group in model.layers:
@@ -149,7 +149,7 @@ def _rotary_bytes(model: Model) -> int:
             elif isinstance(mixer, LatentAttention):
                 widths.add((mixer.rope_dim, "full"))
     # A tower whose patches span two frames gives tokens positions in time, height and width.
-    several = model.vision is not None and model.vision.settings.get("frames") == 2
+    several = model.vision is not None and model.vision.frames == 2
     positions = model.context * (POSITION_FACTOR if several else 1)
     return sum(2 * width * positions for width, _ in widths)
 
