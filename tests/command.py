@@ -25,13 +25,17 @@ SOURCE = Path(__file__).parent.parent / "src"
 
 
 @cache
-def validator(definition: str = "") -> Any:
-    """Checks the contract's documents, or one of the schema's ``$defs``; 4096.0 is no integer here."""
+def validator(definition: str = "", engines: tuple[str, ...] = ()) -> Any:
+    """Checks the contract's documents, or one of the schema's ``$defs``; 4096.0 is no integer here.
+
+    ``engines`` are names that a test has made known besides the contract's.
+    """
     strict = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
     kind: Any = validators.extend(Draft202012Validator, type_checker=strict)  # type: ignore[no-untyped-call]
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    schema["$defs"]["engine"]["enum"] += engines
     kind.check_schema(schema)
     return kind({"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]} if definition else schema)
 

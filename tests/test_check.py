@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.samples import Catalogue
 from vramfit.check import Checked, RuleOfThumb, check, exit_code
+from vramfit.engines.keys import parse_request
 from vramfit.errors import UnknownModel
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 
 def rows(changes: dict[str, dict[str, Any]] | None = None, **request: Any) -> list[Checked]:

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.command import vramfit
+from tests.each import each
 from vramfit.catalogue.cache import source_directory
 from vramfit.catalogue.lint import check
 from vramfit.catalogue.overlay import built_in
@@ -207,7 +208,7 @@ def test_flags_that_are_named_exist() -> None:
 def test_commands_named_in_running_text_exist() -> None:
     """``vramfit x`` in backticks: ``x`` is a command, or it is an example of one that is refused."""
     commands = {words.split()[1] for _, words in inline() if words.startswith("vramfit ") and len(words.split()) > 1}
-    for command in commands:
+    for command in each(commands):
         if not command.startswith("-"):
             ran = vramfit(command, "--help")
             assert 0 == ran.code, f"vramfit {command}: {ran.err}"

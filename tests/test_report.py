@@ -10,9 +10,9 @@ from tests.command import validator
 from tests.samples import Catalogue
 from vramfit import __version__
 from vramfit.check import check
+from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import CannotTell, UnknownGpu
 from vramfit.report import document, error_document, estimate_object
-from vramfit.workload import KEYS, parse_request
 
 
 def told(**request: Any) -> Any:
@@ -34,7 +34,7 @@ def test_keys_in_the_contract_s_order() -> None:
 
 def test_every_deployment_key_is_reported() -> None:
     """In the order of their declaration, with the value used."""
-    assert [key.name for key in KEYS] == list(told()["deployment"])
+    assert list(every_key()) == list(told()["deployment"])
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalogued import catalogue, some_gpu_id, some_model_id
-from vramfit.engines import MODULES
+from vramfit.answer import answer
+from vramfit.engines import names as engine_names
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.matrix import matrix
-from vramfit.remedies.answer import answer
 from vramfit.workload.common import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ENGINES = tuple(MODULES)
+ENGINES = engine_names()
 KEYS: tuple[dict[str, Any], ...] = (
     {},
     {"context": 16384},

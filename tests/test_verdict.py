@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.deployed import deployed
 from tests.samples import gpu, model
-from vramfit.engines import Deployment, DeviceMemory, Estimate
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
 from vramfit.quantization import find_scheme
 from vramfit.units import GIB
 from vramfit.verdict import LEVELS, Verdict, judge
-from vramfit.workload.common import Workload
 
 
 def device(name: str, low: int, expected: int, high: int) -> DeviceMemory:
@@ -26,8 +26,9 @@ def judged(*needs: tuple[int, int, int], usable: int = 10, host: int = 0, **work
     cards = tuple(gpu("rtx4090", usable_mib={"linux": usable * 1024}) for _ in needs)
     devices = tuple(device(f"gpu{i}", *(GIB * n for n in need)) for i, need in enumerate(needs))
     estimate = Estimate(devices, device("host", *[host * GIB] * 3), 0, (), {})
-    deployment = Deployment(cards, model("llama-2-7b"), "transformers", find_scheme("fp16"), Workload(4096, **work))
-    return judge(deployment, estimate)
+    return judge(
+        deployed("transformers", cards, model("llama-2-7b"), find_scheme("fp16"), context=4096, **work), estimate
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,12 +103,12 @@ def test_more_memory_never_turns_a_yes_into_a_no(needs: list[tuple[int, int, int
 @pytest.mark.parametrize(
     ("word", "headroom", "budget"), [("fits", 2, 20), ("fits", 1, 9), ("tight", 0, 8), ("exceeds", -1, 7)]
 )
-def test_an_engine_s_own_limit(word: str, headroom: int, budget: int) -> None:
-    """Where it lets itself have less than the card offers, that is the limit; more changes nothing."""
+@pytest.mark.parametrize("rounded_up", [True, False])
+def test_an_engine_s_own_limit(word: str, headroom: int, budget: int, rounded_up: bool) -> None:
+    """Half of a card of 10 GiB and what lies outside: where that is less than the card offers, it is the limit."""
     card = gpu("rtx4090", usable_mib={"linux": 10 * 1024})
-    estimate = Estimate(
-        (device("gpu0", 7 * GIB, 8 * GIB, 9 * GIB),), device("host", 0, 0, 0), 0, (), {}, budget_bytes=(budget * GIB,)
-    )
-    found = judge(Deployment((card,), model("llama-2-7b"), "vllm", find_scheme("fp16"), Workload(4096)), estimate)
+    need, pool = device("gpu0", 7 * GIB, 8 * GIB, 9 * GIB), Pool(0.5, ((budget - 5) * GIB,), rounded_up)
+    estimate = Estimate((need,), NOTHING, 0, (), {}, pool=pool)
+    found = judge(deployed("vllm", (card,), model("llama-2-7b"), find_scheme("fp16"), context=4096), estimate)
     assert (word, headroom * GIB) == (found.word, found.headroom_bytes)
     assert (min(budget, 10) * GIB,) == found.usable_bytes

@@ -7,6 +7,8 @@ import gc
 import os
 import sys
 
+from vramfit._finder import install
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # A check makes some ten thousand objects and no cycles worth finding; looking for them costs a thirtieth of it.
         gc.set_threshold(GC_THRESHOLD)
+        install()
     arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.each import each
 from vramfit.catalogue import filters
 from vramfit.catalogue.entry import UnknownEntry, entry_object
 from vramfit.catalogue.listing import engine_objects, gpu_objects, model_objects, quant_objects
@@ -35,11 +36,11 @@ def test_lists_are_whole_and_begin_with_the_contract_keys(catalogue: Catalogue) 
 
 def test_every_entry_can_be_shown(catalogue: Catalogue) -> None:
     """With the list's object as its beginning, and sources; tensors by role sum to the parameters."""
-    for listed in gpu_objects(catalogue):
+    for listed in each(gpu_objects(catalogue)):
         shown = entry_object(catalogue, listed["id"])
         assert {key: shown[key] for key in listed} == listed
         assert shown["sources"]
-    for listed in model_objects(catalogue):
+    for listed in each(model_objects(catalogue)):
         shown = entry_object(catalogue, listed["id"])
         assert {key: shown[key] for key in listed if key != "dtype"} == {
             k: v for k, v in listed.items() if k != "dtype"

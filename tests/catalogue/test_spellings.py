@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.each import each
 from vramfit.catalogue.strict_yaml import load_catalogue_yaml
 from vramfit.errors import AmbiguousName
 
@@ -41,10 +42,10 @@ def test_model_spellings(catalogue: Catalogue, spelling: str, ids: list[str]) ->
 
 def test_every_entry_answers_to_its_own_names(catalogue: Catalogue) -> None:
     """Id, name and (for models) each Hugging Face id and Ollama tag lead back to the entry."""
-    for gpu in catalogue.gpu_entries():
+    for gpu in each(catalogue.gpu_entries()):
         for name in (gpu["id"], gpu["name"], *gpu["aliases"]):
             assert catalogue.gpu_facts(name)["id"] == gpu["id"], name
-    for model in catalogue.model_entries():
+    for model in each(catalogue.model_entries()):
         for name in (model["id"], model["name"], *(model.get("hf") or ()), *(model.get("ollama") or ())):
             assert catalogue.model_facts(name)["id"] == model["id"], name
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.command import process, vramfit
 from vramfit import __version__
-from vramfit.cli.options import CHECK_OPTIONS, spellings
+from vramfit.cli.options import options, spellings
+
+if TYPE_CHECKING:
+    from vramfit.workload.keys import Key
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -15,16 +20,16 @@ def test_help_mentions_every_option(flag: str) -> None:
     ran = vramfit("check", flag)
     assert (0, "") == (ran.code, ran.err)
     words = set(ran.out.replace(",", " ").split())
-    for key in CHECK_OPTIONS:
+    for key in options("check"):
         assert set(spellings(key)) <= words
         assert key.help.split()[0] in words
 
 
-@pytest.mark.parametrize("key", CHECK_OPTIONS, ids=lambda key: key.name)
-def test_help_tells_the_choices(key: object) -> None:
+@pytest.mark.parametrize("key", options("check"), ids=lambda key: key.name)
+def test_help_tells_the_choices(key: Key) -> None:
     """Each word a choice takes."""
     text = " ".join(vramfit("check", "--help").out.split())
-    assert all(choice in text for choice in getattr(key, "choices", ()))
+    assert all(choice in text for choice in key.words)
 
 
 def test_help_of_the_program() -> None:

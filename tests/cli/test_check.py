@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.command import Ran, validator, vramfit
+from tests.each import each
 
 ASKED = ("check", "-g", "rtx4090", "-m", "llava-1.6-13b")
 HEADER = [
@@ -62,7 +63,7 @@ def test_plain_without_its_header() -> None:
 def test_csv_holds_the_report_s_figures() -> None:
     """Field names flattened with dots; a reader of CSV gets them back."""
     rows = list(csv.DictReader(io.StringIO(printed("csv").out, newline="")))
-    for row, estimate in zip(rows, vramfit(*ASKED, "--json").estimates, strict=True):
+    for row, estimate in each(zip(rows, vramfit(*ASKED, "--json").estimates, strict=True)):
         assert str(estimate["required_bytes"]["high"]) == row["required_bytes.high"]
         assert estimate["gpu"]["name"] == row["gpu.name"]
         assert str(estimate["deployment"]["context"]) == row["deployment.context"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.command import Ran, process, vramfit
-from vramfit.workload import KEYS
+from vramfit.engines.keys import every_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -293,11 +293,13 @@ VALUES = st.one_of(
     st.integers(-(10**6), 10**20),
     st.floats(allow_nan=True),
     st.text(max_size=10),
-    st.sampled_from([word for key in KEYS for word in key.choices] + ["rtx4090", "llama-3.2-1b", "fp16", "8GiB", "-1"]),
+    st.sampled_from(
+        [word for key in every_key().values() for word in key.words] + ["rtx4090", "llama-3.2-1b", "fp16", "8GiB", "-1"]
+    ),
     st.lists(st.sampled_from(["rtx4090", "rtx3090", "x", ""]), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
 )
-NAMES = st.one_of(st.sampled_from([key.name for key in KEYS]), st.text(max_size=8))
+NAMES = st.one_of(st.sampled_from(list(every_key())), st.text(max_size=8))
 
 
 @settings(max_examples=80)

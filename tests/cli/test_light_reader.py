@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.command import vramfit
 from vramfit.cli.app import app, run_app
-from vramfit.cli.options import CHECK_OPTIONS, COMMANDS, long_flag, options, read, spellings
+from vramfit.cli.options import COMMANDS, long_flag, options, read, spellings
 
 if TYPE_CHECKING:
     from vramfit.workload.keys import Key
@@ -113,12 +113,12 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     """Arguments of ``check``, mostly sensible: its flags in any spelling, values good and bad, and some stray words."""
     words = ["check"]
     for _ in range(draw(st.integers(0, 6))):
-        key = draw(st.sampled_from(CHECK_OPTIONS))
+        key = draw(st.sampled_from(options("check")))
         flag = draw(st.sampled_from(spellings(key)))
         if key.kind in ("switch", "flag"):
             words.append(f"--no-{long_flag(key)[2:]}" if key.kind == "flag" and draw(st.booleans()) else flag)
             continue
-        value = draw(st.sampled_from(TEXTS.get(key.name) or WORDS.get(key.kind) or [*key.choices, "other", ""]))
+        value = draw(st.sampled_from(TEXTS.get(key.name) or WORDS.get(key.kind) or [*key.words, "other", ""]))
         words += [f"{flag}={value}"] if flag.startswith("--") and draw(st.booleans()) else [flag, value]
     for name in ("gpu", "model"):
         if draw(st.integers(0, 3)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import validator, vramfit
+from tests.each import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def test_wishes_are_kept_to() -> None:
         "--engine",
         "llama.cpp",
     )
-    for entry in told("-g", "rtx4090", *arguments)["recommendations"]:
+    for entry in each(told("-g", "rtx4090", *arguments)["recommendations"]):
         assert "code" == entry["model"]["modality"]
         assert (16384, "Q4_K_M", "llama.cpp") == (
             entry["deployment"]["context"], entry["quant"]["scheme"], entry["engine"],

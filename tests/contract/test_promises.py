@@ -16,7 +16,7 @@ from tests.command import vramfit
 from tests.contract.test_invariants import asked_again, promised
 from tests.remedies.test_flags import verify
 from vramfit.catalogue import open_catalogue
-from vramfit.workload import KEY_BY_NAME
+from vramfit.engines.keys import every_key
 
 if TYPE_CHECKING:
     from vramfit.catalogue.compiled import ModelRow
@@ -54,7 +54,7 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "gradient_checkpointing": st.booleans(),
     "images": st.sampled_from([0, 1, 3]),
 }
-assert KEYS.keys() <= KEY_BY_NAME.keys()
+assert KEYS.keys() <= every_key().keys()
 
 
 @cache

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.catalogued import catalogue, gpu_ids
+from tests.deployed import workload
 from tests.samples import Catalogue
 from vramfit._record import replace
 from vramfit.engines import engine
 from vramfit.engines.cuda import at_least, context_share, cores_per_multiprocessor, workspace_bytes
-from vramfit.engines.ollama import _flash_attention
+from vramfit.engines.ollama.estimate import _flash_attention
 from vramfit.engines.vllm.activations import step_sequences
 from vramfit.engines.vllm.weights import mxfp4_kernel
 from vramfit.units import GIB, MIB
-from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 def card(target: str | None) -> Gpu:
     """An RTX 4090 but for its compute target."""
     return replace(Catalogue().gpu("rtx4090"), compute_target=target)
+
+
+def share(runtime: str, gpu: str) -> int:
+    """What a process of a runtime is expected to take of a GPU, in bytes."""
+    (found,) = engine(runtime).view((catalogue().gpu(gpu),), workload(runtime, context=4096)).shares
+    return found.expected
 
 
 @pytest.mark.parametrize(
@@ -103,15 +109,13 @@ def test_the_context_s_spread() -> None:
 @pytest.mark.parametrize("name", ["b200", "b300", "gb300", "jetson-t5000", "gb10", "rtx5090"])
 def test_blackwell_cards_are_alike(name: str) -> None:
     """A context of 630 MiB and, in transformers, a workspace of 32 beside it: 662."""
-    gpu, work = catalogue().gpu(name), Workload(context=4096)
-    told = {runtime: engine(runtime).runtime_share(gpu, work).expected // MIB for runtime in ("transformers", "vllm")}
+    told = {runtime: share(runtime, name) // MIB for runtime in ("transformers", "vllm")}
     assert {"transformers": 662, "vllm": 630} == told
 
 
 def test_apple_s_runtime_is_a_quarter() -> None:
     """No CUDA context there: 110 MiB, and the workspace."""
-    share = engine("transformers").runtime_share(catalogue().gpu("m4-max-128gb"), Workload(context=4096))
-    assert 119 * MIB == share.expected
+    assert 119 * MIB == share("transformers", "m4-max-128gb")
 
 
 @pytest.mark.parametrize(

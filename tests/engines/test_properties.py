@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.deployed import deployed
 from tests.engines.llamacpp.asking import CARD, catalogue_model
 from tests.samples import model as sample
-from vramfit.engines import Deployment, engine
+from vramfit.engines import estimate
 from vramfit.memory.kv_cache import ELEMENT_TYPES, caches
 from vramfit.memory.weights import slices
-from vramfit.quantization import SCHEMES, checkpoint_bytes, find_scheme, store
-from vramfit.workload.common import Workload
+from vramfit.quantization import SCHEMES, derive, find_scheme
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate
@@ -47,7 +47,7 @@ contexts = st.integers(1, 65536)
 def estimated(name: str, made: Model, gpus: int = 1, quant: str = "fp16", **work: Any) -> Estimate:
     """The engine's estimate; 4096 tokens unless ``work`` differs."""
     scheme = find_scheme({"fp16": "F16"}.get(quant, quant) if name == "llama.cpp" else quant)
-    return engine(name).estimate(Deployment((CARD,) * gpus, made, name, scheme, Workload(**{"context": 4096, **work})))
+    return estimate(deployed(name, (CARD,) * gpus, made, scheme, **{"context": 4096, **work}))
 
 
 def cache_bytes(found: Estimate) -> int:
@@ -118,7 +118,7 @@ def test_twice_the_layers_are_twice_the_cache(name: str, key: str, times: int, c
 def test_twice_the_layers_are_twice_the_repeated_weights(key: str, times: int, quant: str) -> None:
     """Embedding, head and towers stay as they are."""
     scheme = find_scheme(quant)
-    single, double = (slices(sample(key, layers=n), scheme) for n in (12 * times, 24 * times))
+    single, double = (slices(derive(sample(key, layers=n), scheme)) for n in (12 * times, 24 * times))
 
     assert sum(double.layer_bytes) == 2 * sum(single.layer_bytes)
     assert (double.input_bytes, double.output_bytes, double.other_bytes) == (
@@ -130,8 +130,8 @@ def test_twice_the_layers_are_twice_the_repeated_weights(key: str, times: int, q
 def test_no_scheme_takes_more_than_32_bit_floats(key: str) -> None:
     """Scales, zero points and second copies included, file against file."""
     made = catalogue_model(key)
-    whole = checkpoint_bytes(store(made, SCHEMES["fp32"]), SCHEMES["fp32"])
-    sizes = {scheme.id: checkpoint_bytes(store(made, scheme), scheme) for scheme in SCHEMES.values()}
+    whole = derive(made, SCHEMES["fp32"]).file_bytes
+    sizes = {scheme.id: derive(made, scheme).file_bytes for scheme in SCHEMES.values()}
 
     assert {name: size for name, size in sizes.items() if not 0 < size <= whole} == {}
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.samples import Catalogue
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
-from vramfit.workload import Workload, parse_request
+from vramfit.workload.common import Workload
 
 
 def resolved(**request: Any) -> Any:

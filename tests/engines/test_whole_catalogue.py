@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.deployed import deployed
+from tests.each import each
 from tests.samples import gpu
 from vramfit.catalogue import open_catalogue
-from vramfit.engines import MODULES, Deployment, Estimate, engine
+from vramfit.engines import Estimate, engine, estimate, names
 from vramfit.errors import CannotTell, VramfitError
 from vramfit.memory.kv_cache import caches
 from vramfit.memory.weights import slices
 from vramfit.model import Model, model_from_facts
-from vramfit.quantization import SCHEMES, Scheme, bits_per_weight, checkpoint_bytes, find_scheme, store
-from vramfit.workload.common import Workload
+from vramfit.quantization import SCHEMES, Scheme, bits_per_weight, derive, find_scheme
 
 CARD = gpu("rtx4090")
 APPLE = gpu("rtx4090", vendor="apple")
@@ -41,18 +42,18 @@ def estimated(name: str, made: Model, scheme: Scheme, **work: Any) -> Estimate:
     card = APPLE if name == "mlx" else CARD
     if name == "ollama":  # it has one batch size
         work = {"batch": 512, "ubatch": 512, **work}
-    return engine(name).estimate(Deployment((card,), made, name, scheme, Workload(**{"context": 2048, **work})))
+    return estimate(deployed(name, (card,), made, scheme, **{"context": 2048, **work}))
 
 
-names = st.sampled_from(sorted(facts()))
-engines = st.sampled_from(sorted(MODULES))
+model_names = st.sampled_from(sorted(facts()))
+engines = st.sampled_from(names())
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", names())
 def test_every_model_in_every_scheme(name: str) -> None:
     """Parts sum, the interval holds them, and what is on the devices is what the checkpoint holds, or is padded."""
     # llama.cpp, and Ollama with it, makes a file type of its own of every other scheme.
-    families = ("gguf",) if name in ("llama.cpp", "ollama") else engine(name).FAMILIES
+    families = ("gguf",) if name in ("llama.cpp", "ollama") else engine(name).families
     schemes = [scheme for scheme in map(find_scheme, SCHEME_NAMES) if scheme.family in families]
     answered = 0
     for key in facts():
@@ -68,30 +69,30 @@ def test_every_model_in_every_scheme(name: str) -> None:
                 assert all(type(part) is int and part >= 0 for part in parts), (key, scheme.id, parts)
                 assert device.low_bytes <= device.total_bytes == sum(parts) <= device.high_bytes, (key, scheme.id)
             weights = sum(device.weights_bytes for device in (*found.gpus, found.host))
-            size = checkpoint_bytes(store(made, scheme), scheme)
+            size = derive(made, scheme).file_bytes
             assert 0.95 * size < weights < 2 * size, (key, scheme.id)
     assert answered > len(facts()) * len(schemes) * 0.9
 
 
 def test_bits_per_weight_are_those_of_the_scheme() -> None:
     """Never below what its smallest type takes, never above 32-bit floats, and exact where nothing is quantized."""
-    for key in facts():
+    for key in each(facts()):
         made = model(key)
-        whole = checkpoint_bytes(store(made, SCHEMES["fp32"]), SCHEMES["fp32"])
+        whole = derive(made, SCHEMES["fp32"]).file_bytes
         for scheme in map(find_scheme, SCHEME_NAMES):
-            rows = store(made, scheme)
-            assert LEAST_BITS < bits_per_weight(rows) < 32.1, (key, scheme.id)
-            assert 0 < checkpoint_bytes(rows, scheme) <= whole, (key, scheme.id)
-        sixteen = bits_per_weight(store(made, SCHEMES["bf16"]))
+            checkpoint = derive(made, scheme)
+            assert LEAST_BITS < bits_per_weight(checkpoint.stored) < 32.1, (key, scheme.id)
+            assert 0 < checkpoint.file_bytes <= whole, (key, scheme.id)
+        sixteen = bits_per_weight(derive(made, SCHEMES["bf16"]).stored)
         assert 16 <= sixteen < 16.01, key
 
 
-@given(engines, names, st.integers(1, 131_072), st.integers(1, 131_072), st.integers(1, 16))
+@given(engines, model_names, st.integers(1, 131_072), st.integers(1, 131_072), st.integers(1, 16))
 def test_a_longer_context_and_more_sequences_never_take_less(
     name: str, key: str, one: int, other: int, parallel: int
 ) -> None:
     made = model(key)
-    scheme = find_scheme(engine(name).SCHEME_OF_CLASS["int4"])
+    scheme = find_scheme(engine(name).scheme_of_class["int4"])
     try:
         short, long, many = [
             sum(device.kv_cache_bytes for device in (*found.gpus, found.host))
@@ -120,8 +121,8 @@ LADDERS = (
 
 @pytest.mark.parametrize("ladder", LADDERS, ids=lambda ladder: ladder[0])
 def test_more_bits_never_take_fewer_bytes(ladder: tuple[str, ...]) -> None:
-    for key in facts():
-        sizes = [checkpoint_bytes(store(model(key), scheme), scheme) for scheme in map(find_scheme, ladder)]
+    for key in each(facts()):
+        sizes = [derive(model(key), scheme).file_bytes for scheme in map(find_scheme, ladder)]
         assert sizes == sorted(sizes), key
 
 
@@ -145,8 +146,8 @@ def doubling() -> list[str]:
 def test_twice_the_layers_are_twice_the_repeated_tensors(key: str, quant: str) -> None:
     entry = {name: value for name, value in facts()[key].items() if name != "counted"}
     scheme = find_scheme(quant)
-    single = slices(model_from_facts(entry), scheme)
-    double = slices(model_from_facts({**entry, "layers": 2 * entry["layers"]}), scheme)
+    single = slices(derive(model_from_facts(entry), scheme))
+    double = slices(derive(model_from_facts({**entry, "layers": 2 * entry["layers"]}), scheme))
 
     assert sum(double.layer_bytes) == 2 * sum(single.layer_bytes)
     assert double.input_bytes == single.input_bytes
@@ -158,14 +159,17 @@ def test_most_models_can_be_doubled() -> None:
 
 
 @given(
-    names, st.sampled_from(["vllm", "sglang"]), st.sampled_from([2, 4, 8, 16]), st.sampled_from(["bf16", "awq", "fp8"])
+    model_names,
+    st.sampled_from(["vllm", "sglang"]),
+    st.sampled_from([2, 4, 8, 16]),
+    st.sampled_from(["bf16", "awq", "fp8"]),
 )
 def test_tensor_parallel_never_holds_more_on_a_card(key: str, name: str, ranks: int, quant: str) -> None:
     """Each rank holds at least its even share of the weights, and no more than the whole."""
     made, scheme = model(key), find_scheme(quant)
     try:
         whole = estimated(name, made, scheme).gpus[0]
-        ranked = engine(name).estimate(Deployment((CARD,) * ranks, made, name, scheme, Workload(2048))).gpus
+        ranked = estimate(deployed(name, (CARD,) * ranks, made, scheme, context=2048)).gpus
     except VramfitError:
         return
     for card in ranked:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.each import each
 from vramfit.catalogue import open_catalogue
 from vramfit.memory.kv_cache import Cache, caches, row_bytes
 from vramfit.model.architecture import Attention, LinearAttention, StateSpace
@@ -132,7 +133,7 @@ def test_elements_of_a_sequence_in_one_recurrent_layer(
 )
 def test_tokens_kept(name: str, kind: str, window: int | None) -> None:
     """All of them, or those of the window (sliding_window, attention_chunk_size)."""
-    for one in kinds(name)[kind]:
+    for one in each(kinds(name)[kind]):
         assert 100 == one.tokens_kept(100)
         assert (10**6 if window is None else window) == one.tokens_kept(10**6)
 
@@ -163,7 +164,7 @@ def test_every_kind_of_the_catalogue_has_a_row() -> None:
     """A model with attention of a new kind brings its own closed form here."""
     told = {kind for _, kind, _, _ in TOKENS} | {"compressed", "state"}
     recurrent = {_word(mixer) for name, *_ in STATES for group in model(name).layers for mixer in group.mixers}
-    for row in open_catalogue().model_rows():
+    for row in each(open_catalogue().model_rows()):
         assert {one.kind for one in caches(model(row.id))} <= told, row.id
         for group in model(row.id).layers:
             for mixer in group.mixers:

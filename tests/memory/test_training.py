@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import model
-from vramfit._record import replace
 from vramfit.errors import UsageError
 from vramfit.memory.training import adapter_parameters, training_bytes
-from vramfit.quantization import find_scheme
-from vramfit.workload.common import Workload
+from vramfit.quantization import derive, find_scheme
+from vramfit.workload.training import Training
 
 LLAMA_2_7B = 6_738_415_616
 """Parameters of meta-llama/Llama-2-7b-hf."""
@@ -21,15 +20,14 @@ LLAMA_2_7B = 6_738_415_616
 
 def states(task: str, gpus: int = 1, **changes: Any) -> int:
     """State bytes of training Llama 2 7B."""
-    scheme = find_scheme("nf4" if task == "qlora" else "bf16")
-    work = replace(Workload(context=4096, task=task), **changes)
-    return training_bytes(model("llama-2-7b"), scheme, work, gpus).states_bytes
+    checkpoint = derive(model("llama-2-7b"), find_scheme("nf4" if task == "qlora" else "bf16"))
+    return training_bytes(checkpoint, task, Training(**changes), gpus).states_bytes
 
 
 def activations(**changes: Any) -> int:
     """Activation bytes of a LoRA step of Llama 2 7B."""
-    work = replace(Workload(context=4096, task="lora"), **changes)
-    return training_bytes(model("llama-2-7b"), find_scheme("bf16"), work, 1).activation_bytes
+    checkpoint = derive(model("llama-2-7b"), find_scheme("bf16"))
+    return training_bytes(checkpoint, "lora", Training(**changes), 1).activation_bytes
 
 
 @pytest.mark.parametrize(
@@ -76,8 +74,7 @@ def test_lora() -> None:
 
 def test_qlora_upcasts_what_stays_16_bit() -> None:
     """PEFT's ``prepare_model_for_kbit_training`` makes embedding, head and norms fp32."""
-    work = Workload(context=4096, task="qlora")
-    parts = training_bytes(model("llama-2-7b"), find_scheme("nf4"), work, 1)
+    parts = training_bytes(derive(model("llama-2-7b"), find_scheme("nf4")), "qlora", Training(), 1)
     kept = 2 * 32000 * 4096 + (2 * 32 + 1) * 4096
     assert 2 * kept == parts.upcast_bytes
     linears = LLAMA_2_7B - kept

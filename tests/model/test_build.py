@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import vramfit
+from tests.each import each
 from vramfit.model import (
     Attention,
     CompressedAttention,
@@ -70,14 +71,14 @@ def test_layers_by_kind(models: dict[str, Model], key: str, expected: dict[str, 
 
 
 def test_groups_cover_every_layer_once(models: dict[str, Model], facts: dict[str, dict[str, Any]]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         indices = sorted(index for group in model.layers for index in group.indices)
         assert indices == list(range(facts[key].get("layers", 0))), key
         assert model.layer_count == len(indices)
 
 
 def test_groups_are_of_equal_layers_and_differ(models: dict[str, Model]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         records = [(group.mixers, group.feed_forward) for group in model.layers]
         assert len(records) == len(set(records)), key
 
@@ -196,7 +197,7 @@ def test_billions_as_the_name_states_them(name: str, billions: float | None) -> 
 
 def test_named_size_is_near_the_counted_one(models: dict[str, Model]) -> None:
     """A display name states the size of the model, not of its active part; that of a pipeline means its denoiser."""
-    for key, model in models.items():
+    for key, model in each(models.items()):
         counted = sum(tensor.parameters for tensor in tensors(model)) / 1e9
         if model.nominal_billions is not None and not model.components:
             assert 0.55 < model.nominal_billions / counted < 1.5, (key, model.nominal_billions, counted)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.each import each
 from vramfit.model import Model, Tensor, model_from_facts, parameters, tensors
 
 PLAIN: dict[str, Any] = {
@@ -185,25 +186,25 @@ def test_latent_attention_is_one_expansion_matrix(models: dict[str, Model]) -> N
 
 
 def test_a_name_and_shape_is_one_row(models: dict[str, Model]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         rows = [(tensor.name, tensor.shape) for tensor in tensors(model)]
         assert len(rows) == len(set(rows)), key
 
 
 def test_extents_are_positive(models: dict[str, Model]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         assert all(min(tensor.shape) > 0 and tensor.count > 0 for tensor in tensors(model)), key
 
 
 def test_linear_rows_are_matrices(models: dict[str, Model]) -> None:
     """Quantization reads ``shape[0]`` as the row length and ``shape[1]`` as the rows."""
-    for key, model in models.items():
+    for key, model in each(models.items()):
         assert all(len(tensor.shape) in (2, 3) for tensor in tensors(model) if tensor.linear), key
 
 
 def test_parts_stand_in_order(models: dict[str, Model]) -> None:
     order = ["text", "vision", "projector", "audio", "component"]
-    for key, model in models.items():
+    for key, model in each(models.items()):
         parts = [order.index(tensor.part) for tensor in tensors(model)]
         assert parts == sorted(parts), key
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.each import each
 from vramfit.model import Model, active_parameters, parameters, tensors
 
 TOTALS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "exact_totals.yaml").read_text("utf-8"))
@@ -30,7 +31,7 @@ def test_transformers_counts_the_same(models: dict[str, Model], key: str, counte
 
 
 def test_surplus_is_small_unless_it_is_prediction_layers_or_a_second_head(models: dict[str, Model]) -> None:
-    for key, published in TOTALS["published"].items():
+    for key, published in each(TOTALS["published"].items()):
         if (
             isinstance(published, dict)
             and "prediction" not in published["why"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.each import each
 from vramfit.model import Model, model_from_facts
 from vramfit.model.vision import image_tokens, max_image_tokens
 
@@ -120,6 +121,6 @@ def test_a_tower_without_a_rule_has_no_number_of_tokens(ask: Callable[[Model], i
 
 
 def test_every_tower_of_the_catalogue_has_a_rule(models: dict[str, Model]) -> None:
-    for key, model in models.items():
+    for key, model in each(models.items()):
         if model.vision is not None:
             assert 0 < image_tokens(model, 800, 600) <= max_image_tokens(model), key

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from tests.quantization.builders import build, dense, stored, text_bytes, types
 from vramfit.catalogue import open_catalogue
 from vramfit.model import tensors
-from vramfit.quantization import bits_per_weight, checkpoint_bytes, find_scheme
+from vramfit.quantization import bits_per_weight, derive, find_scheme
 from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, store, tensor_bytes, tensor_class
 from vramfit.quantization.gguf_mix import Facts, head, mixed, more_bits, rule
 
@@ -364,7 +365,7 @@ def test_the_checkpoint_is_the_language_model_alone() -> None:
     scheme = find_scheme("Q8_0")
     plain, seeing = build(**facts), build(**facts, vision=CLIP)
 
-    assert checkpoint_bytes(stored(seeing, "Q8_0"), scheme) == checkpoint_bytes(stored(plain, "Q8_0"), scheme)
+    assert derive(seeing, scheme).file_bytes == derive(plain, scheme).file_bytes
 
 
 def test_bits_per_weight_of_llama_13b() -> None:
@@ -376,7 +377,7 @@ def test_a_rule_never_names_an_unknown_type() -> None:
     """Every class of every file type in models of each kind: what a rule yields has a block size."""
     from vramfit.quantization.gguf_mix import DEFAULTS
 
-    for file_type in DEFAULTS:
+    for file_type in each(DEFAULTS):
         for experts, group, falcon in ((0, 1, False), (0, 8, True), (8, 4, False), (64, 8, False)):
             for imatrix in (False, True):
                 facts = Facts(experts, group, False, experts == 0, falcon, imatrix)

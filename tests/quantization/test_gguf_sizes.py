@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.each import each
 from tests.quantization.builders import build
 from vramfit.model import tensors
-from vramfit.quantization import checkpoint_bytes, find_scheme, store
+from vramfit.quantization import derive, find_scheme
 
 TABLE: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("gguf_sizes.yaml").read_text("utf-8"))
 
@@ -24,9 +25,8 @@ def test_sizes_are_llama_cpps_to_the_last_printed_digit(name: str) -> None:
     row = TABLE[name]
     model = build(name, **row["facts"])
 
-    for file_type, mib in row["sizes"].items():
-        scheme = find_scheme(file_type)
-        size = checkpoint_bytes(store(model, scheme), scheme)
+    for file_type, mib in each(row["sizes"].items()):
+        size = derive(model, find_scheme(file_type)).file_bytes
 
         assert size / MIB == pytest.approx(mib, abs=ROUNDING_MIB, rel=0), file_type
 

@@ -35,5 +35,6 @@ def test_finding_a_listed_scheme_loads_no_family_and_no_grammar() -> None:
 
     assert {name for name in modules if name.startswith("vramfit.quantization")} == {
         "vramfit.quantization",
+        "vramfit.quantization.checkpoint",
         "vramfit.quantization.schemes",
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.quantization.builders import build, dense, stored, types
-from vramfit.quantization import bits_per_weight, checkpoint_bytes, find_scheme, store
+from vramfit.quantization import bits_per_weight, derive, find_scheme, store
 from vramfit.quantization.fp8 import head_copy_bytes
 from vramfit.quantization.mxfp4 import matrix_bytes
 
@@ -215,7 +215,7 @@ def test_what_qwen3_took_in_transformers(size: str, scheme: str, tokens: int, mi
     model = qwen3(size)
     cache = QWEN3[size]["layers"] * 2 * 8 * 128 * 2 * tokens
     copy = head_copy_bytes(model) if scheme == "fp8-block" else 0
-    needed = (checkpoint_bytes(stored(model, scheme), find_scheme(scheme)) + cache + copy) / 2**20
+    needed = (derive(model, find_scheme(scheme)).file_bytes + cache + copy) / 2**20
 
     assert needed + 30 < mib < needed * 1.015 + 48
 

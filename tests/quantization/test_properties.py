@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.each import each
 from tests.quantization.builders import build
 from vramfit.model import Model, tensors
 from vramfit.quantization import SCHEMES, find_scheme, store
@@ -111,7 +112,7 @@ def test_rows_of_a_tensor_partition_its_layers(model: Model, name: str) -> None:
 
 @given(models(), st.sampled_from(NAMES))
 def test_no_scheme_takes_more_than_32_bit_floats(model: Model, name: str) -> None:
-    for row in store(model, find_scheme(name)):
+    for row in each(store(model, find_scheme(name))):
         assert 0 < row.bytes_each <= row.tensor.elements * 4, row.tensor.name
 
 
@@ -130,7 +131,7 @@ def test_rows_hold_whole_blocks(model: Model, name: str) -> None:
         return
     from vramfit.quantization.gguf import BLOCKS
 
-    for row in store(model, scheme):
+    for row in each(store(model, scheme)):
         elements, size = BLOCKS[row.type]
         assert row.tensor.shape[0] % elements == 0
         assert row.bytes_each == row.tensor.elements // elements * size

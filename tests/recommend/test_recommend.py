@@ -10,17 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalogued import catalogue, some_gpu_id, some_model_id
+from vramfit.answer import Answer, answer
 from vramfit.catalogue import parse_gpu
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend import recommend
 from vramfit.recommend.models import MONTHS_TO_HALVE, USES, equivalent_billions
-from vramfit.recommend.ways import OFFERED, TRIED, Tried, Way, Wish, best_way, engines
-from vramfit.remedies.answer import Answer, answer
-from vramfit.workload import parse_request
+from vramfit.recommend.ways import OFFERED, Tried, Way, Wish, best_way, engines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+TRIED = ("llama.cpp", "mlx", "transformers", "vllm", "sglang")
+"""Engines that are tried on an NVIDIA card, of equal ways the first one's."""
 
 
 def wishing(least_speed: float = 0.0, speed_asked: bool = False, **keys: Any) -> Wish:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.samples import Catalogue
 from vramfit._record import replace
+from vramfit.answer import answer
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell
-from vramfit.remedies.answer import answer
 from vramfit.remedies.command import command, quote
-from vramfit.workload import parse_request
 
 
 def line(**request: Any) -> str:

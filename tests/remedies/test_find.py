@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.each import each
 from tests.samples import Catalogue
+from vramfit.answer import answer
 from vramfit.check import Checked, check
+from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.remedies import MOST
-from vramfit.remedies.answer import answer
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.remedies import Remedy
@@ -256,7 +257,7 @@ def test_every_remedy_is_proved(request_: dict[str, Any], everything: bool) -> N
 
 def test_remedies_are_for_the_same_work() -> None:
     """A remedy changes what it says and nothing else: context, sequences and cache type stay."""
-    for remedy in row(context=4000, parallel=2, gpu_layers="all", reserve="1GiB").remedies:
+    for remedy in each(row(context=4000, parallel=2, gpu_layers="all", reserve="1GiB").remedies):
         work = remedy.proposal.answer.deployment.workload
         assert (4000, 2, "f16", GIB) == (work.context, work.parallel, work.kv_cache_type, work.reserve_bytes)
 

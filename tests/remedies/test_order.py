@@ -10,6 +10,7 @@ import pytest
 
 from vramfit.catalogue import open_catalogue
 from vramfit.check import Checked, check
+from vramfit.engines.keys import parse_request
 from vramfit.remedies import (
     LAST_BAND,
     MOST,
@@ -23,7 +24,6 @@ from vramfit.remedies import (
 )
 from vramfit.speed import Rate
 from vramfit.units import gb
-from vramfit.workload import parse_request
 
 if TYPE_CHECKING:
     from vramfit.remedies import Remedy

@@ -104,8 +104,8 @@ def test_vllm_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``mlx_lm.server`` makes its parser in ``main``: it is stopped when the arguments are read."""
-    server = imported("mlx_lm.server")
+    """``mlx_lm.generate`` parses in ``main``: it is stopped when the arguments are read."""
+    program = imported("mlx_lm.generate")
     parse = argparse.ArgumentParser.parse_args
 
     class Parsed(Exception):
@@ -117,17 +117,16 @@ def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
     from tests.remedies.test_flags import APPLE
+    from vramfit.answer import answer
     from vramfit.catalogue import open_catalogue
+    from vramfit.engines.keys import parse_request
     from vramfit.engines.resolve import resolve
-    from vramfit.remedies.answer import answer
     from vramfit.remedies.command import command
-    from vramfit.workload import parse_request
 
     for quant in ("mlx-4bit", "bf16"):
         asked = {"gpu": APPLE, "model": "llama-3.1-8b", "engine": "mlx", "quant": quant}
-        for line in command(answer(resolve(parse_request(asked), open_catalogue())[0])).split("\n"):
-            words = shlex.split(line)
-            if words[0] == "mlx_lm.server":
-                monkeypatch.setattr(sys, "argv", words)
-                with pytest.raises(Parsed):
-                    server.main()
+        lines = command(answer(resolve(parse_request(asked), open_catalogue())[0])).split("\n")
+        (words,) = [words for words in map(shlex.split, lines) if words[0] == "mlx_lm.generate"]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(Parsed):
+            program.main()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
 from vramfit.catalogue import Catalogue, open_catalogue
 from vramfit.catalogue.entry import entry_object
 from vramfit.render import entry, listing
@@ -122,7 +123,7 @@ def test_every_page_can_be_drawn(catalogue: Catalogue, monkeypatch: pytest.Monke
     """All GPUs and models, on a terminal of 80 columns; nothing in it is Python's."""
     monkeypatch.setenv("COLUMNS", "80")
     rows: list[Any] = [*catalogue.gpu_rows(), *catalogue.model_rows()]
-    for row in rows:
+    for row in each(rows):
         stream = Terminal()
         entry.print_entry(entry_object(catalogue, row.id), stream=stream, colour=False)
         drawn = stream.getvalue()

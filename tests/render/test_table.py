@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from tests.each import each
 from tests.render.sample import REMEDIES, document, error, report, tight, two_gpus, unknown
 from vramfit.render.table import print_report
 
@@ -63,7 +64,7 @@ def test_whole_page(name: str, told: dict[str, Any], width: int, encoding: str) 
 @pytest.mark.parametrize("page", range(len(PAGES)))
 def test_no_line_is_wider_than_the_terminal(page: int, width: int) -> None:
     """Only a command's unbreakable words may be; nothing ends in spaces, nothing is cut short."""
-    for line in drawn(PAGES[page][1], width).splitlines():
+    for line in each(drawn(PAGES[page][1], width).splitlines()):
         assert cell_len(line) <= width or line.strip().removesuffix(" \\") in COMMANDS, line
         assert line == line.rstrip()
         assert "…" not in line
@@ -225,5 +226,5 @@ def test_every_remedy_has_its_command_whole() -> None:
     text = drawn(report(), 80).replace(" \\\n", " ").replace("\n", " ").replace(";", "")
     words = " ".join(text.split())
 
-    for remedy in report()["estimates"][0]["remedies"]:
+    for remedy in each(report()["estimates"][0]["remedies"]):
         assert " ".join(remedy["command"].replace(";", "").split()) in words

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import vramfit
+from tests.each import each
 from tests.reports.draw import REFUSED_EVERY, STRATA, draw
 from tests.reports.listed import Listed, listed
 from tests.reports.refused import CHANGES
@@ -56,7 +57,7 @@ def test_every_engine_and_task_the_program_lists_has_its_deployments(lists: List
 def test_the_deployments_are_of_the_strata(drawn: list[dict[str, Any]]) -> None:
     """One of sixteen may have lost its engine or its task to what spoils it."""
     found = Counter((one.get("engine", ""), one.get("task", "inference")) for one in drawn)
-    for stratum in STRATA:
+    for stratum in each(STRATA):
         assert found[stratum.engine, stratum.task] >= stratum.size - stratum.size // REFUSED_EVERY
 
 
@@ -96,7 +97,7 @@ def test_every_way_to_be_refused_is_drawn(drawn: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("limit", [200, 500])
 def test_a_beginning_is_spread_over_all_strata(limit: int, drawn: list[dict[str, Any]]) -> None:
     found = Counter((one.get("engine", ""), one.get("task", "inference")) for one in drawn[:limit])
-    for stratum in STRATA:
+    for stratum in each(STRATA):
         share = stratum.size * limit / SIZE
         assert found[stratum.engine, stratum.task] == pytest.approx(share, abs=limit / REFUSED_EVERY / 2 + 1)
 

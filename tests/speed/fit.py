@@ -1,19 +1,18 @@
-"""Fit the constants of ``src/vramfit/speed/fitted.py`` on the measured rows.
+"""Fit the constants of the engines' profiles of speed on the measured rows.
 
     .venv/bin/python -m tests.speed.fit            # figures of the constants as they stand
     .venv/bin/python -m tests.speed.fit write    # fit, show, and write them
     .venv/bin/python -m tests.speed.fit cross    # fit without each card, model and source in turn; errors on those
 
-It changes the very tables the program reads and asks the program for the speed of every row, so what is fitted is what
-is answered. One constant after another is moved by a factor that shrinks, as long as the weighted sum of |log(expected /
-measured)| falls; of an error beyond a half only a tenth counts, since the rows hold outliers. Constants for a kind of
-card are drawn towards the usual value, which tells the more the fewer rows there are. Rows that repeat one deployment
-weigh less; hosts that are no PC weigh nothing. Every fit starts from the same round numbers.
+It changes the very profiles the program reads and asks the program for the speed of every row, so what is fitted is
+what is answered. One constant after another is moved by a factor that shrinks, as long as the weighted sum of
+|log(expected / measured)| falls; of an error beyond a half only a tenth counts, since the rows hold outliers. Constants
+for a kind of card are drawn towards the usual value, which tells the more the fewer rows there are. Rows that repeat one
+deployment weigh less; hosts that are no PC weigh nothing. Every fit starts from the same round numbers.
 """
 
 from __future__ import annotations
 
-import ast
 import math
 import statistics
 import sys
@@ -22,12 +21,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.speed import tensorrt_llm
+from tests.speed.literals import rewritten
 from tests.speed.rows import Row, deployed, rows
-from vramfit.speed import decode, fitted, prefill
+from vramfit import engines
+from vramfit.engines import profile, servers
+from vramfit.engines.exllamav3 import speed as exllamav3
+from vramfit.engines.llamacpp import speed as llamacpp
+from vramfit.engines.mlx import speed as mlx
+from vramfit.engines.profile import SpeedProfile, card_kind
+from vramfit.engines.sglang import speed as sglang
+from vramfit.engines.transformers import speed as transformers
+from vramfit.engines.vllm import speed as vllm
+from vramfit.speed import decode, prefill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import ModuleType
 
+MODULES: tuple[ModuleType, ...] = (
+    profile, servers, llamacpp, mlx, transformers, exllamav3, vllm, sglang, tensorrt_llm
+)  # fmt: skip
+"""Where constants are written."""
+CPP = llamacpp.PROFILE
 ROUNDS = 18
 BEYOND = 0.5
 
@@ -47,14 +63,35 @@ class Case:
 
 @dataclass(frozen=True)
 class Constant:
-    """One number of the tables."""
+    """One number of the profiles."""
 
-    table: dict[str, Any]
+    owner: Any
+    """The table, or the object, that has it. Tables may be shared by profiles, and defaults are those of the class."""
     key: str
+    start: float
+    """Where every fit begins, whatever the profiles hold, so that no row left out is remembered from an earlier fit."""
     usual: str | None = None
     """The key it is drawn towards, in the same table."""
     pull: float = 0.0
     highest: float = math.inf
+    also: tuple[tuple[dict[str, float], str], ...] = ()
+    """Other tables that hold the same number."""
+
+    @property
+    def value(self) -> float:
+        """The number as it stands."""
+        found: float = self.owner[self.key] if isinstance(self.owner, dict) else getattr(self.owner, self.key)
+        return found
+
+    def put(self, value: float) -> None:
+        """Change the number wherever it stands."""
+        for owner, key in ((self.owner, self.key), *self.also):
+            if isinstance(owner, dict):
+                owner[key] = value
+            elif isinstance(owner, type):
+                setattr(owner, key, value)
+            else:
+                vars(owner)[key] = value
 
 
 def cases(chosen: Iterable[Row]) -> list[Case]:
@@ -65,7 +102,7 @@ def cases(chosen: Iterable[Row]) -> list[Case]:
     for row in found:
         deployment, estimate = deployed(row, row.prompt)
         before = deployed(row, row.depth) if row.phase == "prefill" and row.depth else None
-        kind = decode.kin(deployment.gpus[0])
+        kind = card_kind(deployment.gpus[0])
         weight = 0.0 if row.host else 1 / math.sqrt(same[row.engine, row.keys, row.phase])
         result.append(Case(row, deployment, estimate, before, weight, kind))
     return result
@@ -105,138 +142,156 @@ def descend(constants: list[Constant], chosen: list[Case]) -> None:
         total = sum(case.weight * damped(abs(error(case))) for case in chosen)
         for constant in constants:
             if constant.usual is not None:
-                total += constant.pull * math.log(constant.table[constant.key] / constant.table[constant.usual]) ** 2
+                total += constant.pull * math.log(constant.value / constant.owner[constant.usual]) ** 2
         return total
 
     best = loss()
     steps = [0.25] * len(constants)
     for _ in range(ROUNDS):
         for number, constant in enumerate(constants):
-            before = constant.table[constant.key]
+            before = constant.value
             for factor in (1 + steps[number], 1 / (1 + steps[number])):
-                constant.table[constant.key] = min(before * factor, constant.highest)
+                constant.put(min(before * factor, constant.highest))
                 found = loss()
                 if found < best - 1e-9:
                     best = found
                     break
             else:
-                constant.table[constant.key] = before
+                constant.put(before)
                 steps[number] *= 0.55
     decode.forget()
     for constant in constants:
-        constant.table[constant.key] = float(f"{constant.table[constant.key]:.3g}")
+        constant.put(float(f"{constant.value:.3g}"))
 
 
-def by_kind(name: str, engine: str, chosen: list[Case], pull: float, highest: float = math.inf) -> list[Constant]:
-    """The usual constant of a table, one for every kind of card with enough rows, and what was set by hand for others."""
-    table = getattr(fitted, name)[engine]
+def by_kind(name: str, start: float, chosen: list[Case], pull: float, highest: float = math.inf) -> list[Constant]:
+    """The usual constant of a table of llama.cpp, one for every kind of card with enough rows, and those set by hand."""
+    table: dict[str, float] = getattr(CPP, name)  # type: ignore[assignment,unused-ignore]
     counted = Counter(case.kind for case in chosen if case.weight)
     kinds = sorted(kind for kind, number in counted.items() if number >= FEWEST_OF_A_KIND)
     table.clear()
-    table |= {"": NEUTRAL[name], **dict.fromkeys(kinds, NEUTRAL[name])}
+    table |= {"": start, **dict.fromkeys(kinds, start)}
     table |= {kind: value for kind, value in BY_HAND.get(name, {}).items() if kind not in kinds}
-    return [Constant(table, "", highest=highest), *[Constant(table, kind, "", pull, highest) for kind in kinds]]
+    usual = Constant(table, "", start, highest=highest)
+    return [usual, *[Constant(table, kind, start, "", pull, highest) for kind in kinds]]
 
 
 FEWEST_OF_A_KIND = 4
 BY_HAND: dict[str, dict[str, float]] = {
     # Three records of RDNA 2 (median 0.62 of the bus), one of Vega 20, one of Polaris on a single-board computer.
-    "BUS_SHARE": {
+    "bus_share": {
         "GCN 4 (Polaris)": 0.4, "GCN 5.0 (Vega)": 0.4, "GCN 5.1 (Vega 20)": 0.4, "RDNA": 0.62, "RDNA 2": 0.62,
     },
     # One or two records each of RDNA 2, RDNA 3, Xe2 and Pascal; Turing and Volta by their matrix units, Blackwell as Ada.
-    "MATRIX_SHARE": {
+    "matrix_share": {
         "RDNA 2": 1.1, "RDNA 3": 0.9, "RDNA 4": 1.2, "Pascal": 1.05, "Turing": 2.0, "Volta": 2.0, "Blackwell": 1.4,
         "Xe-HPG": 2.2, "Xe2-HPG": 2.2,
     },
 }  # fmt: skip
 """Kinds of cards with too few rows for a fit."""
-NEUTRAL: dict[str, float] = {
-    "BUS_SHARE": 0.87, "SM_CLOCK_BYTES": 8.0, "LAYER_MICROSECONDS": 70.0, "OPERATIONS_PER_WEIGHT": 30.0, "CACHE_SHARE": 0.5,
-    "LAYER_EXTRA_MICROSECONDS": 30.0, "EXPERTS_MICROSECONDS": 30.0, "REDUCE_MICROSECONDS": 50.0, "MATRIX_SHARE": 1.2,
-    "MATRIX_GAIN_16_BIT": 1.3, "ATTENTION_SHARE": 0.5,
-}  # fmt: skip
-"""Where every fit starts, whatever the tables hold, so that one left-out row cannot be remembered from an earlier fit."""
-SET_BY_HAND = {
-    ("LAYER_MICROSECONDS", "", ""), ("BUS_SHARE", "", ""), ("SM_CLOCK_BYTES", "", ""), ("OPERATIONS_PER_WEIGHT", "K", ""),
-    ("OPERATIONS_PER_WEIGHT", "low", ""), ("EXPERTS_MICROSECONDS", "", ""), ("MATRIX_SHARE", "", ""),
-    ("MATRIX_SHARE", "", "16-bit"),
-}  # fmt: skip
-"""What no row speaks for: engines without any, and the floors of ``OPERATIONS_PER_WEIGHT``."""
 
 
-def neutral(name: str, table: dict[str, Any], row: str = "") -> None:
-    """Put the start into every place of a table that is fitted."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            neutral(name, value, key)
-        elif (name, row, key) not in SET_BY_HAND:
-            table[key] = NEUTRAL[name]
+def entries(table: Any, start: float) -> list[Constant]:
+    """Every number of a table."""
+    return [Constant(table, key, start) for key in table]
+
+
+def of_llamacpp(generated: list[Case]) -> list[Constant]:
+    """The constants of decoding in llama.cpp, those that all engines take from its rows among them."""
+    assert CPP.unfused is not None
+    return [
+        *by_kind("bus_share", 0.87, generated, 30.0, 0.94),
+        *by_kind("layer_microseconds", 70.0, generated, 0.3),
+        Constant(CPP.bytes_per_clock, "", 8.0),
+        Constant(CPP.operations_per_weight["K"], "Apple 7-8", 30.0),
+        Constant(SpeedProfile, "cache_share", 0.5, highest=0.9),
+        *entries(CPP.unfused.cache_share, 0.5),
+        Constant(CPP.unfused, "layer_microseconds", 30.0),
+        Constant(CPP, "several_cards_microseconds", 30.0),
+        Constant(SpeedProfile, "recurrent_microseconds", 30.0),
+        *[Constant(SpeedProfile.expert_microseconds, vendor, 30.0) for vendor in ("nvidia", "amd", "apple")],
+    ]
+
+
+def of_servers() -> list[Constant]:
+    """The constants of decoding in servers: those they share, and those of each one's kernels."""
+    tables: list[Any] = [vllm.PROFILE.bytes_per_clock, sglang.PROFILE.bytes_per_clock]
+    own: Any = tensorrt_llm.PROFILE.bytes_per_clock
+    return [
+        *entries(servers.LAYER_MICROSECONDS, 70.0),
+        Constant(servers, "BYTES_PER_CLOCK", 8.0, also=tuple((table, "") for table in tables)),
+        Constant(own, "", 8.0),
+        *[Constant(table, "grouped", 8.0) for table in (*tables, own)],
+        *entries(SpeedProfile.reduce_microseconds, 50.0),
+    ]
+
+
+def of_prompts(prompts: list[Case]) -> list[Constant]:
+    """The constants of prompts in llama.cpp, those that all engines take from its rows among them."""
+    assert CPP.unfused is not None
+    plain = [case for case in prompts if decode.plain(case.deployment.scheme)]
+    return [
+        *by_kind("matrix_share", 1.2, prompts, 0.1),
+        *by_kind("gain_16_bit", 1.3, plain, 1.0),
+        Constant(SpeedProfile.attention_share, "", 0.5),
+        Constant(CPP.unfused, "attention_share", 0.5),
+        Constant(SpeedProfile.attention_share, "apple", 0.5),
+        Constant(CPP, "pipeline_exponent", 0.8, highest=1.0),
+        Constant(CPP, "pipeline_cost", 0.05),
+    ]
+
+
+def stages(found: list[Case]) -> list[tuple[list[Constant], list[Case]]]:
+    """Constants with the rows they are fitted on, in the order in which they build on one another.
+
+    What no row speaks for is in none: defaults of engines without any, and the floors of ``operations_per_weight``.
+    """
+    whole = [case for case in found if not case.row.offloaded]
+    cpp = [case for case in whole if case.row.engine in ("llama.cpp", "ollama")]
+
+    def generated(cases: list[Case], *names: str) -> list[Case]:
+        return [case for case in cases if case.row.phase == "decode" and (not names or case.row.engine in names)]
+
+    stated = [case for case in generated(found) if case.row.offloaded and "ram_bandwidth" in dict(case.row.keys)]
+    prompts = [case for case in cpp if case.row.phase == "prefill"]
+    exllama = exllamav3.PROFILE
+    return [
+        (of_llamacpp(generated(cpp)), generated(cpp)),
+        (
+            [*entries(mlx.PROFILE.layer_microseconds, 70.0), Constant(mlx.PROFILE.bus_share, "", 0.87, highest=0.94)],
+            generated(whole, "mlx"),
+        ),
+        (entries(transformers.PROFILE.layer_microseconds, 70.0), generated(whole, "transformers")),
+        (
+            [
+                *entries(exllama.layer_microseconds, 70.0),
+                Constant(exllama.bus_share, "", 0.87, highest=0.94),
+                *entries(exllama.bytes_per_clock, 8.0),
+            ],
+            generated(whole, "exllamav3"),
+        ),
+        (of_servers(), generated(whole, "vllm", "sglang", "tensorrt-llm")),
+        (
+            [Constant(SpeedProfile, "host_share", 0.5), Constant(SpeedProfile, "host_expert_microseconds", 200.0)],
+            stated,
+        ),
+        (of_prompts(prompts), prompts),
+        (
+            entries(mlx.PROFILE.matrix_share, 1.2),
+            [case for case in whole if case.row.engine == "mlx" and case.row.phase == "prefill"],
+        ),
+    ]
 
 
 def fit(found: list[Case]) -> None:
-    """Fit everything on the given rows, in the order in which constants build on one another."""
-    for name in NEUTRAL:
-        neutral(name, getattr(fitted, name))
-    fitted.HOST |= {"share": 0.5, "experts": 200.0}
-    fitted.PIPELINE |= {"exponent": 0.8, "cost": 0.05}
-    whole = [case for case in found if not case.row.offloaded]
-    cpp = [case for case in whole if case.row.engine in ("llama.cpp", "ollama")]
-    generated = [case for case in cpp if case.row.phase == "decode"]
-    descend(
-        [
-            *by_kind("BUS_SHARE", "llama.cpp", generated, 30.0, 0.94),
-            *by_kind("LAYER_MICROSECONDS", "llama.cpp", generated, 0.3),
-            Constant(fitted.SM_CLOCK_BYTES["llama.cpp"], ""),
-            Constant(fitted.OPERATIONS_PER_WEIGHT["K"], "Apple 7-8"),
-            Constant(fitted.CACHE_SHARE, "on", highest=0.9),
-            Constant(fitted.CACHE_SHARE, "off"),
-            Constant(fitted.CACHE_SHARE, "off, apple"),
-            Constant(fitted.LAYER_EXTRA_MICROSECONDS, "no flash attention"),
-            Constant(fitted.LAYER_EXTRA_MICROSECONDS, "several cards"),
-            Constant(fitted.LAYER_EXTRA_MICROSECONDS, "recurrent"),
-            *[Constant(fitted.EXPERTS_MICROSECONDS, vendor) for vendor in ("nvidia", "amd", "apple")],
-        ],
-        generated,
-    )
-    for row, engines in (
-        ("mlx", ("mlx",)),
-        ("transformers", ("transformers",)),
-        ("exllamav3", ("exllamav3",)),
-        ("servers", decode.SERVERS),
-    ):
-        mine = [case for case in whole if case.row.engine in engines and case.row.phase == "decode"]
-        if not mine:
-            continue
-        chosen = [Constant(fitted.LAYER_MICROSECONDS[row], key) for key in fitted.LAYER_MICROSECONDS[row]]
-        if row in ("mlx", "exllamav3"):
-            chosen.append(Constant(fitted.BUS_SHARE[row], "", highest=0.94))
-        chosen += [Constant(fitted.SM_CLOCK_BYTES[row], key) for key in fitted.SM_CLOCK_BYTES.get(row, {})]
-        if row == "servers":
-            chosen += [Constant(fitted.REDUCE_MICROSECONDS, key) for key in fitted.REDUCE_MICROSECONDS]
-        descend(chosen, mine)
-    stated = [
-        case
-        for case in found
-        if case.row.offloaded and case.row.phase == "decode" and "ram_bandwidth" in dict(case.row.keys)
-    ]
-    if stated:
-        descend([Constant(fitted.HOST, "share"), Constant(fitted.HOST, "experts")], stated)
-    prompts = [case for case in cpp if case.row.phase == "prefill"]
-    plain = [case for case in prompts if prefill.plain(case.deployment)]
-    descend(
-        [
-            *by_kind("MATRIX_SHARE", "llama.cpp", prompts, 0.1),
-            *by_kind("MATRIX_GAIN_16_BIT", "llama.cpp", plain, 1.0),
-            *[Constant(fitted.ATTENTION_SHARE, key) for key in fitted.ATTENTION_SHARE],
-            Constant(fitted.PIPELINE, "exponent", highest=1.0),
-            Constant(fitted.PIPELINE, "cost"),
-        ],
-        prompts,
-    )
-    mlx = [case for case in whole if case.row.engine == "mlx" and case.row.phase == "prefill"]
-    if mlx:
-        descend([Constant(fitted.MATRIX_SHARE["mlx"], "")], mlx)
+    """Fit everything on the given rows."""
+    fitted = stages(found)
+    for constants, _ in fitted:
+        for constant in constants:
+            constant.put(constant.start)
+    for constants, chosen in fitted:
+        if chosen:
+            descend(constants, chosen)
 
 
 def spreads(found: list[Case]) -> None:
@@ -247,25 +302,22 @@ def spreads(found: list[Case]) -> None:
         row = case.row
         if row.host or (row.offloaded and row.phase == "prefill"):
             continue
-        engine = decode.runtime(row.engine)
-        ratios[row.phase, "offloaded" if row.offloaded else engine].append(math.exp(-error(case)))
-        if engine == "llama.cpp" and not row.offloaded:
+        cpp = engines.engine(row.engine).speed() is CPP
+        if row.offloaded or cpp:
+            ratios[row.phase, "offloaded" if row.offloaded else ""].append(math.exp(-error(case)))
+        if cpp and not row.offloaded:
             kinds[row.phase][case.kind] += 1
-    for (phase, engine), measured in ratios.items():
-        if (phase, engine) in SPREADS:
-            measured.sort()
-            low, high = measured[round(0.05 * (len(measured) - 1))], measured[round(0.95 * (len(measured) - 1))]
-            fitted.SPREAD[phase][engine] = (round(min(low * 0.93, 0.85), 2), round(max(high * 1.07, 1.18), 2))
+    for (phase, where), measured in ratios.items():
+        table: Any = SpeedProfile.offloaded_spread if where else CPP.spread
+        measured.sort()
+        low, high = measured[round(0.05 * (len(measured) - 1))], measured[round(0.95 * (len(measured) - 1))]
+        table[phase] = (round(min(low * 0.93, 0.85), 2), round(max(high * 1.07, 1.18), 2))
+    known: Any = CPP.measured
     for phase, counted in kinds.items():
-        fitted.MEASURED[phase] = frozenset(kind for kind, number in counted.items() if number >= FEWEST_OF_A_KIND)
+        known[phase] = tuple(sorted(kind for kind, number in counted.items() if number >= FEWEST_OF_A_KIND))
 
 
-SPREADS = (("decode", "llama.cpp"), ("decode", "offloaded"), ("prefill", "llama.cpp"))
-"""Intervals that follow from the rows. The other engines were measured on a card or two, in one version: theirs are set
-by hand, wider."""
-
-
-def told(errors: list[float]) -> str:
+def figures(errors: list[float]) -> str:
     """Number, median, 90th percentile and bias of errors, in percent of the measured figure."""
     if not errors:
         return "no rows"
@@ -297,23 +349,21 @@ def show(found: list[Case], errors: dict[int, float]) -> None:
                 groups[f"{case.row.phase}: ALL on cards"].append(errors[number])
             groups[f"{case.row.phase}: ALL"].append(errors[number])
     for name in sorted(groups):
-        print(f"{name:58} {told(groups[name])}")
+        print(f"{name:58} {figures(groups[name])}")
 
 
 def cross(found: list[Case]) -> None:
     """Errors on rows left out of the fit: one card, one model, one source at a time."""
-    ways: dict[str, Callable[[Case], str]] = {
+    left_out_by: dict[str, Callable[[Case], str]] = {
         "card": lambda case: case.deployment.gpus[0].id,
         "model": lambda case: case.deployment.model.id,
         "source": lambda case: case.row.source,
     }
-    kept = snapshot()
-    for name, way in ways.items():
+    for name, of in left_out_by.items():
         errors: dict[int, float] = {}
-        for value in dict.fromkeys(map(way, found)):
-            restore(kept)
-            fit([case for case in found if way(case) != value])
-            errors |= {number: error(case) for number, case in enumerate(found) if way(case) == value}
+        for value in dict.fromkeys(map(of, found)):
+            fit([case for case in found if of(case) != value])
+            errors |= {number: error(case) for number, case in enumerate(found) if of(case) == value}
         print(f"left out by {name}:")
         for phase in ("decode", "prefill"):
             chosen = [
@@ -321,77 +371,19 @@ def cross(found: list[Case]) -> None:
                 for number, case in enumerate(found)
                 if case.row.phase == phase and not case.row.host and not case.row.offloaded
             ]
-            print(f"  {phase:8} {told(chosen)}")
-    restore(kept)
-
-
-def snapshot() -> dict[str, Any]:
-    """A copy of the tables."""
-    return {name: _copy(value) for name, value in vars(fitted).items() if isinstance(value, dict) and name.isupper()}
-
-
-def restore(kept: dict[str, Any]) -> None:
-    """Put a snapshot back into the tables, in place."""
-    for name, value in kept.items():
-        _refill(getattr(fitted, name), value)
-
-
-def _copy(value: Any) -> Any:
-    return {key: _copy(each) for key, each in value.items()} if isinstance(value, dict) else value
-
-
-def _refill(table: dict[str, Any], value: dict[str, Any]) -> None:
-    for key in [key for key in table if key not in value]:
-        del table[key]
-    for key, each in value.items():
-        if isinstance(each, dict):
-            _refill(table.setdefault(key, {}), each)
-        else:
-            table[key] = each
+            print(f"  {phase:8} {figures(chosen)}")
 
 
 def write() -> None:
-    """Put the tables into ``fitted.py`` in place of those it holds; its words stay."""
-    path = Path(fitted.__file__)
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    tables = snapshot()
-    for node in reversed(ast.parse(text).body):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in tables:
-            name = node.targets[0].id
-            assert node.end_lineno is not None
-            lines[node.lineno - 1 : node.end_lineno] = _table(name, tables[name])
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _table(name: str, value: dict[str, Any]) -> list[str]:
-    """The lines of a table, rows wrapped between entries."""
-    if not any(isinstance(each, dict | frozenset) for each in value.values()):
-        return [f"{name} = {{", *_wrapped([f'"{key}": {each!r},' for key, each in value.items()], 4), "}  # fmt: skip"]
-    result = [f"{name} = {{"]
-    for key, each in value.items():
-        if isinstance(each, frozenset):
-            result += [f'    "{key}": frozenset((', *_wrapped([f'"{word}",' for word in sorted(each)], 8), "    )),"]
-            continue
-        row = _wrapped([f'"{inner}": {number!r},' for inner, number in each.items()], 8)
-        short = f'    "{key}": {{{row[0].strip().rstrip(",")}}},'
-        result += [short] if len(row) == 1 and len(short) <= WIDTH else [f'    "{key}": {{', *row, "    },"]
-    return [*result, "}  # fmt: skip"]
-
-
-def _wrapped(words: list[str], indent: int) -> list[str]:
-    lines = [" " * (indent - 1)]
-    for word in words:
-        if len(lines[-1]) + 1 + len(word) > WIDTH:
-            lines.append(" " * (indent - 1))
-        lines[-1] += f" {word}"
-    return lines
-
-
-WIDTH = 118
+    """Put the constants into the modules that hold them, in place of those that have changed; their words stay."""
+    for module in MODULES:
+        path = Path(str(module.__file__))
+        path.write_text(rewritten(path.read_text(encoding="utf-8"), module), encoding="utf-8")
 
 
 def main(arguments: list[str]) -> None:
+    """Run the command."""
+    engines.register(engines.Registration("tensorrt-llm", "tests.speed.tensorrt_llm"))
     found = cases(rows())
     if "write" in arguments:
         fit(found)

@@ -12,9 +12,9 @@ import yaml
 from vramfit import engines
 from vramfit._record import replace
 from vramfit.catalogue import open_catalogue
+from vramfit.engines.keys import every_key, parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.quantization import find_scheme
-from vramfit.workload import KEY_BY_NAME, parse_request
+from vramfit.quantization import derive, find_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class Row:
     @property
     def answerable(self) -> bool:
         """Whether the program knows the very engine."""
-        return self.engine in engines.MODULES and not self.stand_in
+        return self.engine not in engines.UNMODELLED and not self.stand_in
 
     def request(self, prompt: int) -> dict[str, Any]:
         """The deployment whose speeds are for a prompt of so many tokens."""
@@ -77,7 +77,7 @@ def rows() -> Iterator[Row]:
     """Every figure of the file."""
     for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]:
         for written in group["rows"]:
-            keys = {key: value for key, value in written.items() if key in KEY_BY_NAME}
+            keys = {key: value for key, value in written.items() if key in every_key()}
             if "backend" in keys:  # written as the sources write it: ROCm, Vulkan
                 keys["backend"] = keys["backend"].lower()
             if "flash_attention" in group:
@@ -108,10 +108,10 @@ def deployed(row: Row, prompt: int) -> tuple[Deployment, Estimate]:
     request = row.request(prompt)
     if row.answerable:
         found = resolve(parse_request(request), _catalogue())[0]
-        return found, engines.engine(row.engine).estimate(found)
+        return found, engines.estimate(found)
     plain = resolve(parse_request({**request, "engine": "transformers", "quant": "fp16"}), _catalogue())[0]
-    found = replace(plain, scheme=find_scheme(request["quant"]))
-    return replace(found, engine=row.engine), engines.engine("transformers").estimate(found)
+    found = replace(plain, checkpoint=derive(plain.model, find_scheme(request["quant"])))
+    return replace(found, engine=row.engine), engines.estimate(found)
 
 
 @cache

@@ -8,23 +8,16 @@ import pytest
 
 from tests.samples import Catalogue
 from vramfit._record import replace
+from vramfit.answer import Answer, answer
+from vramfit.engines.exllamav3.speed import PROFILE as EXLLAMA
+from vramfit.engines.keys import parse_request
+from vramfit.engines.llamacpp.speed import PROFILE as CPP
+from vramfit.engines.profile import USUAL
 from vramfit.engines.resolve import resolve
-from vramfit.remedies.answer import Answer, answer
+from vramfit.engines.transformers.speed import PROFILE as TRANSFORMERS
 from vramfit.speed import BOTTLENECKS, decode_rate, spill_rate, throughput
-from vramfit.speed.decode import kin, step
-from vramfit.speed.fitted import (
-    BUS_SHARE,
-    CACHE_SHARE,
-    EXPERTS_MICROSECONDS,
-    HOST,
-    LAYER_EXTRA_MICROSECONDS,
-    LAYER_MICROSECONDS,
-    OPERATIONS_PER_WEIGHT,
-    REDUCE_MICROSECONDS,
-    SM_CLOCK_BYTES,
-)
+from vramfit.speed.decode import step
 from vramfit.units import GIB
-from vramfit.workload import parse_request
 
 ADA = {"fp32": 82.6, "fp16": 165.2}
 """TFLOPS of an RTX 4090."""
@@ -61,10 +54,10 @@ def test_weights_and_cache_cross_the_bus() -> None:
     """13.2 GB of weights and the cache of 2048 tokens, half of the context, at transformers' share of 1008 GB/s."""
     read = 2 * (6_738_415_616 - 32000 * 4096 - 4096)
     cache = 2048 * 32 * 2 * 4096 * 2
-    bus = 1008e9 * BUS_SHARE[""][""]
+    bus = 1008e9 * USUAL.bus_share[""]
     found = terms()
-    assert found["memory bandwidth"] == pytest.approx(read / bus + cache / (bus * CACHE_SHARE["on"]))
-    assert found["kernel launches"] == pytest.approx(32 * LAYER_MICROSECONDS["transformers"][""] / 1e6)
+    assert found["memory bandwidth"] == pytest.approx(read / bus + cache / (bus * USUAL.cache_share))
+    assert found["kernel launches"] == pytest.approx(32 * TRANSFORMERS.layer_microseconds[""] / 1e6)
     assert sum(found.values()) == pytest.approx(1 / expected(), rel=0.005)
 
 
@@ -101,9 +94,9 @@ def test_a_card_with_more_bus_than_cores_is_bound_by_its_cores() -> None:
     request: dict[str, Any] = {"gpu": "a100-sxm4-80gb", "engine": "llama.cpp", "quant": "F16"}
     found = terms(changes, **request)
     read = answered(changes, **request).estimate.gpus[0].read_bytes
-    taken = 19.5e12 / 128 * SM_CLOCK_BYTES["llama.cpp"][""]
+    taken = 19.5e12 / 128 * CPP.bytes_per_clock[""]
     assert taken < 0.6 * 2039e9
-    bus = 2039e9 * BUS_SHARE["llama.cpp"]["Ampere HBM"]
+    bus = 2039e9 * CPP.bus_share["Ampere HBM"]
     assert found["compute"] == pytest.approx(read / taken - read / bus)
     assert terms(None, **request)["compute"] == 0, "nothing is known of the cores"
 
@@ -114,9 +107,11 @@ def test_low_bit_weights_are_bound_by_their_unpacking() -> None:
     found = terms(p40, gpu="rtx3060-12gb", engine="llama.cpp", quant="Q2_K")
     weights = 6_738_415_616 - 32000 * 4096 - 65 * 4096
     crossing = answered(p40, gpu="rtx3060-12gb", engine="llama.cpp", quant="Q2_K").estimate.gpus[0].read_bytes / (
-        347e9 * BUS_SHARE["llama.cpp"]["Pascal"]
+        347e9 * CPP.bus_share["Pascal"]
     )
-    assert found["compute"] + crossing == pytest.approx(weights * OPERATIONS_PER_WEIGHT["low"][""] / 11.8e12, rel=0.001)
+    assert found["compute"] + crossing == pytest.approx(
+        weights * CPP.operations_per_weight["low"][""] / 11.8e12, rel=0.001
+    )
 
 
 def test_experts_left_out_are_not_read() -> None:
@@ -154,7 +149,7 @@ def test_layers_on_two_cards_run_one_after_another() -> None:
     assert expected(gpu="2xrtx3090") == expected(gpu="rtx3090")
     one, two = (terms(gpu=gpu, engine="llama.cpp", quant="Q8_0") for gpu in ("rtx3090", "2xrtx3090"))
     assert two["memory bandwidth"] == pytest.approx(one["memory bandwidth"])
-    extra = 32 * LAYER_EXTRA_MICROSECONDS["several cards"] / 1e6
+    extra = 32 * CPP.several_cards_microseconds / 1e6
     assert two["kernel launches"] == pytest.approx(one["kernel launches"] + extra)
 
 
@@ -163,9 +158,9 @@ def test_ranks_read_at_the_same_time_and_are_summed(engine: str) -> None:
     """Half of the bytes on each of two cards, and two sums per layer over PCIe."""
     one, two = (terms(gpu=gpu, engine=engine) for gpu in ("rtx4090", "2xrtx4090"))
     assert two["memory bandwidth"] == pytest.approx(one["memory bandwidth"] / 2, rel=0.01)
-    assert two["interconnect"] == pytest.approx(32 * 2 * REDUCE_MICROSECONDS["PCIe"] / 1e6)
+    assert two["interconnect"] == pytest.approx(32 * 2 * USUAL.reduce_microseconds["PCIe"] / 1e6)
     linked = terms({"rtx4090": {"nvlink_gb_s": 112}}, gpu="2xrtx4090", engine=engine)
-    assert linked["interconnect"] == pytest.approx(32 * 2 * REDUCE_MICROSECONDS["NVLink"] / 1e6)
+    assert linked["interconnect"] == pytest.approx(32 * 2 * USUAL.reduce_microseconds["NVLink"] / 1e6)
 
 
 def test_stages_read_one_after_another() -> None:
@@ -182,7 +177,7 @@ def test_layers_in_ram_are_read_at_its_speed() -> None:
     cache = host.kv_cache_bytes * 2048 / 4096
     for given, peak in ((None, 89.6e9), ("51.2GB/s", 51.2e9)):
         ram = terms(None, **request, **({} if given is None else {"ram_bandwidth": given}))["RAM"]
-        assert ram == pytest.approx((host.read_bytes + cache) / (peak * HOST["share"]))
+        assert ram == pytest.approx((host.read_bytes + cache) / (peak * CPP.host_share))
     assert bottleneck(found) == "RAM"
 
 
@@ -191,11 +186,13 @@ def test_experts_in_ram_cost_each_layer_a_crossing() -> None:
     request: dict[str, Any] = {"model": "mixtral-8x7b", "engine": "llama.cpp", "quant": "Q4_K_M"}
     found = terms(**request, cpu_moe_layers=8)
     host = answered(**request, cpu_moe_layers=8).estimate.host
-    assert found["RAM"] == pytest.approx(host.read_bytes / (89.6e9 * HOST["share"]) + 8 * HOST["experts"] / 1e6)
+    assert found["RAM"] == pytest.approx(
+        host.read_bytes / (89.6e9 * CPP.host_share) + 8 * CPP.host_expert_microseconds / 1e6
+    )
     assert terms(**request, cpu_moe_layers="all")["RAM"] == pytest.approx(4 * found["RAM"], rel=0.05)
     # An expert layer costs the GPU's scheduler something, too.
-    plain = 32 * LAYER_MICROSECONDS["llama.cpp"]["Ada Lovelace"] / 1e6
-    assert found["kernel launches"] == pytest.approx(plain + 32 * EXPERTS_MICROSECONDS["nvidia"] / 1e6)
+    plain = 32 * CPP.layer_microseconds["Ada Lovelace"] / 1e6
+    assert found["kernel launches"] == pytest.approx(plain + 32 * CPP.expert_microseconds["nvidia"] / 1e6)
 
 
 def test_what_ram_cannot_keep_comes_from_the_disk() -> None:
@@ -276,29 +273,84 @@ def test_three_significant_digits(request_: dict[str, Any]) -> None:
     assert rate.low < rate.expected < rate.high
 
 
-def test_a_card_of_a_kind_nobody_measured_has_a_wider_interval() -> None:
-    """CDNA 3 has no row: its rate is a guess within a factor of three."""
-    request: dict[str, Any] = {"engine": "llama.cpp", "quant": "Q8_0"}
-    known, unknown = answered(**request).rate, answered({"rtx4090": {"architecture": "CDNA 3"}}, **request).rate
-    assert known is not None
-    assert unknown is not None
-    assert unknown.high / unknown.low > 2 * known.high / known.low
+def factors(found: Answer) -> tuple[float, float]:
+    """Low and high as factors of the expected rate."""
+    assert found.rate is not None
+    return found.rate.low / found.rate.expected, found.rate.high / found.rate.expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind"),
+    ("changes", "request_", "spread"),
     [
-        ({"architecture": "Ampere", "memory_type": "HBM2e"}, "Ampere HBM"),
-        ({"architecture": "Ampere", "memory_type": "GDDR6X"}, "Ampere"),
-        ({"architecture": "Blackwell", "unified": True}, "NVIDIA unified"),
-        ({"vendor": "apple", "architecture": "Apple Silicon", "compute_target": "apple8"}, "Apple 7-8"),
-        ({"vendor": "apple", "architecture": "Apple Silicon", "compute_target": "apple9"}, "Apple 9"),
-        ({"vendor": "custom", "architecture": None}, ""),
+        ({}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.8, 1.21)),
+        ({}, {"engine": "ollama", "quant": "Q8_0"}, (0.8, 1.21)),
+        ({"architecture": "CDNA 3"}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.5, 1.6)),
+        ({"architecture": "CDNA 3"}, {"engine": "ollama", "quant": "Q8_0"}, (0.5, 1.6)),
+        ({}, {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}, (0.57, 1.49)),
+        ({"architecture": "CDNA 3"}, {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}, (0.57, 1.49)),
+        ({}, {"gpu_layers": 20}, (0.57, 1.49)),
+        ({}, {}, (0.5, 2.0)),
+        ({"architecture": "CDNA 3"}, {}, (0.5, 2.0)),
+        ({}, {"engine": "vllm"}, (0.6, 1.7)),
+        ({}, {"engine": "exllamav3"}, (0.6, 1.4)),
     ],
 )
-def test_kinds_of_cards(changes: dict[str, Any], kind: str) -> None:
-    """By what makes a difference, never by the card's name."""
-    assert kin(Catalogue({"rtx4090": changes}).gpu("rtx4090")) == kind
+def test_intervals(changes: dict[str, Any], request_: dict[str, Any], spread: tuple[float, float]) -> None:
+    """Wider where the card has no row, where the engine's rows are few, and where RAM takes part."""
+    assert factors(answered({"rtx4090": changes}, **request_)) == pytest.approx(spread, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("quant", "microseconds"),
+    [("fp16", 586), ("int8", 3890), ("nf4", 1590), ("gptq", 1310), ("awq", 516), ("fp8", 1990)],
+)
+def test_transformers_waits_for_python(quant: str, microseconds: float) -> None:
+    """A layer's time is that of calling its matrices, whatever the card."""
+    for changes in ({}, {"rtx4090": {"architecture": "Ampere"}}):
+        assert terms(changes, quant=quant)["kernel launches"] == pytest.approx(32 * microseconds / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "share"),
+    [({}, 0.47), ({"vendor": "apple", "architecture": "Apple Silicon", "compute_target": "apple9"}, 0.145)],
+)
+def test_without_flash_attention_the_cache_is_read_badly(changes: dict[str, Any], share: float) -> None:
+    """Attention falls apart into several kernels; so it does in Ollama."""
+    cache = 2048 * 32 * 2 * 4096 * 2
+    for engine in ("llama.cpp", "ollama"):
+        request: dict[str, Any] = {"engine": engine, "quant": "Q8_0", "context": 4096}
+        fused, unfused = (terms({"rtx4090": changes}, **request, flash_attention=flash) for flash in ("on", "off"))
+        bus = 1008e9 * CPP.bus_share["Apple 9" if changes else "Ada Lovelace"]
+        more = cache / bus * (1 / share - 1 / CPP.cache_share)
+        assert unfused["memory bandwidth"] - fused["memory bandwidth"] == pytest.approx(more)
+        assert unfused["kernel launches"] - fused["kernel launches"] == pytest.approx(32 * 12e-6)
+
+
+@pytest.mark.parametrize("engine", ["transformers", "vllm", "exllamav3"])
+def test_others_fuse_attention_anyhow(engine: str) -> None:
+    assert terms(engine=engine, flash_attention="off") == terms(engine=engine, flash_attention="on")
+
+
+@pytest.mark.parametrize(
+    ("engine", "quant", "bytes_per_clock"),
+    [
+        ("vllm", "fp16", 9.67), ("vllm", "awq", 3.59), ("sglang", "fp16", 9.67), ("sglang", "awq", 6.27),
+        ("exllamav3", "exl3-4.0", 5.09), ("llama.cpp", "Q8_0", 6.37),
+    ],
+)  # fmt: skip
+def test_kernels_take_in_so_many_bytes_per_clock(engine: str, quant: str, bytes_per_clock: float) -> None:
+    """A card of ten multiprocessors at 1 GHz, whose bus is no limit."""
+    changes = {"rtx4090": {"tflops": {"fp32": 10 * 128 * 2 * 1e-3}}}
+    found = answered(changes, engine=engine, quant=quant)
+    seconds = terms(changes, engine=engine, quant=quant)
+    read = found.estimate.gpus[0].read_bytes
+    bus = (
+        1008e9
+        * (CPP if engine == "llama.cpp" else EXLLAMA if engine == "exllamav3" else USUAL).bus_share[
+            "Ada Lovelace" if engine == "llama.cpp" else ""
+        ]
+    )
+    assert seconds["compute"] == pytest.approx(read / (10 * 1e9 * bytes_per_clock) - read / bus)
 
 
 def test_two_cards_of_one_name_are_not_confused() -> None:

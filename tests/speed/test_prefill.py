@@ -7,20 +7,14 @@ from typing import Any
 import pytest
 
 from tests.samples import Catalogue
+from vramfit.answer import Answer, answer
+from vramfit.engines import engine
+from vramfit.engines.keys import parse_request
+from vramfit.engines.llamacpp.speed import PROFILE as CPP
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.remedies.answer import Answer, answer
 from vramfit.speed import prefill_rate, throughput
-from vramfit.speed.fitted import (
-    ATTENTION_SHARE,
-    MATRIX_GAIN_16_BIT,
-    MATRIX_SHARE,
-    PIPELINE,
-    PREFILL_BUS_SHARE,
-    RANKS_SHARE,
-)
-from vramfit.speed.prefill import seconds
-from vramfit.workload import parse_request
+from vramfit.speed.prefill import PREFILL_BUS_SHARE, RANKS_SHARE, seconds
 
 CARDS: dict[str, dict[str, Any]] = {
     "rtx4090": {"tflops": {"fp32": 82.6, "fp16": 165.2}},
@@ -46,8 +40,8 @@ def terms(tokens: int, **request: Any) -> tuple[float, float, float, float]:
 
 def test_matrices_and_attention_are_multiplied() -> None:
     """Two operations per weight and token; attention over half of the prompt on average, 4 x 4096 x 32 per token."""
-    rate = 82.6e12 * MATRIX_SHARE["llama.cpp"]["Ada Lovelace"]
-    attention = 512 * 4 * 4096 * 32 * 256 / (rate * ATTENTION_SHARE["on"])
+    rate = 82.6e12 * CPP.matrix_share["Ada Lovelace"]
+    attention = 512 * 4 * 4096 * 32 * 256 / (rate * CPP.attention_share[""])
     compute, bus, links, pcie = terms(512)
     assert compute == pytest.approx(2 * 512 * WEIGHTS / rate + attention)
     assert bus == pytest.approx(answered().estimate.gpus[0].weights_bytes / (1008e9 * PREFILL_BUS_SHARE))
@@ -56,7 +50,7 @@ def test_matrices_and_attention_are_multiplied() -> None:
 
 def test_sixteen_bit_weights_are_multiplied_faster() -> None:
     """By the card's own gain."""
-    gain = MATRIX_GAIN_16_BIT["llama.cpp"]["Ada Lovelace"]
+    gain = CPP.gain_16_bit["Ada Lovelace"]
     assert terms(512)[0] / terms(512, quant="F16")[0] == pytest.approx(gain)
 
 
@@ -67,14 +61,94 @@ def test_every_pass_reads_all_weights() -> None:
 
 
 def test_without_flash_attention_long_prompts_are_slower() -> None:
-    """Attention is all that differs."""
-    assert terms(4096, flash_attention="off")[0] > 1.2 * terms(4096)[0]
+    """Attention is all that differs: 0.187 of the rate of the matrices."""
+    rate = 82.6e12 * CPP.matrix_share["Ada Lovelace"]
+    operations = 4096 * 4 * 4096 * 32 * 2048
+    more = operations / rate * (1 / 0.187 - 1 / CPP.attention_share[""])
+    assert terms(4096, flash_attention="off")[0] - terms(4096)[0] == pytest.approx(more)
+
+
+def test_apple_has_one_rate_of_attention() -> None:
+    """With flash attention and without; another engine of Apple's has it, too."""
+    apple = {"vendor": "apple", "architecture": "Apple Silicon", "compute_target": "apple9", "unified": True}
+    changes = {"rtx4090": {**CARDS["rtx4090"], **apple}}
+    operations = 1024 * 4 * 4096 * 32 * 512
+    for request, share in (
+        ({}, CPP.matrix_share["Apple 9"]),
+        ({"flash_attention": "off"}, CPP.matrix_share["Apple 9"]),
+        ({"engine": "mlx", "quant": "mlx-4bit"}, 0.682),
+    ):
+        found = answered(changes, **request)
+        result = seconds(found.deployment, found.estimate, 1024)
+        assert result is not None
+        rate = 82.6e12 * share
+        assert result[0] == pytest.approx(2 * 1024 * WEIGHTS / rate + operations / (rate * 0.913))
+
+
+@pytest.mark.parametrize(("quant", "share"), [("fp16", 0.5), ("awq", 0.4)])
+@pytest.mark.parametrize("name", ["vllm", "sglang", "transformers"])
+def test_others_follow_the_16_bit_rate(name: str, quant: str, share: float) -> None:
+    """A share of the card's dense 16-bit rate, set by hand."""
+    rate = 165.2e12 * share
+    attention = 512 * 4 * 4096 * 32 * 256 / (rate * 1.16)
+    assert terms(512, engine=name, quant=quant)[0] == pytest.approx(2 * 512 * WEIGHTS / rate + attention)
+
+
+@pytest.mark.parametrize(
+    ("request_", "passes"),
+    [
+        ({"engine": "transformers", "quant": "fp16"}, 1),
+        ({"engine": "vllm", "quant": "fp16"}, 2),
+        ({"engine": "sglang", "quant": "fp16"}, 2),
+        ({"engine": "vllm", "quant": "fp16", "max_batched_tokens": 1000}, 5),
+        ({"engine": "exllamav3", "quant": "fp16"}, 2),
+        ({"engine": "llama.cpp", "quant": "F16"}, 8),
+        ({"engine": "llama.cpp", "quant": "F16", "ubatch": 1024}, 4),
+        ({"engine": "ollama", "quant": "F16", "ubatch": 256}, 16),
+    ],
+)
+def test_passes_of_a_prompt(request_: dict[str, Any], passes: int) -> None:
+    """4096 tokens in chunks of the engine's size: each pass reads all weights."""
+    weights = answered(**request_).estimate.gpus[0].weights_bytes
+    assert terms(4096, **request_)[1] == pytest.approx(passes * weights / (1008e9 * PREFILL_BUS_SHARE))
+
+
+@pytest.mark.parametrize(("tokens", "copied"), [(31, False), (32, True)])
+def test_short_prompts_are_computed_where_the_layers_are(tokens: int, copied: bool) -> None:
+    """llama.cpp copies layers in RAM to the GPU from 32 tokens on."""
+    assert (terms(tokens, gpu_layers=17)[3] > 0) is copied
+
+
+def test_layers_of_other_engines_take_a_prompt_in_turn() -> None:
+    """Two cards with a half of the layers each are as fast as one."""
+    one, two = (terms(4096, gpu=gpu, engine="transformers", quant="fp16") for gpu in ("rtx3090", "2xrtx3090"))
+    assert two[0] == pytest.approx(one[0])
+
+
+@pytest.mark.parametrize(
+    ("request_", "ranks"),
+    [
+        ({"engine": "llama.cpp", "quant": "Q8_0"}, 1),
+        ({"engine": "llama.cpp", "quant": "Q8_0", "split_mode": "none"}, 1),
+        ({"engine": "llama.cpp", "quant": "Q8_0", "split_mode": "row"}, 2),
+        ({"engine": "ollama", "quant": "Q8_0"}, 1),
+        ({"engine": "transformers", "quant": "fp16"}, 1),
+        ({"engine": "exllamav3", "quant": "fp16"}, 1),
+        ({"engine": "vllm", "quant": "fp16"}, 2),
+        ({"engine": "sglang", "quant": "fp16"}, 2),
+        ({"engine": "vllm", "quant": "fp16", "pipeline_parallel": 2}, 1),
+    ],
+)
+def test_cards_that_work_at_the_same_time(request_: dict[str, Any], ranks: int) -> None:
+    """Those that share a layer, and not those that hold layers of their own."""
+    found = answered(gpu="2xrtx4090", **request_)
+    assert engine(found.deployment.engine).ranks(found.deployment, found.estimate) == ranks
 
 
 def test_prompts_flow_through_several_cards() -> None:
     """One pass gains nothing; eight passes over two cards up to 16/9."""
     one, two = terms(4096, gpu="rtx3090"), terms(4096, gpu="2xrtx3090")
-    gain = (16 / 9) ** PIPELINE["exponent"] / (1 + PIPELINE["cost"])
+    gain = (16 / 9) ** CPP.pipeline_exponent / (1 + CPP.pipeline_cost)
     assert one[0] / two[0] == pytest.approx(gain)
     assert terms(512, gpu="2xrtx3090")[0] > terms(512, gpu="rtx3090")[0]
 
@@ -108,11 +182,11 @@ def test_the_first_token_comes_after_the_prompt() -> None:
     assert speed.prefill.low < speed.prefill.expected < speed.prefill.high
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp", "transformers", "vllm"])
-def test_an_unknown_arithmetic_rate_is_none(engine: str) -> None:
+@pytest.mark.parametrize("name", ["llama.cpp", "transformers", "vllm"])
+def test_an_unknown_arithmetic_rate_is_none(name: str) -> None:
     """The decode rate stays: it needs none."""
-    quant = "Q8_0" if engine == "llama.cpp" else "fp16"
-    found = answered({}, engine=engine, quant=quant)
+    quant = "Q8_0" if name == "llama.cpp" else "fp16"
+    found = answered({}, engine=name, quant=quant)
     speed = throughput(found.deployment, found.estimate)
     assert speed is not None
     assert speed.prefill is None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Generic, TypeVar
 
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -177,6 +179,8 @@ class Estimate:
     """Host-resident weights the engine copies over PCIe for every token (accelerate); 0 where the CPU computes."""
     idle: tuple[int, ...] = ()
     """GPUs, by number, that the engine leaves alone: not even its runtime takes anything of them."""
+    plan: object = None
+    """The engine's own record of what it put where, for its terms; None for an engine that needs none."""
     pool: Pool | None = None
     """The limit the engine sets itself, where it sets one below what the card offers."""
 
@@ -279,6 +283,11 @@ class Engine(_Generic["V", "K"]):
     follows_gpus: bool = False
     """Whether ``defaults`` depends on the GPUs and the model together."""
 
+    runtime_formula: str = "context of a process"
+    """What the runtime's share of a GPU is, for its term."""
+    runtime_source: str = ""
+    """Where it was read or measured."""
+
     def defaults(
         self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
     ) -> dict[str, Any]:
@@ -314,6 +323,10 @@ class Engine(_Generic["V", "K"]):
         """
         raise NotImplementedError
 
+    def account(self, job: Job[V, K], estimate: Estimate, ledger: Ledger) -> None:
+        """Note every term of an estimate of the job but the runtime's own share of the GPUs."""
+        raise NotImplementedError
+
     def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
         """Whether the cards can compute with the scheme, as far as a recommendation must be sure of it."""
         return True
@@ -325,6 +338,20 @@ class Engine(_Generic["V", "K"]):
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """Assumptions that take more of the GPUs to tell than the estimate itself."""
         return ()
+
+    def speed(self) -> SpeedProfile:
+        """The constants of its speed: one record, whatever is deployed; by default those of an engine nobody measured."""
+        from vramfit.engines.profile import USUAL
+
+        return USUAL
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """Tokens of a prompt in one pass over the weights; None for all of them."""
+        return self.speed().chunk_tokens
+
+    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
+        """GPUs that hold parts of the same layers and work at the same time; 1 where each holds layers of its own."""
+        return 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """What the engine can do without at little cost, in the order in which it is worth trying."""

@@ -45,6 +45,19 @@ def every_key() -> dict[str, Key]:
     return known
 
 
+_moving: dict[tuple[str, ...], tuple[tuple[Key, ...], tuple[Key, ...]]] = {}
+
+
+def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
+    """Keys whose default follows the GPUs, the model or the engine, and keys that an engine may decide itself."""
+    known = _moving.get(names())
+    if known is None:
+        every = every_key().values()
+        following, decided = [key for key in every if key.follows], [key for key in every if key.decided]
+        known = _moving[names()] = (tuple(following), tuple(decided))
+    return known
+
+
 def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A request of typed values from raw ones; raises ``UsageError`` for a key that no engine has."""
     request = {}

@@ -1,4 +1,4 @@
-"""Deployment keys that servers have in common: how they spread over GPUs, the size of a step, their share of a card."""
+"""What servers have in common: deployment keys (spread over GPUs, size of a step, share of a card), and speed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from vramfit.engines.interface import Estimate
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 
@@ -72,6 +73,21 @@ def refuse_offload(model: Model, work: Workload, name: str) -> None:
     """Raise ``UsageError`` for deployments that ask for layers in host memory, which no server computes there."""
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(f"{name} keeps every layer on the GPUs", "use --engine llama.cpp for layers in RAM")
+
+
+def ranks(estimate: Estimate) -> int:
+    """GPUs that each layer is split over, as the server decided."""
+    return estimate.settings["tensor_parallel"]  # type: ignore[return-value]
+
+
+BYTES_PER_CLOCK = 9.67
+"""Bytes of weights that a multiprocessor takes in per clock where they go to the matrix units as they are: fitted on vLLM
+and SGLang on A100, A10G and H20 (``SpeedProfile.bytes_per_clock``)."""
+LAYER_MICROSECONDS = {"": 65.6}
+"""Time of a layer beside its bytes, fitted on all servers' rows: they launch a whole step as one CUDA graph, which takes
+the same time in each of them (``SpeedProfile.layer_microseconds``)."""
+CHUNK_TOKENS = 2048
+"""Prompt tokens of one step, where a deployment does not say (``SpeedProfile.chunk_tokens``)."""
 
 
 LEAST_STEP_TOKENS = 512

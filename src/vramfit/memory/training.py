@@ -37,6 +37,8 @@ class TrainingBytes:
     upcast_bytes: int
     """The part of the states that frameworks without PEFT's fp32 upcast save."""
     assumptions: tuple[str, ...]
+    states: tuple[tuple[str, str, int, str], ...]
+    """What the states consist of: name, formula, bytes and source of each."""
 
 
 def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int) -> TrainingBytes:
@@ -72,7 +74,18 @@ def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int)
         said.append(f"ZeRO stage {work.zero_stage} over {gpus} GPUs")
     activations = _activation_bytes(model, work)
     said.append(f"{work.micro_batch} sample(s) of {work.sequence_length} tokens per step")
-    return TrainingBytes(weights + gradient + optimizer, max(activations, temporary), upcast, tuple(said))
+    states = (
+        (
+            "weights and adapters",
+            "stored weights + adapters + fp32 upcast, divided by ZeRO 3",
+            weights,
+            "PEFT utils/other.py",
+        ),
+        ("gradients", "trained parameters x their width, divided by ZeRO 2", gradient, "torch.autograd"),
+        ("optimizer states", "trained parameters x states x width, divided by ZeRO 1", optimizer, kept.source),
+    )
+    peak = max(activations, temporary)
+    return TrainingBytes(weights + gradient + optimizer, peak, upcast, tuple(said), states)
 
 
 def adapter_parameters(model: Model, rank: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit._record import record
 from vramfit.answer import Answer, answer
 from vramfit.engines import engine
-from vramfit.engines.keys import every_key
+from vramfit.engines.keys import moving_keys
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.remedies.command import command
@@ -228,18 +228,18 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
     named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
     changes = {**named, **question.held, **proposal.changes}
     was, now = asked.deployment.workload, after.deployment.workload
+    following, deciding = moving_keys()
     if vars(now) != vars(was):
-        for key in every_key().values():
-            if key.follows:
-                value = key.value_in(now, request)
-                if value != key.value_in(was, request):
-                    changes.setdefault(key.name, value)
+        for key in following:
+            value = key.value_in(now, request)
+            if value != key.value_in(was, request):
+                changes.setdefault(key.name, value)
         if now.task == "inference" and depth_tokens(after.deployment) != depth_tokens(asked.deployment):
             changes.setdefault("prompt_tokens", depth_tokens(after.deployment))
     used, decided = after.estimate.settings, asked.estimate.settings
     if used != decided:
-        for key in every_key().values():
-            value = used.get(key.name) if key.decided else None
+        for key in deciding:
+            value = used.get(key.name)
             if value is not None and value != decided.get(key.name, value):
                 changes.setdefault(key.name, value)
     quality, rate = after.quality, after.rate

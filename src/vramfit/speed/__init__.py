@@ -9,23 +9,16 @@ where *bus* is the share of the memory's peak bandwidth a runtime reaches, *core
 kernels, and *links* what crosses PCIe, comes from host memory, or is summed between cards. Devices that hold different
 layers work one after another, so their times add; ranks of a tensor-parallel group work at the same time.
 
-``decode`` holds these terms and what a model moves, ``prefill`` the other half, ``fitted`` the constants, fitted on measured
-runs by ``tests/speed/fit.py``.
+``decode`` holds these terms and what a model moves, ``prefill`` the other half. The constants are those of the engine's own
+profile (``vramfit.engines.profile``), fitted on measured runs by ``tests/speed/fit.py``.
 """
 
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.speed.decode import (
-    DISK_BYTES_PER_SECOND,
-    LINK_SHARE,
-    depth_tokens,
-    host_bandwidth,
-    kin,
-    runtime,
-    step,
-)
-from vramfit.speed.fitted import MEASURED, SPREAD
+from vramfit.engines import engine
+from vramfit.engines.profile import UNKNOWN_SPREAD, card_kind
+from vramfit.speed.decode import DISK_BYTES_PER_SECOND, LINK_SHARE, depth_tokens, host_bandwidth, step
 from vramfit.speed.prefill import seconds
 
 __all__ = [
@@ -114,13 +107,13 @@ def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -
 
 def _spread(deployment: Deployment, estimate: Estimate, phase: str) -> tuple[float, float]:
     """Low and high as factors of the expected rate, for what was measured like this."""
-    known = SPREAD[phase]
+    profile, unknown = engine(deployment.engine).speed(), UNKNOWN_SPREAD[phase]
     if estimate.host.read_bytes or estimate.streamed_bytes:
-        return known.get("offloaded", known[""])
-    engine = runtime(deployment.engine)
-    if engine == "llama.cpp" and any(kin(gpu) not in MEASURED[phase] for gpu in deployment.gpus):
-        return known[""]
-    return known.get(engine, known[""])
+        return profile.offloaded_spread.get(phase, unknown)
+    kinds = profile.measured.get(phase)
+    if kinds is not None and any(card_kind(gpu) not in kinds for gpu in deployment.gpus):
+        return unknown
+    return profile.spread.get(phase, unknown)
 
 
 def _largest(terms: tuple[float, ...]) -> str:

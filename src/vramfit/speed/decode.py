@@ -5,27 +5,17 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record
+from vramfit.engines import engine
 from vramfit.engines.cuda import cores_per_multiprocessor
+from vramfit.engines.profile import call, card_kind, intake, pick
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model import tensors
 from vramfit.model.architecture import Attention, CompressedAttention, Experts, LatentAttention
-from vramfit.speed.fitted import (
-    BUS_SHARE,
-    CACHE_SHARE,
-    EXPERTS_MICROSECONDS,
-    HOST,
-    LAYER_EXTRA_MICROSECONDS,
-    LAYER_MICROSECONDS,
-    OPERATIONS_PER_WEIGHT,
-    REDUCE_MICROSECONDS,
-    SM_CLOCK_BYTES,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
@@ -33,7 +23,7 @@ if TYPE_CHECKING:
 HOST_BANDWIDTH_BYTES_PER_SECOND = 89_600_000_000
 """Two channels of DDR5-5600, the usual desktop, where ``ram_bandwidth`` is not given."""
 HOST_COPY_BYTES_PER_SECOND = 7_000_000_000
-"""Pageable host memory to a GPU, whatever its link: what llama.cpp's prompts copied of the layers in RAM, 6.5 to 9.3 GB/s
+"""Pageable host memory to a GPU, whatever its link: what prompts copied of the layers in RAM, 6.5 to 9.3 GB/s
 (ggml-org/llama.cpp PR 6083: Llama 2 70B Q4_0 with 0, 10 and 30 layers on an RTX 3090 Ti)."""
 LINK_SHARE = 0.5
 """Of PCIe that a driver reaches which pages GPU memory out to RAM: two RTX 3090 on x8 slots whose 70B Q5 spilled gave 1.5
@@ -43,12 +33,6 @@ DISK_BYTES_PER_SECOND = 600_000_000
 RAM, too little for them, gave 2.86 tokens per second (ikawrakow/ik_llama.cpp discussion 399)."""
 RAM_KEPT_BACK_BYTES = 2 * 2**30
 """Of the host's memory that its system and programs hold, so that no file can stay there."""
-
-SERVERS = ("vllm", "sglang", "tensorrt-llm")
-"""Engines that launch a whole step as one CUDA graph and share a row of the tables."""
-GROUPED = ("awq", "gptq", "compressed_tensors", "torchao", "hqq")
-"""Families whose weights a kernel unpacks group by group; fp8 and 16-bit go to the matrix units as they are."""
-
 
 STATE_ELEMENT_BYTES = 4
 """Recurrent states are 32-bit floats (ggml-org/llama.cpp ``llama-memory-recurrent.cpp``)."""
@@ -140,7 +124,8 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         total_read += memory.read_bytes
     if work.task != "inference" or not held or not model.layers:
         return None
-    engine = runtime(deployment.engine)
+    asked = engine(deployment.engine)
+    profile = asked.speed()
     found, sequences = shape(model), work.parallel
     cache = sequences * cache_read_bytes(model, depth_tokens(deployment), work.kv_cache_type, work.kv_cache_type_v)
     widened, gpu_reads = 1.0, 1.0
@@ -150,7 +135,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     bus = compute = 0.0
     card = None
     for gpu, memory in zip(deployment.gpus, estimate.gpus, strict=True):
-        card = _card(gpu, engine, deployment.scheme, work.flash_attention)
+        card = _card(gpu, profile, deployment.scheme, work.flash_attention)
         if card is None:
             return None
         read = memory.read_bytes * gpu_reads
@@ -165,36 +150,34 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         return None
     launches = found.layers * card.layer_seconds + found.expert_layers * card.expert_seconds
     if found.recurrent_layers:
-        launches += found.recurrent_layers * LAYER_EXTRA_MICROSECONDS["recurrent"] / 1e6
+        launches += found.recurrent_layers * profile.recurrent_microseconds / 1e6
     links = 0.0
     if len(estimate.gpus) > 1:
-        ranks = ranks_of(deployment, estimate)
+        ranks = asked.ranks(deployment, estimate)
         if ranks > 1:
             # The ranks of a group read their parts at the same time, and are summed twice in every layer.
             bus, compute = bus / ranks, compute / ranks
             link = "PCIe" if deployment.gpus[0].nvlink_bytes_per_second is None else "NVLink"
-            links = found.layers * 2 * REDUCE_MICROSECONDS[link] / 1e6
-        elif engine == "llama.cpp":
-            launches += found.layers * LAYER_EXTRA_MICROSECONDS["several cards"] / 1e6
+            links = found.layers * 2 * profile.reduce_microseconds[link] / 1e6
+        else:
+            launches += found.layers * profile.several_cards_microseconds / 1e6
     if sequences > 1:
-        from vramfit.speed.prefill import matrix_seconds
-
         compute += matrix_seconds(deployment, sequences - 1) or 0.0
     if not host.read_bytes and not estimate.streamed_bytes:
         return bus, compute, launches, links, 0.0, 0.0, 0.0
     if estimate.streamed_bytes:
         return bus, compute, launches, links, 0.0, estimate.streamed_bytes / HOST_COPY_BYTES_PER_SECOND, 0.0
     read = host.read_bytes * widened
-    ram = (read + cache * host.kv_cache_bytes / held) / (host_bandwidth(deployment) * HOST["share"])
+    ram = (read + cache * host.kv_cache_bytes / held) / (host_bandwidth(deployment) * profile.host_share)
     if found.expert_layers:
-        ram += _layers_in_ram(deployment, estimate) * HOST["experts"] / 1e6
+        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
     disk = _paged_bytes(deployment, estimate, read, bool(found.expert_layers)) / DISK_BYTES_PER_SECOND
     return bus, compute, launches, links, ram, 0.0, disk
 
 
 @record
 class _Card:
-    """What a card costs an engine under a scheme, in seconds."""
+    """Seconds that a card takes under a scheme, in an engine."""
 
     bus_seconds: float
     """Per byte that crosses the memory bus."""
@@ -210,51 +193,45 @@ class _Card:
     """The same once more for a layer with experts."""
 
 
-_CARDS: dict[tuple[int, str, str, bool], tuple[Gpu, _Card | None]] = {}
-"""Remembered by the card's identity, which is kept alive with it: a sweep asks for the same few thousand times."""
+_CARDS: dict[tuple[int, int, str, bool], tuple[Gpu, SpeedProfile, _Card | None]] = {}
+"""Remembered by the identities of card and profile, which are kept alive: a sweep asks for the same few thousand times."""
 
 
-def _card(gpu: Gpu, engine: str, scheme: Scheme, flash: bool) -> _Card | None:
+def _card(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card | None:
     """The costs of a card; None where its bandwidth is unknown."""
-    key = (id(gpu), engine, scheme.id, flash)
+    key = (id(gpu), id(profile), scheme.id, flash)
     known = _CARDS.get(key)
     if known is None:
-        known = _CARDS[key] = (gpu, _costs(gpu, engine, scheme, flash))
-    return known[1]
+        known = _CARDS[key] = (gpu, profile, _costs(gpu, profile, scheme, flash))
+    return known[2]
 
 
 def forget() -> None:
-    """Drop what is remembered of cards: for the fit, which changes the tables."""
+    """Drop what is remembered of cards: for the fit, which changes the profiles."""
     _CARDS.clear()
 
 
-def _costs(gpu: Gpu, engine: str, scheme: Scheme, flash: bool) -> _Card | None:
+def _costs(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card | None:
     peak, operations = gpu.bandwidth_bytes_per_second, gpu.tflops.get("fp32", 0.0) * 1e12
     if peak is None:
         return None
-    kind, weights = kin(gpu), _weight_kind(scheme, engine)
-    reached = peak * constant(BUS_SHARE, engine, kind)
-    taken = cores_bytes_per_second(gpu, constant(SM_CLOCK_BYTES, engine, weights), reached)
-    unpacking = OPERATIONS_PER_WEIGHT.get(weights, {}) if engine == "llama.cpp" and operations else {}
-    latency = constant(LAYER_MICROSECONDS, engine, kind if engine == "llama.cpp" else _latency_kind(scheme))
-    unfused = engine == "llama.cpp" and not flash
-    share = CACHE_SHARE["on" if not unfused else "off, apple" if gpu.vendor == "apple" else "off"]
+    kind, weights = card_kind(gpu), intake(scheme)
+    reached = peak * pick(profile.bus_share, kind)
+    taken = cores_bytes_per_second(gpu, pick(profile.bytes_per_clock, weights), reached)
+    unpacking = profile.operations_per_weight.get(weights) if operations else None
+    latency = pick(profile.layer_microseconds, kind if profile.latency_by == "card" else call(scheme))
+    share = profile.cache_share
+    if profile.unfused is not None and not flash:
+        latency += profile.unfused.layer_microseconds
+        share = pick(profile.unfused.cache_share, gpu.vendor)
     return _Card(
         1 / reached,
         1 / taken,
-        unpacking.get(kind, unpacking[""]) / operations if unpacking else 0.0,
+        pick(unpacking, kind) / operations if unpacking else 0.0,
         1 / (taken * share),
-        (latency + (LAYER_EXTRA_MICROSECONDS["no flash attention"] if unfused else 0.0)) / 1e6,
-        EXPERTS_MICROSECONDS.get(gpu.vendor, EXPERTS_MICROSECONDS[""]) / 1e6,
+        latency / 1e6,
+        pick(profile.expert_microseconds, gpu.vendor) / 1e6,
     )
-
-
-def ranks_of(deployment: Deployment, estimate: Estimate) -> int:
-    """Cards that hold parts of the same layers and work at the same time; 1 where each holds its own layers."""
-    ranks = estimate.settings.get("tensor_parallel")
-    if isinstance(ranks, int):
-        return ranks
-    return len(deployment.gpus) if getattr(deployment.workload.own, "split_mode", "") in ("row", "tensor") else 1
 
 
 def depth_tokens(deployment: Deployment) -> int:
@@ -274,28 +251,11 @@ def host_bandwidth(deployment: Deployment) -> int:
     return HOST_BANDWIDTH_BYTES_PER_SECOND
 
 
-def runtime(engine: str) -> str:
-    """The engine whose kernels run: Ollama's are llama.cpp's."""
-    return "llama.cpp" if engine == "ollama" else engine
-
-
-def kin(gpu: Gpu) -> str:
-    """The group of cards that behave alike: the architecture, parted where its memories or generations differ."""
-    architecture = gpu.architecture or ""
-    if architecture == "Apple Silicon":
-        return "Apple 7-8" if gpu.compute_target in ("apple7", "apple8") else "Apple 9"
-    if architecture == "Ampere" and gpu.memory_type is not None and gpu.memory_type.startswith("HBM"):
-        return "Ampere HBM"
-    if gpu.vendor == "nvidia" and gpu.unified:
-        return "NVIDIA unified"
-    return architecture
-
-
 def cores_bytes_per_second(gpu: Gpu, bytes_per_clock: float, bus: float) -> float:
     """What the processors of an NVIDIA card take in, at most ``bus``; others are taken to follow their bus.
 
-    Every multiprocessor loads a few bytes of weights per clock, whatever the memory offers: an A100 and an H100 reach
-    half of their bandwidth in llama.cpp, a GTX 1050 Ti 40 %, and in all three it is 6 bytes.
+    Every multiprocessor loads a few bytes of weights per clock, whatever the memory offers: with 6 of them an A100 and
+    an H100 reach half of their bandwidth, a GTX 1050 Ti 40 %.
     """
     if gpu.vendor != "nvidia" or "fp32" not in gpu.tflops or not bytes_per_clock:
         return bus
@@ -303,26 +263,31 @@ def cores_bytes_per_second(gpu: Gpu, bytes_per_clock: float, bus: float) -> floa
     return min(bus, gpu.tflops["fp32"] * 1e12 / (2 * lanes) * bytes_per_clock)
 
 
-def constant(table: Mapping[str, Mapping[str, float]], engine: str, kind: str) -> float:
-    """The fitted constant of an engine for a kind of card, scheme or layer; the row and value named "" stand for others."""
-    row = table.get(engine) or (table.get("servers") if engine in SERVERS else None) or table[""]
-    value = row.get(kind)
-    return row[""] if value is None else value
+def matrix_seconds(deployment: Deployment, tokens: int) -> float | None:
+    """Seconds of arithmetic in the matrices of all layers for ``tokens`` at once, were it all on one card at a time.
+
+    None where the arithmetic rate of a card is unknown.
+    """
+    rates = matrix_rates(deployment)
+    return None if rates is None else 2 * tokens * shape(deployment.model).parameters / (sum(rates) / len(rates))
 
 
-def _weight_kind(scheme: Scheme, engine: str) -> str:
-    """How weights are taken in: ``K`` and I quants, ``low`` ones below 4 bits, and ``grouped, vllm`` or ``plain, vllm``."""
-    if scheme.family == "gguf":
-        name = scheme.id.removeprefix("i1-")
-        if name.startswith(("IQ1", "IQ2", "IQ3", "Q2_K", "Q3_K", "TQ")):
-            return "low"
-        return "K" if "_K" in name or name.startswith("IQ") else ""
-    return f"{'grouped' if scheme.family in GROUPED else 'plain'}, {engine}"
+def matrix_rates(deployment: Deployment) -> list[float] | None:
+    """Operations per second each card reaches in large matrices; None where one is unknown."""
+    profile, wide = engine(deployment.engine).speed(), plain(deployment.scheme)
+    rates = []
+    for gpu in deployment.gpus:
+        peak, kind = gpu.tflops.get(profile.matrix_rate), card_kind(gpu)
+        if not peak:
+            return None
+        gain = pick(profile.gain_16_bit, kind) if wide else 1.0
+        rates.append(peak * 1e12 * (pick(profile.matrix_share, kind) * gain))
+    return rates
 
 
-def _latency_kind(scheme: Scheme) -> str:
-    """How transformers calls a matrix; other engines have one way."""
-    return "int8" if scheme.settings.get("type") == "int8" else scheme.family
+def plain(scheme: Scheme) -> bool:
+    """Whether weights go into the matrix units as they are stored."""
+    return scheme.family == "plain" or scheme.id in ("F16", "BF16", "F32")
 
 
 def _experts_widened(share: float, sequences: int) -> float:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tests.deployed import deployed
 from tests.samples import gpu
 from vramfit.catalogue import open_catalogue
-from vramfit.engines import Deployment
-from vramfit.engines.llamacpp import estimate
+from vramfit.engines import estimate
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
-from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.engines import DeviceMemory, Estimate
@@ -32,7 +31,7 @@ def estimated(model: str | Model, quant: str = "Q4_K_M", gpus: Any = 1, **work: 
     """The estimate for a model on equal cards (a count), or on the cards given; 4096 tokens unless ``work`` differs."""
     cards = (CARD,) * gpus if isinstance(gpus, int) else tuple(gpus)
     found = catalogue_model(model) if isinstance(model, str) else model
-    return estimate(Deployment(cards, found, "llama.cpp", find_scheme(quant), Workload(**{"context": 4096, **work})))
+    return estimate(deployed("llama.cpp", cards, found, find_scheme(quant), **{"context": 4096, **work}))
 
 
 def devices(found: Estimate) -> dict[str, DeviceMemory]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.engines.llamacpp.asking import catalogue_model, devices, estimated
 from tests.samples import gpu, model
-from vramfit.engines.llamacpp.placement import HOST, Checkpoint, checkpoint, place, resident
-from vramfit.quantization import find_scheme, store
+from vramfit.engines.llamacpp.placement import HOST, Parts, parts_of, place, resident
+from vramfit.quantization import derive, find_scheme, store
 from vramfit.units import GIB, MIB
 
 
@@ -59,13 +59,13 @@ def test_only_whole_models_are_pipelined() -> None:
     assert not place(80, 81, 0, [1]).pipelined
 
 
-def parts(**changes: Any) -> Checkpoint:
+def parts(**changes: Any) -> Parts:
     """Two layers of 100 bytes, of which 60 are experts and a quarter of those active, in round figures."""
     facts: dict[str, Any] = {
         "input_bytes": 50, "layer_bytes": (100, 100), "expert_bytes": (60, 60), "active_share": (0.25, 0.25),
         "output_bytes": 7, "tied_bytes": 0, "vision_bytes": 0, "head_bytes": 5, "layer_tensors": ({}, {}), **changes,
     }  # fmt: skip
-    return Checkpoint(**facts)
+    return Parts(**facts)
 
 
 def test_experts_of_the_first_layers_stay_in_ram() -> None:
@@ -94,7 +94,7 @@ def test_every_tensor_is_in_one_part(name: str, quant: str) -> None:
     """The parts add up to the file and its mmproj."""
     found, scheme = catalogue_model(name), find_scheme(quant)
     whole = sum(row.total_bytes for row in store(found, scheme) if row.tensor.part in ("text", "vision", "projector"))
-    assert whole == checkpoint(found, scheme).file_bytes
+    assert whole == parts_of(derive(found, scheme)).file_bytes
 
 
 @given(
@@ -147,5 +147,5 @@ def test_a_model_without_layers_of_its_name() -> None:
 
 def test_the_projection_of_per_layer_embeddings_is_in_the_first_layer() -> None:
     """Gemma 3n: 35 x 256 x 2048 weights that are one tensor of the model, created with block 0; F16, or as stored."""
-    parted = checkpoint(catalogue_model("gemma-3n-e4b"), find_scheme("F16"))
+    parted = parts_of(derive(catalogue_model("gemma-3n-e4b"), find_scheme("F16")))
     assert parted.layer_bytes[0] - parted.layer_bytes[1] == 35 * 256 * 2048 * 2 + 256 * 4

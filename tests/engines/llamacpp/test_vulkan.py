@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.each import each
 from tests.engines.llamacpp.asking import devices, estimated
 from vramfit.engines.llamacpp.compute import aligned, high_water
 from vramfit.engines.llamacpp.vulkan import PIECE_BYTES, buffer_bytes
@@ -31,7 +32,7 @@ def asked(row: dict[str, Any]) -> dict[str, Any]:
 def test_buffers_are_those_llama_cpp_reports(model: str, row: dict[str, Any]) -> None:
     """To two parts in a hundred; most are exact."""
     ours = devices(estimated(model, "F16", backend="vulkan", **asked(row)))
-    for name, mib in row["compute"].items():
+    for name, mib in each(row["compute"].items()):
         assert ours[name].compute_bytes / MIB == pytest.approx(mib, rel=0.02, abs=3)
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -36,6 +38,8 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     cache_types = ("f16", "int8", "int4")
     groups = GROUPS
     record = ExLlamaKeys
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """A GPU by its context alone: nothing else of it changes an estimate."""
@@ -50,6 +54,18 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         from vramfit.engines.exllamav3.estimate import estimate
 
         return estimate(job)
+
+    def account(self, job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of one process, GPU by GPU."""
+        from vramfit.engines.exllamav3.terms import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of its kernels."""
+        from vramfit.engines.exllamav3.speed import PROFILE
+
+        return PROFILE
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A window's worth of cache for windowed layers."""

@@ -54,7 +54,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
     layers = model.layer_count
     held = [0] * layers
     for group in model.layers:
-        each = sum(_cache_bytes(mixer, job) for mixer in group.mixers)
+        each = sum(cache_bytes(mixer, job) for mixer in group.mixers)
         for index in group.indices:
             held[index] = each
     tokens = min(CHUNK, work.context)
@@ -84,7 +84,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
     )
 
 
-def _cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
+def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     """Bytes that one layer keeps for all sequences."""
     work, model = job.workload, job.model
     tokens = _pages(work.context) * work.parallel

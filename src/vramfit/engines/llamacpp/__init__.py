@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
@@ -142,6 +144,8 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     offloads = True
     places_experts = True
     recommended = 0
+    runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
+    runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise for a model without a language model, and for a cache type that llama.cpp refuses."""
@@ -158,6 +162,26 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.estimate import estimate
 
         return estimate(job)
+
+    def account(self, job: Job[Cards, LlamaCppKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of a run, device by device."""
+        from vramfit.engines.llamacpp.terms import account
+
+        account(job, estimate, ledger, job.keys)
+
+    def speed(self) -> SpeedProfile:
+        """Constants by kind of card."""
+        from vramfit.engines.llamacpp.speed import PROFILE
+
+        return PROFILE
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """The physical batch."""
+        return self.own_keys(work).ubatch
+
+    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
+        """All GPUs where matrices are split by rows."""
+        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode == "row" else 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Less of what is kept beside the weights, at no cost in quality."""

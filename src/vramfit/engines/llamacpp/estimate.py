@@ -9,6 +9,7 @@ Imports inside functions are of what few deployments need: most of a first estim
 from __future__ import annotations
 
 from vramfit._memo import per_model
+from vramfit._record import record
 from vramfit.engines.interface import DeviceMemory, Estimate, Words
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes, workspace_bytes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Placement, Resident
     from vramfit.model import Model
+    from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
 
 UNPACKING = ("cuda", "rocm")
@@ -39,6 +41,22 @@ def _put_into_words(*about: Any) -> tuple[str, ...]:
     from vramfit.engines.llamacpp.words import assumptions
 
     return assumptions(*about)
+
+
+@record
+class Plan:
+    """Where everything is, and what the buffers take."""
+
+    placement: Placement
+    caches: list[int]
+    """Bytes of cache of each layer."""
+    buffers: Compute
+    tower: tuple[int, int]
+    """Bytes of the vision tower with its projector, and of its compute buffer."""
+    tower_device: int
+    checkpoint: Checkpoint
+    first: int = 0
+    """The number of the first GPU that is used: ``main_gpu`` where everything is on one."""
 
 
 def check(model: Model, work: Workload) -> None:
@@ -118,7 +136,8 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
         from vramfit.engines.llamacpp.auto import settings
 
         chosen |= settings(work, placement)
-    return Estimate(gpus, host, parts.file_bytes, notes, chosen)
+    plan = Plan(placement, caches, buffers, seeing, at, job.checkpoint)
+    return Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
 
 
 def _gpu(

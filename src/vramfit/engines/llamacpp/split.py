@@ -51,13 +51,18 @@ def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> N
 
 def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCppKeys]], Estimate]) -> Estimate:
     """The estimate with everything on ``main_gpu``; llama.cpp drops the other devices (``src/llama.cpp``)."""
+    from vramfit.engines.llamacpp.estimate import Plan
+
     main = job.keys.main_gpu
     own = replace(job.keys, split_mode="layer", main_gpu=0, tensor_split=None)
     alone = estimate(replace(job, workload=replace(job.workload, own=own), traits=job.traits.only(main), gpu_count=1))
     gpus = [DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in range(job.gpu_count)]
     gpus[main] = replace(alone.gpus[0], device=f"gpu{main}")
     idle = tuple([number for number in range(job.gpu_count) if number != main])
-    return replace(alone, gpus=tuple(gpus), idle=idle)
+    plan = alone.plan
+    if isinstance(plan, Plan):
+        plan = replace(plan, first=main)
+    return replace(alone, gpus=tuple(gpus), idle=idle, plan=plan)
 
 
 def by_rows(job: Job[Cards, LlamaCppKeys], placement: Placement, held: Mapping[int, Resident]) -> dict[int, Resident]:

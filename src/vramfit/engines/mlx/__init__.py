@@ -8,6 +8,8 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -21,6 +23,8 @@ class Mlx(Engine[None, None]):
     scheme_of_class = {"fp16": "fp16", "int8": "mlx-8bit", "int4": "mlx-4bit"}
     cache_types = ("bf16", "f16", "int8", "int4")
     recommended = 1
+    runtime_formula = "nothing of its own"
+    runtime_source = ""
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Nothing of a GPU but that it is Apple's; the process takes the same on every machine."""
@@ -33,6 +37,18 @@ class Mlx(Engine[None, None]):
         from vramfit.engines.mlx.estimate import estimate
 
         return estimate(job)
+
+    def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of one process."""
+        from vramfit.engines.mlx.terms import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of Apple's GPUs."""
+        from vramfit.engines.mlx.speed import PROFILE
+
+        return PROFILE
 
 
 ENGINE = Mlx()

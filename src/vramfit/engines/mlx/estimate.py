@@ -45,7 +45,7 @@ def estimate(job: Job[None, None]) -> Estimate:
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError("mlx keeps every layer in the memory both processors share", "leave gpu_layers out")
     cut = slices(job.checkpoint)
-    kept = sum(len(cache.layers) * _cache_bytes(cache, job) for cache in caches(model)) * work.parallel
+    kept = sum(len(cache.layers) * cache_bytes(cache, job) for cache in caches(model)) * work.parallel
     tokens = min(PREFILL, work.context) * work.parallel
     layer = peak_bytes(model, tokens, flash_attention=True, sequence=min(PREFILL, work.context))
     compute = max(round(IN_FLIGHT * layer), encoder_bytes(model, work.images, work.image_size))
@@ -66,7 +66,7 @@ def estimate(job: Job[None, None]) -> Estimate:
     return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(said), {})
 
 
-def _cache_bytes(cache: Cache, job: Job[None, None]) -> int:
+def cache_bytes(cache: Cache, job: Job[None, None]) -> int:
     """Bytes of one layer and sequence.
 
     A full layer holds a multiple of 256 tokens; a window the tokens of one step besides, while the prompt is read

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines import llamacpp
-from vramfit.engines.interface import Engine, View
+from vramfit.engines.interface import Engine, Job, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.interface import Deployment, Estimate, Setting
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -49,6 +51,8 @@ class Ollama(Engine[Cards, OllamaKeys]):
     offloads = True
     held_keys = ("context",)
     follows_gpus = True
+    runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
+    runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
 
     def defaults(
         self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
@@ -82,11 +86,28 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
         return estimate(job)
 
+    def account(self, job: Job[Cards, OllamaKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of a run, device by device."""
+        from vramfit.engines.llamacpp.terms import account
+
+        server: Job[llamacpp.Cards, OllamaKeys] = Job(job.checkpoint, job.workload, job.traits.llamacpp, job.gpu_count)
+        account(server, estimate, ledger, job.keys)
+
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """The placement that Ollama would choose, left to itself."""
         from vramfit.engines.ollama.estimate import left_to_itself
 
         return left_to_itself(deployment, estimate)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of llama.cpp, whose kernels run."""
+        from vramfit.engines.llamacpp.speed import PROFILE
+
+        return PROFILE
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """The physical batch."""
+        return self.own_keys(work).ubatch
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Less of what is kept beside the weights, at no cost in quality."""

@@ -61,7 +61,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "sglang")
     ranks, count = layout(job)
-    tokens, batch = _sizes(cards.memory_bytes, ranks)
+    tokens, batch = sizes(cards.memory_bytes, ranks)
     tokens = keys.max_batched_tokens or tokens
     # Logits are made for the last token of each sequence only, so the sampler sees no more rows than sequences.
     peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images, work.image_size)
@@ -71,7 +71,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     gpus = []
     for number in range(job.gpu_count):
         stage, span = held[number // ranks], spans[number // ranks]
-        cache = _cache_bytes(model, work, ranks, span, tokens)
+        cache = cache_bytes(model, work, ranks, span, tokens)
         extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
         low = round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
         high = round(stage.weights_bytes * WEIGHTS_HIGH) + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes
@@ -110,7 +110,8 @@ def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks
     return round(share * (VISION_SHARE if model.vision is not None else 1), 3)
 
 
-def _sizes(memory_bytes: int, ranks: int) -> tuple[int, int]:
+def sizes(memory_bytes: int, ranks: int) -> tuple[int, int]:
+    """Tokens of a prefill step and the largest captured batch, by a card's memory and the ranks."""
     for limit, tokens, few, many in SIZES:
         if limit is None or memory_bytes < limit:
             return tokens, few if ranks < 4 else many
@@ -123,7 +124,7 @@ def _prefill_sizes(tokens: int) -> int:
     return sum([len(range(start, min(stop, tokens + 1), step)) for start, stop, step in steps])
 
 
-def _cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int], tokens: int) -> int:
+def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int], tokens: int) -> int:
     """Cache of one rank: every token in its own slot, windows with the tokens of a step beside them."""
     total = 0
     for kind in kinds(model, work, ranks, span):

@@ -7,6 +7,8 @@ from vramfit.engines.interface import Engine, View
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
@@ -23,6 +25,8 @@ class Transformers(Engine[None, None]):
     tasks = ("inference", "full", "lora", "qlora")
     fallback = "llama.cpp"
     recommended = 2
+    runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """A GPU by its context and workspaces alone: nothing else of it changes an estimate."""
@@ -35,6 +39,18 @@ class Transformers(Engine[None, None]):
         from vramfit.engines.transformers.estimate import estimate
 
         return estimate(job)
+
+    def speed(self) -> SpeedProfile:
+        """Constants by how a scheme's matrices are called."""
+        from vramfit.engines.transformers.speed import PROFILE
+
+        return PROFILE
+
+    def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of an inference or fine-tuning run."""
+        from vramfit.engines.transformers.terms import account
+
+        account(job, estimate, ledger)
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
         """Linux and NVIDIA cards from Turing on, where the kernels of every scheme but FP8 run.

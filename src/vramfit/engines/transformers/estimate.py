@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.hardware import Gpu
+    from vramfit.memory.kv_cache import Cache
     from vramfit.memory.weights import Slices
 
 SLACK_SHARE = 0.03
@@ -38,9 +39,9 @@ def estimate(job: Job[None, None]) -> Estimate:
     model = job.model
     cut = slices(job.checkpoint)
     layers = model.layer_count
-    on_gpu = _layers_on_gpu(job)
+    on_gpu = layers_on_gpu(job)
     shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
-    caches_held = _caches_held(job)
+    held = caches_held(job)
     compute = _compute_bytes(job, cut)
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
@@ -52,9 +53,9 @@ def estimate(job: Job[None, None]) -> Estimate:
         if number == 0:
             weights += cut.input_bytes + cut.other_bytes
         if number == last:
-            weights += cut.output_bytes + _head_copy_bytes(job)
+            weights += cut.output_bytes + head_copy_bytes(job)
             read += cut.output_read_bytes
-        cache, growing = _cache_between(caches_held, start, stop)
+        cache, growing = _cache_between(held, start, stop)
         gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
@@ -90,16 +91,17 @@ def _estimate_training(job: Job[None, None]) -> Estimate:
     return Estimate(gpus, NOTHING, slices(job.checkpoint).total_bytes, parts.assumptions, {})
 
 
-def _head_copy_bytes(job: Job[None, None]) -> int:
+def head_copy_bytes(job: Job[None, None]) -> int:
     """The second copy of a tied head that fine-grained FP8 loading makes; 0 otherwise."""
     if job.scheme.family != "fp8":
         return 0
-    from vramfit.quantization.fp8 import head_copy_bytes
+    from vramfit.quantization.fp8 import head_copy_bytes as fp8_head_copy_bytes
 
-    return head_copy_bytes(job.model)
+    return fp8_head_copy_bytes(job.model)
 
 
-def _layers_on_gpu(job: Job[None, None]) -> int:
+def layers_on_gpu(job: Job[None, None]) -> int:
+    """Layers that are not streamed from host memory; raises for what transformers has no setting for."""
     layers = job.model.layer_count
     asked = job.workload.gpu_layers
     if asked == "auto":
@@ -129,8 +131,8 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def _caches_held(job: Job[None, None]) -> list[tuple[int, tuple[int, ...]]]:
-    """Cache bytes of one layer for all sequences, and the layers like it (transformers 5.23.0 ``cache_utils.py``).
+def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
+    """Cache bytes of one layer for all sequences, and the cache it is (transformers 5.23.0 ``cache_utils.py``).
 
     Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
     MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32; cross
@@ -149,21 +151,26 @@ def _caches_held(job: Job[None, None]) -> list[tuple[int, tuple[int, ...]]]:
             + row_bytes(cache.value_width, work.kv_cache_type_v)
         )
         each += 2 * cache.convolution_elements + 4 * cache.recurrent_elements
-        held.append((each * work.parallel, cache.layers))
+        held.append((each * work.parallel, cache))
     return held
 
 
-def _cache_between(held: list[tuple[int, tuple[int, ...]]], start: int, stop: int) -> tuple[int, int]:
+def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
     """Cache bytes of the layers ``start`` to ``stop``, and of the largest one among them."""
     total = largest = 0
-    for each, layers in held:
-        count = len(layers)
-        if layers[0] < start or layers[-1] >= stop:
-            count = len([layer for layer in layers if start <= layer < stop])
+    for each, cache in held:
+        count = layers_between(cache, start, stop)
         if count:
             total += each * count
             largest = max(largest, each)
     return total, largest
+
+
+def layers_between(cache: Cache, start: int, stop: int) -> int:
+    """How many of a cache's layers are among ``start`` to ``stop``."""
+    if cache.layers[0] >= start and cache.layers[-1] < stop:
+        return len(cache.layers)
+    return len([layer for layer in cache.layers if start <= layer < stop])
 
 
 def _compute_bytes(job: Job[None, None], cut: Slices) -> int:

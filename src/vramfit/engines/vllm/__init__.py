@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, settings
+from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -43,6 +45,8 @@ class Vllm(Engine[Cards, ServerKeys]):
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
     recommended = 3
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """What vLLM sets by the first card; every card by its context."""
@@ -62,6 +66,12 @@ class Vllm(Engine[Cards, ServerKeys]):
 
         return estimate(job)
 
+    def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the terms of a server, rank by rank."""
+        from vramfit.engines.vllm.terms import account
+
+        account(job, estimate, ledger)
+
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
         """Linux and NVIDIA cards from Turing on, where every scheme runs, by Marlin kernels.
 
@@ -71,6 +81,20 @@ class Vllm(Engine[Cards, ServerKeys]):
         from vramfit.engines.cuda import TURING, at_least
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of a server, and of its own kernels."""
+        from vramfit.engines.vllm.speed import PROFILE
+
+        return PROFILE
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """Tokens of a step."""
+        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
+
+    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
+        """GPUs that each layer is split over."""
+        return ranks(estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A larger share of the card, no CUDA graphs, smaller steps."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UTILIZATION = 0.92
 """``gpu_memory_utilization`` when none is given (``config/cache.py``; 0.9 in older versions)."""
 WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
-"""Loaded weights in start-up logs are within 0.5 % of the sum (tests/engines/measured_vllm.yaml); checkpoints of one
+"""Loaded weights in start-up logs are within 0.5 % of the sum (tests/engines/vllm/measured.yaml); checkpoints of one
 scheme differ more, some keeping further layers at 16 bits."""
 WEIGHTS_HIGH_BITSANDBYTES = 1.08
 """The same for bitsandbytes: later versions undo the double quantization (``weights``), and dynamic checkpoints keep

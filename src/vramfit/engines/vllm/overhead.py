@@ -30,10 +30,19 @@ class Overhead:
 
 def overhead(ranks: int, layers: int, *, eager: bool) -> Overhead:
     """What one of ``ranks`` tensor-parallel ranks with ``layers`` layers takes beyond its own accounting."""
-    libraries = ALONE_BYTES + PEER_BYTES * (ranks - 1)
-    graphs = 0 if eager else GRAPH_BYTES_PER_LAYER * layers
+    libraries, graphs = libraries_bytes(ranks), graph_bytes(layers, eager=eager)
     return Overhead(
         round(libraries * LIBRARIES_LOW + graphs * GRAPH_LOW),
         libraries + graphs,
         round(libraries * LIBRARIES_HIGH + graphs * GRAPH_HIGH),
     )
+
+
+def libraries_bytes(ranks: int) -> int:
+    """What communication between the ranks, and whatever else is not PyTorch's, takes."""
+    return ALONE_BYTES + PEER_BYTES * (ranks - 1)
+
+
+def graph_bytes(layers: int, *, eager: bool) -> int:
+    """What the CUDA graphs of all batch sizes take; 0 where none are captured."""
+    return 0 if eager else GRAPH_BYTES_PER_LAYER * layers

@@ -117,7 +117,7 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
         last_read += embedding
         last += _allocated_bytes(embedding) if count > 1 else 0
     layer = [sum(column) for column in zip(*[map(_allocated_bytes, held) for held in modules.values()], strict=True)]
-    angles = _rotary_bytes(model)
+    angles = rotary_bytes(model)
     found = []
     for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
         weights, reads = sum(layer[start:stop]) + angles, sum(read[start:stop])
@@ -137,7 +137,7 @@ def _allocated_bytes(size: int) -> int:
     return size + rest if rest <= SMALL_SIZE else size
 
 
-def _rotary_bytes(model: Model) -> int:
+def rotary_bytes(model: Model) -> int:
     """Sines and cosines of every position, 16-bit, for each head width and each kind of layer."""
     if model.traits.positions:
         return 0

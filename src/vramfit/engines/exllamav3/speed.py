@@ -1,0 +1,15 @@
+"""ExLlamaV3's speed, which stands on the rows of ExLlamaV2 (RTX 4090, RTX 3090 Ti, A100)."""
+
+from __future__ import annotations
+
+from vramfit.engines.exllamav3.estimate import CHUNK
+from vramfit.engines.profile import SpeedProfile
+
+PROFILE = SpeedProfile(
+    bus_share={"": 0.925},
+    bytes_per_clock={"": 5.09},
+    layer_microseconds={"": 38.8},
+    chunk_tokens=CHUNK,
+    # Another version than the one measured: set wider by hand.
+    spread={"decode": (0.6, 1.4)},
+)

@@ -1,0 +1,115 @@
+"""The terms of an estimate for llama.cpp, and for Ollama, which runs it."""
+
+from __future__ import annotations
+
+from vramfit.engines.llamacpp.estimate import UNPACKING, Plan
+from vramfit.engines.llamacpp.placement import HOST, gguf_file, parts_of
+from vramfit.engines.terms import STORED, span, stored_inputs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.terms import Ledger
+
+LLAMA = "ggml-org/llama.cpp v0.5.0"
+LAYERS = f"{LLAMA} src/llama-model.cpp load_tensors"
+
+
+def account(job: Job[Cards, Any], estimate: Estimate, ledger: Ledger, keys: LlamaCppKeys) -> None:
+    """Note weights by layers and tensors, caches by layers, the buffers of the graph, and unpacked caches."""
+    plan = estimate.plan
+    if not isinstance(plan, Plan):
+        raise TypeError("an estimate of llama.cpp has its plan")
+    backends = job.traits.backends
+    devices = {number: f"gpu{plan.first + number}" for number in range(len(plan.buffers.gpu_bytes))} | {HOST: "host"}
+    if plan.placement.by_rows and len(devices) > 2:
+        _cut_by_rows(estimate, plan, ledger)
+    else:
+        for number, device in devices.items():
+            _weights(plan, ledger, number, device)
+    tower, tower_buffer = plan.tower
+    at = devices[plan.tower_device]
+    inputs = stored_inputs(gguf_file(plan.checkpoint), names=("vision", "projector"))
+    ledger.add("weights", at, "vision tower and projector", STORED, tower, f"{LLAMA} tools/mtmd/clip.cpp", **inputs)
+    _caches(job, plan, ledger, devices)
+    graph = {"ubatch": keys.ubatch, "context": job.workload.context, "sequences": job.workload.parallel}
+    for number, device in devices.items():
+        size = plan.buffers.host_bytes if number == HOST else plan.buffers.gpu_bytes[number]
+        layout = "the high-water mark of the graph's nodes in order, each freed when it was last read"
+        ledger.add("compute", device, "compute buffer", layout, size, f"{LLAMA} ggml/src/ggml-alloc.c", **graph)
+        if number != HOST and backends[plan.first + number] in UNPACKING:
+            unpacked = "K and V of a layer in F16, which its flash attention reads"
+            extra = plan.buffers.unpacking_bytes[number]
+            ledger.add("overhead", device, "unpacked cache", unpacked, extra, f"{LLAMA} ggml-cuda/fattn.cu")
+    buffer = "the largest of attention, feed-forward network and projector for one image or tile"
+    ledger.add("compute", at, "vision compute buffer", buffer, tower_buffer, f"{LLAMA} tools/mtmd/clip.cpp")
+
+
+def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
+    """Consecutive numbers as ranges: ``(0, 3), (5, 6)`` for 0, 1, 2 and 5."""
+    start = previous = None
+    for index in indices:
+        if previous is None or start is None:
+            start = index
+        elif index != previous + 1:
+            yield start, previous + 1
+            start = index
+        previous = index
+    if start is not None and previous is not None:
+        yield start, previous + 1
+
+
+def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
+    """Note what one device holds of the file, its layers and experts in ranges."""
+    placement, file = plan.placement, gguf_file(plan.checkpoint)
+    parts = parts_of(plan.checkpoint)
+    layers = [index for index, home in enumerate(placement.layer_device) if home == number]
+    for start, stop in _runs(layers):
+        kept = sum([parts.layer_bytes[i] - parts.expert_bytes[i] for i in range(start, stop)])
+        routed = sum(
+            [parts.expert_bytes[i] for i in range(start, stop) if number == HOST or i >= placement.cpu_moe_layers]
+        )
+        inputs = stored_inputs(file, range(start, stop))
+        ledger.add("weights", device, span(start, stop), STORED, kept, LAYERS, **inputs)
+        ledger.add("weights", device, f"experts of {span(start, stop)}", STORED, routed, LAYERS, scheme=file.scheme.id)
+    if number == HOST:
+        away = [i for i, home in enumerate(placement.layer_device) if home != HOST and i < placement.cpu_moe_layers]
+        routed = sum([parts.expert_bytes[i] for i in away])
+        ledger.add("weights", device, "experts kept in RAM (--n-cpu-moe)", STORED, routed, LAYERS, layers=len(away))
+        inputs = stored_inputs(file, names=("token_embd", "position_embd", "token_types", "per_layer_token_embd"))
+        ledger.add("weights", device, "input embedding", STORED, parts.input_bytes, LAYERS, **inputs)
+    if placement.output_device == number:
+        inputs = stored_inputs(file, names=("output",))
+        ledger.add("weights", device, "final norm and output head", STORED, parts.output_bytes, LAYERS, **inputs)
+        tied = 0 if number == HOST else parts.tied_bytes
+        ledger.add("weights", device, "the embedding again, as head of a tied model", STORED, tied, LAYERS)
+
+
+def _cut_by_rows(estimate: Estimate, plan: Plan, ledger: Ledger) -> None:
+    """Note the weights where each dense matrix is cut over all GPUs: one term a device."""
+    file = gguf_file(plan.checkpoint)
+    inputs = stored_inputs(file, range(len(plan.placement.layer_device)), ("output",))
+    tower = plan.tower[0]
+    for number, device in enumerate((*estimate.gpus, estimate.host)):
+        size = device.weights_bytes - (tower if number == plan.tower_device else 0)
+        cut = "rows of each matrix in proportion to the GPUs, rounded down to whole blocks of rows"
+        ledger.add("weights", device.device, "matrices cut by rows", cut, size, f"{LLAMA} ggml-sycl.cpp", **inputs)
+
+
+def _caches(job: Job[Cards, Any], plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
+    """Note the caches of each device, equal layers in a row together."""
+    work = job.workload
+    for number, device in devices.items():
+        layers = [index for index, home in enumerate(plan.placement.layer_device) if home == number]
+        for start, stop in _runs(layers):
+            size = sum(plan.caches[start:stop])
+            ledger.add(
+                "kv_cache", device, f"KV cache and states of {span(start, stop)}",
+                "cells x sequences x (key width x bytes of K + value width x bytes of V), and 4 bytes an element of states",
+                size, f"{LLAMA} src/llama-kv-cache.cpp", context=work.context, sequences=work.parallel,
+                type_k=work.kv_cache_type, type_v=work.kv_cache_type_v,
+            )  # fmt: skip

@@ -1,0 +1,36 @@
+"""The terms of an estimate for MLX."""
+
+from __future__ import annotations
+
+from vramfit.engines.mlx.estimate import IN_FLIGHT, PREFILL, PROCESS_BYTES, cache_bytes
+from vramfit.engines.terms import STORED, cache_inputs, cache_name, stored_inputs
+from vramfit.memory.kv_cache import caches
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.terms import Ledger
+
+EVERYTHING = ("token_embd", "position_embd", "output", "per_layer", "vision", "projector", "audio", "component")
+MLX = "ml-explore/mlx-lm d78bf58e"
+
+
+def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+    """Note weights, caches, the temporaries of a prompt, and what the process takes."""
+    work, (gpu,) = job.workload, estimate.gpus
+    inputs = stored_inputs(job.checkpoint, range(job.model.layer_count), EVERYTHING)
+    ledger.add("weights", "gpu0", "weights", STORED, gpu.weights_bytes, f"{MLX} mlx_lm/convert.py", **inputs)
+    for cache in caches(job.model):
+        ledger.add(
+            "kv_cache", "gpu0", cache_name(cache), "layers x sequences x tokens, in steps of 256, x widths x bits / 8",
+            len(cache.layers) * cache_bytes(cache, job) * work.parallel, f"{MLX} mlx_lm/models/cache.py",
+            layers=len(cache.layers), sequences=work.parallel, context=work.context, type=work.kv_cache_type,
+            **cache_inputs(cache),
+        )  # fmt: skip
+    ledger.add(
+        "compute", "gpu0", "temporaries of a prompt", "layers in flight x one layer's results, or the vision encoder's",
+        gpu.compute_bytes, f"{MLX} mlx_lm/BENCHMARKS.md", in_flight=IN_FLIGHT,
+        tokens=min(PREFILL, work.context) * work.parallel, images=work.images,
+    )  # fmt: skip
+    process = "Metal's context, kernels and the interpreter"
+    ledger.add("overhead", "gpu0", "process", process, PROCESS_BYTES, "not measured here; the interval is wide")

@@ -1,0 +1,130 @@
+"""Terms: an estimate taken apart into the sums it is made of, each with its formula, its inputs and its source.
+
+They are made when they are asked for, by the functions that the estimate itself calls, and add up to it: for every device
+and part of the memory, the bytes of the terms are what ``DeviceMemory`` says (tests/engines/test_terms.py).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.engines import engine
+from vramfit.engines.interface import Job
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment
+    from vramfit.memory.kv_cache import Cache
+    from vramfit.quantization import Checkpoint
+
+PARTS = ("weights", "kv_cache", "compute", "overhead")
+"""The parts of a device's memory, in the order of the report's breakdown."""
+
+STORED = "sum over the tensors of elements x stored bits / 8"
+"""The formula of everything that a checkpoint holds."""
+
+
+@record
+class Term:
+    """One summand of what a device must hold."""
+
+    name: str
+    """What takes the memory: ``layers 0-39``, ``KV cache, full attention``."""
+    part: str
+    """The part of the breakdown it belongs to: one of ``PARTS``."""
+    device: str
+    """``gpu0``, ``gpu1``, …, ``host``."""
+    formula: str
+    """How the bytes follow from the inputs, in words and signs."""
+    inputs: Mapping[str, object]
+    """The numbers that the formula takes, by name."""
+    bytes: int
+    source: str
+    """Where the formula or the constant was read or measured."""
+
+
+class Ledger:
+    """The terms of one estimate while they are collected; those of no bytes are left out."""
+
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+
+    def add(self, part: str, device: str, name: str, formula: str, size: int, source: str, **inputs: object) -> None:
+        """Note a term of ``size`` bytes."""
+        if size:
+            self.terms.append(Term(name, part, device, formula, inputs, size, source))
+
+
+def terms(deployment: Deployment) -> tuple[Term, ...]:
+    """The terms of a deployment's estimate, device by device; raises as the estimate does."""
+    asked = engine(deployment.engine)
+    asked.check(deployment.checkpoint, deployment.workload)
+    view = asked.view(deployment.gpus, deployment.workload)
+    job: Job[Any, Any] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
+    found = asked.estimate(job)
+    ledger = Ledger()
+    asked.account(job, found, ledger)
+    for number, share in enumerate(view.shares):
+        if number not in found.idle:
+            gpu = deployment.gpus[number]
+            known: dict[str, object] = {"gpu": gpu.id, "low": share.low, "high": share.high}
+            ledger.add(
+                "overhead",
+                f"gpu{number}",
+                "runtime",
+                asked.runtime_formula,
+                share.expected,
+                asked.runtime_source,
+                **known,
+            )
+    devices = [f"gpu{number}" for number in range(len(deployment.gpus))] + ["host"]
+    return tuple(sorted(ledger.terms, key=lambda term: (devices.index(term.device), PARTS.index(term.part))))
+
+
+def stored_inputs(checkpoint: Checkpoint, layers: Iterable[int] = (), names: Iterable[str] = ()) -> dict[str, object]:
+    """Tensors, parameters and element types of some layers, or of tensors outside layers by the part or name they have.
+
+    ``names`` are parts of a checkpoint (``vision``) or beginnings of tensors' names (``output``).
+    """
+    wanted, beginnings = set(layers), tuple(names)
+    count = elements = 0
+    types: dict[str, int] = {}
+    for row in checkpoint.stored:
+        tensor = row.tensor
+        if row.layers:
+            copies = tensor.copies * len([layer for layer in row.layers if layer in wanted])
+        elif tensor.part in beginnings or (tensor.part == "text" and tensor.name.startswith(beginnings or "\0")):
+            copies = tensor.copies
+        else:
+            copies = 0
+        if copies:
+            count += copies
+            elements += tensor.elements * copies
+            types[row.type] = types.get(row.type, 0) + tensor.elements * copies
+    return {"tensors": count, "elements": elements, "types": types, "scheme": checkpoint.scheme.id}
+
+
+def span(start: int, stop: int) -> str:
+    """``layers 0-39`` for the layers from ``start`` up to ``stop``, ``layer 5`` for one."""
+    return f"layer {start}" if stop - start == 1 else f"layers {start}-{stop - 1}"
+
+
+def cache_name(cache: Cache) -> str:
+    """``KV cache, sliding window``: what a term of a cache is called."""
+    kinds = {
+        "full": "full attention", "sliding": "sliding window", "chunked": "attention in chunks", "cross": "cross attention",
+        "latent": "latent attention", "compressed": "compressed attention", "state": "recurrent states",
+    }  # fmt: skip
+    return f"KV cache, {kinds.get(cache.kind, cache.kind)}"
+
+
+def cache_inputs(cache: Cache) -> dict[str, object]:
+    """The widths of a cache that are not 0, its window and ratio."""
+    named = {
+        "key_width": cache.key_width, "value_width": cache.value_width, "index_width": cache.index_width,
+        "window": cache.window, "ratio": cache.ratio, "convolution_elements": cache.convolution_elements,
+        "recurrent_elements": cache.recurrent_elements,
+    }  # fmt: skip
+    return {name: value for name, value in named.items() if value}

@@ -1,0 +1,82 @@
+"""The terms of an estimate for vLLM."""
+
+from __future__ import annotations
+
+from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.terms import span, stored_inputs
+from vramfit.engines.vllm.kv_cache import bytes_needed, kinds
+from vramfit.engines.vllm.overhead import graph_bytes, libraries_bytes
+from vramfit.engines.vllm.weights import rotary_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.terms import Ledger
+    from vramfit.engines.vllm import Cards
+
+VLLM = "vLLM 0.33.0"
+LOGS = "start-up logs in issues of vllm-project/vllm"
+
+
+def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+    """Note the terms of each rank."""
+    ranks, count = layout(job)
+    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
+    for number, gpu in enumerate(estimate.gpus):
+        layers = stage_layers(job.model.layer_count, count)[number // ranks]
+        account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers)
+        cache, block = bytes_needed(job.model, job.workload, ranks, layers, tokens)
+        found = [
+            f"{kind.layers} x {kind.kind}, {kind.token_bytes} B"
+            for kind in kinds(job.model, job.workload, ranks, layers)
+        ]
+        ledger.add(
+            "kv_cache", gpu.device, "paged cache", "blocks of all sequences at full length x bytes of a block", cache,
+            f"{VLLM} v1/kv_cache_interface.py", blocks=cache // block if block else 0, block_bytes=block, layers=found,
+            sequences=job.workload.parallel, context=job.workload.context,
+        )  # fmt: skip
+        between = 2 * job.model.hidden * tokens if count > 1 else 0
+        account_step(job, ledger, gpu.device, gpu.compute_bytes - between, tokens)
+        sent = "2 x hidden x tokens of a step"
+        ledger.add("compute", gpu.device, "states between stages", sent, between, VLLM, hidden=job.model.hidden)
+        account_overhead(job, ledger, gpu.device, ranks, layers)
+        spare = "one block of the pool is never given out"
+        ledger.add("overhead", gpu.device, "spare block", spare, block, f"{VLLM} v1/core/block_pool.py null_block")
+
+
+def account_weights(
+    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
+) -> None:
+    """Note the weights of one rank: its cut of the tensors as loaded, and the tables of rotary angles."""
+    angles = rotary_bytes(job.model)
+    ledger.add(
+        "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
+        "sum over the tensors of their cut for a rank, in the layout and padding of the kernels", size - angles,
+        f"{VLLM} model_executor/layers", tensor_parallel=ranks, pipeline_parallel=count,
+        **stored_inputs(job.checkpoint, range(*layers)),
+    )  # fmt: skip
+    ledger.add(
+        "weights", device, "tables of rotary angles", "2 x width x positions, for each kind of layer", angles,
+        f"{VLLM} layers/rotary_embedding/base.py", positions=job.model.context,
+    )  # fmt: skip
+
+
+def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
+    """Note the activations of one step."""
+    formula = "the largest of tokens x 2 x (3 hidden + the widest layer), the sampler's logits and the vision encoder"
+    ledger.add(
+        "compute", device, "activations of a step", formula, size, f"{VLLM} v1/worker/gpu_model_runner.py profile_run",
+        tokens=tokens, hidden=job.model.hidden, vocab=job.model.vocab, images=job.workload.images,
+    )  # fmt: skip
+
+
+def account_overhead(
+    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]
+) -> None:
+    """Note libraries and CUDA graphs of one rank."""
+    formula = "80 MiB + 225 MiB for each further rank"
+    ledger.add("overhead", device, "libraries", formula, libraries_bytes(ranks), LOGS, ranks=ranks)
+    held = layers[1] - layers[0]
+    graphs = graph_bytes(held, eager=job.keys.enforce_eager)
+    ledger.add("overhead", device, "CUDA graphs", "18 MiB x layers", graphs, LOGS, layers=held)

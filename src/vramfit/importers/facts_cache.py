@@ -1,0 +1,86 @@
+"""What was read of a repository, kept by commit: a commit never changes, so it need not be asked twice.
+
+``$XDG_CACHE_HOME/vramfit/hub/HOST/ORG/NAME/COMMIT.json`` holds facts, never weights; ``refs.json`` beside it which commit
+a branch was at, and when. Files are replaced in one step; what cannot be read or written is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from vramfit.importers.stores import directory_of, home, read_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REF_SECONDS = 86_400
+"""How long a branch is taken to be where it was."""
+LARGEST_BYTES = 4 << 20
+"""Facts beyond this are not kept."""
+FORM = 1
+"""Changes when what is kept changes its form."""
+
+
+class FactsCache:
+    """The facts kept of the repositories of one host."""
+
+    def __init__(self, host: str, root: str | None = None, clock: Callable[[], float] = time.time) -> None:
+        base = cache_directory() if root is None else root
+        self._root = None if base is None else os.path.join(base, "vramfit", "hub", host.replace(":", "_"))
+        self._clock = clock
+
+    def commit_of(self, repository: str, revision: str, any_age: bool = False) -> str | None:
+        """The commit that a revision was at within the last day, or whenever; None where that is not known."""
+        match self._read(repository, "refs").get(revision):
+            case [str(commit), int() | float() as noted] if any_age or 0 <= self._clock() - noted < REF_SECONDS:
+                return commit
+        return None
+
+    def keep_commit(self, repository: str, revision: str, commit: str) -> None:
+        """Note the commit that a revision is at now."""
+        self._write(repository, "refs", {**self._read(repository, "refs"), revision: [commit, self._clock()]})
+
+    def facts(self, repository: str, commit: str) -> Mapping[str, object]:
+        """What is known of a repository at a commit; empty where nothing is."""
+        return self._read(repository, commit)
+
+    def keep(self, repository: str, commit: str, facts: Mapping[str, object]) -> None:
+        """Add to what is known of a repository at a commit."""
+        self._write(repository, commit, {**self._read(repository, commit), **facts})
+
+    def _path(self, repository: str, name: str) -> str | None:
+        if self._root is None:
+            return None
+        return os.path.join(self._root, *repository.lower().split("/"), f"{name}.json")
+
+    def _read(self, repository: str, name: str) -> dict[str, object]:
+        path = self._path(repository, name)
+        value = None if path is None else read_json(path)
+        kept = value.get("facts") if isinstance(value, dict) and value.get("form") == FORM else None
+        return kept if isinstance(kept, dict) else {}
+
+    def _write(self, repository: str, name: str, facts: Mapping[str, object]) -> None:
+        import json
+
+        path = self._path(repository, name)
+        text = json.dumps({"form": FORM, "facts": facts}, separators=(",", ":"))
+        if path is None or len(text) > LARGEST_BYTES:
+            return
+        temporary = f"{path}.{os.getpid()}.tmp"
+        try:
+            # What is private in the Hub stays its reader's own here.
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(temporary, path)
+        except OSError:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+
+def cache_directory() -> str | None:
+    """The user's folder for caches; None without a home directory."""
+    own = home()
+    return directory_of("XDG_CACHE_HOME") or (None if own is None else os.path.join(own, ".cache"))

@@ -1,0 +1,269 @@
+"""A model in GGUF form: one file or a set of shards, refused by name where it is no model, and its projector.
+
+Sources: llama.cpp b11434 ``src/llama-model-loader.cpp`` (splits: ``split.no``, ``split.count``, ``split.tensors.count``),
+``common/download.cpp`` (``find_best_sibling``: which ``mmproj`` goes with a model), ``src/llama-adapter.cpp``,
+``tools/imatrix/imatrix.cpp`` and ``tools/cvector-generator`` (files that are no models).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import replace
+from vramfit.errors import InputError
+from vramfit.importers.gguf import read_gguf
+from vramfit.importers.header import FileTensor, Header, HeaderFile
+from vramfit.importers.source import printable
+from vramfit.quantization.gguf import BLOCKS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vramfit.importers.gguf import Entry, GgufFile
+    from vramfit.importers.source import Folder
+
+DRAFTS = ("eagle3", "dflash", "gemma4-assistant")
+"""Architectures that draft for another model and run only beside it (llama.cpp ``common/speculative.cpp``)."""
+
+DRAFT_NAMES = ("mtp-", "eagle3-", "dflash-", "dspark-")
+"""Parts of file names by which ``llama-server -hf`` knows drafts (``common/download.cpp``)."""
+
+PROJECTOR_NAME = "mmproj"
+
+CONCATENATIONS = (".gguf-split-", ".gguf.part", ".gguf-part", "-split-", ".part1of", ".part2of")
+"""Parts of names of files that were cut with ``split`` and must be joined before anything reads them."""
+
+BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight", "ffn_gate_tid2eid.weight")
+ROTARY = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
+"""Ends of names of tensors that nothing trains: selection biases and lookup tables, and tables of rotary angles."""
+
+PARTS = (
+    ("v.", "vision"), ("mm.a.", "audio"), ("mm.", "projector"), ("a.", "audio"), ("resampler.", "projector"),
+    ("model.image_newline", "projector"),
+)  # fmt: skip
+"""Beginnings of the names of what looks and listens (llama.cpp ``tools/mtmd/clip-impl.h``); the first that fits."""
+
+
+def read_gguf_model(folder: Folder, name: str) -> Header:
+    """The model that ``name`` is, or is one shard of.
+
+    Raises:
+        InputError: a file that cannot be read, a missing shard, or a file that is no model (the message says what it
+            is and the hint how it is used).
+    """
+    files = _files(folder, name)
+    header = _joined(files)
+    _refuse(header, name)
+    return header
+
+
+def find_projector(folder: Folder, name: str) -> str | None:
+    """The file beside a model that ``llama-server -hf`` would load as its projector, or None.
+
+    Of several it is the one whose name states bits nearest to the model's own.
+    """
+    found = [n for n in folder.names() if n.endswith(".gguf") and PROJECTOR_NAME in n and n != name]
+    wanted = _bits(name)
+    return min(found, key=lambda n: abs(_bits(n) - wanted)) if found else None
+
+
+def read_projector(folder: Folder, name: str) -> Header:
+    """A projector's own file: vision or audio tower and the way into the language model.
+
+    Raises:
+        InputError: it cannot be read, or is something else.
+    """
+    header = _joined([read_gguf(folder.open(name))])
+    if _kind(header) != "mmproj":
+        raise InputError(f"{printable(name)} is not a projector", "remove it from the folder, or name the right one")
+    return header
+
+
+def with_projector(model: Header, projector: Header) -> Header:
+    """The model with the tensors and files of its projector behind its own."""
+    return replace(
+        model,
+        files=model.files + projector.files,
+        tensors=model.tensors + projector.tensors,
+        notes=model.notes + projector.notes,
+    )
+
+
+def shard_names(name: str) -> tuple[str, ...] | None:
+    """All names of the set that ``name`` is a shard of, in order; None where the name is no shard's.
+
+    ``llama_split_path``: ``NAME-00002-of-00004.gguf``, counted from 1.
+    """
+    stem = name.removesuffix(".gguf")
+    number, between, count = stem[-14:-9], stem[-9:-5], stem[-5:]
+    if stem == name or stem[-15:-14] != "-" or between != "-of-" or not (_digits(number) and _digits(count)):
+        return None
+    if not 1 <= int(number) <= int(count):
+        return None
+    return tuple([f"{stem[:-15]}-{i:05d}-of-{count}.gguf" for i in range(1, int(count) + 1)])
+
+
+def _digits(text: str) -> bool:
+    return len(text) == 5 and text.isascii() and text.isdigit()
+
+
+def _files(folder: Folder, name: str) -> list[GgufFile]:
+    """The headers of the file, or of every shard of its set."""
+    lower = name.lower()
+    if any(part in lower for part in CONCATENATIONS) and not lower.endswith(".gguf"):
+        raise InputError(
+            f"{printable(name)} is a piece of a file that was cut in parts",
+            "join the parts with `cat`, and name the result",
+        )
+    names = shard_names(name)
+    if names is None or len(names) == 1:
+        file = read_gguf(folder.open(name))
+        count = file.metadata.get("split.count", 1)
+        if isinstance(count, int) and count > 1:
+            raise InputError(
+                f"{file.name} is one of {count} parts, but not named like one",
+                "give the parts their names back, as model-00001-of-00004.gguf",
+            )
+        return [file]
+    here = set(folder.names())
+    for shard in names:
+        if shard not in here:
+            raise InputError(
+                f"{printable(shard)} is missing: {printable(name)} is one of {len(names)} parts",
+                "download all parts into one folder",
+            )
+    return [_shard(folder, shard, number, len(names)) for number, shard in enumerate(names)]
+
+
+def _shard(folder: Folder, name: str, number: int, count: int) -> GgufFile:
+    """One shard, its own idea of the set compared with its name's."""
+    file = read_gguf(folder.open(name))
+    stated = file.metadata.get("split.no"), file.metadata.get("split.count")
+    if stated != (number, count):
+        raise InputError(
+            f"{file.name} is not part {number + 1} of {count} by its own account", "download the set again"
+        )
+    return file
+
+
+def _joined(files: Sequence[GgufFile]) -> Header:
+    """The files as one header; metadata stands in the first."""
+    first = files[0]
+    entries = [entry for file in files for entry in file.tensors]
+    whole = first.metadata.get("split.tensors.count", len(entries))
+    if len(files) > 1 and (whole != len(entries) or len({entry.name for entry in entries}) < len(entries)):
+        raise InputError(
+            f"{first.name} and its parts hold {len(entries)} tensors, not the {whole} they should",
+            "download the set again",
+        )
+    prediction = _prediction_layers(first.metadata)
+    return Header(
+        format="gguf",
+        files=tuple([HeaderFile(file.name, file.size_bytes) for file in files]),
+        tensors=tuple([_tensor(entry, prediction) for entry in entries]),
+        metadata=first.metadata,
+        array_lengths=first.array_lengths,
+        notes=tuple(_notes(entries)),
+    )
+
+
+def _tensor(entry: Entry, prediction: range) -> FileTensor:
+    """An entry with its part of the model."""
+    name = entry.name
+    part = next((part for start, part in PARTS if name.startswith(start)), "text")
+    if ".nextn." in name or layer_number(name) in prediction:
+        part = "mtp"
+    elif name.endswith((".lora_a", ".lora_b")):
+        part = "adapter"
+    buffer = name.endswith(BUFFERS) or name.endswith(ROTARY)
+    return FileTensor(name, entry.type, entry.shape, entry.stored_bytes, part, buffer)
+
+
+def layer_number(name: str) -> int:
+    """The layer that a GGUF tensor of the language model belongs to, -1 for one that stands outside."""
+    if not name.startswith("blk."):
+        return -1
+    digits = name[4:].partition(".")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else -1
+
+
+def _prediction_layers(metadata: Mapping[str, object]) -> range:
+    """Numbers of the layers that only predict ahead (``nextn_predict_layers``): the last of ``block_count``."""
+    architecture = metadata.get("general.architecture")
+    layers = metadata.get(f"{architecture}.block_count")
+    ahead = metadata.get(f"{architecture}.nextn_predict_layers", 0)
+    if not isinstance(layers, int) or not isinstance(ahead, int) or not 0 < ahead < layers:
+        return range(0)
+    return range(layers - ahead, layers)
+
+
+def _notes(entries: Sequence[Entry]) -> list[str]:
+    """What a report should say: types that are not known, and rows that llama.cpp will not take."""
+    unknown = [entry for entry in entries if entry.type not in BLOCKS]
+    broken = [e for e in entries if e.type in BLOCKS and e.shape and e.shape[0] % BLOCKS[e.type][0]]
+    notes = []
+    if unknown:
+        kinds = ", ".join(sorted({entry.type for entry in unknown}))
+        notes.append(
+            f"{len(unknown)} tensors of {kinds}, which is not known: their bytes are the distances in the file"
+        )
+    if broken:
+        notes.append(
+            f"rows of {broken[0].name} are no whole blocks of {broken[0].type}: llama.cpp will refuse to load the file"
+        )
+    return notes
+
+
+def _kind(header: Header) -> str:
+    """What the file is, in ``general.type``'s words; older ones are known by what they hold."""
+    stated = header.metadata.get("general.type")
+    architecture = header.metadata.get("general.architecture")
+    if architecture == "clip":
+        return "mmproj"
+    if architecture == "controlvector":
+        return "controlvector"
+    if "adapter.type" in header.metadata:
+        return "adapter"
+    if "imatrix.chunk_count" in header.metadata:
+        return "imatrix"
+    return stated if isinstance(stated, str) else "model"
+
+
+def _refuse(header: Header, name: str) -> None:
+    """Raise for a file that is no model."""
+    kind, metadata = _kind(header), header.metadata
+    architecture, shown = metadata.get("general.architecture"), printable(name)
+    if kind == "adapter":
+        raise InputError(f"{shown} is a LoRA adapter, not a model", "name the model it was trained on")
+    if kind == "mmproj":
+        raise InputError(
+            f"{shown} is a projector (the part of a model that sees or hears), not a model",
+            "name the language model's file; a projector beside it is found",
+        )
+    if kind == "imatrix":
+        raise InputError(f"{shown} is an importance matrix, not a model", "name the model that it helps to quantize")
+    if kind == "controlvector":
+        raise InputError(f"{shown} is a control vector, not a model", "name the model that it steers")
+    if kind != "model":
+        raise InputError(f"{shown} is of the type {printable(kind)}, not a model", "name the model's own file")
+    if not isinstance(architecture, str):
+        raise InputError(f"{shown} names no architecture", "download it again: general.architecture is missing")
+    if not header.tensors:
+        raise InputError(f"{shown} is a vocabulary without a model", "name the model's own file")
+    layers = {layer_number(tensor.name) for tensor in header.tensors if tensor.part != "mtp"}
+    heads_only = any(tensor.part == "mtp" for tensor in header.tensors) and layers <= {-1}
+    if architecture in DRAFTS or heads_only:
+        raise InputError(f"{shown} is a draft for another model, not a model", "name the model that it drafts for")
+
+
+def _bits(name: str) -> int:
+    """The first number of the quantization in a file name, 0 without one: 4 of ``x-Q4_K_M.gguf``, 16 of ``x-f16``."""
+    names = shard_names(name)
+    stem = name[:-20] if names else name.removesuffix(".gguf")
+    tag = stem[max(stem.rfind("-"), stem.rfind(".")) + 1 :]
+    digits = ""
+    for character in tag:
+        if character.isdigit():
+            digits += character
+        elif digits:
+            break
+    return int(digits[:9]) if digits else 0

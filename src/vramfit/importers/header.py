@@ -1,0 +1,82 @@
+"""What a model's files hold, as their headers state it: every tensor with its bytes, independent of any architecture."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@record
+class FileTensor:
+    """One tensor of a model, with the side tensors (scales, zero points, codebooks) that its packing needs."""
+
+    name: str
+    """As in the file; of a packed tensor without the suffixes of its pieces."""
+    type: str
+    """Element type: ``BF16``, ``Q4_K``, ``nf4``, ``fp8``; ``type 250`` where the number is unknown."""
+    shape: tuple[int, ...]
+    """Extents as the model uses them, row length first (ggml's order: ``shape[0]`` is ``in_features``)."""
+    stored_bytes: int
+    """Bytes in the file, side tensors included, padding between tensors not."""
+    part: str = "text"
+    """``text``, ``vision``, ``projector``, ``audio``, ``mtp`` (prediction heads) or ``adapter`` (LoRA matrices)."""
+    buffer: bool = False
+    """True for what files store and training does not touch: bytes, no parameters."""
+
+    @property
+    def elements(self) -> int:
+        """Elements of the tensor as the model uses it, however they are packed."""
+        product = 1
+        for extent in self.shape:
+            product *= extent
+        return product
+
+    @property
+    def parameters(self) -> int:
+        """Elements that count as parameters; 0 for a buffer."""
+        return 0 if self.buffer else self.elements
+
+
+@record
+class HeaderFile:
+    """One file that was read from."""
+
+    name: str
+    size_bytes: int | None
+    """Bytes of the whole file; None where its server does not say."""
+
+
+@record
+class Header:
+    """A model's files taken together."""
+
+    format: str
+    """``gguf`` or ``safetensors``."""
+    files: tuple[HeaderFile, ...]
+    tensors: tuple[FileTensor, ...]
+    metadata: Mapping[str, object]
+    """Key-value pairs of the file (of the first shard): GGUF's typed ones, safetensors' ``__metadata__`` strings."""
+    array_lengths: Mapping[str, int] = {}
+    """Elements of each array of the metadata, kept or not: long ones (a vocabulary) are stepped over unread."""
+    notes: tuple[str, ...] = ()
+    """What a report should say of the reading, one line each."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum([tensor.stored_bytes for tensor in self.tensors])
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all tensors, prediction heads and adapters included."""
+        return sum([tensor.parameters for tensor in self.tensors])
+
+    def bytes_by_type(self) -> dict[str, int]:
+        """Bytes of each element type, the most first."""
+        found: dict[str, int] = {}
+        for tensor in self.tensors:
+            found[tensor.type] = found.get(tensor.type, 0) + tensor.stored_bytes
+        return dict(sorted(found.items(), key=lambda pair: -pair[1]))

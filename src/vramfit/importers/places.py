@@ -1,0 +1,229 @@
+"""Where a reference leads: a folder with a model's files, on this disk first and over the network else.
+
+A ``Place`` is the same for all kinds of references: something to open files of, and which of them are meant. What the
+files hold is read by others.
+"""
+
+from __future__ import annotations
+
+import os
+
+from vramfit._record import record, replace
+from vramfit.errors import InputError
+from vramfit.importers import hub_cache, llamacpp_cache, lm_studio, ollama_store
+from vramfit.importers.gguf_choice import choose_gguf, find_projector, is_model, quantizations, split_name
+from vramfit.importers.reference import (
+    HUB_HOSTS,
+    OLLAMA_TAG,
+    HubRepository,
+    LmStudioModel,
+    LocalDirectory,
+    LocalFile,
+    OllamaTag,
+)
+from vramfit.importers.source import LocalFolder, printable
+from vramfit.importers.stores import files_below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vramfit.importers.client import Network
+    from vramfit.importers.reference import Reference, Url
+    from vramfit.importers.source import Folder
+
+MOST_OFFERED = 8
+"""Quantizations named where the one asked for does not exist."""
+
+
+@record
+class Place:
+    """A model's files."""
+
+    reference: Reference
+    store: str
+    """``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``: whose files they are."""
+    local: bool
+    """Whether the files are on this disk."""
+    folder: Folder
+    file: str | None
+    """The file in ``folder`` that is meant, of a set the first shard; None where the folder as a whole is the model."""
+    projector: tuple[Folder, str] | None = None
+    """The vision or audio projector that goes with a GGUF file."""
+    repository: str | None = None
+    """``org/name`` in the Hub."""
+    commit: str | None = None
+    quant: str | None = None
+    """Quantization that the store or the file's name states."""
+    parameters: Mapping[str, object] = {}
+    """What an Ollama tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``."""
+    adapters: tuple[str, ...] = ()
+    """Files in ``folder`` of LoRA matrices that an Ollama tag puts on its model."""
+    notes: tuple[str, ...] = ()
+    """What a report should say of the choice, one line each."""
+
+
+def locate(reference: Reference, network: Network) -> Place:
+    """The files of a reference.
+
+    Raises:
+        InputError: nothing has them, or they cannot be reached.
+        CannotTell: a tag of Ollama that runs on another machine.
+    """
+    if isinstance(reference, LocalFile):
+        return _file(reference)
+    if isinstance(reference, LocalDirectory):
+        return Place(reference, "disk", True, LocalFolder(reference.path), None)
+    if isinstance(reference, HubRepository):
+        return _repository(reference, network)
+    if isinstance(reference, OllamaTag):
+        return _tag(reference, network)
+    if isinstance(reference, LmStudioModel):
+        return _lm_studio(reference)
+    return _url(reference, network)
+
+
+def _file(reference: LocalFile) -> Place:
+    folder, name = _split(reference.path)
+    projector = find_projector(folder.names(), name) if is_model(name) else None
+    beside = None if projector is None else (folder, projector)
+    return Place(reference, "disk", True, folder, name, beside, quant=_tag_of(name))
+
+
+def _repository(reference: HubRepository, network: Network) -> Place:
+    """The Hub's cache, llama.cpp's, then the Hub; a cached config alone where the network cannot be had."""
+    caches = (*hub_cache.directories(), *llamacpp_cache.directories())
+    snapshot = hub_cache.find_snapshot(reference, caches)
+    if snapshot is not None and hub_cache.serves(snapshot, reference):
+        return _snapshot(reference, snapshot)
+    flat = llamacpp_cache.find_flat(reference, llamacpp_cache.directories())
+    if flat is not None:
+        folder, name = _split(flat.paths[0])
+        beside = None if flat.projector is None else _split(flat.projector)
+        return Place(reference, "llama.cpp", True, folder, name, beside, reference.id, None, flat.quant)
+    off = network.off or _no_library()
+    if snapshot is not None and off is not None and hub_cache.describes(snapshot) and _means_all(reference):
+        note = f"the weights of {reference.id} are not on this disk, and are not looked up: {off}"
+        whole = _snapshot(reference, snapshot)
+        return replace(whole, notes=(note,))
+    from vramfit.importers.hub import open_repository
+
+    remote = open_repository(reference, network)
+    place = Place(reference, "huggingface", False, remote, None, None, reference.id, remote.commit)
+    return _chosen(place, tuple(remote.files), remote.folder, reference)
+
+
+def _snapshot(reference: HubRepository, snapshot: hub_cache.Snapshot) -> Place:
+    place = Place(
+        reference, "huggingface", True, LocalFolder(snapshot.path), None, None, reference.id, snapshot.commit
+    )  # fmt: skip
+    return _chosen(place, snapshot.names, _folders_of(snapshot.path), reference)
+
+
+def _means_all(reference: HubRepository) -> bool:
+    return reference.quant is None and reference.file is None
+
+
+def _chosen(
+    place: Place,
+    paths: Sequence[str],
+    folder: Callable[[str], Folder],
+    wanted: HubRepository | LmStudioModel,
+) -> Place:
+    """The files among ``paths`` that a reference with a quantization, a file or neither means.
+
+    Without either it is the folder where that has safetensors or no GGUF, else a GGUF file as llama.cpp chooses.
+    """
+    below = wanted.folder if isinstance(wanted, HubRepository) else None
+    here = [path for path in paths if below is None or path.startswith(f"{below}/")]
+    if not here:
+        raise InputError(f"{wanted} has no files", "check the name")
+    if wanted.file is not None and not wanted.file.lower().endswith(".gguf"):
+        if wanted.file not in here:
+            raise InputError(f"{_whole(wanted)} has no file {printable(wanted.file)}", "check the name")
+        return _at(place, folder, wanted.file)
+    files = any(path.endswith(".safetensors") for path in here) or not any(is_model(path) for path in here)
+    if wanted.quant is None and wanted.file is None and files:
+        return replace(place, folder=folder(below or ""))
+    choice = choose_gguf(here, wanted.quant, wanted.file)
+    if choice is None:
+        offered = ", ".join(quantizations(here)[:MOST_OFFERED])
+        hint = f"it has {offered}" if offered else "it has no GGUF files"
+        raise InputError(f"{_whole(wanted)} has no GGUF file {printable(wanted.quant or wanted.file or '')}", hint)
+    if choice.missing:
+        raise InputError(f"{_whole(wanted)} lacks {printable(choice.missing[0])}", "ask for another quantization")
+    return _at(place, folder, choice.model, choice.projector)
+
+
+def _whole(wanted: HubRepository | LmStudioModel) -> str:
+    """A reference without what it chooses, for messages."""
+    return str(replace(wanted, quant=None, file=None))
+
+
+def _at(place: Place, folder: Callable[[str], Folder], path: str, projector: str | None = None) -> Place:
+    """A place at one file of a repository."""
+    directory, _, name = path.rpartition("/")
+    beside = None
+    if projector is not None:
+        above, _, other = projector.rpartition("/")
+        beside = (folder(above), other)
+    return replace(place, folder=folder(directory), file=name, projector=beside, quant=_tag_of(name))
+
+
+def _split(path: str) -> tuple[Folder, str]:
+    directory, name = os.path.split(path)
+    return LocalFolder(directory), name
+
+
+def _folders_of(path: str) -> Callable[[str], Folder]:
+    """Gives the folders below one of this disk by their names with ``/``."""
+    return lambda below: LocalFolder(os.path.join(path, *below.split("/")) if below else path)
+
+
+def _tag(reference: OllamaTag, network: Network) -> Place:
+    if reference.host in HUB_HOSTS and ollama_store.find_tag(reference, ollama_store.directories()) is None:
+        # The Hub's registry for Ollama hands out the repository's own files, so they are read as the Hub's.
+        quant = None if reference.tag == OLLAMA_TAG else reference.tag
+        there = _repository(HubRepository(reference.namespace, reference.name, quant=quant), network)
+        return replace(there, reference=reference)
+    from vramfit.importers.ollama import open_tag
+
+    found = open_tag(reference, network)
+    names = found.folder.names()
+    return Place(
+        reference,
+        "ollama",
+        found.folder.store is not None,
+        found.folder,
+        "model.gguf" if "model.gguf" in names else None,
+        (found.folder, "mmproj.gguf") if "mmproj.gguf" in names else None,
+        quant=found.quant,
+        parameters=found.parameters,
+        adapters=tuple([name for name in names if name.endswith("adapter.gguf")]),
+    )
+
+
+def _lm_studio(reference: LmStudioModel) -> Place:
+    path = lm_studio.find_folder(reference, lm_studio.directories())
+    names = [file.name for file in files_below(path) if file.size_bytes is not None]
+    return _chosen(Place(reference, "lmstudio", True, LocalFolder(path), None), names, _folders_of(path), reference)
+
+
+def _url(reference: Url, network: Network) -> Place:
+    from vramfit.importers.addresses import UrlFolder
+
+    return Place(
+        reference, "url", False, UrlFolder(reference, network), reference.file, quant=_tag_of(reference.file)
+    )  # fmt: skip
+
+
+def _tag_of(name: str) -> str | None:
+    own = split_name(name)
+    return None if own is None else own.tag or None
+
+
+def _no_library() -> str | None:
+    """What to install for the network, where it is not installed."""
+    from importlib.util import find_spec
+
+    return None if find_spec("huggingface_hub") is not None else "huggingface_hub is not installed"

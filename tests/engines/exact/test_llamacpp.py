@@ -1,0 +1,71 @@
+"""llama.cpp: matrices cut by rows, batches worth copying weights for, tokens that sequences do not divide."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engines.exact.asking import estimate, of_devices
+
+NORM = 256 * 4
+"""Norms are 32-bit in every file."""
+
+
+def cut(high: tuple[int, int, int], row: int, head_row: int) -> list[int]:
+    """Bytes on two cards, the first of which has the layers and the second the output.
+
+    ``high`` are the first card's rows of matrices of 256, 512 and 1024 rows, ``row`` and ``head_row`` the bytes of 256
+    weights. A layer has four matrices of 256 rows, two of 512 and one of 256 rows twice as long.
+    """
+    narrow, wide, head = high
+    first = 3 * row * (4 * narrow + 2 * wide + 2 * narrow) + head_row * head
+    second = 3 * row * (4 * (256 - narrow) + 2 * (512 - wide) + 2 * (256 - narrow)) + head_row * (1024 - head)
+    return [first + 3 * 2 * NORM, second + NORM]
+
+
+@pytest.mark.parametrize(
+    ("quant", "high", "row", "head_row"),
+    [
+        # Two thirds of 256, 512 and 1024 rows are 170.7, 341.3 and 682.7: cut where they are in 16 bits,
+        ("F16", (170, 341, 682), 512, 512),
+        # rounded down to 64 rows for Q8_0 (34 bytes for 32 weights),
+        ("Q8_0", (128, 320, 640), 272, 272),
+        # and to 128 for Q4_0 (18 bytes for 32); its head is Q6_K (210 bytes for 256), which is rounded to 64.
+        ("Q4_0", (128, 256, 640), 144, 210),
+    ],
+)
+@pytest.mark.parametrize(
+    ("gpu", "split"), [("2xrtx3090", "2,1"), ("2xrtx3090", "20,10"), ("custom:16GiB,custom:8GiB", "")]
+)
+def test_rows_are_cut_where_their_type_lets_them(
+    quant: str, high: tuple[int, int, int], row: int, head_row: int, gpu: str, split: str
+) -> None:
+    """In asked proportions or by usable memory (``ggml-sycl.cpp`` ``get_row_split``, ``get_row_rounding``)."""
+    asked = {"tensor_split": split} if split else {}
+    found = estimate(gpu, "three-layers", "llama.cpp", quant, split_mode="row", **asked)
+
+    assert of_devices("weights_bytes", found)[:2] == cut(high, row, head_row)
+
+
+@pytest.mark.parametrize(("rows", "copied"), [(1, False), (31, False), (32, True), (48, True), (63, True), (64, True)])
+def test_weights_in_ram_are_copied_for_32_rows(rows: int, copied: bool) -> None:
+    """The GPU computes with nothing of its own: less is computed where the weights are (``ggml-cuda.cu`` ``offload_op``).
+
+    What is copied has a layer's feed-forward network in it, 3 x 256 x 512 weights in 16 bits.
+    """
+    gpu, host = of_devices(
+        "compute_bytes", estimate("rtx3090", "three-layers", "llama.cpp", "F16", gpu_layers=0, ubatch=rows)
+    )
+    assert (gpu >= 2 * 3 * 256 * 512) if copied else (gpu == 0)
+    assert host > 0
+
+
+@pytest.mark.parametrize(("parallel", "equal", "less"), [(3, (511, 512, 513), 510), (5, (506, 508, 510), 505)])
+def test_a_batch_has_as_many_tokens_of_each_sequence(parallel: int, equal: tuple[int, ...], less: int) -> None:
+    """Rounded up, so that each sequence has the same (``llama-context.cpp`` ``graph_reserve``)."""
+
+    def compute(batch: int) -> list[int]:
+        row = estimate("rtx3090", "three-layers", "llama.cpp", "F16", ubatch=batch, parallel=parallel)
+        return of_devices("compute_bytes", row)
+
+    assert len({tuple(compute(batch)) for batch in equal}) == 1
+    assert compute(less)[0] < compute(equal[0])[0]

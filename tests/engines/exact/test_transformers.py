@@ -1,0 +1,122 @@
+"""Hugging Face transformers: how accelerate spreads layers, the process's context, and the least that training takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.engines.exact.asking import estimate, of_devices
+from vramfit.units import MIB
+
+EMBEDDING = 1024 * 256 * 2
+LAYER = 2 * (4 * 256 * 256 + 3 * 256 * 512 + 2 * 256)
+HEAD = EMBEDDING + 2 * 256
+"""The output matrix and the norm before it."""
+CACHE = 2 * 256 * 2 * 4096
+"""K and V of one layer, 4,096 tokens."""
+
+
+@pytest.mark.parametrize(
+    ("gpus", "layers", "spread", "host"),
+    [
+        # All bytes are 4,984,320, the embedding 524,288, a layer 1,311,744. A GPU takes a layer as long as half of it
+        # still lies below its share. Shares end at 2,492,160: half of the second layer ends at 2,491,904.
+        (2, "all", [2, 1], 0),
+        # At 1,661,440 and 3,322,880: the halves of layers end at 1,180,160, 2,491,904 and 3,803,648.
+        (3, "all", [1, 1, 1], 0),
+        # At 1,246,080, 2,492,160 and 3,738,240: none ends in the third share.
+        (4, "all", [1, 1, 0, 1], 0),
+        # Two layers and the rest are 3,672,576, so the first share ends at 1,836,288; half of the second at 2,491,904.
+        (2, 2, [1, 1], 1),
+        # One layer and the rest are 2,360,832: at 1,180,416, half of the layer at 1,180,160.
+        (2, 1, [1, 0], 2),
+        (2, 0, [0, 0], 3),
+    ],
+)
+def test_accelerate_takes_a_layer_whose_half_fits(gpus: int, layers: Any, spread: list[int], host: int) -> None:
+    """Whole layers in order by equal shares of the bytes (accelerate ``utils/modeling.py`` ``get_balanced_memory``)."""
+    row = estimate(f"{gpus}xrtx3090", "three-layers", "transformers", gpu_layers=layers)
+    weights = [LAYER * count for count in spread]
+    weights[0] += EMBEDDING
+    weights[-1] += HEAD
+
+    assert of_devices("weights_bytes", row) == [*weights, LAYER * host]
+    assert of_devices("kv_cache_bytes", row)[:-1] == [CACHE * count for count in spread]
+
+
+def compute_bytes(tokens: int) -> int:
+    """Activations of one layer: four residual widths, and gate, up and product, in 16 bits."""
+    return 2 * (4 * 256 + 3 * 512) * tokens
+
+
+@pytest.mark.parametrize(
+    ("gpu", "context", "workspace"),
+    [
+        # A CUDA context of 440 MiB, 630 on Blackwell; cuBLAS 9 MiB a handle and 32 from compute capability 9.0 on.
+        ("t4", 440, 9),
+        ("rtx4090", 440, 9),
+        ("h100-sxm", 440, 32),
+        ("b200", 630, 32),
+        ("rtx5090", 630, 32),
+        # Metal has no context like CUDA's: a quarter.
+        ("m1-16gb", 110, 9),
+        ("custom:24GiB", 440, 9),
+    ],
+)
+def test_what_a_process_takes_of_a_card(gpu: str, context: int, workspace: int) -> None:
+    """Context and workspace, 3 % of what the allocator hands out beside the weights, and one layer's growing cache.
+
+    The interval: 0.45 to 1.6 contexts, half to 1.35 of the activations, 12 % instead of 3.
+    """
+    row = estimate(gpu, "three-layers", "transformers")
+    weights, cache, compute = EMBEDDING + 3 * LAYER + HEAD, 3 * CACHE, compute_bytes(4096)
+
+    assert row["breakdown"] == {
+        "weights": weights,
+        "kv_cache": cache,
+        "compute": compute,
+        "overhead": (context + workspace) * MIB + round(0.03 * (cache + compute)) + CACHE,
+    }
+    assert row["required_bytes"]["low"] == weights + cache + compute // 2 + round(0.45 * context * MIB)
+    assert row["required_bytes"]["high"] == (
+        weights + cache + round(1.35 * compute) + round(1.6 * context * MIB) + workspace * MIB
+        + round(0.12 * (cache + compute)) + CACHE
+    )  # fmt: skip
+
+
+LINEAR = 4 * (256 + 256) + 3 * (256 + 512)
+"""Inputs and outputs of a layer's linear layers, which a rank of LoRA multiplies."""
+SIXTEEN_BITS = 2 * EMBEDDING + 2 * 256 * (3 * 2 + 1)
+"""What an NF4 checkpoint keeps in 16 bits: embedding, head, norms."""
+SAVED = 3 * 2 * 256 + 2 * (4 * 256 + 3 * 256 + 2 * 256) + 8 * 512 + 4 * 4 + 8 * 256 + 10 * 1024
+"""Bytes a token leaves for the backward pass with checkpointing: the inputs of three layers, one layer in full (norms, Q,
+K, V and output, feed-forward, log-sum-exp of 4 heads, fp32 norms) and its logits in 16 bits, fp32 and fp32 again."""
+
+
+@pytest.mark.parametrize(
+    ("task", "quant", "per_parameter", "upcast"),
+    [
+        # Frozen bf16 base; adapters, gradients and AdamW's two moments in fp32.
+        ("lora", "bf16", 16, 0),
+        # What stays 16-bit is upcast to fp32 by PEFT alone, so the least is without.
+        ("qlora", "nf4", 16, SIXTEEN_BITS),
+    ],
+)
+@pytest.mark.parametrize("rank", [1, 8])
+def test_the_least_an_adapter_takes(task: str, quant: str, per_parameter: int, upcast: int, rank: int) -> None:
+    row = estimate("rtx3090", "three-layers", "transformers", quant, task=task, lora_rank=rank, sequence_length=128)
+    states = row["quant"]["checkpoint_bytes"] + upcast + per_parameter * 3 * LINEAR * rank
+
+    assert row["breakdown"]["weights"] == states
+    assert row["breakdown"]["compute"] == 128 * SAVED
+    assert row["required_bytes"]["low"] == states - upcast + 128 * SAVED // 2 + round(0.45 * 440 * MIB)
+
+
+def test_the_least_full_fine_tuning_takes() -> None:
+    """Weights, gradients and two moments in bf16; one token leaves less than the optimizer's temporaries take."""
+    row = estimate("rtx3090", "three-layers", "transformers", "bf16", task="full", sequence_length=1)
+    model = EMBEDDING + 3 * LAYER + HEAD
+
+    assert (row["breakdown"]["weights"], row["breakdown"]["compute"]) == (4 * model, model)
+    assert row["required_bytes"]["low"] == 4 * model + model // 2 + round(0.45 * 440 * MIB)

@@ -1,0 +1,78 @@
+"""ExLlamaV3: the embedding in system RAM, pages of tokens, windows of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.command import report
+from vramfit.catalogue import open_catalogue
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.errors import UsageError
+from vramfit.quantization import derive, find_scheme
+
+if TYPE_CHECKING:
+    from vramfit.engines import Estimate
+
+
+def estimated(**request: Any) -> Estimate:
+    """The estimate of a request: Llama 3.1 8B at 4 bits on an RTX 4090 unless it says otherwise."""
+    raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "exl3-4.0", "engine": "exllamav3", **request}
+    return estimate(resolve(parse_request(raw), open_catalogue())[0])
+
+
+@pytest.mark.parametrize("quant", ["exl3-2.25", "exl3-4.0", "exl3-8.0-h8", "fp16"])
+@pytest.mark.parametrize("gpu", ["rtx4090", "3xrtx3090"])
+def test_all_but_the_embedding_is_on_the_gpus(quant: str, gpu: str) -> None:
+    model, scheme = open_catalogue().model("llama-3.1-8b"), find_scheme(quant)
+    found = estimated(quant=quant, gpu=gpu)
+
+    assert found.host.weights_bytes == 2 * 128256 * 4096
+    assert sum(device.weights_bytes for device in (*found.gpus, found.host)) == derive(model, scheme).file_bytes
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (131_072 * 4096, {}),
+        (131_072 * 256, {"context": 1}),  # pages of 256 tokens
+        (131_072 * 2 * 4352, {"context": 4097, "parallel": 2}),
+        # 8 bits and a 16-bit scale for each 32; K and V on their own
+        (131_072 * 4096 * 34 // 64, {"kv_cache_type": "int8"}),
+        (131_072 * 4096 * 18 // 64, {"kv_cache_type": "int4"}),
+        (131_072 * 4096 * (34 + 18) // 128, {"kv_cache_type": "int8", "kv_cache_type_v": "int4"}),
+        # the latent is quantized, the rotary key is not
+        (61 * (512 + 64) * 2 * 4096, {"model": "deepseek-v3", "gpu": "8xh200"}),
+        (61 * (512 * 34 // 32 + 64 * 2) * 4096, {"model": "deepseek-v3", "gpu": "8xh200", "kv_cache_type": "int8"}),
+        # 24 layers, each second one a window of 128 and two pages, which fill three
+        (12 * 2 * 512 * 2 * (16_384 + 768), {"model": "gpt-oss-20b", "context": 16_384}),
+        (24 * 2 * 512 * 2 * 16_384, {"model": "gpt-oss-20b", "context": 16_384, "swa_full": True}),
+    ],
+)
+def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
+    assert expected == sum(gpu.kv_cache_bytes for gpu in estimated(**request_).gpus)
+
+
+@pytest.mark.parametrize(
+    ("message", "request_"),
+    [
+        ("exllamav3 runs on NVIDIA GPUs", {"gpu": "rx7900xtx"}),
+        ("exllamav3 is answered with every layer on the GPUs", {"gpu_layers": 3}),
+        ("exllamav3 quantizes both K and V, or neither", {"kv_cache_type": "int8", "kv_cache_type_v": "f16"}),
+    ],
+)
+def test_what_exllamav3_does_not_do(message: str, request_: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        estimated(**request_)
+    assert message == caught.value.message
+
+
+def test_its_scheme_chooses_the_engine_and_the_command_runs_it() -> None:
+    (row,) = report("-g", "rtx3060-12gb", "-m", "llama-3.1-8b", "--quant", "exl3-8.0", "-c", "40960").estimates
+
+    assert row["engine"] == "exllamav3"
+    commands = [remedy["command"] for remedy in row["remedies"] if remedy["changes"].get("engine") is None]
+    assert "python examples/chat.py -m llama-3.1-8b-exl3-4.0 -cs 40960" in commands

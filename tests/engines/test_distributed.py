@@ -1,0 +1,186 @@
+"""Which part of a tensor a rank holds, and which splits engines refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.deployed import job
+from tests.each import each
+from tests.samples import Catalogue, model
+from vramfit.engines.distributed import layout, local_share, padding_needed, split_text, stage_layers
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.errors import UsageError
+from vramfit.model import tensors
+from vramfit.quantization import find_scheme
+
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
+
+
+def share(sample: str, name: str, ranks: int) -> float:
+    """The part of the tensor ``name`` on one rank."""
+    made = model(sample)
+    above, below = local_share(made, next(t for t in tensors(made) if t.name == name), ranks)
+    return above / below
+
+
+def asked(**request: Any) -> Job[Any, ServerKeys]:
+    """What vLLM is asked to hold: Llama 3.1 8B unless the request says otherwise."""
+    raw = {"model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **request}
+    return job(resolve(parse_request(raw), Catalogue())[0])
+
+
+def laid_out(**request: Any) -> tuple[int, int]:
+    """Ranks and stages."""
+    return layout(asked(**request))
+
+
+@pytest.mark.parametrize(
+    ("expected", "name", "ranks"),
+    [
+        (1 / 4, "attn_q.weight", 4),
+        (1 / 4, "attn_k.weight", 4),
+        (1 / 8, "attn_v.weight", 8),
+        # Eight KV heads on sixteen ranks: each has one, twice over all.
+        (1 / 8, "attn_v.weight", 16),
+        (1 / 16, "attn_output.weight", 16),
+        (1 / 4, "ffn_down.weight", 4),
+        (1, "attn_norm.weight", 4),
+        (1, "output_norm.weight", 4),
+        # 128,256 rows are a multiple of 64; vLLM pads to that before it cuts.
+        (1 / 4, "token_embd.weight", 4),
+        (1 / 4, "output.weight", 4),
+    ],
+)
+def test_share_of_a_tensor(expected: float, name: str, ranks: int) -> None:
+    """Columns or rows of matrices, KV heads repeated, norms whole (vLLM 0.33.0 ``layers/linear.py``)."""
+    assert expected == share("llama-3.1-8b", name, ranks)
+
+
+def test_shares_of_latent_attention() -> None:
+    """What heads share is whole on every rank (``models/deepseek_v2.py``, ``ReplicatedLinear``)."""
+    assert (1, 1, 1 / 8, 1 / 8) == tuple(
+        share("latent", f"attn_{name}.weight", 8) for name in ("q_a", "kv_a_mqa", "q_b", "kv_b")
+    )
+
+
+def test_shares_of_experts() -> None:
+    """Each expert is cut, the router is not."""
+    assert (1 / 2, 1 / 2, 1) == tuple(
+        share("mixtral-8x7b", f"ffn_{name}.weight", 2) for name in ("gate_exps", "down_exps", "gate_inp")
+    )
+
+
+def test_shares_of_a_vision_tower() -> None:
+    """Its linear layers are cut as the language model's are; patches and positions are not."""
+    names = ("v.attn_q.weight", "mm.0.weight", "v.patch_embd.weight", "v.position_embd.weight")
+    assert (1 / 2, 1 / 2, 1, 1) == tuple(share("llava-1.5-7b", name, 2) for name in names)
+
+
+def test_the_vocabulary_is_padded() -> None:
+    """50,280 rows become 50,304, on one GPU too (``vocab_parallel_embedding.py``)."""
+    assert (50_304 / 50_280, 50_304 / 50_280 / 2) == tuple(
+        share("recurrent", "token_embd.weight", ranks) for ranks in (1, 2)
+    )
+
+
+@given(st.sampled_from(["llama-3.1-8b", "mixtral-8x7b", "latent", "sliding", "llava-1.5-7b", "recurrent"]))
+def test_more_ranks_hold_no_more(sample: str) -> None:
+    """A share never grows with the ranks, and all ranks together hold at least the tensor."""
+    made = model(sample)
+    for tensor in each(tensors(made)):
+        shares = [above / below for above, below in (local_share(made, tensor, ranks) for ranks in (1, 2, 4, 8))]
+        assert sorted(shares, reverse=True) == shares
+        assert all(ranks * part >= 1 for ranks, part in zip((1, 2, 4, 8), shares, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("expected", "layers", "stages"),
+    [
+        ([(0, 32)], 32, 1),
+        ([(0, 8), (8, 16), (16, 24), (24, 32)], 32, 4),
+        # What is left over goes to the stages before the last (``distributed/utils.py`` ``get_pp_indices``).
+        ([(0, 15), (15, 30), (30, 46), (46, 61)], 61, 4),
+        ([(0, 15), (15, 31), (31, 47), (47, 62)], 62, 4),
+    ],
+)
+def test_stage_layers(expected: list[tuple[int, int]], layers: int, stages: int) -> None:
+    """Equal shares."""
+    assert expected == stage_layers(layers, stages)
+
+
+@given(st.integers(1, 200), st.integers(1, 16))
+def test_every_layer_is_on_one_stage(layers: int, stages: int) -> None:
+    """Without a gap, and no stage has two layers more than another."""
+    ranges = stage_layers(layers, stages)
+    assert [0, *(stop for _, stop in ranges[:-1])] == [start for start, _ in ranges]
+    assert layers == ranges[-1][1]
+    sizes = [stop - start for start, stop in ranges]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        ((1, 1), {"gpu": "rtx4090"}),
+        ((4, 1), {"gpu": "4xrtx4090"}),
+        ((2, 2), {"gpu": "4xrtx4090", "pipeline_parallel": 2}),
+        ((2, 2), {"gpu": "4xrtx4090", "tensor_parallel": 2, "pipeline_parallel": 2}),
+        ((1, 4), {"gpu": "4xrtx4090", "pipeline_parallel": 4}),
+    ],
+)
+def test_layout(expected: tuple[int, int], request_: dict[str, Any]) -> None:
+    """Tensor parallel over all GPUs unless stages are asked for."""
+    assert expected == laid_out(**request_)
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "request_"),
+    [
+        ("2 GPUs, and 4 were given", "number of GPUs", {"gpu": "4xrtx4090", "tensor_parallel": 2}),
+        ("8 GPUs, and 4 were given", "number of GPUs", {"gpu": "4xrtx4090", "tensor_parallel": 8}),
+        ("32 attention heads", "--tensor-parallel 1 --pipeline-parallel 3", {"gpu": "3xrtx4090"}),
+        ("32 attention heads", "--tensor-parallel 2 --pipeline-parallel 3", {"gpu": "6xrtx4090"}),
+        ("exceeds the 4 layers", "fewer", {"gpu": "8xrtx4090", "model": "latent", "pipeline_parallel": 8}),
+        (
+            "blocks of 128", "--tensor-parallel 16 --pipeline-parallel 2",
+            {"gpu": "32xrtx4090", "quant": "fp8-block"},
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_split(message: str, hint: str, request_: dict[str, Any]) -> None:
+    """Says why, and what to type instead."""
+    with pytest.raises(UsageError, match=message) as caught:
+        laid_out(**request_)
+    assert hint in str(caught.value.hint)
+
+
+def test_padding_of_grouped_checkpoints() -> None:
+    """A cut through a group of scales needs a checkpoint padded by its publisher."""
+    made = model("llama-2-7b")
+    assert padding_needed(made, find_scheme("awq"), 2) is None
+    assert "11,008 is padded to 11,264" in str(padding_needed(made, find_scheme("awq"), 4))
+    assert padding_needed(made, find_scheme("fp16"), 4) is None
+
+
+def test_the_split_in_words() -> None:
+    """Nothing for one GPU."""
+    said = [
+        split_text(
+            asked(gpu=gpu),
+            *ways,
+        )
+        for gpu, ways in (("rtx4090", (1, 1)), ("2xrtx4090", (2, 1)), ("4xrtx4090", (2, 2)), ("2xrtx4090", (1, 2)))
+    ]
+    assert [
+        [],
+        ["each layer is split over 2 GPUs"],
+        ["each layer is split over 2 GPUs; the layers form 2 stages on groups of GPUs"],
+        ["the layers form 2 stages on a GPU each"],
+    ] == said

@@ -1,0 +1,60 @@
+"""Which engines there are, and which is taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from vramfit.engines import DEFAULT, UNMODELLED, engine, engine_of_family, names, own_groups
+from vramfit.errors import CannotTell
+from vramfit.quantization import SCHEMES
+from vramfit.workload.keys import Group
+
+
+def test_the_engines() -> None:
+    """In the order of help texts and lists; each is what its folder calls it."""
+    expected = ("transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx")
+    assert expected == names()
+    assert expected == tuple(engine(name).name for name in names())
+    assert DEFAULT in names()
+    assert not set(UNMODELLED) & set(names())
+
+
+@pytest.mark.parametrize("name", [*UNMODELLED, "", "LLAMA.CPP", "vramfit"])
+def test_an_engine_that_is_not_modelled_is_no_guess(name: str) -> None:
+    """Exit 3, with those that are."""
+    with pytest.raises(CannotTell) as caught:
+        engine(name)
+    assert f'engine "{name}" is not modelled yet' == caught.value.message
+    assert f"modelled so far: {', '.join(names())}; see `vramfit list engines`" == caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("llama.cpp", "gguf"),
+        ("exllamav3", "exl3"),
+        ("mlx", "mlx"),
+        ("transformers", "bitsandbytes"),
+        ("transformers", "awq"),
+        ("transformers", "plain"),
+    ],
+)
+def test_the_engine_of_a_family(name: str, family: str) -> None:
+    """A file says which program reads it; everything else is transformers'."""
+    assert name == engine_of_family(family)
+
+
+def test_the_engine_of_each_family_loads_it() -> None:
+    """But for EXL2, which none here does, and NVFP4, which servers do: they must be asked for."""
+    families = {scheme.family for scheme in SCHEMES.values()}
+    unloaded = {family for family in families if family not in engine(engine_of_family(family)).families}
+    assert {"exl2", "nvfp4"} == unloaded
+
+
+def test_groups_of_own_keys_come_once() -> None:
+    """Engines that share keys share their declaration; each engine's own are among them."""
+    groups = own_groups()
+    assert groups
+    assert all(isinstance(group, Group) for group in groups)
+    assert len({id(group) for group in groups}) == len(groups)
+    assert {id(group) for name in names() for group in engine(name).groups} == {id(group) for group in groups}

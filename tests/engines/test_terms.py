@@ -1,0 +1,115 @@
+"""Terms add up to the estimate they explain, for every engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from vramfit.catalogue import open_catalogue
+from vramfit.engines import estimate, names
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import PARTS, Ledger, Term, span, terms
+
+DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
+    "transformers": [
+        {"gpu": "rtx4090", "model": "llava-1.6-13b"},
+        {"gpu": "2xrtx3090", "model": "gemma-3-27b", "quant": "nf4", "context": 8192, "parallel": 2},
+        {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "bf16", "gpu_layers": 20},
+        {"gpu": "h100-sxm", "model": "qwen3-30b-a3b", "quant": "fp8", "flash_attention": "off"},
+        {"gpu": "4xa100-sxm4-80gb", "model": "llama-3.1-8b", "task": "full", "zero_stage": 3},
+        {"gpu": "rtx4090", "model": "llama-3.1-8b", "task": "qlora"},
+        {"gpu": "m3-max-64gb", "model": "llama-3.1-8b"},
+    ],
+    "llama.cpp": [
+        {"gpu": "rtx3060-12gb", "model": "qwen3-30b-a3b", "quant": "Q4_K_M", "cpu_moe_layers": 20},
+        {"gpu": "rtx4090", "model": "gemma-3-27b", "quant": "Q4_K_M", "gpu_layers": 30, "kv_cache_type": "q8_0"},
+        {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "Q4_K_M", "split_mode": "row"},
+        {"gpu": "2xrtx3090", "model": "llama-3.1-8b", "quant": "Q8_0", "split_mode": "none", "main_gpu": 1},
+        {"gpu": "rtx4090", "model": "llama-3.3-70b", "quant": "IQ2_M", "gpu_layers": "auto"},
+        {"gpu": ["rtx4090", "rtx3060-12gb"], "model": "llava-1.6-13b", "quant": "F16"},
+    ],
+    "ollama": [
+        {"gpu": "2xrtx3090", "model": "llama-3.1-8b", "quant": "Q4_K_M"},
+        {"gpu": "rtx3060-12gb", "model": "llava-1.6-13b", "quant": "Q4_K_M", "gpu_layers": 10},
+    ],
+    "vllm": [
+        {"gpu": "2xh100-sxm", "model": "llama-3.1-70b", "quant": "fp8"},
+        {"gpu": "8xh200", "model": "deepseek-v3", "quant": "fp8", "pipeline_parallel": 2, "tensor_parallel": 4},
+        {"gpu": "l4", "model": "qwen2.5-vl-7b", "quant": "awq", "enforce_eager": True},
+    ],
+    "sglang": [
+        {"gpu": "2xh100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4"},
+        {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "fp8", "parallel": 16},
+    ],
+    "exllamav3": [
+        {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "exl3-4.0"},
+        {"gpu": "rtx4090", "model": "gemma-3-27b", "quant": "exl3-3.0", "kv_cache_type": "int8", "kv_cache_type_v": "int4"},
+    ],
+    "mlx": [
+        {"gpu": "m3-max-64gb", "model": "qwen3-30b-a3b", "quant": "mlx-4bit"},
+        {"gpu": "m3-max-64gb", "model": "gemma-3-27b", "quant": "mlx-8bit", "kv_cache_type": "int8"},
+    ],
+}  # fmt: skip
+CASES: list[dict[str, object]] = [{**keys, "engine": engine} for engine, rows in DEPLOYMENTS.items() for keys in rows]
+
+
+def test_every_engine_is_asked() -> None:
+    """An engine that is added brings its terms."""
+    assert set(names()) == set(DEPLOYMENTS)
+
+
+@pytest.mark.parametrize("keys", CASES, ids=lambda keys: f"{keys['engine']}-{keys['model']}-{keys.get('quant')}")
+def test_terms_add_up(keys: dict[str, object]) -> None:
+    """For every device and part the bytes of the terms are those of the estimate; every term says how and whence."""
+    for deployment in resolve(parse_request(keys), open_catalogue()):
+        found = estimate(deployment)
+        explained = terms(deployment)
+        summed = Counter[tuple[str, str]]()
+        for term in explained:
+            summed[term.device, term.part] += term.bytes
+        devices = (*found.gpus, found.host)
+        expected = {
+            (device.device, part): getattr(device, f"{part}_bytes")
+            for device in devices
+            for part in PARTS
+            if getattr(device, f"{part}_bytes")
+        }
+
+        assert expected == dict(summed)
+        assert explained
+        assert [] == [term for term in explained if not (term.name and term.formula and term.source and term.bytes)]
+
+
+def test_terms_of_a_small_deployment() -> None:
+    """Llama 3.1 8B in bf16 on an RTX 4090, each number from the formula that stands beside it."""
+    (deployment,) = resolve(
+        parse_request({"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "bf16", "context": 1024}), open_catalogue()
+    )
+    found = {term.name: term for term in terms(deployment)}
+    cache = found["KV cache, full attention"]
+
+    # 32 layers x 1 sequence x 1,024 tokens x 2 x 8 heads x 128 x 2 bytes.
+    assert 32 * 1024 * 2 * 8 * 128 * 2 == cache.bytes
+    assert {"layers": 32, "sequences": 1, "context": 1024, "type_k": "f16", "type_v": "f16", "key_width": 1024,
+            "value_width": 1024} == cache.inputs  # fmt: skip
+    assert found["input embedding"].bytes == 128256 * 4096 * 2
+    assert found["final norm and output head"].bytes == 128256 * 4096 * 2 + 4096 * 2
+    assert found["layers 0-31"].inputs["tensors"] == 32 * 9
+    assert found["runtime"].bytes == (440 + 9) * 2**20
+
+
+def test_ledger_leaves_out_nothing_but_nothing() -> None:
+    """A term of no bytes is none."""
+    ledger = Ledger()
+    ledger.add("weights", "gpu0", "a", "f", 0, "s")
+    ledger.add("weights", "gpu0", "b", "f", 7, "s", layers=2)
+
+    assert [Term("b", "weights", "gpu0", "f", {"layers": 2}, 7, "s")] == ledger.terms
+
+
+@pytest.mark.parametrize(("start", "stop", "words"), [(0, 1, "layer 0"), (5, 6, "layer 5"), (0, 40, "layers 0-39")])
+def test_span(start: int, stop: int, words: str) -> None:
+    """Layers are numbered from 0, the last one included."""
+    assert words == span(start, stop)

@@ -1,0 +1,315 @@
+"""vLLM: a rank's weights, the paged cache, the profile run, and the share of the card it allows itself."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.samples import Catalogue, gpu, model
+from vramfit.answer import answer
+from vramfit.engines import estimate
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
+from vramfit.engines.vllm.kv_cache import bytes_needed
+from vramfit.engines.vllm.overhead import overhead
+from vramfit.engines.vllm.weights import mxfp4_kernel, stages
+from vramfit.errors import UsageError
+from vramfit.quantization import derive, find_scheme
+from vramfit.units import MIB
+from vramfit.workload.common import Workload
+
+if TYPE_CHECKING:
+    from vramfit.engines import DeviceMemory, Estimate
+
+SAMPLES = st.sampled_from(["llama-3.1-8b", "mixtral-8x7b", "latent", "sliding", "llava-1.5-7b", "recurrent"])
+
+
+def estimated(changes: dict[str, dict[str, Any]] | None = None, **request: Any) -> Estimate:
+    """The estimate of a request: Llama 3.1 8B in fp16 on an RTX 4090 unless it says otherwise."""
+    raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **request}
+    return estimate(resolve(parse_request(raw), Catalogue(changes))[0])
+
+
+def rank(**request: Any) -> DeviceMemory:
+    """The first GPU of an estimate."""
+    return estimated(**request).gpus[0]
+
+
+# Llama 3.1 8B: matrices of 48 (Q, K, V), 32, 224 and 112 MiB in 16 bits take whole steps of 2 MiB; 32 MiB of angles.
+LAYER = 2 * (4096 * 6144 + 4096 * 4096 + 3 * 4096 * 14336 + 2 * 4096)
+LLAMA_8B = 32 * LAYER + 2 * (2 * 128_256 * 4096 + 4096) + 131_072 * 128 * 2
+
+
+def test_llama_3_1_8b_whole() -> None:
+    """Every figure worked out from config.json: 14.9888 GiB is what vllm-project/vllm issue 10517 prints."""
+    found = rank()
+    assert LLAMA_8B == found.weights_bytes
+    assert "14.9888" == f"{LLAMA_8B / 2**30:.4f}"
+    assert 131_072 * 4096 == found.kv_cache_bytes
+    # 256 rows of logits outweigh a layer of 2048 tokens.
+    assert max(2048 * 2 * (3 * 4096 + 3 * 14336), 256 * 128_256 * 14) == found.compute_bytes
+    # Context, libraries, graphs of 32 layers, and the block that is never given out.
+    assert (440 + 80 + 32 * 18) * MIB + 16 * 131_072 == found.overhead_bytes
+    assert found.low_bytes < found.total_bytes < found.high_bytes
+    assert LLAMA_8B - 131_072 * 128 * 2 - 128_256 * 4096 * 2 == found.read_bytes
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        # Whole blocks of 16 tokens for each sequence.
+        (131_072 * 4096, {}),
+        (131_072 * 16, {"context": 1}),
+        (131_072 * 3 * 112, {"context": 100, "parallel": 3}),
+        (65_536 * 4096, {"kv_cache_type": "fp8"}),
+        # int8 carries a float32 scale for each K and V head.
+        ((65_536 + 32 * 2 * 8 * 4) * 4096, {"kv_cache_type": "int8"}),
+        # Heads are divided, and repeated when there are more ranks than heads.
+        (131_072 * 4096 // 2, {"gpu": "2xrtx4090"}),
+        (131_072 * 4096 // 8, {"gpu": "8xrtx4090"}),
+        (131_072 * 4096 // 8, {"gpu": "16xrtx4090"}),
+        # Each stage keeps its own layers.
+        (131_072 * 4096 // 4, {"gpu": "4xrtx4090", "pipeline_parallel": 4}),
+        # The latent is whole on every rank; fp8 halves it.
+        (4 * 576 * 2 * 4096, {"model": "latent"}),
+        (4 * 576 * 2 * 4096, {"model": "latent", "gpu": "8xrtx4090"}),
+        (4 * 576 * 4096, {"model": "latent", "gpu": "8xrtx4090", "kv_cache_type": "fp8"}),
+        # Mamba without attention: one state a sequence, convolution in 16 bits and state in float32, on no tokens.
+        (64 * (2 * 15_360 + 4 * 81_920), {"model": "recurrent"}),
+        (3 * 64 * (2 * 15_360 + 4 * 81_920), {"model": "recurrent", "context": 8, "parallel": 3}),
+    ],
+)
+def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
+    """Blocks of what a rank keeps, exactly."""
+    assert expected == rank(**request_).kv_cache_bytes
+
+
+@pytest.mark.parametrize(
+    ("blocks", "context", "batched"),
+    [
+        # Two full layers make the group, ten sliding ones five groups; a window keeps 1023 tokens and those in flight,
+        # which asynchronous scheduling doubles, and one block more because it starts anywhere.
+        (8192 + 5 * (-(-(1023 + 2 * 2048) // 16) + 1), 131_072, 2048),
+        (512 + 5 * (-(-(1023 + 2 * 512) // 16) + 1), 8192, 512),
+        (64 + 5 * (64 + 1), 1024, 2048),
+    ],
+)
+def test_layers_of_two_kinds_share_a_pool(blocks: int, context: int, batched: int) -> None:
+    """The worked sum of ``_max_memory_usage_bytes_from_groups`` for a model of five sliding layers to a full one."""
+    each = 2 * 16 * 4096
+    assert (blocks * each, each) == bytes_needed(model("sliding"), Workload(context), 1, (0, 12), batched)
+
+
+def test_layers_of_unequal_counts_are_padded() -> None:
+    """Three full and nine sliding layers need no padding, three and ten do: four groups of three."""
+    kept = [
+        bytes_needed(model("sliding", layers=layers, pattern=pattern), Workload(4096), 1, (0, layers), 16)
+        for layers, pattern in ((12, "3*sliding full"), (13, "3*sliding full"))
+    ]
+    block = 3 * 16 * 4096
+    window = -(-(1023 + 32) // 16) + 1
+    assert [((256 + 3 * window) * block, block), ((256 + 4 * window) * block, block)] == kept
+
+
+def test_attention_beside_states() -> None:
+    """The block grows until its page covers a state, and each sequence holds two states (mode ``align``)."""
+    hybrid = model(
+        "recurrent", layers=8, pattern="3*mamba full", heads=16, kv_heads=2, head_dim=256, ffn=4096, context=65_536
+    )
+    state, token = 2 * 15_360 + 4 * 81_920, 2 * 2 * 256 * 2
+    tokens = 16 * -(-state // (16 * token))
+    block = 2 * tokens * token
+    assert ((-(-65_536 // tokens) + 3 * 2) * block, block) == bytes_needed(hybrid, Workload(65_536), 1, (0, 8), 2048)
+
+
+@pytest.mark.parametrize(
+    ("quant", "linear", "more"),
+    [
+        # A scale and no zero point for each group of 128 inputs; no index of groups.
+        ("gptq-int4", 0.5 + 2 / 128, 0),
+        ("awq", 0.5 + 2.5 / 128, 0),
+        # bitsandbytes as stored: scales quantized themselves, and a code book for each of seven matrices in 32 layers.
+        ("nf4", 0.5 + 1 / 64 + 4 / 64 / 256, 7 * 32 * 1024),
+        ("fp8", 1, 7 * 32 * 4),
+    ],
+)
+def test_quantized_layers(quant: str, linear: float, more: int) -> None:
+    """Only linear layers of the blocks, in the layout of the kernels."""
+    weights = 32 * (LAYER // 2 - 2 * 4096)
+    rest = LLAMA_8B - 2 * weights
+    assert round(weights * linear) + more + rest == pytest.approx(rank(quant=quant).weights_bytes, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "ratio"),
+    [
+        ("marlin", 3072 * 2944 / 2880**2),
+        ("rocm", 3072**2 / 2880**2),
+        ("xpu", 1),
+        # Values padded to 1472 bytes a row, scales to 92, over 5888 rows of gate and up and 3072 of down.
+        ("triton", (1472 + 92) * (5888 + 3072) / ((1440 + 90) * (5760 + 2880))),
+    ],
+)
+def test_experts_are_rounded_up(kernel: str, ratio: float) -> None:
+    """gpt-oss has experts of 2880 x 2880, which kernels round up in their own ways."""
+    made = model(
+        "mixtral-8x7b", layers=2, hidden=2880, heads=64, head_dim=64, vocab=64, context=64,
+        moe={"experts": 32, "active": 4, "width": 2880},
+    )  # fmt: skip
+    experts = 2 * 32 * 3 * 2880**2 * 17 // 32
+    rest = [stages(derive(made, find_scheme("MXFP4")), 1, 1, name)[0].weights_bytes for name in (kernel, "xpu")]
+    assert (ratio - 1) * experts == pytest.approx(rest[0] - rest[1], rel=0.01, abs=MIB)  # the allocator's steps
+
+
+@pytest.mark.parametrize(
+    ("expected", "sample", "changes"),
+    [
+        ("marlin", "rtx4090", {}),
+        ("marlin", "a100-sxm4-80gb", {}),
+        ("triton", "a100-sxm4-80gb", {"compute_target": "sm_90"}),
+        ("rocm", "rtx4090", {"vendor": "amd", "compute_target": "gfx942"}),
+        ("xpu", "rtx4090", {"vendor": "intel", "compute_target": None}),
+    ],
+)
+def test_kernel_of_a_card(expected: str, sample: str, changes: dict[str, Any]) -> None:
+    """By vendor, Hopper apart."""
+    assert expected == mxfp4_kernel(gpu(sample, **changes))
+
+
+def test_a_quantized_latent_has_a_16_bit_copy() -> None:
+    """Of the projection that expands it, for decoding: its 8 bits and 16 more."""
+    plain, quantized = (
+        stages(derive(model("latent"), find_scheme(name)), 8, 1, "marlin")[0] for name in ("fp16", "fp8")
+    )
+    expand = 4 * 512 * 128 * 256 // 8
+    linear = (plain.weights_bytes - quantized.weights_bytes) + 2 * expand
+    assert linear == pytest.approx(sum((
+        4 * (7168 * 1536 + 7168 * 576),
+        4 * (1536 * 128 * 192 + 512 * 128 * 256 + 128 * 128 * 7168 + 3 * 7168 * 18432) // 8,
+    )), rel=0.01)  # fmt: skip
+
+
+def test_stages_hold_the_whole_model() -> None:
+    """Embedding on the first, head on the last; angles on each. A tied head is a copy on the last stage."""
+    four = stages(derive(model("llama-3.1-8b"), find_scheme("fp16")), 1, 4, "marlin")
+    assert LLAMA_8B + 3 * 131_072 * 128 * 2 == sum(stage.weights_bytes for stage in four)
+    assert 2 * 128_256 * 4096 == four[0].weights_bytes - four[1].weights_bytes
+    tied = [stages(derive(model("sliding"), find_scheme("fp16")), 1, count, "marlin") for count in (1, 2)]
+    angles = 2 * 131_072 * 256 * 2
+    assert 2 * 262_144 * 2560 + angles == sum(s.weights_bytes for s in tied[1]) - tied[0][0].weights_bytes
+
+
+@pytest.mark.parametrize(
+    ("expected", "tokens", "sequences", "ranks"),
+    [
+        # vllm-project/vllm issue 10517: 2.07 and 2.99 GiB with one step of 20,000 and 29,000 tokens.
+        (2.06, 20_000, 256, 1),
+        (2.99, 29_000, 256, 1),
+        # The feed-forward part is divided, the residual stream is not.
+        (20_000 * 2 * (3 * 4096 + 3 * 14336 / 4) / 2**30, 20_000, 1, 4),
+        # Logits are not divided either.
+        (1024 * 128_256 * 14 / 2**30, 2048, 1024, 8),
+    ],
+)
+def test_activation_peak(expected: float, tokens: int, sequences: int, ranks: int) -> None:
+    """The larger of a layer and the sampler."""
+    peak, sorting = peak_bytes(model("llama-3.1-8b"), tokens, sequences, ranks, 0)
+    assert expected == pytest.approx(peak / 2**30, abs=0.005)
+    assert sorting >= peak
+
+
+def test_the_sampler_that_sorts() -> None:
+    """1.44 GiB with 256 sequences over 151,936 words, as start-up logs of Qwen models print."""
+    small = model("llama-3.1-8b", vocab=151_936, hidden=64, ffn=64, heads=1, kv_heads=1, head_dim=64)
+    assert 1.41 == pytest.approx(peak_bytes(small, 2048, 256, 1, 0)[1] / 2**30, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sequences", "sample", "changes"),
+    [
+        (2048, 256, "rtx4090", {}),
+        # "a100" in the name keeps the smaller step (vllm-project/vllm PR 17885).
+        (2048, 256, "a100-sxm4-80gb", {}),
+        (8192, 1024, "a100-sxm4-80gb", {"name": "NVIDIA H100 80GB HBM3"}),
+        (16384, 1024, "a100-sxm4-80gb", {"name": "NVIDIA B200", "memory_mib": 183_359}),
+    ],
+)
+def test_default_step(tokens: int, sequences: int, sample: str, changes: dict[str, Any]) -> None:
+    """As the server chooses it from the card's name and size."""
+    card = gpu(sample, **changes)
+    assert (tokens, sequences) == (step_tokens(card), step_sequences(card))
+
+
+def test_images_of_one_step_are_encoded_together() -> None:
+    """2048 tokens hold three images of 576."""
+    assert peak_bytes(model("llava-1.5-7b"), 2048, 1, 1, 0)[0] == 2048 * 2 * (3 * 4096 + 3 * 11008)
+    per_image = 577 * 2 * (4 * 1024 + 2 * 4096)
+    small = model("llava-1.5-7b", hidden=64, ffn=64, heads=1, vocab=64)
+    assert 3 * per_image == peak_bytes(small, 2048, 1, 1, 1)[0]
+
+
+def test_overhead_grows_with_ranks_and_ends_with_eager() -> None:
+    """Graphs are by layer, libraries by rank."""
+    alone, pair, eager = overhead(1, 32, eager=False), overhead(2, 32, eager=False), overhead(1, 32, eager=True)
+    assert 225 * MIB == pair.expected_bytes - alone.expected_bytes
+    assert 32 * 18 * MIB == alone.expected_bytes - eager.expected_bytes
+    assert alone.low_bytes < alone.expected_bytes < alone.high_bytes
+
+
+def test_what_vllm_decided() -> None:
+    """The settings it would log, and the share of the card as the limit: the context lies outside of it."""
+    found = estimated(gpu="2xrtx4090")
+    assert {
+        "tensor_parallel": 2, "pipeline_parallel": 1, "max_batched_tokens": 2048, "gpu_memory_utilization": 0.92,
+    } == found.settings  # fmt: skip
+    assert found.pool is not None
+    assert (math.ceil(0.92 * 24080 * MIB) + 440 * MIB,) * 2 == found.pool.limits([24080 * MIB] * 2)
+
+
+@pytest.mark.parametrize(
+    ("word", "utilization"), [("exceeds", 0.5), ("exceeds", 0.65), ("tight", 0.75), ("fits", 0.92), ("fits", 1.0)]
+)
+def test_the_share_decides(word: str, utilization: float) -> None:
+    """The same need on the same card, allowed more and more of it."""
+    raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm"}
+    found = answer(resolve(parse_request({**raw, "gpu_memory_utilization": utilization}), Catalogue())[0])
+    assert (word, 17) == (found.verdict.word, round(found.required_bytes / 2**30))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"gpu_layers": 10},
+        {"cpu_moe_layers": 4, "model": "mixtral-8x7b"},
+        {"kv_cache_type": "fp8", "kv_cache_type_v": "f16"},
+    ],
+)
+def test_what_vllm_does_not_do(request_: dict[str, Any]) -> None:
+    """Said instead of left out."""
+    with pytest.raises(UsageError):
+        estimated(**request_)
+
+
+def test_not_on_apple() -> None:
+    """An engine for Apple's GPUs is named instead."""
+    with pytest.raises(UsageError, match="Apple") as caught:
+        estimated({"rtx4090": {"vendor": "apple"}})
+    assert "mlx" in str(caught.value.hint)
+
+
+@given(SAMPLES, st.sampled_from([1, 2, 4]), st.integers(1, 8192), st.integers(1, 8))
+def test_need_grows_with_what_is_asked(sample: str, ranks: int, context: int, parallel: int) -> None:
+    """More tokens or sequences need no less; more ranks no more of each; the interval holds the expected need."""
+    asked = {"model": sample, "gpu": f"{ranks}xrtx4090", "context": context, "parallel": parallel}
+    found = rank(**asked)
+    assert found.low_bytes <= found.total_bytes <= found.high_bytes
+    assert rank(**{**asked, "context": context + 100}).kv_cache_bytes >= found.kv_cache_bytes
+    assert rank(**{**asked, "parallel": parallel + 1}).kv_cache_bytes >= found.kv_cache_bytes
+    more = rank(**{**asked, "gpu": f"{2 * ranks}xrtx4090"})
+    assert more.weights_bytes < found.weights_bytes
+    assert more.kv_cache_bytes <= found.kv_cache_bytes

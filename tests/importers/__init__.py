@@ -1,0 +1,1 @@
+"""Headers and configs read from files that are written here."""
