@@ -220,10 +220,10 @@ class Model:
     """How the architecture writes its blocks (biases, norms, …)."""
     architecture: Architecture
     """The names its architecture goes by."""
-    vision: VisionTower | None = None
-    """What looks at images; None for a model that sees nothing."""
-    audio: AudioTower | None = None
-    """What listens; None for a model that hears nothing."""
+    vision: VisionTower | None
+    """The tower that looks at images; None for a model that sees nothing."""
+    audio: AudioTower | None
+    """The tower that listens; None for a model that hears nothing."""
     components: tuple[Component, ...] = ()
     nominal_billions: float | None = None
     """Billions of parameters as the name states them (13 for "13B"); None when it states none."""
@@ -237,6 +237,23 @@ class Model:
     def layer_count(self) -> int:
         """Layers of the language model (prediction heads of the MTP kind not counted)."""
         return sum(len(group.indices) for group in self.layers)
+
+    @property
+    def sees(self) -> bool:
+        """Whether it has a vision tower; asking for the tower itself may have to unpack it."""
+        return "packed_vision" in self.__dict__ or self.vision is not None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, field):
+            """A tower of a model from the compiled catalogue, which ``packed`` leaves packed until it is asked for."""
+            stored = self.__dict__.get(f"packed_{field}")
+            if stored is None:
+                raise AttributeError(f"a Model has no {field}")
+            from vramfit.model.packed import unpack_tower
+
+            tower = self.__dict__[field] = unpack_tower(stored)
+            return tower
 
 
 @record
