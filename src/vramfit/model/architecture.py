@@ -38,6 +38,12 @@ class Attention:
     value_is_key: bool = False
     """True where the values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers);
     both are still cached."""
+    indexer_dim: int = 0
+    """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without one."""
+    indexer_bytes: int = 0
+    """Bytes of an element of that key; 0 where it has the cache's type."""
+    encoder_tokens: int | None = None
+    """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
 
 
 @record
@@ -153,8 +159,28 @@ class Experts:
     """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
 
 
+@record
+class FixedState:
+    """A state of constant size of a kind without a rule of its own (RWKV, xLSTM, convolutions beside attention)."""
+
+    kind: str
+    """Name of the kind, for reports."""
+    channels: int = 0
+    """Channels of which a convolution keeps the last inputs."""
+    conv: int = 0
+    """Kernel of that convolution; 0 without one."""
+    elements: int = 0
+    """Elements of the recurrent state of one sequence."""
+    element_bytes: int = 0
+    """Bytes of one of them; 0 where the state has the model's own type."""
+    conv_bytes: int = 0
+    """The same of what the convolution keeps."""
+
+
 if TYPE_CHECKING:
-    Mixer = Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution
+    Mixer = (
+        Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution | FixedState
+    )
 
 
 @record
