@@ -63,7 +63,7 @@ def test_both_roundings_of_a_pool(share: float, cards: list[tuple[int, int]]) ->
     """They are at most a byte apart, and never take more of a GPU than it offers."""
     outside = tuple(beside for _, beside in cards)
     up, nearest = (Pool(share, outside, rounded_up).limits([card for card, _ in cards]) for rounded_up in (True, False))
-    for (offered, beside), most, near in each(zip(cards, up, nearest, strict=True)):
+    for (offered, beside), most, near in zip(each(cards), up, nearest, strict=True):
         assert 0 <= most - near <= 1
         assert beside <= near
         assert most <= offered + beside

@@ -15,7 +15,6 @@ from vramfit.engines.ollama import ENGINE
 from vramfit.engines.ollama.estimate import CONTEXT_TIERS
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def test_what_it_would_choose_by_itself_is_said() -> None:
     found = answer(deployment)
     chosen = found.estimate
     assert ("all", 25) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
-    assert "num_gpu" not in command(found)
+    assert "num_gpu" not in found.command
     assert any("no parameter for experts" in words for words in chosen.assumptions)
 
 

@@ -12,6 +12,9 @@ from vramfit._record import record
 from vramfit.engines import Registration
 from vramfit.engines.interface import Engine, Setting, Share, View
 from vramfit.errors import UsageError
+from vramfit.launch import write
+from vramfit.launch.program import SWITCH, Flag, Program
+from vramfit.launch.shell import line
 from vramfit.units import MIB
 from vramfit.workload.keys import Group, Key
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -36,6 +40,17 @@ GROUPS = (
         ),
         45,
     ),
+)
+PROGRAM = Program(
+    ("paged-toy",),
+    (
+        Flag("--tokens", "context"),
+        Flag("--slots", "parallel"),
+        Flag("--page", "page_tokens"),
+        Flag("--lanes", "lanes"),
+        Flag("--prefetch", "prefetch", (), SWITCH),
+    ),
+    positional="model",
 )
 WIDE_BYTES = 16 * 2**30
 """Memory of a card from which on its lanes are wide."""
@@ -114,16 +129,21 @@ class Toy(Engine[Cards, ToyKeys]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """One line with everything that was assumed."""
         work, keys = deployment.workload, self.own_keys(deployment.workload)
-        words = ["paged-toy", f"{deployment.model.id}-{deployment.scheme.id}", "--tokens", str(work.context)]
-        words += [
-            "--slots",
-            str(work.parallel),
-            "--page",
-            str(keys.page_tokens),
-            "--lanes",
-            str(estimate.settings["lanes"]),
-        ]
-        return " ".join([*words, "--prefetch"] if keys.prefetch else words)
+        values = {
+            "model": f"{deployment.model.id}-{deployment.scheme.id}",
+            "context": work.context,
+            "parallel": work.parallel,
+            "page_tokens": keys.page_tokens,
+            "lanes": estimate.settings["lanes"],
+            "prefetch": keys.prefetch,
+        }
+        return line(write.words(PROGRAM, values))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of such a line."""
+        from vramfit.launch.read import first
+
+        return first(PROGRAM, given)
 
 
 ENGINE = Toy()
