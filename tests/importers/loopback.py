@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LARGE_SUFFIXES = (".gguf", ".safetensors", ".bin")
 CHUNK = 1 << 16
@@ -192,6 +192,12 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, b"<html>sign in</html>")
         elif kind == "bomb":
             self._send(200, b"[" * 200_000)
+        elif kind == "cut":
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"sha": "9bb3')
+            self.close_connection = True
         elif kind == "loop":
             self._send(302, b"", {"location": self.path})
         elif kind == "elsewhere":
@@ -353,7 +359,7 @@ def running() -> Iterator[Loopback]:
             server.server_close()
 
 
-def safetensors(tensors: dict[str, tuple[str, tuple[int, ...], int]], padding: int = 0) -> Sparse:
+def safetensors(tensors: Mapping[str, tuple[str, tuple[int, ...], int]], padding: int = 0) -> Sparse:
     """A safetensors file of zeros: name to dtype, shape and bytes."""
     header: dict[str, object] = {}
     offset = 0

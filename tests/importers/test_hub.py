@@ -72,6 +72,15 @@ def test_a_second_question_costs_no_request(foo: Loopback, disk: Path) -> None:
     assert [f"vramfit/hub/{host}/acme/foo/{COMMIT}.json", f"vramfit/hub/{host}/acme/foo/refs.json"] == kept(disk)
 
 
+def test_facts_are_kept_by_commit(foo: Loopback) -> None:
+    folder = open_repository(FOO, Network())
+    assert folder.kept("tensors") is None
+    folder.keep("tensors", {"a": [1, 2]})
+    folder.keep("huge", "x" * (5 << 20))
+    again = open_repository(FOO, Network(offline=True))
+    assert ({"a": [1, 2]}, None, folder.files) == (again.kept("tensors"), again.kept("huge"), again.files)
+
+
 def test_a_branch_is_asked_again_after_a_day(foo: Loopback, disk: Path) -> None:
     day = FactsCache("h", str(disk), lambda: 1_000.0)
     open_repository(FOO, Network(), day)
@@ -172,6 +181,21 @@ def test_a_token_that_left_its_host_does_not_come_back(foo: Loopback, monkeypatc
     assert [f"Bearer {SECRET}", f"Bearer {SECRET}", None, None] == [one.token for one in foo.asked]
 
 
+def test_a_repository_that_moved_keeps_the_token(foo: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    foo.fail("/api/models/acme/old", "elsewhere", to="/api/models/acme/foo/revision/main?blobs=true")
+    assert COMMIT == open_repository(HubRepository("acme", "old"), Network()).commit
+    assert [("hub", f"Bearer {SECRET}")] * 2 == [(one.server, one.token) for one in foo.asked]
+
+
+def test_what_is_kept_needs_no_library(foo: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    open_repository(FOO, Network()).text("config.json")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert CONFIG == open_repository(FOO, Network()).text("config.json")
+
+
 def test_no_secret_is_kept_or_told(foo: Loopback, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", SECRET)
     foo.repositories["acme/foo"].token = SECRET
@@ -245,6 +269,7 @@ PRIVATE = "check the spelling; for a private repository set HF_TOKEN to a token 
          "check the address, and whether a login page answers", 1),
         ("bomb", {}, "the listing of hf:acme/foo from HOST is not JSON",
          "check the address, and whether a login page answers", 1),
+        ("cut", {}, "HOST broke the reply off before its end", "try again", 2),
         ("closed", {}, "HOST broke the reply off before its end", "try again", 2),
         ("slow", {}, "HOST is too slow: nothing useful came within 0.2 s", "try again, or give it more: --timeout SECONDS", 2),
         ("loop", {}, "HOST redirects more than 5 times", "check the address", 6),

@@ -155,6 +155,8 @@ SHARDS = {"q/m-Q4_0-00001-of-00002.gguf": "x", "m-Q8_0.gguf": "x"}
         (SHARDS, HubRepository("a", "b", file="other.gguf"), (False, False)),
         (SHARDS, HubRepository("a", "b", folder="q"), (False, False)),
         ({"x/model.safetensors": "x"}, HubRepository("a", "b", folder="x"), (True, False)),
+        ({"model.safetensors": None, "m-Q8_0.gguf": "x"}, HubRepository("a", "b"), (False, False)),
+        ({"model.safetensors": None, "m-Q8_0.gguf": "x"}, HubRepository("a", "b", quant="Q8_0"), (True, False)),
         ({"x/model.safetensors": "x"}, HubRepository("a", "b", folder="y"), (False, False)),
     ],
 )

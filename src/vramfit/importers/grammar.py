@@ -13,6 +13,7 @@ import os
 
 from vramfit.errors import UsageError
 from vramfit.importers.reference import (
+    HUB_HOSTS,
     MODEL_SUFFIXES,
     OLLAMA_HOST,
     OLLAMA_NAMESPACE,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from vramfit.importers.reference import Reference
 
 WEIGHT_SUFFIXES = (".gguf", ".safetensors")
-HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 OLLAMA_PAGES = ("ollama.com", "www.ollama.com", "ollama.ai", "registry.ollama.ai")
 OLLAMA_FOREIGN_HOSTS = ("hf.co/", "registry.ollama.ai/", "ollama.com/")
 """Hosts that a name begins with when it is meant for ``ollama run``."""

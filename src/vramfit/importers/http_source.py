@@ -44,14 +44,18 @@ class HttpSource:
         self._line = line
         self._start = b""
         """Bytes from the file's beginning that are here already."""
+        self._brief = False
 
     def give(self, start: bytes) -> None:
-        """Lay in bytes from the beginning of the file that came another way."""
-        if len(start) > len(self._start):
-            self._start = start
+        """Lay in bytes from the beginning of the file that came another way: its header, or most of it.
+
+        The first read, at 0, then answers with these alone, however much more it asks for: a reader of headers asks for
+        more than it needs.
+        """
+        self._start, self._brief = start, bool(start)
 
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from ``offset`` on: ``length`` of them, fewer only at the end of the file.
+        """The bytes from ``offset`` on: ``length`` of them, fewer only at the end of the file and of what was given.
 
         Raises:
             InputError: the server refuses, breaks off, or sends something else.
@@ -60,6 +64,8 @@ class HttpSource:
             length = min(length, self.size_bytes - offset)
         end = offset + length
         content = self._start[offset:end]
+        if self._brief and offset == 0:
+            return content
         for _ in range(MOST_PIECES):
             if len(content) >= length:
                 return content
@@ -112,7 +118,8 @@ class HttpSource:
         self._learn(int(length) if length.isascii() and length.isdigit() and not encoded else None, reply)
         if reply.whole:
             self._learn(len(reply.content), reply)
-        self.give(reply.content)
+        if len(reply.content) > len(self._start):
+            self._start = reply.content
         return reply.content[offset:end]
 
     def _learn(self, total_bytes: int | None, reply: Reply) -> None:

@@ -131,7 +131,7 @@ class HubFolder:
         Raises:
             InputError: it cannot be read, or is longer than such a file is.
         """
-        kept = self._cache.facts(self.repository.id, self.commit).get("texts")
+        kept = self.kept("texts")
         texts = dict(kept) if isinstance(kept, dict) else {}
         if isinstance(known := texts.get(path), str):
             return known.encode()
@@ -147,8 +147,16 @@ class HubFolder:
             )
         if path.endswith(KEPT_SUFFIX) and len(reply.content) <= LARGEST_KEPT_BYTES and _is_json(reply.content):
             texts[path] = reply.content.decode()
-            self._cache.keep(self.repository.id, self.commit, {"texts": texts})
+            self.keep("texts", texts)
         return reply.content
+
+    def kept(self, key: str) -> object:
+        """What was kept of this commit under a word; None where nothing is."""
+        return self._cache.facts(self.repository.id, self.commit).get(key)
+
+    def keep(self, key: str, value: object) -> None:
+        """Keep facts of this commit, as JSON, under a word: a second question then costs no request."""
+        self._cache.keep(self.repository.id, self.commit, {key: value})
 
     def _source(self, path: str, line: str | None = None) -> HttpSource:
         source = HttpSource(

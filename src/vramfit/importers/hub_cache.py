@@ -84,13 +84,13 @@ def serves(snapshot: Snapshot, repository: HubRepository) -> bool:
     names = [name for name in snapshot.names if name.startswith(below)]
     if repository.file is not None and not repository.file.lower().endswith(".gguf"):
         return repository.file in names
+    if repository.quant is None and repository.file is None:
+        files = [file for file in snapshot.files if file.name.startswith(below)]
+        weights = [one for one in models_among(files, "", "") if one.what in ("safetensors", "adapter")]
+        if weights:
+            return weights[0].broken is None
     choice = choose_gguf(names, repository.quant, repository.file)
-    if choice is not None:
-        return not choice.missing
-    if repository.quant is not None or repository.file is not None:
-        return False
-    found = list(models_among([file for file in snapshot.files if file.name in names], "", ""))
-    return any(one.what in ("safetensors", "adapter") and one.broken is None for one in found)
+    return choice is not None and not choice.missing
 
 
 def describes(snapshot: Snapshot) -> bool:

@@ -10,9 +10,17 @@ import os
 
 from vramfit._record import record, replace
 from vramfit.errors import InputError
-from vramfit.importers import hub_cache, llamacpp_cache, lm_studio
+from vramfit.importers import hub_cache, llamacpp_cache, lm_studio, ollama_store
 from vramfit.importers.gguf_choice import choose_gguf, find_projector, is_model, quantizations, split_name
-from vramfit.importers.reference import HubRepository, LmStudioModel, LocalDirectory, LocalFile, OllamaTag
+from vramfit.importers.reference import (
+    HUB_HOSTS,
+    OLLAMA_TAG,
+    HubRepository,
+    LmStudioModel,
+    LocalDirectory,
+    LocalFile,
+    OllamaTag,
+)
 from vramfit.importers.source import LocalFolder, printable
 from vramfit.importers.stores import files_below
 
@@ -173,6 +181,11 @@ def _folders_of(path: str) -> Callable[[str], Folder]:
 
 
 def _tag(reference: OllamaTag, network: Network) -> Place:
+    if reference.host in HUB_HOSTS and ollama_store.find_tag(reference, ollama_store.directories()) is None:
+        # The Hub's registry for Ollama hands out the repository's own files, so they are read as the Hub's.
+        quant = None if reference.tag == OLLAMA_TAG else reference.tag
+        there = _repository(HubRepository(reference.namespace, reference.name, quant=quant), network)
+        return replace(there, reference=reference)
     from vramfit.importers.ollama import open_tag
 
     found = open_tag(reference, network)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MODEL_SUFFIXES = (".gguf", ".safetensors", ".json")
 """Ends of the names of files that describe a model."""
 SCHEMES = ("hf:", "ollama:", "lmstudio:", "http://", "https://", "file:")
+HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 OLLAMA_HOST = "registry.ollama.ai"
 OLLAMA_NAMESPACE = "library"
 OLLAMA_TAG = "latest"
