@@ -15,9 +15,11 @@ from tests.engines.outside import NAME, REGISTRATION
 from tests.registering import registered
 from vramfit._record import replace
 from vramfit.cli.options import read
-from vramfit.engines import engine, engine_of_family, names
+from vramfit.engines import engine, engine_of_family, estimate, names
 from vramfit.engines.commands import read_command
 from vramfit.engines.keys import every_key, parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import terms
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.ways import Tried, Wish, engines
 from vramfit.units import MIB
@@ -120,6 +122,28 @@ def test_check_answers_for_it() -> None:
     rate = 504.2e9 / (WEIGHTS + 500 * TOKEN)
     assert {"low": 18.3, "expected": float(f"{rate:.3g}"), "high": 73.4} == found["throughput"][
         "decode_tokens_per_second"
+    ]
+
+
+@pytest.mark.usefixtures("known")
+def test_its_terms_add_up() -> None:
+    """Its own, and the runtime's share, which every engine's terms have."""
+    request = {"gpu": ["rtx4090", "rtx3090"], "model": "llama-2-7b", "engine": NAME, "quant": "fp16", "page_tokens": 64}
+    (deployment,) = resolve(parse_request(request), catalogue())
+    found = estimate(deployment)
+    made = [(term.device, term.part, term.name, term.bytes, term.source) for term in terms(deployment)]
+    assert made == [
+        (gpu.device, part, name, size, "made up")
+        for gpu in found.gpus
+        for part, name, size in (
+            ("weights", "a share of the file", WEIGHTS // 2),
+            ("kv_cache", "pages", 4096 * TOKEN),
+            ("compute", "buffer", 256 * MIB),
+            ("overhead", "runtime", 100 * MIB),
+        )
+    ]
+    assert [sum(size for device, *_, size, _ in made if device == gpu.device) for gpu in found.gpus] == [
+        gpu.total_bytes for gpu in found.gpus
     ]
 
 
