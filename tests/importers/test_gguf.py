@@ -205,11 +205,21 @@ def test_truncated_data() -> None:
         read_gguf(memory(writer, short=21))
 
 
-def test_a_header_without_end() -> None:
-    """A gigabyte of empty strings is given up at the longest header there is."""
-    head = raw(text(b"k"), struct.pack("<IIQ", 9, 8, 1 << 26), pairs=1)
+@pytest.mark.parametrize(
+    ("inner", "count", "message"),
+    [
+        (8, 1 << 26, "has arrays of 67,108,864 strings"),
+        (0, 1 << 26, "a header of more than 67,108,864 bytes"),
+        (8, 3_000_000, "a header of more than 67,108,864 bytes"),
+    ],
+)
+def test_a_header_without_end(inner: int, count: int, message: str) -> None:
+    """A gigabyte of empty strings or of numbers is given up where no header goes."""
+    head = raw(text(b"k"), struct.pack("<IIQ", 9, inner, count), pairs=1)
     source = Memory(head, 1 << 30, "x.gguf")
-    with pytest.raises(InputError, match="a header of more than 67,108,864 bytes"):
+    if message.startswith("a header") and inner == 8:
+        source.data += struct.pack("<Q", 1 << 27)
+    with pytest.raises(InputError, match=message):
         read_gguf(source)
 
 

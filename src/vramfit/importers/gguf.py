@@ -34,6 +34,9 @@ MOST_TENSORS = 1 << 16
 MOST_PAIRS = 1 << 14
 """Limits of what is believed. The largest headers known end at 15 MB; llama.cpp's 512 layers of 40 tensors are 20,480."""
 
+MOST_STRINGS = 3_000_000
+"""Strings of all arrays together. The largest vocabularies and their merges come to 800,000."""
+
 KEPT_ELEMENTS = 1024
 """Arrays up to this length are kept: the longest that tells about an architecture has one value for each layer."""
 
@@ -236,6 +239,7 @@ class _Cursor:
         self._buffer = b""
         self._base = 0
         self._chunk = FIRST_CHUNK_BYTES
+        self._strings = 0
 
     def fault(self, what: str) -> InputError:
         """The error for a header that says what cannot be."""
@@ -286,6 +290,9 @@ class _Cursor:
 
     def skip_strings(self, count: int) -> None:
         """Move over ``count`` strings by their lengths: the inner loop of every large vocabulary."""
+        self._strings += count
+        if self._strings > MOST_STRINGS:
+            raise self.fault(f"has arrays of {self._strings:,} strings")
         length_at = Struct(self.order + "Q").unpack_from
         while count:
             if len(self.peek(8)) < 8:

@@ -32,7 +32,7 @@ reads none above 25 MB (``SAFETENSORS_MAX_HEADER_LENGTH``)."""
 LONGEST_INDEX_BYTES = 1 << 26
 """Bytes of the longest index that is read: 280,000 names, as a quantized mixture of 384 experts has, take 28 MB."""
 
-MOST_VALUES = 800_000
+MOST_VALUES = 640_000
 """Commas and brackets of a JSON text, about as many as values: each costs up to a hundred bytes once parsed."""
 
 LONGEST_NAME = 512
@@ -130,8 +130,9 @@ def parse(text: bytes, name: str) -> dict[str, Any]:
 
 
 def find_files(folder: Folder) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
-    """Names of a folder's safetensors files in order, names that its index lists and that are missing, and the index's
-    own total of bytes where it states one.
+    """A folder's safetensors files in order, those its index lists and that are missing, and the index's total of bytes.
+
+    The total is None where there is no index, or it states none.
 
     Raises:
         InputError: there are none, or the index cannot be read.
