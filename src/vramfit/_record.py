@@ -26,15 +26,18 @@ else:
 
         A record that it derives from gives its own fields first. Defaults must be immutable: all instances share them.
         """
+        space = cls.__dict__
+        own = space.get("__annotations__", ())
+        defaults = [f in space for f in own]
+        required = defaults.count(False)
         inherited = getattr(cls, "__fields__", ())
-        cls.__fields__ = fields = inherited + tuple(cls.__dict__.get("__annotations__", ()))  # noqa: RUF063  (inspect costs too much)
-        defaults = [hasattr(cls, f) for f in fields]
-        if defaults != sorted(defaults):
+        if True in defaults[:required] or (required and getattr(cls, "__required__", 0) < len(inherited)):
             raise TypeError(f"{cls.__name__} has a field without a default behind one with")
-        cls.__required__ = defaults.count(False)
+        cls.__required__ = getattr(cls, "__required__", 0) + required
+        cls.__fields__ = fields = (*inherited, *own)
         cls.__names__ = frozenset(fields)
         for name, method in _METHODS.items():
-            if name not in cls.__dict__:
+            if name not in space:
                 setattr(cls, name, method)
         return cls
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines import engine
 from vramfit.engines import estimate as estimated
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.speed import decode_rate
@@ -90,6 +91,11 @@ class Answer:
         cache = cache_quality(work.kv_cache_type, work.kv_cache_type_v)
         label = max(weights[0], cache[0], key=WORSE.index)
         return label, f"{weights[1]}; cache {cache[1]}"
+
+    @property
+    def command(self) -> str:
+        """Shell lines, or Python, that run the deployment with the settings the estimate assumed."""
+        return engine(self.deployment.engine).command(self.deployment, self.estimate)
 
     @property
     def reached(self) -> bool:

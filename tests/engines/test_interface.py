@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.deployed import deployed, job, workload
+from tests.each import each
 from tests.samples import gpu, model
 from vramfit._record import fields, replace
 from vramfit.engines import engine, estimate, names
@@ -62,7 +63,7 @@ def test_both_roundings_of_a_pool(share: float, cards: list[tuple[int, int]]) ->
     """They are at most a byte apart, and never take more of a GPU than it offers."""
     outside = tuple(beside for _, beside in cards)
     up, nearest = (Pool(share, outside, rounded_up).limits([card for card, _ in cards]) for rounded_up in (True, False))
-    for (offered, beside), most, near in zip(cards, up, nearest, strict=True):
+    for (offered, beside), most, near in zip(each(cards), up, nearest, strict=True):
         assert 0 <= most - near <= 1
         assert beside <= near
         assert most <= offered + beside

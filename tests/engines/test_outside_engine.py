@@ -16,6 +16,7 @@ from tests.registering import registered
 from vramfit._record import replace
 from vramfit.cli.options import read
 from vramfit.engines import engine, engine_of_family, names
+from vramfit.engines.commands import read_command
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.ways import Tried, Wish, engines
@@ -115,7 +116,11 @@ def test_check_answers_for_it() -> None:
     asked = found["deployment"]
     assert (256, False, "wide") == (asked["page_tokens"], asked["prefetch"], asked["lanes"])
     assert {"the cache is 4 pages of 256 tokens", "NVIDIA GeForce RTX 4090 was seen"} <= set(found["assumptions"])
-    assert found["throughput"]["decode_tokens_per_second"]["expected"] > 0
+    # Weights and the cache of half the context, at half of 1,008.4 GB/s.
+    rate = 504.2e9 / (WEIGHTS + 500 * TOKEN)
+    assert {"low": 18.3, "expected": float(f"{rate:.3g}"), "high": 73.4} == found["throughput"][
+        "decode_tokens_per_second"
+    ]
 
 
 @pytest.mark.usefixtures("known")
@@ -211,6 +216,14 @@ def test_its_command_is_written() -> None:
     found = remedies("rtx4090", "-m", "llama-2-13b", "--quant", "fp16", "-c", "2000", "-pt", "32")
     commands = {one["changes"]["quant"]: one["command"] for one in found if one["kind"] == "quantize"}
     assert "paged-toy llama-2-13b-Q8_0 --tokens 2000 --slots 1 --page 32 --lanes wide" in commands.values()
+
+
+@pytest.mark.usefixtures("known")
+def test_its_command_is_read() -> None:
+    """By its own table of flags, and by no other engine's."""
+    found = read_command("paged-toy llama-2-13b-Q8_0 --tokens 2000 --page=32 --prefetch")
+    keys = {"model": "llama-2-13b-Q8_0", "context": "2000", "page_tokens": "32", "prefetch": True}
+    assert (NAME, keys) == (found.engine, found.keys)
 
 
 @pytest.mark.usefixtures("known")

@@ -121,12 +121,12 @@ class Catalogue:
         """The model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
         model = self._models.get(name)
         if model is None:
-            from vramfit.model import model_from_facts
+            from vramfit.model.packed import unpack
 
-            facts = self._container.record("model", self._model_number(name))
-            model = self._models.get(facts["id"])
+            stored = self._container.record("model", self._model_number(name))
+            model = self._models.get(stored["id"])
             if model is None:
-                model = self._models[facts["id"]] = model_from_facts(facts)
+                model = self._models[stored["id"]] = unpack(stored)
             self._models[name] = model
         return model
 
@@ -151,8 +151,7 @@ class Catalogue:
 
     def model_facts(self, name: str) -> dict[str, Any]:
         """The whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
-        facts: dict[str, Any] = self._container.record("model", self._model_number(name))
-        del facts["counted"]
+        facts: dict[str, Any] = self._container.record("model_entry", self._model_number(name))
         sources = self._container.section("model_sources")
         facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
         return facts
@@ -193,7 +192,7 @@ class Catalogue:
     def model_entries(self) -> Iterator[dict[str, Any]]:
         """The compiled entry of every model, in the catalogue's order; sources are keys."""
         for number in range(len(self._container.section("model_rows"))):
-            yield self._container.record("model", number)
+            yield self._container.record("model_entry", number)
 
     def gpus_of_driver_name(self, name: str) -> tuple[str, ...]:
         """Ids of the GPUs whose driver prints ``name``: several where cards with other memory share it."""
@@ -226,7 +225,7 @@ class Catalogue:
                 if found is not None:
                     told, self._stated[name] = reading.model, reading.keys
                     if isinstance(found, int):
-                        known = self._container.record("model", found).get("quantized") or {}
+                        known = self._container.record("model_entry", found).get("quantized") or {}
                         recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
                         self._stated[name] = {"quant": recipe} if recipe else reading.keys
                     break

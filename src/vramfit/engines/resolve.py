@@ -165,7 +165,7 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, r
     task = request.get("task", "inference")
     if task not in runtime.tasks:
         raise UsageError(f"{runtime.name} does not run task {task}", f"use --engine {DEFAULT} for fine-tuning")
-    sees = model.vision is not None
+    sees = model.sees
     work = WORKLOAD.fill(
         request,
         context=min(DEFAULT_CONTEXT_TOKENS, model.context),

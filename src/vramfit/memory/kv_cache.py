@@ -11,6 +11,7 @@ from vramfit.errors import UsageError
 from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
+    FixedState,
     LatentAttention,
     LinearAttention,
     ShortConvolution,
@@ -49,8 +50,18 @@ class Cache:
     """Convolution state per sequence and layer (recurrent layers)."""
     recurrent_elements: int = 0
     """Matrix or scan state per sequence and layer (recurrent layers)."""
+    convolution_kernel: int = 0
+    """Kernel of that convolution: engines that keep all its columns, and not all but one, keep that many."""
+    convolution_bytes: int = 0
+    """Bytes of an element of the convolution state; 0 where it has the model's type."""
+    recurrent_bytes: int = 4
+    """Bytes of an element of the recurrent state; 0 where it has the model's type."""
     index_width: int = 0
     """Elements per cached entry of a sparse-attention indexer's keys, kept beside the latent."""
+    index_bytes: int = 0
+    """Bytes of an element of those keys; 0 where they have the cache's type."""
+    encoder_tokens: int | None = None
+    """Tokens a ``cross`` cache holds, where the architecture fixes them."""
     ratio: int = 0
     """Tokens that become one entry of a compressed cache; 0 where only the window is kept."""
 
@@ -92,7 +103,14 @@ def _cache(mixer: Mixer, layers: tuple[int, ...], hidden: int) -> Cache | None:
         if mixer.shares_cache or mixer.kind == "encoder":
             return None
         return Cache(
-            mixer.kind, layers, mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim, mixer.window
+            mixer.kind,
+            layers,
+            mixer.kv_heads * mixer.head_dim,
+            mixer.kv_heads * mixer.value_dim,
+            mixer.window,
+            index_width=mixer.indexer_dim,
+            index_bytes=mixer.indexer_bytes,
+            encoder_tokens=mixer.encoder_tokens,
         )
     if isinstance(mixer, LatentAttention):
         return Cache("latent", layers, mixer.kv_rank + mixer.rope_dim, 0, index_width=mixer.indexer_dim or 0)
@@ -101,11 +119,30 @@ def _cache(mixer: Mixer, layers: tuple[int, ...], hidden: int) -> Cache | None:
             "compressed", layers, mixer.head_dim, 0, mixer.window, index_width=mixer.indexer_dim or 0, ratio=mixer.ratio
         )
     convolution, recurrent = state_elements(mixer, hidden)
-    return Cache("state", layers, convolution_elements=convolution, recurrent_elements=recurrent)
+    return Cache(
+        "state",
+        layers,
+        convolution_elements=convolution,
+        recurrent_elements=recurrent,
+        convolution_kernel=mixer.kernel if isinstance(mixer, ShortConvolution) else mixer.conv,
+        convolution_bytes=mixer.conv_bytes if isinstance(mixer, FixedState) else 0,
+        recurrent_bytes=_recurrent_bytes(mixer),
+    )
 
 
-def state_elements(mixer: StateSpace | LinearAttention | ShortConvolution, hidden: int) -> tuple[int, int]:
+def _recurrent_bytes(mixer: StateSpace | LinearAttention | ShortConvolution | FixedState) -> int:
+    """Bytes of an element of a recurrent state: FP32 but for lightning attention, whose state has the model's type."""
+    if isinstance(mixer, FixedState):
+        return mixer.element_bytes
+    return 0 if isinstance(mixer, LinearAttention) and mixer.kind == "lightning" else 4
+
+
+def state_elements(
+    mixer: StateSpace | LinearAttention | ShortConvolution | FixedState, hidden: int
+) -> tuple[int, int]:
     """Convolution and recurrent state elements per sequence (llama.cpp ``llama-hparams.cpp`` n_embd_r, n_embd_s)."""
+    if isinstance(mixer, FixedState):
+        return max(0, mixer.conv - 1) * mixer.channels, mixer.elements
     if isinstance(mixer, ShortConvolution):
         return hidden * (mixer.kernel - 1), 0
     if isinstance(mixer, StateSpace):

@@ -9,6 +9,7 @@ from vramfit.model.architecture import (
     CompressedAttention,
     Experts,
     FeedForward,
+    FixedState,
     LatentAttention,
     Layers,
     LinearAttention,
@@ -17,8 +18,11 @@ from vramfit.model.architecture import (
     StateSpace,
     Tensor,
 )
-from vramfit.model.build import model_from_facts, nominal_billions
 from vramfit.model.counted import active_parameters, max_image_tokens, parameters, tensors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model.build import model_from_facts, nominal_billions
 
 __all__ = [
     "Attention",
@@ -26,6 +30,7 @@ __all__ = [
     "CompressedAttention",
     "Experts",
     "FeedForward",
+    "FixedState",
     "LatentAttention",
     "Layers",
     "LinearAttention",
@@ -40,3 +45,12 @@ __all__ = [
     "parameters",
     "tensors",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Names that only making a model needs: a model of the catalogue was made when it was compiled."""
+    if name in ("model_from_facts", "nominal_billions"):
+        from vramfit.model import build
+
+        return getattr(build, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -38,6 +38,12 @@ class Attention:
     value_is_key: bool = False
     """True where the values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers);
     both are still cached."""
+    indexer_dim: int = 0
+    """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without one."""
+    indexer_bytes: int = 0
+    """Bytes of an element of that key; 0 where it has the cache's type."""
+    encoder_tokens: int | None = None
+    """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
 
 
 @record
@@ -153,8 +159,28 @@ class Experts:
     """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
 
 
+@record
+class FixedState:
+    """A state of constant size of a kind without a rule of its own (RWKV, xLSTM, convolutions beside attention)."""
+
+    kind: str
+    """Name of the kind, for reports."""
+    channels: int = 0
+    """Channels of which a convolution keeps the last inputs."""
+    conv: int = 0
+    """Kernel of that convolution; 0 without one."""
+    elements: int = 0
+    """Elements of the recurrent state of one sequence."""
+    element_bytes: int = 0
+    """Bytes of one of them; 0 where the state has the model's own type."""
+    conv_bytes: int = 0
+    """The same of what the convolution keeps."""
+
+
 if TYPE_CHECKING:
-    Mixer = Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution
+    Mixer = (
+        Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution | FixedState
+    )
 
 
 @record
@@ -220,10 +246,10 @@ class Model:
     """How the architecture writes its blocks (biases, norms, …)."""
     architecture: Architecture
     """The names its architecture goes by."""
-    vision: VisionTower | None = None
-    """What looks at images; None for a model that sees nothing."""
-    audio: AudioTower | None = None
-    """What listens; None for a model that hears nothing."""
+    vision: VisionTower | None
+    """The tower that looks at images; None for a model that sees nothing."""
+    audio: AudioTower | None
+    """The tower that listens; None for a model that hears nothing."""
     components: tuple[Component, ...] = ()
     nominal_billions: float | None = None
     """Billions of parameters as the name states them (13 for "13B"); None when it states none."""
@@ -237,6 +263,23 @@ class Model:
     def layer_count(self) -> int:
         """Layers of the language model (prediction heads of the MTP kind not counted)."""
         return sum(len(group.indices) for group in self.layers)
+
+    @property
+    def sees(self) -> bool:
+        """Whether it has a vision tower; asking for the tower itself may have to unpack it."""
+        return "packed_vision" in self.__dict__ or self.vision is not None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, field):
+            """A tower of a model from the compiled catalogue, which ``packed`` leaves packed until it is asked for."""
+            stored = self.__dict__.get(f"packed_{field}")
+            if stored is None:
+                raise AttributeError(f"a Model has no {field}")
+            from vramfit.model.packed import unpack_tower
+
+            tower = self.__dict__[field] = unpack_tower(stored)
+            return tower
 
 
 @record

@@ -16,7 +16,6 @@ from vramfit.model.architecture import (
     Model,
     ShortConvolution,
 )
-from vramfit.model.counted import remember
 from vramfit.model.spec import Heads, read_spec
 
 TYPE_CHECKING = False
@@ -40,15 +39,11 @@ COMPRESSION = {"local": 0, "csa": 4, "hca": 128}
 
 
 def model_from_facts(facts: Mapping[str, Any]) -> Model:
-    """The model that a merged and validated mapping describes (``spec.read_spec``), with counts compiled for it.
+    """The model that a merged mapping describes; see ``spec.read_spec`` for its form.
 
     Raises ``ValueError`` where a field is missing that the architecture needs.
     """
-    counted = facts.get("counted")
-    model = build(read_spec({key: value for key, value in facts.items() if key != "counted"}))
-    if counted:
-        remember(model, counted)
-    return model
+    return build(read_spec(facts))
 
 
 def build(spec: ModelSpec) -> Model:

@@ -13,7 +13,6 @@ from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.gpus import cheapest
 from vramfit.recommend.models import best_models
 from vramfit.recommend.ways import Tried, Wish
-from vramfit.remedies.command import command
 from vramfit.report import FORMAT_VERSION, estimate_object
 
 TYPE_CHECKING = False
@@ -102,7 +101,7 @@ def _gpus(name: str, wish: Wish, catalogue: Listing, limit: int) -> list[dict[st
 def _estimate(names: tuple[str, ...], wish: Wish, way: Way) -> dict[str, Any]:
     return {
         **estimate_object(checked({**wish.keys, "gpu": names}, way.answer)),
-        "command": command(way.answer),
+        "command": way.answer.command,
         "tokens_per_second": way.speed or None,
     }
 

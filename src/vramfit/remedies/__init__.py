@@ -13,7 +13,6 @@ from vramfit.engines import engine
 from vramfit.engines.keys import moving_keys
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
-from vramfit.remedies.command import command
 from vramfit.speed import depth_tokens
 
 TYPE_CHECKING = False
@@ -243,7 +242,7 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
             if value is not None and value != decided.get(key.name, value):
                 changes.setdefault(key.name, value)
     quality, rate = after.quality, after.rate
-    return Remedy(proposal, changes, quality, rate, command(after), cost(proposal, quality[0], before, rate))
+    return Remedy(proposal, changes, quality, rate, after.command, cost(proposal, quality[0], before, rate))
 
 
 def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None) -> tuple[int, ...]:

@@ -28,6 +28,9 @@ SLACK_SHARE = 0.03
 0.12 GiB, in 21 out-of-memory messages (vllm-project/vllm and pytorch/pytorch issues)."""
 SLACK_HIGH = 0.12
 
+MODEL_BYTES = 2
+"""Bytes of an element of a model that runs in 16 bits, whatever its weights are packed to."""
+
 COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
 """Interval of the activation term: an eager, SDPA or compiled forward keeps more or fewer temporaries alive."""
 
@@ -132,27 +135,37 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
 
 
 def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
-    """Cache bytes of one layer for all sequences, and the cache it is (transformers 5.23.0 ``cache_utils.py``).
-
-    Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
-    MLA its latent; recurrent layers one state, convolution in the model's dtype and recurrence in fp32; cross
-    attention the encoder's states, however long the text.
-    """
+    """Cache bytes of one layer for all sequences, and the cache it is."""
     work, model = job.workload, job.model
     held = []
     for cache in caches(model):
-        tokens = cache.tokens_kept(work.context)
-        if cache.kind in ("sliding", "chunked") and cache.window:
-            tokens = min(tokens, cache.window - 1)
-        elif cache.kind == "cross":
-            tokens = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
-        each = tokens * (
-            row_bytes(cache.key_width + cache.index_width, work.kv_cache_type)
-            + row_bytes(cache.value_width, work.kv_cache_type_v)
-        )
-        each += 2 * cache.convolution_elements + 4 * cache.recurrent_elements
+        encoder = cache.encoder_tokens
+        if cache.kind == "cross" and encoder is None:
+            encoder = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
+        each = cache_bytes(cache, work.context, encoder or 0, work.kv_cache_type, work.kv_cache_type_v)
         held.append((each * work.parallel, cache))
     return held
+
+
+def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, value_type: str) -> int:
+    """Bytes that one layer keeps of one sequence of ``context`` tokens (transformers 5.24.0 ``cache_utils.py``).
+
+    Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
+    MLA its latent; recurrent layers one state, convolution with all its kernel's columns in the model's dtype and
+    recurrence in FP32 where its kind does not have the model's; cross attention the encoder's ``encoder_tokens``,
+    however long the text.
+    """
+    tokens = cache.tokens_kept(context)
+    if cache.kind in ("sliding", "chunked") and cache.window:
+        tokens = min(tokens, cache.window - 1)
+    elif cache.kind == "cross":
+        tokens = encoder_tokens
+    each = row_bytes(cache.key_width, key_type) + row_bytes(cache.value_width, value_type)
+    each += cache.index_bytes * cache.index_width if cache.index_bytes else row_bytes(cache.index_width, key_type)
+    kernel = cache.convolution_kernel
+    convolution = cache.convolution_elements // (kernel - 1) * kernel if kernel > 1 else cache.convolution_elements
+    states = (cache.convolution_bytes or MODEL_BYTES) * convolution
+    return tokens * each + states + (cache.recurrent_bytes or MODEL_BYTES) * cache.recurrent_elements
 
 
 def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:

@@ -1,0 +1,158 @@
+"""What each layer of a language model mixes tokens with, by the fields of its configuration: what its caches follow from.
+
+The general rule covers softmax attention in all its usual forms, and latent attention. Layers with a state of constant
+size, and what departs from the rule, are of a known model type or of none: ``states`` has their table. A rule that does
+not answer says which field stands in its way, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from vramfit.importers.config import states
+from vramfit.importers.config.fields import first, number, whole
+from vramfit.importers.config.formulas import MOST_LAYERS, MissingField
+from vramfit.model.architecture import Attention, LatentAttention, Layers, ShortConvolution
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.importers.config.section import Section
+    from vramfit.model.architecture import Experts, FeedForward, Mixer
+
+SLIDING = ("sliding_attention", "hybrid_sliding", "reference_sliding_attention", "sliding", "local", "swa")
+FULL = ("full_attention", "hybrid", "full", "global", "indexed_attention", "minimax_m3_sparse")
+CHUNKED = ("chunked_attention",)
+NOTHING = ("mlp", "moe", "dummy", "none", "skip")
+"""Words for kinds of layers (transformers 5.24.0 ``cache_utils.py``, ``get_layer_types_and_kwargs``)."""
+
+
+class UnknownCache(Exception):
+    """The caches of a configuration do not follow from a rule; ``reason`` says what stands in the way."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def layer_count(section: Section) -> int:
+    """Layers of the language model."""
+    count = whole(section, "layers")
+    if count is None:
+        for field in ("layers_block_type", "hybrid_override_pattern"):
+            value = section(field)
+            if isinstance(value, list | str):
+                count = len(value)
+                break
+    if count is None:
+        raise MissingField("num_hidden_layers")
+    if count > MOST_LAYERS:
+        raise ValueError("num_hidden_layers is no number of layers")
+    return count
+
+
+def layer_words(section: Section, count: int) -> list[str]:
+    """The kind of each layer in transformers' words."""
+    stated = states.words(section, count)
+    if stated is None:
+        for field in ("layer_types", "layers_block_type"):
+            value = section(field)
+            if isinstance(value, list):
+                stated = value
+                break
+    if stated is not None:
+        words = [word for word in stated if isinstance(word, str)]
+        if len(words) != len(stated) or len(words) < count:
+            raise UnknownCache("layer_types does not name each layer")
+        return words[:count]
+    return [_word(section, layer) for layer in range(count)]
+
+
+def _word(section: Section, layer: int) -> str:
+    """The kind of a layer where no list says it: by its window."""
+    if section("use_sliding_window", layer) is not False and section("sliding_window", layer) is not None:
+        return "sliding_attention"
+    return "chunked_attention" if section("attention_chunk_size", layer) is not None else "full_attention"
+
+
+def mixers(section: Section, layer: int, word: str, count: int) -> tuple[Mixer, ...]:
+    """What a layer mixes tokens with.
+
+    Raises:
+        MissingField: a width is not stated.
+        UnknownCache: the layer is of a kind no rule covers.
+    """
+    skipped = section("skip", layer)
+    if word in NOTHING or (isinstance(skipped, list) and "self_attn" in skipped):
+        return ()
+    special = states.mixers(section, layer, word)
+    if special is not None:
+        return special
+    blocker = states.blocker(section)
+    if blocker:
+        raise UnknownCache(f"its configuration has {blocker}, and the type {section.model_type} is not known")
+    shared = first(section, ("num_kv_shared_layers",), layer) or 0
+    return (attention(section, layer, word, isinstance(shared, int) and layer >= count - shared),)
+
+
+def attention(section: Section, layer: int, word: str, shares: bool = False) -> Mixer:
+    """Softmax or latent attention by the general rule."""
+    if word not in (*SLIDING, *FULL, *CHUNKED):
+        raise UnknownCache(f"layer_types names {word!r}, a kind of layer that is not known")
+    if section("kv_lora_rank", layer) is not None and section("qk_rope_head_dim", layer) is not None:
+        return latent(section, layer, word)
+    heads = number(section, "heads", layer)
+    kv_heads = whole(section, "kv_heads", layer)
+    head_dim = whole(section, "head_dim", layer)
+    if head_dim is None:
+        head_dim = number(section, "hidden", layer) // heads
+    kind = "sliding" if word in SLIDING else "chunked" if word in CHUNKED else "full"
+    window = None
+    if kind != "full":
+        window = first(section, ("attention_chunk_size",) if kind == "chunked" else WINDOWS, layer)
+        if not isinstance(window, int):
+            raise MissingField("sliding_window" if kind == "sliding" else "attention_chunk_size")
+    return Attention(
+        kind=kind,
+        heads=heads,
+        kv_heads=heads if kv_heads is None else kv_heads,
+        head_dim=head_dim,
+        value_dim=whole(section, "value_dim", layer) or head_dim,
+        window=window,
+        shares_cache=shares,
+    )
+
+
+WINDOWS = ("sliding_window", "sliding_window_size", "attention_window_size", "window_size")
+
+
+def latent(section: Section, layer: int, word: str) -> Mixer:
+    """Multi-head latent attention; a layer owns an indexer where ``indexer_types`` says so, or where nothing does."""
+    if word in SLIDING:
+        raise UnknownCache("it looks back over a window in latent attention")
+    owners = section("indexer_types")
+    index = section("index_head_dim", layer)
+    if isinstance(owners, list) and layer < len(owners) and owners[layer] != "full":
+        index = None
+    if word != "indexed_attention" and section("layer_types") is not None:
+        index = None
+    return LatentAttention(
+        heads=number(section, "heads", layer),
+        query_rank=first(section, ("q_lora_rank",), layer),
+        kv_rank=number(section, "kv_rank", layer),
+        nope_dim=whole(section, "nope_dim", layer) or 0,
+        rope_dim=number(section, "rope_dim", layer),
+        value_dim=whole(section, "value_dim", layer) or 0,
+        indexer_dim=index if isinstance(index, int) else None,
+        indexer_heads=first(section, ("index_n_heads",), layer) if index else None,
+    )
+
+
+def grouped(rows: list[tuple[tuple[Mixer, ...], FeedForward | Experts | None]]) -> tuple[Layers, ...]:
+    """Equal layers together, ordered by their first."""
+    groups: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(repr(row), []).append(index)
+    return tuple([Layers(tuple(indices), *rows[indices[0]]) for indices in groups.values()])
+
+
+def short_convolution(section: Section, layer: int) -> ShortConvolution:
+    """A gated short convolution (LFM2)."""
+    return ShortConvolution(number(section, "convolution", layer))

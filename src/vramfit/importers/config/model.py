@@ -1,0 +1,189 @@
+"""From a ``config.json`` to a ``Model``: dimensions and caches by its fields, tensors by its class."""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.importers.config import feed_forward, layers, tensors
+from vramfit.importers.config.fields import CONTEXT, number, whole
+from vramfit.importers.config.formulas import MissingField
+from vramfit.importers.config.language import language_model, part_of
+from vramfit.importers.config.section import Section
+from vramfit.importers.tensor_names import gguf_name, place
+from vramfit.model.architecture import Architecture, Model, Tensor
+from vramfit.model.traits import Traits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.importers.config.tensors import ClassTensor
+    from vramfit.model.architecture import Layers
+
+FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
+"""What reading values that mean nothing raises: the file is wrong, or of a kind that is not known."""
+
+ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification", "ForRetrieval")
+"""Ends of names of classes that read a text once and keep nothing of it."""
+
+
+@record
+class Configured:
+    """What a configuration says of a model, and what it leaves open."""
+
+    model: Model
+    class_name: str | None
+    """The class of transformers it means; None where the table has none."""
+    tensors: tuple[Tensor, ...] | None
+    """The tensors of that class; None where they are not known."""
+    tensors_reason: str | None
+    """Why they are not known, or None."""
+    caches_reason: str | None
+    """Why the caches are not known, or None where they are."""
+
+    @property
+    def knowledge(self) -> str:
+        """``known`` (tensors and caches), ``standard`` (caches alone, by the general rule) or ``unknown``."""
+        if self.caches_reason is not None:
+            return "unknown"
+        return "known" if self.tensors is not None else "standard"
+
+
+def read_config(config: Mapping[str, Any], identity: str, name: str) -> Configured:
+    """The model of a parsed ``config.json``; ``identity`` is what the user calls it, ``name`` how reports do."""
+    root = Section(config)
+    place = language_model(root)
+    found: tuple[Tensor, ...] | None = None
+    problem = caches_problem = None
+    class_name = None
+    try:
+        class_name = tensors.class_of(root)
+        if class_name is None:
+            problem = _unknown_class(root)
+        else:
+            found = tuple(_tensors(list(tensors.tensors_of(root, class_name)), place.path, layers_of(place.section)))
+    except MissingField as error:
+        problem = f"its config.json does not state {error.field}"
+    except FAULTS as error:
+        problem = f"its config.json does not make sense: {error}"
+    groups: tuple[Layers, ...] = ()
+    try:
+        groups = _layers(place.section, keeps=_keeps(root, class_name))
+    except MissingField as error:
+        caches_problem = f"its config.json does not state {error.field}"
+    except layers.UnknownCache as error:
+        caches_problem = error.reason
+    except FAULTS as error:
+        caches_problem = f"its config.json does not make sense: {error}"
+    model = _model(root, place.section, identity, name, groups, class_name)
+    return Configured(model, class_name, found, problem, caches_problem)
+
+
+def layers_of(section: Section) -> int:
+    """Layers of the language model, 0 where they are not stated."""
+    try:
+        return layers.layer_count(section)
+    except (MissingField, ValueError):
+        return 0
+
+
+def _unknown_class(root: Section) -> str:
+    stated = root.raw.get("architectures")
+    kind = root.raw.get("model_type")
+    shown = f"the class {stated[0]}" if isinstance(stated, list) and stated else f"the model type {kind}"
+    return f"vramfit does not know {shown}"[:200]
+
+
+def _keeps(root: Section, class_name: str | None) -> bool:
+    """Whether a model of the class generates, and so keeps what it has read."""
+    if class_name is not None and class_name.endswith(ENCODERS):
+        return False
+    if class_name is not None and class_name.endswith("Model"):
+        return not tensors.is_encoder(root)
+    return True
+
+
+def _layers(section: Section, *, keeps: bool) -> tuple[Layers, ...]:
+    count = layers.layer_count(section)
+    if not keeps:
+        return layers.grouped([((), feed_forward.network(section, layer)) for layer in range(count)])
+    words = layers.layer_words(section, count)
+    return layers.grouped(
+        [
+            (layers.mixers(section, layer, word, count), feed_forward.network(section, layer))
+            for layer, word in enumerate(words)
+        ]
+    )
+
+
+def _model(
+    root: Section, section: Section, identity: str, name: str, groups: tuple[Layers, ...], class_name: str | None
+) -> Model:
+    """The record, with 0 for what is not stated: nothing that is computed rests on it where the grade is unknown."""
+    tied = root("tie_word_embeddings")
+    return Model(
+        id=identity,
+        name=name,
+        family=root.model_type or "unknown",
+        modality="text" if class_name is None or not class_name.endswith(ENCODERS) else "reranker",
+        hidden=_or_zero(section, "hidden"),
+        vocab=_or_zero(section, "vocabulary"),
+        tied=bool(tied if tied is not None else section("tie_word_embeddings")),
+        context=_context(section),
+        dtype=_dtype(root, section),
+        layers=groups,
+        traits=Traits(),
+        architecture=Architecture(None, section.model_type, None),
+    )
+
+
+def _or_zero(section: Section, fact: str) -> int:
+    try:
+        return whole(section, fact) or 0
+    except ValueError:
+        return 0
+
+
+def _context(section: Section) -> int:
+    stated = [value for field in CONTEXT if isinstance(value := section(field), int) and value > 0]
+    longest = section.raw.get("model_max_length")
+    if isinstance(longest, int) and longest > 0:
+        return longest
+    return min(stated, default=0)
+
+
+def _dtype(root: Section, section: Section) -> str:
+    """Native element type by the file; 16-bit where it says nothing."""
+    for field in ("dtype", "torch_dtype"):
+        stated = root.raw.get(field) or section.raw.get(field)
+        if stated in ("float16", "float32"):
+            return {"float16": "fp16", "float32": "fp32"}[stated]
+    return "bf16"
+
+
+def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]:
+    """The tensors in the program's form: shapes inputs first, layers of the language model by number."""
+    result = []
+    sandwich = any("feedforward_layernorm" in row.name or "post_mlp" in row.name for row in rows)
+    for row in rows:
+        part = part_of(row.section) or ("text" if row.section.startswith(language) or not row.section else "projector")
+        if not row.section and language and not row.name.split(".")[0].startswith("lm_head"):
+            part = "projector"
+        shape = tuple(reversed(row.shape)) or (1,)
+        numbered = part == "text" and row.stack == count and row.stack > 0
+        layer_numbers = row.layers if numbered else ()
+        copies = row.each * (1 if numbered or not row.stack else len(row.layers))
+        name = (_gguf(row.name, sandwich=sandwich) or row.name) if part == "text" else row.name
+        linear = row.kind == "linear" or row.kind == "experts"
+        if copies and all(shape):
+            result.append(Tensor(name, shape, layer_numbers, part, linear and len(shape) > 1, row.buffer, copies))
+    return result
+
+
+def _gguf(name: str, *, sandwich: bool) -> str | None:
+    """GGUF's name of a tensor of the language model, None where it has none."""
+    prefix, _, _, rest = place(name.replace("*", "0"))
+    return gguf_name(rest, bool(prefix), sandwich)
+
+
+__all__ = ["Configured", "number", "read_config"]

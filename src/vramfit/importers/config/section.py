@@ -1,0 +1,124 @@
+"""The fields of a configuration as the model's class reads them: the file first, then what the class makes of silence.
+
+A saved ``config.json`` leaves out what its class has as a default, goes by other names for some fields, overrides
+fields layer by layer, and leaves lists to be worked out from counts. ``Section`` answers for all of that: one section
+is the file itself or one of the configurations nested in it (``text_config``, ``vision_config``).
+"""
+
+from __future__ import annotations
+
+from vramfit.importers.config import formulas
+from vramfit.importers.config.tables import read_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+LEGACY_LAYER_TYPES = {
+    "attention": "full_attention", "mamba": "linear_attention", "deepseek_sparse_attention": "indexed_attention",
+}  # fmt: skip
+"""Words of older files for kinds of layers (transformers 5.24.0, ``configuration_utils.py``)."""
+
+SAME_TYPES = {
+    "mimo": "qwen2", "kimi_k2": "deepseek_v3", "deepseek_ref": "deepseek_v4", "minimax_m3": "minimax_m3_vl_text",
+    "minimax_m3_text": "minimax_m3_vl_text",
+}  # fmt: skip
+"""Types of published files that are another's architecture under a name of their own."""
+
+_classes: dict[str, dict[str, Any]] = {}
+
+
+def configuration_classes() -> Mapping[str, Mapping[str, Any]]:
+    """What each configuration class of transformers has by model type: defaults, aliases, nested types, derived fields."""
+    if not _classes:
+        _classes.update(read_table("configuration_classes.json")["model_types"])
+    return _classes
+
+
+class Section:
+    """One configuration: a callable from field names to values, as ``formulas`` asks."""
+
+    def __init__(self, raw: Mapping[str, Any], model_type: str | None = None) -> None:
+        self.raw = raw
+        stated = raw.get("model_type")
+        stated = stated if isinstance(stated, str) else None
+        known = configuration_classes()
+        self.model_type = next((t for t in (stated, SAME_TYPES.get(stated or ""), model_type) if t in known), stated)
+        """``model_type`` of the file, or the type that a section without one has by its parent's class."""
+        self._class: Mapping[str, Any] = known.get(self.model_type or "", {})
+        self._aliases: Mapping[str, str] = self._class.get("aliases", {})
+        self._subsections: dict[str, Section] = {}
+        self._deriving: set[str] = set()
+        self._overrides = _overrides(raw.get("per_layer_config"))
+
+    @property
+    def subsections(self) -> tuple[str, ...]:
+        """Names of the configurations its class nests, whether or not the file has them."""
+        return tuple(self._class.get("sub", {}))
+
+    @property
+    def known(self) -> bool:
+        """Whether the type's class is known, so that defaults can be trusted."""
+        return bool(self._class)
+
+    def __call__(self, name: str, layer: int | None = None) -> Any:
+        """The value of a dotted field for one layer; None where nothing is stated."""
+        head, _, rest = name.partition(".")
+        if not rest:
+            return self.value(head, layer)
+        if head in self._class.get("sub", {}) or isinstance(self.raw.get(head), dict):
+            return self.section(head)(rest, layer)
+        return None
+
+    def section(self, name: str) -> Section:
+        """A nested configuration; one without fields where the file has none, for its class has defaults."""
+        found = self._subsections.get(name)
+        if found is None:
+            raw = self.raw.get(name)
+            nested = raw if isinstance(raw, dict) else {}
+            found = self._subsections[name] = Section(nested, self._class.get("sub", {}).get(name))
+        return found
+
+    def value(self, name: str, layer: int | None = None) -> Any:
+        """The value of a field of this section: overridden for the layer, stated, default, or derived from others."""
+        own = self._aliases.get(name, name)
+        names = (own, *[alias for alias, real in self._aliases.items() if real == own])
+        if layer is not None and layer in self._overrides:
+            for each in names:
+                if each in self._overrides[layer]:
+                    return self._overrides[layer][each]
+        value = next((self.raw[each] for each in names if each in self.raw), self._class.get("defaults", {}).get(own))
+        if own == "num_labels" and "num_labels" not in self.raw:
+            labels = self.raw.get("id2label")
+            return len(labels) if isinstance(labels, dict) else 2
+        if value is None:
+            value = self._derived(own)
+        if isinstance(value, list) and own.endswith(("layer_types", "layers_block_type")):
+            return [LEGACY_LAYER_TYPES.get(word, word) if isinstance(word, str) else word for word in value]
+        return value
+
+    def _derived(self, name: str) -> Any:
+        """What the class works out for a field that is not stated; None where it does not, or cannot."""
+        formula = self._class.get("derived", {}).get(name)
+        if formula is None or name in self._deriving:
+            return None
+        self._deriving.add(name)
+        try:
+            if isinstance(formula, str):
+                return formulas.evaluate(formulas.parse(formula), self)
+            node, count = formulas.parse(formula[0]), self.value("num_hidden_layers")
+            if not isinstance(count, int) or count > formulas.MOST_LAYERS:
+                return None
+            return [formulas.evaluate(node, self, layer) for layer in range(count)]
+        except (formulas.MissingField, TypeError, ValueError, ZeroDivisionError, KeyError):
+            return None
+        finally:
+            self._deriving.discard(name)
+
+
+def _overrides(stated: Any) -> dict[int, Mapping[str, Any]]:
+    """Fields that a file overrides by the number of a layer (``per_layer_config``: ``{"05": {"head_dim": 512}}``)."""
+    if not isinstance(stated, dict):
+        return {}
+    return {int(key): fields for key, fields in stated.items() if str(key).isdigit() and isinstance(fields, dict)}

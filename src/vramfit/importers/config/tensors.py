@@ -1,0 +1,205 @@
+"""The tensors of a model class, from its configuration: ``data/model_classes.json`` written out for one file.
+
+The table transcribes the constructors of transformers' model classes, release 5.24.0: for each class its tensors by
+name, their extents as formulas over the configuration's fields, and under which conditions they exist. A class may nest
+another (a vision tower, a language model) that is chosen by the ``model_type`` of a nested configuration.
+``tools/transcribe.py`` of the repository makes the table.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record
+from vramfit.importers.config import formulas
+from vramfit.importers.config.section import SAME_TYPES, Section
+from vramfit.importers.config.tables import read_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+BY_TYPE = (
+    "AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM",
+    "AutoModelForSpeechSeq2Seq", "AutoModel",
+)  # fmt: skip
+"""Mappings from a model type to the class that runs it, in the order tried where a file names no class."""
+
+HEADS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+"""Ends of names of classes that are the whole runnable model: a vendor's own name of this form means the type's class."""
+
+MOST_ELEMENTS = 1 << 50
+"""A tensor with more elements is a fault of the file: the largest model published has a thousandth."""
+
+_table: dict[str, Any] = {}
+
+
+@record
+class ClassTensor:
+    """Equal tensors of one name, in memory as the class holds them (experts fused where it fuses them)."""
+
+    name: str
+    """With ``*`` for the number of a layer and of whatever else is numbered."""
+    shape: tuple[int, ...]
+    """PyTorch's order: outputs first."""
+    layers: tuple[int, ...]
+    """First numbers in the name that exist; empty where nothing is numbered."""
+    each: int
+    """Tensors for each of them (experts that are not fused); 1 where nothing more is numbered."""
+    stack: int
+    """Layers of the list the first number counts; 0 where nothing is numbered."""
+    kind: str
+    """Module it belongs to: ``linear``, ``embedding`` or the module's class."""
+    buffer: bool
+    section: str
+    """Dotted path of the nested configuration its class was built from; empty for the file itself."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.each * (len(self.layers) if self.stack else 1)
+
+    @property
+    def elements(self) -> int:
+        """Elements of one."""
+        product = 1
+        for extent in self.shape:
+            product *= extent
+        return product
+
+
+def class_of(section: Section) -> str | None:
+    """The class in the table that a configuration means; None where it means one that is not there.
+
+    ``architectures`` decides, for a type has several (with a head, without, as a classifier). A file without one, or
+    with a vendor's own name for a whole model, means the class its type is mapped to.
+    """
+    table = _read()
+    stated = section.raw.get("architectures")
+    name = stated[0] if isinstance(stated, list) and stated and isinstance(stated[0], str) else None
+    if name in table["classes"] or (name is not None and _without_head(name)):
+        return name
+    if name is not None and (name in table["other_classes"] or not name.endswith(HEADS)):
+        return None
+    return next((found for auto in BY_TYPE if (found := _mapped(auto, section))), None)
+
+
+def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") -> Iterator[ClassTensor]:
+    """The tensors of a class of the table and of the classes it nests.
+
+    Raises:
+        MissingField: a field that an extent or a condition needs is not stated.
+        TypeError, ValueError, ZeroDivisionError, KeyError: the file's values mean nothing to the table.
+    """
+    table = _read()["classes"]
+    beginning = ""
+    if name not in table:
+        whole = _without_head(name)
+        if whole is None:
+            raise formulas.MissingField(f"a table of {name}")
+        name, beginning = whole, f"{table[whole]['prefix']}."
+    for row in table[name]["tensors"]:
+        if row[0].startswith(beginning):
+            found = _expanded(row, section, path)
+            if found is not None:
+                yield from [_named(tensor, prefix, len(beginning)) for tensor in found]
+    for nested in table[name].get("nested", ()):
+        where = nested[0]
+        if not f"{where}.".startswith(beginning) or not _condition(nested[2], section):
+            continue
+        inner = section
+        for key in nested[1].split("."):
+            inner = inner.section(key)
+        chosen = nested[2].get("class") or _mapped(nested[2]["auto"], inner)
+        if chosen is None:
+            raise formulas.MissingField(f"{nested[1]}.model_type")
+        deeper = f"{path}.{nested[1]}" if path else nested[1]
+        yield from tensors_of(inner, chosen, f"{prefix}{where[len(beginning):]}.", deeper)
+
+
+def _expanded(row: Any, section: Section, path: str) -> list[ClassTensor] | None:
+    """The tensors of one row: those of one shape together."""
+    name, extents, options = row[0], formulas.parse(row[1] + ","), row[2]
+    if not _condition(options, section, "if"):
+        return None
+    kind, buffer = options.get("kind", ""), options.get("buffer", False)
+    if "times" not in options:
+        if not _condition(options, section):
+            return None
+        return [ClassTensor(name, _shape(extents, section, None), (), 1, 0, kind, buffer, path)]
+    times = formulas.evaluate(formulas.parse(options["times"]), section)
+    if not isinstance(times, int) or not 0 <= times <= formulas.MOST_LAYERS:
+        raise ValueError(f"{options['times']} is not a number of layers")
+    condition = formulas.parse(options["when"]) if "when" in options else None
+    each = formulas.parse(options["each"]) if "each" in options else None
+    groups: dict[tuple[tuple[int, ...], int], list[int]] = {}
+    for layer in range(times):
+        if condition is None or formulas.holds(condition, section, layer):
+            copies = 1 if each is None else formulas.evaluate(each, section, layer)
+            if not isinstance(copies, int) or not 0 <= copies <= MOST_ELEMENTS:
+                raise ValueError(f"{options['each']} is not a number of tensors")
+            groups.setdefault((_shape(extents, section, layer), copies), []).append(layer)
+    return [
+        ClassTensor(name, shape, tuple(layers), copies, times, kind, buffer, path)
+        for (shape, copies), layers in groups.items()
+    ]
+
+
+def _shape(extents: Any, section: Section, layer: int | None) -> tuple[int, ...]:
+    """The extents of a tensor, outputs first."""
+    shape = []
+    product = 1
+    for node in extents.elts:
+        extent = formulas.evaluate(node, section, layer)
+        if extent is None:
+            raise formulas.MissingField(formulas.written(node))
+        if not isinstance(extent, int) or extent < 0:
+            raise ValueError(f"{formulas.written(node)} is not a width")
+        shape.append(int(extent))
+        product *= extent
+    if product > MOST_ELEMENTS:
+        raise ValueError("a tensor of more elements than any model has")
+    return tuple(shape)
+
+
+def _condition(options: Mapping[str, Any], section: Section, key: str = "when") -> bool:
+    return key not in options or formulas.holds(formulas.parse(options[key]), section)
+
+
+def _named(tensor: ClassTensor, prefix: str, cut: int) -> ClassTensor:
+    if not prefix and not cut:
+        return tensor
+    from vramfit._record import replace
+
+    return replace(tensor, name=prefix + tensor.name[cut:])
+
+
+def _mapped(auto: str, section: Section) -> str | None:
+    """The class an auto class of transformers takes for a section's type."""
+    mapping = _read()["auto"].get(auto, {})
+    for model_type in (section.model_type, SAME_TYPES.get(section.model_type or "")):
+        if model_type in mapping:
+            found: str = mapping[model_type]
+            known = found in _read()["classes"] or _without_head(found) is not None
+            return found if known else None
+    return None
+
+
+def _without_head(name: str) -> str | None:
+    """The class whose inner model a class without a head is: ``LlamaForCausalLM`` of ``LlamaModel``; else None."""
+    whole = f"{name.removesuffix('Model')}ForCausalLM"
+    known = _read()["classes"]
+    return whole if name.endswith("Model") and name not in known and known.get(whole, {}).get("prefix") else None
+
+
+def _read() -> dict[str, Any]:
+    if not _table:
+        _table.update(read_table("model_classes.json"))
+    return _table
+
+
+def is_encoder(section: Section) -> bool:
+    """Whether a type's class without a head is an encoder: masked language modelling is what it was trained for."""
+    mapped = _read()["auto"]
+    kinds = (section.model_type, SAME_TYPES.get(section.model_type or ""))
+    generates = any(kind in mapped.get(auto, {}) for kind in kinds for auto in BY_TYPE[:5])
+    return not generates or any(kind in mapped.get("masked", ()) for kind in kinds)
