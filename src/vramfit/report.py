@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, DeviceMemory
     from vramfit.errors import VramfitError
     from vramfit.hardware import Gpu
+    from vramfit.model import Model, Origin
     from vramfit.remedies import Remedy
 
 FORMAT_VERSION = "1.0"
+
+WEIGHT_FILES = (".gguf", ".safetensors")
+MOST_NAMED = 1
+"""Files of weights that are named; more are counted."""
+SHORT_COMMIT = 7
 
 
 def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -65,9 +71,10 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
             "family": model.family,
             "modality": model.modality,
             "vision_parameters": _vision_parameters(deployment),
-            "max_context": model.context,
+            "max_context": model.context if model.context or model.origin is None else None,
             "max_image_tokens": _max_image_tokens(deployment),
             "image_tokens": _image_tokens(deployment),
+            **_origin_object(model),
         },
         "engine": deployment.engine,
         "quant": {
@@ -264,11 +271,45 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
+def _origin_object(model: Model) -> dict[str, Any]:
+    """Where a model that is in no catalogue was read; nothing for an entry."""
+    origin = model.origin
+    if origin is None:
+        return {}
+    return {
+        "source": {
+            "kind": origin.kind,
+            "store": origin.store,
+            "path": origin.path,
+            "repository": origin.repository,
+            "tag": origin.tag,
+            "revision": origin.revision,
+            "commit": origin.commit,
+            "files_read": list(origin.files),
+        },
+        "knowledge": origin.knowledge,
+    }
+
+
+def _origin_notes(origin: Origin) -> list[str]:
+    """What of a model that is in no catalogue was read from where, and what that leaves open."""
+    headers = [file for file in origin.files if file.endswith(WEIGHT_FILES)]
+    others = [file for file in origin.files if file not in headers]
+    if len(headers) > MOST_NAMED:
+        headers = [f"{len(headers)} {origin.kind} headers"]
+    words = [*others, *headers]
+    text = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    commit = f", commit {origin.commit[:SHORT_COMMIT]}" if origin.commit else ""
+    return [f"the model is read from {text}{commit}", *origin.notes]
+
+
 def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
-    if "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
+    if deployment.model.origin is not None:
+        notes += _origin_notes(deployment.model.origin)
+    elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
-    if deployment.workload.context > deployment.model.context:
+    if deployment.workload.context > (deployment.model.context or deployment.workload.context):
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if host.read_bytes and deployment.workload.ram_bandwidth_bytes_per_second is None:
         from vramfit.speed import host_bandwidth
