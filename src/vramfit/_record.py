@@ -49,6 +49,8 @@ else:
         kind = type(self)
         fields = kind.__fields__
         self.__dict__.update(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
+        if not kwargs and kind.__required__ <= len(args) <= len(fields):
+            return
         if kwargs:
             if not kwargs.keys() <= kind.__names__ or (args and not kwargs.keys().isdisjoint(fields[: len(args)])):
                 rest = fields[len(args) :]
@@ -86,5 +88,12 @@ def fields(kind: type) -> tuple[str, ...]:
 def replace(instance: R, **changes: object) -> R:
     """A copy of a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)
-    values = {f: getattr(instance, f) for f in kind.__fields__}  # type: ignore[attr-defined]
-    return kind(**(values | changes))
+    if not changes.keys() <= kind.__names__:  # type: ignore[attr-defined]
+        wrong = ", ".join(sorted(changes.keys() - kind.__names__))  # type: ignore[attr-defined]
+        raise TypeError(f"{kind.__name__} has no field {wrong}")
+    copy = object.__new__(kind)
+    # What else an instance remembers (``answer.once``) was worked out from the old values.
+    known = instance.__dict__
+    copy.__dict__.update({field: known[field] for field in kind.__fields__ if field in known})  # type: ignore[attr-defined]
+    copy.__dict__.update(changes)
+    return copy

@@ -137,9 +137,7 @@ def _recurrent_bytes(mixer: StateSpace | LinearAttention | ShortConvolution | Fi
     return 0 if isinstance(mixer, LinearAttention) and mixer.kind == "lightning" else 4
 
 
-def state_elements(
-    mixer: StateSpace | LinearAttention | ShortConvolution | FixedState, hidden: int
-) -> tuple[int, int]:
+def state_elements(mixer: StateSpace | LinearAttention | ShortConvolution | FixedState, hidden: int) -> tuple[int, int]:
     """Convolution and recurrent state elements per sequence (llama.cpp ``llama-hparams.cpp`` n_embd_r, n_embd_s)."""
     if isinstance(mixer, FixedState):
         return max(0, mixer.conv - 1) * mixer.channels, mixer.elements

@@ -84,7 +84,7 @@ def _packed(value: Any, numbers: Mapping[type, int]) -> Any:
     usual = type(value)
     stated = {
         field: _packed(own[field], numbers)
-        for field in usual.__fields__  # type: ignore[attr-defined]
+        for field in usual.__fields__
         if field in own and not (hasattr(usual, field) and getattr(usual, field) == own[field])
     }
     return {KIND: number, **stated}

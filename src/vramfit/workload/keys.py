@@ -83,9 +83,10 @@ class Key:
 
     def value_in(self, workload: Workload, request: Mapping[str, Any]) -> Any:
         """The value a workload was made with; where its engine has no such key, what was requested, or the default."""
+        field = self.stored_as
         for holder in (workload, workload.own, workload.training):
-            if hasattr(holder, self.stored_as):
-                return getattr(holder, self.stored_as)
+            if hasattr(holder, field):
+                return getattr(holder, field)
         return request.get(self.name, self.default)
 
     def spelled(self, value: Any) -> Any:

@@ -21,7 +21,9 @@ def network(section: Section, layer: int) -> FeedForward | Experts | None:
         own = whole(section, "expert_width", layer) or width or 0
         shared = whole(section, "shared_width", layer)
         if shared is None:
-            shared = (first(section, ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), layer) or 0) * own
+            shared = (
+                first(section, ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), layer) or 0
+            ) * own
         return Experts(experts, min(experts, whole(section, "active", layer) or 1), own, shared)
     if width is None:
         hidden = whole(section, "hidden", layer)

@@ -58,8 +58,8 @@ def layer_words(section: Section, count: int) -> list[str]:
                 stated = value
                 break
     if stated is not None:
-        words = [word for word in stated if isinstance(word, str)]
-        if len(words) != len(stated) or len(words) < count:
+        words = [str(word) for word in stated]
+        if words != list(stated) or len(words) < count:
             raise UnknownCache("layer_types does not name each layer")
         return words[:count]
     return [_word(section, layer) for layer in range(count)]

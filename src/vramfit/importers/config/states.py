@@ -100,7 +100,7 @@ def _known(section: Section) -> bool:
 def blocker(section: Section) -> str | None:
     """The first field that speaks of what the general rule does not cover, or None."""
     for name, value in section.raw.items():
-        if value is not None and value is not False and name.startswith(BLOCKERS) and "index_head_dim" != name:
+        if value is not None and value is not False and name.startswith(BLOCKERS) and name != "index_head_dim":
             return name
     return None
 

@@ -113,7 +113,7 @@ def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") ->
         if chosen is None:
             raise formulas.MissingField(f"{nested[1]}.model_type")
         deeper = f"{path}.{nested[1]}" if path else nested[1]
-        yield from tensors_of(inner, chosen, f"{prefix}{where[len(beginning):]}.", deeper)
+        yield from tensors_of(inner, chosen, f"{prefix}{where[len(beginning) :]}.", deeper)
 
 
 def _expanded(row: Any, section: Section, path: str) -> list[ClassTensor] | None:
