@@ -7,7 +7,6 @@ describe. Either may be missing without the other.
 from __future__ import annotations
 
 from vramfit._record import record, replace
-from vramfit.model import Tensor
 from vramfit.model.counted import tensors
 from vramfit.quantization.checkpoint import Checkpoint, keep
 
@@ -16,12 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from vramfit.model import Model
+    from vramfit.model import Model, Tensor
     from vramfit.quantization import Scheme, Stored
 
-APART = ("mtp", "adapter")
-"""Parts of files that no engine loads with the model: prediction heads and adapters. They weigh in the file, and count
-as no parameters of the runnable model."""
+IDLE = ("mtp", "adapter")
+"""Parts of files that no engine loads with the model: prediction heads and adapters."""
 
 
 @record
@@ -37,20 +35,20 @@ class Imported:
 
 def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str) -> Checkpoint:
     """The checkpoint of a model whose header was read: its rows become the tensors of the model, and their bytes."""
-    tensors.remember(model, runnable(rows))
-    checkpoint = Checkpoint(model, scheme, rows, source)
+    loaded = tuple([row for row in rows if row.tensor.part not in IDLE])
+    idle = sum([row.total_bytes for row in rows if row.tensor.part in IDLE])
+    tensors.remember(model, distinct(loaded))
+    checkpoint = Checkpoint(model, scheme, loaded, source, idle)
     keep(checkpoint)
     return checkpoint
 
 
-def runnable(rows: Iterable[Stored]) -> tuple[Tensor, ...]:
-    """The tensors that the rows of a header hold, whatever their types; those that no engine loads left out."""
+def distinct(rows: Iterable[Stored]) -> tuple[Tensor, ...]:
+    """The tensors of rows, those of one name and shape together, whatever types they are stored in."""
     found: dict[tuple[object, ...], Tensor] = {}
     for row in rows:
         tensor = row.tensor
-        if tensor.part in APART:
-            continue
-        key = (tensor.name, tensor.shape, tensor.part, bool(tensor.layers), tensor.copies)
+        key = (tensor.name, tensor.shape, tensor.part, bool(tensor.layers), tensor.copies if tensor.layers else 0)
         known = found.get(key)
         if known is None:
             found[key] = tensor

@@ -113,7 +113,8 @@ def _cache(mixer: Mixer, layers: tuple[int, ...], hidden: int) -> Cache | None:
             encoder_tokens=mixer.encoder_tokens,
         )
     if isinstance(mixer, LatentAttention):
-        return Cache("latent", layers, mixer.kv_rank + mixer.rope_dim, 0, index_width=mixer.indexer_dim or 0)
+        width, index = mixer.kv_rank + mixer.rope_dim, mixer.indexer_dim or 0
+        return Cache("latent", layers, width, 0, mixer.window, index_width=index, index_bytes=mixer.indexer_bytes)
     if isinstance(mixer, CompressedAttention):
         return Cache(
             "compressed", layers, mixer.head_dim, 0, mixer.window, index_width=mixer.indexer_dim or 0, ratio=mixer.ratio

@@ -64,6 +64,10 @@ class LatentAttention:
     indexer_dim: int | None = None
     """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5), cached besides; None without one."""
     indexer_heads: int | None = None
+    indexer_bytes: int = 0
+    """Bytes of an element of the indexer's key; 0 where it has the cache's type."""
+    window: int | None = None
+    """Tokens it looks back over, None for all (sliding layers of dots.3)."""
 
 
 @record

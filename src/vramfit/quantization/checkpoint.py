@@ -60,18 +60,25 @@ class Checkpoint:
     """
 
     def __init__(
-        self, model: Model, scheme: Scheme, stored: tuple[Stored, ...] | None = None, source: str = ""
+        self,
+        model: Model,
+        scheme: Scheme,
+        stored: tuple[Stored, ...] | None = None,
+        source: str = "",
+        idle_bytes: int = 0,
     ) -> None:
         self.model = model
         self.scheme = scheme
         """How it is stored: the scheme it was derived by, or the one that a file states or comes nearest to."""
         self.source = source
         """The file it was read from; empty for one that a scheme derived."""
+        self.idle_bytes = idle_bytes
+        """Bytes of the file that no engine loads with the model: prediction heads."""
         self._stored = stored
 
     @property
     def stored(self) -> tuple[Stored, ...]:
-        """Every tensor, in inventory order."""
+        """Every tensor that engines load, in inventory order."""
         if self._stored is None:
             module = __import__(f"vramfit.quantization.{self.scheme.family}", fromlist=["store"])
             self._stored = module.store(self.model, self.scheme)
@@ -85,7 +92,7 @@ class Checkpoint:
         All tensors of a Hugging Face checkpoint; of GGUF all but the towers, which are a second file.
         """
         apart = TOWERS if self.scheme.family == "gguf" else ()
-        return sum([row.total_bytes for row in self.stored if row.tensor.part not in apart])
+        return self.idle_bytes + sum([row.total_bytes for row in self.stored if row.tensor.part not in apart])
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.model.id}, {self.scheme.id}, {self.source or 'derived'})"

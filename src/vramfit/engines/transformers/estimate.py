@@ -155,8 +155,10 @@ def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, 
     recurrence in FP32 where its kind does not have the model's; cross attention the encoder's ``encoder_tokens``,
     however long the text.
     """
+    if cache.kind == "compressed":
+        return _compressed_bytes(cache, context, key_type)
     tokens = cache.tokens_kept(context)
-    if cache.kind in ("sliding", "chunked") and cache.window:
+    if cache.kind in ("sliding", "chunked", "latent") and cache.window:
         tokens = min(tokens, cache.window - 1)
     elif cache.kind == "cross":
         tokens = encoder_tokens
@@ -166,6 +168,22 @@ def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, 
     convolution = cache.convolution_elements // (kernel - 1) * kernel if kernel > 1 else cache.convolution_elements
     states = (cache.convolution_bytes or MODEL_BYTES) * convolution
     return tokens * each + states + (cache.recurrent_bytes or MODEL_BYTES) * cache.recurrent_elements
+
+
+def _compressed_bytes(cache: Cache, context: int, element_type: str) -> int:
+    """Bytes of one layer of DeepSeek-V4 (transformers 5.24.0 ``modeling_deepseek_v4.py``, the two cache classes).
+
+    A window of ``window - 1`` keys, which are the values too but in layers with nothing else; one entry for each full
+    group of tokens; and of each token behind the last group its content and its gate. Where an indexer picks entries,
+    groups overlap: tokens have both halves of a pair, and one half of the last group is kept for the next.
+    """
+    window, ratio = min(context, (cache.window or context + 1) - 1), cache.ratio
+    if not ratio:
+        return 2 * window * row_bytes(cache.key_width, element_type)
+    width = row_bytes(cache.key_width, element_type) + row_bytes(cache.index_width, element_type)
+    behind = context % ratio
+    pending = 2 * (2 * behind + (ratio if context >= ratio else 0)) if cache.index_width else 2 * behind
+    return window * row_bytes(cache.key_width, element_type) + (context // ratio + pending) * width
 
 
 def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:

@@ -155,6 +155,6 @@ def _entry(node: ast.Subscript, fields: Lookup, layer: int | None) -> Any:
     many, key = _needed(node.value, fields, layer), _needed(node.slice, fields, layer)
     if isinstance(many, dict):
         return many.get(key, many.get(str(key)))
-    if isinstance(many, list) and isinstance(key, int) and -len(many) <= key < len(many):
+    if isinstance(many, list | str) and isinstance(key, int) and -len(many) <= key < len(many):
         return many[key]
     raise MissingField(ast.unparse(node))

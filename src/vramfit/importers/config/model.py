@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.importers.config import feed_forward, layers, tensors
+from vramfit.importers.config import encoder_decoder, feed_forward, layers, tensors
 from vramfit.importers.config.fields import CONTEXT, number, whole
 from vramfit.importers.config.formulas import MissingField
 from vramfit.importers.config.language import language_model, part_of
@@ -104,6 +104,8 @@ def _keeps(root: Section, class_name: str | None) -> bool:
 
 
 def _layers(section: Section, *, keeps: bool) -> tuple[Layers, ...]:
+    if keeps and section("is_encoder_decoder") is True:
+        return encoder_decoder.groups(section)
     count = layers.layer_count(section)
     if not keeps:
         return layers.grouped([((), feed_forward.network(section, layer)) for layer in range(count)])

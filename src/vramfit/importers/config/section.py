@@ -67,9 +67,10 @@ class Section:
         head, _, rest = name.partition(".")
         if not rest:
             return self.value(head, layer)
+        found = None
         if head in self._class.get("sub", {}) or isinstance(self.raw.get(head), dict):
-            return self.section(head)(rest, layer)
-        return None
+            found = self.section(head)(rest, layer)
+        return self._derived(name) if found is None else found
 
     def section(self, name: str) -> Section:
         """A nested configuration; one without fields where the file has none, for its class has defaults."""
@@ -88,7 +89,9 @@ class Section:
             for each in names:
                 if each in self._overrides[layer]:
                     return self._overrides[layer][each]
-        value = next((self.raw[each] for each in names if each in self.raw), self._class.get("defaults", {}).get(own))
+        value = self._layered(own, layer)
+        if value is None:
+            value = self._stated(own, names)
         if own == "num_labels" and "num_labels" not in self.raw:
             labels = self.raw.get("id2label")
             return len(labels) if isinstance(labels, dict) else 2
@@ -97,6 +100,22 @@ class Section:
         if isinstance(value, list) and own.endswith(("layer_types", "layers_block_type")):
             return [LEGACY_LAYER_TYPES.get(word, word) if isinstance(word, str) else word for word in value]
         return value
+
+    def _stated(self, own: str, names: tuple[str, ...]) -> Any:
+        """The file's value, under one of the field's names or under one that older files have; else the default."""
+        for name in names:
+            if name in self.raw:
+                return self.raw[name]
+        older = self._class.get("legacy", {}).get(own)
+        value = None if older is None else self(older)
+        return self._class.get("defaults", {}).get(own) if value is None else value
+
+    def _layered(self, name: str, layer: int | None) -> Any:
+        """What the class makes a field for one layer where the file overrides no layer's fields (Gemma 4)."""
+        formula = self._class.get("layered", {}).get(name)
+        if formula is None or layer is None or "per_layer_config" in self.raw:
+            return None
+        return formulas.evaluate(formulas.parse(formula), self, layer)
 
     def _derived(self, name: str) -> Any:
         """What the class works out for a field that is not stated; None where it does not, or cannot."""

@@ -7,7 +7,7 @@ a row whose fields speak of a state has no answer.
 from __future__ import annotations
 
 from vramfit.importers.config import formulas
-from vramfit.model.architecture import Attention, FixedState, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BLOCKERS = (
     "mamba_", "ssm_", "linear_", "conv_L_cache", "short_conv", "linear_attn_config", "lru_width", "n_recurrent_loops",
     "num_loops", "kv_source_layers", "sparse_index_dim", "sparse_attention_config", "index_head_dim", "state_size",
-    "rescale_every", "conv_kernel",
+    "rescale_every", "conv_kernel", "loop_num_passes", "recurrent_", "prompt_length",
 )  # fmt: skip
 """Beginnings of fields that speak of a state, of loops over layers, of borrowed caches or of an indexer."""
 
@@ -43,74 +43,142 @@ MAMBA1 = {
 """Inner width, state and kernel of Mamba layers."""
 
 DELTA_NET = (
-    "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "olmo_hybrid", "minicpmv4_6_text", "minicpmv4_7_text",
+    "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim",
+    "linear_conv_kernel_dim",
 )  # fmt: skip
-"""Gated delta nets with the fields of Qwen3-Next."""
-"""Types with a gated short convolution."""
+"""Fields of gated delta nets (Qwen3-Next and those that follow it)."""
 
-WORDS = {
-    "jamba": "'full_attention' if i % attn_layer_period == attn_layer_offset else 'linear_attention'",
-    "mamba": "'linear_attention'",
-    "falcon_mamba": "'linear_attention'",
-    "mamba2": "'linear_attention'",
-    "falcon_h1": "'hybrid'",
-    "falcon": "'full_attention'",
+FIXED = {
+    "rwkv": {"channels": "hidden_size", "conv": "2", "elements": "3 * attention_hidden_size", "element_bytes": "4"},
+    "xlstm": {
+        "elements": "num_heads * ((qk_head_dim + 0) * v_head_dim + qk_head_dim + 1)",
+    },
+}  # fmt: skip
+"""States of layers that have nothing else, by model type."""
+
+CONVOLUTIONS = ("inkling_text", "inkling2_text", "inkling2_loop_text")
+"""Types with four convolutions beside attention, in FP32: over keys, over values, and two over the residual stream."""
+
+INDEXED_BESIDE_KEYS = ("minimax_m3_vl_text",)
+"""Types whose sparse attention keeps an indexer's keys beside plain K and V, in layers of the kind
+``minimax_m3_sparse``."""
+
+LOOPED = {
+    "inkling2_loop_text": "loop_num_passes if loop_layer_index_start <= i and i < loop_layer_index_end else 1",
+    "dory": (
+        "n_recurrent_loops if recurrent_kv_cache_mode == 'per_loop' and n_input_layers <= i "
+        "and i < n_input_layers + n_recurrent_layers else 1"
+    ),
+    "longcat_flash": "2",
+    "longcat_flash_ngram": "2",
 }
-"""Kinds of layers that the class works out itself."""
+"""How many caches a layer has: it runs several times, or attends twice."""
 
+KNOWN = (
+    *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, "kimi_linear", "deepseek_v4", "zaya",
+    "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3", "lfm3_text", "deepseek_v32", "glm_moe_dsa",
+    "minimax", "recurrent_gemma", "speech_to_text", "mllama_text_model",
+)  # fmt: skip
+"""Types whose fields speak of a state and which have a rule here or follow the general one."""
 
-def words(section: Section, count: int) -> list[str] | None:
-    """The kind of each layer where the type's class works it out; None where fields say it."""
-    formula = WORDS.get(section.model_type or "")
-    if formula is None:
-        return None
-    node = formulas.parse(formula)
-    return [formulas.evaluate(node, section, layer) for layer in range(count)]
+OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'"}
+"""Types that a rule covers but for some values: where the formula holds, caches are not known."""
 
 
 def mixers(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
     """What a layer of a type in the tables mixes tokens with; None where the general rule holds."""
+    own = _own(section, layer, word)
+    times = LOOPED.get(section.model_type or "")
+    if times is None:
+        return own
+    if own is None:
+        from vramfit.importers.config.layers import attention
+
+        own = (attention(section, layer, word),)
+    return own * _numbers(section, (times,), layer)[0]
+
+
+def _own(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
+    """One pass of a layer."""
+    from vramfit.importers.config.layers import attention
+
     kind = section.model_type or ""
     if kind in MAMBA2 and word in ("linear_attention", "hybrid"):
         inner, state, conv, groups, heads = _numbers(section, MAMBA2[kind], layer)
-        own = StateSpace("mamba2", inner, state, conv, groups, heads)
-        if word == "hybrid":
-            from vramfit.importers.config.layers import attention
-
-            return (attention(section, layer, "full_attention"), own)
-        return (own,)
+        mamba = StateSpace("mamba2", inner, state, conv, groups, heads)
+        return (attention(section, layer, "full_attention"), mamba) if word == "hybrid" else (mamba,)
     if kind in MAMBA1 and word in ("linear_attention", "hybrid"):
         inner, state, conv = _numbers(section, MAMBA1[kind], layer)
-        return (StateSpace("mamba1", inner, state, conv),)
+        first = StateSpace("mamba1", inner, state, conv)
+        return (attention(section, layer, "full_attention"), first) if word == "hybrid" else (first,)
+    if kind == "kimi_linear" and word == "linear_attention":
+        heads, dim, conv = _numbers(section, ("linear_num_heads", "linear_head_dim", "linear_conv_kernel_dim"), layer)
+        return (LinearAttention("kda", heads, heads, dim, dim, conv),)
     if word == "linear_attention" and section("linear_num_value_heads") is not None:
-        return (_delta_net(section, layer),)
+        return (LinearAttention("gated_delta_net", *_numbers(section, DELTA_NET, layer)),)
     if word == "conv" and section("conv_L_cache") is not None:
         return (ShortConvolution(*_numbers(section, ("conv_L_cache",), layer)),)
-    if word in ("full_attention", "sliding_attention") and (kind in MAMBA2 or kind in MAMBA1 or _known(section)):
-        from vramfit.importers.config.layers import attention
+    if kind in FIXED:
+        return (FixedState(kind, **{f: _numbers(section, (x,), layer)[0] for f, x in FIXED[kind].items()}),)
+    return _beside(section, kind, layer, word)
 
-        return (attention(section, layer, word),)
+
+def _beside(section: Section, kind: str, layer: int, word: str) -> tuple[Mixer, ...] | None:
+    """Attention with something beside it, or otherwise than the general rule has it."""
+    from vramfit.importers.config.layers import attention, sliding
+
+    if kind in CONVOLUTIONS:
+        mixer = sliding(section, layer) if word == "hybrid_sliding" else attention(section, layer, word)
+        channels = 2 * (mixer.kv_heads * mixer.head_dim) + 2 * _numbers(section, ("hidden_size",), layer)[0]
+        kernel = _numbers(section, ("conv_kernel_size",), layer)[0]
+        return (mixer, FixedState("convolutions", channels, kernel, conv_bytes=4))
+    if kind == "zaya":
+        mixer = attention(section, layer, "full_attention")
+        past = "(num_attention_heads + num_key_value_heads) * head_dim * (cca_time0 + cca_time1 - 2)"
+        elements = _numbers(section, (f"{past} + num_key_value_heads * head_dim // 2",), layer)[0]
+        return (mixer, FixedState("convolutions", elements=elements))
+    if kind == "cpmant":
+        mixer = attention(section, layer, "full_attention")
+        prompt = "2 * prompt_length * num_attention_heads * dim_head"
+        return (mixer, FixedState("prompt", elements=_numbers(section, (prompt,), layer)[0]))
+    if kind == "mimo_v2_flash" and word == "sliding_attention":
+        return (sliding(section, layer, "2 * num_key_value_heads"),)
+    if kind == "deepseek_v4":
+        return (_compressed(section, layer, word),)
     return None
 
 
-def _known(section: Section) -> bool:
-    return section("linear_num_value_heads") is not None or section("conv_L_cache") is not None
+def _compressed(section: Section, layer: int, word: str) -> CompressedAttention:
+    """DeepSeek-V4's attention."""
+    heads, width, rank, window, groups, low = _numbers(
+        section,
+        ("num_attention_heads", "head_dim", "q_lora_rank", "sliding_window", "o_groups", "o_lora_rank"),
+        layer,
+    )
+    if word == "sliding_attention":
+        return CompressedAttention(heads, width, rank, window, 0, groups, low)
+    if word not in ("compressed_sparse_attention", "heavily_compressed_attention"):
+        raise ValueError(f"{word} is no kind of layer of this type")
+    ratio = _numbers(section, (f"compress_rates.{word}",), layer)[0]
+    if word == "heavily_compressed_attention":
+        return CompressedAttention(heads, width, rank, window, ratio, groups, low)
+    index = _numbers(section, ("index_head_dim", "index_n_heads"), layer)
+    return CompressedAttention(heads, width, rank, window, ratio, groups, low, *index)
 
 
 def blocker(section: Section) -> str | None:
     """The first field that speaks of what the general rule does not cover, or None."""
+    kind = section.model_type or ""
+    if kind in OPEN and formulas.holds(formulas.parse(OPEN[kind]), section):
+        return OPEN[kind]
+    if kind in KNOWN or section("linear_num_value_heads") is not None:
+        return None
     for name, value in section.raw.items():
-        if value is not None and value is not False and name.startswith(BLOCKERS) and name != "index_head_dim":
-            return name
+        if value not in (None, False, [], 0) and name.startswith(BLOCKERS):
+            latent = name == "index_head_dim" and section("kv_lora_rank") is not None
+            if not latent:
+                return name
     return None
-
-
-def _delta_net(section: Section, layer: int) -> Mixer:
-    fields = (
-        "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim",
-        "linear_conv_kernel_dim",
-    )  # fmt: skip
-    return LinearAttention("gated_delta_net", *_numbers(section, fields, layer))
 
 
 def _numbers(section: Section, expressions: tuple[str, ...], layer: int) -> list[int]:
@@ -124,6 +192,3 @@ def _numbers(section: Section, expressions: tuple[str, ...], layer: int) -> list
             raise ValueError(f"{expression} is not a number")
         values.append(value)
     return values
-
-
-__all__ = ["Attention", "FixedState", "blocker", "mixers", "words"]
