@@ -82,7 +82,21 @@ class Checked:
     remedies: tuple[Remedy, ...]
 
 
-def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
+@record
+class Unanswered:
+    """A deployment whose memory cannot be told, and what of it can."""
+
+    request: Mapping[str, Any]
+    deployment: Deployment
+    reason: str
+    """What is not known of the model."""
+    weights_bytes: int | None
+    """Tensors as engines load them; None where not even those are known."""
+
+
+def check(
+    request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False
+) -> Iterator[Checked | Unanswered]:
     """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request.
 
     With ``all_remedies`` each has every remedy that was found, and not the best few.
@@ -90,10 +104,18 @@ def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: boo
     # A remedy of one row, quantizing, is often another row: each is estimated once.
     answers: dict[Any, Answer | None] = {}
     for deployment in resolve(request, catalogue):
+        if deployment.model.gap is not None:
+            yield _unanswered(request, deployment, deployment.model.gap)
+            continue
         key = (("quant", deployment.scheme.id),)
         found = answers.get(key) or answer(deployment)
         answers[key] = found
         yield checked(request, found, find(request, found, catalogue, answers, everything=all_remedies))
+
+
+def _unanswered(request: Mapping[str, Any], deployment: Deployment, reason: str) -> Unanswered:
+    weights = sum([row.total_bytes for row in deployment.checkpoint.stored])
+    return Unanswered(request, deployment, reason, weights or None)
 
 
 def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from vramfit.cli.options import OUTPUT_OPTIONS
-from vramfit.errors import UsageError, VramfitError
+from vramfit.errors import CannotTell, UsageError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,13 +126,20 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
 def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The estimates of one deployment, one per quantization."""
-    from vramfit.check import check, exit_code
+    from vramfit.check import Unanswered, check, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
     request = parse_request(raw)
     reached: list[bool] = []
     for checked in check(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
+        if isinstance(checked, Unanswered):
+            from vramfit.report import unknown_object
+
+            reached.append(False)
+            _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
+            yield unknown_object(checked)
+            continue
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]

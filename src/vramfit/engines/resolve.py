@@ -74,7 +74,12 @@ def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mappin
     """The request with what the model's name states besides the model (``Catalogue.stated``)."""
     if not stated:
         return request
-    return {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    found = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    # What a checkpoint was calibrated for is its servers' default, and means nothing to other engines.
+    calibrated = "kv_cache_type" in stated and "kv_cache_type" not in request
+    if calibrated and found["kv_cache_type"] not in engine(engine_name(found)).cache_types:
+        del found["kv_cache_type"]
+    return found
 
 
 def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
@@ -87,6 +92,7 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
         )
     asked = request.get("quant")
     runtime = engine(engine_name(request))
+    model = _supplied(request, model)
     work = _workload(request, gpus, model, runtime)
     schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task)]
     if not runtime.follows_gpus:
@@ -96,6 +102,16 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
     return tuple(
         [Deployment(gpus, derive(model, scheme), runtime.name, own) for scheme, own in zip(schemes, works, strict=True)]
     )
+
+
+def _supplied(request: Mapping[str, Any], model: Model) -> Model:
+    """The model with the cache that the request states, where it states one."""
+    each = request.get("kv_bytes_per_token")
+    if each is None:
+        return model
+    from vramfit.engines.supplied import with_cache
+
+    return with_cache(model, each, request.get("kv_cache_type"))
 
 
 def engine_name(request: Mapping[str, Any]) -> str:
@@ -191,8 +207,13 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, r
         own=runtime.fill(request),
         training=TRAINING.fill(request),
     )
-    if work.images and not sees:
+    if work.images and not sees and work.image_tokens is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
+    if work.image_tokens is not None and work.images * work.image_tokens > work.context:
+        raise UsageError(
+            f"{work.images} images of {work.image_tokens} tokens do not go into a context of {work.context}",
+            f"use --context {work.images * work.image_tokens} or more, or fewer images",
+        )
     _check_images(work, model)
     if work.prompt_tokens is not None and work.prompt_tokens > work.context:
         raise UsageError(

@@ -301,6 +301,11 @@ class Model:
         return sum(len(group.indices) for group in self.layers)
 
     @property
+    def gap(self) -> str | None:
+        """Why its memory cannot be told, and None where it can: no entry of the catalogue has such a gap."""
+        return None if self.origin is None else self.origin.gap
+
+    @property
     def sees(self) -> bool:
         """Whether it has a vision tower; asking for the tower itself may have to unpack it."""
         return "packed_vision" in self.__dict__ or self.vision is not None
