@@ -13,7 +13,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 TABLES = ("configuration_classes.json", "model_classes.json")
 """Tables of transformers' classes, by which configurations are read (``importers.config``)."""
 

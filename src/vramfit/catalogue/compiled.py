@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
             """The model that a reference leads to, or the name under which the catalogue answers for it."""
 
+
 REFERENCE_MARKS = ("/", "\\", ":", "~")
 """Characters of which a reference has one, if it does not end like a file of weights; few names of the catalogue do."""
 FILES = (".gguf", ".safetensors", ".json")

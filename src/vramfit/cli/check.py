@@ -126,13 +126,13 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
 def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The estimates of one deployment, one per quantization."""
-    from vramfit.check import Unanswered, check, exit_code
+    from vramfit.check import Unanswered, answers, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
     request = parse_request(raw)
     reached: list[bool] = []
-    for checked in check(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
+    for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
         if isinstance(checked, Unanswered):
             from vramfit.report import unknown_object
 

@@ -169,6 +169,11 @@ def _scheme(word: str, runtime: Engine[Any, Any], model: Model) -> Scheme:
     if own is not None and (word in (STORED, own.scheme.id) or _is_class_of(word, own.scheme)):
         scheme = own.scheme
     elif word == STORED:
+        if model.origin is not None and model.origin.stored_gap is not None:
+            raise CannotTell(
+                f"how {model.name} is stored cannot be told: {model.origin.stored_gap}",
+                "give a file of its weights, or --quant",
+            )
         raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
     else:
         scheme = find_scheme(runtime.scheme_of_class.get(word, word))

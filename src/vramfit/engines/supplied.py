@@ -11,7 +11,7 @@ from vramfit.quantization.checkpoint import Checkpoint, keep, own_checkpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model import Model
+    from vramfit.model import Experts, FeedForward, Model
 
 ELEMENT_BYTES = 2
 """A cache of stated size is taken to be 16-bit: then its widths give exactly the bytes that were stated."""
@@ -39,15 +39,14 @@ def _changed(model: Model, bytes_each: int) -> Model:
     layers = max(model.layer_count, 1)
     each, more = divmod(bytes_each // ELEMENT_BYTES, layers)
     networks = {index: group.feed_forward for group in model.layers for index in group.indices}
-    groups: dict[object, list[int]] = {}
+    groups: dict[tuple[int, FeedForward | Experts | None], list[int]] = {}
     for index in range(layers):
-        width = each + (index < more)
-        groups.setdefault((width, networks.get(index)), []).append(index)
+        groups.setdefault((each + (index < more), networks.get(index)), []).append(index)
+    # Keys alone: how the bytes part into keys and values changes nothing.
     changed = tuple(
         [
-            # Keys alone: how the bytes part into keys and values changes nothing.
-            Layers(tuple(indices), (Attention("full", 1, 1, width, 0),) if width else (), network)
-            for (width, network), indices in groups.items()  # type: ignore[misc]
+            Layers(tuple(same), (Attention("full", 1, 1, width, 0),) if width else (), network)
+            for (width, network), same in groups.items()
         ]
     )
     origin = model.origin

@@ -28,6 +28,7 @@ from vramfit.model.architecture import Architecture, FeedForward, Layers, Model
 from vramfit.model.build import nominal_billions
 from vramfit.model.counted import tensors
 from vramfit.model.traits import Traits
+from vramfit.quantization import STORED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def _header(
     folder: Folder, file: str | None, settings: Mapping[str, Any], config: Mapping[str, Any] | None
 ) -> tuple[Header | None, tuple[str, ...]]:
     """The header of the weights; none where shards are missing and a configuration can answer instead."""
-    from vramfit.importers.config.model import layers_of
     from vramfit.importers.config.language import language_model
+    from vramfit.importers.config.model import layers_of
     from vramfit.importers.config.section import Section
 
     chosen, missing, total = find_files(folder)
@@ -160,8 +161,12 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
         tensors.remember(model, found.tensors or ())
         scheme = scheme_of(parts.settings) if parts.settings else None
         if parts.settings and scheme is None:
-            note = f"its config.json says quant_method '{printable(method_of(parts.settings))}', which is not known here"
-            model = _unweighed(model, note)
+            note = (
+                f"its config.json says quant_method '{printable(method_of(parts.settings))}', which is not known here"
+            )
+            model = replace(model, origin=replace(origin, stored_gap=note))
+            tensors.remember(model, found.tensors or ())
+            keys["quant"] = STORED
         return Imported(model, {**keys, **_engine_keys(scheme)})
     rows = stored_rows(header)
     if not model.layers:
@@ -170,14 +175,6 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
     checkpoint = assemble(model, rows, scheme, header.files[0].name)
     stated = scheme if parts.settings or scheme.family != "plain" else None
     return Imported(model, {**keys, **_engine_keys(stated)}, checkpoint)
-
-
-def _unweighed(model: Model, note: str) -> Model:
-    """A model whose weights take what nobody knows."""
-    assert model.origin is not None
-    other = replace(model, origin=replace(model.origin, knowledge="unknown", gap=note))
-    tensors.remember(other, ())
-    return other
 
 
 def _bare(parts: Parts, identity: str, name: str, origin: Origin) -> Imported:

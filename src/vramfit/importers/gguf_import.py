@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers.gguf_architecture import file_type_label, gguf_facts
-from vramfit.importers.gguf_set import read_gguf_model, read_projector, with_projector
+from vramfit.importers.gguf_set import read_gguf_model, read_projector, shard_names, with_projector
 from vramfit.importers.imported import Imported, assemble
 from vramfit.importers.roles import stored_rows
 from vramfit.importers.source import printable
-from vramfit.model.architecture import Origin
 from vramfit.model.build import build
 from vramfit.model.spec import read_spec
 from vramfit.quantization.checkpoint import STORED
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from vramfit.importers.header import Header
     from vramfit.importers.source import Folder
     from vramfit.model import Model
+    from vramfit.model.architecture import Origin
 
 FAMILY = "gguf"
 DYNAMIC = "UD-"
@@ -43,11 +45,20 @@ def import_gguf(
     found = gguf_facts(header)
     notes = [*header.notes, *found.notes]
     if projector is not None:
+        beside = getattr(projector[0], "path", None)
+        if beside is not None:
+            origin = replace(origin, projector=os.path.join(beside, projector[1]))
         header = with_projector(header, read_projector(*projector))
         notes.append(f"images are not in the estimate: the rule for them of {printable(projector[1])} is not known")
     scheme = scheme_of(header, file)
+    shards = shard_names(file.rpartition("/")[2])
+    path = origin.path
+    if path is not None and shards is not None:
+        # llama.cpp is given the first shard of a set, whichever the user named.
+        path = path[: len(path) - len(shards[0])] + shards[0]
     origin = replace(
         origin,
+        path=path,
         kind=FAMILY,
         files=tuple([one.name for one in header.files]),
         knowledge="unknown" if found.gaps else "known",

@@ -165,6 +165,7 @@ def _origin(place: Place) -> Origin:
         revision=reference.revision if isinstance(reference, HubRepository) else None,
         commit=place.commit,
         file=place.file if place.repository is not None else None,
+        quant=place.quant,
         tag=str(reference).removeprefix("ollama:") if isinstance(reference, OllamaTag) else None,
         notes=place.notes,
     )

@@ -120,7 +120,9 @@ def parse(text: bytes, name: str, *, strict: bool = True) -> dict[str, Any]:
     if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
         raise InputError(f"{name} has more values than can be read", hint)
     try:
-        table = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant if strict else float)
+        table = json.loads(
+            text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant if strict else float
+        )
     except RecursionError:
         raise InputError(f"{name} is nested too deeply", hint) from None
     except UnicodeDecodeError:

@@ -241,6 +241,8 @@ class Origin:
     commit: str | None = None
     file: str | None = None
     """The file in the repository, where one of several is meant."""
+    quant: str | None = None
+    """Quantization that the file's name states: what picks it among those of the repository."""
     tag: str | None = None
     """The model's name for Ollama."""
     projector: str | None = None
@@ -250,7 +252,9 @@ class Origin:
     knowledge: str = "known"
     """``known``: its architecture; ``standard``: the cache by the general rule; ``unknown``: not even that."""
     gap: str | None = None
-    """Why the cache is not known; None where it is."""
+    """Why the memory cannot be told: weights or cache are not known; None where both are."""
+    stored_gap: str | None = None
+    """Why it is not known how the weights are stored, where that is so."""
     notes: tuple[str, ...] = ()
     """What a report says of the reading, one line each."""
 
