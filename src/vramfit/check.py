@@ -8,6 +8,7 @@ from __future__ import annotations
 from vramfit._record import record, replace
 from vramfit.answer import answer
 from vramfit.engines.resolve import resolve
+from vramfit.errors import CannotTell
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
 from vramfit.search import largest
@@ -82,18 +83,48 @@ class Checked:
     remedies: tuple[Remedy, ...]
 
 
+@record
+class Unanswered:
+    """A deployment whose memory cannot be told, and what of it can."""
+
+    request: Mapping[str, Any]
+    deployment: Deployment
+    reason: str
+    """What is not known of the model."""
+    weights_bytes: int | None
+    """Tensors as engines load them; None where not even those are known."""
+
+
 def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
+    """Each asked estimate in order; raises what ``answers`` does, and ``CannotTell`` where it has no answer."""
+    for found in answers(request, catalogue, all_remedies=all_remedies):
+        if isinstance(found, Unanswered):
+            raise CannotTell(f"the memory of {found.deployment.model.name} cannot be told: {found.reason}")
+        yield found
+
+
+def answers(
+    request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False
+) -> Iterator[Checked | Unanswered]:
     """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request.
 
     With ``all_remedies`` each has every remedy that was found, and not the best few.
     """
     # A remedy of one row, quantizing, is often another row: each is estimated once.
-    answers: dict[Any, Answer | None] = {}
+    known: dict[Any, Answer | None] = {}
     for deployment in resolve(request, catalogue):
+        if deployment.model.gap is not None:
+            yield _unanswered(request, deployment, deployment.model.gap)
+            continue
         key = (("quant", deployment.scheme.id),)
-        found = answers.get(key) or answer(deployment)
-        answers[key] = found
-        yield checked(request, found, find(request, found, catalogue, answers, everything=all_remedies))
+        found = known.get(key) or answer(deployment)
+        known[key] = found
+        yield checked(request, found, find(request, found, catalogue, known, everything=all_remedies))
+
+
+def _unanswered(request: Mapping[str, Any], deployment: Deployment, reason: str) -> Unanswered:
+    weights = sum([row.total_bytes for row in deployment.checkpoint.stored])
+    return Unanswered(request, deployment, reason, weights or None)
 
 
 def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:

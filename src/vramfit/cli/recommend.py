@@ -58,7 +58,7 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
 
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
-    catalogue = opened(output.get("catalogue"))
+    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     report = recommend({**request, **wishes}, catalogue)
     code = 0 if report["recommendations"] else NOTHING_EXIT_CODE
     if style == "table":

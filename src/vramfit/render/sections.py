@@ -71,9 +71,10 @@ def card(gpu: Object) -> Iterator[str]:
 
 def model(facts: Object) -> Iterator[str]:
     """What is known of the model: its size, and how much it can read at once."""
-    parts = [f"{billions(facts['parameters'])} parameters"]
+    count = facts.get("parameters")
+    parts = ["parameters not known" if count is None else f"{billions(count)} parameters"]
     active, vision = facts.get("active_parameters"), facts.get("vision_parameters")
-    if active is not None and active != facts["parameters"]:
+    if active is not None and active != count:
         parts.append(f"{billions(active)} active per token")
     if vision:
         parts.append(f"{billions(vision)} of them vision")
