@@ -36,7 +36,7 @@ ASKED: tuple[Key, ...] = (
     ),
     Key("quant", "texts", "a scheme or class; repeatable; best: the best that fits", default_text="all three classes"),
 )
-"""What may be several here, in the place of the deployment keys of these names."""
+"""Keys that take several values here, instead of the deployment keys of these names."""
 
 _NAMES = {key.name: key for key in ASKED}
 OPTIONS: tuple[Key, ...] = (
@@ -60,7 +60,7 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
         raise UsageError(
             "missing --gpu or --model", "vramfit matrix -g 'rtx40*' -m 'qwen3-*'; for everything, -g '*' -m '*'"
         )
-    catalogue = opened(output.get("catalogue"))
+    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     gpus = gpu_names(catalogue, asked.get("gpu", (EVERYTHING,)))
     models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
     if "quant" in asked:

@@ -105,7 +105,8 @@ def _siblings(question: Question) -> Iterator[Any]:
     Within each group the largest comes first; of other families only those count that are not older.
     """
     model = question.asked.deployment.model
-    stem, maker = _stem(model.id), _maker(model.id)
+    name = model.id if model.origin is None else "-".join(model.name.lower().split())
+    stem, maker = _stem(name), _maker(name)
     nearest = [row for row in _smaller(question, maker) if _stem(row.id) == stem]
     yield from _largest(nearest)
     known = {row.id for row in nearest}

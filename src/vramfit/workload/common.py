@@ -36,6 +36,10 @@ class Workload:
     """Number of layers whose experts stay in host memory."""
     prompt_tokens: int | None = None
     """Length of the prompt for which speeds are given; None for half of the context."""
+    kv_bytes_per_token: int | None = None
+    """Bytes of a token in the cache of all layers; None for the model's own rule."""
+    image_tokens: int | None = None
+    """Tokens of one image; None for the model's own rule."""
     ram_bytes: int | None = None
     ram_bandwidth_bytes_per_second: int | None = None
     """Peak bandwidth of the host's memory; None where it was not stated (``speed.decode.host_bandwidth`` has the
@@ -125,6 +129,17 @@ OFFLOADING = (
 )
 """Keys that say which parts of the model stay in host memory."""
 
+SUPPLIED = (
+    Key(
+        "kv_bytes_per_token",
+        "count",
+        "bytes a token takes in the cache, for a model whose cache is not known",
+        default_text="the model's",
+    ),
+    Key("image_tokens", "count", "tokens of an image, for a model whose rule is not known", default_text="the model's"),
+)
+"""Keys with facts that the user knows of a model and vramfit does not."""
+
 SURROUNDINGS = (
     Key("prompt_tokens", "count", "tokens of the prompt that speeds are given for", default_text="half the context"),
     Key("ram", "size", "host memory, for example 64GiB", default_text="unknown: not checked", field="ram_bytes"),
@@ -156,6 +171,7 @@ JUDGEMENT = (
 GROUPS = (
     Group(QUESTION, 0),
     Group(OFFLOADING, 20),
+    Group(SUPPLIED, 55),
     Group(SURROUNDINGS, 60),
     Group(JUDGEMENT, 90),
 )
