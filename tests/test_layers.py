@@ -27,7 +27,7 @@ LAYERS = (
     ("answer",),
     ("verdict", "speed"),
     ("engines",),
-    ("memory",),
+    ("launch", "memory"),
     ("quantization",),
     ("model", "hardware", "workload"),
     ("units",),
@@ -74,8 +74,6 @@ OTHERWISE_NAMED = {
 of files."""
 STILL_NAMED = {
     "catalogue/repositories.py": {"llama.cpp"},
-    "remedies/command.py": {"llama.cpp", "transformers"},
-    "remedies/serve.py": {"vllm", "sglang", "ollama", "exllamav3", "mlx"},
 }
 """Files that still know engines by name, and which: each is to go, and none to be added."""
 

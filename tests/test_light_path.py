@@ -33,12 +33,16 @@ ALLOWED = {
     "vramfit.verdict",
     *(f"vramfit.catalogue{name}" for name in ("", ".cache", ".compiled", ".container", ".custom", ".names")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
-    *(f"vramfit.engines{name}" for name in ("", ".cuda", ".interface", ".keys", ".profile", ".resolve", ".servers")),
-    *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".speed")),
+    *(
+        f"vramfit.engines{name}"
+        for name in ("", ".cuda", ".interface", ".keys", ".naming", ".profile", ".resolve", ".servers")
+    ),
+    *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed")),
+    *(f"vramfit.launch{name}" for name in ("", ".program", ".shell", ".write")),
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"
-        for name in ("", ".architecture", ".build", ".counted", ".encoder", ".image_rules", ".spec", ".traits", ".vision")
+        for name in ("", ".architecture", ".counted", ".encoder", ".image_rules", ".packed", ".tiles", ".traits")
     ),
     *(
         f"vramfit.quantization{name}"
@@ -47,7 +51,7 @@ ALLOWED = {
     ),
     *(
         f"vramfit.remedies{name}"
-        for name in ("", ".combinations", ".command", ".hardware", ".models", ".settings", ".weights")
+        for name in ("", ".combinations", ".hardware", ".models", ".settings", ".weights")
     ),
     *(f"vramfit.speed{name}" for name in ("", ".decode", ".prefill")),
     *(f"vramfit.workload{name}" for name in ("", ".common", ".keys", ".optimizers", ".training")),
@@ -133,4 +137,4 @@ def test_a_module_that_is_not_used_is_not_loaded() -> None:
 def test_remedies_that_cannot_help_are_not_loaded() -> None:
     """No setting makes room for weights that exceed the card, and no combination is needed where one change is enough."""
     ours = {module for module in after(HEADLINE) if module.startswith("vramfit.remedies.")}
-    assert {f"vramfit.remedies.{name}" for name in ("command", "hardware", "models", "weights")} == ours
+    assert {f"vramfit.remedies.{name}" for name in ("hardware", "models", "weights")} == ours

@@ -1,4 +1,4 @@
-"""A light stand-in for ``dataclasses.dataclass`` on the fast path.
+"""Light stand-in for ``dataclasses.dataclass`` on the fast path.
 
 ``dataclasses`` imports ``inspect`` and costs more than the rest of a check together (measured in
 docs/architecture.md, "Start-up"). To a type checker ``record`` *is* a frozen dataclass; at run time it gives
@@ -26,26 +26,32 @@ else:
 
         A record that it derives from gives its own fields first. Defaults must be immutable: all instances share them.
         """
+        space = cls.__dict__
+        own = space.get("__annotations__", ())
+        defaults = [f in space for f in own]
+        required = defaults.count(False)
         inherited = getattr(cls, "__fields__", ())
-        cls.__fields__ = fields = inherited + tuple(cls.__dict__.get("__annotations__", ()))  # noqa: RUF063  (inspect costs too much)
-        defaults = [hasattr(cls, f) for f in fields]
-        if defaults != sorted(defaults):
+        if True in defaults[:required] or (required and getattr(cls, "__required__", 0) < len(inherited)):
             raise TypeError(f"{cls.__name__} has a field without a default behind one with")
-        cls.__required__ = defaults.count(False)
+        cls.__required__ = getattr(cls, "__required__", 0) + required
+        cls.__fields__ = fields = (*inherited, *own)
         cls.__names__ = frozenset(fields)
         for name, method in _METHODS.items():
-            if name not in cls.__dict__:
+            if name not in space:
                 setattr(cls, name, method)
         return cls
 
     def _init(self, *args, **kwargs):
-        """Take the fields in order or by name; what is left out keeps the class's value.
+        """Take the fields in order or by name; a field left out keeps the class's value.
 
-        One function for all records: compiling one for each, as dataclasses does, costs more than a check constructs.
+        One function serves all records: compiling one for each, as dataclasses does, costs more than a check
+        constructs.
         """
         kind = type(self)
         fields = kind.__fields__
         self.__dict__.update(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
+        if not kwargs and kind.__required__ <= len(args) <= len(fields):
+            return
         if kwargs:
             if not kwargs.keys() <= kind.__names__ or (args and not kwargs.keys().isdisjoint(fields[: len(args)])):
                 rest = fields[len(args) :]
@@ -75,13 +81,20 @@ else:
 
 
 def fields(kind: type) -> tuple[str, ...]:
-    """The field names of a record class, in order."""
+    """Field names of a record class, in order."""
     names: tuple[str, ...] = kind.__fields__  # type: ignore[attr-defined]
     return names
 
 
 def replace(instance: R, **changes: object) -> R:
-    """A copy of a record with some fields changed; an unknown field name raises ``TypeError``."""
+    """Copy a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)
-    values = {f: getattr(instance, f) for f in kind.__fields__}  # type: ignore[attr-defined]
-    return kind(**(values | changes))
+    if not changes.keys() <= kind.__names__:  # type: ignore[attr-defined]
+        wrong = ", ".join(sorted(changes.keys() - kind.__names__))  # type: ignore[attr-defined]
+        raise TypeError(f"{kind.__name__} has no field {wrong}")
+    copy = object.__new__(kind)
+    # What else an instance remembers (``answer.once``) was worked out from the old values.
+    known = instance.__dict__
+    copy.__dict__.update({field: known[field] for field in kind.__fields__ if field in known})  # type: ignore[attr-defined]
+    copy.__dict__.update(changes)
+    return copy

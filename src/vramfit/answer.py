@@ -1,8 +1,9 @@
-"""One deployment put through the estimator and judged: the step that the asked question and every remedy share."""
+"""One deployment, estimated and judged: the step that a check, its remedies and a recommendation share."""
 
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.engines import engine
 from vramfit.engines import estimate as estimated
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.speed import decode_rate
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 else:
 
     class once:  # noqa: N801  (read as a decorator)
-        """A property worked out at its first use: ``functools.cached_property`` without ``functools``."""
+        """Property computed at its first use: ``functools.cached_property`` without ``functools``."""
 
         def __init__(self, function):
             self._function, self.__doc__ = function, function.__doc__
@@ -33,7 +34,7 @@ else:
 WIDE = ("f16", "bf16", "f32")
 """Cache types that lose nothing."""
 WORSE = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe")
-"""Quality labels in the order in which one stands for two; what nobody measured may be anything but is seldom severe."""
+"""Quality labels, best first, by which the worse of two is found; what nobody measured is seldom severe."""
 
 
 @record
@@ -46,17 +47,17 @@ class Answer:
 
     @once
     def required_bytes(self) -> int:
-        """The expected need over all GPUs."""
+        """Expected need over all GPUs."""
         return sum(gpu.total_bytes for gpu in self.estimate.gpus)
 
     @once
     def rate(self) -> Rate | None:
-        """Decode speed, None when unknown."""
+        """Decode speed; None when unknown."""
         return decode_rate(self.deployment, self.estimate)
 
     @once
     def margin_bytes(self) -> int:
-        """Headroom of the tightest device at the asked level: below zero the level is missed.
+        """Headroom of the tightest device at the requested level, below zero if the level is missed.
 
         At level ``tight`` the expected need counts, at ``fits`` the high one.
         """
@@ -68,7 +69,7 @@ class Answer:
 
     @once
     def room_bytes(self) -> int:
-        """Headroom of the tightest device against the high estimate: below zero it is no comfortable fit."""
+        """Headroom of the tightest device against the high estimate, below zero if that does not fit."""
         pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
         room = min(limit - gpu.high_bytes for gpu, limit in pairs)
         host = self.verdict.host_headroom_bytes
@@ -76,7 +77,7 @@ class Answer:
 
     @property
     def weights_short(self) -> bool:
-        """True when the weights alone exceed a GPU."""
+        """True if the weights alone exceed a GPU."""
         pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
         return any(gpu.weights_bytes > limit for gpu, limit in pairs)
 
@@ -92,8 +93,13 @@ class Answer:
         return label, f"{weights[1]}; cache {cache[1]}"
 
     @property
+    def command(self) -> str:
+        """Shell lines, or Python, that run the deployment with the settings the estimate assumed."""
+        return engine(self.deployment.engine).command(self.deployment, self.estimate)
+
+    @property
     def reached(self) -> bool:
-        """True when the verdict reaches the level the deployment asks for."""
+        """True if the verdict reaches the level that the deployment asks for."""
         return self.verdict.reaches(self.deployment.workload.level)
 
 

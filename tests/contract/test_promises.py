@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.command import vramfit
 from tests.contract.test_invariants import asked_again, promised
-from tests.remedies.test_flags import verify
+from tests.launch.test_flags import verify
 from vramfit.catalogue import open_catalogue
 from vramfit.engines.keys import every_key
 

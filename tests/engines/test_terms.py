@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from tests.each import each
 from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate, names
 from vramfit.engines.keys import parse_request
@@ -63,7 +64,7 @@ def test_every_engine_is_asked() -> None:
 @pytest.mark.parametrize("keys", CASES, ids=lambda keys: f"{keys['engine']}-{keys['model']}-{keys.get('quant')}")
 def test_terms_add_up(keys: dict[str, object]) -> None:
     """For every device and part the bytes of the terms are those of the estimate; every term says how and whence."""
-    for deployment in resolve(parse_request(keys), open_catalogue()):
+    for deployment in each(resolve(parse_request(keys), open_catalogue())):
         found = estimate(deployment)
         explained = terms(deployment)
         summed = Counter[tuple[str, str]]()

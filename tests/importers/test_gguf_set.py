@@ -9,8 +9,8 @@ import pytest
 from tests.importers.write_gguf import GgufWriter
 from tests.importers.write_safetensors import Memory, MemoryFolder
 from vramfit.errors import InputError
+from vramfit.importers.gguf_choice import find_projector
 from vramfit.importers.gguf_set import (
-    find_projector,
     layer_number,
     read_gguf_model,
     read_projector,
@@ -108,7 +108,7 @@ def test_a_shard_under_another_name() -> None:
     ("name", "names"),
     [
         ("m-00002-of-00002.gguf", ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf")),
-        ("m-00001-of-00001.gguf", ("m-00001-of-00001.gguf",)),
+        ("m-00001-of-00001.gguf", None),
         ("m-00003-of-00002.gguf", None),
         ("m-00000-of-00002.gguf", None),
         ("m-0001-of-0002.gguf", None),
@@ -202,9 +202,8 @@ def test_projector_beside_a_model() -> None:
         "notes.txt": Memory(b""),
     }
     folder = MemoryFolder(files)
-    assert find_projector(folder, "m-Q8_0.gguf") == "mmproj-m-Q8_0.gguf"
-    assert find_projector(folder, "m-F16.gguf") == "mmproj-m-F16.gguf"
-    assert find_projector(MemoryFolder({"m.gguf": file(model())}), "m.gguf") is None
+    assert find_projector(folder.names(), "m-Q8_0.gguf") == "mmproj-m-Q8_0.gguf"
+    assert find_projector(folder.names(), "m-F16.gguf") == "mmproj-m-F16.gguf"
     whole = with_projector(read_gguf_model(folder, "m-F16.gguf"), read_projector(folder, "mmproj-m-F16.gguf"))
     assert [each.name for each in whole.files] == ["m-F16.gguf", "mmproj-m-F16.gguf"]
     assert whole.tensors[-3:] == (

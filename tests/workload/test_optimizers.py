@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command import vramfit
-from tests.remedies.test_flags import KNOWN, verify
+from tests.launch.test_flags import KNOWN, verify
 from vramfit.engines.keys import every_key
 from vramfit.workload.optimizers import OPTIMIZERS, find_optimizer
 

@@ -1,4 +1,4 @@
-"""Hatchling build hook: a wheel carries the compiled catalogue, and the YAML files it was made from.
+"""Hatchling build hook: a wheel carries the compiled catalogue, the YAML files it was made from, and other tables.
 
 Named in ``pyproject.toml`` as ``[tool.hatch.build.targets.wheel.hooks.custom]``. An editable install reads the
 checkout itself, so nothing is done for one.
@@ -12,6 +12,10 @@ import tempfile
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, by which configurations are read (``importers.config``)."""
+
 
 TABLES = ("configuration_classes.json", "model_classes.json")
 """Tables of transformers' classes, which ``vramfit.importers.config`` reads."""

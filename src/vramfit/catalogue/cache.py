@@ -11,9 +11,10 @@ what tells whether it is fresh. Without any, looking for them costs an ``os.stat
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
 import vramfit
-from vramfit.catalogue.container import BadContainerError, Container, checksum, in_memory
+from vramfit.catalogue.container import BadContainerError, Container, in_memory
 from vramfit.errors import CatalogueError
 
 TYPE_CHECKING = False
@@ -102,7 +103,7 @@ def read_bytes(path: str) -> bytes:
 
 def _overlaid(own: list[Own]) -> Container:
     data = source_directory()
-    contents = [(path, -1 if text is None else len(text), checksum(text or b""), named) for path, text, named in own]
+    contents = [(path, -1 if text is None else len(text), crc32(text or b""), named) for path, text, named in own]
     key = (freshness_key(data, (*_COMPILED_BY, _RULES)), tuple(contents))
     path = cache_path("\n".join([data, *[path for path, _, _ in own]]))
     cached = _read(path) if path else None
@@ -153,9 +154,7 @@ def freshness_key(data: str, compiled_by: tuple[str, ...] = _COMPILED_BY) -> Key
 def cache_path(compiled_from: str) -> str | None:
     """Where the compiled form of a data directory, or of it and the user's files, is kept; None without a home."""
     base = _xdg("XDG_CACHE_HOME", ".cache")
-    return (
-        None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
-    )
+    return None if base is None else os.path.join(base, "vramfit", f"catalogue-{crc32(compiled_from.encode()):08x}.bin")
 
 
 def _xdg(variable: str, otherwise: str) -> str | None:

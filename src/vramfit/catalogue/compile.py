@@ -122,11 +122,10 @@ def pack_entries(
         "driver_names": _numbered(_grouped(named), gpu_numbers),
         "pci_ids": _numbered(pci_ids, gpu_numbers),
     }
-    from vramfit.model import model_from_facts
-    from vramfit.model.counted import pack as counts
+    from vramfit.model import model_from_facts, packed
 
-    counted = [{**model, "counted": counts(model_from_facts(model))} for model in models]
-    return pack(key, sections, tables, {"gpu": gpus, "model": counted})
+    built = [packed.pack(model_from_facts(model)) for model in models]
+    return pack(key, sections, tables, {"gpu": gpus, "model": built, "model_entry": models})
 
 
 def _numbered(table: Mapping[str, tuple[str, ...]], numbers: Mapping[str, int]) -> dict[str, object]:

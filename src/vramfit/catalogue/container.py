@@ -11,21 +11,20 @@ file is only ever one that this program wrote.
 from __future__ import annotations
 
 import marshal
-from _imp import source_hash
+from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-MAGIC = b"vramfit-cat\x00\x00\x00\x00\x02"
+MAGIC = b"vramfit-cat\x00\x00\x00\x00\x03"
 """File type and, in the last byte, the version of this layout."""
 
 SHARDS = 16
 """Parts of a look-up table, so that looking up one key decodes a sixteenth of it."""
 
 _MARSHAL_VERSION = 2
-_HASH_KEY = 0x76666974
 _PREFIX = len(MAGIC) + 16
 _PLACE = 12
 """Bytes per record in a kind's index: offset, length, checksum."""
@@ -53,11 +52,11 @@ def pack(
     places: dict[str, tuple[int, int, int]] = {}
     offset = 0
     for name, blob in parts.items():
-        places[name] = (offset, len(blob), 0 if name.endswith("/records") else checksum(blob))
+        places[name] = (offset, len(blob), 0 if name.endswith("/records") else crc32(blob))
         offset += len(blob)
     header = _dump((key, places))
     total = _PREFIX + len(header) + offset
-    prefix = total.to_bytes(8, "little") + len(header).to_bytes(4, "little") + checksum(header).to_bytes(4, "little")
+    prefix = total.to_bytes(8, "little") + len(header).to_bytes(4, "little") + crc32(header).to_bytes(4, "little")
     return b"".join([MAGIC, prefix, header, *parts.values()])
 
 
@@ -106,7 +105,7 @@ class Container:
 
     def _decode(self, start: int, length: int, check: int) -> Any:
         blob = self._read(start, length)
-        if len(blob) != length or checksum(blob) != check:
+        if len(blob) != length or crc32(blob) != check:
             raise BadContainerError("damaged")
         try:
             return marshal.loads(blob)  # noqa: S302  (checked above, and only ever written by pack)
@@ -127,18 +126,10 @@ def _index(blobs: list[bytes]) -> bytes:
     places = []
     offset = 0
     for blob in blobs:
-        places += [number.to_bytes(4, "little") for number in (offset, len(blob), checksum(blob))]
+        places += [number.to_bytes(4, "little") for number in (offset, len(blob), crc32(blob))]
         offset += len(blob)
     return b"".join(places)
 
 
 def _shard(key: str) -> int:
-    return checksum(key.encode()) % SHARDS
-
-
-def checksum(blob: bytes) -> int:
-    """32 bits of the hash that the interpreter guards its own compiled files with.
-
-    It is built in (``importlib.util.source_hash``); loading a library for a CRC costs more than all that it would check.
-    """
-    return int.from_bytes(source_hash(_HASH_KEY, blob)[:4], "little")
+    return crc32(key.encode()) % SHARDS

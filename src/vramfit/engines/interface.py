@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -360,3 +361,10 @@ class Engine(_Generic["V", "K"]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines, or Python, that run the deployment with every setting the estimate assumed."""
         raise NotImplementedError
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """Deployment keys, as they would be typed, of shell lines that start the engine; None of any others.
+
+        Raises ``UsageError`` for a flag that may change the memory and is not known.
+        """
+        return None

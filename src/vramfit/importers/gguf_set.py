@@ -1,8 +1,8 @@
 """A model in GGUF form: one file or a set of shards, refused by name where it is no model, and its projector.
 
 Sources: llama.cpp b11434 ``src/llama-model-loader.cpp`` (splits: ``split.no``, ``split.count``, ``split.tensors.count``),
-``common/download.cpp`` (``find_best_sibling``: which ``mmproj`` goes with a model), ``src/llama-adapter.cpp``,
-``tools/imatrix/imatrix.cpp`` and ``tools/cvector-generator`` (files that are no models).
+``src/llama-adapter.cpp``, ``tools/imatrix/imatrix.cpp`` and ``tools/cvector-generator`` (files that are no models). Which
+projector goes with a model is ``gguf_choice``'s to say.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers.gguf import read_gguf
+from vramfit.importers.gguf_choice import split_name
 from vramfit.importers.header import FileTensor, Header, HeaderFile
 from vramfit.importers.source import printable
 from vramfit.quantization.gguf import BLOCKS
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 
 DRAFTS = ("eagle3", "dflash", "gemma4-assistant")
 """Architectures that draft for another model and run only beside it (llama.cpp ``common/speculative.cpp``)."""
-
-DRAFT_NAMES = ("mtp-", "eagle3-", "dflash-", "dspark-")
-"""Parts of file names by which ``llama-server -hf`` knows drafts (``common/download.cpp``)."""
-
-PROJECTOR_NAME = "mmproj"
 
 CONCATENATIONS = (".gguf-split-", ".gguf.part", ".gguf-part", "-split-", ".part1of", ".part2of")
 """Parts of names of files that were cut with ``split`` and must be joined before anything reads them."""
@@ -56,16 +52,6 @@ def read_gguf_model(folder: Folder, name: str) -> Header:
     return header
 
 
-def find_projector(folder: Folder, name: str) -> str | None:
-    """The file beside a model that ``llama-server -hf`` would load as its projector, or None.
-
-    Of several it is the one whose name states bits nearest to the model's own.
-    """
-    found = [n for n in folder.names() if n.endswith(".gguf") and PROJECTOR_NAME in n and n != name]
-    wanted = _bits(name)
-    return min(found, key=lambda n: abs(_bits(n) - wanted)) if found else None
-
-
 def read_projector(folder: Folder, name: str) -> Header:
     """A projector's own file: vision or audio tower and the way into the language model.
 
@@ -89,21 +75,11 @@ def with_projector(model: Header, projector: Header) -> Header:
 
 
 def shard_names(name: str) -> tuple[str, ...] | None:
-    """All names of the set that ``name`` is a shard of, in order; None where the name is no shard's.
-
-    ``llama_split_path``: ``NAME-00002-of-00004.gguf``, counted from 1.
-    """
-    stem = name.removesuffix(".gguf")
-    number, between, count = stem[-14:-9], stem[-9:-5], stem[-5:]
-    if stem == name or stem[-15:-14] != "-" or between != "-of-" or not (_digits(number) and _digits(count)):
+    """All names of the set that ``name`` is a shard of, in order; None where the name is no shard's."""
+    own = split_name(name)
+    if own is None or not 1 <= own.index <= own.count or own.count == 1:
         return None
-    if not 1 <= int(number) <= int(count):
-        return None
-    return tuple([f"{stem[:-15]}-{i:05d}-of-{count}.gguf" for i in range(1, int(count) + 1)])
-
-
-def _digits(text: str) -> bool:
-    return len(text) == 5 and text.isascii() and text.isdigit()
+    return tuple([f"{own.prefix}-{number:05d}-of-{own.count:05d}.gguf" for number in range(1, own.count + 1)])
 
 
 def _files(folder: Folder, name: str) -> list[GgufFile]:
@@ -115,7 +91,7 @@ def _files(folder: Folder, name: str) -> list[GgufFile]:
             "join the parts with `cat`, and name the result",
         )
     names = shard_names(name)
-    if names is None or len(names) == 1:
+    if names is None:
         file = read_gguf(folder.open(name))
         count = file.metadata.get("split.count", 1)
         if isinstance(count, int) and count > 1:
@@ -253,17 +229,3 @@ def _refuse(header: Header, name: str) -> None:
     heads_only = any(tensor.part == "mtp" for tensor in header.tensors) and layers <= {-1}
     if architecture in DRAFTS or heads_only:
         raise InputError(f"{shown} is a draft for another model, not a model", "name the model that it drafts for")
-
-
-def _bits(name: str) -> int:
-    """The first number of the quantization in a file name, 0 without one: 4 of ``x-Q4_K_M.gguf``, 16 of ``x-f16``."""
-    names = shard_names(name)
-    stem = name[:-20] if names else name.removesuffix(".gguf")
-    tag = stem[max(stem.rfind("-"), stem.rfind(".")) + 1 :]
-    digits = ""
-    for character in tag:
-        if character.isdigit():
-            digits += character
-        elif digits:
-            break
-    return int(digits[:9]) if digits else 0

@@ -18,8 +18,8 @@ def encoder_bytes(model: Model, images: int, size: tuple[int, int] | None = None
     ``4 w + 2 f`` elements per patch: residual, norm, attention input and output, and both sides of the feed-forward
     network (transformers 5.23.0 ``modeling_clip.py`` under SDPA, which keeps no scores).
     """
-    tower = model.vision
-    if tower is None or not images:
+    tower = model.vision if images else None
+    if tower is None:
         return 0
     patches = image_patches(tower, size)
     if not patches:

@@ -14,12 +14,16 @@ from vramfit.model.architecture import (
     Layers,
     LinearAttention,
     Model,
+    Origin,
     ShortConvolution,
     StateSpace,
     Tensor,
 )
-from vramfit.model.build import model_from_facts, nominal_billions
 from vramfit.model.counted import active_parameters, max_image_tokens, parameters, tensors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model.build import model_from_facts, nominal_billions
 
 __all__ = [
     "Attention",
@@ -32,6 +36,7 @@ __all__ = [
     "Layers",
     "LinearAttention",
     "Model",
+    "Origin",
     "ShortConvolution",
     "StateSpace",
     "Tensor",
@@ -42,3 +47,12 @@ __all__ = [
     "parameters",
     "tensors",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Names that only making a model needs: a model of the catalogue was made when it was compiled."""
+    if name in ("model_from_facts", "nominal_billions"):
+        from vramfit.model import build
+
+        return getattr(build, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -69,3 +69,18 @@ def test_a_batch_has_as_many_tokens_of_each_sequence(parallel: int, equal: tuple
 
     assert len({tuple(compute(batch)) for batch in equal}) == 1
     assert compute(less)[0] < compute(equal[0])[0]
+
+
+MARGIN = 1024 * 2**20
+"""What ``llama-server --fit`` leaves free on each card (``common/common.h`` ``fit_params_target``)."""
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
+def test_auto_is_the_most_layers_to_the_byte(layers: int) -> None:
+    """On a card with as much as they take and the margin; with a byte less, one layer fewer (none where there is none)."""
+    need = of_devices("total_bytes", estimate("custom:24GiB", "three-layers", "llama.cpp", "F16", gpu_layers=layers))[0]
+    chosen = [
+        estimate(f"custom:{usable}B", "three-layers", "llama.cpp", "F16", gpu_layers="auto")["deployment"]["gpu_layers"]
+        for usable in (need + MARGIN, need + MARGIN - 1)
+    ]
+    assert chosen == [layers if layers < 4 else "all", max(0, layers - 1)]

@@ -95,3 +95,34 @@ def test_groups_of_a_state_space_over_ranks(gpu: str, groups: int, alone: int, e
     assert [more - less for more, less in zip(several, one, strict=True)] == [2 * (groups - alone) * GROUP] * count + [
         0
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "gpu", "model", "keys"),
+    [
+        # Kept back, in MiB: 512, 1.5 a token of a step, 128 a rank, 2 a sequence of the largest captured batch, 8 a captured
+        # size of prefill (30 up to 512 tokens, 42 up to 2,048, 50 up to 4,096, 58 up to 8,192 and beyond).
+        # T4: 15,360 less 512 + 3,072 + 128 + 2 x 8 + 8 x 42.
+        (0.735, "t4", "three-layers", {}),
+        # RTX 3090: 24,576 less 512 + 6,144 + 128 + 2 x 48 + 8 x 50; over two cards a rank more; over four 160 sequences.
+        (0.704, "rtx3090", "three-layers", {}),
+        (0.699, "2xrtx3090", "three-layers", {"pipeline_parallel": 2}),
+        (0.699, "2xrtx3090", "three-layers", {}),
+        (0.679, "4xrtx3090", "three-layers", {}),
+        # Fewer than 2,048 tokens keep back no less: 512 + 3,072 + 128 + 2 x 48 + 8 x 30.
+        (0.835, "rtx3090", "three-layers", {"max_batched_tokens": 512}),
+        # A model that sees has 0.95 of it; one with latent attention keeps back 1,536 instead of sizes of prefill.
+        (0.669, "rtx3090", "frames", {}),
+        (0.658, "rtx3090", "deepseek-v2-lite", {}),
+        # RTX 6000 Ada: 49,140 less 512 + 6,144 + 128 + 2 x 32 + 8 x 50.
+        (0.853, "rtx6000ada", "three-layers", {}),
+        # A100 80 GB: 81,920 less 512 + 12,288 + 128 + 2 x 256 + 8 x 58. With 512 tokens 10 GiB are kept back at least.
+        (0.83, "a100-sxm4-80gb", "three-layers", {}),
+        (0.875, "a100-sxm4-80gb", "three-layers", {"max_batched_tokens": 512}),
+        # B200: 183,359 less 512 + 24,576 + 128 + 2 x 512 + 8 x 58.
+        (0.854, "b200", "three-layers", {}),
+    ],
+)
+def test_the_static_share_of_sglang(share: float, gpu: str, model: str, keys: dict[str, Any]) -> None:
+    """``mem_fraction_static`` when none is given (0.5.23 ``memory_hook.py``), to three digits."""
+    assert estimate(gpu, model, "sglang", **keys)["deployment"]["gpu_memory_utilization"] == share

@@ -15,7 +15,6 @@ from vramfit.engines.ollama import ENGINE
 from vramfit.engines.ollama.estimate import CONTEXT_TIERS
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
-from vramfit.remedies.command import command
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -30,6 +29,12 @@ def resolved(gpu: str, model: str, **more: Any) -> Deployment:
 
 def estimated(gpu: str, model: str, **more: Any) -> Estimate:
     return estimate(resolved(gpu, model, **more))
+
+
+def remarks(gpu: str, model: str, **more: Any) -> tuple[str, ...]:
+    """What Ollama says of a deployment beside its estimate's own assumptions."""
+    deployment = resolved(gpu, model, **more)
+    return ENGINE.remarks(deployment, estimate(deployment))
 
 
 @pytest.mark.parametrize(
@@ -122,15 +127,18 @@ def test_the_projector_goes_to_ram_with_a_part_of_the_layers() -> None:
 
 def test_what_it_would_choose_by_itself_is_said() -> None:
     """``gpu_layers: all`` asks whether it fits; left alone, Ollama would offload."""
-    assert any("44 of 81 layers" in words for words in estimated("2xrtx3090", "llama-3.1-70b").assumptions)
-    mixture = estimated("rtx4090", "gpt-oss-120b", quant="MXFP4")
-    assert any("experts of 25 layers in RAM" in words for words in mixture.assumptions)
-    assert not any("num_gpu" in words for words in estimated("rtx4090", "llama-3.1-8b").assumptions)
+    left = "left to itself (num_gpu unset) Ollama would keep 1 GiB free and put "
+    assert (f"{left}44 of 81 layers on the GPUs",) == remarks("2xrtx3090", "llama-3.1-70b")
+    assert (f"{left}the experts of 25 layers in RAM",) == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4")
+    assert () == remarks("rtx4090", "llama-3.1-8b")
+    # Whoever asks for a part in RAM is not told of another.
+    assert () == remarks("2xrtx3090", "llama-3.1-70b", gpu_layers=40)
+    assert () == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
     deployment = resolved("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
     found = answer(deployment)
     chosen = found.estimate
     assert ("all", 25) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
-    assert "num_gpu" not in command(found)
+    assert "num_gpu" not in found.command
     assert any("no parameter for experts" in words for words in chosen.assumptions)
 
 

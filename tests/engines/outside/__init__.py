@@ -12,6 +12,9 @@ from vramfit._record import record
 from vramfit.engines import Registration
 from vramfit.engines.interface import Engine, Setting, Share, View
 from vramfit.errors import UsageError
+from vramfit.launch import write
+from vramfit.launch.program import SWITCH, Flag, Program
+from vramfit.launch.shell import line
 from vramfit.units import MIB
 from vramfit.workload.keys import Group, Key
 
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -35,6 +41,17 @@ GROUPS = (
         ),
         45,
     ),
+)
+PROGRAM = Program(
+    ("paged-toy",),
+    (
+        Flag("--tokens", "context"),
+        Flag("--slots", "parallel"),
+        Flag("--page", "page_tokens"),
+        Flag("--lanes", "lanes"),
+        Flag("--prefetch", "prefetch", (), SWITCH),
+    ),
+    positional="model",
 )
 WIDE_BYTES = 16 * 2**30
 """Memory of a card from which on its lanes are wide."""
@@ -67,6 +84,8 @@ class Toy(Engine[Cards, ToyKeys]):
     groups = GROUPS
     record = ToyKeys
     recommended = 99
+    runtime_formula = "100 MiB"
+    runtime_source = "made up"
     follows_gpus = True
 
     def defaults(
@@ -93,6 +112,20 @@ class Toy(Engine[Cards, ToyKeys]):
 
         return estimate(job)
 
+    def account(self, job: Job[Cards, ToyKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the file, the pages and the buffer of each GPU."""
+        from tests.engines.outside.estimate import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Half of the memory's bandwidth, for weights and cache alike, and no time beside."""
+        from vramfit.engines.profile import SpeedProfile
+
+        return SpeedProfile(
+            bus_share={"": 0.5}, cache_share=1.0, layer_microseconds={"": 0.0}, spread={"decode": (0.5, 2.0)}
+        )
+
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """The card by name."""
         return (f"{deployment.gpus[0].name} was seen",)
@@ -105,16 +138,21 @@ class Toy(Engine[Cards, ToyKeys]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """One line with everything that was assumed."""
         work, keys = deployment.workload, self.own_keys(deployment.workload)
-        words = ["paged-toy", f"{deployment.model.id}-{deployment.scheme.id}", "--tokens", str(work.context)]
-        words += [
-            "--slots",
-            str(work.parallel),
-            "--page",
-            str(keys.page_tokens),
-            "--lanes",
-            str(estimate.settings["lanes"]),
-        ]
-        return " ".join([*words, "--prefetch"] if keys.prefetch else words)
+        values = {
+            "model": f"{deployment.model.id}-{deployment.scheme.id}",
+            "context": work.context,
+            "parallel": work.parallel,
+            "page_tokens": keys.page_tokens,
+            "lanes": estimate.settings["lanes"],
+            "prefetch": keys.prefetch,
+        }
+        return line(write.words(PROGRAM, values))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of such a line."""
+        from vramfit.launch.read import first
+
+        return first(PROGRAM, given)
 
 
 ENGINE = Toy()

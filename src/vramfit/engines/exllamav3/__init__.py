@@ -10,11 +10,13 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.workload.common import Workload
 
 VENDORS = ("nvidia", "custom")
@@ -73,6 +75,18 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
             return ()
         trade = "the cache no longer serves prompts that branch off far back"
         return (Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1),)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """The chat example."""
+        from vramfit.engines.exllamav3.launch import command
+
+        return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of a line that starts the chat example."""
+        from vramfit.engines.exllamav3.launch import read
+
+        return read(given)
 
 
 ENGINE = ExLlamaV3()

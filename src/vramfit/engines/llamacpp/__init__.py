@@ -10,11 +10,13 @@ from vramfit.workload.keys import Group, Key
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
 
@@ -188,6 +190,18 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.remedies import settings
 
         return settings(self.own_keys(deployment.workload))
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """The line that starts ``llama-server``."""
+        from vramfit.engines.llamacpp.launch import command
+
+        return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of a ``llama-server`` line."""
+        from vramfit.engines.llamacpp.launch import read
+
+        return read(given)
 
 
 ENGINE = LlamaCpp()

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from vramfit.engines.llamacpp.graph import Builder, Home, per_cell
 from vramfit.engines.llamacpp.placement import HOST, QUANTIZED
+from vramfit.errors import CannotTell
 from vramfit.memory.kv_cache import row_bytes
-from vramfit.model.architecture import Attention, CompressedAttention, FeedForward, LatentAttention
+from vramfit.model.architecture import Attention, CompressedAttention, FeedForward, FixedState, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,6 +143,10 @@ def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = Non
         from vramfit.engines.llamacpp import latent
 
         return latent.mixer(build, mixer, source)
+    if isinstance(mixer, FixedState):
+        raise CannotTell(
+            "the graph that llama.cpp makes of this model's recurrent layers is not known", "try another engine"
+        )
     from vramfit.engines.llamacpp import recurrent
 
     return recurrent.mixer(build, mixer, source)

@@ -7,10 +7,13 @@ from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Estimate, Job
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.workload.common import Workload
 
 
@@ -37,6 +40,18 @@ class Mlx(Engine[None, None]):
         from vramfit.engines.mlx.estimate import estimate
 
         return estimate(job)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """Conversion, where it is needed, and generation."""
+        from vramfit.engines.mlx.launch import command
+
+        return command(deployment, estimate)
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of a conversion and a generation."""
+        from vramfit.engines.mlx.launch import read
+
+        return read(given)
 
     def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
         """Note the terms of one process."""

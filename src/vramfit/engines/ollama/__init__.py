@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -114,6 +115,18 @@ class Ollama(Engine[Cards, OllamaKeys]):
         from vramfit.engines.llamacpp.remedies import settings
 
         return settings(self.own_keys(deployment.workload))
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """The server with its environment, and a model made of a Modelfile."""
+        from vramfit.engines.ollama.launch import command
+
+        return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of a server's environment, a Modelfile, and the model that is run."""
+        from vramfit.engines.ollama.launch import read
+
+        return read(given)
 
 
 ENGINE = Ollama()

@@ -10,11 +10,13 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.workload.common import Workload
 
 SHARES = (0.9, 0.95)
@@ -95,6 +97,18 @@ class SGLang(Engine[Cards, ServerKeys]):
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A larger share of the card, no CUDA graphs, smaller steps."""
         return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """``sglang.launch_server``, once for each machine."""
+        from vramfit.engines.sglang.launch import command
+
+        return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of an ``sglang.launch_server`` line."""
+        from vramfit.engines.sglang.launch import read
+
+        return read(given)
 
 
 ENGINE = SGLang()

@@ -6,7 +6,7 @@ from vramfit.engines.interface import Engine, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -67,6 +67,12 @@ class Transformers(Engine[None, None]):
         from vramfit.engines.cuda import ADA, at_least
 
         return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """Python that runs the model, or trains it."""
+        from vramfit.engines.transformers.launch import command
+
+        return command(deployment, estimate)
 
 
 ENGINE = Transformers()

@@ -10,11 +10,13 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
     from vramfit.workload.common import Workload
 
 SHARES = (0.95, 0.98)
@@ -99,6 +101,18 @@ class Vllm(Engine[Cards, ServerKeys]):
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """A larger share of the card, no CUDA graphs, smaller steps."""
         return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """``vllm serve``, once for each machine."""
+        from vramfit.engines.vllm.launch import command
+
+        return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+        """The keys of a ``vllm serve`` line."""
+        from vramfit.engines.vllm.launch import read
+
+        return read(given)
 
 
 ENGINE = Vllm()

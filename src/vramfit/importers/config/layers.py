@@ -56,8 +56,8 @@ def layer_words(section: Section, count: int) -> list[str]:
     """The kind of each layer in transformers' words."""
     stated = next((value for field in KINDS if isinstance(value := section(field), list)), None)
     if stated is not None:
-        words = [word for word in stated if isinstance(word, str)]
-        if len(words) != len(stated) or len(words) < count:
+        words = [str(word) for word in stated]
+        if words != list(stated) or len(words) < count:
             raise UnknownCache("layer_types does not name each layer")
         return words[:count]
     return [_word(section, layer) for layer in range(count)]

@@ -136,6 +136,8 @@ def _model(
         layers=groups,
         traits=Traits(),
         architecture=Architecture(None, section.model_type, None),
+        vision=None,
+        audio=None,
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.remedies.test_flags import ASKED, remedies
+from tests.launch.test_flags import ASKED, remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,16 +116,15 @@ def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
-    from tests.remedies.test_flags import APPLE
+    from tests.launch.test_flags import APPLE
     from vramfit.answer import answer
     from vramfit.catalogue import open_catalogue
     from vramfit.engines.keys import parse_request
     from vramfit.engines.resolve import resolve
-    from vramfit.remedies.command import command
 
     for quant in ("mlx-4bit", "bf16"):
         asked = {"gpu": APPLE, "model": "llama-3.1-8b", "engine": "mlx", "quant": quant}
-        lines = command(answer(resolve(parse_request(asked), open_catalogue())[0])).split("\n")
+        lines = answer(resolve(parse_request(asked), open_catalogue())[0]).command.split("\n")
         (words,) = [words for words in map(shlex.split, lines) if words[0] == "mlx_lm.generate"]
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(Parsed):

@@ -19,7 +19,6 @@ from vramfit.catalogue import open_catalogue
 from vramfit.check import check
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.remedies.command import command
 
 KNOWN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "flags.yaml").read_text(encoding="utf-8"))
 NUMBER = {"count": r"-?[0-9]+", "share": r"0?\.[0-9]+|1(\.0+)?"}
@@ -140,7 +139,7 @@ def test_commands_of_many_deployments(engine: str, quant: str, settings: dict[st
         found = answer(resolve(parse_request(request), Catalogue())[0])
     except VramfitError:
         return
-    verify(command(found))
+    verify(found.command)
 
 
 @pytest.mark.parametrize("task", ["full", "lora", "qlora"])
@@ -148,7 +147,7 @@ def test_commands_of_many_deployments(engine: str, quant: str, settings: dict[st
 def test_commands_of_fine_tuning(task: str, optimizer: str) -> None:
     """Python, with the optimizer by the name transformers has for it."""
     raw = {"gpu": "rtx4090", "model": "llama-2-7b", "task": task, "optimizer": optimizer}
-    verify(command(answer(resolve(parse_request(raw), Catalogue())[0])))
+    verify(answer(resolve(parse_request(raw), Catalogue())[0]).command)
 
 
 APPLE = "m2-max-96gb"
@@ -181,7 +180,7 @@ APPLE = "m2-max-96gb"
 def test_commands_of_other_engines(request_: dict[str, Any]) -> None:
     """Ollama, MLX and ExLlamaV3, with the catalogue's cards and models."""
     request = {"gpu": "rtx4090", "model": "llama-3.1-8b", **request_}
-    verify(command(answer(resolve(parse_request(request), open_catalogue())[0])))
+    verify(answer(resolve(parse_request(request), open_catalogue())[0]).command)
 
 
 ASKED = (

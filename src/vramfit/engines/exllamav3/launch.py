@@ -1,0 +1,79 @@
+"""ExLlamaV3's chat example: its sizes of cache and widths of K and V go to any server built on it.
+
+turboderp-org/exllamav3 at 4f8ad01 (1.4.1): ``model_init.py``, ``examples/chat.py``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.naming import file_stem, is_own, repository
+from vramfit.launch import write
+from vramfit.launch.program import SWITCH, Flag, Program, neutral
+from vramfit.launch.shell import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.exllamav3 import ExLlamaKeys
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.launch.read import Process
+
+CACHE_BITS = {"f16": 16, "int8": 8, "int4": 4}
+CACHE_OF = {str(bits): kind for kind, bits in CACHE_BITS.items()}
+PAGE = 256
+"""The cache is a multiple of this many tokens."""
+
+
+def _bits_text(kinds: tuple[str, str]) -> str:
+    return ",".join([str(CACHE_BITS[kind]) for kind in kinds])
+
+
+def _bits(text: str) -> tuple[str, str]:
+    """Types of K and V; one number is for both."""
+    key, comma, value = text.partition(",")
+    return CACHE_OF.get(key, key), CACHE_OF.get(value, value) if comma else CACHE_OF.get(key, key)
+
+
+CHAT = Program(
+    ("python", "examples/chat.py"),
+    (
+        Flag("-m", "model", ("--model_dir", "--model-dir")),
+        Flag("-cs", "context", ("--cache_size", "--cache-size")),
+        Flag("-cq", "cache", ("--cache_quant", "--cache-quant"), spell=_bits_text, read=_bits),
+        Flag("-swa_full", "swa_full", ("--swa_full", "--swa-full"), SWITCH),
+    ),
+    also=(("chat.py",), ("python", "chat.py")),
+    neutral=neutral(
+        "-basic --basic_console -think --think",
+        "-mode --mode -un --user_name -bn --bot_name -mr --max_response_tokens",
+    ),
+)
+
+
+def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> str:
+    """The line that starts the chat with a cache for every sequence."""
+    work, scheme = deployment.workload, deployment.scheme
+    in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment)
+    kinds = (work.kv_cache_type, work.kv_cache_type_v)
+    values = {
+        "model": repository(deployment) if in_repository else file_stem(deployment),
+        "context": -(-work.context // PAGE) * PAGE * work.parallel,
+        "cache": None if kinds == ("f16", "f16") else kinds,
+        "swa_full": keys.swa_full,
+    }
+    return line(write.words(CHAT, values))
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of a chat, which is one sequence as large as its cache; None where no line starts one.
+
+    Raises ``UsageError`` for what is not known.
+    """
+    from vramfit.launch.read import first
+
+    keys = first(CHAT, given)
+    if keys is None:
+        return None
+    if "cache" in keys:
+        keys["kv_cache_type"], keys["kv_cache_type_v"] = keys.pop("cache")
+    return keys

@@ -1,0 +1,114 @@
+"""mlx-lm, and mlx-vlm for models that see: conversion and generation, written and read.
+
+ml-explore/mlx-lm at d78bf58e2 (2026-08-22): ``mlx_lm/convert.py``, ``generate.py``; Blaizzy/mlx-vlm at 9b13f5227.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.naming import file_stem, is_own, repository
+from vramfit.launch import write
+from vramfit.launch.program import SWITCH, Flag, Program, neutral
+from vramfit.launch.shell import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.launch.read import Process
+
+CACHE_BITS = {"int8": "8", "int4": "4"}
+"""Bits of a quantized cache."""
+CACHE_OF = {bits: kind for kind, bits in CACHE_BITS.items()}
+GROUP = 64
+"""Weights of a group where none is asked for."""
+
+CONVERT_FLAGS = (
+    Flag("--hf-path", "source"),
+    Flag("--mlx-path", "model"),
+    Flag("--quantize", "quantize", ("-q",), SWITCH),
+    Flag("--q-bits", "bits"),
+    Flag("--q-group-size", "group"),
+    Flag("--q-mode", "mode"),
+)
+GENERATE_FLAGS = (
+    Flag("--model", "model"),
+    Flag("--prompt", "prompt", ("-p",)),
+    Flag("--max-kv-size", "context"),
+    Flag("--kv-bits", "kv_cache_type", spell=lambda kind: CACHE_BITS[kind], read=lambda text: CACHE_OF.get(text, text)),
+)
+OTHERS = neutral(
+    "--verbose --ignore-chat-template --use-default-chat-template --trust-remote-code",
+    "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port --image"
+    " --chat-template --extra-eos-token --dtype --upload-repo",
+)
+"""Flags that change nothing of the memory; an adapter would."""
+
+
+def _programs(package: str) -> tuple[Program, Program]:
+    """The converter and the generator of a package, as scripts and as modules."""
+    convert, generate, serve = (f"{package}.{name}" for name in ("convert", "generate", "server"))
+    module = ("python", "-m")
+    return (
+        Program((convert,), CONVERT_FLAGS, also=((*module, convert),), neutral=OTHERS),
+        Program(
+            (generate,),
+            GENERATE_FLAGS,
+            also=((*module, generate), (serve,), (*module, serve)),
+            neutral=OTHERS,
+        ),
+    )
+
+
+TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
+
+
+def command(deployment: Deployment, _estimate: Estimate) -> str:
+    """The lines that convert the model, where the scheme is MLX's own, and let it generate."""
+    work, scheme = deployment.workload, deployment.scheme
+    convert, generate = TEXT if deployment.model.vision is None else VISION
+    model, lines = repository(deployment), []
+    if scheme.family == "mlx" and not is_own(deployment):
+        model = file_stem(deployment)
+        values = {"source": repository(deployment), "model": model, "quantize": True, **scheme.settings}
+        lines.append(line(write.words(convert, values)))
+    quantized = work.kv_cache_type in CACHE_BITS
+    # A rotating cache, which is what bounds the context, cannot be quantized (``RotatingKVCache.to_quantized``).
+    values = {
+        "model": model,
+        "prompt": "-",
+        "context": None if quantized else work.context,
+        "kv_cache_type": work.kv_cache_type if quantized else None,
+    }
+    return "\n".join([*lines, line(write.words(generate, values))])
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of a conversion and of a generator or server; None where no line starts one.
+
+    Raises ``UsageError`` for what is not known.
+    """
+    from vramfit.launch.read import values
+
+    converted: dict[str, Any] = {}
+    keys: dict[str, Any] | None = None
+    for process in given:
+        for convert, generate in (TEXT, VISION):
+            converted = values(convert, process) or converted
+            keys = values(generate, process) or keys
+    if keys is None:
+        return None
+    keys.pop("prompt", None)
+    if "source" in converted and keys.get("model") == converted.get("model"):
+        keys["model"] = converted["source"]
+        if converted.get("quantize"):
+            keys["quant"] = _quant(converted)
+    return keys
+
+
+def _quant(converted: dict[str, Any]) -> str:
+    """The scheme that a conversion makes."""
+    mode, group = converted.get("mode", "affine"), converted.get("group", str(GROUP))
+    if mode != "affine":
+        return f"mlx-{mode}"
+    return f"mlx-{converted.get('bits', '4')}bit" + ("" if group == str(GROUP) else f"-g{group}")

@@ -1,0 +1,173 @@
+"""Ollama: environment variables of its server, and parameters of a Modelfile, written and read.
+
+ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfile.mdx``, ``api/types.go``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.naming import file_stem, is_own, projector_file
+from vramfit.launch import write
+from vramfit.launch.program import Flag, Program, neutral
+from vramfit.launch.shell import line, quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.ollama import OllamaKeys
+    from vramfit.launch.read import Process
+
+
+def _switch_text(on: bool) -> str:
+    return "1" if on else "0"
+
+
+def _switch(text: str) -> bool:
+    """``1``, ``t`` and ``true`` in any case, as Go's ``strconv.ParseBool`` reads them; other words turn it off."""
+    return text.lower() in ("1", "t", "true")
+
+
+def _bytes(text: str) -> str:
+    return f"{text}B" if text.isdigit() else text
+
+
+SERVE = Program(
+    ("ollama", "serve"),
+    variables=(
+        Flag("OLLAMA_CONTEXT_LENGTH", "context"),
+        Flag("OLLAMA_NUM_PARALLEL", "parallel"),
+        Flag("OLLAMA_KV_CACHE_TYPE", "kv_cache_type"),
+        Flag(
+            "OLLAMA_FLASH_ATTENTION",
+            "flash_attention",
+            spell=_switch_text,
+            read=lambda text: "on" if _switch(text) else "off",
+        ),
+        Flag("OLLAMA_SCHED_SPREAD", "sched_spread", spell=_switch_text, read=_switch),
+        Flag("OLLAMA_GPU_OVERHEAD", "reserve", read=_bytes),
+    ),
+    prefix="OLLAMA_",
+    neutral=neutral(
+        "",
+        "OLLAMA_DEBUG OLLAMA_HOST OLLAMA_KEEP_ALIVE OLLAMA_LOAD_TIMEOUT OLLAMA_MAX_QUEUE OLLAMA_MODELS OLLAMA_NOHISTORY"
+        " OLLAMA_NOPRUNE OLLAMA_ORIGINS OLLAMA_REMOTES OLLAMA_NO_CLOUD OLLAMA_AUTH",
+    ),
+)
+CREATE = Program(("ollama", "create"), (Flag("-f", "recipe", ("--file",)),), positional="name")
+RUN = Program(
+    ("ollama", "run"),
+    positional="name",
+    neutral=neutral("--verbose --nowordwrap --insecure --hidethinking --think", "--format --keepalive"),
+)
+PARAMETERS = (
+    Flag("num_ctx", "context"),
+    Flag("num_batch", "ubatch"),
+    Flag("num_gpu", "gpu_layers", read=lambda text: "auto" if text == "-1" else text),
+    Flag("main_gpu", "main_gpu"),
+)
+"""Parameters of a Modelfile that change the memory."""
+OTHER_PARAMETERS = (
+    "num_keep", "seed", "num_predict", "top_k", "top_p", "min_p", "typical_p", "repeat_last_n", "temperature",
+    "repeat_penalty", "presence_penalty", "frequency_penalty", "stop", "num_thread", "use_mmap",
+)  # fmt: skip
+RECIPE = "Modelfile"
+
+
+def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str:
+    """The server with its environment, and a model made of the file with the settings that belong to a model."""
+    decided, work, model = estimate.settings, deployment.workload, deployment.model
+    stem = file_stem(deployment)
+    environment = {
+        "context": work.context,
+        "parallel": work.parallel,
+        "kv_cache_type": work.kv_cache_type,
+        "flash_attention": work.flash_attention,
+        "sched_spread": keys.sched_spread,
+        "reserve": work.reserve_bytes or None,
+    }
+    layers = decided.get("gpu_layers", work.gpu_layers)
+    parameters = {"ubatch": keys.ubatch}
+    if not decided.get("cpu_moe_layers", work.cpu_moe_layers):
+        # No parameter keeps experts in RAM: without num_gpu Ollama chooses by itself.
+        parameters["gpu_layers"] = layers if isinstance(layers, int) else model.layer_count + 1
+    if decided.get("split_mode", keys.split_mode) == "none":
+        number = decided.get("main_gpu", keys.main_gpu)
+        parameters["main_gpu"] = number if isinstance(number, int) else 0
+    files = [_source(deployment, stem)]
+    if work.images and model.vision is not None:
+        files.append(f"./{projector_file(deployment)}")
+    recipe = [f"FROM {file}" for file in files]
+    recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
+    variables = [f"{name}={quote(text)}" for name, text in write.pairs(SERVE.variables, environment)]
+    name = stem.lower()
+    return "\n".join(
+        [
+            " ".join([*variables, *SERVE.words, "&"]),
+            line(["printf", "%s\\n", *recipe]) + f" > {RECIPE}",
+            line(write.words(CREATE, {"name": name, "recipe": RECIPE})),
+            line(write.words(RUN, {"name": name})),
+        ]
+    )
+
+
+def _source(deployment: Deployment, stem: str) -> str:
+    """What a Modelfile builds on: the user's own tag or file, or a file of a usual name."""
+    origin = deployment.model.origin
+    if origin is not None and is_own(deployment):
+        if origin.tag is not None:
+            return origin.tag
+        if origin.path is not None:
+            return origin.path if origin.path.startswith(("/", ".")) else f"./{origin.path}"
+    return f"./{stem}.gguf"
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of a server's environment, of a Modelfile that is written, and of the model that is run.
+
+    None where no line starts Ollama. Raises ``UsageError`` for what is not known.
+    """
+    from vramfit.launch.read import values
+
+    keys: dict[str, Any] = {}
+    recipe: dict[str, Any] = {}
+    started, model = False, None
+    for process in given:
+        if process.words[:1] == ("printf",) and process.output is not None:
+            recipe = _recipe(process.words[2:])
+        for program in (SERVE, CREATE, RUN):
+            told = values(program, process)
+            if told is None:
+                continue
+            started = True
+            name = told.pop("name", None)
+            model = f"ollama:{name}" if program is RUN and name is not None else model
+            told.pop("recipe", None)
+            keys.update(told)
+    if not started:
+        return None
+    if model is not None:
+        keys["model"] = model
+    if recipe:
+        # Without num_gpu Ollama chooses the layers by itself.
+        keys.update({"gpu_layers": "auto", **recipe})
+    return keys
+
+
+def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
+    """Keys of a Modelfile: the first file is the model, a second one its projector; one GPU is a split of none."""
+    from vramfit.launch.read import pairs
+
+    words = [line.split() for line in lines]
+    files = [rest[0] for name, *rest in words if name.upper() == "FROM" and rest]
+    parameters = [
+        (rest[0], " ".join(rest[1:])) for name, *rest in words if name.upper() == "PARAMETER" and len(rest) > 1
+    ]
+    keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
+    if files:
+        keys["model"] = files[0]
+    if len(files) < 2:
+        keys["images"] = 0
+    if "main_gpu" in keys:
+        keys["split_mode"] = "none"
+    return keys

@@ -1,0 +1,110 @@
+"""``sglang.launch_server``: its flags, as commands are written with them and as they are read.
+
+SGLang 0.5.23: ``srt/arg_groups/fields/*.py`` and ``choices.py``; a flag is the field's name with dashes.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.launch import write
+from vramfit.launch.program import Flag, Program, neutral
+from vramfit.launch.shell import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.launch.read import Process
+
+CACHES = {"fp8": "fp8_e4m3"}
+"""SGLang's names of cache types, where they are not ours; ``auto`` is the model's own."""
+CACHE_OF = {"auto": None, "bfloat16": "bf16"}
+PORT = 5000
+"""Where the machines of one server find each other."""
+
+
+def _cache_text(kind: str) -> str:
+    return "auto" if kind in WIDE else CACHES.get(kind, kind)
+
+
+def _graphs_text(eager: bool) -> str:
+    return "disabled" if eager else "full"
+
+
+def _graphs(text: str) -> bool:
+    return text == "disabled"
+
+
+SERVER = Program(
+    ("python", "-m", "sglang.launch_server"),
+    (
+        Flag("--model-path", "model", ("--model",)),
+        Flag("--dtype", "dtype"),
+        Flag("--quantization", "quantization"),
+        Flag("--context-length", "context"),
+        Flag("--max-running-requests", "parallel"),
+        Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),
+        Flag("--pp-size", "pipeline_parallel", ("--pipeline-parallel-size", "--pp")),
+        Flag("--chunked-prefill-size", "max_batched_tokens"),
+        Flag("--mem-fraction-static", "gpu_memory_utilization", spell=share_text),
+        Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
+        Flag("--cuda-graph-backend-decode", "enforce_eager", spell=_graphs_text, read=_graphs),
+        Flag("--cuda-graph-backend-prefill", "eager_prefill", spell=_graphs_text, read=_graphs),
+        Flag("--nnodes", "machines"),
+        Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
+        Flag("--node-rank", "machine"),
+    ),
+    also=(("sglang", "serve"), ("sglang.launch_server",)),
+    neutral=neutral(
+        "--trust-remote-code --skip-server-warmup --enable-cache-report --log-requests --show-time-cost --enable-metrics"
+        " --sleep-on-idle --enable-custom-logit-processor --enable-http2 --incremental-streaming-output --enable-trace"
+        " --disable-outlines-disk-cache --weight-loader-disable-mmap --enable-ssl-refresh --stream-output",
+        "--host --port --api-key --admin-api-key --served-model-name --chat-template --completion-template"
+        " --tool-call-parser --reasoning-parser --tokenizer-path --tokenizer-mode --tokenizer-worker-num --load-format"
+        " --revision --download-dir --log-level --log-level-http --log-requests-level --log-requests-format"
+        " --decode-log-interval --random-seed --watchdog-timeout --nccl-port --dist-timeout --fastapi-root-path"
+        " --stream-interval --sampling-defaults --preferred-sampling-params --default-chat-template-kwargs"
+        " --grammar-backend --sampling-backend --schedule-policy --schedule-conservativeness --file-storage-path"
+        " --ssl-keyfile --ssl-certfile --ssl-ca-certs --crash-dump-folder --weight-version --constrained-json-whitespace-pattern",
+    ),
+)
+
+
+def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
+    """The line that starts the server, or one for each machine, with every setting the estimate assumed."""
+    work, settings = deployment.workload, estimate.settings
+    values = {
+        **checkpoint(deployment),
+        "context": work.context,
+        "parallel": work.parallel,
+        "tensor_parallel": settings["tensor_parallel"],
+        "pipeline_parallel": settings["pipeline_parallel"],
+        "max_batched_tokens": settings["max_batched_tokens"],
+        "gpu_memory_utilization": settings["gpu_memory_utilization"],
+        "kv_cache_type": work.kv_cache_type,
+        "enforce_eager": True if keys.enforce_eager else None,
+        "eager_prefill": True if keys.enforce_eager else None,
+    }
+    count = machines(deployment)
+    if count == 1:
+        return line(write.words(SERVER, values))
+    values.update({"machines": count, "first_machine": f"{FIRST_MACHINE}:{PORT}"})
+    return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of the first line that starts a server; None where none does.
+
+    A line without a context has the model's. Graphs of decoding alone count, as they take nearly all of the memory.
+    Raises ``UsageError`` for what is not known.
+    """
+    from vramfit.launch.read import first
+
+    keys = first(SERVER, given)
+    if keys is None:
+        return None
+    keys.pop("eager_prefill", None)
+    keys.setdefault("context", "max")
+    return with_quant(keys)

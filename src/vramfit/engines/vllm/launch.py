@@ -1,0 +1,142 @@
+"""``vllm serve``: its flags, as commands are written with them and as they are read.
+
+vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``config/cache.py``, ``config/multimodal.py``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.launch import write
+from vramfit.launch.program import SWITCH, Flag, Program, neutral
+from vramfit.launch.shell import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.launch.read import Process
+
+CACHES = {"int8": "int8_per_token_head"}
+"""vLLM's names of cache types, where they are not ours; ``auto`` is the model's own."""
+CACHE_OF = {"auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8"}
+SCALES = {"k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
+"""Letters behind a count (``human_readable_int``): small ones decimal, large ones binary."""
+
+
+def _cache_text(kind: str) -> str:
+    return "auto" if kind in WIDE else CACHES.get(kind, kind)
+
+
+def _count(text: str) -> str:
+    """A count with or without a letter behind, ``32k`` and ``25.6k``; what is none is left to the key to refuse."""
+    scale, number = SCALES.get(text[-1:]), text[:-1]
+    if scale is None or not number.replace(".", "", 1).isdigit():
+        return text
+    return str(round(float(number) * scale))
+
+
+def _context(text: str) -> str:
+    """``auto`` and -1 take what the card has room for, at most the model's own."""
+    return "max" if text in ("auto", "-1") else _count(text)
+
+
+def _images_text(images: tuple[int, tuple[int, int] | None]) -> str:
+    count, size = images
+    limit = str(count) if size is None else '{{"count": {}, "width": {}, "height": {}}}'.format(count, *size)
+    return f'{{"image": {limit}}}'
+
+
+def _images(text: str) -> dict[str, Any]:
+    """``images`` and ``image_size`` of JSON; raises ``UsageError`` for another text."""
+    import json
+
+    from vramfit.errors import UsageError
+
+    try:
+        limit = json.loads(text).get("image")
+        limit = limit if isinstance(limit, dict) else {"count": limit}
+        keys = {} if limit["count"] is None else {"images": str(limit["count"])}
+        if {"width", "height"} <= set(limit):
+            keys["image_size"] = f"{limit['width']}x{limit['height']}"
+    except (ValueError, AttributeError, KeyError):
+        raise UsageError(f"--limit-mm-per-prompt {text} is not read", 'write it as {"image": 2}') from None
+    return keys
+
+
+SERVE = Program(
+    ("vllm", "serve"),
+    (
+        Flag("--dtype", "dtype"),
+        Flag("--quantization", "quantization", ("-q",)),
+        Flag("--max-model-len", "context", read=_context),
+        Flag("--max-num-seqs", "parallel", read=_count),
+        Flag("--tensor-parallel-size", "tensor_parallel", ("-tp",)),
+        Flag("--pipeline-parallel-size", "pipeline_parallel", ("-pp",)),
+        Flag("--max-num-batched-tokens", "max_batched_tokens", read=_count),
+        Flag("--gpu-memory-utilization", "gpu_memory_utilization", spell=share_text),
+        Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
+        Flag("--limit-mm-per-prompt", "limit", spell=_images_text, read=_images),
+        Flag("--enforce-eager", "enforce_eager", (), SWITCH, off=("--no-enforce-eager",)),
+        Flag("--nnodes", "machines", ("-n",)),
+        Flag("--master-addr", "first_machine"),
+        Flag("--node-rank", "machine", ("-r",)),
+        Flag("--headless", "waits", (), SWITCH),
+    ),
+    positional="model",
+    neutral=neutral(
+        "--trust-remote-code --no-trust-remote-code --enable-auto-tool-choice --enable-prompt-tokens-details"
+        " --enable-server-load-tracking --enable-force-include-usage --disable-uvicorn-access-log --allow-credentials"
+        " --enable-ssl-refresh --enable-request-id-headers --disable-fastapi-docs --enable-log-requests"
+        " --no-enable-log-requests --disable-log-stats --disable-log-requests --enable-log-outputs --enable-prefix-caching"
+        " --no-enable-prefix-caching --enable-chunked-prefill --no-enable-chunked-prefill --async-scheduling"
+        " --no-async-scheduling --enable-reasoning --return-tokens-as-token-ids --use-tqdm-on-load --no-use-tqdm-on-load"
+        " --disable-custom-all-reduce",
+        "--host --port --uds --api-key --chat-template --chat-template-content-format --default-chat-template-kwargs"
+        " --response-role --tool-call-parser --tool-parser-plugin --reasoning-parser --reasoning-parser-plugin --root-path"
+        " --ssl-keyfile --ssl-certfile --ssl-ca-certs --ssl-cert-reqs --ssl-ciphers --uvicorn-log-level --log-config-file"
+        " --max-log-len --revision --code-revision --tokenizer --tokenizer-mode --tokenizer-revision --config-format"
+        " --generation-config --override-generation-config --load-format --download-dir --hf-token --seed --max-logprobs"
+        " --logprobs-mode --otlp-traces-endpoint --collect-detailed-traces --scheduling-policy --stream-interval"
+        " --allowed-local-media-path --prefix-caching-hash-algo --master-port --distributed-executor-backend"
+        " --structured-outputs-config --shutdown-timeout",
+        "--served-model-name --allowed-origins --allowed-methods --allowed-headers --middleware --allowed-media-domains",
+    ),
+)
+
+
+def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
+    """The line that starts the server, or one for each machine, with every setting the estimate assumed."""
+    work = deployment.workload
+    values = {
+        **checkpoint(deployment),
+        "context": work.context,
+        "parallel": work.parallel,
+        **{name: estimate.settings[name] for name in ("tensor_parallel", "pipeline_parallel", "max_batched_tokens")},
+        "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
+        "kv_cache_type": work.kv_cache_type,
+        "limit": (work.images, work.image_size) if work.images else None,
+        "enforce_eager": keys.enforce_eager,
+    }
+    count = machines(deployment)
+    if count == 1:
+        return line(write.words(SERVE, values))
+    values.update({"machines": count, "first_machine": FIRST_MACHINE})
+    ranks = [{**values, "machine": rank, "waits": rank > 0} for rank in range(count)]
+    return "\n".join([line(write.words(SERVE, each)) for each in ranks])
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """The deployment keys of the first line that starts a server; None where none does.
+
+    A line without a context has the model's. Raises ``UsageError`` for what is not known.
+    """
+    from vramfit.launch.read import first
+
+    keys = first(SERVE, given)
+    if keys is None:
+        return None
+    keys.update(keys.pop("limit", {}))
+    keys.setdefault("context", "max")
+    return with_quant(keys)

@@ -1,0 +1,37 @@
+"""Writing of a command line from values, by a program's table of flags."""
+
+from __future__ import annotations
+
+from vramfit.launch.program import SWITCH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from vramfit.launch.program import Flag, Program
+
+
+def words(program: Program, values: Mapping[str, object]) -> list[str]:
+    """Words of the program, its positional word, and each flag whose key has a value, in the table's order.
+
+    A value None, and False of a switch, leave the flag out. Raises ``KeyError`` where the positional word is missing.
+    """
+    found = [*program.words]
+    if program.positional:
+        found.append(str(values[program.positional]))
+    for flag in program.flags:
+        value = values.get(flag.key)
+        if flag.kind == SWITCH:
+            if value == flag.on:
+                found.append(flag.flag)
+        elif value is not None:
+            found += [flag.flag, flag.spell(value)]
+    return found
+
+
+def pairs(flags: Iterable[Flag], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Name and text of each variable or parameter whose key has a value."""
+    for flag in flags:
+        value = values.get(flag.key)
+        if value is not None:
+            yield flag.flag, flag.spell(value)

@@ -1,0 +1,512 @@
+"""The line that runs a deployment, and the deployment that a line runs."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from tests.catalogued import catalogue
+from tests.samples import Catalogue
+from vramfit._record import replace
+from vramfit.answer import answer
+from vramfit.engines.commands import read_command
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.errors import CannotTell, UsageError, VramfitError
+
+
+def line(**request: Any) -> str:
+    """The command of Llama 2 7B on an RTX 4090 unless the request says otherwise."""
+    raw = {"gpu": "rtx4090", "model": "llama-2-7b", "quant": "fp16", **request}
+    return answer(resolve(parse_request(raw), Catalogue())[0]).command
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (
+            "llama-server -m llama-2-7b-Q4_K_M.gguf -c 4096 -np 1 -ngl 33 -b 2048 -ub 512 -fa on -ctk f16 -ctv f16",
+            {"quant": "Q4_K_M"},
+        ),
+        (
+            "llama-server -m llama-2-7b-Q8_0.gguf -c 8192 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
+            " --kv-unified",
+            {
+                "quant": "Q8_0", "context": 2048, "parallel": 4, "gpu_layers": 20, "batch": 512, "ubatch": 256,
+                "flash_attention": "off", "unified_kv": True,
+            },
+        ),
+        (
+            "llama-server -m mixtral-8x7b-Q4_K_M.gguf -c 4096 -np 1 -ngl 33 --n-cpu-moe 12 -b 2048 -ub 512 -fa on"
+            " -ctk q8_0 -ctv q8_0 --swa-full",
+            {
+                "quant": "Q4_K_M", "model": "mixtral-8x7b", "cpu_moe_layers": 12, "kv_cache_type": "q8_0",
+                "swa_full": True,
+            },
+        ),
+        (
+            "llama-server -m llava-1.5-7b-Q4_K_M.gguf -c 4096 -np 1 -ngl 33 -b 2048 -ub 512 -fa on -ctk f16 -ctv f16"
+            " --mmproj mmproj-llava-1.5-7b-F16.gguf",
+            {"quant": "Q4_K_M", "model": "llava-1.5-7b"},
+        ),
+    ],
+)  # fmt: skip
+def test_llama_server(expected: str, request_: dict[str, Any]) -> None:
+    """Every setting the estimate assumed; ``-c`` is the total over the slots."""
+    assert expected == line(**request_)
+
+
+GENERATE = "answer = model.generate(**inputs, max_length=4096)"
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (
+            "import torch; from transformers import AutoModelForCausalLM; "
+            "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', dtype=torch.float16, "
+            f"device_map={{'': 0}}); {GENERATE}",
+            {},
+        ),
+        (
+            "from transformers import AutoModelForImageTextToText, BitsAndBytesConfig; "
+            "model = AutoModelForImageTextToText.from_pretrained('llava-hf/llava-1.5-7b-hf', "
+            f"quantization_config=BitsAndBytesConfig(load_in_8bit=True), device_map={{'': 0}}); {GENERATE}",
+            {"model": "llava-1.5-7b", "quant": "int8"},
+        ),
+        (
+            "import torch; from transformers import AutoModelForCausalLM, BitsAndBytesConfig; "
+            "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', "
+            "quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type='nf4', "
+            "bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16), attn_implementation='eager', "
+            "device_map='auto'); answer = model.generate(**inputs, max_length=2048)",
+            {"quant": "nf4", "gpu": "2xrtx4090", "flash_attention": "off", "context": 2048},
+        ),
+        (
+            "from transformers import AutoModelForCausalLM; "
+            "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', dtype='auto', device_map='auto', "
+            "max_memory={0: 1365549056, 'cpu': 2523758592}); "
+            f"{GENERATE}",
+            {"quant": "awq", "gpu_layers": 8},
+        ),
+        (
+            "import torch; from transformers import AutoModelForCausalLM; "
+            "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', dtype=torch.bfloat16); "
+            "from peft import LoraConfig, get_peft_model; "
+            "model = get_peft_model(model, LoraConfig(r=64, target_modules='all-linear')); "
+            "from trl import SFTConfig, SFTTrainer; "
+            "settings = SFTConfig(max_length=1024, per_device_train_batch_size=2, gradient_checkpointing=False, "
+            "optim='paged_adamw_8bit', bf16=True); "
+            "SFTTrainer(model, settings, train_dataset=samples).train()",
+            {
+                "task": "lora", "quant": "bf16", "lora_rank": 64, "sequence_length": 1024, "micro_batch": 2,
+                "gradient_checkpointing": False, "optimizer": "paged_adamw8bit",
+            },
+        ),
+        (
+            "import torch; from transformers import AutoModelForCausalLM; "
+            "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', dtype=torch.bfloat16); "
+            "from trl import SFTConfig, SFTTrainer; "
+            "settings = SFTConfig(max_length=2048, per_device_train_batch_size=1, gradient_checkpointing=True, "
+            "optim='adamw_torch', bf16=True, deepspeed={'zero_optimization': {'stage': 3}}); "
+            "SFTTrainer(model, settings, train_dataset=samples).train()",
+            {"task": "full", "quant": "bf16", "gpu": "8xrtx4090", "zero_stage": 3},
+        ),
+    ],
+)  # fmt: skip
+def test_transformers(expected: str, request_: dict[str, Any]) -> None:
+    """Python that loads the model as the estimate assumed, and uses it within the asked context or batch."""
+    assert expected == line(**request_)
+
+
+@pytest.mark.parametrize("quant", ["fp16", "bf16", "fp32", "int8", "nf4", "fp4", "nf4-single"])
+@pytest.mark.parametrize("task", ["inference", "lora", "qlora", "full"])
+def test_transformers_code_is_python(quant: str, task: str) -> None:
+    """It parses, whatever the scheme and the task."""
+    ast.parse(line(quant=quant, task=task))
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (
+            "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 1"
+            " --tensor-parallel-size 1 --pipeline-parallel-size 1 --max-num-batched-tokens 2048"
+            " --gpu-memory-utilization 0.92 --kv-cache-dtype auto",
+            {"engine": "vllm"},
+        ),
+        (
+            "vllm serve meta-llama/Llama-3.1-8B --quantization fp8 --max-model-len 8192 --max-num-seqs 16"
+            " --tensor-parallel-size 2 --pipeline-parallel-size 2 --max-num-batched-tokens 4096"
+            " --gpu-memory-utilization 0.8 --kv-cache-dtype fp8 --enforce-eager",
+            {
+                "engine": "vllm", "quant": "fp8", "gpu": "4xrtx4090", "pipeline_parallel": 2, "context": 8192,
+                "max_batched_tokens": 4096, "gpu_memory_utilization": 0.8, "kv_cache_type": "fp8",
+                "enforce_eager": True, "parallel": 16,
+            },
+        ),
+        # A checkpoint that must be found or made has the model's name and the scheme's, like a GGUF.
+        (
+            "vllm serve llava-1.5-7b-awq --max-model-len 4096 --max-num-seqs 1 --tensor-parallel-size 1"
+            " --pipeline-parallel-size 1 --max-num-batched-tokens 2048 --gpu-memory-utilization 0.92"
+            """ --kv-cache-dtype auto --limit-mm-per-prompt '{"image": 2}'""",
+            {"engine": "vllm", "model": "llava-1.5-7b", "quant": "int4", "images": 2},
+        ),
+        # Two machines of eight: the same line on each, with its number.
+        (
+            "\n".join(
+                "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 1"
+                " --tensor-parallel-size 8 --pipeline-parallel-size 2 --max-num-batched-tokens 2048"
+                " --gpu-memory-utilization 0.92 --kv-cache-dtype auto --nnodes 2 --master-addr FIRST_MACHINE"
+                f" --node-rank {number}{' --headless' if number else ''}"
+                for number in (0, 1)
+            ),
+            {"engine": "vllm", "gpu": "16xrtx4090", "tensor_parallel": 8, "pipeline_parallel": 2},
+        ),
+        (
+            "python -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --dtype bfloat16"
+            " --context-length 4096 --max-running-requests 1 --tp-size 2 --pp-size 1 --chunked-prefill-size 4096"
+            " --mem-fraction-static 0.7 --kv-cache-dtype fp8_e4m3 --cuda-graph-backend-decode disabled"
+            " --cuda-graph-backend-prefill disabled",
+            {
+                "engine": "sglang", "quant": "bf16", "gpu": "2xrtx4090", "gpu_memory_utilization": 0.7,
+                "kv_cache_type": "fp8", "enforce_eager": True,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_servers(expected: str, request_: dict[str, Any]) -> None:
+    """Every setting the estimate assumed, in the server's own words."""
+    assert expected == line(**{"model": "llama-3.1-8b", **request_})
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (
+            "OLLAMA_CONTEXT_LENGTH=8192 OLLAMA_NUM_PARALLEL=2 OLLAMA_KV_CACHE_TYPE=q8_0 OLLAMA_FLASH_ATTENTION=1 "
+            "OLLAMA_SCHED_SPREAD=0 OLLAMA_GPU_OVERHEAD=1073741824 ollama serve &\n"
+            "printf '%s\\n' 'FROM ./llama-3.1-8b-Q4_K_M.gguf' 'PARAMETER num_batch 256' 'PARAMETER num_gpu 20' "
+            "> Modelfile\n"
+            "ollama create llama-3.1-8b-q4_k_m -f Modelfile\n"
+            "ollama run llama-3.1-8b-q4_k_m",
+            {
+                "engine": "ollama", "quant": "Q4_K_M", "context": 8192, "parallel": 2, "kv_cache_type": "q8_0",
+                "gpu_layers": 20, "ubatch": 256, "reserve": "1GiB",
+            },
+        ),
+        (
+            "mlx_lm.convert --hf-path meta-llama/Llama-3.1-8B --mlx-path llama-3.1-8b-mlx-4bit --quantize --q-bits 4"
+            " --q-group-size 64 --q-mode affine\n"
+            "mlx_lm.generate --model llama-3.1-8b-mlx-4bit --prompt - --max-kv-size 4096",
+            {"engine": "mlx", "quant": "mlx-4bit"},
+        ),
+        (
+            "mlx_vlm.generate --model llava-hf/llava-1.5-7b-hf --prompt - --kv-bits 8",
+            {"engine": "mlx", "model": "llava-1.5-7b", "quant": "fp16", "kv_cache_type": "int8"},
+        ),
+        (
+            "python examples/chat.py -m llama-3.1-8b-exl3-4.0 -cs 10240 -cq 8,4 -swa_full",
+            {
+                "engine": "exllamav3", "quant": "exl3-4.0", "context": 5000, "parallel": 2, "kv_cache_type": "int8",
+                "kv_cache_type_v": "int4", "swa_full": True,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_other_engines(expected: str, request_: dict[str, Any]) -> None:
+    """Ollama's environment and Modelfile, MLX's conversion and cache, ExLlamaV3's cache."""
+    changes = {"rtx4090": {"vendor": "apple", "unified": True}} if request_["engine"] == "mlx" else None
+    raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", **request_}
+    assert expected == answer(resolve(parse_request(raw), Catalogue(changes))[0]).command
+
+
+def test_an_engine_without_a_command_line_is_refused() -> None:
+    """Nothing is made up."""
+    found = answer(resolve(parse_request({"gpu": "rtx4090", "model": "llama-2-7b", "quant": "int8"}), Catalogue())[0])
+    with pytest.raises(CannotTell):
+        replace(found, deployment=replace(found.deployment, engine="onnxruntime")).command  # noqa: B018
+
+
+CACHES = {
+    "llama.cpp": ["f16", "bf16", "q8_0", "q4_0"],
+    "ollama": ["f16", "q8_0"],
+    "vllm": ["f16", "bf16", "fp8", "fp8_e5m2", "int8"],
+    "sglang": ["f16", "fp8", "fp8_e5m2"],
+    "exllamav3": ["f16", "int8", "int4"],
+    "mlx": ["bf16"],
+}
+QUANTS = {
+    "llama.cpp": ["Q4_K_M", "F16"], "ollama": ["Q8_0", "Q4_K_M"], "vllm": ["fp16", "bf16", "fp8", "awq"],
+    "sglang": ["bf16", "fp8", "gptq-int4"], "exllamav3": ["exl3-4.0"], "mlx": ["bf16", "mlx-4bit", "mlx-6bit-g32", "mlx-mxfp4"],
+}  # fmt: skip
+COUNTS = st.integers(1, 4)
+PLACED = {
+    "gpu_layers": st.sampled_from(["all", "auto", 0, 7, 32]),
+    "flash_attention": st.sampled_from(["on", "off"]),
+    "ubatch": st.sampled_from([64, 512]),
+}
+SERVED = {
+    "max_batched_tokens": st.sampled_from([1024, 8192]),
+    "gpu_memory_utilization": st.sampled_from([0.5, 0.875, 0.95]),
+    "enforce_eager": st.booleans(),
+    "tensor_parallel": st.sampled_from([1, 2]),
+    "parallel": COUNTS,
+}
+OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "llama.cpp": {
+        **PLACED,
+        "parallel": COUNTS,
+        "batch": st.sampled_from([512, 2048]),
+        "cpu_moe_layers": st.sampled_from(["all", "auto", 0, 3]),
+        "unified_kv": st.booleans(),
+        "swa_full": st.booleans(),
+        "split_mode": st.sampled_from(["layer", "row", "none"]),
+        "main_gpu": st.sampled_from([0, 1]),
+        "tensor_split": st.sampled_from(["3,1", "1,1"]),
+    },
+    "ollama": {
+        **PLACED,
+        # Where Ollama puts the projector follows from num_gpu being given: auto and its number are not the same there.
+        "gpu_layers": st.sampled_from(["all", 0, 7, 32]),
+        "parallel": COUNTS,
+        "reserve": st.sampled_from(["1GiB", "500MB"]),
+        "sched_spread": st.booleans(),
+    },
+    "vllm": {**SERVED, "images": st.integers(1, 3)},
+    "sglang": SERVED,
+    "exllamav3": {"swa_full": st.booleans()},
+    "mlx": {},
+}
+"""Keys that an engine's command says, with values on both sides of what it writes differently."""
+
+
+@st.composite
+def requests(draw: st.DrawFn, engine: str) -> dict[str, Any]:
+    """A request that uses a few of the engine's keys."""
+    own = OWN[engine]
+    names = draw(st.sets(st.sampled_from(sorted(own)))) if own else set()
+    cache = draw(st.sampled_from(CACHES[engine]))
+    return {
+        "engine": engine,
+        "gpu": "m2-max-96gb" if engine == "mlx" else draw(st.sampled_from(["rtx4090", "2xrtx3090"])),
+        "model": draw(st.sampled_from(["llama-3.1-8b", "mixtral-8x7b", "llava-1.5-7b", "gemma-3-4b"])),
+        "quant": draw(st.sampled_from(QUANTS[engine])),
+        "context": 256 * draw(st.integers(1, 64)),
+        "kv_cache_type": cache,
+        **({"kv_cache_type_v": draw(st.sampled_from(CACHES[engine]))} if engine in ("llama.cpp", "exllamav3") else {}),
+        **{name: draw(own[name]) for name in sorted(names)},
+    }
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.data())
+@pytest.mark.parametrize("engine", list(OWN))
+def test_what_is_written_is_read_back(engine: str, data: st.DataObject) -> None:
+    """The keys of a command make a deployment that needs the same bytes on every device and has the same command."""
+    raw = data.draw(requests(engine))
+    try:
+        asked = answer(resolve(parse_request(raw), catalogue())[0])
+    except VramfitError:
+        assume(False)
+        raise
+    found = read_command(asked.command)
+    assert engine == found.engine
+    # The catalogue's model and scheme stand for the file or repository that the command names.
+    named = {name: raw[name] for name in ("gpu", "model", "quant")}
+    again = answer(resolve(parse_request({"engine": engine, **found.keys, **named}), catalogue())[0])
+    assert again.estimate.gpus == asked.estimate.gpus
+    assert again.estimate.host == asked.estimate.host
+    assert again.command == asked.command
+
+
+def said(text: str) -> tuple[str, dict[str, Any]]:
+    """Engine and keys of a command."""
+    found = read_command(text)
+    return found.engine, found.keys
+
+
+LLAMA = {"gpu_layers": "auto", "images": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        # Left to itself a server has four slots over one cache, and as many layers on the GPU as fit.
+        ("llama-server -m a.gguf", {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "max"}),
+        ("llama-server -m a.gguf -c 0 -np 1", {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max"}),
+        (
+            "llama-server -m a.gguf -c 8192",
+            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "2048"},
+        ),
+        (
+            "llama-server -m a.gguf -c 8192 -np -1 --no-kv-unified",
+            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": False, "context": "2048"},
+        ),
+        (
+            "build/bin/llama-server --model a.gguf --ctx-size 9000 --parallel 2 --gpu-layers all --cpu-moe -fa auto -ts 3/1"
+            " --host 0.0.0.0 --port 8080 --jinja -t 8",
+            {
+                "model": "a.gguf",
+                "context": "4500",
+                "parallel": "2",
+                "gpu_layers": "all",
+                "cpu_moe_layers": "all",
+                "flash_attention": "on",
+                "tensor_split": "3,1",
+                "images": 0,
+            },
+        ),
+        (
+            "llama-server -hf a/b-GGUF:Q4_K_M -c 4096 -np 1 -ngl -1 -fa 0",
+            {
+                "model": "hf:a/b-GGUF:Q4_K_M",
+                "context": "4096",
+                "parallel": "1",
+                "gpu_layers": "auto",
+                "flash_attention": "off",
+            },
+        ),
+        ("llama-server -hf a/b -c 9 -np 1 --no-mmproj", {**LLAMA, "model": "hf:a/b", "context": "9", "parallel": "1"}),
+        (
+            "llama-server -m a --mmproj b -c 9 -np 1",
+            {"gpu_layers": "auto", "model": "a", "context": "9", "parallel": "1"},
+        ),
+        ("llama-server -m a -c many -np 2", {**LLAMA, "model": "a", "context": "many", "parallel": "2"}),
+    ],
+)
+def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
+    """Every spelling, and what the server takes where the line says nothing."""
+    assert ("llama.cpp", keys) == said(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("vllm serve a/b", {"model": "a/b", "context": "max"}),
+        ("vllm serve a/b --max-model-len 32k --max_num_seqs 8", {"model": "a/b", "context": "32000", "parallel": "8"}),
+        (
+            "vllm serve a/b --max-model-len=32K -tp 2 -pp 4",
+            {"model": "a/b", "context": "32768", "tensor_parallel": "2", "pipeline_parallel": "4"},
+        ),
+        (
+            "vllm serve a/b --max-model-len auto --max-num-batched-tokens 25.6k",
+            {"model": "a/b", "context": "max", "max_batched_tokens": "25600"},
+        ),
+        (
+            "vllm serve a/b --max-model-len 9 --dtype half --kv-cache-dtype bfloat16",
+            {"model": "a/b", "context": "9", "quant": "fp16", "kv_cache_type": "bf16"},
+        ),
+        (
+            "vllm serve a/b --max-model-len 9 --dtype auto --kv-cache-dtype nvfp4",
+            {"model": "a/b", "context": "9", "kv_cache_type": "nvfp4"},
+        ),
+        (
+            "vllm serve a/b --max-model-len 9 -q awq_marlin --dtype float16",
+            {"model": "a/b", "context": "9", "quant": "awq"},
+        ),
+        ("vllm serve a/b --max-model-len 9 -q compressed-tensors", {"model": "a/b", "context": "9"}),
+        (
+            """vllm serve a/b --max-model-len 9 --limit-mm-per-prompt '{"image": 3}'""",
+            {"model": "a/b", "context": "9", "images": "3"},
+        ),
+        (
+            """vllm serve a/b --max-model-len 9 --limit-mm-per-prompt '{"image": {"count": 2, "width": 640, "height": 480}}'""",
+            {"model": "a/b", "context": "9", "images": "2", "image_size": "640x480"},
+        ),
+        ("""vllm serve a/b --max-model-len 9 --limit-mm-per-prompt '{"video": 0}'""", {"model": "a/b", "context": "9"}),
+        (
+            "vllm serve a/b --max-model-len 9 --served-model-name x y --port 80 --no-enforce-eager",
+            {"model": "a/b", "context": "9", "enforce_eager": False},
+        ),
+    ],
+)
+def test_vllm_is_read(text: str, keys: dict[str, Any]) -> None:
+    """Counts with a letter, precision by either flag, limits of images, lists of names."""
+    assert ("vllm", keys) == said(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "keys"),
+    [
+        (
+            "python3 -m sglang.launch_server --model a/b --tp 2",
+            "sglang",
+            {"model": "a/b", "tensor_parallel": "2", "context": "max"},
+        ),
+        (
+            "sglang serve --model-path a/b --context-length 9 --cuda-graph-backend-decode full --kv-cache-dtype auto --host ::",
+            "sglang",
+            {"model": "a/b", "context": "9", "enforce_eager": False},
+        ),
+        ("ollama run llama3.1:8b", "ollama", {"model": "ollama:llama3.1:8b"}),
+        (
+            "OLLAMA_FLASH_ATTENTION=false OLLAMA_GPU_OVERHEAD=5 OLLAMA_HOST=x OLLAMA_SCHED_SPREAD=true ollama serve",
+            "ollama",
+            {"flash_attention": "off", "reserve": "5B", "sched_spread": True},
+        ),
+        (
+            "printf '%s\\n' 'FROM ./a.gguf' 'PARAMETER num_ctx 9' 'PARAMETER main_gpu 1' 'PARAMETER temperature 1' > Modelfile\n"
+            "ollama create a -f Modelfile && ollama run a",
+            "ollama",
+            {
+                "model": "./a.gguf",
+                "context": "9",
+                "main_gpu": "1",
+                "split_mode": "none",
+                "gpu_layers": "auto",
+                "images": 0,
+            },
+        ),
+        ("mlx_lm.server --model a/b --port 80", "mlx", {"model": "a/b"}),
+        ("python -m mlx_vlm.generate --model a/b --kv-bits 4", "mlx", {"model": "a/b", "kv_cache_type": "int4"}),
+        (
+            "mlx_lm.convert --hf-path a/b --mlx-path c -q\nmlx_lm.generate --model c",
+            "mlx",
+            {"model": "a/b", "quant": "mlx-4bit"},
+        ),
+        ("mlx_lm.convert --hf-path a/b --mlx-path c -q\nmlx_lm.generate --model d", "mlx", {"model": "d"}),
+        (
+            "python examples/chat.py -m a -cs 512 -cq 4",
+            "exllamav3",
+            {"model": "a", "context": "512", "kv_cache_type": "int4", "kv_cache_type_v": "int4"},
+        ),
+    ],
+)
+def test_others_are_read(text: str, engine: str, keys: dict[str, Any]) -> None:
+    """Modules and scripts, variables and Modelfiles, a conversion before a generation."""
+    assert (engine, keys) == said(text)
+
+
+def test_words_are_read_as_a_line_is() -> None:
+    """As a command line hands them over behind ``--``."""
+    assert read_command("vllm serve a/b --max-model-len 9") == read_command(
+        ["vllm", "serve", "a/b", "--max-model-len", "9"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", 'no engine is known that "" starts'),
+        ("text-generation-launcher --model-id a", 'no engine is known that "text-generation-launcher" starts'),
+        ("llama-server -m a --lora x", "--lora of llama-server is not known here"),
+        ("LLAMA_ARG_SWA_FULL=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA_FULL"'),
+        ("vllm serve a/b --cpu-offload-gb 4", "--cpu-offload-gb of vllm serve is not known here"),
+        ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),
+        ("OLLAMA_NEW=1 ollama serve", 'no variable of ollama serve is called "OLLAMA_NEW"'),
+        (
+            "printf '%s\\n' 'FROM a' 'PARAMETER num_gpus 1' > Modelfile\nollama create a",
+            'no parameter of a Modelfile is called "num_gpus"',
+        ),
+    ],
+)
+def test_what_might_change_the_memory_is_refused(text: str, message: str) -> None:
+    """A flag that is passed over in silence would be a wrong yes."""
+    with pytest.raises(UsageError) as caught:
+        read_command(text)
+    assert message == caught.value.message
