@@ -172,8 +172,7 @@ def _total(estimate: Object) -> int | None:
 
 
 def _coloured(drawn: str) -> Iterator[Span]:
-    """Spans of the bar in their colours; inside the mark the glyphs stand in the order of the parts, each kind
-    together."""
+    """Spans of the bar in their colours; glyphs inside the mark stand in the order of the parts, each kind together."""
     within, mark, beyond = drawn.partition(MARK)
     for glyph in SHADES + MARGIN:
         yield glyph * within.count(glyph), _PART_STYLES[glyph]
