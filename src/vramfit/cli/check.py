@@ -29,7 +29,7 @@ def last_exit_code() -> int:
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
     _codes.clear()
-    return answered(values, _told)
+    return answered(values, _answer)
 
 
 def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dict[str, Any]], int]) -> int:
@@ -98,7 +98,7 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
     return error.exit_code
 
 
-def _told(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     _print(style, _answers(keys, output), output)
     return last_exit_code()
 
@@ -190,6 +190,6 @@ def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
     if not each_alone:
         write(sys.stdout, document(list(answers)), 2)
         return
-    for told in answers:
-        write(sys.stdout, told, None)
+    for answer in answers:
+        write(sys.stdout, answer, None)
         sys.stdout.flush()

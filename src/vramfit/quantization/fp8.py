@@ -70,7 +70,7 @@ def _with_mxfp4_experts(stored: tuple[Stored, ...]) -> tuple[Stored, ...]:
 
 
 def head_copy_bytes(model: Model) -> int:
-    """What transformers holds besides where the head is tied: a 16-bit copy of the embedding; 0 in untied models.
+    """Bytes of the 16-bit copy of the embedding that transformers keeps where the head is tied; 0 in untied models.
 
     Seen in each FP8 row of the tied Qwen3 models (0.6B, 1.7B, 4B) of QwenLM/Qwen3 ``docs/source/getting_started/
     speed_benchmark.md`` at 7a2f61f, transformers 4.51.3, and in none of their bf16, GPTQ and AWQ rows.

@@ -63,8 +63,8 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
             spans.append(sums[i].rjust(beside[1]) + " " * GAP)
         style = VERDICT_STYLES.get(estimate["verdict"], "")
         if room < 0:
-            told: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
-            page.packed([[span] for span in (*told, verdict_span(estimate["verdict"]))], indent=2)
+            row: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
+            page.packed([[span] for span in (*row, verdict_span(estimate["verdict"]))], indent=2)
             continue
         spans += [(left[i].rjust(beside[2]), style), " " * GAP, verdict_span(estimate["verdict"])]
         page.line(*spans, indent=2)
