@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.options import HERE, OUTPUT_OPTIONS
 from vramfit.errors import CannotTell, UsageError, VramfitError
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
     ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the requested
     style.
     """
-    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
+    output = {key.name: values[key.name] for key in (*OUTPUT_OPTIONS, HERE) if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:

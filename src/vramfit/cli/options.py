@@ -35,6 +35,9 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
 
+HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
+"""An option of commands that go through many models."""
+
 
 def long_flag(key: Key) -> str:
     """Spell the long flag of a key: ``--kv-cache-type`` for ``kv_cache_type``."""

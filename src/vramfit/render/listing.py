@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 FORMAT_VERSION = "1.0"
+KEYS = {"here": "models"}
+"""Keys under which kinds of lists stand in JSON, where that is not their own name."""
 _ENDING_IN_PROSE = ("quants", "engines")
 
 
@@ -42,7 +44,7 @@ class Shown:
 def lines(style: str, kind: str, objects: Sequence[Object], *, header: bool = True) -> Iterator[str]:
     """Lines of the list in a text format; ``kind`` is ``gpus``, ``models``, ``quants`` or ``engines``."""
     if style == "json":
-        yield dumps({"format_version": FORMAT_VERSION, kind: list(objects)})
+        yield dumps({"format_version": FORMAT_VERSION, KEYS.get(kind, kind): list(objects)})
     elif style == "ndjson":
         for one in objects:
             yield dumps(one, None)
@@ -83,7 +85,7 @@ def print_list(kind: str, objects: Sequence[Object], *, stream: TextIO, colour: 
 
 def counted(kind: str, count: int) -> str:
     """``331 GPUs``, ``1 model``, ``no models``."""
-    name = {"gpus": "GPU", "models": "model", "quants": "scheme", "engines": "engine"}[kind]
+    name = {"gpus": "GPU", "models": "model", "here": "model", "quants": "scheme", "engines": "engine"}[kind]
     return f"{count or 'no'} {name}{'' if count == 1 else 's'}"
 
 
@@ -164,6 +166,14 @@ COLUMNS: dict[str, tuple[Shown, ...]] = {
         Shown("released", _plain("released"), right=False, drop=1),
         Shown("licence", _plain("licence"), right=False, drop=6),
         Shown("name", _plain("name"), right=False, drop=5),
+    ),
+    "here": (
+        Shown("id", _plain("id"), right=False),
+        Shown("size", _size("size_bytes")),
+        Shown("quant", _plain("quant"), right=False, drop=1),
+        Shown("kind", _plain("kind"), right=False, drop=3),
+        Shown("store", _plain("store"), right=False, drop=2),
+        Shown("what is wrong", _plain("broken"), right=False, drop=4),
     ),
     "quants": (
         Shown("id", _plain("id"), right=False),
