@@ -14,6 +14,8 @@ from tests.samples import gpu, model
 from vramfit._record import fields, replace
 from vramfit.engines import engine, estimate, names
 from vramfit.engines.interface import NOTHING, DeviceMemory, Engine, Estimate, Pool, Share, Words
+from vramfit.engines.profile import USUAL
+from vramfit.engines.terms import Ledger
 from vramfit.quantization import SCHEMES, find_scheme
 from vramfit.workload.common import CACHE_TYPES, CLASSES
 from vramfit.workload.training import TASKS
@@ -209,15 +211,18 @@ def test_what_an_engine_does_not_say() -> None:
     assert bare.fill({"ubatch": 64}) is None
     assert (True, True) == (bare.loads_on(question.scheme, question.gpus), bare.recommended_on(question.gpus, "linux"))
     assert ((), ()) == (tuple(bare.remarks(question, need)), tuple(bare.settings(question, need)))
+    assert (USUAL, None, 1) == (bare.speed(), bare.chunk_tokens(question.workload), bare.ranks(question, need))
+    assert bare.read_command([]) is None
     bare.check(question.checkpoint, question.workload)
 
 
 def test_what_an_engine_has_to_say() -> None:
-    """How it sees GPUs, what it needs, and how it is run: none of them is made up."""
+    """How it sees GPUs, what it needs and why, and how it is run: none of them is made up."""
     bare, question = Bare(), asked_of("transformers")
     for call in (
         lambda: bare.view(question.gpus, question.workload),
         lambda: bare.estimate(job(question)),
+        lambda: bare.account(job(question), estimate(question), Ledger()),
         lambda: bare.command(question, estimate(question)),
     ):
         with pytest.raises(NotImplementedError):

@@ -15,11 +15,13 @@ from tests.engines.outside import NAME, REGISTRATION
 from tests.registering import registered
 from vramfit._record import replace
 from vramfit.cli.options import read
-from vramfit.engines import engine, engine_of_family, names
+from vramfit.engines import engine, engine_of_family, estimate, names
 from vramfit.engines.commands import read_command
 from vramfit.engines.keys import every_key, parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import terms
 from vramfit.errors import CannotTell, UsageError
-from vramfit.recommend.ways import Tried, Wish, engines
+from vramfit.recommend.choices import Attempts, Criteria, engines
 from vramfit.units import MIB
 
 if TYPE_CHECKING:
@@ -124,6 +126,28 @@ def test_check_answers_for_it() -> None:
 
 
 @pytest.mark.usefixtures("known")
+def test_its_terms_add_up() -> None:
+    """Its own, and the runtime's share, which every engine's terms have."""
+    request = {"gpu": ["rtx4090", "rtx3090"], "model": "llama-2-7b", "engine": NAME, "quant": "fp16", "page_tokens": 64}
+    (deployment,) = resolve(parse_request(request), catalogue())
+    found = estimate(deployment)
+    made = [(term.device, term.part, term.name, term.bytes, term.source) for term in terms(deployment)]
+    assert made == [
+        (gpu.device, part, name, size, "made up")
+        for gpu in found.gpus
+        for part, name, size in (
+            ("weights", "a share of the file", WEIGHTS // 2),
+            ("kv_cache", "pages", 4096 * TOKEN),
+            ("compute", "buffer", 256 * MIB),
+            ("overhead", "runtime", 100 * MIB),
+        )
+    ]
+    assert [sum(size for device, *_, size, _ in made if device == gpu.device) for gpu in found.gpus] == [
+        gpu.total_bytes for gpu in found.gpus
+    ]
+
+
+@pytest.mark.usefixtures("known")
 def test_the_three_classes_and_a_scheme_of_its_own() -> None:
     """Its schemes for the classes; a quantization of its family is asked of it without a word."""
     rows = report(*LLAMA).estimates
@@ -198,8 +222,8 @@ def test_recommend_tries_it() -> None:
     """Asked for by name, every recommendation is for it; without a word, it is the last that is tried."""
     found = json.loads(vramfit("recommend", "-g", "rtx4090", "--engine", NAME, "--limit", "3", "--json").out)
     assert [NAME] * 3 == [one["deployment"]["engine"] for one in found["recommendations"]]
-    wish = Wish({}, 0.0, False, False, Tried())
-    assert NAME == engines(catalogue().gpus("rtx4090"), wish)[-1]
+    criteria = Criteria({}, 0.0, False, False, Attempts())
+    assert NAME == engines(catalogue().gpus("rtx4090"), criteria)[-1]
 
 
 def remedies(gpu: str, *more: str, engine_name: str = NAME) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.registering import registered
 from tests.samples import Catalogue
-from vramfit import engines
 from vramfit.answer import answer
 from vramfit.engines import Registration
 from vramfit.engines.keys import parse_request
@@ -17,19 +17,20 @@ from vramfit.speed.decode import step
 from vramfit.speed.prefill import PREFILL_BUS_SHARE, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vramfit.answer import Answer
 
 WEIGHTS = 6_738_415_616 - 2 * 32000 * 4096 - 65 * 4096
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> Answer:
+def found() -> Iterator[Answer]:
     """Llama 2 7B in fp16 on two RTX 4090."""
-    registered = {**engines._registered, "unmeasured": Registration("unmeasured", "tests.speed.unmeasured")}
-    monkeypatch.setattr(engines, "_registered", registered)
     raw = {"gpu": "2xrtx4090", "model": "llama-2-7b", "quant": "fp16", "engine": "unmeasured"}
     changes = {"rtx4090": {"tflops": {"fp16": 165.2}}}
-    return answer(resolve(parse_request(raw), Catalogue(changes))[0])
+    with registered(Registration("unmeasured", "tests.speed.unmeasured")):
+        yield answer(resolve(parse_request(raw), Catalogue(changes))[0])
 
 
 def test_decoding(found: Answer) -> None:

@@ -173,7 +173,7 @@ def _engines(as_json: Json = False, style: Format = None, no_header: NoHeader = 
 
 
 def _both(one: list[Any], other: list[Any]) -> list[Any]:
-    """What is in both, in the order of the first."""
+    """Members of both lists, in the order of the first."""
     ids = {o["id"] for o in other}
     return [o for o in one if o["id"] in ids]
 

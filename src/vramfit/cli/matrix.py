@@ -36,7 +36,7 @@ ASKED: tuple[Key, ...] = (
     ),
     Key("quant", "texts", "a scheme or class; repeatable; best: the best that fits", default_text="all three classes"),
 )
-"""What may be several here, in the place of the deployment keys of these names."""
+"""Keys that take several values here, instead of the deployment keys of these names."""
 
 _NAMES = {key.name: key for key in ASKED}
 OPTIONS: tuple[Key, ...] = (

@@ -1,4 +1,4 @@
-"""Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
+"""Options of ``check`` and its like: the deployment keys, and those on how the answer is printed.
 
 One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
 theirs in modules of their own. The reader answers None for anything it does not know in full (another command,

@@ -35,11 +35,11 @@ WISHES: tuple[Key, ...] = (
     ),
     Key("limit", "count", "recommendations at most, of GPUs to own and to rent each", default_text="10"),
 )
-"""What is wished for beside the deployment keys."""
+"""Options for what a recommendation must meet, beside the deployment keys."""
 
 LEVEL = Key("level", "choice", "what each must reach", choices=("fits", "tight"), default_text="fits")
 LEFT_OUT = ("name", *[key.name for key in TRAINING_KEYS])
-"""Keys that mean nothing here: those of fine-tuning, and the label."""
+"""Keys without a meaning here: those of fine-tuning, and the label."""
 
 OPTIONS: tuple[Key, ...] = (
     *[LEVEL if key.name == "level" else key for key in every_key().values() if key.name not in LEFT_OUT],

@@ -67,7 +67,15 @@ def remember(model: Model, packed: Mapping[str, Any]) -> None:
     """Take the counts of ``model`` from what ``pack`` made of it."""
     sets = packed["layer_sets"]
     rows = packed["tensors"]
-    tensors.remember(model, tuple([Tensor(row[0], row[1], sets[row[2]], *row[3:]) for row in rows]))
+    made = []
+    for name, shape, layers, part, linear, buffer, copies in rows:
+        tensor = object.__new__(Tensor)
+        tensor.__dict__ = {
+            "name": name, "shape": shape, "layers": sets[layers], "part": part, "linear": linear, "buffer": buffer,
+            "copies": copies,
+        }  # fmt: skip
+        made.append(tensor)
+    tensors.remember(model, tuple(made))
     parameters.remember(model, packed["parameters"])
     active_parameters.remember(model, packed["active_parameters"])
     max_image_tokens.remember(model, packed["max_image_tokens"])

@@ -7,12 +7,10 @@ merged with what an entry states.
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.model.image_rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Literal
+    from typing import Literal
 
     from vramfit.model.image_rules import ImageRule
     from vramfit.model.kinds import Count, Key, Normalised, Width
@@ -125,37 +123,3 @@ class AudioTower(Encoder):
     """Channels of the spectrogram it reads."""
     parameters: Count | None = None
     """Parameter count of an encoder that is not modelled."""
-
-
-def read_vision(facts: Mapping[str, Any]) -> VisionTower:
-    """The vision tower of a mapping from its field names to plain data; null is not stated.
-
-    Raises ``TypeError`` for an unknown field, ``KeyError`` for an unknown rule of image tokens.
-    """
-    values = _read(facts)
-    if "image_tokens" in values:
-        rule = dict(values["image_tokens"])
-        values["image_tokens"] = RULES[rule.pop("rule")](**{key: _frozen(value) for key, value in rule.items()})
-    return VisionTower(**values)
-
-
-def read_audio(facts: Mapping[str, Any]) -> AudioTower:
-    """The audio encoder of a mapping from its field names to plain data; null is not stated.
-
-    Raises ``TypeError`` for an unknown field.
-    """
-    return AudioTower(**_read(facts))
-
-
-def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are stated, with records for steps."""
-    values = {field: _frozen(value) for field, value in facts.items() if value is not None}
-    for field in ("projector", "extra"):
-        if field in values:
-            values[field] = tuple([Step(**{key: _frozen(item) for key, item in step.items()}) for step in facts[field]])
-    return values
-
-
-def _frozen(value: Any) -> Any:
-    """Plain data with tuples for lists."""
-    return tuple([_frozen(item) for item in value]) if isinstance(value, list | tuple) else value

@@ -1,26 +1,14 @@
 """A model as plain data and back: how the compiled catalogue holds the models that checks read.
 
-A record becomes a mapping of the fields that differ from their defaults, with the number of its class under ``KIND``;
+A record becomes a mapping of the fields that differ from their defaults, with the name of its class under ``KIND``;
 tuples, numbers and text stay what they are. Towers are unpacked when they are first asked for, because most checks
 never look at them and their classes cost more than a model's.
 """
 
 from __future__ import annotations
 
-from vramfit.model.architecture import (
-    Architecture,
-    Attention,
-    Component,
-    CompressedAttention,
-    Experts,
-    FeedForward,
-    LatentAttention,
-    Layers,
-    LinearAttention,
-    Model,
-    ShortConvolution,
-    StateSpace,
-)
+from vramfit.model import architecture
+from vramfit.model.architecture import Model
 from vramfit.model.counted import pack as pack_counts
 from vramfit.model.counted import remember
 from vramfit.model.traits import ExtraTensor, Traits
@@ -30,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-KINDS: tuple[type, ...] = (
-    Model, Layers, Attention, LatentAttention, CompressedAttention, StateSpace, LinearAttention, ShortConvolution,
-    FeedForward, Experts, Component, Architecture, Traits, ExtraTensor,
-)  # fmt: skip
-"""Classes of the records a model is made of, towers excepted; ``tower_kinds`` has the rest."""
+KINDS: dict[str, type] = {
+    **{name: kind for name, kind in vars(architecture).items() if hasattr(kind, "__fields__")},
+    "Traits": Traits,
+    "ExtraTensor": ExtraTensor,
+}
+"""Classes of the records a model is made of, towers excepted."""
 
 KIND = ""
 COUNTS = "counts"
@@ -42,18 +31,9 @@ TOWERS = ("vision", "audio")
 _APART = (KIND, COUNTS, *TOWERS)
 
 
-def tower_kinds() -> tuple[type, ...]:
-    """Classes of the records that towers are made of."""
-    from vramfit.model.encoder import AudioTower, Step, VisionTower
-    from vramfit.model.image_rules import RULES
-
-    return (VisionTower, AudioTower, Step, *RULES.values())
-
-
 def pack(model: Model) -> dict[str, Any]:
     """A model with its tensors and counts (``counted``) as plain data."""
-    kinds = (*KINDS, *tower_kinds())
-    packed: dict[str, Any] = _packed(model, {kind: number for number, kind in enumerate(kinds)})
+    packed: dict[str, Any] = _packed(model)
     return {**packed, COUNTS: pack_counts(model)}
 
 
@@ -71,26 +51,31 @@ def unpack(data: Mapping[str, Any]) -> Model:
 
 def unpack_tower(data: Mapping[str, Any]) -> Any:
     """A tower of a packed model."""
-    return _unpacked(data, (*KINDS, *tower_kinds()))
+    from vramfit.model import encoder
+    from vramfit.model.image_rules import rule_class
+
+    kinds: dict[str, type] = {kind.__name__: kind for kind in (encoder.VisionTower, encoder.AudioTower, encoder.Step)}
+    rule = data.get("image_tokens")
+    if rule is not None:
+        kinds[rule[KIND]] = rule_class(rule[KIND])
+    return _unpacked(data, kinds)
 
 
-def _packed(value: Any, numbers: Mapping[type, int]) -> Any:
+def _packed(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple([_packed(item, numbers) for item in value])
-    number = numbers.get(type(value))
-    if number is None:
+        return tuple([_packed(item) for item in value])
+    kind = type(value)
+    if not hasattr(kind, "__fields__"):
         return value
     own = vars(value)
-    usual = type(value)
-    stated = {
-        field: _packed(own[field], numbers)
-        for field in usual.__fields__
-        if field in own and not (hasattr(usual, field) and getattr(usual, field) == own[field])
-    }
-    return {KIND: number, **stated}
+    packed = {KIND: getattr(kind, "rule", kind.__name__)}
+    for field in kind.__fields__:
+        if field in own and not (hasattr(kind, field) and getattr(kind, field) == own[field]):
+            packed[field] = _packed(own[field])
+    return packed
 
 
-def _unpacked(value: Any, kinds: tuple[type, ...]) -> Any:
+def _unpacked(value: Any, kinds: Mapping[str, type]) -> Any:
     """A value of a packed record; only mappings are records, and only tuples may hold some."""
     if isinstance(value, dict):
         kind: Any = kinds[value[KIND]]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.model.architecture import Component, LinearAttention, StateSpace
+from vramfit.model.encoder import AudioTower, Step, VisionTower
+from vramfit.model.image_rules import rule_class
 from vramfit.model.traits import Traits, read_traits
 
 TYPE_CHECKING = False
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.model.encoder import AudioTower, VisionTower
     from vramfit.model.kinds import Count, ElementType, Key, Month, Repository
 
 
@@ -224,9 +225,41 @@ def read_spec(facts: Mapping[str, Any]) -> ModelSpec:
         elif field == "traits":
             values[field] = read_traits(value)
         elif field in ("vision", "audio"):
-            from vramfit.model import encoder
-
-            values[field] = (encoder.read_vision if field == "vision" else encoder.read_audio)(value)
+            values[field] = (read_vision if field == "vision" else read_audio)(value)
         else:
             values[field] = tuple(value) if isinstance(value, list) else value
     return ModelSpec(**values)
+
+
+def read_vision(facts: Mapping[str, Any]) -> VisionTower:
+    """The vision tower of a mapping from its field names to plain data; null is not stated.
+
+    Raises ``TypeError`` for an unknown field, ``KeyError`` for an unknown rule of image tokens.
+    """
+    values = _encoder(facts)
+    if "image_tokens" in values:
+        rule = dict(values["image_tokens"])
+        values["image_tokens"] = rule_class(rule.pop("rule"))(**{key: _frozen(value) for key, value in rule.items()})
+    return VisionTower(**values)
+
+
+def read_audio(facts: Mapping[str, Any]) -> AudioTower:
+    """The audio encoder of a mapping from its field names to plain data; null is not stated.
+
+    Raises ``TypeError`` for an unknown field.
+    """
+    return AudioTower(**_encoder(facts))
+
+
+def _encoder(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are stated, with records for steps."""
+    values = {field: _frozen(value) for field, value in facts.items() if value is not None}
+    for field in ("projector", "extra"):
+        if field in values:
+            values[field] = tuple([Step(**{key: _frozen(item) for key, item in step.items()}) for step in facts[field]])
+    return values
+
+
+def _frozen(value: Any) -> Any:
+    """Plain data with tuples for lists."""
+    return tuple([_frozen(item) for item in value]) if isinstance(value, list | tuple) else value

@@ -1,15 +1,12 @@
-"""How many tokens an image becomes, and how rules choose the grid that an image is cut into.
+"""How many tokens of the prompt an image takes: questions to a model, which its tower's rule answers (``image_rules``).
 
-A tower's rule answers itself (``image_rules``); here are the questions asked of a model, and the three ways of choosing
-a grid that the rules share. Sizes are pixels, width first.
+Sizes are pixels, width first.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vramfit.model.architecture import Model
     from vramfit.model.encoder import VisionTower
     from vramfit.model.image_rules import ImageRule
@@ -40,38 +37,3 @@ def _rule(model: Model, tower: VisionTower) -> ImageRule:
     if tower.image_tokens is None:
         raise ValueError(f"no rule for image tokens ({model.id})")
     return tower.image_tokens
-
-
-def pinpoint(pinpoints: Sequence[Sequence[int]], width: int, height: int) -> tuple[int, int]:
-    """The grid that keeps most pixels of the image, and among those the one that wastes least."""
-    best, most, least = (0, 0), -1, 0
-    for grid_width, grid_height in pinpoints:
-        scale = min(grid_width / width, grid_height / height)
-        kept = min(int(width * scale) * int(height * scale), width * height)
-        wasted = grid_width * grid_height - kept
-        if kept > most or (kept == most and wasted < least):
-            best, most, least = (grid_width, grid_height), kept, wasted
-    return best
-
-
-def nearest_shape(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
-    """The grid nearest in shape to the image (get_optimal_tiled_canvas of the InternVL processor).
-
-    Of grids equally near the larger wins where the image has more than half its pixels.
-    """
-    target, best, nearest = width / height, (1, 1), float("inf")
-    for columns, rows in grids:
-        difference = abs(target - columns / rows)
-        if difference < nearest:
-            best, nearest = (columns, rows), difference
-        elif difference == nearest and width * height > 0.5 * tile * tile * columns * rows:
-            best = (columns, rows)
-    return best
-
-
-def canvas(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
-    """The grid that enlarges the image least, or failing that shrinks it least; of several the smallest (Llama 4)."""
-    scales = [(min(columns * tile / width, rows * tile / height), columns, rows) for columns, rows in grids]
-    enlarging = [scale for scale, _, _ in scales if scale >= 1]
-    chosen = min(enlarging) if enlarging else max([scale for scale, _, _ in scales])
-    return min([(columns * rows, columns, rows) for scale, columns, rows in scales if scale == chosen])[1:]

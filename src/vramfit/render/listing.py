@@ -31,18 +31,18 @@ _ENDING_IN_PROSE = ("quants", "engines")
 
 @record
 class Shown:
-    """A column for people."""
+    """Column of a list for people."""
 
     heading: str
     text: Callable[[Object], str]
-    """What stands in it; empty for unknown."""
+    """Function giving the text of an object's cell; empty for unknown."""
     right: bool = True
     drop: int = 0
-    """The order in which columns give way on a narrow terminal, the highest first; 0 stays."""
+    """Priority for leaving the column out on a narrow terminal, the highest first; 0 stays."""
 
 
 def lines(style: str, kind: str, objects: Sequence[Object], *, header: bool = True) -> Iterator[str]:
-    """The list in a text format, line by line; ``kind`` is ``gpus``, ``models``, ``quants`` or ``engines``."""
+    """Lines of the list in a text format; ``kind`` is ``gpus``, ``models``, ``quants`` or ``engines``."""
     if style == "json":
         yield dumps({"format_version": FORMAT_VERSION, KEYS.get(kind, kind): list(objects)})
     elif style == "ndjson":
@@ -65,7 +65,7 @@ def rows(style: str, objects: Sequence[Object], *, header: bool = True) -> Itera
 
 
 def print_list(kind: str, objects: Sequence[Object], *, stream: TextIO, colour: bool, header: bool = True) -> None:
-    """Draw the list on a terminal, and how many there are."""
+    """Draw the list on a terminal, and the number of its rows."""
     from vramfit.render.page import Column, Page
 
     page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
@@ -90,7 +90,7 @@ def counted(kind: str, count: int) -> str:
 
 
 def scalar(value: Any) -> str:
-    """A value in one field of a row."""
+    """Text of a value in one field of a row."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else cell(value)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
     from vramfit.model import Model
@@ -83,6 +84,8 @@ class Toy(Engine[Cards, ToyKeys]):
     groups = GROUPS
     record = ToyKeys
     recommended = 99
+    runtime_formula = "100 MiB"
+    runtime_source = "made up"
     follows_gpus = True
 
     def defaults(
@@ -108,6 +111,12 @@ class Toy(Engine[Cards, ToyKeys]):
         from tests.engines.outside.estimate import estimate
 
         return estimate(job)
+
+    def account(self, job: Job[Cards, ToyKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Note the file, the pages and the buffer of each GPU."""
+        from tests.engines.outside.estimate import account
+
+        account(job, estimate, ledger)
 
     def speed(self) -> SpeedProfile:
         """Half of the memory's bandwidth, for weights and cache alike, and no time beside."""

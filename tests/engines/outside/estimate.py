@@ -11,6 +11,7 @@ from vramfit.units import MIB
 if TYPE_CHECKING:
     from tests.engines.outside import Cards, ToyKeys
     from vramfit.engines.interface import Job
+    from vramfit.engines.terms import Ledger
 
 BUFFER_BYTES = {True: 256 * MIB, False: 64 * MIB}
 """By whether lanes are wide."""
@@ -38,3 +39,18 @@ def estimate(job: Job[Cards, ToyKeys]) -> Estimate:
     settings = {"lanes": "wide" if wide else "narrow"}
     pool = Pool(SHARE, (0,) * job.gpu_count, rounded_up=True)
     return Estimate(tuple(gpus), NOTHING, job.checkpoint.file_bytes, notes, settings, pool=pool)
+
+
+def account(job: Job[Cards, ToyKeys], estimate: Estimate, ledger: Ledger) -> None:
+    """Note what each GPU holds, with the numbers it follows from."""
+    count = job.gpu_count
+    for gpu in estimate.gpus:
+        ledger.add(
+            "weights", gpu.device, "a share of the file", "file / GPUs", gpu.weights_bytes, "made up", gpus=count
+        )
+        pages = "pages x tokens x widths x sequences / GPUs"
+        tokens = job.keys.page_tokens
+        ledger.add(
+            "kv_cache", gpu.device, "pages", pages, gpu.kv_cache_bytes, "made up", page_tokens=tokens, gpus=count
+        )
+        ledger.add("compute", gpu.device, "buffer", "by the lanes", gpu.compute_bytes, "made up")
