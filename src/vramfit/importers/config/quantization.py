@@ -91,7 +91,7 @@ def _compressed(section: Mapping[str, Any]) -> str | None:
         if form.startswith(word):
             return word
     groups = section.get("config_groups")
-    group = next(iter(groups.values()), {}) if isinstance(groups, dict) else {}
+    group: Any = next(iter(groups.values()), {}) if isinstance(groups, dict) else {}
     weights = group.get("weights") if isinstance(group, dict) else None
     if not isinstance(weights, dict):
         return None
