@@ -7,7 +7,14 @@ a row whose fields speak of a state has no answer.
 from __future__ import annotations
 
 from vramfit.importers.config import formulas
-from vramfit.model.architecture import Attention, CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import (
+    Attention,
+    CompressedAttention,
+    FixedState,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
