@@ -15,12 +15,40 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
     from vramfit.hardware import Gpu
     from vramfit.model import Model
+
+    class Imported(Protocol):
+        """A model read from its files."""
+
+        @property
+        def model(self) -> Model:
+            """The model, with its own checkpoint where a header was read."""
+
+        @property
+        def keys(self) -> Mapping[str, Any]:
+            """Deployment keys that the files state."""
+
+    class Importer(Protocol):
+        """What reads models that are in no catalogue; ``importers.load.Importer`` is one."""
+
+        def means(self, name: str) -> bool:
+            """Whether the characters of a name say that it is a reference."""
+
+        def on_disk(self, name: str) -> Imported | None:
+            """The model of a name whose characters say nothing, where this disk has it."""
+
+        def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
+            """The model that a reference leads to, or the name under which the catalogue answers for it."""
+
+
+REFERENCE_MARKS = ("/", "\\", ":", "~")
+"""Characters of which a reference has one, if it does not end like a file of weights; few names of the catalogue do."""
+FILES = (".gguf", ".safetensors", ".json")
 
 MAX_SUGGESTIONS = 3
 _MAX_LISTED = 12
@@ -78,10 +106,14 @@ class ModelRow:
 
 
 class Catalogue:
-    """GPUs and models by any of their names. What was looked up is kept: remedies ask for the same again and again."""
+    """GPUs and models by any of their names. What was looked up is kept: remedies ask for the same again and again.
 
-    def __init__(self, container: Container) -> None:
+    A model that is in no catalogue is read by what ``importer`` makes, when a name asks for one.
+    """
+
+    def __init__(self, container: Container, importer: Callable[[], Importer] | None = None) -> None:
         self._container = container
+        self._importer = importer
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
         self._stated: dict[str, Mapping[str, str]] = {}
@@ -118,17 +150,54 @@ class Catalogue:
         return gpu_from_facts(facts)
 
     def model(self, name: str) -> Model:
-        """The model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
+        """The model that ``name`` means: an entry, or what a reference leads to.
+
+        Raises ``UnknownModel`` or ``AmbiguousName``, and of a reference what its importer raises.
+        """
         model = self._models.get(name)
         if model is None:
-            from vramfit.model.packed import unpack
-
-            stored = self._container.record("model", self._model_number(name))
-            model = self._models.get(stored["id"])
-            if model is None:
-                model = self._models[stored["id"]] = unpack(stored)
+            found = None if self._importer is None else self._imported(name, self._importer)
+            if found is None or isinstance(found, str):
+                model = self._entry(found or name)
+                self._stated.setdefault(name, self._stated.get(found or name, {}))
+            else:
+                model, self._stated[name] = found.model, found.keys
             self._models[name] = model
         return model
+
+    def _entry(self, name: str) -> Model:
+        """The model of an entry."""
+        from vramfit.model.packed import unpack
+
+        stored = self._container.record("model", self._model_number(name))
+        model = self._models.get(stored["id"])
+        if model is None:
+            model = self._models[stored["id"]] = unpack(stored)
+        return model
+
+    def _imported(self, name: str, importer: Callable[[], Importer]) -> Imported | str | None:
+        """What a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
+
+        An entry's own names go before everything but what cannot be a name. A name that only says what it repackages
+        is what this disk has under it, else the model that it repackages.
+        """
+        marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
+        if marked and importer().means(name):
+            return importer().load(name, self.knows)
+        if self._alias(name) is not None:
+            return None
+        found = importer().on_disk(name)
+        if found is not None or self.knows(name) or "/" not in name:
+            return found
+        return importer().load(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether the catalogue answers for a name: an entry's own, or one that says which entry it repackages."""
+        if self._alias(name) is not None:
+            return True
+        from vramfit.catalogue.repositories import readings
+
+        return any(self._container.look_up("model_aliases", normalise_model(one.model)) for one in readings(name))
 
     def stated(self, name: str) -> Mapping[str, str]:
         """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
@@ -211,12 +280,16 @@ class Catalogue:
             raise _ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
+    def _alias(self, name: str) -> int | tuple[int, ...] | None:
+        """The number of the entry that has a name, or the numbers of several."""
+        found: int | tuple[int, ...] | None = None
+        if ":" in name:
+            found = self._container.look_up("model_aliases", name.strip().lower())
+        return self._container.look_up("model_aliases", normalise_model(name)) if found is None else found
+
     def _model_number(self, name: str) -> int:
-        key = normalise_model(name)
-        found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
-        if found is None:
-            found = self._container.look_up("model_aliases", key)
-        told = name
+        key, told = normalise_model(name), name
+        found = self._alias(name)
         if found is None:
             from vramfit.catalogue.repositories import readings
 
@@ -252,13 +325,15 @@ class Catalogue:
         return f"did you mean {_either(ids)}? See `vramfit list {kind}s`" if ids else f"see `vramfit list {kind}s`"
 
 
-def open_catalogue(extra: Sequence[str] = ()) -> Catalogue:
+def open_catalogue(extra: Sequence[str] = (), importer: Callable[[], Importer] | None = None) -> Catalogue:
     """The catalogue, with the user's own files in the configuration directory and the files ``extra`` laid over it.
+
+    ``importer`` makes what reads models that are in none.
 
     Compiles it first where something changed (see ``cache``). Raises ``CatalogueError`` for a fault in ``extra``; a
     fault in the configuration directory is one of ``Catalogue.warnings``, and that file is left out.
     """
-    return Catalogue(open_container(extra))
+    return Catalogue(open_container(extra), importer)
 
 
 def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> AmbiguousName:

@@ -1,4 +1,4 @@
-"""The Typer app: help, usage errors, completion, and every command that is not on the light path."""
+"""Typer app: help, usage errors, completion, and every command that is not on the light path."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def _root(
 
 
 def _parameter(key: Key) -> inspect.Parameter:
-    """A Typer option for one declared key. Values stay text: ``workload.parse_value`` judges them for both paths."""
+    """Make a Typer option for one declared key.
+
+    Values stay text: ``workload.keys.parse_value`` judges them for both paths.
+    """
     words = f"{key.help} [default: {key.default_words}]" if key.default_words else key.help
     if key.words:
         words += f" ({', '.join(key.words)})"

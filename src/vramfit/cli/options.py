@@ -1,4 +1,4 @@
-"""Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
+"""Options of ``check`` and its like: the deployment keys, and those on how the answer is printed.
 
 One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
 theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
@@ -26,12 +26,17 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
     Key("format", "choice", "how to print", choices=FORMATS, default_text="table on a terminal, plain in a pipe"),
     Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
+    Key("offline", "switch", "read models from this disk alone, never over the network"),
+    Key("timeout", "text", "seconds a server may be silent", default_text="10"),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
     Key("color", "choice", "colour", choices=("auto", "always", "never"), default_text="auto"),
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
+
+HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
+"""An option of commands that go through many models."""
 
 
 def long_flag(key: Key) -> str:

@@ -9,14 +9,25 @@ family is one module with one function ``store(model, scheme)`` that gives every
 from __future__ import annotations
 
 from vramfit.errors import UnsupportedScheme
-from vramfit.quantization.checkpoint import Checkpoint, Stored, bits_per_weight, derive
+from vramfit.quantization.checkpoint import STORED, Checkpoint, Stored, bits_per_weight, derive, own_checkpoint
 from vramfit.quantization.schemes import ALIASES, SCHEMES, Scheme
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
 
-__all__ = ["SCHEMES", "Checkpoint", "Scheme", "Stored", "bits_per_weight", "derive", "find_scheme", "store"]
+__all__ = [
+    "SCHEMES",
+    "STORED",
+    "Checkpoint",
+    "Scheme",
+    "Stored",
+    "bits_per_weight",
+    "derive",
+    "find_scheme",
+    "own_checkpoint",
+    "store",
+]
 
 
 def find_scheme(name: str) -> Scheme:

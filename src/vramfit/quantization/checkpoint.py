@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from vramfit.quantization.schemes import Scheme
 
 
+TOWERS = ("vision", "projector", "audio")
+"""Parts of a model that GGUF keeps in a file of their own (``mmproj``)."""
+
+STORED = "stored"
+"""What stands behind ``--quant`` for the form a file is in, whatever its name; the id of a mix that has none."""
+
+
 @record
 class Stored:
     """A tensor (or the part of it in some layers) as a checkpoint holds it."""
@@ -53,18 +60,25 @@ class Checkpoint:
     """
 
     def __init__(
-        self, model: Model, scheme: Scheme, stored: tuple[Stored, ...] | None = None, source: str = ""
+        self,
+        model: Model,
+        scheme: Scheme,
+        stored: tuple[Stored, ...] | None = None,
+        source: str = "",
+        idle_bytes: int = 0,
     ) -> None:
         self.model = model
         self.scheme = scheme
         """How it is stored: the scheme it was derived by, or the one that a file states or comes nearest to."""
         self.source = source
         """The file it was read from; empty for one that a scheme derived."""
+        self.idle_bytes = idle_bytes
+        """Bytes of the file that no engine loads with the model: prediction heads."""
         self._stored = stored
 
     @property
     def stored(self) -> tuple[Stored, ...]:
-        """Every tensor, in inventory order."""
+        """Every tensor that engines load, in inventory order."""
         if self._stored is None:
             module = __import__(f"vramfit.quantization.{self.scheme.family}", fromlist=["store"])
             self._stored = module.store(self.model, self.scheme)
@@ -75,19 +89,31 @@ class Checkpoint:
     def file_bytes(self) -> int:
         """Tensor data of the file of weights: what ``checkpoint_bytes`` of the report means.
 
-        All tensors of a Hugging Face checkpoint; of GGUF only the language model, since the towers are a second file.
+        All tensors of a Hugging Face checkpoint; of GGUF all but the towers, which are a second file.
         """
-        parts = ("text", "component") if self.scheme.family == "gguf" else None
-        return sum([row.total_bytes for row in self.stored if parts is None or row.tensor.part in parts])
+        apart = TOWERS if self.scheme.family == "gguf" else ()
+        return self.idle_bytes + sum([row.total_bytes for row in self.stored if row.tensor.part not in apart])
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.model.id}, {self.scheme.id}, {self.source or 'derived'})"
 
 
 @per_model
+def own_checkpoint(model: Model) -> Checkpoint | None:
+    """The checkpoint that ``model`` was read from; None for a model of which no file was read (``keep``)."""
+    return None
+
+
+def keep(checkpoint: Checkpoint) -> None:
+    """Make a checkpoint that was read from a file its model's own: ``derive`` gives it for its scheme."""
+    own_checkpoint.remember(checkpoint.model, checkpoint)
+
+
+@per_model
 def derive(model: Model, scheme: Scheme) -> Checkpoint:
-    """The checkpoint of ``model`` stored as ``scheme``."""
-    return Checkpoint(model, scheme)
+    """The checkpoint of ``model`` stored as ``scheme``: its own where that is how its file is stored."""
+    own = own_checkpoint(model)
+    return own if own is not None and own.scheme.id == scheme.id else Checkpoint(model, scheme)
 
 
 def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = None) -> float:

@@ -1,4 +1,5 @@
-"""Fine-tuning that does not fit: what a step keeps beside the weights, then adapters instead of the weights."""
+"""Fine-tuning in less memory: first by what a step keeps beside the weights, then by adapters instead of the
+weights."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ LEAST_SEQUENCE = 256
 
 
 def steps(question: Question) -> Iterator[Proposal]:
-    """Settings that change nothing of the result first, then smaller steps, then fewer trained parameters."""
+    """Settings that do not change the result, then smaller steps, then fewer trained parameters."""
     yield from question.best(_free(question))
     yield from question.best(_smaller_batch(question))
     yield from question.best(_shorter(question))
@@ -29,7 +30,7 @@ def steps(question: Question) -> Iterator[Proposal]:
 
 
 def pairs(question: Question) -> Iterator[Proposal]:
-    """The adapters of the least memory with smaller steps, where neither is enough."""
+    """Adapters of the least memory together with smaller steps, where neither is enough."""
     if question.asked.deployment.workload.task == "qlora":
         halves: tuple[tuple[str, dict[str, Any], str], ...] = (
             ("engine-setting", {"optimizer": "paged_adamw8bit"}, "page the optimizer's states in 8 bits"),

@@ -1,4 +1,4 @@
-"""One catalogue entry: a page for people, its JSON object for programs, its fields one per line for the rest.
+"""Page of one catalogue entry for people, its JSON object for programs, its fields one per line for the rest.
 
 The page is made of labelled paragraphs, so that it reads the same on a narrow terminal; what is unknown is left out.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     Object = Mapping[str, Any]
     Paragraphs = Iterable[tuple[str, list[str]]]
-    """A label, and the lines that stand behind it."""
+    """Labels, each with the lines that stand behind it."""
 
 LABEL_WIDTH = 12
 
 
 def lines(style: str, entry: Object, *, header: bool = True) -> Iterator[str]:
-    """The entry in a text format, line by line; the row formats have a field per row, its path dotted."""
+    """Lines of the entry in a text format; the row formats have a field per row, its path dotted."""
     document = {"format_version": FORMAT_VERSION, **entry}
     if style == "json":
         yield dumps(document)
@@ -81,7 +81,7 @@ def _draw(page: Any, told: Paragraphs) -> None:
 
 
 def _sources(entry: Object) -> Iterator[tuple[str, list[str]]]:
-    """Where the entry comes from, then what the other keys on the page stand for, then which field is whose."""
+    """Sources of the entry, then those that the page refers to by key, then the keys of single fields."""
     own = {source["key"] for source in entry["sources"]}
     others = (source for source in entry.get("references") or () if source["key"] not in own)
     yield "Sources", [_source(source) for source in (*entry["sources"], *others)]

@@ -1,4 +1,4 @@
-"""The paragraphs of a GPU's page."""
+"""Paragraphs of a GPU's page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def subtitle(gpu: Object) -> str:
 
 
 def paragraphs(gpu: Object) -> Iterator[tuple[str, list[str]]]:
-    """Label and lines of each paragraph; those of which nothing is known have no lines."""
+    """Label and lines of each paragraph; one of which nothing is known has no lines."""
     yield "Memory", list(_memory(gpu))
     yield "Bandwidth", [_bandwidth(gpu)]
     yield "Processor", [_processor(gpu)]
@@ -108,7 +108,7 @@ def _links(gpu: Object) -> str:
 
 
 def _rents(rents: Sequence[Object]) -> list[str]:
-    """A line per provider and date."""
+    """Lines with the rents, one per provider and date."""
     offers: dict[tuple[str, str], list[str]] = {}
     for rent in rents:
         each = f" for {rent['gpus']}" if rent["gpus"] > 1 else ""

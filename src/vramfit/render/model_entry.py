@@ -1,4 +1,4 @@
-"""The paragraphs of a model's page."""
+"""Paragraphs of a model's page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 _SMALL_SHARE = 0.001
-"""Roles below a thousandth of the parameters are told together."""
+"""Share of the parameters below which roles are shown together."""
 
 
 def subtitle(model: Object) -> str:
@@ -23,7 +23,7 @@ def subtitle(model: Object) -> str:
 
 
 def paragraphs(model: Object) -> Iterator[tuple[str, list[str]]]:
-    """Label and lines of each paragraph; those that do not apply have no lines."""
+    """Label and lines of each paragraph; one that does not apply has no lines."""
     yield "Parameters", [_parameters(model), _roles(model)]
     yield "Layers", [_shape(model), *map(_layers, model["layers"])]
     yield "Networks", [_network(component) for component in model["components"]]

@@ -44,7 +44,7 @@ COLUMNS: tuple[tuple[str, str | Callable[[Object], Any]], ...] = (
 
 
 def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
-    """A text format, line by line."""
+    """Lines of the recommendations in a text format."""
     found: Sequence[Object] = report["recommendations"]
     if style == "json":
         yield dumps(report)
@@ -107,7 +107,7 @@ def _title(report: Object) -> str:
 
 
 def _parts(report: Object) -> list[tuple[str, list[Object]]]:
-    """The tables: one of models; of GPUs one for those to own and one for those to rent."""
+    """Tables: one of models, or for GPUs one of those to own and one of those to rent."""
     found: list[Object] = list(report["recommendations"])
     if report["model"] is None:
         return [("", found)] if found else []

@@ -1,4 +1,4 @@
-"""The terminal report: the verdict first, then the reasons, then what to do about it.
+"""Terminal report: the verdict first, then the reasons, then the remedies.
 
 One deployment gets the whole story; a report on several gets a short section for each. ``page`` draws, ``words``
 speaks, ``account`` and ``ledger`` count; the order of the story is here.
@@ -61,7 +61,7 @@ def _terminal_width(stream: TextIO) -> int:
 
 
 def _story(page: Page, section: Section) -> None:
-    """One deployment, from the verdict to the remedies."""
+    """Draw one deployment, from the verdict to the remedies."""
     first, estimates = section.first, section.estimates
     _headline(page, section)
     page.blank()
@@ -85,7 +85,7 @@ def _story(page: Page, section: Section) -> None:
 
 
 def _overview(page: Page, parts: Sequence[Section]) -> None:
-    """Several deployments: each with its verdict, its bars and its first remedy, then the count."""
+    """Draw several deployments: each with its verdict, its bars and its first remedy, then the count."""
     drawn = False
     for section in parts:
         page.blank()
@@ -122,14 +122,14 @@ def _title(page: Page, text: str) -> None:
 
 
 def _of(section: Section, estimate: Object) -> str:
-    """Which row is meant, where there are several."""
+    """Phrase naming the row that is meant, where there are several."""
     if len(section.estimates) == 1:
         return ""
     return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
 
 
 def _speed(page: Page, section: Section) -> None:
-    """How fast each precision that runs is, what holds it up, and how long a prompt takes."""
+    """Draw the speed of each precision that runs, its bottleneck, and the time of a prompt."""
     running = [e for e in section.estimates if e["verdict"] != "exceeds" and speed(e)]
     if not running:
         return
@@ -155,7 +155,7 @@ def _if_tried(page: Page, section: Section) -> None:
 
 
 def _outcome(estimate: Object) -> list[str]:
-    """What running it anyway comes to, in a sentence or two."""
+    """Sentences on what happens if it is run anyway."""
     tried = estimate["if_tried"]
     missing, engine = size(tried["missing_bytes"]), estimate["engine"]
     link, spilled = tried.get("link_bytes_per_second"), tried.get("decode_tokens_per_second")
@@ -179,7 +179,7 @@ def _outcome(estimate: Object) -> list[str]:
 
 
 def _remedied(section: Section) -> Object:
-    """The estimate whose remedies are shown: the first that has any."""
+    """Estimate whose remedies are shown: the first that has any."""
     return next((estimate for estimate in section.estimates if estimate.get("remedies")), {"remedies": ()})
 
 
@@ -222,7 +222,7 @@ def _figures(remedy: Object) -> list[tuple[str, str]]:
 
 
 def _traded(remedy: Object) -> str:
-    """What a remedy trades, and what its quality label rests on where that does not say it."""
+    """Cost of a remedy, and the evidence of its quality label where that does not say it."""
     traded, evidence = remedy.get("trade") or "", remedy.get("quality_evidence") or ""
     if remedy.get("quality") in ("reference", None) or evidence in traded:
         return traded
@@ -238,7 +238,7 @@ def _speeds(remedy: Object) -> str:
 
 
 def _aligned(figures: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[tuple[str, str]]:
-    """The same figures of all remedies below one another: the words at both ends to the left, numbers to the right."""
+    """Figures of one remedy aligned with those of all: the words at both ends to the left, numbers to the right."""
     last = len(figures) - 1
     return [
         ((text.ljust(width) if i in (0, last) else text.rjust(width)) + " " * GAP, style)
@@ -252,13 +252,13 @@ def _remedy_line(remedy: Object) -> list[Span]:
 
 
 def _command(page: Page, remedy: Object, indent: int) -> None:
-    """Whole, on lines of its own, so that it can be copied."""
+    """Draw a command whole, on lines of its own, so that it can be copied."""
     for line in wrapped(remedy.get("command") or "", page.width - indent):
         page.line((line, "cyan"), indent=indent)
 
 
 def _notes(page: Page, estimates: Sequence[Object]) -> None:
-    """What was assumed, each text once, and how far the margin can be trusted."""
+    """Draw the assumptions, each text once, and how far the margin can be trusted."""
     notes = dict.fromkeys(text for estimate in estimates for text in estimate.get("assumptions") or ())
     if any(estimate.get("required_bytes") for estimate in estimates):
         notes[_MARGIN_NOTE] = None
@@ -277,7 +277,7 @@ def _error(page: Page, error: Object) -> None:
 
 
 def _tally(page: Page, parts: Sequence[Section], told: Sequence[Object]) -> None:
-    """How many estimates came out how."""
+    """Draw the number of estimates with each verdict."""
     counts: dict[str, int] = {}
     for estimate in told:
         counts[estimate["verdict"]] = counts.get(estimate["verdict"], 0) + 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
 """What reading values that mean nothing raises: the file is wrong, or of a kind that is not known."""
 
-ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification", "ForRetrieval")
+ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification")
 """Ends of names of classes that read a text once and keep nothing of it."""
 
 

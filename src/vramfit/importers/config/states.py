@@ -69,24 +69,25 @@ LOOPED = {
         "n_recurrent_loops if recurrent_kv_cache_mode == 'per_loop' and n_input_layers <= i "
         "and i < n_input_layers + n_recurrent_layers else 1"
     ),
-    "longcat_flash": "2",
-    "longcat_flash_ngram": "2",
 }
 """How many caches a layer has: it runs several times, or attends twice."""
 
 KNOWN = (
     *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, "kimi_linear", "deepseek_v4", "zaya",
     "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3", "lfm3_text", "deepseek_v32", "glm_moe_dsa",
-    "minimax", "recurrent_gemma", "speech_to_text", "mllama_text_model",
+    "longcat_flash", "recurrent_gemma", "speech_to_text", "mllama_text_model",
 )  # fmt: skip
 """Types whose fields speak of a state and which have a rule here or follow the general one."""
 
-OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'"}
+OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'", "xlnet": "True", "qwen4_exp_text": "True"}
 """Types that a rule covers but for some values: where the formula holds, caches are not known."""
 
 
 def mixers(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
     """What a layer of a type in the tables mixes tokens with; None where the general rule holds."""
+    kind = section.model_type or ""
+    if kind in OPEN and formulas.holds(formulas.parse(OPEN[kind]), section):
+        return None
     own = _own(section, layer, word)
     times = LOOPED.get(section.model_type or "")
     if times is None:
