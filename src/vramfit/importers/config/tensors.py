@@ -201,7 +201,7 @@ def _is_of_type(name: str, section: Section) -> bool:
     """Whether a class was made for the section's type: another type's fields need not mean the same to it."""
     known = _read()["classes"]
     row = known.get(name) or known[_without_head(name) or ""]
-    mapped = any(classes.get(section.model_type) == name for classes in _mappings())
+    mapped = any(classes.get(section.model_type or "") == name for classes in _mappings())
     return not section.known or section.model_type == row["type"] or mapped
 
 
