@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue.compiled import Catalogue
     from vramfit.memory.kv_cache import Cache
-    from vramfit.model import Model
+    from vramfit.model import Model, Origin
 
 PLATFORMS = ("linux", "windows")
 CACHE_TYPE = "f16"
@@ -88,15 +88,55 @@ def show_gpu(catalogue: Catalogue, name: str) -> dict[str, Any]:
 
 def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
     """Object of a whole model."""
-    from vramfit.catalogue.roles import by_role, vision_parameters
-    from vramfit.model import model_from_facts, tensors
+    from vramfit.model import model_from_facts
 
+    imported = catalogue.model(name)
+    if imported.origin is not None:
+        return show_imported(imported, imported.origin)
     facts = catalogue.model_facts(name)
     row = next(row for row in catalogue.model_rows() if row.id == facts["id"])
-    model = model_from_facts(facts)
+    return _model(model_object(row, facts), model_from_facts(facts), facts)
+
+
+def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
+    """A model that was read from files, in the form of an entry, with what was read from where."""
+    from vramfit.catalogue.compiled import ModelRow
+    from vramfit.model import active_parameters, parameters
+
+    row = ModelRow(
+        model.id,
+        model.name,
+        model.family,
+        model.modality,
+        parameters(model),
+        active_parameters(model),
+        model.context,
+        None,
+    )
+    architecture = model.architecture.name or model.architecture.gguf or model.architecture.model_type
+    commit = f" at {origin.commit}" if origin.commit else ""
+    where = origin.repository or origin.path or origin.tag or model.id
+    read = [{"key": file, "name": f"{file} of {where}{commit}"} for file in origin.files]
+    notes = [*([] if origin.gap is None else [f"not known: {origin.gap}"]), *origin.notes]
+    facts = {
+        "architecture": architecture,
+        "dtype": model.dtype,
+        "hf": [origin.repository] if origin.repository else [],
+        "ollama": [origin.tag] if origin.tag else [],
+        "note": "; ".join(notes) or None,
+        "sources": read,
+    }
+    return {**_model(model_object(row, facts), model, facts), "knowledge": origin.knowledge}
+
+
+def _model(told: dict[str, Any], model: Model, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``list`` says of a model, and the rest."""
+    from vramfit.catalogue.roles import by_role, vision_parameters
+    from vramfit.model import tensors
+
     inventory = tensors(model)
     return {
-        **model_object(row, facts),
+        **told,
         "dtype": model.dtype,
         "vision_parameters": vision_parameters(model, inventory),
         "hidden": model.hidden or None,
