@@ -72,7 +72,7 @@ class CompiledFinder:
 
 
 def _header(source: str) -> bytes | None:
-    """How a compiled file of the source as it is now begins; None where there is no source."""
+    """First bytes of a compiled file of the source in its present state; None where there is no source."""
     try:
         status = stat(source)
     except OSError:
