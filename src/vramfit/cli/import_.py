@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FAMILY = "imported"
 SOURCE = "import"
 FALLBACK = "llama"
-"""The architecture whose traits are laid over where the model's own is none of the catalogue's."""
+"""Architecture whose traits are the ground where the model's own is none of the catalogue's."""
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def _import(
 
 
 def entry_lines(model: Model) -> str:
-    """The text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model."""
+    """Text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model."""
     from vramfit.catalogue.cache import source_directory
     from vramfit.catalogue.overlay import Layers
     from vramfit.importers.entry import facts_of, traits_of
@@ -75,7 +75,7 @@ def entry_lines(model: Model) -> str:
 
 
 def entry_id(model: Model) -> str:
-    """An id in the catalogue's form: small letters, digits, dots and dashes."""
+    """Id in the catalogue's form: small letters, digits, dots and dashes."""
     low = "".join([c if c.isascii() and (c.isalnum() or c == ".") else "-" for c in model.name.lower()])
     return "-".join([part for part in low.split("-") if part]).strip(".") or "model"
 
@@ -98,7 +98,7 @@ def _candidates(
 
 
 def _alike(one: Model, other: Model) -> bool:
-    """Whether two models have the same parameters and keep the same of the past."""
+    """True if two models have the same parameters and equal caches."""
     from vramfit.memory.kv_cache import caches
     from vramfit.model import parameters
 
@@ -106,7 +106,7 @@ def _alike(one: Model, other: Model) -> bool:
 
 
 def _text(model: Model, facts: dict[str, Any]) -> str:
-    """The overlay file: a family and a source of its own, and the entry."""
+    """Text of the overlay file: a family and a source of its own, and the entry."""
     import json
 
     origin = model.origin
