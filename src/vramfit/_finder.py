@@ -1,6 +1,6 @@
 """Finder for the package's own compiled modules, which costs about half of what Python's general one does.
 
-A check loads some seventy small modules, and finding them is a quarter of its start-up: the general finder asks every entry
+A check loads about 80 small modules, and finding them is a quarter of its start-up: the general finder asks every entry
 of ``sys.path`` hooks, builds paths piece by piece and prepares for cases that do not arise inside one package. This one
 opens the .pyc file where it must be, and takes it only if it was compiled by this interpreter from the source as it is now;
 in every other case it answers None, and Python finds the module as it always does.
@@ -72,7 +72,7 @@ class CompiledFinder:
 
 
 def _header(source: str) -> bytes | None:
-    """How a compiled file of the source as it is now begins; None where there is no source."""
+    """First bytes of a compiled file of the source in its present state; None where there is no source."""
     try:
         status = stat(source)
     except OSError:

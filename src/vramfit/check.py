@@ -32,8 +32,10 @@ BYTES_PER_PARAMETER = {"fp16": 2.0, "int8": 1.0, "int4": 0.5}
 
 @record
 class Limits:
-    """Largest context and number of sequences that still reach the requested level, all else equal; 0 for not one
-    token."""
+    """Largest context and number of sequences that still reach the requested level, all else equal.
+
+    Each is 0 when not even one token does.
+    """
 
     max_context: int
     max_parallel: int
@@ -97,8 +99,10 @@ class Unanswered:
 
 
 def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
-    """Check each requested deployment in order; raises what ``answers`` does, and ``CannotTell`` where one has no
-    answer."""
+    """Check each requested deployment in order.
+
+    Raises what ``answers`` does, and ``CannotTell`` where a deployment has no answer.
+    """
     for found in answers(request, catalogue, all_remedies=all_remedies):
         if isinstance(found, Unanswered):
             raise CannotTell(f"the memory of {found.deployment.model.name} cannot be told: {found.reason}")

@@ -133,10 +133,10 @@ class _Table:
             for number, cell in zip(numbers, judged, strict=True):
                 cells[self._places[number]] = cell
         if found is None:
-            told = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
+            quant = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
         else:
-            told = {"engine": found.engine, **_scheme(found.scheme, model)}
-        return {"model": model.id, **told, "cells": cells}
+            quant = {"engine": found.engine, **_scheme(found.scheme, model)}
+        return {"model": model.id, **quant, "cells": cells}
 
     def _best(self, request: Mapping[str, Any], model: Model) -> dict[str, Any]:
         """Row with the best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
@@ -148,7 +148,7 @@ class _Table:
         waiting = set(range(len(self._sets)))
         for scheme in ladder(model, name, MEASURED, True):
             asked = {**request, "engine": name, "quant": scheme.id}
-            told = _scheme(scheme, model)
+            quant = _scheme(scheme, model)
             for kind in self._kinds(asked, model):
                 wanted = [number for number in kind if number in waiting]
                 judged = self._judged(asked, wanted, model)[0] if wanted else ()
@@ -157,7 +157,7 @@ class _Table:
                     place = self._places[number]
                     reached = LEVELS.get(cell["verdict"], -1) >= level
                     if reached or cells[place] is None or _room(cell) > _room(cells[place]):
-                        own = NO_SCHEME if cell["error"] else told
+                        own = NO_SCHEME if cell["error"] else quant
                         cells[place] = made.setdefault(id(cell), {**cell, **own})
                     if reached:
                         waiting.remove(number)
@@ -210,18 +210,18 @@ def _room(cell: Mapping[str, Any] | None) -> float:
 
 def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Rows of all models, kept back until one cell has an answer; raises the first reason where none ever has."""
-    held: list[dict[str, Any]] = []
+    pending: list[dict[str, Any]] = []
     answered = False
     for name in names:
         for row in table.rows(name):
             answered = answered or any(cell["error"] is None for cell in row["cells"])
             if not answered:
-                held.append(row)
+                pending.append(row)
                 continue
-            yield from held
-            held.clear()
+            yield from pending
+            pending.clear()
             yield row
-    if held and table.refused is not None:
+    if pending and table.refused is not None:
         raise table.refused
 
 

@@ -184,15 +184,15 @@ def _gpu_object(deployment: Deployment) -> dict[str, Any]:
     for gpu in deployment.gpus:
         kinds.setdefault(gpu.id, []).append(gpu)
     smallest = min(deployment.gpus, key=lambda gpu: gpu.memory_bytes)
-    told = {
+    card_object = {
         **_card(smallest, deployment),
         "id": "+".join(kinds),
         "name": " + ".join(cards[0].name for cards in kinds.values()),
         "count": len(deployment.gpus),
     }
     if len(kinds) > 1:
-        told["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
-    return told
+        card_object["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
+    return card_object
 
 
 def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
@@ -232,16 +232,16 @@ def _deployment_object(
         "quant": deployment.scheme.id,
         "name": request.get("name"),
     }
-    told = {}
+    values = {}
     for name, key in every_key().items():
         if name in used:
-            told[name] = used[name]
+            values[name] = used[name]
             continue
         value = key.value_in(deployment.workload, request)
         if key.decided and (value == "auto" or "auto" not in key.choices):
             value = decided.get(name, key.default if value == "auto" else value)
-        told[name] = key.spelled(value)
-    return told
+        values[name] = key.spelled(value)
+    return values
 
 
 def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:

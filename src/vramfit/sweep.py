@@ -111,7 +111,7 @@ class Sweep:
             need = kinds.get(kind)
             if need is None:
                 need = kinds[kind] = self._need(deployment, alike)
-            found[number] = need if isinstance(need, dict) else self._held_against(alike, need)
+            found[number] = need if isinstance(need, dict) else self._compare(alike, need)
         return [found[number] for number in chosen]
 
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
@@ -123,7 +123,7 @@ class Sweep:
             self.refused = self.refused or error
             return refusal(error)
 
-    def _held_against(self, alike: _Alike, need: Estimate) -> Cell:
+    def _compare(self, alike: _Alike, need: Estimate) -> Cell:
         work = self._work
         limits = None if need.pool is None else need.pool.limits(alike.offered)
         required = together = 0
@@ -178,5 +178,5 @@ def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit:
 
 def refusal(error: VramfitError) -> Cell:
     """Cell of a deployment that has no answer, with the error as its reason."""
-    told: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
-    return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": told}
+    reason: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": reason}

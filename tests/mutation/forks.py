@@ -15,7 +15,7 @@ from tests.mutation.forking import JOBS, collected
 from tests.mutation.tree import pytest_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from tests.mutation.tree import Tree
@@ -28,16 +28,18 @@ class Forks:
         self.tree, self.files = tree, files
         self.process: subprocess.Popen[bytes] | None = None
 
-    def answer(self, module: str, after: str, tests: Sequence[str], seconds: float) -> tuple[str, str]:
-        """What becomes of a mutant (``run.Outcome.how``, or ``elsewhere``) and the test that failed."""
+    def answer(self, module: str, after: str, tests: Mapping[str, float]) -> tuple[str, str]:
+        """What becomes of a mutant (``run.Outcome.how``, or ``elsewhere``) and the test that failed.
+
+        ``tests`` are in order, with the seconds of processing that each may take.
+        """
         if self.process is None:
             self._start()
         job = {
             "module": module,
             "before": self.tree.read(module),
             "after": after,
-            "tests": list(tests),
-            "seconds": round(seconds),
+            "tests": tests,
         }
         self.jobs.write(json.dumps(job) + "\n")
         self.jobs.flush()

@@ -26,7 +26,8 @@ FIRST_SECONDS = 30
 """Tests a mutant meets at first, the quickest, by the time they take without one."""
 ALL_SECONDS = 60
 """Tests it meets at most, after those."""
-SLOWER, START_SECONDS = 6, 60
+SLOWER, START_SECONDS = 4, 20
+COLLECT_SECONDS = 180
 """How much longer than recorded a run may take before it counts as endless."""
 KILLED = ("failed", "endless")
 NOTHING_RUN = 5
@@ -68,7 +69,7 @@ def outcome(mutant: Mutant, tree: Tree, reach: Reach, forks: Forks | None = None
         rest = _within([*tests[len(first) :], *_beside(tests, reach)], reach, ALL_SECONDS)
         how, met = "elsewhere", len(first)
         if forks is not None:
-            how, failed = forks.answer(mutant.module, changed, first, _limit(first, reach))
+            how, failed = forks.answer(mutant.module, changed, {name: _limit([name], reach) for name in first})
         if how not in KILLED:
             with tree.changed(mutant.module, changed):
                 how = _run(first, tree, reach)

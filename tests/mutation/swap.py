@@ -1,14 +1,20 @@
-"""Functions whose code a mutant changes, given their new code where they are: nothing is imported again."""
+"""What a mutant changes, changed where it lives: code of functions, and constants. Nothing is imported again.
+
+It is less than importing the mutant: what others derived from a constant stays. So a test that notices the change notices
+the mutant, and one that does not says nothing yet.
+"""
 
 from __future__ import annotations
 
 import gc
 import inspect
+import sys
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import ModuleType
 
     Place = tuple[str, str, int]
     """File, name and first line of a function."""
@@ -25,17 +31,42 @@ def functions_by_place() -> dict[Place, list[FunctionType]]:
 
 
 def swap(file: str, before: str, after: str, functions: Mapping[Place, list[FunctionType]]) -> bool:
-    """Change the live functions of a module as its source changes; whether all of the change is within functions."""
+    """Change what is live of a module as its source changes; whether anything was changed."""
     changes = changed_functions(before, after)
-    if not changes:
-        return False
+    if changes is None:
+        return _swap_constants(file, before, after)
     for old, new in changes:
         live = functions.get((file, old.co_name, old.co_firstlineno), [])
         if not live or any(one.__code__ != old for one in live):
             return False
         for one in live:
             one.__code__ = new.replace(co_filename=file)
-    return True
+    return bool(changes)
+
+
+def _swap_constants(file: str, before: str, after: str) -> bool:
+    """Give the module, and those that took it from there, each constant that differs."""
+    module = next((one for one in list(sys.modules.values()) if getattr(one, "__file__", None) == file), None)
+    if module is None:
+        return False
+    old, new = _executed(module, before), _executed(module, after)
+    names = [name for name in old if name in new and _is_constant(old[name]) and repr(old[name]) != repr(new[name])]
+    for name in names:
+        known = vars(module)[name]
+        for other in list(sys.modules.values()):
+            if getattr(other, "__dict__", {}).get(name) is known:
+                setattr(other, name, new[name])
+    return bool(names)
+
+
+def _executed(module: ModuleType, source: str) -> dict[str, object]:
+    names = {"__name__": module.__name__, "__package__": module.__package__, "__file__": module.__file__}
+    exec(compile(source, str(module.__file__), "exec", dont_inherit=True), names)
+    return dict(names)
+
+
+def _is_constant(value: object) -> bool:
+    return isinstance(value, bool | int | float | str | tuple | dict | frozenset)
 
 
 def changed_functions(before: str, after: str) -> list[tuple[CodeType, CodeType]] | None:

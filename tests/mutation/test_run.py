@@ -44,6 +44,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text)
     monkeypatch.setattr(run, "START_SECONDS", 20)
+    monkeypatch.setattr(run, "COLLECT_SECONDS", 0)
     (tmp_path / "tests").symlink_to(Path(__file__).parents[1])
     return Tree(tmp_path)
 
@@ -75,6 +76,7 @@ def test_what_becomes_of_a_mutant(tree: Tree, how: str, tests: int, change: str,
 
 def test_a_mutant_without_end(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "START_SECONDS", 5)
+    monkeypatch.setattr(run, "COLLECT_SECONDS", 0)
     found = outcome(Change(MODULE, (3, 0), (3, 1), "-= 1=>-= 0", 0), tree, reach("test_loop"))
 
     assert (found.how, found.killed) == ("endless", True)
@@ -101,7 +103,7 @@ def test_answers_of_forks(tree: Tree, answer: tuple[str, str], change: str, test
     """One process answers one job after another, each as if there had been none before."""
     before, _, after = change.partition("=>")
     (tree.root / FILES[0]).write_text(TESTS + "def test_broken(): assert area(3) == 7\n")
-    job = (MODULE, SOURCE.replace(before, after), [f"{FILES[0]}::{name}" for name in tests], 3)
+    job = (MODULE, SOURCE.replace(before, after), {f"{FILES[0]}::{name}": 3.0 for name in tests})
     how, failed = answer
     expected = (how, f"{FILES[0]}::{failed}" if failed else "")
 

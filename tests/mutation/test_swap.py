@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 
 import pytest
@@ -53,11 +54,12 @@ def test_true_is_another_constant_than_one() -> None:
     assert changed_functions("SIZE = 1", "SIZE = True") is None
 
 
-def imported() -> types.ModuleType:
-    """The module of ``SOURCE``, in a file of its own."""
+def imported(source: str = SOURCE) -> types.ModuleType:
+    """A module of this source, in a file of its own."""
     module = types.ModuleType("room")
+    module.__file__ = "room.py"
     module.__dict__["kept"] = functools.cache
-    exec(compile(SOURCE, "room.py", "exec", dont_inherit=True), module.__dict__)
+    exec(compile(source, "room.py", "exec", dont_inherit=True), module.__dict__)
     return module
 
 
@@ -74,6 +76,19 @@ def test_live_functions_get_the_mutants_code() -> None:
     assert (area(3), slow(2), room.doubled()) == ([3, 4], 10, 35)
 
 
+def test_constants_are_changed_wherever_they_were_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under their own name; functions read them from their module."""
+    source = SOURCE.replace("@kept\n", "") + "WIDE = LIMIT * 100\ndef limit():\n    return LIMIT, WIDE\n"
+    module, other = imported(source), types.ModuleType("other")
+    vars(other).update(LIMIT=module.LIMIT, WIDE=module.WIDE + 1)
+    monkeypatch.setitem(sys.modules, "room", module)
+    monkeypatch.setitem(sys.modules, "other", other)
+
+    assert swap("room.py", source, source.replace("LIMIT = 3", "LIMIT = 4"), {})
+    assert (module.limit(), other.LIMIT, other.WIDE) == ((4, 400), 4, 301)
+    assert not swap("room.py", source, source.replace("height=2", "height=3"), {})
+
+
 @pytest.mark.parametrize(
     ("file", "before", "after"),
     [
@@ -83,7 +98,7 @@ def test_live_functions_get_the_mutants_code() -> None:
     ],
 )
 def test_no_swap(file: str, before: str, after: str) -> None:
-    """Outside functions, where nothing differs, and where the module is not the one that is live."""
+    """Where the module is not imported, and where nothing differs."""
     module = imported()
     assert not swap(file, SOURCE, SOURCE.replace(before, after), functions_by_place())
     assert module.area(3) == [0, 3]

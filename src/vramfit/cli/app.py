@@ -10,6 +10,7 @@ import typer
 
 from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
+from vramfit.cli import import_ as import_command
 from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
 from vramfit.cli.options import COMMANDS, long_flag, options
@@ -134,5 +135,5 @@ def _declared(name: str) -> None:
 
 for declared in _HELP:
     _declared(declared)
-for command in (list_command, show_command, catalogue_command):
+for command in (list_command, show_command, import_command, catalogue_command):
     command.register(app)

@@ -49,8 +49,8 @@ def _lint(
         if as_json:
             from vramfit.render.json import dumps
 
-            told = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
-            write_lines("json", [dumps({"format_version": "1.0", "faults": told})])
+            objects = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
+            write_lines("json", [dumps({"format_version": "1.0", "faults": objects})])
         else:
             write_lines("plain", (str(finding.fault) for finding in findings))
             faults = f"{len(findings) or 'no'} fault{'' if len(findings) == 1 else 's'}"
@@ -84,8 +84,8 @@ def _path(as_json: Json = False) -> None:
         if as_json:
             from vramfit.render.json import dumps
 
-            told = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
-            write_lines("json", [dumps({"format_version": "1.0", "paths": told})])
+            objects = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
+            write_lines("json", [dumps({"format_version": "1.0", "paths": objects})])
         else:
             there = ((what, path, "" if os.path.exists(path) else "absent") for what, path in places)
             write_lines("plain", ("\t".join(place).rstrip() for place in there))

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 
 def wants_colour(stream: TextIO, asked: str) -> bool:
-    """Decide on colour: the flag beats the environment, ``NO_COLOR`` beats ``FORCE_COLOR``, a pipe or dumb terminal
-    gets none."""
+    """Decide on colour: the flag beats the environment, ``NO_COLOR`` beats ``FORCE_COLOR``.
+
+    A pipe or a dumb terminal gets none.
+    """
     if asked != "auto":
         return asked == "always"
     if os.environ.get("NO_COLOR"):

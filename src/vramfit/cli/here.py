@@ -1,4 +1,4 @@
-"""What this disk holds, for ``list models --here``, ``matrix --here`` and ``recommend --here``."""
+"""Models of this disk, for ``list models --here``, ``matrix --here`` and ``recommend --here``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ READABLE = ("gguf", "safetensors")
 
 @record
 class Row:
-    """What a search needs of a model of this disk."""
+    """Facts of a model of this disk that a search needs."""
 
     id: str
-    """Its reference."""
+    """Reference of the model."""
     name: str
     family: str
     modality: str
@@ -79,7 +79,7 @@ class ModelsHere:
         return found
 
     def model_rows(self) -> tuple[Row, ...]:
-        """These models in brief."""
+        """Rows of these models."""
         return tuple([self._row(name) for name in self.names()])
 
     def _readable(self) -> Iterator[str]:

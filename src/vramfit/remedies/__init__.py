@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from vramfit.engines.resolve import Catalogue
     from vramfit.speed import Rate
+    from vramfit.workload.keys import Request
 
-    Key = tuple[tuple[str, Any], ...]
+    Changes = Mapping[str, object]
+    """Deployment keys to put on a request, with their values as typed on the command line."""
+    Key = tuple[tuple[str, object], ...]
     """Changes of deployment keys, sorted."""
 
 __all__ = ["Proposal", "Question", "Remedy", "find"]
@@ -69,7 +72,7 @@ class Proposal:
 
     kind: str
     """Kind of the remedy, a word of the contract."""
-    changes: Mapping[str, Any]
+    changes: Changes
     """Deployment keys to put on the asked deployment, as typed on the command line."""
     summary: str
     """One line in words."""
@@ -91,7 +94,7 @@ class Remedy:
     """A proposal with what a report says of it."""
 
     proposal: Proposal
-    changes: Mapping[str, Any]
+    changes: Changes
     """Changes of the proposal, and the keys whose defaults or whose decision by the engine moved with them."""
     quality: tuple[str, str]
     """Label and evidence."""
@@ -111,7 +114,7 @@ class Question:
 
     def __init__(
         self,
-        request: Mapping[str, Any],
+        request: Request,
         asked: Answer,
         catalogue: Catalogue,
         answers: dict[Key, Answer | None],
@@ -121,7 +124,7 @@ class Question:
         self.catalogue = catalogue
         self.everything = everything
         """True if all remedies are wanted, and not the best of each strategy."""
-        self.base: dict[str, Any] = {}
+        self.base: dict[str, object] = {}
         self.first = asked
         """Answer to the deployment as it was requested, whatever ``base`` changes."""
         self.smaller: dict[str, list[Any]] = {}
@@ -138,7 +141,7 @@ class Question:
         self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.pinned}
         self._answers = answers
 
-    def attempt(self, changes: Mapping[str, Any]) -> Answer | None:
+    def attempt(self, changes: Changes) -> Answer | None:
         """Answer with ``changes`` put on the deployment; None if they make no valid one."""
         whole = {"quant": self._request["quant"], **self.base, **changes}
         key = tuple(sorted(whole.items()))
@@ -152,7 +155,7 @@ class Question:
                 self._answers[key] = None
         return self._answers[key]
 
-    def upon(self, changes: Mapping[str, Any]) -> Question | None:
+    def upon(self, changes: Changes) -> Question | None:
         """Question that is left when ``changes`` are made and do not suffice; None if they make no valid deployment.
 
         Upon it only the best of each strategy is looked for.
@@ -193,7 +196,7 @@ class Question:
 
 
 def find(
-    request: Mapping[str, Any],
+    request: Request,
     asked: Answer,
     catalogue: Catalogue,
     answers: dict[Key, Answer | None] | None = None,
@@ -228,7 +231,7 @@ def find(
     return tuple(ranked if everything else ranked[:MOST])
 
 
-def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Mapping[str, Any]) -> Remedy:
+def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Request) -> Remedy:
     asked, after = question.first, proposal.answer
     named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
     changes = {**named, **question.pinned, **proposal.changes}

@@ -9,10 +9,11 @@ from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator
 
-    from vramfit.remedies import Question
+    from vramfit.remedies import Changes, Question
+
+    Strategy = Callable[[Question], Iterator[Proposal]]
 
 UPON_WEIGHTS = (weights.offloaded, settings.settings, hardware.several, hardware.bigger, hardware.rented)
 """Strategies applied upon fewer bits per weight."""
@@ -50,7 +51,7 @@ def engines(question: Question) -> Iterator[Proposal]:
             yield Proposal("engine-setting", changes, f"run it with {name} as {scheme}", trade, after, 2)
 
 
-def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
+def _fewer_bits(question: Question) -> Iterator[tuple[Changes, str]]:
     """Usual scheme of each lower class, 4 bits first since they leave most room for the other half."""
     before = question.asked.deployment
     name = engine(before.engine).fallback or before.engine
@@ -62,7 +63,7 @@ def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
             return
 
 
-def joined(kind: str, changes: dict[str, Any], summary: str, found: Proposal, least_effort: int) -> Proposal:
+def joined(kind: str, changes: Changes, summary: str, found: Proposal, least_effort: int) -> Proposal:
     """One proposal from the changes of a first half and the proposal ``found`` upon them."""
     return Proposal(
         kind,
@@ -78,7 +79,7 @@ def joined(kind: str, changes: dict[str, Any], summary: str, found: Proposal, le
 
 
 def _both(
-    question: Question, kind: str, changes: dict[str, Any], summary: str, strategies: tuple[Any, ...]
+    question: Question, kind: str, changes: Changes, summary: str, strategies: tuple[Strategy, ...]
 ) -> Iterator[Proposal]:
     half = question.upon(changes)
     if half is None or half.improves(half.asked):

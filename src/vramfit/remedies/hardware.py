@@ -9,7 +9,6 @@ from vramfit.units import MIB, rate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from vramfit.answer import Answer
     from vramfit.hardware import Gpu
@@ -48,7 +47,7 @@ def _replicated(question: Question) -> bool:
 
 def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
     before = question.asked.deployment
-    changes: dict[str, Any] = {"gpu": f"{count}x{card.id}"}
+    changes: dict[str, object] = {"gpu": f"{count}x{card.id}"}
     if "tensor_parallel" in question.asked.estimate.settings:
         changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
     sharded = ""
@@ -90,7 +89,7 @@ def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
     if before.workload.task != "inference":
         return None
     each = COUNTS[-1]
-    changes: dict[str, Any] = {
+    changes: dict[str, object] = {
         "gpu": f"{NODES * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": NODES,
     }  # fmt: skip
     if not engine(before.engine).spans_machines:
@@ -168,7 +167,7 @@ def _offers(question: Question) -> Iterator[Proposal | None]:
         if kind in estimated or offer.gpu in fitting or (len(estimated) == RENTED_TRIES and not question.everything):
             continue
         estimated.add(kind)
-        changes: dict[str, Any] = {"gpu": offer.gpu if offer.gpus == 1 else f"{offer.gpus}x{offer.gpu}"}
+        changes: dict[str, object] = {"gpu": offer.gpu if offer.gpus == 1 else f"{offer.gpus}x{offer.gpu}"}
         if "tensor_parallel" in question.asked.estimate.settings:
             changes |= {"tensor_parallel": offer.gpus, "pipeline_parallel": 1}
         after = question.attempt(changes)

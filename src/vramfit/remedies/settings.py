@@ -11,8 +11,8 @@ from vramfit.search import largest_near
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
+    from vramfit.answer import Answer
     from vramfit.remedies import Question
 
 WIDE_TYPES = ("f32", "f16", "bf16")
@@ -61,7 +61,7 @@ def _cache_types(question: Question) -> Iterator[Proposal | None]:
         place = steps.index(work.kv_cache_type) + 1 if work.kv_cache_type in steps else len(steps)
         steps = steps[place:]
     for kind in steps:
-        changes: dict[str, Any] = {"kv_cache_type": kind}
+        changes: dict[str, object] = {"kv_cache_type": kind}
         if work.kv_cache_type_v != work.kv_cache_type:
             changes["kv_cache_type_v"] = kind
         if not work.flash_attention:
@@ -73,7 +73,7 @@ def _cache_types(question: Question) -> Iterator[Proposal | None]:
             yield Proposal("quantize-kv", changes, f"quantize the KV cache to {kind}", trade, after, 1)
 
 
-def _cache_bytes(found: Any) -> int:
+def _cache_bytes(found: Answer) -> int:
     return sum([gpu.kv_cache_bytes for gpu in found.estimate.gpus])
 
 
@@ -114,7 +114,7 @@ def _fewer(question: Question) -> Proposal | None:
     )
 
 
-def _most(question: Question, key: str, asked: int, step: int) -> tuple[int, Any] | None:
+def _most(question: Question, key: str, asked: int, step: int) -> tuple[int, Answer] | None:
     """Largest multiple of ``step`` below ``asked`` that fits, and its answer; None where too little is left.
 
     Cache and activations are close to linear in both keys, so a straight line to nothing is the first guess. Where no

@@ -9,9 +9,8 @@ from vramfit.remedies.combinations import joined
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
-    from vramfit.remedies import Question
+    from vramfit.remedies import Changes, Question
 
 OPTIMIZERS = (
     ("adamw8bit", "the optimizer's states in 8 bits"),
@@ -32,7 +31,7 @@ def steps(question: Question) -> Iterator[Proposal]:
 def pairs(question: Question) -> Iterator[Proposal]:
     """Adapters of the least memory together with smaller steps, where neither is enough."""
     if question.asked.deployment.workload.task == "qlora":
-        halves: tuple[tuple[str, dict[str, Any], str], ...] = (
+        halves: tuple[tuple[str, Changes, str], ...] = (
             ("engine-setting", {"optimizer": "paged_adamw8bit"}, "page the optimizer's states in 8 bits"),
         )
     else:
@@ -93,7 +92,7 @@ def _adapters(question: Question) -> Iterator[Proposal | None]:
 
 
 def _changed(
-    question: Question, kind: str, changes: dict[str, Any], summary: str, trade: str, effort: int, kept: float = 1.0
+    question: Question, kind: str, changes: Changes, summary: str, trade: str, effort: int, kept: float = 1.0
 ) -> Proposal | None:
     after = question.attempt(changes)
     return None if after is None else Proposal(kind, changes, summary, trade, after, effort, kept)

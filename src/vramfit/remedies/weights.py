@@ -143,7 +143,7 @@ def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
 
 
 def offloaded(question: Question) -> Iterator[Proposal]:
-    """As many layers as the cards hold at the requested precision, the rest in RAM: experts first, else whole layers.
+    """Placement of as many layers as the cards hold, the rest in RAM, at the requested precision: experts move first.
 
     Where the other engine needs less than the requested one, everything may fit; then that alone is the remedy.
     """

@@ -63,8 +63,8 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
             spans.append(sums[i].rjust(beside[1]) + " " * GAP)
         style = VERDICT_STYLES.get(estimate["verdict"], "")
         if room < 0:
-            told: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
-            page.packed([[span] for span in (*told, verdict_span(estimate["verdict"]))], indent=2)
+            row: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
+            page.packed([[span] for span in (*row, verdict_span(estimate["verdict"]))], indent=2)
             continue
         spans += [(left[i].rjust(beside[2]), style), " " * GAP, verdict_span(estimate["verdict"])]
         page.line(*spans, indent=2)
@@ -172,8 +172,7 @@ def _total(estimate: Object) -> int | None:
 
 
 def _coloured(drawn: str) -> Iterator[Span]:
-    """Spans of the bar in their colours; inside the mark the glyphs stand in the order of the parts, each kind
-    together."""
+    """Spans of the bar in their colours; glyphs inside the mark stand in the order of the parts, each kind together."""
     within, mark, beyond = drawn.partition(MARK)
     for glyph in SHADES + MARGIN:
         yield glyph * within.count(glyph), _PART_STYLES[glyph]

@@ -61,12 +61,12 @@ def print_entry(entry: Object, *, stream: TextIO, colour: bool) -> None:
     from vramfit.render import gpu_entry, model_entry
     from vramfit.render.page import Page
 
-    told = gpu_entry if entry["kind"] == "gpu" else model_entry
+    sheet = gpu_entry if entry["kind"] == "gpu" else model_entry
     page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
     page.prose((entry["name"], "bold"))
-    page.prose((told.subtitle(entry), "dim"))
+    page.prose((sheet.subtitle(entry), "dim"))
     page.blank()
-    _draw(page, told.paragraphs(entry))
+    _draw(page, sheet.paragraphs(entry))
     if entry.get("note"):
         _draw(page, [("Note", [entry["note"]])])
     page.blank()
@@ -74,8 +74,8 @@ def print_entry(entry: Object, *, stream: TextIO, colour: bool) -> None:
     stream.write(page.drawn())
 
 
-def _draw(page: Any, told: Paragraphs) -> None:
-    for label, texts in told:
+def _draw(page: Any, paragraphs: Paragraphs) -> None:
+    for label, texts in paragraphs:
         for number, text in enumerate(text for text in texts if text):
             page.prose(text, label=(label if number == 0 else "", "dim"), hang=LABEL_WIDTH)
 
@@ -86,8 +86,8 @@ def _sources(entry: Object) -> Iterator[tuple[str, list[str]]]:
     others = (source for source in entry.get("references") or () if source["key"] not in own)
     yield "Sources", [_source(source) for source in (*entry["sources"], *others)]
     by_field = (entry.get("field_sources") or {}).items()
-    told = [f"{field} from {', '.join(source['key'] for source in refs)}" for field, refs in by_field]
-    yield "By field", ["; ".join(told)]
+    origins = [f"{field} from {', '.join(source['key'] for source in refs)}" for field, refs in by_field]
+    yield "By field", ["; ".join(origins)]
 
 
 def _source(source: Object) -> str:

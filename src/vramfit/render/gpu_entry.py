@@ -87,8 +87,8 @@ def _processor(gpu: Object) -> str:
 
 
 def _rates(gpu: Object) -> str:
-    told = ", ".join(f"{kind} {value:,.4g}" for kind, value in gpu["tflops"].items())
-    return f"{told} (dense)" if told else ""
+    rates = ", ".join(f"{kind} {value:,.4g}" for kind, value in gpu["tflops"].items())
+    return f"{rates} (dense)" if rates else ""
 
 
 def _types(gpu: Object) -> str:
@@ -113,9 +113,9 @@ def _rents(rents: Sequence[Object]) -> list[str]:
     for rent in rents:
         each = f" for {rent['gpus']}" if rent["gpus"] > 1 else ""
         named = f" ({rent['instance']})" if rent.get("instance") else ""
-        told = f"${rent['usd_per_hour']:,.2f}{each}{named}"
-        offers.setdefault((rent["provider"], rent["as_of"]), []).append(told)
-    return [f"{provider}: {', '.join(told)} an hour; {as_of}" for (provider, as_of), told in offers.items()]
+        price = f"${rent['usd_per_hour']:,.2f}{each}{named}"
+        offers.setdefault((rent["provider"], rent["as_of"]), []).append(price)
+    return [f"{provider}: {', '.join(prices)} an hour; {as_of}" for (provider, as_of), prices in offers.items()]
 
 
 def _names(gpu: Object) -> Iterator[str]:

@@ -49,9 +49,11 @@ def draw_ledger(page: Page, estimate: Object) -> None:
 
 def _weights(estimate: Object, rule: Object) -> str:
     factor = rule["bytes_per_parameter"]
-    told = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
+    product = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
     bits = estimate["quant"].get("bits_per_weight")
-    return told if bits is None else f"{told}; really {billions(estimate['model']['parameters'])} × {bits:.3g} bits"
+    return (
+        product if bits is None else f"{product}; really {billions(estimate['model']['parameters'])} × {bits:.3g} bits"
+    )
 
 
 def _cache(estimate: Object) -> str:

@@ -66,10 +66,10 @@ def _texts(report: Object, style: str) -> Iterator[list[str]]:
     for row in report["rows"]:
         each = "quant" not in row
         middle = part(_OF_MODEL if each else (*_OF_MODEL, *_OF_QUANT), row)
-        told: dict[int, str] = {}
+        texts: dict[int, str] = {}
         cells = []
         for gpu, cell in zip(gpus, row["cells"], strict=True):
-            text = told.get(id(cell))
+            text = texts.get(id(cell))
             if text is None:
                 text = middle + part(_OF_QUANT, cell) if each else middle
                 if cell["error"] is None:
@@ -78,7 +78,7 @@ def _texts(report: Object, style: str) -> Iterator[list[str]]:
                     )  # fmt: skip
                 else:
                     text += part(_OF_VERDICT, cell)
-                told[id(cell)] = text
+                texts[id(cell)] = text
             cells.append(gpu + text)
         yield cells
 

@@ -49,9 +49,9 @@ def _parameters(model: Object) -> str:
 def _roles(model: Object) -> str:
     total = model["parameters"]
     roles = [(tensor["role"], tensor["parameters"]) for tensor in model["tensors"]]
-    told = [f"{role} {billions(count)}" for role, count in roles if count >= total * _SMALL_SHARE]
+    shown = [f"{role} {billions(count)}" for role, count in roles if count >= total * _SMALL_SHARE]
     rest = sum(count for _, count in roles if count < total * _SMALL_SHARE)
-    return ", ".join(told + ([f"rest {_small(rest)}"] if rest else []))
+    return ", ".join(shown + ([f"rest {_small(rest)}"] if rest else []))
 
 
 def _small(count: int) -> str:
@@ -92,8 +92,8 @@ def _mixer(mixer: Object) -> str:
         return f"{mixer['kind'].replace('_', ' ')}, {size}"
     if kind == "short-convolution":
         return f"short convolution over {mixer['kernel']}"
-    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in mixer.items() if key != "type" and value)
-    return f"{kind.replace('-', ' ')}, {told}"
+    sizes = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in mixer.items() if key != "type" and value)
+    return f"{kind.replace('-', ' ')}, {sizes}"
 
 
 def _heads(heads: int, kv_heads: int) -> str:
@@ -115,12 +115,12 @@ def _network(component: Object) -> str:
 def _cache(cache: Object) -> Iterator[str]:
     kind, window = cache["type"], cache["window"]
     per_token, windowed = cache["bytes_per_token"], cache["windowed_bytes_per_token"]
-    told = [f"{per_token / KIB:,.4g} KiB per token at {kind}"] if per_token else []
+    shares = [f"{per_token / KIB:,.4g} KiB per token at {kind}"] if per_token else []
     if windowed:
-        told.append(f"{windowed / KIB:,.4g} KiB per token at {kind} for the last {window:,}")
+        shares.append(f"{windowed / KIB:,.4g} KiB per token at {kind} for the last {window:,}")
     if cache["state_elements"]:
-        told.append(f"a state of {cache['state_elements']:,} elements per sequence")
-    yield " and ".join(told)
+        shares.append(f"a state of {cache['state_elements']:,} elements per sequence")
+    yield " and ".join(shares)
     if per_token or windowed:
         sizes = (f"{gib(size)} at {int(tokens):,}" for tokens, size in cache["bytes_at_context"].items())
         yield f"{', '.join(sizes)} tokens"

@@ -55,8 +55,10 @@ def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """Escape ``text`` so that it has no raw tab, line break, control character or lone surrogate; backslashes are
-    doubled."""
+    """Escape ``text`` so that it has no raw tab, line break, control character or lone surrogate.
+
+    Backslashes are doubled.
+    """
     return escape_surrogates(text.translate(_ESCAPES))
 
 

@@ -118,8 +118,8 @@ def _parts(report: Object) -> list[tuple[str, list[Object]]]:
 
 def _shown(report: Object, part: Sequence[Object]) -> tuple[Shown, ...]:
     if report["model"] is None:
-        return (*MODEL_COLUMNS, *WAY_COLUMNS)
-    return (*GPU_COLUMNS, *(RENT_COLUMNS if part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS), *WAY_COLUMNS)
+        return (*MODEL_COLUMNS, *CHOICE_COLUMNS)
+    return (*GPU_COLUMNS, *(RENT_COLUMNS if part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS), *CHOICE_COLUMNS)
 
 
 def _notes(report: Object) -> Iterator[str]:
@@ -174,7 +174,7 @@ RENT_COLUMNS = (
     Shown("of", lambda one: one["cost"]["provider"], right=False, drop=4),
     Shown("as of", lambda one: one["cost"]["as_of"], right=False, drop=3),
 )
-WAY_COLUMNS = (
+CHOICE_COLUMNS = (
     Shown("engine", lambda one: one["engine"], right=False),
     Shown("quant", lambda one: one["quant"]["scheme"], right=False),
     Shown("quality", lambda one: quality(one["quality"]["label"]), right=False, drop=1),

@@ -87,7 +87,7 @@ def model(facts: Object) -> Iterator[str]:
 
 
 def run(estimate: Object) -> str:
-    """How it is run: the engine and every setting that is not the usual one."""
+    """Phrase on how it is run: the engine and every setting that is not the usual one."""
     asked = estimate.get("deployment") or {}
     if asked.get("task", "inference") != "inference":
         return _training(estimate["engine"], asked)
@@ -109,7 +109,7 @@ def run(estimate: Object) -> str:
 
 
 def _has(section: Section, estimate: Object) -> bool:
-    """A precision that is there already belongs to the next deployment."""
+    """True if the section has the estimate's precision already, so that the estimate begins the next deployment."""
     return any(other["quant"]["scheme"] == estimate["quant"]["scheme"] for other in section.estimates)
 
 

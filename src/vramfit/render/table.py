@@ -65,8 +65,8 @@ def _story(page: Page, section: Section) -> None:
     first, estimates = section.first, section.estimates
     _headline(page, section)
     page.blank()
-    for label, told in (("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])):
-        for number, line in enumerate(told):
+    for label, paragraph in (("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])):
+        for number, line in enumerate(paragraph):
             page.prose(line, label=(label if number == 0 else "", "dim"), hang=7)
     page.blank()
     if draw_bars(page, estimates, totals=False):
@@ -99,12 +99,12 @@ def _overview(page: Page, parts: Sequence[Section]) -> None:
         if remedies:
             page.prose(*_remedy_line(remedies[0]), indent=_INDENT, label="→", hang=2)
             _command(page, remedies[0], _INDENT + 2)
-    told = [estimate for section in parts if not section.is_error for estimate in section.estimates]
+    answered = [estimate for section in parts if not section.is_error for estimate in section.estimates]
     if drawn:
         page.blank()
-        draw_legend(page, told)
-    _notes(page, told)
-    _tally(page, parts, told)
+        draw_legend(page, answered)
+    _notes(page, answered)
+    _tally(page, parts, answered)
 
 
 def _headline(page: Page, section: Section) -> None:
@@ -137,45 +137,47 @@ def _speed(page: Page, section: Section) -> None:
     _labelled(page, section, running, lambda estimate: "; ".join(speed(estimate)))
 
 
-def _labelled(page: Page, section: Section, told: Sequence[Object], say: Callable[[Object], str]) -> None:
+def _labelled(page: Page, section: Section, estimates: Sequence[Object], say: Callable[[Object], str]) -> None:
     """A sentence on each of these estimates, behind its precision where the section has several."""
     names = dict(zip(map(id, section.estimates), labels(section.estimates), strict=True))
-    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in told) + GAP
-    for estimate in told:
+    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in estimates) + GAP
+    for estimate in estimates:
         label = names[id(estimate)] if hang else ""
         page.prose(say(estimate), indent=_INDENT, label=(label, "bold"), hang=hang)
 
 
 def _if_tried(page: Page, section: Section) -> None:
-    tried = [estimate for estimate in section.estimates if estimate.get("if_tried")]
-    if not tried:
+    exceeding = [estimate for estimate in section.estimates if estimate.get("if_tried")]
+    if not exceeding:
         return
     _title(page, "If it is run anyway")
-    _labelled(page, section, tried, lambda estimate: " ".join(_outcome(estimate)))
+    _labelled(page, section, exceeding, lambda estimate: " ".join(_outcome(estimate)))
 
 
 def _outcome(estimate: Object) -> list[str]:
     """Sentences on what happens if it is run anyway."""
-    tried = estimate["if_tried"]
-    missing, engine = size(tried["missing_bytes"]), estimate["engine"]
-    link, spilled = tried.get("link_bytes_per_second"), tried.get("decode_tokens_per_second")
+    outcome = estimate["if_tried"]
+    missing, engine = size(outcome["missing_bytes"]), estimate["engine"]
+    link, spilled = outcome.get("link_bytes_per_second"), outcome.get("decode_tokens_per_second")
     across = "" if link is None else f", across PCIe at {rate(link)}"
     slow = "" if spilled is None else f": about {tokens_per_second(spilled)} tokens/s"
-    if tried["outcome"] == "spills":
+    if outcome["outcome"] == "spills":
         return [
             f"It starts, but the driver moves {missing} into system RAM and fetches it for every token{across}{slow}.",
             "Nothing says so on the screen.",
         ]
-    if tried["weights_fit"]:
-        told = [f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."]
+    if outcome["weights_fit"]:
+        sentences = [
+            f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."
+        ]
     else:
         offer = usable_bytes(estimate)
         against = "" if offer is None else f", {gib(offer)} usable"
         weights = gib(estimate["breakdown"]["weights"])
-        told = [f"{engine} runs out of memory while it loads the weights: {weights} of them{against}."]
+        sentences = [f"{engine} runs out of memory while it loads the weights: {weights} of them{against}."]
     if spilled is not None:
-        told.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
-    return told
+        sentences.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
+    return sentences
 
 
 def _remedied(section: Section) -> Object:
@@ -276,14 +278,14 @@ def _error(page: Page, error: Object) -> None:
         page.prose((hint, "dim"), indent=_INDENT, label=("hint:", "dim"), hang=6)
 
 
-def _tally(page: Page, parts: Sequence[Section], told: Sequence[Object]) -> None:
+def _tally(page: Page, parts: Sequence[Section], estimates: Sequence[Object]) -> None:
     """Draw the number of estimates with each verdict."""
     counts: dict[str, int] = {}
-    for estimate in told:
+    for estimate in estimates:
         counts[estimate["verdict"]] = counts.get(estimate["verdict"], 0) + 1
     words = [f"{n} {word.removesuffix('s') if n > 1 else word}" for word in VERDICT_STYLES if (n := counts.get(word))]
     errors = sum(section.is_error for section in parts)
     words += [f"{errors} without an answer"] if errors else []
     if len(parts) != 1:
         page.blank()
-        page.prose((f"{len(told) + errors} estimates: {joined(words)}." if words else "No estimates.", "bold"))
+        page.prose((f"{len(estimates) + errors} estimates: {joined(words)}." if words else "No estimates.", "bold"))

@@ -54,23 +54,23 @@ def quality(label: str) -> str:
 
 def speed(estimate: Object) -> list[str]:
     """Clauses on how fast an estimate generates and takes in a prompt; none where neither is known."""
-    told = estimate.get("throughput") or {}
-    decode, prefill = told.get("decode_tokens_per_second"), told.get("prefill_tokens_per_second")
+    throughput = estimate.get("throughput") or {}
+    decode, prefill = throughput.get("decode_tokens_per_second"), throughput.get("prefill_tokens_per_second")
     asked = estimate.get("deployment") or {}
     clauses = []
     if decode:
-        parallel, total = asked.get("parallel", 1), told.get("total_decode_tokens_per_second")
+        parallel, total = asked.get("parallel", 1), throughput.get("total_decode_tokens_per_second")
         low, high = tokens_per_second(decode["low"]), tokens_per_second(decode["high"])
         each = (
             f" for each of {parallel:,} sequences, {tokens_per_second(total)} together"
             if parallel > 1 and total
             else ""
         )
-        bound = f", bound by {told['bottleneck']}" if told.get("bottleneck") else ""
+        bound = f", bound by {throughput['bottleneck']}" if throughput.get("bottleneck") else ""
         clauses.append(f"{tokens_per_second(decode['expected'])} tokens/s ({low}–{high}){each}{bound}")
     if prefill:
-        tokens, rate = told.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
-        first = told.get("time_to_first_token_seconds")
+        tokens, rate = throughput.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
+        first = throughput.get("time_to_first_token_seconds")
         if tokens and first is not None:
             clauses.append(f"the first after {duration(first)} for a prompt of {tokens:,} tokens, taken in at {rate}")
         else:

@@ -123,11 +123,11 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     None where nothing decodes, or the bandwidth of a card or of the link that is needed is unknown.
     """
     model, work, host = deployment.model, deployment.workload, estimate.host
-    held, total_read = host.kv_cache_bytes, host.read_bytes
+    cached, total_read = host.kv_cache_bytes, host.read_bytes
     for memory in estimate.gpus:
-        held += memory.kv_cache_bytes
+        cached += memory.kv_cache_bytes
         total_read += memory.read_bytes
-    if work.task != "inference" or not held or not model.layers:
+    if work.task != "inference" or not cached or not model.layers:
         return None
     asked = engine(deployment.engine)
     profile = asked.speed()
@@ -150,7 +150,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
             weights = (found.parameters + model.vocab * model.hidden) * memory.read_bytes / total_read
             seconds = max(seconds, weights * card.unpacking_seconds)
         compute += seconds - crossing
-        bus += crossing + cache * (memory.kv_cache_bytes / held) * card.cache_seconds
+        bus += crossing + cache * (memory.kv_cache_bytes / cached) * card.cache_seconds
     if card is None:
         return None
     launches = found.layers * card.layer_seconds + found.expert_layers * card.expert_seconds
@@ -173,7 +173,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     if estimate.streamed_bytes:
         return bus, compute, launches, links, 0.0, estimate.streamed_bytes / HOST_COPY_BYTES_PER_SECOND, 0.0
     read = host.read_bytes * widened
-    ram = (read + cache * host.kv_cache_bytes / held) / (host_bandwidth(deployment) * profile.host_share)
+    ram = (read + cache * host.kv_cache_bytes / cached) / (host_bandwidth(deployment) * profile.host_share)
     if found.expert_layers:
         ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
     disk = _paged_bytes(deployment, estimate, read, bool(found.expert_layers)) / DISK_BYTES_PER_SECOND

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
 
+    Request = Mapping[str, Any]
+    """Values of deployment keys by name, each of the type that its ``Key`` states; raw ones before ``parse_value``."""
+
     class _Generic(Generic[R]):
         """Stand-in for ``typing.Generic``, which costs too much to load when the program runs."""
 
@@ -83,7 +86,7 @@ class Key:
             return words[0] if self.default else words[1]
         return str(self.default)
 
-    def value_in(self, workload: Workload, request: Mapping[str, Any]) -> Any:
+    def value_in(self, workload: Workload, request: Request) -> Any:
         """Value that a workload was made with; where its engine has no such key, the requested value or the default."""
         field = self.stored_as
         for holder in (workload, workload.own, workload.training):
@@ -135,7 +138,7 @@ class Form(_Generic["R"]):
         self._field = {key.name: key.stored_as for key in keys}
         self._switched = frozenset([key.name for key in keys if key.choices == SWITCHED])
 
-    def fill(self, request: Mapping[str, Any], **values: Any) -> R:
+    def fill(self, request: Request, **values: Any) -> R:
         """Record with each field as ``request`` gives it, else as ``values`` does, else with the key's default."""
         found = {**self._defaults, **values}
         for name, value in request.items():
