@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from tests.deployed import deployed
 from tests.each import each
 from tests.samples import gpu
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import Estimate, engine, estimate, names
 from vramfit.errors import CannotTell, VramfitError
 from vramfit.memory.kv_cache import caches
 from vramfit.memory.weights import slices
 from vramfit.model import Model, model_from_facts
 from vramfit.quantization import SCHEMES, Scheme, bits_per_weight, derive, find_scheme
+from vramfit.sources import open_catalogue
 
 CARD = gpu("rtx4090")
 APPLE = gpu("rtx4090", vendor="apple")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vramfit.catalogue import open_catalogue
 from vramfit.check import Checked, check
 from vramfit.engines.keys import parse_request
 from vramfit.remedies import (
@@ -22,6 +21,7 @@ from vramfit.remedies import (
     Proposal,
     cost,
 )
+from vramfit.sources import open_catalogue
 from vramfit.speed import Rate
 from vramfit.units import gb
 
