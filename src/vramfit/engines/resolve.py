@@ -151,8 +151,8 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
 
     A repository in ``fbgemm_fp8`` is what "fp8" means for it, and one in AWQ what "int4" means.
     """
-    if asked is None or stated is None or STORED in (asked, stated):
-        return asked or stated
+    if asked in (None, STORED) or stated in (None, STORED):
+        return stated if asked in (None, STORED) and stated is not None else asked
     kind = find_scheme(stated)
     if asked in CLASSES:
         return stated if kind.precision == asked else asked
