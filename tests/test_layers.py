@@ -67,7 +67,7 @@ HOMES = {
 
 OTHERWISE_NAMED = {
     "ollama": ("catalogue/", "importers/", "model/", "render/"),
-    "mlx": ("catalogue/", "quantization/"),
+    "mlx": ("catalogue/", "importers/", "quantization/"),
     "llama.cpp": ("importers/",),
 }
 """Where an engine's name means something else: Ollama's library of models, the family of MLX's schemes, llama.cpp's cache

@@ -1,4 +1,4 @@
-"""The report's plain-data form: the JSON contract in one place.
+"""Plain-data form of a report, which is the JSON contract, in one place.
 
 Renderers read nothing else. Keys follow the contract's order; keys beyond it are additions a reader may ignore.
 """
@@ -7,27 +7,34 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit._record import fields
-from vramfit.engines import engine
+from vramfit.engines import SUPPLY, engine
 from vramfit.engines.keys import every_key
+from vramfit.units import gib
 from vramfit.verdict import LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from vramfit.answer import Answer
-    from vramfit.check import Checked
+    from vramfit.check import Checked, Unanswered
     from vramfit.engines.interface import Deployment, DeviceMemory
     from vramfit.errors import VramfitError
     from vramfit.hardware import Gpu
+    from vramfit.model import Model, Origin
     from vramfit.remedies import Remedy
 
 FORMAT_VERSION = "1.0"
 
+WEIGHT_FILES = (".gguf", ".safetensors")
+MOST_NAMED = 1
+"""Number of files of weights that are named; more are counted."""
+SHORT_COMMIT = 7
+
 
 def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole report of ``--json``: the estimates and the worst verdict among them, ``unknown`` where one failed."""
+    """Document of ``--json``: the estimates and the worst verdict among them, ``unknown`` where one failed."""
     words = [e.get("verdict", "unknown") for e in estimates]
     worst = "unknown" if "unknown" in words or not words else min(words, key=lambda word: LEVELS[word])
     return {
@@ -39,44 +46,27 @@ def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def error_document(error: VramfitError, **label: str | None) -> dict[str, Any]:
-    """The error object of the contract; of a deployment in a file, ``name=`` gives its label, None where it has none."""
+    """Error object of the contract.
+
+    ``name=`` adds the label of a deployment in a file, None where it has none.
+    """
     body = {"code": error.code, "message": error.message, "hint": error.hint}
     return {"format_version": FORMAT_VERSION, **label, "error": body}
 
 
 def estimate_object(checked: Checked) -> dict[str, Any]:
     """One estimate of the report."""
-    from vramfit.model import active_parameters
-    from vramfit.quantization import bits_per_weight
-
     found = checked.answer
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
-    model, scheme = deployment.model, deployment.scheme
     gpus = estimate.gpus
     host_usable = deployment.workload.ram_bytes
     return {
         "name": checked.request.get("name"),
         "gpu": _gpu_object(deployment),
-        "model": {
-            "id": model.id,
-            "name": model.name,
-            "parameters": deployment.model_parameters,
-            "active_parameters": active_parameters(model),
-            "family": model.family,
-            "modality": model.modality,
-            "vision_parameters": _vision_parameters(deployment),
-            "max_context": model.context,
-            "max_image_tokens": _max_image_tokens(deployment),
-            "image_tokens": _image_tokens(deployment),
-        },
+        "model": _model_object(deployment),
         "engine": deployment.engine,
-        "quant": {
-            "class": scheme.precision,
-            "scheme": scheme.id,
-            "bits_per_weight": round(bits_per_weight(deployment.checkpoint.stored), 4),
-            "checkpoint_bytes": deployment.checkpoint.file_bytes,
-        },
-        "deployment": _deployment_object(checked),
+        "quant": _quant_object(deployment),
+        "deployment": _deployment_object(checked.request, deployment, estimate.settings),
         "required_bytes": {
             "low": sum(gpu.low_bytes for gpu in gpus),
             "expected": found.required_bytes,
@@ -108,7 +98,66 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
-        + _notes(deployment, estimate.host, checked.request.get("model", model.id)),
+        + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id)),
+    }
+
+
+def unknown_object(unanswered: Unanswered) -> dict[str, Any]:
+    """Object of a deployment whose memory is unknown, with null for what is not known of it."""
+    deployment, weights = unanswered.deployment, unanswered.weights_bytes
+    known = "" if weights is None else f"the weights take {gib(weights)}; "
+    return {
+        "name": unanswered.request.get("name"),
+        "gpu": _gpu_object(deployment),
+        "model": _model_object(deployment),
+        "engine": deployment.engine,
+        "quant": _quant_object(deployment),
+        "deployment": _deployment_object(unanswered.request, deployment, {}),
+        "required_bytes": None,
+        "breakdown": {"weights": weights, "kv_cache": None, "compute": None, "overhead": None},
+        "devices": [],
+        "verdict": "unknown",
+        "headroom_bytes": None,
+        "limits": None,
+        "rule_of_thumb": None,
+        "throughput": None,
+        "quality": None,
+        "if_tried": None,
+        "remedies": [],
+        "assumptions": [f"{known}the rest is not known: {unanswered.reason}", SUPPLY]
+        + ([] if deployment.model.origin is None else _origin_notes(deployment.model.origin)),
+    }
+
+
+def _model_object(deployment: Deployment) -> dict[str, Any]:
+    """Object of the model, with null for its counts where neither a header nor its class gives its tensors."""
+    from vramfit.model import active_parameters
+
+    model, count = deployment.model, deployment.model_parameters
+    return {
+        "id": model.id,
+        "name": model.name,
+        "parameters": count or None if model.gap is not None else count,
+        "active_parameters": active_parameters(model) if model.gap is None else None,
+        "family": model.family,
+        "modality": model.modality,
+        "vision_parameters": _vision_parameters(deployment),
+        "max_context": model.context if model.context or model.origin is None else None,
+        "max_image_tokens": _max_image_tokens(deployment),
+        "image_tokens": _image_tokens(deployment),
+        **_origin_object(model),
+    }
+
+
+def _quant_object(deployment: Deployment) -> dict[str, Any]:
+    from vramfit.quantization import bits_per_weight
+
+    scheme, stored = deployment.scheme, deployment.checkpoint.stored
+    return {
+        "class": scheme.precision,
+        "scheme": scheme.id,
+        "bits_per_weight": round(bits_per_weight(stored), 4) if stored else None,
+        "checkpoint_bytes": deployment.checkpoint.file_bytes if stored else None,
     }
 
 
@@ -129,20 +178,21 @@ def _throughput_object(found: Answer) -> dict[str, Any] | None:
 
 
 def _gpu_object(deployment: Deployment) -> dict[str, Any]:
-    """The card, per card when there are several; of mixed cards the smallest, and ``gpus`` lists them."""
+    """Object of the card, with sizes per card when there are several; for mixed cards the smallest, listed in
+    ``gpus``."""
     kinds: dict[str, list[Gpu]] = {}
     for gpu in deployment.gpus:
         kinds.setdefault(gpu.id, []).append(gpu)
     smallest = min(deployment.gpus, key=lambda gpu: gpu.memory_bytes)
-    told = {
+    card_object = {
         **_card(smallest, deployment),
         "id": "+".join(kinds),
         "name": " + ".join(cards[0].name for cards in kinds.values()),
         "count": len(deployment.gpus),
     }
     if len(kinds) > 1:
-        told["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
-    return told
+        card_object["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
+    return card_object
 
 
 def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
@@ -166,13 +216,14 @@ def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _deployment_object(checked: Checked) -> dict[str, Any]:
-    """Every deployment key with the value used, ready to be asked again.
+def _deployment_object(
+    request: Mapping[str, Any], deployment: Deployment, decided: Mapping[str, object]
+) -> dict[str, Any]:
+    """Object with every deployment key and the value used, ready to be asked again; the engine chose those in
+    ``decided``.
 
     A key that the engine does not have stands there as it was given, or with its default.
     """
-    deployment, request = checked.answer.deployment, checked.request
-    decided = checked.answer.estimate.settings
     gpus = request["gpu"]
     used: dict[str, Any] = {
         "gpu": list(gpus) if len(gpus) > 1 else gpus[0],
@@ -181,16 +232,16 @@ def _deployment_object(checked: Checked) -> dict[str, Any]:
         "quant": deployment.scheme.id,
         "name": request.get("name"),
     }
-    told = {}
+    values = {}
     for name, key in every_key().items():
         if name in used:
-            told[name] = used[name]
+            values[name] = used[name]
             continue
         value = key.value_in(deployment.workload, request)
         if key.decided and (value == "auto" or "auto" not in key.choices):
             value = decided.get(name, key.default if value == "auto" else value)
-        told[name] = key.spelled(value)
-    return told
+        values[name] = key.spelled(value)
+    return values
 
 
 def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
@@ -231,7 +282,7 @@ def _remedy_object(remedy: Remedy, before: float | None) -> dict[str, Any]:
 
 
 def _speed_now(checked: Checked) -> float | None:
-    """Tokens per second of the deployment as it was asked: with the missing part in system RAM where it exceeds."""
+    """Tokens per second of the requested deployment, with the missing part in system RAM where it exceeds the GPUs."""
     if checked.if_tried is not None:
         return checked.if_tried.decode_tokens_per_second
     rate = checked.answer.rate
@@ -255,7 +306,7 @@ def _max_image_tokens(deployment: Deployment) -> int | None:
 
 
 def _image_tokens(deployment: Deployment) -> int | None:
-    """Tokens of one image of the asked size; None without a size, or without vision."""
+    """Tokens of one image of the requested size; None without a size, or without vision."""
     size = deployment.workload.image_size
     if size is None:
         return None
@@ -264,11 +315,45 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
+def _origin_object(model: Model) -> dict[str, Any]:
+    """Object of the files that a model outside the catalogue was read from; empty for an entry."""
+    origin = model.origin
+    if origin is None:
+        return {}
+    return {
+        "source": {
+            "kind": origin.kind,
+            "store": origin.store,
+            "path": origin.path,
+            "repository": origin.repository,
+            "tag": origin.tag,
+            "revision": origin.revision,
+            "commit": origin.commit,
+            "files_read": list(origin.files),
+        },
+        "knowledge": origin.knowledge,
+    }
+
+
+def _origin_notes(origin: Origin) -> list[str]:
+    """Notes on the files that a model outside the catalogue was read from, and on what they leave open."""
+    headers = [file for file in origin.files if file.endswith(WEIGHT_FILES)]
+    others = [file for file in origin.files if file not in headers]
+    if len(headers) > MOST_NAMED:
+        headers = [f"{len(headers)} {origin.kind} headers"]
+    words = [*others, *headers]
+    text = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    commit = f", commit {origin.commit[:SHORT_COMMIT]}" if origin.commit else ""
+    return [f"the model is read from {text}{commit}", *origin.notes]
+
+
 def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
-    if "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
+    if deployment.model.origin is not None:
+        notes += _origin_notes(deployment.model.origin)
+    elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
-    if deployment.workload.context > deployment.model.context:
+    if deployment.workload.context > (deployment.model.context or deployment.workload.context):
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if host.read_bytes and deployment.workload.ram_bandwidth_bytes_per_second is None:
         from vramfit.speed import host_bandwidth

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.importers.loopback import Loopback
-    from vramfit.importers.places import Place
+    from vramfit.importers.place import Place
 
 OFF = Network(offline=True)
 GGUFS = {"UD-Q2_K/m-UD-Q2_K.gguf": b"2", "m-Q4_K_M.gguf": b"4", "m-Q8_0.gguf": b"8", "mmproj-F16.gguf": b"p"}

@@ -47,9 +47,12 @@ def test_caches_of_a_sliding_model() -> None:
 
 
 def test_caches_of_a_recurrent_model() -> None:
-    """Mamba 2.8B: the last three inputs of a 5120-wide convolution, and 16 states for each of 5120 channels."""
+    """Mamba 2.8B: the last three inputs of a 5120-wide convolution over four, and 16 states for each of 5120 channels."""
     (cache,) = caches(model("recurrent"))
-    assert Cache("state", tuple(range(64)), convolution_elements=15_360, recurrent_elements=81_920) == cache
+    assert (
+        Cache("state", tuple(range(64)), convolution_elements=15_360, recurrent_elements=81_920, convolution_kernel=4)
+        == cache
+    )
 
 
 def test_layers_that_read_another_layer_s_cache_own_none() -> None:

@@ -293,8 +293,8 @@ def test_fallbacks(wanted: str, row: int, expected: str) -> None:
 
 
 def test_fallbacks_have_smaller_blocks() -> None:
+    """Every type of 256 has one but Q8_K, in which llama.cpp holds activations and no file its weights."""
     assert all(BLOCKS[new][0] < BLOCKS[old][0] for old, new in FALLBACKS.items())
-    # Q8_K is what products are computed in: no file type has it.
     assert {kind for kind, (elements, _) in BLOCKS.items() if elements == 256} == {*FALLBACKS, "Q8_K"}
 
 

@@ -147,7 +147,7 @@ def test_row_formats_give_each_line_as_its_estimate_comes() -> None:
     """A stream of deployments is answered one by one."""
     for name in ("plain", "csv", "ndjson"):
         seen: list[int] = []
-        told = formatter(name)({"estimates": _as_they_come(seen)})
+        told = formatter(name)({"estimates": _as_they_come(seen)}, **({"keys": KEYS} if name == "csv" else {}))
         while not seen:
             next(told)
 

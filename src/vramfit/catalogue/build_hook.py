@@ -1,4 +1,4 @@
-"""Hatchling build hook: a wheel carries the compiled catalogue, and the YAML files it was made from.
+"""Hatchling build hook: a wheel carries the compiled catalogue, the YAML files it was made from, and other tables.
 
 Named in ``pyproject.toml`` as ``[tool.hatch.build.targets.wheel.hooks.custom]``. An editable install reads the
 checkout itself, so nothing is done for one.
@@ -12,6 +12,13 @@ import tempfile
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, by which configurations are read (``importers.config``)."""
+
+
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, which ``vramfit.importers.config`` reads."""
 
 
 class CatalogueBuildHook(BuildHookInterface[Any]):
@@ -36,7 +43,7 @@ class CatalogueBuildHook(BuildHookInterface[Any]):
             file.write(compile_directory(data, key="wheel"))
         included = build_data["force_include"]
         included[compiled] = f"vramfit/data/{COMPILED}"
-        for name in SOURCES:
+        for name in (*SOURCES, *TABLES):
             included[os.path.join(data, name)] = f"vramfit/data/{name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:

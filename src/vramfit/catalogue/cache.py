@@ -1,4 +1,4 @@
-"""Finds the compiled catalogue and sees that it is fresh.
+"""Finding the compiled catalogue, and compiling it anew where it is not fresh.
 
 An installed wheel carries it beside the package (``vramfit/data/catalogue.bin``). A checkout compiles
 ``data/*.yaml`` into ``$XDG_CACHE_HOME/vramfit/`` and again whenever the data or the compiling code changed, told by
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Key: TypeAlias = tuple[str, tuple[tuple[str, int, int], ...]]
     Own: TypeAlias = tuple[str, bytes | None, bool]
-    """A file of the user's: path, content (None: cannot be read), whether it was named on the command line."""
+    """File of the user's: path, content (None: cannot be read), whether it was named on the command line."""
 
 SOURCES = ("gpus.yaml", "models.yaml")
 COMPILED = "catalogue.bin"
@@ -34,11 +34,11 @@ _PACKAGE = os.path.dirname(_ROOM)
 _COMPILED_BY = (_ROOM, os.path.join(_PACKAGE, "model"))
 """Folders whose modules make the compiled file what it is: this room, and the parameter counts of ``model``."""
 _RULES = os.path.join(_ROOM, "lint")
-"""And of these, which of the user's files are let in."""
+"""Folder among these that decides which of the user's files are let in."""
 
 
 def open_container(extra: Sequence[str] = ()) -> Container:
-    """The compiled catalogue, the user's own files laid over it: those in the configuration directory, then ``extra``.
+    """Open the compiled catalogue with the user's own files over it: the configuration directory's, then ``extra``.
 
     Raises ``CatalogueError`` when there is neither a compiled catalogue nor data to make it from, and when a file of
     ``extra`` cannot be read or has a fault.
@@ -63,7 +63,7 @@ def open_container(extra: Sequence[str] = ()) -> Container:
 
 
 def own_files(extra: Sequence[str] = ()) -> list[Own]:
-    """The user's own catalogue files, in the order in which they are laid over the built-in one.
+    """Read the user's own catalogue files, in the order in which they are laid over the built-in one.
 
     Raises ``CatalogueError`` for one of ``extra`` that cannot be read.
     """
@@ -82,18 +82,18 @@ def own_files(extra: Sequence[str] = ()) -> list[Own]:
 
 
 def own_paths() -> list[str]:
-    """Where the user's own catalogue files are looked for; none without a home directory."""
+    """Paths where the user's own catalogue files may be; none without a home directory."""
     base = _xdg("XDG_CONFIG_HOME", ".config")
     return [] if base is None else [os.path.join(base, "vramfit", name) for name in SOURCES]
 
 
 def source_directory() -> str:
-    """Where the built-in catalogue's YAML files are: the checkout's ``data/``, or beside the installed package."""
+    """Directory of the built-in catalogue's YAML files: the checkout's ``data/``, or beside the installed package."""
     return data_directory() or os.path.join(_PACKAGE, "data")
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
+    """Content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -121,7 +121,7 @@ def _kept(path: str | None, content: bytes) -> Container:
 
 
 def compiled_path() -> str | None:
-    """Where the built-in catalogue's compiled form is, or would be; None without a home directory."""
+    """Path of the built-in catalogue's compiled form, whether it is there or not; None without a home directory."""
     data = data_directory()
     return os.path.join(_PACKAGE, "data", COMPILED) if data is None else cache_path(data)
 
@@ -136,7 +136,7 @@ def data_directory() -> str | None:
 
 
 def freshness_key(data: str, compiled_by: tuple[str, ...] = _COMPILED_BY) -> Key:
-    """Changes when a source file, or the code in ``compiled_by``, changes."""
+    """Key that changes when a source file, or the code in ``compiled_by``, changes."""
     paths = [os.path.join(data, name) for name in SOURCES]
     for folder in compiled_by:
         paths += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".py")]
@@ -152,7 +152,7 @@ def freshness_key(data: str, compiled_by: tuple[str, ...] = _COMPILED_BY) -> Key
 
 
 def cache_path(compiled_from: str) -> str | None:
-    """Where the compiled form of a data directory, or of it and the user's files, is kept; None without a home."""
+    """Path of the compiled form of a data directory, or of it and the user's files; None without a home directory."""
     base = _xdg("XDG_CACHE_HOME", ".cache")
     return None if base is None else os.path.join(base, "vramfit", f"catalogue-{crc32(compiled_from.encode()):08x}.bin")
 
@@ -185,7 +185,7 @@ def _unlink(path: str) -> None:
 
 
 class _File:
-    """A file read in parts. One descriptor for its life: another process may put a newer file in its place."""
+    """File read in parts, by one descriptor for its life: another process may put a newer file in its place."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -201,7 +201,7 @@ class _File:
 
 
 def _read(path: str) -> Container | None:
-    """The compiled file at ``path``, of which only the parts asked for are read; None if there is no sound one."""
+    """Open the compiled file at ``path``, of which only the parts asked for are read; None if there is no sound one."""
     try:
         file = _File(path)
         return Container(file.read, file.size)

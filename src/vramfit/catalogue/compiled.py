@@ -1,4 +1,4 @@
-"""Reads the compiled catalogue: the only part of this room that a check passes through.
+"""Reading of the compiled catalogue: the only part of this room that a check passes through.
 
 Nothing here parses YAML. The compiled file holds an alias table, rows for searching, and one blob per entry, of which
 only those asked for are decoded. ``cache`` finds the file and sees that it is fresh.
@@ -15,12 +15,40 @@ from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
     from vramfit.hardware import Gpu
     from vramfit.model import Model
+
+    class Imported(Protocol):
+        """Model read from its files."""
+
+        @property
+        def model(self) -> Model:
+            """Model of the files, with its own checkpoint where a header was read."""
+
+        @property
+        def keys(self) -> Mapping[str, Any]:
+            """Deployment keys that the files state."""
+
+    class Importer(Protocol):
+        """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
+
+        def means(self, name: str) -> bool:
+            """True if the characters of a name say that it is a reference."""
+
+        def on_disk(self, name: str) -> Imported | None:
+            """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
+
+        def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
+            """Model that a reference leads to, or the name under which the catalogue has it."""
+
+
+REFERENCE_MARKS = ("/", "\\", ":", "~")
+"""Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
+FILES = (".gguf", ".safetensors", ".json")
 
 MAX_SUGGESTIONS = 3
 _MAX_LISTED = 12
@@ -28,18 +56,18 @@ _MAX_LISTED = 12
 
 @record
 class GpuRow:
-    """What a search needs of a GPU, without decoding its entry."""
+    """Facts of a GPU that a search needs, without its entry being decoded."""
 
     id: str
     name: str
     vendor: str
     segment: str
     vram_gb: float | None
-    """The marketed size; None for an integrated GPU, whose memory is the host's."""
+    """Marketed size; None for an integrated GPU, whose memory is the host's."""
     memory_mib: int | None
-    """What the driver reports."""
+    """Total that the driver reports."""
     usable_linux_mib: int | None
-    """None where nobody has read it: see ``hardware.usable_bytes``."""
+    """Memory a program can have; None where nobody has read it (see ``hardware.usable_bytes``)."""
     bandwidth_gb_s: float | None
     price_usd: int | None
     rent_usd_per_hour: float | None
@@ -51,20 +79,20 @@ class Offer:
     """One rented instance of equal GPUs at a dated price."""
 
     usd_per_hour: float
-    """Of the whole instance, on demand."""
+    """Price of the whole instance, on demand."""
     gpu: str
-    """Id."""
+    """Id of its GPUs."""
     gpus: int
     provider: str
     instance: str | None
     as_of: str
     memory_mib: int
-    """Of all its GPUs, as the driver reports it."""
+    """Memory of all its GPUs, as the driver reports it."""
 
 
 @record
 class ModelRow:
-    """What a search needs of a model, without decoding its entry."""
+    """Facts of a model that a search needs, without its entry being decoded."""
 
     id: str
     name: str
@@ -78,22 +106,27 @@ class ModelRow:
 
 
 class Catalogue:
-    """GPUs and models by any of their names. What was looked up is kept: remedies ask for the same again and again."""
+    """GPUs and models by any of their names.
 
-    def __init__(self, container: Container) -> None:
+    Results are kept, because remedies look the same names up again and again. A model that is in no catalogue is read
+    by the reader that ``importer`` makes, when a name asks for one.
+    """
+
+    def __init__(self, container: Container, importer: Callable[[], Importer] | None = None) -> None:
         self._container = container
+        self._importer = importer
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
         self._stated: dict[str, Mapping[str, str]] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was wrong with the user's own files that were left out, a line each."""
-        told: tuple[str, ...] = self._container.section("warnings")
-        return told
+        """Faults of the user's own files that were left out, a line each."""
+        lines: tuple[str, ...] = self._container.section("warnings")
+        return lines
 
     def gpus(self, name: str) -> tuple[Gpu, ...]:
-        """The devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
+        """Devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
         count, one = parse_gpu(name)
         gpu = self._gpus.get(one)
         if gpu is None:
@@ -101,7 +134,7 @@ class Catalogue:
         return (gpu,) * count
 
     def gpu(self, name: str) -> Gpu:
-        """The GPU that ``name`` means (no count; see ``parse_gpu``).
+        """GPU that ``name`` means (no count; see ``parse_gpu``).
 
         Raises ``UnknownGpu``, ``AmbiguousName``, or ``CannotTell`` for an integrated GPU without memory of its own.
         """
@@ -118,26 +151,64 @@ class Catalogue:
         return gpu_from_facts(facts)
 
     def model(self, name: str) -> Model:
-        """The model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
+        """Model that ``name`` means: an entry, or what a reference leads to.
+
+        Raises ``UnknownModel`` or ``AmbiguousName``, and for a reference what its importer raises.
+        """
         model = self._models.get(name)
         if model is None:
-            from vramfit.model.packed import unpack
-
-            stored = self._container.record("model", self._model_number(name))
-            model = self._models.get(stored["id"])
-            if model is None:
-                model = self._models[stored["id"]] = unpack(stored)
+            found = None if self._importer is None else self._imported(name, self._importer)
+            if found is None or isinstance(found, str):
+                model = self._entry(found or name)
+                self._stated.setdefault(name, self._stated.get(found or name, {}))
+            else:
+                model, self._stated[name] = found.model, found.keys
             self._models[name] = model
         return model
+
+    def _entry(self, name: str) -> Model:
+        """Model of an entry."""
+        from vramfit.model.packed import unpack
+
+        stored = self._container.record("model", self._model_number(name))
+        model = self._models.get(stored["id"])
+        if model is None:
+            model = self._models[stored["id"]] = unpack(stored)
+        return model
+
+    def _imported(self, name: str, importer: Callable[[], Importer]) -> Imported | str | None:
+        """Model that a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
+
+        An entry's own names go before everything but what cannot be a name. A name that only says what it repackages is
+        what this disk has under it, else the model that it repackages.
+        """
+        marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
+        if marked and importer().means(name):
+            return importer().load(name, self.knows)
+        if self._alias(name) is not None:
+            return None
+        found = importer().on_disk(name)
+        if found is not None or self.knows(name) or "/" not in name:
+            return found
+        return importer().load(name)
+
+    def knows(self, name: str) -> bool:
+        """True if the catalogue has a name: an entry's own, or one that says which entry it repackages."""
+        if self._alias(name) is not None:
+            return True
+        from vramfit.catalogue.repositories import readings
+
+        return any(self._container.look_up("model_aliases", normalise_model(one.model)) for one in readings(name))
 
     def stated(self, name: str) -> Mapping[str, str]:
         """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
         return self._stated.get(name, {})
 
     def gpu_facts(self, name: str) -> dict[str, Any]:
-        """The whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
+        """Whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
 
-        ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or ``AmbiguousName``.
+        ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or
+        ``AmbiguousName``.
         """
         facts: dict[str, Any] = self._container.record("gpu", self._gpu_number(name))
         sources = self._container.section("sources")
@@ -150,18 +221,18 @@ class Catalogue:
         return facts
 
     def model_facts(self, name: str) -> dict[str, Any]:
-        """The whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
+        """Whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
         facts: dict[str, Any] = self._container.record("model_entry", self._model_number(name))
         sources = self._container.section("model_sources")
         facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
         return facts
 
     def gpu_rows(self) -> tuple[GpuRow, ...]:
-        """All GPUs in the catalogue's order, for listing and searching."""
+        """Rows of all GPUs in the catalogue's order, for listing and searching."""
         return tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
 
     def model_rows(self) -> tuple[ModelRow, ...]:
-        """All models in the catalogue's order, for listing and searching."""
+        """Rows of all models in the catalogue's order, for listing and searching."""
         return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
 
     def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
@@ -179,18 +250,18 @@ class Catalogue:
                 yield GpuRow(*row)
 
     def cloud_offers(self, memory_bytes: int) -> Iterator[Offer]:
-        """Rented instances with more memory than given, those of one GPU first, of each the cheapest first."""
+        """Rented instances with more memory than given, those of one GPU first, each group cheapest first."""
         for row in self._container.section("offers"):
             if row[-1] * MIB > memory_bytes:
                 yield Offer(*row)
 
     def gpu_entries(self) -> Iterator[dict[str, Any]]:
-        """The compiled entry of every GPU, in the catalogue's order; sources are keys."""
+        """Compiled entries of all GPUs, in the catalogue's order; sources are keys."""
         for number in range(len(self._container.section("gpu_rows"))):
             yield self._container.record("gpu", number)
 
     def model_entries(self) -> Iterator[dict[str, Any]]:
-        """The compiled entry of every model, in the catalogue's order; sources are keys."""
+        """Compiled entries of all models, in the catalogue's order; sources are keys."""
         for number in range(len(self._container.section("model_rows"))):
             yield self._container.record("model_entry", number)
 
@@ -211,19 +282,23 @@ class Catalogue:
             raise _ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
+    def _alias(self, name: str) -> int | tuple[int, ...] | None:
+        """Number of the entry that has a name, or the numbers of several; None for an unknown name."""
+        found: int | tuple[int, ...] | None = None
+        if ":" in name:
+            found = self._container.look_up("model_aliases", name.strip().lower())
+        return self._container.look_up("model_aliases", normalise_model(name)) if found is None else found
+
     def _model_number(self, name: str) -> int:
-        key = normalise_model(name)
-        found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
-        if found is None:
-            found = self._container.look_up("model_aliases", key)
-        told = name
+        key, spelling = normalise_model(name), name
+        found = self._alias(name)
         if found is None:
             from vramfit.catalogue.repositories import readings
 
             for reading in readings(name):
                 found = self._container.look_up("model_aliases", normalise_model(reading.model))
                 if found is not None:
-                    told, self._stated[name] = reading.model, reading.keys
+                    spelling, self._stated[name] = reading.model, reading.keys
                     if isinstance(found, int):
                         known = self._container.record("model_entry", found).get("quantized") or {}
                         recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
@@ -232,7 +307,7 @@ class Catalogue:
         if isinstance(found, int):
             return found
         if found:
-            raise _ambiguous("model", told, self._ids("model", found), "vramfit list models")
+            raise _ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
@@ -242,7 +317,7 @@ class Catalogue:
         return tuple([rows[number][0] for number in ([numbers] if isinstance(numbers, int) else numbers)])
 
     def _suggestions(self, kind: str, key: str) -> str:
-        """The hint for an unknown name: the ids whose names look most like it."""
+        """Hint for an unknown name: the ids whose names look most like it."""
         from vramfit.catalogue.nearest import nearest
 
         aliases = self._container.table(f"{kind}_aliases")
@@ -252,13 +327,14 @@ class Catalogue:
         return f"did you mean {_either(ids)}? See `vramfit list {kind}s`" if ids else f"see `vramfit list {kind}s`"
 
 
-def open_catalogue(extra: Sequence[str] = ()) -> Catalogue:
-    """The catalogue, with the user's own files in the configuration directory and the files ``extra`` laid over it.
+def open_catalogue(extra: Sequence[str] = (), importer: Callable[[], Importer] | None = None) -> Catalogue:
+    """Open the catalogue, with the user's own files in the configuration directory and the files ``extra`` over it.
 
-    Compiles it first where something changed (see ``cache``). Raises ``CatalogueError`` for a fault in ``extra``; a
-    fault in the configuration directory is one of ``Catalogue.warnings``, and that file is left out.
+    ``importer`` makes the reader of models that are in none. Something changed is compiled first (see ``cache``).
+    Raises ``CatalogueError`` for a fault in ``extra``; a fault in the configuration directory is one of
+    ``Catalogue.warnings``, and that file is left out.
     """
-    return Catalogue(open_container(extra))
+    return Catalogue(open_container(extra), importer)
 
 
 def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> AmbiguousName:
@@ -268,7 +344,7 @@ def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> Ambi
 
 
 def _resolved(ref: str, sources: dict[str, dict[str, str]]) -> dict[str, str]:
-    """``key/detail`` with the source's name and address."""
+    """Source of ``key/detail``, with its name and address."""
     key, _, detail = ref.partition("/")
     source = sources.get(key, {})
     resolved = {"key": key, "name": source.get("name", key)}

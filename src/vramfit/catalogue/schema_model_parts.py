@@ -51,7 +51,7 @@ class LayerExtra(Part):
 
 
 class Traits(Part):
-    """How an architecture writes its blocks; see the modules of ``vramfit.model``."""
+    """Habits of an architecture in writing its blocks; see the modules of ``vramfit.model``."""
 
     norms: list[str] | None = None
     norm_bias: bool = False
@@ -167,7 +167,7 @@ class Linear(Part):
 
 
 class Heads(Part):
-    """What one kind of attention layer has otherwise than the rest of the model."""
+    """Fields in which one kind of attention layer differs from the rest of the model."""
 
     heads: Count | None = None
     kv_heads: Count | None = None
@@ -256,7 +256,7 @@ ImageTokens = Annotated[
 
 
 class Tower(Part):
-    """How a kind of encoder writes its blocks, and its projector."""
+    """Habits of a kind of encoder in writing its blocks, and its projector."""
 
     frames: Literal[1, 2] | None = None
     patch_bias: bool = True

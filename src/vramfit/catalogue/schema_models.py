@@ -1,4 +1,4 @@
-"""The shape of ``data/models.yaml``, and its merging into the flat entries that ``model.build`` reads.
+"""Shape of ``data/models.yaml``, and its merging into the flat entries that ``model.build`` reads.
 
 Pydantic checks each section; ``validate_models`` then merges architecture, family and entry (the nearer wins, mappings
 are merged one level deep) and checks what only the merged entry can show. This is the only place that knows the file's
@@ -35,7 +35,7 @@ Repository = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
 class InvalidModelsError(ValueError):
-    """``data/models.yaml`` breaks its schema. ``faults`` holds one line for each fault, with entry and field."""
+    """A ``models.yaml`` that breaks its schema. ``faults`` holds one line for each fault, with entry and field."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -43,7 +43,7 @@ class InvalidModelsError(ValueError):
 
 
 class Facts(Part):
-    """What a family may give for its members, and an entry for itself."""
+    """Facts that a family may give for its members, and an entry for itself."""
 
     architecture: Key | None = None
     model_type: str | None = None
@@ -95,7 +95,7 @@ class Entry(Facts):
 
 
 class Architecture(Traits):
-    """How a kind of model writes its blocks, and its names."""
+    """Habits of a kind of model in writing its blocks, and its names."""
 
     model_types: list[str] | None = None
     gguf_names: list[str] | None = None
@@ -149,7 +149,7 @@ def validate_models(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _fault(document: dict[str, Any], fault: Any) -> str:
-    """One of Pydantic's faults as ``entry: field.path: what is wrong``."""
+    """Text of one of Pydantic's faults, ``entry: field.path: what is wrong``."""
     path = list(fault["loc"])
     where = ""
     if path[:1] == ["models"] and len(path) > 1:

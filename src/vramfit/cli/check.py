@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.options import OUTPUT_OPTIONS
-from vramfit.errors import UsageError, VramfitError
+from vramfit.cli.options import HERE, OUTPUT_OPTIONS
+from vramfit.errors import CannotTell, UsageError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,28 +13,32 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue import Catalogue
+    from vramfit.importers.load import Importer
+
+LONGEST_TIMEOUT_SECONDS = 3600
 
 _codes: list[int] = []
-"""Exit code of each deployment asked so far; of the last one, as its rows have it until now."""
+"""Exit code of each deployment answered so far; that of the last one may still change with its rows."""
 
 
 def last_exit_code() -> int:
-    """The code of what was answered before the reader of stdout went away."""
+    """Exit code for what was answered before the reader of stdout went away."""
     return max(_codes, default=0)
 
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
     _codes.clear()
-    return answered(values, _told)
+    return answered(values, _answer)
 
 
 def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dict[str, Any]], int]) -> int:
-    """Part the raw option values into deployment keys and how to print, and have ``tell`` answer them.
+    """Divide raw option values into deployment keys and output options, and have ``tell`` answer them.
 
-    ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the asked style.
+    ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the requested
+    style.
     """
-    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
+    output = {key.name: values[key.name] for key in (*OUTPUT_OPTIONS, HERE) if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:
@@ -44,17 +48,44 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
 
 
-def opened(extra: Sequence[str] | None) -> Catalogue:
-    """The catalogue with the user's files over it; what was wrong with those left out goes to stderr."""
+def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str | None = None) -> Catalogue:
+    """Open the catalogue with the user's files over it, and warn on stderr of those left out.
+
+    Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
+    silent for ``timeout`` seconds.
+    """
     from vramfit.catalogue import open_catalogue
 
-    catalogue = open_catalogue(tuple(extra or ()))
+    seconds = None if timeout is None else _seconds(timeout)
+    importers: list[Importer] = []
+
+    def importer() -> Importer:
+        if not importers:
+            from vramfit.importers.client import Network
+            from vramfit.importers.load import Importer
+
+            network = Network(offline) if seconds is None else Network(offline, seconds)
+            importers.append(Importer(network))
+        return importers[0]
+
+    catalogue = open_catalogue(tuple(extra or ()), importer)
     sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
     return catalogue
 
 
+def _seconds(text: str) -> float:
+    """Parse the time that a server may be silent; raises ``UsageError`` for a text that is no such time."""
+    digits = text.strip().removesuffix("s")
+    seconds = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
+    if not 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
+        raise UsageError(
+            f'timeout: "{text}" is not a valid value', f"expected seconds, more than 0 to {LONGEST_TIMEOUT_SECONDS}"
+        )
+    return seconds
+
+
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
-    """Print an error as one line and a hint on stderr (and as the contract's object on stdout); its exit code."""
+    """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
     if as_json:
         from vramfit.render.json import write
         from vramfit.report import error_document
@@ -67,14 +98,14 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
     return error.exit_code
 
 
-def _told(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     _print(style, _answers(keys, output), output)
     return last_exit_code()
 
 
 def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Report objects in order; ``_codes`` has the exit code of each deployment."""
-    catalogue = opened(output.get("catalogue"))
+    """Report objects in order; ``_codes`` gets the exit code of each deployment."""
+    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     if "file" not in output:
         yield from _rows(keys, catalogue, output)
         return
@@ -95,14 +126,21 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
 
 def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The estimates of one deployment, one per quantization."""
-    from vramfit.check import check, exit_code
+    """Estimates of one deployment, one per quantization."""
+    from vramfit.check import Unanswered, answers, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
     request = parse_request(raw)
     reached: list[bool] = []
-    for checked in check(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
+    for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
+        if isinstance(checked, Unanswered):
+            from vramfit.report import unknown_object
+
+            reached.append(False)
+            _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
+            yield unknown_object(checked)
+            continue
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
@@ -110,7 +148,7 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
 
 
 def format_of(output: Mapping[str, Any]) -> str:
-    """The asked format, or the one that suits where stdout goes."""
+    """Format that was requested, or the one that suits where stdout goes."""
     from vramfit.workload.keys import parse_value
 
     given = {k.name: parse_value(k, output[k.name]) for k in OUTPUT_OPTIONS if k.kind == "choice" and k.name in output}
@@ -152,6 +190,6 @@ def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
     if not each_alone:
         write(sys.stdout, document(list(answers)), 2)
         return
-    for told in answers:
-        write(sys.stdout, told, None)
+    for answer in answers:
+        write(sys.stdout, answer, None)
         sys.stdout.flush()

@@ -53,6 +53,8 @@ for _one in (
 DEFAULT = "transformers"
 """The engine where neither the engine nor the scheme is given."""
 
+SUPPLY = "where you know what a token takes in the cache, give --kv-bytes-per-token N"
+
 UNMODELLED = ("tensorrt-llm",)
 """Engines the contract names and nobody has modelled yet."""
 
@@ -91,6 +93,9 @@ def estimate(deployment: Deployment) -> Estimate:
     """What a deployment needs, device by device; raises ``UsageError`` and ``CannotTell`` as its engine does."""
     from vramfit.engines.interface import Job
 
+    gap = deployment.model.gap
+    if gap is not None:
+        raise CannotTell(f"the memory of {deployment.model.name} cannot be told: {gap}", SUPPLY)
     asked = engine(deployment.engine)
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)

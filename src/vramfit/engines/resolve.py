@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
-from vramfit.quantization import derive, find_scheme
+from vramfit.quantization import STORED, derive, find_scheme, own_checkpoint
 from vramfit.units import gib
 from vramfit.workload.common import CLASSES
 from vramfit.workload.common import FORM as WORKLOAD
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
+NATIVE = ("fp16", "bf16")
+"""Schemes of files that are what the class ``fp16`` asks for."""
 TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
 
@@ -72,7 +74,14 @@ def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mappin
     """The request with what the model's name states besides the model (``Catalogue.stated``)."""
     if not stated:
         return request
-    return {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    found = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    if found["quant"] != stated.get("quant") and "engine" not in request:
+        found.pop("engine", None)  # it loads the scheme that the name states, and another one was asked for
+    # What a checkpoint was calibrated for is its servers' default, and means nothing to other engines.
+    calibrated = "kv_cache_type" in stated and "kv_cache_type" not in request
+    if calibrated and found["kv_cache_type"] not in engine(engine_name(found)).cache_types:
+        del found["kv_cache_type"]
+    return found
 
 
 def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
@@ -85,8 +94,9 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
         )
     asked = request.get("quant")
     runtime = engine(engine_name(request))
+    model = _supplied(request, model)
     work = _workload(request, gpus, model, runtime)
-    schemes = [_scheme(word, runtime) for word in quants(asked, work.task)]
+    schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task)]
     if not runtime.follows_gpus:
         return tuple([Deployment(gpus, derive(model, scheme), runtime.name, work) for scheme in schemes])
     full = [{**runtime.defaults(request, gpus, model, scheme), **request} for scheme in schemes]
@@ -96,12 +106,22 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
     )
 
 
+def _supplied(request: Mapping[str, Any], model: Model) -> Model:
+    """The model with the cache that the request states, where it states one."""
+    each = request.get("kv_bytes_per_token")
+    if each is None:
+        return model
+    from vramfit.engines.supplied import with_cache
+
+    return with_cache(model, each, request.get("kv_cache_type"))
+
+
 def engine_name(request: Mapping[str, Any]) -> str:
     """The asked engine, or the one that loads the asked scheme (llama.cpp for a GGUF file type)."""
     asked, quant = request.get("engine"), request.get("quant")
     if asked:
         return str(asked)
-    if quant is None or quant in CLASSES:
+    if quant is None or quant in (*CLASSES, STORED):
         return DEFAULT
     return engine_of_family(find_scheme(quant).family)
 
@@ -117,7 +137,7 @@ def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], m
         filled: tuple[object, ...] = ()
         if runtime.follows_gpus:
             try:
-                scheme = _scheme(request["quant"], runtime)
+                scheme = _scheme(request["quant"], runtime, model)
                 filled = tuple(runtime.defaults(request, gpus, model, scheme).items())
             except VramfitError as error:
                 filled = (error.message,)
@@ -130,8 +150,8 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
 
     A repository in ``fbgemm_fp8`` is what "fp8" means for it, and one in AWQ what "int4" means.
     """
-    if asked is None or stated is None:
-        return asked or stated
+    if asked in (None, STORED) or stated in (None, STORED):
+        return stated if asked in (None, STORED) and stated is not None else asked
     kind = find_scheme(stated)
     if asked in CLASSES:
         return stated if kind.precision == asked else asked
@@ -145,14 +165,31 @@ def quants(asked: str | None, task: str) -> tuple[str, ...]:
     return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
 
 
-def _scheme(word: str, runtime: Engine[Any, Any]) -> Scheme:
-    scheme = find_scheme(runtime.scheme_of_class.get(word, word))
+def _scheme(word: str, runtime: Engine[Any, Any], model: Model) -> Scheme:
+    """The scheme that a word means for an engine: of a model that was read from a file, the file's where it is meant."""
+    own = own_checkpoint(model)
+    if own is not None and (word in (STORED, own.scheme.id) or _is_class_of(word, own.scheme)):
+        scheme = own.scheme
+    elif word == STORED:
+        if model.origin is not None and model.origin.stored_gap is not None:
+            raise CannotTell(
+                f"how {model.name} is stored cannot be told: {model.origin.stored_gap}",
+                "give a file of its weights, or --quant",
+            )
+        raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
+    else:
+        scheme = find_scheme(runtime.scheme_of_class.get(word, word))
     if scheme.family not in runtime.families:
         raise UnsupportedScheme(
             f'{runtime.name} cannot load quant "{word}"',
             f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
         )
     return scheme
+
+
+def _is_class_of(word: str, own: Scheme) -> bool:
+    """Whether a class is what a file is in already: 16-bit weights need no other checkpoint to be run in 16 bits."""
+    return word == own.precision and own.id in NATIVE
 
 
 def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
@@ -168,7 +205,7 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, r
     sees = model.sees
     work = WORKLOAD.fill(
         request,
-        context=min(DEFAULT_CONTEXT_TOKENS, model.context),
+        context=min(DEFAULT_CONTEXT_TOKENS, model.context or DEFAULT_CONTEXT_TOKENS),
         images=1 if sees and task == "inference" else 0,
         kv_cache_type=cache_type,
         kv_cache_type_v=cache_type,
@@ -177,8 +214,13 @@ def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, r
         own=runtime.fill(request),
         training=TRAINING.fill(request),
     )
-    if work.images and not sees:
+    if work.images and not sees and work.image_tokens is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
+    if work.image_tokens is not None and work.images * work.image_tokens > work.context:
+        raise UsageError(
+            f"{work.images} images of {work.image_tokens} tokens do not go into a context of {work.context}",
+            f"use --context {work.images * work.image_tokens} or more, or fewer images",
+        )
     _check_images(work, model)
     if work.prompt_tokens is not None and work.prompt_tokens > work.context:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.naming import DTYPES, PLAIN, file_stem, repository
+from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ SPREAD = ("machines", "first_machine", "machine", "waits")
 def checkpoint(deployment: Deployment) -> dict[str, Any]:
     """``model``, the repository or the name of a checkpoint yet to be found or made, and how its precision is asked for."""
     scheme, native = deployment.scheme, deployment.model.dtype
-    if scheme.family == "plain":
+    if scheme.id in DTYPES:
         return {"model": repository(deployment), "dtype": DTYPES[scheme.id]}
     if native == scheme.family:
         return {"model": repository(deployment)}
     if scheme.id in ON_LOAD:
         return {"model": repository(deployment), "quantization": ON_LOAD[scheme.id]}
-    return {"model": file_stem(deployment)}
+    return {"model": repository(deployment) if is_own(deployment) else file_stem(deployment)}
 
 
 def with_quant(keys: dict[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,15 @@
-"""Where a reference leads: a folder with a model's files, on this disk first and over the network else.
-
-A ``Place`` is the same for all kinds of references: something to open files of, and which of them are meant. What the
-files hold is read by others.
-"""
+"""Where a reference leads: a folder with a model's files, on this disk first and over the network else."""
 
 from __future__ import annotations
 
 import os
 
-from vramfit._record import record, replace
+from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers import hub_cache, llamacpp_cache, lm_studio, ollama_store
-from vramfit.importers.gguf_choice import choose_gguf, find_projector, is_model, quantizations, split_name
+from vramfit.importers.client import Network
+from vramfit.importers.gguf_choice import choose_gguf, is_model, quantizations
+from vramfit.importers.place import Place, directory_place, file_place, parted, tag_of
 from vramfit.importers.reference import (
     HUB_HOSTS,
     OLLAMA_TAG,
@@ -20,87 +18,87 @@ from vramfit.importers.reference import (
     LocalDirectory,
     LocalFile,
     OllamaTag,
+    Url,
 )
 from vramfit.importers.source import LocalFolder, printable
 from vramfit.importers.stores import files_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from vramfit.importers.client import Network
-    from vramfit.importers.reference import Reference, Url
+    from vramfit.importers.reference import Reference
     from vramfit.importers.source import Folder
 
 MOST_OFFERED = 8
 """Quantizations named where the one asked for does not exist."""
 
 
-@record
-class Place:
-    """A model's files."""
+def locate_here(reference: Reference) -> Place | None:
+    """The files of a reference where this disk has all it needs; None where they are elsewhere.
 
-    reference: Reference
-    store: str
-    """``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``: whose files they are."""
-    local: bool
-    """Whether the files are on this disk."""
-    folder: Folder
-    file: str | None
-    """The file in ``folder`` that is meant, of a set the first shard; None where the folder as a whole is the model."""
-    projector: tuple[Folder, str] | None = None
-    """The vision or audio projector that goes with a GGUF file."""
-    repository: str | None = None
-    """``org/name`` in the Hub."""
-    commit: str | None = None
-    quant: str | None = None
-    """Quantization that the store or the file's name states."""
-    parameters: Mapping[str, object] = {}
-    """What an Ollama tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``."""
-    adapters: tuple[str, ...] = ()
-    """Files in ``folder`` of LoRA matrices that an Ollama tag puts on its model."""
-    notes: tuple[str, ...] = ()
-    """What a report should say of the choice, one line each."""
+    Raises:
+        InputError: they are there, and not what they should be.
+        CannotTell: a tag of Ollama that runs on another machine.
+    """
+    if isinstance(reference, LocalFile):
+        return file_place(reference)
+    if isinstance(reference, LocalDirectory):
+        return directory_place(reference)
+    if isinstance(reference, HubRepository):
+        return _cached(reference)
+    if isinstance(reference, LmStudioModel):
+        return _lm_studio(reference)
+    if isinstance(reference, OllamaTag):
+        if ollama_store.find_tag(reference, ollama_store.directories()) is not None:
+            return _stored_tag(reference, Network(offline=True))
+        if reference.host in HUB_HOSTS:
+            there = _cached(_repository_of(reference))
+            return None if there is None else replace(there, reference=reference)
+    return None
 
 
 def locate(reference: Reference, network: Network) -> Place:
-    """The files of a reference.
+    """The files of a reference, on this disk or over the network.
 
     Raises:
         InputError: nothing has them, or they cannot be reached.
         CannotTell: a tag of Ollama that runs on another machine.
     """
-    if isinstance(reference, LocalFile):
-        return _file(reference)
-    if isinstance(reference, LocalDirectory):
-        return Place(reference, "disk", True, LocalFolder(reference.path), None)
+    here = locate_here(reference)
+    if here is not None:
+        return here
     if isinstance(reference, HubRepository):
-        return _repository(reference, network)
+        return _remote(reference, network)
     if isinstance(reference, OllamaTag):
-        return _tag(reference, network)
-    if isinstance(reference, LmStudioModel):
-        return _lm_studio(reference)
+        if reference.host in HUB_HOSTS:
+            # The Hub's registry for Ollama hands out the repository's own files, so they are read as the Hub's.
+            return replace(_remote(_repository_of(reference), network), reference=reference)
+        return _stored_tag(reference, network)
+    assert isinstance(reference, Url)
     return _url(reference, network)
 
 
-def _file(reference: LocalFile) -> Place:
-    folder, name = _split(reference.path)
-    projector = find_projector(folder.names(), name) if is_model(name) else None
-    beside = None if projector is None else (folder, projector)
-    return Place(reference, "disk", True, folder, name, beside, quant=_tag_of(name))
-
-
-def _repository(reference: HubRepository, network: Network) -> Place:
-    """The Hub's cache, llama.cpp's, then the Hub; a cached config alone where the network cannot be had."""
-    caches = (*hub_cache.directories(), *llamacpp_cache.directories())
-    snapshot = hub_cache.find_snapshot(reference, caches)
+def _cached(reference: HubRepository) -> Place | None:
+    """What the Hub's cache or llama.cpp's has of a repository, where that is all that the reference needs."""
+    snapshot = _cached_snapshot(reference)
     if snapshot is not None and hub_cache.serves(snapshot, reference):
         return _snapshot(reference, snapshot)
     flat = llamacpp_cache.find_flat(reference, llamacpp_cache.directories())
-    if flat is not None:
-        folder, name = _split(flat.paths[0])
-        beside = None if flat.projector is None else _split(flat.projector)
-        return Place(reference, "llama.cpp", True, folder, name, beside, reference.id, None, flat.quant)
+    if flat is None:
+        return None
+    folder, name = parted(flat.paths[0])
+    beside = None if flat.projector is None else parted(flat.projector)
+    return Place(reference, "llama.cpp", True, folder, name, beside, reference.id, None, flat.quant)
+
+
+def _cached_snapshot(reference: HubRepository) -> hub_cache.Snapshot | None:
+    return hub_cache.find_snapshot(reference, (*hub_cache.directories(), *llamacpp_cache.directories()))
+
+
+def _remote(reference: HubRepository, network: Network) -> Place:
+    """The Hub's files; a cached config alone where the network cannot be had."""
+    snapshot = _cached_snapshot(reference)
     off = network.off or _no_library()
     if snapshot is not None and off is not None and hub_cache.describes(snapshot) and _means_all(reference):
         note = f"the weights of {reference.id} are not on this disk, and are not looked up: {off}"
@@ -111,6 +109,11 @@ def _repository(reference: HubRepository, network: Network) -> Place:
     remote = open_repository(reference, network)
     place = Place(reference, "huggingface", False, remote, None, None, reference.id, remote.commit)
     return _chosen(place, tuple(remote.files), remote.folder, reference)
+
+
+def _repository_of(reference: OllamaTag) -> HubRepository:
+    quant = None if reference.tag == OLLAMA_TAG else reference.tag
+    return HubRepository(reference.namespace, reference.name, quant=quant)
 
 
 def _snapshot(reference: HubRepository, snapshot: hub_cache.Snapshot) -> Place:
@@ -167,12 +170,7 @@ def _at(place: Place, folder: Callable[[str], Folder], path: str, projector: str
     if projector is not None:
         above, _, other = projector.rpartition("/")
         beside = (folder(above), other)
-    return replace(place, folder=folder(directory), file=name, projector=beside, quant=_tag_of(name))
-
-
-def _split(path: str) -> tuple[Folder, str]:
-    directory, name = os.path.split(path)
-    return LocalFolder(directory), name
+    return replace(place, folder=folder(directory), file=name, projector=beside, quant=tag_of(name))
 
 
 def _folders_of(path: str) -> Callable[[str], Folder]:
@@ -180,12 +178,7 @@ def _folders_of(path: str) -> Callable[[str], Folder]:
     return lambda below: LocalFolder(os.path.join(path, *below.split("/")) if below else path)
 
 
-def _tag(reference: OllamaTag, network: Network) -> Place:
-    if reference.host in HUB_HOSTS and ollama_store.find_tag(reference, ollama_store.directories()) is None:
-        # The Hub's registry for Ollama hands out the repository's own files, so they are read as the Hub's.
-        quant = None if reference.tag == OLLAMA_TAG else reference.tag
-        there = _repository(HubRepository(reference.namespace, reference.name, quant=quant), network)
-        return replace(there, reference=reference)
+def _stored_tag(reference: OllamaTag, network: Network) -> Place:
     from vramfit.importers.ollama import open_tag
 
     found = open_tag(reference, network)
@@ -213,13 +206,8 @@ def _url(reference: Url, network: Network) -> Place:
     from vramfit.importers.addresses import UrlFolder
 
     return Place(
-        reference, "url", False, UrlFolder(reference, network), reference.file, quant=_tag_of(reference.file)
+        reference, "url", False, UrlFolder(reference, network), reference.file, quant=tag_of(reference.file)
     )  # fmt: skip
-
-
-def _tag_of(name: str) -> str | None:
-    own = split_name(name)
-    return None if own is None else own.tag or None
 
 
 def _no_library() -> str | None:

@@ -110,13 +110,19 @@ def read_safetensors(source: ByteSource, file: int = 0) -> tuple[dict[str, Raw],
     return entries, {key: value for key, value in metadata.items() if isinstance(value, str)}
 
 
-def parse(text: bytes, name: str) -> dict[str, Any]:
-    """A JSON object from a file called ``name``, each key once, within bounds of depth and size."""
+def parse(text: bytes, name: str, *, strict: bool = True) -> dict[str, Any]:
+    """A JSON object from a file called ``name``, each key once, within bounds of depth and size.
+
+    Not ``strict``, ``Infinity`` and ``NaN`` are numbers: Python writes them into configurations (Nemotron-H's
+    ``time_step_limit``).
+    """
     hint = "the file is damaged: download it again"
     if text.count(b",") + text.count(b"[") + text.count(b"{") > MOST_VALUES:
         raise InputError(f"{name} has more values than can be read", hint)
     try:
-        table = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        table = json.loads(
+            text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant if strict else float
+        )
     except RecursionError:
         raise InputError(f"{name} is nested too deeply", hint) from None
     except UnicodeDecodeError:

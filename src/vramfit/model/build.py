@@ -107,7 +107,8 @@ def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
     pattern = spec.mla.indexer_pattern if spec.mla else None
     indexers = _expand(pattern, count) if pattern else None
     # Layers are grouped by what distinguishes them before any record is made: most models have one group of 30 to 100.
-    groups: dict[tuple[str, bool, bool, str | None, str | None], list[int]] = {}
+    groups: dict[tuple[str, bool, bool, str | None, str | None, Heads | None], list[int]] = {}
+    odd = spec.per_layer or {}
     for index, kind in enumerate(kinds):
         key = (
             kind,
@@ -115,14 +116,15 @@ def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
             moe is not None and moe.at(index),
             widths[index] if widths else None,
             indexers[index] if indexers else None,
+            odd.get(index),
         )
         groups.setdefault(key, []).append(index)
     result = []
-    for (kind, shares, routed, width, indexer), indices in groups.items():
+    for (kind, shares, routed, width, indexer, heads), indices in groups.items():
         mixers: tuple[Mixer, ...] = ()
         network: FeedForward | Experts | None = None
         if kind not in FEED_FORWARD_KINDS:
-            mixers = tuple([_mixer(spec, word, shares, indexer) for word in kind.split("+") if word != "none"])
+            mixers = tuple([_mixer(spec, word, shares, indexer, heads) for word in kind.split("+") if word != "none"])
         if kind == "moe" or (routed and not bare):
             network = _experts(spec)
         elif kind == "mlp" or not bare:
@@ -156,8 +158,8 @@ def _experts(spec: ModelSpec) -> Experts:
     )
 
 
-def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None) -> Mixer:
-    """The mixer a word of the pattern names, with the dimensions that its kind has."""
+def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None, odd: Heads | None) -> Mixer:
+    """The mixer a word of the pattern names, with the dimensions that its kind has, or its very layer (``odd``)."""
     if word == "mla":
         return _latent(spec, indexer)
     if word in COMPRESSION:
@@ -169,7 +171,7 @@ def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None) -> Mix
     if word == "conv":
         return ShortConvolution(_needed(spec, "conv_kernel", spec.conv_kernel))
     own = {"full": spec.full_attention, "sliding": spec.sliding_attention, "cross": spec.cross_attention}.get(word)
-    own = own or USUAL_HEADS
+    own = odd or own or USUAL_HEADS
     heads = own.heads or _needed(spec, "heads", spec.heads)
     head_dim = own.head_dim or spec.head_dim or _needed(spec, "hidden", spec.hidden) // heads
     return Attention(

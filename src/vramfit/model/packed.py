@@ -7,20 +7,8 @@ never look at them and their classes cost more than a model's.
 
 from __future__ import annotations
 
-from vramfit.model.architecture import (
-    Architecture,
-    Attention,
-    Component,
-    CompressedAttention,
-    Experts,
-    FeedForward,
-    LatentAttention,
-    Layers,
-    LinearAttention,
-    Model,
-    ShortConvolution,
-    StateSpace,
-)
+from vramfit.model import architecture
+from vramfit.model.architecture import Model
 from vramfit.model.counted import pack as pack_counts
 from vramfit.model.counted import remember
 from vramfit.model.traits import ExtraTensor, Traits
@@ -31,12 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        Model, Layers, Attention, LatentAttention, CompressedAttention, StateSpace, LinearAttention,
-        ShortConvolution, FeedForward, Experts, Component, Architecture, Traits, ExtraTensor,
-    )
-}  # fmt: skip
+    **{name: kind for name, kind in vars(architecture).items() if hasattr(kind, "__fields__")},
+    "Traits": Traits,
+    "ExtraTensor": ExtraTensor,
+}
 """Classes of the records a model is made of, towers excepted."""
 
 KIND = ""

@@ -167,6 +167,8 @@ class ModelSpec:
     """What sliding layers have otherwise."""
     cross_attention: Heads | None = None
     """What cross-attention layers have otherwise."""
+    per_layer: Mapping[int, Heads] | None = None
+    """What single layers have otherwise than the rest of their kind, by their numbers from 0 (OpenELM, Nemotron NAS)."""
     conv_kernel: Count | None = None
     """Kernel of short-convolution layers (LFM2)."""
     mla: Mla | None = None
@@ -215,7 +217,9 @@ def read_spec(facts: Mapping[str, Any]) -> ModelSpec:
     for field, value in facts.items():
         if value is None:
             continue
-        if field in _PARTS:
+        if field == "per_layer":
+            values[field] = {int(number): Heads(**heads) for number, heads in value.items()}
+        elif field in _PARTS:
             part = _PARTS[field]
             values[field] = part(**value) if isinstance(value, dict) else tuple([part(**item) for item in value])
         elif field == "traits":

@@ -5,7 +5,7 @@ turboderp-org/exllamav3 at 4f8ad01 (1.4.1): ``model_init.py``, ``examples/chat.p
 
 from __future__ import annotations
 
-from vramfit.engines.naming import file_stem, repository
+from vramfit.engines.naming import file_stem, is_own, repository
 from vramfit.launch import write
 from vramfit.launch.program import SWITCH, Flag, Program, neutral
 from vramfit.launch.shell import line
@@ -53,7 +53,7 @@ CHAT = Program(
 def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> str:
     """The line that starts the chat with a cache for every sequence."""
     work, scheme = deployment.workload, deployment.scheme
-    in_repository = scheme.family in ("plain", deployment.model.dtype)
+    in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment)
     kinds = (work.kv_cache_type, work.kv_cache_type_v)
     values = {
         "model": repository(deployment) if in_repository else file_stem(deployment),

@@ -6,7 +6,7 @@ at 00dc805.
 
 from __future__ import annotations
 
-from vramfit.engines.naming import file_stem, projector_file
+from vramfit.engines.naming import file_stem, is_own, projector_file
 from vramfit.launch import write
 from vramfit.launch.program import SWITCH, Flag, Program, neutral
 from vramfit.launch.shell import line
@@ -94,7 +94,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
     layers = decided.get("gpu_layers", work.gpu_layers)
     experts = decided.get("cpu_moe_layers", work.cpu_moe_layers)
     values = {
-        "model": f"{file_stem(deployment)}.gguf",
+        **_file(deployment),
         "cells": work.context * work.parallel,
         "parallel": work.parallel,
         "gpu_layers": layers if isinstance(layers, int) else model.layer_count + 1,
@@ -112,6 +112,18 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "projector": projector_file(deployment) if work.images and model.vision is not None else None,
     }
     return line(write.words(SERVER, values))
+
+
+def _file(deployment: Deployment) -> dict[str, str]:
+    """The file to load: the user's own, by path or in its repository, or one of a usual name that is yet to be had."""
+    origin = deployment.model.origin
+    if origin is not None and is_own(deployment):
+        if origin.repository is not None and origin.file is not None:
+            tag = "" if origin.quant is None else f":{origin.quant}"
+            return {"repository": f"{origin.repository}{tag}"}
+        if origin.path is not None and deployment.scheme.family == "gguf":
+            return {"model": origin.path}
+    return {"model": f"{file_stem(deployment)}.gguf"}
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfi
 
 from __future__ import annotations
 
-from vramfit.engines.naming import file_stem, projector_file
+from vramfit.engines.naming import file_stem, is_own, projector_file
 from vramfit.launch import write
 from vramfit.launch.program import Flag, Program, neutral
 from vramfit.launch.shell import line, quote
@@ -94,10 +94,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
     if decided.get("split_mode", keys.split_mode) == "none":
         number = decided.get("main_gpu", keys.main_gpu)
         parameters["main_gpu"] = number if isinstance(number, int) else 0
-    files = [f"{stem}.gguf"]
+    files = [_source(deployment, stem)]
     if work.images and model.vision is not None:
-        files.append(projector_file(deployment))
-    recipe = [f"FROM ./{file}" for file in files]
+        files.append(f"./{projector_file(deployment)}")
+    recipe = [f"FROM {file}" for file in files]
     recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
     variables = [f"{name}={quote(text)}" for name, text in write.pairs(SERVE.variables, environment)]
     name = stem.lower()
@@ -109,6 +109,17 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
             line(write.words(RUN, {"name": name})),
         ]
     )
+
+
+def _source(deployment: Deployment, stem: str) -> str:
+    """What a Modelfile builds on: the user's own tag or file, or a file of a usual name."""
+    origin = deployment.model.origin
+    if origin is not None and is_own(deployment):
+        if origin.tag is not None:
+            return origin.tag
+        if origin.path is not None:
+            return origin.path if origin.path.startswith(("/", ".")) else f"./{origin.path}"
+    return f"./{stem}.gguf"
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

@@ -156,16 +156,16 @@ def rotary_bytes(model: Model) -> int:
 
 def _packed_bytes(row: Stored, whole: int) -> int:
     """Of a tensor's ``whole`` bytes as loaded those of the weights, without their scales."""
-    if row.type in UNPACKED or not row.tensor.linear:
-        return whole
     # Types are named for their bits: awq4, gptq8, int4, FP8, NVFP4, nf4.
+    if row.type in UNPACKED or not row.tensor.linear or not row.type[-1:].isdigit():
+        return whole
     return min(whole, row.tensor.elements * int(row.type[-1]) // 8)
 
 
 def _resident_bytes(row: Stored, scheme: Scheme, ranks: int, kernel: str) -> int:
     """Bytes of one whole tensor as loaded, before it is cut (padding of each rank's cut included)."""
     tensor = row.tensor
-    if row.type == "F16" or not tensor.linear:
+    if row.type in UNPACKED or not tensor.linear:
         return row.bytes_each
     if row.type == "MXFP4" and experts(tensor) > 1:
         return _mxfp4_bytes(tensor.name, tensor.shape, ranks, kernel)

@@ -1,0 +1,59 @@
+"""What an import yields: a model with its own tensors, and the deployment keys that its files state.
+
+``assemble`` joins what is read in two places: the tensors of a header, and the layers that a configuration or metadata
+describe. Either may be missing without the other.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record, replace
+from vramfit.model.counted import tensors
+from vramfit.quantization.checkpoint import Checkpoint, keep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from vramfit.model import Model, Tensor
+    from vramfit.quantization import Scheme, Stored
+
+IDLE = ("mtp", "adapter")
+"""Parts of files that no engine loads with the model: prediction heads and adapters."""
+
+
+@record
+class Imported:
+    """A model read from its files."""
+
+    model: Model
+    keys: Mapping[str, Any] = {}
+    """Deployment keys that the files or their name state: ``quant``, ``engine``, ``kv_cache_type``, ``context``."""
+    checkpoint: Checkpoint | None = None
+    """Its tensors as stored; None where no header was read."""
+
+
+def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str) -> Checkpoint:
+    """The checkpoint of a model whose header was read: its rows become the tensors of the model, and their bytes."""
+    loaded = tuple([row for row in rows if row.tensor.part not in IDLE])
+    idle = sum([row.total_bytes for row in rows if row.tensor.part in IDLE])
+    tensors.remember(model, distinct(loaded))
+    checkpoint = Checkpoint(model, scheme, loaded, source, idle)
+    keep(checkpoint)
+    return checkpoint
+
+
+def distinct(rows: Iterable[Stored]) -> tuple[Tensor, ...]:
+    """The tensors of rows, those of one name and shape together, whatever types they are stored in."""
+    found: dict[tuple[object, ...], Tensor] = {}
+    for row in rows:
+        tensor = row.tensor
+        key = (tensor.name, tensor.shape, tensor.part, bool(tensor.layers), tensor.copies if tensor.layers else 0)
+        known = found.get(key)
+        if known is None:
+            found[key] = tensor
+        elif tensor.layers:
+            found[key] = replace(known, layers=tuple(sorted({*known.layers, *tensor.layers})))
+        else:
+            found[key] = replace(known, copies=known.copies + tensor.copies)
+    return tuple(found.values())

@@ -1,0 +1,41 @@
+"""Settings of llama.cpp that save memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vramfit.engines.interface import Setting
+from vramfit.engines.llamacpp import LlamaCppKeys
+from vramfit.engines.llamacpp.remedies import settings
+
+WINDOW = Setting(
+    {"swa_full": False}, "keep only the window of sliding-window layers",
+    "the cache no longer serves prompts that branch off far back", 1,
+)  # fmt: skip
+LOGITS = Setting(
+    {"outputs": "slots"}, "reserve logits for the slots alone", "nothing for llama-server, which needs no more", 1
+)
+
+
+def steps(*tokens: int) -> list[Setting]:
+    slower = "prompts are processed more slowly"
+    return [Setting({"ubatch": count}, f"process {count} tokens per step (ubatch)", slower, 2) for count in tokens]
+
+
+@pytest.mark.parametrize(
+    ("expected", "values"),
+    [
+        (steps(256, 128, 64), {}),
+        ([WINDOW, LOGITS, *steps(64)], {"swa_full": True, "outputs": "batch", "ubatch": 128}),
+        ([LOGITS], {"outputs": "batch", "ubatch": 127}),
+        # The logical batch bounds the step.
+        (steps(64), {"batch": 128}),
+        (steps(75), {"batch": 150}),
+        ([WINDOW], {"swa_full": True, "batch": 64}),
+    ],
+)
+def test_settings(expected: list[Setting], values: dict[str, Any]) -> None:
+    """Caches and logits first, which cost nothing; then half of each step, down to 64 tokens."""
+    assert expected == list(settings(LlamaCppKeys(**values)))
