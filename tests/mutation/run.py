@@ -130,6 +130,7 @@ def _limit(tests: Sequence[str], reach: Reach) -> float:
 
 def _run(tests: Sequence[str], tree: Tree, reach: Reach) -> str:
     files = sorted({name.partition("::")[0] for name in tests})
+    limit = COLLECT_SECONDS + _limit(tests, reach)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         Path(file.name).write_text("\n".join(tests), encoding="utf-8")
         arguments = ["-x", "-p", "tests.mutation.selected", *files]
