@@ -100,12 +100,14 @@ def test_a_remedy_names_its_quant_where_none_was_asked() -> None:
 @pytest.mark.parametrize("request_", [{}, {"engine": "llama.cpp", "quant": "F16"}, {"gpu": "2xrtx3060-12gb"}])
 def test_offload_keeps_as_many_layers_as_fit(request_: dict[str, Any]) -> None:
     """In llama.cpp at the same precision, with the whole margin; two layers more would not do."""
-    changes: dict[str, Any] = {**of_kind("offload-layers", **request_).changes}
+    changes = of_kind("offload-layers", **request_).changes
     asked = {"gpu": "rtx4090", "model": "llama-2-13b", "engine": "llama.cpp", "quant": "F16", **request_, **changes}
     assert ("llama.cpp", "F16") == (asked["engine"], asked["quant"])
     found = answer(resolve(parse_request(asked), Catalogue())[0])
     assert "fits" == found.verdict.word
-    more = {**asked, "gpu_layers": changes["gpu_layers"] + 2}
+    layers = changes["gpu_layers"]
+    assert isinstance(layers, int)
+    more = {**asked, "gpu_layers": layers + 2}
     assert "fits" != answer(resolve(parse_request(more), Catalogue())[0]).verdict.word
 
 
@@ -113,7 +115,8 @@ def test_offload_keeps_as_many_experts_as_fit() -> None:
     """Of a mixture the experts alone go to RAM: attention and cache stay on the GPU."""
     asked: dict[str, Any] = {"model": "mixtral-8x7b", "quant": "Q4_K_M"}
     remedy = of_kind("offload-experts", **asked)
-    count: Any = remedy.changes["cpu_moe_layers"]
+    count = remedy.changes["cpu_moe_layers"]
+    assert isinstance(count, int)
     assert 0 < count < 32
     fewer = {"gpu": "rtx4090", **asked, "cpu_moe_layers": count - 2}
     assert "fits" != answer(resolve(parse_request(fewer), Catalogue())[0]).verdict.word
