@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,86 @@ def test_modules_and_what_they_offer_have_docstrings(name: str) -> None:
         elif text.splitlines()[0].rstrip()[-1:] not in ".:;?)`":
             missing.append(f"{dotted}: {text.splitlines()[0]}")
     assert missing == []
+
+
+OPENINGS = {
+    "all", "also", "and", "are", "as", "at", "because", "both", "but", "by", "either", "everything", "for", "from",
+    "has", "have", "how", "if", "in", "into", "is", "it", "its", "likewise", "more", "most", "neither", "none",
+    "nor", "not", "nothing", "of", "on", "only", "or", "same", "so", "such", "than", "that", "their", "then",
+    "there", "these", "they", "this", "those", "to", "what", "when", "where", "whether", "which", "who", "why",
+    "with", "without",
+}  # fmt: skip
+"""Words that begin a fragment, and no sentence on what a thing is or does."""
+UNNAMED = {"told", "said", "held", "way", "ways", "tried", "kin"}
+"""Words that are no names of a thing, but in ``if_tried``, a key of the contract."""
+LATER = ("importers/", "model/", "memory/", "engines/")
+"""Rooms whose prose is still to be rewritten."""
+
+
+def documented(tree: ast.AST) -> Iterator[str]:
+    """Every docstring of a module, and every string behind a field or constant, which documents it."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else ():
+            value = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+
+
+def opening(text: str) -> str:
+    """First word of a text in small letters, ``same`` for *The same*; empty where it begins with code or a number."""
+    found = re.match(r"(?:The (?=same\b))?([A-Za-z'-]+)", text)
+    return "" if found is None else found[1].lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("The same of keys.", "same"),
+        ("The bytes of it.", "the"),
+        ("Whether it fits.", "whether"),
+        ("On-demand price.", "on-demand"),
+        ("``2xrtx3090``: an id.", ""),
+        ("16-bit weights.", ""),
+    ],
+)
+def test_openings_are_read(text: str, word: str) -> None:
+    """Articles are passed over only in front of *same*."""
+    assert word == opening(text)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith(LATER)])
+def test_docstrings_begin_with_what_a_thing_is_or_does(name: str) -> None:
+    """A noun or a verb, never *The same*, *As*, *Of*, *All*, *What*: a stranger reads each one by itself."""
+    assert [] == [text for text in documented(MODULES[name]) if opening(text) in OPENINGS]
+
+
+def identifiers(tree: ast.AST) -> set[str]:
+    """Names that a module gives: of functions, classes, parameters, variables and attributes."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, Definition):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.attr)
+    return found
+
+
+def test_identifiers_are_read() -> None:
+    """One of each kind, and none that is only used."""
+    module = ast.parse("class A:\n    b: int\n    def c(self, d):\n        e, self.f = g.h, 1\n")
+    assert {"A", "b", "c", "self", "d", "e", "f"} == identifiers(module)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith(LATER)])
+def test_identifiers_are_names_of_things(name: str) -> None:
+    """A noun of the field for a value: no participle that leaves open of what."""
+    names = {one.replace("if_tried", "") for one in identifiers(MODULES[name])}
+    assert [] == sorted(name for name in names if UNNAMED & set(name.lower().split("_")))
 
 
 SIZES = (

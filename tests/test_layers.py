@@ -72,7 +72,7 @@ HOMES = {
 
 OTHERWISE_NAMED = {
     "ollama": ("catalogue/", "curation/", "entries/", "importers/", "model/", "render/"),
-    "mlx": ("catalogue/", "curation/", "quantization/"),
+    "mlx": ("catalogue/", "curation/", "importers/", "quantization/"),
     "llama.cpp": ("importers/",),
 }
 """Where an engine's name means something else: Ollama's library of models, the family of MLX's schemes, llama.cpp's cache

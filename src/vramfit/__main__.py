@@ -1,4 +1,4 @@
-"""The entry point: the light path first, the Typer app for everything else, exceptions to exit codes."""
+"""Entry point: the light path first, the Typer app for everything else, exceptions turned into exit codes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ OUTPUT_EXIT_CODE = 4
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; nothing a user does ends in a traceback."""
     if argv is None:
-        # A check makes some ten thousand objects and no cycles worth finding; looking for them costs a thirtieth of it.
+        # A check makes some ten thousand objects and no cycles worth finding; looking for them takes a thirtieth of its
+        # time.
         gc.set_threshold(GC_THRESHOLD)
         install()
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -61,7 +62,7 @@ def _leave(code: int) -> None:
 
 
 def _open_missing_streams() -> None:
-    """A stream that was closed from the start (``>&-``) is None; give it somewhere to go."""
+    """Replace streams that were closed from the start (``>&-``) and are therefore None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (open as long as the process)
@@ -80,7 +81,8 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _close_stdout() -> int:
-    """The reader went away (``| head -1``): say nothing, and keep the interpreter from saying it at exit."""
+    """Handle a reader that went away (``| head -1``): say nothing, and keep the interpreter from reporting it at
+    exit."""
     from vramfit.cli.check import last_exit_code
 
     _discard(sys.stdout)
@@ -88,7 +90,7 @@ def _close_stdout() -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    """A full disk or a broken device: one line and a hint, where stderr still takes them."""
+    """Handle a full disk or a broken device: one line and a hint, where stderr still takes them."""
     _discard(sys.stdout)
     try:
         print(f"error: cannot write: {error.strerror or error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Memory for what is derived from a model or a checkpoint: a check and its remedies ask for it dozens of times.
+"""Memory for results derived from a model or a checkpoint, which a check and its remedies need dozens of times.
 
 The functions stay pure: both are values that nothing changes, so the remembered result is the computed one.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class _Base(Generic[S, P, T]):
-        """What ``PerModel`` is to a type checker."""
+        """Base of ``PerModel`` for a type checker."""
 
 else:
 
@@ -25,7 +25,7 @@ else:
 
 
 class PerModel(_Base["S", "P", "T"]):
-    """A function of a model (or a checkpoint) and more, remembered by its identity and the rest's value.
+    """Function of a model (or a checkpoint) and more, whose results are remembered.
 
     The model is kept alive with its results, so that its identity is never another's.
     """
@@ -37,7 +37,7 @@ class PerModel(_Base["S", "P", "T"]):
         self.__name__ = function.__name__
 
     def __call__(self, model: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The remembered result, computed at the first call."""
+        """Remembered result, computed at the first call."""
         entry = self._known.get(id(model))
         if entry is None:
             entry = self._known[id(model)] = (model, {})
@@ -47,10 +47,10 @@ class PerModel(_Base["S", "P", "T"]):
         return results[args]
 
     def remember(self, model: S, result: T) -> None:
-        """Give the result for ``model`` alone, worked out before: with its catalogue entry, say."""
+        """Store the result for ``model`` alone that was computed before, with its catalogue entry for instance."""
         self._known.setdefault(id(model), (model, {}))[1][()] = result
 
 
 def per_model(function: Callable[Concatenate[S, P], T]) -> PerModel[S, P, T]:
-    """The decorator form of ``PerModel``."""
+    """Decorator form of ``PerModel``."""
     return PerModel(function)

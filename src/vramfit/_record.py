@@ -1,4 +1,4 @@
-"""A light stand-in for ``dataclasses.dataclass`` on the fast path.
+"""Light stand-in for ``dataclasses.dataclass`` on the fast path.
 
 ``dataclasses`` imports ``inspect`` and costs more than the rest of a check together (measured in
 docs/architecture.md, "Start-up"). To a type checker ``record`` *is* a frozen dataclass; at run time it gives
@@ -42,9 +42,10 @@ else:
         return cls
 
     def _init(self, *args, **kwargs):
-        """Take the fields in order or by name; what is left out keeps the class's value.
+        """Take the fields in order or by name; a field left out keeps the class's value.
 
-        One function for all records: compiling one for each, as dataclasses does, costs more than a check constructs.
+        One function serves all records: compiling one for each, as dataclasses does, costs more than a check
+        constructs.
         """
         kind = type(self)
         fields = kind.__fields__
@@ -80,13 +81,13 @@ else:
 
 
 def fields(kind: type) -> tuple[str, ...]:
-    """The field names of a record class, in order."""
+    """Field names of a record class, in order."""
     names: tuple[str, ...] = kind.__fields__  # type: ignore[attr-defined]
     return names
 
 
 def replace(instance: R, **changes: object) -> R:
-    """A copy of a record with some fields changed; an unknown field name raises ``TypeError``."""
+    """Copy a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)
     if not changes.keys() <= kind.__names__:  # type: ignore[attr-defined]
         wrong = ", ".join(sorted(changes.keys() - kind.__names__))  # type: ignore[attr-defined]

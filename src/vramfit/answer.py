@@ -1,4 +1,4 @@
-"""One deployment put through the estimator and judged: the step that the asked question and every remedy share."""
+"""One deployment, estimated and judged: the step that a check, its remedies and a recommendation share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
 
     class once:  # noqa: N801  (read as a decorator)
-        """A property worked out at its first use: ``functools.cached_property`` without ``functools``."""
+        """Property computed at its first use: ``functools.cached_property`` without ``functools``."""
 
         def __init__(self, function):
             self._function, self.__doc__ = function, function.__doc__
@@ -34,7 +34,7 @@ else:
 WIDE = ("f16", "bf16", "f32")
 """Cache types that lose nothing."""
 WORSE = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe")
-"""Quality labels in the order in which one stands for two; what nobody measured may be anything but is seldom severe."""
+"""Quality labels, best first, by which the worse of two is found; what nobody measured is seldom severe."""
 
 
 @record
@@ -47,17 +47,17 @@ class Answer:
 
     @once
     def required_bytes(self) -> int:
-        """The expected need over all GPUs."""
+        """Expected need over all GPUs."""
         return sum(gpu.total_bytes for gpu in self.estimate.gpus)
 
     @once
     def rate(self) -> Rate | None:
-        """Decode speed, None when unknown."""
+        """Decode speed; None when unknown."""
         return decode_rate(self.deployment, self.estimate)
 
     @once
     def margin_bytes(self) -> int:
-        """Headroom of the tightest device at the asked level: below zero the level is missed.
+        """Headroom of the tightest device at the requested level, below zero if the level is missed.
 
         At level ``tight`` the expected need counts, at ``fits`` the high one.
         """
@@ -69,7 +69,7 @@ class Answer:
 
     @once
     def room_bytes(self) -> int:
-        """Headroom of the tightest device against the high estimate: below zero it is no comfortable fit."""
+        """Headroom of the tightest device against the high estimate, below zero if that does not fit."""
         pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
         room = min(limit - gpu.high_bytes for gpu, limit in pairs)
         host = self.verdict.host_headroom_bytes
@@ -77,7 +77,7 @@ class Answer:
 
     @property
     def weights_short(self) -> bool:
-        """True when the weights alone exceed a GPU."""
+        """True if the weights alone exceed a GPU."""
         pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
         return any(gpu.weights_bytes > limit for gpu, limit in pairs)
 
@@ -99,7 +99,7 @@ class Answer:
 
     @property
     def reached(self) -> bool:
-        """True when the verdict reaches the level the deployment asks for."""
+        """True if the verdict reaches the level that the deployment asks for."""
         return self.verdict.reaches(self.deployment.workload.level)
 
 

@@ -1,4 +1,4 @@
-"""The use case: a request in deployment keys to everything a report says about it.
+"""Use case of a check: from a request in deployment keys to everything that a report says about it.
 
 The command line, the deployments file and the Python API share this one composition.
 """
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from vramfit.remedies import Remedy
 
 MAX_PARALLEL = 4096
-"""Where the search for the largest number of sequences stops."""
+"""Largest number of sequences that is looked for."""
 BYTES_PER_PARAMETER = {"fp16": 2.0, "int8": 1.0, "int4": 0.5}
-"""What the usual rule of thumb multiplies by."""
+"""Bytes per parameter by which the usual rule of thumb multiplies."""
 
 
 @record
 class Limits:
-    """The most that still reaches the asked level, everything else as asked; 0 when not even one token does."""
+    """Largest context and number of sequences that still reach the requested level, all else equal.
+
+    Each is 0 when not even one token does.
+    """
 
     max_context: int
     max_parallel: int
@@ -40,44 +43,44 @@ class Limits:
 
 @record
 class RuleOfThumb:
-    """The estimate that web pages give: billions of parameters x bytes per parameter, against the marketed GB."""
+    """Estimate of the rule of thumb: billions of parameters times bytes per parameter, against the marketed GB."""
 
     parameters_billion: float
     bytes_per_parameter: float
     required_gb: float
     gpu_gb: float
     deficit_gb: float
-    """Required less the card's; negative when the rule says it fits."""
+    """Required GB minus the card's; negative when the rule says that it fits."""
 
 
 @record
 class IfTried:
-    """What happens when a deployment that exceeds the card is run anyway."""
+    """Outcome of running a deployment that exceeds the card."""
 
     outcome: str
     """``out-of-memory``, or ``spills`` where the platform pages GPU memory to system RAM by itself."""
     weights_fit: bool
-    """False when not even the weights can be loaded whole."""
+    """False if not even the weights can be loaded whole."""
     missing_bytes: int
-    """What does not fit, over all GPUs."""
+    """Part of the need that exceeds the GPUs, over all of them."""
     link_bytes_per_second: int | None
-    """PCIe bandwidth the missing part would cross for every token."""
+    """PCIe bandwidth that the missing part would cross for every token."""
     decode_tokens_per_second: float | None
     """Speed with the missing part in system RAM; None when unknown."""
 
 
 @record
 class Checked:
-    """One estimate with all a report says of it."""
+    """One answer with everything that a report says of it."""
 
     request: Mapping[str, Any]
     answer: Answer
     quality: tuple[str, str]
     """Label and evidence of the weights."""
     cache_quality: tuple[str, str]
-    """The same of the KV cache."""
+    """Label and evidence of the KV cache."""
     limits: Limits | None
-    """None for fine-tuning and for models without a context."""
+    """Limits of context and sequences; None for fine-tuning and for models without a context."""
     rule_of_thumb: RuleOfThumb | None
     if_tried: IfTried | None
     remedies: tuple[Remedy, ...]
@@ -85,18 +88,21 @@ class Checked:
 
 @record
 class Unanswered:
-    """A deployment whose memory cannot be told, and what of it can."""
+    """Deployment whose memory is unknown, with the known part of it."""
 
     request: Mapping[str, Any]
     deployment: Deployment
     reason: str
-    """What is not known of the model."""
+    """Fact of the model that is missing."""
     weights_bytes: int | None
-    """Tensors as engines load them; None where not even those are known."""
+    """Bytes of the tensors as engines load them; None where not even those are known."""
 
 
 def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
-    """Each asked estimate in order; raises what ``answers`` does, and ``CannotTell`` where it has no answer."""
+    """Check each requested deployment in order.
+
+    Raises what ``answers`` does, and ``CannotTell`` where a deployment has no answer.
+    """
     for found in answers(request, catalogue, all_remedies=all_remedies):
         if isinstance(found, Unanswered):
             raise CannotTell(f"the memory of {found.deployment.model.name} cannot be told: {found.reason}")
@@ -106,9 +112,10 @@ def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: boo
 def answers(
     request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False
 ) -> Iterator[Checked | Unanswered]:
-    """Each asked estimate in order, as it is ready; raises ``VramfitError`` before the first for a bad request.
+    """Answer each requested deployment in order, as it is ready.
 
-    With ``all_remedies`` each has every remedy that was found, and not the best few.
+    With ``all_remedies`` an answer has every remedy that was found instead of the best few. Raises ``VramfitError``
+    before the first answer for a bad request.
     """
     # A remedy of one row, quantizing, is often another row: each is estimated once.
     known: dict[Any, Answer | None] = {}
@@ -128,7 +135,7 @@ def _unanswered(request: Mapping[str, Any], deployment: Deployment, reason: str)
 
 
 def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:
-    """An answer with all a report says of it; ``gpu`` of the request is how it names the GPUs."""
+    """Complete an answer with everything that a report says of it; ``gpu`` of the request is how it names the GPUs."""
     deployment = found.deployment
     return Checked(
         request,
@@ -143,7 +150,7 @@ def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, .
 
 
 def exit_code(reached: list[bool], *, any_row: bool, first_only: bool) -> int:
-    """0 or 1 for the rows of one deployment, told whether each reaches its level, as the contract says.
+    """Exit code for the rows of one deployment: 0 or 1, from whether each reaches its level.
 
     With three classes the first decides (``first_only``); with ``any_row`` one row that reaches its level is enough.
     """
@@ -201,5 +208,5 @@ def _if_tried(found: Answer) -> IfTried | None:
 
 
 def _plain(value: float) -> float:
-    """13 rather than 13.0 where the figure is whole."""
+    """Drop the fraction of a whole figure: 13 rather than 13.0."""
     return int(value) if value == int(value) else value

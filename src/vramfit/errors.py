@@ -1,4 +1,4 @@
-"""What can go wrong, each kind with its exit code and the word scripts read.
+"""Errors of the program, each kind with its exit code and the word that scripts read.
 
 Rooms raise these; only ``cli`` prints them, as one ``error:`` line and a ``hint:`` line (or, under ``--json``, as
 the contract's error object).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class VramfitError(Exception):
-    """Root of every error a user can cause or must be told of.
+    """Root of every error that a user can cause or must learn of.
 
     ``code`` is the kebab-case word of the JSON error object, ``exit_code`` the process's exit code.
     """
@@ -19,9 +19,9 @@ class VramfitError(Exception):
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        """One line: what is wrong, naming the value that was given."""
+        """One line saying what is wrong, naming the value that was given."""
         self.hint = hint
-        """What to type instead, or None."""
+        """Next step for the user, such as what to type instead; None where there is none."""
 
 
 class UsageError(VramfitError):
@@ -32,38 +32,39 @@ class UsageError(VramfitError):
 
 
 class UnknownGpu(UsageError):
-    """No GPU of the catalogue has this id or alias."""
+    """A GPU name that no catalogue entry has as its id or alias."""
 
     code = "unknown-gpu"
 
 
 class UnknownModel(UsageError):
-    """No model of the catalogue has this id or alias."""
+    """A model name that no catalogue entry has as its id or alias."""
 
     code = "unknown-model"
 
 
 class AmbiguousName(UsageError):
-    """A name that several catalogue entries answer to; the hint lists them, none is chosen."""
+    """A name that several catalogue entries have; the hint lists them and none is chosen."""
 
     code = "ambiguous-name"
 
 
 class UnsupportedScheme(UsageError):
-    """A quantization the asked engine does not know."""
+    """A quantization that the requested engine does not load."""
 
     code = "unsupported-quant"
 
 
 class CannotTell(VramfitError):
-    """The entry lacks what the estimate needs, or the engine or architecture is not modelled yet: exit 3."""
+    """A question without an answer, since the entry lacks a fact or the engine or architecture is not modelled yet:
+    exit 3."""
 
     code = "cannot-tell"
     exit_code = 3
 
 
 class InputError(VramfitError):
-    """A file that cannot be read or does not say what it must: exit 4."""
+    """A file that cannot be read or lacks something it must have: exit 4."""
 
     code = "input"
     exit_code = 4

@@ -1,4 +1,4 @@
-"""GPUs: what the data sheet says, what the driver reports, what a program can really allocate.
+"""GPUs, with what the data sheet says, what the driver reports and what a program can really allocate.
 
 Three sizes that are often confused: the *marketed* GB on the box, the memory the driver *reports*
 (``nvidia-smi``, ``rocm-smi``), and the *usable* memory a CUDA, ROCm or Metal program can allocate before its own
@@ -19,7 +19,7 @@ CUDA_RESERVED_BYTES = 400 * MIB
 """Fixed part of what CUDA keeps back of the reported total on Linux; see ``usable_bytes``."""
 
 CUDA_RESERVED_SHARE = 0.002
-"""Proportional part of it: page tables and the like."""
+"""Proportional part of what CUDA keeps back: page tables and the like."""
 
 WINDOWS_SHARE = 0.938
 """Share of the reported total that WDDM lets a program have without a desktop's own use: an RTX 4090 had 23,040 of
@@ -32,7 +32,7 @@ PCIE_BYTES_PER_SECOND_PER_LANE = {
     "5.0": 3.938 * GB,
     "6.0": 7.563 * GB,
 }
-"""One direction, after line coding (PCI-SIG generations 2 to 6)."""
+"""Bandwidth in one direction, after line coding (PCI-SIG generations 2 to 6)."""
 
 
 @record
@@ -50,9 +50,9 @@ class Gpu:
     architecture: str | None
     """``Ada Lovelace``, ``RDNA 3``; None when unknown."""
     marketed_gb: float
-    """The figure on the box."""
+    """Size on the box, in marketing's GB."""
     memory_bytes: int
-    """What the driver reports in its usual state (data-centre GDDR cards: ECC on)."""
+    """Total that the driver reports in its usual state (data-centre GDDR cards: ECC on)."""
     memory_measured: bool
     """False when ``memory_bytes`` comes from the class rule, not from a reading of this device."""
     usable_readings: Mapping[str, int]
@@ -60,13 +60,13 @@ class Gpu:
     memory_type: str | None
     """``GDDR6X``, ``HBM3``, ``LPDDR5X``."""
     unified: bool
-    """True where CPU and GPU share the memory (Apple, Jetson, APUs)."""
+    """True if CPU and GPU share the memory (Apple, Jetson, APUs)."""
     bandwidth_bytes_per_second: int | None
     """Theoretical peak of the memory bus."""
     cores: int | None
     """Shader cores (CUDA cores, stream processors); Apple: GPU cores."""
     core_unit: str | None
-    """What ``cores`` counts, in the vendor's words."""
+    """Vendor's word for what ``cores`` counts."""
     tensor_cores: int | None
     """Matrix units, where the vendor counts them."""
     compute_target: str | None
@@ -76,7 +76,7 @@ class Gpu:
     pcie: str | None
     """Generation and width, ``4.0 x16``; None for soldered or unknown."""
     nvlink_bytes_per_second: int | None
-    """Both directions summed, per GPU."""
+    """Bandwidth per GPU, both directions summed."""
     price_usd: int | None
     """Launch list price."""
     released: str | None
@@ -111,13 +111,13 @@ class Rent:
     provider: str
     """``runpod``, ``lambda``, ``aws``."""
     instance: str | None
-    """The provider's name of the machine, ``p5.48xlarge``; None where it has none or it is not known."""
+    """Provider's name of the machine, ``p5.48xlarge``; None where it has none or it is not known."""
     gpus: int
     """Devices per instance."""
     usd_per_hour: float
-    """On-demand price of the whole instance."""
+    """Price of the whole instance on demand."""
     as_of: str
-    """When the price was read, as precisely as the source says."""
+    """Date on which the price was read, as precisely as the source says."""
 
 
 def usable_bytes(gpu: Gpu, platform: str) -> int:
@@ -139,7 +139,7 @@ def usable_bytes(gpu: Gpu, platform: str) -> int:
 
 
 def gpu_from_facts(facts: Mapping[str, Any]) -> Gpu:
-    """The ``Gpu`` of one compiled catalogue entry (see ``catalogue``); sizes there are MiB and decimal GB/s."""
+    """Make the ``Gpu`` of one compiled catalogue entry (see ``catalogue``), whose sizes are MiB and decimal GB/s."""
     bandwidth = facts.get("bandwidth_gb_s")
     nvlink = facts.get("nvlink_gb_s")
     return Gpu(

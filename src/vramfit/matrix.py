@@ -1,4 +1,4 @@
-"""The use case of a matrix: many models against many GPUs, a verdict per pair and quantization.
+"""Use case of a matrix: many models against many GPUs, a verdict per pair and quantization.
 
 Rows come one by one, model after model, so that the whole catalogue can be written as it is answered.
 """
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 BEST = "best"
-"""In the place of a quantization: for each set of GPUs the best-measured one that reaches the level."""
+"""Value of ``quant`` that takes, for each set of GPUs, the best-measured scheme that reaches the level."""
 BEST_FAMILY = "gguf"
-"""Family whose schemes are tried for it where no engine is asked for: the finest ladder that was measured."""
+"""Family whose schemes are tried for ``BEST`` where no engine is requested: it has the most measured steps."""
 MEASURED = ("reference", *LABELS)
 NO_SCHEME = {"class": None, "quant": None, "quality": None}
 
 
 @record
 class Column:
-    """A set of GPUs, or why it cannot be answered for."""
+    """A set of GPUs, or the reason why it has no answer."""
 
     name: str
-    """``2xrtx3090``: the id with its count."""
+    """Id with its count: ``2xrtx3090``."""
     gpus: tuple[Gpu, ...]
     problem: VramfitError | None
 
@@ -50,15 +50,15 @@ class Column:
 def matrix(
     request: Mapping[str, Any], gpus: Sequence[str], models: Sequence[str], catalogue: Catalogue
 ) -> dict[str, Any]:
-    """The whole answer as plain data; ``rows`` in it is a generator.
+    """Compose the matrix as plain data, in which ``rows`` is a generator.
 
-    ``request`` has typed deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the three
-    classes. A row is one model in one quantization: ``model``, ``engine``, ``class``, ``quant``, ``quality`` and
-    ``cells``, one for each of ``gpus`` in order, equal cells often one object; what cannot be answered is a cell with its
-    error. For ``best`` the quantization is each cell's own: the three are in the cells then.
+    ``request`` has typed deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the
+    three classes. A row is one model in one quantization: ``model``, ``engine``, ``class``, ``quant``, ``quality`` and
+    ``cells``, one for each of ``gpus`` in order, equal cells often one object; a deployment without an answer is a cell
+    with its error. For ``best`` each cell has a quantization of its own, and the three stand in the cells.
 
-    Nothing is answered before the first row is: raises ``VramfitError`` for an unknown GPU or model, and for a request
-    that can be answered for no cell at all.
+    Nothing is estimated before the first row. Raises ``VramfitError`` for an unknown GPU or model, and for a request of
+    which no cell at all has an answer.
     """
     table = _Table(columns(gpus, catalogue), request, catalogue)
     known: dict[tuple[object, ...], str] = {}
@@ -81,9 +81,9 @@ def matrix(
 
 
 def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
-    """The sets of GPUs that ``names`` mean, each once; raises ``UnknownGpu`` or ``AmbiguousName``.
+    """Sets of GPUs that ``names`` mean, each once; raises ``UnknownGpu`` or ``AmbiguousName``.
 
-    A GPU whose memory is not known is a column too: its cells say so.
+    A GPU whose memory is not known is a column too, and its cells give the reason.
     """
     found: dict[str, Column] = {}
     for name in names:
@@ -100,7 +100,7 @@ def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
 
 
 class _Table:
-    """The columns and what is asked of them; a sweep over them for each engine and workload met so far."""
+    """Columns of a matrix and the request, with a sweep for each engine and workload met so far."""
 
     def __init__(self, asked: tuple[Column, ...], request: Mapping[str, Any], catalogue: Catalogue) -> None:
         self.columns = asked
@@ -110,13 +110,14 @@ class _Table:
         self._sets = [column.gpus for column in asked if column.problem is None]
         self._places = [number for number, column in enumerate(asked) if column.problem is None]
         self._fixed: Iterable[Sequence[int]] | None = None
-        """The sets by what resolving makes of them, where that is the same for every model."""
+        """Sets grouped by the deployment that resolving makes of them, where the groups are the same for every
+        model."""
         self._sweeps: dict[tuple[str, Workload], Sweep] = {}
         self.refused = next((column.problem for column in asked if column.problem is not None), None)
-        """The first reason why a cell has no answer."""
+        """First reason why a cell has no answer."""
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """The rows of one model."""
+        """Rows of one model."""
         model, stated = self._catalogue.model(name), self._catalogue.stated(name)
         asked = self._request.get("quant") or ((stated["quant"],) if "quant" in stated else None)
         for word in asked or quants(None, self._request.get("task", "inference")):
@@ -132,13 +133,13 @@ class _Table:
             for number, cell in zip(numbers, judged, strict=True):
                 cells[self._places[number]] = cell
         if found is None:
-            told = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
+            quant = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
         else:
-            told = {"engine": found.engine, **_scheme(found.scheme, model)}
-        return {"model": model.id, **told, "cells": cells}
+            quant = {"engine": found.engine, **_scheme(found.scheme, model)}
+        return {"model": model.id, **quant, "cells": cells}
 
     def _best(self, request: Mapping[str, Any], model: Model) -> dict[str, Any]:
-        """The best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
+        """Row with the best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
         name = request.get("engine") or engine_of_family(BEST_FAMILY)
         level = LEVELS[request.get("level", "tight")]
         cells: list[Mapping[str, Any] | None] = [
@@ -147,7 +148,7 @@ class _Table:
         waiting = set(range(len(self._sets)))
         for scheme in ladder(model, name, MEASURED, True):
             asked = {**request, "engine": name, "quant": scheme.id}
-            told = _scheme(scheme, model)
+            quant = _scheme(scheme, model)
             for kind in self._kinds(asked, model):
                 wanted = [number for number in kind if number in waiting]
                 judged = self._judged(asked, wanted, model)[0] if wanted else ()
@@ -156,7 +157,7 @@ class _Table:
                     place = self._places[number]
                     reached = LEVELS.get(cell["verdict"], -1) >= level
                     if reached or cells[place] is None or _room(cell) > _room(cells[place]):
-                        own = NO_SCHEME if cell["error"] else told
+                        own = NO_SCHEME if cell["error"] else quant
                         cells[place] = made.setdefault(id(cell), {**cell, **own})
                     if reached:
                         waiting.remove(number)
@@ -167,7 +168,7 @@ class _Table:
     def _judged(
         self, request: Mapping[str, Any], numbers: Sequence[int], model: Model
     ) -> tuple[Sequence[Cell], Deployment | None]:
-        """A cell for each of the numbered sets, and the deployment of the first; None where it is refused."""
+        """Cell for each of the numbered sets, and the deployment of the first; None where it is refused."""
         try:
             (found,) = deployments(request, self._sets[numbers[0]], model)
         except UnsupportedScheme:
@@ -201,26 +202,26 @@ def _scheme(scheme: Scheme, model: Model) -> dict[str, Any]:
 
 
 def _room(cell: Mapping[str, Any] | None) -> float:
-    """How near to fitting, or how comfortable, a cell is; what has no answer comes last."""
+    """Headroom of a cell, by which cells are compared; minus infinity where there is none."""
     if cell is None or cell["headroom_bytes"] is None:
         return float("-inf")
     return float(cell["headroom_bytes"])
 
 
 def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The rows of all models, held back until a cell is answered; without any the first reason is raised."""
-    held: list[dict[str, Any]] = []
+    """Rows of all models, kept back until one cell has an answer; raises the first reason where none ever has."""
+    pending: list[dict[str, Any]] = []
     answered = False
     for name in names:
         for row in table.rows(name):
             answered = answered or any(cell["error"] is None for cell in row["cells"])
             if not answered:
-                held.append(row)
+                pending.append(row)
                 continue
-            yield from held
-            held.clear()
+            yield from pending
+            pending.clear()
             yield row
-    if held and table.refused is not None:
+    if pending and table.refused is not None:
         raise table.refused
 
 

@@ -1,4 +1,4 @@
-"""The report's plain-data form: the JSON contract in one place.
+"""Plain-data form of a report, which is the JSON contract, in one place.
 
 Renderers read nothing else. Keys follow the contract's order; keys beyond it are additions a reader may ignore.
 """
@@ -29,12 +29,12 @@ FORMAT_VERSION = "1.0"
 
 WEIGHT_FILES = (".gguf", ".safetensors")
 MOST_NAMED = 1
-"""Files of weights that are named; more are counted."""
+"""Number of files of weights that are named; more are counted."""
 SHORT_COMMIT = 7
 
 
 def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole report of ``--json``: the estimates and the worst verdict among them, ``unknown`` where one failed."""
+    """Document of ``--json``: the estimates and the worst verdict among them, ``unknown`` where one failed."""
     words = [e.get("verdict", "unknown") for e in estimates]
     worst = "unknown" if "unknown" in words or not words else min(words, key=lambda word: LEVELS[word])
     return {
@@ -46,7 +46,10 @@ def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def error_document(error: VramfitError, **label: str | None) -> dict[str, Any]:
-    """The error object of the contract; of a deployment in a file, ``name=`` gives its label, None where it has none."""
+    """Error object of the contract.
+
+    ``name=`` adds the label of a deployment in a file, None where it has none.
+    """
     body = {"code": error.code, "message": error.message, "hint": error.hint}
     return {"format_version": FORMAT_VERSION, **label, "error": body}
 
@@ -100,7 +103,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
 
 
 def unknown_object(unanswered: Unanswered) -> dict[str, Any]:
-    """One estimate of the report where the memory cannot be told: what is known of it, and null for the rest."""
+    """Object of a deployment whose memory is unknown, with null for what is not known of it."""
     deployment, weights = unanswered.deployment, unanswered.weights_bytes
     known = "" if weights is None else f"the weights take {gib(weights)}; "
     return {
@@ -127,7 +130,7 @@ def unknown_object(unanswered: Unanswered) -> dict[str, Any]:
 
 
 def _model_object(deployment: Deployment) -> dict[str, Any]:
-    """The model; its counts are null where neither a header nor its class tells its tensors."""
+    """Object of the model, with null for its counts where neither a header nor its class gives its tensors."""
     from vramfit.model import active_parameters
 
     model, count = deployment.model, deployment.model_parameters
@@ -175,20 +178,21 @@ def _throughput_object(found: Answer) -> dict[str, Any] | None:
 
 
 def _gpu_object(deployment: Deployment) -> dict[str, Any]:
-    """The card, per card when there are several; of mixed cards the smallest, and ``gpus`` lists them."""
+    """Object of the card, with sizes per card when there are several; for mixed cards the smallest, listed in
+    ``gpus``."""
     kinds: dict[str, list[Gpu]] = {}
     for gpu in deployment.gpus:
         kinds.setdefault(gpu.id, []).append(gpu)
     smallest = min(deployment.gpus, key=lambda gpu: gpu.memory_bytes)
-    told = {
+    card_object = {
         **_card(smallest, deployment),
         "id": "+".join(kinds),
         "name": " + ".join(cards[0].name for cards in kinds.values()),
         "count": len(deployment.gpus),
     }
     if len(kinds) > 1:
-        told["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
-    return told
+        card_object["gpus"] = [{**_card(cards[0], deployment), "count": len(cards)} for cards in kinds.values()]
+    return card_object
 
 
 def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
@@ -215,7 +219,8 @@ def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
 def _deployment_object(
     request: Mapping[str, Any], deployment: Deployment, decided: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Every deployment key with the value used, ready to be asked again; ``decided`` are those the engine chose.
+    """Object with every deployment key and the value used, ready to be asked again; the engine chose those in
+    ``decided``.
 
     A key that the engine does not have stands there as it was given, or with its default.
     """
@@ -227,16 +232,16 @@ def _deployment_object(
         "quant": deployment.scheme.id,
         "name": request.get("name"),
     }
-    told = {}
+    values = {}
     for name, key in every_key().items():
         if name in used:
-            told[name] = used[name]
+            values[name] = used[name]
             continue
         value = key.value_in(deployment.workload, request)
         if key.decided and (value == "auto" or "auto" not in key.choices):
             value = decided.get(name, key.default if value == "auto" else value)
-        told[name] = key.spelled(value)
-    return told
+        values[name] = key.spelled(value)
+    return values
 
 
 def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
@@ -277,7 +282,7 @@ def _remedy_object(remedy: Remedy, before: float | None) -> dict[str, Any]:
 
 
 def _speed_now(checked: Checked) -> float | None:
-    """Tokens per second of the deployment as it was asked: with the missing part in system RAM where it exceeds."""
+    """Tokens per second of the requested deployment, with the missing part in system RAM where it exceeds the GPUs."""
     if checked.if_tried is not None:
         return checked.if_tried.decode_tokens_per_second
     rate = checked.answer.rate
@@ -301,7 +306,7 @@ def _max_image_tokens(deployment: Deployment) -> int | None:
 
 
 def _image_tokens(deployment: Deployment) -> int | None:
-    """Tokens of one image of the asked size; None without a size, or without vision."""
+    """Tokens of one image of the requested size; None without a size, or without vision."""
     size = deployment.workload.image_size
     if size is None:
         return None
@@ -311,7 +316,7 @@ def _image_tokens(deployment: Deployment) -> int | None:
 
 
 def _origin_object(model: Model) -> dict[str, Any]:
-    """Where a model that is in no catalogue was read; nothing for an entry."""
+    """Object of the files that a model outside the catalogue was read from; empty for an entry."""
     origin = model.origin
     if origin is None:
         return {}
@@ -331,7 +336,7 @@ def _origin_object(model: Model) -> dict[str, Any]:
 
 
 def _origin_notes(origin: Origin) -> list[str]:
-    """What of a model that is in no catalogue was read from where, and what that leaves open."""
+    """Notes on the files that a model outside the catalogue was read from, and on what they leave open."""
     headers = [file for file in origin.files if file.endswith(WEIGHT_FILES)]
     others = [file for file in origin.files if file not in headers]
     if len(headers) > MOST_NAMED:

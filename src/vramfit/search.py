@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int, int] | None = None) -> int:
-    """The largest ``n`` in ``low..high`` with ``margin(n) >= 0``, or ``low - 1`` when there is none.
+    """Find the largest ``n`` in ``low..high`` with ``margin(n) >= 0``; ``low - 1`` when there is none.
 
     ``margin`` falls as ``n`` grows; ``known`` is an ``n`` in the range with its margin, which saves asking. The search
     interpolates (memory is close to linear in tokens and layers) and bisects every third step, so that a kinked curve
@@ -42,10 +42,10 @@ def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int,
 
 
 def largest_near(margin: Callable[[int], int], low: int, high: int, guess: int, slope: int) -> int:
-    """As ``largest``, where the answer is near ``guess`` and one step costs about ``slope``.
+    """Find what ``largest`` finds where it lies near ``guess`` and one step costs about ``slope``.
 
-    It asks near the answer only: far from it an engine may lay out another graph, which takes longer than many steps.
-    What is left when less than a step would go into it is not asked for again, so that uneven steps may leave one unused.
+    ``margin`` is called near the answer only: far from it an engine may lay out another graph, which takes longer than
+    many steps. A rest smaller than one step ends the search, so that uneven steps may leave one step unused.
     """
     place = min(max(guess, low), high)
     found = margin(place)

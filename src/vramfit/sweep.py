@@ -1,4 +1,4 @@
-"""Many deployments at once: GPUs that an engine cannot tell apart share one estimate.
+"""Many deployments at once, with one estimate for all GPUs that an engine cannot tell apart.
 
 An estimate reads nothing of the GPUs but the traits of the engine's view of them (``engines.interface``), and what the
 runtime takes of each is added. So a model is estimated once for each kind of GPUs, by the function that every check
@@ -30,17 +30,18 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
     class Cell(TypedDict):
-        """The verdict on one deployment, as a check gives it; plain data, since a sweep makes hundreds of thousands."""
+        """Verdict on one deployment, equal to a check's; plain data, since a sweep makes hundreds of thousands."""
 
         verdict: str
         required_bytes: int | None
-        """The expected need over all GPUs."""
+        """Expected need over all GPUs."""
         usable_bytes: int | None
-        """What the GPUs offer together, others' reserve taken off, and no more than the engine lets itself have."""
+        """Sum of what the GPUs offer, without the reserve for other programs, and no more than the engine allows
+        itself."""
         headroom_bytes: int | None
-        """On the tightest GPU; negative for a deficit."""
+        """Bytes left on the tightest GPU; negative for a deficit."""
         error: dict[str, str | None] | None
-        """Why there is no verdict: code, message and hint."""
+        """Reason why there is no verdict: code, message and hint."""
 
 
 NO_SHARE = Share(0, 0, 0)
@@ -48,30 +49,30 @@ NO_SHARE = Share(0, 0, 0)
 
 @record
 class _Alike:
-    """Sets of GPUs that get the same answer to everything."""
+    """Sets of GPUs that get the same cell for every model."""
 
     gpu_count: int
     traits: object
-    """What of them the engine's estimate reads."""
+    """Facts of the GPUs that the engine's estimate reads."""
     shares: tuple[Share, ...]
     offered: tuple[int, ...]
-    """Bytes each GPU offers a program."""
+    """Bytes that each GPU offers a program."""
 
 
 class Sweep:
-    """Sets of GPUs to be held against many models in one engine, for all models with one workload."""
+    """Sets of GPUs to be compared with many models, for one engine and one workload."""
 
     def __init__(self, sets: Sequence[tuple[Gpu, ...]], engine_name: str, work: Workload) -> None:
         self._engine = engine(engine_name)
         self._work = work
         self.refused: VramfitError | None = None
-        """The first reason why a cell has no answer."""
+        """First reason why a cell has no answer."""
         self._alike: list[_Alike | Cell] = []
         numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
 
     def _add(self, gpus: tuple[Gpu, ...], numbers: dict[object, int]) -> int:
-        """The number of the kind of GPUs that a set belongs to, or of the reason why the engine refuses it."""
+        """Number of the kind of GPUs that a set belongs to, or of the reason why the engine refuses it."""
         work = self._work
         key: object
         found: _Alike | Cell
@@ -89,9 +90,9 @@ class Sweep:
         return number
 
     def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
-        """The answer for each of the ``wanted`` sets, or for all, in the place of the deployment's own GPUs.
+        """Cell of the deployment for each of the ``wanted`` sets of GPUs, or for all, instead of its own GPUs.
 
-        Sets that are alike share one cell.
+        Sets of one kind share one cell.
         """
         chosen = self._number if wanted is None else [self._number[index] for index in wanted]
         try:
@@ -110,11 +111,11 @@ class Sweep:
             need = kinds.get(kind)
             if need is None:
                 need = kinds[kind] = self._need(deployment, alike)
-            found[number] = need if isinstance(need, dict) else self._held_against(alike, need)
+            found[number] = need if isinstance(need, dict) else self._compare(alike, need)
         return [found[number] for number in chosen]
 
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
-        """The estimate for one kind of GPUs, without the runtime's share of them."""
+        """Estimate for one kind of GPUs, without the runtime's share of each."""
         try:
             job: Job[Any, Any] = Job(deployment.checkpoint, self._work, alike.traits, alike.gpu_count)
             return self._engine.estimate(job)
@@ -122,7 +123,7 @@ class Sweep:
             self.refused = self.refused or error
             return refusal(error)
 
-    def _held_against(self, alike: _Alike, need: Estimate) -> Cell:
+    def _compare(self, alike: _Alike, need: Estimate) -> Cell:
         work = self._work
         limits = None if need.pool is None else need.pool.limits(alike.offered)
         required = together = 0
@@ -154,10 +155,10 @@ class Sweep:
 
 @per_model
 def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool) -> tuple[Scheme, ...]:
-    """The table's schemes that an engine loads, best measured quality first, of those with one of ``labels``.
+    """Schemes that an engine loads and whose quality label is one of ``labels``, best measured quality first.
 
-    What the model was released in is the first and of more bits nothing is gained. Of a 16-bit release that is the
-    engine's 16-bit form, which ``sixteen_bit`` leaves in.
+    The scheme that the model was released in comes first, and more bits than it has gain nothing. For a 16-bit release
+    that is the engine's 16-bit form, which ``sixteen_bit`` leaves in.
     """
     families = engine(engine_name).families
     size = parameters(model)
@@ -176,6 +177,6 @@ def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit:
 
 
 def refusal(error: VramfitError) -> Cell:
-    """The cell of a deployment that cannot be answered for."""
-    told: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
-    return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": told}
+    """Cell of a deployment that has no answer, with the error as its reason."""
+    reason: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": reason}

@@ -1,4 +1,4 @@
-"""How sizes and rates are written. Nothing else in the program parses or prints a unit.
+"""Parsing and printing of sizes and rates, which nothing else in the program does.
 
 GB are powers of 1000, GiB powers of 1024. A bare number is refused: guessing which was meant is the mistake this
 tool exists to end. (The "24 GB" of a graphics card is neither: it is a marketing figure, see ``hardware``.)
@@ -9,7 +9,8 @@ from __future__ import annotations
 from vramfit.errors import UsageError
 
 MOST_PIXELS, LONGEST_SHAPE = 65536, 200
-"""Pixels a side of an image may have, and how many times the other: beyond 200 Qwen-VL's ``smart_resize`` refuses it."""
+"""Largest side of an image in pixels, and largest ratio of its sides: beyond 200 Qwen-VL's ``smart_resize`` refuses
+it."""
 
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
@@ -43,17 +44,17 @@ def parse_rate(text: str) -> int:
 
 
 def gib(size_bytes: int, digits: int = 2) -> str:
-    """``"24.87 GiB"``: for people; reports for programs carry integer bytes."""
+    """Format bytes as ``"24.87 GiB"`` for people; reports for programs carry integer bytes."""
     return f"{size_bytes / GIB:,.{digits}f} GiB"
 
 
 def gb(size_bytes: int, digits: int = 1) -> str:
-    """``"26.7 GB"``, decimal: for comparing with marketing and file sizes on the Hub."""
+    """Format bytes as decimal ``"26.7 GB"``, to compare with marketing and with file sizes on the Hub."""
     return f"{size_bytes / GB:,.{digits}f} GB"
 
 
 def size_text(size_bytes: int) -> str:
-    """The shortest text that ``parse_size`` reads back exactly: ``64GiB``, ``8151MiB``, ``1000000001B``."""
+    """Shortest text that ``parse_size`` reads back exactly: ``64GiB``, ``8151MiB``, ``1000000001B``."""
     for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
         if size_bytes and size_bytes % factor == 0:
             return f"{size_bytes // factor}{unit}"
@@ -61,25 +62,25 @@ def size_text(size_bytes: int) -> str:
 
 
 def rate_text(bytes_per_second: int) -> str:
-    """The shortest text that ``parse_rate`` reads back exactly: ``89.6GB/s``, ``51234567B/s``."""
+    """Shortest text that ``parse_rate`` reads back exactly: ``89.6GB/s``, ``51234567B/s``."""
     megabytes, rest = divmod(bytes_per_second, MB)
     return f"{bytes_per_second}B/s" if rest else f"{megabytes / 1000:.3f}".rstrip("0").rstrip(".") + "GB/s"
 
 
 def rate(bytes_per_second: int) -> str:
-    """``"1.01 TB/s"`` or ``"936 GB/s"``."""
+    """Format a rate as ``"1.01 TB/s"`` or ``"936 GB/s"``."""
     if bytes_per_second >= TB:
         return f"{bytes_per_second / TB:.2f} TB/s"
     return f"{bytes_per_second / GB:.0f} GB/s"
 
 
 def billions(count: int) -> str:
-    """``"13.35 B"`` for a parameter count; millions below one billion."""
+    """Format a parameter count as ``"13.35 B"``, and below one billion in millions."""
     return f"{count / 1e9:.2f} B" if count >= 10**9 else f"{count / 1e6:.0f} M"
 
 
 def parse_pixels(text: str) -> tuple[int, int]:
-    """Width and height of ``"1344x1008"``; raises ``UsageError`` for what is no size that an image can have."""
+    """Parse width and height of ``"1344x1008"``; raises ``UsageError`` for a size that no image can have."""
     sides = text.strip().lower().split("x")
     if len(sides) == 2 and all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
         width, height = int(sides[0]), int(sides[1])

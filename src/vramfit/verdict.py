@@ -1,4 +1,4 @@
-"""Does it fit: an estimate against what the devices offer."""
+"""Verdict on a deployment: its estimate compared with what the devices offer."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
 
 LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
-"""How good each verdict is; a deployment asks for at least ``fits`` or ``tight``."""
+"""Rank of each verdict. A deployment asks for at least ``fits`` or ``tight``."""
 
 
 @record
 class Verdict:
-    """The answer to "does it fit"."""
+    """Answer to the question whether a deployment fits."""
 
     word: str
-    """``fits``: even the high estimate is within every device; ``tight``: the expected one is; ``exceeds``."""
+    """``fits`` if even the high estimate is within every device, ``tight`` if the expected one is, else ``exceeds``."""
     headroom_bytes: int
-    """Usable less expected on the tightest GPU; negative for a deficit."""
+    """Usable minus expected bytes on the tightest GPU; negative for a deficit."""
     usable_bytes: tuple[int, ...]
-    """Per GPU, others' reserve taken off, and no more than the engine lets itself have."""
+    """Bytes usable on each GPU: without the reserve for other programs, and no more than the engine allows itself."""
     host_headroom_bytes: int | None
-    """Host memory left, None when the host's size was not given."""
+    """Host memory left; None when the host's size was not given."""
 
     def reaches(self, level: str) -> bool:
-        """True when the verdict is at least as good as ``level``."""
+        """True if the verdict is at least as good as ``level``."""
         return LEVELS[self.word] >= LEVELS[level]
 
 
 def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
-    """The verdict of the contract, per device: a model split over GPUs fits only if every share fits."""
+    """Judge per device, as the contract says: a model split over GPUs fits only if every share fits."""
     work = deployment.workload
     usable = tuple(usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus)
     if estimate.pool is not None:
@@ -46,7 +46,10 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
 
 
 def word(headroom_bytes: int, certain_bytes: int, host_headroom_bytes: int | None) -> str:
-    """The verdict by what is left on the tightest device of the expected and of the high need, and in the host."""
+    """Word of the verdict, from what the expected and the high need leave on the tightest GPU and in the host.
+
+    ``host_headroom_bytes`` is None when the host's size is unknown, which counts against nothing.
+    """
     if headroom_bytes < 0 or (host_headroom_bytes is not None and host_headroom_bytes < 0):
         return "exceeds"
     return "fits" if certain_bytes >= 0 else "tight"

@@ -21,7 +21,7 @@ from vramfit.engines.keys import every_key, parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import terms
 from vramfit.errors import CannotTell, UsageError
-from vramfit.recommend.ways import Tried, Wish, engines
+from vramfit.recommend.choices import Attempts, Criteria, engines
 from vramfit.units import MIB
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def test_one_of_the_same_name_is_replaced() -> None:
 def test_its_keys_stand_among_the_others() -> None:
     """Where its group says; the engine's choices have its name, before those not modelled yet."""
     order = list(every_key())
-    assert ["enforce_eager", "page_tokens", "prefetch", "lanes", "prompt_tokens"] == order[
-        order.index("enforce_eager") : order.index("prompt_tokens") + 1
+    assert ["enforce_eager", "page_tokens", "prefetch", "lanes", "kv_bytes_per_token"] == order[
+        order.index("enforce_eager") : order.index("kv_bytes_per_token") + 1
     ]
     assert (*names(), "tensorrt-llm") == every_key()["engine"].words
     assert {"page_tokens": "32", "prefetch": "true", "json": True} == read(
@@ -222,8 +222,8 @@ def test_recommend_tries_it() -> None:
     """Asked for by name, every recommendation is for it; without a word, it is the last that is tried."""
     found = json.loads(vramfit("recommend", "-g", "rtx4090", "--engine", NAME, "--limit", "3", "--json").out)
     assert [NAME] * 3 == [one["deployment"]["engine"] for one in found["recommendations"]]
-    wish = Wish({}, 0.0, False, False, Tried())
-    assert NAME == engines(catalogue().gpus("rtx4090"), wish)[-1]
+    criteria = Criteria({}, 0.0, False, False, Attempts())
+    assert NAME == engines(catalogue().gpus("rtx4090"), criteria)[-1]
 
 
 def remedies(gpu: str, *more: str, engine_name: str = NAME) -> list[dict[str, Any]]:

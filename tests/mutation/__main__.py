@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
@@ -10,8 +11,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.mutation.forks import Forks
+from tests.mutation.kept import Kept
 from tests.mutation.mutants import draw, modules, mutants
-from tests.mutation.reach import reach
+from tests.mutation.reach import files_of_tests, reach
 from tests.mutation.run import outcomes
 from tests.mutation.survivors import entry, reason, survivors
 from tests.mutation.tree import copied
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 LEAST_KILLED = 0.85
-TESTS = ("tests/engines", "tests/memory")
-"""The tests of the rooms: a fault should be noticed near where it is, and the whole suite takes much longer."""
+TESTS = ("tests/engines", "tests/memory", "tests/launch", "tests/speed")
+"""Tests of the rooms, and of what an engine's folder says of its command and speed: the whole suite takes much longer."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,11 +41,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         trees = [copied(ROOT, Path(folder) / f"tree{number}") for number in range(given.jobs)]
-        reached = reach(trees[0], given.tests, given.jobs)
-        found = []
-        for number, one in enumerate(outcomes(drawn, trees, reached), 1):
-            found.append(one)
-            print(f"{number:4}/{len(drawn)} {one.how:11} {one.tests:5} tests  {one.mutant.label}", flush=True)
+        files = files_of_tests(ROOT, given.tests)
+        reached = reach(trees[0], files, given.jobs)
+        kept = Kept(ROOT, files)
+        found = kept.outcomes(drawn)
+        known = {one.mutant for one in found}
+        print(f"{len(found)} of {len(drawn)} are known from before", flush=True)
+        with contextlib.ExitStack() as stack:
+            forks = [stack.enter_context(Forks(tree, files)) for tree in trees]
+            for one in outcomes([one for one in drawn if one not in known], trees, reached, forks):
+                found.append(one)
+                kept.add(one)
+                count = f"{len(found):4}/{len(drawn)}"
+                print(f"{count} {one.how:11} {one.tests:5} tests  {one.mutant.label}  {one.failed}", flush=True)
     print("\n".join(report(sorted(found, key=lambda one: one.mutant), survivors())))
     print(f"{time.monotonic() - start:.0f} s")
     return 0 if passed(found, survivors()) else 1

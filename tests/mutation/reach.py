@@ -23,6 +23,8 @@ KEPT = Path(tempfile.gettempdir()) / "vramfit-mutation"
 RECORD = "VRAMFIT_MUTATION_RECORD"
 """Variable that names the file ``recording`` writes."""
 RECORD_SECONDS = 3600
+LEFT_OUT = ("tests/engines/test_whole_catalogue.py",)
+"""Tests that take minutes and hold figures against bounds only: what they alone would notice counts as survived."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,23 @@ class Reach:
         return frozenset().union(*[here.get(line, frozenset()) for line in lines])
 
 
-def reach(tree: Tree, folders: Sequence[str], jobs: int) -> Reach:
-    """The reach of the tests in ``folders``; files whose text changed since they were recorded are recorded anew.
+def files_of_tests(root: Path, folders: Sequence[str]) -> list[str]:
+    """Files of tests that mutants meet, by their paths from the root."""
+    paths = sorted(path for folder in folders for path in (root / folder).rglob("test_*.py"))
+    names = [path.relative_to(root).as_posix() for path in paths]
+    return [name for name in names if name not in LEFT_OUT]
+
+
+def reach(tree: Tree, files: Sequence[str], jobs: int) -> Reach:
+    """The reach of the tests in ``files``; those whose text changed since they were recorded are recorded anew.
 
     What was recorded holds for one state of the source.
     """
-    source = _digest(sorted((tree.root / "src").rglob("*.py")))
+    source = digest(sorted((tree.root / "src").rglob("*.py")))
     KEPT.mkdir(exist_ok=True)
     kept = KEPT / f"reach-{source}.json"
     known: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
-    paths = sorted(path for folder in folders for path in (tree.root / folder).rglob("test_*.py"))
-    files = [path.relative_to(tree.root).as_posix() for path in paths]
-    digests = {file: _digest([tree.root / file]) for file in files}
+    digests = {file: digest([tree.root / file]) for file in files}
     stale = [file for file in files if known.get(file, {}).get("digest") != digests[file]]
     if stale:
         print(f"recording which lines {len(stale)} files of tests execute", flush=True)
@@ -108,7 +115,8 @@ def _joined(records: Iterable[Mapping[str, Any]]) -> Reach:
     return Reach(seconds, frozen)
 
 
-def _digest(files: Iterable[Path]) -> str:
+def digest(files: Iterable[Path]) -> str:
+    """What changes when the content of a file does."""
     whole = hashlib.sha256()
     for file in files:
         whole.update(file.read_bytes())

@@ -17,16 +17,19 @@ from tests.mutation.tree import pytest_process
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tests.mutation.forks import Forks
     from tests.mutation.mutants import Mutant
     from tests.mutation.reach import Reach
     from tests.mutation.tree import Tree
 
-FIRST_SECONDS = 60
+FIRST_SECONDS = 30
 """Tests a mutant meets at first, the quickest, by the time they take without one."""
-ALL_SECONDS = 150
-"""Tests it meets at most."""
-SLOWER, START_SECONDS = 6, 60
+ALL_SECONDS = 60
+"""Tests it meets at most, after those."""
+SLOWER, START_SECONDS = 4, 20
+COLLECT_SECONDS = 180
 """How much longer than recorded a run may take before it counts as endless."""
+KILLED = ("failed", "endless")
 NOTHING_RUN = 5
 """Exit code of pytest when no test was run."""
 
@@ -48,9 +51,11 @@ class Outcome:
     after: str
     """Their source with the fault."""
     diff: str
+    failed: str = ""
+    """Test that noticed it, where that is known."""
 
 
-def outcome(mutant: Mutant, tree: Tree, reach: Reach) -> Outcome:
+def outcome(mutant: Mutant, tree: Tree, reach: Reach, forks: Forks | None = None) -> Outcome:
     """Run the tests that reach the mutant, then, if it is still there, all the tests of their files.
 
     The second time is for what a test does not execute, because an earlier one already had it worked out and kept.
@@ -58,53 +63,64 @@ def outcome(mutant: Mutant, tree: Tree, reach: Reach) -> Outcome:
     source = tree.read(mutant.module)
     changed = mutant.apply(source)
     tests = reach.tests(mutant, source)
-    files = {name.partition("::")[0] for name in tests}
-    beside = sorted(
-        (name for name in reach.seconds if name.partition("::")[0] in files), key=lambda name: reach.seconds[name]
-    )
-    how, met = "not reached", 0
+    how, met, failed = "not reached", 0, ""
     if tests:
         first = _within(tests, reach, FIRST_SECONDS)
-        rest = _within([*tests[len(first) :], *[name for name in beside if name not in set(tests)]], reach, ALL_SECONDS)
-        with tree.changed(mutant.module, changed):
-            for part in (first, rest):
-                met += len(part)
-                how = _run(part, tree, reach) if part else how
-                if how != "survived":
-                    break
+        rest = _within([*tests[len(first) :], *_beside(tests, reach)], reach, ALL_SECONDS)
+        how, met = "elsewhere", len(first)
+        if forks is not None:
+            how, failed = forks.answer(mutant.module, changed, {name: _limit([name], reach) for name in first})
+        if how not in KILLED:
+            with tree.changed(mutant.module, changed):
+                how = _run(first, tree, reach)
+                if how == "survived" and rest:
+                    how, met = _run(rest, tree, reach), met + len(rest)
     lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), mutant.module, "mutant", lineterm="", n=1)
     where = function_at(source, mutant.start[0])
-    return Outcome(
-        mutant, how in ("failed", "endless"), how, met, where, *changed_lines(source, changed), "\n".join(lines)
-    )
+    before, after = changed_lines(source, changed)
+    return Outcome(mutant, how in KILLED, how, met, where, before, after, "\n".join(lines), failed)
 
 
-def outcomes(mutants: Sequence[Mutant], trees: Sequence[Tree], reach: Reach) -> Iterator[Outcome]:
+def outcomes(
+    mutants: Sequence[Mutant], trees: Sequence[Tree], reach: Reach, forks: Sequence[Forks | None] = ()
+) -> Iterator[Outcome]:
     """Outcomes as they are known, one process for each tree at a time."""
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
-    free: SimpleQueue[Tree] = SimpleQueue()
-    for tree in trees:
-        free.put(tree)
+    free: SimpleQueue[tuple[Tree, Forks | None]] = SimpleQueue()
+    for pair in itertools.zip_longest(trees, forks):
+        free.put(pair)
 
     def one(mutant: Mutant) -> Outcome:
-        tree = free.get()
+        tree, fork = free.get()
         try:
-            return outcome(mutant, tree, reach)
+            return outcome(mutant, tree, reach, fork)
         finally:
-            free.put(tree)
+            free.put((tree, fork))
 
     with ThreadPoolExecutor(len(trees)) as pool:
         for done in as_completed([pool.submit(one, mutant) for mutant in mutants]):
             yield done.result()
 
 
+def _beside(tests: Sequence[str], reach: Reach) -> list[str]:
+    """Other tests of the same files, the quickest first."""
+    files = {name.partition("::")[0] for name in tests}
+    others = set(reach.seconds) - set(tests)
+    return sorted((name for name in others if name.partition("::")[0] in files), key=lambda name: reach.seconds[name])
+
+
+def _limit(tests: Sequence[str], reach: Reach) -> float:
+    return START_SECONDS + SLOWER * sum(reach.seconds[name] for name in tests)
+
+
 def _run(tests: Sequence[str], tree: Tree, reach: Reach) -> str:
     files = sorted({name.partition("::")[0] for name in tests})
-    limit = START_SECONDS + SLOWER * sum(reach.seconds[name] for name in tests)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         Path(file.name).write_text("\n".join(tests), encoding="utf-8")
-        code = pytest_process(tree, ["-x", "-p", "tests.mutation.selected", *files], {TESTS: file.name}, limit)
+        code = pytest_process(
+            tree, ["-x", "-p", "tests.mutation.selected", *files], {TESTS: file.name}, _limit(tests, reach)
+        )
     if code is None:
         return "endless"
     if code == NOTHING_RUN:

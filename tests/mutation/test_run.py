@@ -8,6 +8,7 @@ import pytest
 
 from tests.mutation import run
 from tests.mutation.__main__ import passed, report
+from tests.mutation.forks import Forks
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach
 from tests.mutation.run import Outcome, outcome
@@ -43,6 +44,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text)
     monkeypatch.setattr(run, "START_SECONDS", 20)
+    monkeypatch.setattr(run, "COLLECT_SECONDS", 0)
     (tmp_path / "tests").symlink_to(Path(__file__).parents[1])
     return Tree(tmp_path)
 
@@ -74,10 +76,51 @@ def test_what_becomes_of_a_mutant(tree: Tree, how: str, tests: int, change: str,
 
 def test_a_mutant_without_end(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "START_SECONDS", 5)
+    monkeypatch.setattr(run, "COLLECT_SECONDS", 0)
     found = outcome(Change(MODULE, (3, 0), (3, 1), "-= 1=>-= 0", 0), tree, reach("test_loop"))
 
     assert (found.how, found.killed) == ("endless", True)
     assert (found.before, found.after) == ("width -= 1", "width -= 0")
+
+
+FILES = ("checks/test_room.py",)
+
+
+@pytest.mark.parametrize(
+    ("answer", "change", "tests"),
+    [
+        (("failed", "test_value"), "* 2=>* 3", ["test_runs", "test_value"]),
+        (("survived", ""), "* 2=>* 3", ["test_runs", "test_loop"]),
+        (("survived", ""), "> 9=>> 8", ["test_value"]),
+        (("elsewhere", ""), "def area(width)=>def area(width, height=2)", ["test_value"]),
+        (("endless", "test_loop"), "-= 1=>-= 0", ["test_value", "test_loop"]),
+        # A test that fails without a mutant as well tells nothing.
+        (("survived", ""), "* 2=>* 3", ["test_broken", "test_runs"]),
+        (("failed", "test_value"), "* 2=>* 3", ["test_broken", "test_value"]),
+    ],
+)
+def test_answers_of_forks(tree: Tree, answer: tuple[str, str], change: str, tests: list[str]) -> None:
+    """One process answers one job after another, each as if there had been none before."""
+    before, _, after = change.partition("=>")
+    (tree.root / FILES[0]).write_text(TESTS + "def test_broken(): assert area(3) == 7\n")
+    job = (MODULE, SOURCE.replace(before, after), {f"{FILES[0]}::{name}": 3.0 for name in tests})
+    how, failed = answer
+    expected = (how, f"{FILES[0]}::{failed}" if failed else "")
+
+    with Forks(tree, FILES) as forks:
+        assert [forks.answer(*job), forks.answer(*job)] == [expected, expected]
+    assert tree.read(MODULE) == SOURCE
+
+
+@pytest.mark.parametrize(
+    ("how", "failed", "change"),
+    [("failed", "checks/test_room.py::test_value", "* 2=>* 3"), ("failed", "", "(width):=>(width, height=9 // 0):")],
+)
+def test_forks_first_then_a_process(tree: Tree, how: str, failed: str, change: str) -> None:
+    """What is not within functions is met by a process of its own."""
+    with Forks(tree, FILES) as forks:
+        found = outcome(Change(MODULE, (4, 0), (4, 1), change, 0), tree, reach("test_value"), forks)
+    assert (found.how, found.failed) == (how, failed)
 
 
 def test_tests_that_are_not_there_are_no_survivor(tree: Tree) -> None:

@@ -32,6 +32,9 @@ PARTS = (
 MEMORY_BYTES = 6 * 2**30
 """Address space of a process under test: a mutant may ask for all there is."""
 
+CACHE = "VRAMFIT_MUTATION_CACHE"
+"""Variable that names the directory where compiled catalogues are kept: compiling takes longer than most tests do."""
+
 _changes = count(1)
 
 
@@ -40,6 +43,11 @@ class Tree:
     """A copy of the repository."""
 
     root: Path
+
+    def variables(self) -> dict[str, str]:
+        """Environment in which the tree's own package is imported."""
+        path = os.pathsep.join([str(self.root / "src"), str(self.root)])
+        return {**os.environ, "PYTHONPATH": path, CACHE: str(self.root / ".cache")}
 
     def read(self, module: str) -> str:
         """Source of a module, by its path from the root."""
@@ -76,14 +84,24 @@ def copied(root: Path, to: Path) -> Tree:
     return Tree(to)
 
 
+def pytest_command(tree: Tree, arguments: Sequence[str]) -> list[str]:
+    """Command that runs pytest in the tree; its environment is ``tree.variables()``."""
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.mutation.caching"]
+    return [sys.executable, "-m", "pytest", "-q", *plugins, *arguments]
+
+
 def pytest_process(tree: Tree, arguments: Sequence[str], variables: Mapping[str, str], seconds: float) -> int | None:
     """Exit code of pytest in the tree, with the tree's own package; None where it took longer than ``seconds``."""
     limited = ["sh", "-c", f'ulimit -v {MEMORY_BYTES // 1024}; exec "$@"', "sh"]
-    command = [*limited, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tree.root / "src"), str(tree.root)]), **variables}
+    command = [*limited, *pytest_command(tree, arguments)]
     silent = subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=tree.root, env=env, stdout=silent, stderr=silent, start_new_session=True
+        command,
+        cwd=tree.root,
+        env={**tree.variables(), **variables},
+        stdout=silent,
+        stderr=silent,
+        start_new_session=True,
     ) as process:
         try:
             return process.wait(seconds)

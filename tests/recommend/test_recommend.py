@@ -16,20 +16,20 @@ from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend import recommend
+from vramfit.recommend.choices import OFFERED, Attempts, Choice, Criteria, best_choice, engines
 from vramfit.recommend.models import MONTHS_TO_HALVE, USES, equivalent_billions
-from vramfit.recommend.ways import OFFERED, Tried, Way, Wish, best_way, engines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 TRIED = ("llama.cpp", "mlx", "transformers", "vllm", "sglang")
-"""Engines that are tried on an NVIDIA card, of equal ways the first one's."""
+"""Engines that are tried on an NVIDIA card, of equal choices the first one's."""
 
 
-def wishing(least_speed: float = 0.0, speed_asked: bool = False, **keys: Any) -> Wish:
-    """A wish for generation at level ``fits``."""
-    return Wish({"level": "fits", **keys}, least_speed, speed_asked, False, Tried())
+def criteria_of(least_speed: float = 0.0, speed_asked: bool = False, **keys: Any) -> Criteria:
+    """Criteria for generation at level ``fits``."""
+    return Criteria({"level": "fits", **keys}, least_speed, speed_asked, False, Attempts())
 
 
 def asked_again(entry: Mapping[str, Any]) -> Answer:
@@ -158,10 +158,10 @@ def test_models_are_ranked_by_equivalents_behind_their_loss() -> None:
 )
 def test_the_best_measured_scheme_that_does_is_taken(gpu: str, floor: float, taken: str | None) -> None:
     """Of a model and engine: each better one misses the level or the speed. 16 bits are not among them."""
-    wish = wishing(floor, True, engine="llama.cpp")
-    way = best_way(catalogue().model("qwen3-8b"), catalogue().gpus(gpu), wish)
-    assert way is not None
-    found = way.answer.deployment.scheme.id
+    criteria = criteria_of(floor, True, engine="llama.cpp")
+    choice = best_choice(catalogue().model("qwen3-8b"), catalogue().gpus(gpu), criteria)
+    assert choice is not None
+    found = choice.answer.deployment.scheme.id
     assert taken in (None, found)
     for scheme in ("Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M"):
         if scheme == found:
@@ -174,23 +174,25 @@ def test_the_best_measured_scheme_that_does_is_taken(gpu: str, floor: float, tak
 def test_the_faster_engine_of_equal_quality_is_taken() -> None:
     """Against each engine by itself."""
     model, gpus = catalogue().model("qwen3-8b"), catalogue().gpus("h100-sxm")
-    wish = wishing()
-    best = best_way(model, gpus, wish)
+    criteria = criteria_of()
+    best = best_choice(model, gpus, criteria)
     assert best is not None
     for name in TRIED:
-        alone = best_way(model, gpus, wishing(engine=name))
+        alone = best_choice(model, gpus, criteria_of(engine=name))
         assert alone is None or best.order <= alone.order
 
 
 def test_engines_are_tried_where_their_schemes_run() -> None:
     """CUDA's from Turing on and on Linux; the asked one anywhere."""
-    wish = wishing()
+    criteria = criteria_of()
     assert (
-        ("llama.cpp", "mlx") == engines(catalogue().gpus("gtx1080"), wish) == engines(catalogue().gpus("mi300x"), wish)
+        ("llama.cpp", "mlx")
+        == engines(catalogue().gpus("gtx1080"), criteria)
+        == engines(catalogue().gpus("mi300x"), criteria)
     )
-    assert TRIED == engines(catalogue().gpus("rtx4090"), wish)
-    assert "vllm" not in engines(catalogue().gpus("rtx4090"), wishing(platform="windows"))
-    assert ("vllm",) == engines(catalogue().gpus("mi300x"), wishing(engine="vllm"))
+    assert TRIED == engines(catalogue().gpus("rtx4090"), criteria)
+    assert "vllm" not in engines(catalogue().gpus("rtx4090"), criteria_of(platform="windows"))
+    assert ("vllm",) == engines(catalogue().gpus("mi300x"), criteria_of(engine="vllm"))
 
 
 def test_a_release_in_fewer_bits_is_recommended_as_released() -> None:
@@ -203,9 +205,9 @@ def test_a_release_in_fewer_bits_is_recommended_as_released() -> None:
 
 def test_an_asked_speed_must_be_known() -> None:
     """A card of unknown bandwidth does for no floor that was asked for, and for the usual one."""
-    wish = {"gpu": ("custom:24GiB",), "limit": 3}
-    assert 3 == len(recommend(wish, catalogue())["recommendations"])
-    assert [] == recommend({**wish, "min_speed": 1.0}, catalogue())["recommendations"]
+    criteria = {"gpu": ("custom:24GiB",), "limit": 3}
+    assert 3 == len(recommend(criteria, catalogue())["recommendations"])
+    assert [] == recommend({**criteria, "min_speed": 1.0}, catalogue())["recommendations"]
 
 
 def test_embeddings_are_judged_by_how_fast_they_read() -> None:
@@ -238,12 +240,12 @@ def test_a_pipeline_has_no_recommendation() -> None:
         recommend({"model": "sdxl-base"}, catalogue())
 
 
-def test_ways_are_ordered_by_label_then_speed() -> None:
+def test_choices_are_ordered_by_label_then_speed() -> None:
     """As released and near-lossless are equal; what was never measured comes last."""
 
-    def way(label: str, speed: float) -> tuple[int, float]:
+    def choice(label: str, speed: float) -> tuple[int, float]:
         found: Any = SimpleNamespace(quality=(label, ""))
-        return Way(found, speed).order
+        return Choice(found, speed).order
 
-    assert way("near-lossless", 20) < way("reference", 10) < way("small", 90) < way("noticeable", 99)
-    assert way("severe", 1) < way("unknown", 99)
+    assert choice("near-lossless", 20) < choice("reference", 10) < choice("small", 90) < choice("noticeable", 99)
+    assert choice("severe", 1) < choice("unknown", 99)

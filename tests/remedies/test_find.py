@@ -105,7 +105,9 @@ def test_offload_keeps_as_many_layers_as_fit(request_: dict[str, Any]) -> None:
     assert ("llama.cpp", "F16") == (asked["engine"], asked["quant"])
     found = answer(resolve(parse_request(asked), Catalogue())[0])
     assert "fits" == found.verdict.word
-    more = {**asked, "gpu_layers": changes["gpu_layers"] + 2}
+    layers = changes["gpu_layers"]
+    assert isinstance(layers, int)
+    more = {**asked, "gpu_layers": layers + 2}
     assert "fits" != answer(resolve(parse_request(more), Catalogue())[0]).verdict.word
 
 
@@ -114,6 +116,7 @@ def test_offload_keeps_as_many_experts_as_fit() -> None:
     asked: dict[str, Any] = {"model": "mixtral-8x7b", "quant": "Q4_K_M"}
     remedy = of_kind("offload-experts", **asked)
     count = remedy.changes["cpu_moe_layers"]
+    assert isinstance(count, int)
     assert 0 < count < 32
     fewer = {"gpu": "rtx4090", **asked, "cpu_moe_layers": count - 2}
     assert "fits" != answer(resolve(parse_request(fewer), Catalogue())[0]).verdict.word

@@ -170,7 +170,9 @@ def test_vllm_with_many_sequences() -> None:
     """A cache in FP8 with fewer of them; every remedy names what vLLM decides."""
     first = remedies("vllm with many sequences")[0]
     assert {"kv_cache_type", "parallel"} <= set(first.changes)
-    assert first.changes["parallel"] < 64
+    sequences = first.changes["parallel"]
+    assert isinstance(sequences, int)
+    assert sequences < 64
     assert "fewer-sequences" in kinds("vllm with many sequences")
 
 
@@ -191,7 +193,9 @@ def test_fine_tuning_that_does_not_fit() -> None:
     order = kinds("qlora of long samples")
     assert "shorten-context" in order
     shorter = remedies("qlora of long samples")[order.index("shorten-context")]
-    assert shorter.changes["sequence_length"] < 8192
+    tokens = shorter.changes["sequence_length"]
+    assert isinstance(tokens, int)
+    assert tokens < 8192
     assert {"task": "lora"}.items() <= remedies("full fine-tuning")[0].changes.items()
 
 

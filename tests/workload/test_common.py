@@ -12,7 +12,8 @@ def test_workload_defaults_are_the_contract_s() -> None:
     work = Workload(context=4096)
     assert {
         "context": 4096, "parallel": 1, "images": 0, "image_size": None, "kv_cache_type": "f16", "kv_cache_type_v": "f16",
-        "flash_attention": True, "gpu_layers": "all", "cpu_moe_layers": 0, "prompt_tokens": None, "ram_bytes": None,
+        "flash_attention": True, "gpu_layers": "all", "cpu_moe_layers": 0, "prompt_tokens": None,
+        "kv_bytes_per_token": None, "image_tokens": None, "ram_bytes": None,
         "ram_bandwidth_bytes_per_second": None, "reserve_bytes": 0, "platform": "linux", "task": "inference",
         "level": "tight", "own": None, "training": Training(),
     } == {name: getattr(work, name) for name in fields(Workload)}  # fmt: skip

@@ -1,6 +1,6 @@
-"""The compiled catalogue's file format: a header, then parts that are decoded one by one.
+"""File format of the compiled catalogue: a header, then parts that are decoded one by one.
 
-    magic (16 bytes) · file length (8) · header length (4) · header checksum (4) · header · parts
+magic (16 bytes) · file length (8) · header length (4) · header checksum (4) · header · parts
 
 A part is a section (any data), a shard of a look-up table, or the records of a kind with their index. Header,
 sections, shards and records are ``marshal`` of version 2, which every Python 3 reads and which holds plain data only.
@@ -22,7 +22,7 @@ MAGIC = b"vramfit-cat\x00\x00\x00\x00\x03"
 """File type and, in the last byte, the version of this layout."""
 
 SHARDS = 16
-"""Parts of a look-up table, so that looking up one key decodes a sixteenth of it."""
+"""Number of parts of a look-up table, so that looking up one key decodes a sixteenth of it."""
 
 _MARSHAL_VERSION = 2
 _PREFIX = len(MAGIC) + 16
@@ -31,7 +31,7 @@ _PLACE = 12
 
 
 class BadContainerError(ValueError):
-    """Not a compiled catalogue, or a damaged one: treated as absent."""
+    """A file that is no compiled catalogue, or a damaged one: treated as absent."""
 
 
 def pack(
@@ -40,7 +40,7 @@ def pack(
     tables: Mapping[str, Mapping[str, object]],
     records: Mapping[str, list[Any]],
 ) -> bytes:
-    """The bytes of a compiled file; ``key`` says what it was compiled from (see ``cache``)."""
+    """Bytes of a compiled file; ``key`` says what it was compiled from (see ``cache``)."""
     parts = {name: _dump(value) for name, value in sections.items()}
     for name, table in tables.items():
         for shard in range(SHARDS):
@@ -61,7 +61,7 @@ def pack(
 
 
 class Container:
-    """A compiled file; parts are read and decoded when asked for, and not kept."""
+    """Compiled file, whose parts are read and decoded when asked for, and not kept."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
         """``read(start, length)`` gives bytes of a file of ``size`` bytes.
@@ -77,20 +77,20 @@ class Container:
         self.key, self._places = self._decode(_PREFIX, self._start - _PREFIX, check)
 
     def has(self, name: str) -> bool:
-        """Whether there is such a section."""
+        """True if there is such a section."""
         return name in self._places
 
     def section(self, name: str) -> Any:
-        """One section's data."""
+        """Data of one section."""
         offset, length, check = self._places[name]
         return self._decode(self._start + offset, length, check)
 
     def look_up(self, table: str, key: str) -> Any:
-        """What ``table`` holds for ``key``, or None."""
+        """Value of ``key`` in ``table``; None where it has none."""
         return self.section(f"{table}/{_shard(key)}").get(key)
 
     def table(self, name: str) -> dict[str, Any]:
-        """A whole look-up table."""
+        """Whole look-up table."""
         whole: dict[str, Any] = {}
         for shard in range(SHARDS):
             whole |= self.section(f"{name}/{shard}")
@@ -114,7 +114,7 @@ class Container:
 
 
 def in_memory(content: bytes) -> Container:
-    """The container of a compiled file's bytes."""
+    """Container of a compiled file's bytes."""
     return Container(lambda start, length: content[start : start + length], len(content))
 
 

@@ -11,7 +11,7 @@ _PLATFORMS = ("linux", "windows", "macos")
 
 
 def custom_gpu(name: str) -> Gpu:
-    """The GPU of ``custom:SIZE[@BANDWIDTH]``.
+    """Make the GPU of ``custom:SIZE[@BANDWIDTH]``.
 
     The size is what a program can use, so it is the reading for every platform and nothing is taken off it. Raises
     ``UsageError`` for a size or rate without a unit, or a size below 1 MiB.

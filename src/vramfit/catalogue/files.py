@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Own: TypeAlias = tuple[str, bytes | None, bool]
-    """A file of the user's: path, content (None: cannot be read), whether it was named on the command line."""
+    """File of the user's: path, content (None: cannot be read), whether it was named on the command line."""
 
 SOURCES = ("gpus.yaml", "models.yaml")
 COMPILED = "catalogue.bin"
@@ -28,7 +28,7 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def own_files(extra: Sequence[str] = ()) -> list[Own]:
-    """The user's own catalogue files, in the order in which they are laid over the built-in one.
+    """Read the user's own catalogue files, in the order in which they are laid over the built-in one.
 
     Raises ``CatalogueError`` for one of ``extra`` that cannot be read.
     """
@@ -47,18 +47,18 @@ def own_files(extra: Sequence[str] = ()) -> list[Own]:
 
 
 def own_paths() -> list[str]:
-    """Where the user's own catalogue files are looked for; none without a home directory."""
+    """Paths where the user's own catalogue files may be; none without a home directory."""
     base = _xdg("XDG_CONFIG_HOME", ".config")
     return [] if base is None else [os.path.join(base, "vramfit", name) for name in SOURCES]
 
 
 def source_directory() -> str:
-    """Where the built-in catalogue's YAML files are: the checkout's ``data/``, or beside the installed package."""
+    """Directory of the built-in catalogue's YAML files: the checkout's ``data/``, or beside the installed package."""
     return data_directory() or os.path.join(PACKAGE, "data")
 
 
 def read_bytes(path: str) -> bytes:
-    """The content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
+    """Content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -67,7 +67,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def compiled_path() -> str | None:
-    """Where the built-in catalogue's compiled form is, or would be; None without a home directory."""
+    """Path of the built-in catalogue's compiled form, whether it is there or not; None without a home directory."""
     data = data_directory()
     return installed_path() if data is None else cache_path(data)
 
@@ -87,7 +87,7 @@ def data_directory() -> str | None:
 
 
 def cache_path(compiled_from: str) -> str | None:
-    """Where the compiled form of a data directory, or of it and the user's files, is kept; None without a home."""
+    """Path of the compiled form of a data directory, or of it and the user's files; None without a home directory."""
     base = _xdg("XDG_CACHE_HOME", ".cache")
     return None if base is None else os.path.join(base, "vramfit", f"catalogue-{crc32(compiled_from.encode()):08x}.bin")
 
@@ -120,7 +120,7 @@ def _unlink(path: str) -> None:
 
 
 class _File:
-    """A file read in parts. One descriptor for its life: another process may put a newer file in its place."""
+    """File read in parts, by one descriptor for its life: another process may put a newer file in its place."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))

@@ -1,4 +1,4 @@
-"""Which of the listed GPUs and models are wanted, and in which order.
+"""Filters and orders of the listed GPUs and models.
 
 A filter that cannot match anything, because the catalogue has no such vendor, family or modality, is a usage error
 with the nearest words: an empty list would hide the slip. A value that is unknown in an entry never matches a bound.
@@ -21,7 +21,7 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "models": ("id", "name", "family", "parameters", "active", "context", "released"),
     "quants": ("id", "bits"),
 }
-"""What each list can be sorted by."""
+"""Keys that each list can be sorted by."""
 
 _FIELDS = {
     "memory": "marketed_gb",
@@ -37,9 +37,9 @@ _COUNTS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def ordered(kind: str, objects: Iterable[Object], by: str | None, *, reverse: bool = False) -> list[Object]:
-    """The objects from the smallest, earliest or first in the alphabet; unknown values last either way.
+    """Sort objects from the smallest, earliest or first in the alphabet; unknown values are last either way.
 
-    The catalogue's own order where ``by`` is None. Raises ``UsageError`` for a key the list does not have.
+    The catalogue's own order is kept where ``by`` is None. Raises ``UsageError`` for a key the list does not have.
     """
     listed = list(objects)
     if by is None:
@@ -52,10 +52,10 @@ def ordered(kind: str, objects: Iterable[Object], by: str | None, *, reverse: bo
 
 
 def words(objects: Sequence[Object], fields: Sequence[str], asked: Sequence[str] | None, what: str) -> list[Object]:
-    """Objects one of whose ``fields`` is one of the asked words, or begins with one of them as a whole word.
+    """Select objects of which a field in ``fields`` is one of the words, or begins with one as a whole word.
 
-    ``ada`` is Ada Lovelace, ``qwen`` every family of Qwen's, ``qwen3`` not ``qwen3.5``. Raises ``UsageError`` for a word
-    that fits no object at all; ``what`` names the filter.
+    ``ada`` is Ada Lovelace, ``qwen`` every family of Qwen's, ``qwen3`` not ``qwen3.5``. Raises ``UsageError`` for a
+    word that fits no object at all; ``what`` names the filter.
     """
     if not asked:
         return list(objects)
@@ -87,9 +87,9 @@ def between(objects: Iterable[Object], fields: Sequence[str], least: float | Non
 
 
 def since(objects: Iterable[Object], date: str | None) -> list[Object]:
-    """Objects released on or after a year, a month or a day; one that is known by its year alone counts with it.
+    """Select objects released on or after a year, a month or a day; one known by its year alone counts with it.
 
-    Raises ``UsageError`` for what is no date.
+    Raises ``UsageError`` for a text that is no date.
     """
     if date is None:
         return list(objects)
@@ -102,7 +102,7 @@ def since(objects: Iterable[Object], date: str | None) -> list[Object]:
 
 
 def marketed_gb(text: str | None) -> float | None:
-    """A bound on the size on the box: ``24GB`` and ``24GiB`` both mean cards sold as 24 GB.
+    """Parse a bound on the size on the box: ``24GB`` and ``24GiB`` both mean cards sold as 24 GB.
 
     Raises ``UsageError`` for a number without a unit.
     """
@@ -112,7 +112,7 @@ def marketed_gb(text: str | None) -> float | None:
 
 
 def parameter_count(text: str | None) -> float | None:
-    """``7B``, ``350M``, ``1.5T``; raises ``UsageError`` for anything else."""
+    """Parse ``7B``, ``350M``, ``1.5T``; raises ``UsageError`` for anything else."""
     if text is None:
         return None
     number, factor = text.strip()[:-1], _COUNTS.get(text.strip()[-1:].upper())

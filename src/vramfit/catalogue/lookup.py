@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from vramfit.model import Model
 
     class Imported(Protocol):
-        """A model read from its files."""
+        """Model read from its files."""
 
         @property
         def model(self) -> Model:
-            """The model, with its own checkpoint where a header was read."""
+            """Model of the files, with its own checkpoint where a header was read."""
 
         @property
         def keys(self) -> Mapping[str, Any]:
             """Deployment keys that the files state."""
 
     class Importer(Protocol):
-        """What reads models that are in no catalogue; ``importers.load.Importer`` is one."""
+        """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
 
         def means(self, name: str) -> bool:
-            """Whether the characters of a name say that it is a reference."""
+            """True if the characters of a name say that it is a reference."""
 
         def on_disk(self, name: str) -> Imported | None:
-            """The model of a name whose characters say nothing, where this disk has it."""
+            """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
 
         def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
-            """The model that a reference leads to, or the name under which the catalogue answers for it."""
+            """Model that a reference leads to, or the name under which the catalogue has it."""
 
 
 REFERENCE_MARKS = ("/", "\\", ":", "~")
-"""Characters of which a reference has one, if it does not end like a file of weights; few names of the catalogue do."""
+"""Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
 FILES = (".gguf", ".safetensors", ".json")
 
 MAX_SUGGESTIONS = 3
@@ -55,9 +55,10 @@ _MAX_LISTED = 12
 
 
 class Catalogue:
-    """GPUs and models by any of their names. What was looked up is kept: remedies ask for the same again and again.
+    """GPUs and models by any of their names.
 
-    A model that is in no catalogue is read by what ``importer`` makes, when a name asks for one.
+    Results are kept, because remedies look the same names up again and again. A model that is in no catalogue is read
+    by the reader that ``importer`` makes, when a name asks for one.
     """
 
     def __init__(self, container: Container, importer: Callable[[], Importer] | None = None) -> None:
@@ -69,12 +70,12 @@ class Catalogue:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was wrong with the user's own files that were left out, a line each."""
-        told: tuple[str, ...] = self._container.section("warnings")
-        return told
+        """Faults of the user's own files that were left out, a line each."""
+        lines: tuple[str, ...] = self._container.section("warnings")
+        return lines
 
     def gpus(self, name: str) -> tuple[Gpu, ...]:
-        """The devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
+        """Devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
         count, one = parse_gpu(name)
         gpu = self._gpus.get(one)
         if gpu is None:
@@ -82,7 +83,7 @@ class Catalogue:
         return (gpu,) * count
 
     def gpu(self, name: str) -> Gpu:
-        """The GPU that ``name`` means (no count; see ``parse_gpu``).
+        """GPU that ``name`` means (no count; see ``parse_gpu``).
 
         Raises ``UnknownGpu``, ``AmbiguousName``, or ``CannotTell`` for an integrated GPU without memory of its own.
         """
@@ -99,9 +100,9 @@ class Catalogue:
         return gpu_from_facts(facts)
 
     def model(self, name: str) -> Model:
-        """The model that ``name`` means: an entry, or what a reference leads to.
+        """Model that ``name`` means: an entry, or what a reference leads to.
 
-        Raises ``UnknownModel`` or ``AmbiguousName``, and of a reference what its importer raises.
+        Raises ``UnknownModel`` or ``AmbiguousName``, and for a reference what its importer raises.
         """
         model = self._models.get(name)
         if model is None:
@@ -115,7 +116,7 @@ class Catalogue:
         return model
 
     def _entry(self, name: str) -> Model:
-        """The model of an entry."""
+        """Model of an entry."""
         from vramfit.model.packed import unpack
 
         stored = self._container.record("model", self._model_number(name))
@@ -125,10 +126,10 @@ class Catalogue:
         return model
 
     def _imported(self, name: str, importer: Callable[[], Importer]) -> Imported | str | None:
-        """What a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
+        """Model that a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
 
-        An entry's own names go before everything but what cannot be a name. A name that only says what it repackages
-        is what this disk has under it, else the model that it repackages.
+        An entry's own names go before everything but what cannot be a name. A name that only says what it repackages is
+        what this disk has under it, else the model that it repackages.
         """
         marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
         if marked and importer().means(name):
@@ -141,7 +142,7 @@ class Catalogue:
         return importer().load(name)
 
     def knows(self, name: str) -> bool:
-        """Whether the catalogue answers for a name: an entry's own, or one that says which entry it repackages."""
+        """True if the catalogue has a name: an entry's own, or one that says which entry it repackages."""
         if self._alias(name) is not None:
             return True
         from vramfit.catalogue.repositories import readings
@@ -153,9 +154,10 @@ class Catalogue:
         return self._stated.get(name, {})
 
     def gpu_facts(self, name: str) -> dict[str, Any]:
-        """The whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
+        """Whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
 
-        ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or ``AmbiguousName``.
+        ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or
+        ``AmbiguousName``.
         """
         facts: dict[str, Any] = self._container.record("gpu", self._gpu_number(name))
         sources = self._container.section("sources")
@@ -168,18 +170,18 @@ class Catalogue:
         return facts
 
     def model_facts(self, name: str) -> dict[str, Any]:
-        """The whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
+        """Whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
         facts: dict[str, Any] = self._container.record("model_entry", self._model_number(name))
         sources = self._container.section("model_sources")
         facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
         return facts
 
     def gpu_rows(self) -> tuple[GpuRow, ...]:
-        """All GPUs in the catalogue's order, for listing and searching."""
+        """Rows of all GPUs in the catalogue's order, for listing and searching."""
         return tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
 
     def model_rows(self) -> tuple[ModelRow, ...]:
-        """All models in the catalogue's order, for listing and searching."""
+        """Rows of all models in the catalogue's order, for listing and searching."""
         return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
 
     def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
@@ -197,18 +199,18 @@ class Catalogue:
                 yield GpuRow(*row)
 
     def cloud_offers(self, memory_bytes: int) -> Iterator[Offer]:
-        """Rented instances with more memory than given, those of one GPU first, of each the cheapest first."""
+        """Rented instances with more memory than given, those of one GPU first, each group cheapest first."""
         for row in self._container.section("offers"):
             if row[-1] * MIB > memory_bytes:
                 yield Offer(*row)
 
     def gpu_entries(self) -> Iterator[dict[str, Any]]:
-        """The compiled entry of every GPU, in the catalogue's order; sources are keys."""
+        """Compiled entries of all GPUs, in the catalogue's order; sources are keys."""
         for number in range(len(self._container.section("gpu_rows"))):
             yield self._container.record("gpu", number)
 
     def model_entries(self) -> Iterator[dict[str, Any]]:
-        """The compiled entry of every model, in the catalogue's order; sources are keys."""
+        """Compiled entries of all models, in the catalogue's order; sources are keys."""
         for number in range(len(self._container.section("model_rows"))):
             yield self._container.record("model_entry", number)
 
@@ -230,14 +232,14 @@ class Catalogue:
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
     def _alias(self, name: str) -> int | tuple[int, ...] | None:
-        """The number of the entry that has a name, or the numbers of several."""
+        """Number of the entry that has a name, or the numbers of several; None for an unknown name."""
         found: int | tuple[int, ...] | None = None
         if ":" in name:
             found = self._container.look_up("model_aliases", name.strip().lower())
         return self._container.look_up("model_aliases", normalise_model(name)) if found is None else found
 
     def _model_number(self, name: str) -> int:
-        key, told = normalise_model(name), name
+        key, spelling = normalise_model(name), name
         found = self._alias(name)
         if found is None:
             from vramfit.catalogue.repositories import readings
@@ -245,7 +247,7 @@ class Catalogue:
             for reading in readings(name):
                 found = self._container.look_up("model_aliases", normalise_model(reading.model))
                 if found is not None:
-                    told, self._stated[name] = reading.model, reading.keys
+                    spelling, self._stated[name] = reading.model, reading.keys
                     if isinstance(found, int):
                         known = self._container.record("model_entry", found).get("quantized") or {}
                         recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
@@ -254,7 +256,7 @@ class Catalogue:
         if isinstance(found, int):
             return found
         if found:
-            raise _ambiguous("model", told, self._ids("model", found), "vramfit list models")
+            raise _ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
@@ -264,7 +266,7 @@ class Catalogue:
         return tuple([rows[number][0] for number in ([numbers] if isinstance(numbers, int) else numbers)])
 
     def _suggestions(self, kind: str, key: str) -> str:
-        """The hint for an unknown name: the ids whose names look most like it."""
+        """Hint for an unknown name: the ids whose names look most like it."""
         from vramfit.catalogue.nearest import nearest
 
         aliases = self._container.table(f"{kind}_aliases")
@@ -281,7 +283,7 @@ def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> Ambi
 
 
 def _resolved(ref: str, sources: dict[str, dict[str, str]]) -> dict[str, str]:
-    """``key/detail`` with the source's name and address."""
+    """Source of ``key/detail``, with its name and address."""
     key, _, detail = ref.partition("/")
     source = sources.get(key, {})
     resolved = {"key": key, "name": source.get("name", key)}

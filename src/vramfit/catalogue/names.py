@@ -1,4 +1,4 @@
-"""How a name is folded before it is looked up. The alias table is keyed by folded names (see ``spellings``).
+"""Folding of a name before it is looked up. The alias table is keyed by folded names (see ``spellings``).
 
 Folding makes the regular spellings one key, so that the catalogue lists only the irregular ones:
 ``NVIDIA GeForce RTX 4090``, ``geforce-rtx-4090`` and ``RTX4090`` are all ``rtx4090``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit.errors import UsageError
 
 CUSTOM_PREFIX = "custom:"
-"""What a GPU that is in no catalogue begins with: ``custom:24GiB@1008GB/s``."""
+"""Beginning of the name of a GPU that is in no catalogue: ``custom:24GiB@1008GB/s``."""
 
 MAX_GPUS = 1024
 """Largest count before a GPU's name: beyond any machine, small enough to catch a slip of the keyboard."""
@@ -29,7 +29,7 @@ _WORDS = (("generation", ""), ("edition", ""), ("gib", "gb"))
 
 
 def normalise(name: str) -> str:
-    """The key of a GPU's name: lower case, letters and digits only, without brand words.
+    """Key of a GPU's name: lower case, letters and digits only, without brand words.
 
     >>> normalise("NVIDIA GeForce RTX 4090"), normalise("Intel(R) Arc(TM) A770 Graphics")
     ('rtx4090', 'arca770')
@@ -55,7 +55,7 @@ def normalise(name: str) -> str:
 
 
 def normalise_model(name: str) -> str:
-    """The key of a model's name: lower case, separators dropped except where two digits would touch.
+    """Key of a model's name: lower case, separators dropped except where two digits would touch.
 
     Dots stay between digits, because ``qwen2.5`` and ``qwen25`` are different names.
 
@@ -78,7 +78,7 @@ def normalise_model(name: str) -> str:
 
 
 def parse_gpu(name: str) -> tuple[int, str]:
-    """The count and the name of ``[COUNTx]ID``: ``2xrtx3090`` and ``2x RTX 3090`` are ``(2, …)``.
+    """Count and name of ``[COUNTx]ID``: ``2xrtx3090`` and ``2x RTX 3090`` are ``(2, …)``.
 
     ``7900 XTX`` and ``9060xt-16gb`` are names. Raises ``UsageError`` for a count outside 1 to 1024.
     """

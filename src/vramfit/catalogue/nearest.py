@@ -1,4 +1,4 @@
-"""Which known names an unknown one may have meant. Loaded on the error path only."""
+"""Known names that an unknown one may have meant. Loaded on the error path only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 CUTOFF = 0.7
 CANDIDATES = 30
-"""Names compared closely: more than are ever shown, because several may lead to one entry."""
+"""Number of names compared closely: more than are ever shown, because several may lead to one entry."""
 
 
 def nearest(key: str, known: Iterable[str], preferred: Container[str] = ()) -> list[str]:
@@ -24,9 +24,9 @@ def nearest(key: str, known: Iterable[str], preferred: Container[str] = ()) -> l
 
 
 def slips(one: str, other: str) -> int:
-    """Fewest insertions, deletions, substitutions and swaps of neighbours from ``one`` to ``other``.
+    """Smallest number of insertions, deletions, substitutions and swaps of neighbours from ``one`` to ``other``.
 
-    The optimal string alignment distance (Damerau 1964, restricted).
+    This is the optimal string alignment distance (Damerau 1964, restricted).
     """
     rows = [list(range(len(other) + 1))]
     for i, a in enumerate(one, 1):

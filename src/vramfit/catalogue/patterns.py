@@ -1,4 +1,4 @@
-"""Which entries a pattern means: ``rtx40*`` is every GPU whose id begins so. Loaded by the commands that ask for many."""
+"""Entries that a pattern means: ``rtx40*`` is every GPU whose id begins so. Loaded by commands that ask for many."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def gpu_names(catalogue: Catalogue, asked: Iterable[str]) -> tuple[str, ...]:
 
 
 def model_names(catalogue: Catalogue, asked: Iterable[str]) -> tuple[str, ...]:
-    """The same for ``Catalogue.model``; raises ``UnknownModel``."""
+    """Names for ``Catalogue.model``, likewise; raises ``UnknownModel``."""
     ids: list[str] = []
     found: dict[str, None] = {}
     for name in asked:
@@ -62,7 +62,7 @@ def _matching(pattern: str, ids: Sequence[str]) -> list[str]:
 
 
 def _hint(pattern: str, ids: Sequence[str], kind: str) -> str:
-    """The nearest ids to what the pattern says outside its wild cards."""
+    """Hint with the nearest ids to what the pattern says outside its wild cards."""
     from vramfit.catalogue.nearest import nearest
 
     stem = "".join([character for character in pattern.lower() if character not in WILD + "]"])

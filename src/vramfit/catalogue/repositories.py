@@ -42,7 +42,7 @@ _SIZES = (
     ("bits", "", "bits"), ("bits", "", "bit"), ("bits", "", "bpw"), ("bits", "int", ""), ("bits", "w", ""),
     ("group", "g", ""), ("group", "gs", ""), ("group", "", "g"), ("head", "h", ""),
 )  # fmt: skip
-"""What a number means by what stands before and behind it."""
+"""Meaning of a number by the text before and behind it."""
 
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
@@ -52,16 +52,16 @@ PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm
 
 @record
 class Reading:
-    """One way to take a repository's name."""
+    """Reading of a repository's name as that of a model."""
 
     model: str
-    """The model's own name, to be looked up."""
+    """Name of the model itself, to be looked up."""
     keys: Mapping[str, str] = {}
     """Deployment keys that the rest of the name states: ``quant``, or ``engine`` where that alone is certain."""
 
 
 def readings(name: str) -> Iterator[Reading]:
-    """How ``name`` may be taken, the nearest reading first; none for a path, or for a name that states nothing more.
+    """Readings of ``name``, the nearest first; none for a path, or for a name that states nothing more.
 
     A word of packaging may be the model's own, so the longest name goes first.
     """
@@ -88,7 +88,7 @@ def readings(name: str) -> Iterator[Reading]:
 
 
 def _words(base: str) -> list[tuple[str, int]]:
-    """The words of a name in small letters, and where each ends. ``Q4_K_M`` is one word, and so is ``4-bit``."""
+    """Words of a name in small letters, and where each ends. ``Q4_K_M`` is one word, and so is ``4-bit``."""
     words: list[tuple[str, int]] = []
     low = base.lower()
     start = 0
@@ -114,7 +114,7 @@ def _is_packaging(word: str) -> bool:
 
 
 def _size(word: str) -> tuple[str, str] | None:
-    """``4bit`` and ``int4`` are ("bits", "4"), ``g128`` and ``128g`` ("group", "128"), ``h6`` ("head", "6")."""
+    """Kind and number of a size: ``4bit`` and ``int4`` are ("bits", "4"), ``128g`` is ("group", "128")."""
     for kind, before, after in _SIZES:
         if word.startswith(before) and word.endswith(after):
             digits = word[len(before) : len(word) - len(after)]
@@ -124,7 +124,7 @@ def _size(word: str) -> tuple[str, str] | None:
 
 
 def _keys(words: list[str], owner: str) -> dict[str, str]:
-    """What words of packaging state as deployment keys."""
+    """Deployment keys that words of packaging state."""
     for word in words:
         if word in GGUF:
             kind = GGUF[word]
@@ -145,7 +145,7 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
 
 
 def _of_family(family: str, sizes: Mapping[str, str]) -> dict[str, str]:
-    """The scheme of a family at the sizes beside its word; nothing where no such scheme exists."""
+    """Scheme of a family at the sizes beside its word; nothing where no such scheme exists."""
     parts = [family]
     if "bits" in sizes:
         parts.append(sizes["bits"] + ("" if family.startswith("exl") else "bit"))

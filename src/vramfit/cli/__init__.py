@@ -1,1 +1,1 @@
-"""The command line. Typer lives here alone, and loads only when the light reader (``fast``) steps aside."""
+"""Command line. Typer lives here alone, and loads only when the light reader (``options.read``) steps aside."""

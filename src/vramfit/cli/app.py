@@ -1,4 +1,4 @@
-"""The Typer app: help, usage errors, completion, and every command that is not on the light path."""
+"""Typer app: help, usage errors, completion, and every command that is not on the light path."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
+from vramfit.cli import import_ as import_command
 from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
 from vramfit.cli.options import COMMANDS, long_flag, options
@@ -67,7 +68,10 @@ def _root(
 
 
 def _parameter(key: Key) -> inspect.Parameter:
-    """A Typer option for one declared key. Values stay text: ``workload.parse_value`` judges them for both paths."""
+    """Make a Typer option for one declared key.
+
+    Values stay text: ``workload.keys.parse_value`` judges them for both paths.
+    """
     words = f"{key.help} [default: {key.default_words}]" if key.default_words else key.help
     if key.words:
         words += f" ({', '.join(key.words)})"
@@ -131,5 +135,5 @@ def _declared(name: str) -> None:
 
 for declared in _HELP:
     _declared(declared)
-for command in (list_command, show_command, catalogue_command):
+for command in (list_command, show_command, import_command, catalogue_command):
     command.register(app)

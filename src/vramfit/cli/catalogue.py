@@ -49,8 +49,8 @@ def _lint(
         if as_json:
             from vramfit.render.json import dumps
 
-            told = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
-            write_lines("json", [dumps({"format_version": "1.0", "faults": told})])
+            objects = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
+            write_lines("json", [dumps({"format_version": "1.0", "faults": objects})])
         else:
             write_lines("plain", (str(finding.fault) for finding in findings))
             faults = f"{len(findings) or 'no'} fault{'' if len(findings) == 1 else 's'}"
@@ -84,8 +84,8 @@ def _path(as_json: Json = False) -> None:
         if as_json:
             from vramfit.render.json import dumps
 
-            told = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
-            write_lines("json", [dumps({"format_version": "1.0", "paths": told})])
+            objects = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
+            write_lines("json", [dumps({"format_version": "1.0", "paths": objects})])
         else:
             there = ((what, path, "" if os.path.exists(path) else "absent") for what, path in places)
             write_lines("plain", ("\t".join(place).rstrip() for place in there))
@@ -110,7 +110,7 @@ def _places() -> Iterator[tuple[str, str]]:
 
 
 def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
-    """Path, and whether it lies over the built-in catalogue: for all but the built-in files themselves."""
+    """Path of each file, and whether it lies over the built-in catalogue: all but the built-in files themselves do."""
     from vramfit.catalogue import files as places
 
     directory = places.source_directory()
@@ -123,7 +123,7 @@ def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _checked(path: str, own: bool, *, needed_only: bool) -> tuple[list[Finding], int]:
-    """The findings in a file, and how many entries it has."""
+    """Findings in a file, and the number of its entries."""
     from vramfit.catalogue.files import read_bytes, source_directory
     from vramfit.curation.lint import check
     from vramfit.curation.overlay import built_in
@@ -134,6 +134,6 @@ def _checked(path: str, own: bool, *, needed_only: bool) -> tuple[list[Finding],
 
 
 def _short(path: str) -> str:
-    """The path from here where that is inside, so that editors and people can follow it."""
+    """Path relative to the working directory where it is inside, so that editors and people can follow it."""
     relative = os.path.relpath(path)
     return path if relative.startswith(os.pardir) else relative

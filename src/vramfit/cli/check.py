@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.options import HERE, OUTPUT_OPTIONS
 from vramfit.errors import CannotTell, UsageError, VramfitError
 
 TYPE_CHECKING = False
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
 LONGEST_TIMEOUT_SECONDS = 3600
 
 _codes: list[int] = []
-"""Exit code of each deployment asked so far; of the last one, as its rows have it until now."""
+"""Exit code of each deployment answered so far; that of the last one may still change with its rows."""
 
 
 def last_exit_code() -> int:
-    """The code of what was answered before the reader of stdout went away."""
+    """Exit code for what was answered before the reader of stdout went away."""
     return max(_codes, default=0)
 
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
     _codes.clear()
-    return answered(values, _told)
+    return answered(values, _answer)
 
 
 def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dict[str, Any]], int]) -> int:
-    """Part the raw option values into deployment keys and how to print, and have ``tell`` answer them.
+    """Divide raw option values into deployment keys and output options, and have ``tell`` answer them.
 
-    ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the asked style.
+    ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the requested
+    style.
     """
-    output = {key.name: values[key.name] for key in OUTPUT_OPTIONS if key.name in values}
+    output = {key.name: values[key.name] for key in (*OUTPUT_OPTIONS, HERE) if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:
@@ -48,7 +49,7 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
 
 
 def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str | None = None) -> Catalogue:
-    """The catalogue with the user's files over it; what was wrong with those left out goes to stderr.
+    """Open the catalogue with the user's files over it, and warn on stderr of those left out.
 
     Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
     silent for ``timeout`` seconds.
@@ -73,7 +74,7 @@ def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str |
 
 
 def _seconds(text: str) -> float:
-    """The time that a server may be silent; raises ``UsageError`` for what is no such time."""
+    """Parse the time that a server may be silent; raises ``UsageError`` for a text that is no such time."""
     digits = text.strip().removesuffix("s")
     seconds = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
     if not 0 < seconds <= LONGEST_TIMEOUT_SECONDS:
@@ -84,7 +85,7 @@ def _seconds(text: str) -> float:
 
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
-    """Print an error as one line and a hint on stderr (and as the contract's object on stdout); its exit code."""
+    """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
     if as_json:
         from vramfit.render.json import write
         from vramfit.report import error_document
@@ -97,13 +98,13 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
     return error.exit_code
 
 
-def _told(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     _print(style, _answers(keys, output), output)
     return last_exit_code()
 
 
 def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Report objects in order; ``_codes`` has the exit code of each deployment."""
+    """Report objects in order; ``_codes`` gets the exit code of each deployment."""
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     if "file" not in output:
         yield from _rows(keys, catalogue, output)
@@ -125,7 +126,7 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
 
 def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The estimates of one deployment, one per quantization."""
+    """Estimates of one deployment, one per quantization."""
     from vramfit.check import Unanswered, answers, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
@@ -147,7 +148,7 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
 
 
 def format_of(output: Mapping[str, Any]) -> str:
-    """The asked format, or the one that suits where stdout goes."""
+    """Format that was requested, or the one that suits where stdout goes."""
     from vramfit.workload.keys import parse_value
 
     given = {k.name: parse_value(k, output[k.name]) for k in OUTPUT_OPTIONS if k.kind == "choice" and k.name in output}
@@ -189,6 +190,6 @@ def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
     if not each_alone:
         write(sys.stdout, document(list(answers)), 2)
         return
-    for told in answers:
-        write(sys.stdout, told, None)
+    for answer in answers:
+        write(sys.stdout, answer, None)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What depends on the stream printed to: colour, and characters it cannot say."""
+"""Properties of the stream printed to: colour, and characters it cannot encode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def wants_colour(stream: TextIO, asked: str) -> bool:
-    """The flag beats the environment, ``NO_COLOR`` beats ``FORCE_COLOR``, and a pipe or dumb terminal gets none."""
+    """Decide on colour: the flag beats the environment, ``NO_COLOR`` beats ``FORCE_COLOR``.
+
+    A pipe or a dumb terminal gets none.
+    """
     if asked != "auto":
         return asked == "always"
     if os.environ.get("NO_COLOR"):

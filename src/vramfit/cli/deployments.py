@@ -41,12 +41,12 @@ def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str 
         keys = entry if isinstance(entry, dict) else {}
         merged = {**defaults, **keys, **flags}
         name = merged.get("name")
-        told: dict[str, Any] | VramfitError = merged
+        result: dict[str, Any] | VramfitError = merged
         if number - 1 in own:
-            told = fault_error(own[number - 1])
+            result = fault_error(own[number - 1])
         elif not isinstance(entry, dict):
-            told = InputError(f"{label}: deployment {number} is not a mapping", "write gpu:, model: and other keys")
-        yield (None if name is None else str(name)), told
+            result = InputError(f"{label}: deployment {number} is not a mapping", "write gpu:, model: and other keys")
+        yield (None if name is None else str(name)), result
 
 
 def _parted(faults: list[Fault]) -> tuple[dict[int, list[Fault]], list[Fault]]:

@@ -9,6 +9,7 @@ import typer
 
 from vramfit.catalogue.filters import SORT_KEYS
 from vramfit.cli.output import Color, Extra, Format, Json, NoHeader, colour_of, guarded, opened, style_of, write_lines
+from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ def _models(
     max_parameters: Annotated[Text, typer.Option(metavar="N", help="at most this, counted or as named: 13B")] = None,
     since: Since = None,
     search: Search = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="what this disk holds: the Hub's cache, llama.cpp, Ollama, …")
+    ] = False,
     sort: SortModels = None,
     reverse: Reverse = False,
     as_json: Json = False,
@@ -112,7 +116,19 @@ def _models(
         chosen = filters.searched(filters.since(chosen, since), search, normalise_model)
         return filters.ordered("models", chosen, sort, reverse=reverse)
 
-    _print("models", select, as_json, style, no_header, color)
+    def on_disk() -> list[Any]:
+        from vramfit.cli.here import here_objects
+
+        narrowed = (family, modality, min_parameters, max_parameters, since, sort)
+        if any(option is not None for option in narrowed):
+            raise UsageError("--here lists what the stores say, which is no more than names and sizes", "use --search")
+        found = [one for one in here_objects() if search is None or search.lower() in one["id"].lower()]
+        return found[::-1] if reverse else found
+
+    if here:
+        _print("here", on_disk, as_json, style, no_header, color)
+    else:
+        _print("models", select, as_json, style, no_header, color)
 
 
 def _quants(
@@ -157,7 +173,7 @@ def _engines(as_json: Json = False, style: Format = None, no_header: NoHeader = 
 
 
 def _both(one: list[Any], other: list[Any]) -> list[Any]:
-    """What is in both, in the order of the first."""
+    """Members of both lists, in the order of the first."""
     ids = {o["id"] for o in other}
     return [o for o in one if o["id"] in ids]
 

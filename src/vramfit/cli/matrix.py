@@ -6,7 +6,7 @@ import sys
 
 from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.options import HERE, OUTPUT_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
@@ -36,12 +36,13 @@ ASKED: tuple[Key, ...] = (
     ),
     Key("quant", "texts", "a scheme or class; repeatable; best: the best that fits", default_text="all three classes"),
 )
-"""What may be several here, in the place of the deployment keys of these names."""
+"""Keys that take several values here, instead of the deployment keys of these names."""
 
 _NAMES = {key.name: key for key in ASKED}
 OPTIONS: tuple[Key, ...] = (
     *[_NAMES.get(key.name, key) for key in every_key().values() if key.name != "name"],
     *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
+    HERE,
 )
 
 
@@ -56,15 +57,25 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
 
     asked = {name: parse_value(key, keys[name]) for name, key in _NAMES.items() if name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in _NAMES})
-    if "gpu" not in asked and "model" not in asked:
+    here = "here" in output
+    if here and "model" in asked:
+        raise UsageError("--here and --model exclude each other", "give one of them")
+    if "gpu" not in asked and "model" not in asked and not here:
         raise UsageError(
             "missing --gpu or --model", "vramfit matrix -g 'rtx40*' -m 'qwen3-*'; for everything, -g '*' -m '*'"
         )
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     gpus = gpu_names(catalogue, asked.get("gpu", (EVERYTHING,)))
-    models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
     if "quant" in asked:
         request["quant"] = asked["quant"]
+    if here:
+        from vramfit.cli.here import ModelsHere
+        from vramfit.quantization import STORED
+
+        models = ModelsHere(catalogue).names()
+        request.setdefault("quant", (STORED,))
+    else:
+        models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
     report = matrix(request, gpus, models, catalogue)
     if style == "table":
         from vramfit.render.matrix import print_matrix

@@ -1,4 +1,4 @@
-"""Every option of ``check`` and its like: the deployment keys, and how the answer is printed.
+"""Options of ``check`` and its like: the deployment keys, and those on how the answer is printed.
 
 One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
 theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
@@ -35,19 +35,22 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
 
+HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
+"""An option of commands that go through many models."""
+
 
 def long_flag(key: Key) -> str:
-    """``--kv-cache-type`` for ``kv_cache_type``."""
+    """Spell the long flag of a key: ``--kv-cache-type`` for ``kv_cache_type``."""
     return "--" + key.name.replace("_", "-")
 
 
 def spellings(key: Key) -> tuple[str, ...]:
-    """Every flag that sets ``key``, the long one first."""
+    """Flags that set ``key``, the long one first."""
     return (long_flag(key), *key.flags)
 
 
 def options(command: str) -> Sequence[Key]:
-    """The options of one of ``COMMANDS``."""
+    """Options of one of ``COMMANDS``."""
     if command == "check":
         return (*every_key().values(), *OUTPUT_OPTIONS)
     declared: Sequence[Key] = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
@@ -70,7 +73,7 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _values(arguments: Sequence[str], declared: Sequence[Key]) -> dict[str, Any] | None:
-    """Raw values of the declared options, or None where something is not known in full."""
+    """Raw values of the declared options; None where something is not known in full."""
     flags = {flag: key for key in declared for flag in spellings(key)}
     values: dict[str, Any] = {}
     rest = iter(arguments)

@@ -1,4 +1,4 @@
-"""What ``list``, ``show`` and ``catalogue`` share: the options about printing, and errors as lines."""
+"""Options about printing, and errors as lines: the common part of ``list``, ``show`` and ``catalogue``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Extra = Annotated[list[str] | None, typer.Option("--catalogue", metavar="FILE", 
 
 
 def style_of(as_json: bool, style: str | None) -> str:
-    """The format asked for, or the usual one for where stdout goes; raises ``UsageError``."""
+    """Format that was requested, or the usual one for where stdout goes; raises ``UsageError``."""
     if style is not None and style not in FORMATS:
         raise UsageError(f'format: "{style}" is not a valid value', f"expected one of: {', '.join(FORMATS)}")
     if as_json:
@@ -40,7 +40,7 @@ def style_of(as_json: bool, style: str | None) -> str:
 
 
 def colour_of(asked: str) -> bool:
-    """Whether stdout gets colour; raises ``UsageError`` for another word."""
+    """True if stdout gets colour; raises ``UsageError`` for another word."""
     from vramfit.cli.console import wants_colour
 
     if asked not in ("auto", "always", "never"):
@@ -58,7 +58,7 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> None:
 
 
 def write_lines(style: str, lines: Iterable[str]) -> None:
-    """Lines of a format to stdout, with the line ends it has."""
+    """Write lines of a format to stdout, with the line ends it has."""
     from vramfit.cli.console import write_lines as write
     from vramfit.render.csv import LINE_END
 

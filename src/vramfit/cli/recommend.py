@@ -6,8 +6,9 @@ import sys
 
 from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.options import HERE, OUTPUT_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
+from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
 from vramfit.workload.training import KEYS as TRAINING_KEYS
 
@@ -34,16 +35,17 @@ WISHES: tuple[Key, ...] = (
     ),
     Key("limit", "count", "recommendations at most, of GPUs to own and to rent each", default_text="10"),
 )
-"""What is wished for beside the deployment keys."""
+"""Options for what a recommendation must meet, beside the deployment keys."""
 
 LEVEL = Key("level", "choice", "what each must reach", choices=("fits", "tight"), default_text="fits")
 LEFT_OUT = ("name", *[key.name for key in TRAINING_KEYS])
-"""Keys that mean nothing here: those of fine-tuning, and the label."""
+"""Keys without a meaning here: those of fine-tuning, and the label."""
 
 OPTIONS: tuple[Key, ...] = (
     *[LEVEL if key.name == "level" else key for key in every_key().values() if key.name not in LEFT_OUT],
     *WISHES,
     *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
+    HERE,
 )
 NOTHING_EXIT_CODE = 1
 
@@ -59,7 +61,14 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
-    report = recommend({**request, **wishes}, catalogue)
+    if "here" in output:
+        from vramfit.cli.here import ModelsHere, stored
+
+        if "model" in request:
+            raise UsageError("--here and --model exclude each other", "give one of them")
+        report = recommend({**stored(request), **wishes}, ModelsHere(catalogue))
+    else:
+        report = recommend({**request, **wishes}, catalogue)
     code = 0 if report["recommendations"] else NOTHING_EXIT_CODE
     if style == "table":
         from vramfit.render.recommend import print_recommendations

@@ -31,6 +31,10 @@ def _show(
     style: Format = None,
     no_header: NoHeader = False,
     color: Color = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="read models from this disk alone")] = False,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="N", help="seconds a server may be silent [default: 10]")
+    ] = None,
     extra: Extra = None,
 ) -> None:
     """One GPU or model: every figure, what follows from it, and where it comes from."""
@@ -42,7 +46,7 @@ def _show(
         chosen, colour = style_of(as_json, style), colour_of(color)
         if kind not in (None, *KINDS):
             raise UsageError(f'kind: "{kind}" is not a valid value', f"expected one of: {', '.join(KINDS)}")
-        catalogue = opened(extra)
+        catalogue = opened(extra, offline=offline, timeout=timeout)
         found = entry_object(catalogue, " ".join(name), kind)
         if quants:
             _sizes(catalogue, found, chosen, colour=colour, header=not no_header)

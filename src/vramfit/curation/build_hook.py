@@ -17,6 +17,10 @@ TABLES = ("configuration_classes.json", "model_classes.json")
 """Tables of transformers' classes, by which configurations are read (``importers.config``)."""
 
 
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, which ``vramfit.importers.config`` reads."""
+
+
 class CatalogueBuildHook(BuildHookInterface[Any]):
     """Compiles ``data/*.yaml`` into ``vramfit/data/catalogue.bin``."""
 

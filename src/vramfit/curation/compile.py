@@ -1,4 +1,5 @@
-"""Compiles ``data/*.yaml`` into the one binary file that ``compiled`` reads: the slow path, run once per change."""
+"""Compilation of ``data/*.yaml`` into the one binary file that ``compiled`` reads: the slow path, run once per
+change."""
 
 from __future__ import annotations
 
@@ -31,10 +32,10 @@ PRICE, MODALITY = fields(GpuRow).index("price_usd"), fields(ModelRow).index("mod
 
 
 def compile_directory(directory: str, key: object) -> bytes:
-    """The compiled file of ``gpus.yaml`` and ``models.yaml`` in ``directory``.
+    """Compile ``gpus.yaml`` and ``models.yaml`` in ``directory`` into the bytes of a file.
 
-    ``key`` is stored with it to tell later whether it is fresh. Raises ``CatalogueError`` naming file, line and
-    column. A missing ``models.yaml`` gives a catalogue without models.
+    ``key`` is stored with it to tell later whether it is fresh. Raises ``CatalogueError`` naming file, line and column.
+    A missing ``models.yaml`` gives a catalogue without models.
     """
     gpus = read_document(os.path.join(directory, "gpus.yaml"))
     models_path = os.path.join(directory, "models.yaml")
@@ -51,7 +52,7 @@ def read_document(path: str) -> Document:
 
 
 def gpu_facts(document: Document) -> list[dict[str, Any]]:
-    """The compiled facts of a GPU file's entries; raises ``CatalogueError`` for the first fault in its shape."""
+    """Compile the facts of a GPU file's entries; raises ``CatalogueError`` for the first fault in its shape."""
     data = _mapping(document)
     try:
         entries = validate_gpus(data)
@@ -79,7 +80,7 @@ def incomplete(document: Document, entries: list[dict[str, Any]]) -> list[Fault]
 
 
 def model_facts(document: Document) -> list[dict[str, Any]]:
-    """The compiled facts of a model file's entries; raises ``CatalogueError`` for the first fault in its shape."""
+    """Compile the facts of a model file's entries; raises ``CatalogueError`` for the first fault in its shape."""
     try:
         return validate_models(_mapping(document))
     except InvalidModelsError as error:
@@ -93,7 +94,7 @@ def pack_entries(
     sources: Mapping[str, object],
     warnings: tuple[str, ...] = (),
 ) -> bytes:
-    """The compiled file of these entries (see ``compiled.Catalogue`` for the readers of its parts).
+    """Pack entries into the bytes of a compiled file (see ``compiled.Catalogue`` for the readers of its parts).
 
     ``warnings`` say which of the user's own files were left out, and why.
     """
@@ -129,7 +130,7 @@ def pack_entries(
 
 
 def _numbered(table: Mapping[str, tuple[str, ...]], numbers: Mapping[str, int]) -> dict[str, object]:
-    """The table with record numbers for ids: one number, or a tuple where a key is ambiguous."""
+    """Table with record numbers for ids: one number, or a tuple where a key is ambiguous."""
     return {
         key: numbers[ids[0]] if len(ids) == 1 else tuple(numbers[entry] for entry in ids) for key, ids in table.items()
     }
@@ -200,6 +201,6 @@ def _mapping(document: Document) -> dict[str, Any]:
 
 
 def refusal(faults: list[Fault]) -> CatalogueError:
-    """The error of a file with these faults: the first one, and how many more there are."""
+    """Error of a file with these faults: the first one, and the number of the others."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return CatalogueError(f"{faults[0]._replace(hint=None)}{more}", faults[0].hint)

@@ -1,4 +1,4 @@
-"""From an entry as people write it to the facts the program computes with: which memory size to believe, above all.
+"""Derivation of the facts the program computes with from an entry as people write it, above all of its memory size.
 
 The shares below are what many readings of a class have in common. Each is the driver's total divided by the marketed
 size; the readings stand in ``data/gpus.yaml`` with their sources.
@@ -48,7 +48,7 @@ _PROGRAM_REPORTERS = ("cuda", "rocm", "level-zero")
 
 
 def facts(entry: Mapping[str, Any], sources: Mapping[str, Any], field_sources: Mapping[str, Any]) -> dict[str, Any]:
-    """The compiled facts of one merged entry: flat, in MiB and GB/s; sources are keys."""
+    """Compile the facts of one merged entry: flat, in MiB and GB/s; sources are keys."""
     memory, chip, link = (entry.get(group) or {} for group in ("memory", "chip", "link"))
     flat: dict[str, Any] = {key: entry.get(key) for key in _PLAIN}
     flat |= {
@@ -84,7 +84,7 @@ def facts(entry: Mapping[str, Any], sources: Mapping[str, Any], field_sources: M
 
 
 def memory_mib(entry: Mapping[str, Any]) -> tuple[int | None, bool]:
-    """What the driver reports, and whether that was read from this very device.
+    """Total that the driver reports, and whether that was read from this very device.
 
     The reading in the card's usual state counts: with ECC where a data-centre card has it on. Without a reading the
     class's share of the marketed size is used. None for a GPU without memory of its own.
@@ -107,7 +107,7 @@ def memory_mib(entry: Mapping[str, Any]) -> tuple[int | None, bool]:
 
 
 def _class_mib(entry: Mapping[str, Any], whole: float) -> float:
-    """The reported total that cards of this class have, MiB."""
+    """Reported total that cards of this class have, MiB."""
     vendor, architecture, segment = entry["vendor"], entry.get("architecture") or "", entry["segment"]
     memory = entry.get("memory") or {}
     if memory.get("ecc") == "inline":
@@ -157,5 +157,5 @@ def _rent(rent: Mapping[str, Any], sources: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _confidence(verified: Mapping[str, Any]) -> str:
-    """high: memory and bandwidth are each stated by a second source; medium: one of them; low: neither."""
+    """Confidence in an entry: high if memory and bandwidth each have a second source, medium if one has, else low."""
     return ("low", "medium", "high")[sum(bool(verified.get(field)) for field in ("vram", "bandwidth"))]

@@ -21,7 +21,7 @@ SCHEMAS: dict[str, tuple[type[BaseModel], str]] = {
     "gpus": (GpuFile, "vramfit GPU catalogue"),
     "models": (ModelsFile, "vramfit model catalogue"),
 }
-"""What a file holds, to its Pydantic model and the schema's title."""
+"""Pydantic model and title of the schema, by what a file holds."""
 
 
 def json_schema(kind: str) -> dict[str, Any]:
@@ -32,30 +32,30 @@ def json_schema(kind: str) -> dict[str, Any]:
 
 
 def schema_path(kind: str) -> str:
-    """Where the schema lies in the package."""
+    """Path of the schema in the package."""
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "schema", f"{kind}.schema.json")
 
 
 def _draft_07(value: Any, *, names: bool = False) -> Any:
-    """The same schema in draft-07's words; ``names`` where the keys are names and not keywords."""
+    """Translate a schema into draft-07's words; ``names`` where the keys are names and not keywords."""
     if isinstance(value, list):
         return [_draft_07(item) for item in value]
     if not isinstance(value, dict):
         return value
     if names:
         return {key: _draft_07(item) for key, item in value.items()}
-    told: dict[str, Any] = {}
+    translated: dict[str, Any] = {}
     for key, item in value.items():
         if key in ("title", "discriminator"):
             continue  # the title repeats the field's name; discriminator is OpenAPI's
         if key == "$ref":
-            told[key] = item.replace("#/$defs/", "#/definitions/")
+            translated[key] = item.replace("#/$defs/", "#/definitions/")
         elif key == "$defs":
-            told["definitions"] = _draft_07(item, names=True)
+            translated["definitions"] = _draft_07(item, names=True)
         elif key == "prefixItems":
-            told["items"] = _draft_07(item)
+            translated["items"] = _draft_07(item)
         elif key in ("default", "const", "enum"):
-            told[key] = item
+            translated[key] = item
         else:
-            told[key] = _draft_07(item, names=key in ("properties", "patternProperties"))
-    return told
+            translated[key] = _draft_07(item, names=key in ("properties", "patternProperties"))
+    return translated

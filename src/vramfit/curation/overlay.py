@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from vramfit.curation.lint.models import ModelSubject
 
     Written = dict[str, dict[str, Any]]
-    """A parsed ``gpus.yaml`` and ``models.yaml``, by kind."""
+    """Parsed ``gpus.yaml`` and ``models.yaml``, by kind."""
 
 KINDS = ("gpus", "models")
 
 
 class Layers:
-    """The built-in catalogue, and what was laid over it so far."""
+    """Built-in catalogue, and the files laid over it so far."""
 
     def __init__(self, directory: str) -> None:
         gpus, models = (read_document(os.path.join(directory, name)) for name in SOURCES)
         self.written: Written = {"gpus": dict(gpus.data), "models": dict(models.data)}
-        """As people write it; a file that comes later lies over this."""
+        """Entries as people write them; a file that comes later lies over these."""
         self.facts = {
             "gpus": {gpu["id"]: gpu for gpu in gpu_facts(gpus)},
             "models": {model["id"]: model for model in model_facts(models)},
@@ -89,7 +89,7 @@ class Layers:
 
 
 def compile_overlaid(directory: str, key: object, own: Sequence[Own]) -> bytes:
-    """The compiled file of the built-in catalogue in ``directory`` with the user's files over it, in their order.
+    """Compile the built-in catalogue in ``directory`` with the user's files over it, in their order.
 
     A fault in a file named on the command line raises ``CatalogueError``; any other such file becomes a warning.
     """
@@ -111,10 +111,10 @@ def compile_overlaid(directory: str, key: object, own: Sequence[Own]) -> bytes:
 
 
 def built_in(directory: str) -> Written:
-    """The parsed built-in files, for checking others against them."""
+    """Parsed built-in files, for checking others against them."""
     return {kind: read_document(os.path.join(directory, name)).data for kind, name in zip(KINDS, SOURCES, strict=True)}
 
 
 def _sourced(all_refs: Sequence[str] | None, own_refs: Sequence[str] | None, source: str) -> list[str]:
-    """The sources of a laid entry: the user's file itself where it names none of its own."""
+    """Sources of a laid entry: the user's file itself where it names none of its own."""
     return [*(() if own_refs else (source,)), *(all_refs or ())]

@@ -1,4 +1,4 @@
-"""Pydantic's complaints in this catalogue's words, with file, line and column."""
+"""Pydantic's faults in this catalogue's words, with file, line and column."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OTHER_NAMES = {
     "qk_rope_head_dim": "mla.rope_dim", "v_head_dim": "mla.value_dim", "license": "licence",
     "memory_gb": "vram_gb", "vram": "vram_gb", "memory_bus_bits": "memory.bus_bits", "tdp": "chip.tdp_w",
 }  # fmt: skip
-"""Fields as a config.json or a data sheet calls them, and what they are called here."""
+"""Names that a config.json or a data sheet has for fields, and those they have here."""
 _COMPUTED = ("parameters", "params", "params_total", "total_parameters", "num_parameters")
 
 _PATTERNS = {
@@ -68,7 +68,7 @@ def faults_of(document: Document, error: ValidationError, known_fields: tuple[st
 
 
 def _field_hint(field: str, known: tuple[str, ...]) -> str:
-    """What an unknown field may have been meant as."""
+    """Hint with the known fields that an unknown one may have been meant as."""
     if field in _COMPUTED:
         return "leave it out: it is computed from the tensors"
     if field in _OTHER_NAMES:
@@ -78,7 +78,7 @@ def _field_hint(field: str, known: tuple[str, ...]) -> str:
 
 
 def _value_hint(detail: Any) -> str | None:
-    """How a value of the wrong form is written."""
+    """Hint on how a value of the right form is written."""
     if detail["type"] == "string_pattern_mismatch":
         return _PATTERNS.get(detail["ctx"]["pattern"], _IDENTIFIER)
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
@@ -119,7 +119,7 @@ def model_faults(
 
 
 def _path(document: Document, location: tuple[int | str, ...]) -> Path:
-    """The place in the file: Pydantic's location without the union branches and validators it inserts."""
+    """Place in the file of Pydantic's location, without the union branches and validators that it inserts."""
     path: Path = ()
     for step in location:
         longer = (*path, step)

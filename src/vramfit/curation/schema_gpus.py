@@ -29,16 +29,16 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    """Where facts come from; entries refer to it by key, or by ``key/detail`` for a place within it."""
+    """Source of facts; entries refer to it by key, or by ``key/detail`` for a place within it."""
 
     name: Text
-    """What it is, with version or commit and date."""
+    """Title of the source, with version or commit and date."""
     url: Annotated[str, Field(pattern=r"^https://")] | None = None
-    """Its address; a detail is appended to one that ends in a slash."""
+    """Address of the source; a detail is appended to one that ends in a slash."""
     licence: Text | None = None
     """Licence of the source as seen, where one was stated."""
     as_of: Text | None = None
-    """When prices in it held, as precisely as it says."""
+    """Date at which prices in it held, as precisely as it says."""
 
 
 class Memory(_Strict):
@@ -95,7 +95,7 @@ class Tflops(_Strict):
 
 
 class Precisions(_Strict):
-    """Which types the hardware computes in; a type that is left out is unknown."""
+    """Types that the hardware computes in; a type that is left out is unknown."""
 
     fp16: Literal["fast", "slow"] | None = None
     """slow: below the FP32 rate."""
@@ -111,7 +111,7 @@ class Link(_Strict):
     pcie: Annotated[str, Field(pattern=r"^[1-7]\.0( x(1|2|4|8|16))?$")] | None = None
     """Generation and width, ``4.0 x16``."""
     nvlink_gb_s: Positive | None = None
-    """Both directions summed, per GPU."""
+    """Bandwidth per GPU, both directions summed."""
 
 
 class Reading(_Strict):
@@ -128,12 +128,12 @@ class Reading(_Strict):
 
 
 class Usable(_Strict):
-    """What a program can use where memory is shared with the CPU."""
+    """Memory that a program can use where it is shared with the CPU."""
 
     macos_mib: Mib | None = None
     """Metal's recommendedMaxWorkingSetSize on recent macOS."""
     macos_older_mib: Mib | None = None
-    """The same on older macOS."""
+    """Metal's recommendedMaxWorkingSetSize on older macOS."""
     source: SourceRef | None = None
 
 
@@ -148,7 +148,7 @@ class Rent(_Strict):
     usd_per_hour: Positive
     """On-demand price of the whole instance."""
     as_of: Text | None = None
-    """When the price held; the source's ``as_of`` when left out."""
+    """Date at which the price held; the source's ``as_of`` when left out."""
     source: SourceRef
 
 
@@ -160,7 +160,7 @@ class Verified(_Strict):
 
 
 class Family(_Strict):
-    """What the members of a family have in common."""
+    """Facts that the members of a family have in common."""
 
     vendor: Literal["nvidia", "amd", "intel", "apple", "google"] | None = None
     segment: Literal["consumer", "workstation", "datacenter", "laptop", "embedded", "apu", "apple"] | None = None
@@ -178,10 +178,10 @@ class Family(_Strict):
     precisions: Precisions | None = None
     link: Link | None = None
     driver_names: list[Text] | None = None
-    """What the driver prints, where it is not the name; several cards may share one."""
+    """Names that the driver prints, where they are not the name; several cards may share one."""
     verified: Verified | None = None
     sources: list[SourceRef] | None = None
-    """Where everything comes from that names no source of its own."""
+    """Sources of everything that names none of its own."""
     note: Text | None = None
 
 
@@ -191,13 +191,13 @@ class GpuEntry(Family):
     id: Id
     """Lower case; never reused for another device."""
     name: Text
-    """What the driver prints, or vendor and product name."""
+    """Name as the driver prints it, or vendor and product name."""
     family: Id | None = None
     vram_gb: Positive | None
     """The marketed size of one device; null for an integrated GPU that borrows the host's memory."""
     reported: list[Reading] | None = None
     devices_per_board: Annotated[int, Field(ge=2, le=8)] | None = None
-    """For boards with several GPUs."""
+    """Number of devices on a board with several GPUs."""
     pci: list[PciId] | None = None
     aliases: list[Text] | None = None
     """Irregular names only: regular spellings and short forms are derived."""

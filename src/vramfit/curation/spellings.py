@@ -1,4 +1,4 @@
-"""Which folded names lead to which catalogue entries: the alias table, derived and not typed by hand.
+"""Folded names that lead to catalogue entries: the alias table, derived and not typed by hand.
 
 Each entry claims keys at a *level*; the lowest level that claims a key wins it, and a key claimed by several entries
 at that level is ambiguous. Levels: 0 the id, 1 the name and the listed aliases, 2 short forms (``4090``, ``a100``,
@@ -25,29 +25,29 @@ _FORM = re.compile(r"(pcie|sxm\d?|nvl|hbm\d?e?|gddr\dx?|ac)$")
 _GENERATION = {"ada", "blackwell", "workstation", "server", "sff", "pascal", "maxq", "max-q"}
 _BRAND = {"rtx", "gtx", "rx", "quadro", "arc", "jetson"}
 _MIN_LETTERS = 5
-"""A short form without a digit must be longer than this: ``titan`` alone names nothing, ``strixhalo`` does."""
+"""Length of the longest short form without a digit that is refused: ``titan`` names nothing, ``strixhalo`` does."""
 _ABBREVIATED = {"super": "s", "laptop": "m"}
-"""``4070s``, ``3060m``."""
+"""Letters for words of a name: ``4070s``, ``3060m``."""
 _GLUED_BRAND = re.compile(r"^(rtx|gtx|rx|arcpro|arc|quadro)(?=[a-z]?\d)")
 _SIZE = re.compile(r"[ae]?\d+(\.\d+)?[bm]$")
 _TUNED = {"instruct", "it", "chat", "hf", "base", "preview", "v1"}
 
 
 class AliasTable:
-    """Collects claims, then settles them."""
+    """Claims of entries to names, and their settlement."""
 
     def __init__(self) -> None:
         self._claims: dict[str, dict[int, list[str]]] = {}
 
     def claim(self, key: str, level: int, entry: str) -> None:
-        """Entry ``entry`` answers to the folded name ``key`` with the strength ``level``."""
+        """Claim the folded name ``key`` for ``entry`` with the strength ``level``."""
         if key:
             owners = self._claims.setdefault(key, {}).setdefault(level, [])
             if entry not in owners:
                 owners.append(entry)
 
     def settled(self) -> dict[str, tuple[str, ...]]:
-        """Key to the ids that answer to it; more than one id means ambiguous."""
+        """Ids by key; more than one id means that the key is ambiguous."""
         return {key: tuple(levels[min(levels)]) for key, levels in sorted(self._claims.items())}
 
     def clashes(self) -> dict[str, tuple[str, ...]]:
@@ -60,7 +60,7 @@ class AliasTable:
 
 
 def gpu_aliases(gpus: Iterable[Mapping[str, Any]]) -> AliasTable:
-    """The alias table of compiled GPU entries."""
+    """Alias table of compiled GPU entries."""
     table = AliasTable()
     for gpu in gpus:
         table.claim(normalise(gpu["id"]), ID, gpu["id"])
@@ -111,7 +111,7 @@ def short_forms(spelling: str) -> set[str]:
 
 
 def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
-    """The alias table of compiled model entries."""
+    """Alias table of compiled model entries."""
     table = AliasTable()
     for model in models:
         entry = model["id"]
@@ -143,7 +143,7 @@ def model_spellings(model: Mapping[str, Any]) -> list[str]:
 
 
 def _stem(family: str) -> str:
-    """``llava`` of ``llava-1.6``, ``qwen`` of ``qwen2.5``."""
+    """Family without its version: ``llava`` of ``llava-1.6``, ``qwen`` of ``qwen2.5``."""
     return normalise_model("".join(itertools.takewhile(str.isalpha, family.lower())))
 
 

@@ -28,7 +28,7 @@ MAX_DEPTH = 32
 """Deepest nesting; the catalogue needs 6."""
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: ``("gpus", 3, "memory", "bus_bits")``."""
+"""Keys and indices that lead to a value: ``("gpus", 3, "memory", "bus_bits")``."""
 
 Mark: TypeAlias = tuple[int, int]
 """Line and column, both from 1."""
@@ -46,7 +46,7 @@ _MAX_ALIAS_FAULTS = 20
 
 
 class Fault(NamedTuple):
-    """One thing wrong with a file."""
+    """Fault of a file, one thing that is wrong with it."""
 
     file: str
     line: int
@@ -55,7 +55,7 @@ class Fault(NamedTuple):
     """Dotted path, ``gpus[3].memory.bus_bits``; empty when the file as a whole is wrong."""
     problem: str
     hint: str | None = None
-    """The likely mistake, or what to write instead."""
+    """Likely mistake, or the correct text."""
 
     def __str__(self) -> str:
         field = f" {self.field}" if self.field else ""
@@ -64,7 +64,7 @@ class Fault(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A parsed file: plain data, where each value stands, and what was refused."""
+    """Parsed file: plain data, the place of each value, and the faults."""
 
     name: str
     data: Any
@@ -86,7 +86,7 @@ class Document(NamedTuple):
 
 
 def dotted(path: Path) -> str:
-    """``gpus[3].memory.bus_bits`` for a path."""
+    """Write a path with dots: ``gpus[3].memory.bus_bits``."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
@@ -94,12 +94,12 @@ def dotted(path: Path) -> str:
 
 
 def fault_error(faults: Sequence[Fault]) -> InputError:
-    """The error that names the first of some faults and counts the others."""
+    """Error that names the first of some faults and counts the others."""
     return InputError(*_message(faults))
 
 
 def load_catalogue_yaml(text: str | bytes, name: str) -> Document:
-    """A catalogue file with the positions of its values; raises ``CatalogueError`` with the place of the first fault."""
+    """Parse a catalogue file with the positions of its values; raises ``CatalogueError`` for the first fault."""
     document = parse(text, name)
     if document.faults:
         raise CatalogueError(*_message(document.faults))
@@ -180,7 +180,7 @@ def _event_fault(event: yaml.Event, name: str, problem: str, hint: str | None = 
 
 
 class _Builder:
-    """Turns composed nodes into data, noting positions and faults."""
+    """Builder that turns composed nodes into data, noting positions and faults."""
 
     def __init__(self, document: Document, commas: bool) -> None:
         self._document = document
@@ -304,7 +304,7 @@ def _message(faults: Sequence[Fault]) -> tuple[str, str | None]:
 
 
 def _mark(place: Any) -> Mark:
-    """Of a node or an event."""
+    """Line and column of a node or an event."""
     return place.start_mark.line + 1, place.start_mark.column + 1
 
 

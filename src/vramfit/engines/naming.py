@@ -46,4 +46,4 @@ def _stem(model: Model) -> str:
     """A model's id; of a model that was read from files, their name without what says how they are stored."""
     if model.origin is None:
         return model.id
-    return "-".join(model.name.replace("/", "-").split())
+    return "-".join(model.name.replace("/", "-").replace(":", "-").split())

@@ -75,6 +75,8 @@ def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mappin
     if not stated:
         return request
     found = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    if found["quant"] != stated.get("quant") and "engine" not in request:
+        found.pop("engine", None)  # it loads the scheme that the name states, and another one was asked for
     # What a checkpoint was calibrated for is its servers' default, and means nothing to other engines.
     calibrated = "kv_cache_type" in stated and "kv_cache_type" not in request
     if calibrated and found["kv_cache_type"] not in engine(engine_name(found)).cache_types:
@@ -148,8 +150,8 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
 
     A repository in ``fbgemm_fp8`` is what "fp8" means for it, and one in AWQ what "int4" means.
     """
-    if asked is None or stated is None or STORED in (asked, stated):
-        return asked or stated
+    if asked in (None, STORED) or stated in (None, STORED):
+        return stated if asked in (None, STORED) and stated is not None else asked
     kind = find_scheme(stated)
     if asked in CLASSES:
         return stated if kind.precision == asked else asked

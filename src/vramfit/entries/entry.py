@@ -1,4 +1,4 @@
-"""One GPU or one model whole, with derived figures and sources, as ``show`` prints it."""
+"""One whole GPU or model, with derived figures and sources, as ``show`` prints it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue.lookup import Catalogue
     from vramfit.memory.kv_cache import Cache
-    from vramfit.model import Model
+    from vramfit.model import Model, Origin
 
 PLATFORMS = ("linux", "windows")
 CACHE_TYPE = "f16"
 SHOWN_CONTEXTS = (4096, 32768)
-"""Contexts at which the cache's size is given, and the model's longest."""
+"""Contexts at which the cache's size is given, besides the model's longest."""
 
 
 class UnknownEntry(UsageError):
-    """Neither a GPU nor a model has this id or alias."""
+    """A name that neither a GPU nor a model has as its id or alias."""
 
     code = "unknown-entry"
 
 
 def entry_object(catalogue: Catalogue, name: str, kind: str | None = None) -> dict[str, Any]:
-    """The whole entry that ``name`` means, with ``kind`` first: ``gpu`` or ``model``, or that of the argument.
+    """Object of the whole entry that ``name`` means, with ``kind`` first: ``gpu`` or ``model``, or the argument.
 
     Raises ``UnknownEntry`` (or ``UnknownGpu``, ``UnknownModel`` where the kind was given) and ``AmbiguousName``.
     """
@@ -51,7 +51,7 @@ def entry_object(catalogue: Catalogue, name: str, kind: str | None = None) -> di
 
 
 def show_gpu(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    """A GPU, whole."""
+    """Object of a whole GPU."""
     facts = catalogue.gpu_facts(name)
     return {
         **gpu_object(facts),
@@ -87,16 +87,56 @@ def show_gpu(catalogue: Catalogue, name: str) -> dict[str, Any]:
 
 
 def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    """A model, whole."""
-    from vramfit.entries.roles import by_role, vision_parameters
-    from vramfit.model import model_from_facts, tensors
+    """Object of a whole model."""
+    from vramfit.model import model_from_facts
 
+    imported = catalogue.model(name)
+    if imported.origin is not None:
+        return show_imported(imported, imported.origin)
     facts = catalogue.model_facts(name)
     row = next(row for row in catalogue.model_rows() if row.id == facts["id"])
-    model = model_from_facts(facts)
+    return _model(model_object(row, facts), model_from_facts(facts), facts)
+
+
+def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
+    """A model that was read from files, in the form of an entry, with what was read from where."""
+    from vramfit.catalogue.rows import ModelRow
+    from vramfit.model import active_parameters, parameters
+
+    row = ModelRow(
+        model.id,
+        model.name,
+        model.family,
+        model.modality,
+        parameters(model),
+        active_parameters(model),
+        model.context,
+        None,
+    )
+    architecture = model.architecture.name or model.architecture.gguf or model.architecture.model_type
+    commit = f" at {origin.commit}" if origin.commit else ""
+    where = origin.repository or origin.path or origin.tag or model.id
+    read = [{"key": file, "name": f"{file} of {where}{commit}"} for file in origin.files]
+    notes = [*([] if origin.gap is None else [f"not known: {origin.gap}"]), *origin.notes]
+    facts = {
+        "architecture": architecture,
+        "dtype": model.dtype,
+        "hf": [origin.repository] if origin.repository else [],
+        "ollama": [origin.tag] if origin.tag else [],
+        "note": "; ".join(notes) or None,
+        "sources": read,
+    }
+    return {**_model(model_object(row, facts), model, facts), "knowledge": origin.knowledge}
+
+
+def _model(told: dict[str, Any], model: Model, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``list`` says of a model, and the rest."""
+    from vramfit.entries.roles import by_role, vision_parameters
+    from vramfit.model import tensors
+
     inventory = tensors(model)
     return {
-        **model_object(row, facts),
+        **told,
         "dtype": model.dtype,
         "vision_parameters": vision_parameters(model, inventory),
         "hidden": model.hidden or None,
@@ -122,17 +162,17 @@ def _usable(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         return {}
     gpu = gpu_from_facts(facts)
     platforms = (usual_platform(facts),) if gpu.unified or gpu.vendor in ("apple", "google") else PLATFORMS
-    told = {}
+    sizes = {}
     for platform in platforms:
-        told[platform] = {
+        sizes[platform] = {
             "bytes": usable_bytes(gpu, platform),
             "basis": "reading" if _was_read(facts, platform) else "rule",
         }
-    return told
+    return sizes
 
 
 def _was_read(facts: Mapping[str, Any], platform: str) -> bool:
-    """Whether the usable size on a platform goes back to a reading of this very device."""
+    """True if the usable size on a platform goes back to a reading of this very device."""
     if platform not in facts["usable_mib"]:
         return False
     if facts["vendor"] == "apple":
@@ -157,7 +197,7 @@ def _host_link(facts: Mapping[str, Any]) -> int | None:
 
 
 def _layers(group: Any) -> dict[str, Any]:
-    """A group of equal layers; a mixer's ``type`` tells what kind of record it is."""
+    """Object of a group of equal layers; the ``type`` of a mixer names its kind of record."""
     return {
         "count": len(group.indices),
         "mixers": [{"type": _type(mixer), **_record(mixer)} for mixer in group.mixers],
@@ -178,10 +218,11 @@ def _type(record: Any) -> str:
 
 
 def _kv_cache(model: Model) -> dict[str, Any] | None:
-    """What each further token costs, by group of layers, and the whole at some contexts, for one sequence at f16.
+    """Growth of the cache per further token, by group of layers, and its size at some contexts, for one f16 sequence.
 
-    Elements are counted without an engine's padding. Recurrent states are elements: engines keep them in types of
-    their own. None for a model without layers that keep anything; what cross-attention keeps of an image is left out.
+    Elements are counted without an engine's padding. Recurrent states are given in elements: engines keep them in types
+    of their own. None for a model without layers that keep anything; what cross-attention keeps of an image is left
+    out.
     """
     from vramfit.memory.kv_cache import caches
 
@@ -204,7 +245,7 @@ def _kv_cache(model: Model) -> dict[str, Any] | None:
 
 
 def _cache_group(cache: Cache) -> dict[str, Any]:
-    """The cache of equal layers: what a token adds for good, and what it adds until it leaves the window."""
+    """Cache of equal layers: elements that a token adds for good, and those that leave with the window."""
     row = _row_bytes(cache)
     growing = row // cache.ratio if cache.ratio else row if cache.window is None else 0
     return {
@@ -226,7 +267,7 @@ def _row_bytes(cache: Cache) -> int:
 
 
 def _vision(model: Model, rule: Mapping[str, Any]) -> dict[str, Any]:
-    """The vision tower; ``rule`` is its rule for image tokens as the catalogue writes it."""
+    """Object of the vision tower; ``rule`` is its rule for image tokens as the catalogue writes it."""
     from vramfit.model.vision import USUAL_IMAGE, image_tokens, max_image_tokens
 
     tower = model.vision
@@ -251,7 +292,7 @@ def _record(record: Any) -> dict[str, Any]:
 
 
 def _hint(missing: list[UsageError]) -> str:
-    """The nearest names of both kinds."""
+    """Hint with the nearest names of both kinds."""
     hints = [error.hint or "" for error in missing]
     near = [hint.removeprefix("did you mean ").split("?")[0] for hint in hints if "?" in hint]
     look = "see `vramfit list gpus` and `vramfit list models`"

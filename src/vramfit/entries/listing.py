@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from vramfit.catalogue.rows import ModelRow
 
 EXAMPLE_MODEL = "llama-3.1-8b"
-"""The model on which bits per weight are given: they differ a little from model to model."""
+"""Model for which bits per weight are given: they differ a little from model to model."""
 
 
 def gpu_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Every GPU, in the catalogue's order."""
+    """Objects of all GPUs, in the catalogue's order."""
     return [gpu_object(facts) for facts in catalogue.gpu_entries()]
 
 
 def gpu_object(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``list gpus`` says of one GPU; ``usable_bytes`` are those on ``usable_platform``."""
+    """Object of one GPU in ``list gpus``; ``usable_bytes`` are those on ``usable_platform``."""
     memory_mib, bandwidth = facts["memory_mib"], facts["bandwidth_gb_s"]
     platform = usual_platform(facts)
     rents = [rent["usd_per_hour"] for rent in facts["rents"] if rent["gpus"] == 1]
@@ -56,18 +56,18 @@ def gpu_object(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def usual_platform(facts: Mapping[str, Any]) -> str:
-    """``macos`` for Apple's GPUs, ``linux`` for all others, as in a check."""
+    """Platform as a check takes it: ``macos`` for Apple's GPUs, ``linux`` for all others."""
     return "macos" if facts["vendor"] == "apple" else "linux"
 
 
 def model_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Every model, in the catalogue's order."""
+    """Objects of all models, in the catalogue's order."""
     rows, entries = catalogue.model_rows(), catalogue.model_entries()
     return [model_object(row, facts) for row, facts in zip(rows, entries, strict=True)]
 
 
 def model_object(row: ModelRow, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``list models`` says of one model."""
+    """Object of one model in ``list models``."""
     from vramfit.model import nominal_billions
 
     stated = nominal_billions(row.name)
@@ -90,7 +90,7 @@ def model_object(row: ModelRow, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Every quantization scheme of the table, with its bits per weight on one well-known model."""
+    """Objects of all schemes of the table, with their bits per weight on one well-known model."""
     from vramfit.errors import VramfitError
     from vramfit.quantization import SCHEMES, bits_per_weight, store
     from vramfit.quantization.quality import quality
@@ -124,7 +124,7 @@ def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def engine_objects() -> list[dict[str, Any]]:
-    """Every engine the contract names, with what it can be asked for; those not modelled yet say so."""
+    """Objects of all engines of the contract, with their options; those not modelled yet are marked."""
     from vramfit.engines import UNMODELLED, engine, names
 
     objects = []
@@ -145,7 +145,7 @@ def engine_objects() -> list[dict[str, Any]]:
 
 
 def families_by_engine() -> dict[str, tuple[str, ...]]:
-    """Which families of schemes each engine that is modelled can load."""
+    """Families of schemes that each modelled engine can load."""
     from vramfit.engines import engine, names
 
     return {name: engine(name).families for name in names()}

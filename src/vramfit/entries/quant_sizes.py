@@ -1,4 +1,4 @@
-"""What a model's checkpoint weighs under every scheme, as ``show MODEL --quants`` lists it."""
+"""Sizes of a model's checkpoint under every scheme, as ``show MODEL --quants`` lists them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
 
 OPAQUE = "its tensors are not modelled, only their number is known"
-"""Why a pipeline of which only parameter counts are known has a size in plain floats and in nothing else."""
+"""Reason why a pipeline of which only parameter counts are known has a size in plain floats and in nothing else."""
 
 
 def quant_sizes(model: Model) -> list[dict[str, Any]]:

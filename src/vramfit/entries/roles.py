@@ -1,4 +1,4 @@
-"""What the tensors of a model are for: their sum by role, as ``show`` tells it."""
+"""Roles of a model's tensors, and their sums by role, as ``show`` gives them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def by_role(tensors: tuple[Tensor, ...]) -> dict[str, tuple[int, int]]:
 
 
 def role_of(tensor: Tensor) -> str:
-    """The role of one tensor."""
+    """Role of one tensor."""
     if tensor.part == "component":
         return tensor.name.replace("_", " ")
     if tensor.part != "text":

@@ -13,6 +13,8 @@ from vramfit.importers.config.model import read_config
 from vramfit.importers.gguf_choice import choose_gguf
 from vramfit.importers.imported import Imported, assemble
 from vramfit.importers.packed import logical_header, reader
+from vramfit.importers.pipeline_import import ADAPTER, INDEX, base_of, import_pipeline
+from vramfit.importers.place import folder_below
 from vramfit.importers.quant_config import (
     SIDE_FILES,
     cache_type_of,
@@ -77,6 +79,12 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     """
     here = place.folder.names()
     file = place.file
+    if file in (None, INDEX) and INDEX in here:
+        index = _json(place.folder, INDEX)
+        return import_pipeline(index, lambda part: folder_below(place, part), identity, _name(place, None), origin)
+    if file in (None, ADAPTER) and ADAPTER in here and CONFIG not in here:
+        base = base_of(_json(place.folder, ADAPTER), identity)
+        raise InputError(f"{printable(identity)} is an adapter of {printable(base)}", f"name its base: -m {base}")
     weights = any(name.endswith(SAFETENSORS) for name in here)
     if file is None and CONFIG not in here and MISTRAL not in here and not weights:
         choice = choose_gguf(here)

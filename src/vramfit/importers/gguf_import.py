@@ -76,7 +76,8 @@ def _model(found: GgufFacts, identity: str, file: str, origin: Origin) -> Model:
     if found.gaps:
         facts["pattern"] = "none"
     facts["id"] = identity
-    facts.setdefault("name", printable(file.rpartition("/")[2].removesuffix(".gguf")))
+    own = file.rpartition("/")[2].removesuffix(".gguf") if origin.tag is None else origin.tag.removesuffix(":latest")
+    facts.setdefault("name", printable(own))
     facts["dtype"] = "bf16"
     try:
         spec = read_spec(facts)

@@ -157,6 +157,9 @@ def _origin(place: Place) -> Origin:
         path = folder if place.file is None else os.path.join(folder, place.file)
         if isinstance(reference, LocalFile | LocalDirectory):
             path = reference.path
+    elif place.local and place.file is not None:
+        # A blob of Ollama's store: the GGUF file itself, under the name of its digest.
+        path = getattr(place.folder.open(place.file), "path", None)
     return Origin(
         kind="config",
         store=place.store,

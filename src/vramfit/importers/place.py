@@ -70,3 +70,13 @@ def tag_of(name: str) -> str | None:
     """The quantization that the name of a GGUF file states."""
     own = split_name(name)
     return None if own is None else own.tag or None
+
+
+def folder_below(place: Place, name: str) -> Folder:
+    """A folder directly below a place's own."""
+    folder = place.folder
+    below = getattr(folder, "folder", None)
+    if below is not None:
+        found: Folder = below(f"{folder.below}/{name}" if folder.below else name)  # type: ignore[attr-defined]
+        return found
+    return LocalFolder(os.path.join(getattr(folder, "path", os.curdir), name))

@@ -1,4 +1,4 @@
-"""The records that a command line is declared with: a program, and its flags."""
+"""Records that a command line is declared with: a program and its flags."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ class Flag:
     """One flag, environment variable or parameter of a program, and the key it stands for."""
 
     flag: str
-    """As commands are written with it."""
+    """Spelling used in written commands."""
     key: str
-    """A deployment key, or a name of the engine's own for what several flags say together."""
+    """Deployment key, or a name of the engine's own for what several flags say together."""
     also: tuple[str, ...] = ()
     """Other spellings that are read."""
     kind: str = VALUE
     spell: Callable[[Any], str] = str
-    """Text of a value."""
+    """Function giving the text of a value."""
     read: Callable[[str], Any] | None = None
-    """Value of a text, None for a word that leaves the choice to the program; None where the text is the value."""
+    """Function giving the value of a text, None for a word that leaves the choice to the program; None where text is
+    the value."""
     on: object = True
-    """What a switch stands for."""
+    """Value that a switch stands for."""
     off: tuple[str, ...] = ()
-    """Flags that say the opposite of a switch."""
+    """Flags that negate a switch."""
 
 
 @record
 class Program:
-    """A program, by the words it is started with."""
+    """Program, identified by the words it is started with."""
 
     words: tuple[str, ...]
-    """As commands are written: ``("vllm", "serve")``."""
+    """Words that start it in written commands: ``("vllm", "serve")``."""
     flags: tuple[Flag, ...] = ()
-    """In the order in which they are written."""
+    """Flags in the order in which they are written."""
     also: tuple[tuple[str, ...], ...] = ()
     """Other words that start it."""
     positional: str = ""
@@ -51,17 +52,17 @@ class Program:
     variables: tuple[Flag, ...] = ()
     """Environment variables."""
     prefix: str = ""
-    """How the names of the program's own environment variables begin; a name like it that is not known is refused."""
+    """Prefix of the program's own environment variables; an unknown name with it is refused."""
     neutral: Mapping[str, int] = {}
-    """Flags and variables that change nothing of the memory, and how many words follow each: -1 is all up to a flag."""
+    """Flags and variables that do not affect memory, with the number of words after each: -1 for all up to a flag."""
 
     @property
     def title(self) -> str:
-        """The program as messages name it."""
+        """Name of the program in messages."""
         return " ".join(self.words)
 
 
 def neutral(switches: str, values: str, many: str = "") -> dict[str, int]:
-    """The table of neutral flags from lists with spaces between: without a value, with one, and with any number."""
+    """Make a table of neutral flags from space-separated names: without a value, with one, and with any number."""
     table = {**dict.fromkeys(switches.split(), 0), **dict.fromkeys(values.split(), 1)}
     return {**table, **dict.fromkeys(many.split(), -1)}

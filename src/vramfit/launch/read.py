@@ -26,18 +26,18 @@ REDIRECTIONS = "<>"
 
 @record
 class Process:
-    """One program as a shell would start it."""
+    """Program as a shell would start it."""
 
     variables: dict[str, str]
-    """Its environment, as far as the command line sets it."""
+    """Environment variables that the command line sets."""
     words: tuple[str, ...]
-    """The program and its arguments."""
+    """Program and its arguments."""
     output: str | None = None
-    """The file its output goes to."""
+    """File that its output goes to; None for none."""
 
 
 def processes(text: str) -> list[Process]:
-    """The programs of a few shell lines, in order; raises ``UsageError`` for lines that no shell would read."""
+    """Split shell lines into the programs they start, in order; raises ``UsageError`` for lines no shell would read."""
     found: list[Process] = []
     for line in text.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=ENDS + REDIRECTIONS)
@@ -57,7 +57,7 @@ def processes(text: str) -> list[Process]:
 
 
 def process(words: Sequence[str]) -> Process:
-    """A program from its words: assignments in front of it are its variables."""
+    """Make a process of words, whose leading assignments are its variables."""
     rest = list(words)
     variables = {}
     while rest and "=" in rest[0] and rest[0].partition("=")[0].isidentifier():
@@ -67,7 +67,7 @@ def process(words: Sequence[str]) -> Process:
 
 
 def _redirected(words: list[str]) -> Process:
-    """A program from the words of a shell, of which redirections and what follows them are no arguments."""
+    """Make a process of a shell's words, without redirections and what follows them."""
     for number, word in enumerate(words):
         if set(word) & set(REDIRECTIONS) and set(word) <= set(REDIRECTIONS + ENDS):
             # The stream in front of >& is a word of its own.
@@ -78,7 +78,7 @@ def _redirected(words: list[str]) -> Process:
 
 
 def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
-    """The words behind those that start ``program``; None for another program.
+    """Words behind those that start ``program``; None for another program.
 
     A folder in front of the program and the version behind ``python`` make no difference.
     """
@@ -89,9 +89,10 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
 
 
 def values(program: Program, given: Process) -> dict[str, Any] | None:
-    """Key and value of each flag and variable, as text where the table does not say how to read it; None elsewhere.
+    """Key and value of each flag and variable; None for another program.
 
-    Of a flag given twice the last counts. Raises ``UsageError`` for one that is not known, and for one without its value.
+    A value is text where the table has no function to read it, and of a flag given twice the last counts. Raises
+    ``UsageError`` for an unknown flag and for one without its value.
     """
     words = arguments(program, given)
     if words is None:
@@ -123,7 +124,7 @@ def values(program: Program, given: Process) -> dict[str, Any] | None:
 
 
 def first(program: Program, given: Iterable[Process]) -> dict[str, Any] | None:
-    """Values of the first of some processes that is ``program``; None where none is. Raises as ``values`` does."""
+    """Values of the first process that is ``program``; None where none is. Raises as ``values`` does."""
     for one in given:
         found = values(program, one)
         if found is not None:
@@ -160,7 +161,7 @@ def _value(flag: Flag, text: str) -> Any:
 
 
 def _pass_over(program: Program, name: str, rest: list[str], inline: bool, known: list[str]) -> None:
-    """Drop the words of a neutral flag from the front of ``rest``; raises ``UsageError`` for any other."""
+    """Drop the words of a neutral flag from the front of ``rest``; raises ``UsageError`` for any other flag."""
     follow = program.neutral.get(name)
     if follow is None:
         raise _unknown(f"{name} of {program.title} is not known here", name, known)
@@ -178,6 +179,6 @@ def _unknown(message: str, name: str, known: list[str]) -> UsageError:
 
 
 def _plain(word: str) -> str:
-    """A word of a start without its folder, and ``python`` without its version."""
+    """Word of a start without its folder, and ``python`` without its version."""
     name = word.rsplit("/", 1)[-1]
     return "python" if name.startswith("python") and name[6:].replace(".", "").isdigit() else name

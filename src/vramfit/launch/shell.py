@@ -1,4 +1,4 @@
-"""Words quoted for a POSIX shell."""
+"""Quoting of words for a POSIX shell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 
 
 def quote(word: str) -> str:
-    """``word`` quoted where a shell would change it."""
+    """Quote ``word`` where a shell would change it."""
     return word if word and SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
 
 

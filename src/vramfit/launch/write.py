@@ -1,4 +1,4 @@
-"""Words of a command line from values, by a program's table of flags."""
+"""Writing of a command line from values, by a program's table of flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def words(program: Program, values: Mapping[str, object]) -> list[str]:
-    """The program's words, its positional word, and each flag whose key has a value, in the table's order.
+    """Words of the program, its positional word, and each flag whose key has a value, in the table's order.
 
     A value None, and False of a switch, leave the flag out. Raises ``KeyError`` where the positional word is missing.
     """

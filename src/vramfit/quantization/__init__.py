@@ -1,4 +1,4 @@
-"""Schemes and checkpoints: how many bytes each tensor of a model takes.
+"""Schemes and checkpoints, which give the bytes that each tensor of a model takes.
 
 ``SCHEMES`` is the one table of what users may ask for, and ``spelling`` the grammar of names it does not list; each
 family is one module with one function ``store(model, scheme)`` that gives every tensor its element type and bytes.
@@ -31,9 +31,9 @@ __all__ = [
 
 
 def find_scheme(name: str) -> Scheme:
-    """The scheme of an id, alias or parametrised name, case-insensitively; raises ``UnsupportedScheme``.
+    """Find the scheme of an id, alias or parametrised name, whatever its case; raises ``UnsupportedScheme``.
 
-    ``q4_k_m``, ``LLM.int8``, ``gptq-int4-g32``, ``exl3-3.5``; ``spelling`` documents the last two.
+    Examples are ``q4_k_m``, ``LLM.int8``, ``gptq-int4-g32`` and ``exl3-3.5``; ``spelling`` documents the last two.
     """
     scheme = SCHEMES.get(name) or SCHEMES.get(ALIASES.get(name.lower(), ""))
     if scheme is None:
@@ -51,5 +51,5 @@ def find_scheme(name: str) -> Scheme:
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
-    """Every tensor of ``model`` under ``scheme``, in inventory order."""
+    """Store every tensor of ``model`` under ``scheme``, in inventory order."""
     return derive(model, scheme).stored

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme, Stored
 
 BITS = 4
-"""The only width AutoAWQ packs."""
+"""Width that AutoAWQ packs, the only one."""
 SCALE_BYTES = 2
 
 

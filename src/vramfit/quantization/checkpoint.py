@@ -1,4 +1,4 @@
-"""A checkpoint: a model's tensors with the bytes they are stored in, and where that is known from.
+"""Checkpoint: a model's tensors, the bytes they are stored in, and the place where that is known from.
 
 It is derived by a scheme, or read from a file. Engines place what it holds and never ask how it came about, so a file
 whose mix of types no scheme describes is no special case.
@@ -21,7 +21,7 @@ TOWERS = ("vision", "projector", "audio")
 """Parts of a model that GGUF keeps in a file of their own (``mmproj``)."""
 
 STORED = "stored"
-"""What stands behind ``--quant`` for the form a file is in, whatever its name; the id of a mix that has none."""
+"""Word behind ``--quant`` for the form that a file is in, whatever its name; the id of a mix that has none."""
 
 
 @record
@@ -34,7 +34,7 @@ class Stored:
     bytes_each: int
     """Bytes of one such tensor, scales and zero points included."""
     layers: tuple[int, ...]
-    """The layers stored this way, a part of ``tensor.layers``; empty for a tensor that stands alone."""
+    """Layers stored this way, a part of ``tensor.layers``; empty for a tensor that stands alone."""
 
     @property
     def total_bytes(self) -> int:
@@ -43,20 +43,20 @@ class Stored:
 
     @property
     def count(self) -> int:
-        """How many such tensors this row stands for."""
+        """Number of such tensors that this row stands for."""
         return self.tensor.copies * (len(self.layers) or 1)
 
     @property
     def elements(self) -> int:
-        """Elements of all of them."""
+        """Number of elements of all copies."""
         return self.tensor.elements * self.count
 
 
 class Checkpoint:
-    """The stored tensors of a model.
+    """Stored tensors of a model.
 
-    Made by ``derive`` or by an importer, once for a model and a scheme: what is computed from one is remembered by its
-    identity, and two are equal when they are the same.
+    Made by ``derive`` or by an importer, once for a model and a scheme: results computed from one are remembered by its
+    identity, and two are equal only if they are the same object.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class Checkpoint:
     ) -> None:
         self.model = model
         self.scheme = scheme
-        """How it is stored: the scheme it was derived by, or the one that a file states or comes nearest to."""
+        """Scheme that it was derived by, or that a file states or comes nearest to."""
         self.source = source
-        """The file it was read from; empty for one that a scheme derived."""
+        """File that it was read from; empty for one that a scheme derived."""
         self.idle_bytes = idle_bytes
         """Bytes of the file that no engine loads with the model: prediction heads."""
         self._stored = stored
@@ -87,9 +87,9 @@ class Checkpoint:
 
     @property
     def file_bytes(self) -> int:
-        """Tensor data of the file of weights: what ``checkpoint_bytes`` of the report means.
+        """Bytes of tensor data in the file of weights, which is ``checkpoint_bytes`` of the report.
 
-        All tensors of a Hugging Face checkpoint; of GGUF all but the towers, which are a second file.
+        They are all tensors of a Hugging Face checkpoint, and for GGUF all but the towers, which are a second file.
         """
         apart = TOWERS if self.scheme.family == "gguf" else ()
         return self.idle_bytes + sum([row.total_bytes for row in self.stored if row.tensor.part not in apart])
@@ -100,27 +100,27 @@ class Checkpoint:
 
 @per_model
 def own_checkpoint(model: Model) -> Checkpoint | None:
-    """The checkpoint that ``model`` was read from; None for a model of which no file was read (``keep``)."""
+    """Checkpoint that ``model`` was read from; None for a model of which no file was read (``keep``)."""
     return None
 
 
 def keep(checkpoint: Checkpoint) -> None:
-    """Make a checkpoint that was read from a file its model's own: ``derive`` gives it for its scheme."""
+    """Make a checkpoint that was read from a file the one that ``derive`` gives for its model and scheme."""
     own_checkpoint.remember(checkpoint.model, checkpoint)
 
 
 @per_model
 def derive(model: Model, scheme: Scheme) -> Checkpoint:
-    """The checkpoint of ``model`` stored as ``scheme``: its own where that is how its file is stored."""
+    """Checkpoint of ``model`` stored as ``scheme``: its own where that is how its file is stored."""
     own = own_checkpoint(model)
     return own if own is not None and own.scheme.id == scheme.id else Checkpoint(model, scheme)
 
 
 def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = None) -> float:
-    """Bits a parameter takes on average, over all parts of a model or the named ones; 0 where there are none.
+    """Bits that a parameter takes on average, over all parts of a model or the named ones; 0 where there are none.
 
-    Small tensors, scales and zero points are in it, so a "4-bit" scheme comes out above 4. Buffers weigh and do not
-    count.
+    Small tensors, scales and zero points are counted, so a "4-bit" scheme comes out above 4. Buffers add bytes and no
+    parameters.
     """
     chosen = [row for row in stored if parts is None or row.tensor.part in parts]
     parameters = sum([0 if row.tensor.buffer else row.elements for row in chosen])

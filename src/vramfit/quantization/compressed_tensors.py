@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCALE_BYTES = 2
 SHAPE_BYTES = 2 * 8
-"""``weight_shape``: rows and inputs as int64."""
+"""Bytes of ``weight_shape``: rows and inputs as int64."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

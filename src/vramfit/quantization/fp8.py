@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
 
 BLOCK = 128
-"""``weight_block_size`` of every block-scaled checkpoint, both ways (config.json of DeepSeek-V3 and Qwen3-8B-FP8)."""
+"""Side of a square of weights with one scale (``weight_block_size`` in config.json of DeepSeek-V3 and Qwen3-8B-FP8)."""
 SCALE_BYTES = 4
 HALF = ("compressor.", "indexer.compressor.", "indexer.proj.")
-"""Beginnings of the names of linear layers that stay 16-bit: what compresses tokens, and the indexer's weights of its
-heads (vLLM 0.33.0 ``models/deepseek_v4/compressor.py`` and ``attention.py``, ``quant_config=None``)."""
+"""Beginnings of the names of linear layers that stay 16-bit: those that compress tokens, and the indexer's weights of
+its heads (vLLM 0.33.0 ``models/deepseek_v4/compressor.py`` and ``attention.py``, ``quant_config=None``)."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
@@ -56,7 +56,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 
 
 def _with_mxfp4_experts(stored: tuple[Stored, ...]) -> tuple[Stored, ...]:
-    """The same with the experts in MXFP4."""
+    """Stored tensors with the experts in MXFP4 instead."""
     from vramfit.quantization.mxfp4 import matrix_bytes
 
     return tuple(
@@ -70,7 +70,7 @@ def _with_mxfp4_experts(stored: tuple[Stored, ...]) -> tuple[Stored, ...]:
 
 
 def head_copy_bytes(model: Model) -> int:
-    """What transformers holds besides where the head is tied: a 16-bit copy of the embedding; 0 in untied models.
+    """Bytes of the 16-bit copy of the embedding that transformers keeps where the head is tied; 0 in untied models.
 
     Seen in each FP8 row of the tied Qwen3 models (0.6B, 1.7B, 4B) of QwenLM/Qwen3 ``docs/source/getting_started/
     speed_benchmark.md`` at 7a2f61f, transformers 4.51.3, and in none of their bf16, GPTQ and AWQ rows.

@@ -79,11 +79,11 @@ FALLBACKS: dict[str, str] = {
     "Q2_K": "Q4_0", "Q3_K": "Q4_0", "TQ1_0": "Q4_0", "TQ2_0": "Q4_0",
     "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
 }  # fmt: skip
-"""The type with blocks of 32 that stands in for one with blocks of 256."""
+"""Type with blocks of 32 that replaces one with blocks of 256."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
-    """Every tensor of the text model under the file type, and the towers' as the ``mmproj`` file holds them."""
+    """Store every tensor of the text model under the file type, and the towers' as the ``mmproj`` file holds them."""
     text: list[Tensor] = []
     towers: list[Tensor] = []
     for tensor in tensors(model):
@@ -100,7 +100,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 
 
 def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
-    """The rows of the model's own file."""
+    """Rows of the model's own file."""
     file_type = scheme.settings["type"]
     if file_type not in UNIFORM:
         from vramfit.quantization.gguf_mix import mixed
@@ -111,18 +111,18 @@ def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
 
 
 def kept_class(tensor: Tensor) -> str:
-    """Class of any tensor (``tensor_class``): what has fewer than two dimensions stays 32-bit."""
+    """Class of any tensor (``tensor_class``); one with fewer than two dimensions stays 32-bit."""
     return "float32" if is_vector(tensor.shape) else tensor_class(tensor.name)
 
 
 def stored(tensor: Tensor, kind: str, layers: tuple[int, ...]) -> Stored:
-    """A tensor in the wanted type, or in what replaces it where rows do not divide."""
+    """Store a tensor in the wanted type, or in the one that replaces it where rows do not divide."""
     kind = fitting_type(kind, tensor.shape[0])
     return Stored(tensor, kind, tensor_bytes(kind, tensor.elements), layers)
 
 
 def is_vector(shape: tuple[int, ...]) -> bool:
-    """Whether ggml counts fewer than two dimensions: trailing extents of 1 are none."""
+    """True if ggml counts fewer than two dimensions: trailing extents of 1 are none."""
     return len(shape) < 2 or max(shape[1:]) == 1
 
 
@@ -163,7 +163,7 @@ def _holds(name: str, parts: tuple[str, ...]) -> bool:
 
 
 def fitting_type(kind: str, row: int) -> str:
-    """``kind``, or what llama.cpp stores instead where rows of ``row`` elements are no multiple of its block.
+    """Type to store where ``kind`` is wanted: another where rows of ``row`` elements are no multiple of its block.
 
     ``F16`` is the last resort. llama-quantize stops with an error where a type of block 32 itself does not divide the
     row (nothing is defined for it); 16-bit is then what a user who excludes the tensor gets.

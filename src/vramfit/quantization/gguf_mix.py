@@ -1,4 +1,4 @@
-"""Which type each tensor of a GGUF file gets: the mixes behind names such as ``Q4_K_M``.
+"""Types of the tensors of a GGUF file: the mixes behind names such as ``Q4_K_M``.
 
 A file type names a *default*; ``llama-quantize`` departs from it where bits matter most. These are its rules, written
 as tables instead of branches: ggml-org/llama.cpp ``src/llama-quant.cpp`` at 007dbbf3 (2026-10), functions
@@ -25,60 +25,60 @@ if TYPE_CHECKING:
     Rule = tuple[tuple[str, Where], ...]
 
 SEVENTY_LAYERS = 80
-"""Layers of what llama.cpp calls a 70B, in the architectures that have one (``LLM_TYPE_70B``): ``src/models/qwen2.cpp``,
-``deci.cpp``, and ``llama.cpp`` where heads share keys and values."""
+"""Number of layers of what llama.cpp calls a 70B, in the architectures that have one (``LLM_TYPE_70B``):
+``src/models/qwen2.cpp``, ``deci.cpp``, and ``llama.cpp`` where heads share keys and values."""
 
 
 @record
 class Facts:
-    """What the rules ask of a model."""
+    """Facts of a model that the rules depend on."""
 
     experts: int
     """Experts per layer; 0 in a dense model."""
     group: int
     """Query heads per key-value head in the first layer; 0 where that layer has no cache of its own."""
     tied: bool
-    """The file has no ``output.weight``: the embedding then takes the head's rule."""
+    """True if the file has no ``output.weight``: the embedding then takes the head's rule."""
     seventy: bool
-    """llama.cpp calls the model ``LLM_TYPE_70B``."""
+    """True if llama.cpp calls the model ``LLM_TYPE_70B``."""
     falcon: bool
-    """The file's architecture is ``falcon``."""
+    """True if the file's architecture is ``falcon``."""
     imatrix: bool
-    """Quantized with an importance matrix."""
+    """True if quantized with an importance matrix."""
 
 
 def everywhere(i: int, n: int) -> bool:
-    """In every layer."""
+    """Select every layer."""
     return True
 
 
 def first_eighth(i: int, n: int) -> bool:
-    """In the first eighth of the layers."""
+    """Select the first eighth of the layers."""
     return i < n // 8
 
 
 def first_sixteenth(i: int, n: int) -> bool:
-    """In the first sixteenth of the layers."""
+    """Select the first sixteenth of the layers."""
     return i < n // 16
 
 
 def first_two(i: int, n: int) -> bool:
-    """In the first two tensors."""
+    """Select the first two tensors."""
     return i < 2
 
 
 def first_four(i: int, n: int) -> bool:
-    """In the first four tensors."""
+    """Select the first four tensors."""
     return i < 4
 
 
 def middle(i: int, n: int) -> bool:
-    """Everywhere but in the first and the last eighth."""
+    """Select all but the first and the last eighth of the layers."""
     return n // 8 <= i < 7 * n // 8
 
 
 def more_bits(i: int, n: int) -> bool:
-    """In the first and the last eighth, and in every third layer between them."""
+    """Select the first and the last eighth of the layers, and every third layer between them."""
     return i < n // 8 or i >= 7 * n // 8 or (i - n // 8) % 3 == 2
 
 
@@ -107,7 +107,7 @@ EMBEDDING: dict[str, str] = {
     "IQ2_XXS": "Q2_K", "IQ2_XS": "Q2_K", "IQ1_S": "Q2_K", "IQ1_M": "Q2_K",
     "IQ2_S": "IQ3_S", "IQ2_M": "IQ3_S", "IQ3_XXS": "IQ3_S", "TQ1_0": "Q4_K", "TQ2_0": "Q4_K",
 }  # fmt: skip
-"""The embedding of an untied model."""
+"""Type of the embedding of an untied model."""
 
 VALUE: dict[str, Rule] = {
     "Q2_K": _all("Q3_K"), "IQ3_M": _all("Q4_K"), "Q3_K_L": _all("Q5_K"),
@@ -116,19 +116,19 @@ VALUE: dict[str, Rule] = {
     "IQ2_S": _all("IQ3_S"), "IQ2_M": _all("IQ3_S"), "IQ2_XXS": _all("Q2_K"), "IQ2_XS": _all("Q2_K"),
     "IQ1_S": _all("Q2_K"), "IQ1_M": _all("Q2_K"),
 }  # fmt: skip
-"""``attn_v`` and the fused ``attn_qkv`` and ``attn_kv_b``."""
+"""Rules of ``attn_v`` and the fused ``attn_qkv`` and ``attn_kv_b``."""
 
 GROUPED_VALUE: dict[str, str] = {
     "Q2_K": "Q4_K", "Q2_K_S": "Q4_K", "IQ3_XXS": "Q4_K", "IQ3_XS": "Q4_K", "IQ3_S": "Q4_K",
     "IQ4_NL": "Q5_K", "IQ4_XS": "Q5_K",
 } | dict.fromkeys(SMALLEST, "Q4_K")  # fmt: skip
-"""The same where at least four query heads share a value head, which makes the tensor cheap."""
+"""Type of these where at least four query heads share a value head, which makes the tensor cheap."""
 
 OUTPUT: dict[str, str] = {
     "Q2_K": "Q3_K", "IQ3_XXS": "IQ3_S", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K", "IQ3_M": "Q4_K",
     "IQ1_S": "IQ2_XXS", "IQ1_M": "IQ2_XXS", "IQ2_S": "IQ3_S", "IQ2_M": "IQ3_S",
 }  # fmt: skip
-"""``attn_output``."""
+"""Type of ``attn_output``."""
 
 OUTPUT_Q5_OF_EIGHT = (
     *SMALLEST, "Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M",
@@ -137,7 +137,7 @@ OUTPUT_Q5_OF_EIGHT = (
 """File types whose ``attn_output`` is ``Q5_K`` in a model of eight experts, where attention is a small part."""
 
 QUERY_KEY: dict[str, str] = {"IQ3_XS": "IQ3_XXS", "IQ3_XXS": "IQ2_S"}
-"""``attn_q`` and ``attn_k``."""
+"""Type of ``attn_q`` and ``attn_k``."""
 
 DOWN: dict[str, Rule] = {
     "Q2_K": _all("Q3_K"), "Q2_K_S": (("Q4_K", first_eighth),),
@@ -147,7 +147,7 @@ DOWN: dict[str, Rule] = {
     "IQ2_S": (("IQ3_S", first_eighth),), "IQ2_M": (("IQ3_S", first_eighth),), "IQ2_XXS": (("Q2_K", first_eighth),),
     "IQ2_XS": (("Q2_K", first_eighth),), "IQ1_S": (("Q2_K", first_eighth),), "IQ1_M": (("Q2_K", first_eighth),),
 }  # fmt: skip
-"""``ffn_down``, experts' included."""
+"""Rules of ``ffn_down``, experts' included."""
 
 DOWN_WITHOUT_IMATRIX: dict[str, Rule] = {
     "IQ3_XXS": (("Q4_K", first_eighth), ("Q3_K", everywhere)),
@@ -286,7 +286,7 @@ def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer
 
 
 def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
-    """The answers that the mix asks of the model and of the architecture its file names."""
+    """Facts of the model, and of the architecture that its file names, on which the mix depends."""
     counts = [g.feed_forward.count for g in model.layers if isinstance(g.feed_forward, Experts)]
     group, grouped = _group(model)
     architecture = model.architecture.gguf
@@ -302,7 +302,7 @@ def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:
 
 
 def _group(model: Model) -> tuple[int, bool]:
-    """Query heads per key-value head of layer 0, and whether that is more than one anywhere in the model.
+    """Number of query heads per key-value head of layer 0, and whether there is more than one anywhere in the model.
 
     Files of hybrid models give key-value heads layer by layer, 0 where a state replaces the cache (Jamba, LFM2, Kimi
     Linear); those with gated delta nets give one number for all layers (``conversion/qwen.py``).

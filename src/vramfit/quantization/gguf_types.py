@@ -1,4 +1,4 @@
-"""Numbers that GGUF files write for tensor types and file types, and what they mean.
+"""Numbers that GGUF files write for tensor types and file types, with their meanings.
 
 Sources: ggml-org/llama.cpp ``ggml/include/ggml.h`` (``enum ggml_type``) and ``include/llama.h`` (``enum llama_ftype``) at
 b11434. Blocks and their bytes stand in ``gguf.BLOCKS``.

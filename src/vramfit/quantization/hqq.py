@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 2 + 2
 WORD_BYTES, WORD_WEIGHTS = 4, 10
-"""An int32 and the 3-bit weights in it."""
+"""Size of an int32 and number of 3-bit weights in it."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

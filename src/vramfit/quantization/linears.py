@@ -1,4 +1,4 @@
-"""What the schemes of Hugging Face checkpoints have in common: linear layers are replaced, the rest stays 16-bit.
+"""Common part of the schemes of Hugging Face checkpoints: linear layers are replaced, the rest stays 16-bit.
 
 Quantizers walk over ``nn.Linear`` modules. Embeddings, the head, norms, biases, convolutions and routers are none of
 those, or are excluded by every tool: GPTQModel ``lm_head=False``, AutoAWQ (block linears only), vLLM ``fp8.py`` and
@@ -24,7 +24,7 @@ HEADS = ("output.weight", "token_embd.weight")
 def store_linears(
     model: Model, kind: str, size: Callable[[Tensor], int], wanted: Callable[[Tensor], bool] | None = None
 ) -> tuple[Stored, ...]:
-    """The model with every ``wanted`` tensor as ``kind`` in ``size`` bytes, and all others 16-bit.
+    """Store every ``wanted`` tensor as ``kind`` in ``size`` bytes, and all others in 16 bits.
 
     ``wanted`` is ``block_linear`` unless given.
     """
@@ -33,12 +33,12 @@ def store_linears(
 
 
 def block_linear(tensor: Tensor) -> bool:
-    """Whether a tensor is the weight of a linear layer in a block of the language model, experts included."""
+    """True if a tensor is the weight of a linear layer in a block of the language model, experts included."""
     return tensor.linear and tensor.part == "text" and tensor.name not in HEADS
 
 
 def half(tensor: Tensor) -> Stored:
-    """The tensor left as the 16-bit checkpoint has it."""
+    """Store a tensor as the 16-bit checkpoint has it."""
     return Stored(tensor, "F16", tensor.elements * 2, tensor.layers)
 
 

@@ -22,7 +22,7 @@ EMBEDDINGS = ("token_embd.weight", "per_layer_token_embd.weight")
 ROUTER = "ffn_gate_inp.weight"
 ROUTER_BITS, ROUTER_GROUP = 8, 64
 AFFINE_BYTES = 2 * 2
-"""Scale and bias of a group."""
+"""Bytes of scale and bias of a group."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BLOCK = 32
 BLOCK_BYTES = 17
-"""32 weights of half a byte and their exponent."""
+"""Bytes of 32 weights of half a byte and their exponent."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

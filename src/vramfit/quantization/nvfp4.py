@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BLOCK = 16
 GLOBAL_BYTES = 2 * 4
-"""``weight_scale_2`` and ``input_scale``."""
+"""Bytes of ``weight_scale_2`` and ``input_scale``."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

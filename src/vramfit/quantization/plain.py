@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
-    """All tensors at ``scheme.settings["bytes"]`` bytes per element."""
+    """Store every tensor at ``scheme.settings["bytes"]`` bytes per element."""
     width, kind = scheme.settings["bytes"], scheme.settings["type"]
     return tuple(Stored(t, kind, t.elements * width, t.layers) for t in tensors(model))

@@ -1,4 +1,4 @@
-"""What a scheme costs in quality, as measured: a label for each model size, the evidence, and an order, best first.
+"""Loss of quality of a scheme as measured: a label for each model size, the evidence, and an order, best first.
 
 Each published figure is put on one scale of severity, on which the labels are the whole numbers: up to 1
 near-lossless, 2 small, 3 noticeable, more severe. The cuts (ours): change of perplexity 1, 5 and 20 %, points of MMLU
@@ -35,9 +35,10 @@ REFERENCE = ("fp32", "fp16", "bf16", "F32", "F16", "BF16")
 RELEASED_IN = {"mxfp4": ("MXFP4", "MXFP4_MOE", "mlx-mxfp4"), "fp8": ("fp8", "fp8-channel", "fp8-block")}
 """Schemes that store a checkpoint of this element type as it was released."""
 SAME_AS = {"nf4-single": "nf4", "fp4-single": "fp4"}
-"""The second quantization of the scales costs nothing measurable (QLoRA, arXiv 2305.14314, section 5)."""
+"""Schemes that are as good as another one: the second quantization of the scales costs nothing measurable (QLoRA, arXiv
+2305.14314, section 5)."""
 UNMEASURED = {1: 6.0, 2: 4.0, 3: 3.1, 4: 2.2, 5: 1.4, 6: 1.0, 8: 0.9}
-"""Where an unmeasured scheme stands in the order, by its bits: about where measured ones of that width do."""
+"""Severity assumed for an unmeasured scheme by its bits: about that of measured ones of that width."""
 
 
 def quality(scheme_id: str, parameters: int, dtype: str = "bf16") -> tuple[str, str]:
@@ -57,10 +58,10 @@ def quality(scheme_id: str, parameters: int, dtype: str = "bf16") -> tuple[str, 
 
 
 def quality_rank(scheme_id: str, parameters: int, dtype: str = "bf16") -> int:
-    """A number that sorts schemes best quality first for a model of that size; equal only for equal ids.
+    """Sorting key of schemes for a model of that size, best quality first; equal only for equal ids.
 
-    By severity to a tenth (finer is noise), then by the order of ``SCHEMES``, more bits before fewer. A scheme
-    nobody measured stands where measured ones of its width do.
+    Severity to a tenth (finer is noise) decides, then the order of ``SCHEMES``, more bits before fewer. A scheme nobody
+    measured stands where measured ones of its width do.
     """
     from vramfit.quantization.schemes import SCHEMES
 
@@ -97,7 +98,7 @@ def cache_quality(type_k: str, type_v: str) -> tuple[str, str]:
 
 
 def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] | None:
-    """The rows that speak for a model of this size, and what the evidence must add."""
+    """Rows that apply to a model of this size, and what the evidence must add."""
     from vramfit.quantization.quality_measured import MEASURED
 
     rows = MEASURED.get(SAME_AS.get(scheme_id, scheme_id.removeprefix("i1-")))
@@ -114,7 +115,7 @@ def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] 
 
 
 def _class_of(billions: float) -> int:
-    """Which of ``SIZE_CLASSES`` a model of so many parameters is in."""
+    """Index of the class in ``SIZE_CLASSES`` that a model of so many parameters is in."""
     return sum([billions >= limit for limit in SIZE_CLASSES])
 
 
@@ -131,7 +132,10 @@ def _worst(row: Measured) -> float:
 
 
 def _on_scale(loss: float, cuts: tuple[float, float, float]) -> float:
-    """0 for no loss, 1, 2 and 3 at the cuts, straight lines between, one more per doubling of the last cut beyond."""
+    """Place on the scale of severity: 0 for no loss, 1, 2 and 3 at the cuts, straight lines between.
+
+    Beyond the last cut each doubling adds one.
+    """
     below = 0.0
     for number, cut in enumerate(cuts):
         if loss <= cut:
@@ -148,7 +152,7 @@ def _label(severity: float) -> str:
 
 
 def _evidence(rows: Sequence[Measured]) -> str:
-    """``perplexity +2.4 %, MMLU -0.56 points on Llama-3-8B``; ranges where several models were measured."""
+    """Text of the evidence: ``perplexity +2.4 %, MMLU -0.56 points on Llama-3-8B``; ranges over several models."""
     score = "MMLU-Pro" if rows[0][6] == "M" else "MMLU"
     columns = (
         ("perplexity", [row[2] for row in rows], "%"),
@@ -165,7 +169,7 @@ def _evidence(rows: Sequence[Measured]) -> str:
 
 
 def _signed(value: float) -> str:
-    """Two significant digits below ten, whole numbers above, trailing zeros kept: ``+2.4``, ``-0.30``, ``+126``."""
+    """Format with two significant digits below ten, whole numbers above: ``+2.4``, ``-0.30``, ``+126``."""
     size = abs(value)
     return f"{value:+.{0 if size >= 10 else 1 if size >= 1 else 2}f}"
 

@@ -1,4 +1,4 @@
-"""What quantized models lost, as measured and published: the figures behind every quality label.
+"""Losses of quantized models, as measured and published: the figures behind every quality label.
 
 Per scheme: (model, billions of parameters, change of perplexity in %, KL divergence, change of MMLU in points, change
 of the average over tasks in points, sources). None: not measured there. Perplexity is wikitext-2's. Where a GGUF type
@@ -249,4 +249,4 @@ CACHE_MEASURED: dict[
         ("Qwen1.5-7B", 7, None, None, -0.83, None, "I"),
     ),
 }
-"""The same of quantized KV caches, per element type of keys and values. Values suffer less than keys (source L)."""
+"""Losses with quantized KV caches, per element type of keys and values. Values suffer less than keys (source L)."""

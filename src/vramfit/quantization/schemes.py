@@ -1,4 +1,4 @@
-"""The table of schemes: what users may write after ``--quant``.
+"""Table of schemes, which are what users may write after ``--quant``.
 
 Families with a bit width or a group size to choose list their usual members; ``spelling`` reads the others
 (``gptq-int3-g64``, ``exl3-3.5``, ``mlx-6bit``) when they are asked for.
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 @record
 class Scheme:
-    """One way to store a model's weights."""
+    """Scheme to store a model's weights."""
 
     id: str
-    """As reports write it; GGUF file types keep llama.cpp's spelling (``Q4_K_M``)."""
+    """Name in reports; GGUF file types keep llama.cpp's spelling (``Q4_K_M``)."""
     family: str
-    """The module of ``quantization`` that stores tensors this way."""
+    """Module of ``quantization`` that stores tensors this way."""
     precision: str
-    """The nearest class, ``fp16``, ``int8`` or ``int4``: for grouping and the rule of thumb."""
+    """Nearest class, ``fp16``, ``int8`` or ``int4``, for grouping and the rule of thumb."""
     summary: str
-    """One line for ``list quants``."""
+    """Description of one line for ``list quants``."""
     settings: Mapping[str, Any] = {}
-    """What the family needs to know: bytes, bits, group size."""
+    """Settings of the family: bytes, bits, group size."""
 
     @property
     def requires_imatrix(self) -> bool:
-        """Whether llama-quantize refuses to make such a file without an importance matrix."""
+        """True if llama-quantize refuses to make such a file without an importance matrix."""
         return self.family == "gguf" and self.settings["type"] in IMATRIX
 
     def __hash__(self) -> int:
-        """By id, which names exactly one scheme; settings are a mapping."""
+        """Hash of the id, which names exactly one scheme; settings are a mapping."""
         return hash(self.id)
 
 

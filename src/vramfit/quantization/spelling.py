@@ -22,7 +22,7 @@ FAMILIES: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int, int]] = {
     "torchao": ("torchao", (4, 8), (32, 64, 128, 256, -1), 4, 128),
     "hqq": ("hqq", (1, 2, 3, 4, 8), (16, 32, 64, 128, 256), 4, 64),
 }
-"""Word of the name: module, bit widths, group sizes (-1 is a whole row), and the width and group meant by the bare
+"""Module, bit widths, group sizes (-1 is a whole row), and the width and group meant by the bare word, by family's
 word.
 
 Widths and groups: GPTQModel ``quantization/config.py``, AutoAWQ ``models/base.py``, llm-compressor
@@ -39,7 +39,7 @@ IMATRIX_MARK = "i1"
 
 
 def read(name: str) -> Scheme | None:
-    """The scheme of a name in this grammar, under its usual id; None for any other."""
+    """Scheme of a name in this grammar, under its usual id; None for any other name."""
     words = name.lower().replace("_", "-").replace("--1g", "-channel").split("-")
     if words[0] == IMATRIX_MARK:
         return _with_matrix(name[len(IMATRIX_MARK) + 1 :])
@@ -66,7 +66,7 @@ def _with_matrix(name: str) -> Scheme | None:
 
 
 def _sizes(words: list[str], decimal: bool) -> Mapping[str, float] | None:
-    """``bits``, ``group`` and ``head`` as the words state them; None when one of them says something else."""
+    """Values of ``bits``, ``group`` and ``head`` in the words; None if a word states something else."""
     found: dict[str, float] = {}
     for word in words:
         kind, digits = "bits", word
@@ -120,5 +120,5 @@ def _exl(family: str, sizes: Mapping[str, float]) -> Scheme | None:
 
 
 def _precision(bits: float) -> str:
-    """The nearest class of the contract."""
+    """Nearest class of the contract."""
     return "int8" if bits >= 6 else "int4"

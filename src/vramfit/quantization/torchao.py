@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme, Stored
 
 INT8_BYTES, INT4_BYTES = 2, 2 + 2
-"""Per group: a scale; a scale and a zero point."""
+"""Bytes per group: a scale; a scale and a zero point."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

@@ -1,7 +1,7 @@
-"""The use case of a recommendation: what to run on a GPU, or which GPUs to get for a model.
+"""Use case of a recommendation: what to run on a GPU, or which GPUs to get for a model.
 
-``ways`` finds the best way to run one model on given GPUs, ``models`` ranks models by it, and ``gpus`` GPUs. Each
-recommendation is an estimate as a check reports it, and its deployment keys asked of ``check`` give the same again.
+``choices`` finds the best engine and scheme for one model on given GPUs, ``models`` ranks models by it, and ``gpus``
+GPUs. Each recommendation is an estimate as a check reports it, and its deployment keys give the same answer in a check.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from vramfit import __version__
 from vramfit.check import checked
 from vramfit.engines.resolve import with_stated
 from vramfit.errors import CannotTell, UsageError
+from vramfit.recommend.choices import Attempts, Criteria
 from vramfit.recommend.gpus import cheapest
 from vramfit.recommend.models import best_models
-from vramfit.recommend.ways import Tried, Wish
 from vramfit.report import FORMAT_VERSION, estimate_object
 
 TYPE_CHECKING = False
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from vramfit.recommend.choices import Choice
     from vramfit.recommend.gpus import Offer
     from vramfit.recommend.models import Listing
-    from vramfit.recommend.ways import Way
 
 READING_TOKENS_PER_SECOND = 5.0
-"""Slower than this nobody waits for text: people read 238 words a minute (Brysbaert 2019, doi 10.1016/j.jml.2019.104047),
+"""Slowest speed that nobody waits for: people read 238 words a minute (Brysbaert 2019, doi 10.1016/j.jml.2019.104047),
 at four tokens to three words."""
 SHOWN = 10
-"""Recommendations made unless more are asked for."""
+"""Number of recommendations unless more are requested."""
 DEFAULT_USE = "chat"
 EXAMPLES = (
     "vramfit recommend -g rtx4090 for what to run on it; vramfit recommend -m llama-3.3-70b for what to run it on"
@@ -36,7 +36,7 @@ EXAMPLES = (
 
 
 def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
-    """The whole answer as plain data.
+    """Compose the recommendations as plain data.
 
     ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
     ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``, also where nothing could be estimated at all.
@@ -55,13 +55,13 @@ def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
     if model is not None:
         keys = dict(with_stated(keys, catalogue.stated(model)))
     stated = {name: value for name, value in keys.items() if value is not None}
-    wish = Wish(stated, least, speed is not None, reads, Tried())
+    criteria = Criteria(stated, least, speed is not None, reads, Attempts())
     if model is None:
-        told = _models(names, use, wish, catalogue, limit or SHOWN)
+        recommendations = _models(names, use, criteria, catalogue, limit or SHOWN)
     else:
-        told = _gpus(model, wish, catalogue, limit or SHOWN)
-    if wish.tried.refused is not None and not wish.tried.answered:
-        raise wish.tried.refused
+        recommendations = _gpus(model, criteria, catalogue, limit or SHOWN)
+    if criteria.attempts.refused is not None and not criteria.attempts.answered:
+        raise criteria.attempts.refused
     return {
         "format_version": FORMAT_VERSION,
         "vramfit_version": __version__,
@@ -70,44 +70,46 @@ def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
         "use": use if model is None else None,
         "min_speed": least,
         "level": keys["level"],
-        "recommendations": told,
+        "recommendations": recommendations,
     }
 
 
-def _models(names: tuple[str, ...], use: str, wish: Wish, catalogue: Listing, limit: int) -> list[dict[str, Any]]:
+def _models(
+    names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int
+) -> list[dict[str, Any]]:
     gpus = tuple([gpu for name in names for gpu in catalogue.gpus(name)])
     return [
         {
             "rank": rank,
-            **_estimate(names, wish, one.way),
+            **_estimate(names, criteria, one.choice),
             "released": one.model.released,
             "equivalent_parameters_billion": float(f"{one.equivalent_billions:.3g}"),
         }
-        for rank, one in enumerate(best_models(gpus, use, wish, catalogue, limit), 1)
+        for rank, one in enumerate(best_models(gpus, use, criteria, catalogue, limit), 1)
     ]
 
 
-def _gpus(name: str, wish: Wish, catalogue: Listing, limit: int) -> list[dict[str, Any]]:
+def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[dict[str, Any]]:
     model = catalogue.model(name)
     if model.components:
         raise CannotTell(f"{model.name} is a pipeline, which is not modelled yet", f"see `vramfit show {model.id}`")
     return [
-        {"rank": rank, **_estimate((offer.name,), wish, offer.way), "cost": _cost(offer)}
-        for offers in cheapest(model, wish, catalogue)
+        {"rank": rank, **_estimate((offer.name,), criteria, offer.choice), "cost": _cost(offer)}
+        for offers in cheapest(model, criteria, catalogue)
         for rank, offer in enumerate(offers[:limit], 1)
     ]
 
 
-def _estimate(names: tuple[str, ...], wish: Wish, way: Way) -> dict[str, Any]:
+def _estimate(names: tuple[str, ...], criteria: Criteria, choice: Choice) -> dict[str, Any]:
     return {
-        **estimate_object(checked({**wish.keys, "gpu": names}, way.answer)),
-        "command": way.answer.command,
-        "tokens_per_second": way.speed or None,
+        **estimate_object(checked({**criteria.keys, "gpu": names}, choice.answer)),
+        "command": choice.answer.command,
+        "tokens_per_second": choice.speed or None,
     }
 
 
 def _cost(offer: Offer) -> dict[str, Any]:
-    """To own a price, to rent one per hour with where and when it was read."""
+    """Price of an offer: to own it, or per hour with the provider and the date of the price."""
     return {
         "price_usd": offer.price_usd,
         "usd_per_hour": offer.usd_per_hour,

@@ -1,13 +1,14 @@
-"""What to run on given GPUs: the catalogue's models, each in its best way, the most capable first.
+"""Models to run on given GPUs, each in its best choice of engine and scheme, the most capable first.
 
-How capable a model is cannot be read off its size, and no benchmark is known here, so no score is made up. What is known
-is how large a model is and when it came out; the order follows from what is generally found about both (``equivalent_billions``).
+How capable a model is cannot be read off its size, and no benchmark is known here, so no score is made up. What is
+known is how large a model is and when it came out; the order follows from what is generally found about both
+(``equivalent_billions``).
 """
 
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.recommend.ways import best_way
+from vramfit.recommend.choices import best_choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.recommend.ways import Way, Wish
+    from vramfit.recommend.choices import Choice, Criteria
 
     class Listing(Catalogue, Protocol):
-        """A catalogue that can be gone through."""
+        """Catalogue whose models can be listed."""
 
         def model_rows(self) -> tuple[Any, ...]:
-            """All models in brief: ``id``, ``modality``, ``parameters``, ``active_parameters``, ``released``."""
+            """Rows of all models: ``id``, ``modality``, ``parameters``, ``active_parameters``, ``released``."""
 
 
 USES = {
@@ -38,19 +39,19 @@ MONTHS_TO_HALVE = 8
 benchmarks of open models of 2023 to 2025, halve in 3.5 (Xiao et al. 2025, doi 10.1038/s42256-025-01137-0); training
 compute, by perplexity of models of 2012 to 2023, in 8 (5 to 14; Ho et al. 2024, arXiv 2403.05812)."""
 NEW_YEAR = 2026
-"""The first of January of this year is the day to which sizes are put forward, so that they change with no clock."""
+"""Year whose first of January is the day to which sizes are put forward, so that they change with no clock."""
 UNDATED_MONTHS = -36
-"""A model of unknown date counts as three years older."""
+"""Months before that day at which a model of unknown date counts: three years."""
 
 
 @record
 class Candidate:
-    """A model that can be run, and how."""
+    """Model that can be run, and the best choice for running it."""
 
     model: Model
     equivalent_billions: float
-    """See the function of this name."""
-    way: Way
+    """Result of the function of this name."""
+    choice: Choice
 
 
 def equivalent_billions(row: Any) -> float:
@@ -64,14 +65,16 @@ def equivalent_billions(row: Any) -> float:
 
 
 def _months(released: str | None) -> int:
-    """Months from the day of reckoning to a release, negative before; a year alone is taken at its middle."""
+    """Months from the reference day to a release, negative before it; a year alone counts as its middle."""
     if not released:
         return UNDATED_MONTHS
     return (int(released[:4]) - NEW_YEAR) * 12 + int(released[5:7] or 6) - 1
 
 
-def best_models(gpus: tuple[Gpu, ...], use: str, wish: Wish, catalogue: Listing, limit: int) -> tuple[Candidate, ...]:
-    """Up to ``limit`` models: those whose best way loses little quality before the others, then the larger equivalent."""
+def best_models(
+    gpus: tuple[Gpu, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int
+) -> tuple[Candidate, ...]:
+    """Select up to ``limit`` models, largest equivalent first, those whose best choice loses little quality ahead."""
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
     rows.sort(key=lambda row: (-equivalent_billions(row), row.id))
     comfortable: list[Candidate] = []
@@ -80,17 +83,17 @@ def best_models(gpus: tuple[Gpu, ...], use: str, wish: Wish, catalogue: Listing,
         if len(comfortable) == limit:
             break
         model = catalogue.model(row.id)
-        if not _suits(model, use, wish):
+        if not _suits(model, use, criteria):
             continue
-        way = best_way(model, gpus, wish)
-        if way is not None:
-            (comfortable if way.comfortable else others).append(Candidate(model, equivalent_billions(row), way))
+        choice = best_choice(model, gpus, criteria)
+        if choice is not None:
+            (comfortable if choice.comfortable else others).append(Candidate(model, equivalent_billions(row), choice))
     return tuple([*comfortable, *others][:limit])
 
 
-def _suits(model: Model, use: str, wish: Wish) -> bool:
-    """Whether it is a model of layers that takes the context and, for vision, images."""
+def _suits(model: Model, use: str, criteria: Criteria) -> bool:
+    """Tell whether the model has layers, takes the context and, for vision, takes images."""
     if not model.layers or (use == "vision" and model.vision is None):
         return False
-    asked = wish.keys.get("context")
+    asked = criteria.keys.get("context")
     return asked is None or bool(asked <= model.context)

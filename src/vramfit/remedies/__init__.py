@@ -1,8 +1,8 @@
-"""What would make it fit: changed deployments, each put through the estimator again.
+"""Remedies, which would make a deployment fit: changed deployments, each put through the estimator again.
 
-A *way* (a function of this room) looks at the answer that failed and yields changes in deployment keys with the answer
-that came of them; ``find`` asks the ways in the order of what they cost a user and ranks what they found. No remedy
-carries a number that did not come out of an estimate. docs/remedies.md has the order, and why.
+A *strategy* (a function of this room) looks at the answer that failed and yields changes of deployment keys, each with
+the answer that it leads to. ``find`` runs the strategies in the order of what they cost a user and ranks their
+proposals. No remedy carries a number that did not come out of an estimate. docs/remedies.md has the order, and why.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
     from vramfit.engines.resolve import Catalogue
     from vramfit.speed import Rate
+    from vramfit.workload.keys import Request
 
-    Key = tuple[tuple[str, Any], ...]
+    Changes = Mapping[str, object]
+    """Deployment keys to put on a request, with their values as typed on the command line."""
+    Key = tuple[tuple[str, object], ...]
     """Changes of deployment keys, sorted."""
 
 __all__ = ["Proposal", "Question", "Remedy", "find"]
 
 MOST = 10
-"""Remedies told unless all are asked for."""
+"""Largest number of remedies reported unless all are requested."""
 
-WAYS = (
+STRATEGIES = (
     ("settings", "settings"),
     ("weights", "quantized"),
     ("weights", "offloaded"),
@@ -43,46 +46,47 @@ WAYS = (
     ("combinations", "engines"),
     ("combinations", "pairs"),
 )
-"""Modules of this room and their functions, in the order they are asked: what costs least first."""
-TRAINING_WAYS = (("training", "steps"), *WAYS[3:6], ("models", "smaller"), ("training", "pairs"))
-"""The same for fine-tuning."""
+"""Modules of this room and their functions, in the order they are run: what costs least first."""
+TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[3:6], ("models", "smaller"), ("training", "pairs"))
+"""Modules and functions for fine-tuning, in the same order."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
 UNKNOWN_QUALITY_BAND = 3
 SHARE_BANDS = (0.8, 0.5, 0.2, 0.05)
-"""Speed, context or sequences left, as a share of what was asked: the least of each band."""
+"""Lower bounds of the bands of speed, context or sequences left, as shares of what was requested."""
 PRICE_BANDS = ((0, 1), (2500, 3), (12_000, 4))
-"""US dollars, the most of each band; beyond, the fifth."""
+"""Upper bounds in US dollars and numbers of the price bands; dearer is the last band."""
 UNKNOWN_PRICE_USD = 12_000
 RENTED_HOURS = 1000
-"""A rented card counts as this many hours: half a year of working days."""
+"""Hours for which the rent of a card counts as its price: half a year of working days."""
 TIGHT_BAND, LAST_BAND = 3, 5
 BEARABLE_BAND = 2
-"""Where something at hand (the same model, all of it on the same cards) costs no more, combinations are not looked for."""
+"""Worst band at which a remedy at hand (same model, all of it on the same cards) makes looking for combinations
+needless."""
 AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
 
 
 @record
 class Proposal:
-    """A change that was tried and found to reach the level."""
+    """Changed deployment that was estimated and reaches the requested level."""
 
     kind: str
-    """One of the contract's remedy kinds."""
-    changes: Mapping[str, Any]
+    """Kind of the remedy, a word of the contract."""
+    changes: Changes
     """Deployment keys to put on the asked deployment, as typed on the command line."""
     summary: str
     """One line in words."""
     trade: str
-    """What it costs, in words: quality, speed, money, effort."""
+    """Cost in words: quality, speed, money, effort."""
     answer: Answer
     effort: int
-    """1 a setting, 2 another file or engine, 3 other hardware, 4 another model, 5 training."""
+    """Degree of effort: 1 a setting, 2 another file or engine, 3 other hardware, 4 another model, 5 training."""
     kept: float = 1.0
-    """Share of the asked context or sequences that is left."""
+    """Share of the requested context or sequences that is left."""
     price_usd: int | None = 0
-    """To buy; None where no price is known."""
+    """Price of buying it; None where no price is known."""
     cloud: Mapping[str, Any] | None = None
-    """The offer of a rented card: provider, instance, GPUs, price, date."""
+    """Offer of a rented card: provider, instance, GPUs, price, date."""
 
 
 @record
@@ -90,27 +94,27 @@ class Remedy:
     """A proposal with what a report says of it."""
 
     proposal: Proposal
-    changes: Mapping[str, Any]
-    """The proposal's, and the keys whose defaults or whose decision by the engine moved with them."""
+    changes: Changes
+    """Changes of the proposal, and the keys whose defaults or whose decision by the engine moved with them."""
     quality: tuple[str, str]
     """Label and evidence."""
     rate: Rate | None
-    """Decode speed, None when unknown."""
+    """Decode speed; None when unknown."""
     command: str
-    """The command or code that runs it, with the settings the estimate assumed."""
+    """Command or code that runs it, with the settings that the estimate assumed."""
     cost: tuple[int, ...]
-    """What it is ranked by (``cost``)."""
+    """Sorting key among remedies (``cost``)."""
 
 
 class Question:
-    """The answer that failed, and how to ask again with deployment keys changed.
+    """Answer that failed, and the means to ask again with deployment keys changed.
 
-    A question may stand on changes already made (``base``): the second half of a combination.
+    A question may stand on changes already made (``base``), for the second half of a combination.
     """
 
     def __init__(
         self,
-        request: Mapping[str, Any],
+        request: Request,
         asked: Answer,
         catalogue: Catalogue,
         answers: dict[Key, Answer | None],
@@ -119,24 +123,26 @@ class Question:
         self.asked = asked
         self.catalogue = catalogue
         self.everything = everything
-        """Whether all remedies are wanted, and not the best of each way."""
-        self.base: dict[str, Any] = {}
+        """True if all remedies are wanted, and not the best of each strategy."""
+        self.base: dict[str, object] = {}
         self.first = asked
-        """The answer to the deployment as it was asked, whatever ``base`` changes."""
+        """Answer to the deployment as it was requested, whatever ``base`` changes."""
         self.smaller: dict[str, list[Any]] = {}
         """Rows of smaller models by how their ids begin, once ``models`` has looked for them."""
         self.file: tuple[int, int] | None = None
-        """Bytes on each GPU of a GGUF file that was tried whole, and the room it left: what others will leave follows."""
+        """Bytes on each GPU of a GGUF file that was estimated whole, and the room it left: others are predicted from
+        these."""
         deployment = asked.deployment
-        self.held = {
+        self.pinned = {
             key: getattr(deployment.workload, key) for key in engine(deployment.engine).held_keys if key not in request
         }
-        """Keys that follow the GPUs unless they are given: a remedy is for what was asked, and keeps them."""
-        self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.held}
+        """Values of keys that follow the GPUs unless they are given: a remedy is for what was requested, and keeps
+        them."""
+        self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.pinned}
         self._answers = answers
 
-    def attempt(self, changes: Mapping[str, Any]) -> Answer | None:
-        """The answer with ``changes`` put on the deployment; None when they mean nothing here."""
+    def attempt(self, changes: Changes) -> Answer | None:
+        """Answer with ``changes`` put on the deployment; None if they make no valid one."""
         whole = {"quant": self._request["quant"], **self.base, **changes}
         key = tuple(sorted(whole.items()))
         if key not in self._answers:
@@ -149,10 +155,10 @@ class Question:
                 self._answers[key] = None
         return self._answers[key]
 
-    def upon(self, changes: Mapping[str, Any]) -> Question | None:
-        """The question that is left when ``changes`` are made and do not suffice; None when they mean nothing here.
+    def upon(self, changes: Changes) -> Question | None:
+        """Question that is left when ``changes`` are made and do not suffice; None if they make no valid deployment.
 
-        Only the best of each way is looked for upon it.
+        Upon it only the best of each strategy is looked for.
         """
         found = self.attempt(changes)
         if found is None:
@@ -162,15 +168,18 @@ class Question:
         return question
 
     def improves(self, found: Answer | None) -> bool:
-        """Whether an answer reaches what was asked for, and more than there was."""
+        """Tell whether an answer reaches what was requested, and more than the first answer did."""
         return found is not None and (found.verdict.word == "fits" or (found.reached and not self.first.reached))
 
     def short_bytes(self) -> int:
-        """What is missing for ``fits``, on the tightest device."""
+        """Bytes that are missing for ``fits``, on the tightest device."""
         return -self.asked.room_bytes
 
     def best(self, proposals: Iterable[Proposal | None], *, one: bool = False) -> Iterator[Proposal]:
-        """The first that fits, for want of one the first that is tight; with everything all, unless ``one`` is enough."""
+        """Select the first proposal that fits, else the first that is tight.
+
+        With ``everything`` all that improve are selected, unless ``one`` is enough.
+        """
         tight = None
         for proposal in proposals:
             if proposal is None or not self.improves(proposal.answer):
@@ -187,16 +196,16 @@ class Question:
 
 
 def find(
-    request: Mapping[str, Any],
+    request: Request,
     asked: Answer,
     catalogue: Catalogue,
     answers: dict[Key, Answer | None] | None = None,
     *,
     everything: bool = False,
 ) -> tuple[Remedy, ...]:
-    """The remedies for an answer that does not fit comfortably, least cost first; none for one that does.
+    """Find the remedies for an answer that does not fit comfortably, least cost first; none for one that does.
 
-    The best few, or with ``everything`` all that were found. ``answers`` are those known already, by their changes.
+    The best few are returned, or with ``everything`` all. ``answers`` holds those known already, by their changes.
     """
     if asked.verdict.word == "fits" or not asked.deployment.model.layers:
         return ()
@@ -205,14 +214,14 @@ def find(
     before = asked.rate
     found: dict[tuple[str, Key], Remedy] = {}
     enough = False
-    ways = WAYS if inference else TRAINING_WAYS
-    for module, function in ways:
+    strategies = STRATEGIES if inference else TRAINING_STRATEGIES
+    for module, function in strategies:
         if function == "settings" and asked.weights_short and not everything:
             continue  # no setting makes room for weights that exceed the card by themselves
         if module == "combinations" and (enough or function == "engines") and not everything:
             continue
-        way = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
-        for proposal in way(question):
+        strategy = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
+        for proposal in strategy(question):
             remedy = _remedy(proposal, question, before, request)
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
             key = proposal.kind, tuple(sorted(remedy.changes.items()))
@@ -222,10 +231,10 @@ def find(
     return tuple(ranked if everything else ranked[:MOST])
 
 
-def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Mapping[str, Any]) -> Remedy:
+def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Request) -> Remedy:
     asked, after = question.first, proposal.answer
     named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
-    changes = {**named, **question.held, **proposal.changes}
+    changes = {**named, **question.pinned, **proposal.changes}
     was, now = asked.deployment.workload, after.deployment.workload
     following, deciding = moving_keys()
     if vars(now) != vars(was):
@@ -246,7 +255,7 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
 
 
 def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None) -> tuple[int, ...]:
-    """What a remedy costs, to sort by: its worst band, the sum of its bands, effort, the other bands, money and speed.
+    """Cost of a remedy, as a sorting key: worst band, sum of bands, effort, the other bands, money and speed.
 
     Bands go from 1, nothing anyone would notice, to 5: of quality (``label``), speed (``rate``, against ``before``: the
     asked deployment's on a card that holds it), what is left of the asked work, money, effort, and of the risk that a

@@ -1,4 +1,4 @@
-"""Two changes where one is not enough: fewer bits per weight and something else, or a smaller cache and less to keep."""
+"""Pairs of changes, where one is not enough: fewer bits per weight and another, or a smaller cache and another."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from vramfit.workload.common import CLASSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator
 
-    from vramfit.remedies import Question
+    from vramfit.remedies import Changes, Question
+
+    Strategy = Callable[[Question], Iterator[Proposal]]
 
 UPON_WEIGHTS = (weights.offloaded, settings.settings, hardware.several, hardware.bigger, hardware.rented)
-"""What is tried upon fewer bits per weight."""
+"""Strategies applied upon fewer bits per weight."""
 UPON_CACHE = (settings.settings, weights.offloaded)
 
 
@@ -33,7 +34,7 @@ def pairs(question: Question) -> Iterator[Proposal]:
 
 
 def engines(question: Question) -> Iterator[Proposal]:
-    """The same model in the nearest precision with every other engine that needs less; told only with everything."""
+    """The model in the nearest precision with every other engine that needs less; only where everything is wanted."""
     before = question.asked.deployment
     if before.workload.task != "inference" or not question.everything:
         return
@@ -50,8 +51,8 @@ def engines(question: Question) -> Iterator[Proposal]:
             yield Proposal("engine-setting", changes, f"run it with {name} as {scheme}", trade, after, 2)
 
 
-def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
-    """The usual scheme of each lower class, 4 bits first: what leaves most room for the other half."""
+def _fewer_bits(question: Question) -> Iterator[tuple[Changes, str]]:
+    """Usual scheme of each lower class, 4 bits first since they leave most room for the other half."""
     before = question.asked.deployment
     name = engine(before.engine).fallback or before.engine
     for word in reversed(CLASSES[CLASSES.index(before.scheme.precision) + 1 :]):
@@ -62,8 +63,8 @@ def _fewer_bits(question: Question) -> Iterator[tuple[dict[str, Any], str]]:
             return
 
 
-def joined(kind: str, changes: dict[str, Any], summary: str, found: Proposal, least_effort: int) -> Proposal:
-    """The changes of a first half, and ``found`` upon them, as one proposal."""
+def joined(kind: str, changes: Changes, summary: str, found: Proposal, least_effort: int) -> Proposal:
+    """One proposal from the changes of a first half and the proposal ``found`` upon them."""
     return Proposal(
         kind,
         {**changes, **found.changes},
@@ -78,16 +79,16 @@ def joined(kind: str, changes: dict[str, Any], summary: str, found: Proposal, le
 
 
 def _both(
-    question: Question, kind: str, changes: dict[str, Any], summary: str, ways: tuple[Any, ...]
+    question: Question, kind: str, changes: Changes, summary: str, strategies: tuple[Strategy, ...]
 ) -> Iterator[Proposal]:
     half = question.upon(changes)
     if half is None or half.improves(half.asked):
         return
     engine_too = "engine" in changes
-    for way in ways:
-        if way is settings.settings and half.asked.weights_short:
+    for strategy in strategies:
+        if strategy is settings.settings and half.asked.weights_short:
             continue
-        for found in way(half):
+        for found in strategy(half):
             if found.kind == kind == "quantize-kv":
                 continue
             yield joined(kind, changes, summary, found, 2 if engine_too else 1)

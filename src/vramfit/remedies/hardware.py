@@ -9,24 +9,23 @@ from vramfit.units import MIB, rate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from vramfit.answer import Answer
     from vramfit.hardware import Gpu
     from vramfit.remedies import Question
 
 COUNTS = (2, 3, 4, 6, 8)
-"""How many cards people put in one machine."""
+"""Numbers of cards that people put in one machine."""
 NODES = 2
 OWNED = ("consumer", "workstation")
 """Segments of cards that people buy one at a time; the others are rented, or come as whole servers."""
 BIGGER_OFFERS = 2
 RENTED_TRIES = 8
-"""Offers that are tried, cheapest first, before renting is given up by default."""
+"""Number of offers tried, cheapest first, before renting is given up by default."""
 
 
 def several(question: Question) -> Iterator[Proposal]:
-    """The fewest of the card that hold it; two machines of eight where one of eight does not."""
+    """Smallest number of the card that holds the deployment; two machines of eight where eight do not."""
     gpus = question.asked.deployment.gpus
     card = gpus[0]
     if any(gpu.id != card.id for gpu in gpus) or card.unified or card.vendor == "custom":
@@ -42,13 +41,13 @@ def several(question: Question) -> Iterator[Proposal]:
 
 
 def _replicated(question: Question) -> bool:
-    """Whether each card holds the whole model, as fine-tuning without ZeRO does."""
+    """True if each card holds the whole model, as in fine-tuning without ZeRO."""
     return question.asked.deployment.workload.task != "inference"
 
 
 def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
     before = question.asked.deployment
-    changes: dict[str, Any] = {"gpu": f"{count}x{card.id}"}
+    changes: dict[str, object] = {"gpu": f"{count}x{card.id}"}
     if "tensor_parallel" in question.asked.estimate.settings:
         changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
     sharded = ""
@@ -74,7 +73,7 @@ def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
 
 
 def _interconnect(after: Answer, card: Gpu) -> str:
-    """What the link between the cards does to the speed."""
+    """Phrase on what the link between the cards does to the speed."""
     nvlink, pcie = card.nvlink_bytes_per_second, card.host_link_bytes_per_second
     link = f"NVLink at {rate(nvlink)}" if nvlink else f"PCIe at {rate(pcie)}" if pcie else "the link between them"
     if after.deployment.workload.task != "inference":
@@ -90,7 +89,7 @@ def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
     if before.workload.task != "inference":
         return None
     each = COUNTS[-1]
-    changes: dict[str, Any] = {
+    changes: dict[str, object] = {
         "gpu": f"{NODES * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": NODES,
     }  # fmt: skip
     if not engine(before.engine).spans_machines:
@@ -116,7 +115,7 @@ def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
 
 
 def bigger(question: Question) -> Iterator[Proposal]:
-    """Cheapest first, each with more memory than the one before, of those people buy one at a time."""
+    """Bigger cards among those people buy, cheapest first, each with more memory than the one before."""
     fits, tight = 0, None
     for proposal in _bigger(question):
         if not question.everything and proposal.answer.verdict.word != "fits":
@@ -152,27 +151,30 @@ def _bigger(question: Question) -> Iterator[Proposal]:
 
 
 def rented(question: Question) -> Iterator[Proposal]:
-    """The cheapest card that holds it, by the hour, else the cheapest instance of several; with everything each kind."""
+    """Cheapest card that holds it, by the hour, else the cheapest instance of several.
+
+    With ``everything`` one of each kind of card.
+    """
     yield from question.best(_offers(question))
 
 
 def _offers(question: Question) -> Iterator[Proposal | None]:
     """Offers in the catalogue's order, of each kind of card no more than are needed."""
-    tried: set[tuple[str, int]] = set()
-    held: set[str] = set()
+    estimated: set[tuple[str, int]] = set()
+    fitting: set[str] = set()
     for offer in question.catalogue.cloud_offers(question.asked.required_bytes * 7 // 8):
         kind = (offer.gpu, offer.gpus)
-        if kind in tried or offer.gpu in held or (len(tried) == RENTED_TRIES and not question.everything):
+        if kind in estimated or offer.gpu in fitting or (len(estimated) == RENTED_TRIES and not question.everything):
             continue
-        tried.add(kind)
-        changes: dict[str, Any] = {"gpu": offer.gpu if offer.gpus == 1 else f"{offer.gpus}x{offer.gpu}"}
+        estimated.add(kind)
+        changes: dict[str, object] = {"gpu": offer.gpu if offer.gpus == 1 else f"{offer.gpus}x{offer.gpu}"}
         if "tensor_parallel" in question.asked.estimate.settings:
             changes |= {"tensor_parallel": offer.gpus, "pipeline_parallel": 1}
         after = question.attempt(changes)
         if after is None:
             continue
         if after.verdict.word == "fits":
-            held.add(offer.gpu)
+            fitting.add(offer.gpu)
         place = offer.provider if offer.instance is None else f"{offer.provider} ({offer.instance})"
         cloud = {
             "provider": offer.provider,

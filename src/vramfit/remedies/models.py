@@ -1,4 +1,4 @@
-"""A smaller model of the same kind: to run, or to fine-tune for the task at hand."""
+"""Smaller models of a similar kind: to run instead, or to fine-tune for the task at hand."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from vramfit.remedies import Question
 
-KIN = 6
-"""Models of each degree of kinship that are considered, largest first."""
+MOST_SIBLINGS = 6
+"""Number of models considered in each degree of similarity, largest first."""
 QLORA_SHARE = 0.27
-"""Least that NF4 weights take of 16-bit ones: 4.13 bits per weight, the rest being embeddings and norms."""
+"""Least share of 16-bit weights that NF4 weights take: 4.13 bits per weight, the rest being embeddings and norms."""
 
 
 def smaller(question: Question) -> Iterator[Proposal]:
-    """The largest smaller sibling that fits as asked; while fine-tuning, the largest that can be tuned the same way."""
+    """Largest smaller sibling that fits as requested; in fine-tuning, the largest that can be tuned likewise."""
     before = question.asked.deployment
     kind = "smaller-model" if before.workload.task == "inference" else "finetune-smaller"
     yield from question.best(
@@ -32,7 +32,7 @@ def smaller(question: Question) -> Iterator[Proposal]:
 
 
 def smaller_as(question: Question, scheme: str, word: str) -> Iterator[Proposal]:
-    """The largest smaller sibling that fits when stored as ``scheme``, the usual one of the class ``word``."""
+    """Largest smaller sibling that fits when stored as ``scheme``, the usual one of the class ``word``."""
     share = {"int8": 0.5, "int4": 0.25}[word] * 2 / _bytes_per_weight(question)
     proposals = (
         _replaced(question, "smaller-model", row, {**_instead(question, row), "quant": scheme})
@@ -47,7 +47,7 @@ def smaller_as(question: Question, scheme: str, word: str) -> Iterator[Proposal]
 
 
 def tuned(question: Question) -> Iterator[Proposal]:
-    """The largest smaller sibling that can be fine-tuned on this very hardware with QLoRA."""
+    """Largest smaller sibling that can be fine-tuned on this very hardware with QLoRA."""
     tuner = next((one.name for one in map(engine, names()) if "qlora" in one.tasks), None)
     if tuner is None:
         return
@@ -67,7 +67,10 @@ def tuned(question: Question) -> Iterator[Proposal]:
 
 
 def _instead(question: Question, row: Any) -> dict[str, Any]:
-    """The model for the same work: the context stays, where it was not given and another model's would be longer."""
+    """Changes that put the model in the asked one's place.
+
+    The context stays as it was where it was not given and the other model's default would be longer.
+    """
     context = question.asked.deployment.workload.context
     if row.context is not None and row.context > context != min(DEFAULT_CONTEXT_TOKENS, row.context):
         return {"model": row.id, "context": context}
@@ -85,7 +88,7 @@ def _replaced(question: Question, kind: str, row: Any, changes: dict[str, Any]) 
 
 
 def _may_fit(question: Question, row: Any, share: float) -> bool:
-    """False where the weights alone, in proportion to the asked model's, exceed what the cards offer."""
+    """Tell whether the weights alone, in proportion to the requested model's, are within what the cards offer."""
     weights = sum([gpu.weights_bytes for gpu in question.asked.estimate.gpus])
     expected = weights * share * row.parameters / question.asked.deployment.model_parameters
     return bool(expected * 0.9 <= sum(question.asked.verdict.usable_bytes))
@@ -96,9 +99,10 @@ def _bytes_per_weight(question: Question) -> float:
 
 
 def _siblings(question: Question) -> Iterator[Any]:
-    """Rows of smaller models, nearest kin first: the same name at another size, the family, the maker, the modality.
+    """Rows of smaller models, the most similar first: same name at another size, same family, same maker, same
+    modality.
 
-    Within each, largest first; of other families those that are not older.
+    Within each group the largest comes first; of other families only those count that are not older.
     """
     model = question.asked.deployment.model
     name = model.id if model.origin is None else "-".join(model.name.lower().split())
@@ -128,16 +132,16 @@ def _smaller(question: Question, beginning: str) -> list[Any]:
 
 
 def _largest(rows: list[Any]) -> list[Any]:
-    return sorted(rows, key=lambda row: (-row.parameters, row.id))[:KIN]
+    return sorted(rows, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
 
 
 def _maker(name: str) -> str:
-    """The word an id begins with, without the version: ``llama`` of ``llama-3.1-8b``, ``qwen`` of ``qwen2.5-32b``."""
+    """Word that an id begins with, without the version: ``llama`` of ``llama-3.1-8b``, ``qwen`` of ``qwen2.5-32b``."""
     return name.split("-", 1)[0].rstrip("0123456789.")
 
 
 def _stem(name: str) -> str:
-    """An id without its size: ``llava-1.6-13b`` and ``llava-1.6-7b`` share ``llava-1.6``."""
+    """Id without its size: ``llava-1.6-13b`` and ``llava-1.6-7b`` share ``llava-1.6``."""
     return "-".join(part for part in name.split("-") if not _is_size(part))
 
 

@@ -1,4 +1,4 @@
-"""The same weights on the same cards with other settings: what an engine keeps beside the weights made smaller."""
+"""Other settings for the same weights on the same cards, which make what an engine keeps beside the weights smaller."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from vramfit.search import largest_near
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
+    from vramfit.answer import Answer
     from vramfit.remedies import Question
 
 WIDE_TYPES = ("f32", "f16", "bf16")
 CACHE_STEPS = ("fp8", "q8_0", "int8", "q5_1", "q5_0", "q4_1", "iq4_nl", "q4_0", "int4")
-"""Element types of a quantized cache, best first; of those an engine has, the first and the smallest are usual."""
+"""Element types of a quantized cache, best first; of those that an engine offers, the first and the smallest are
+usual."""
 CACHE_USUAL = ("fp8", "q8_0", "q4_0", "int4")
 LEAST_KEPT = 1 / 32
-"""Of the asked context or sequences; less is another question."""
+"""Least share of the requested context or sequences that counts as a remedy."""
 
 
 def settings(question: Question) -> Iterator[Proposal]:
@@ -32,7 +33,7 @@ def settings(question: Question) -> Iterator[Proposal]:
 
 
 def _free(question: Question) -> Iterator[Proposal | None]:
-    """What an engine can do without at little cost in speed and none in quality."""
+    """Settings that cost little speed and no quality."""
     before = question.asked.deployment
     if not before.workload.flash_attention:
         trade = "nothing: the same results, faster at long contexts"
@@ -60,7 +61,7 @@ def _cache_types(question: Question) -> Iterator[Proposal | None]:
         place = steps.index(work.kv_cache_type) + 1 if work.kv_cache_type in steps else len(steps)
         steps = steps[place:]
     for kind in steps:
-        changes: dict[str, Any] = {"kv_cache_type": kind}
+        changes: dict[str, object] = {"kv_cache_type": kind}
         if work.kv_cache_type_v != work.kv_cache_type:
             changes["kv_cache_type_v"] = kind
         if not work.flash_attention:
@@ -72,12 +73,12 @@ def _cache_types(question: Question) -> Iterator[Proposal | None]:
             yield Proposal("quantize-kv", changes, f"quantize the KV cache to {kind}", trade, after, 1)
 
 
-def _cache_bytes(found: Any) -> int:
+def _cache_bytes(found: Answer) -> int:
     return sum([gpu.kv_cache_bytes for gpu in found.estimate.gpus])
 
 
 def _shorter(question: Question) -> Proposal | None:
-    """The longest context that fits, in round steps."""
+    """Longest context that fits, in round steps."""
     asked = question.asked.deployment.workload.context
     step = 1024 if asked > 8192 else 256
     found = _most(question, "context", asked, step)
@@ -96,7 +97,7 @@ def _shorter(question: Question) -> Proposal | None:
 
 
 def _fewer(question: Question) -> Proposal | None:
-    """The most sequences at once that fit."""
+    """Largest number of sequences at once that fits."""
     asked = question.asked.deployment.workload.parallel
     found = _most(question, "parallel", asked, 1)
     if found is None:
@@ -113,11 +114,11 @@ def _fewer(question: Question) -> Proposal | None:
     )
 
 
-def _most(question: Question, key: str, asked: int, step: int) -> tuple[int, Any] | None:
-    """The largest multiple of ``step`` below ``asked`` that fits, and its answer; None where too little is left.
+def _most(question: Question, key: str, asked: int, step: int) -> tuple[int, Answer] | None:
+    """Largest multiple of ``step`` below ``asked`` that fits, and its answer; None where too little is left.
 
     Cache and activations are close to linear in both keys, so a straight line to nothing is the first guess. Where no
-    amount fits with the whole margin, the largest that is tight.
+    amount fits with the whole margin, the largest that is tight is taken.
     """
     units = (asked - 1) // step
     least = max(1, -(-round(asked * LEAST_KEPT) // step))

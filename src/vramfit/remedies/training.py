@@ -1,4 +1,5 @@
-"""Fine-tuning that does not fit: what a step keeps beside the weights, then adapters instead of the weights."""
+"""Fine-tuning in less memory: first by what a step keeps beside the weights, then by adapters instead of the
+weights."""
 
 from __future__ import annotations
 
@@ -8,9 +9,8 @@ from vramfit.remedies.combinations import joined
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
-    from vramfit.remedies import Question
+    from vramfit.remedies import Changes, Question
 
 OPTIMIZERS = (
     ("adamw8bit", "the optimizer's states in 8 bits"),
@@ -21,7 +21,7 @@ LEAST_SEQUENCE = 256
 
 
 def steps(question: Question) -> Iterator[Proposal]:
-    """Settings that change nothing of the result first, then smaller steps, then fewer trained parameters."""
+    """Settings that do not change the result, then smaller steps, then fewer trained parameters."""
     yield from question.best(_free(question))
     yield from question.best(_smaller_batch(question))
     yield from question.best(_shorter(question))
@@ -29,9 +29,9 @@ def steps(question: Question) -> Iterator[Proposal]:
 
 
 def pairs(question: Question) -> Iterator[Proposal]:
-    """The adapters of the least memory with smaller steps, where neither is enough."""
+    """Adapters of the least memory together with smaller steps, where neither is enough."""
     if question.asked.deployment.workload.task == "qlora":
-        halves: tuple[tuple[str, dict[str, Any], str], ...] = (
+        halves: tuple[tuple[str, Changes, str], ...] = (
             ("engine-setting", {"optimizer": "paged_adamw8bit"}, "page the optimizer's states in 8 bits"),
         )
     else:
@@ -92,7 +92,7 @@ def _adapters(question: Question) -> Iterator[Proposal | None]:
 
 
 def _changed(
-    question: Question, kind: str, changes: dict[str, Any], summary: str, trade: str, effort: int, kept: float = 1.0
+    question: Question, kind: str, changes: Changes, summary: str, trade: str, effort: int, kept: float = 1.0
 ) -> Proposal | None:
     after = question.attempt(changes)
     return None if after is None else Proposal(kind, changes, summary, trade, after, effort, kept)

@@ -1,4 +1,4 @@
-"""The same model on the same cards: fewer bits per weight, or a part of the weights in system RAM."""
+"""Fewer bits per weight, or a part of the weights in system RAM, for the same model on the same cards."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from vramfit.remedies import Question
 
 FILES = "gguf"
-"""The family of schemes whose files can be run with a part of them left to the CPU."""
+"""Family of schemes whose files can be run with a part of them left to the CPU."""
 NATIVE = "MXFP4_MOE"
 TERNARY = "TQ"
-"""Types for models trained with ternary weights, which is no way to store others."""
-TRIED_BEYOND = 1.05
-"""A file this much larger than the room worked out for it is not tried."""
+"""Prefix of types for models trained with ternary weights, which cannot store others."""
+HOPELESS_RATIO = 1.05
+"""Ratio of a file's size to the room estimated for it beyond which the file is not tried."""
 LOADED = ("bitsandbytes", "fp8")
-"""Families an engine makes of the 16-bit checkpoint; the others are another file, to be found or made."""
+"""Families that an engine makes of the 16-bit checkpoint; the others are another file, to be found or made."""
 SPOKEN_CLASS = {"fp16": "16 bits", "int8": "INT8", "int4": "INT4"}
 
 
 def quantized(question: Question) -> Iterator[Proposal]:
-    """Fewer bits per weight, best quality first: in the same engine, and as a GGUF file where that is another's.
+    """Fewer bits per weight, best quality first, in the same engine, and as a GGUF file for an engine that loads those.
 
-    By default the usual scheme of each lower class and the best file that fits; with everything each that the engine
-    loads.
+    By default the usual scheme of each lower class and the best file that fits; with ``everything`` each scheme that
+    the engine loads.
     """
     before = question.asked.deployment
     runtime = engine(before.engine)
@@ -60,12 +60,12 @@ def quantized(question: Question) -> Iterator[Proposal]:
 
 
 def _usual(name: str, word: str) -> Scheme:
-    """The scheme an engine means by a precision class."""
+    """Scheme that an engine uses for a precision class."""
     return find_scheme(engine(name).scheme_of_class[word])
 
 
 def _lower(before: Scheme, after: Scheme) -> bool:
-    """Whether ``after`` is a step down, by class and then by the order of the table."""
+    """True if ``after`` is a step down, by class and then by the order of the table."""
     step = CLASSES.index(after.precision) - CLASSES.index(before.precision)
     if step or before.family != after.family:
         return step > 0
@@ -90,13 +90,13 @@ def _by_quality(question: Question, schemes: list[Scheme]) -> list[Scheme]:
 
 
 def _files(question: Question, name: str) -> Iterator[Proposal | None]:
-    """GGUF file types below the asked precision, best quality first.
+    """GGUF file types below the requested precision, best quality first.
 
-    From the first one tried the room that others leave is worked out, so that those far too large are not estimated.
+    The first one tried tells the room that is left for others, so that those far too large are not estimated.
     """
     before = question.asked.deployment
     for scheme in _file_types(question):
-        if question.file is not None and _bytes_each(before, scheme) > sum(question.file) * TRIED_BEYOND:
+        if question.file is not None and _bytes_each(before, scheme) > sum(question.file) * HOPELESS_RATIO:
             continue
         proposal = _quantize(question, name, scheme)
         if proposal is not None:
@@ -105,7 +105,7 @@ def _files(question: Question, name: str) -> Iterator[Proposal | None]:
 
 
 def _file_types(question: Question) -> Iterator[Scheme]:
-    """In the order of quality; of a release in MXFP4 that first, and no class is sorted before it is needed."""
+    """GGUF types in the order of quality, MXFP4 first for a release in it; no class is sorted before it is needed."""
     before = question.asked.deployment
     mixture = any(isinstance(group.feed_forward, Experts) for group in before.model.layers)
     released = before.model.dtype == "mxfp4" and _lower(before.scheme, SCHEMES[NATIVE])
@@ -122,12 +122,12 @@ def _file_types(question: Question) -> Iterator[Scheme]:
 
 
 def _bytes_each(deployment: Deployment, scheme: Scheme) -> int:
-    """What one of the GPUs holds of the stored model, if it is divided evenly."""
+    """Bytes of the stored model on one of the GPUs, if it is divided evenly."""
     return sum([row.total_bytes for row in store(deployment.model, scheme)]) // len(deployment.gpus)
 
 
 def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
-    """The asked model stored as ``scheme``; None when the engine cannot run that."""
+    """Proposal of the model stored as ``scheme``; None if the engine cannot run that."""
     before = question.asked.deployment
     changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
     after = question.attempt(changes)
@@ -143,9 +143,9 @@ def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
 
 
 def offloaded(question: Question) -> Iterator[Proposal]:
-    """As much as the cards hold at the asked precision, the rest in RAM: experts first, else whole layers.
+    """Placement of as many layers as the cards hold, the rest in RAM, at the requested precision: experts move first.
 
-    Where the other engine needs less than the asked one, everything may fit; then that alone is the remedy.
+    Where the other engine needs less than the requested one, everything may fit; then that alone is the remedy.
     """
     before = question.asked.deployment
     asked = engine(before.engine)
@@ -201,7 +201,7 @@ def _layers_in_ram(
     return Proposal(
         "offload-layers",
         changes,
-        f"keep {count} of {layers + 1} layers on the GPU{'s' if gpus > 1 else ''}{_said(base, name, scheme)}, "
+        f"keep {count} of {layers + 1} layers on the GPU{'s' if gpus > 1 else ''}{_engine_and_file(base, name, scheme)}, "
         "the rest in RAM",
         f"{gib(after.estimate.host.total_bytes, 1)} of RAM; its layers run on the CPU",
         after,
@@ -228,7 +228,7 @@ def _experts_in_ram(
     return Proposal(
         "offload-experts",
         changes,
-        f"keep the experts of {layers - on_gpu} of {layers} layers in RAM{_said(base, name, scheme)}",
+        f"keep the experts of {layers - on_gpu} of {layers} layers in RAM{_engine_and_file(base, name, scheme)}",
         f"{gib(after.estimate.host.total_bytes, 1)} of RAM; those experts run on the CPU",
         after,
         1 if name == question.asked.deployment.engine else 2,
@@ -236,18 +236,19 @@ def _experts_in_ram(
 
 
 def _ram_holds(after: Answer) -> bool:
-    """False where GPU and CPU share their memory and both parts together exceed it."""
+    """False if GPU and CPU share their memory and both parts together exceed it."""
     memory = sum([gpu.memory_bytes for gpu in after.deployment.gpus if gpu.unified])
     return not memory or after.required_bytes + after.estimate.host.total_bytes <= memory
 
 
-def _said(base: dict[str, object], name: str, scheme: Scheme) -> str:
-    """The engine and file a placement needs, where they are not the asked ones."""
+def _engine_and_file(base: dict[str, object], name: str, scheme: Scheme) -> str:
+    """Phrase naming the engine and file that a placement needs, where they are not the requested ones."""
     return f" with {name} ({scheme.id})" if base else ""
 
 
 def _left_to_itself(question: Question, layers: int) -> Proposal | None:
-    """The placement left to an engine without a setting for experts in RAM: it moves as many there as must be."""
+    """Proposal that leaves the placement to an engine without a setting for experts in RAM, which moves as many as it
+    must."""
     changes = {"gpu_layers": "auto"}
     after = question.attempt(changes)
     count = None if after is None else after.estimate.settings.get("cpu_moe_layers")
@@ -265,7 +266,7 @@ def _left_to_itself(question: Question, layers: int) -> Proposal | None:
 
 
 def _whole(question: Question, base: dict[str, object], name: str, scheme: Scheme) -> Proposal | None:
-    """Everything on the GPUs in the other engine, which needs less."""
+    """Proposal of everything on the GPUs in the other engine, which needs less."""
     after = question.attempt(base) if base else None
     if after is None or name == question.asked.deployment.engine:
         return None
@@ -275,7 +276,7 @@ def _whole(question: Question, base: dict[str, object], name: str, scheme: Schem
 
 
 def _expert_bytes(model: Model, scheme: Scheme) -> int:
-    """Bytes of the routed experts of one layer; 0 for models without."""
+    """Bytes of the routed experts of one layer; 0 for models without experts."""
     rows = [row for row in store(model, scheme) if "_exps." in row.tensor.name]
     layers = {layer for row in rows for layer in row.layers}
     return sum([row.total_bytes for row in rows]) // len(layers) if layers else 0

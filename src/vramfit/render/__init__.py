@@ -1,4 +1,4 @@
-"""How a report is written: one module per format, each reading the plain-data report and nothing else.
+"""Writing of a report: one module per format, each reading the plain-data report and nothing else.
 
 Every format but ``table`` is a module with ``lines(report) -> Iterator[str]``, text without line ends.
 ``report["estimates"]`` may be a generator: ``ndjson``, ``plain`` and ``csv`` then give each line as soon as its
@@ -19,10 +19,10 @@ FORMATS = {
     "csv": "vramfit.render.csv",
     "markdown": "vramfit.render.markdown",
 }
-"""Format name to module; a name and not a module, because ``table`` costs more to import than a check to compute."""
+"""Module of each format, by name and not imported, because ``table`` costs more to import than a check to compute."""
 
 
 def formatter(name: str) -> Callable[..., Iterator[str]]:
-    """The ``lines`` function of a text format; imports its module only now. ``KeyError`` for an unknown name."""
+    """Function ``lines`` of a text format, whose module is imported only now; ``KeyError`` for an unknown name."""
     lines: Callable[..., Iterator[str]] = __import__(FORMATS[name], fromlist=["lines"]).lines
     return lines

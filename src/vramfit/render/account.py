@@ -1,4 +1,4 @@
-"""The memory account of a section: a bar per precision against the card, and a table of the parts."""
+"""Memory account of a section: a bar per precision against the card, and a table of the parts."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _NARROWEST_BAR = 12
 
 
 def verdict_span(verdict: str) -> tuple[str, str]:
-    """``✗ exceeds``: sign, word and colour, each enough by itself."""
+    """Sign with word, and colour, of a verdict: ``✗ exceeds``, each enough by itself."""
     return f"{SIGNS.get(verdict, '?')} {verdict}", f"bold {VERDICT_STYLES.get(verdict, '')}".rstrip()
 
 
 def labels(estimates: Sequence[Object]) -> list[str]:
-    """What each row is called: ``fp16``, ``int4 Q4_K_M``, or the scheme that was asked for."""
+    """Name of each row: ``fp16``, ``int4 Q4_K_M``, or the scheme that was requested."""
     if not by_class(estimates):
         return [str(estimate["quant"]["scheme"]) for estimate in estimates]
     return [f"{e['quant']['class']} {scheme_beside_class(e['quant'])}".rstrip() for e in estimates]
 
 
 def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
-    """One line per precision: the bar, what is left or missing, the verdict. True when a bar was drawn.
+    """Draw one line per precision: the bar, the headroom, the verdict; True when a bar was drawn.
 
-    Of several GPUs the fullest is drawn. ``totals`` adds the whole need, where no table follows to tell it.
+    Of several GPUs the fullest is drawn. ``totals`` adds the whole need, where no table follows to show it.
     """
     names = labels(estimates)
     left = [spare(estimate.get("headroom_bytes")) for estimate in estimates]
@@ -63,8 +63,8 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
             spans.append(sums[i].rjust(beside[1]) + " " * GAP)
         style = VERDICT_STYLES.get(estimate["verdict"], "")
         if room < 0:
-            told: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
-            page.packed([[span] for span in (*told, verdict_span(estimate["verdict"]))], indent=2)
+            row: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
+            page.packed([[span] for span in (*row, verdict_span(estimate["verdict"]))], indent=2)
             continue
         spans += [(left[i].rjust(beside[2]), style), " " * GAP, verdict_span(estimate["verdict"])]
         page.line(*spans, indent=2)
@@ -72,7 +72,7 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
 
 
 def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
-    """What the shades and the mark of the bars mean."""
+    """Draw the meaning of the bars' shades and mark."""
     items: list[list[Span]] = []
     for glyph, name in zip(SHADES + MARGIN, (*_PART_NAMES, "margin"), strict=True):
         items.append([(glyph, _PART_STYLES[glyph]), (f" {name}", "dim")])
@@ -84,7 +84,10 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
 
 
 def draw_table(page: Page, estimates: Sequence[Object]) -> list[str]:
-    """The parts in GiB, a row per precision, and one per device where there are several; headings left out."""
+    """Draw the parts in GiB, a row per precision, and one per device where there are several.
+
+    Returns the headings of the columns left out.
+    """
     rows = list(_rows(estimates))
     columns = [Column("GiB", [row[0] for row in rows], right=False)]
     for number, (heading, drop) in enumerate(_COLUMNS, 1):
@@ -100,7 +103,7 @@ _COLUMNS = (
     ("weights", 1), ("KV\ncache", 2), ("compute", 5), ("overhead", 6), ("total", 0), ("left", 0), ("low–high", 8),
     ("in\nRAM", 4), ("longest\ncontext", 3), ("tokens\nper s", 2), ("quality", 9),
 )  # fmt: skip
-"""Headings of the table and the order in which they give way: the highest number first."""
+"""Headings of the table and the order in which they give way on a narrow terminal, the highest number first."""
 
 
 def _rows(estimates: Sequence[Object]) -> Iterator[list[Span]]:
@@ -134,7 +137,7 @@ def _device_row(label: str, device: Object) -> list[Span]:
 
 
 def _alike(devices: Sequence[Object]) -> Iterator[tuple[str, Object]]:
-    """Each device, neighbours that hold the same told once: ``gpu1–6``."""
+    """Devices with their labels, neighbours with equal shares as one: ``gpu1–6``."""
     start = 0
     for i in range(1, len(devices) + 1):
         if i == len(devices) or {**devices[i], "device": ""} != {**devices[start], "device": ""}:
@@ -146,8 +149,8 @@ def _alike(devices: Sequence[Object]) -> Iterator[tuple[str, Object]]:
 def _fullest(estimate: Object) -> tuple[tuple[int, ...], int, int] | None:
     """Parts, high need and usable memory of the GPU with the least room; None when that is unknown.
 
-    Devices carry no interval of their own, so the estimate's is applied in proportion, on the side of the mark that
-    the verdict says.
+    Devices carry no interval of their own, so the estimate's is applied in proportion, on the side of the mark that the
+    verdict says.
     """
     known = [device for device in gpu_devices(estimate) if device.get("usable_bytes") is not None]
     total = _total(estimate)
@@ -169,7 +172,7 @@ def _total(estimate: Object) -> int | None:
 
 
 def _coloured(drawn: str) -> Iterator[Span]:
-    """The bar in its colours; inside the mark the glyphs stand in the order of the parts, each kind together."""
+    """Spans of the bar in their colours; glyphs inside the mark stand in the order of the parts, each kind together."""
     within, mark, beyond = drawn.partition(MARK)
     for glyph in SHADES + MARGIN:
         yield glyph * within.count(glyph), _PART_STYLES[glyph]

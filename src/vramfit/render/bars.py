@@ -1,4 +1,4 @@
-"""A bar per estimate, drawn against what the card can hold.
+"""Bar of an estimate, drawn against what the card can hold.
 
 Each part of the memory has its own shade, so the bar reads without colour. The mark stands where the usable memory
 ends; a bar crosses it exactly when the need does, however little that is.
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 PARTS = ("weights", "kv_cache", "compute", "overhead")
 SHADES = "█▓▒░"
-"""One per part, in that order."""
+"""Shades of the parts, in the order of ``PARTS``."""
 MARGIN = "·"
-"""From the expected need to the high one."""
+"""Glyph from the expected need to the high one."""
 MARK = "┃"
-"""Where the usable memory ends."""
+"""Glyph where the usable memory ends."""
 
 
 def bar(parts: Sequence[int], high: int, usable: int, full: int, cells: int) -> str:
-    """The bar as ``cells`` characters and the mark, without trailing space; ``full`` bytes are the whole width.
+    """Draw the bar as ``cells`` characters and the mark, without trailing space; ``full`` bytes are the whole width.
 
     ``parts`` are bytes in the order of ``PARTS`` and their sum is the expected need, ``high`` the high one.
     """

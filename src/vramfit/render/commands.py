@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HANG = 4
-"""How far the continued lines stand in."""
+"""Columns by which the continued lines are indented."""
 
 
 def wrapped(command: str, width: int) -> list[str]:
-    """``command`` on lines of at most ``width`` columns where its words allow; no word is ever broken."""
+    """Lines of ``command``, of at most ``width`` columns where its words allow; no word is ever broken."""
     lines: list[str] = []
     for line in command.splitlines():
         python = "(" in line.split(" ", 1)[0] or " = " in line
@@ -48,9 +48,9 @@ def _statements(line: str) -> list[str]:
 
 
 def _pieces(line: str, python: bool) -> Iterator[str]:
-    """What may stand on a line of its own: a shell option with its value, Python up to a comma inside parentheses.
+    """Parts that may stand on a line of their own: a shell option with its value, Python up to a comma in parentheses.
 
-    Of a shell line also variables set before a command, and the lines that ``printf`` is given.
+    In a shell line also variables set before a command, and the lines that ``printf`` is given.
     """
     start = 0
     for i, depth, quoted in _scan(line):
@@ -71,7 +71,7 @@ def _sets(words: str) -> bool:
 
 
 def _scan(line: str) -> Iterator[tuple[int, int, bool]]:
-    """Each position with its depth of parentheses and whether it is inside quotes."""
+    """Position of each character with its depth of parentheses and whether it is inside quotes."""
     depth, quote = 0, ""
     for i, c in enumerate(line):
         if quote:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LINE_END = "\r\n"
-"""What the standard ends every record with; it belongs to a stream that does not translate line ends."""
+"""End of every record in the standard, for a stream that does not translate line ends."""
 
 _TOP = ("gpu", "model", "engine", "quant", "name")
 """Deployment keys that are fields of the estimate itself."""
@@ -73,7 +73,7 @@ AFTER = (
 
 
 def columns(keys: Sequence[str]) -> tuple[str, ...]:
-    """Every column, in order, whatever the report holds: a spreadsheet that reads one report reads all.
+    """Names of all columns, in order, whatever the report holds: a spreadsheet that reads one report reads all.
 
     ``keys`` are the names of all deployment keys.
     """
@@ -81,7 +81,7 @@ def columns(keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def lines(report: Mapping[str, Any], *, keys: Sequence[str], header: bool = True) -> Iterator[str]:
-    """The header row, unless ``header`` is False, then a row per estimate as soon as the report yields it."""
+    """Header row, unless ``header`` is False, then a row per estimate as soon as the report yields it."""
     paths = columns(keys)
     if header:
         yield row(paths)

@@ -1,4 +1,4 @@
-"""One catalogue entry: a page for people, its JSON object for programs, its fields one per line for the rest.
+"""Page of one catalogue entry for people, its JSON object for programs, its fields one per line for the rest.
 
 The page is made of labelled paragraphs, so that it reads the same on a narrow terminal; what is unknown is left out.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     Object = Mapping[str, Any]
     Paragraphs = Iterable[tuple[str, list[str]]]
-    """A label, and the lines that stand behind it."""
+    """Labels, each with the lines that stand behind it."""
 
 LABEL_WIDTH = 12
 
 
 def lines(style: str, entry: Object, *, header: bool = True) -> Iterator[str]:
-    """The entry in a text format, line by line; the row formats have a field per row, its path dotted."""
+    """Lines of the entry in a text format; the row formats have a field per row, its path dotted."""
     document = {"format_version": FORMAT_VERSION, **entry}
     if style == "json":
         yield dumps(document)
@@ -61,12 +61,12 @@ def print_entry(entry: Object, *, stream: TextIO, colour: bool) -> None:
     from vramfit.render import gpu_entry, model_entry
     from vramfit.render.page import Page
 
-    told = gpu_entry if entry["kind"] == "gpu" else model_entry
+    sheet = gpu_entry if entry["kind"] == "gpu" else model_entry
     page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
     page.prose((entry["name"], "bold"))
-    page.prose((told.subtitle(entry), "dim"))
+    page.prose((sheet.subtitle(entry), "dim"))
     page.blank()
-    _draw(page, told.paragraphs(entry))
+    _draw(page, sheet.paragraphs(entry))
     if entry.get("note"):
         _draw(page, [("Note", [entry["note"]])])
     page.blank()
@@ -74,20 +74,20 @@ def print_entry(entry: Object, *, stream: TextIO, colour: bool) -> None:
     stream.write(page.drawn())
 
 
-def _draw(page: Any, told: Paragraphs) -> None:
-    for label, texts in told:
+def _draw(page: Any, paragraphs: Paragraphs) -> None:
+    for label, texts in paragraphs:
         for number, text in enumerate(text for text in texts if text):
             page.prose(text, label=(label if number == 0 else "", "dim"), hang=LABEL_WIDTH)
 
 
 def _sources(entry: Object) -> Iterator[tuple[str, list[str]]]:
-    """Where the entry comes from, then what the other keys on the page stand for, then which field is whose."""
+    """Sources of the entry, then those that the page refers to by key, then the keys of single fields."""
     own = {source["key"] for source in entry["sources"]}
     others = (source for source in entry.get("references") or () if source["key"] not in own)
     yield "Sources", [_source(source) for source in (*entry["sources"], *others)]
     by_field = (entry.get("field_sources") or {}).items()
-    told = [f"{field} from {', '.join(source['key'] for source in refs)}" for field, refs in by_field]
-    yield "By field", ["; ".join(told)]
+    origins = [f"{field} from {', '.join(source['key'] for source in refs)}" for field, refs in by_field]
+    yield "By field", ["; ".join(origins)]
 
 
 def _source(source: Object) -> str:

@@ -1,4 +1,4 @@
-"""Picking single values out of an estimate, for the formats that have one row per estimate."""
+"""Access to single values of an estimate, for the formats that have one row per estimate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def pick(estimate: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, ``required_bytes.high``; None as soon as a step is missing or null."""
+    """Value at a dotted path, ``required_bytes.high``; None as soon as a step is missing or null."""
     value: Any = estimate
     for step in path.split("."):
         if not isinstance(value, dict):
@@ -19,7 +19,7 @@ def pick(estimate: Mapping[str, Any], path: str) -> Any:
 
 
 def cell(value: Any) -> str:
-    """A scalar as the row formats write it: null is empty, booleans and numbers are as in JSON."""
+    """Text of a scalar in the row formats: null is empty, booleans and numbers are as in JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -28,19 +28,19 @@ def cell(value: Any) -> str:
 
 
 def gpu_id(estimate: Mapping[str, Any]) -> str:
-    """The GPUs much as ``--gpu`` takes them: ``rtx4090``, ``2xrtx3090``, mixed cards ``2xrtx4090+rtx3090``."""
+    """Name of the GPUs, much as ``--gpu`` takes them: ``rtx4090``, ``2xrtx3090``, mixed cards ``2xrtx4090+rtx3090``."""
     gpu = estimate.get("gpu") or {}
     kinds = gpu.get("gpus") or [gpu]
     return "+".join(_counted(cell(kind.get("id")), kind.get("count") or 1) for kind in kinds)
 
 
 def gpu_devices(estimate: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The report's devices that are GPUs: all but the host."""
+    """Devices of the report that are GPUs: all but the host."""
     return [device for device in estimate.get("devices") or () if device["device"] != "host"]
 
 
 def usable_bytes(estimate: Mapping[str, Any]) -> int | None:
-    """What all GPUs together offer this deployment, others' reserve taken off; None when unknown."""
+    """Bytes that all GPUs together offer this deployment, without the reserve for other programs; None when unknown."""
     offers: list[int] = [device["usable_bytes"] for device in gpu_devices(estimate)]
     return None if not offers or None in offers else sum(offers)
 

@@ -1,4 +1,4 @@
-"""The paragraphs of a GPU's page."""
+"""Paragraphs of a GPU's page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def subtitle(gpu: Object) -> str:
 
 
 def paragraphs(gpu: Object) -> Iterator[tuple[str, list[str]]]:
-    """Label and lines of each paragraph; those of which nothing is known have no lines."""
+    """Label and lines of each paragraph; one of which nothing is known has no lines."""
     yield "Memory", list(_memory(gpu))
     yield "Bandwidth", [_bandwidth(gpu)]
     yield "Processor", [_processor(gpu)]
@@ -87,8 +87,8 @@ def _processor(gpu: Object) -> str:
 
 
 def _rates(gpu: Object) -> str:
-    told = ", ".join(f"{kind} {value:,.4g}" for kind, value in gpu["tflops"].items())
-    return f"{told} (dense)" if told else ""
+    rates = ", ".join(f"{kind} {value:,.4g}" for kind, value in gpu["tflops"].items())
+    return f"{rates} (dense)" if rates else ""
 
 
 def _types(gpu: Object) -> str:
@@ -108,14 +108,14 @@ def _links(gpu: Object) -> str:
 
 
 def _rents(rents: Sequence[Object]) -> list[str]:
-    """A line per provider and date."""
+    """Lines with the rents, one per provider and date."""
     offers: dict[tuple[str, str], list[str]] = {}
     for rent in rents:
         each = f" for {rent['gpus']}" if rent["gpus"] > 1 else ""
         named = f" ({rent['instance']})" if rent.get("instance") else ""
-        told = f"${rent['usd_per_hour']:,.2f}{each}{named}"
-        offers.setdefault((rent["provider"], rent["as_of"]), []).append(told)
-    return [f"{provider}: {', '.join(told)} an hour; {as_of}" for (provider, as_of), told in offers.items()]
+        price = f"${rent['usd_per_hour']:,.2f}{each}{named}"
+        offers.setdefault((rent["provider"], rent["as_of"]), []).append(price)
+    return [f"{provider}: {', '.join(prices)} an hour; {as_of}" for (provider, as_of), prices in offers.items()]
 
 
 def _names(gpu: Object) -> Iterator[str]:

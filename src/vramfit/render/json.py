@@ -10,7 +10,7 @@ the text can always be encoded.
 from __future__ import annotations
 
 _MOST_KEYS = 1000
-"""Keys remembered; the contract has a tenth of that."""
+"""Number of keys that are remembered; the contract has a tenth of that."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """The whole report as one indented document, in one piece."""
+    """Report as one indented document, in one piece."""
     estimates = report.get("estimates")
     if estimates is not None:
         report = {**report, "estimates": list(estimates)}
@@ -103,7 +103,7 @@ def _text(value: Any, newline: str, step: str, colon: str) -> str:
 
 
 _KEYS: dict[str, str] = {}
-"""Keys as JSON writes them: a report says the same few again and again."""
+"""Texts of keys met so far: a report has the same few again and again."""
 
 
 def _key(key: Any) -> str:
@@ -129,4 +129,4 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
     int: int.__repr__,
     float: _float,
 }
-"""How scalars are written; ``bool`` stands before ``int``, of which it is a kind."""
+"""Functions that write scalars, by type; ``bool`` stands before ``int``, of which it is a kind."""

@@ -1,4 +1,4 @@
-"""The usual rule of thumb beside the full account, line by line: why "13 B x 2 bytes against 24 GB" misleads."""
+"""Usual rule of thumb beside the full account, line by line: why "13 B x 2 bytes against 24 GB" misleads."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def has_ledger(estimate: Object) -> bool:
-    """True when both sides are known: there is a rule for the case, and an account to hold against it."""
+    """True if both sides are known: there is a rule for the case, and an account to compare it with."""
     known = estimate.get("rule_of_thumb") and estimate.get("breakdown") and pick(estimate, "required_bytes.expected")
     return bool(known) and usable_bytes(estimate) is not None
 
 
 def draw_ledger(page: Page, estimate: Object) -> None:
-    """Two columns of GB, the rule's and the account's, and what makes the difference."""
+    """Draw two columns of GB, the rule's and the account's, and the differences."""
     rule, part = estimate["rule_of_thumb"], estimate["breakdown"]
     need, offer = estimate["required_bytes"]["expected"], usable_bytes(estimate) or 0
     rows = [
@@ -49,9 +49,11 @@ def draw_ledger(page: Page, estimate: Object) -> None:
 
 def _weights(estimate: Object, rule: Object) -> str:
     factor = rule["bytes_per_parameter"]
-    told = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
+    product = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
     bits = estimate["quant"].get("bits_per_weight")
-    return told if bits is None else f"{told}; really {billions(estimate['model']['parameters'])} × {bits:.3g} bits"
+    return (
+        product if bits is None else f"{product}; really {billions(estimate['model']['parameters'])} × {bits:.3g} bits"
+    )
 
 
 def _cache(estimate: Object) -> str:

@@ -24,25 +24,27 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 FORMAT_VERSION = "1.0"
+KEYS = {"here": "models"}
+"""Keys under which kinds of lists stand in JSON, where that is not their own name."""
 _ENDING_IN_PROSE = ("quants", "engines")
 
 
 @record
 class Shown:
-    """A column for people."""
+    """Column of a list for people."""
 
     heading: str
     text: Callable[[Object], str]
-    """What stands in it; empty for unknown."""
+    """Function giving the text of an object's cell; empty for unknown."""
     right: bool = True
     drop: int = 0
-    """The order in which columns give way on a narrow terminal, the highest first; 0 stays."""
+    """Priority for leaving the column out on a narrow terminal, the highest first; 0 stays."""
 
 
 def lines(style: str, kind: str, objects: Sequence[Object], *, header: bool = True) -> Iterator[str]:
-    """The list in a text format, line by line; ``kind`` is ``gpus``, ``models``, ``quants`` or ``engines``."""
+    """Lines of the list in a text format; ``kind`` is ``gpus``, ``models``, ``quants`` or ``engines``."""
     if style == "json":
-        yield dumps({"format_version": FORMAT_VERSION, kind: list(objects)})
+        yield dumps({"format_version": FORMAT_VERSION, KEYS.get(kind, kind): list(objects)})
     elif style == "ndjson":
         for one in objects:
             yield dumps(one, None)
@@ -63,7 +65,7 @@ def rows(style: str, objects: Sequence[Object], *, header: bool = True) -> Itera
 
 
 def print_list(kind: str, objects: Sequence[Object], *, stream: TextIO, colour: bool, header: bool = True) -> None:
-    """Draw the list on a terminal, and how many there are."""
+    """Draw the list on a terminal, and the number of its rows."""
     from vramfit.render.page import Column, Page
 
     page = Page(shutil.get_terminal_size((80, 24)).columns, stream.encoding or "ascii", colour=colour)
@@ -83,12 +85,12 @@ def print_list(kind: str, objects: Sequence[Object], *, stream: TextIO, colour: 
 
 def counted(kind: str, count: int) -> str:
     """``331 GPUs``, ``1 model``, ``no models``."""
-    name = {"gpus": "GPU", "models": "model", "quants": "scheme", "engines": "engine"}[kind]
+    name = {"gpus": "GPU", "models": "model", "here": "model", "quants": "scheme", "engines": "engine"}[kind]
     return f"{count or 'no'} {name}{'' if count == 1 else 's'}"
 
 
 def scalar(value: Any) -> str:
-    """A value in one field of a row."""
+    """Text of a value in one field of a row."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else cell(value)
 
 
@@ -164,6 +166,14 @@ COLUMNS: dict[str, tuple[Shown, ...]] = {
         Shown("released", _plain("released"), right=False, drop=1),
         Shown("licence", _plain("licence"), right=False, drop=6),
         Shown("name", _plain("name"), right=False, drop=5),
+    ),
+    "here": (
+        Shown("id", _plain("id"), right=False),
+        Shown("size", _size("size_bytes")),
+        Shown("quant", _plain("quant"), right=False, drop=1),
+        Shown("kind", _plain("kind"), right=False, drop=3),
+        Shown("store", _plain("store"), right=False, drop=2),
+        Shown("what is wrong", _plain("broken"), right=False, drop=4),
     ),
     "quants": (
         Shown("id", _plain("id"), right=False),

@@ -22,7 +22,7 @@ _SPECIAL = "\\`*[]<>|~"
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """The table, its source aligned too; a column in which no estimate has anything to say is left out."""
+    """Lines of the table, its source aligned too; a column that is empty for every estimate is left out."""
     rows = [_row(estimate) for estimate in report["estimates"]]
     kept = [i for i, heading in enumerate(_HEADINGS) if heading == "Verdict" or any(row[i] for row in rows)]
     widths = [max(3, len(_HEADINGS[i]), *(len(row[i]) for row in rows)) for i in kept]

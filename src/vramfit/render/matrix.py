@@ -1,4 +1,4 @@
-"""A matrix in every format: rows of models and quantizations, columns of GPUs, a verdict and what is left in each cell.
+"""Matrix in every format: rows of models and quantizations, columns of GPUs, a verdict and the headroom in each cell.
 
 The text formats give one line per cell, in blocks of a row, as soon as the row is ready: a whole catalogue is some
 400,000 cells, of which many are equal, and equal cells of a row are one object whose text is made once.
@@ -31,21 +31,22 @@ COLUMNS = (
 )  # fmt: skip
 """Fields of a cell, in order; the row formats write ``error`` as its code and message."""
 _OF_MODEL, _OF_QUANT, _OF_VERDICT = COLUMNS[1:3], COLUMNS[3:6], COLUMNS[6:]
-"""The quantization is the row's, or the cells' where each has the best for it."""
+"""Groups of columns; those of the quantization are the row's, or the cells' where each has the best for it."""
 _ANSWERED = {
     "plain": "\t%s\t%d\t%d\t%d\t",
     "csv": ",%s,%d,%d,%d,",
     "json": ',"verdict":"%s","required_bytes":%d,"usable_bytes":%d,"headroom_bytes":%d,"error":null}',
 }
-"""The end of the line of a cell with an answer, which most are: what ``_plain``, ``_csv`` and ``_json`` make of it."""
+"""Pattern for the rest of the line of a cell with an answer, which most have; equal to what ``_plain``, ``_csv`` and
+``_json`` write."""
 STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
 _LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
 _NOTES = 3
-"""Reasons for cells without an answer that are told below a table."""
+"""Number of reasons for cells without an answer that are listed below a table."""
 
 
 def lines(style: str, report: Object, *, header: bool = True, line_end: str = "\n") -> Iterator[str]:
-    """Blocks of lines of a text format, a row of the matrix each; all but a block's last line have their end."""
+    """Blocks of lines of a text format, one block per row of the matrix; all but a block's last line have their end."""
     if style == "json":
         yield from _document(report)
     elif style == "markdown":
@@ -58,17 +59,17 @@ def lines(style: str, report: Object, *, header: bool = True, line_end: str = "\
 
 
 def _texts(report: Object, style: str) -> Iterator[list[str]]:
-    """For each row a text per cell, put together from what the GPU, the row and the cell have to say."""
+    """Texts of the cells of each row, put together from the values of the GPU, the row and the cell."""
     part = {"plain": _plain, "csv": _csv}.get(style, _json)
     answered = _ANSWERED.get(style, _ANSWERED["json"])
     gpus = [part(("gpu",), {"gpu": gpu["id"]}) for gpu in report["gpus"]]
     for row in report["rows"]:
         each = "quant" not in row
         middle = part(_OF_MODEL if each else (*_OF_MODEL, *_OF_QUANT), row)
-        told: dict[int, str] = {}
+        texts: dict[int, str] = {}
         cells = []
         for gpu, cell in zip(gpus, row["cells"], strict=True):
-            text = told.get(id(cell))
+            text = texts.get(id(cell))
             if text is None:
                 text = middle + part(_OF_QUANT, cell) if each else middle
                 if cell["error"] is None:
@@ -77,7 +78,7 @@ def _texts(report: Object, style: str) -> Iterator[list[str]]:
                     )  # fmt: skip
                 else:
                     text += part(_OF_VERDICT, cell)
-                told[id(cell)] = text
+                texts[id(cell)] = text
             cells.append(gpu + text)
         yield cells
 
@@ -128,7 +129,7 @@ def _markdown(report: Object) -> Iterator[str]:
 
 
 def label(row: Object) -> str:
-    """``fp16``, ``int4 nf4``: what was asked for, and the scheme where it says more; ``best`` where each cell has its own."""
+    """Name of a row's quantization: ``fp16``, ``int4 nf4``, or ``best`` where each cell has its own."""
     if "quant" not in row:
         return "best"
     beside = scheme_beside_class({"scheme": row["quant"] or "", "class": row["class"]})
@@ -136,7 +137,7 @@ def label(row: Object) -> str:
 
 
 def text(cell: Object) -> str:
-    """``✓ 6.2``, ``✗ −3.4``, ``✓ Q6_K 2.3``, ``?``: sign, the cell's own scheme, and GiB."""
+    """Text of a cell: ``✓ 6.2``, ``✗ −3.4``, ``✓ Q6_K 2.3``, ``?``: sign, the cell's own scheme, and GiB."""
     parts = [SIGNS[cell["verdict"]], cell.get("quant") or ""]
     if cell["headroom_bytes"] is not None:
         gibibytes = cell["headroom_bytes"] / GIB
@@ -176,7 +177,7 @@ def print_matrix(report: Object, *, stream: TextIO, colour: bool) -> None:
 
 
 def _blocks(page: Page, lead: Sequence[Column], columns: Sequence[Column]) -> list[list[Column]]:
-    """The columns in groups that fit beside the leading ones; one at least in each."""
+    """Groups of columns that fit beside the leading ones; at least one in each."""
     from vramfit.render.page import GAP
 
     room = page.width - sum(page.column_width(column) + GAP for column in lead)
@@ -197,5 +198,5 @@ def _span(cell: Object) -> Span:
 
 
 def _once(names: Sequence[str]) -> list[Span]:
-    """Each name where it begins; empty below."""
+    """Names where they begin; empty below."""
     return ["" if number and name == names[number - 1] else name for number, name in enumerate(names)]

@@ -1,4 +1,4 @@
-"""The paragraphs of a model's page."""
+"""Paragraphs of a model's page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
 
 _SMALL_SHARE = 0.001
-"""Roles below a thousandth of the parameters are told together."""
+"""Share of the parameters below which roles are shown together."""
 
 
 def subtitle(model: Object) -> str:
@@ -23,7 +23,7 @@ def subtitle(model: Object) -> str:
 
 
 def paragraphs(model: Object) -> Iterator[tuple[str, list[str]]]:
-    """Label and lines of each paragraph; those that do not apply have no lines."""
+    """Label and lines of each paragraph; one that does not apply has no lines."""
     yield "Parameters", [_parameters(model), _roles(model)]
     yield "Layers", [_shape(model), *map(_layers, model["layers"])]
     yield "Networks", [_network(component) for component in model["components"]]
@@ -49,9 +49,9 @@ def _parameters(model: Object) -> str:
 def _roles(model: Object) -> str:
     total = model["parameters"]
     roles = [(tensor["role"], tensor["parameters"]) for tensor in model["tensors"]]
-    told = [f"{role} {billions(count)}" for role, count in roles if count >= total * _SMALL_SHARE]
+    shown = [f"{role} {billions(count)}" for role, count in roles if count >= total * _SMALL_SHARE]
     rest = sum(count for _, count in roles if count < total * _SMALL_SHARE)
-    return ", ".join(told + ([f"rest {_small(rest)}"] if rest else []))
+    return ", ".join(shown + ([f"rest {_small(rest)}"] if rest else []))
 
 
 def _small(count: int) -> str:
@@ -92,8 +92,8 @@ def _mixer(mixer: Object) -> str:
         return f"{mixer['kind'].replace('_', ' ')}, {size}"
     if kind == "short-convolution":
         return f"short convolution over {mixer['kernel']}"
-    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in mixer.items() if key != "type" and value)
-    return f"{kind.replace('-', ' ')}, {told}"
+    sizes = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in mixer.items() if key != "type" and value)
+    return f"{kind.replace('-', ' ')}, {sizes}"
 
 
 def _heads(heads: int, kv_heads: int) -> str:
@@ -115,12 +115,12 @@ def _network(component: Object) -> str:
 def _cache(cache: Object) -> Iterator[str]:
     kind, window = cache["type"], cache["window"]
     per_token, windowed = cache["bytes_per_token"], cache["windowed_bytes_per_token"]
-    told = [f"{per_token / KIB:,.4g} KiB per token at {kind}"] if per_token else []
+    shares = [f"{per_token / KIB:,.4g} KiB per token at {kind}"] if per_token else []
     if windowed:
-        told.append(f"{windowed / KIB:,.4g} KiB per token at {kind} for the last {window:,}")
+        shares.append(f"{windowed / KIB:,.4g} KiB per token at {kind} for the last {window:,}")
     if cache["state_elements"]:
-        told.append(f"a state of {cache['state_elements']:,} elements per sequence")
-    yield " and ".join(told)
+        shares.append(f"a state of {cache['state_elements']:,} elements per sequence")
+    yield " and ".join(shares)
     if per_token or windowed:
         sizes = (f"{gib(size)} at {int(tokens):,}" for tokens, size in cache["bytes_at_context"].items())
         yield f"{', '.join(sizes)} tokens"

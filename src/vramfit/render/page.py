@@ -1,4 +1,4 @@
-"""The sheet the terminal report is drawn on; the only module of this room that imports Rich.
+"""Sheet that the terminal report is drawn on; the only module of this room that imports Rich.
 
 Lines are laid out here and not by Rich's tables, which cut a cell that does not fit: here columns are left out whole,
 in a fixed order, and no number, id or command is ever shortened. Texts of the report are made harmless first, so that
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     """A piece of text, plain or with a Rich style."""
 
 MINIMUM_WIDTH = 40
-"""Below this, words themselves no longer fit and the terminal may wrap as it likes."""
+"""Columns below which words themselves no longer fit and the terminal may wrap as it likes."""
 READABLE_WIDTH = 120
-"""Text and bars grow no wider than this: long lines are hard to follow."""
+"""Columns beyond which text and bars do not grow: long lines are hard to follow."""
 GAP = 2
 """Spaces between columns."""
 
 _NARROWEST_PROSE = 10
 _NARROWEST_COLUMN = 24
-"""Narrower than this, a column of prose is all line breaks."""
+"""Columns below which a column of prose is all line breaks."""
 
 _UNSAFE = dict.fromkeys(
     (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), "\ufffd"
@@ -44,12 +44,12 @@ class Column:
     """One column of a table: its heading, its cells, and when it gives way on a narrow terminal."""
 
     heading: str
-    """May hold line breaks; headings stand on the bottom line."""
+    """Heading, which may hold line breaks; it stands on the bottom line."""
     cells: list[Span]
     right: bool = True
-    """Aligned to the right, as numbers are."""
+    """True if aligned to the right, as numbers are."""
     drop: int = 0
-    """The highest goes first; 0 stays at any width."""
+    """Priority for leaving the column out, the highest first; 0 stays at any width."""
 
 
 class Page:
@@ -75,16 +75,16 @@ class Page:
         return text
 
     def blank(self) -> None:
-        """An empty line, never two."""
+        """Add an empty line, never two."""
         if self._lines and self._lines[-1].plain:
             self._lines.append(Text())
 
     def line(self, *spans: Span, indent: int = 0) -> None:
-        """One line as it is, however long."""
+        """Add one line as it is, however long."""
         self._lines.append(Text(" " * indent) + self.text(*spans))
 
     def prose(self, *spans: Span, indent: int = 0, label: Span = "", hang: int = 0) -> None:
-        """Text wrapped at words; ``label`` stands before its first line, ``hang`` columns wide."""
+        """Add text wrapped at words; ``label`` stands before its first line, ``hang`` columns wide."""
         body = self.text(*spans)
         for number, piece in enumerate(self._wrapped(body, self.width - indent - hang)):
             lead = self.text(label) if number == 0 else Text()
@@ -92,7 +92,7 @@ class Page:
             self._lines.append(Text(" " * indent) + lead + piece)
 
     def packed(self, items: Iterable[Sequence[Span]], indent: int = 0) -> None:
-        """Short items side by side, as many on a line as there is room for; none is broken."""
+        """Add short items side by side, as many on a line as there is room for; none is broken."""
         line = Text()
         for item in items:
             text = self.text(*item)
@@ -123,7 +123,7 @@ class Page:
         return left_out
 
     def drawn(self) -> str:
-        """The whole page, with terminal codes if it has colour."""
+        """Text of the whole page, with terminal codes if it has colour."""
         with self._console.capture() as captured:
             for line in self._lines:
                 line.rstrip()

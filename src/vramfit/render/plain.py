@@ -1,6 +1,6 @@
-"""For pipes: one line per estimate, tab-separated, never wrapped, coloured or cut.
+"""One line per estimate for pipes, tab-separated, never wrapped, coloured or cut.
 
-``cut``, ``awk -F'\\t'`` and ``sort -t$'\\t'`` read it as it is. Unknown values are empty fields; a backslash, tab, line
+``cut``, ``awk -F'\t'`` and ``sort -t$'\t'`` read it as it is. Unknown values are empty fields; a backslash, tab, line
 break or other control character inside a value is written as an escape, so a line is always one estimate and a field
 always one value.
 """
@@ -47,7 +47,7 @@ _ESCAPES |= {0x5C: "\\\\", 0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x2028: "\\u20
 
 
 def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
-    """The header line, unless ``header`` is False, then a line per estimate as soon as the report yields it."""
+    """Header line, unless ``header`` is False, then a line per estimate as soon as the report yields it."""
     if header:
         yield "\t".join(name for name, _ in COLUMNS)
     for estimate in report["estimates"]:
@@ -55,7 +55,10 @@ def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """``text`` without a raw tab, line break, control character or lone surrogate; backslashes are doubled."""
+    """Escape ``text`` so that it has no raw tab, line break, control character or lone surrogate.
+
+    Backslashes are doubled.
+    """
     return escape_surrogates(text.translate(_ESCAPES))
 
 

@@ -1,4 +1,4 @@
-"""What a model weighs under every scheme: a table for people, a row per scheme for the row formats.
+"""Sizes of a model under every scheme: a table for people, a row per scheme for the row formats.
 
 JSON and NDJSON carry the whole entry with its ``quants``, as ``entry`` writes it.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lines(style: str, shown: Object, *, header: bool = True) -> Iterator[str]:
-    """The model's schemes in a text format, line by line."""
+    """Lines of the model's schemes in a text format."""
     if style in ("json", "ndjson"):
         yield from entry.lines(style, shown)
     elif style == "markdown":
@@ -83,7 +83,7 @@ def _bits(one: Object) -> str:
 
 
 def _loaded_by(one: Object) -> str:
-    """The engines that load it, or why there is no size."""
+    """Engines that load it, or the reason why there is no size."""
     return one["reason"] or ", ".join(one["engines"])
 
 

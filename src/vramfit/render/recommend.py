@@ -44,7 +44,7 @@ COLUMNS: tuple[tuple[str, str | Callable[[Object], Any]], ...] = (
 
 
 def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
-    """A text format, line by line."""
+    """Lines of the recommendations in a text format."""
     found: Sequence[Object] = report["recommendations"]
     if style == "json":
         yield dumps(report)
@@ -107,7 +107,7 @@ def _title(report: Object) -> str:
 
 
 def _parts(report: Object) -> list[tuple[str, list[Object]]]:
-    """The tables: one of models; of GPUs one for those to own and one for those to rent."""
+    """Tables: one of models, or for GPUs one of those to own and one of those to rent."""
     found: list[Object] = list(report["recommendations"])
     if report["model"] is None:
         return [("", found)] if found else []
@@ -118,8 +118,8 @@ def _parts(report: Object) -> list[tuple[str, list[Object]]]:
 
 def _shown(report: Object, part: Sequence[Object]) -> tuple[Shown, ...]:
     if report["model"] is None:
-        return (*MODEL_COLUMNS, *WAY_COLUMNS)
-    return (*GPU_COLUMNS, *(RENT_COLUMNS if part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS), *WAY_COLUMNS)
+        return (*MODEL_COLUMNS, *CHOICE_COLUMNS)
+    return (*GPU_COLUMNS, *(RENT_COLUMNS if part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS), *CHOICE_COLUMNS)
 
 
 def _notes(report: Object) -> Iterator[str]:
@@ -174,7 +174,7 @@ RENT_COLUMNS = (
     Shown("of", lambda one: one["cost"]["provider"], right=False, drop=4),
     Shown("as of", lambda one: one["cost"]["as_of"], right=False, drop=3),
 )
-WAY_COLUMNS = (
+CHOICE_COLUMNS = (
     Shown("engine", lambda one: one["engine"], right=False),
     Shown("quant", lambda one: one["quant"]["scheme"], right=False),
     Shown("quality", lambda one: quality(one["quality"]["label"]), right=False, drop=1),

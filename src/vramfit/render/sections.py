@@ -1,4 +1,4 @@
-"""Which rows of a report belong together, and what is said of the card, the model and the run above them."""
+"""Grouping of a report's rows into sections, and the sentences on card, model and run above them."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Section:
 
     @property
     def first(self) -> Object:
-        """The estimate the headline speaks of."""
+        """First estimate, of which the headline speaks."""
         return self.estimates[0]
 
     @property
     def is_error(self) -> bool:
-        """True for a deployment of a file that could not be answered."""
+        """True if the section is a deployment of a file that has no answer."""
         return "error" in self.first
 
 
 def sections(estimates: Iterable[Object]) -> list[Section]:
-    """The report's estimates in order, those that differ in precision alone together."""
+    """Sections of the report's estimates in order; those that differ in precision alone are together."""
     grouped: list[Section] = []
     last: object = None
     for estimate in estimates:
@@ -51,7 +51,7 @@ def sections(estimates: Iterable[Object]) -> list[Section]:
 
 
 def card(gpu: Object) -> Iterator[str]:
-    """What is known of the GPU: a line on what it is, one on its memory, one on what a program gets of it."""
+    """Lines on the GPU: its kind, its memory, and how much of that a program gets."""
     for kind in gpu.get("gpus") or [gpu]:
         if kind.get("vendor") == "custom":
             yield _listed(counted(kind, kind["name"]), f"{gib(kind['memory_bytes'])}{_bandwidth(kind)}")
@@ -70,7 +70,7 @@ def card(gpu: Object) -> Iterator[str]:
 
 
 def model(facts: Object) -> Iterator[str]:
-    """What is known of the model: its size, and how much it can read at once."""
+    """Lines on the model: its size, and how much it can read at once."""
     count = facts.get("parameters")
     parts = ["parameters not known" if count is None else f"{billions(count)} parameters"]
     active, vision = facts.get("active_parameters"), facts.get("vision_parameters")
@@ -87,7 +87,7 @@ def model(facts: Object) -> Iterator[str]:
 
 
 def run(estimate: Object) -> str:
-    """How it is run: the engine and every setting that is not the usual one."""
+    """Phrase on how it is run: the engine and every setting that is not the usual one."""
     asked = estimate.get("deployment") or {}
     if asked.get("task", "inference") != "inference":
         return _training(estimate["engine"], asked)
@@ -109,7 +109,7 @@ def run(estimate: Object) -> str:
 
 
 def _has(section: Section, estimate: Object) -> bool:
-    """A precision that is there already belongs to the next deployment."""
+    """True if the section has the estimate's precision already, so that the estimate begins the next deployment."""
     return any(other["quant"]["scheme"] == estimate["quant"]["scheme"] for other in section.estimates)
 
 

@@ -1,4 +1,4 @@
-"""The terminal report: the verdict first, then the reasons, then what to do about it.
+"""Terminal report: the verdict first, then the reasons, then the remedies.
 
 One deployment gets the whole story; a report on several gets a short section for each. ``page`` draws, ``words``
 speaks, ``account`` and ``ledger`` count; the order of the story is here.
@@ -61,12 +61,12 @@ def _terminal_width(stream: TextIO) -> int:
 
 
 def _story(page: Page, section: Section) -> None:
-    """One deployment, from the verdict to the remedies."""
+    """Draw one deployment, from the verdict to the remedies."""
     first, estimates = section.first, section.estimates
     _headline(page, section)
     page.blank()
-    for label, told in (("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])):
-        for number, line in enumerate(told):
+    for label, paragraph in (("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])):
+        for number, line in enumerate(paragraph):
             page.prose(line, label=(label if number == 0 else "", "dim"), hang=7)
     page.blank()
     if draw_bars(page, estimates, totals=False):
@@ -85,7 +85,7 @@ def _story(page: Page, section: Section) -> None:
 
 
 def _overview(page: Page, parts: Sequence[Section]) -> None:
-    """Several deployments: each with its verdict, its bars and its first remedy, then the count."""
+    """Draw several deployments: each with its verdict, its bars and its first remedy, then the count."""
     drawn = False
     for section in parts:
         page.blank()
@@ -99,12 +99,12 @@ def _overview(page: Page, parts: Sequence[Section]) -> None:
         if remedies:
             page.prose(*_remedy_line(remedies[0]), indent=_INDENT, label="→", hang=2)
             _command(page, remedies[0], _INDENT + 2)
-    told = [estimate for section in parts if not section.is_error for estimate in section.estimates]
+    answered = [estimate for section in parts if not section.is_error for estimate in section.estimates]
     if drawn:
         page.blank()
-        draw_legend(page, told)
-    _notes(page, told)
-    _tally(page, parts, told)
+        draw_legend(page, answered)
+    _notes(page, answered)
+    _tally(page, parts, answered)
 
 
 def _headline(page: Page, section: Section) -> None:
@@ -122,14 +122,14 @@ def _title(page: Page, text: str) -> None:
 
 
 def _of(section: Section, estimate: Object) -> str:
-    """Which row is meant, where there are several."""
+    """Phrase naming the row that is meant, where there are several."""
     if len(section.estimates) == 1:
         return ""
     return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
 
 
 def _speed(page: Page, section: Section) -> None:
-    """How fast each precision that runs is, what holds it up, and how long a prompt takes."""
+    """Draw the speed of each precision that runs, its bottleneck, and the time of a prompt."""
     running = [e for e in section.estimates if e["verdict"] != "exceeds" and speed(e)]
     if not running:
         return
@@ -137,49 +137,51 @@ def _speed(page: Page, section: Section) -> None:
     _labelled(page, section, running, lambda estimate: "; ".join(speed(estimate)))
 
 
-def _labelled(page: Page, section: Section, told: Sequence[Object], say: Callable[[Object], str]) -> None:
+def _labelled(page: Page, section: Section, estimates: Sequence[Object], say: Callable[[Object], str]) -> None:
     """A sentence on each of these estimates, behind its precision where the section has several."""
     names = dict(zip(map(id, section.estimates), labels(section.estimates), strict=True))
-    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in told) + GAP
-    for estimate in told:
+    hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in estimates) + GAP
+    for estimate in estimates:
         label = names[id(estimate)] if hang else ""
         page.prose(say(estimate), indent=_INDENT, label=(label, "bold"), hang=hang)
 
 
 def _if_tried(page: Page, section: Section) -> None:
-    tried = [estimate for estimate in section.estimates if estimate.get("if_tried")]
-    if not tried:
+    exceeding = [estimate for estimate in section.estimates if estimate.get("if_tried")]
+    if not exceeding:
         return
     _title(page, "If it is run anyway")
-    _labelled(page, section, tried, lambda estimate: " ".join(_outcome(estimate)))
+    _labelled(page, section, exceeding, lambda estimate: " ".join(_outcome(estimate)))
 
 
 def _outcome(estimate: Object) -> list[str]:
-    """What running it anyway comes to, in a sentence or two."""
-    tried = estimate["if_tried"]
-    missing, engine = size(tried["missing_bytes"]), estimate["engine"]
-    link, spilled = tried.get("link_bytes_per_second"), tried.get("decode_tokens_per_second")
+    """Sentences on what happens if it is run anyway."""
+    outcome = estimate["if_tried"]
+    missing, engine = size(outcome["missing_bytes"]), estimate["engine"]
+    link, spilled = outcome.get("link_bytes_per_second"), outcome.get("decode_tokens_per_second")
     across = "" if link is None else f", across PCIe at {rate(link)}"
     slow = "" if spilled is None else f": about {tokens_per_second(spilled)} tokens/s"
-    if tried["outcome"] == "spills":
+    if outcome["outcome"] == "spills":
         return [
             f"It starts, but the driver moves {missing} into system RAM and fetches it for every token{across}{slow}.",
             "Nothing says so on the screen.",
         ]
-    if tried["weights_fit"]:
-        told = [f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."]
+    if outcome["weights_fit"]:
+        sentences = [
+            f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."
+        ]
     else:
         offer = usable_bytes(estimate)
         against = "" if offer is None else f", {gib(offer)} usable"
         weights = gib(estimate["breakdown"]["weights"])
-        told = [f"{engine} runs out of memory while it loads the weights: {weights} of them{against}."]
+        sentences = [f"{engine} runs out of memory while it loads the weights: {weights} of them{against}."]
     if spilled is not None:
-        told.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
-    return told
+        sentences.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
+    return sentences
 
 
 def _remedied(section: Section) -> Object:
-    """The estimate whose remedies are shown: the first that has any."""
+    """Estimate whose remedies are shown: the first that has any."""
     return next((estimate for estimate in section.estimates if estimate.get("remedies")), {"remedies": ()})
 
 
@@ -222,7 +224,7 @@ def _figures(remedy: Object) -> list[tuple[str, str]]:
 
 
 def _traded(remedy: Object) -> str:
-    """What a remedy trades, and what its quality label rests on where that does not say it."""
+    """Cost of a remedy, and the evidence of its quality label where that does not say it."""
     traded, evidence = remedy.get("trade") or "", remedy.get("quality_evidence") or ""
     if remedy.get("quality") in ("reference", None) or evidence in traded:
         return traded
@@ -238,7 +240,7 @@ def _speeds(remedy: Object) -> str:
 
 
 def _aligned(figures: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[tuple[str, str]]:
-    """The same figures of all remedies below one another: the words at both ends to the left, numbers to the right."""
+    """Figures of one remedy aligned with those of all: the words at both ends to the left, numbers to the right."""
     last = len(figures) - 1
     return [
         ((text.ljust(width) if i in (0, last) else text.rjust(width)) + " " * GAP, style)
@@ -252,13 +254,13 @@ def _remedy_line(remedy: Object) -> list[Span]:
 
 
 def _command(page: Page, remedy: Object, indent: int) -> None:
-    """Whole, on lines of its own, so that it can be copied."""
+    """Draw a command whole, on lines of its own, so that it can be copied."""
     for line in wrapped(remedy.get("command") or "", page.width - indent):
         page.line((line, "cyan"), indent=indent)
 
 
 def _notes(page: Page, estimates: Sequence[Object]) -> None:
-    """What was assumed, each text once, and how far the margin can be trusted."""
+    """Draw the assumptions, each text once, and how far the margin can be trusted."""
     notes = dict.fromkeys(text for estimate in estimates for text in estimate.get("assumptions") or ())
     if any(estimate.get("required_bytes") for estimate in estimates):
         notes[_MARGIN_NOTE] = None
@@ -276,14 +278,14 @@ def _error(page: Page, error: Object) -> None:
         page.prose((hint, "dim"), indent=_INDENT, label=("hint:", "dim"), hang=6)
 
 
-def _tally(page: Page, parts: Sequence[Section], told: Sequence[Object]) -> None:
-    """How many estimates came out how."""
+def _tally(page: Page, parts: Sequence[Section], estimates: Sequence[Object]) -> None:
+    """Draw the number of estimates with each verdict."""
     counts: dict[str, int] = {}
-    for estimate in told:
+    for estimate in estimates:
         counts[estimate["verdict"]] = counts.get(estimate["verdict"], 0) + 1
     words = [f"{n} {word.removesuffix('s') if n > 1 else word}" for word in VERDICT_STYLES if (n := counts.get(word))]
     errors = sum(section.is_error for section in parts)
     words += [f"{errors} without an answer"] if errors else []
     if len(parts) != 1:
         page.blank()
-        page.prose((f"{len(told) + errors} estimates: {joined(words)}." if words else "No estimates.", "bold"))
+        page.prose((f"{len(estimates) + errors} estimates: {joined(words)}." if words else "No estimates.", "bold"))

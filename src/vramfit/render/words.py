@@ -1,4 +1,4 @@
-"""The report's sentences and short phrases: what the numbers say, in words a person would use."""
+"""Sentences and short phrases of the report, in words that a person would use."""
 
 from __future__ import annotations
 
@@ -54,23 +54,23 @@ def quality(label: str) -> str:
 
 def speed(estimate: Object) -> list[str]:
     """Clauses on how fast an estimate generates and takes in a prompt; none where neither is known."""
-    told = estimate.get("throughput") or {}
-    decode, prefill = told.get("decode_tokens_per_second"), told.get("prefill_tokens_per_second")
+    throughput = estimate.get("throughput") or {}
+    decode, prefill = throughput.get("decode_tokens_per_second"), throughput.get("prefill_tokens_per_second")
     asked = estimate.get("deployment") or {}
     clauses = []
     if decode:
-        parallel, total = asked.get("parallel", 1), told.get("total_decode_tokens_per_second")
+        parallel, total = asked.get("parallel", 1), throughput.get("total_decode_tokens_per_second")
         low, high = tokens_per_second(decode["low"]), tokens_per_second(decode["high"])
         each = (
             f" for each of {parallel:,} sequences, {tokens_per_second(total)} together"
             if parallel > 1 and total
             else ""
         )
-        bound = f", bound by {told['bottleneck']}" if told.get("bottleneck") else ""
+        bound = f", bound by {throughput['bottleneck']}" if throughput.get("bottleneck") else ""
         clauses.append(f"{tokens_per_second(decode['expected'])} tokens/s ({low}–{high}){each}{bound}")
     if prefill:
-        tokens, rate = told.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
-        first = told.get("time_to_first_token_seconds")
+        tokens, rate = throughput.get("prompt_tokens"), f"{tokens_per_second(prefill['expected'])} tokens/s"
+        first = throughput.get("time_to_first_token_seconds")
         if tokens and first is not None:
             clauses.append(f"the first after {duration(first)} for a prompt of {tokens:,} tokens, taken in at {rate}")
         else:
@@ -86,7 +86,7 @@ def duration(seconds: float) -> str:
 
 
 def gpu_name(gpu: Object) -> str:
-    """``RTX 4090``, ``2 × RTX 3090``, ``RTX 4090 + RTX 3090``: makers' words dropped where the model says it all."""
+    """Name of the GPUs: ``RTX 4090``, ``2 × RTX 3090``, ``RTX 4090 + RTX 3090``, without needless makers' words."""
     return " + ".join(counted(kind, without_maker(kind["name"])) for kind in gpu.get("gpus") or [gpu])
 
 
@@ -96,7 +96,7 @@ def counted(kind: Object, name: str) -> str:
 
 
 def without_maker(name: str) -> str:
-    """``GeForce`` and the like dropped from a driver's GPU name; what is left keeps its own words."""
+    """Driver's name of a GPU without ``GeForce`` and the like."""
     for word in _MAKERS:
         if name.startswith(word) and len(name) > len(word):
             name = name[len(word) :]
@@ -113,19 +113,19 @@ def with_article(name: str) -> str:
 
 
 def by_class(estimates: Iterable[Object]) -> bool:
-    """True when the rows answer for the precision classes, fp16, int8 and int4, and not for named schemes."""
+    """True if the rows answer for the precision classes, fp16, int8 and int4, and not for named schemes."""
     classes = [estimate["quant"].get("class") for estimate in estimates]
     return len(classes) > 1 and None not in classes and len(set(classes)) == len(classes)
 
 
 def scheme_beside_class(quant: Object) -> str:
-    """The scheme where it says more than its class does: ``Q4_K_M`` beside int4, nothing for fp16 or F16."""
+    """Scheme, where it says more than its class: ``Q4_K_M`` beside int4, empty for fp16 or F16."""
     scheme, name = str(quant["scheme"]), str(quant.get("class"))
     return "" if scheme.lower() in (name, name.replace("fp", "f")) else scheme
 
 
 def precision(estimate: Object, classes: bool) -> str:
-    """The precision in a sentence: ``FP16``, ``INT4 (NF4)``, ``Q4_K_M``."""
+    """Precision in a sentence: ``FP16``, ``INT4 (NF4)``, ``Q4_K_M``."""
     quant = estimate["quant"]
     if not classes:
         return _spelled(str(quant["scheme"]))
@@ -158,7 +158,7 @@ def _left(estimate: Object) -> str:
 
 
 def _shortage(estimate: Object) -> str:
-    """What is missing; the host's share can be what fails while the GPU holds its own."""
+    """Phrase on what is missing; the host's share can exceed it while the GPU holds its own."""
     host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
     host_headroom = None if host is None else host.get("headroom_bytes")
     if estimate["headroom_bytes"] >= 0 and host_headroom is not None and host_headroom < 0:

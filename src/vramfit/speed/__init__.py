@@ -1,4 +1,4 @@
-"""Tokens per second: a roofline over what each device reads and multiplies, with the time every layer costs besides.
+"""Tokens per second: a roofline over what each device reads and multiplies, plus a fixed time per layer.
 
 Decoding one token for each of ``B`` sequences takes
 
@@ -42,24 +42,24 @@ class Rate:
 
 @record
 class Throughput:
-    """All that is known of the speed of a deployment."""
+    """Speeds of a deployment and what limits them."""
 
     decode: Rate | None
-    """Of one sequence while all ``parallel`` ones generate; None for models that generate nothing."""
+    """Speed of one sequence while all ``parallel`` ones generate; None for models that generate nothing."""
     prefill: Rate | None
-    """Of one prompt of ``prompt_tokens``; None where the card's arithmetic rate is unknown."""
+    """Speed at which one prompt of ``prompt_tokens`` is taken in; None where the card's arithmetic rate is unknown."""
     total_decode_tokens_per_second: float | None
-    """Of all sequences together."""
+    """Speed of all sequences together."""
     time_to_first_token_seconds: float | None
-    """Prefill of the prompt and one step of decoding."""
+    """Time for the prompt and one step of decoding."""
     bottleneck: str | None
-    """What most of a decoding step waits for: see ``BOTTLENECKS``."""
+    """Resource that most of a decoding step waits for: one of ``BOTTLENECKS``."""
     prompt_tokens: int
-    """The prompt that the figures are for."""
+    """Length of the prompt that the figures are for."""
 
 
 BOTTLENECKS = ("memory bandwidth", "compute", "kernel launches", "interconnect", "RAM", "PCIe", "disk")
-"""In the order of the terms of ``decode.step``."""
+"""Resources a step waits for, in the order of the terms of ``decode.step``."""
 
 
 def decode_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
@@ -69,14 +69,14 @@ def decode_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
 
 
 def prefill_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
-    """Tokens per second in which a prompt is taken in; None where a card's arithmetic or memory rate is unknown."""
+    """Tokens per second at which a prompt is taken in; None where a card's arithmetic or memory rate is unknown."""
     tokens = depth_tokens(deployment)
     terms = seconds(deployment, estimate, tokens)
     return None if terms is None else _interval(tokens / sum(terms), _spread(deployment, estimate, "prefill"))
 
 
 def throughput(deployment: Deployment, estimate: Estimate) -> Throughput | None:
-    """Everything about the speed at once; None where neither prompts nor tokens can be timed."""
+    """Every figure of the speed at once; None where neither prompts nor tokens can be timed."""
     terms, prefill = step(deployment, estimate), prefill_rate(deployment, estimate)
     decode = None if terms is None else _interval(1 / sum(terms), _spread(deployment, estimate, "decode"))
     if decode is None and prefill is None:
@@ -90,10 +90,10 @@ def throughput(deployment: Deployment, estimate: Estimate) -> Throughput | None:
 
 
 def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -> float | None:
-    """Tokens per second when ``missing_bytes`` of what the GPUs should hold are elsewhere and come in for every token.
+    """Tokens per second when ``missing_bytes`` that the GPUs should hold come in from elsewhere for every token.
 
-    They lie in system RAM and cross PCIe, as the Windows driver pages them out, or come from the disk as far as the stated
-    RAM cannot hold them. None where the link or the resident speed is unknown.
+    The missing bytes lie in system RAM and cross PCIe, as the Windows driver pages them out, or come from the disk as
+    far as the stated RAM cannot hold them. None where the link or the resident speed is unknown.
     """
     terms = step(deployment, estimate)
     link = deployment.gpus[0].host_link_bytes_per_second
@@ -106,7 +106,7 @@ def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -
 
 
 def _spread(deployment: Deployment, estimate: Estimate, phase: str) -> tuple[float, float]:
-    """Low and high as factors of the expected rate, for what was measured like this."""
+    """Low and high bound as factors of the expected rate, from measurements of similar deployments."""
     profile, unknown = engine(deployment.engine).speed(), UNKNOWN_SPREAD[phase]
     if estimate.host.read_bytes or estimate.streamed_bytes:
         return profile.offloaded_spread.get(phase, unknown)
@@ -125,5 +125,5 @@ def _interval(rate: float, spread: tuple[float, float]) -> Rate:
 
 
 def _round(rate: float) -> float:
-    """Three significant digits: no estimate here is better."""
+    """Rate rounded to three significant digits: no estimate here is better."""
     return float(f"{rate:.3g}")

@@ -1,5 +1,7 @@
-"""What a token moves and multiplies in a model, and one step of decoding: a token for every sequence, in seconds by what it
-waits for."""
+"""One step of decoding, a token for every sequence, in seconds by the resource it waits for.
+
+The bytes that a token moves and the operations that it takes are counted from the model's tensors and layers.
+"""
 
 from __future__ import annotations
 
@@ -21,44 +23,44 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
 
 HOST_BANDWIDTH_BYTES_PER_SECOND = 89_600_000_000
-"""Two channels of DDR5-5600, the usual desktop, where ``ram_bandwidth`` is not given."""
+"""Bandwidth where ``ram_bandwidth`` is not given: two channels of DDR5-5600, the usual desktop."""
 HOST_COPY_BYTES_PER_SECOND = 7_000_000_000
-"""Pageable host memory to a GPU, whatever its link: what prompts copied of the layers in RAM, 6.5 to 9.3 GB/s
+"""Bandwidth from pageable host memory to a GPU, whatever its link: prompts copied the layers in RAM at 6.5 to 9.3 GB/s
 (ggml-org/llama.cpp PR 6083: Llama 2 70B Q4_0 with 0, 10 and 30 layers on an RTX 3090 Ti)."""
 LINK_SHARE = 0.5
-"""Of PCIe that a driver reaches which pages GPU memory out to RAM: two RTX 3090 on x8 slots whose 70B Q5 spilled gave 1.5
-tokens per second (ggml-org/llama.cpp issue 4498)."""
+"""Share of PCIe's bandwidth reached by a driver that pages GPU memory out to RAM: two RTX 3090 on x8 slots whose 70B Q5
+spilled gave 1.5 tokens per second (ggml-org/llama.cpp issue 4498)."""
 DISK_BYTES_PER_SECOND = 600_000_000
-"""Page faults on an NVMe drive, far from its sequential 3 to 7 GB/s: Qwen3 30B-A3B IQ4_XS with its experts in 16 GB of
-RAM, too little for them, gave 2.86 tokens per second (ikawrakow/ik_llama.cpp discussion 399)."""
+"""Rate of page faults on an NVMe drive, far from its sequential 3 to 7 GB/s: Qwen3 30B-A3B IQ4_XS with its experts in
+16 GB of RAM, too little for them, gave 2.86 tokens per second (ikawrakow/ik_llama.cpp discussion 399)."""
 RAM_KEPT_BACK_BYTES = 2 * 2**30
-"""Of the host's memory that its system and programs hold, so that no file can stay there."""
+"""Host memory that the system and its programs hold, so that no file can stay there."""
 
 STATE_ELEMENT_BYTES = 4
-"""Recurrent states are 32-bit floats (ggml-org/llama.cpp ``llama-memory-recurrent.cpp``)."""
+"""Bytes of an element of a recurrent state, a 32-bit float (ggml-org/llama.cpp ``llama-memory-recurrent.cpp``)."""
 
 
 @record
 class Shape:
-    """The parts of a model that cost time."""
+    """Counts of a model's parts that cost time."""
 
     layers: int
     expert_layers: int
-    """Layers with a mixture: routing and scattered matrices cost time beside the bytes."""
+    """Number of layers with a mixture of experts: routing and scattered matrices cost time beside the bytes."""
     recurrent_layers: int
     parameters: int
-    """Weights a token is multiplied with in the layers: of the experts the active ones, no embedding, no head."""
+    """Number of weights that a token is multiplied with in the layers: active experts only, no embedding, no head."""
     experts_share: float
-    """Experts active for one token, of all; 1.0 without a mixture."""
+    """Share of experts active for one token; 1.0 without a mixture."""
     experts_weight: float
-    """What part of ``parameters`` is active experts."""
+    """Share of ``parameters`` that is active experts."""
     attention: tuple[tuple[int, int | None], ...]
-    """(operations per token looked back on, window) of equal layers together."""
+    """Operations per token looked back on and window in tokens (None for none), for each group of equal layers."""
 
 
 @per_model
 def shape(model: Model) -> Shape:
-    """The ``Shape`` of a model, counted from its tensors and layers."""
+    """Count the ``Shape`` of a model from its tensors and layers."""
     share: dict[int, float] = {}
     expert_layers = 0
     attention: list[tuple[int, int | None]] = []
@@ -93,7 +95,10 @@ def shape(model: Model) -> Shape:
 
 @per_model
 def cache_read_bytes(model: Model, depth: int, key_type: str, value_type: str) -> int:
-    """Cache and states that one token after ``depth`` others reads (states are written, too), in one sequence."""
+    """Bytes of cache and states that one token after ``depth`` others reads in one sequence.
+
+    States are written, too, and count twice.
+    """
     total = 0
     for cache in caches(model):
         if cache.kind == "state":
@@ -107,7 +112,7 @@ def cache_read_bytes(model: Model, depth: int, key_type: str, value_type: str) -
 
 @per_model
 def attention_operations(model: Model, depth: int) -> int:
-    """Operations (a multiplication and an addition are two) of attention for one token after ``depth`` others."""
+    """Operations of attention for one token after ``depth`` others; a multiplication and an addition are two."""
     found = shape(model)
     return sum([each * (depth if window is None else min(depth, window)) for each, window in found.attention])
 
@@ -118,11 +123,11 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     None where nothing decodes, or the bandwidth of a card or of the link that is needed is unknown.
     """
     model, work, host = deployment.model, deployment.workload, estimate.host
-    held, total_read = host.kv_cache_bytes, host.read_bytes
+    cached, total_read = host.kv_cache_bytes, host.read_bytes
     for memory in estimate.gpus:
-        held += memory.kv_cache_bytes
+        cached += memory.kv_cache_bytes
         total_read += memory.read_bytes
-    if work.task != "inference" or not held or not model.layers:
+    if work.task != "inference" or not cached or not model.layers:
         return None
     asked = engine(deployment.engine)
     profile = asked.speed()
@@ -145,7 +150,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
             weights = (found.parameters + model.vocab * model.hidden) * memory.read_bytes / total_read
             seconds = max(seconds, weights * card.unpacking_seconds)
         compute += seconds - crossing
-        bus += crossing + cache * (memory.kv_cache_bytes / held) * card.cache_seconds
+        bus += crossing + cache * (memory.kv_cache_bytes / cached) * card.cache_seconds
     if card is None:
         return None
     launches = found.layers * card.layer_seconds + found.expert_layers * card.expert_seconds
@@ -168,7 +173,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     if estimate.streamed_bytes:
         return bus, compute, launches, links, 0.0, estimate.streamed_bytes / HOST_COPY_BYTES_PER_SECOND, 0.0
     read = host.read_bytes * widened
-    ram = (read + cache * host.kv_cache_bytes / held) / (host_bandwidth(deployment) * profile.host_share)
+    ram = (read + cache * host.kv_cache_bytes / cached) / (host_bandwidth(deployment) * profile.host_share)
     if found.expert_layers:
         ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
     disk = _paged_bytes(deployment, estimate, read, bool(found.expert_layers)) / DISK_BYTES_PER_SECOND
@@ -177,28 +182,28 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
 
 @record
 class _Card:
-    """Seconds that a card takes under a scheme, in an engine."""
+    """Costs of a card under a scheme in an engine, in seconds."""
 
     bus_seconds: float
-    """Per byte that crosses the memory bus."""
+    """Seconds per byte that crosses the memory bus."""
     weight_seconds: float
-    """Per byte of weights: the bus, or what the processors take in where that is slower."""
+    """Seconds per byte of weights: the bus, or what the processors take in where that is slower."""
     unpacking_seconds: float
-    """Per weight that has to be unpacked; 0 where that is not what binds."""
+    """Seconds per weight that has to be unpacked; 0 where that is not the limit."""
     cache_seconds: float
-    """Per byte of cache."""
+    """Seconds per byte of cache."""
     layer_seconds: float
-    """Per layer: the launching of its kernels."""
+    """Seconds per layer, for the launching of its kernels."""
     expert_seconds: float
-    """The same once more for a layer with experts."""
+    """Seconds more per layer with experts."""
 
 
 _CARDS: dict[tuple[int, int, str, bool], tuple[Gpu, SpeedProfile, _Card | None]] = {}
-"""Remembered by the identities of card and profile, which are kept alive: a sweep asks for the same few thousand times."""
+"""Costs by the identities of card and profile, which are kept alive: a sweep asks for the same few thousand times."""
 
 
 def _card(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card | None:
-    """The costs of a card; None where its bandwidth is unknown."""
+    """Costs of a card; None where its bandwidth is unknown."""
     key = (id(gpu), id(profile), scheme.id, flash)
     known = _CARDS.get(key)
     if known is None:
@@ -207,7 +212,7 @@ def _card(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card
 
 
 def forget() -> None:
-    """Drop what is remembered of cards: for the fit, which changes the profiles."""
+    """Forget the costs of cards, for the fit, which changes the profiles."""
     _CARDS.clear()
 
 
@@ -252,10 +257,10 @@ def host_bandwidth(deployment: Deployment) -> int:
 
 
 def cores_bytes_per_second(gpu: Gpu, bytes_per_clock: float, bus: float) -> float:
-    """What the processors of an NVIDIA card take in, at most ``bus``; others are taken to follow their bus.
+    """Bytes per second that an NVIDIA card's processors take in, at most ``bus``.
 
     Every multiprocessor loads a few bytes of weights per clock, whatever the memory offers: with 6 of them an A100 and
-    an H100 reach half of their bandwidth, a GTX 1050 Ti 40 %.
+    an H100 reach half of their bandwidth, a GTX 1050 Ti 40 %. Cards of other vendors are assumed to follow their bus.
     """
     if gpu.vendor != "nvidia" or "fp32" not in gpu.tflops or not bytes_per_clock:
         return bus
@@ -264,7 +269,7 @@ def cores_bytes_per_second(gpu: Gpu, bytes_per_clock: float, bus: float) -> floa
 
 
 def matrix_seconds(deployment: Deployment, tokens: int) -> float | None:
-    """Seconds of arithmetic in the matrices of all layers for ``tokens`` at once, were it all on one card at a time.
+    """Seconds of arithmetic in the matrices of all layers for ``tokens`` at once, all on one card at a time.
 
     None where the arithmetic rate of a card is unknown.
     """
@@ -273,7 +278,7 @@ def matrix_seconds(deployment: Deployment, tokens: int) -> float | None:
 
 
 def matrix_rates(deployment: Deployment) -> list[float] | None:
-    """Operations per second each card reaches in large matrices; None where one is unknown."""
+    """Operations per second that each card reaches in large matrices; None where one is unknown."""
     profile, wide = engine(deployment.engine).speed(), plain(deployment.scheme)
     rates = []
     for gpu in deployment.gpus:
@@ -286,17 +291,18 @@ def matrix_rates(deployment: Deployment) -> list[float] | None:
 
 
 def plain(scheme: Scheme) -> bool:
-    """Whether weights go into the matrix units as they are stored."""
+    """True if weights go into the matrix units as they are stored."""
     return scheme.family == "plain" or scheme.id in ("F16", "BF16", "F32")
 
 
 def _experts_widened(share: float, sequences: int) -> float:
-    """How many times the experts of one token several sequences read together: they choose independently."""
+    """Ratio of experts that several sequences read together to those of one token; each sequence chooses
+    independently."""
     return 1.0 if share >= 1.0 or sequences == 1 else (1 - (1 - share) ** sequences) / share
 
 
 def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:
-    """Layers whose experts the CPU computes."""
+    """Number of layers whose experts the CPU computes."""
     work, layers = deployment.workload, deployment.model.layer_count
     experts = estimate.settings.get("cpu_moe_layers", work.cpu_moe_layers)
     whole = estimate.settings.get("gpu_layers", work.gpu_layers)
@@ -305,7 +311,7 @@ def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:
 
 
 def _paged_bytes(deployment: Deployment, estimate: Estimate, read: float, mixture: bool) -> float:
-    """Of what the CPU reads per token, the bytes that come from the file each time since RAM cannot keep them.
+    """Bytes that the CPU reads per token from the file, since RAM cannot keep them, out of ``read``.
 
     A dense model reads its layers in turn, the order in which a cache that drops the oldest keeps nothing; experts are
     chosen at random, so the share that does not fit is missed.

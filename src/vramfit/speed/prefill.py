@@ -1,4 +1,4 @@
-"""The prompt: how fast its tokens are taken in, which arithmetic decides rather than memory."""
+"""Processing of the prompt, which arithmetic decides rather than memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys that every deployment has, and the ``Workload`` they make: what is run, how much of it at once, and where."""
+"""Keys that every deployment has, and the ``Workload`` record of their values."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ from vramfit.workload.keys import SWITCHED, Form, Group, Key
 from vramfit.workload.training import Training
 
 CLASSES = ("fp16", "int8", "int4")
-"""Precision classes: each engine names the scheme it uses for one (``Engine.scheme_of_class``)."""
+"""Precision classes. Each engine names the scheme that it uses for one (``Engine.scheme_of_class``)."""
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
                "int8", "int4")  # fmt: skip
-"""Element types of a KV cache in any engine; each offers some of them (``Engine.cache_types``)."""
+"""Element types of a KV cache in any engine. Each engine offers some of them (``Engine.cache_types``)."""
 
 
 @record
 class Workload:
-    """The deployment keys with every default filled in, minus ``gpu``, ``model``, ``engine``, ``quant`` and ``name``.
+    """Values of a deployment's keys with every default filled in.
 
-    Tokens, counts and bytes as the contract says; None where the key does not apply or the engine decides.
+    The keys ``gpu``, ``model``, ``engine``, ``quant`` and ``name`` are not among them. Tokens, counts and bytes have
+    the units of the contract. None stands where a key does not apply or the engine decides.
     """
 
     context: int
     parallel: int = 1
     images: int = 0
     image_size: tuple[int, int] | None = None
-    """Width and height of each image in pixels; None for the largest the model takes."""
+    """Width and height of each image in pixels; None for the largest that the model takes."""
     kv_cache_type: str = "f16"
     kv_cache_type_v: str = "f16"
     flash_attention: bool = True
     gpu_layers: int | str = "all"
-    """Layers on the GPU, the output counted as one more, or ``all``, or ``auto``."""
+    """Number of layers on the GPU, the output layer counted as one more, or ``all``, or ``auto``."""
     cpu_moe_layers: int | str = 0
-    """Layers whose experts stay in host memory."""
+    """Number of layers whose experts stay in host memory."""
     prompt_tokens: int | None = None
-    """None for half of the context."""
+    """Length of the prompt for which speeds are given; None for half of the context."""
     kv_bytes_per_token: int | None = None
-    """What a token takes in the cache of all layers; None for the model's own rule."""
+    """Bytes of a token in the cache of all layers; None for the model's own rule."""
     image_tokens: int | None = None
     """Tokens of one image; None for the model's own rule."""
     ram_bytes: int | None = None
     ram_bandwidth_bytes_per_second: int | None = None
-    """None where it was not stated (``speed.decode.host_bandwidth`` says what is taken)."""
+    """Peak bandwidth of the host's memory; None where it was not stated (``speed.decode.host_bandwidth`` has the
+    default)."""
     reserve_bytes: int = 0
     platform: str = "linux"
     task: str = "inference"
     level: str = "tight"
     own: object = None
-    """The record of the engine's own keys (``Engine.record``); None for an engine that has none."""
+    """Record of the engine's own keys (``Engine.record``); None for an engine that has none."""
     training: Training = Training()
-    """The keys of fine-tuning, which mean nothing to inference."""
+    """Values of the keys of fine-tuning, which mean nothing to inference."""
 
 
 QUESTION = (
@@ -101,7 +103,7 @@ QUESTION = (
     ),
     Key("flash_attention", "choice", "flash attention", choices=SWITCHED, flags=("-fa",), default=True, follows=True),
 )
-"""What is run, and how much of it at once."""
+"""Keys that say what is run, and how much of it at once."""
 
 OFFLOADING = (
     Key(
@@ -125,7 +127,7 @@ OFFLOADING = (
         decided=True,
     ),
 )
-"""What of the model stays in host memory."""
+"""Keys that say which parts of the model stay in host memory."""
 
 SUPPLIED = (
     Key(
@@ -136,7 +138,7 @@ SUPPLIED = (
     ),
     Key("image_tokens", "count", "tokens of an image, for a model whose rule is not known", default_text="the model's"),
 )
-"""What the user knows of a model that vramfit does not."""
+"""Keys with facts that the user knows of a model and vramfit does not."""
 
 SURROUNDINGS = (
     Key("prompt_tokens", "count", "tokens of the prompt that speeds are given for", default_text="half the context"),
@@ -158,13 +160,13 @@ SURROUNDINGS = (
         follows=True,
     ),
 )
-"""The machine, and what else runs on it."""
+"""Keys of the machine and of what else runs on it."""
 
 JUDGEMENT = (
     Key("level", "choice", "what must hold for exit 0", choices=("fits", "tight"), default="tight"),
     Key("name", "text", "a label, copied into the report"),
 )
-"""What the answer is held against, and how it is called."""
+"""Keys that name the deployment and say what its verdict must reach."""
 
 GROUPS = (
     Group(QUESTION, 0),

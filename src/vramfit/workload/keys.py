@@ -1,4 +1,4 @@
-"""Deployment keys: how one is declared, read from a command line or a file, and filled in where it was not given.
+"""Declaration of a deployment key, reading of its value from a command line or a file, and filling in of defaults.
 
 A ``Key`` is the only declaration of an option. The light argument reader, the Typer command, the deployments file, the
 workload and the report's ``deployment`` object are all made from it. Keys come in groups, and records hold their values:
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
 
+    Request = Mapping[str, Any]
+    """Values of deployment keys by name, each of the type that its ``Key`` states; raw ones before ``parse_value``."""
+
     class _Generic(Generic[R]):
-        """``typing.Generic``, which costs too much to load when the program runs."""
+        """Stand-in for ``typing.Generic``, which costs too much to load when the program runs."""
 
 else:
 
@@ -36,44 +39,46 @@ class Key:
 
     name: str
     kind: str
-    """``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``), ``rate`` (``51.2GB/s``),
-    ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels`` (``1344x1008``, width first),
-    ``shares`` (``3,1``)."""
+    """Type of the value: ``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``),
+    ``rate`` (``51.2GB/s``), ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels``
+    (``1344x1008``, width first), ``shares`` (``3,1``)."""
     help: str
     choices: tuple[str, ...] = ()
-    """The words it may have, unless ``vocabulary`` says them."""
+    """Words that the value may be, unless ``vocabulary`` gives them."""
     minimum: float = 1
     maximum: float = 2**31 - 1
     flags: tuple[str, ...] = ()
     """Other spellings of the flag: short letters, and the engine's own words."""
     default: object = None
-    """The value where none is given; None where the key does not apply, or where something else works it out."""
+    """Value where none is given; None where the key does not apply or where something else determines it."""
     default_text: str = ""
-    """The default in words for help texts, where ``default`` does not say it."""
+    """Default in words for help texts, where ``default`` does not say it."""
     field: str = ""
-    """The field of the group's record, where it has another name than the key: ``ram_bytes`` of ``ram``."""
+    """Field of the group's record, where its name differs from the key's: ``ram_bytes`` for ``ram``."""
     follows: bool = False
-    """Whether the default follows the GPUs, the model or the engine, so that a remedy that moves it must say so."""
+    """True if the default depends on the GPUs, the model or the engine, so that a remedy that moves it must state the
+    value."""
     decided: bool = False
-    """Whether an engine may decide the value itself (``Estimate.settings``): the same holds for a remedy then."""
+    """True if an engine may decide the value itself (``Estimate.settings``), so that a remedy must state it when it
+    moves."""
     vocabulary: Callable[[], tuple[str, ...]] | None = None
-    """The words it may have, where telling them takes a module that few runs need."""
+    """Function giving the words that the value may be, where finding them takes a module that few runs need."""
     read: Callable[[str], str] | None = None
-    """Brings other spellings of a word to one of them."""
+    """Function that brings other spellings of a word to one of them."""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words it may have."""
+        """Words that the value may be, from ``choices`` or ``vocabulary``."""
         return self.choices if self.vocabulary is None else self.vocabulary()
 
     @property
     def stored_as(self) -> str:
-        """The name of the field that holds the value in the group's record."""
+        """Name of the field that holds the value in the group's record."""
         return self.field or self.name
 
     @property
     def default_words(self) -> str:
-        """The default as help texts have it; empty where there is nothing to say."""
+        """Default as help texts show it; empty where there is none to show."""
         if self.default_text or self.default is None:
             return self.default_text
         if isinstance(self.default, bool):
@@ -81,8 +86,8 @@ class Key:
             return words[0] if self.default else words[1]
         return str(self.default)
 
-    def value_in(self, workload: Workload, request: Mapping[str, Any]) -> Any:
-        """The value a workload was made with; where its engine has no such key, what was requested, or the default."""
+    def value_in(self, workload: Workload, request: Request) -> Any:
+        """Value that a workload was made with; where its engine has no such key, the requested value or the default."""
         field = self.stored_as
         for holder in (workload, workload.own, workload.training):
             if hasattr(holder, field):
@@ -90,7 +95,7 @@ class Key:
         return request.get(self.name, self.default)
 
     def spelled(self, value: Any) -> Any:
-        """A value as the report has it, which is how it would be typed: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
+        """Value as the report shows it, which is how one would type it: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
         if value is None:
             return None
         if self.kind == "size":
@@ -107,20 +112,20 @@ class Key:
 
 
 SWITCHED = ("on", "off")
-"""Choices of a key that a file may also give as true or false, and that a record holds as such."""
+"""Choices of a key that a file may also give as true or false, and that a record stores as such."""
 
 
 @record
 class Group:
-    """Keys that belong together."""
+    """Keys that belong together, and where they stand."""
 
     keys: tuple[Key, ...]
     place: int
-    """Where the group stands in help texts and reports, the lowest first."""
+    """Position of the group in help texts and reports, the lowest first."""
 
 
 class Form(_Generic["R"]):
-    """How a record of values is filled in from a request: made once for a record and its keys.
+    """Filling in of a record from a request, prepared once for a record and its keys.
 
     Keys of which the record has no field are passed over, so that a record may take some keys of a group.
     """
@@ -133,8 +138,8 @@ class Form(_Generic["R"]):
         self._field = {key.name: key.stored_as for key in keys}
         self._switched = frozenset([key.name for key in keys if key.choices == SWITCHED])
 
-    def fill(self, request: Mapping[str, Any], **values: Any) -> R:
-        """The record with each key as ``request`` gives it, else the field of ``values``, else the key's default."""
+    def fill(self, request: Request, **values: Any) -> R:
+        """Record with each field as ``request`` gives it, else as ``values`` does, else with the key's default."""
         found = {**self._defaults, **values}
         for name, value in request.items():
             field = self._field.get(name)
@@ -144,7 +149,7 @@ class Form(_Generic["R"]):
 
 
 def parse_value(key: Key, raw: Any) -> Any:
-    """The typed value of one key, from a command-line string or a YAML scalar.
+    """Parse the value of one key, a command-line string or a YAML scalar.
 
     Integers for ``count``, two of them for ``pixels``, bytes for ``size``, bytes per second for ``rate``, bool for
     ``flag``, strings for ``texts``. Raises ``UsageError`` naming the key; nothing is clamped or guessed.
@@ -210,7 +215,7 @@ def _integer(key: Key, raw: Any) -> int:
 
 
 def _shares(key: Key, raw: Any) -> tuple[float, ...]:
-    """Proportions from ``3,1`` or a list; not all of them 0."""
+    """Parse proportions from ``3,1`` or a list; raises ``UsageError`` where all of them are 0."""
     parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
     shares = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""Optimizers of fine-tuning: what each one keeps for a trained parameter, and what frameworks call it.
+"""Optimizers of fine-tuning: what each keeps for a trained parameter, and its names in frameworks.
 
 Names are those of transformers 5.24.0 (``training_args.py`` ``OptimizerNames``), of the classes of torch 2.13
 (``torch/optim``), bitsandbytes 0.50.2 (``optim/__init__.py``), torchao 0.18.0 (``optim/__init__.py``) and PEFT 0.21.2
@@ -16,27 +16,27 @@ STATE_BYTES = {8: 1 + 4 / 256, 4: 0.5 + 4 / 128}
 
 @record
 class Optimizer:
-    """One optimizer, by what it keeps for each trained parameter."""
+    """One optimizer, described by what it keeps for each trained parameter."""
 
     name: str
     """Value of the deployment key ``optimizer``."""
     states: float
-    """Tensors of the parameter's size that it keeps."""
+    """Number of tensors of the parameter's size that it keeps."""
     source: str
-    """Where its states were read."""
+    """Place where its states were read."""
     transformers: str | None = None
-    """Value of ``TrainingArguments.optim``; None for one that the Trainer is given as an object."""
+    """Value of ``TrainingArguments.optim``; None for one that the Trainer takes as an object."""
     aliases: tuple[str, ...] = ()
-    """Further names in frameworks, in small letters without dashes, underscores and spaces."""
+    """Further names in frameworks, in lower case without dashes, underscores and spaces."""
     bits: int | None = None
-    """Bits of an element of its states; None where they have the parameter's dtype."""
+    """Bits per element of its states; None where they have the parameter's dtype."""
     paged: bool = False
-    """True where the states lie in managed memory, which the driver moves to the host under pressure."""
+    """True if the states lie in managed memory, which the driver moves to the host under pressure."""
     adapters_only: bool = False
-    """True where it trains the adapters of LoRA and nothing else."""
+    """True if it trains the adapters of LoRA and nothing else."""
 
     def state_bytes(self, parameters: int, width: int) -> int:
-        """GPU bytes of the states of ``parameters``, each of which has ``width`` bytes; 0 where they are paged."""
+        """Bytes on the GPU of the states of ``parameters`` with ``width`` bytes each; 0 where they are paged."""
         if self.paged:
             return 0
         return round(parameters * self.states * (width if self.bits is None else STATE_BYTES[self.bits]))
@@ -78,7 +78,7 @@ OPTIMIZER_BY_NAME = {optimizer.name: optimizer for optimizer in OPTIMIZERS}
 
 
 def find_optimizer(spelling: str) -> Optimizer | None:
-    """The optimizer that a framework, or a user, calls ``spelling``; None where no one here has that name."""
+    """Find the optimizer that a framework or a user calls ``spelling``; None where no optimizer has that name."""
     plain = _plain(spelling)
     for optimizer in OPTIMIZERS:
         if plain and plain in (_plain(optimizer.name), _plain(optimizer.transformers or ""), *optimizer.aliases):

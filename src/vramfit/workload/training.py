@@ -6,24 +6,25 @@ from vramfit._record import record
 from vramfit.workload.keys import Form, Group, Key
 
 TASKS = ("inference", "full", "lora", "qlora")
-"""Running a model, and three ways of fine-tuning it: all weights, adapters, adapters on 4-bit weights."""
+"""Values of the key ``task``: running a model, and fine-tuning all weights, adapters, or adapters on 4-bit weights."""
 
 
 @record
 class Training:
-    """How a model is fine-tuned: the size of a step, what learns, and what is kept besides."""
+    """Values of the keys of fine-tuning: the size of a step, what is trained, and what is kept besides."""
 
     sequence_length: int = 2048
-    """Tokens of a sample."""
+    """Tokens per sample."""
     micro_batch: int = 1
     """Samples per step and GPU."""
     lora_rank: int = 16
     optimizer: str = "adamw"
-    """A name of ``workload.optimizers``."""
+    """Name of an optimizer of ``workload.optimizers``."""
     gradient_checkpointing: bool = True
-    """Whether activations are computed again in the backward pass instead of being kept."""
+    """True if activations are computed again in the backward pass instead of being kept."""
     zero_stage: int = 0
-    """DeepSpeed ZeRO: 1 divides the optimizer's states over the GPUs, 2 the gradients too, 3 the weights too."""
+    """Stage of DeepSpeed ZeRO: 1 divides the optimizer's states over the GPUs, 2 the gradients too, 3 the weights
+    too."""
 
 
 def _optimizers() -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def _optimizers() -> tuple[str, ...]:
 
 
 def _optimizer_name(spelling: str) -> str:
-    """The name of an optimizer that frameworks call ``spelling``; the spelling itself where nobody does."""
+    """Name of the optimizer that frameworks call ``spelling``; the spelling itself where no optimizer has that name."""
     from vramfit.workload.optimizers import find_optimizer
 
     found = find_optimizer(spelling)

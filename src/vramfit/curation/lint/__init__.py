@@ -1,4 +1,4 @@
-"""The checks of catalogue files: shape first, then one rule per function, every fault of a file in one run.
+"""Checks of catalogue files: the shape first, then one rule per function, every fault of a file in one run.
 
 A file is either the built-in one or *lies over* it: a file of the user's own, which may name the built-in families and
 sources and give a built-in id to change some of its fields. The same rules serve ``vramfit catalogue lint`` and the
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "Checked", "Finding", "Rule", "check"]
 
 RULE_MODULES = (naming, gpu_values, model_rules, provenance)
-"""Importing them fills ``RULES``."""
+"""Modules of rules, whose import fills ``RULES``."""
 
 SUBJECTS: dict[str, type[GpuSubject] | type[ModelSubject]] = {"gpus": GpuSubject, "models": ModelSubject}
-"""The key that says what a file holds, and what the rules for it look at."""
+"""Type of the subject of rules, by the key that says what a file holds."""
 
 
 class Finding(NamedTuple):
-    """A fault, and the rule that found it (``yaml`` and ``shape`` come before all rules)."""
+    """Fault, and the rule that found it (``yaml`` and ``shape`` come before all rules)."""
 
     rule: str
     fault: Fault
 
 
 class Checked(NamedTuple):
-    """A file after its checks."""
+    """File after its checks."""
 
     document: Document
     subject: GpuSubject | ModelSubject | None
-    """None for a file that is not YAML, or holds neither GPUs nor models."""
+    """Content that rules were run on; None for a file that is not YAML, or holds neither GPUs nor models."""
     findings: list[Finding]
-    """In the order of the file."""
+    """Findings in the order of the file."""
 
 
 def check(text: bytes, name: str, under: Mapping[str, Mapping[str, Any]], *, needed_only: bool = False) -> Checked:

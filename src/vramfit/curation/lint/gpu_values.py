@@ -1,4 +1,4 @@
-"""Rules on a GPU's figures: what cannot be, and which slip it probably was."""
+"""Rules on a GPU's figures, which catch impossible values and name the likely slip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BANDWIDTH_TOLERANCE = 0.01
 
 READING_SHARES = {"nvidia-smi": (0.90, 1.0), "cuda": (0.80, 1.0), "torch": (0.80, 1.0), "rocm": (0.25, 1.01),
                   "metal": (0.5, 1.0), "level-zero": (0.80, 1.0)}  # fmt: skip
-"""Of the marketed size, what each program has been seen to print; an APU's share under ROCm is set in the BIOS."""
+"""Shares of the marketed size that each program has been seen to print; an APU's under ROCm is set in the BIOS."""
 
 RANGES: tuple[tuple[str, float, float, str], ...] = (
     ("vram_gb", 0.5, 1024, "GB of one device, not of the board or the system"),
@@ -41,7 +41,7 @@ RANGES: tuple[tuple[str, float, float, str], ...] = (
 """Field, least, most, and what it counts: from half of the smallest known to several times the largest."""
 
 RENT_USD_PER_HOUR = (0.02, 30.0)
-"""Per GPU; the catalogue has 0.15 to 10.57."""
+"""Least and most per GPU; the catalogue has 0.15 to 10.57."""
 
 FIRST_TARGET = {"bf16": 80, "fp8": 89, "fp4": 100}
 """First CUDA compute capability whose tensor cores take the type (CUDA programming guide, compute capabilities)."""
@@ -50,7 +50,7 @@ CORES_PER_UNIT = {"nvidia": (64, 128, 192), "amd": (64,)}
 """Shader cores in an SM or compute unit, as the vendors count them."""
 
 SPARSITY = 1.9
-"""A rate this many times what its units can do is the figure with structured sparsity, which vendors print first."""
+"""Ratio to what its units can do from which a rate is the one with structured sparsity, which vendors print first."""
 
 
 @rule("gpus")
@@ -205,7 +205,7 @@ def implausible_rent(subject: GpuSubject) -> Iterator[Fault]:
 
 @rule("gpus")
 def rent_by_count(subject: GpuSubject) -> Iterator[Fault]:
-    """The same instance twice, or one with more GPUs that a provider asks less for."""
+    """An instance that occurs twice, or one with more GPUs that a provider asks less for."""
     from itertools import pairwise
 
     for number, gpu in subject.entries:
@@ -225,7 +225,7 @@ def rent_by_count(subject: GpuSubject) -> Iterator[Fault]:
 
 
 def _has_matrix_units(gpu: dict[str, Any]) -> bool:
-    """Without them int8 and fp16 are vector rates, which stand in other proportions."""
+    """True if the GPU has matrix units; without them int8 and fp16 are vector rates, in other proportions."""
     return (_value(gpu, "chip.tensor_cores") or 0) > 0
 
 

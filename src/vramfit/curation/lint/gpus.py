@@ -1,4 +1,4 @@
-"""What rules see of a GPU file: entries of sound shape, merged with their family and with what lies under the file."""
+"""Subject of the rules on a GPU file: entries of sound shape, merged with their family and with what lies below."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class GpuSubject:
         self.under: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in under.get("gpus", ())}
         """Entries that the file lies over, by id."""
         self.tables: dict[str, dict[str, Any]] = {}
-        """Sources, their use by field, and families: the file's own over those under it."""
+        """Sources, their use by field, and families: the file's own over those below it."""
         self.own: list[tuple[int, dict[str, Any]]] = []
-        """The entries of sound shape as written, each with its number in the file."""
+        """Entries of sound shape as written, each with its number in the file."""
         self.entries: list[tuple[int, dict[str, Any]]] = []
-        """The same entries merged: over the entry of the same id below, over the family."""
+        """Entries of ``own``, merged over the entry of the same id below and over the family."""
         self.shape_faults = self._read(under)
 
     def fault(self, number: int, field: str, problem: str, hint: str | None = None) -> Fault:
-        """A fault in a field (``memory.bus_bits``) of an entry."""
+        """Make a fault in a field (``memory.bus_bits``) of an entry."""
         steps: Path = tuple(int(step) if step.isdigit() else step for step in field.split("."))
         return self.document.fault(("gpus", number, *steps), problem, hint)
 
     def names(self) -> Iterator[tuple[int | None, dict[str, Any]]]:
-        """What ``spellings`` needs of every entry of the merged catalogue; the number is None for one from below."""
+        """Names of every entry of the merged catalogue, for ``spellings``; the number is None for one from below."""
         written = {entry["id"] for _, entry in self.own}
         for entry in self.under.values():
             if entry["id"] not in written:
@@ -72,7 +72,7 @@ class GpuSubject:
         return faults
 
     def _over(self, entry: Any) -> Any:
-        """An entry over the one of the same id below; a new one as it is."""
+        """Lay an entry over the one of the same id below; a new one stays as it is."""
         below = self.under.get(entry["id"]) if isinstance(entry, dict) and isinstance(entry.get("id"), str) else None
         return entry if below is None else merge(below, entry)
 

@@ -1,4 +1,4 @@
-"""Rules on models, beyond what their schema and the merging of their architecture refuse."""
+"""Rules on models, beyond those of their schema and of the merging of their architecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vramfit.curation.strict_yaml import Fault
 
 NAMED_SHARE = (0.6, 1.9)
-"""Of the size a name states, what its tensors may come to: makers leave out embeddings or towers, or round."""
+"""Least and most that tensors may come to of the size in a name: makers leave out embeddings or towers, or round."""
 
 RANGES: tuple[tuple[str, int, int, str], ...] = (
     ("layers", 1, 1000, "layers of the language model"),

@@ -1,4 +1,4 @@
-"""What rules see of a model file: entries of sound shape, merged with their family and with what lies under the file."""
+"""Subject of the rules on a model file: entries of sound shape, merged with their family and with what lies below."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TABLES = ("sources", "architectures", "towers", "families")
 UNSOURCED = "own-entry"
-"""Stands for the source of an entry that names none, so that the shape can be checked; a rule tells of it."""
+"""Source that stands in for that of an entry without one, so that the shape can be checked; a rule reports it."""
 
 
 class ModelSubject:
@@ -28,22 +28,22 @@ class ModelSubject:
         self.under: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in under.get("models", ())}
         """Entries that the file lies over, by id."""
         self.tables: dict[str, dict[str, Any]] = {}
-        """Sources, architectures, towers and families: the file's own over those under it."""
+        """Sources, architectures, towers and families: the file's own over those below it."""
         self.own: list[tuple[int, dict[str, Any]]] = []
-        """The entries of sound shape as written, each with its number in the file."""
+        """Entries of sound shape as written, each with its number in the file."""
         self.laid: list[tuple[int, dict[str, Any]]] = []
-        """The same entries over the entry of the same id below."""
+        """Entries of ``own`` over the entry of the same id below."""
         self.entries: list[tuple[int, dict[str, Any]]] = []
-        """The same entries flat, as ``validate_models`` merges them."""
+        """Entries of ``laid`` made flat, as ``validate_models`` merges them."""
         self.shape_faults = self._read(under)
 
     def fault(self, number: int, field: str, problem: str, hint: str | None = None) -> Fault:
-        """A fault in a field (``vision.patch``) of an entry."""
+        """Make a fault in a field (``vision.patch``) of an entry."""
         steps: Path = tuple(int(step) if step.isdigit() else step for step in field.split("."))
         return self.document.fault(("models", number, *steps), problem, hint)
 
     def names(self) -> Iterator[tuple[int | None, dict[str, Any]]]:
-        """What ``spellings`` needs of every entry of the merged catalogue; the number is None for one from below."""
+        """Names of every entry of the merged catalogue, for ``spellings``; the number is None for one from below."""
         written = {entry["id"] for _, entry in self.own}
         for entry in self.under.values():
             if entry["id"] not in written:
@@ -63,13 +63,13 @@ class ModelSubject:
             return faults
         sound = [number for number in range(len(laid)) if ("models", number) not in broken]
         while sound:
-            # Ids are unique within a batch, since faults are told by id; a second entry of an id waits for the next.
+            # Ids are unique within a batch, since faults are faulty by id; a second entry of an id waits for the next.
             batch: dict[str, int] = {}
             for number in sound:
                 batch.setdefault(laid[number]["id"], number)
             sound = [number for number in sound if number not in batch.values()]
-            told = {fault.field for fault in faults}
-            faults += [fault for fault in self._merge(laid, batch) if fault.field not in told]
+            faulty = {fault.field for fault in faults}
+            faults += [fault for fault in self._merge(laid, batch) if fault.field not in faulty]
         self.own.sort(key=_number)
         self.laid.sort(key=_number)
         self.entries.sort(key=_number)
@@ -98,7 +98,7 @@ class ModelSubject:
         return faults
 
     def _over(self, entry: Any) -> Any:
-        """An entry over the one of the same id below, mappings field by field; a new one as it is."""
+        """Lay an entry over the one of the same id below, mappings field by field; a new one stays as it is."""
         if not isinstance(entry, dict):
             return entry
         below = self.under.get(entry["id"], {}) if isinstance(entry.get("id"), str) else {}

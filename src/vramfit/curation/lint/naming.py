@@ -95,7 +95,7 @@ def _clashes(
     spellings_of: Callable[[dict[str, Any]], list[str]],
     fold: Callable[[str], str],
 ) -> Iterator[Fault]:
-    """Told at the later of the two entries, or at the file's own where the other lies below."""
+    """Faults of two entries with one name, at the later of them, or at the file's own where the other lies below."""
     numbered = list(subject.names())
     places = {entry["id"]: number for number, entry in reversed(numbered)}
     entries = {entry["id"]: entry for _, entry in reversed(numbered)}
@@ -111,7 +111,7 @@ def _clashes(
 
 
 def _field_of(entry: dict[str, Any], spelling: str) -> str:
-    """The field of an entry in which a spelling stands."""
+    """Field of an entry in which a spelling stands."""
     for field in ("aliases", "hf", "ollama"):
         for at, value in enumerate(entry.get(field) or ()):
             if spelling in (value, value.rsplit("/", 1)[-1]):

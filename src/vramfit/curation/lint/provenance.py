@@ -1,4 +1,4 @@
-"""Rules on where facts come from. They change no answer, so a user's own file may break those marked so."""
+"""Rules on the sources of facts. They change no answer, so a user's own file may break those marked so."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def _unused(subject: GpuSubject | ModelSubject, used: dict[str, set[Any]]) -> It
 
 
 def _written(subject: GpuSubject | ModelSubject, table: str) -> Mapping[str, Any]:
-    """A table as the file has it; one of another shape is told of elsewhere."""
+    """Table as the file has it; one of another shape is reported elsewhere."""
     found = subject.document.data.get(table)
     return found if isinstance(found, dict) else {}
 
 
 def _refs(subject: GpuSubject) -> Iterator[tuple[Path, str]]:
-    """Every reference to a source in the file, with its place."""
+    """References to sources in the file, each with its place."""
     yield from _strings(subject.document.data.get("field_sources") or {}, ("field_sources",), every=True)
     yield from _strings(subject.document.data.get("families") or {}, ("families",))
     yield from _strings(subject.document.data["gpus"], ("gpus",))

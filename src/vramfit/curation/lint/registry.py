@@ -1,4 +1,4 @@
-"""The table of rules. A rule is a function from what a file holds to its faults; ``rule`` enters it."""
+"""Table of rules. A rule is a function from what a file holds to its faults; ``rule`` enters it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """One thing that can be wrong."""
+    """Rule on catalogue files, for one thing that can be wrong."""
 
     name: str
-    """The function's name with dashes."""
+    """Name of the function, with dashes."""
     kind: str
-    """``gpus`` or ``models``: the files it applies to."""
+    """Files it applies to, ``gpus`` or ``models``."""
     needed: bool
     """False for provenance and tidiness: an entry that breaks the rule still answers rightly."""
     faults: Callable[[Any], Iterator[Fault]]

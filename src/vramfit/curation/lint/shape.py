@@ -1,4 +1,4 @@
-"""The shape of a file, checked so that a fault in one field does not hide those in others."""
+"""Check of a file's shape, in which a fault in one field does not hide those in others."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from vramfit.curation.strict_yaml import Document, Fault
 
 _TABLE_DEPTH = 2
-"""Steps to an entry, a family, a source: these are never taken out whole."""
+"""Number of steps to an entry, a family, a source: these are never taken out whole."""
 
 
 class Shape(NamedTuple):
-    """What the schema says of a file."""
+    """Result of the schema's check of a file."""
 
     faults: list[Fault]
     data: dict[str, Any]
-    """The file's data without the fields that are at fault."""
+    """Data of the file without the fields that are at fault."""
     broken: set[tuple[str | int, ...]]
-    """Entries, families, … that are of wrong shape even so: ``("gpus", 3)``."""
+    """Entries, families and others that are of wrong shape even so: ``("gpus", 3)``."""
 
 
 def shape_of(document: Document, schema: type[BaseModel], data: dict[str, Any]) -> Shape:

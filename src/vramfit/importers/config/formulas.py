@@ -28,7 +28,7 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "int": int, "round": round, "ceil": math.ceil, "floor": math.floor, "max": max, "min": min, "sum": sum, "len": len,
-    "list": list, "range": lambda count: list(range(min(count, MOST_LAYERS))),
+    "list": list, "range": lambda *bounds: list(range(*bounds))[:MOST_LAYERS],
 }  # fmt: skip
 MOST_LAYERS = 10_000
 """More layers than this are a fault of the file."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
 """What reading values that mean nothing raises: the file is wrong, or of a kind that is not known."""
 
-ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification", "ForRetrieval")
+ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification")
 """Ends of names of classes that read a text once and keep nothing of it."""
 
 
@@ -178,7 +178,7 @@ def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]
         layer_numbers = row.layers if numbered else ()
         copies = row.each * (1 if numbered or not row.stack else len(row.layers))
         name = (_gguf(row.name, sandwich=sandwich) or row.name) if part == "text" else row.name
-        linear = row.kind in {"linear", "experts"}
+        linear = row.kind in ("linear", "experts")
         if copies and all(shape):
             result.append(Tensor(name, shape, layer_numbers, part, linear and len(shape) > 1, row.buffer, copies))
     return result

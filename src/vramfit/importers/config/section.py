@@ -39,10 +39,12 @@ def configuration_classes() -> Mapping[str, Mapping[str, Any]]:
 class Section:
     """One configuration: a callable from field names to values, as ``formulas`` asks."""
 
-    def __init__(self, raw: Mapping[str, Any], model_type: str | None = None) -> None:
+    def __init__(self, raw: Mapping[str, Any], model_type: str | None = None, parent: str | None = None) -> None:
         self.raw = raw
         stated = raw.get("model_type")
         stated = stated if isinstance(stated, str) else None
+        if stated == parent and model_type:
+            stated = model_type  # older files give a nested configuration the name of the whole (Qwen3-VL)
         known = configuration_classes()
         self.model_type = next((t for t in (stated, SAME_TYPES.get(stated or ""), model_type) if t in known), stated)
         """``model_type`` of the file, or the type that a section without one has by its parent's class."""
@@ -78,7 +80,7 @@ class Section:
         if found is None:
             raw = self.raw.get(name)
             nested = raw if isinstance(raw, dict) else {}
-            found = self._subsections[name] = Section(nested, self._class.get("sub", {}).get(name))
+            found = self._subsections[name] = Section(nested, self._class.get("sub", {}).get(name), self.model_type)
         return found
 
     def value(self, name: str, layer: int | None = None) -> Any:

@@ -7,7 +7,14 @@ a row whose fields speak of a state has no answer.
 from __future__ import annotations
 
 from vramfit.importers.config import formulas
-from vramfit.model.architecture import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import (
+    Attention,
+    CompressedAttention,
+    FixedState,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,24 +76,25 @@ LOOPED = {
         "n_recurrent_loops if recurrent_kv_cache_mode == 'per_loop' and n_input_layers <= i "
         "and i < n_input_layers + n_recurrent_layers else 1"
     ),
-    "longcat_flash": "2",
-    "longcat_flash_ngram": "2",
 }
 """How many caches a layer has: it runs several times, or attends twice."""
 
 KNOWN = (
     *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, "kimi_linear", "deepseek_v4", "zaya",
     "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3", "lfm3_text", "deepseek_v32", "glm_moe_dsa",
-    "minimax", "recurrent_gemma", "speech_to_text", "mllama_text_model",
+    "longcat_flash", "recurrent_gemma", "speech_to_text", "mllama_text_model",
 )  # fmt: skip
 """Types whose fields speak of a state and which have a rule here or follow the general one."""
 
-OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'"}
+OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'", "xlnet": "True", "qwen4_exp_text": "True"}
 """Types that a rule covers but for some values: where the formula holds, caches are not known."""
 
 
 def mixers(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
     """What a layer of a type in the tables mixes tokens with; None where the general rule holds."""
+    kind = section.model_type or ""
+    if kind in OPEN and formulas.holds(formulas.parse(OPEN[kind]), section):
+        return None
     own = _own(section, layer, word)
     times = LOOPED.get(section.model_type or "")
     if times is None:
@@ -129,18 +137,20 @@ def _beside(section: Section, kind: str, layer: int, word: str) -> tuple[Mixer, 
 
     if kind in CONVOLUTIONS:
         mixer = sliding(section, layer) if word == "hybrid_sliding" else attention(section, layer, word)
+        if not isinstance(mixer, Attention):
+            raise ValueError("latent attention beside convolutions")
         channels = 2 * (mixer.kv_heads * mixer.head_dim) + 2 * _numbers(section, ("hidden_size",), layer)[0]
         kernel = _numbers(section, ("conv_kernel_size",), layer)[0]
         return (mixer, FixedState("convolutions", channels, kernel, conv_bytes=4))
     if kind == "zaya":
-        mixer = attention(section, layer, "full_attention")
+        own = attention(section, layer, "full_attention")
         past = "(num_attention_heads + num_key_value_heads) * head_dim * (cca_time0 + cca_time1 - 2)"
         elements = _numbers(section, (f"{past} + num_key_value_heads * head_dim // 2",), layer)[0]
-        return (mixer, FixedState("convolutions", elements=elements))
+        return (own, FixedState("convolutions", elements=elements))
     if kind == "cpmant":
-        mixer = attention(section, layer, "full_attention")
+        own = attention(section, layer, "full_attention")
         prompt = "2 * prompt_length * num_attention_heads * dim_head"
-        return (mixer, FixedState("prompt", elements=_numbers(section, (prompt,), layer)[0]))
+        return (own, FixedState("prompt", elements=_numbers(section, (prompt,), layer)[0]))
     if kind == "mimo_v2_flash" and word == "sliding_attention":
         return (sliding(section, layer, "2 * num_key_value_heads"),)
     if kind == "deepseek_v4":

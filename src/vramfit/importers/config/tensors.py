@@ -76,8 +76,8 @@ def class_of(section: Section) -> str | None:
     table = _read()
     stated = section.raw.get("architectures")
     name = stated[0] if isinstance(stated, list) and stated and isinstance(stated[0], str) else None
-    if name in table["classes"] or (name is not None and _without_head(name)):
-        return name
+    if name is not None and (name in table["classes"] or _without_head(name)):
+        return name if _is_of_type(name, section) else None
     if name is not None and (name in table["other_classes"] or not name.endswith(HEADS)):
         return None
     return next((found for auto in BY_TYPE if (found := _mapped(auto, section))), None)
@@ -97,6 +97,10 @@ def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") ->
         if whole is None:
             raise formulas.MissingField(f"a table of {name}")
         name, beginning = whole, f"{table[whole]['prefix']}."
+    for assumed in table[name].get("assumes", ()):
+        # The table was made from constructions of the class; of what none of them had, it knows nothing.
+        if not formulas.holds(formulas.parse(assumed), section):
+            raise formulas.MissingField(f"what vramfit knows of {name}, for it assumes: {assumed}")
     for row in table[name]["tensors"]:
         if row[0].startswith(beginning):
             found = _expanded(row, section, path)
@@ -118,7 +122,7 @@ def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") ->
 
 def _expanded(row: Any, section: Section, path: str) -> list[ClassTensor] | None:
     """The tensors of one row: those of one shape together."""
-    name, extents, options = row[0], formulas.parse(row[1] + ","), row[2]
+    name, extents, options = row[0], formulas.parse(f"({row[1]},)" if row[1] else "()"), row[2]
     if not _condition(options, section, "if"):
         return None
     kind, buffer = options.get("kind", ""), options.get("buffer", False)
@@ -188,7 +192,21 @@ def _without_head(name: str) -> str | None:
     """The class whose inner model a class without a head is: ``LlamaForCausalLM`` of ``LlamaModel``; else None."""
     whole = f"{name.removesuffix('Model')}ForCausalLM"
     known = _read()["classes"]
+    if known.get(whole, {}).get("type") in _read()["auto"].get("masked", ()):
+        return None  # an encoder's inner model lacks the pooler that its class by itself has
     return whole if name.endswith("Model") and name not in known and known.get(whole, {}).get("prefix") else None
+
+
+def _is_of_type(name: str, section: Section) -> bool:
+    """Whether a class was made for the section's type: another type's fields need not mean the same to it."""
+    known = _read()["classes"]
+    row = known.get(name) or known[_without_head(name) or ""]
+    mapped = any(classes.get(section.model_type or "") == name for classes in _mappings())
+    return not section.known or section.model_type == row["type"] or mapped
+
+
+def _mappings() -> list[dict[str, str]]:
+    return [classes for classes in _read()["auto"].values() if isinstance(classes, dict)]
 
 
 def _read() -> dict[str, Any]:

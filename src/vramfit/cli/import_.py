@@ -1,0 +1,124 @@
+"""``vramfit import``: an entry for a file of one's own, of a model that is in no catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vramfit.cli.output import Extra, guarded, opened, write_lines
+from vramfit.errors import CannotTell, CatalogueError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vramfit.model import Model
+
+FAMILY = "imported"
+SOURCE = "import"
+FALLBACK = "llama"
+"""Architecture whose traits are the ground where the model's own is none of the catalogue's."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``import``."""
+    app.command("import")(_import)
+
+
+def _import(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="a file, directory, repository or tag, as in -m")],
+    offline: Annotated[bool, typer.Option("--offline", help="read from this disk alone")] = False,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="N", help="seconds a server may be silent [default: 10]")
+    ] = None,
+    extra: Extra = None,
+) -> None:
+    """Print an entry that gives the same answers as the reference, to be kept in a catalogue file of your own."""
+
+    def run() -> None:
+        catalogue = opened(extra, offline=offline, timeout=timeout)
+        model = catalogue.model(reference)
+        if model.origin is None:
+            raise UsageError(f"{reference} is in the catalogue as {model.id}", f"see `vramfit show {model.id}`")
+        if model.gap is not None:
+            raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", None)
+        write_lines("plain", entry_lines(model).splitlines())
+
+    guarded(run, as_json=False)
+
+
+def entry_lines(model: Model) -> str:
+    """Text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model."""
+    from vramfit.catalogue.files import source_directory
+    from vramfit.curation.overlay import Layers
+    from vramfit.importers.entry import facts_of, traits_of
+    from vramfit.model.build import model_from_facts
+
+    facts = facts_of(model)
+    directory = source_directory()
+    architectures = Layers(directory).written["models"]["architectures"]
+    for architecture, traits in _candidates(model, architectures, traits_of(model)):
+        text = _text(model, {**facts, "architecture": architecture, **({"traits": traits} if traits else {})})
+        layers = Layers(directory)
+        try:
+            layers.lay("import", text.encode())
+            built = model_from_facts(
+                {k: v for k, v in layers.facts["models"][entry_id(model)].items() if k != "counted"}
+            )
+        except (CatalogueError, ValueError):
+            continue
+        if _alike(built, model):
+            return text
+    raise CannotTell(
+        f"no architecture of the catalogue has the tensors of {model.name}", "give the file itself as --model"
+    )
+
+
+def entry_id(model: Model) -> str:
+    """Id in the catalogue's form: small letters, digits, dots and dashes."""
+    low = "".join([c if c.isascii() and (c.isalnum() or c == ".") else "-" for c in model.name.lower()])
+    return "-".join([part for part in low.split("-") if part]).strip(".") or "model"
+
+
+def _candidates(
+    model: Model, architectures: dict[str, dict[str, Any]], own: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Architectures that may be the model's, each with the traits that the entry must state itself."""
+    stated = model.architecture
+    named = [
+        name
+        for name, one in architectures.items()
+        if stated.model_type in (one.get("model_types") or ()) or stated.gguf in (one.get("gguf_names") or ())
+    ]
+    for name in named:
+        yield name, {}
+    for name in (*named, FALLBACK):
+        above = {key: value for key, value in architectures[name].items() if key not in ("model_types", "gguf_names")}
+        yield name, {**dict.fromkeys([key for key in above if key not in own]), **own}
+
+
+def _alike(one: Model, other: Model) -> bool:
+    """True if two models have the same parameters and equal caches."""
+    from vramfit.memory.kv_cache import caches
+    from vramfit.model import parameters
+
+    return parameters(one) == parameters(other) and sorted(map(repr, caches(one))) == sorted(map(repr, caches(other)))
+
+
+def _text(model: Model, facts: dict[str, Any]) -> str:
+    """Text of the overlay file: a family and a source of its own, and the entry."""
+    import json
+
+    origin = model.origin
+    assert origin is not None
+    where = origin.repository or origin.path or origin.tag or model.id
+    commit = f" at {origin.commit}" if origin.commit else ""
+    kept = {name: value for name, value in facts.items() if value not in (None, [], {})}
+    entry = {"id": entry_id(model), "name": model.name, "family": FAMILY, **kept, "sources": [SOURCE]}
+    if origin.repository is not None and "/" in origin.repository:
+        entry["hf"] = [origin.repository]
+    lines = ["sources:", f"  {SOURCE}: {json.dumps(f'{where}{commit}, read by vramfit import')}", "families:"]
+    lines += [f"  {FAMILY}: {{modality: {model.modality}}}", "models:"]
+    for number, (name, value) in enumerate(entry.items()):
+        lines.append(f"  {'- ' if number == 0 else '  '}{name}: {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"

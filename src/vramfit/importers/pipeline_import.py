@@ -1,0 +1,89 @@
+"""Folders of several networks: a diffusers pipeline, and an adapter that goes with a base model.
+
+A pipeline's ``model_index.json`` names its components, each a folder with weights of its own; their headers give the
+parameters of each (diffusers 0.36 ``pipelines/pipeline_utils.py``). An adapter's ``adapter_config.json`` names the model
+it was trained on (PEFT 0.21 ``config.py``), which is what runs.
+"""
+
+from __future__ import annotations
+
+from vramfit.errors import InputError
+from vramfit.importers.imported import Imported
+from vramfit.importers.packed import logical_header
+from vramfit.importers.safetensors import find_files, read_set
+from vramfit.importers.source import printable
+from vramfit.model.architecture import Architecture, Component, Model
+from vramfit.model.traits import Traits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from vramfit.importers.source import Folder
+    from vramfit.model import Origin
+
+INDEX = "model_index.json"
+ADAPTER = "adapter_config.json"
+MOST_COMPONENTS = 64
+
+
+def import_pipeline(
+    index: Mapping[str, Any], below: Callable[[str], Folder], identity: str, name: str, origin: Origin
+) -> Imported:
+    """The networks of a pipeline, each with the parameters that its header counts.
+
+    Raises:
+        InputError: no component has weights, or one's cannot be read.
+    """
+    from vramfit._record import replace
+
+    components, files = [], [INDEX]
+    for part, named in list(index.items())[:MOST_COMPONENTS]:
+        if part.startswith("_") or not isinstance(named, list) or len(named) != 2 or not isinstance(named[1], str):
+            continue
+        if not part.replace("_", "").isalnum():
+            continue
+        folder = below(part)
+        try:
+            chosen, missing, total = find_files(folder)
+        except InputError:
+            continue  # a scheduler, a tokenizer, or weights as pickles
+        if missing:
+            raise InputError(f"{part}/{printable(missing[0])} is missing", "download all files of the pipeline")
+        header = logical_header(read_set(folder, chosen, total))
+        files += [f"{part}/{file.name}" for file in header.files]
+        components.append(Component(part, header.parameters, printable(named[1])))
+    if not components:
+        raise InputError(f"{printable(identity)} has no component with weights in safetensors", "download its weights")
+    model = Model(
+        id=identity,
+        name=name,
+        family=printable(str(index.get("_class_name", "pipeline"))),
+        modality="image-generation",
+        hidden=0,
+        vocab=0,
+        tied=False,
+        context=0,
+        dtype="bf16",
+        layers=(),
+        traits=Traits(),
+        architecture=Architecture(),
+        vision=None,
+        audio=None,
+        components=tuple(components),
+        origin=replace(origin, kind="safetensors", files=tuple(files)),
+    )
+    return Imported(model)
+
+
+def base_of(config: Mapping[str, Any], identity: str) -> str:
+    """The model that an adapter was trained on, as its configuration names it.
+
+    Raises:
+        InputError: it names none.
+    """
+    base = config.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base or not base.isprintable():
+        raise InputError(f"{printable(identity)} is an adapter that names no base model", "name the model itself")
+    return base

@@ -1,0 +1,171 @@
+"""Best choice of engine and quantization for running a model on given GPUs.
+
+Within an engine the best-measured quality that reaches the level and the least speed is taken. 16-bit weights are left
+out: near-lossless ones are half as large and, as the label says, no worse for any use. Among engines the better label
+counts, then the speed.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import record, replace
+from vramfit.answer import answer
+from vramfit.engines import engine, names
+from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
+from vramfit.errors import VramfitError
+from vramfit.quantization import derive
+from vramfit.quantization.quality import LABELS
+from vramfit.speed import prefill_rate
+from vramfit.sweep import ladder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.answer import Answer
+    from vramfit.engines.interface import Deployment
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Scheme
+
+OFFERED = ("reference", "near-lossless", "small", "noticeable")
+"""Labels worth recommending, best first; what loses more, or was never measured, has to be asked for."""
+COMFORTABLE = "small"
+"""Worst label that still goes before a smaller model with a better one."""
+
+HOPELESS_SHARE = 0.2
+"""Share of a GPU by which the smallest scheme may exceed it before the search in an engine ends."""
+
+
+class Attempts:
+    """Record of what was tried, for the case that nothing is found."""
+
+    def __init__(self) -> None:
+        self.answered = False
+        """True if anything could be estimated at all."""
+        self.refused: VramfitError | None = None
+        """First reason why something could not be estimated."""
+
+
+@record
+class Criteria:
+    """Criteria that every recommendation must meet."""
+
+    keys: Mapping[str, Any]
+    """Deployment keys but for ``gpu`` and ``model``; ``engine`` and ``quant`` only where they were asked for."""
+    least_speed: float
+    """Least tokens per second; 0 for any."""
+    speed_asked: bool
+    """True if the user asked for a speed: an unknown one then does not do."""
+    reads: bool
+    """True if the model only reads (an embedding): its speed is that of the prompt."""
+    attempts: Attempts
+
+
+@record
+class Choice:
+    """Model on GPUs, in an engine and a scheme, that meets the criteria."""
+
+    answer: Answer
+    speed: float
+    """Expected tokens per second, 0 where unknown."""
+
+    @property
+    def label(self) -> str:
+        """Label of the loss of quality."""
+        return self.answer.quality[0]
+
+    @property
+    def loss(self) -> int:
+        """Label as a number: 0 for no visible loss, one more for each band, most for what was never measured."""
+        if self.label == "reference":
+            return 0
+        return LABELS.index(self.label) if self.label in LABELS else len(LABELS)
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Sorting key, smaller is better: the loss of quality, then the speed."""
+        return self.loss, -self.speed
+
+    @property
+    def comfortable(self) -> bool:
+        """True if the loss of quality is small at most."""
+        return self.loss <= LABELS.index(COMFORTABLE)
+
+
+def best_choice(model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> Choice | None:
+    """Find the best choice; None where nothing offered reaches the requested level and speed."""
+    choices = [_best_in(name, model, gpus, criteria) for name in engines(gpus, criteria)]
+    return min((choice for choice in choices if choice is not None), key=lambda choice: choice.order, default=None)
+
+
+def engines(gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[str, ...]:
+    """Names of the requested engine, or of those that run on these GPUs; of equal choices the first one's is taken."""
+    asked = criteria.keys.get("engine")
+    if asked is not None:
+        return (asked,)
+    platform = criteria.keys.get("platform", "linux")
+    candidates = [
+        one for one in map(engine, names()) if one.recommended is not None and one.recommended_on(gpus, platform)
+    ]
+    return tuple([one.name for one in sorted(candidates, key=lambda one: one.recommended or 0)])
+
+
+def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> Choice | None:
+    # The context is stated, since the default of some engines follows the GPU.
+    keys = {"context": min(DEFAULT_CONTEXT_TOKENS, model.context), **criteria.keys, "engine": name}
+    try:
+        if "quant" in keys:
+            (asked,) = deployments(keys, gpus, model)
+            return _choice_of(asked, criteria)
+        schemes = _schemes(name, model, gpus)
+        if not schemes:
+            return None
+        (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
+        found = answer(smallest)
+    except VramfitError as error:
+        criteria.attempts.refused = criteria.attempts.refused or error
+        return None
+    criteria.attempts.answered = True
+    if _hopeless(found):
+        return None
+    choices = (_choice_of(replace(smallest, checkpoint=derive(model, scheme)), criteria) for scheme in schemes)
+    return next((choice for choice in choices if choice is not None), None)
+
+
+def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
+    """Schemes that are tried in an engine, best quality first."""
+    runtime = engine(name)
+    return tuple([scheme for scheme in ladder(model, name, OFFERED, False) if runtime.loads_on(scheme, gpus)])
+
+
+_smallest_of: dict[tuple[str, ...], Scheme] = {}
+
+
+def _smallest(schemes: tuple[Scheme, ...], model: Model) -> Scheme:
+    """Scheme with the fewest bits for the first model asked about; other models differ by little."""
+    key = tuple([scheme.id for scheme in schemes])
+    if key not in _smallest_of:
+        _smallest_of[key] = min(schemes, key=lambda scheme: derive(model, scheme).file_bytes)
+    return _smallest_of[key]
+
+
+def _hopeless(found: Answer) -> bool:
+    """True if even a need somewhat smaller would exceed the GPUs, so that no other scheme need be tried."""
+    return found.verdict.headroom_bytes < -HOPELESS_SHARE * min(found.verdict.usable_bytes)
+
+
+def _choice_of(deployment: Deployment, criteria: Criteria) -> Choice | None:
+    """Choice made of a deployment; None if it misses the level or is too slow."""
+    try:
+        found = answer(deployment)
+    except VramfitError as error:
+        criteria.attempts.refused = criteria.attempts.refused or error
+        return None
+    criteria.attempts.answered = True
+    if not found.reached:
+        return None
+    rate = prefill_rate(deployment, found.estimate) if criteria.reads else found.rate
+    if rate is None:
+        return None if criteria.speed_asked else Choice(found, 0.0)
+    return Choice(found, rate.expected) if rate.expected >= criteria.least_speed else None
