@@ -1,114 +1,67 @@
-"""Shape of ``data/models.yaml``, and its merging into the flat entries that ``model.build`` reads.
+"""The shape of ``data/models.yaml``, and its merging into the entries that are compiled.
 
-Pydantic checks each section; ``validate_models`` then merges architecture, family and entry (the nearer wins, mappings
-are merged one level deep) and checks what only the merged entry can show. This is the only place that knows the file's
-sections; everything behind it sees flat entries. Fields are explained in the file's opening comment, traits and tower
-settings where ``vramfit.model`` reads them.
+Pydantic checks each section, by models that ``generated`` makes of the records in ``vramfit.model``; ``validate_models``
+then has ``model.merge`` lay architecture, family and entry over each other, and tells what only the merged entry shows.
+This is the only place that knows the file's sections.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from vramfit.curation.schema_model_parts import (
-    Audio,
-    Compressed,
-    Count,
-    Heads,
-    Key,
-    Linear,
-    Mla,
-    Moe,
-    Network,
-    Part,
-    Ssm,
-    Tower,
-    Traits,
-    Vision,
-)
+from vramfit._record import fields
+from vramfit.curation.generated import field_definitions, made, model_of
+from vramfit.model.encoder import Encoder
 from vramfit.model.merge import gaps, merge
+from vramfit.model.spec import ArchitectureSpec, ModelSpec
 
-Repository = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
-"""``organisation/name`` on the Hugging Face Hub."""
+NAMED = ("id", "name", "family")
+"""Fields that every entry states."""
+OWN = ("hf", "quantized", "ollama")
+"""Fields that an entry may state, and no family for its members."""
 
 
 class InvalidModelsError(ValueError):
-    """A ``models.yaml`` that breaks its schema. ``faults`` holds one line for each fault, with entry and field."""
+    """``data/models.yaml`` breaks its schema. ``faults`` holds one line for each fault, with entry and field."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
 
 
-class Facts(Part):
-    """Facts that a family may give for its members, and an entry for itself."""
-
-    architecture: Key | None = None
-    model_type: str | None = None
-    gguf: str | None = None
-    modality: str | None = None
-    released: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")] | None = None
-    licence: str | None = None
-    dtype: Literal["fp32", "fp16", "bf16", "fp8", "mxfp4", "int4", "ternary"] | None = None
-    layers: Count | None = None
-    hidden: Count | None = None
-    ffn: Count | None = None
-    widths: str | None = None
-    heads: Count | None = None
-    kv_heads: Count | None = None
-    head_dim: Count | None = None
-    value_dim: Count | None = None
-    vocab: Count | None = None
-    tied: bool | None = None
-    context: Count | None = None
-    pattern: str | None = None
-    window: Count | None = None
-    shared_cache_layers: Count | None = None
-    full_attention: Heads | None = None
-    sliding_attention: Heads | None = None
-    cross_attention: Heads | None = None
-    conv_kernel: Count | None = None
-    mla: Mla | None = None
-    compressed: Compressed | None = None
-    ssm: Ssm | None = None
-    linear: Linear | None = None
-    moe: Moe | None = None
-    vision: Vision | None = None
-    audio: Audio | None = None
-    traits: Traits | None = None
-    components: list[Network] | None = None
-    note: str | None = None
+def _facts() -> type[BaseModel]:
+    shared = tuple([name for name in fields(ModelSpec) if name not in (*NAMED, *OWN, "sources")])
+    text = "Facts that a family may give for its members, and an entry for itself."
+    return made("Facts", text, field_definitions(ModelSpec, shared, partial=True))
 
 
-class Entry(Facts):
-    """One model."""
-
-    id: Key
-    name: str
-    family: Key
-    hf: list[Repository] | None = None
-    quantized: dict[Repository, str] | None = None
-    ollama: list[str] | None = None
-    sources: Annotated[list[str], Field(min_length=1)]
+def _entry() -> type[BaseModel]:
+    sources = (Annotated[list[str], Field(min_length=1)], Field(description="Keys of where the figures come from."))
+    stated = {**field_definitions(ModelSpec, NAMED), **field_definitions(ModelSpec, OWN, partial=True)}
+    return made("Entry", "One model.", {**stated, "sources": sources}, base=Facts)
 
 
-class Architecture(Traits):
-    """Habits of a kind of model in writing its blocks, and its names."""
-
-    model_types: list[str] | None = None
-    gguf_names: list[str] | None = None
-
-
-class ModelsFile(Part):
-    """``data/models.yaml``."""
-
-    sources: dict[str, str]
-    architectures: dict[str, Architecture]
-    towers: dict[str, Tower]
-    families: dict[str, Facts]
-    models: list[Entry]
+Facts = _facts()
+Entry = _entry()
+ModelsFile = made(
+    "ModelsFile",
+    "``data/models.yaml``.",
+    {
+        "sources": (dict[str, str], Field(description="Short keys for where figures come from, with what they mean.")),
+        "architectures": (
+            dict[str, model_of(ArchitectureSpec)],  # type: ignore[misc]
+            Field(description="How kinds of models write their blocks, and the names they go by."),
+        ),
+        "towers": (
+            dict[str, model_of(Encoder)],  # type: ignore[misc]
+            Field(description="How kinds of encoders write their blocks and projectors."),
+        ),
+        "families": (dict[str, Facts], Field(description="Facts that siblings share.")),  # type: ignore[valid-type]
+        "models": (list[Entry], Field(description="The models, one entry each.")),  # type: ignore[valid-type]
+    },
+)
 
 
 def validate_models(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,7 +102,7 @@ def validate_models(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _fault(document: dict[str, Any], fault: Any) -> str:
-    """Text of one of Pydantic's faults, ``entry: field.path: what is wrong``."""
+    """One of Pydantic's faults as ``entry: field.path: what is wrong``."""
     path = list(fault["loc"])
     where = ""
     if path[:1] == ["models"] and len(path) > 1:
