@@ -57,7 +57,7 @@ HOMES = {
     "pydantic": ("curation/",),
     "yaml": ("curation/strict_yaml.py",),
     "hatchling": ("curation/build_hook.py",),
-    "inspect": ("cli/app.py",),
+    "inspect": ("cli/app.py", "curation/generated.py"),
     **dict.fromkeys(
         ("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "httpx", "huggingface_hub"),
         ("importers/",),

@@ -53,7 +53,7 @@ def own_paths() -> list[str]:
 
 
 def source_directory() -> str:
-    """Where the built-in catalogue's YAML files are: the checkout's ``data/``, or beside the installed package."""
+    """Directory of the built-in catalogue's YAML files: the checkout's ``data/``, or beside the installed package."""
     return data_directory() or os.path.join(PACKAGE, "data")
 
 
@@ -73,7 +73,7 @@ def compiled_path() -> str | None:
 
 
 def installed_path() -> str:
-    """Where an installed package keeps the compiled catalogue."""
+    """Path at which an installed package keeps the compiled catalogue."""
     return os.path.join(PACKAGE, "data", COMPILED)
 
 
