@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from vramfit.catalogue import open_catalogue
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
-    from vramfit.catalogue.compiled import Catalogue
+    from vramfit.catalogue.lookup import Catalogue
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vramfit.catalogue.compiled import GpuRow, ModelRow, Offer
+from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
 from vramfit.errors import UnknownGpu, UnknownModel
 from vramfit.hardware import Gpu, gpu_from_facts
 from vramfit.model import Model, active_parameters, model_from_facts, parameters

@@ -18,10 +18,10 @@ import yaml
 
 from tests.command import vramfit
 from tests.each import each
-from vramfit.catalogue.cache import source_directory
-from vramfit.catalogue.lint import check
-from vramfit.catalogue.overlay import built_in
+from vramfit.catalogue.files import source_directory
 from vramfit.cli.options import COMMANDS, options, spellings
+from vramfit.curation.lint import check
+from vramfit.curation.overlay import built_in
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

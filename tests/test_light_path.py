@@ -29,9 +29,9 @@ STANDARD = {
 
 ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._finder", "vramfit._memo", "vramfit._record", "vramfit.answer",
-    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.report", "vramfit.search", "vramfit.units",
+    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.report", "vramfit.search", "vramfit.sources", "vramfit.units",
     "vramfit.verdict",
-    *(f"vramfit.catalogue{name}" for name in ("", ".cache", ".compiled", ".container", ".custom", ".names")),
+    *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".lookup", ".names", ".rows")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
     *(
         f"vramfit.engines{name}"
@@ -90,7 +90,7 @@ def after(line: tuple[str, ...]) -> set[str]:
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
     """The catalogue is compiled when the data changed, which is no light work: not measured here."""
-    from vramfit.catalogue import open_catalogue
+    from vramfit.sources import open_catalogue
 
     open_catalogue()
 
@@ -114,7 +114,7 @@ def test_our_own_modules_are_those_needed(name: str) -> None:
     """Likewise; engines, schemes, renderers and the slow path of the catalogue are loaded when used."""
     ours = {module for module in after(LINES[name]) if module.startswith("vramfit")}
     assert set() == {module for module in ours - ALLOWED if not module.startswith(ENGINE)}
-    assert {"vramfit.check", "vramfit.verdict", "vramfit.catalogue.compiled"} <= ours
+    assert {"vramfit.check", "vramfit.verdict", "vramfit.catalogue.lookup"} <= ours
 
 
 def test_every_module_of_the_list_is_loaded_by_some_line() -> None:

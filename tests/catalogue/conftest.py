@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from vramfit.catalogue import Catalogue, open_catalogue
+from vramfit.sources import open_catalogue
+
+if TYPE_CHECKING:
+    from vramfit.catalogue import Catalogue
 
 
 @pytest.fixture(scope="session")

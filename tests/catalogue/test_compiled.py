@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vramfit.catalogue import Catalogue, cache, open_catalogue
+from vramfit.catalogue import Catalogue, files
 from vramfit.catalogue.container import BadContainerError, in_memory, pack
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel, UsageError
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -175,10 +176,10 @@ def test_models_resolve(catalogue: Catalogue) -> None:
 
 def test_the_light_path_stays_light(cache_home: Path) -> None:
     script = (
-        "import sys; from vramfit.catalogue import open_catalogue; c = open_catalogue(); c.gpu('rtx4090');"
+        "import sys; from vramfit.sources import open_catalogue; c = open_catalogue(); c.gpu('rtx4090');"
         "print(*sorted(sys.modules))"
     )
-    source = os.path.dirname(os.path.dirname(cache.__file__))
+    source = os.path.dirname(os.path.dirname(files.__file__))
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(source)}
     run = [sys.executable, "-S", "-c", "import sys; sys.path[:0] = " + repr(sys.path) + "; " + script]
     subprocess.run(run, env=environment, check=True, capture_output=True)
@@ -227,7 +228,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
 def test_a_relative_cache_home_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    path = cache.cache_path("/somewhere/data")
+    path = files.cache_path("/somewhere/data")
 
     assert path is not None
     assert path.startswith(str(tmp_path / ".cache" / "vramfit"))

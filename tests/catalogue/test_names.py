@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.catalogue import names, spellings
+from vramfit.catalogue import names
 from vramfit.catalogue.names import normalise, normalise_model, parse_gpu
+from vramfit.curation import spellings
 from vramfit.errors import UsageError
 
 

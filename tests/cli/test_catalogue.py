@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command import vramfit
-from vramfit.catalogue.json_schema import json_schema
+from vramfit.curation.json_schema import json_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

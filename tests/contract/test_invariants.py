@@ -10,7 +10,7 @@ import pytest
 
 from tests.command import Ran, report, vramfit
 from tests.each import each
-from vramfit.catalogue import open_catalogue
+from vramfit.sources import open_catalogue
 
 CASES: dict[str, tuple[str, ...]] = {
     "the headline": ("-g", "rtx4090", "-m", "llava-1.6-13b"),

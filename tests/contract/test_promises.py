@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tests.command import vramfit
 from tests.contract.test_invariants import asked_again, promised
 from tests.launch.test_flags import verify
-from vramfit.catalogue import open_catalogue
 from vramfit.engines.keys import every_key
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
-    from vramfit.catalogue.compiled import ModelRow
+    from vramfit.catalogue.rows import ModelRow
 
 KEYS: dict[str, st.SearchStrategy[Any]] = {
     "engine": st.sampled_from(["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx"]),

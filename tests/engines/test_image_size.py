@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.command import report, vramfit
 from tests.engines.llamacpp.asking import catalogue_model
-from vramfit.catalogue import open_catalogue
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.vision import image_tokens
+from vramfit.sources import open_catalogue
 
 CARD = ("-g", "a100-sxm4-80gb")
 SEEING = [row.id for row in open_catalogue().model_rows() if catalogue_model(row.id).vision is not None]

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 
 from tests.each import each
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate, names
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import PARTS, Ledger, Term, span, terms
+from vramfit.sources import open_catalogue
 
 DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
     "transformers": [

@@ -12,8 +12,8 @@ from tests.command import vramfit
 from tests.importers import models
 from tests.importers.loopback import Loopback, Repository
 from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag, write
-from vramfit.catalogue import open_catalogue
-from vramfit.catalogue.cache import cache_path, source_directory
+from vramfit.catalogue.files import cache_path, source_directory
+from vramfit.sources import open_catalogue
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.importers.gguf_of_model import header_of
-from vramfit.catalogue import open_catalogue
 from vramfit.errors import InputError
 from vramfit.importers.gguf_architecture import file_type_label, gguf_facts
 from vramfit.importers.gguf_layers import run_lengths
@@ -17,6 +16,7 @@ from vramfit.importers.gguf_rules import KNOWN, UNMODELLED, WINDOWS, WITHOUT_CAC
 from vramfit.importers.header import FileTensor, Header, HeaderFile
 from vramfit.model import model_from_facts, tensors
 from vramfit.model.pattern import expand
+from vramfit.sources import open_catalogue
 
 ROUND_TRIPS = {
     "llama-3.1-8b": "llama", "mixtral-8x7b": "llama", "qwen2.5-7b": "qwen2", "qwen3-4b": "qwen3", "qwen3-30b-a3b": "qwen3moe",

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from vramfit.catalogue import open_catalogue
 from vramfit.importers.header import FileTensor, Header
 from vramfit.importers.parts import is_buffer, part_of
 from vramfit.importers.roles import layer_count, stored_rows
 from vramfit.importers.tensor_names import gguf_name, place
 from vramfit.model import tensors
+from vramfit.sources import open_catalogue
 
 SAVED: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "saved_tensors.json").read_text())["models"]
 

@@ -15,10 +15,10 @@ import yaml
 
 from tests.samples import Catalogue
 from vramfit.answer import answer
-from vramfit.catalogue import open_catalogue
 from vramfit.check import check
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
+from vramfit.sources import open_catalogue
 
 KNOWN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "flags.yaml").read_text(encoding="utf-8"))
 NUMBER = {"count": r"-?[0-9]+", "share": r"0?\.[0-9]+|1(\.0+)?"}

@@ -118,9 +118,9 @@ def test_mlx_parses_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
     from tests.launch.test_flags import APPLE
     from vramfit.answer import answer
-    from vramfit.catalogue import open_catalogue
     from vramfit.engines.keys import parse_request
     from vramfit.engines.resolve import resolve
+    from vramfit.sources import open_catalogue
 
     for quant in ("mlx-4bit", "bf16"):
         asked = {"gpu": APPLE, "model": "llama-3.1-8b", "engine": "mlx", "quant": quant}

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.each import each
-from vramfit.catalogue import open_catalogue
 from vramfit.memory.kv_cache import Cache, caches, row_bytes
 from vramfit.model.architecture import Attention, LinearAttention, StateSpace
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
     from vramfit.model import Model

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from vramfit.catalogue.schema_models import validate_models
+from vramfit.curation.schema_models import validate_models
 from vramfit.model import Model, model_from_facts
 
 DATA = Path(__file__).parents[2] / "data" / "models.yaml"

@@ -11,11 +11,11 @@ import pytest
 
 from tests.each import each
 from tests.quantization.builders import build, dense, stored, text_bytes, types
-from vramfit.catalogue import open_catalogue
 from vramfit.model import tensors
 from vramfit.quantization import bits_per_weight, derive, find_scheme
 from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, store, tensor_bytes, tensor_class
 from vramfit.quantization.gguf_mix import Facts, head, mixed, more_bits, rule
+from vramfit.sources import open_catalogue
 
 Q4, Q5, Q6, Q8, MX = 144 / 256, 176 / 256, 210 / 256, 34 / 32, 17 / 32
 """Bytes per weight of Q4_K, Q5_K, Q6_K, Q8_0 and MXFP4 (``ggml/src/ggml-common.h``)."""

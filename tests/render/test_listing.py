@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.each import each
-from vramfit.catalogue import Catalogue, open_catalogue
-from vramfit.catalogue.entry import entry_object
+from vramfit.entries.entry import entry_object
 from vramfit.render import entry, listing
+from vramfit.sources import open_catalogue
+
+if TYPE_CHECKING:
+    from vramfit.catalogue import Catalogue
 
 ENGINES: list[dict[str, Any]] = [
     {
@@ -92,7 +95,7 @@ def test_narrow_terminals_lose_columns_and_no_ids(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     """Nothing is cut: a column goes whole."""
-    from vramfit.catalogue.listing import gpu_objects
+    from vramfit.entries.listing import gpu_objects
 
     monkeypatch.setenv("COLUMNS", str(width))
     stream = Terminal()

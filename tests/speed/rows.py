@@ -11,10 +11,10 @@ import yaml
 
 from vramfit import engines
 from vramfit._record import replace
-from vramfit.catalogue import open_catalogue
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.quantization import derive, find_scheme
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vramfit.catalogue.compiled import Catalogue
+    from vramfit.catalogue.lookup import Catalogue
 
 WILD = "*?["
 

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vramfit.catalogue.lint import Finding
+    from vramfit.curation.lint import Finding
 
 FAULTS_EXIT_CODE = 1
 _FILES = "files to check [default: the built-in ones and your own]"
@@ -66,7 +66,7 @@ def _schema(
     """Print the JSON Schema of a catalogue file, for editors (draft-07)."""
 
     def run() -> None:
-        from vramfit.catalogue.json_schema import SCHEMAS, json_schema
+        from vramfit.curation.json_schema import SCHEMAS, json_schema
         from vramfit.render.json import dumps
 
         if kind not in SCHEMAS:
@@ -94,39 +94,39 @@ def _path(as_json: Json = False) -> None:
 
 
 def _places() -> Iterator[tuple[str, str]]:
-    from vramfit.catalogue import cache
-    from vramfit.catalogue.json_schema import SCHEMAS, schema_path
+    from vramfit.catalogue import files as places
+    from vramfit.curation.json_schema import SCHEMAS, schema_path
 
-    directory = cache.source_directory()
-    for name in cache.SOURCES:
+    directory = places.source_directory()
+    for name in places.SOURCES:
         yield "data", os.path.join(directory, name)
-    compiled = cache.compiled_path()
+    compiled = places.compiled_path()
     if compiled is not None:
         yield "compiled", compiled
-    for path in cache.own_paths():
+    for path in places.own_paths():
         yield "own", path
     for kind in SCHEMAS:
         yield "schema", schema_path(kind)
 
 
 def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
-    """Path of each file, and whether it lies over the built-in catalogue: all but the built-in files themselves do."""
-    from vramfit.catalogue import cache
+    """Path, and whether it lies over the built-in catalogue: for all but the built-in files themselves."""
+    from vramfit.catalogue import files as places
 
-    directory = cache.source_directory()
-    built_in = [os.path.join(directory, name) for name in cache.SOURCES]
+    directory = places.source_directory()
+    built_in = [os.path.join(directory, name) for name in places.SOURCES]
     if not files:
         yield from ((_short(path), False) for path in built_in)
-        yield from ((path, True) for path in cache.own_paths() if os.path.exists(path))
+        yield from ((path, True) for path in places.own_paths() if os.path.exists(path))
     for path in files:
         yield path, not any(os.path.exists(path) and os.path.samefile(path, other) for other in built_in)
 
 
 def _checked(path: str, own: bool, *, needed_only: bool) -> tuple[list[Finding], int]:
-    """Findings in a file, and the number of its entries."""
-    from vramfit.catalogue.cache import read_bytes, source_directory
-    from vramfit.catalogue.lint import check
-    from vramfit.catalogue.overlay import built_in
+    """The findings in a file, and how many entries it has."""
+    from vramfit.catalogue.files import read_bytes, source_directory
+    from vramfit.curation.lint import check
+    from vramfit.curation.overlay import built_in
 
     under: dict[str, Any] = built_in(source_directory()) if own else {}
     document, subject, findings = check(read_bytes(path), path, under, needed_only=needed_only)

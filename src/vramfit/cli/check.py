@@ -54,7 +54,7 @@ def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str |
     Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
     silent for ``timeout`` seconds.
     """
-    from vramfit.catalogue import open_catalogue
+    from vramfit.sources import open_catalogue
 
     seconds = None if timeout is None else _seconds(timeout)
     importers: list[Importer] = []

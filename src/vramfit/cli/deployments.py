@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from vramfit.catalogue.strict_yaml import Fault
+    from vramfit.curation.strict_yaml import Fault
 
 
 def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any] | VramfitError]]:
@@ -20,7 +20,7 @@ def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str 
     A deployment that is not written as one has the error in place of its keys, and the others are read. ``-`` reads
     stdin. Raises ``InputError``, before the first, for a file that cannot be read or has another shape.
     """
-    from vramfit.catalogue.strict_yaml import fault_error, parse
+    from vramfit.curation.strict_yaml import fault_error, parse
 
     label = "<stdin>" if path == "-" else path
     parsed = parse(_text(path), label, commas=True)

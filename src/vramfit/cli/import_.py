@@ -49,8 +49,8 @@ def _import(
 
 def entry_lines(model: Model) -> str:
     """Text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model."""
-    from vramfit.catalogue.cache import source_directory
-    from vramfit.catalogue.overlay import Layers
+    from vramfit.catalogue.files import source_directory
+    from vramfit.curation.overlay import Layers
     from vramfit.importers.entry import facts_of, traits_of
     from vramfit.model.build import model_from_facts
 

@@ -63,8 +63,8 @@ def _gpus(
 
     def select() -> list[Any]:
         from vramfit.catalogue import filters
-        from vramfit.catalogue.listing import gpu_objects
         from vramfit.catalogue.names import normalise
+        from vramfit.entries.listing import gpu_objects
 
         least, most = filters.marketed_gb(min_memory), filters.marketed_gb(max_memory)
         found: list[Any] = list(gpu_objects(opened(extra)))
@@ -103,8 +103,8 @@ def _models(
 
     def select() -> list[Any]:
         from vramfit.catalogue import filters
-        from vramfit.catalogue.listing import model_objects
         from vramfit.catalogue.names import normalise_model
+        from vramfit.entries.listing import model_objects
 
         least, most = filters.parameter_count(min_parameters), filters.parameter_count(max_parameters)
         found: list[Any] = list(model_objects(opened(extra)))
@@ -147,8 +147,8 @@ def _quants(
 
     def select() -> list[Any]:
         from vramfit.catalogue import filters
-        from vramfit.catalogue.listing import quant_objects
         from vramfit.engines import engine as check_engine
+        from vramfit.entries.listing import quant_objects
 
         if engine is not None:
             check_engine(engine)
@@ -165,7 +165,7 @@ def _engines(as_json: Json = False, style: Format = None, no_header: NoHeader = 
     """Engines, and what each can be asked for."""
 
     def select() -> list[Any]:
-        from vramfit.catalogue.listing import engine_objects
+        from vramfit.entries.listing import engine_objects
 
         return engine_objects()
 

@@ -40,7 +40,7 @@ def _show(
     """One GPU or model: every figure, what follows from it, and where it comes from."""
 
     def run() -> None:
-        from vramfit.catalogue.entry import entry_object
+        from vramfit.entries.entry import entry_object
         from vramfit.render import entry
 
         chosen, colour = style_of(as_json, style), colour_of(color)
@@ -60,7 +60,7 @@ def _show(
 
 def _sizes(catalogue: Catalogue, found: dict[str, Any], style: str, *, colour: bool, header: bool) -> None:
     """Print a model's size under every scheme; raises ``UsageError`` for a GPU."""
-    from vramfit.catalogue.quant_sizes import quant_sizes
+    from vramfit.entries.quant_sizes import quant_sizes
     from vramfit.render import quant_sizes as rendered
 
     if found["kind"] != "model":

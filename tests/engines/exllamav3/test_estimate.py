@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import report
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.deployed import deployed
 from tests.samples import gpu
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate
 from vramfit.quantization import find_scheme
+from vramfit.sources import open_catalogue
 from vramfit.units import MIB
 
 if TYPE_CHECKING:

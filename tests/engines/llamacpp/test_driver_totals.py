@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.engines.llamacpp.asking import estimated
-from vramfit.catalogue import open_catalogue
+from vramfit.sources import open_catalogue
 from vramfit.units import MIB
 
 ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("driver_totals.yaml").read_text(encoding="utf-8"))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.command import report
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
     from vramfit.engines import Estimate

@@ -8,13 +8,13 @@ import pytest
 
 from tests.command import report, vramfit
 from vramfit.answer import answer
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.ollama import ENGINE
 from vramfit.engines.ollama.estimate import CONTEXT_TIERS
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from vramfit.catalogue import open_catalogue
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "measured.yaml").read_text("utf-8"))

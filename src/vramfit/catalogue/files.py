@@ -1,0 +1,144 @@
+"""Files of the catalogue: where they are, how they are read and kept.
+
+An installed wheel carries the compiled catalogue beside the package (``vramfit/data/catalogue.bin``), a checkout keeps
+one in ``$XDG_CACHE_HOME/vramfit/``. ``sources`` decides which of them is fresh.
+"""
+
+from __future__ import annotations
+
+import os
+from zlib import crc32
+
+from vramfit.catalogue.container import BadContainerError, Container
+from vramfit.errors import CatalogueError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    Own: TypeAlias = tuple[str, bytes | None, bool]
+    """File of the user's: path, content (None: cannot be read), whether it was named on the command line."""
+
+SOURCES = ("gpus.yaml", "models.yaml")
+COMPILED = "catalogue.bin"
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""Folder of the package."""
+
+
+def own_files(extra: Sequence[str] = ()) -> list[Own]:
+    """Read the user's own catalogue files, in the order in which they are laid over the built-in one.
+
+    Raises ``CatalogueError`` for one of ``extra`` that cannot be read.
+    """
+    found: list[Own] = []
+    for path in own_paths():
+        try:
+            os.stat(path)
+        except OSError:
+            continue
+        try:
+            found.append((path, read_bytes(path), False))
+        except CatalogueError:
+            found.append((path, None, False))
+    found += [(os.path.abspath(path), read_bytes(path), True) for path in extra]
+    return found
+
+
+def own_paths() -> list[str]:
+    """Paths where the user's own catalogue files may be; none without a home directory."""
+    base = _xdg("XDG_CONFIG_HOME", ".config")
+    return [] if base is None else [os.path.join(base, "vramfit", name) for name in SOURCES]
+
+
+def source_directory() -> str:
+    """Directory of the built-in catalogue's YAML files: the checkout's ``data/``, or beside the installed package."""
+    return data_directory() or os.path.join(PACKAGE, "data")
+
+
+def read_bytes(path: str) -> bytes:
+    """Content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise CatalogueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def compiled_path() -> str | None:
+    """Path of the built-in catalogue's compiled form, whether it is there or not; None without a home directory."""
+    data = data_directory()
+    return installed_path() if data is None else cache_path(data)
+
+
+def installed_path() -> str:
+    """Path at which an installed package keeps the compiled catalogue."""
+    return os.path.join(PACKAGE, "data", COMPILED)
+
+
+def data_directory() -> str | None:
+    """``data/`` of the checkout this package runs from; None when it is installed."""
+    source = os.path.dirname(PACKAGE)
+    data = os.path.join(os.path.dirname(source), "data")
+    if os.path.basename(source) == "src" and os.path.exists(os.path.join(data, "gpus.yaml")):
+        return data
+    return None
+
+
+def cache_path(compiled_from: str) -> str | None:
+    """Path of the compiled form of a data directory, or of it and the user's files; None without a home directory."""
+    base = _xdg("XDG_CACHE_HOME", ".cache")
+    return None if base is None else os.path.join(base, "vramfit", f"catalogue-{crc32(compiled_from.encode()):08x}.bin")
+
+
+def _xdg(variable: str, otherwise: str) -> str | None:
+    """A directory of the XDG specification, which says to ignore relative values; None without a home directory."""
+    base = os.environ.get(variable, "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), otherwise)
+    return base if os.path.isabs(base) else None
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Replace ``path`` in one step, so that no other process reads half a file; failure to write is ignored."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError:
+        _unlink(temporary)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+class _File:
+    """File read in parts, by one descriptor for its life: another process may put a newer file in its place."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self.size = os.fstat(self._descriptor).st_size
+
+    def read(self, start: int, length: int) -> bytes:
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, length)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+
+def read_compiled(path: str) -> Container | None:
+    """The compiled file at ``path``, of which only the parts asked for are read; None if there is no sound one."""
+    try:
+        file = _File(path)
+        return Container(file.read, file.size)
+    except (OSError, BadContainerError):
+        return None

@@ -1,0 +1,299 @@
+"""Looking up GPUs and models in the compiled catalogue, by any of their names.
+
+The compiled file holds an alias table, rows for searching (``rows``), and one blob per entry, of which only those asked
+for are decoded.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import fields
+from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
+from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
+from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel
+from vramfit.hardware import gpu_from_facts
+from vramfit.units import MIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Protocol
+
+    from vramfit.catalogue.container import Container
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+
+    class Imported(Protocol):
+        """Model read from its files."""
+
+        @property
+        def model(self) -> Model:
+            """Model of the files, with its own checkpoint where a header was read."""
+
+        @property
+        def keys(self) -> Mapping[str, Any]:
+            """Deployment keys that the files state."""
+
+    class Importer(Protocol):
+        """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
+
+        def means(self, name: str) -> bool:
+            """True if the characters of a name say that it is a reference."""
+
+        def on_disk(self, name: str) -> Imported | None:
+            """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
+
+        def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
+            """Model that a reference leads to, or the name under which the catalogue has it."""
+
+
+REFERENCE_MARKS = ("/", "\\", ":", "~")
+"""Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
+FILES = (".gguf", ".safetensors", ".json")
+
+MAX_SUGGESTIONS = 3
+_MAX_LISTED = 12
+
+
+class Catalogue:
+    """GPUs and models by any of their names.
+
+    Results are kept, because remedies look the same names up again and again. A model that is in no catalogue is read
+    by the reader that ``importer`` makes, when a name asks for one.
+    """
+
+    def __init__(self, container: Container, importer: Callable[[], Importer] | None = None) -> None:
+        self._container = container
+        self._importer = importer
+        self._gpus: dict[str, Gpu] = {}
+        self._models: dict[str, Model] = {}
+        self._stated: dict[str, Mapping[str, str]] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Faults of the user's own files that were left out, a line each."""
+        lines: tuple[str, ...] = self._container.section("warnings")
+        return lines
+
+    def gpus(self, name: str) -> tuple[Gpu, ...]:
+        """Devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
+        count, one = parse_gpu(name)
+        gpu = self._gpus.get(one)
+        if gpu is None:
+            gpu = self._gpus[one] = self.gpu(one)
+        return (gpu,) * count
+
+    def gpu(self, name: str) -> Gpu:
+        """GPU that ``name`` means (no count; see ``parse_gpu``).
+
+        Raises ``UnknownGpu``, ``AmbiguousName``, or ``CannotTell`` for an integrated GPU without memory of its own.
+        """
+        if name.lower().startswith(CUSTOM_PREFIX):
+            from vramfit.catalogue.custom import custom_gpu
+
+            return custom_gpu(name)
+        facts = self._container.record("gpu", self._gpu_number(name))
+        if facts["memory_mib"] is None:
+            raise CannotTell(
+                f"{facts['name']} has no memory of its own: it uses the host's, whose size is not known",
+                "give what it may use, for example -g custom:24GiB@90GB/s",
+            )
+        return gpu_from_facts(facts)
+
+    def model(self, name: str) -> Model:
+        """Model that ``name`` means: an entry, or what a reference leads to.
+
+        Raises ``UnknownModel`` or ``AmbiguousName``, and for a reference what its importer raises.
+        """
+        model = self._models.get(name)
+        if model is None:
+            found = None if self._importer is None else self._imported(name, self._importer)
+            if found is None or isinstance(found, str):
+                model = self._entry(found or name)
+                self._stated.setdefault(name, self._stated.get(found or name, {}))
+            else:
+                model, self._stated[name] = found.model, found.keys
+            self._models[name] = model
+        return model
+
+    def _entry(self, name: str) -> Model:
+        """Model of an entry."""
+        from vramfit.model.packed import unpack
+
+        stored = self._container.record("model", self._model_number(name))
+        model = self._models.get(stored["id"])
+        if model is None:
+            model = self._models[stored["id"]] = unpack(stored)
+        return model
+
+    def _imported(self, name: str, importer: Callable[[], Importer]) -> Imported | str | None:
+        """Model that a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
+
+        An entry's own names go before everything but what cannot be a name. A name that only says what it repackages is
+        what this disk has under it, else the model that it repackages.
+        """
+        marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
+        if marked and importer().means(name):
+            return importer().load(name, self.knows)
+        if self._alias(name) is not None:
+            return None
+        found = importer().on_disk(name)
+        if found is not None or self.knows(name) or "/" not in name:
+            return found
+        return importer().load(name)
+
+    def knows(self, name: str) -> bool:
+        """True if the catalogue has a name: an entry's own, or one that says which entry it repackages."""
+        if self._alias(name) is not None:
+            return True
+        from vramfit.catalogue.repositories import readings
+
+        return any(self._container.look_up("model_aliases", normalise_model(one.model)) for one in readings(name))
+
+    def stated(self, name: str) -> Mapping[str, str]:
+        """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
+        return self._stated.get(name, {})
+
+    def gpu_facts(self, name: str) -> dict[str, Any]:
+        """Whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
+
+        ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or
+        ``AmbiguousName``.
+        """
+        facts: dict[str, Any] = self._container.record("gpu", self._gpu_number(name))
+        sources = self._container.section("sources")
+        facts["sources"] = [_resolved(ref, sources) for ref in facts["sources"]]
+        mentioned = [*facts["verified"].values(), *([used["source"]] for used in facts["reported"] + facts["rents"])]
+        by_field = facts["field_sources"].items()
+        keys = dict.fromkeys(ref.partition("/")[0] for refs in (*mentioned, *(r for _, r in by_field)) for ref in refs)
+        facts["references"] = [_resolved(key, sources) for key in keys]
+        facts["field_sources"] = {field: [_resolved(ref, sources) for ref in refs] for field, refs in by_field}
+        return facts
+
+    def model_facts(self, name: str) -> dict[str, Any]:
+        """Whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
+        facts: dict[str, Any] = self._container.record("model_entry", self._model_number(name))
+        sources = self._container.section("model_sources")
+        facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
+        return facts
+
+    def gpu_rows(self) -> tuple[GpuRow, ...]:
+        """Rows of all GPUs in the catalogue's order, for listing and searching."""
+        return tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
+
+    def model_rows(self) -> tuple[ModelRow, ...]:
+        """Rows of all models in the catalogue's order, for listing and searching."""
+        return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
+
+    def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
+        """Rows of the models of one modality with fewer parameters and an id that begins so, in the catalogue's order."""
+        name = f"models/{modality}"
+        rows = self._container.section(name) if self._container.has(name) else ()
+        size = fields(ModelRow).index("parameters")
+        return [ModelRow(*row) for row in rows if row[size] < parameters and row[0].startswith(beginning)]
+
+    def gpus_for_sale(self, memory_bytes: int) -> Iterator[GpuRow]:
+        """Rows of the GPUs with a price whose driver reports more memory than given, cheapest first."""
+        memory = fields(GpuRow).index("memory_mib")
+        for row in self._container.section("for_sale"):
+            if row[memory] is not None and row[memory] * MIB > memory_bytes:
+                yield GpuRow(*row)
+
+    def cloud_offers(self, memory_bytes: int) -> Iterator[Offer]:
+        """Rented instances with more memory than given, those of one GPU first, each group cheapest first."""
+        for row in self._container.section("offers"):
+            if row[-1] * MIB > memory_bytes:
+                yield Offer(*row)
+
+    def gpu_entries(self) -> Iterator[dict[str, Any]]:
+        """Compiled entries of all GPUs, in the catalogue's order; sources are keys."""
+        for number in range(len(self._container.section("gpu_rows"))):
+            yield self._container.record("gpu", number)
+
+    def model_entries(self) -> Iterator[dict[str, Any]]:
+        """Compiled entries of all models, in the catalogue's order; sources are keys."""
+        for number in range(len(self._container.section("model_rows"))):
+            yield self._container.record("model_entry", number)
+
+    def gpus_of_driver_name(self, name: str) -> tuple[str, ...]:
+        """Ids of the GPUs whose driver prints ``name``: several where cards with other memory share it."""
+        return self._ids("gpu", self._container.look_up("driver_names", normalise(name)))
+
+    def gpus_of_pci_id(self, pci_id: str) -> tuple[str, ...]:
+        """Ids of the GPUs with the PCI id ``10de:2684``."""
+        return self._ids("gpu", self._container.look_up("pci_ids", pci_id.lower()))
+
+    def _gpu_number(self, name: str) -> int:
+        key = normalise(name)
+        found = self._container.look_up("gpu_aliases", key)
+        if isinstance(found, int):
+            return found
+        if found:
+            raise _ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
+        raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
+
+    def _alias(self, name: str) -> int | tuple[int, ...] | None:
+        """Number of the entry that has a name, or the numbers of several; None for an unknown name."""
+        found: int | tuple[int, ...] | None = None
+        if ":" in name:
+            found = self._container.look_up("model_aliases", name.strip().lower())
+        return self._container.look_up("model_aliases", normalise_model(name)) if found is None else found
+
+    def _model_number(self, name: str) -> int:
+        key, spelling = normalise_model(name), name
+        found = self._alias(name)
+        if found is None:
+            from vramfit.catalogue.repositories import readings
+
+            for reading in readings(name):
+                found = self._container.look_up("model_aliases", normalise_model(reading.model))
+                if found is not None:
+                    spelling, self._stated[name] = reading.model, reading.keys
+                    if isinstance(found, int):
+                        known = self._container.record("model_entry", found).get("quantized") or {}
+                        recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
+                        self._stated[name] = {"quant": recipe} if recipe else reading.keys
+                    break
+        if isinstance(found, int):
+            return found
+        if found:
+            raise _ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
+        raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
+
+    def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
+        if numbers is None:
+            return ()
+        rows = self._container.section(f"{kind}_rows")
+        return tuple([rows[number][0] for number in ([numbers] if isinstance(numbers, int) else numbers)])
+
+    def _suggestions(self, kind: str, key: str) -> str:
+        """Hint for an unknown name: the ids whose names look most like it."""
+        from vramfit.catalogue.nearest import nearest
+
+        aliases = self._container.table(f"{kind}_aliases")
+        near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
+        found = dict.fromkeys([entry for match in near for entry in self._ids(kind, aliases[match])])
+        ids = list(found)[:MAX_SUGGESTIONS]
+        return f"did you mean {_either(ids)}? See `vramfit list {kind}s`" if ids else f"see `vramfit list {kind}s`"
+
+
+def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> AmbiguousName:
+    listed = list(ids[:_MAX_LISTED]) + ([f"… ({len(ids) - _MAX_LISTED} more)"] if len(ids) > _MAX_LISTED else [])
+    problem = f'"{name}" is not one {kind}: {_either(listed, "and")}'
+    return AmbiguousName(problem, f"give one of these ids; see `{command}`")
+
+
+def _resolved(ref: str, sources: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Source of ``key/detail``, with its name and address."""
+    key, _, detail = ref.partition("/")
+    source = sources.get(key, {})
+    resolved = {"key": key, "name": source.get("name", key)}
+    url = source.get("url")
+    if url:
+        resolved["url"] = url + detail if detail and url.endswith("/") else url
+    if detail:
+        resolved["detail"] = detail
+    return resolved
+
+
+def _either(words: list[str], joiner: str = "or") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joiner} {words[-1]}"

@@ -1,0 +1,52 @@
+"""Hatchling build hook: a wheel carries the compiled catalogue, the YAML files it was made from, and other tables.
+
+Named in ``pyproject.toml`` as ``[tool.hatch.build.targets.wheel.hooks.custom]``. An editable install reads the
+checkout itself, so nothing is done for one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, by which configurations are read (``importers.config``)."""
+
+
+TABLES = ("configuration_classes.json", "model_classes.json")
+"""Tables of transformers' classes, which ``vramfit.importers.config`` reads."""
+
+
+class CatalogueBuildHook(BuildHookInterface[Any]):
+    """Compiles ``data/*.yaml`` into ``vramfit/data/catalogue.bin``."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the compiled catalogue and its sources to the wheel; ``version`` is the kind of wheel."""
+        if version == "editable":
+            return
+        sys.path.insert(0, os.path.join(self.root, "src"))
+        try:
+            from vramfit.catalogue.files import COMPILED, SOURCES
+            from vramfit.curation.compile import compile_directory
+        finally:
+            sys.path.pop(0)
+        data = os.path.join(self.root, "data")
+        self._folder = tempfile.TemporaryDirectory(prefix="vramfit-catalogue-")
+        compiled = os.path.join(self._folder.name, COMPILED)
+        with open(compiled, "wb") as file:
+            file.write(compile_directory(data, key="wheel"))
+        included = build_data["force_include"]
+        included[compiled] = f"vramfit/data/{COMPILED}"
+        for name in (*SOURCES, *TABLES):
+            included[os.path.join(data, name)] = f"vramfit/data/{name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove the temporary compiled file."""
+        if version != "editable":
+            self._folder.cleanup()
