@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.cli.options import FORMATS, OUTPUT_OPTIONS, long_flag, options, spellings
+from vramfit.cli.options import OUTPUT_OPTIONS, long_flag, options, spellings
 from vramfit.engines.keys import every_key
-from vramfit.render import FORMATS as RENDERERS
 
 
 def test_deployment_keys_come_first_and_whole() -> None:
@@ -25,8 +24,3 @@ def test_flags_are_the_names_with_dashes() -> None:
     """The same name everywhere: flag, file key, report field."""
     assert "--kv-cache-type" == long_flag(every_key()["kv_cache_type"])
     assert ("--gpu", "-g") == spellings(every_key()["gpu"])
-
-
-def test_every_format_has_a_renderer() -> None:
-    """And every renderer can be asked for."""
-    assert set(FORMATS) == set(RENDERERS)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.render.sample import error, report, tight
-from vramfit.render.json import dumps, lines
-from vramfit.render.ndjson import lines as ndjson_lines
+from tests.render.sample import report
+from vramfit.render.json import dumps
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
@@ -61,24 +60,10 @@ def test_other_types_are_refused(value: object) -> None:
         dumps(value)
 
 
-def test_the_report_is_one_document() -> None:
-    """And it is the report, unchanged."""
-    (text,) = lines(report())
+def test_a_report_comes_back_unchanged() -> None:
+    """As an indented document, and as a line."""
+    text = dumps(report())
 
-    assert report() == json.loads(text)
+    assert report() == json.loads(text) == json.loads(dumps(report(), None))
     assert text.startswith('{\n  "format_version": "1.0",\n  "vramfit_version"')
-
-
-def test_ndjson_is_one_line_each_in_order() -> None:
-    """An error object stands in its deployment's place."""
-    estimates = [tight(), error(), tight()]
-
-    told = list(ndjson_lines({"estimates": iter(estimates)}))
-
-    assert estimates == [json.loads(line) for line in told]
-    assert not any("\n" in line for line in told)
-
-
-def test_an_error_document_is_a_line_of_ndjson() -> None:
-    """A reader of the stream never meets an empty input."""
-    assert [error()] == [json.loads(line) for line in ndjson_lines(error())]
+    assert "\n" not in dumps(report(), None)

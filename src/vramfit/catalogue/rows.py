@@ -7,18 +7,16 @@ from vramfit._record import record
 
 @record
 class GpuRow:
-    """A GPU."""
+    """Facts of a GPU that a search needs, without its entry being decoded."""
 
     id: str
     name: str
     vendor: str
     segment: str
     vram_gb: float | None
-    """The marketed size; None for an integrated GPU, whose memory is the host's."""
+    """Marketed size; None for an integrated GPU, whose memory is the host's."""
     memory_mib: int | None
-    """What the driver reports."""
-    usable_linux_mib: int | None
-    """None where nobody has read it: see ``hardware.usable_bytes``."""
+    """Total that the driver reports."""
     bandwidth_gb_s: float | None
     price_usd: int | None
     rent_usd_per_hour: float | None
@@ -30,20 +28,20 @@ class Offer:
     """One rented instance of equal GPUs at a dated price."""
 
     usd_per_hour: float
-    """Of the whole instance, on demand."""
+    """Price of the whole instance, on demand."""
     gpu: str
-    """Id."""
+    """Id of its GPUs."""
     gpus: int
     provider: str
     instance: str | None
     as_of: str
     memory_mib: int
-    """Of all its GPUs, as the driver reports it."""
+    """Memory of all its GPUs, as the driver reports it."""
 
 
 @record
 class ModelRow:
-    """A model."""
+    """Facts of a model that a search needs, without its entry being decoded."""
 
     id: str
     name: str

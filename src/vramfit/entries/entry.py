@@ -129,14 +129,14 @@ def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
     return {**_model(model_object(row, facts), model, facts), "knowledge": origin.knowledge}
 
 
-def _model(told: dict[str, Any], model: Model, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``list`` says of a model, and the rest."""
+def _model(listed: dict[str, Any], model: Model, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Object of a model: the fields of ``list``, and the rest."""
     from vramfit.entries.roles import by_role, vision_parameters
     from vramfit.model import tensors
 
     inventory = tensors(model)
     return {
-        **told,
+        **listed,
         "dtype": model.dtype,
         "vision_parameters": vision_parameters(model, inventory),
         "hidden": model.hidden or None,

@@ -14,16 +14,8 @@ _MOST_KEYS = 1000
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from typing import Any, TextIO
-
-
-def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Report as one indented document, in one piece."""
-    estimates = report.get("estimates")
-    if estimates is not None:
-        report = {**report, "estimates": list(estimates)}
-    yield dumps(report)
 
 
 def dumps(value: Any, indent: int | None = 2) -> str:
