@@ -16,13 +16,14 @@ from vramfit.speed import spill_rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import Any
 
     from vramfit.answer import Answer
     from vramfit.engines.interface import Deployment
     from vramfit.engines.resolve import Catalogue
     from vramfit.remedies import Remedy
+    from vramfit.workload.keys import Request
 
 MAX_PARALLEL = 4096
 """Largest number of sequences that is looked for."""
@@ -73,7 +74,7 @@ class IfTried:
 class Checked:
     """One answer with everything that a report says of it."""
 
-    request: Mapping[str, Any]
+    request: Request
     answer: Answer
     quality: tuple[str, str]
     """Label and evidence of the weights."""
@@ -90,7 +91,7 @@ class Checked:
 class Unanswered:
     """Deployment whose memory is unknown, with the known part of it."""
 
-    request: Mapping[str, Any]
+    request: Request
     deployment: Deployment
     reason: str
     """Fact of the model that is missing."""
@@ -98,7 +99,7 @@ class Unanswered:
     """Bytes of the tensors as engines load them; None where not even those are known."""
 
 
-def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
+def check(request: Request, catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
     """Check each requested deployment in order.
 
     Raises what ``answers`` does, and ``CannotTell`` where a deployment has no answer.
@@ -109,9 +110,7 @@ def check(request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: boo
         yield found
 
 
-def answers(
-    request: Mapping[str, Any], catalogue: Catalogue, *, all_remedies: bool = False
-) -> Iterator[Checked | Unanswered]:
+def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked | Unanswered]:
     """Answer each requested deployment in order, as it is ready.
 
     With ``all_remedies`` an answer has every remedy that was found instead of the best few. Raises ``VramfitError``
@@ -129,12 +128,12 @@ def answers(
         yield checked(request, found, find(request, found, catalogue, known, everything=all_remedies))
 
 
-def _unanswered(request: Mapping[str, Any], deployment: Deployment, reason: str) -> Unanswered:
+def _unanswered(request: Request, deployment: Deployment, reason: str) -> Unanswered:
     weights = sum([row.total_bytes for row in deployment.checkpoint.stored])
     return Unanswered(request, deployment, reason, weights or None)
 
 
-def checked(request: Mapping[str, Any], found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:
+def checked(request: Request, found: Answer, remedies: tuple[Remedy, ...] = ()) -> Checked:
     """Complete an answer with everything that a report says of it; ``gpu`` of the request is how it names the GPUs."""
     deployment = found.deployment
     return Checked(

@@ -18,16 +18,17 @@ from vramfit.verdict import LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vramfit.engines.interface import Deployment
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
+    from vramfit.report import Object
     from vramfit.sweep import Cell
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 BEST = "best"
 """Value of ``quant`` that takes, for each set of GPUs, the best-measured scheme that reaches the level."""
@@ -47,9 +48,7 @@ class Column:
     problem: VramfitError | None
 
 
-def matrix(
-    request: Mapping[str, Any], gpus: Sequence[str], models: Sequence[str], catalogue: Catalogue
-) -> dict[str, Any]:
+def matrix(request: Request, gpus: Sequence[str], models: Sequence[str], catalogue: Catalogue) -> Object:
     """Compose the matrix as plain data, in which ``rows`` is a generator.
 
     ``request`` has typed deployment keys but for ``gpu`` and ``model``; ``quant`` in it is a tuple, left out for the
@@ -102,7 +101,7 @@ def columns(names: Sequence[str], catalogue: Catalogue) -> tuple[Column, ...]:
 class _Table:
     """Columns of a matrix and the request, with a sweep for each engine and workload met so far."""
 
-    def __init__(self, asked: tuple[Column, ...], request: Mapping[str, Any], catalogue: Catalogue) -> None:
+    def __init__(self, asked: tuple[Column, ...], request: Request, catalogue: Catalogue) -> None:
         self.columns = asked
         self._request = request
         self._catalogue = catalogue
@@ -116,7 +115,7 @@ class _Table:
         self.refused = next((column.problem for column in asked if column.problem is not None), None)
         """First reason why a cell has no answer."""
 
-    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+    def rows(self, name: str) -> Iterator[Object]:
         """Rows of one model."""
         model, stated = self._catalogue.model(name), self._catalogue.stated(name)
         asked = self._request.get("quant") or ((stated["quant"],) if "quant" in stated else None)
@@ -124,7 +123,7 @@ class _Table:
             request = with_stated({**self._request, "quant": None if word == BEST else word}, stated)
             yield self._best(request, model) if word == BEST else self._row(request, word, model)
 
-    def _row(self, request: Mapping[str, Any], word: str, model: Model) -> dict[str, Any]:
+    def _row(self, request: Request, word: str, model: Model) -> Object:
         cells: list[Cell | None] = [*self._unusable]
         found: Deployment | None = None
         for numbers in self._kinds(request, model):
@@ -138,13 +137,11 @@ class _Table:
             quant = {"engine": found.engine, **_scheme(found.scheme, model)}
         return {"model": model.id, **quant, "cells": cells}
 
-    def _best(self, request: Mapping[str, Any], model: Model) -> dict[str, Any]:
+    def _best(self, request: Request, model: Model) -> Object:
         """Row with the best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
         name = request.get("engine") or engine_of_family(BEST_FAMILY)
         level = LEVELS[request.get("level", "tight")]
-        cells: list[Mapping[str, Any] | None] = [
-            None if one is None else {**one, **NO_SCHEME} for one in self._unusable
-        ]
+        cells: list[Object | None] = [None if one is None else {**one, **NO_SCHEME} for one in self._unusable]
         waiting = set(range(len(self._sets)))
         for scheme in ladder(model, name, MEASURED, True):
             asked = {**request, "engine": name, "quant": scheme.id}
@@ -152,11 +149,12 @@ class _Table:
             for kind in self._kinds(asked, model):
                 wanted = [number for number in kind if number in waiting]
                 judged = self._judged(asked, wanted, model)[0] if wanted else ()
-                made: dict[int, dict[str, Any]] = {}
+                made: dict[int, Object] = {}
                 for number, cell in zip(wanted, judged, strict=True):
                     place = self._places[number]
                     reached = LEVELS.get(cell["verdict"], -1) >= level
-                    if reached or cells[place] is None or _room(cell) > _room(cells[place]):
+                    best = cells[place]
+                    if reached or best is None or _room(cell["headroom_bytes"]) > _room(best["headroom_bytes"]):
                         own = NO_SCHEME if cell["error"] else quant
                         cells[place] = made.setdefault(id(cell), {**cell, **own})
                     if reached:
@@ -166,7 +164,7 @@ class _Table:
         return {"model": model.id, "engine": name, "cells": cells}
 
     def _judged(
-        self, request: Mapping[str, Any], numbers: Sequence[int], model: Model
+        self, request: Request, numbers: Sequence[int], model: Model
     ) -> tuple[Sequence[Cell], Deployment | None]:
         """Cell for each of the numbered sets, and the deployment of the first; None where it is refused."""
         try:
@@ -181,7 +179,7 @@ class _Table:
         self.refused = self.refused or sweep.refused
         return judged, found
 
-    def _kinds(self, request: Mapping[str, Any], model: Model) -> Iterable[Sequence[int]]:
+    def _kinds(self, request: Request, model: Model) -> Iterable[Sequence[int]]:
         if engine(engine_name(request)).follows_gpus:
             return kinds_of_sets(request, self._sets, model)
         if self._fixed is None:
@@ -196,21 +194,19 @@ class _Table:
         return known
 
 
-def _scheme(scheme: Scheme, model: Model) -> dict[str, Any]:
+def _scheme(scheme: Scheme, model: Model) -> Object:
     label, _ = quality(scheme.id, parameters(model), model.dtype)
     return {"class": scheme.precision, "quant": scheme.id, "quality": label}
 
 
-def _room(cell: Mapping[str, Any] | None) -> float:
-    """Headroom of a cell, by which cells are compared; minus infinity where there is none."""
-    if cell is None or cell["headroom_bytes"] is None:
-        return float("-inf")
-    return float(cell["headroom_bytes"])
+def _room(headroom_bytes: int | None) -> float:
+    """Headroom by which cells are compared; minus infinity where there is none."""
+    return float("-inf") if headroom_bytes is None else headroom_bytes
 
 
-def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _answered(table: _Table, names: Sequence[str]) -> Iterator[Object]:
     """Rows of all models, kept back until one cell has an answer; raises the first reason where none ever has."""
-    pending: list[dict[str, Any]] = []
+    pending: list[Object] = []
     answered = False
     for name in names:
         for row in table.rows(name):
@@ -225,12 +221,12 @@ def _answered(table: _Table, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         raise table.refused
 
 
-def _chained(first: dict[str, Any], others: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _chained(first: Object, others: Iterator[Object]) -> Iterator[Object]:
     yield first
     yield from others
 
 
-def _gpu_object(column: Column) -> dict[str, Any]:
+def _gpu_object(column: Column) -> Object:
     first = column.gpus[0] if column.gpus else None
     return {
         "id": column.name,

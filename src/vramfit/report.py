@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model, Origin
     from vramfit.remedies import Remedy
+    from vramfit.workload.keys import Request
+
+    Object = dict[str, Any]
+    """Object of the contract's JSON: names with numbers, texts, lists and objects."""
 
 FORMAT_VERSION = "1.0"
 
@@ -33,7 +37,7 @@ MOST_NAMED = 1
 SHORT_COMMIT = 7
 
 
-def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def document(estimates: Sequence[Object]) -> Object:
     """Document of ``--json``: the estimates and the worst verdict among them, ``unknown`` where one failed."""
     words = [e.get("verdict", "unknown") for e in estimates]
     worst = "unknown" if "unknown" in words or not words else min(words, key=lambda word: LEVELS[word])
@@ -45,7 +49,7 @@ def document(estimates: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def error_document(error: VramfitError, **label: str | None) -> dict[str, Any]:
+def error_document(error: VramfitError, **label: str | None) -> Object:
     """Error object of the contract.
 
     ``name=`` adds the label of a deployment in a file, None where it has none.
@@ -54,7 +58,7 @@ def error_document(error: VramfitError, **label: str | None) -> dict[str, Any]:
     return {"format_version": FORMAT_VERSION, **label, "error": body}
 
 
-def estimate_object(checked: Checked) -> dict[str, Any]:
+def estimate_object(checked: Checked) -> Object:
     """One estimate of the report."""
     found = checked.answer
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
@@ -102,7 +106,7 @@ def estimate_object(checked: Checked) -> dict[str, Any]:
     }
 
 
-def unknown_object(unanswered: Unanswered) -> dict[str, Any]:
+def unknown_object(unanswered: Unanswered) -> Object:
     """Object of a deployment whose memory is unknown, with null for what is not known of it."""
     deployment, weights = unanswered.deployment, unanswered.weights_bytes
     known = "" if weights is None else f"the weights take {gib(weights)}; "
@@ -129,7 +133,7 @@ def unknown_object(unanswered: Unanswered) -> dict[str, Any]:
     }
 
 
-def _model_object(deployment: Deployment) -> dict[str, Any]:
+def _model_object(deployment: Deployment) -> Object:
     """Object of the model, with null for its counts where neither a header nor its class gives its tensors."""
     from vramfit.model import active_parameters
 
@@ -149,7 +153,7 @@ def _model_object(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _quant_object(deployment: Deployment) -> dict[str, Any]:
+def _quant_object(deployment: Deployment) -> Object:
     from vramfit.quantization import bits_per_weight
 
     scheme, stored = deployment.scheme, deployment.checkpoint.stored
@@ -161,7 +165,7 @@ def _quant_object(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _throughput_object(found: Answer) -> dict[str, Any] | None:
+def _throughput_object(found: Answer) -> Object | None:
     from vramfit.speed import throughput
 
     speed = throughput(found.deployment, found.estimate)
@@ -177,7 +181,7 @@ def _throughput_object(found: Answer) -> dict[str, Any] | None:
     }
 
 
-def _gpu_object(deployment: Deployment) -> dict[str, Any]:
+def _gpu_object(deployment: Deployment) -> Object:
     """Object of the card, with sizes per card when there are several; for mixed cards the smallest, listed in
     ``gpus``."""
     kinds: dict[str, list[Gpu]] = {}
@@ -195,7 +199,7 @@ def _gpu_object(deployment: Deployment) -> dict[str, Any]:
     return card_object
 
 
-def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
+def _card(gpu: Gpu, deployment: Deployment) -> Object:
     from vramfit.hardware import usable_bytes
 
     return {
@@ -216,16 +220,14 @@ def _card(gpu: Gpu, deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _deployment_object(
-    request: Mapping[str, Any], deployment: Deployment, decided: Mapping[str, object]
-) -> dict[str, Any]:
+def _deployment_object(request: Request, deployment: Deployment, decided: Mapping[str, object]) -> Object:
     """Object with every deployment key and the value used, ready to be asked again; the engine chose those in
     ``decided``.
 
     A key that the engine does not have stands there as it was given, or with its default.
     """
     gpus = request["gpu"]
-    used: dict[str, Any] = {
+    used: Object = {
         "gpu": list(gpus) if len(gpus) > 1 else gpus[0],
         "model": deployment.model.id,
         "engine": deployment.engine,
@@ -244,7 +246,7 @@ def _deployment_object(
     return values
 
 
-def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
+def _device_object(device: DeviceMemory, usable: int | None) -> Object:
     return {
         "device": device.device,
         "weights_bytes": device.weights_bytes,
@@ -257,7 +259,7 @@ def _device_object(device: DeviceMemory, usable: int | None) -> dict[str, Any]:
     }
 
 
-def _remedy_object(remedy: Remedy, before: float | None) -> dict[str, Any]:
+def _remedy_object(remedy: Remedy, before: float | None) -> Object:
     proposal = remedy.proposal
     after: Answer = proposal.answer
     rate = remedy.rate
@@ -315,7 +317,7 @@ def _image_tokens(deployment: Deployment) -> int | None:
     return image_tokens(deployment.model, *size)
 
 
-def _origin_object(model: Model) -> dict[str, Any]:
+def _origin_object(model: Model) -> Object:
     """Object of the files that a model outside the catalogue was read from; empty for an entry."""
     origin = model.origin
     if origin is None:
@@ -365,5 +367,5 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     return notes
 
 
-def _fields(record: Any) -> dict[str, Any] | None:
+def _fields(record: Any) -> Object | None:
     return None if record is None else {name: getattr(record, name) for name in fields(type(record))}

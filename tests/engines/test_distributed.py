@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
 
 
-def share(sample: str, name: str, ranks: int) -> float:
-    """The part of the tensor ``name`` on one rank."""
-    made = model(sample)
+def share(sample: str, name: str, ranks: int, **changes: Any) -> float:
+    """The part of the tensor ``name`` on one rank, some of the model's facts changed."""
+    made = model(sample, **changes)
     above, below = local_share(made, next(t for t in tensors(made) if t.name == name), ranks)
     return above / below
 
 
-def asked(**request: Any) -> Job[Any, ServerKeys]:
-    """What vLLM is asked to hold: Llama 3.1 8B unless the request says otherwise."""
+def asked(changes: dict[str, Any] | None = None, **request: Any) -> Job[Any, ServerKeys]:
+    """What vLLM is asked to hold: Llama 3.1 8B unless the request says otherwise, some of the model's facts changed."""
     raw = {"model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **request}
-    return job(resolve(parse_request(raw), Catalogue())[0])
+    return job(resolve(parse_request(raw), Catalogue({raw["model"]: changes or {}}))[0])
 
 
 def laid_out(**request: Any) -> tuple[int, int]:
@@ -81,6 +81,36 @@ def test_shares_of_a_vision_tower() -> None:
     """Its linear layers are cut as the language model's are; patches and positions are not."""
     names = ("v.attn_q.weight", "mm.0.weight", "v.patch_embd.weight", "v.position_embd.weight")
     assert (1 / 2, 1 / 2, 1, 1) == tuple(share("llava-1.5-7b", name, 2) for name in names)
+
+
+def test_a_vision_tower_whose_heads_do_not_divide() -> None:
+    """Is whole on every rank: 16 heads on 3."""
+    assert (1, 1) == tuple(share("llava-1.5-7b", name, 3) for name in ("v.attn_q.weight", "mm.0.weight"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "name"),
+    [
+        (1 / 16, "attn_q.bias"),
+        # Eight KV heads on sixteen ranks: one each.
+        (1 / 8, "attn_k.bias"),
+        (1 / 16, "ffn_up.bias"),
+        # Added once the ranks are summed.
+        (1, "attn_output.bias"),
+        (1, "ffn_down.bias"),
+        (1, "attn_norm.bias"),
+    ],
+)
+def test_shares_of_biases(expected: float, name: str) -> None:
+    """Those of column-parallel layers are cut (``layers/linear.py``)."""
+    traits = {"qkv_bias": True, "o_bias": True, "mlp_bias": True, "norm_bias": True}
+    assert expected == share("llama-3.1-8b", name, 16, traits=traits)
+
+
+@pytest.mark.parametrize("name", ["ssm_in.weight", "ssm_conv1d.weight", "ssm_x.weight", "ssm_out.weight"])
+def test_shares_of_a_state_space(name: str) -> None:
+    """Mamba 1 has no groups: each half of its width is a rank's (``mamba_mixer.py``)."""
+    assert 1 / 2 == share("recurrent", name, 2)
 
 
 def test_the_vocabulary_is_padded() -> None:
@@ -159,6 +189,37 @@ def test_what_cannot_be_split(message: str, hint: str, request_: dict[str, Any])
     with pytest.raises(UsageError, match=message) as caught:
         laid_out(**request_)
     assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("message", "gpu", "sample", "changes"),
+    [
+        ("vocabulary of 32000 rows", "3xrtx4090", "llama-2-7b", {}),
+        ("128 attention heads", "3xrtx4090", "latent", {"vocab": 1536}),
+        ("6 KV heads neither", "4xrtx4090", "llama-3.1-8b", {"heads": 24, "kv_heads": 6}),
+        ("state-space width of 5120", "3xrtx4090", "recurrent", {}),
+        ("feed-forward width of 11008", "3xrtx4090", "llama-2-7b", {"vocab": 1536, "heads": 33}),
+        ("feed-forward width of 14336", "3xrtx4090", "mixtral-8x7b", {"vocab": 1536, "heads": 24, "kv_heads": 24}),
+    ],
+)  # fmt: skip
+def test_widths_that_do_not_divide(message: str, gpu: str, sample: str, changes: dict[str, Any]) -> None:
+    """Whatever their other widths do."""
+    with pytest.raises(UsageError, match=message):
+        layout(asked(changes, gpu=gpu, model=sample))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "sample", "changes"),
+    [
+        # Six KV heads repeat evenly on twelve ranks, and divide by three; a width of 9 x 512 divides by three.
+        ("12xrtx4090", "llama-3.1-8b", {"heads": 24, "kv_heads": 6, "ffn": 14400}),
+        ("3xrtx4090", "llama-3.1-8b", {"heads": 24, "kv_heads": 6, "ffn": 14400}),
+        ("3xrtx4090", "recurrent", {"ssm": {"kind": "mamba1", "inner": 4608, "state": 16, "conv": 4, "dt_rank": 160}}),
+    ],
+)
+def test_widths_that_divide(gpu: str, sample: str, changes: dict[str, Any]) -> None:
+    """All GPUs are ranks."""
+    assert layout(asked(changes, gpu=gpu, model=sample))[1] == 1
 
 
 def test_padding_of_grouped_checkpoints() -> None:

@@ -165,7 +165,10 @@ def test_most_models_can_be_doubled() -> None:
     st.sampled_from(["bf16", "awq", "fp8"]),
 )
 def test_tensor_parallel_never_holds_more_on_a_card(key: str, name: str, ranks: int, quant: str) -> None:
-    """Each rank holds at least its even share of the weights, and no more than the whole."""
+    """Each rank holds at least its even share of the weights, and no more than the whole.
+
+    Of a whole that is rounded up to the allocator's steps, which its parts need not be, what the file holds is shared.
+    """
     made, scheme = model(key), find_scheme(quant)
     try:
         whole = estimated(name, made, scheme).gpus[0]
@@ -175,5 +178,6 @@ def test_tensor_parallel_never_holds_more_on_a_card(key: str, name: str, ranks: 
     for card in ranked:
         assert card.weights_bytes <= whole.weights_bytes * 1.02
         assert card.kv_cache_bytes <= whole.kv_cache_bytes
-    assert sum(card.weights_bytes for card in ranked) >= whole.weights_bytes * 0.99
+    shared = min(whole.weights_bytes, derive(made, scheme).file_bytes)
+    assert sum(card.weights_bytes for card in ranked) >= shared * 0.99
     assert sum(card.kv_cache_bytes for card in ranked) >= whole.kv_cache_bytes * 0.99

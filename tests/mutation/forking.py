@@ -1,7 +1,7 @@
 """A pytest plugin that collects tests once and runs some of them in a fork for each mutant: the server of ``forks``.
 
 A job is a line of JSON from the pipe ``VRAMFIT_MUTATION_JOBS`` names (``read,write``), its answer another. Where
-``swap`` can change what is live as the mutant does, the fork does so; else the answer says so, and nothing is run.
+``swap`` cannot change all that the mutant does, and no test notices what it can, the answer is ``elsewhere``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from tests.mutation.swap import Swapped
+
 JOBS = "VRAMFIT_MUTATION_JOBS"
 SURVIVED, FAILED, ELSEWHERE = 0, 1, 2
-"""Exit codes of a fork: no test failed, one did, the mutant cannot be swapped in."""
+"""Exit codes of a fork: no test failed, one did, it takes a process of its own to know."""
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool:
@@ -48,7 +50,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             job = json.loads(line)
             file = str(root / job["module"])
 
-            def change(job: dict[str, Any] = job, file: str = file) -> bool:
+            def change(job: dict[str, Any] = job, file: str = file) -> Swapped:
                 return swap(file, job["before"], job["after"], functions)
 
             answers.write(json.dumps(server.answer(job["tests"], change)) + "\n")
@@ -64,7 +66,7 @@ class Server:
         self.sound: dict[str, bool] = {}
         """Whether a test that failed with a mutant passes without one."""
 
-    def answer(self, tests: Mapping[str, float], change: Callable[[], bool]) -> dict[str, Any]:
+    def answer(self, tests: Mapping[str, float], change: Callable[[], Swapped]) -> dict[str, Any]:
         """How the tests end: ``how`` as of ``run.Outcome`` or ``elsewhere``, and the test that ``failed``.
 
         ``tests`` are in order, with the seconds of processing that each may take.
@@ -80,13 +82,13 @@ class Server:
             if code == SURVIVED:
                 return {"how": "survived", "failed": ""}
             if failed not in self.sound:
-                self.sound[failed] = self._forked({failed: left[failed]}, lambda: True)[0] == 0
+                self.sound[failed] = self._forked({failed: left[failed]}, lambda: "all")[0] == 0
             if self.sound[failed]:
                 return {"how": "failed", "failed": failed}
             del left[failed]
         return {"how": "survived", "failed": ""}
 
-    def _forked(self, tests: Mapping[str, float], change: Callable[[], bool]) -> tuple[int, str]:
+    def _forked(self, tests: Mapping[str, float], change: Callable[[], Swapped]) -> tuple[int, str]:
         """Status of a process that runs the tests until one fails, and the last it began."""
         reading, writing = os.pipe()
         child = os.fork()
@@ -102,9 +104,10 @@ class Server:
             names = begun.read().splitlines()
         return os.waitpid(child, 0)[1], names[-1] if names else ""
 
-    def _run(self, tests: Mapping[str, float], change: Callable[[], bool], writing: int) -> int:
+    def _run(self, tests: Mapping[str, float], change: Callable[[], Swapped], writing: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        if not change():
+        swapped = change()
+        if swapped == "nothing":
             return ELSEWHERE
         names = list(tests)
         for name, after in itertools.zip_longest(names, names[1:]):
@@ -115,7 +118,7 @@ class Server:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.session.testsfailed:
                 return FAILED
-        return SURVIVED
+        return SURVIVED if swapped == "all" else ELSEWHERE
 
 
 def collected(root: Path) -> list[str]:

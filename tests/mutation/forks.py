@@ -1,7 +1,6 @@
 """Tests run in forks of one process for each tree, which has collected them: starting pytest anew takes seconds.
 
-Not every mutant can be met so (see ``swap``), and one that survives there is met by a process of its own as well: what is
-worked out when modules are imported is not worked out again in a fork.
+Not every mutant can be met so (see ``swap``): the others are met by a process of their own.
 """
 
 from __future__ import annotations

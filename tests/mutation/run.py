@@ -27,8 +27,9 @@ FIRST_SECONDS = 30
 ALL_SECONDS = 60
 """Tests it meets at most, after those."""
 SLOWER, START_SECONDS = 4, 20
+"""How much longer than recorded a test may take before it counts as endless."""
 COLLECT_SECONDS = 180
-"""How much longer than recorded a run may take before it counts as endless."""
+"""What a process of its own may take besides, to collect the tests of many files."""
 KILLED = ("failed", "endless")
 NOTHING_RUN = 5
 """Exit code of pytest when no test was run."""
@@ -58,23 +59,24 @@ class Outcome:
 def outcome(mutant: Mutant, tree: Tree, reach: Reach, forks: Forks | None = None) -> Outcome:
     """Run the tests that reach the mutant, then, if it is still there, all the tests of their files.
 
-    The second time is for what a test does not execute, because an earlier one already had it worked out and kept.
+    The second time is for what a test does not execute, because an earlier one already had it worked out and kept. With
+    ``forks`` what they cannot tell ends as ``elsewhere``; without, it is met by a process.
     """
     source = tree.read(mutant.module)
     changed = mutant.apply(source)
     tests = reach.tests(mutant, source)
-    how, met, failed = "not reached", 0, ""
-    if tests:
-        first = _within(tests, reach, FIRST_SECONDS)
-        rest = _within([*tests[len(first) :], *_beside(tests, reach)], reach, ALL_SECONDS)
-        how, met = "elsewhere", len(first)
-        if forks is not None:
-            how, failed = forks.answer(mutant.module, changed, {name: _limit([name], reach) for name in first})
-        if how not in KILLED:
-            with tree.changed(mutant.module, changed):
-                how = _run(first, tree, reach)
-                if how == "survived" and rest:
-                    how, met = _run(rest, tree, reach), met + len(rest)
+    first = _within(tests, reach, FIRST_SECONDS)
+    rest = _within([*tests[len(first) :], *_beside(tests, reach)], reach, ALL_SECONDS)
+    how, met, failed = "not reached", len(first), ""
+    if tests and forks is not None:
+        met += len(rest)
+        limits = {name: _limit([name], reach) for name in (*first, *rest)}
+        how, failed = forks.answer(mutant.module, changed, limits)
+    elif tests:
+        with tree.changed(mutant.module, changed):
+            how = _run(first, tree, reach)
+            if how == "survived" and rest:
+                how, met = _run(rest, tree, reach), met + len(rest)
     lines = difflib.unified_diff(source.splitlines(), changed.splitlines(), mutant.module, "mutant", lineterm="", n=1)
     where = function_at(source, mutant.start[0])
     before, after = changed_lines(source, changed)
@@ -82,13 +84,25 @@ def outcome(mutant: Mutant, tree: Tree, reach: Reach, forks: Forks | None = None
 
 
 def outcomes(
-    mutants: Sequence[Mutant], trees: Sequence[Tree], reach: Reach, forks: Sequence[Forks | None] = ()
+    mutants: Sequence[Mutant], trees: Sequence[Tree], reach: Reach, forks: Sequence[Forks]
 ) -> Iterator[Outcome]:
-    """Outcomes as they are known, one process for each tree at a time."""
+    """Outcomes as they are known, one job for each tree at a time: in forks, then in processes what those cannot tell."""
+    left = []
+    for one in _outcomes(mutants, trees, reach, forks):
+        if one.how == "elsewhere":
+            left.append(one.mutant)
+        else:
+            yield one
+    yield from _outcomes(left, trees, reach, [None] * len(trees))
+
+
+def _outcomes(
+    mutants: Sequence[Mutant], trees: Sequence[Tree], reach: Reach, forks: Sequence[Forks | None]
+) -> Iterator[Outcome]:
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
     free: SimpleQueue[tuple[Tree, Forks | None]] = SimpleQueue()
-    for pair in itertools.zip_longest(trees, forks):
+    for pair in zip(trees, forks, strict=True):
         free.put(pair)
 
     def one(mutant: Mutant) -> Outcome:
@@ -116,11 +130,11 @@ def _limit(tests: Sequence[str], reach: Reach) -> float:
 
 def _run(tests: Sequence[str], tree: Tree, reach: Reach) -> str:
     files = sorted({name.partition("::")[0] for name in tests})
+    limit = COLLECT_SECONDS + _limit(tests, reach)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         Path(file.name).write_text("\n".join(tests), encoding="utf-8")
-        code = pytest_process(
-            tree, ["-x", "-p", "tests.mutation.selected", *files], {TESTS: file.name}, _limit(tests, reach)
-        )
+        arguments = ["-x", "-p", "tests.mutation.selected", *files]
+        code = pytest_process(tree, arguments, {TESTS: file.name}, limit)
     if code is None:
         return "endless"
     if code == NOTHING_RUN:

@@ -1,7 +1,7 @@
 """What a mutant changes, changed where it lives: code of functions, and constants. Nothing is imported again.
 
-It is less than importing the mutant: what others derived from a constant stays. So a test that notices the change notices
-the mutant, and one that does not says nothing yet.
+For a constant it is less than importing the mutant: what others derived from it stays. So a test that notices the change
+notices the mutant, and one that does not says nothing yet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
+    from typing import Literal, TypeAlias
 
+    Swapped: TypeAlias = Literal["all", "part", "nothing"]
     Place = tuple[str, str, int]
     """File, name and first line of a function."""
 
@@ -30,18 +32,18 @@ def functions_by_place() -> dict[Place, list[FunctionType]]:
     return found
 
 
-def swap(file: str, before: str, after: str, functions: Mapping[Place, list[FunctionType]]) -> bool:
-    """Change what is live of a module as its source changes; whether anything was changed."""
+def swap(file: str, before: str, after: str, functions: Mapping[Place, list[FunctionType]]) -> Swapped:
+    """Change what is live of a module as its source changes; how much of the change that is."""
     changes = changed_functions(before, after)
     if changes is None:
-        return _swap_constants(file, before, after)
+        return "part" if _swap_constants(file, before, after) else "nothing"
     for old, new in changes:
         live = functions.get((file, old.co_name, old.co_firstlineno), [])
         if not live or any(one.__code__ != old for one in live):
-            return False
+            return "nothing"
         for one in live:
             one.__code__ = new.replace(co_filename=file)
-    return bool(changes)
+    return "all" if changes else "nothing"
 
 
 def _swap_constants(file: str, before: str, after: str) -> bool:

@@ -11,7 +11,7 @@ from tests.mutation.__main__ import passed, report
 from tests.mutation.forks import Forks
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach
-from tests.mutation.run import Outcome, outcome
+from tests.mutation.run import Outcome, outcome, outcomes
 from tests.mutation.survivors import KNOWN, Survivor, entry, reason, survivors
 from tests.mutation.tree import Tree
 
@@ -112,15 +112,19 @@ def test_answers_of_forks(tree: Tree, answer: tuple[str, str], change: str, test
     assert tree.read(MODULE) == SOURCE
 
 
-@pytest.mark.parametrize(
-    ("how", "failed", "change"),
-    [("failed", "checks/test_room.py::test_value", "* 2=>* 3"), ("failed", "", "(width):=>(width, height=9 // 0):")],
-)
-def test_forks_first_then_a_process(tree: Tree, how: str, failed: str, change: str) -> None:
-    """What is not within functions is met by a process of its own."""
+def test_forks_first_then_processes(tree: Tree) -> None:
+    """What forks cannot tell is met by a process of its own, after all that they can."""
+    mutants = [
+        Change(MODULE, (line, 0), (line, 1), change, 0)
+        for line, change in enumerate(("(width):=>(width, height=9 // 0):", "* 2=>* 3", "> 9=>> 8"), 1)
+    ]
     with Forks(tree, FILES) as forks:
-        found = outcome(Change(MODULE, (4, 0), (4, 1), change, 0), tree, reach("test_value"), forks)
-    assert (found.how, found.failed) == (how, failed)
+        found = list(outcomes(mutants, [tree], reach("test_value"), [forks]))
+    assert [(one.mutant.start[0], one.how, one.failed) for one in found] == [
+        (2, "failed", "checks/test_room.py::test_value"),
+        (3, "survived", ""),
+        (1, "failed", ""),
+    ]
 
 
 def test_tests_that_are_not_there_are_no_survivor(tree: Tree) -> None:

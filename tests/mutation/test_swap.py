@@ -70,9 +70,9 @@ def test_live_functions_get_the_mutants_code() -> None:
     functions = functions_by_place()
 
     assert (area(3), slow(1), room.doubled()) == ([0, 3], 8, 30)
-    assert swap("room.py", SOURCE, SOURCE.replace("width * one", "width + one"), functions)
-    assert swap("room.py", SOURCE, SOURCE.replace("+ 7", "+ 8"), functions)
-    assert swap("room.py", SOURCE, SOURCE.replace("* 6", "* 7"), functions)
+    assert swap("room.py", SOURCE, SOURCE.replace("width * one", "width + one"), functions) == "all"
+    assert swap("room.py", SOURCE, SOURCE.replace("+ 7", "+ 8"), functions) == "all"
+    assert swap("room.py", SOURCE, SOURCE.replace("* 6", "* 7"), functions) == "all"
     assert (area(3), slow(2), room.doubled()) == ([3, 4], 10, 35)
 
 
@@ -84,9 +84,9 @@ def test_constants_are_changed_wherever_they_were_taken(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "room", module)
     monkeypatch.setitem(sys.modules, "other", other)
 
-    assert swap("room.py", source, source.replace("LIMIT = 3", "LIMIT = 4"), {})
+    assert swap("room.py", source, source.replace("LIMIT = 3", "LIMIT = 4"), {}) == "part"
     assert (module.limit(), other.LIMIT, other.WIDE) == ((4, 400), 4, 301)
-    assert not swap("room.py", source, source.replace("height=2", "height=3"), {})
+    assert swap("room.py", source, source.replace("height=2", "height=3"), {}) == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,13 @@ def test_constants_are_changed_wherever_they_were_taken(monkeypatch: pytest.Monk
 def test_no_swap(file: str, before: str, after: str) -> None:
     """Where the module is not imported, and where nothing differs."""
     module = imported()
-    assert not swap(file, SOURCE, SOURCE.replace(before, after), functions_by_place())
+    assert swap(file, SOURCE, SOURCE.replace(before, after), functions_by_place()) == "nothing"
     assert module.area(3) == [0, 3]
 
 
 def test_functions_of_another_source_stay_as_they_are() -> None:
     module = imported()
     other = SOURCE.replace("width * one", "width - one")
-    assert not swap("room.py", other, other.replace("width - one", "width + one"), functions_by_place())
+    after = other.replace("width - one", "width + one")
+    assert swap("room.py", other, after, functions_by_place()) == "nothing"
     assert module.area(3) == [0, 3]

@@ -170,9 +170,9 @@ def test_vllm_with_many_sequences() -> None:
     """A cache in FP8 with fewer of them; every remedy names what vLLM decides."""
     first = remedies("vllm with many sequences")[0]
     assert {"kv_cache_type", "parallel"} <= set(first.changes)
-    sequences = first.changes["parallel"]
-    assert isinstance(sequences, int)
-    assert sequences < 64
+    parallel = first.changes["parallel"]
+    assert isinstance(parallel, int)
+    assert parallel < 64
     assert "fewer-sequences" in kinds("vllm with many sequences")
 
 
@@ -193,9 +193,9 @@ def test_fine_tuning_that_does_not_fit() -> None:
     order = kinds("qlora of long samples")
     assert "shorten-context" in order
     shorter = remedies("qlora of long samples")[order.index("shorten-context")]
-    tokens = shorter.changes["sequence_length"]
-    assert isinstance(tokens, int)
-    assert tokens < 8192
+    length = shorter.changes["sequence_length"]
+    assert isinstance(length, int)
+    assert length < 8192
     assert {"task": "lora"}.items() <= remedies("full fine-tuning")[0].changes.items()
 
 

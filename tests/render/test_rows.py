@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 import vramfit
 from tests.render.sample import document, error, report, tight, two_gpus, unknown
 from vramfit.engines.keys import every_key
-from vramfit.render import csv as rendered_csv
-from vramfit.render import plain
 from vramfit.render.csv import LINE_END, columns, row
 from vramfit.render.csv import lines as csv_lines
 from vramfit.render.fields import gpu_id, pick, tokens_per_second
@@ -144,18 +142,21 @@ def test_markdown_tells_errors() -> None:
     assert 'error: unknown-gpu: unknown GPU "rtx4900"' in line
 
 
-def test_row_formats_give_each_line_as_its_estimate_comes() -> None:
+@pytest.mark.parametrize("name", ["plain", "csv"])
+def test_row_formats_give_each_line_as_its_estimate_comes(name: str) -> None:
     """A stream of deployments is answered one by one."""
-    for name, lines in (("plain", plain.lines), ("csv", lambda report: rendered_csv.lines(report, keys=KEYS))):
-        seen: list[int] = []
-        told = lines({"estimates": _as_they_come(seen)})
-        while not seen:
-            next(told)
+    seen: list[int] = []
+    rows = {
+        "plain": plain_lines({"estimates": _as_they_come(seen)}),
+        "csv": csv_lines({"estimates": _as_they_come(seen)}, keys=KEYS),
+    }[name]
+    while not seen:
+        next(rows)
 
-        assert seen == [0], name
+    assert seen == [0]
 
 
-@pytest.mark.parametrize("name", ["csv", "json", "markdown", "plain"])
+@pytest.mark.parametrize("name", ["plain", "json", "csv", "markdown"])
 def test_text_formats_import_next_to_nothing(name: str) -> None:
     """They are on the path that answers within the time a bare interpreter takes."""
     heavy = "collections csv dataclasses enum functools json pathlib re rich typing"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = 2000
+LATER = {"kv_bytes_per_token", "image_tokens"}
+"""Keys that a version to compare with may not have: it would refuse what has them."""
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +68,8 @@ def test_every_key_of_the_report_is_drawn(drawn: list[dict[str, Any]]) -> None:
     row = json.loads(vramfit("check", "-g", "rtx4090", "-m", "llama-2-7b", "--format", "ndjson").out.splitlines()[0])
     in_turn = {key for stratum in STRATA for key in stratum.keys}
 
-    assert set(row["deployment"]) == in_turn | set(ALWAYS)
-    assert {key for one in drawn for key in one} == set(row["deployment"]) | {"contxt"}
+    assert set(row["deployment"]) == in_turn | set(ALWAYS) | LATER
+    assert {key for one in drawn for key in one} == (set(row["deployment"]) - LATER) | {"contxt"}
 
 
 @pytest.mark.parametrize("stratum", STRATA, ids=lambda one: f"{one.engine or 'no engine'} {one.task}")

@@ -1,4 +1,4 @@
-"""Files of the catalogue: finding, reading and keeping them.
+"""Files of the catalogue: where they are, how they are read and kept.
 
 An installed wheel carries the compiled catalogue beside the package (``vramfit/data/catalogue.bin``), a checkout keeps
 one in ``$XDG_CACHE_HOME/vramfit/``. ``sources`` decides which of them is fresh.
@@ -73,7 +73,7 @@ def compiled_path() -> str | None:
 
 
 def installed_path() -> str:
-    """Path of the compiled catalogue of an installed package."""
+    """Path at which an installed package keeps the compiled catalogue."""
     return os.path.join(PACKAGE, "data", COMPILED)
 
 

@@ -7,14 +7,14 @@ from vramfit._record import record
 
 @record
 class GpuRow:
-    """Facts of a GPU that a search needs, without its entry being decoded."""
+    """Facts of a GPU that a search needs."""
 
     id: str
     name: str
     vendor: str
     segment: str
     vram_gb: float | None
-    """Marketed size; None for an integrated GPU, whose memory is the host's."""
+    """The marketed size; None for an integrated GPU, whose memory is the host's."""
     memory_mib: int | None
     """Total that the driver reports."""
     bandwidth_gb_s: float | None
@@ -41,7 +41,7 @@ class Offer:
 
 @record
 class ModelRow:
-    """Facts of a model that a search needs, without its entry being decoded."""
+    """Facts of a model that a search needs."""
 
     id: str
     name: str

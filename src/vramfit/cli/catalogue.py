@@ -110,7 +110,7 @@ def _places() -> Iterator[tuple[str, str]]:
 
 
 def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
-    """Path of each file, and whether it lies over the built-in catalogue: all but the built-in files themselves do."""
+    """Path, and whether it lies over the built-in catalogue: for all but the built-in files themselves."""
     from vramfit.catalogue import files as places
 
     directory = places.source_directory()
@@ -123,7 +123,7 @@ def _linted(files: list[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _checked(path: str, own: bool, *, needed_only: bool) -> tuple[list[Finding], int]:
-    """Findings in a file, and the number of its entries."""
+    """The findings in a file, and how many entries it has."""
     from vramfit.catalogue.files import read_bytes, source_directory
     from vramfit.curation.lint import check
     from vramfit.curation.overlay import built_in

@@ -10,7 +10,6 @@ from vramfit.launch.read import Process, process, processes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
 
 @record
@@ -18,7 +17,7 @@ class Command:
     """What a launch command says of a deployment."""
 
     engine: str
-    keys: dict[str, Any]
+    keys: dict[str, object]
     """Deployment keys as they would be typed; ``model`` is the repository, file or tag that the command names."""
 
 

@@ -17,7 +17,7 @@ from vramfit._record import record, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Generic, TypeVar
+    from typing import Generic, TypeVar
 
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
-    from vramfit.workload.keys import Form, Group
+    from vramfit.workload.keys import Form, Group, Request
 
     V = TypeVar("V")
     K = TypeVar("K")
@@ -289,13 +289,11 @@ class Engine(_Generic["V", "K"]):
     runtime_source: str = ""
     """Where it was read or measured."""
 
-    def defaults(
-        self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
-    ) -> dict[str, Any]:
+    def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
         """Keys the engine would fill in by the GPUs or the model, as a request has them."""
         return {}
 
-    def fill(self, request: Mapping[str, Any]) -> K | None:
+    def fill(self, request: Request) -> K | None:
         """The record of the engine's own keys, filled in from a request; None for an engine that has none."""
         if self.record is None:
             return None
@@ -362,7 +360,7 @@ class Engine(_Generic["V", "K"]):
         """Shell lines, or Python, that run the deployment with every setting the estimate assumed."""
         raise NotImplementedError
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Deployment keys, as they would be typed, of shell lines that start the engine; None of any others.
 
         Raises ``UsageError`` for a flag that may change the memory and is not known.

@@ -11,10 +11,9 @@ from vramfit.workload.training import GROUPS as TRAINING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.workload.keys import Key
+    from vramfit.workload.keys import Key, Request
 
 
 _shared: dict[str, Key] = {}
@@ -58,7 +57,7 @@ def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
     return known
 
 
-def parse_request(raw: Mapping[str, Any]) -> dict[str, Any]:
+def parse_request(raw: Request) -> dict[str, Any]:
     """A request of typed values from raw ones; raises ``UsageError`` for a key that no engine has."""
     request = {}
     known = common_keys()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
     class Catalogue(Protocol):
         """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""
@@ -55,7 +56,7 @@ TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
 
 
-def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deployment, ...]:
+def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     """One deployment per asked quantization, in the contract's order (fp16, int8, int4 when none was named).
 
     Raises ``UsageError`` for a missing key, an unknown name or a combination that means nothing.
@@ -70,7 +71,7 @@ def resolve(request: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deploymen
     return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
 
 
-def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mapping[str, Any]:
+def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     """The request with what the model's name states besides the model (``Catalogue.stated``)."""
     if not stated:
         return request
@@ -84,7 +85,7 @@ def with_stated(request: Mapping[str, Any], stated: Mapping[str, str]) -> Mappin
     return found
 
 
-def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
+def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
     """The same with GPUs and model already looked up; the request's own are not read."""
     if model.components:
         weights = sum(component.parameters for component in model.components) * 2
@@ -106,7 +107,7 @@ def deployments(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model)
     )
 
 
-def _supplied(request: Mapping[str, Any], model: Model) -> Model:
+def _supplied(request: Request, model: Model) -> Model:
     """The model with the cache that the request states, where it states one."""
     each = request.get("kv_bytes_per_token")
     if each is None:
@@ -116,7 +117,7 @@ def _supplied(request: Mapping[str, Any], model: Model) -> Model:
     return with_cache(model, each, request.get("kv_cache_type"))
 
 
-def engine_name(request: Mapping[str, Any]) -> str:
+def engine_name(request: Request) -> str:
     """The asked engine, or the one that loads the asked scheme (llama.cpp for a GGUF file type)."""
     asked, quant = request.get("engine"), request.get("quant")
     if asked:
@@ -126,7 +127,7 @@ def engine_name(request: Mapping[str, Any]) -> str:
     return engine_of_family(find_scheme(quant).family)
 
 
-def kinds_of_sets(request: Mapping[str, Any], sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
+def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
     """Sets of GPUs by number, together where ``deployments`` resolves the request to the same but for the GPUs.
 
     The request names one quantization. Sets for which it is refused are together where the reason is the same.
@@ -192,7 +193,7 @@ def _is_class_of(word: str, own: Scheme) -> bool:
     return word == own.precision and own.id in NATIVE
 
 
-def _workload(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
+def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
     """The request with every default filled in; raises ``UsageError`` where keys mean nothing together."""
     cache_type = request.get("kv_cache_type", runtime.cache_types[0])
     for word in (cache_type, request.get("kv_cache_type_v", cache_type)):

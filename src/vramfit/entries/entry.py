@@ -130,7 +130,7 @@ def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
 
 
 def _model(listed: dict[str, Any], model: Model, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Object of a model: the fields of ``list``, and the rest."""
+    """Fields that ``list`` gives of a model, and the rest."""
     from vramfit.entries.roles import by_role, vision_parameters
     from vramfit.model import tensors
 

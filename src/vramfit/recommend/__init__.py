@@ -17,12 +17,11 @@ from vramfit.report import FORMAT_VERSION, estimate_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from vramfit.recommend.choices import Choice
     from vramfit.recommend.gpus import Offer
     from vramfit.recommend.models import Listing
+    from vramfit.report import Object
+    from vramfit.workload.keys import Request
 
 READING_TOKENS_PER_SECOND = 5.0
 """Slowest speed that nobody waits for: people read 238 words a minute (Brysbaert 2019, doi 10.1016/j.jml.2019.104047),
@@ -35,7 +34,7 @@ EXAMPLES = (
 )
 
 
-def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
+def recommend(request: Request, catalogue: Listing) -> Object:
     """Compose the recommendations as plain data.
 
     ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
@@ -74,9 +73,7 @@ def recommend(request: Mapping[str, Any], catalogue: Listing) -> dict[str, Any]:
     }
 
 
-def _models(
-    names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int
-) -> list[dict[str, Any]]:
+def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[Object]:
     gpus = tuple([gpu for name in names for gpu in catalogue.gpus(name)])
     return [
         {
@@ -89,7 +86,7 @@ def _models(
     ]
 
 
-def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[dict[str, Any]]:
+def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[Object]:
     model = catalogue.model(name)
     if model.components:
         raise CannotTell(f"{model.name} is a pipeline, which is not modelled yet", f"see `vramfit show {model.id}`")
@@ -100,7 +97,7 @@ def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int) -> list
     ]
 
 
-def _estimate(names: tuple[str, ...], criteria: Criteria, choice: Choice) -> dict[str, Any]:
+def _estimate(names: tuple[str, ...], criteria: Criteria, choice: Choice) -> Object:
     return {
         **estimate_object(checked({**criteria.keys, "gpu": names}, choice.answer)),
         "command": choice.answer.command,
@@ -108,7 +105,7 @@ def _estimate(names: tuple[str, ...], criteria: Criteria, choice: Choice) -> dic
     }
 
 
-def _cost(offer: Offer) -> dict[str, Any]:
+def _cost(offer: Offer) -> Object:
     """Price of an offer: to own it, or per hour with the provider and the date of the price."""
     return {
         "price_usd": offer.price_usd,

@@ -19,14 +19,12 @@ from vramfit.sweep import ladder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from vramfit.answer import Answer
     from vramfit.engines.interface import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
+    from vramfit.workload.keys import Request
 
 OFFERED = ("reference", "near-lossless", "small", "noticeable")
 """Labels worth recommending, best first; what loses more, or was never measured, has to be asked for."""
@@ -51,7 +49,7 @@ class Attempts:
 class Criteria:
     """Criteria that every recommendation must meet."""
 
-    keys: Mapping[str, Any]
+    keys: Request
     """Deployment keys but for ``gpu`` and ``model``; ``engine`` and ``quant`` only where they were asked for."""
     least_speed: float
     """Least tokens per second; 0 for any."""

@@ -10,12 +10,11 @@ from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterator, Sequence
 
+    from vramfit.render.fields import Object
     from vramfit.render.page import Page, Span
 
-    Object = Mapping[str, Any]
 
 VERDICT_STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
 _PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {

@@ -9,8 +9,9 @@ from vramfit.render.fields import cell, encodable, pick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vramfit.render.fields import Object
 
 LINE_END = "\r\n"
 """End of every record in the standard, for a stream that does not translate line ends."""
@@ -80,7 +81,7 @@ def columns(keys: Sequence[str]) -> tuple[str, ...]:
     return (*BEFORE, *[f"deployment.{key}" for key in keys if key not in _TOP], *AFTER)
 
 
-def lines(report: Mapping[str, Any], *, keys: Sequence[str], header: bool = True) -> Iterator[str]:
+def lines(report: Object, *, keys: Sequence[str], header: bool = True) -> Iterator[str]:
     """Header row, unless ``header`` is False, then a row per estimate as soon as the report yields it."""
     paths = columns(keys)
     if header:

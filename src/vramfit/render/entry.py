@@ -15,10 +15,11 @@ from vramfit.render.markdown import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from typing import Any, TextIO
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
     Paragraphs = Iterable[tuple[str, list[str]]]
     """Labels, each with the lines that stand behind it."""
 

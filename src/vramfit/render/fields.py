@@ -7,8 +7,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    Object = Mapping[str, Any]
+    """Object of a report, which is what its JSON holds: names with numbers, texts, lists and objects."""
 
-def pick(estimate: Mapping[str, Any], path: str) -> Any:
+
+def pick(estimate: Object, path: str) -> Any:
     """Value at a dotted path, ``required_bytes.high``; None as soon as a step is missing or null."""
     value: Any = estimate
     for step in path.split("."):
@@ -27,25 +30,25 @@ def cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def gpu_id(estimate: Mapping[str, Any]) -> str:
+def gpu_id(estimate: Object) -> str:
     """Name of the GPUs, much as ``--gpu`` takes them: ``rtx4090``, ``2xrtx3090``, mixed cards ``2xrtx4090+rtx3090``."""
     gpu = estimate.get("gpu") or {}
     kinds = gpu.get("gpus") or [gpu]
     return "+".join(_counted(cell(kind.get("id")), kind.get("count") or 1) for kind in kinds)
 
 
-def gpu_devices(estimate: Mapping[str, Any]) -> list[dict[str, Any]]:
+def gpu_devices(estimate: Object) -> list[Object]:
     """Devices of the report that are GPUs: all but the host."""
     return [device for device in estimate.get("devices") or () if device["device"] != "host"]
 
 
-def usable_bytes(estimate: Mapping[str, Any]) -> int | None:
+def usable_bytes(estimate: Object) -> int | None:
     """Bytes that all GPUs together offer this deployment, without the reserve for other programs; None when unknown."""
     offers: list[int] = [device["usable_bytes"] for device in gpu_devices(estimate)]
     return None if not offers or None in offers else sum(offers)
 
 
-def error_text(estimate: Mapping[str, Any]) -> str:
+def error_text(estimate: Object) -> str:
     """``unknown-gpu: message`` of an error object, empty for an estimate."""
     error = estimate.get("error")
     return f"{error.get('code')}: {error.get('message')}" if error else ""

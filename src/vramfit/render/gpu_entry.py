@@ -6,10 +6,10 @@ from vramfit.units import GIB, gib, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterator, Sequence
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
 
 _ECC = {
     "none": "no ECC",

@@ -9,12 +9,8 @@ from vramfit.units import GB, billions, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
+    from vramfit.render.fields import Object
     from vramfit.render.page import Page, Span
-
-    Object = Mapping[str, Any]
 
 
 def has_ledger(estimate: Object) -> bool:

@@ -18,10 +18,11 @@ from vramfit.units import billions, gib, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, TextIO
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
 
 FORMAT_VERSION = "1.0"
 KEYS = {"here": "models"}

@@ -7,8 +7,9 @@ from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
+
+    from vramfit.render.fields import Object
 
 _HEADINGS = (
     "Name", "GPU", "Model", "Engine", "Quant", "Verdict", "Needed", "Usable", "Headroom", "Weights", "KV cache",
@@ -21,7 +22,7 @@ _SIZES = (
 _SPECIAL = "\\`*[]<>|~"
 
 
-def lines(report: Mapping[str, Any]) -> Iterator[str]:
+def lines(report: Object) -> Iterator[str]:
     """Lines of the table, its source aligned too; a column that is empty for every estimate is left out."""
     rows = [_row(estimate) for estimate in report["estimates"]]
     kept = [i for i, heading in enumerate(_HEADINGS) if heading == "Verdict" or any(row[i] for row in rows)]
@@ -40,7 +41,7 @@ def escape(text: str) -> str:
     return escaped.replace(" _", " \\_").replace("_ ", "\\_ ") if "_" in escaped else escaped
 
 
-def _row(estimate: Mapping[str, Any]) -> list[str]:
+def _row(estimate: Object) -> list[str]:
     error = error_text(estimate)
     context = pick(estimate, "limits.max_context")
     exceeds = estimate.get("verdict") == "exceeds"

@@ -18,12 +18,12 @@ from vramfit.units import GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any, TextIO
 
+    from vramfit.render.fields import Object
     from vramfit.render.page import Column, Page, Span
 
-    Object = Mapping[str, Any]
 
 COLUMNS = (
     "gpu", "model", "engine", "class", "quant", "quality", "verdict", "required_bytes", "usable_bytes", "headroom_bytes",

@@ -6,10 +6,10 @@ from vramfit.units import KIB, billions, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
 
 _SMALL_SHARE = 0.001
 """Share of the parameters below which roles are shown together."""

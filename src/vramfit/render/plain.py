@@ -12,8 +12,10 @@ from vramfit.render.json import escape_surrogates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from typing import Any
+
+    from vramfit.render.fields import Object
 
 COLUMNS = (
     ("name", "name"),
@@ -36,7 +38,7 @@ COLUMNS = (
 """Header and path of each column; those without a path are put together, ``usable_bytes``
 from all GPUs as ``required_bytes`` is. New columns go to the end."""
 
-_DERIVED: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+_DERIVED: dict[str, Callable[[Object], Any]] = {
     "gpu": gpu_id,
     "usable_bytes": usable_bytes,
     "error": error_text,
@@ -46,7 +48,7 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F, *range(0x80,
 _ESCAPES |= {0x5C: "\\\\", 0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-def lines(report: Mapping[str, Any], *, header: bool = True) -> Iterator[str]:
+def lines(report: Object, *, header: bool = True) -> Iterator[str]:
     """Header line, unless ``header`` is False, then a line per estimate as soon as the report yields it."""
     if header:
         yield "\t".join(name for name, _ in COLUMNS)
@@ -62,7 +64,7 @@ def escape(text: str) -> str:
     return escape_surrogates(text.translate(_ESCAPES))
 
 
-def _values(estimate: Mapping[str, Any]) -> Iterator[str]:
+def _values(estimate: Object) -> Iterator[str]:
     for name, path in COLUMNS:
         derive = _DERIVED.get(name)
         yield escape(cell(derive(estimate) if derive else pick(estimate, path)))

@@ -13,10 +13,10 @@ from vramfit.units import gb, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any, TextIO
+    from collections.abc import Iterator
+    from typing import TextIO
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
 
 
 def lines(style: str, shown: Object, *, header: bool = True) -> Iterator[str]:

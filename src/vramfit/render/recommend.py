@@ -15,10 +15,11 @@ from vramfit.units import billions, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, TextIO
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
 
 COLUMNS: tuple[tuple[str, str | Callable[[Object], Any]], ...] = (
     ("rank", "rank"),

@@ -8,10 +8,10 @@ from vramfit.units import billions, gib, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterable, Iterator
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
 
 _OF_THE_ROW = ("quant", "kv_cache_type", "kv_cache_type_v", "gpu_layers", "cpu_moe_layers")
 """Deployment keys that the engine may choose for each precision, so that rows of one section differ in them."""

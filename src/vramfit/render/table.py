@@ -19,12 +19,12 @@ from vramfit.units import gib, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TextIO
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
 
+    from vramfit.render.fields import Object
     from vramfit.render.page import Span
 
-    Object = Mapping[str, Any]
 
 _INDENT = 2
 _WIDTH_UNKNOWN = 80

@@ -7,10 +7,10 @@ from vramfit.units import GIB, MIB, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
 
-    Object = Mapping[str, Any]
+    from vramfit.render.fields import Object
+
 
 SIGNS = {"fits": "✓", "tight": "~", "exceeds": "✗", "unknown": "?"}
 

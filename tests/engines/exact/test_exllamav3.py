@@ -37,3 +37,11 @@ def test_layers_are_spread_by_bytes_without_the_embedding() -> None:
 
     assert of_devices("weights_bytes", row) == [2 * layer, layer + head, 2 * 1024 * 256]
     assert of_devices("kv_cache_bytes", row) == [2 * 2 * 256 * 2 * 4096, 2 * 256 * 2 * 4096, 0]
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_states(parallel: int) -> None:
+    """Two layers: convolution of 4 over 512 + 2 x 4 x 16 columns, three of them kept in 16 bits; 512 x 16 in FP32."""
+    row = estimate("rtx3090", "four-groups", "exllamav3", parallel=parallel)
+
+    assert row["breakdown"]["kv_cache"] == 2 * parallel * (2 * 3 * 640 + 4 * 512 * 16)

@@ -10,7 +10,6 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
@@ -82,7 +81,7 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of a line that starts the chat example."""
         from vramfit.engines.exllamav3.launch import read
 

@@ -10,7 +10,6 @@ from vramfit.workload.keys import Group, Key
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
@@ -197,7 +196,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of a ``llama-server`` line."""
         from vramfit.engines.llamacpp.launch import read
 

@@ -7,8 +7,6 @@ from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
@@ -47,7 +45,7 @@ class Mlx(Engine[None, None]):
 
         return command(deployment, estimate)
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of a conversion and a generation."""
         from vramfit.engines.mlx.launch import read
 

@@ -8,8 +8,7 @@ from vramfit.engines.interface import Engine, Job, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Setting
     from vramfit.engines.profile import SpeedProfile
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 
 @record
@@ -55,9 +55,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
 
-    def defaults(
-        self, request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme
-    ) -> dict[str, Any]:
+    def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
         """Context, parallel, flash attention and batch."""
         from vramfit.engines.ollama.estimate import defaults
 
@@ -122,7 +120,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of a server's environment, a Modelfile, and the model that is run."""
         from vramfit.engines.ollama.launch import read
 

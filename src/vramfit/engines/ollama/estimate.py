@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
 """GPU memory in all and the default context it gives (``server/routes.go``, "vram-based default context")."""
@@ -62,7 +63,7 @@ PROJECTOR_HEADROOM_BYTES = GIB
 """Beyond the projector's weights; with less free on a GPU the projector stays in RAM (``mmprojOffloadHeadroom``)."""
 
 
-def defaults(request: Mapping[str, Any], gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
+def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
     """Context, parallel, flash attention and batch as Ollama fills them in, as a request has them."""
     platform, reserve = request.get("platform", "linux"), request.get("reserve", 0)
     parallel = 1 if _one_at_a_time(model) else request.get("parallel", 1)

@@ -10,7 +10,6 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
@@ -104,7 +103,7 @@ class SGLang(Engine[Cards, ServerKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of an ``sglang.launch_server`` line."""
         from vramfit.engines.sglang.launch import read
 

@@ -10,7 +10,6 @@ from vramfit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
@@ -108,7 +107,7 @@ class Vllm(Engine[Cards, ServerKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
-    def read_command(self, given: list[Process]) -> dict[str, Any] | None:
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of a ``vllm serve`` line."""
         from vramfit.engines.vllm.launch import read
 

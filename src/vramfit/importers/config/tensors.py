@@ -101,6 +101,9 @@ def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") ->
         # The table was made from constructions of the class; of what none of them had, it knows nothing.
         if not formulas.holds(formulas.parse(assumed), section):
             raise formulas.MissingField(f"what vramfit knows of {name}, for it assumes: {assumed}")
+    for inner_name in section.subsections if "sections" in table[name] else ():
+        if isinstance(section.raw.get(inner_name), dict) and inner_name not in table[name]["sections"]:
+            raise formulas.MissingField(f"what vramfit knows of {name}, for it has {inner_name}")
     for row in table[name]["tensors"]:
         if row[0].startswith(beginning):
             found = _expanded(row, section, path)

@@ -1,0 +1,61 @@
+"""What a compute buffer is worked out from: layers that stand for all, holes, and how much is remembered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engines.llamacpp.asking import estimated
+from tests.samples import model
+from vramfit.engines.llamacpp import compute
+from vramfit.engines.llamacpp.placement import HOST, parts_of, place
+from vramfit.quantization import derive, find_scheme
+
+SLIDING, FULL = 0, 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shares"),
+    [
+        # One card: two of each kind behind each other kind, and from the 22nd on those without three behind them.
+        ([0, 1, 2, 5, 6, 11, 12, 21, 22, 23], [1.0]),
+        # Sixteen layers on the first: its last three, and on the second the same anew.
+        ([0, 1, 2, 5, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23], [16.0, 9.0]),
+        # Nine and fifteen: the border's kind is new.
+        ([0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18, 21, 22, 23], [9.0, 16.0]),
+    ],
+)
+def test_layers_that_stand_for_all(chosen: list[int], shares: list[float]) -> None:
+    """Of five sliding layers to a full one, 24 in all: each as its kind and the device it is on."""
+    made = model("sliding", layers=24)
+    placement = place(24, 25, 0, shares)
+    found = compute._representatives(made, parts_of(derive(made, find_scheme("fp16"))), placement)
+
+    assert [(number, home.device) for number, _, home in found] == [
+        (FULL if index % 6 == 5 else SLIDING, placement.layer_device[index]) for index in chosen
+    ]
+
+
+@pytest.mark.parametrize(("homes", "gpu_layers"), [([0, 0, 0, 0], 33), ([HOST, HOST, 0, 0, 0, 0], 17)])
+def test_layers_that_stand_for_equal_ones(homes: list[int], gpu_layers: int) -> None:
+    """On each device the first and one behind another, and the last two of all."""
+    made = model("llama-3.1-8b")
+    placement = place(32, gpu_layers, 0, [1.0])
+    found = compute._representatives(made, parts_of(derive(made, find_scheme("fp16"))), placement)
+
+    assert [home.device for _, _, home in found] == homes
+
+
+@pytest.mark.parametrize(("kept", "most"), [([1, 2, 3, 1], 3), ([1, 2, 1, 2], 2), ([1, 1, 1, 1], 1), ([1, 2, 3, 4], 9)])
+def test_results_are_remembered_up_to_a_number(kept: list[int], most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are forgotten before one more than ``LARGEST_MEMORY`` would be kept; plans likewise."""
+    made = model("llama-3.1-8b")
+    monkeypatch.setattr(compute, "LARGEST_MEMORY", most)
+    compute._results.clear()
+    compute._plans.clear()
+    sizes = []
+    for blocks in range(4):
+        estimated(made, "fp16", context=1024 + 256 * blocks)
+        sizes.append(len(compute._results))
+
+    assert sizes == kept
+    assert len(compute._plans) == 1
