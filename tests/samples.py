@@ -149,7 +149,7 @@ class Catalogue:
         return tuple(
             GpuRow(
                 name, facts["name"], facts["vendor"], facts["segment"], facts["vram_gb"], facts["memory_mib"],
-                facts.get("usable_mib", {}).get("linux"), facts["bandwidth_gb_s"], facts.get("price_usd"),
+                facts["bandwidth_gb_s"], facts.get("price_usd"),
                 facts["rents"][0]["usd_per_hour"] if "rents" in facts else None,
             )
             for name, facts in GPUS.items()

@@ -11,8 +11,7 @@ from tests.each import each
 from vramfit._record import fields, record
 from vramfit.curation.generated import descriptions, field_definitions, made, model_of
 from vramfit.model.architecture import Component, LinearAttention, StateSpace
-from vramfit.model.encoder import AudioTower, Encoder, Step, VisionTower
-from vramfit.model.image_rules import NAMES, rule_class
+from vramfit.model.encoder import RULES, AudioTower, Encoder, Step, VisionTower, rule_class
 from vramfit.model.spec import ArchitectureSpec, Compressed, Heads, Mla, ModelSpec, Moe
 from vramfit.model.traits import ExtraTensor, Traits
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 RECORDS = (
     Traits, ExtraTensor, ArchitectureSpec, Encoder, VisionTower, AudioTower, Step, ModelSpec, Moe, Mla, Compressed,
-    Heads, StateSpace, LinearAttention, Component, *[rule_class(name) for name in NAMES],
+    Heads, StateSpace, LinearAttention, Component, *[rule_class(name) for name in RULES],
 )  # fmt: skip
 
 

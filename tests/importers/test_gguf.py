@@ -16,7 +16,7 @@ from tests.importers.write_safetensors import Memory
 from vramfit.errors import InputError
 from vramfit.importers.gguf import FIRST_CHUNK_BYTES, Entry, read_gguf
 from vramfit.importers.source import FileSource
-from vramfit.quantization.gguf import BLOCKS
+from vramfit.quantization.gguf_layout import BLOCKS
 from vramfit.quantization.gguf_types import FILE_TYPES, REMOVED_TYPES, TYPES
 
 if TYPE_CHECKING:

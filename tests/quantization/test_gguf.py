@@ -13,7 +13,8 @@ from tests.each import each
 from tests.quantization.builders import build, dense, stored, text_bytes, types
 from vramfit.model import tensors
 from vramfit.quantization import bits_per_weight, derive, find_scheme
-from vramfit.quantization.gguf import BLOCKS, FALLBACKS, fitting_type, store, tensor_bytes, tensor_class
+from vramfit.quantization.gguf import store
+from vramfit.quantization.gguf_layout import BLOCKS, FALLBACKS, fitting_type, tensor_bytes, tensor_class
 from vramfit.quantization.gguf_mix import Facts, head, mixed, more_bits, rule
 from vramfit.sources import open_catalogue
 

@@ -9,7 +9,7 @@ import pytest
 from tests.quantization.builders import build, dense, stored, types
 from vramfit.quantization import bits_per_weight, derive, find_scheme, store
 from vramfit.quantization.fp8 import head_copy_bytes
-from vramfit.quantization.mxfp4 import matrix_bytes
+from vramfit.quantization.microscaling import matrix_bytes
 
 if TYPE_CHECKING:
     from vramfit.model import Model

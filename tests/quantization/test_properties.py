@@ -129,7 +129,7 @@ def test_rows_hold_whole_blocks(model: Model, name: str) -> None:
     scheme = find_scheme(name)
     if scheme.family != "gguf":
         return
-    from vramfit.quantization.gguf import BLOCKS
+    from vramfit.quantization.gguf_layout import BLOCKS
 
     for row in each(store(model, scheme)):
         elements, size = BLOCKS[row.type]

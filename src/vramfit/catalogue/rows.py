@@ -17,8 +17,6 @@ class GpuRow:
     """The marketed size; None for an integrated GPU, whose memory is the host's."""
     memory_mib: int | None
     """Total that the driver reports."""
-    usable_linux_mib: int | None
-    """Memory a program can have; None where nobody has read it (see ``hardware.usable_bytes``)."""
     bandwidth_gb_s: float | None
     price_usd: int | None
     rent_usd_per_hour: float | None

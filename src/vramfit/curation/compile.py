@@ -146,7 +146,6 @@ def _gpu_row(gpu: Mapping[str, Any]) -> tuple[Any, ...]:
         gpu["segment"],
         gpu["vram_gb"],
         gpu["memory_mib"],
-        gpu["usable_mib"].get("linux"),
         gpu["bandwidth_gb_s"],
         gpu["price_usd"],
         min(rents, default=None),

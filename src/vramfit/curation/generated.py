@@ -21,15 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from vramfit._record import fields
 from vramfit.model import architecture, encoder, image_rules, kinds, spec, tiles, traits
-from vramfit.model.encoder import Step
-from vramfit.model.image_rules import NAMES, rule_class
+from vramfit.model.encoder import RULES, Step, rule_class
 from vramfit.model.kinds import AtLeast, Form
 from vramfit.model.spec import Moe
 
 if typing.TYPE_CHECKING:
     from vramfit.model.image_rules import ImageRule
 
-RULE_KINDS = tuple([rule_class(name) for name in NAMES])
+RULE_KINDS = tuple([rule_class(name) for name in RULES])
 """Rules for image tokens."""
 
 PARTIAL = (Moe,)

@@ -13,7 +13,7 @@ from struct import Struct
 from vramfit._record import record
 from vramfit.errors import InputError
 from vramfit.importers.source import foreign, printable, truncated
-from vramfit.quantization.gguf import BLOCKS
+from vramfit.quantization.gguf_layout import BLOCKS
 from vramfit.quantization.gguf_types import REMOVED_TYPES, TYPES
 
 TYPE_CHECKING = False

@@ -142,11 +142,6 @@ def _model(paths: Sequence[str], quant: str | None) -> str | None:
     return firsts[0] if firsts and quant is None else None
 
 
-def _is_first(path: str) -> bool:
-    name = split_name(path)
-    return name is None or name.count <= 1 or name.index == 1
-
-
 def _set(own: SplitName, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The shards of a set that are among ``paths``, and the names of those that are not."""
     found: dict[int, str] = {}

@@ -13,7 +13,7 @@ from vramfit.importers.gguf import read_gguf
 from vramfit.importers.gguf_choice import split_name
 from vramfit.importers.header import FileTensor, Header, HeaderFile
 from vramfit.importers.source import printable
-from vramfit.quantization.gguf import BLOCKS
+from vramfit.quantization.gguf_layout import BLOCKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -321,9 +321,8 @@ class Model:
             stored = self.__dict__.get(f"packed_{field}")
             if stored is None:
                 raise AttributeError(f"a Model has no {field}")
-            from vramfit.model.packed import unpack_tower
-
-            tower = self.__dict__[field] = unpack_tower(stored)
+            unpack, packed = stored
+            tower = self.__dict__[field] = unpack(packed)
             return tower
 
 

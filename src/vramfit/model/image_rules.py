@@ -19,19 +19,6 @@ if TYPE_CHECKING:
 
     ImageRule: TypeAlias = "Fixed | Anyres | Native | LongestSide | Tiles | Split | TileRows | Cross"
 
-NAMES = ("fixed", "anyres", "native", "longest_side", "tiles", "split", "tile_rows", "cross")
-"""Names that catalogue files give the rules."""
-
-
-def rule_class(name: str) -> type[ImageRule]:
-    """The class of the rule of that name; raises ``KeyError`` for any other."""
-    rule = RULES.get(name)
-    if rule is None:
-        from vramfit.model.tiles import TILE_RULES
-
-        rule = TILE_RULES[name]
-    return rule
-
 
 class Rule:
     """Answers of a rule to which an image's size means nothing."""
@@ -192,5 +179,5 @@ class Cross(Rule):
         return image_patches(tower) * self.max_tiles
 
 
-RULES: dict[str, type[ImageRule]] = {kind.rule: kind for kind in (Fixed, Native, LongestSide, Cross)}
+PLAIN_RULES: dict[str, type[ImageRule]] = {kind.rule: kind for kind in (Fixed, Native, LongestSide, Cross)}
 """Rules without tiles by their names."""

@@ -44,20 +44,19 @@ def unpack(data: Mapping[str, Any]) -> Model:
     model.__dict__.update(values)
     for tower in TOWERS:
         stored = data[tower]
-        model.__dict__[tower if stored is None else f"packed_{tower}"] = stored
+        model.__dict__[tower if stored is None else f"packed_{tower}"] = stored and (_tower, stored)
     remember(model, data[COUNTS])
     return model
 
 
-def unpack_tower(data: Mapping[str, Any]) -> Any:
-    """A tower of a packed model."""
+def _tower(data: Mapping[str, Any]) -> Any:
+    """Unpack a tower of a model."""
     from vramfit.model import encoder
-    from vramfit.model.image_rules import rule_class
 
     kinds: dict[str, type] = {kind.__name__: kind for kind in (encoder.VisionTower, encoder.AudioTower, encoder.Step)}
     rule = data.get("image_tokens")
     if rule is not None:
-        kinds[rule[KIND]] = rule_class(rule[KIND])
+        kinds[rule[KIND]] = encoder.rule_class(rule[KIND])
     return _unpacked(data, kinds)
 
 

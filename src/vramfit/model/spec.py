@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.model.architecture import Component, LinearAttention, StateSpace
-from vramfit.model.encoder import AudioTower, Step, VisionTower
-from vramfit.model.image_rules import rule_class
+from vramfit.model.encoder import AudioTower, Step, VisionTower, rule_class
 from vramfit.model.traits import Traits, read_traits
 
 TYPE_CHECKING = False

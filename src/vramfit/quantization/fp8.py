@@ -57,7 +57,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 
 def _with_mxfp4_experts(stored: tuple[Stored, ...]) -> tuple[Stored, ...]:
     """Stored tensors with the experts in MXFP4 instead."""
-    from vramfit.quantization.mxfp4 import matrix_bytes
+    from vramfit.quantization.microscaling import matrix_bytes
 
     return tuple(
         [

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.model import Attention, Experts, LinearAttention
-from vramfit.quantization.gguf import BLOCKS, is_vector, kept_class, stored, tensor_class
+from vramfit.quantization.gguf_layout import BLOCKS, is_vector, kept_class, stored, tensor_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Numbers that GGUF files write for tensor types and file types, with their meanings.
 
 Sources: ggml-org/llama.cpp ``ggml/include/ggml.h`` (``enum ggml_type``) and ``include/llama.h`` (``enum llama_ftype``) at
-b11434. Blocks and their bytes stand in ``gguf.BLOCKS``.
+b11434. Blocks and their bytes stand in ``gguf_layout.BLOCKS``.
 """
 
 from __future__ import annotations

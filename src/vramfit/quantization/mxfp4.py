@@ -6,22 +6,19 @@ openai/gpt-oss-20b publishes itself (its config.json ``modules_to_not_convert``;
 in FP8 (DeepSeek-V4) keeps those. A dense model has all linear layers of its
 blocks in MXFP4, as AMD Quark and llm-compressor write them.
 
-Engines may round the expert shapes up when they load; ``matrix_bytes`` says what a rounded matrix weighs.
+Engines may round the expert shapes up when they load; ``microscaling.matrix_bytes`` says what a rounded matrix weighs.
 """
 
 from __future__ import annotations
 
 from vramfit.model import tensors
 from vramfit.quantization.linears import block_linear, experts, rows, store_linears
+from vramfit.quantization.microscaling import matrix_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
     from vramfit.quantization import Scheme, Stored
-
-BLOCK = 32
-BLOCK_BYTES = 17
-"""Bytes of 32 weights of half a byte and their exponent."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
@@ -36,8 +33,3 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
         return block_linear(tensor) and (experts(tensor) > 1 or not sparse)
 
     return store_linears(model, "MXFP4", lambda tensor: matrix_bytes(tensor.shape[0], rows(tensor)), wanted)
-
-
-def matrix_bytes(inputs: int, outputs: int) -> int:
-    """Bytes of ``outputs`` rows of ``inputs`` weights, whether as stored or as an engine rounds them up."""
-    return outputs * -(-inputs // BLOCK) * BLOCK_BYTES

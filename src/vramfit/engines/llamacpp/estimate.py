@@ -9,11 +9,10 @@ Imports inside functions are of what few deployments need: most of a first estim
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
 from vramfit.engines.interface import DeviceMemory, Estimate, Words
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes, workspace_bytes
-from vramfit.engines.llamacpp.placement import HOST, check_cache, layer_cache_bytes, parts_of, place, resident
+from vramfit.engines.llamacpp.placement import HOST, Plan, check_cache, layer_cache_bytes, parts_of, place, resident
 from vramfit.errors import CannotTell
 from vramfit.model.architecture import Experts, FeedForward
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Placement, Resident
     from vramfit.model import Model
-    from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
 
 UNPACKING = ("cuda", "rocm")
@@ -41,22 +39,6 @@ def _put_into_words(*about: Any) -> tuple[str, ...]:
     from vramfit.engines.llamacpp.words import assumptions
 
     return assumptions(*about)
-
-
-@record
-class Plan:
-    """Where everything is, and what the buffers take."""
-
-    placement: Placement
-    caches: list[int]
-    """Bytes of cache of each layer."""
-    buffers: Compute
-    tower: tuple[int, int]
-    """Bytes of the vision tower with its projector, and of its compute buffer."""
-    tower_device: int
-    checkpoint: Checkpoint
-    first: int = 0
-    """The number of the first GPU that is used: ``main_gpu`` where everything is on one."""
 
 
 def check(model: Model, work: Workload) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp.blocks import weighted
 from vramfit.engines.llamacpp.graph import per_cell
-from vramfit.engines.llamacpp.layers import weighted
 from vramfit.engines.llamacpp.placement import HOST
 from vramfit.memory.kv_cache import row_bytes
 from vramfit.model.architecture import LatentAttention

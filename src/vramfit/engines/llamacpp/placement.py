@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.engines.llamacpp.compute import Compute
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Stored
@@ -342,3 +343,19 @@ def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_v
     held = room.sliding if cache.window is not None and window is not None else room.full
     row = row_bytes(cache.key_width, work.kv_cache_type) + row_bytes(value_width, work.kv_cache_type_v)
     return held * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))
+
+
+@record
+class Plan:
+    """Where everything is, and what the buffers take."""
+
+    placement: Placement
+    caches: list[int]
+    """Bytes of cache of each layer."""
+    buffers: Compute
+    tower: tuple[int, int]
+    """Bytes of the vision tower with its projector, and of its compute buffer."""
+    tower_device: int
+    checkpoint: Checkpoint
+    first: int = 0
+    """The number of the first GPU that is used: ``main_gpu`` where everything is on one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines.interface import DeviceMemory
-from vramfit.engines.llamacpp.placement import HOST, Resident, gguf_file
+from vramfit.engines.llamacpp.placement import HOST, Plan, Resident, gguf_file
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -51,8 +51,6 @@ def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> N
 
 def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCppKeys]], Estimate]) -> Estimate:
     """The estimate with everything on ``main_gpu``; llama.cpp drops the other devices (``src/llama.cpp``)."""
-    from vramfit.engines.llamacpp.estimate import Plan
-
     main = job.keys.main_gpu
     own = replace(job.keys, split_mode="layer", main_gpu=0, tensor_split=None)
     alone = estimate(replace(job, workload=replace(job.workload, own=own), traits=job.traits.only(main), gpu_count=1))

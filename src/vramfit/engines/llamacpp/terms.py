@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.estimate import UNPACKING, Plan
-from vramfit.engines.llamacpp.placement import HOST, gguf_file, parts_of
+from vramfit.engines.llamacpp.estimate import UNPACKING
+from vramfit.engines.llamacpp.placement import HOST, Plan, gguf_file, parts_of
 from vramfit.engines.terms import STORED, span, stored_inputs
 
 TYPE_CHECKING = False

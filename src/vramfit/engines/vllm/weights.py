@@ -26,7 +26,7 @@ from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
 from vramfit.engines.distributed import local_share, stage_layers
 from vramfit.model.architecture import Attention, Experts, LatentAttention
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
-from vramfit.quantization.mxfp4 import BLOCK, matrix_bytes
+from vramfit.quantization.microscaling import BLOCK, matrix_bytes
 from vramfit.units import MIB
 
 TYPE_CHECKING = False

@@ -11,7 +11,8 @@ from vramfit._record import replace
 from vramfit.importers.config import formulas
 from vramfit.importers.config.feed_forward import network
 from vramfit.importers.config.fields import first, number, whole
-from vramfit.importers.config.layers import UnknownCache, grouped
+from vramfit.importers.config.heads import UnknownCache
+from vramfit.importers.config.layers import grouped
 from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False

@@ -6,6 +6,7 @@ from vramfit._record import record
 from vramfit.importers.config import encoder_decoder, feed_forward, layers, tensors
 from vramfit.importers.config.fields import CONTEXT, number, whole
 from vramfit.importers.config.formulas import MissingField
+from vramfit.importers.config.heads import UnknownCache
 from vramfit.importers.config.language import language_model, part_of
 from vramfit.importers.config.section import Section
 from vramfit.importers.tensor_names import gguf_name, place
@@ -71,7 +72,7 @@ def read_config(config: Mapping[str, Any], identity: str, name: str) -> Configur
         groups = _layers(place.section, keeps=_keeps(root, class_name))
     except MissingField as error:
         caches_problem = f"its config.json does not state {error.field}"
-    except layers.UnknownCache as error:
+    except UnknownCache as error:
         caches_problem = error.reason
     except FAULTS as error:
         caches_problem = f"its config.json does not make sense: {error}"

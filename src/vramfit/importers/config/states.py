@@ -7,6 +7,7 @@ a row whose fields speak of a state has no answer.
 from __future__ import annotations
 
 from vramfit.importers.config import formulas
+from vramfit.importers.config.heads import INDEXED_BESIDE_KEYS, attention, sliding
 from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
@@ -66,10 +67,6 @@ FIXED = {
 CONVOLUTIONS = ("inkling_text", "inkling2_text", "inkling2_loop_text")
 """Types with four convolutions beside attention, in FP32: over keys, over values, and two over the residual stream."""
 
-INDEXED_BESIDE_KEYS = ("minimax_m3_vl_text",)
-"""Types whose sparse attention keeps an indexer's keys beside plain K and V, in layers of the kind
-``minimax_m3_sparse``."""
-
 LOOPED = {
     "inkling2_loop_text": "loop_num_passes if loop_layer_index_start <= i and i < loop_layer_index_end else 1",
     "dory": (
@@ -100,16 +97,12 @@ def mixers(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
     if times is None:
         return own
     if own is None:
-        from vramfit.importers.config.layers import attention
-
         own = (attention(section, layer, word),)
     return own * _numbers(section, (times,), layer)[0]
 
 
 def _own(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
     """One pass of a layer."""
-    from vramfit.importers.config.layers import attention
-
     kind = section.model_type or ""
     if kind in MAMBA2 and word in ("linear_attention", "hybrid"):
         inner, state, conv, groups, heads = _numbers(section, MAMBA2[kind], layer)
@@ -133,8 +126,6 @@ def _own(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
 
 def _beside(section: Section, kind: str, layer: int, word: str) -> tuple[Mixer, ...] | None:
     """Attention with something beside it, or otherwise than the general rule has it."""
-    from vramfit.importers.config.layers import attention, sliding
-
     if kind in CONVOLUTIONS:
         mixer = sliding(section, layer) if word == "hybrid_sliding" else attention(section, layer, word)
         if not isinstance(mixer, Attention):

@@ -1,0 +1,55 @@
+"""Parts of a layer's graph that several kinds of layers share: a dense network, and values weighted by scores."""
+
+from __future__ import annotations
+
+from vramfit.engines.llamacpp.graph import per_cell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.llamacpp.graph import Builder, Node
+
+
+def dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) -> tuple[Node, Node]:
+    """Up, gate and down: the product of up and gate is a third tensor beside them."""
+    graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
+    bias = traits.mlp_bias and not suffix
+    if gated and traits.fused_gate_up and not suffix:
+        both = build.linear("ffn_up", source, hidden, 2 * width, bias)
+        inner = graph.wide(width, both, rows=build.rows)
+    elif gated:
+        gate = build.linear(f"ffn_gate{suffix}", source, hidden, width, bias)
+        up = build.linear(f"ffn_up{suffix}", source, hidden, width, bias)
+        inner = graph.wide(width, gate, up, rows=build.rows)
+    else:
+        inner = graph.same(build.linear(f"ffn_up{suffix}", source, hidden, width, bias))
+    return inner, build.linear(f"ffn_down{suffix}", inner, width, hidden, bias)
+
+
+def weighted(
+    build: Builder, query: Node, keys: Node, values: Node, heads: int, value_dim: int, sliding: bool, scratch: int,
+    beside: Node | None = None, latent: bool = False,
+) -> Node:  # fmt: skip
+    """The values weighted by how well keys match queries: in one operation, or through a table of scores.
+
+    ``scratch`` is the width of the cache that a device may have to unpack to F16 first. An MLA result is brought out of
+    the latent before its heads are gathered.
+    """
+    graph, run = build.graph, build.run
+    if build.meanwhile is not None and build.together:
+        graph.expand(build.meanwhile)
+    query, keys = graph.view(query), graph.view(keys)
+    width = heads * value_dim
+    if run.flash_attention:
+        result = graph.wide(width, query, keys, values, build.mask(sliding))
+        result.scratch = per_cell(2 * scratch * run.streams, sliding)
+    else:
+        scores = graph.put(per_cell(4 * heads * run.tokens, sliding), keys, query)
+        if beside is not None:
+            graph.expand(scores, beside)
+        result = graph.wide(width, values, graph.same(scores, build.mask(sliding)))
+        if not latent:
+            result = graph.wide(width, graph.view(result))
+    graph.expand(result)
+    if beside is not None:
+        graph.expand(beside)
+    return result
