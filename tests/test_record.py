@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 
 
-@record
-class Point:
+class Point(Record):
     """A place."""
 
     x: int
@@ -25,16 +24,14 @@ class Point:
         return self.x + self.y
 
 
-@record
-class Nothing:
+class Nothing(Record):
     """No fields at all."""
 
 
 def fresh(made: int) -> Any:
     """A record class of which ``made`` instances exist already: the first ones are made without compiling anything."""
 
-    @record
-    class Pair:
+    class Pair(Record):
         """Two values."""
 
         x: int

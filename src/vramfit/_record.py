@@ -1,100 +1,123 @@
 """Light stand-in for ``dataclasses.dataclass`` on the fast path.
 
 ``dataclasses`` imports ``inspect`` and costs more than the rest of a check together (measured in
-docs/architecture.md, "Start-up"). To a type checker ``record`` *is* a frozen dataclass; at run time it gives
-the class an ``__init__``, ``__eq__`` and ``__repr__``. Records are frozen by custom: nothing assigns to a
-field after construction, and ``replace`` makes the changed copy.
+docs/architecture.md, "Start-up"). To a type checker a class derived from ``Record`` *is* a frozen dataclass; at run time
+it inherits ``__init__``, ``__eq__``, ``__hash__`` and ``__repr__``. Nothing is prepared when such a class is made, since
+a command makes more of them than it constructs: the fields are read off the class when the first instance is. Records
+are frozen by custom: nothing assigns to a field after construction, and ``replace`` makes the changed copy.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar, dataclass_transform
+    from typing import TypeGuard, TypeVar, dataclass_transform
 
-    T = TypeVar("T")
     R = TypeVar("R")
+    Shape = tuple[tuple[str, ...], frozenset[str], int]
 
     @dataclass_transform(frozen_default=True)
-    def record(cls: type[T]) -> type[T]:
+    class Record:
         """See the run-time definition below."""
 
 else:
 
-    def record(cls):
-        """Make ``cls`` a record of its annotated fields, in order; class-level values are the defaults.
+    class Record:
+        """Base of classes whose instances are their annotated fields, in order; class-level values are the defaults.
 
-        A record that it derives from gives its own fields first. Defaults must be immutable: all instances share them.
+        A record class derived from another has that one's fields first. Defaults must be immutable: all instances share
+        them.
         """
-        space = cls.__dict__
-        own = space.get("__annotations__", ())
-        defaults = [f in space for f in own]
-        required = defaults.count(False)
-        inherited = getattr(cls, "__fields__", ())
-        if True in defaults[:required] or (required and getattr(cls, "__required__", 0) < len(inherited)):
-            raise TypeError(f"{cls.__name__} has a field without a default behind one with")
-        cls.__required__ = getattr(cls, "__required__", 0) + required
-        cls.__fields__ = fields = (*inherited, *own)
-        cls.__names__ = frozenset(fields)
-        for name, method in _METHODS.items():
-            if name not in space:
-                setattr(cls, name, method)
-        return cls
 
-    def _init(self, *args, **kwargs):
-        """Take the fields in order or by name; a field left out keeps the class's value.
+        def __init__(self, *args, **kwargs):
+            """Take the fields in order or by name; a field left out keeps the class's value.
 
-        One function serves all records: compiling one for each, as dataclasses does, costs more than a check
-        constructs.
-        """
-        kind = type(self)
-        fields = kind.__fields__
-        self.__dict__.update(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
-        if not kwargs and kind.__required__ <= len(args) <= len(fields):
-            return
-        if kwargs:
-            if not kwargs.keys() <= kind.__names__ or (args and not kwargs.keys().isdisjoint(fields[: len(args)])):
-                rest = fields[len(args) :]
-                wrong = next(name for name in kwargs if name not in rest)
-                raise TypeError(f"{kind.__name__} has no field {wrong} left to fill")
-            self.__dict__.update(kwargs)
-        if len(args) < kind.__required__:
-            for name in fields[len(args) : kind.__required__]:
-                if name not in kwargs:
-                    raise TypeError(f"{kind.__name__} lacks {name}")
-        elif len(args) > len(fields):
-            raise TypeError(f"{kind.__name__} takes {len(fields)} values, not {len(args)}")
+            One function serves all records: compiling one for each, as dataclasses does, costs more than a check
+            constructs.
+            """
+            kind = type(self)
+            try:
+                fields, names, required = _SHAPES[kind]
+            except KeyError:
+                fields, names, required = shape(kind)
+            self.__dict__.update(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
+            if not kwargs and required <= len(args) <= len(fields):
+                return
+            if kwargs:
+                if not kwargs.keys() <= names or (args and not kwargs.keys().isdisjoint(fields[: len(args)])):
+                    rest = fields[len(args) :]
+                    wrong = next(name for name in kwargs if name not in rest)
+                    raise TypeError(f"{kind.__name__} has no field {wrong} left to fill")
+                self.__dict__.update(kwargs)
+            if len(args) < required:
+                for name in fields[len(args) : required]:
+                    if name not in kwargs:
+                        raise TypeError(f"{kind.__name__} lacks {name}")
+            elif len(args) > len(fields):
+                raise TypeError(f"{kind.__name__} takes {len(fields)} values, not {len(args)}")
 
-    def _values(self):
-        return tuple(getattr(self, f) for f in self.__fields__)
+        def __eq__(self, other):
+            return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
 
-    def _equal(self, other):
-        return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
+        def __hash__(self):
+            return hash(_values(self))
 
-    def _hash(self):
-        return hash(_values(self))
+        def __repr__(self):
+            return f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in fields(type(self)))})"
 
-    def _repr(self):
-        return f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in self.__fields__)})"
 
-    _METHODS = {"__init__": _init, "__eq__": _equal, "__hash__": _hash, "__repr__": _repr}
+_SHAPES: dict[type, Shape] = {}
+"""What is known of each record class that was used: its fields in order, the set of them, how many have no default."""
+
+
+def shape(kind: type) -> Shape:
+    """Read a record class's fields in order, the set of them, and how many have no default (they come first).
+
+    A field without a default behind one with raises ``TypeError``.
+    """
+    known = _SHAPES.get(kind)
+    if known is not None:
+        return known
+    inherited: tuple[str, ...] = ()
+    required = 0
+    for base in kind.__bases__:
+        if base is not Record and issubclass(base, Record):
+            inherited, _, required = shape(base)
+    space = kind.__dict__
+    own = tuple(space.get("__annotations__", ()))
+    defaults = [field in space for field in own]
+    needed = defaults.count(False)
+    if True in defaults[:needed] or (needed and required < len(inherited)):
+        raise TypeError(f"{kind.__name__} has a field without a default behind one with")
+    fields = (*inherited, *own)
+    _SHAPES[kind] = found = (fields, frozenset(fields), required + needed)
+    return found
+
+
+def _values(record: object) -> tuple[object, ...]:
+    return tuple(getattr(record, field) for field in shape(type(record))[0])
 
 
 def fields(kind: type) -> tuple[str, ...]:
     """Field names of a record class, in order."""
-    names: tuple[str, ...] = kind.__fields__  # type: ignore[attr-defined]
-    return names
+    return shape(kind)[0]
+
+
+def is_record(kind: object) -> TypeGuard[type]:
+    """Tell whether this is a record class."""
+    return isinstance(kind, type) and issubclass(kind, Record)
 
 
 def replace(instance: R, **changes: object) -> R:
     """Copy a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)
-    if not changes.keys() <= kind.__names__:  # type: ignore[attr-defined]
-        wrong = ", ".join(sorted(changes.keys() - kind.__names__))  # type: ignore[attr-defined]
+    in_order, names, _ = shape(kind)
+    if not changes.keys() <= names:
+        wrong = ", ".join(sorted(changes.keys() - names))
         raise TypeError(f"{kind.__name__} has no field {wrong}")
     copy = object.__new__(kind)
     # What else an instance remembers (``answer.once``) was worked out from the old values.
     known = instance.__dict__
-    copy.__dict__.update({field: known[field] for field in kind.__fields__ if field in known})  # type: ignore[attr-defined]
+    copy.__dict__.update({field: known[field] for field in in_order if field in known})
     copy.__dict__.update(changes)
     return copy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines import estimate as estimated
 from vramfit.quantization.quality import cache_quality, quality
@@ -37,8 +37,7 @@ WORSE = ("reference", "near-lossless", "small", "noticeable", "unknown", "severe
 """Quality labels, best first, by which the worse of two is found; what nobody measured is seldom severe."""
 
 
-@record
-class Answer:
+class Answer(Record):
     """A deployment with its estimate and verdict."""
 
     deployment: Deployment

@@ -5,7 +5,7 @@ The command line, the deployments file and the Python API share this one composi
 
 from __future__ import annotations
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell
@@ -31,8 +31,7 @@ BYTES_PER_PARAMETER = {"fp16": 2.0, "int8": 1.0, "int4": 0.5}
 """Bytes per parameter by which the usual rule of thumb multiplies."""
 
 
-@record
-class Limits:
+class Limits(Record):
     """Largest context and number of sequences that still reach the requested level, all else equal.
 
     Each is 0 when not even one token does.
@@ -42,8 +41,7 @@ class Limits:
     max_parallel: int
 
 
-@record
-class RuleOfThumb:
+class RuleOfThumb(Record):
     """Estimate of the rule of thumb: billions of parameters times bytes per parameter, against the marketed GB."""
 
     parameters_billion: float
@@ -54,8 +52,7 @@ class RuleOfThumb:
     """Required GB minus the card's; negative when the rule says that it fits."""
 
 
-@record
-class IfTried:
+class IfTried(Record):
     """Outcome of running a deployment that exceeds the card."""
 
     outcome: str
@@ -70,8 +67,7 @@ class IfTried:
     """Speed with the missing part in system RAM; None when unknown."""
 
 
-@record
-class Checked:
+class Checked(Record):
     """One answer with everything that a report says of it."""
 
     request: Request
@@ -87,8 +83,7 @@ class Checked:
     remedies: tuple[Remedy, ...]
 
 
-@record
-class Unanswered:
+class Unanswered(Record):
     """Deployment whose memory is unknown, with the known part of it."""
 
     request: Request

@@ -7,7 +7,7 @@ context. A "24 GB" RTX 4090 reports 24,564 MiB and offers 24,080.
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.units import GB, MIB
 
 TYPE_CHECKING = False
@@ -35,8 +35,7 @@ PCIE_BYTES_PER_SECOND_PER_LANE = {
 """Bandwidth in one direction, after line coding (PCI-SIG generations 2 to 6)."""
 
 
-@record
-class Gpu:
+class Gpu(Record):
     """One device as software sees it; multi-die boards that appear as several devices are several ``Gpu``."""
 
     id: str
@@ -104,8 +103,7 @@ class Gpu:
         return None if lane is None or not width.isdigit() else round(lane * int(width))
 
 
-@record
-class Rent:
+class Rent(Record):
     """One cloud offer: prices move weekly, so each is shown with its date."""
 
     provider: str

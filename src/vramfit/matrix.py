@@ -6,7 +6,7 @@ Rows come one by one, model after model, so that the whole catalogue can be writ
 from __future__ import annotations
 
 from vramfit import __version__
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine, engine_of_family
 from vramfit.engines.resolve import deployments, engine_name, kinds_of_sets, quants, with_stated
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
@@ -38,8 +38,7 @@ MEASURED = ("reference", *LABELS)
 NO_SCHEME = {"class": None, "quant": None, "quality": None}
 
 
-@record
-class Column:
+class Column(Record):
     """A set of GPUs, or the reason why it has no answer."""
 
     name: str

@@ -8,7 +8,7 @@ calls, and then held against what each GPU offers. Each cell is what ``verdict.j
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
 from vramfit.errors import VramfitError
@@ -47,8 +47,7 @@ if TYPE_CHECKING:
 NO_SHARE = Share(0, 0, 0)
 
 
-@record
-class _Alike:
+class _Alike(Record):
     """Sets of GPUs that get the same cell for every model."""
 
     gpu_count: int

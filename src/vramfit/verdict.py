@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.hardware import usable_bytes
 
 TYPE_CHECKING = False
@@ -13,8 +13,7 @@ LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
 """Rank of each verdict. A deployment asks for at least ``fits`` or ``tight``."""
 
 
-@record
-class Verdict:
+class Verdict(Record):
     """Answer to the question whether a deployment fits."""
 
     word: str

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.each import each
-from vramfit._record import fields, record
+from vramfit._record import Record, fields
 from vramfit.curation.generated import descriptions, field_definitions, made, model_of
 from vramfit.model.architecture import Component, LinearAttention, StateSpace
 from vramfit.model.encoder import RULES, AudioTower, Encoder, Step, VisionTower, rule_class
@@ -24,8 +24,7 @@ RECORDS = (
 )  # fmt: skip
 
 
-@record
-class Lamp:
+class Lamp(Record):
     """Something that lights."""
 
     watts: Count

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.catalogued import catalogue, some_gpu_id
 from tests.deployed import job, workload
-from vramfit._record import fields, replace
+from vramfit._record import fields, is_record, replace
 from vramfit.engines import engine, estimate, names
 from vramfit.engines.interface import Job
 from vramfit.engines.resolve import deployments
@@ -141,7 +141,7 @@ def _plain(value: object) -> bool:
     if isinstance(value, tuple):
         return all(map(_plain, value))
     kind = type(value)
-    if hasattr(kind, "__fields__"):
+    if is_record(kind):
         return not isinstance(value, Gpu) and all(_plain(getattr(value, name)) for name in fields(kind))
     return kind in (int, float, str, bool, type(None))
 

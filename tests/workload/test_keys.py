@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.deployed import workload
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
 from vramfit.workload.common import CACHE_TYPES
@@ -209,8 +209,7 @@ def test_the_value_in_a_workload(value: object, key: str, engine: str, values: d
     assert value == every_key()[key].value_in(work, {"ubatch": 7})
 
 
-@record
-class Toy:
+class Toy(Record):
     """Values of some keys of ``FORM``."""
 
     context: int
@@ -267,8 +266,7 @@ def test_a_field_without_a_value_is_an_error() -> None:
     """``context`` has no default: None stands there, and a record that lacks a key altogether cannot be made."""
     assert FORM.fill({}).context is None
 
-    @record
-    class More:
+    class More(Record):
         """A field of no key."""
 
         context: int

@@ -8,7 +8,7 @@ when no entry has the name itself.
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import SCHEMES, find_scheme
 
@@ -50,8 +50,7 @@ PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm
 """Vendors that people put before a model's name."""
 
 
-@record
-class Reading:
+class Reading(Record):
     """Reading of a repository's name as that of a model."""
 
     model: str

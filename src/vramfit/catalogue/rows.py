@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 
-@record
-class GpuRow:
+class GpuRow(Record):
     """Facts of a GPU that a search needs."""
 
     id: str
@@ -23,8 +22,7 @@ class GpuRow:
     """Cheapest offer of an instance with one of them."""
 
 
-@record
-class Offer:
+class Offer(Record):
     """One rented instance of equal GPUs at a dated price."""
 
     usd_per_hour: float
@@ -39,8 +37,7 @@ class Offer:
     """Memory of all its GPUs, as the driver reports it."""
 
 
-@record
-class ModelRow:
+class ModelRow(Record):
     """Facts of a model that a search needs."""
 
     id: str

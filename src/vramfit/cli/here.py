@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import InputError, VramfitError
 from vramfit.model import active_parameters, parameters
 
@@ -20,8 +20,7 @@ READABLE = ("gguf", "safetensors")
 """Kinds of weights whose headers tell what they hold."""
 
 
-@record
-class Row:
+class Row(Record):
     """Facts of a model of this disk that a search needs."""
 
     id: str

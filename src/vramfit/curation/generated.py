@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from vramfit._record import fields
+from vramfit._record import Record, fields, is_record, shape
 from vramfit.model import architecture, encoder, image_rules, kinds, spec, tiles, traits
 from vramfit.model.encoder import RULES, Step, rule_class
 from vramfit.model.kinds import AtLeast, Form
@@ -65,7 +65,7 @@ def field_definitions(kind: type, names: tuple[str, ...], *, partial: bool = Fal
     hints = typing.get_type_hints(kind, globalns=known, include_extras=True)
     texts = descriptions(kind)
     found: dict[str, Any] = {}
-    required = fields(kind)[: kind.__required__]  # type: ignore[attr-defined]
+    required = fields(kind)[: shape(kind)[2]]
     for name in names:
         stated = _translated(hints[name])
         default = ... if name in required else getattr(kind, name)
@@ -82,7 +82,7 @@ def field_definitions(kind: type, names: tuple[str, ...], *, partial: bool = Fal
 def descriptions(kind: type) -> dict[str, str]:
     """The texts below the fields of a record class and of those it derives from, as single lines."""
     found: dict[str, str] = {}
-    for base in reversed(kind.__mro__[:-1]):
+    for base in reversed(kind.__mro__[: kind.__mro__.index(Record)]):
         module = sys.modules[base.__module__]
         tree = ast.parse(inspect.getsource(module))
         body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == base.__name__)
@@ -130,8 +130,7 @@ def _translated(stated: Any) -> Any:
         return dict[_translated(inner[0]), _translated(inner[1])]  # type: ignore[misc]
     if origin in (Union, types.UnionType):
         return Union[tuple(_translated(one) for one in inner)]  # noqa: UP007  (of a tuple)
-    is_record = isinstance(stated, type) and not issubclass(stated, BaseModel) and hasattr(stated, "__fields__")
-    return model_of(stated) if is_record else stated
+    return model_of(stated) if is_record(stated) else stated
 
 
 def _constraint(one: Any) -> Any:

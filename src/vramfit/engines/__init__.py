@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Share
 from vramfit.errors import CannotTell
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Group
 
 
-@record
-class Registration:
+class Registration(Record):
     """Where an engine is, and what must be known of it before it is loaded."""
 
     name: str

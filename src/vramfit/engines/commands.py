@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine, names
 from vramfit.errors import UsageError
 from vramfit.launch.read import Process, process, processes
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@record
-class Command:
+class Command(Record):
     """What a launch command says of a deployment."""
 
     engine: str

@@ -12,7 +12,7 @@ view, and is added afterwards (``Estimate.on``).
 
 from __future__ import annotations
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ else:
     _OfView = _Generic
 
 
-@record
-class Deployment:
+class Deployment(Record):
     """A fully resolved question: these GPUs, this model stored this way, run by this engine for this work."""
 
     gpus: tuple[Gpu, ...]
@@ -74,8 +73,7 @@ class Deployment:
         return parameters(self.checkpoint.model)
 
 
-@record
-class Share:
+class Share(Record):
     """What a runtime takes of a GPU before anything that depends on the model, in bytes: context, workspaces."""
 
     low: int
@@ -83,8 +81,7 @@ class Share:
     high: int
 
 
-@record
-class View(_OfView["V"]):
+class View(Record, _OfView["V"]):
     """A set of GPUs as an engine sees them."""
 
     traits: V
@@ -93,8 +90,7 @@ class View(_OfView["V"]):
     """What a process takes of each GPU whatever it runs there: part of the overhead, and of low and high."""
 
 
-@record
-class Job(_Generic["V", "K"]):
+class Job(Record, _Generic["V", "K"]):
     """What an engine is asked to hold, and where."""
 
     checkpoint: Checkpoint
@@ -119,8 +115,7 @@ class Job(_Generic["V", "K"]):
         return self.workload.own  # type: ignore[return-value]
 
 
-@record
-class DeviceMemory:
+class DeviceMemory(Record):
     """What one device must hold, in bytes."""
 
     device: str
@@ -145,8 +140,7 @@ class DeviceMemory:
         return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.overhead_bytes
 
 
-@record
-class Pool:
+class Pool(Record):
     """A limit that an engine sets itself: a share of what each GPU offers, and what it takes outside of that share."""
 
     share: float
@@ -164,8 +158,7 @@ class Pool:
         return tuple(limits)
 
 
-@record
-class Estimate:
+class Estimate(Record):
     """The answer of an engine."""
 
     gpus: tuple[DeviceMemory, ...]
@@ -231,8 +224,7 @@ NOTHING = DeviceMemory("host", 0, 0, 0, 0, 0, 0)
 """The host's memory where everything is on the GPUs."""
 
 
-@record
-class Setting:
+class Setting(Record):
     """A change of deployment keys that an engine knows to save memory at little cost: tried as a remedy."""
 
     changes: Mapping[str, object]

@@ -10,7 +10,7 @@ tests.speed.fit write`` works them out and puts them in, here and into each engi
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ UNKNOWN_SPREAD = {"decode": (0.5, 1.6), "prefill": (0.4, 1.8)}
 """Low and high as factors of an expected rate that rests on no row, by phase; set by hand."""
 
 
-@record
-class Unfused:
+class Unfused(Record):
     """The cost of attention that falls apart into several kernels, as it does without flash attention."""
 
     cache_share: Mapping[str, float]
@@ -35,8 +34,7 @@ class Unfused:
     """Time that each layer takes more while decoding."""
 
 
-@record
-class SpeedProfile:
+class SpeedProfile(Record):
     """The constants of an engine; see the module."""
 
     bus_share: Mapping[str, float] = {"": 0.85}

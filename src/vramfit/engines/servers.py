@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.interface import Setting
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Group, Key
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 
-@record
-class ServerKeys:
+class ServerKeys(Record):
     """Their values; None where the server decides."""
 
     tensor_parallel: int | None = None

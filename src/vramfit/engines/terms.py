@@ -6,7 +6,7 @@ and part of the memory, the bytes of the terms are what ``DeviceMemory`` says (t
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines.interface import Job
 
@@ -26,8 +26,7 @@ STORED = "sum over the tensors of elements x stored bits / 8"
 """The formula of everything that a checkpoint holds."""
 
 
-@record
-class Term:
+class Term(Record):
     """One summand of what a device must hold."""
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit._record import fields
 from vramfit.entries.listing import gpu_object, model_object, usual_platform
 from vramfit.errors import AmbiguousName, UnknownGpu, UnknownModel, UsageError
 from vramfit.hardware import gpu_from_facts, usable_bytes
@@ -288,7 +289,7 @@ def _vision(model: Model, rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _record(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in type(record).__fields__}
+    return {name: getattr(record, name) for name in fields(type(record))}
 
 
 def _hint(missing: list[UsageError]) -> str:

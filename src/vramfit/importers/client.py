@@ -14,7 +14,7 @@ import os
 import time
 
 import vramfit
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import InputError
 from vramfit.importers.reference import without_secrets
 from vramfit.importers.source import printable
@@ -43,8 +43,7 @@ _PASSING = (408, 500, 502, 503, 504)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@record
-class Network:
+class Network(Record):
     """How far a command may go beyond this disk."""
 
     offline: bool = False
@@ -63,8 +62,7 @@ class Network:
         return None
 
 
-@record
-class Reply:
+class Reply(Record):
     """What a server answered, at the end of all redirects."""
 
     status: int

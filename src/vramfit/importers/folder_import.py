@@ -6,7 +6,7 @@ alone, weights alone, Mistral's ``params.json``, or GGUF files, of which one is 
 
 from __future__ import annotations
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 from vramfit.engines import engine, engine_of_family, names
 from vramfit.errors import InputError, UsageError
 from vramfit.importers.config.model import read_config
@@ -57,8 +57,7 @@ INNER = ("ffn_up.weight", "ffn_gate.weight", "ffn_up_exps.weight", "ffn_gate_exp
 NO_CONFIG = "there is no config.json beside its weights"
 
 
-@record
-class Parts:
+class Parts(Record):
     """What a folder says of a model."""
 
     config: Mapping[str, Any] | None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from struct import Struct
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import InputError
 from vramfit.importers.source import foreign, printable, truncated
 from vramfit.quantization.gguf_layout import BLOCKS
@@ -56,8 +56,7 @@ STRING, ARRAY = 8, 9
 """Types of metadata values by number: bytes and ``struct`` codes of the fixed-width ones, and the other two."""
 
 
-@record
-class Entry:
+class Entry(Record):
     """A tensor as the table of its file states it."""
 
     name: str
@@ -69,8 +68,7 @@ class Entry:
     stored_bytes: int
 
 
-@record
-class GgufFile:
+class GgufFile(Record):
     """The header of one GGUF file."""
 
     name: str

@@ -7,7 +7,7 @@ be loaded. Facts are the flat mapping of ``model.build``; where layers of one ki
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import InputError
 from vramfit.importers.gguf_fields import MOST_LAYERS, Fields
 from vramfit.importers.gguf_layers import COMPRESSION, attention_facts, has_attention, layer_kinds, run_lengths
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     Layer = Mapping[str, FileTensor]
 
 
-@record
-class GgufFacts:
+class GgufFacts(Record):
     """What a file says of its model."""
 
     facts: Mapping[str, Any]

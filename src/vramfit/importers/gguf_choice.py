@@ -7,7 +7,7 @@ of the listing, which is the Hub's.
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _MOST_DIGITS = 4
 _TAG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
-@record
-class SplitName:
+class SplitName(Record):
     """What a GGUF file's path says of it."""
 
     prefix: str
@@ -38,8 +37,7 @@ class SplitName:
     """Shards of the set; 1 for a file that is whole."""
 
 
-@record
-class GgufChoice:
+class GgufChoice(Record):
     """A model's files, chosen from a listing."""
 
     model: str

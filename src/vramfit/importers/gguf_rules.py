@@ -6,11 +6,10 @@ Source: ggml-org/llama.cpp b11434, ``src/models/*.cpp`` ``load_arch_hparams``, `
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 
-@record
-class Windows:
+class Windows(Record):
     """Which layers of an architecture look back over a window only."""
 
     every: int

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@record
-class FileTensor:
+class FileTensor(Record):
     """One tensor of a model, with the side tensors (scales, zero points, codebooks) that its packing needs."""
 
     name: str
@@ -40,8 +39,7 @@ class FileTensor:
         return 0 if self.buffer else self.elements
 
 
-@record
-class HeaderFile:
+class HeaderFile(Record):
     """One file that was read from."""
 
     name: str
@@ -49,8 +47,7 @@ class HeaderFile:
     """Bytes of the whole file; None where its server does not say."""
 
 
-@record
-class Header:
+class Header(Record):
     """A model's files taken together."""
 
     format: str

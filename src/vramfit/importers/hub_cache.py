@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.importers.gguf_choice import choose_gguf
 from vramfit.importers.stores import directory_of, file_size_bytes, files_below, home, models_among, names_in, read_text
 
@@ -28,8 +28,7 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 _SHORTEST_COMMIT = 7
 
 
-@record
-class Snapshot:
+class Snapshot(Record):
     """A repository at one commit, as far as it was downloaded."""
 
     repository: str

@@ -6,7 +6,7 @@ describe. Either may be missing without the other.
 
 from __future__ import annotations
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 from vramfit.model.counted import tensors
 from vramfit.quantization.checkpoint import Checkpoint, keep
 
@@ -22,8 +22,7 @@ IDLE = ("mtp", "adapter")
 """Parts of files that no engine loads with the model: prediction heads and adapters."""
 
 
-@record
-class Imported:
+class Imported(Record):
     """A model read from its files."""
 
     model: Model

@@ -7,7 +7,7 @@ is the Hub's own.
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import CannotTell, InputError
 from vramfit.importers.client import Client, read_json
 from vramfit.importers.http_source import HttpSource
@@ -34,8 +34,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """Registries on this machine speak plain HTTP."""
 
 
-@record
-class OllamaModel:
+class OllamaModel(Record):
     """A tag, and how its blobs are opened."""
 
     tag: OllamaTag

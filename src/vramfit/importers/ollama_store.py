@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import InputError
 from vramfit.importers.reference import OllamaTag
 from vramfit.importers.source import printable
@@ -35,8 +35,7 @@ MEDIA_TYPE = "application/vnd.ollama.image."
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-@record
-class Layer:
+class Layer(Record):
     """One blob of a manifest."""
 
     kind: str
@@ -49,8 +48,7 @@ class Layer:
     """Of a tensor or a JSON file of a safetensors model: what it is called there."""
 
 
-@record
-class Manifest:
+class Manifest(Record):
     """What a tag consists of."""
 
     config: Layer | None

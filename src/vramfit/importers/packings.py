@@ -13,7 +13,7 @@ Vahe1994/AQLM ``inference.py``. Element types are named as in ``vramfit.quantiza
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ AQLM_AXIS = 3
 """Axis of AQLM's code books (book, code, output group, input group) that holds the inputs of a group."""
 
 
-@record
-class Module:
+class Module(Record):
     """The pieces of one module's weight, and how to look into a small one."""
 
     pieces: Mapping[str, Raw]

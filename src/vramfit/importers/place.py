@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.importers.gguf_choice import find_projector, is_model, split_name
 from vramfit.importers.source import LocalFolder
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from vramfit.importers.source import Folder
 
 
-@record
-class Place:
+class Place(Record):
     """A model's files."""
 
     reference: Reference

@@ -7,7 +7,7 @@ address. ``grammar`` reads them from text; ``str`` writes them so that they are 
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ OLLAMA_NAMESPACE = "library"
 OLLAMA_TAG = "latest"
 
 
-@record
-class LocalFile:
+class LocalFile(Record):
     """A file of this disk: GGUF, safetensors, or a JSON file such as ``config.json``."""
 
     path: str
@@ -32,8 +31,7 @@ class LocalFile:
         return self.path
 
 
-@record
-class LocalDirectory:
+class LocalDirectory(Record):
     """A directory of this disk that holds a model's files."""
 
     path: str
@@ -42,8 +40,7 @@ class LocalDirectory:
         return self.path
 
 
-@record
-class HubRepository:
+class HubRepository(Record):
     """A repository of the Hugging Face Hub, and which of its files is meant."""
 
     org: str
@@ -71,8 +68,7 @@ class HubRepository:
         return f"hf:{self.id}{revision}{':' if choice else ''}{choice}"
 
 
-@record
-class OllamaTag:
+class OllamaTag(Record):
     """A model of an Ollama registry or of the local store, with the registry's defaults filled in."""
 
     host: str
@@ -89,8 +85,7 @@ class OllamaTag:
         return f"ollama:{owner}{self.name}:{self.tag}"
 
 
-@record
-class LmStudioModel:
+class LmStudioModel(Record):
     """A model in LM Studio's folder, by publisher and name as the program shows them."""
 
     publisher: str
@@ -105,8 +100,7 @@ class LmStudioModel:
         return f"lmstudio:{self.publisher}/{self.name}{':' if choice else ''}{choice}"
 
 
-@record
-class Url:
+class Url(Record):
     """The address of a GGUF or safetensors file on any server."""
 
     address: str

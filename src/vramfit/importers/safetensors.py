@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import InputError
 from vramfit.importers.header import HeaderFile
 from vramfit.importers.source import foreign, printable, truncated
@@ -54,8 +54,7 @@ ASIDE = ("consolidated", "adapter_model", "adapter", "training_args", "optimizer
 same weights, adapters, and what training leaves behind."""
 
 
-@record
-class Raw:
+class Raw(Record):
     """One entry of a header."""
 
     dtype: str
@@ -68,8 +67,7 @@ class Raw:
     """Bytes from the start of that file."""
 
 
-@record
-class RawHeader:
+class RawHeader(Record):
     """The headers of a set, tensors as the files state them."""
 
     files: tuple[HeaderFile, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.importers.gguf_choice import all_gguf, choose_gguf, find_projector, split_name
 
 TYPE_CHECKING = False
@@ -29,8 +29,7 @@ NO_WEIGHTS = ("training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.b
 ADAPTER = "adapter_model."
 
 
-@record
-class StoredFile:
+class StoredFile(Record):
     """A file below a model's folder."""
 
     name: str
@@ -41,8 +40,7 @@ class StoredFile:
     """Bytes of the file; None where the link leads nowhere or it may not be read."""
 
 
-@record
-class Found:
+class Found(Record):
     """A model that a store holds, whole or in part."""
 
     reference: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ VALUE = "value"
 """Kind of a flag whose value follows, or stands behind ``=``."""
 
 
-@record
-class Flag:
+class Flag(Record):
     """One flag, environment variable or parameter of a program, and the key it stands for."""
 
     flag: str
@@ -37,8 +36,7 @@ class Flag:
     """Flags that negate a switch."""
 
 
-@record
-class Program:
+class Program(Record):
     """Program, identified by the words it is started with."""
 
     words: tuple[str, ...]

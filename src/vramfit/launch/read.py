@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 from vramfit.errors import UsageError
 from vramfit.launch.program import SWITCH
 
@@ -24,8 +24,7 @@ ENDS = ";&|"
 REDIRECTIONS = "<>"
 
 
-@record
-class Process:
+class Process(Record):
     """Program as a shell would start it."""
 
     variables: dict[str, str]

@@ -6,7 +6,7 @@ group of layers, engines decide the cells (padding, windows, paging) and the ele
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import UsageError
 from vramfit.model.architecture import (
     Attention,
@@ -31,8 +31,7 @@ ELEMENT_TYPES: dict[str, tuple[int, int]] = {
 vLLM 0.33 ``v1/kv_cache_interface.py`` counts them, scales left out)."""
 
 
-@record
-class Cache:
+class Cache(Record):
     """What one group of equal layers keeps."""
 
     kind: str

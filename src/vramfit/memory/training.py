@@ -7,7 +7,7 @@ an NF4 base whose other parameters PEFT upcasts to fp32, `peft/utils/other.py` `
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import UsageError
 from vramfit.memory.activations import widest_feed_forward
 from vramfit.memory.weights import slices
@@ -26,8 +26,7 @@ LOGIT_BYTES = 2 + 4 + 4
 ``loss/loss_utils.py`` ``ForCausalLMLoss``)."""
 
 
-@record
-class TrainingBytes:
+class TrainingBytes(Record):
     """What one GPU holds at the peak of a step."""
 
     states_bytes: int

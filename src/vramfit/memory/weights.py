@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.model.architecture import Experts
 
 TYPE_CHECKING = False
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from vramfit.quantization import Checkpoint, Stored
 
 
-@record
-class Slices:
+class Slices(Record):
     """A stored checkpoint cut where engines cut it; every tensor is in exactly one slice. Bytes throughout."""
 
     input_bytes: int

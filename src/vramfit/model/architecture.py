@@ -7,7 +7,7 @@ some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from vramfit.model.traits import Traits
 
 
-@record
-class Attention:
+class Attention(Record):
     """Softmax attention that keeps K and V of past tokens: MHA, GQA (``kv_heads < heads``) or MQA (1)."""
 
     kind: str
@@ -46,8 +45,7 @@ class Attention:
     """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
 
 
-@record
-class LatentAttention:
+class LatentAttention(Record):
     """Multi-head latent attention (MLA, DeepSeek-V2 and later): one compressed latent per token for all heads."""
 
     heads: int
@@ -70,8 +68,7 @@ class LatentAttention:
     """Tokens it looks back over, None for all (sliding layers of dots.3)."""
 
 
-@record
-class CompressedAttention:
+class CompressedAttention(Record):
     """DeepSeek-V4's attention: a window of plain tokens, and behind it groups of tokens compressed into one entry each.
 
     One head, ``head_dim`` wide, serves as key and value of all query heads, so an entry is cached once, not twice.
@@ -92,8 +89,7 @@ class CompressedAttention:
     indexer_heads: int | None = None
 
 
-@record
-class StateSpace:
+class StateSpace(Record):
     """A Mamba layer: a recurrent state of constant size instead of a cache."""
 
     kind: Literal["mamba1", "mamba2"]
@@ -112,8 +108,7 @@ class StateSpace:
     """Rank of the step-size projection (Mamba 1); 0 without."""
 
 
-@record
-class LinearAttention:
+class LinearAttention(Record):
     """Attention with a matrix state instead of a cache."""
 
     kind: Literal["gated_delta_net", "kda", "lightning"]
@@ -130,15 +125,13 @@ class LinearAttention:
     """Kernel of the short convolution before it; 0 without one."""
 
 
-@record
-class ShortConvolution:
+class ShortConvolution(Record):
     """A gated short convolution (LFM2): keeps the last ``kernel - 1`` inputs."""
 
     kernel: int
 
 
-@record
-class FeedForward:
+class FeedForward(Record):
     """A dense feed-forward network."""
 
     width: int
@@ -146,8 +139,7 @@ class FeedForward:
     """Three matrices (SwiGLU, GeGLU) instead of two."""
 
 
-@record
-class Experts:
+class Experts(Record):
     """A mixture of experts: a router picks ``active`` of ``count`` networks for each token."""
 
     count: int
@@ -163,8 +155,7 @@ class Experts:
     """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
 
 
-@record
-class FixedState:
+class FixedState(Record):
     """A state of constant size of a kind without a rule of its own (RWKV, xLSTM, convolutions beside attention)."""
 
     kind: str
@@ -187,8 +178,7 @@ if TYPE_CHECKING:
     )
 
 
-@record
-class Layers:
+class Layers(Record):
     """Equal layers: the same token mixers and feed-forward network at each of ``indices``."""
 
     indices: tuple[int, ...]
@@ -198,8 +188,7 @@ class Layers:
     feed_forward: FeedForward | Experts | None
 
 
-@record
-class Component:
+class Component(Record):
     """One network of a diffusion pipeline whose tensors are not modelled: only its parameter count is known."""
 
     name: str
@@ -210,8 +199,7 @@ class Component:
     """Its class in diffusers or transformers."""
 
 
-@record
-class Architecture:
+class Architecture(Record):
     """The names by which a model's architecture goes; all None for a model whose networks are not modelled."""
 
     name: str | None = None
@@ -225,8 +213,7 @@ class Architecture:
     llama.cpp has no such architecture."""
 
 
-@record
-class Origin:
+class Origin(Record):
     """Where a model that the catalogue does not describe was read, and what that leaves open."""
 
     kind: str
@@ -259,8 +246,7 @@ class Origin:
     """What a report says of the reading, one line each."""
 
 
-@record
-class Model:
+class Model(Record):
     """One model of the catalogue, or one imported from its files."""
 
     id: str
@@ -326,8 +312,7 @@ class Model:
             return tower
 
 
-@record
-class Tensor:
+class Tensor(Record):
     """One named tensor, repeated in each of ``layers``.
 
     Shapes follow ggml: ``shape[0]`` is the row length (``in_features``, the axis quantization blocks run along),

@@ -6,7 +6,7 @@ merged with what an entry states.
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def rule_class(name: str) -> type[ImageRule]:
     return rule
 
 
-@record
-class Step:
+class Step(Record):
     """One tensor of a projector or an odd one of a tower: exactly one of ``linear``, ``norm`` and ``shape`` is given.
 
     A width is a number or a name: ``tower`` (the tower's hidden width), ``merged`` (that of merged patches), ``ffn`` or
@@ -54,8 +53,7 @@ class Step:
     """Equal tensors of this name."""
 
 
-@record
-class Encoder:
+class Encoder(Record):
     """How a kind of encoder writes its blocks, and its projector."""
 
     frames: Literal[1, 2] | None = None
@@ -99,7 +97,6 @@ class Encoder:
     """Further tensors of the tower in the notation of the projector."""
 
 
-@record
 class VisionTower(Encoder):
     """A vision encoder and the projector that turns its output into language-model tokens."""
 
@@ -123,7 +120,6 @@ class VisionTower(Encoder):
     """Rule by which an image becomes tokens; None where it is not known."""
 
 
-@record
 class AudioTower(Encoder):
     """An audio encoder of the Whisper kind with its projector, or the parameter count of another kind's."""
 

@@ -7,7 +7,7 @@ images up. The sources are the processors in transformers, read at 5.23. Sizes a
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     ImageRule: TypeAlias = "Fixed | Anyres | Native | LongestSide | Tiles | Split | TileRows | Cross"
 
 
-class Rule:
+class Rule(Record):
     """Answers of a rule to which an image's size means nothing."""
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
@@ -44,7 +44,6 @@ def image_patches(tower: VisionTower) -> int:
     return ((tower.image_size or 0) // tower.patch) ** 2 + 1 if tower.patch else 0
 
 
-@record
 class Fixed(Rule):
     """Every image takes as many tokens."""
 
@@ -62,7 +61,6 @@ class Fixed(Rule):
         return self.tokens
 
 
-@record
 class Native(Rule):
     """Qwen-VL: both sides rounded to whole merged patches, the area kept between two pixel counts (smart_resize)."""
 
@@ -110,7 +108,6 @@ class Native(Rule):
         return self.tokens_of(width, height) * self.merge**2
 
 
-@record
 class LongestSide(Rule):
     """Pixtral: scaled down to a longest side, then whole merged patches, and a break or end token behind each row."""
 
@@ -151,7 +148,6 @@ class LongestSide(Rule):
         return columns * rows * self.merge**2
 
 
-@record
 class Cross(Rule):
     """Llama 3.2 Vision: images are read by cross-attention and take one token of the prompt.
 

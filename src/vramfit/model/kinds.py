@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from vramfit._record import record
+from vramfit._record import Record
 
 
-@record
-class AtLeast:
+class AtLeast(Record):
     """A bound: the value is not below ``least``."""
 
     least: int
 
 
-@record
-class Form:
+class Form(Record):
     """A shape of text: the whole value matches the regular expression ``pattern``."""
 
     pattern: str

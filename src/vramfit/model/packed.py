@@ -7,6 +7,7 @@ never look at them and their classes cost more than a model's.
 
 from __future__ import annotations
 
+from vramfit._record import fields, is_record
 from vramfit.model import architecture
 from vramfit.model.architecture import Model
 from vramfit.model.counted import pack as pack_counts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 KINDS: dict[str, type] = {
-    **{name: kind for name, kind in vars(architecture).items() if hasattr(kind, "__fields__")},
+    **{name: kind for name, kind in vars(architecture).items() if is_record(kind)},
     "Traits": Traits,
     "ExtraTensor": ExtraTensor,
 }
@@ -64,11 +65,11 @@ def _packed(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple([_packed(item) for item in value])
     kind = type(value)
-    if not hasattr(kind, "__fields__"):
+    if not is_record(kind):
         return value
     own = vars(value)
     packed = {KIND: getattr(kind, "rule", kind.__name__)}
-    for field in kind.__fields__:
+    for field in fields(kind):
         if field in own and not (hasattr(kind, field) and getattr(kind, field) == own[field]):
             packed[field] = _packed(own[field])
     return packed

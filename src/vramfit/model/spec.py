@@ -7,7 +7,7 @@ makes one of plain data: of a mapping that gives some of its fields, such as ``m
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.model.architecture import Component, LinearAttention, StateSpace
 from vramfit.model.encoder import AudioTower, Step, VisionTower, rule_class
 from vramfit.model.traits import Traits, read_traits
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vramfit.model.kinds import Count, ElementType, Key, Month, Repository
 
 
-@record
 class ArchitectureSpec(Traits):
     """How a kind of model writes its blocks, and the names it goes by elsewhere, the usual one first."""
 
@@ -30,8 +29,7 @@ class ArchitectureSpec(Traits):
     """``general.architecture`` of GGUF files; none where llama.cpp has no such architecture."""
 
 
-@record
-class Moe:
+class Moe(Record):
     """A mixture of experts, and which layers have one."""
 
     experts: Count
@@ -54,8 +52,7 @@ class Moe:
         return layer >= self.dense_layers and layer % self.every == self.every - 1
 
 
-@record
-class Mla:
+class Mla(Record):
     """Multi-head latent attention; the number of heads is the model's own."""
 
     kv_rank: Count
@@ -76,8 +73,7 @@ class Mla:
     """Pattern of layers: ``own`` where a layer has an indexer, any other word where it uses another's (GLM-5.2)."""
 
 
-@record
-class Compressed:
+class Compressed(Record):
     """DeepSeek-V4's compressed attention, beyond what the model's own fields give."""
 
     query_rank: Count
@@ -92,8 +88,7 @@ class Compressed:
     """Heads of the indexer."""
 
 
-@record
-class Heads:
+class Heads(Record):
     """What one kind of attention layer has otherwise than the rest of the model."""
 
     heads: Count | None = None
@@ -108,8 +103,7 @@ class Heads:
     """The values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers)."""
 
 
-@record
-class ModelSpec:
+class ModelSpec(Record):
     """One model, described by its architecture and never by its footprint."""
 
     id: Key

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
 from vramfit.model.image_rules import Rule
 
 TYPE_CHECKING = False
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 class Tiled(Rule):
     """Answers of a rule with tiles."""
 
-    tile: int
+    tile: Count
+    """Side of a tile, pixels."""
     patch = 0
     """Side of a patch where the rule says it, pixels."""
 
@@ -40,7 +40,6 @@ class Tiled(Rule):
         return 1
 
 
-@record
 class Anyres(Tiled):
     """LLaVA-1.6 and LLaVA-OneVision: a small view of the whole image, and the image itself on the best grid of tiles.
 
@@ -50,8 +49,6 @@ class Anyres(Tiled):
 
     rule = "anyres"
 
-    tile: Count
-    """Side of a tile, pixels."""
     patch: Count
     """Side of a patch, pixels."""
     pinpoints: tuple[tuple[Count, ...], ...] | None = None
@@ -116,14 +113,11 @@ class Anyres(Tiled):
         return [[width, height] for height in sides for width in sides]
 
 
-@record
 class Tiles(Tiled):
     """InternVL, Llama 4 and others: a grid of square tiles, and a view of the whole if there are several."""
 
     rule = "tiles"
 
-    tile: Count
-    """Side of a tile, pixels."""
     per_tile: Count
     """Tokens of a tile."""
     max_tiles: Count
@@ -157,7 +151,6 @@ class Tiles(Tiled):
         return self.tile_patches(tower) * (self.max_tiles + 1)
 
 
-@record
 class Split(Tiled):
     """Idefics3: scaled so that the longest side has its full length, cut into tiles, and a view of the whole.
 
@@ -166,8 +159,6 @@ class Split(Tiled):
 
     rule = "split"
 
-    tile: Count
-    """Side of a tile, pixels."""
     per_tile: Count
     """Tokens of a tile."""
     longest: Count
@@ -192,7 +183,6 @@ class Split(Tiled):
         return self.tile_patches(tower) * ((self.longest // self.tile) ** 2 + 1)
 
 
-@record
 class TileRows(Tiled):
     """DeepSeek-VL2: each row of patches ends with a newline, in the grid of tiles and in the view of the whole.
 
@@ -202,8 +192,6 @@ class TileRows(Tiled):
 
     rule = "tile_rows"
 
-    tile: Count
-    """Side of a tile, pixels."""
     side: Count
     """Tokens along a side of a tile."""
     max_tiles: Count

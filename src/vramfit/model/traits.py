@@ -7,7 +7,7 @@ them into tensors, and engines read them where they place or compute. The exampl
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from vramfit.model.kinds import Count, Normalised
 
 
-@record
-class ExtraTensor:
+class ExtraTensor(Record):
     """A tensor of the language model that no trait describes, written out."""
 
     name: str
@@ -31,8 +30,7 @@ class ExtraTensor:
     """Equal tensors of this name."""
 
 
-@record
-class Traits:
+class Traits(Record):
     """Habits of an architecture, each with the value most architectures have."""
 
     norms: tuple[str, ...] = ("attn_norm", "ffn_norm")

@@ -7,7 +7,7 @@ whose mix of types no scheme describes is no special case.
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ STORED = "stored"
 """Word behind ``--quant`` for the form that a file is in, whatever its name; the id of a mix that has none."""
 
 
-@record
-class Stored:
+class Stored(Record):
     """A tensor (or the part of it in some layers) as a checkpoint holds it."""
 
     tensor: Tensor

@@ -10,7 +10,7 @@ compared with: the number of layers, for values the number of tensors of the cla
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.model import Attention, Experts, LinearAttention
 from vramfit.quantization.gguf_layout import BLOCKS, is_vector, kept_class, stored, tensor_class
 
@@ -29,8 +29,7 @@ SEVENTY_LAYERS = 80
 ``src/models/qwen2.cpp``, ``deci.cpp``, and ``llama.cpp`` where heads share keys and values."""
 
 
-@record
-class Facts:
+class Facts(Record):
     """Facts of a model that the rules depend on."""
 
     experts: int

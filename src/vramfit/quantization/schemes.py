@@ -6,7 +6,7 @@ Families with a bit width or a group size to choose list their usual members; ``
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-@record
-class Scheme:
+class Scheme(Record):
     """Scheme to store a model's weights."""
 
     id: str

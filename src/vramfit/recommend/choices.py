@@ -7,7 +7,7 @@ counts, then the speed.
 
 from __future__ import annotations
 
-from vramfit._record import record, replace
+from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
@@ -45,8 +45,7 @@ class Attempts:
         """First reason why something could not be estimated."""
 
 
-@record
-class Criteria:
+class Criteria(Record):
     """Criteria that every recommendation must meet."""
 
     keys: Request
@@ -60,8 +59,7 @@ class Criteria:
     attempts: Attempts
 
 
-@record
-class Choice:
+class Choice(Record):
     """Model on GPUs, in an engine and a scheme, that meets the criteria."""
 
     answer: Answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.recommend.choices import best_choice
 
 TYPE_CHECKING = False
@@ -23,8 +23,7 @@ ALONE = ("embedded", "apple", "apu")
 """Segments of which a machine has one device."""
 
 
-@record
-class Offer:
+class Offer(Record):
     """GPUs that hold the model, with their price, or their rent with its provider and date."""
 
     name: str

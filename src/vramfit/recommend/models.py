@@ -7,7 +7,7 @@ known is how large a model is and when it came out; the order follows from what 
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.recommend.choices import best_choice
 
 TYPE_CHECKING = False
@@ -44,8 +44,7 @@ UNDATED_MONTHS = -36
 """Months before that day at which a model of unknown date counts: three years."""
 
 
-@record
-class Candidate:
+class Candidate(Record):
     """Model that can be run, and the best choice for running it."""
 
     model: Model

@@ -7,7 +7,7 @@ proposals. No remedy carries a number that did not come out of an estimate. docs
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.answer import Answer, answer
 from vramfit.engines import engine
 from vramfit.engines.keys import moving_keys
@@ -66,8 +66,7 @@ needless."""
 AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
 
 
-@record
-class Proposal:
+class Proposal(Record):
     """Changed deployment that was estimated and reaches the requested level."""
 
     kind: str
@@ -89,8 +88,7 @@ class Proposal:
     """Offer of a rented card: provider, instance, GPUs, price, date."""
 
 
-@record
-class Remedy:
+class Remedy(Record):
     """A proposal with what a report says of it."""
 
     proposal: Proposal

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.render import plain
 from vramfit.render.csv import row
 from vramfit.render.fields import cell
@@ -30,8 +30,7 @@ KEYS = {"here": "models"}
 _ENDING_IN_PROSE = ("quants", "engines")
 
 
-@record
-class Shown:
+class Shown(Record):
     """Column of a list for people."""
 
     heading: str

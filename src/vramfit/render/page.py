@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ _UNSAFE = dict.fromkeys(
 _ASCII = str.maketrans("█▓▒░┃·✓✗→×–−", "#=:-|.+x>x--")
 
 
-@record
-class Column:
+class Column(Record):
     """One column of a table: its heading, its cells, and when it gives way on a narrow terminal."""
 
     heading: str

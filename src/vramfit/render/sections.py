@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.render.words import counted, joined
 from vramfit.units import billions, gib, rate
 
@@ -19,8 +19,7 @@ _PLATFORMS = {"windows": "on Windows", "macos": "on macOS"}
 _MAKES_NO_DIFFERENCE = ("all", "auto", 0, None)
 
 
-@record
-class Section:
+class Section(Record):
     """Consecutive estimates of one deployment, one per precision; or one error object."""
 
     estimates: tuple[Object, ...]

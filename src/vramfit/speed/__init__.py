@@ -15,7 +15,7 @@ profile (``vramfit.engines.profile``), fitted on measured runs by ``tests/speed/
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines.profile import UNKNOWN_SPREAD, card_kind
 from vramfit.speed.decode import DISK_BYTES_PER_SECOND, LINK_SHARE, depth_tokens, host_bandwidth, step
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
 
 
-@record
-class Rate:
+class Rate(Record):
     """Tokens per second, as an interval."""
 
     low: float
@@ -40,8 +39,7 @@ class Rate:
     high: float
 
 
-@record
-class Throughput:
+class Throughput(Record):
     """Speeds of a deployment and what limits them."""
 
     decode: Rate | None

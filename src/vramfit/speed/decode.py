@@ -6,7 +6,7 @@ The bytes that a token moves and the operations that it takes are counted from t
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines.cuda import cores_per_multiprocessor
 from vramfit.engines.profile import call, card_kind, intake, pick
@@ -40,8 +40,7 @@ STATE_ELEMENT_BYTES = 4
 """Bytes of an element of a recurrent state, a 32-bit float (ggml-org/llama.cpp ``llama-memory-recurrent.cpp``)."""
 
 
-@record
-class Shape:
+class Shape(Record):
     """Counts of a model's parts that cost time."""
 
     layers: int
@@ -180,8 +179,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     return bus, compute, launches, links, ram, 0.0, disk
 
 
-@record
-class _Card:
+class _Card(Record):
     """Costs of a card under a scheme in an engine, in seconds."""
 
     bus_seconds: float

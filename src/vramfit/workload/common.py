@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.workload.keys import SWITCHED, Form, Group, Key
 from vramfit.workload.training import Training
 
@@ -14,8 +14,7 @@ CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq
 """Element types of a KV cache in any engine. Each engine offers some of them (``Engine.cache_types``)."""
 
 
-@record
-class Workload:
+class Workload(Record):
     """Values of a deployment's keys with every default filled in.
 
     The keys ``gpu``, ``model``, ``engine``, ``quant`` and ``name`` are not among them. Tokens, counts and bytes have

@@ -7,7 +7,7 @@ those of ``workload.common`` and ``workload.training``, and one of each engine t
 
 from __future__ import annotations
 
-from vramfit._record import fields, record
+from vramfit._record import Record, fields
 from vramfit.errors import UsageError
 from vramfit.units import parse_pixels, parse_rate, parse_size, rate_text, size_text
 
@@ -33,8 +33,7 @@ else:
             return cls
 
 
-@record
-class Key:
+class Key(Record):
     """One deployment key: its flag is ``--name-with-dashes``, its field in files and reports ``name``."""
 
     name: str
@@ -115,8 +114,7 @@ SWITCHED = ("on", "off")
 """Choices of a key that a file may also give as true or false, and that a record stores as such."""
 
 
-@record
-class Group:
+class Group(Record):
     """Keys that belong together, and where they stand."""
 
     keys: tuple[Key, ...]

@@ -7,15 +7,14 @@ Names are those of transformers 5.24.0 (``training_args.py`` ``OptimizerNames``)
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 STATE_BYTES = {8: 1 + 4 / 256, 4: 0.5 + 4 / 128}
 """Bytes of one element of a quantized state, by its bits: 8 bits and a float32 scale for each 256 (bitsandbytes
 ``optim/optimizer.py``), 4 bits and one for each 128 (torchao ``optim/subclass_4bit.py``)."""
 
 
-@record
-class Optimizer:
+class Optimizer(Record):
     """One optimizer, described by what it keeps for each trained parameter."""
 
     name: str

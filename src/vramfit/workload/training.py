@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.workload.keys import Form, Group, Key
 
 TASKS = ("inference", "full", "lora", "qlora")
 """Values of the key ``task``: running a model, and fine-tuning all weights, adapters, or adapters on 4-bit weights."""
 
 
-@record
-class Training:
+class Training(Record):
     """Values of the keys of fine-tuning: the size of a step, what is trained, and what is kept besides."""
 
     sequence_length: int = 2048

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import Registration
 from vramfit.engines.interface import Engine, Setting, Share, View
 from vramfit.errors import UsageError
@@ -57,8 +57,7 @@ WIDE_BYTES = 16 * 2**30
 """Memory of a card from which on its lanes are wide."""
 
 
-@record
-class ToyKeys:
+class ToyKeys(Record):
     """Values of its own keys."""
 
     page_tokens: int = 16
@@ -66,8 +65,7 @@ class ToyKeys:
     lanes: str | None = None
 
 
-@record
-class Cards:
+class Cards(Record):
     """What it sees of the GPUs: the smallest one's memory is enough for wide lanes, or not."""
 
     wide: bool

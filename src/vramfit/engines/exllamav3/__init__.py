@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.interface import Engine, Setting, View
 from vramfit.engines.llamacpp import GROUPS
 from vramfit.errors import UsageError
@@ -22,8 +22,7 @@ VENDORS = ("nvidia", "custom")
 """Whose cards it runs on."""
 
 
-@record
-class ExLlamaKeys:
+class ExLlamaKeys(Record):
     """The deployment keys that ExLlamaV3 has, which are called as llama.cpp's."""
 
     swa_full: bool = False

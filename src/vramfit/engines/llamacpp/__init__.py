@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Group, Key
@@ -23,8 +23,7 @@ BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple":
 """What each vendor's cards are usually run with. Intel: Vulkan, which needs no toolkit; SYCL is the other choice."""
 
 
-@record
-class LlamaCppKeys:
+class LlamaCppKeys(Record):
     """Deployment keys of llama.cpp's own."""
 
     batch: int = 2048
@@ -87,8 +86,7 @@ SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is
 GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35))
 
 
-@record
-class Cards:
+class Cards(Record):
     """The GPUs as llama.cpp sees them."""
 
     backends: tuple[str, ...]

@@ -16,7 +16,7 @@ not only which tensors live at the worst moment but also the holes between them 
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.llamacpp.graph import NOTHING, Home, Node, Run
 from vramfit.engines.llamacpp.layers import build_graph
 from vramfit.engines.llamacpp.placement import HOST, cells, local_window, physical_batch
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     LaidOut = Callable[[Sequence[int], Sequence[int], int], int]
 
 
-@record
-class Compute:
+class Compute(Record):
     """Compute buffers in bytes."""
 
     gpu_bytes: tuple[int, ...]

@@ -11,7 +11,7 @@ of a full layer, bytes per cell of a sliding layer. A graph is built once and la
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.llamacpp.placement import HOST, local_window, widest_value
 
 TYPE_CHECKING = False
@@ -117,8 +117,7 @@ class Graph:
         return node
 
 
-@record
-class Run:
+class Run(Record):
     """What of a workload shapes the graph; the cells come in when it is laid out."""
 
     tokens: int
@@ -135,8 +134,7 @@ class Run:
     """Whether a GPU computes with Vulkan, which leaves some operations to the CPU (module ``vulkan``)."""
 
 
-@record
-class Home:
+class Home(Record):
     """Where a layer is: the device of its weights and cache, of its routed experts, and the bytes of its tensors."""
 
     device: int

@@ -15,7 +15,7 @@ The cells a layer keeps follow ggml-org/llama.cpp v0.5.0: ``src/llama-context.cp
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model.architecture import Attention, Experts
@@ -48,8 +48,7 @@ FIRST_LAYER_TENSORS = ("per_layer_model_proj.weight", "per_layer_proj_norm.weigh
 VISION_PARTS = ("vision", "projector")
 
 
-@record
-class Parts:
+class Parts(Record):
     """Bytes of a stored model by where llama.cpp may put them; every tensor is in exactly one part."""
 
     input_bytes: int
@@ -138,8 +137,7 @@ def _active_share(model: Model) -> tuple[float, ...]:
     return tuple(share)
 
 
-@record
-class Placement:
+class Placement(Record):
     """Where everything is."""
 
     layer_device: tuple[int, ...]
@@ -186,8 +184,7 @@ def place(
     return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers), by_rows)
 
 
-@record
-class Resident:
+class Resident(Record):
     """What one device holds of the weights and the cache, the vision tower left out."""
 
     weights_bytes: int
@@ -230,8 +227,7 @@ QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 CACHE_BLOCK = 32
 
 
-@record
-class Cells:
+class Cells(Record):
     """How many tokens the cache has room for."""
 
     full: int
@@ -345,8 +341,7 @@ def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_v
     return held * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))
 
 
-@record
-class Plan:
+class Plan(Record):
     """Where everything is, and what the buffers take."""
 
     placement: Placement

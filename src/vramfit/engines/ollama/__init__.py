@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines import llamacpp
 from vramfit.engines.interface import Engine, Job, View
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Request
 
 
-@record
 class OllamaKeys(llamacpp.LlamaCppKeys):
     """The deployment keys of llama.cpp, and those of Ollama's own."""
 
@@ -29,8 +28,7 @@ class OllamaKeys(llamacpp.LlamaCppKeys):
     """Whether a model goes over all GPUs even if one is enough."""
 
 
-@record
-class Cards:
+class Cards(Record):
     """The GPUs as Ollama sees them."""
 
     llamacpp: llamacpp.Cards

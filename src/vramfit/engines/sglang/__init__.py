@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
 from vramfit.errors import UsageError
@@ -22,8 +22,7 @@ SHARES = (0.9, 0.95)
 """Static shares of a card that leave the rest a little less."""
 
 
-@record
-class Cards:
+class Cards(Record):
     """What SGLang goes by: the card with the least memory."""
 
     memory_bytes: int

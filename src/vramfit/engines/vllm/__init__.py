@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
 from vramfit.errors import UsageError
@@ -22,8 +22,7 @@ SHARES = (0.95, 0.98)
 """Shares of a card that leave the driver a little, and hardly anything."""
 
 
-@record
-class Cards:
+class Cards(Record):
     """What vLLM sets by the first of the cards."""
 
     step_tokens: int

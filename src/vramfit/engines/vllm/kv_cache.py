@@ -12,7 +12,7 @@ Read in vLLM 0.33.0: ``v1/kv_cache_interface.py`` (``page_size_bytes``, ``max_ad
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES, state_elements
 from vramfit.memory.vision import image_patches
@@ -48,8 +48,7 @@ GROUP_TOLERANCE = 1.5
 """Up to this ratio of layer counts the larger one makes the group (``_get_kv_cache_groups_uniform_page_size``)."""
 
 
-@record
-class Kind:
+class Kind(Record):
     """Equal layers of one rank that share a block table."""
 
     kind: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.units import MIB
 
 ALONE_BYTES = 80 * MIB
@@ -19,8 +19,7 @@ GRAPH_BYTES_PER_LAYER = 18 * MIB
 GRAPH_LOW, GRAPH_HIGH = 0.3, 2.3
 
 
-@record
-class Overhead:
+class Overhead(Record):
     """Bytes of one rank, without the CUDA context."""
 
     low_bytes: int

@@ -21,7 +21,7 @@ Loading changes some sizes (vLLM 0.33.0 unless another version is named):
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
 from vramfit.engines.distributed import local_share, stage_layers
 from vramfit.model.architecture import Attention, Experts, LatentAttention
@@ -63,8 +63,7 @@ POSITION_FACTOR = 4
 """Multimodal rotary embeddings keep four times the positions (``layers/rotary_embedding/mrope.py``)."""
 
 
-@record
-class Stage:
+class Stage(Record):
     """Weights of one rank of one pipeline stage, in bytes."""
 
     weights_bytes: int

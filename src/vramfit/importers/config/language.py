@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "encoder_confi
 """The same for what looks and listens."""
 
 
-@record
-class Place:
+class Place(Record):
     """The language model's section and the dotted path that leads to it."""
 
     section: Section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.importers.config import encoder_decoder, feed_forward, layers, tensors
 from vramfit.importers.config.fields import CONTEXT, number, whole
 from vramfit.importers.config.formulas import MissingField
@@ -28,8 +28,7 @@ ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification"
 """Ends of names of classes that read a text once and keep nothing of it."""
 
 
-@record
-class Configured:
+class Configured(Record):
     """What a configuration says of a model, and what it leaves open."""
 
     model: Model

@@ -9,7 +9,7 @@ configuration and variations of every field that a condition reads.
 
 from __future__ import annotations
 
-from vramfit._record import record
+from vramfit._record import Record
 from vramfit.importers.config import formulas
 from vramfit.importers.config.section import SAME_TYPES, Section
 from vramfit.importers.config.tables import read_table
@@ -34,8 +34,7 @@ MOST_ELEMENTS = 1 << 50
 _table: dict[str, Any] = {}
 
 
-@record
-class ClassTensor:
+class ClassTensor(Record):
     """Equal tensors of one name, in memory as the class holds them (experts fused where it fuses them)."""
 
     name: str
