@@ -38,7 +38,7 @@ ALLOWED = {
         for name in ("", ".cuda", ".interface", ".keys", ".naming", ".profile", ".resolve", ".servers")
     ),
     *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed")),
-    *(f"vramfit.launch{name}" for name in ("", ".program", ".shell", ".write")),
+    *(f"vramfit.launch{name}" for name in ("", ".write")),
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"

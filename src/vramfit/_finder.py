@@ -95,7 +95,10 @@ class _Loader:
         """Run the module's code in its name space."""
         space = module.__dict__
         space["__file__"] = self._source
-        exec(loads(memoryview(self._data)[HEADER_BYTES:]), space)  # noqa: S102, S302
+        code = loads(memoryview(self._data)[HEADER_BYTES:])  # noqa: S302
+        # The loader lives as long as its module: what was read would stay with it.
+        self._data = b""
+        exec(code, space)  # noqa: S102
 
 
 def install() -> None:

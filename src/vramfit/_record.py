@@ -67,7 +67,7 @@ else:
 
 
 _SHAPES: dict[type, Shape] = {}
-"""What is known of each record class that was used: its fields in order, the set of them, how many have no default."""
+"""Shapes of the record classes used so far: the fields in order, the set of them, how many have no default."""
 
 
 def shape(kind: type) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vramfit.errors import UsageError
-from vramfit.launch.program import SWITCH, Flag, Program, neutral
+from vramfit.launch import SWITCH, Flag, Program, neutral
 from vramfit.launch.read import Process, arguments, first, pairs, process, processes, values
 
 TABLE = Program(

@@ -1,5 +1,70 @@
-"""Launch commands in both directions: code that writes and reads them by an engine's tables of flags.
+"""Launch commands in both directions: records that an engine declares its command lines with.
 
-``program`` has the records an engine declares its command lines with, ``write`` makes words of values, ``read`` makes
-values of words, ``shell`` quotes. No engine is named here: each has its tables in its own folder.
+``write`` makes words of values and quotes them, ``read`` makes values of words. No engine is named here: each has its
+tables of flags in its own folder.
 """
+
+from __future__ import annotations
+
+from vramfit._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+SWITCH = "switch"
+"""Kind of a flag that has no value of its own."""
+VALUE = "value"
+"""Kind of a flag whose value follows, or stands behind ``=``."""
+
+
+class Flag(Record):
+    """One flag, environment variable or parameter of a program, and the key it stands for."""
+
+    flag: str
+    """Spelling used in written commands."""
+    key: str
+    """Deployment key, or a name of the engine's own for what several flags say together."""
+    also: tuple[str, ...] = ()
+    """Other spellings that are read."""
+    kind: str = VALUE
+    spell: Callable[[Any], str] = str
+    """Function giving the text of a value."""
+    read: Callable[[str], Any] | None = None
+    """Function giving the value of a text, None for a word that leaves the choice to the program; None where text is
+    the value."""
+    on: object = True
+    """Value that a switch stands for."""
+    off: tuple[str, ...] = ()
+    """Flags that negate a switch."""
+
+
+class Program(Record):
+    """Program, identified by the words it is started with."""
+
+    words: tuple[str, ...]
+    """Words that start it in written commands: ``("vllm", "serve")``."""
+    flags: tuple[Flag, ...] = ()
+    """Flags in the order in which they are written."""
+    also: tuple[tuple[str, ...], ...] = ()
+    """Other words that start it."""
+    positional: str = ""
+    """Key of the word that belongs to no flag; empty where there is none."""
+    variables: tuple[Flag, ...] = ()
+    """Environment variables."""
+    prefix: str = ""
+    """Prefix of the program's own environment variables; an unknown name with it is refused."""
+    neutral: Mapping[str, int] = {}
+    """Flags and variables that do not affect memory, with the number of words after each: -1 for all up to a flag."""
+
+    @property
+    def title(self) -> str:
+        """Name of the program in messages."""
+        return " ".join(self.words)
+
+
+def neutral(switches: str, values: str, many: str = "") -> dict[str, int]:
+    """Make a table of neutral flags from space-separated names: without a value, with one, and with any number."""
+    table = {**dict.fromkeys(switches.split(), 0), **dict.fromkeys(values.split(), 1)}
+    return {**table, **dict.fromkeys(many.split(), -1)}

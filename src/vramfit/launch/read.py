@@ -10,14 +10,14 @@ import shlex
 
 from vramfit._record import Record, replace
 from vramfit.errors import UsageError
-from vramfit.launch.program import SWITCH
+from vramfit.launch import SWITCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from vramfit.launch.program import Flag, Program
+    from vramfit.launch import Flag, Program
 
 ENDS = ";&|"
 """Characters that end a command in a shell line."""

@@ -1,14 +1,17 @@
-"""Writing of a command line from values, by a program's table of flags."""
+"""Writing of a command line from values, by a program's table of flags, and quoting for a POSIX shell."""
 
 from __future__ import annotations
 
-from vramfit.launch.program import SWITCH
+from vramfit.launch import SWITCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from vramfit.launch.program import Flag, Program
+    from vramfit.launch import Flag, Program
+
+SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+"""Characters a POSIX shell takes literally (``shlex.quote``'s set; shlex imports re)."""
 
 
 def words(program: Program, values: Mapping[str, object]) -> list[str]:
@@ -35,3 +38,13 @@ def pairs(flags: Iterable[Flag], values: Mapping[str, object]) -> Iterator[tuple
         value = values.get(flag.key)
         if value is not None:
             yield flag.flag, flag.spell(value)
+
+
+def quote(word: str) -> str:
+    """Quote ``word`` where a shell would change it."""
+    return word if word and SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def line(words: Iterable[str]) -> str:
+    """One shell line of ``words``."""
+    return " ".join([quote(word) for word in words])

@@ -43,30 +43,39 @@ def slices(checkpoint: Checkpoint) -> Slices:
 
 
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:
+    # Most tensors share their set of layers: what a set holds is added up first, and to the layers once.
+    common: dict[tuple[int, ...], int] = {}
     layer = [0] * model.layer_count
     read = [0] * model.layer_count
     active = _active_share(model)
     before = output = head = other = largest = embedding = 0
     for row in stored:
         tensor = row.tensor
+        name = tensor.name
         if row.layers:
             each = row.bytes_each * tensor.copies
-            is_expert = "_exps." in tensor.name
-            for index in row.layers:
-                layer[index] += each
-                read[index] += round(each * active[index]) if is_expert else each
+            if "_exps." in name:
+                for index in row.layers:
+                    layer[index] += each
+                    read[index] += round(each * active[index])
+            else:
+                common[row.layers] = common.get(row.layers, 0) + each
         elif tensor.part != "text":
             other += row.total_bytes
-        elif tensor.name.startswith("output"):
+        elif name.startswith("output"):
             output += row.total_bytes
-            if tensor.name == "output.weight":
+            if name == "output.weight":
                 head = row.total_bytes
         else:
             before += row.total_bytes
-            if tensor.name == "token_embd.weight":
+            if name == "token_embd.weight":
                 embedding = row.total_bytes
-        if tensor.linear and tensor.name != "output.weight" and len(tensor.shape) > 1:
+        if tensor.linear and name != "output.weight" and len(tensor.shape) > 1:
             largest = max(largest, tensor.shape[0] * tensor.shape[1])
+    for layers, each in common.items():
+        for index in layers:
+            layer[index] += each
+            read[index] += each
     return Slices(before, tuple(layer), tuple(read), output, head or embedding, other, largest)
 
 

@@ -35,6 +35,14 @@ class Stored(Record):
     layers: tuple[int, ...]
     """Layers stored this way, a part of ``tensor.layers``; empty for a tensor that stands alone."""
 
+    if not TYPE_CHECKING:
+        # A check makes hundreds, and the constructor of all records takes more than twice the time to fill one.
+        def __init__(self, tensor, type, bytes_each, layers):
+            self.tensor = tensor
+            self.type = type
+            self.bytes_each = bytes_each
+            self.layers = layers
+
     @property
     def total_bytes(self) -> int:
         """Bytes of all copies."""

@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     """Store every tensor at ``scheme.settings["bytes"]`` bytes per element."""
     width, kind = scheme.settings["bytes"], scheme.settings["type"]
-    return tuple(Stored(t, kind, t.elements * width, t.layers) for t in tensors(model))
+    return tuple([Stored(t, kind, t.elements * width, t.layers) for t in tensors(model)])

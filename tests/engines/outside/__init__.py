@@ -12,9 +12,8 @@ from vramfit._record import Record
 from vramfit.engines import Registration
 from vramfit.engines.interface import Engine, Setting, Share, View
 from vramfit.errors import UsageError
-from vramfit.launch import write
-from vramfit.launch.program import SWITCH, Flag, Program
-from vramfit.launch.shell import line
+from vramfit.launch import SWITCH, Flag, Program, write
+from vramfit.launch.write import line
 from vramfit.units import MIB
 from vramfit.workload.keys import Group, Key
 

@@ -7,9 +7,8 @@ at 00dc805.
 from __future__ import annotations
 
 from vramfit.engines.naming import file_stem, is_own, projector_file
-from vramfit.launch import write
-from vramfit.launch.program import SWITCH, Flag, Program, neutral
-from vramfit.launch.shell import line
+from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ ml-explore/mlx-lm at d78bf58e2 (2026-08-22): ``mlx_lm/convert.py``, ``generate.p
 from __future__ import annotations
 
 from vramfit.engines.naming import file_stem, is_own, repository
-from vramfit.launch import write
-from vramfit.launch.program import SWITCH, Flag, Program, neutral
-from vramfit.launch.shell import line
+from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfi
 from __future__ import annotations
 
 from vramfit.engines.naming import file_stem, is_own, projector_file
-from vramfit.launch import write
-from vramfit.launch.program import Flag, Program, neutral
-from vramfit.launch.shell import line, quote
+from vramfit.launch import Flag, Program, neutral, write
+from vramfit.launch.write import line, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

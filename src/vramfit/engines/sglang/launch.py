@@ -6,9 +6,8 @@ SGLang 0.5.23: ``srt/arg_groups/fields/*.py`` and ``choices.py``; a flag is the 
 from __future__ import annotations
 
 from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
-from vramfit.launch import write
-from vramfit.launch.program import Flag, Program, neutral
-from vramfit.launch.shell import line
+from vramfit.launch import Flag, Program, neutral, write
+from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``conf
 from __future__ import annotations
 
 from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
-from vramfit.launch import write
-from vramfit.launch.program import SWITCH, Flag, Program, neutral
-from vramfit.launch.shell import line
+from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
