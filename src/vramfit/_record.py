@@ -95,7 +95,8 @@ def shape(kind: type) -> Shape:
 
 
 def _values(record: object) -> tuple[object, ...]:
-    return tuple(getattr(record, field) for field in shape(type(record))[0])
+    fields = shape(type(record))[0]
+    return tuple(map(getattr, (record,) * len(fields), fields))
 
 
 def fields(kind: type) -> tuple[str, ...]:

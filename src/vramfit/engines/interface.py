@@ -80,6 +80,13 @@ class Share(Record):
     expected: int
     high: int
 
+    if not TYPE_CHECKING:
+        # A matrix makes thousands, and the constructor of all records takes more than twice the time to fill one.
+        def __init__(self, low, expected, high):
+            self.low = low
+            self.expected = expected
+            self.high = high
+
 
 class View(Record, _OfView["V"]):
     """A set of GPUs as an engine sees them."""
