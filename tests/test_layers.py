@@ -77,10 +77,6 @@ OTHERWISE_NAMED = {
 }
 """Where an engine's name means something else: Ollama's library of models, the family of MLX's schemes, llama.cpp's cache
 of files."""
-STILL_NAMED = {
-    "catalogue/repositories.py": {"llama.cpp"},
-}
-"""Files that still know engines by name, and which: each is to go, and none to be added."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +234,7 @@ def test_engines_are_known_by_name_in_their_folders_alone() -> None:
         named -= {name for name in named if file.startswith(OTHERWISE_NAMED.get(name, ("\0",)))}
         if named and not file.startswith("engines/"):
             found[file] = named
-    assert STILL_NAMED == found
+    assert {} == found
 
 
 @pytest.mark.parametrize("module", HOMES)

@@ -56,7 +56,7 @@ class Reading(Record):
     model: str
     """Name of the model itself, to be looked up."""
     keys: Mapping[str, str] = {}
-    """Deployment keys that the rest of the name states: ``quant``, or ``engine`` where that alone is certain."""
+    """Deployment keys that the rest of the name states: ``quant``, and ``family``, that of its files, where the name states it."""
 
 
 def readings(name: str) -> Iterator[Reading]:
@@ -127,9 +127,9 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
     for word in words:
         if word in GGUF:
             kind = GGUF[word]
-            return {"engine": "llama.cpp", "quant": f"i1-{kind}" if "i1" in words else kind}
+            return {"family": "gguf", "quant": f"i1-{kind}" if "i1" in words else kind}
     if "gguf" in words:
-        return {"engine": "llama.cpp"}
+        return {"family": "gguf"}
     sizes = dict([size for word in words if (size := _size(word)) is not None])
     family = next((word for word in words if word in FAMILIES), "mlx" if owner == "mlx-community" and sizes else None)
     if family is not None:

@@ -72,10 +72,16 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
 
 
 def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
-    """The request with what the model's name states besides the model (``Catalogue.stated``)."""
+    """The request with what the model's name states besides the model (``Catalogue.stated``).
+
+    Files of a ``family`` of schemes are for the engine that loads it.
+    """
     if not stated:
         return request
-    found = {**stated, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    known = {name: value for name, value in stated.items() if name != "family"}
+    if "family" in stated:
+        known["engine"] = engine_of_family(stated["family"])
+    found = {**known, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
     if found["quant"] != stated.get("quant") and "engine" not in request:
         found.pop("engine", None)  # it loads the scheme that the name states, and another one was asked for
     # What a checkpoint was calibrated for is its servers' default, and means nothing to other engines.
