@@ -46,7 +46,7 @@ ALLOWED = {
     ),
     *(
         f"vramfit.quantization{name}"
-        for name in ("", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_mix", ".linears", ".plain", ".quality",
+        for name in ("", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears", ".plain", ".quality",
                      ".quality_measured", ".schemes")
     ),
     *(
