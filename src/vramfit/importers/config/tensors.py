@@ -3,7 +3,8 @@
 The table transcribes the constructors of transformers' model classes, release 5.24.0: for each class its tensors by
 name, their extents as formulas over the configuration's fields, and under which conditions they exist. A class may nest
 another (a vision tower, a language model) that is chosen by the ``model_type`` of a nested configuration.
-``tools/transcribe.py`` of the repository makes the table.
+It was made by constructing each class without storage, with fields that note what is done with them, over its default
+configuration and variations of every field that a condition reads.
 """
 
 from __future__ import annotations
