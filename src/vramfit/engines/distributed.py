@@ -16,10 +16,8 @@ from __future__ import annotations
 from vramfit.errors import UsageError
 from vramfit.model.architecture import (
     Attention,
-    CompressedAttention,
     Experts,
     FeedForward,
-    LatentAttention,
     LinearAttention,
     StateSpace,
 )
@@ -32,7 +30,8 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.model import Model, Tensor
-    from vramfit.model.architecture import Layers, Mixer
+    from vramfit.model.architecture import Layers
+    from vramfit.model.mixers import Mixer
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -200,8 +199,8 @@ def _indivisible(model: Model, ranks: int) -> str | None:
         return f"its vocabulary of {model.vocab} rows does not divide"
     for group in model.layers:
         for mixer in group.mixers:
-            if isinstance(mixer, Attention | LatentAttention | CompressedAttention) and mixer.heads % ranks:
-                return f"its {mixer.heads} attention heads do not divide"
+            if mixer.widths.heads % ranks:
+                return f"its {mixer.widths.heads} attention heads do not divide"
             if isinstance(mixer, Attention) and mixer.kv_heads % ranks and ranks % mixer.kv_heads:
                 return f"its {mixer.kv_heads} KV heads neither divide nor repeat evenly"
             if isinstance(mixer, LinearAttention) and (mixer.key_heads % ranks or mixer.value_heads % ranks):

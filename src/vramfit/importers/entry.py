@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.model import Layers, Model
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
 
 DIMENSIONS = ("heads", "kv_heads", "head_dim", "value_dim")
 STATES: tuple[tuple[type, str, str], ...] = (

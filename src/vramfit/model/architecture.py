@@ -8,133 +8,40 @@ some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors
 from __future__ import annotations
 
 from vramfit._record import record
+from vramfit.model.mixers import (
+    Attention,
+    CompressedAttention,
+    FixedState,
+    LatentAttention,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
-
     from vramfit.model.encoder import AudioTower, VisionTower
     from vramfit.model.kinds import Count
+    from vramfit.model.mixers import Mixer
     from vramfit.model.traits import Traits
 
-
-@record
-class Attention:
-    """Softmax attention that keeps K and V of past tokens: MHA, GQA (``kv_heads < heads``) or MQA (1)."""
-
-    kind: str
-    """``full``; ``sliding`` (last ``window`` tokens); ``chunked`` (tokens of the current chunk); ``cross`` (K and V of
-    an encoder's output, fixed per image or clip); ``encoder`` (bidirectional, keeps nothing)."""
-    heads: int
-    kv_heads: int
-    head_dim: int
-    """Width of one query or key head. Not ``hidden / heads``: Gemma, Qwen3, gpt-oss and Mistral Nemo differ."""
-    value_dim: int
-    """Width of one value head; equals ``head_dim`` in almost every model."""
-    window: int | None = None
-    """Tokens a sliding or chunked layer looks back over."""
-    shares_cache: bool = False
-    """True where the layer reads an earlier layer's K and V and owns none (Gemma 3n, Gemma 4 E)."""
-    value_is_key: bool = False
-    """True where the values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers);
-    both are still cached."""
-    indexer_dim: int = 0
-    """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without one."""
-    indexer_bytes: int = 0
-    """Bytes of an element of that key; 0 where it has the cache's type."""
-    encoder_tokens: int | None = None
-    """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
-
-
-@record
-class LatentAttention:
-    """Multi-head latent attention (MLA, DeepSeek-V2 and later): one compressed latent per token for all heads."""
-
-    heads: int
-    query_rank: int | None
-    """Width of the compressed query, None when the query projection is direct."""
-    kv_rank: int
-    """Width of the cached latent."""
-    nope_dim: int
-    """Per-head width without rotary embedding."""
-    rope_dim: int
-    """Width of the rotary key shared by all heads, cached beside the latent."""
-    value_dim: int
-    """Per-head value width."""
-    indexer_dim: int | None = None
-    """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5), cached besides; None without one."""
-    indexer_heads: int | None = None
-    indexer_bytes: int = 0
-    """Bytes of an element of the indexer's key; 0 where it has the cache's type."""
-    window: int | None = None
-    """Tokens it looks back over, None for all (sliding layers of dots.3)."""
-
-
-@record
-class CompressedAttention:
-    """DeepSeek-V4's attention: a window of plain tokens, and behind it groups of tokens compressed into one entry each.
-
-    One head, ``head_dim`` wide, serves as key and value of all query heads, so an entry is cached once, not twice.
-    """
-
-    heads: int
-    head_dim: int
-    query_rank: int
-    window: int
-    """Tokens kept as they are; the only ones where ``ratio`` is 0."""
-    ratio: int
-    """Tokens that become one cached entry: 4 (sparse, picked by an indexer), 128 (all attended), 0 (none)."""
-    output_groups: int
-    output_rank: int
-    """The output projection is low-rank and block-diagonal: each group of heads is reduced to this width first."""
-    indexer_dim: int | None = None
-    """Width of the indexer's key, one for each compressed entry, where an indexer picks entries."""
-    indexer_heads: int | None = None
-
-
-@record
-class StateSpace:
-    """A Mamba layer: a recurrent state of constant size instead of a cache."""
-
-    kind: Literal["mamba1", "mamba2"]
-    """Which of the two forms it has."""
-    inner: Count
-    """Width inside the block, d_inner."""
-    state: Count
-    """Elements of state for each channel, d_state."""
-    conv: Count
-    """Kernel of the causal convolution, d_conv."""
-    groups: Count = 1
-    """Groups that share B and C, n_groups (Mamba 2)."""
-    heads: Count = 0
-    """Heads of the state (Mamba 2); 0 without."""
-    dt_rank: Count = 0
-    """Rank of the step-size projection (Mamba 1); 0 without."""
-
-
-@record
-class LinearAttention:
-    """Attention with a matrix state instead of a cache."""
-
-    kind: Literal["gated_delta_net", "kda", "lightning"]
-    """Gated delta net (Qwen3-Next, Qwen3.5), Kimi delta attention, or lightning attention (MiniMax-01)."""
-    key_heads: Count
-    """Heads of queries and keys."""
-    value_heads: Count
-    """Heads of values, each with a state of its own."""
-    key_dim: Count
-    """Width of one key head."""
-    value_dim: Count
-    """Width of one value head."""
-    conv: Count = 0
-    """Kernel of the short convolution before it; 0 without one."""
-
-
-@record
-class ShortConvolution:
-    """A gated short convolution (LFM2): keeps the last ``kernel - 1`` inputs."""
-
-    kernel: int
+__all__ = [
+    "Architecture",
+    "Attention",
+    "Component",
+    "CompressedAttention",
+    "Experts",
+    "FeedForward",
+    "FixedState",
+    "LatentAttention",
+    "Layers",
+    "LinearAttention",
+    "Model",
+    "Origin",
+    "ShortConvolution",
+    "StateSpace",
+    "Tensor",
+]
 
 
 @record
@@ -162,29 +69,10 @@ class Experts:
     latent: int | None = None
     """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
 
-
-@record
-class FixedState:
-    """A state of constant size of a kind without a rule of its own (RWKV, xLSTM, convolutions beside attention)."""
-
-    kind: str
-    """Name of the kind, for reports."""
-    channels: int = 0
-    """Channels of which a convolution keeps the last inputs."""
-    conv: int = 0
-    """Kernel of that convolution; 0 without one."""
-    elements: int = 0
-    """Elements of the recurrent state of one sequence."""
-    element_bytes: int = 0
-    """Bytes of one of them; 0 where the state has the model's own type."""
-    conv_bytes: int = 0
-    """The same of what the convolution keeps."""
-
-
-if TYPE_CHECKING:
-    Mixer = (
-        Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution | FixedState
-    )
+    @property
+    def active_share(self) -> float:
+        """Share of the routed experts that one token passes."""
+        return self.active / self.count
 
 
 @record
@@ -308,6 +196,16 @@ class Model:
     def gap(self) -> str | None:
         """Why its memory cannot be told, and None where it can: no entry of the catalogue has such a gap."""
         return None if self.origin is None else self.origin.gap
+
+    @property
+    def active_shares(self) -> tuple[float, ...]:
+        """Share of the routed experts that one token passes, for each layer; 1.0 for a layer without any."""
+        shares = [1.0] * self.layer_count
+        for group in self.layers:
+            if isinstance(group.feed_forward, Experts):
+                for index in group.indices:
+                    shares[index] = group.feed_forward.active_share
+        return tuple(shares)
 
     @property
     def sees(self) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
     from vramfit.model.spec import ModelSpec
 
     T = TypeVar("T")

@@ -22,8 +22,9 @@ from vramfit.model.feed_forward import dense, experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model.architecture import Layers, Mixer, Model
+    from vramfit.model.architecture import Layers, Model
     from vramfit.model.attention import Row
+    from vramfit.model.mixers import Mixer
     from vramfit.model.traits import Traits
 
 BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")

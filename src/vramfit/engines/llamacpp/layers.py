@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from vramfit.engines.llamacpp.graph import Graph, Node, Run
     from vramfit.model import Model
-    from vramfit.model.architecture import Experts, Layers, Mixer
+    from vramfit.model.architecture import Experts, Layers
+    from vramfit.model.mixers import Mixer
 
 
 def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], output: Home) -> Graph:

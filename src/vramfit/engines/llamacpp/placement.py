@@ -18,7 +18,7 @@ from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.kv_cache import caches, row_bytes
-from vramfit.model.architecture import Attention, Experts
+from vramfit.model.architecture import Attention
 from vramfit.quantization import SCHEMES, derive
 
 TYPE_CHECKING = False
@@ -124,18 +124,9 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
             expert[index] += routed
             tensors[index] = tensors[index] | alike if tensors[index] else alike
     return Parts(
-        before, tuple(layer), tuple(expert), _active_share(model), output, embedding if model.tied else 0, vision,
+        before, tuple(layer), tuple(expert), model.active_shares, output, embedding if model.tied else 0, vision,
         head or embedding, tuple(tensors),
     )  # fmt: skip
-
-
-def _active_share(model: Model) -> tuple[float, ...]:
-    share = [1.0] * model.layer_count
-    for group in model.layers:
-        if isinstance(group.feed_forward, Experts):
-            for index in group.indices:
-                share[index] = group.feed_forward.active / group.feed_forward.count
-    return tuple(share)
 
 
 @record

@@ -11,7 +11,7 @@ from vramfit.engines import cuda
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
-from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import Experts
@@ -162,8 +162,7 @@ def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, 
         tokens = min(tokens, cache.window - 1)
     elif cache.kind == "cross":
         tokens = encoder_tokens
-    each = row_bytes(cache.key_width, key_type) + row_bytes(cache.value_width, value_type)
-    each += cache.index_bytes * cache.index_width if cache.index_bytes else row_bytes(cache.index_width, key_type)
+    each = token_bytes(cache, key_type, value_type) + index_row_bytes(cache, key_type)
     kernel = cache.convolution_kernel
     convolution = cache.convolution_elements // (kernel - 1) * kernel if kernel > 1 else cache.convolution_elements
     states = (cache.convolution_bytes or MODEL_BYTES) * convolution

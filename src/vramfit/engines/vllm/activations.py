@@ -14,13 +14,9 @@ from __future__ import annotations
 from vramfit.engines.cuda import GB10
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
-    LinearAttention,
-    StateSpace,
 )
 from vramfit.units import GIB
 
@@ -28,7 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.model.architecture import Layers, Mixer
+    from vramfit.model.architecture import Layers
+    from vramfit.model.mixers import Mixer
 
 ACTIVATION_BYTES = 2
 SAMPLER_BYTES = 14
@@ -100,14 +97,8 @@ def _widest(group: Layers, hidden: int, ranks: int) -> int:
 
 
 def _mixer(mixer: Mixer) -> int:
-    if isinstance(mixer, Attention):
-        return 2 * mixer.heads * mixer.head_dim + mixer.kv_heads * (mixer.head_dim + mixer.value_dim)
+    """Elements per token that a mixer has at once: of a latent the expanded keys beside those that go on."""
+    own = mixer.widths
     if isinstance(mixer, LatentAttention):
-        return mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + mixer.nope_dim + 2 * mixer.value_dim)
-    if isinstance(mixer, CompressedAttention):
-        return 2 * mixer.heads * mixer.head_dim
-    if isinstance(mixer, StateSpace):
-        return 4 * mixer.inner + 2 * mixer.groups * mixer.state
-    if isinstance(mixer, LinearAttention):
-        return 2 * mixer.key_heads * mixer.key_dim + 3 * mixer.value_heads * mixer.value_dim
-    return 0
+        return own.working + mixer.heads * mixer.nope_dim
+    return own.working or own.query + own.output

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from vramfit._record import record
 from vramfit.engines.distributed import local_kv_heads
-from vramfit.memory.kv_cache import ELEMENT_TYPES, state_elements
+from vramfit.memory.kv_cache import ELEMENT_TYPES
 from vramfit.memory.vision import image_patches
-from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention, LinearAttention, StateSpace
+from vramfit.model.architecture import Attention, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
     from vramfit.workload.common import Workload
 
 BLOCK = 16
@@ -87,32 +87,31 @@ def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[
     """Kind, bytes per token and window of what one layer of ``mixer`` keeps on one rank."""
     quantized = work.kv_cache_type not in ("f16", "bf16")
     block, size = ELEMENT_TYPES[work.kv_cache_type]
+    cache = mixer.cache((0,), model.hidden)
+    if cache is None:
+        return []
     if isinstance(mixer, Attention):
-        if mixer.shares_cache or mixer.kind == "encoder":
-            return []
         heads = local_kv_heads(mixer.kv_heads, ranks)
         each = heads * (mixer.head_dim + mixer.value_dim) * size // block
         if work.kv_cache_type == "int8":  # a float32 scale per token and head, for K and for V
             each += 2 * heads * 4
         return [(mixer.kind, each, mixer.window)]
-    if isinstance(mixer, LatentAttention):
-        each = (mixer.kv_rank + mixer.rope_dim) * size // block
-        if mixer.indexer_dim and quantized:
+    if cache.kind == "latent":
+        each = cache.key_width * size // block
+        if cache.index_width and quantized:
             each = FP8_SPARSE_LATENT
-        return [("full", each + _index_bytes(mixer.indexer_dim), None)]
-    if isinstance(mixer, CompressedAttention):
-        plain = ("sliding", COMPRESSED_ENTRY, mixer.window)
-        if not mixer.ratio:
+        return [("full", each + _index_bytes(cache.index_width), None)]
+    if cache.kind == "compressed":
+        plain = ("sliding", COMPRESSED_ENTRY, cache.window)
+        if not cache.ratio:
             return [plain]
-        entry = COMPRESSED_ENTRY + _index_bytes(mixer.indexer_dim)
-        return [plain, ("full", -(-entry // mixer.ratio), None)]
-    convolution, recurrent = state_elements(mixer, model.hidden)
-    if isinstance(mixer, StateSpace | LinearAttention):
-        return [("state", -(-(2 * convolution + STATE_BYTES * recurrent) // ranks), None)]
-    return [("state", -(-2 * convolution // ranks), None)]
+        entry = COMPRESSED_ENTRY + _index_bytes(cache.index_width)
+        return [plain, ("full", -(-entry // cache.ratio), None)]
+    whole = 2 * cache.convolution_elements + STATE_BYTES * cache.recurrent_elements
+    return [("state", -(-whole // ranks), None)]
 
 
-def _index_bytes(width: int | None) -> int:
+def _index_bytes(width: int) -> int:
     return 0 if not width else width + -(-width // INDEX_BLOCK) * INDEX_SCALE_BYTES
 
 

@@ -16,7 +16,8 @@ from vramfit.model.architecture import Layers, ShortConvolution
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.importers.config.section import Section
-    from vramfit.model.architecture import Experts, FeedForward, Mixer
+    from vramfit.model.architecture import Experts, FeedForward
+    from vramfit.model.mixers import Mixer
 
 NOTHING = ("mlp", "moe", "dummy", "none", "skip")
 """Words for kinds of layers (transformers 5.24.0 ``cache_utils.py``, ``get_layer_types_and_kwargs``)."""

@@ -20,7 +20,7 @@ from vramfit.model.architecture import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.importers.config.section import Section
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
 
 BLOCKERS = (
     "mamba_", "ssm_", "linear_", "conv_L_cache", "short_conv", "linear_attn_config", "lru_width", "n_recurrent_loops",
