@@ -14,18 +14,15 @@ import vramfit
 from tests.each import each
 from vramfit.model import (
     Attention,
-    CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
-    LinearAttention,
     Model,
-    ShortConvolution,
-    StateSpace,
     model_from_facts,
     nominal_billions,
     tensors,
 )
+from vramfit.model.mixers import CompressedAttention, LinearAttention, ShortConvolution, StateSpace
 
 
 def kinds(model: Model) -> dict[str, int]:

@@ -6,17 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vramfit.model.mixers import (
-    Attention,
-    Cache,
-    CompressedAttention,
-    FixedState,
-    LatentAttention,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-    Widths,
-)
+from vramfit.model.architecture import Attention, Cache, LatentAttention, Widths
+from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
 
 if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer
@@ -27,36 +18,36 @@ HIDDEN = 100
 KINDS: dict[str, tuple[Mixer, Widths, Cache | None]] = {
     "grouped": (
         Attention("full", 8, 2, 16, 12),
-        Widths(8, 8, 128, 32, 24, 96, working=2 * 128 + 32 + 24),
+        Widths(8, 8, 2, 128, 32, 24, 96, working=2 * 128 + 32 + 24),
         Cache("full", LAYERS, 32, 24),
     ),
     "sliding, with an indexer": (
         Attention("sliding", 4, 4, 8, 8, window=64, indexer_dim=6, indexer_bytes=2),
-        Widths(4, 4, 32, 32, 32, 32, 64, working=128),
+        Widths(4, 4, 4, 32, 32, 32, 32, 64, working=128),
         Cache("sliding", LAYERS, 32, 32, 64, index_width=6, index_bytes=2),
     ),
     "cross": (
         Attention("cross", 4, 4, 8, 8, encoder_tokens=1500),
-        Widths(4, 4, 32, 32, 32, 32, working=128),
+        Widths(4, 4, 4, 32, 32, 32, 32, working=128),
         Cache("cross", LAYERS, 32, 32, encoder_tokens=1500),
     ),
     "another's cache": (
-        Attention("full", 4, 4, 8, 8, shares_cache=True), Widths(4, 4, 32, 32, 32, 32, working=128), None,
+        Attention("full", 4, 4, 8, 8, shares_cache=True), Widths(4, 4, 4, 32, 32, 32, 32, working=128), None,
     ),
-    "encoder": (Attention("encoder", 4, 4, 8, 8), Widths(4, 4, 32, 32, 32, 32, working=128), None),
+    "encoder": (Attention("encoder", 4, 4, 8, 8), Widths(4, 4, 4, 32, 32, 32, 32, working=128), None),
     "latent": (
         LatentAttention(4, None, 20, 6, 2, 5),
-        Widths(4, 4, 32, 32, 20, 20, working=2 * 32 + 2 * 20),
+        Widths(4, 4, 1, 32, 32, 20, 20, working=2 * 32 + 2 * 20),
         Cache("latent", LAYERS, 22),
     ),
     "latent, with a window and an indexer": (
         LatentAttention(4, 10, 20, 6, 2, 5, indexer_dim=7, indexer_heads=2, indexer_bytes=4, window=9),
-        Widths(4, 4, 32, 32, 20, 20, 9, working=104),
+        Widths(4, 4, 1, 32, 32, 20, 20, 9, working=104),
         Cache("latent", LAYERS, 22, 0, 9, index_width=7, index_bytes=4),
     ),
     "compressed": (
         CompressedAttention(4, 8, 10, 128, 4, 2, 6, indexer_dim=3, indexer_heads=2),
-        Widths(4, 0, 32, 8, 0, 32, 128),
+        Widths(4, 0, 1, 32, 8, 0, 32, 128),
         Cache("compressed", LAYERS, 8, 0, 128, index_width=3, ratio=4),
     ),
     "Mamba 1": (

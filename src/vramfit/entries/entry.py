@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue.lookup import Catalogue
     from vramfit.memory.kv_cache import Cache
-    from vramfit.model import Model, Origin
+    from vramfit.model import Model
+    from vramfit.model.origin import Origin
 
 PLATFORMS = ("linux", "windows")
 CACHE_TYPE = "f16"

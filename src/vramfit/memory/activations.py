@@ -7,8 +7,6 @@ of the feed-forward network; attention itself is SDPA or FlashAttention and keep
 
 from __future__ import annotations
 
-from vramfit.model.architecture import Experts, FeedForward
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.architecture import Layers, Model
@@ -28,7 +26,7 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
     worst = max(_layer_elements(group, model.hidden) for group in model.layers)
     layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + worst)
     if not flash_attention:
-        heads = max((mixer.widths.scored_heads for group in model.layers for mixer in group.mixers), default=0)
+        heads = max([mixer.widths.scored_heads for group in model.layers for mixer in group.mixers], default=0)
         layer += heads * tokens * sequence * (ACTIVATION_BYTES + 4)
     sequences = -(-tokens // max(1, sequence))
     logits = sequences * model.vocab * (ACTIVATION_BYTES + 4)
@@ -37,21 +35,14 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
 
 def widest_feed_forward(model: Model) -> int:
     """Width of the widest feed-forward network a token passes, for engines that unpack its output."""
-    return max((_feed_forward_width(group.feed_forward) for group in model.layers), default=0)
+    return max([group.passed_width for group in model.layers], default=0)
 
 
 def _layer_elements(group: Layers, hidden: int) -> int:
     """Elements per token beside the residual stream and its norms."""
-    mixing = sum(mixer.widths.working for mixer in group.mixers)
-    feed_forward = 3 * _feed_forward_width(group.feed_forward)
-    if isinstance(group.feed_forward, Experts):
-        feed_forward += group.feed_forward.active * hidden
+    mixing = sum([mixer.widths.working for mixer in group.mixers])
+    feed_forward = 3 * group.passed_width
+    experts = group.experts
+    if experts is not None:
+        feed_forward += experts.active * hidden
     return max(mixing, feed_forward)
-
-
-def _feed_forward_width(feed_forward: FeedForward | Experts | None) -> int:
-    if isinstance(feed_forward, FeedForward):
-        return feed_forward.width
-    if isinstance(feed_forward, Experts):
-        return feed_forward.active * feed_forward.width + feed_forward.shared_width + feed_forward.dense_width
-    return 0

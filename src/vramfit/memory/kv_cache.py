@@ -7,7 +7,7 @@ group of layers, engines decide the cells (padding, windows, paging) and the ele
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.model.mixers import Cache
+from vramfit.model.architecture import Cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

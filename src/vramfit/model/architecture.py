@@ -2,46 +2,186 @@
 
 A ``Model`` is its architecture, never a footprint: groups of equal layers, each with what mixes tokens (attention of
 some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors`` turns it into tensors, and
-``memory.kv_cache`` into caches. Widths are elements, counts are counts; nothing here is in bytes.
+``memory.kv_cache`` into caches. Widths are elements, counts are counts; nothing here is in bytes but the size of an
+element where a kind fixes it.
+
+A kind of layer answers for itself, after vLLM's ``KVCacheSpec`` kinds (``v1/kv_cache_interface.py``): a token mixer says
+what it computes with (``widths``) and what it keeps of past tokens (``cache``). The kinds that few models have are in
+``mixers``, which a check of the others does not load.
 """
 
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.model.mixers import (
-    Attention,
-    CompressedAttention,
-    FixedState,
-    LatentAttention,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.encoder import AudioTower, VisionTower
     from vramfit.model.kinds import Count
     from vramfit.model.mixers import Mixer
-    from vramfit.model.traits import Traits
+    from vramfit.model.origin import Origin
+    from vramfit.model.traits import Architecture, Traits
 
-__all__ = [
-    "Architecture",
-    "Attention",
-    "Component",
-    "CompressedAttention",
-    "Experts",
-    "FeedForward",
-    "FixedState",
-    "LatentAttention",
-    "Layers",
-    "LinearAttention",
-    "Model",
-    "Origin",
-    "ShortConvolution",
-    "StateSpace",
-    "Tensor",
-]
+
+@record
+class Widths:
+    """Elements of one token that a mixer computes with; 0 for what it has none of."""
+
+    heads: int = 0
+    """Query heads."""
+    scored_heads: int = 0
+    """Heads with a score for every pair of tokens; none where tokens are compressed or picked."""
+    kv_heads: int = 0
+    """Heads of keys and values as they are cached; 1 for a latent that all query heads share."""
+    query: int = 0
+    """Queries of all heads."""
+    key: int = 0
+    """Keys of all heads, expanded where the cache has them compressed."""
+    value: int = 0
+    """Values of all heads, likewise."""
+    output: int = 0
+    """Results of all heads, before the output projection."""
+    window: int | None = None
+    """Tokens it looks back over; None for all of them."""
+    working: int = 0
+    """Elements that exist at once while the layer computes; 0 where a feed-forward network has more."""
+
+    @property
+    def pair_products(self) -> int:
+        """Multiplications for each token that a token looks back on."""
+        return self.query + self.output
+
+
+@record
+class Cache:
+    """What one group of equal layers keeps."""
+
+    kind: str
+    """``full``, ``sliding``, ``chunked``, ``cross``, ``latent`` (MLA), ``compressed`` (one entry for every ``ratio``
+    tokens, behind a window of plain ones) or ``state`` (recurrent, constant size)."""
+    layers: tuple[int, ...]
+    """The layers that own such a cache."""
+    key_width: int = 0
+    """Elements of K per token and layer: ``kv_heads x head_dim``; MLA: latent plus rotary key."""
+    value_width: int = 0
+    """Elements of V per token and layer; 0 for MLA, whose V is a view of K."""
+    window: int | None = None
+    """Tokens kept by a sliding or chunked layer; None for unbounded."""
+    convolution_elements: int = 0
+    """Convolution state per sequence and layer (recurrent layers)."""
+    recurrent_elements: int = 0
+    """Matrix or scan state per sequence and layer (recurrent layers)."""
+    convolution_kernel: int = 0
+    """Kernel of that convolution: engines that keep all its columns, and not all but one, keep that many."""
+    convolution_bytes: int = 0
+    """Bytes of an element of the convolution state; 0 where it has the model's type."""
+    recurrent_bytes: int = 4
+    """Bytes of an element of the recurrent state; 0 where it has the model's type."""
+    index_width: int = 0
+    """Elements per cached entry of a sparse-attention indexer's keys, kept beside the latent."""
+    index_bytes: int = 0
+    """Bytes of an element of those keys; 0 where they have the cache's type."""
+    encoder_tokens: int | None = None
+    """Tokens a ``cross`` cache holds, where the architecture fixes them."""
+    ratio: int = 0
+    """Tokens that become one entry of a compressed cache; 0 where only the window is kept."""
+
+    def tokens_kept(self, context: int) -> int:
+        """Rows a sequence of ``context`` tokens leaves in this cache, before any engine's padding."""
+        if self.kind == "compressed":
+            behind = context // self.ratio if self.ratio else 0
+            return min(context, self.window or context) + behind
+        return context if self.window is None else min(context, self.window)
+
+
+@record
+class Attention:
+    """Softmax attention that keeps K and V of past tokens: MHA, GQA (``kv_heads < heads``) or MQA (1)."""
+
+    kind: str
+    """``full``; ``sliding`` (last ``window`` tokens); ``chunked`` (tokens of the current chunk); ``cross`` (K and V of
+    an encoder's output, fixed per image or clip); ``encoder`` (bidirectional, keeps nothing)."""
+    heads: int
+    kv_heads: int
+    head_dim: int
+    """Width of one query or key head. Not ``hidden / heads``: Gemma, Qwen3, gpt-oss and Mistral Nemo differ."""
+    value_dim: int
+    """Width of one value head; equals ``head_dim`` in almost every model."""
+    window: int | None = None
+    """Tokens a sliding or chunked layer looks back over."""
+    shares_cache: bool = False
+    """True where the layer reads an earlier layer's K and V and owns none (Gemma 3n, Gemma 4 E)."""
+    value_is_key: bool = False
+    """True where the values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers);
+    both are still cached."""
+    indexer_dim: int = 0
+    """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without one."""
+    indexer_bytes: int = 0
+    """Bytes of an element of that key; 0 where it has the cache's type."""
+    encoder_tokens: int | None = None
+    """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
+
+    @property
+    def widths(self) -> Widths:
+        """Widths of queries, keys, values and results."""
+        heads, cached, width = self.heads, self.kv_heads, self.head_dim
+        query, key, value = heads * width, cached * width, cached * self.value_dim
+        output, working = heads * self.value_dim, 2 * query + key + value
+        return Widths(heads, heads, cached, query, key, value, output, self.window, working)
+
+    def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
+        """K and V of each token; none where another layer's are read, and in an encoder."""
+        if self.shares_cache or self.kind == "encoder":
+            return None
+        heads = self.kv_heads
+        return Cache(
+            self.kind,
+            layers,
+            heads * self.head_dim,
+            heads * self.value_dim,
+            self.window,
+            index_width=self.indexer_dim,
+            index_bytes=self.indexer_bytes,
+            encoder_tokens=self.encoder_tokens,
+        )
+
+
+@record
+class LatentAttention:
+    """Multi-head latent attention (MLA, DeepSeek-V2 and later): one compressed latent per token for all heads."""
+
+    kind = "latent"
+
+    heads: int
+    query_rank: int | None
+    """Width of the compressed query, None when the query projection is direct."""
+    kv_rank: int
+    """Width of the cached latent."""
+    nope_dim: int
+    """Per-head width without rotary embedding."""
+    rope_dim: int
+    """Width of the rotary key shared by all heads, cached beside the latent."""
+    value_dim: int
+    """Per-head value width."""
+    indexer_dim: int | None = None
+    """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5), cached besides; None without one."""
+    indexer_heads: int | None = None
+    indexer_bytes: int = 0
+    """Bytes of an element of the indexer's key; 0 where it has the cache's type."""
+    window: int | None = None
+    """Tokens it looks back over, None for all (sliding layers of dots.3)."""
+
+    @property
+    def widths(self) -> Widths:
+        """Widths of queries, and of keys and values once the latent is expanded."""
+        heads = self.heads
+        query, value = heads * (self.nope_dim + self.rope_dim), heads * self.value_dim
+        return Widths(heads, heads, 1, query, query, value, value, self.window, 2 * query + 2 * value)
+
+    def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
+        """Latent and rotary key of each token; values are read from the latent."""
+        width, index = self.kv_rank + self.rope_dim, self.indexer_dim or 0
+        return Cache("latent", layers, width, 0, self.window, index_width=index, index_bytes=self.indexer_bytes)
 
 
 @record
@@ -51,6 +191,16 @@ class FeedForward:
     width: int
     gated: bool = True
     """Three matrices (SwiGLU, GeGLU) instead of two."""
+
+    @property
+    def passed_width(self) -> int:
+        """Inner width that one token passes."""
+        return self.width
+
+    @property
+    def inner_widths(self) -> tuple[int, ...]:
+        """Inner width of each network in it."""
+        return (self.width,)
 
 
 @record
@@ -70,6 +220,16 @@ class Experts:
     """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
 
     @property
+    def passed_width(self) -> int:
+        """Inner width that one token passes: of the experts picked for it, and of those that every token passes."""
+        return self.active * self.width + self.shared_width + self.dense_width
+
+    @property
+    def inner_widths(self) -> tuple[int, ...]:
+        """Inner width of each network in it: an expert, those that every token passes, a dense network beside them."""
+        return tuple([width for width in (self.width, self.shared_width, self.dense_width) if width])
+
+    @property
     def active_share(self) -> float:
         """Share of the routed experts that one token passes."""
         return self.active / self.count
@@ -85,6 +245,16 @@ class Layers:
     """Usually one; two where attention and Mamba run side by side (Falcon-H1); none in pure feed-forward layers."""
     feed_forward: FeedForward | Experts | None
 
+    @property
+    def experts(self) -> Experts | None:
+        """Its mixture of experts; None where the feed-forward network is dense or lacking."""
+        return self.feed_forward if isinstance(self.feed_forward, Experts) else None
+
+    @property
+    def passed_width(self) -> int:
+        """Inner width of the feed-forward network that one token passes; 0 without one."""
+        return 0 if self.feed_forward is None else self.feed_forward.passed_width
+
 
 @record
 class Component:
@@ -96,55 +266,6 @@ class Component:
     """Its parameter count."""
     architecture: str
     """Its class in diffusers or transformers."""
-
-
-@record
-class Architecture:
-    """The names by which a model's architecture goes; all None for a model whose networks are not modelled."""
-
-    name: str | None = None
-    """The catalogue's own, under ``architectures:`` of ``data/models.yaml``: one name for all that write their blocks
-    alike."""
-    model_type: str | None = None
-    """``model_type`` of the configuration that gives the language model's sizes: of ``text_config`` where there is one.
-    None where transformers does not know the architecture."""
-    gguf: str | None = None
-    """``general.architecture`` of its GGUF files (``LLM_ARCH_NAMES`` of llama.cpp's ``src/llama-arch.cpp``). None where
-    llama.cpp has no such architecture."""
-
-
-@record
-class Origin:
-    """Where a model that the catalogue does not describe was read, and what that leaves open."""
-
-    kind: str
-    """``gguf``, ``safetensors`` or ``config``: what its weights are known from."""
-    store: str
-    """Whose files they are: ``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``."""
-    path: str | None = None
-    """File or directory on this disk."""
-    repository: str | None = None
-    """``org/name`` in the Hub."""
-    revision: str | None = None
-    commit: str | None = None
-    file: str | None = None
-    """The file in the repository, where one of several is meant."""
-    quant: str | None = None
-    """Quantization that the file's name states: what picks it among those of the repository."""
-    tag: str | None = None
-    """The model's name for Ollama."""
-    projector: str | None = None
-    """Path of the projector's file on this disk."""
-    files: tuple[str, ...] = ()
-    """Files that were read."""
-    knowledge: str = "known"
-    """``known``: its architecture; ``standard``: the cache by the general rule; ``unknown``: not even that."""
-    gap: str | None = None
-    """Why the memory cannot be told: weights or cache are not known; None where both are."""
-    stored_gap: str | None = None
-    """Why it is not known how the weights are stored, where that is so."""
-    notes: tuple[str, ...] = ()
-    """What a report says of the reading, one line each."""
 
 
 @record
@@ -202,10 +323,21 @@ class Model:
         """Share of the routed experts that one token passes, for each layer; 1.0 for a layer without any."""
         shares = [1.0] * self.layer_count
         for group in self.layers:
-            if isinstance(group.feed_forward, Experts):
+            experts = group.experts
+            if experts is not None:
                 for index in group.indices:
-                    shares[index] = group.feed_forward.active_share
+                    shares[index] = experts.active_share
         return tuple(shares)
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether some layer has a mixture of experts."""
+        return any(group.experts is not None for group in self.layers)
+
+    @property
+    def has_latent_attention(self) -> bool:
+        """Whether some layer caches a latent (MLA)."""
+        return any(mixer.kind == "latent" for group in self.layers for mixer in group.mixers)
 
     @property
     def sees(self) -> bool:

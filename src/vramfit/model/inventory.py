@@ -7,18 +7,10 @@ the ``Traits`` of the model.
 
 from __future__ import annotations
 
-from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
-    Experts,
-    LatentAttention,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-    Tensor,
-)
+from vramfit.model.architecture import Attention, Experts, LatentAttention, Tensor
 from vramfit.model.attention import attention, compressed_attention, latent_attention, linear, norm
 from vramfit.model.feed_forward import dense, experts
+from vramfit.model.mixers import CompressedAttention, LinearAttention, ShortConvolution, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

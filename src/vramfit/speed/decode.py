@@ -12,7 +12,6 @@ from vramfit.engines.cuda import cores_per_multiprocessor
 from vramfit.engines.profile import call, card_kind, intake, pick
 from vramfit.memory.kv_cache import caches, token_bytes
 from vramfit.model import tensors
-from vramfit.model.architecture import Experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def shape(model: Model) -> Shape:
     attention: list[tuple[int, int | None]] = []
     for group in model.layers:
         here = len(group.indices)
-        if isinstance(group.feed_forward, Experts):
+        if group.experts is not None:
             expert_layers += here
         for mixer in group.mixers:
             own = mixer.widths

@@ -254,10 +254,15 @@ def local_window(model: Model) -> int | None:
     A window that every layer has (Mistral 7B v0.1, StarCoder2, Phi-3) is ignored: the architectures that have a windowed
     cache (``swa_type`` in ``src/models/*.cpp``) are those that mix windowed layers with full ones.
     """
-    windows = {mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)}
+    windows = windows_of(model)
     if None not in windows:
         return None
     return max([window for window in windows if window is not None], default=None)
+
+
+def windows_of(model: Model) -> set[int | None]:
+    """Tokens that the layers with K and V of their own look back over, None among them where some see all."""
+    return {mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)}
 
 
 @per_model

@@ -14,7 +14,6 @@ from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
-from vramfit.model.architecture import Experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
         said.append(f"the context includes {_images(work.images)} of {size}")
     if job.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
-        if any(isinstance(group.feed_forward, Experts) for group in model.layers):
+        if model.has_experts:
             said.append(
                 "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
                 "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"

@@ -16,7 +16,6 @@ from vramfit._record import record
 from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES
 from vramfit.memory.vision import image_patches
-from vramfit.model.architecture import Attention, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,12 +89,6 @@ def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[
     cache = mixer.cache((0,), model.hidden)
     if cache is None:
         return []
-    if isinstance(mixer, Attention):
-        heads = local_kv_heads(mixer.kv_heads, ranks)
-        each = heads * (mixer.head_dim + mixer.value_dim) * size // block
-        if work.kv_cache_type == "int8":  # a float32 scale per token and head, for K and for V
-            each += 2 * heads * 4
-        return [(mixer.kind, each, mixer.window)]
     if cache.kind == "latent":
         each = cache.key_width * size // block
         if cache.index_width and quantized:
@@ -107,8 +100,15 @@ def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[
             return [plain]
         entry = COMPRESSED_ENTRY + _index_bytes(cache.index_width)
         return [plain, ("full", -(-entry // cache.ratio), None)]
-    whole = 2 * cache.convolution_elements + STATE_BYTES * cache.recurrent_elements
-    return [("state", -(-whole // ranks), None)]
+    if cache.kind == "state":
+        whole = 2 * cache.convolution_elements + STATE_BYTES * cache.recurrent_elements
+        return [("state", -(-whole // ranks), None)]
+    whole_heads = max(1, mixer.widths.kv_heads)
+    heads = local_kv_heads(whole_heads, ranks)
+    each = heads * ((cache.key_width + cache.value_width) // whole_heads) * size // block
+    if work.kv_cache_type == "int8":  # a float32 scale per token and head, for K and for V
+        each += 2 * heads * 4
+    return [(cache.kind, each, cache.window)]
 
 
 def _index_bytes(width: int) -> int:
@@ -124,7 +124,7 @@ def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> 
         return work.parallel, sum(kind.layers * kind.token_bytes for kind in states)
     tokens = BLOCK
     if states:
-        multiple = LATENT_BLOCK if _latent(model) else BLOCK
+        multiple = LATENT_BLOCK if model.has_latent_attention else BLOCK
         largest = max(kind.token_bytes for kind in attention)
         tokens = multiple * -(-max(kind.token_bytes for kind in states) // (multiple * largest))
     one_table = len({(kind.kind, kind.window) for kind in found}) == 1
@@ -156,7 +156,3 @@ def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: M
         return -(-min(kind.window + in_flight, work.context) // tokens)
     # One more, because the window need not start where a block does.
     return -(-min(kind.window - 1 + in_flight, work.context) // tokens) + 1
-
-
-def _latent(model: Model) -> bool:
-    return any(isinstance(mixer, LatentAttention) for group in model.layers for mixer in group.mixers)

@@ -11,7 +11,8 @@ from vramfit.importers.config import states
 from vramfit.importers.config.fields import first, number, whole
 from vramfit.importers.config.formulas import MOST_LAYERS, MissingField
 from vramfit.importers.config.heads import UnknownCache, attention
-from vramfit.model.architecture import Layers, ShortConvolution
+from vramfit.model.architecture import Layers
+from vramfit.model.mixers import ShortConvolution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

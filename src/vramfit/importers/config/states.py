@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from vramfit.importers.config import formulas
 from vramfit.importers.config.heads import INDEXED_BESIDE_KEYS, attention, sliding
-from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
-    FixedState,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-)
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
