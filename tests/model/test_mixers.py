@@ -100,6 +100,22 @@ def test_widths(name: str) -> None:
     assert mixer.widths == widths
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("cross", "cross"),
+        ("latent", "latent"),
+        ("compressed", "compressed"),
+        ("Mamba 2", "mamba2"),
+        ("lightning", "lightning"),
+        ("short convolution", "convolution"),
+        ("a state of a fixed size", "rwkv"),
+    ],
+)
+def test_kind(name: str, kind: str) -> None:
+    assert KINDS[name][0].kind == kind
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_cache(name: str) -> None:
     mixer, _, cache = KINDS[name]
