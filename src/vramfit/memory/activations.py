@@ -7,6 +7,8 @@ of the feed-forward network; attention itself is SDPA or FlashAttention and keep
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.architecture import Layers, Model
@@ -23,8 +25,7 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
     """
     if not model.layers:
         return 0
-    worst = max(_layer_elements(group, model.hidden) for group in model.layers)
-    layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + worst)
+    layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + _widest_layer(model))
     if not flash_attention:
         heads = max([mixer.widths.scored_heads for group in model.layers for mixer in group.mixers], default=0)
         layer += heads * tokens * sequence * (ACTIVATION_BYTES + 4)
@@ -36,6 +37,12 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
 def widest_feed_forward(model: Model) -> int:
     """Width of the widest feed-forward network a token passes, for engines that unpack its output."""
     return max([group.passed_width for group in model.layers], default=0)
+
+
+@per_model
+def _widest_layer(model: Model) -> int:
+    """Elements per token of the worst layer."""
+    return max([_layer_elements(group, model.hidden) for group in model.layers])
 
 
 def _layer_elements(group: Layers, hidden: int) -> int:

@@ -11,6 +11,7 @@ At start-up vLLM runs the model on dummy inputs and keeps free what that took (0
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit.engines.cuda import GB10
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.architecture import (
@@ -59,11 +60,7 @@ def peak_bytes(
     """Activation peak of one rank in bytes, and the same with a sampler that sorts."""
     if not model.layers:
         return 0, 0
-    layer = (
-        tokens
-        * ACTIVATION_BYTES
-        * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
-    )
+    layer = tokens * ACTIVATION_BYTES * (3 * model.hidden + _widest_layer(model, ranks))
     peak = max(layer, _vision_bytes(model, tokens, images, image_size))
     rows = min(tokens, sequences) * model.vocab if model.traits.head else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
@@ -80,6 +77,12 @@ def _vision_bytes(model: Model, tokens: int, images: int, size: tuple[int, int] 
     # Images read by cross-attention put no tokens into the prompt; the encoder's own are counted then.
     each = tokens_of_image(model, size) or image_patches(model.vision, size)
     return encoder_bytes(model, max(1, tokens // max(1, each)), size)
+
+
+@per_model
+def _widest_layer(model: Model, ranks: int) -> int:
+    """Elements per token on one rank beside the residual stream, in the layer that has most."""
+    return max([_widest(group, model.hidden, ranks) for group in model.layers])
 
 
 def _widest(group: Layers, hidden: int, ranks: int) -> int:

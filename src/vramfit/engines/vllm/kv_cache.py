@@ -12,6 +12,7 @@ Read in vLLM 0.33.0: ``v1/kv_cache_interface.py`` (``page_size_bytes``, ``max_ad
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES
@@ -19,9 +20,14 @@ from vramfit.memory.vision import image_patches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from vramfit.model import Model
     from vramfit.model.mixers import Mixer
     from vramfit.workload.common import Workload
+
+    Key: TypeAlias = tuple[str, int, int | None]
+    """Kind, bytes per token and window of a cache."""
 
 BLOCK = 16
 """Tokens of a block (``CacheConfig.block_size`` on CUDA)."""
@@ -74,19 +80,27 @@ def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int]
 def kinds(model: Model, work: Workload, ranks: int, span: tuple[int, int]) -> list[Kind]:
     """The caches of layers ``span[0]`` to ``span[1]`` on one rank, equal ones together."""
     merged: dict[tuple[str, int, int | None], int] = {}
-    for group in model.layers:
-        count = len([index for index in group.indices if span[0] <= index < span[1]])
-        for mixer in group.mixers if count else ():
-            for key in _keys(mixer, model, work, ranks):
-                merged[key] = merged.get(key, 0) + count
+    for indices, keys in _groups(model, work.kv_cache_type, ranks):
+        count = len([index for index in indices if span[0] <= index < span[1]])
+        for key in keys if count else ():
+            merged[key] = merged.get(key, 0) + count
     return [Kind(kind, layers, size, window) for (kind, size, window), layers in merged.items()]
 
 
-def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[str, int, int | None]]:
+@per_model
+def _groups(model: Model, cache_type: str, ranks: int) -> list[tuple[tuple[int, ...], list[Key]]]:
+    """Layers of each group, and what one of them keeps on one rank."""
+    return [
+        (group.indices, [key for mixer in group.mixers for key in _keys(mixer, model.hidden, cache_type, ranks)])
+        for group in model.layers
+    ]
+
+
+def _keys(mixer: Mixer, hidden: int, cache_type: str, ranks: int) -> list[Key]:
     """Kind, bytes per token and window of what one layer of ``mixer`` keeps on one rank."""
-    quantized = work.kv_cache_type not in ("f16", "bf16")
-    block, size = ELEMENT_TYPES[work.kv_cache_type]
-    cache = mixer.cache((0,), model.hidden)
+    quantized = cache_type not in ("f16", "bf16")
+    block, size = ELEMENT_TYPES[cache_type]
+    cache = mixer.cache((0,), hidden)
     if cache is None:
         return []
     if cache.kind == "latent":
@@ -106,7 +120,7 @@ def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[
     whole_heads = max(1, mixer.widths.kv_heads)
     heads = local_kv_heads(whole_heads, ranks)
     each = heads * ((cache.key_width + cache.value_width) // whole_heads) * size // block
-    if work.kv_cache_type == "int8":  # a float32 scale per token and head, for K and for V
+    if cache_type == "int8":  # a float32 scale per token and head, for K and for V
         each += 2 * heads * 4
     return [(cache.kind, each, cache.window)]
 
