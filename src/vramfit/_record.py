@@ -112,7 +112,7 @@ def is_record(kind: object) -> TypeGuard[type]:
 def replace(instance: R, **changes: object) -> R:
     """Copy a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)
-    in_order, names, _ = shape(kind)
+    in_order, names, required = shape(kind)
     if not changes.keys() <= names:
         wrong = ", ".join(sorted(changes.keys() - names))
         raise TypeError(f"{kind.__name__} has no field {wrong}")
@@ -120,5 +120,8 @@ def replace(instance: R, **changes: object) -> R:
     # What else an instance remembers (``answer.once``) was worked out from the old values.
     known = instance.__dict__
     copy.__dict__.update({field: known[field] for field in in_order if field in known})
+    for field in in_order[:required]:
+        if field not in known:  # a field that its class makes when it is asked for (``Model``)
+            copy.__dict__[field] = getattr(instance, field)
     copy.__dict__.update(changes)
     return copy

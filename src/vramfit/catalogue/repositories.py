@@ -56,7 +56,7 @@ class Reading(Record):
     model: str
     """Name of the model itself, to be looked up."""
     keys: Mapping[str, str] = {}
-    """Deployment keys that the rest of the name states: ``quant``, and ``family``, that of its files, where the name states it."""
+    """Deployment keys that the rest of the name states: ``quant``, and ``family``, that of its files."""
 
 
 def readings(name: str) -> Iterator[Reading]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import Record
-from vramfit.model.architecture import Experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:
     common: dict[tuple[int, ...], int] = {}
     layer = [0] * model.layer_count
     read = [0] * model.layer_count
-    active = _active_share(model)
+    active = model.active_shares
     before = output = head = other = largest = embedding = 0
     for row in stored:
         tensor = row.tensor
@@ -77,12 +76,3 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:
             layer[index] += each
             read[index] += each
     return Slices(before, tuple(layer), tuple(read), output, head or embedding, other, largest)
-
-
-def _active_share(model: Model) -> list[float]:
-    share = [1.0] * model.layer_count
-    for group in model.layers:
-        if isinstance(group.feed_forward, Experts):
-            for index in group.indices:
-                share[index] = group.feed_forward.active / group.feed_forward.count
-    return share
