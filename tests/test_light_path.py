@@ -42,7 +42,7 @@ ALLOWED = {
     *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"
-        for name in ("", ".architecture", ".counted", ".encoder", ".image_rules", ".packed", ".tiles", ".traits")
+        for name in ("", ".architecture", ".counted", ".encoder", ".image_rules", ".image_rules.anyres", ".packed", ".traits")
     ),
     *(
         f"vramfit.quantization{name}"

@@ -11,7 +11,8 @@ from tests.each import each
 from vramfit._record import Record, fields
 from vramfit.curation.generated import descriptions, field_definitions, made, model_of
 from vramfit.model.architecture import Component
-from vramfit.model.encoder import RULES, AudioTower, Encoder, Step, VisionTower, rule_class
+from vramfit.model.encoder import AudioTower, Encoder, Step, VisionTower
+from vramfit.model.image_rules import RULES, rule_class
 from vramfit.model.mixers import LinearAttention, StateSpace
 from vramfit.model.spec import ArchitectureSpec, Compressed, Heads, Mla, ModelSpec, Moe
 from vramfit.model.traits import ExtraTensor, Traits

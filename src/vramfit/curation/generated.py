@@ -20,8 +20,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from vramfit._record import Record, fields, is_record, shape
-from vramfit.model import architecture, encoder, image_rules, kinds, spec, tiles, traits
-from vramfit.model.encoder import RULES, Step, rule_class
+from vramfit.model import architecture, encoder, image_rules, kinds, spec, traits
+from vramfit.model.encoder import Step
+from vramfit.model.image_rules import RULES, rule_class
 from vramfit.model.kinds import AtLeast, Form
 from vramfit.model.spec import Moe
 
@@ -98,7 +99,7 @@ def descriptions(kind: type) -> dict[str, str]:
 def _simple_names() -> dict[str, Any]:
     """The names that annotations of records use, but for the rules for image tokens."""
     known: dict[str, Any] = {"Literal": Literal, "Mapping": Mapping, "Annotated": Annotated}
-    for module in (kinds, architecture, traits, encoder, image_rules, tiles, spec):
+    for module in (kinds, architecture, traits, encoder, image_rules, spec):
         known |= {name: value for name, value in vars(module).items() if not name.startswith("__")}
     return known
 

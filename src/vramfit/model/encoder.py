@@ -16,22 +16,6 @@ if TYPE_CHECKING:
     from vramfit.model.kinds import Count, Key, Normalised, Width
 
 
-RULES = ("fixed", "anyres", "native", "longest_side", "tiles", "split", "tile_rows", "cross")
-"""Rules for image tokens by the names that catalogue files give them."""
-
-
-def rule_class(name: str) -> type[ImageRule]:
-    """Class of the rule of that name; raises ``KeyError`` for any other."""
-    from vramfit.model.image_rules import PLAIN_RULES
-
-    rule = PLAIN_RULES.get(name)
-    if rule is None:
-        from vramfit.model.tiles import TILE_RULES
-
-        rule = TILE_RULES[name]
-    return rule
-
-
 class Step(Record):
     """One tensor of a projector or an odd one of a tower: exactly one of ``linear``, ``norm`` and ``shape`` is given.
 

@@ -54,11 +54,12 @@ def unpack(data: Mapping[str, Any]) -> Model:
 def _tower(data: Mapping[str, Any]) -> Any:
     """Unpack a tower of a model."""
     from vramfit.model import encoder
+    from vramfit.model.image_rules import rule_class
 
     kinds: dict[str, type] = {kind.__name__: kind for kind in (encoder.VisionTower, encoder.AudioTower, encoder.Step)}
     rule = data.get("image_tokens")
     if rule is not None:
-        kinds[rule[KIND]] = encoder.rule_class(rule[KIND])
+        kinds[rule[KIND]] = rule_class(rule[KIND])
     return _unpacked(data, kinds)
 
 

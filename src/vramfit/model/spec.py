@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.model.architecture import Component
-from vramfit.model.encoder import AudioTower, Step, VisionTower, rule_class
+from vramfit.model.encoder import AudioTower, Step, VisionTower
+from vramfit.model.image_rules import rule_class
 from vramfit.model.mixers import LinearAttention, StateSpace
 from vramfit.model.traits import Traits, read_traits
 

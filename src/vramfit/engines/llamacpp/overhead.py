@@ -91,23 +91,17 @@ def vision_compute_bytes(model: Model, flash_attention: bool, size: tuple[int, i
 
 def _patches(tower: VisionTower, merge: int) -> int:
     """Patches of what is encoded at a time."""
-    from vramfit.model.image_rules import LongestSide, Native
-
     rule = tower.image_tokens
-    if isinstance(rule, Native):
-        most = rule.max_pixels // (tower.patch**2 * merge)
-        return min(WARM_UP_TOKENS, most) * merge
-    if isinstance(rule, LongestSide) or not tower.image_size:
+    if rule is not None and rule.rule == "native":
+        return min(WARM_UP_TOKENS, rule.most_patches(tower) // merge) * merge
+    if (rule is not None and rule.rule == "longest_side") or not tower.image_size:
         return MOST_TOKENS * merge
     return (tower.image_size // tower.patch) ** 2 + (1 if tower.class_token else 0)
 
 
 def _patches_of(tower: VisionTower, merge: int, size: tuple[int, int] | None) -> int:
     """Patches of an image of that size, where it is encoded whole and at its own resolution; else 0."""
-    from vramfit.memory.vision import image_patches
-    from vramfit.model.image_rules import Native
-
-    if size is None or not isinstance(tower.image_tokens, Native):
+    rule = tower.image_tokens
+    if size is None or rule is None or rule.rule != "native":
         return 0
-
-    return min(image_patches(tower, size), LARGEST_TOKENS * merge)
+    return min(rule.patches(tower, *size), LARGEST_TOKENS * merge)

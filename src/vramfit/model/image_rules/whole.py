@@ -1,47 +1,16 @@
-"""Rules by which an image becomes tokens: one record a kind of rule, which answers for itself.
+"""Rules without tiles: an image is read whole, at a fixed size, at its own, or scaled to a longest side.
 
-A rule is the ``image_tokens`` of a vision tower: ``tokens_of`` an image, ``most_tokens`` of any, the ``grid`` an image is
-cut into, and how many ``patches`` the tower then reads. Here are the rules without tiles; ``tiles`` has those that cut
-images up. The sources are the processors in transformers, read at 5.23. Sizes are pixels, width first.
+``image_rules`` says what a rule answers. Sizes are pixels, width first.
 """
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit.model.image_rules import Rule, image_patches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from vramfit.model.encoder import VisionTower
     from vramfit.model.kinds import Count
-    from vramfit.model.tiles import Anyres, Split, TileRows, Tiles
-
-    ImageRule: TypeAlias = "Fixed | Anyres | Native | LongestSide | Tiles | Split | TileRows | Cross"
-
-
-class Rule(Record):
-    """Answers of a rule to which an image's size means nothing."""
-
-    def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows an image of this size is cut into: merged patches at native resolution, else tiles.
-
-        The view of the whole image that some rules add is not among them; (1, 1) for rules to which size means nothing.
-        """
-        return 1, 1
-
-    def most_patches(self, tower: VisionTower) -> int:
-        """Patches of the largest image over all its tiles, class tokens included where a tile has one."""
-        return image_patches(tower)
-
-    def patches(self, tower: VisionTower, width: int, height: int) -> int:
-        """Patches of an image of this size, counted as ``most_patches`` counts them."""
-        return self.most_patches(tower)
-
-
-def image_patches(tower: VisionTower) -> int:
-    """Patches of the image a tower was trained on, and its class token; 0 where its inside is not known."""
-    return ((tower.image_size or 0) // tower.patch) ** 2 + 1 if tower.patch else 0
 
 
 class Fixed(Rule):
@@ -173,7 +142,3 @@ class Cross(Rule):
     def most_patches(self, tower: VisionTower) -> int:
         """Patches of all tiles."""
         return image_patches(tower) * self.max_tiles
-
-
-PLAIN_RULES: dict[str, type[ImageRule]] = {kind.rule: kind for kind in (Fixed, Native, LongestSide, Cross)}
-"""Rules without tiles by their names."""
