@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+NO_SETTINGS: Mapping[str, Any] = {}
+
+
 class Scheme(Record):
     """Scheme to store a model's weights."""
 
@@ -25,8 +28,17 @@ class Scheme(Record):
     """Nearest class, ``fp16``, ``int8`` or ``int4``, for grouping and the rule of thumb."""
     summary: str
     """Description of one line for ``list quants``."""
-    settings: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = NO_SETTINGS
     """Settings of the family: bytes, bits, group size."""
+
+    if not TYPE_CHECKING:
+        # The table has dozens, and the constructor of all records takes more than twice the time to fill one.
+        def __init__(self, id, family, precision, summary, settings=NO_SETTINGS):
+            self.id = id
+            self.family = family
+            self.precision = precision
+            self.summary = summary
+            self.settings = settings
 
     @property
     def requires_imatrix(self) -> bool:
