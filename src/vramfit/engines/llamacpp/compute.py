@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
     Kind = tuple[int, int, bool]
-    Plan = dict[int, "Program"]
+    Plan = dict[int | None, "Program"]
     LaidOut = Callable[[Sequence[int], Sequence[int], int], int]
 
 
