@@ -10,6 +10,7 @@ from vramfit._record import record, replace
 from vramfit.engines import engine, engine_of_family, names
 from vramfit.errors import InputError, UsageError
 from vramfit.importers.config.model import read_config
+from vramfit.importers.counts import refuse_senseless_counts
 from vramfit.importers.gguf_choice import choose_gguf
 from vramfit.importers.imported import Imported, assemble
 from vramfit.importers.packed import logical_header, reader
@@ -95,6 +96,7 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     name = _name(place, parts.config)
     if parts.config is None:
         return _bare(parts, identity, name, origin)
+    refuse_senseless_counts(parts.config, parts.files[0])
     return _described(parts, parts.config, read_config(parts.config, identity, name), origin)
 
 

@@ -30,7 +30,7 @@ LARGEST_CHUNK_BYTES = 1 << 22
 vocabulary, and the largest known (15 MB) takes six reads."""
 
 LONGEST_HEADER_BYTES = 1 << 26
-MOST_TENSORS = 1 << 16
+MOST_TENSORS = 1 << 15
 MOST_PAIRS = 1 << 14
 """Limits of what is believed. The largest headers known end at 15 MB; llama.cpp's 512 layers of 40 tensors are 20,480."""
 

@@ -106,11 +106,11 @@ def _in_catalogue(reference: Reference) -> str | None:
 
 
 def kind_of(path: str) -> str:
-    """``file``, ``directory`` or an empty text for what is at a path."""
+    """``file``, ``directory`` or an empty text for what is at a path; a link that leads nowhere is a file."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
-        return ""
+        return "file" if os.path.lexists(path) else ""
     return "directory" if stat.S_ISDIR(mode) else "file"
 
 

@@ -196,8 +196,8 @@ def _index(source: ByteSource) -> tuple[list[str], int | None]:
     weights = table.get("weight_map")
     if not isinstance(weights, dict) or not weights:
         raise InputError(f"{source.name} lists no weights", "download it again")
-    names = list(dict.fromkeys(weights.values()))
-    for name in names:
+    stated = list(weights.values())
+    for name in stated if any([not isinstance(name, str) for name in stated]) else dict.fromkeys(stated):
         # A name with a path would lead out of the folder.
         if (
             not isinstance(name, str)
@@ -209,7 +209,7 @@ def _index(source: ByteSource) -> tuple[list[str], int | None]:
             raise InputError(f"{source.name} names the file {printable(repr(name))}", "download it again")
     metadata = table.get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
-    return sorted(names), total if type(total) is int else None
+    return sorted(set(stated)), total if type(total) is int else None
 
 
 def _entries(source: ByteSource, table: dict[str, Any], data: int, file: int) -> dict[str, Raw]:

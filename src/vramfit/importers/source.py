@@ -162,5 +162,6 @@ def _kind(mode: int) -> str:
 def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
-    except OSError:  # a link to itself
-        return False
+    except OSError:
+        # A link to itself is there, and cannot be opened: whoever opens it learns why.
+        return True
