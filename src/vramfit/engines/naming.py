@@ -25,6 +25,8 @@ def repository(deployment: Deployment) -> str:
     model, origin = deployment.model, deployment.model.origin
     if origin is not None:
         # A GGUF file is no checkpoint for the engines that load repositories: its original is what they need.
+        if origin.base is not None:
+            return origin.base
         return _stem(model) if origin.kind == "gguf" else origin.repository or origin.path or _stem(model)
     return model.hf[0] if model.hf else model.id
 

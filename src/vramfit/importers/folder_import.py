@@ -14,7 +14,7 @@ from vramfit.importers.counts import refuse_senseless_counts
 from vramfit.importers.gguf_choice import choose_gguf
 from vramfit.importers.imported import Imported, assemble
 from vramfit.importers.packed import logical_header, reader
-from vramfit.importers.pipeline_import import ADAPTER, INDEX, base_of, import_pipeline
+from vramfit.importers.pipeline_import import INDEX, import_pipeline
 from vramfit.importers.place import folder_below
 from vramfit.importers.quant_config import (
     SIDE_FILES,
@@ -81,11 +81,8 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     here = place.folder.names()
     file = place.file
     if file in (None, INDEX) and INDEX in here:
-        index = _json(place.folder, INDEX)
+        index = read_settings(place.folder, INDEX)
         return import_pipeline(index, lambda part: folder_below(place, part), identity, _name(place, None), origin)
-    if file in (None, ADAPTER) and ADAPTER in here and CONFIG not in here:
-        base = base_of(_json(place.folder, ADAPTER), identity)
-        raise InputError(f"{printable(identity)} is an adapter of {printable(base)}", f"name its base: -m {base}")
     weights = any(name.endswith(SAFETENSORS) for name in here)
     if file is None and CONFIG not in here and MISTRAL not in here and not weights:
         choice = choose_gguf(here)
@@ -107,7 +104,7 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
     named = file if file is not None and file.endswith(".json") and not file.endswith(".index.json") else None
     for name in (named,) if named is not None else (CONFIG, MISTRAL):
         if name in here or name == named:
-            config = _json(folder, name)
+            config = read_settings(folder, name)
             files.append(name)
             break
     if config is not None and "model_type" not in config and "architectures" not in config and "dim" in config:
@@ -117,7 +114,7 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
     side: Mapping[str, Any] = {}
     for name in SIDE_FILES:
         if name in here and (config is None or not settings_of(config, {})):
-            side = _json(folder, name)
+            side = read_settings(folder, name)
             files.append(name)
             break
     settings = settings_of(config or {}, side)
@@ -251,7 +248,8 @@ def _cache_keys(settings: Mapping[str, Any]) -> dict[str, str]:
     return {"kv_cache_type": kind} if kind and method_of(settings).lower().startswith("modelopt") else {}
 
 
-def _json(folder: Folder, name: str) -> dict[str, Any]:
+def read_settings(folder: Folder, name: str) -> dict[str, Any]:
+    """JSON object of a configuration file; raises ``InputError`` where it is none, or too long for one."""
     source = folder.open(name)
     text = source.read(0, LONGEST_CONFIG_BYTES)
     if len(text) == LONGEST_CONFIG_BYTES:

@@ -209,7 +209,12 @@ def _refuse(header: Header, name: str) -> None:
     kind, metadata = _kind(header), header.metadata
     architecture, shown = metadata.get("general.architecture"), printable(name)
     if kind == "adapter":
-        raise InputError(f"{shown} is a LoRA adapter, not a model", "name the model it was trained on")
+        base = metadata.get("general.base_model.0.repo_url")
+        page = printable(base) if isinstance(base, str) and base.startswith("https://") else ""
+        hint = (
+            f"name the model it was trained on{page and f', as of {page}'}, and give the adapter to llama.cpp: --lora"
+        )
+        raise InputError(f"{shown} is a LoRA adapter, not a model", hint)
     if kind == "mmproj":
         raise InputError(
             f"{shown} is a projector (the part of a model that sees or hears), not a model",

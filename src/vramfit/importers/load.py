@@ -7,25 +7,29 @@ GGUF file of this disk loads neither JSON nor anything of the network.
 from __future__ import annotations
 
 import os
-import stat
 
 from vramfit.engines import engine_of_family
 from vramfit.errors import InputError, UsageError
 from vramfit.importers.grammar import parse_reference
-from vramfit.importers.place import directory_place, file_place
+from vramfit.importers.place import directory_place, file_place, is_adapter
 from vramfit.importers.reference import HubRepository, LocalDirectory, LocalFile, OllamaTag, has_scheme, is_path
-from vramfit.importers.source import printable
+from vramfit.importers.source import kind_of, printable
 from vramfit.model.architecture import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from vramfit.importers.client import Network
     from vramfit.importers.imported import Imported
     from vramfit.importers.place import Place
     from vramfit.importers.reference import Reference
+    from vramfit.model import Model
+
+    Known = Callable[[str], bool]
+    Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
+    """From any name to its model, with the deployment keys that the name states."""
 
 GGUF = ".gguf"
 GGUF_MAGIC = b"GGUF"
@@ -40,22 +44,24 @@ class Importer:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._known: dict[str, Imported] = {}
+        self._adapters: list[str] = []
+        """Name of the adapter whose base is being read."""
 
     def means(self, name: str) -> bool:
         """Whether the characters of a name say that it is a reference, and no name of the catalogue."""
         return is_path(name) or has_scheme(name)
 
-    def on_disk(self, name: str) -> Imported | None:
-        """The model that this disk has under a name whose characters say nothing; None where it has none."""
+    def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
+        """Model that this disk has under a name whose characters say nothing; None where it has none."""
         try:
             reference = parse_reference(name, kind_of, _endpoint())
         except UsageError:
             return None
         place = self._local(reference)
-        return None if place is None else self._read(place, name)
+        return None if place is None else self._read(place, name, base)
 
-    def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
-        """The model that a reference leads to, or the name by which the catalogue answers for it.
+    def load(self, name: str, known: Known | None = None, base: Base | None = None) -> Imported | str:
+        """Model that a reference leads to, or the name by which the catalogue answers for it.
 
         What this disk has goes before the catalogue, and the catalogue (``known``) before the network: for a whole
         repository under its own name, and for a tag of Ollama where the network cannot be had.
@@ -74,13 +80,31 @@ class Importer:
             from vramfit.importers.places import locate
 
             place = locate(reference, self._network)
-        return self._read(place, name)
+        return self._read(place, name, base)
 
-    def _read(self, place: Place, name: str) -> Imported:
+    def _read(self, place: Place, name: str, base: Base | None) -> Imported:
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = _imported(place, name)
+            found = self._known[name] = self._adapter(place, name, base) or _imported(place, name)
         return found
+
+    def _adapter(self, place: Place, name: str, base: Base | None) -> Imported | None:
+        """Model of an adapter with its base; None where the place is no adapter's."""
+        if not is_adapter(place):
+            return None
+        from vramfit.importers.adapter_import import base_name, import_adapter
+
+        stated = base_name(place, name)
+        if base is None or self._adapters:
+            # One adapter on another is nothing that runs, and two that name each other would never end.
+            on = self._adapters[-1] if self._adapters else stated
+            raise InputError(f"{printable(name)} is itself an adapter, named as the base of {printable(on)}", None)
+        self._adapters.append(name)
+        try:
+            model, keys = base(stated)
+        finally:
+            self._adapters.pop()
+        return import_adapter(place, name, _origin(place), model, keys)
 
     def _local(self, reference: Reference) -> Place | None:
         """The place of a reference on this disk; None where its files are elsewhere."""
@@ -103,15 +127,6 @@ def _in_catalogue(reference: Reference) -> str | None:
         whole = (reference.revision, reference.quant, reference.file, reference.folder) == (None, None, None, None)
         return reference.id if whole else None
     return None
-
-
-def kind_of(path: str) -> str:
-    """``file``, ``directory`` or an empty text for what is at a path; a link that leads nowhere is a file."""
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return "file" if os.path.lexists(path) else ""
-    return "directory" if stat.S_ISDIR(mode) else "file"
 
 
 def _imported(place: Place, name: str) -> Imported:

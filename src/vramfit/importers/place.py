@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from vramfit.importers.source import Folder
 
 
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+"""Names of an adapter's files (PEFT 0.21 ``utils/constants.py``)."""
+
+
 @record
 class Place:
     """A model's files."""
@@ -58,6 +63,15 @@ def file_place(reference: LocalFile) -> Place:
 def directory_place(reference: LocalDirectory) -> Place:
     """A directory of this disk."""
     return Place(reference, "disk", True, LocalFolder(reference.path), None)
+
+
+def is_adapter(place: Place) -> bool:
+    """True for a folder or file of LoRA matrices with the settings that name their base, and no model's own weights."""
+    if place.file not in (None, ADAPTER_CONFIG, *ADAPTER_WEIGHTS):
+        return False
+    here = place.folder.names()
+    own = [name for name in here if name.endswith((".safetensors", ".gguf")) and name not in ADAPTER_WEIGHTS]
+    return ADAPTER_CONFIG in here and (place.file is not None or not own)
 
 
 def parted(path: str) -> tuple[Folder, str]:

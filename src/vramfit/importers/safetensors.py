@@ -197,7 +197,7 @@ def _index(source: ByteSource) -> tuple[list[str], int | None]:
     if not isinstance(weights, dict) or not weights:
         raise InputError(f"{source.name} lists no weights", "download it again")
     stated = list(weights.values())
-    for name in stated if any([not isinstance(name, str) for name in stated]) else dict.fromkeys(stated):
+    for name in stated if any(not isinstance(name, str) for name in stated) else dict.fromkeys(stated):
         # A name with a path would lead out of the folder.
         if (
             not isinstance(name, str)

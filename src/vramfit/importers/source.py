@@ -117,6 +117,15 @@ class LocalFolder:
         return FileSource(os.path.join(self.path, name))
 
 
+def kind_of(path: str) -> str:
+    """``file``, ``directory`` or an empty text for what is at a path; a link that leads nowhere is a file."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return "file" if os.path.lexists(path) else ""
+    return "directory" if stat.S_ISDIR(mode) else "file"
+
+
 def printable(text: str) -> str:
     """``text`` for one line of a terminal: control characters and other unprintable ones as escapes, cut where long."""
     if len(text) > SHOWN_CHARACTERS:
