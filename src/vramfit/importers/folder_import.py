@@ -26,6 +26,7 @@ from vramfit.importers.quant_config import (
 )
 from vramfit.importers.roles import layer_count, stored_rows
 from vramfit.importers.safetensors import find_files, parse, read_set
+from vramfit.importers.sentence import MODULES, read_modules
 from vramfit.importers.source import printable
 from vramfit.model.architecture import Architecture, FeedForward, Layers, Model
 from vramfit.model.build import nominal_billions
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from vramfit.importers.config.model import Configured
     from vramfit.importers.header import Header
     from vramfit.importers.place import Place
+    from vramfit.importers.sentence import Modules
     from vramfit.importers.source import Folder
     from vramfit.model import Origin
     from vramfit.quantization import Scheme, Stored
@@ -69,6 +71,8 @@ class Parts:
     files: tuple[str, ...]
     """Files that were read."""
     notes: tuple[str, ...]
+    beside: tuple[Stored, ...] = ()
+    """Weights of modules behind the transformer, in files of their own (sentence-transformers)."""
 
 
 def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str:
@@ -83,13 +87,19 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     if file in (None, INDEX) and INDEX in here:
         index = read_settings(place.folder, INDEX)
         return import_pipeline(index, lambda part: folder_below(place, part), identity, _name(place, None), origin)
+    modules = None
+    if file is None and MODULES in here:
+        modules = read_modules(place.folder, lambda part: folder_below(place, part))
+        if modules.transformer:
+            place = replace(place, folder=folder_below(place, modules.transformer))
+            here = place.folder.names()
     weights = any(name.endswith(SAFETENSORS) for name in here)
     if file is None and CONFIG not in here and MISTRAL not in here and not weights:
         choice = choose_gguf(here)
         if choice is None:
             raise _nothing(place.folder, here)
         return choice.model
-    parts = _parts(place.folder, file, here)
+    parts = _parts(place.folder, file, here, modules)
     name = _name(place, parts.config)
     if parts.config is None:
         return _bare(parts, identity, name, origin)
@@ -97,9 +107,11 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     return _described(parts, parts.config, read_config(parts.config, identity, name), origin)
 
 
-def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
-    """What is to be read: of a configuration named by itself only that, of weights the configuration beside them too."""
+def _parts(folder: Folder, file: str | None, here: tuple[str, ...], modules: Modules | None) -> Parts:
+    """Read a folder: of a configuration named by itself only that, of weights the configuration beside them too."""
     files: list[str] = []
+    beside = () if modules is None else modules.rows
+    more = () if modules is None or not beside else modules.files
     config: Mapping[str, Any] | None = None
     named = file if file is not None and file.endswith(".json") and not file.endswith(".index.json") else None
     for name in (named,) if named is not None else (CONFIG, MISTRAL):
@@ -119,10 +131,10 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
             break
     settings = settings_of(config or {}, side)
     if named is not None or not any(name.endswith(SAFETENSORS) for name in here):
-        return Parts(config, settings, None, tuple(files), _pickled(here) if named is None else ())
+        return Parts(config, settings, None, (*files, *more), _pickled(here) if named is None else (), beside)
     header, notes = _header(folder, file, settings, config)
     read = () if header is None else tuple([one.name for one in header.files])
-    return Parts(config, settings, header, (*files, *read), notes)
+    return Parts(config, settings, header, (*files, *read, *more), notes, beside)
 
 
 def _header(
@@ -165,17 +177,18 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
     model = replace(found.model, origin=origin)
     keys = _cache_keys(parts.settings)
     if header is None:
-        tensors.remember(model, found.tensors or ())
+        own = (*(found.tensors or ()), *[row.tensor for row in parts.beside if found.tensors])
+        tensors.remember(model, own)
         scheme = scheme_of(parts.settings) if parts.settings else None
         if parts.settings and scheme is None:
             note = (
                 f"its config.json says quant_method '{printable(method_of(parts.settings))}', which is not known here"
             )
             model = replace(model, origin=replace(origin, stored_gap=note))
-            tensors.remember(model, found.tensors or ())
+            tensors.remember(model, own)
             keys["quant"] = STORED
         return Imported(model, {**keys, **_engine_keys(scheme)})
-    rows = stored_rows(header)
+    rows = (*stored_rows(header), *parts.beside)
     if not model.layers:
         model = replace(model, layers=_bare_layers(rows))
     scheme = stored_scheme(header, parts.settings)
@@ -192,7 +205,7 @@ def _bare(parts: Parts, identity: str, name: str, origin: Origin) -> Imported:
     origin = replace(
         origin, kind=header.format, files=parts.files, knowledge="unknown", gap=NO_CONFIG, notes=parts.notes
     )
-    rows = stored_rows(header)
+    rows = (*stored_rows(header), *parts.beside)
     widths = [row.tensor.shape for row in rows if row.tensor.name == "token_embd.weight" and len(row.tensor.shape) > 1]
     hidden, vocab = widths[0] if widths else (0, 0)
     model = Model(
