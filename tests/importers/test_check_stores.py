@@ -228,3 +228,33 @@ def test_a_repository_of_the_hub(net: Loopback, tmp_path: Path, monkeypatch: pyt
 def test_a_repository_that_the_hub_does_not_have(net: Loopback) -> None:
     ran = vramfit("check", "-g", "rtx4090", "-m", "hf:acme/none", "--timeout", "5")
     assert (4, "", 2) == (ran.code, ran.out, len(ran.err.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "scheme"),
+    [
+        ("ollama:llama3.1:8b", "llama-3.1-8b", "Q4_K_M"),
+        ("ollama:llama3.1:8b-instruct-q8_0", "llama-3.1-8b", "Q8_0"),
+        ("ollama:llama3.1:8b-instruct-fp16", "llama-3.1-8b", "F16"),
+        ("ollama:gpt-oss:20b", "gpt-oss-20b", "MXFP4"),
+    ],
+)
+def test_a_tag_that_the_catalogue_has_is_answered_without_the_network(
+    disk: Path, name: str, model: str, scheme: str
+) -> None:
+    """One row, as Ollama's library has the tag; the report says where it comes from."""
+    (told,) = estimates(name)
+    assert (model, "ollama", scheme) == (told["model"]["id"], told["engine"], told["quant"]["scheme"])
+    note = f"{name} is not in Ollama's store and its registry is not asked: the catalogue's entry answers for it"
+    assert note in told["assumptions"]
+    entry = vramfit("check", "-g", "rtx4090", "-m", model, "--engine", "ollama", "--quant", scheme, "--json").estimates
+    assert entry[0]["required_bytes"] == told["required_bytes"]
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama:llama3.1:9b", "ollama:someone/llama3.1:8b", "ollama:localhost:1/x/llama3.1:8b"]
+)
+def test_a_tag_of_another_size_or_owner_is_not_the_entry(disk: Path, name: str) -> None:
+    ran = vramfit("check", "-g", "rtx4090", "-m", name, "--offline")
+    assert (4, "") == (ran.code, ran.out)
+    assert "is not in Ollama's store" in ran.err

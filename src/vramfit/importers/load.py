@@ -12,9 +12,20 @@ from vramfit.engines import engine_of_family
 from vramfit.errors import InputError, UsageError
 from vramfit.importers.grammar import parse_reference
 from vramfit.importers.place import directory_place, file_place, is_adapter
-from vramfit.importers.reference import HubRepository, LocalDirectory, LocalFile, OllamaTag, has_scheme, is_path
+from vramfit.importers.reference import (
+    OLLAMA_HOST,
+    OLLAMA_NAMESPACE,
+    OLLAMA_TAG,
+    HubRepository,
+    LocalDirectory,
+    LocalFile,
+    OllamaTag,
+    has_scheme,
+    is_path,
+)
 from vramfit.importers.source import kind_of, printable
 from vramfit.model.architecture import Origin
+from vramfit.quantization.schemes import SCHEMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +46,8 @@ GGUF = ".gguf"
 GGUF_MAGIC = b"GGUF"
 PARAMETERS = {"num_ctx": "context", "num_gpu": "gpu_layers", "num_batch": "batch"}
 """Deployment keys by the parameters that a tag of Ollama sets (ollama ``docs/modelfile.mdx``)."""
+USUAL, RELEASED = "Q4_K_M", {"mxfp4": "MXFP4"}
+"""Scheme that Ollama's library hands out for a tag that states none: its usual one, or what the model was released in."""
 LARGEST_PARAMETER = 1 << 24
 
 
@@ -77,6 +90,10 @@ class Importer:
             other = _in_catalogue(reference)
             if other is not None and known is not None and known(other):
                 return other
+            if isinstance(reference, OllamaTag) and known is not None and base is not None and self._is_off():
+                entry = tag_in_catalogue(reference, known)
+                if entry is not None:
+                    return _released(*entry, base)
             from vramfit.importers.places import locate
 
             place = locate(reference, self._network)
@@ -106,6 +123,12 @@ class Importer:
             self._adapters.pop()
         return import_adapter(place, name, _origin(place), model, keys)
 
+    def _is_off(self) -> bool:
+        """True where no request can be made: it is forbidden, or the library for it is not installed."""
+        from vramfit.importers.places import no_library
+
+        return (self._network.off or no_library()) is not None
+
     def _local(self, reference: Reference) -> Place | None:
         """The place of a reference on this disk; None where its files are elsewhere."""
         if isinstance(reference, LocalFile):
@@ -127,6 +150,28 @@ def _in_catalogue(reference: Reference) -> str | None:
         whole = (reference.revision, reference.quant, reference.file, reference.folder) == (None, None, None, None)
         return reference.id if whole else None
     return None
+
+
+def tag_in_catalogue(tag: OllamaTag, known: Known) -> tuple[str, str | None] | None:
+    """Name by which the catalogue knows what a tag of Ollama's library is made of, and the scheme that the tag states.
+
+    Tags add words to a size (``8b-instruct-q8_0``); the fewest are left out that leave a name of the catalogue. The size
+    itself is not: without it a name means another model.
+    """
+    if (tag.host, tag.namespace) != (OLLAMA_HOST, OLLAMA_NAMESPACE):
+        return None
+    words = [] if tag.tag == OLLAMA_TAG else tag.tag.split("-")
+    stated = next((scheme for word in words if (scheme := word.upper().replace("FP", "F")) in SCHEMES), None)
+    names = [f"{tag.name}:{'-'.join(words[:count])}" for count in range(len(words), 0, -1)] or [tag.name]
+    return next(((name, stated) for name in names if known(name)), None)
+
+
+def _released(name: str, scheme: str | None, base: Base) -> Imported:
+    """Entry of the catalogue as Ollama's library has it: in the scheme of its tag, or in the library's usual one."""
+    from vramfit.importers.imported import Imported
+
+    model, _ = base(name)
+    return Imported(model, {"engine": "ollama", "quant": scheme or RELEASED.get(model.dtype, USUAL)})
 
 
 def _imported(place: Place, name: str) -> Imported:
