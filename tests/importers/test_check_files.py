@@ -281,3 +281,21 @@ def test_a_timeout_that_is_none(timeout: str) -> None:
     ran = vramfit("check", "-g", "rtx4090", "-m", "llama-3.1-8b", "--timeout", timeout)
     assert ran.code == 2
     assert f'timeout: "{timeout}" is not a valid value' in ran.err
+
+
+def test_prediction_heads_are_told_apart(tmp_path: Path) -> None:
+    """They are in the file, in no weights and in no parameters, and the report says how much they are."""
+    plain = models.gguf().write(tmp_path / "plain.gguf")
+    writer = models.gguf()
+    writer.pairs[:] = [pair for pair in writer.pairs if pair[0] != "llama.block_count"]
+    writer.add("llama.block_count", "uint32", models.LAYERS + 1).add("llama.nextn_predict_layers", "uint32", 1)
+    for name in ("nextn.eh_proj.weight", "attn_q.weight"):
+        writer.tensor(f"blk.{models.LAYERS}.{name}", (1024, 32_768), 0)
+    heads = writer.write(tmp_path / "heads.gguf")
+    (one,), (other,) = (estimates("-m", str(path)) for path in (plain, heads))
+    assert other["quant"]["checkpoint_bytes"] - one["quant"]["checkpoint_bytes"] == 2 * 4 * 1024 * 32_768
+    assert [one[key] for key in ("breakdown", "required_bytes")] == [
+        other[key] for key in ("breakdown", "required_bytes")
+    ]
+    assert one["model"]["parameters"] == other["model"]["parameters"]
+    assert "0.25 GiB of its files are prediction heads, not loaded with it" in other["assumptions"]

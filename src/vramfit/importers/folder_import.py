@@ -12,7 +12,7 @@ from vramfit.errors import InputError, UsageError
 from vramfit.importers.config.model import read_config
 from vramfit.importers.counts import refuse_senseless_counts
 from vramfit.importers.gguf_choice import choose_gguf
-from vramfit.importers.imported import Imported, assemble
+from vramfit.importers.imported import Imported, assemble, idle_notes
 from vramfit.importers.packed import logical_header, reader
 from vramfit.importers.pipeline_import import INDEX, import_pipeline
 from vramfit.importers.place import folder_below
@@ -157,7 +157,7 @@ def _header(
     raw = read_set(folder, chosen, total)
     layers = layers_of(language_model(Section(config)).section) if config is not None else 0
     header = logical_header(raw, reader(sources), settings, layers or None)
-    return header, header.notes
+    return header, (*header.notes, *idle_notes(header))
 
 
 def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origin: Origin) -> Imported:

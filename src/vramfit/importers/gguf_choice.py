@@ -37,6 +37,10 @@ class SplitName:
     count: int
     """Shards of the set; 1 for a file that is whole."""
 
+    def shards(self, suffix: str = _SUFFIX) -> tuple[str, ...]:
+        """Paths of all shards of the set, in order; of a set in another format, with its suffix."""
+        return tuple([f"{self.prefix}-{number:05d}-of-{self.count:05d}{suffix}" for number in range(1, self.count + 1)])
+
 
 @record
 class GgufChoice:
@@ -68,6 +72,12 @@ def split_name(path: str) -> SplitName | None:
         start -= 1
     tag = prefix[start:].upper() if start and prefix[start - 1] in "-." else ""
     return SplitName(prefix, tag, index, count)
+
+
+def shard_names(path: str) -> tuple[str, ...] | None:
+    """Paths of the set that a file is a shard of, in order; None where its name is no shard's."""
+    own = split_name(path)
+    return None if own is None or own.count == 1 or not 1 <= own.index <= own.count else own.shards()
 
 
 def is_model(path: str) -> bool:
@@ -149,9 +159,8 @@ def _set(own: SplitName, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
         name = split_name(path)
         if name is not None and (name.count, name.prefix) == (own.count, own.prefix):
             found.setdefault(name.index, path)
-    missing = [n for n in range(1, own.count + 1) if n not in found]
-    names = tuple([f"{own.prefix}-{n:05d}-of-{own.count:05d}{_SUFFIX}" for n in missing])
-    return tuple([found[n] for n in sorted(found)]), names
+    missing = [path for number, path in enumerate(own.shards(), 1) if number not in found]
+    return tuple([found[number] for number in sorted(found)]), tuple(missing)
 
 
 def _bits(path: str) -> int:

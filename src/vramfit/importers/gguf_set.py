@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers.gguf import read_gguf
-from vramfit.importers.gguf_choice import split_name
+from vramfit.importers.gguf_choice import shard_names
 from vramfit.importers.header import FileTensor, Header, HeaderFile
 from vramfit.importers.source import printable
 from vramfit.quantization.gguf_layout import BLOCKS
@@ -72,14 +72,6 @@ def with_projector(model: Header, projector: Header) -> Header:
         tensors=model.tensors + projector.tensors,
         notes=model.notes + projector.notes,
     )
-
-
-def shard_names(name: str) -> tuple[str, ...] | None:
-    """All names of the set that ``name`` is a shard of, in order; None where the name is no shard's."""
-    own = split_name(name)
-    if own is None or not 1 <= own.index <= own.count or own.count == 1:
-        return None
-    return tuple([f"{own.prefix}-{number:05d}-of-{own.count:05d}.gguf" for number in range(1, own.count + 1)])
 
 
 def _files(folder: Folder, name: str) -> list[GgufFile]:
