@@ -153,10 +153,9 @@ def _header(
         if config is None:
             raise InputError(note, "download all files into one folder")
         return None, (f"{note}: weights are worked out from config.json",)
-    sources = [folder.open(name) for name in chosen]
     raw = read_set(folder, chosen, total)
     layers = layers_of(language_model(Section(config)).section) if config is not None else 0
-    header = logical_header(raw, reader(sources), settings, layers or None)
+    header = logical_header(raw, reader(folder, chosen), settings, layers or None)
     return header, (*header.notes, *idle_notes(header))
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.errors import InputError
-from vramfit.importers.gguf import read_gguf
 from vramfit.importers.gguf_choice import shard_names
 from vramfit.importers.header import FileTensor, Header, HeaderFile
+from vramfit.importers.kept_headers import gguf_header
 from vramfit.importers.source import printable
 from vramfit.quantization.gguf_layout import BLOCKS
 
@@ -58,7 +58,7 @@ def read_projector(folder: Folder, name: str) -> Header:
     Raises:
         InputError: it cannot be read, or is something else.
     """
-    header = _joined([read_gguf(folder.open(name))])
+    header = _joined([gguf_header(folder, name)])
     if _kind(header) != "mmproj":
         raise InputError(f"{printable(name)} is not a projector", "remove it from the folder, or name the right one")
     return header
@@ -84,7 +84,7 @@ def _files(folder: Folder, name: str) -> list[GgufFile]:
         )
     names = shard_names(name)
     if names is None:
-        file = read_gguf(folder.open(name))
+        file = gguf_header(folder, name)
         count = file.metadata.get("split.count", 1)
         if isinstance(count, int) and count > 1:
             raise InputError(
@@ -104,7 +104,7 @@ def _files(folder: Folder, name: str) -> list[GgufFile]:
 
 def _shard(folder: Folder, name: str, number: int, count: int) -> GgufFile:
     """One shard, its own idea of the set compared with its name's."""
-    file = read_gguf(folder.open(name))
+    file = gguf_header(folder, name)
     stated = file.metadata.get("split.no"), file.metadata.get("split.count")
     if stated != (number, count):
         raise InputError(

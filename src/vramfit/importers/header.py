@@ -50,6 +50,30 @@ class HeaderFile:
 
 
 @record
+class Raw:
+    """One entry of a header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    """Torch's order: rows first."""
+    stored_bytes: int
+    file: int
+    """Which file of the set, counted from 0."""
+    offset: int
+    """Bytes from the start of that file."""
+
+
+@record
+class RawHeader:
+    """The headers of a set, tensors as the files state them."""
+
+    files: tuple[HeaderFile, ...]
+    entries: dict[str, Raw]
+    metadata: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+@record
 class Header:
     """A model's files taken together."""
 

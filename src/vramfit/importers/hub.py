@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit.errors import InputError
 from vramfit.importers.client import LONGEST_TEXT_BYTES, Client, read_json
-from vramfit.importers.facts_cache import FactsCache
+from vramfit.importers.facts_cache import FactsCache, KeptHeaders
 from vramfit.importers.http_source import HttpSource
 from vramfit.importers.hub_api import MAIN, endpoint, host_name, is_commit, list_files, refusal, token
 from vramfit.importers.progress import Waiting
@@ -85,6 +85,8 @@ class HubFolder:
         self.name = f"{repository.id}{'/' + below if below else ''}"
         self._client = client
         self._cache = cache
+        self.headers = KeptHeaders(cache, repository.id, commit, below)
+        """Headers of the folder's files that were read before."""
         self._is_head = is_head
         """True where the commit is what the main branch was at in this very run."""
         self._starts: dict[str, bytes] = {}

@@ -8,6 +8,7 @@ recognised stays as the file has it, bytes exact, and is noted.
 from __future__ import annotations
 
 from vramfit.importers.header import FileTensor, Header
+from vramfit.importers.kept_headers import headers_of
 from vramfit.importers.packings import FLOAT8, INTEGERS, Module, unpack
 from vramfit.importers.parts import is_buffer, part_of
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from vramfit.importers.safetensors import Raw, RawHeader
+    from vramfit.importers.header import Raw, RawHeader
+    from vramfit.importers.source import Folder
 
 WORDS = frozenset((
     "weight", "qweight", "qzeros", "scales", "g_idx", "biases",
@@ -239,11 +241,19 @@ def _numberless(name: str) -> str:
     return ".".join(["*" if word.isdigit() else word for word in name.split(".")])
 
 
-def reader(sources: Sequence[Any]) -> Callable[[Raw], bytes | None]:
-    """A reader of pieces from the files of a set, in the order of their numbers."""
+def reader(folder: Folder, names: Sequence[str]) -> Callable[[Raw], bytes | None]:
+    """Reader of small pieces from the files of a set, in the order of their numbers."""
 
     def content(piece: Raw) -> bytes | None:
-        found: bytes = sources[piece.file].read(piece.offset, piece.stored_bytes)
-        return found if len(found) == piece.stored_bytes else None
+        kept, name = headers_of(folder), f"{names[piece.file]} {piece.offset}"
+        known = None if kept is None else kept.get(name)
+        if isinstance(known, str):
+            return known.encode("latin-1", "replace")
+        found = folder.open(names[piece.file]).read(piece.offset, piece.stored_bytes)
+        if len(found) != piece.stored_bytes:
+            return None
+        if kept is not None:
+            kept.put({name: found.decode("latin-1")})
+        return found
 
     return content

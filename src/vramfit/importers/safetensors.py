@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 
-from vramfit._record import record
 from vramfit.errors import InputError
-from vramfit.importers.header import HeaderFile
+from vramfit.importers.header import HeaderFile, Raw, RawHeader
+from vramfit.importers.kept_headers import headers_of, safetensors_kept, safetensors_plain
 from vramfit.importers.source import foreign, printable, truncated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from vramfit.importers.source import ByteSource, Folder
@@ -52,30 +52,6 @@ SINGLE_NAMES = ("model.safetensors", "diffusion_pytorch_model.safetensors")
 ASIDE = ("consolidated", "adapter_model", "adapter", "training_args", "optimizer")
 """Beginnings of file names that do not belong to a model's own set where others are there: Mistral's second copy of the
 same weights, adapters, and what training leaves behind."""
-
-
-@record
-class Raw:
-    """One entry of a header."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    """Torch's order: rows first."""
-    stored_bytes: int
-    file: int
-    """Which file of the set, counted from 0."""
-    offset: int
-    """Bytes from the start of that file."""
-
-
-@record
-class RawHeader:
-    """The headers of a set, tensors as the files state them."""
-
-    files: tuple[HeaderFile, ...]
-    entries: dict[str, Raw]
-    metadata: Mapping[str, str]
-    notes: tuple[str, ...] = ()
 
 
 def read_safetensors(source: ByteSource, file: int = 0) -> tuple[dict[str, Raw], dict[str, str]]:
@@ -168,18 +144,27 @@ def read_set(folder: Folder, names: Sequence[str], total: int | None = None) -> 
     entries: dict[str, Raw] = {}
     metadata: dict[str, str] = {}
     files = []
+    kept, read = headers_of(folder), {}
     for number, name in enumerate(names):
-        source = folder.open(name)
-        found, told = read_safetensors(source, number)
+        known = None if kept is None else safetensors_kept(kept.get(name), number)
+        if known is None:
+            source = folder.open(name)
+            found, stated = read_safetensors(source, number)
+            size_bytes, shown = source.size_bytes, source.name
+            read[name] = safetensors_plain(found, stated, size_bytes)
+        else:
+            (found, stated, size_bytes), shown = known, printable(name)
         twice = entries.keys() & found.keys()
         if twice:
             raise InputError(
-                f"{printable(min(twice))} is in {source.name} and in another file of the set",
+                f"{printable(min(twice))} is in {shown} and in another file of the set",
                 "remove the files of one copy",
             )
         entries.update(found)
-        metadata = metadata or told
-        files.append(HeaderFile(source.name, source.size_bytes))
+        metadata = metadata or stated
+        files.append(HeaderFile(shown, size_bytes))
+    if kept is not None and read:
+        kept.put(read)
     stored = sum([raw.stored_bytes for raw in entries.values()])
     notes: tuple[str, ...] = ()
     if total is not None and total != stored:
