@@ -48,4 +48,7 @@ def _stem(model: Model) -> str:
     """A model's id; of a model that was read from files, their name without what says how they are stored."""
     if model.origin is None:
         return model.id
-    return "-".join(model.name.replace("/", "-").replace(":", "-").split())
+    name, quant = model.name, model.origin.quant
+    if quant is not None and name.upper().endswith(f"-{quant.upper()}"):
+        name = name[: -len(quant) - 1]
+    return "-".join(name.replace("/", "-").replace(":", "-").split())
