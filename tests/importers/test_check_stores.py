@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.command import vramfit
 from tests.importers import models
 from tests.importers.loopback import Loopback, Repository
-from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag, write
-from vramfit.catalogue.files import cache_path, source_directory
-from vramfit.sources import open_catalogue
+from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag
 
-
-@pytest.fixture(scope="module")
-def compiled() -> bytes:
-    """The compiled catalogue, made before a test has a home of its own: each would compile it again."""
-    open_catalogue()
-    path = cache_path(source_directory())
-    assert path is not None
-    with open(path, "rb") as file:
-        return file.read()
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
-def _known(compiled: bytes, disk: Path) -> None:
-    path = cache_path(source_directory())
-    assert path is not None
-    write(Path(path), compiled)
+def _known(compiled_catalogue: None) -> None:
+    pass
 
 
 @pytest.fixture
