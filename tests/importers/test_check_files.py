@@ -299,3 +299,48 @@ def test_prediction_heads_are_told_apart(tmp_path: Path) -> None:
     ]
     assert one["model"]["parameters"] == other["model"]["parameters"]
     assert "0.25 GiB of its files are prediction heads, not loaded with it" in other["assumptions"]
+
+
+@pytest.mark.parametrize(("bits", "group", "each"), [(4, 64, 4.5), (8, 32, 9.0)])
+def test_a_folder_of_mlx(tmp_path: Path, bits: int, group: int, each: float) -> None:
+    """Matrices back in logical shape, their scales and biases counted; an Apple machine runs it."""
+    folder = models.write_mlx(tmp_path / "small", bits, group)
+    ran = vramfit("check", "-g", "m4-pro-48gb", "-m", str(folder), "--json")
+    (told,) = ran.estimates
+    norms = models.HIDDEN * (2 * models.LAYERS + 1)
+    assert ("mlx", models.PARAMETERS, int((models.PARAMETERS - norms) * each / 8) + 2 * norms) == (
+        told["engine"], told["model"]["parameters"], told["quant"]["checkpoint_bytes"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"n_layers": "4"}, 4, "states num_hidden_layers as '4'"),
+        ({"dim": -1}, 4, "states hidden_size as -1"),
+        ({"moe": {"num_experts": 4, "num_experts_per_tok": 2}}, 0, ""),
+    ],
+)
+def test_mistrals_settings_are_checked(tmp_path: Path, changes: dict[str, Any], code: int, said: str) -> None:
+    folder = models.write_params(tmp_path / "small", **changes)
+    ran = vramfit("check", "-g", "rtx4090", "-m", str(folder), "--quant", "bf16")
+    assert (code, True) == (ran.code, said in ran.err)
+
+
+def test_a_pipeline_of_diffusers_is_refused_with_its_weight(tmp_path: Path) -> None:
+    """Parts without weights are passed over; the parameters of the others are shown."""
+    for part in ("unet", "vae"):
+        models.write_safetensors(tmp_path / part / "diffusion_pytorch_model.safetensors", models.tensors())
+    (tmp_path / "scheduler").mkdir()
+    index = {
+        "_class_name": "FooPipeline", "unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"],
+        "scheduler": ["diffusers", "Euler"], "safety_checker": [None, None],
+    }  # fmt: skip
+    (tmp_path / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    ran = vramfit("check", "-g", "rtx4090", "-m", str(tmp_path))
+    assert (3, "") == (ran.code, ran.out)
+    assert "is a pipeline whose activations are not modelled yet" in ran.err
+    shown = json.loads(vramfit("show", str(tmp_path), "--json").out)
+    assert [("unet", models.PARAMETERS), ("vae", models.PARAMETERS)] == [
+        (one["name"], one["parameters"]) for one in shown["components"]
+    ]

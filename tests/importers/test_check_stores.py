@@ -211,6 +211,8 @@ def test_a_repository_of_the_hub(net: Loopback, tmp_path: Path, monkeypatch: pyt
     )  # fmt: skip
     assert f"the model is read from config.json and model.safetensors, commit {COMMIT[:7]}" in told["assumptions"]
     assert "hf_secret" not in ran.out
+    asked = len(net.asked)
+    assert (ran.out, asked) == (vramfit("check", "-g", "rtx4090", "-m", "acme/far", "--json").out, len(net.asked))
 
 
 def test_a_repository_that_the_hub_does_not_have(net: Loopback) -> None:
@@ -246,3 +248,8 @@ def test_a_tag_of_another_size_or_owner_is_not_the_entry(disk: Path, name: str) 
     ran = vramfit("check", "-g", "rtx4090", "-m", name, "--offline")
     assert (4, "") == (ran.code, ran.out)
     assert "is not in Ollama's store" in ran.err
+
+
+def test_show_of_a_tag_that_the_catalogue_has(disk: Path) -> None:
+    """The page is the entry's."""
+    assert vramfit("show", "ollama:llama3.1:8b", "--offline").out == vramfit("show", "llama-3.1-8b").out

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     Known = Callable[[str], bool]
     Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
-    """From any name to its model, with the deployment keys that the name states."""
+    """Function from any name to its model, with the deployment keys that the name states."""
 
 
 REFERENCE_MARKS = ("/", "\\", ":", "~")

@@ -1,4 +1,4 @@
-"""What was read of a repository, kept by commit: a commit never changes, so it need not be asked twice.
+"""Facts that were read of a repository, kept by commit: a commit never changes, so it need not be asked twice.
 
 ``$XDG_CACHE_HOME/vramfit/hub/HOST/ORG/NAME/COMMIT.json`` holds facts, never weights; ``refs.json`` beside it which commit
 a branch was at, and when. Files are replaced in one step; what cannot be read or written is as if it were not there.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 REF_SECONDS = 86_400
-"""How long a branch is taken to be where it was."""
+"""Time for which a branch is taken to be where it was."""
 LARGEST_BYTES = 4 << 20
 """Facts beyond this are not kept."""
 LARGEST_HEADERS_BYTES = 16 << 20
@@ -45,7 +45,7 @@ class FactsCache:
         self.write(repository, "refs", {**self.read(repository, "refs"), revision: [commit, self._clock()]})
 
     def facts(self, repository: str, commit: str) -> Mapping[str, object]:
-        """What is known of a repository at a commit; empty where nothing is."""
+        """Facts that are known of a repository at a commit; empty where nothing is."""
         return self.read(repository, commit)
 
     def keep(self, repository: str, commit: str, facts: Mapping[str, object]) -> None:

@@ -62,7 +62,7 @@ NO_CONFIG = "there is no config.json beside its weights"
 
 @record
 class Parts:
-    """What a folder says of a model."""
+    """Settings and tensors that a folder states of a model."""
 
     config: Mapping[str, Any] | None
     settings: Mapping[str, Any]
@@ -270,7 +270,7 @@ def read_settings(folder: Folder, name: str) -> dict[str, Any]:
 
 
 def _name(place: Place, config: Mapping[str, Any] | None) -> str:
-    """What reports call the model: its repository, or its folder."""
+    """Name of the model in reports: its repository, or its folder."""
     if place.repository is not None:
         return place.repository.rpartition("/")[2]
     stated = (config or {}).get("_name_or_path")

@@ -42,7 +42,7 @@ KEPT_ELEMENTS = 1024
 
 KEPT_STRINGS = 64
 KEPT_STRING_BYTES = 1 << 20
-"""Likewise strings of an array (labels, tags), and bytes of a string; chat templates take 20 KB."""
+"""Limits on strings of an array that are kept (labels, tags), and on bytes of a string; chat templates take 20 KB."""
 
 LONGEST_NAME_BYTES = 256
 """Bytes of a tensor's name or a key; ggml's own limit for tensors is 63."""
@@ -83,7 +83,7 @@ class GgufFile:
     """Elements of every array."""
     tensors: tuple[Entry, ...]
     data_offset: int
-    """Where the header ends and tensor data begins, bytes."""
+    """Byte at which the header ends and tensor data begins."""
 
 
 def read_gguf(source: ByteSource) -> GgufFile:

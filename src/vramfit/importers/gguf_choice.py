@@ -1,4 +1,4 @@
-"""Which of a repository's GGUF files is meant, chosen by their paths as ``llama-server -hf`` chooses.
+"""Choice among a repository's GGUF files, by their paths, as ``llama-server -hf`` chooses.
 
 Source: llama.cpp b11434 ``common/download.cpp``: ``get_gguf_split_info``, ``gguf_filename_is_model``,
 ``find_best_model``, ``get_split_files``, ``find_best_sibling``. A file that the user did not name is taken in the order
@@ -26,7 +26,7 @@ _TAG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 
 @record
 class SplitName:
-    """What a GGUF file's path says of it."""
+    """Parts of a GGUF file's path."""
 
     prefix: str
     """The path without the shard's number and the suffix."""
@@ -49,7 +49,7 @@ class GgufChoice:
     model: str
     """The file that is given to llama.cpp: the first shard."""
     shards: tuple[str, ...]
-    """All files of the model, in order, this one included."""
+    """Files of the model, in order, this one included."""
     missing: tuple[str, ...]
     """Shards that the set must have and the listing has not."""
     projector: str | None
@@ -81,7 +81,7 @@ def shard_names(path: str) -> tuple[str, ...] | None:
 
 
 def is_model(path: str) -> bool:
-    """Whether a path is that of a GGUF model, and not of a projector, a draft or an importance matrix."""
+    """True if a path is that of a GGUF model, and not of a projector, a draft or an importance matrix."""
     name = path.rpartition("/")[2]
     return path.endswith(_SUFFIX) and not any(word in name for word in NO_MODELS)
 

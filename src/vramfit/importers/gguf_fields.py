@@ -25,7 +25,7 @@ class Fields:
         self.tensors: dict[str, FileTensor] = {}
         """Tensors outside the layers by name."""
         self.layers: dict[int, dict[str, FileTensor]] = {}
-        """Those of each layer by number and name without ``blk.N.``; prediction heads left out."""
+        """Tensors of each layer by number and name without ``blk.N.``; prediction heads left out."""
         for tensor in header.tensors:
             number = layer_number(tensor.name)
             if tensor.part != "text":
@@ -68,7 +68,7 @@ class Fields:
         return [int(one) for one in value[:layers]]
 
     def is_array(self, key: str) -> bool:
-        """Whether the key holds one value for each layer."""
+        """True if the key holds one value for each layer."""
         return isinstance(self.header.metadata.get(f"{self.architecture}.{key}"), list)
 
     def needed(self, key: str) -> int:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FAMILY = "gguf"
 DYNAMIC = "UD-"
-"""What stands in the names of files whose mix was chosen tensor by tensor (Unsloth), whatever type they state."""
+"""Word in the names of files whose mix was chosen tensor by tensor (Unsloth), whatever type they state."""
 BITS = (("fp16", 12.0), ("int8", 6.0), ("int4", 0.0))
 """Bits per weight from which on a mix without a name counts to a class: Q6_K, the least of INT8, takes 6.56."""
 

@@ -165,7 +165,7 @@ def _prediction_layers(metadata: Mapping[str, object]) -> range:
 
 
 def _notes(entries: Sequence[Entry]) -> list[str]:
-    """What a report should say: types that are not known, and rows that llama.cpp will not take."""
+    """Lines that a report should have: types that are not known, and rows that llama.cpp will not take."""
     unknown = [entry for entry in entries if entry.type not in BLOCKS]
     broken = [e for e in entries if e.type in BLOCKS and e.shape and e.shape[0] % BLOCKS[e.type][0]]
     notes = []
@@ -182,7 +182,7 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
 
 
 def _kind(header: Header) -> str:
-    """What the file is, in ``general.type``'s words; older ones are known by what they hold."""
+    """Kind of the file, in ``general.type``'s words; older ones are known by what they hold."""
     stated = header.metadata.get("general.type")
     architecture = header.metadata.get("general.architecture")
     if architecture == "clip":

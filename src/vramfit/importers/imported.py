@@ -1,4 +1,4 @@
-"""What an import yields: a model with its own tensors, and the deployment keys that its files state.
+"""Result of an import: a model with its own tensors, and the deployment keys that its files state.
 
 ``assemble`` joins what is read in two places: the tensors of a header, and the layers that a configuration or metadata
 describe. Either may be missing without the other.
@@ -32,7 +32,7 @@ class Imported:
     keys: Mapping[str, Any] = {}
     """Deployment keys that the files or their name state: ``quant``, ``engine``, ``kv_cache_type``, ``context``."""
     checkpoint: Checkpoint | None = None
-    """Its tensors as stored; None where no header was read."""
+    """Tensors as stored; None where no header was read."""
 
 
 def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str) -> Checkpoint:

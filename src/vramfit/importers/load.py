@@ -1,4 +1,4 @@
-"""From the name behind ``--model`` to a model: every reference that is no entry of the catalogue comes through here.
+"""Reader of the name behind ``--model``: every reference that is no entry of the catalogue comes through here.
 
 What kind of reader a place needs is decided by what it holds; the readers are loaded when they are needed, so that a
 GGUF file of this disk loads neither JSON nor anything of the network.
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Known = Callable[[str], bool]
     Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
-    """From any name to its model, with the deployment keys that the name states."""
+    """Function from any name to its model, with the deployment keys that the name states."""
 
 GGUF = ".gguf"
 GGUF_MAGIC = b"GGUF"
@@ -61,7 +61,7 @@ class Importer:
         """Name of the adapter whose base is being read."""
 
     def means(self, name: str) -> bool:
-        """Whether the characters of a name say that it is a reference, and no name of the catalogue."""
+        """True if the characters of a name say that it is a reference, and no name of the catalogue."""
         return is_path(name) or has_scheme(name)
 
     def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
@@ -145,7 +145,7 @@ def _endpoint() -> str:
 
 
 def _in_catalogue(reference: Reference) -> str | None:
-    """What the catalogue may call the model of a reference; None where a certain file of it is meant."""
+    """Name that the catalogue may have for the model of a reference; None where a certain file of it is meant."""
     if isinstance(reference, HubRepository):
         whole = (reference.revision, reference.quant, reference.file, reference.folder) == (None, None, None, None)
         return reference.id if whole else None

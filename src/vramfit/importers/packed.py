@@ -137,7 +137,7 @@ def _place(name: str, entries: Mapping[str, Raw]) -> tuple[str, str]:
 
 
 def _has_pieces(name: str, entries: Mapping[str, Raw]) -> bool:
-    """Whether a bare parameter has scales beside it, or is the packed part of one (``experts.down_proj_packed``)."""
+    """True if a bare parameter has scales beside it, or is the packed part of one (``experts.down_proj_packed``)."""
     return any(name + suffix in entries for suffix, _ in SUFFIXES)
 
 
@@ -152,17 +152,17 @@ def _full_name(owner: str, piece: str, entries: Mapping[str, Raw]) -> str:
 
 
 def _stems(owner: str) -> tuple[str, str]:
-    """What the name of a piece beside a bare parameter may begin with."""
+    """Beginnings of the name of a piece beside a bare parameter."""
     return owner, owner.removesuffix("_weight")
 
 
 def _is_packed(pieces: Mapping[str, Raw]) -> bool:
-    """Whether a single piece needs a look: 8-bit floats have no scale in some files."""
+    """True if a single piece needs a look: 8-bit floats have no scale in some files."""
     return any(raw.dtype in FLOAT8 for raw in pieces.values())
 
 
 def _looks_packed(raw: Raw) -> bool:
-    """Whether a tensor that was not recognised holds packed weights rather than indices."""
+    """True if a tensor that was not recognised holds packed weights rather than indices."""
     elements = 1
     for extent in raw.shape:
         elements *= extent
@@ -170,14 +170,14 @@ def _looks_packed(raw: Raw) -> bool:
 
 
 def _is_side(piece: str, raw: Raw) -> bool:
-    """Whether a piece that was left over is a scale or an order, not a parameter."""
+    """True if a piece that was left over is a scale or an order, not a parameter."""
     return piece not in ("", "weight", "scale", "scales", "shape", "zero", "codes") and (
         raw.dtype in INTEGERS or "scale" in piece
     )
 
 
 class _Settings:
-    """What a quantization config says of bits and groups, for a module by its name."""
+    """Bits and groups that a quantization config states, for a module by its name."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings

@@ -33,7 +33,7 @@ class Place:
     store: str
     """``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``: whose files they are."""
     local: bool
-    """Whether the files are on this disk."""
+    """True if the files are on this disk."""
     folder: Folder
     file: str | None
     """The file in ``folder`` that is meant, of a set the first shard; None where the folder as a whole is the model."""
@@ -45,11 +45,11 @@ class Place:
     quant: str | None = None
     """Quantization that the store or the file's name states."""
     parameters: Mapping[str, object] = {}
-    """What an Ollama tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``."""
+    """Parameters that an Ollama tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``."""
     adapters: tuple[str, ...] = ()
     """Files in ``folder`` of LoRA matrices that an Ollama tag puts on its model."""
     notes: tuple[str, ...] = ()
-    """What a report should say of the choice, one line each."""
+    """Lines that a report should have on the choice."""
 
 
 def file_place(reference: LocalFile) -> Place:

@@ -1,4 +1,4 @@
-"""Where a reference leads: a folder with a model's files, on this disk first and over the network else."""
+"""Place that a reference leads to: a folder with a model's files, on this disk first and over the network else."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def locate(reference: Reference, network: Network) -> Place:
 
 
 def _cached(reference: HubRepository) -> Place | None:
-    """What the Hub's cache or llama.cpp's has of a repository, where that is all that the reference needs."""
+    """Place in the Hub's cache or llama.cpp's, where that has all that the reference needs."""
     snapshot = _cached_snapshot(reference)
     if snapshot is not None and hub_cache.serves(snapshot, reference):
         return _snapshot(reference, snapshot)

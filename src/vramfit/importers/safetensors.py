@@ -47,7 +47,7 @@ BITS = {
 
 INDEX_NAMES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
 SINGLE_NAMES = ("model.safetensors", "diffusion_pytorch_model.safetensors")
-"""Where transformers and diffusers look first (``SAFE_WEIGHTS_INDEX_NAME``, ``SAFE_WEIGHTS_NAME``)."""
+"""Names that transformers and diffusers look for first (``SAFE_WEIGHTS_INDEX_NAME``, ``SAFE_WEIGHTS_NAME``)."""
 
 ASIDE = ("consolidated", "adapter_model", "adapter", "training_args", "optimizer")
 """Beginnings of file names that do not belong to a model's own set where others are there: Mistral's second copy of the
@@ -257,7 +257,7 @@ def _form(source: ByteSource, name: str, row: dict[str, Any]) -> tuple[str, tupl
 
 
 def _has_other(shape: list[Any]) -> bool:
-    """Whether a list holds anything but whole numbers: True and 1.0 would be equal to 1."""
+    """True if a list holds anything but whole numbers: True and 1.0 would be equal to 1."""
     for extent in shape:  # noqa: SIM110  (half the time of any() over a generator)
         if type(extent) is not int:
             return True

@@ -34,7 +34,7 @@ ELEMENT_BYTES = 4
 
 @record
 class Modules:
-    """What ``modules.json`` says of a folder."""
+    """Modules of a folder that ``modules.json`` lists."""
 
     transformer: str
     """Folder of the transformer below the model's own; empty where they are one."""

@@ -50,7 +50,7 @@ class Folder(Protocol):
     """A directory or repository whose files can be opened by name."""
 
     name: str
-    """What the folder is called in messages."""
+    """Name of the folder in messages."""
 
     def names(self) -> tuple[str, ...]:
         """Names of the files directly in the folder, sorted."""
