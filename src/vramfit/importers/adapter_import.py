@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vramfit.importers.header import Header
     from vramfit.importers.place import Place
     from vramfit.model import Model
-    from vramfit.model.architecture import Origin
+    from vramfit.model.origin import Origin
 
 ELEMENT_BYTES = 4
 SAFETENSORS, PICKLE = ADAPTER_WEIGHTS
@@ -76,11 +76,8 @@ def import_adapter(place: Place, identity: str, origin: Origin, base: Model, key
         f"it is an adapter of {base.name}: its {added:,} parameters are counted in 32 bits ({size:,.1f} MiB), as PEFT loads them",
         SLOTS,
     )
-    # The towers of an entry are unpacked when they are asked for, which a copy no longer is.
-    towers = {"vision": base.vision, "audio": base.audio}
     model = replace(
         base,
-        **towers,
         id=identity,
         origin=replace(
             origin,

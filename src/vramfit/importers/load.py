@@ -24,7 +24,7 @@ from vramfit.importers.reference import (
     is_path,
 )
 from vramfit.importers.source import kind_of, printable
-from vramfit.model.architecture import Origin
+from vramfit.model.origin import Origin
 from vramfit.quantization.schemes import SCHEMES
 
 TYPE_CHECKING = False
