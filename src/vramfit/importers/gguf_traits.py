@@ -1,4 +1,4 @@
-"""How the blocks of a GGUF model are written, read off its tensors: biases, norms, gates and what is fused.
+"""Traits of the blocks of a GGUF model, read off its tensors: biases, norms, gates and what is fused.
 
 Answers are the fields of the catalogue's ``traits`` that are not as usual. Tensors decide, never the architecture's name,
 so that files of architectures nobody here has heard of are described as well.

@@ -1,4 +1,4 @@
-"""What an import yields: a model with its own tensors, and the deployment keys that its files state.
+"""Result of an import: a model with its own tensors, and the deployment keys that its files state.
 
 ``assemble`` joins what is read in two places: the tensors of a header, and the layers that a configuration or metadata
 describe. Either may be missing without the other.
@@ -9,17 +9,19 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.model.counted import tensors
 from vramfit.quantization.checkpoint import Checkpoint, keep
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from vramfit.importers.header import Header
     from vramfit.model import Model, Tensor
     from vramfit.quantization import Scheme, Stored
 
-IDLE = ("mtp", "adapter")
-"""Parts of files that no engine loads with the model: prediction heads and adapters."""
+IDLE = {"mtp": "prediction heads", "adapter": "adapters"}
+"""Parts of files that no engine loads with the model, and what they are."""
 
 
 class Imported(Record):
@@ -29,7 +31,7 @@ class Imported(Record):
     keys: Mapping[str, Any] = {}
     """Deployment keys that the files or their name state: ``quant``, ``engine``, ``kv_cache_type``, ``context``."""
     checkpoint: Checkpoint | None = None
-    """Its tensors as stored; None where no header was read."""
+    """Tensors as stored; None where no header was read."""
 
 
 def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str) -> Checkpoint:
@@ -40,6 +42,15 @@ def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str
     checkpoint = Checkpoint(model, scheme, loaded, source, idle)
     keep(checkpoint)
     return checkpoint
+
+
+def idle_notes(header: Header) -> tuple[str, ...]:
+    """Notes on the parts of files that are not loaded with the model, a line for each kind."""
+    sizes = {
+        word: sum([tensor.stored_bytes for tensor in header.tensors if tensor.part == part])
+        for part, word in IDLE.items()
+    }
+    return tuple([f"{gib(size)} of its files are {word}, not loaded with it" for word, size in sizes.items() if size])
 
 
 def distinct(rows: Iterable[Stored]) -> tuple[Tensor, ...]:

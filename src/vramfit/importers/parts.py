@@ -1,4 +1,4 @@
-"""Which part of a model a tensor of a Hugging Face checkpoint belongs to, and whether training touches it: by its name.
+"""Part of a model that a tensor of a Hugging Face checkpoint belongs to, and whether training touches it, by its name.
 
 Names of modules are conventions, not a format: those below are of the models that transformers 5.24, vLLM 0.33 and the
 published checkpoints of both use. A name that says nothing is text.
@@ -76,7 +76,7 @@ def part_of(name: str, layers: int | None = None) -> str:
 
 
 def is_buffer(name: str) -> bool:
-    """Whether a tensor is saved but not trained."""
+    """True if a tensor is saved but not trained."""
     head, _, last = name.rpartition(".")
     if last == "bias":
         # A router's bias that nothing trains is named like any other in a few models: ``mlp.gate.bias``.
@@ -87,7 +87,7 @@ def is_buffer(name: str) -> bool:
 
 
 def _holds(words: list[str], known: tuple[str, ...]) -> bool:
-    """Whether a word is one of the known ones, or made of one and others: ``siglip_vision_tower``."""
+    """True if a word is one of the known ones, or made of one and others: ``siglip_vision_tower``."""
     for word in words:
         if word in known:
             return True

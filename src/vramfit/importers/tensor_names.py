@@ -1,4 +1,4 @@
-"""From names in Hugging Face checkpoints to GGUF's: the tables and the rule.
+"""GGUF's names of tensors from those in Hugging Face checkpoints: the tables and the rule.
 
 GGUF's names are what the rest of the program writes tensors in (gguf-py ``constants.py`` ``TENSOR_NAMES``, ``tensor_mapping.py``
 ``TensorNameMap``), so a name found here makes a tensor one of a known role; any other keeps its own, which is no role.
@@ -99,7 +99,7 @@ CORRECTIONS = ("e_score_correction_bias", "expert_bias", "balancing_biases", "ro
 
 
 def place(name: str) -> tuple[str, int | None, int | None, list[str]]:
-    """Where a tensor stands: the words before its layer's number joined, that number, its expert's, and what follows.
+    """Place of a tensor: the words before its layer's number joined, that number, its expert's, and what follows.
 
     ``model.layers.3.mlp.experts.7.up_proj.weight`` is ``("model.layers", 3, 7, ["mlp", "experts", "up_proj",
     "weight"])``; outside the layers the first is empty and the last the whole name.
@@ -179,7 +179,7 @@ def _in_layer(words: list[str], ending: str, sandwich: bool) -> str | None:
 
 
 def _network_or_norm(words: list[str], last: str, inside: list[str], sandwich: bool) -> str | None:
-    """Likewise, for what is neither attention nor a state."""
+    """GGUF's name of a tensor of a layer that is neither attention nor a state."""
     if last in ROUTERS and (not inside or inside[-1] in (*NETWORKS, *ROUTERS)) and (inside or last != "gate"):
         return "ffn_gate_inp"
     if inside[-1:] in (["output"], ["intermediate"]) and last == "dense":
@@ -197,7 +197,7 @@ def _network_or_norm(words: list[str], last: str, inside: list[str], sandwich: b
 
 
 def _is_attention(word: str) -> bool:
-    """Whether a word names an attention module."""
+    """True if a word names an attention module."""
     return word in (
         "attn",
         "attention",
