@@ -9,6 +9,7 @@ from __future__ import annotations
 from vramfit._record import record, replace
 from vramfit.engines import engine, engine_of_family, names
 from vramfit.errors import InputError, UsageError
+from vramfit.importers.config.language import SHELLS, VISION
 from vramfit.importers.config.model import read_config
 from vramfit.importers.gguf_choice import choose_gguf
 from vramfit.importers.imported import Imported, assemble
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 MISTRAL = "params.json"
 SAFETENSORS = ".safetensors"
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""Files with the settings of the processor of images, the one of transformers before 5 first."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 LONGEST_CONFIG_BYTES = 1 << 24
 """Bytes of the longest configuration that is read: ModelOpt's lists of 22,000 layers take 2 MB."""
@@ -64,6 +67,8 @@ class Parts:
     config: Mapping[str, Any] | None
     settings: Mapping[str, Any]
     """Quantization settings; empty where there are none."""
+    processor: Mapping[str, Any]
+    """Settings of the processor of images; empty where there are none."""
     header: Header | None
     files: tuple[str, ...]
     """Files that were read."""
@@ -95,7 +100,7 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     name = _name(place, parts.config)
     if parts.config is None:
         return _bare(parts, identity, name, origin)
-    return _described(parts, parts.config, read_config(parts.config, identity, name), origin)
+    return _described(parts, parts.config, read_config(parts.config, identity, name, parts.processor), origin)
 
 
 def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
@@ -119,11 +124,16 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
             files.append(name)
             break
     settings = settings_of(config or {}, side)
+    processor: Mapping[str, Any] = {}
+    beside = next((name for name in PROCESSORS if named is None and name in here), None)
+    if beside is not None and config is not None and any(isinstance(config.get(name), dict) for name in (*VISION, *SHELLS)):
+        processor = _json(folder, beside)
+        files.append(beside)
     if named is not None or not any(name.endswith(SAFETENSORS) for name in here):
-        return Parts(config, settings, None, tuple(files), _pickled(here) if named is None else ())
+        return Parts(config, settings, processor, None, tuple(files), _pickled(here) if named is None else ())
     header, notes = _header(folder, file, settings, config)
     read = () if header is None else tuple([one.name for one in header.files])
-    return Parts(config, settings, header, (*files, *read), notes)
+    return Parts(config, settings, processor, header, (*files, *read), notes)
 
 
 def _header(
@@ -151,7 +161,7 @@ def _header(
 
 def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origin: Origin) -> Imported:
     """A model with a configuration: caches by it, weights by the header, or by its class where there is none."""
-    header, notes = parts.header, [*origin.notes, *parts.notes]
+    header, notes = parts.header, [*origin.notes, *parts.notes, *found.notes]
     knowledge, gap = found.knowledge, found.caches_reason
     if header is None and found.tensors is None:
         knowledge, gap = "unknown", found.tensors_reason or gap
