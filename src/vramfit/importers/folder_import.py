@@ -12,7 +12,7 @@ from vramfit.errors import InputError, UsageError
 from vramfit.importers.config.language import SHELLS, VISION
 from vramfit.importers.config.model import read_config
 from vramfit.importers.gguf_choice import choose_gguf
-from vramfit.importers.imported import Imported, assemble
+from vramfit.importers.imported import Imported, assemble, count
 from vramfit.importers.packed import logical_header, reader
 from vramfit.importers.pipeline_import import ADAPTER, INDEX, base_of, import_pipeline
 from vramfit.importers.place import folder_below
@@ -29,7 +29,6 @@ from vramfit.importers.safetensors import find_files, parse, read_set
 from vramfit.importers.source import printable
 from vramfit.model.architecture import Architecture, FeedForward, Layers, Model
 from vramfit.model.build import nominal_billions
-from vramfit.model.counted import tensors
 from vramfit.model.traits import Traits
 from vramfit.quantization import STORED
 
@@ -176,14 +175,14 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
     model = replace(found.model, origin=origin)
     keys = _cache_keys(parts.settings)
     if header is None:
-        tensors.remember(model, found.tensors or ())
+        count(model, found.tensors or ())
         scheme = scheme_of(parts.settings) if parts.settings else None
         if parts.settings and scheme is None:
             note = (
                 f"its config.json says quant_method '{printable(method_of(parts.settings))}', which is not known here"
             )
             model = replace(model, origin=replace(origin, stored_gap=note))
-            tensors.remember(model, found.tensors or ())
+            count(model, found.tensors or ())
             keys["quant"] = STORED
         return Imported(model, {**keys, **_engine_keys(scheme)})
     rows = stored_rows(header)

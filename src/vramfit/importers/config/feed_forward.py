@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.importers.config.fields import first, whole
 from vramfit.model.architecture import Experts, FeedForward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from vramfit.importers.config.section import Section
+    from vramfit.model.architecture import Layers, Tensor
+
+BARE = ("mlp", "moe")
+"""Kinds of layers that are nothing but a network; where a model has such, its other layers have none (Nemotron-H)."""
+UP, GATE = ("ffn_up.weight", "ffn_up_exps.weight"), "ffn_gate"
+"""Names of matrices into a network, and how those begin that gate what they yield; routers are no gates."""
 
 
-def network(section: Section, layer: int) -> FeedForward | Experts | None:
+def network(section: Section, layer: int, words: Sequence[str] = ()) -> FeedForward | Experts | None:
     """The network of a layer: a mixture of experts where fields place one there, else a dense one.
 
-    None where no width is stated. Widths here size activations; the tensors are those of the model's class.
+    ``words`` are the kinds of all layers, where they are known. None where no width is stated, and for a layer without a
+    network. Widths here size activations; the tensors are those of the model's class.
     """
+    bare = any(word in BARE for word in words)
+    if bare and words[layer] not in BARE:
+        return None
     width = whole(section, "ffn", layer)
     experts = whole(section, "experts", layer)
-    if experts and experts > 1 and _is_mixture(section, layer):
+    if experts and experts > 1 and (words[layer] == "moe" if bare else _is_mixture(section, layer)):
         own = whole(section, "expert_width", layer) or width or 0
         shared = whole(section, "shared_width", layer)
         if shared is None:
             shared = (
                 first(section, ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), layer) or 0
             ) * own
-        return Experts(experts, min(experts, whole(section, "active", layer) or 1), own, shared)
+        active = min(experts, whole(section, "active", layer) or 1)
+        return Experts(experts, active, own, shared, latent=whole(section, "expert_latent", layer))
     if width is None:
         hidden = whole(section, "hidden", layer)
         width = None if hidden is None else 4 * hidden
@@ -47,3 +61,25 @@ def _is_mixture(section: Section, layer: int) -> bool:
         return False
     step = section("interleave_moe_layer_step")
     return not (isinstance(step, int) and step > 0 and (layer + 1) % step)
+
+
+def as_built(groups: tuple[Layers, ...], tensors: Iterable[Tensor]) -> tuple[Layers, ...]:
+    """The layers with what the tensors of their class show of the networks, and fields do not.
+
+    Networks without a matrix that gates are not gated, and a dense matrix in a layer of experts is a network beside them.
+    """
+    text = [tensor for tensor in tensors if tensor.part == "text" and tensor.layers]
+    gates = any(t.name.startswith(GATE) and not t.name.startswith("ffn_gate_inp") for t in text)
+    widths = {t.name: t.shape[1] for t in text if t.name in UP and len(t.shape) > 1}
+    stated = {group.feed_forward.width for group in groups if group.feed_forward is not None}
+    ungated = bool(widths) and not gates and set(widths.values()) <= stated
+    dense = {layer: t.shape[1] for t in text if t.name == UP[0] and len(t.shape) > 1 for layer in t.layers}
+    result = []
+    for group in groups:
+        own = group.feed_forward
+        if own is not None and ungated:
+            own = replace(own, gated=False)
+        if isinstance(own, Experts):
+            own = replace(own, dense_width=dense.get(group.indices[0], 0))
+        result.append(replace(group, feed_forward=own))
+    return tuple(result)

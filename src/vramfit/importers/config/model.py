@@ -85,6 +85,8 @@ def read_config(
         caches_problem = error.reason
     except FAULTS as error:
         caches_problem = f"its config.json does not make sense: {error}"
+    if found is not None:
+        groups = feed_forward.as_built(groups, found)
     tower, note = _vision(root, processor or {})
     model = _model(root, place.section, identity, name, groups, class_name, tower)
     return Configured(model, class_name, found, problem, caches_problem, () if note is None else (note,))
@@ -131,7 +133,7 @@ def _layers(section: Section, *, keeps: bool) -> tuple[Layers, ...]:
     words = layers.layer_words(section, count)
     return layers.grouped(
         [
-            (layers.mixers(section, layer, word, count), feed_forward.network(section, layer))
+            (layers.mixers(section, layer, word, count), feed_forward.network(section, layer, words))
             for layer, word in enumerate(words)
         ]
     )
