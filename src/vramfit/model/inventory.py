@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vramfit.model.attention import Row
     from vramfit.model.traits import Traits
 
-BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")
+BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight", "ffn_gate_tid2eid.weight")
 """Tensors that files store and training does not touch: they weigh, but count as no parameters."""
 
 

@@ -211,7 +211,8 @@ def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]
         layer_numbers = row.layers if numbered else ()
         copies = row.each * (1 if numbered or not row.stack else len(row.layers))
         name = (_gguf(row.name, sandwich=sandwich) or row.name) if part == "text" else row.name
-        linear = row.kind in ("linear", "experts")
+        # The biases of fused experts have two extents, and are no matrices.
+        linear = row.kind in ("linear", "experts") and not row.name.endswith("bias")
         if copies and all(shape):
             result.append(Tensor(name, shape, layer_numbers, part, linear and len(shape) > 1, row.buffer, copies))
     return result
