@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
     from vramfit.quantization import Scheme, Stored
 
-EXPERTS = ("_exps.", ".experts.")
+EXPERTS = ("_exps.weight", "_exps.bias", ".experts.")
 """What names of the tensors of routed experts have in them: GGUF's, and those that have none there."""
 IDLE = ("mtp", "adapter")
 """Parts of files that no engine loads with the model: prediction heads and adapters."""

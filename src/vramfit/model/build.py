@@ -11,6 +11,7 @@ from vramfit.model.architecture import (
     CompressedAttention,
     Experts,
     FeedForward,
+    FixedState,
     LatentAttention,
     Layers,
     Model,
@@ -126,6 +127,7 @@ def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
         network: FeedForward | Experts | None = None
         if kind not in FEED_FORWARD_KINDS:
             mixers = tuple([_mixer(spec, word, shares, indexer, heads) for word in kind.split("+") if word != "none"])
+            mixers += tuple([_past(mixer, spec) for mixer in mixers if spec.traits.attention_convolution])
         if kind == "moe" or (routed and not bare):
             network = _experts(spec, by_token)
         elif kind == "mlp" or not bare:
@@ -191,6 +193,18 @@ def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None, odd: H
         indexer_dim=own.indexer_dim or 0,
         indexer_heads=own.indexer_heads or 0,
     )
+
+
+def _past(mixer: Mixer, spec: ModelSpec) -> FixedState:
+    """What convolutions over queries and keys keep beside the cache (transformers 5.24.0 ``modeling_zaya.py``).
+
+    Both have the kernel of the trait and go over queries and keys side by side; half a token's values are kept too.
+    """
+    if not isinstance(mixer, Attention):
+        raise ValueError(f"{spec.id}: convolutions over queries and keys are of plain attention")
+    columns = 2 * ((spec.traits.attention_convolution or 1) - 1)
+    past = (mixer.heads + mixer.kv_heads) * mixer.head_dim * columns
+    return FixedState("convolutions", elements=past + mixer.kv_heads * mixer.value_dim // 2)
 
 
 def _latent(spec: ModelSpec, indexer: str | None) -> LatentAttention:

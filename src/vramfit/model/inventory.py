@@ -11,6 +11,7 @@ from vramfit.model.architecture import (
     Attention,
     CompressedAttention,
     Experts,
+    FixedState,
     LatentAttention,
     LinearAttention,
     ShortConvolution,
@@ -142,6 +143,8 @@ def _mixer(mixer: Mixer, hidden: int, traits: Traits) -> list[Row]:
         return recurrent.linear_attention(mixer, hidden, traits)
     if isinstance(mixer, ShortConvolution):
         return recurrent.short_convolution(mixer, hidden)
+    if isinstance(mixer, FixedState):
+        return []  # what leaves the state is of the attention beside it
     raise TypeError(f"not a token mixer: {mixer!r}")
 
 

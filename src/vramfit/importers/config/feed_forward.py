@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BARE = ("mlp", "moe")
 """Kinds of layers that are nothing but a network; where a model has such, its other layers have none (Nemotron-H)."""
 UP, GATE = ("ffn_up.weight", "ffn_up_exps.weight"), "ffn_gate"
-"""Names of matrices into a network, and how those begin that gate what they yield; routers are no gates."""
+"""Names of matrices into a network, dense and of experts, and how those begin that gate what they yield."""
 
 
 def network(section: Section, layer: int, words: Sequence[str] = ()) -> FeedForward | Experts | None:
@@ -63,23 +63,24 @@ def _is_mixture(section: Section, layer: int) -> bool:
     return not (isinstance(step, int) and step > 0 and (layer + 1) % step)
 
 
-def as_built(groups: tuple[Layers, ...], tensors: Iterable[Tensor]) -> tuple[Layers, ...]:
+def as_built(groups: tuple[Layers, ...], tensors: Iterable[Tensor], hidden: int) -> tuple[Layers, ...]:
     """The layers with what the tensors of their class show of the networks, and fields do not.
 
-    Networks without a matrix that gates are not gated, and a dense matrix in a layer of experts is a network beside them.
+    A network is not gated whose matrix in is as wide as the network and has no other beside it, and a dense matrix in a
+    layer of experts is a network that runs beside them.
     """
     text = [tensor for tensor in tensors if tensor.part == "text" and tensor.layers]
     gates = any(t.name.startswith(GATE) and not t.name.startswith("ffn_gate_inp") for t in text)
-    widths = {t.name: t.shape[1] for t in text if t.name in UP and len(t.shape) > 1}
-    stated = {group.feed_forward.width for group in groups if group.feed_forward is not None}
-    ungated = bool(widths) and not gates and set(widths.values()) <= stated
-    dense = {layer: t.shape[1] for t in text if t.name == UP[0] and len(t.shape) > 1 for layer in t.layers}
     result = []
     for group in groups:
         own = group.feed_forward
-        if own is not None and ungated:
-            own = replace(own, gated=False)
+        first = group.indices[0]
+        dense, routed = (sum(t.elements for t in text if t.name == name and first in t.layers) for name in UP)
         if isinstance(own, Experts):
-            own = replace(own, dense_width=dense.get(group.indices[0], 0))
+            ungated = not gates and routed == own.count * own.width * (own.latent or hidden)
+            beside = dense // hidden if routed and hidden else 0
+            own = replace(own, gated=not ungated, dense_width=beside)
+        elif own is not None and not gates and dense == own.width * hidden:
+            own = replace(own, gated=False)
         result.append(replace(group, feed_forward=own))
     return tuple(result)

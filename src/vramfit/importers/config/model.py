@@ -86,7 +86,7 @@ def read_config(
     except FAULTS as error:
         caches_problem = f"its config.json does not make sense: {error}"
     if found is not None:
-        groups = feed_forward.as_built(groups, found)
+        groups = feed_forward.as_built(groups, found, _or_zero(place.section, "hidden"))
     tower, note = _vision(root, processor or {})
     model = _model(root, place.section, identity, name, groups, class_name, tower)
     return Configured(model, class_name, found, problem, caches_problem, () if note is None else (note,))
