@@ -83,6 +83,7 @@ TOP = {
     "embed_norm": "token_embd_norm", "tok_embd_norm": "token_embd_norm",
     "embed_tokens_per_layer": "per_layer_token_embd", "per_layer_model_projection": "per_layer_model_proj",
     "per_layer_projection_norm": "per_layer_proj_norm",
+    "hc_fn": "output_hc_fn", "hc_base": "output_hc_base", "hc_scale": "output_hc_scale",
 }  # fmt: skip
 """Last word of what stands outside the layers."""
 
@@ -173,6 +174,8 @@ def _in_layer(words: list[str], ending: str, sandwich: bool) -> str | None:
         return "layer_output_scale"
     if last in ROLES:
         return ROLES[last]
+    if words[-2:-1] in (["attn_hc"], ["ffn_hc"]):
+        return f"hc_{words[-2].removesuffix('_hc')}_{last}"
     if words[-2:-1] == ["router"] and last in ("proj", "scale"):
         return "ffn_gate_inp" if last == "proj" else "ffn_gate_inp.scale"
     if "indexer" in words[:-1] or "compressor" in words[:-1]:
