@@ -125,7 +125,11 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
     settings = settings_of(config or {}, side)
     processor: Mapping[str, Any] = {}
     beside = next((name for name in PROCESSORS if named is None and name in here), None)
-    if beside is not None and config is not None and any(isinstance(config.get(name), dict) for name in (*VISION, *SHELLS)):
+    if (
+        beside is not None
+        and config is not None
+        and any(isinstance(config.get(name), dict) for name in (*VISION, *SHELLS))
+    ):
         processor = _json(folder, beside)
         files.append(beside)
     if named is not None or not any(name.endswith(SAFETENSORS) for name in here):

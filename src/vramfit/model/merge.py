@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
     """Fields of a specification, or of a part of one, as plain data."""
 
-KINDS = ("full", "indexed", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "linear", "conv", "none", *COMPRESSION)
+KINDS = (
+    "full", "indexed", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "linear", "conv", "none", *COMPRESSION,
+)  # fmt: skip
 """Words of a layer pattern that name a mixer; ``mlp`` and ``moe`` name layers without one."""
 
 NAMES = {"model_type": "model_types", "gguf": "gguf_names"}

@@ -16,7 +16,14 @@ from vramfit._record import record
 from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES, state_elements
 from vramfit.memory.vision import image_patches
-from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention, LinearAttention, StateSpace
+from vramfit.model.architecture import (
+    Attention,
+    CompressedAttention,
+    FixedState,
+    LatentAttention,
+    LinearAttention,
+    StateSpace,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +101,8 @@ def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[
         each = heads * (mixer.head_dim + mixer.value_dim) * size // block
         if work.kv_cache_type == "int8":  # a float32 scale per token and head, for K and for V
             each += 2 * heads * 4
-        return [(mixer.kind, each, mixer.window)]
+        # The keys of an indexer beside them are taken to be as the model: nothing says that they are packed.
+        return [(mixer.kind, each + 2 * mixer.indexer_dim, mixer.window)]
     if isinstance(mixer, LatentAttention):
         each = (mixer.kv_rank + mixer.rope_dim) * size // block
         if mixer.indexer_dim and quantized:
@@ -109,6 +117,9 @@ def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[
     convolution, recurrent = state_elements(mixer, model.hidden)
     if isinstance(mixer, StateSpace | LinearAttention):
         return [("state", -(-(2 * convolution + STATE_BYTES * recurrent) // ranks), None)]
+    if isinstance(mixer, FixedState):
+        size = (mixer.conv_bytes or 2) * convolution + (mixer.element_bytes or 2) * recurrent
+        return [("state", -(-size // ranks), None)]
     return [("state", -(-2 * convolution // ranks), None)]
 
 

@@ -105,7 +105,12 @@ TOWERS: dict[str, dict[str, Any]] = {
     "llava/siglip_vision_model": {"kind": "siglip", "image": {"rule": "fixed", "tokens": PATCHES}},
     "llava_next/clip_vision_model": {
         "kind": "clip", "tower": {"class_token": "True"},
-        "image": {**_ANYRES, "pinpoints": ("image_grid_pinpoints", "[[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]")},
+        "image": {
+            **_ANYRES,
+            "pinpoints": (
+                "image_grid_pinpoints", "[[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]",
+            ),
+        },
     },
     "llava_onevision/siglip_vision_model": {
         "kind": "siglip", "image": {**_ANYRES, "pinpoints": "image_grid_pinpoints", "max_tiles": "9"},
@@ -189,13 +194,13 @@ def vision_of(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower 
     tower = {field: _first(row.get("tower", {}).get(field, usual), fields) for field, usual in USUAL.items()}
     more = {field: _first(text, fields) for field, text in row.get("tower", {}).items() if field not in USUAL}
     rule = _rule(row["image"], fields)
-    sizes = {field: value for field, value in {**tower, **more}.items() if value is not None}
+    sizes: dict[str, Any] = {field: _whole(value) for field, value in {**tower, **more}.items() if value is not None}
     return VisionTower(kind=row["kind"], image_tokens=rule, **sizes), None
 
 
 def _rule(stated: Mapping[str, Formulas], fields: formulas.Lookup) -> ImageRule:
     """The rule with the values of its formulas; raises ``MissingField`` where one has none."""
-    values = {}
+    values: dict[str, Any] = {}
     for field, texts in stated.items():
         if field == "rule":
             continue
@@ -205,7 +210,7 @@ def _rule(stated: Mapping[str, Formulas], fields: formulas.Lookup) -> ImageRule:
         if field == "pinpoints":
             # Files have height first.
             value = tuple([(_whole(width), _whole(height)) for height, width in value])
-        values[field] = value if isinstance(value, str | tuple) else _whole(value)
+        values[field] = value if field in ("pinpoints", "fit") else _whole(value)
     return rule_class(str(stated["rule"]))(**values)
 
 
@@ -222,6 +227,7 @@ def _first(texts: Formulas, fields: formulas.Lookup) -> Any:
 
 
 def _whole(value: Any) -> int:
+    """A size, or a flag; raises ``ValueError`` for what is neither."""
     if not isinstance(value, int) or not 0 <= value < 1 << 40:
         raise ValueError("its vision settings are not numbers")
     return value
