@@ -96,5 +96,8 @@ def replace(instance: R, **changes: object) -> R:
     # What else an instance remembers (``answer.once``) was worked out from the old values.
     known = instance.__dict__
     copy.__dict__.update({field: known[field] for field in kind.__fields__ if field in known})  # type: ignore[attr-defined]
+    for field in kind.__fields__[: kind.__required__]:  # type: ignore[attr-defined]
+        if field not in known:  # a field that its class makes when it is asked for (``Model``)
+            copy.__dict__[field] = getattr(instance, field)
     copy.__dict__.update(changes)
     return copy

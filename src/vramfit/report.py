@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, DeviceMemory
     from vramfit.errors import VramfitError
     from vramfit.hardware import Gpu
-    from vramfit.model import Model, Origin
+    from vramfit.model import Model
+    from vramfit.model.origin import Origin
     from vramfit.remedies import Remedy
     from vramfit.workload.keys import Request
 

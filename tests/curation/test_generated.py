@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from tests.each import each
 from vramfit._record import fields, record
 from vramfit.curation.generated import descriptions, field_definitions, made, model_of
-from vramfit.model.architecture import Component, LinearAttention, StateSpace
+from vramfit.model.architecture import Component
 from vramfit.model.encoder import RULES, AudioTower, Encoder, Step, VisionTower, rule_class
+from vramfit.model.mixers import LinearAttention, StateSpace
 from vramfit.model.spec import ArchitectureSpec, Compressed, Heads, Mla, ModelSpec, Moe
 from vramfit.model.traits import ExtraTensor, Traits
 

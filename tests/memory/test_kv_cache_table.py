@@ -14,7 +14,8 @@ import pytest
 
 from tests.each import each
 from vramfit.memory.kv_cache import Cache, caches, row_bytes
-from vramfit.model.architecture import Attention, LinearAttention, StateSpace
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import LinearAttention, StateSpace
 from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:

@@ -14,25 +14,22 @@ import vramfit
 from tests.each import each
 from vramfit.model import (
     Attention,
-    CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
-    LinearAttention,
     Model,
-    ShortConvolution,
-    StateSpace,
     model_from_facts,
     nominal_billions,
     tensors,
 )
+from vramfit.model.mixers import CompressedAttention, LinearAttention, ShortConvolution, StateSpace
 
 
 def kinds(model: Model) -> dict[str, int]:
     """How many layers have which kinds of mixers."""
     result: dict[str, int] = {}
     for group in model.layers:
-        name = "+".join(getattr(mixer, "kind", type(mixer).__name__) for mixer in group.mixers) or "none"
+        name = "+".join(mixer.kind for mixer in group.mixers) or "none"
         result[name] = result.get(name, 0) + len(group.indices)
     return result
 
@@ -47,20 +44,20 @@ def kinds(model: Model) -> dict[str, int]:
         ("llama-4-scout", {"chunked": 36, "full": 12}),
         ("llama-3.2-11b-vision", {"full": 32, "cross": 8}),
         ("qwen3-next-80b-a3b", {"gated_delta_net": 36, "full": 12}),
-        ("kimi-linear-48b-a3b", {"kda": 20, "LatentAttention": 7}),
+        ("kimi-linear-48b-a3b", {"kda": 20, "latent": 7}),
         ("minimax-text-01", {"lightning": 70, "full": 10}),
         ("jamba-v0.1", {"mamba1": 28, "full": 4}),
         ("nemotron-nano-9b-v2", {"mamba2": 27, "none": 25, "full": 4}),
         ("granite-4.0-h-small", {"mamba2": 36, "full": 4}),
         ("falcon-h1-7b", {"full+mamba2": 44}),
-        ("lfm2-1.2b", {"ShortConvolution": 10, "full": 6}),
+        ("lfm2-1.2b", {"convolution": 10, "full": 6}),
         ("zamba2-2.7b", {"mamba2": 45, "mamba2+full": 9}),
         ("nemotron-super-49b", {"full": 49, "none": 31}),
-        ("deepseek-r1", {"LatentAttention": 61}),
+        ("deepseek-r1", {"latent": 61}),
         ("whisper-base", {"full+cross": 6}),
         ("bge-m3", {"encoder": 24}),
-        ("kimi-k3", {"kda": 69, "LatentAttention": 24}),
-        ("deepseek-v4-flash", {"CompressedAttention": 43}),
+        ("kimi-k3", {"kda": 69, "latent": 24}),
+        ("deepseek-v4-flash", {"compressed": 43}),
         ("step-3.5-flash", {"full": 12, "sliding": 33}),
         ("mistral-7b", {"full": 32}),
         ("mistral-7b-v0.1", {"sliding": 32}),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.each import each
-from vramfit.model.architecture import Architecture
 from vramfit.model.build import model_from_facts
 from vramfit.model.merge import gaps, merge
+from vramfit.model.traits import Architecture
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "qwen3": {"model_types": ["qwen3", "qwen3_moe"], "gguf_names": ["qwen3", "qwen3moe"], "qk_norm": "head"},

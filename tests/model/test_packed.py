@@ -9,6 +9,7 @@ import pytest
 
 from tests.each import each
 from tests.samples import model
+from vramfit._record import replace
 from vramfit.model import active_parameters, max_image_tokens, parameters, tensors
 from vramfit.model.packed import pack, unpack
 
@@ -44,6 +45,11 @@ def test_a_tower_is_unpacked_when_it_is_asked_for() -> None:
     assert back.vision == model("llava-1.5-7b").vision
     assert back.vision is back.vision
     assert back.audio is None
+
+
+def test_a_changed_copy_has_the_tower_too() -> None:
+    back = replace(again(model("llava-1.5-7b")), name="X")
+    assert (back.name, back.vision) == ("X", model("llava-1.5-7b").vision)
 
 
 def test_a_model_without_a_tower_has_none() -> None:

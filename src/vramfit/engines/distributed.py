@@ -14,15 +14,8 @@ these layers over (``srt/layers/linear.py``, ``srt/layers/vocab_parallel_embeddi
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
-    Experts,
-    FeedForward,
-    LatentAttention,
-    LinearAttention,
-    StateSpace,
-)
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import LinearAttention, StateSpace
 from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
@@ -32,7 +25,8 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.model import Model, Tensor
-    from vramfit.model.architecture import Layers, Mixer
+    from vramfit.model.architecture import Layers
+    from vramfit.model.mixers import Mixer
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -200,10 +194,11 @@ def _indivisible(model: Model, ranks: int) -> str | None:
         return f"its vocabulary of {model.vocab} rows does not divide"
     for group in model.layers:
         for mixer in group.mixers:
-            if isinstance(mixer, Attention | LatentAttention | CompressedAttention) and mixer.heads % ranks:
-                return f"its {mixer.heads} attention heads do not divide"
-            if isinstance(mixer, Attention) and mixer.kv_heads % ranks and ranks % mixer.kv_heads:
-                return f"its {mixer.kv_heads} KV heads neither divide nor repeat evenly"
+            own = mixer.widths
+            if own.heads % ranks:
+                return f"its {own.heads} attention heads do not divide"
+            if own.kv_heads % ranks and ranks % own.kv_heads:
+                return f"its {own.kv_heads} KV heads neither divide nor repeat evenly"
             if isinstance(mixer, LinearAttention) and (mixer.key_heads % ranks or mixer.value_heads % ranks):
                 return f"its {mixer.key_heads} linear-attention heads do not divide"
             if isinstance(mixer, StateSpace) and mixer.inner % ranks:
@@ -250,9 +245,4 @@ def cut_width(model: Model, ranks: int, group: int) -> int | None:
 
 def _inner_widths(group: Layers) -> tuple[int, ...]:
     """Inner widths of the feed-forward network: where a cut goes through rows of weights."""
-    network = group.feed_forward
-    if isinstance(network, FeedForward):
-        return (network.width,)
-    if isinstance(network, Experts):
-        return tuple([width for width in (network.width, network.shared_width, network.dense_width) if width])
-    return ()
+    return () if group.feed_forward is None else group.feed_forward.inner_widths

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue.lookup import Catalogue
     from vramfit.memory.kv_cache import Cache
-    from vramfit.model import Model, Origin
+    from vramfit.model import Model
+    from vramfit.model.origin import Origin
 
 PLATFORMS = ("linux", "windows")
 CACHE_TYPE = "f16"
@@ -260,10 +261,9 @@ def _cache_group(cache: Cache) -> dict[str, Any]:
 
 def _row_bytes(cache: Cache) -> int:
     """Bytes of one entry in every layer of the group."""
-    from vramfit.memory.kv_cache import row_bytes
+    from vramfit.memory.kv_cache import index_row_bytes, token_bytes
 
-    widths = (cache.key_width, cache.value_width, cache.index_width)
-    return len(cache.layers) * sum(row_bytes(width, CACHE_TYPE) for width in widths)
+    return len(cache.layers) * (token_bytes(cache, CACHE_TYPE, CACHE_TYPE) + index_row_bytes(cache, CACHE_TYPE))
 
 
 def _vision(model: Model, rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,15 +9,8 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.errors import CannotTell
 from vramfit.importers.gguf_layers import run_lengths
-from vramfit.model.architecture import (
-    Attention,
-    Experts,
-    FeedForward,
-    LatentAttention,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-)
+from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention
+from vramfit.model.mixers import LinearAttention, ShortConvolution, StateSpace
 from vramfit.model.traits import Traits
 
 TYPE_CHECKING = False
@@ -25,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.model import Layers, Model
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
 
 DIMENSIONS = ("heads", "kv_heads", "head_dim", "value_dim")
 STATES: tuple[tuple[type, str, str], ...] = (

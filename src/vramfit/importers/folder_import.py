@@ -27,9 +27,9 @@ from vramfit.importers.quant_config import (
 from vramfit.importers.roles import layer_count, stored_rows
 from vramfit.importers.safetensors import find_files, parse, read_set
 from vramfit.importers.source import printable
-from vramfit.model.architecture import Architecture, FeedForward, Layers, Model
+from vramfit.model.architecture import FeedForward, Layers, Model
 from vramfit.model.build import nominal_billions
-from vramfit.model.traits import Traits
+from vramfit.model.traits import Architecture, Traits
 from vramfit.quantization import STORED
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from vramfit.importers.header import Header
     from vramfit.importers.place import Place
     from vramfit.importers.source import Folder
-    from vramfit.model import Origin
+    from vramfit.model.origin import Origin
     from vramfit.quantization import Scheme, Stored
 
 CONFIG = "config.json"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vramfit.importers.header import Header
     from vramfit.importers.source import Folder
     from vramfit.model import Model
-    from vramfit.model.architecture import Origin
+    from vramfit.model.origin import Origin
 
 FAMILY = "gguf"
 DYNAMIC = "UD-"

@@ -15,7 +15,7 @@ from vramfit.importers.grammar import parse_reference
 from vramfit.importers.place import directory_place, file_place
 from vramfit.importers.reference import HubRepository, LocalDirectory, LocalFile, OllamaTag, has_scheme, is_path
 from vramfit.importers.source import printable
-from vramfit.model.architecture import Origin
+from vramfit.model.origin import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

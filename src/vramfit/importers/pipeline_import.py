@@ -12,8 +12,8 @@ from vramfit.importers.imported import Imported
 from vramfit.importers.packed import logical_header
 from vramfit.importers.safetensors import find_files, read_set
 from vramfit.importers.source import printable
-from vramfit.model.architecture import Architecture, Component, Model
-from vramfit.model.traits import Traits
+from vramfit.model.architecture import Component, Model
+from vramfit.model.traits import Architecture, Traits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.importers.source import Folder
-    from vramfit.model import Origin
+    from vramfit.model.origin import Origin
 
 INDEX = "model_index.json"
 ADAPTER = "adapter_config.json"

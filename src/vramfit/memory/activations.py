@@ -7,11 +7,11 @@ of the feed-forward network; attention itself is SDPA or FlashAttention and keep
 
 from __future__ import annotations
 
-from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention, LinearAttention, StateSpace
+from vramfit._memo import per_model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model.architecture import Layers, Mixer, Model
+    from vramfit.model.architecture import Layers, Model
 
 ACTIVATION_BYTES = 2
 """fp16 or bf16 activations."""
@@ -25,12 +25,9 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
     """
     if not model.layers:
         return 0
-    worst = max(_layer_elements(group, model.hidden) for group in model.layers)
-    layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + worst)
+    layer = tokens * ACTIVATION_BYTES * (4 * model.hidden + _widest_layer(model))
     if not flash_attention:
-        heads = max(
-            (m.heads for g in model.layers for m in g.mixers if isinstance(m, Attention | LatentAttention)), default=0
-        )
+        heads = max([mixer.widths.scored_heads for group in model.layers for mixer in group.mixers], default=0)
         layer += heads * tokens * sequence * (ACTIVATION_BYTES + 4)
     sequences = -(-tokens // max(1, sequence))
     logits = sequences * model.vocab * (ACTIVATION_BYTES + 4)
@@ -39,33 +36,20 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
 
 def widest_feed_forward(model: Model) -> int:
     """Width of the widest feed-forward network a token passes, for engines that unpack its output."""
-    return max((_feed_forward_width(group.feed_forward) for group in model.layers), default=0)
+    return max([group.passed_width for group in model.layers], default=0)
+
+
+@per_model
+def _widest_layer(model: Model) -> int:
+    """Elements per token of the worst layer."""
+    return max([_layer_elements(group, model.hidden) for group in model.layers])
 
 
 def _layer_elements(group: Layers, hidden: int) -> int:
     """Elements per token beside the residual stream and its norms."""
-    mixing = sum(_mixer_elements(mixer) for mixer in group.mixers)
-    feed_forward = 3 * _feed_forward_width(group.feed_forward)
-    if isinstance(group.feed_forward, Experts):
-        feed_forward += group.feed_forward.active * hidden
+    mixing = sum([mixer.widths.working for mixer in group.mixers])
+    feed_forward = 3 * group.passed_width
+    experts = group.experts
+    if experts is not None:
+        feed_forward += experts.active * hidden
     return max(mixing, feed_forward)
-
-
-def _feed_forward_width(feed_forward: FeedForward | Experts | None) -> int:
-    if isinstance(feed_forward, FeedForward):
-        return feed_forward.width
-    if isinstance(feed_forward, Experts):
-        return feed_forward.active * feed_forward.width + feed_forward.shared_width + feed_forward.dense_width
-    return 0
-
-
-def _mixer_elements(mixer: Mixer) -> int:
-    if isinstance(mixer, Attention):
-        return 2 * mixer.heads * mixer.head_dim + mixer.kv_heads * (mixer.head_dim + mixer.value_dim)
-    if isinstance(mixer, LatentAttention):
-        return mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + 2 * mixer.value_dim)
-    if isinstance(mixer, StateSpace):
-        return 4 * mixer.inner + 2 * mixer.groups * mixer.state
-    if isinstance(mixer, LinearAttention):
-        return 2 * mixer.key_heads * mixer.key_dim + 3 * mixer.value_heads * mixer.value_dim
-    return 0

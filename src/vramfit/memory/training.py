@@ -12,7 +12,6 @@ from vramfit.errors import UsageError
 from vramfit.memory.activations import widest_feed_forward
 from vramfit.memory.weights import slices
 from vramfit.model import tensors
-from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
 
 TYPE_CHECKING = False
@@ -112,12 +111,10 @@ def _activation_bytes(model: Model, work: Training) -> int:
     query = key = heads = 0
     for group in model.layers:
         for mixer in group.mixers:
-            if isinstance(mixer, Attention):
-                query = max(query, mixer.heads * mixer.head_dim)
-                key, heads = max(key, mixer.kv_heads * mixer.head_dim), max(heads, mixer.heads)
-            elif isinstance(mixer, LatentAttention):
-                query = key = max(query, mixer.heads * (mixer.nope_dim + mixer.rope_dim))
-                heads = max(heads, mixer.heads)
+            own = mixer.widths
+            # What training keeps of compressed attention has not been measured, and is left out.
+            if own.scored_heads:
+                query, key, heads = max(query, own.query), max(key, own.key), max(heads, own.heads)
     layer = 2 * (4 * hidden + 3 * query + 2 * key) + 8 * wide + 4 * heads + 8 * hidden
     saved = 2 * hidden * model.layer_count + layer if work.gradient_checkpointing else layer * model.layer_count
     return tokens * (saved + LOGIT_BYTES * model.vocab)

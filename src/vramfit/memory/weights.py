@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import record
-from vramfit.model.architecture import Experts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def slices(checkpoint: Checkpoint) -> Slices:
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:
     layer = [0] * model.layer_count
     read = [0] * model.layer_count
-    active = _active_share(model)
+    active = model.active_shares
     before = output = head = other = largest = embedding = 0
     for row in stored:
         tensor = row.tensor
@@ -69,12 +68,3 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:
         if tensor.linear and tensor.name != "output.weight" and len(tensor.shape) > 1:
             largest = max(largest, tensor.shape[0] * tensor.shape[1])
     return Slices(before, tuple(layer), tuple(read), output, head or embedding, other, largest)
-
-
-def _active_share(model: Model) -> list[float]:
-    share = [1.0] * model.layer_count
-    for group in model.layers:
-        if isinstance(group.feed_forward, Experts):
-            for index in group.indices:
-                share[index] = group.feed_forward.active / group.feed_forward.count
-    return share

@@ -6,17 +6,11 @@
 from vramfit.model.architecture import (
     Attention,
     Component,
-    CompressedAttention,
     Experts,
     FeedForward,
-    FixedState,
     LatentAttention,
     Layers,
-    LinearAttention,
     Model,
-    Origin,
-    ShortConvolution,
-    StateSpace,
     Tensor,
 )
 from vramfit.model.counted import active_parameters, max_image_tokens, parameters, tensors
@@ -24,6 +18,8 @@ from vramfit.model.counted import active_parameters, max_image_tokens, parameter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.build import model_from_facts, nominal_billions
+    from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
+    from vramfit.model.origin import Origin
 
 __all__ = [
     "Attention",
@@ -50,9 +46,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Names that only making a model needs: a model of the catalogue was made when it was compiled."""
+    """Names that most checks do without, loaded when asked for: a model of the catalogue was made when it was compiled."""
     if name in ("model_from_facts", "nominal_billions"):
         from vramfit.model import build
 
         return getattr(build, name)
+    if name == "Origin":
+        from vramfit.model.origin import Origin
+
+        return Origin
+    if name in __all__:
+        from vramfit.model import mixers
+
+        return getattr(mixers, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

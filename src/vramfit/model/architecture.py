@@ -2,7 +2,12 @@
 
 A ``Model`` is its architecture, never a footprint: groups of equal layers, each with what mixes tokens (attention of
 some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors`` turns it into tensors, and
-``memory.kv_cache`` into caches. Widths are elements, counts are counts; nothing here is in bytes.
+``memory.kv_cache`` into caches. Widths are elements, counts are counts; nothing here is in bytes but the size of an
+element where a kind fixes it.
+
+A kind of layer answers for itself, after vLLM's ``KVCacheSpec`` kinds (``v1/kv_cache_interface.py``): a token mixer says
+what it computes with (``widths``) and what it keeps of past tokens (``cache``). The kinds that few models have are in
+``mixers``, which a check of the others does not load.
 """
 
 from __future__ import annotations
@@ -11,11 +16,82 @@ from vramfit._record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
-
     from vramfit.model.encoder import AudioTower, VisionTower
     from vramfit.model.kinds import Count
-    from vramfit.model.traits import Traits
+    from vramfit.model.mixers import Mixer
+    from vramfit.model.origin import Origin
+    from vramfit.model.traits import Architecture, Traits
+
+
+@record
+class Widths:
+    """Elements of one token that a mixer computes with; 0 for what it has none of."""
+
+    heads: int = 0
+    """Query heads."""
+    scored_heads: int = 0
+    """Heads with a score for every pair of tokens; none where tokens are compressed or picked."""
+    kv_heads: int = 0
+    """Heads of keys and values as they are cached; 1 for a latent that all query heads share."""
+    query: int = 0
+    """Queries of all heads."""
+    key: int = 0
+    """Keys of all heads, expanded where the cache has them compressed."""
+    value: int = 0
+    """Values of all heads, likewise."""
+    output: int = 0
+    """Results of all heads, before the output projection."""
+    window: int | None = None
+    """Tokens it looks back over; None for all of them."""
+    working: int = 0
+    """Elements that exist at once while the layer computes; 0 where a feed-forward network has more."""
+
+    @property
+    def pair_products(self) -> int:
+        """Multiplications for each token that a token looks back on."""
+        return self.query + self.output
+
+
+@record
+class Cache:
+    """What one group of equal layers keeps."""
+
+    kind: str
+    """``full``, ``sliding``, ``chunked``, ``cross``, ``latent`` (MLA), ``compressed`` (one entry for every ``ratio``
+    tokens, behind a window of plain ones) or ``state`` (recurrent, constant size)."""
+    layers: tuple[int, ...]
+    """The layers that own such a cache."""
+    key_width: int = 0
+    """Elements of K per token and layer: ``kv_heads x head_dim``; MLA: latent plus rotary key."""
+    value_width: int = 0
+    """Elements of V per token and layer; 0 for MLA, whose V is a view of K."""
+    window: int | None = None
+    """Tokens kept by a sliding or chunked layer; None for unbounded."""
+    convolution_elements: int = 0
+    """Convolution state per sequence and layer (recurrent layers)."""
+    recurrent_elements: int = 0
+    """Matrix or scan state per sequence and layer (recurrent layers)."""
+    convolution_kernel: int = 0
+    """Kernel of that convolution: engines that keep all its columns, and not all but one, keep that many."""
+    convolution_bytes: int = 0
+    """Bytes of an element of the convolution state; 0 where it has the model's type."""
+    recurrent_bytes: int = 4
+    """Bytes of an element of the recurrent state; 0 where it has the model's type."""
+    index_width: int = 0
+    """Elements per cached entry of a sparse-attention indexer's keys, kept beside the latent."""
+    index_bytes: int = 0
+    """Bytes of an element of those keys; 0 where they have the cache's type."""
+    encoder_tokens: int | None = None
+    """Tokens a ``cross`` cache holds, where the architecture fixes them."""
+    ratio: int = 0
+    """Tokens that become one entry of a compressed cache; 0 where only the window is kept."""
+
+    def tokens_kept(self, context: int) -> int:
+        """Rows a sequence of ``context`` tokens leaves in this cache, before any engine's padding."""
+        if self.kind == "compressed":
+            behind = context // self.ratio if self.ratio else 0
+            return min(context, self.window or context) + behind
+        return context if self.window is None else min(context, self.window)
 
 
 @record
@@ -47,10 +123,36 @@ class Attention:
     encoder_tokens: int | None = None
     """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
 
+    @property
+    def widths(self) -> Widths:
+        """Widths of queries, keys, values and results."""
+        heads, cached, width = self.heads, self.kv_heads, self.head_dim
+        query, key, value = heads * width, cached * width, cached * self.value_dim
+        output, working = heads * self.value_dim, 2 * query + key + value
+        return Widths(heads, heads, cached, query, key, value, output, self.window, working)
+
+    def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
+        """K and V of each token; none where another layer's are read, and in an encoder."""
+        if self.shares_cache or self.kind == "encoder":
+            return None
+        heads = self.kv_heads
+        return Cache(
+            self.kind,
+            layers,
+            heads * self.head_dim,
+            heads * self.value_dim,
+            self.window,
+            index_width=self.indexer_dim,
+            index_bytes=self.indexer_bytes,
+            encoder_tokens=self.encoder_tokens,
+        )
+
 
 @record
 class LatentAttention:
     """Multi-head latent attention (MLA, DeepSeek-V2 and later): one compressed latent per token for all heads."""
+
+    kind = "latent"
 
     heads: int
     query_rank: int | None
@@ -71,72 +173,17 @@ class LatentAttention:
     window: int | None = None
     """Tokens it looks back over, None for all (sliding layers of dots.3)."""
 
+    @property
+    def widths(self) -> Widths:
+        """Widths of queries, and of keys and values once the latent is expanded."""
+        heads = self.heads
+        query, value = heads * (self.nope_dim + self.rope_dim), heads * self.value_dim
+        return Widths(heads, heads, 1, query, query, value, value, self.window, 2 * query + 2 * value)
 
-@record
-class CompressedAttention:
-    """DeepSeek-V4's attention: a window of plain tokens, and behind it groups of tokens compressed into one entry each.
-
-    One head, ``head_dim`` wide, serves as key and value of all query heads, so an entry is cached once, not twice.
-    """
-
-    heads: int
-    head_dim: int
-    query_rank: int
-    window: int
-    """Tokens kept as they are; the only ones where ``ratio`` is 0."""
-    ratio: int
-    """Tokens that become one cached entry: 4 (sparse, picked by an indexer), 128 (all attended), 0 (none)."""
-    output_groups: int
-    output_rank: int
-    """The output projection is low-rank and block-diagonal: each group of heads is reduced to this width first."""
-    indexer_dim: int | None = None
-    """Width of the indexer's key, one for each compressed entry, where an indexer picks entries."""
-    indexer_heads: int | None = None
-
-
-@record
-class StateSpace:
-    """A Mamba layer: a recurrent state of constant size instead of a cache."""
-
-    kind: Literal["mamba1", "mamba2"]
-    """Which of the two forms it has."""
-    inner: Count
-    """Width inside the block, d_inner."""
-    state: Count
-    """Elements of state for each channel, d_state."""
-    conv: Count
-    """Kernel of the causal convolution, d_conv."""
-    groups: Count = 1
-    """Groups that share B and C, n_groups (Mamba 2)."""
-    heads: Count = 0
-    """Heads of the state (Mamba 2); 0 without."""
-    dt_rank: Count = 0
-    """Rank of the step-size projection (Mamba 1); 0 without."""
-
-
-@record
-class LinearAttention:
-    """Attention with a matrix state instead of a cache."""
-
-    kind: Literal["gated_delta_net", "kda", "lightning"]
-    """Gated delta net (Qwen3-Next, Qwen3.5), Kimi delta attention, or lightning attention (MiniMax-01)."""
-    key_heads: Count
-    """Heads of queries and keys."""
-    value_heads: Count
-    """Heads of values, each with a state of its own."""
-    key_dim: Count
-    """Width of one key head."""
-    value_dim: Count
-    """Width of one value head."""
-    conv: Count = 0
-    """Kernel of the short convolution before it; 0 without one."""
-
-
-@record
-class ShortConvolution:
-    """A gated short convolution (LFM2): keeps the last ``kernel - 1`` inputs."""
-
-    kernel: int
+    def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
+        """Latent and rotary key of each token; values are read from the latent."""
+        width, index = self.kv_rank + self.rope_dim, self.indexer_dim or 0
+        return Cache("latent", layers, width, 0, self.window, index_width=index, index_bytes=self.indexer_bytes)
 
 
 @record
@@ -146,6 +193,16 @@ class FeedForward:
     width: int
     gated: bool = True
     """Three matrices (SwiGLU, GeGLU) instead of two."""
+
+    @property
+    def passed_width(self) -> int:
+        """Inner width that one token passes."""
+        return self.width
+
+    @property
+    def inner_widths(self) -> tuple[int, ...]:
+        """Inner width of each network in it."""
+        return (self.width,)
 
 
 @record
@@ -166,29 +223,20 @@ class Experts:
     token_rows: int = 0
     """Rows of a table that picks the experts by the token itself; 0 where the router picks (DeepSeek-V4)."""
 
+    @property
+    def passed_width(self) -> int:
+        """Inner width that one token passes: of the experts picked for it, and of those that every token passes."""
+        return self.active * self.width + self.shared_width + self.dense_width
 
-@record
-class FixedState:
-    """A state of constant size of a kind without a rule of its own (RWKV, xLSTM, convolutions beside attention)."""
+    @property
+    def inner_widths(self) -> tuple[int, ...]:
+        """Inner width of each network in it: an expert, those that every token passes, a dense network beside them."""
+        return tuple([width for width in (self.width, self.shared_width, self.dense_width) if width])
 
-    kind: str
-    """Name of the kind, for reports."""
-    channels: int = 0
-    """Channels of which a convolution keeps the last inputs."""
-    conv: int = 0
-    """Kernel of that convolution; 0 without one."""
-    elements: int = 0
-    """Elements of the recurrent state of one sequence."""
-    element_bytes: int = 0
-    """Bytes of one of them; 0 where the state has the model's own type."""
-    conv_bytes: int = 0
-    """The same of what the convolution keeps."""
-
-
-if TYPE_CHECKING:
-    Mixer = (
-        Attention | LatentAttention | CompressedAttention | StateSpace | LinearAttention | ShortConvolution | FixedState
-    )
+    @property
+    def active_share(self) -> float:
+        """Share of the routed experts that one token passes."""
+        return self.active / self.count
 
 
 @record
@@ -201,6 +249,16 @@ class Layers:
     """Usually one; two where attention and Mamba run side by side (Falcon-H1); none in pure feed-forward layers."""
     feed_forward: FeedForward | Experts | None
 
+    @property
+    def experts(self) -> Experts | None:
+        """Its mixture of experts; None where the feed-forward network is dense or lacking."""
+        return self.feed_forward if isinstance(self.feed_forward, Experts) else None
+
+    @property
+    def passed_width(self) -> int:
+        """Inner width of the feed-forward network that one token passes; 0 without one."""
+        return 0 if self.feed_forward is None else self.feed_forward.passed_width
+
 
 @record
 class Component:
@@ -212,55 +270,6 @@ class Component:
     """Its parameter count."""
     architecture: str
     """Its class in diffusers or transformers."""
-
-
-@record
-class Architecture:
-    """The names by which a model's architecture goes; all None for a model whose networks are not modelled."""
-
-    name: str | None = None
-    """The catalogue's own, under ``architectures:`` of ``data/models.yaml``: one name for all that write their blocks
-    alike."""
-    model_type: str | None = None
-    """``model_type`` of the configuration that gives the language model's sizes: of ``text_config`` where there is one.
-    None where transformers does not know the architecture."""
-    gguf: str | None = None
-    """``general.architecture`` of its GGUF files (``LLM_ARCH_NAMES`` of llama.cpp's ``src/llama-arch.cpp``). None where
-    llama.cpp has no such architecture."""
-
-
-@record
-class Origin:
-    """Where a model that the catalogue does not describe was read, and what that leaves open."""
-
-    kind: str
-    """``gguf``, ``safetensors`` or ``config``: what its weights are known from."""
-    store: str
-    """Whose files they are: ``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``."""
-    path: str | None = None
-    """File or directory on this disk."""
-    repository: str | None = None
-    """``org/name`` in the Hub."""
-    revision: str | None = None
-    commit: str | None = None
-    file: str | None = None
-    """The file in the repository, where one of several is meant."""
-    quant: str | None = None
-    """Quantization that the file's name states: what picks it among those of the repository."""
-    tag: str | None = None
-    """The model's name for Ollama."""
-    projector: str | None = None
-    """Path of the projector's file on this disk."""
-    files: tuple[str, ...] = ()
-    """Files that were read."""
-    knowledge: str = "known"
-    """``known``: its architecture; ``standard``: the cache by the general rule; ``unknown``: not even that."""
-    gap: str | None = None
-    """Why the memory cannot be told: weights or cache are not known; None where both are."""
-    stored_gap: str | None = None
-    """Why it is not known how the weights are stored, where that is so."""
-    notes: tuple[str, ...] = ()
-    """What a report says of the reading, one line each."""
 
 
 @record
@@ -312,6 +321,27 @@ class Model:
     def gap(self) -> str | None:
         """Why its memory cannot be told, and None where it can: no entry of the catalogue has such a gap."""
         return None if self.origin is None else self.origin.gap
+
+    @property
+    def active_shares(self) -> tuple[float, ...]:
+        """Share of the routed experts that one token passes, for each layer; 1.0 for a layer without any."""
+        shares = [1.0] * self.layer_count
+        for group in self.layers:
+            experts = group.experts
+            if experts is not None:
+                for index in group.indices:
+                    shares[index] = experts.active_share
+        return tuple(shares)
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether some layer has a mixture of experts."""
+        return any(group.experts is not None for group in self.layers)
+
+    @property
+    def has_latent_attention(self) -> bool:
+        """Whether some layer caches a latent (MLA)."""
+        return any(mixer.kind == "latent" for group in self.layers for mixer in group.mixers)
 
     @property
     def sees(self) -> bool:

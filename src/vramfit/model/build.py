@@ -5,26 +5,17 @@ A specification is complete when ``merge.gaps`` finds nothing missing, so only w
 
 from __future__ import annotations
 
-from vramfit.model.architecture import (
-    Architecture,
-    Attention,
-    CompressedAttention,
-    Experts,
-    FeedForward,
-    FixedState,
-    LatentAttention,
-    Layers,
-    Model,
-    ShortConvolution,
-)
+from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention, Layers, Model
+from vramfit.model.mixers import CompressedAttention, FixedState, ShortConvolution
 from vramfit.model.spec import Heads, read_spec
+from vramfit.model.traits import Architecture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
     from vramfit.model.spec import ModelSpec
 
     T = TypeVar("T")

@@ -7,7 +7,7 @@ compiled, and a check reads the result; a changed or imported model has no such 
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit.model.architecture import Experts, Tensor
+from vramfit.model.architecture import Tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def parameters(model: Model) -> int:
 @per_model
 def active_parameters(model: Model) -> int:
     """Parameters one token passes: of the routed experts only the active ones, of everything else all."""
-    if not any(isinstance(group.feed_forward, Experts) for group in model.layers):
+    if not model.has_experts:
         return parameters(model)
     from vramfit.model import inventory
 

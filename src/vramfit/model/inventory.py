@@ -7,24 +7,16 @@ the ``Traits`` of the model.
 
 from __future__ import annotations
 
-from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
-    Experts,
-    FixedState,
-    LatentAttention,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-    Tensor,
-)
+from vramfit.model.architecture import Attention, Experts, LatentAttention, Tensor
 from vramfit.model.attention import attention, compressed_attention, latent_attention, linear, norm
 from vramfit.model.feed_forward import dense, experts
+from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model.architecture import Layers, Mixer, Model
+    from vramfit.model.architecture import Layers, Model
     from vramfit.model.attention import Row
+    from vramfit.model.mixers import Mixer
     from vramfit.model.traits import Traits
 
 BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight", "ffn_gate_tid2eid.weight")

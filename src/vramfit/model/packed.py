@@ -11,7 +11,7 @@ from vramfit.model import architecture
 from vramfit.model.architecture import Model
 from vramfit.model.counted import pack as pack_counts
 from vramfit.model.counted import remember
-from vramfit.model.traits import ExtraTensor, Traits
+from vramfit.model.traits import Architecture, ExtraTensor, Traits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type] = {
     **{name: kind for name, kind in vars(architecture).items() if hasattr(kind, "__fields__")},
+    "Architecture": Architecture,
     "Traits": Traits,
     "ExtraTensor": ExtraTensor,
 }
-"""Classes of the records a model is made of, towers excepted."""
+"""Classes of the records a model is made of; towers and the token mixers that few models have are loaded when met."""
 
 KIND = ""
 COUNTS = "counts"
@@ -60,6 +61,14 @@ def _tower(data: Mapping[str, Any]) -> Any:
     return _unpacked(data, kinds)
 
 
+def _mixer(name: str) -> type:
+    """A token mixer that few models have, by the name of its class."""
+    from vramfit.model import mixers
+
+    kind: type = getattr(mixers, name)
+    return kind
+
+
 def _packed(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple([_packed(item) for item in value])
@@ -77,7 +86,7 @@ def _packed(value: Any) -> Any:
 def _unpacked(value: Any, kinds: Mapping[str, type]) -> Any:
     """A value of a packed record; only mappings are records, and only tuples may hold some."""
     if isinstance(value, dict):
-        kind: Any = kinds[value[KIND]]
+        kind: Any = kinds.get(value[KIND]) or _mixer(value[KIND])
         made = object.__new__(kind)
         made.__dict__.update([(field, _unpacked(item, kinds)) for field, item in value.items() if field])
         return made

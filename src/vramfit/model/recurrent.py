@@ -10,8 +10,8 @@ from vramfit.model.attention import linear, norm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model.architecture import LinearAttention, ShortConvolution, StateSpace
     from vramfit.model.attention import Row
+    from vramfit.model.mixers import LinearAttention, ShortConvolution, StateSpace
     from vramfit.model.traits import Traits
 
 

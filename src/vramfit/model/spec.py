@@ -8,8 +8,9 @@ makes one of plain data: of a mapping that gives some of its fields, such as ``m
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.model.architecture import Component, LinearAttention, StateSpace
+from vramfit.model.architecture import Component
 from vramfit.model.encoder import AudioTower, Step, VisionTower, rule_class
+from vramfit.model.mixers import LinearAttention, StateSpace
 from vramfit.model.traits import Traits, read_traits
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""How an architecture writes its blocks: biases, norms, gates and whatever else adds or removes tensors.
+"""An architecture's names, and how it writes its blocks: biases, norms, gates and whatever else adds or removes tensors.
 
 Each field of ``Traits`` is one such habit with the value that holds where nothing else is stated. Catalogue entries,
 configurations and files all come down to these; ``inventory``, ``attention``, ``feed_forward`` and ``recurrent`` turn
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from vramfit.model.kinds import Count, Normalised
+
+
+@record
+class Architecture:
+    """The names by which a model's architecture goes; all None for a model whose networks are not modelled."""
+
+    name: str | None = None
+    """The catalogue's own, under ``architectures:`` of ``data/models.yaml``: one name for all that write their blocks
+    alike."""
+    model_type: str | None = None
+    """``model_type`` of the configuration that gives the language model's sizes: of ``text_config`` where there is one.
+    None where transformers does not know the architecture."""
+    gguf: str | None = None
+    """``general.architecture`` of its GGUF files (``LLM_ARCH_NAMES`` of llama.cpp's ``src/llama-arch.cpp``). None where
+    llama.cpp has no such architecture."""
 
 
 @record

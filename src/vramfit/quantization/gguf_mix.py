@@ -11,7 +11,7 @@ compared with: the number of layers, for values the number of tensors of the cla
 from __future__ import annotations
 
 from vramfit._record import record
-from vramfit.model import Attention, Experts, LinearAttention
+from vramfit.model import Attention, Experts
 from vramfit.quantization.gguf_layout import BLOCKS, is_vector, kept_class, stored, tensor_class
 
 TYPE_CHECKING = False
@@ -317,8 +317,6 @@ def _group(model: Model) -> tuple[int, bool]:
     if not ratios:
         return 0, False
     first = next((g for g in model.layers if 0 in g.indices), None)
-    uniform = first is not None and any(
-        isinstance(mixer, LinearAttention) and mixer.kind == "gated_delta_net" for mixer in first.mixers
-    )
+    uniform = first is not None and any(mixer.kind == "gated_delta_net" for mixer in first.mixers)
     here = next(iter(ratios.values())) if uniform else ratios.get(0, 0)
     return here, max(ratios.values()) > 1

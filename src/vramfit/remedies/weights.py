@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vramfit.engines import engine, engine_of_family
-from vramfit.model.architecture import Experts
 from vramfit.quantization import derive, find_scheme, store
 from vramfit.quantization.quality import quality_rank
 from vramfit.quantization.schemes import SCHEMES
@@ -107,7 +106,7 @@ def _files(question: Question, name: str) -> Iterator[Proposal | None]:
 def _file_types(question: Question) -> Iterator[Scheme]:
     """GGUF types in the order of quality, MXFP4 first for a release in it; no class is sorted before it is needed."""
     before = question.asked.deployment
-    mixture = any(isinstance(group.feed_forward, Experts) for group in before.model.layers)
+    mixture = before.model.has_experts
     released = before.model.dtype == "mxfp4" and _lower(before.scheme, SCHEMES[NATIVE])
     if released:
         yield SCHEMES[NATIVE]

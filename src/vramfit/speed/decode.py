@@ -10,9 +10,8 @@ from vramfit._record import record
 from vramfit.engines import engine
 from vramfit.engines.cuda import cores_per_multiprocessor
 from vramfit.engines.profile import call, card_kind, intake, pick
-from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.memory.kv_cache import caches, token_bytes
 from vramfit.model import tensors
-from vramfit.model.architecture import Attention, CompressedAttention, Experts, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,34 +60,29 @@ class Shape:
 @per_model
 def shape(model: Model) -> Shape:
     """Count the ``Shape`` of a model from its tensors and layers."""
-    share: dict[int, float] = {}
+    share = model.active_shares
     expert_layers = 0
     attention: list[tuple[int, int | None]] = []
     for group in model.layers:
         here = len(group.indices)
-        if isinstance(group.feed_forward, Experts):
+        if group.experts is not None:
             expert_layers += here
-            share.update(dict.fromkeys(group.indices, group.feed_forward.active / group.feed_forward.count))
         for mixer in group.mixers:
-            if isinstance(mixer, Attention):
-                attention.append((2 * here * mixer.heads * (mixer.head_dim + mixer.value_dim), mixer.window))
-            elif isinstance(mixer, LatentAttention):
-                width = mixer.nope_dim + mixer.rope_dim + mixer.value_dim
-                attention.append((2 * here * mixer.heads * width, None))
-            elif isinstance(mixer, CompressedAttention):
-                attention.append((4 * here * mixer.heads * mixer.head_dim, mixer.window))
+            own = mixer.widths
+            if own.heads:
+                attention.append((2 * here * own.pair_products, own.window))
     always = chosen = 0.0
     for tensor in tensors(model):
         if tensor.part != "text" or not tensor.layers or len(tensor.shape) < 2:
             continue
         if "_exps." in tensor.name:
-            chosen += tensor.elements * tensor.copies * sum([share.get(index, 1.0) for index in tensor.layers])
+            chosen += tensor.elements * tensor.copies * sum([share[index] for index in tensor.layers])
         else:
             always += tensor.elements * tensor.copies * len(tensor.layers)
     active = always + chosen
     recurrent = sum([len(cache.layers) for cache in caches(model) if cache.kind == "state"])
     return Shape(
-        model.layer_count, expert_layers, recurrent, round(active), min(share.values(), default=1.0),
+        model.layer_count, expert_layers, recurrent, round(active), min(share, default=1.0),
         chosen / active if active else 0.0, tuple(attention),
     )  # fmt: skip
 
@@ -104,8 +98,7 @@ def cache_read_bytes(model: Model, depth: int, key_type: str, value_type: str) -
         if cache.kind == "state":
             row, rows = (cache.convolution_elements + cache.recurrent_elements) * STATE_ELEMENT_BYTES, 2
         else:
-            row, rows = row_bytes(cache.key_width, key_type), cache.tokens_kept(depth)
-            row += row_bytes(cache.value_width, value_type) if cache.value_width else 0
+            row, rows = token_bytes(cache, key_type, value_type), cache.tokens_kept(depth)
         total += len(cache.layers) * row * rows
     return total
 

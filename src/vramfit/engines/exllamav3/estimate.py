@@ -19,16 +19,15 @@ from vramfit.engines.interface import DeviceMemory, Estimate
 from vramfit.engines.transformers.estimate import COMPUTE_HIGH, COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
-from vramfit.memory.kv_cache import state_elements
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
-from vramfit.model.architecture import Attention, CompressedAttention, LatentAttention
+from vramfit.model.architecture import LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.exllamav3 import ExLlamaKeys
     from vramfit.engines.interface import Job
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
 
 PAGE = 256
 SLIDING_PAGES = 2
@@ -89,24 +88,24 @@ def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     work, model = job.workload, job.model
     tokens = _pages(work.context) * work.parallel
     key, value = work.kv_cache_type, work.kv_cache_type_v
-    if isinstance(mixer, Attention):
-        if mixer.shares_cache or mixer.kind == "encoder":
-            return 0
-        widths = (mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim)
-        if mixer.kind == "sliding" and mixer.window and not job.keys.swa_full:
-            return _pages(mixer.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * sum(widths)
-        if mixer.kind == "cross":
-            seen = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
-            return _pages(seen) * work.parallel * 2 * sum(widths)
-        return tokens * (_row_bytes(widths[0], key) + _row_bytes(widths[1], value))
+    cache = mixer.cache((0,), model.hidden)
+    if cache is None:
+        return 0
+    if cache.kind == "state":
+        return work.parallel * (2 * cache.convolution_elements + 4 * cache.recurrent_elements)
     if isinstance(mixer, LatentAttention):
-        return tokens * (_row_bytes(mixer.kv_rank, key) + 2 * (mixer.rope_dim + (mixer.indexer_dim or 0)))
-    if isinstance(mixer, CompressedAttention):
-        window = _pages(mixer.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * mixer.head_dim
-        entries = tokens // mixer.ratio if mixer.ratio else 0
-        return window + entries * 2 * (mixer.head_dim + (mixer.indexer_dim or 0))
-    convolution, recurrent = state_elements(mixer, model.hidden)
-    return work.parallel * (2 * convolution + 4 * recurrent)
+        return tokens * (_row_bytes(mixer.kv_rank, key) + 2 * (mixer.rope_dim + cache.index_width))
+    width = cache.key_width + cache.value_width
+    if cache.kind == "compressed":
+        window = _pages((cache.window or 0) + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
+        entries = tokens // cache.ratio if cache.ratio else 0
+        return window + entries * 2 * (width + cache.index_width)
+    if cache.kind == "sliding" and cache.window and not job.keys.swa_full:
+        return _pages(cache.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
+    if cache.kind == "cross":
+        seen = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
+        return _pages(seen) * work.parallel * 2 * width
+    return tokens * (_row_bytes(cache.key_width, key) + _row_bytes(cache.value_width, value))
 
 
 def _pages(tokens: int) -> int:

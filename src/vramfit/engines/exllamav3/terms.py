@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit._record import fields
 from vramfit.engines.exllamav3.estimate import CHUNK, cache_bytes
 from vramfit.engines.terms import STORED, span, stored_inputs
 from vramfit.engines.transformers.estimate import split_layers
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from vramfit.engines.exllamav3 import ExLlamaKeys
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.terms import Ledger
+    from vramfit.model.mixers import Mixer
 
 EXLLAMA = "turboderp-org/exllamav3 4f8ad01"
 
@@ -49,9 +51,14 @@ def _caches(job: Job[None, ExLlamaKeys], ledger: Ledger, device: str, start: int
     for group in job.model.layers:
         count = len([index for index in group.indices if start <= index < stop])
         each = sum([cache_bytes(mixer, job) for mixer in group.mixers])
-        kinds = " and ".join([getattr(mixer, "kind", type(mixer).__name__) for mixer in group.mixers])
+        kinds = " and ".join([_name(mixer) for mixer in group.mixers])
         ledger.add(
             "kv_cache", device, f"cache, {kinds}", "layers x sequences x pages x 256 tokens x widths x bits / 8",
             count * each, f"{EXLLAMA} exllamav3/cache", layers=count, sequences=work.parallel, context=work.context,
             type_k=work.kv_cache_type, type_v=work.kv_cache_type_v,
         )  # fmt: skip
+
+
+def _name(mixer: Mixer) -> str:
+    """Name of a kind of layer: as its record states it, else its class."""
+    return mixer.kind if "kind" in fields(type(mixer)) else type(mixer).__name__

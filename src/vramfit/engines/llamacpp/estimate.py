@@ -75,12 +75,11 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
         return placed(*asked)
     from vramfit.engines.llamacpp.auto import choose
 
-    mixture = any(isinstance(group.feed_forward, Experts) for group in model.layers)
     room = [
         max(usable - work.reserve_bytes, 1) - context
         for usable, context in zip(job.traits.usable, job.traits.context_bytes, strict=True)
     ]
-    return choose(work, asked, layers, mixture, room, placed)
+    return choose(work, asked, layers, model.has_experts, room, placed)
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[int], tower_on_host: bool) -> Estimate:

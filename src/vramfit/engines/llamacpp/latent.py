@@ -11,7 +11,7 @@ from vramfit.model.architecture import LatentAttention
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.llamacpp.graph import Builder, Node
-    from vramfit.model.architecture import CompressedAttention
+    from vramfit.model.mixers import CompressedAttention
 
 
 def mixer(build: Builder, layer: LatentAttention | CompressedAttention, source: Node) -> Node:

@@ -15,7 +15,7 @@ from vramfit.engines.llamacpp.graph import Builder, Home, per_cell
 from vramfit.engines.llamacpp.placement import HOST, QUANTIZED
 from vramfit.errors import CannotTell
 from vramfit.memory.kv_cache import row_bytes
-from vramfit.model.architecture import Attention, CompressedAttention, FeedForward, FixedState, LatentAttention
+from vramfit.model.architecture import Attention, FeedForward, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from vramfit.engines.llamacpp.graph import Graph, Node, Run
     from vramfit.model import Model
-    from vramfit.model.architecture import Experts, Layers, Mixer
+    from vramfit.model.architecture import Experts, Layers
+    from vramfit.model.mixers import Mixer
 
 
 def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], output: Home) -> Graph:
@@ -140,6 +141,8 @@ def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = Non
     """The token mixer of a layer, behind its norm; ``beside`` is what a parallel network computes meanwhile."""
     if isinstance(mixer, Attention):
         return attention(build, mixer, source, beside)
+    from vramfit.model.mixers import CompressedAttention, FixedState
+
     if isinstance(mixer, LatentAttention | CompressedAttention):
         from vramfit.engines.llamacpp import latent
 

@@ -18,7 +18,7 @@ from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.kv_cache import caches, row_bytes
-from vramfit.model.architecture import Attention, Experts
+from vramfit.model.architecture import Attention
 from vramfit.quantization import SCHEMES, derive
 
 TYPE_CHECKING = False
@@ -124,18 +124,9 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
             expert[index] += routed
             tensors[index] = tensors[index] | alike if tensors[index] else alike
     return Parts(
-        before, tuple(layer), tuple(expert), _active_share(model), output, embedding if model.tied else 0, vision,
+        before, tuple(layer), tuple(expert), model.active_shares, output, embedding if model.tied else 0, vision,
         head or embedding, tuple(tensors),
     )  # fmt: skip
-
-
-def _active_share(model: Model) -> tuple[float, ...]:
-    share = [1.0] * model.layer_count
-    for group in model.layers:
-        if isinstance(group.feed_forward, Experts):
-            for index in group.indices:
-                share[index] = group.feed_forward.active / group.feed_forward.count
-    return tuple(share)
 
 
 @record
@@ -263,10 +254,15 @@ def local_window(model: Model) -> int | None:
     A window that every layer has (Mistral 7B v0.1, StarCoder2, Phi-3) is ignored: the architectures that have a windowed
     cache (``swa_type`` in ``src/models/*.cpp``) are those that mix windowed layers with full ones.
     """
-    windows = {mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)}
+    windows = windows_of(model)
     if None not in windows:
         return None
     return max([window for window in windows if window is not None], default=None)
+
+
+def windows_of(model: Model) -> set[int | None]:
+    """Tokens that the layers with K and V of their own look back over, None among them where some see all."""
+    return {mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)}
 
 
 @per_model

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from vramfit.model.architecture import LinearAttention, StateSpace
+from vramfit.model.mixers import LinearAttention, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.llamacpp.graph import Builder, Node
-    from vramfit.model.architecture import ShortConvolution
+    from vramfit.model.mixers import ShortConvolution
 
 
 def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution, source: Node) -> Node:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.placement import HOST, local_window, padded
-from vramfit.model.architecture import Attention
+from vramfit.engines.llamacpp.placement import HOST, local_window, padded, windows_of
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -89,6 +88,4 @@ def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
 
 def _ignores_window(model: Model) -> bool:
     """Whether the model has a sliding window that llama.cpp does not heed."""
-    return local_window(model) is None and any(
-        mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)
-    )
+    return local_window(model) is None and any(windows_of(model))

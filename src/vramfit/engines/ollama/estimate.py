@@ -21,7 +21,6 @@ from vramfit.engines.llamacpp import estimate as llamacpp
 from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
-from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.quantization import derive
 from vramfit.units import GIB, MIB
 
@@ -174,16 +173,12 @@ def _total_bytes(gpu: Gpu, platform: str) -> int:
 def _predicted_bytes(checkpoint: Checkpoint, tokens: int) -> int:
     """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
     model, parts = checkpoint.model, parts_of(checkpoint)
-    mixers = [mixer for group in model.layers for mixer in group.mixers]
-    heads = [mixer.kv_heads if isinstance(mixer, Attention) else 1 for mixer in mixers if _attends(mixer)]
-    most = max([mixer.heads for mixer in mixers if isinstance(mixer, Attention | LatentAttention)], default=0)
+    widths = [mixer.widths for group in model.layers for mixer in group.mixers]
+    heads = [own.kv_heads for own in widths if own.scored_heads]
+    most = max([own.scored_heads for own in widths], default=0)
     width = model.hidden // most if most else 0
     cache = 2 * model.layer_count * min(heads, default=1) * width * tokens * 2
     return parts.file_bytes - parts.vision_bytes + cache
-
-
-def _attends(mixer: object) -> bool:
-    return isinstance(mixer, Attention | LatentAttention)
 
 
 def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_flash: bool) -> int:

@@ -18,7 +18,6 @@ from vramfit.engines.vllm.overhead import overhead
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 from vramfit.memory.vision import image_patches
-from vramfit.model.architecture import LatentAttention
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
@@ -103,7 +102,7 @@ def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks
     captured batch, ``ranks`` all GPUs.
     """
     reserved = FIXED_BYTES + TOKEN_BYTES * max(tokens, 2048) + RANK_BYTES * ranks + SEQUENCE_BYTES * batch
-    reserved += LATENT_GRAPH_BYTES if _latent(model) else PREFILL_GRAPH_BYTES * _prefill_sizes(tokens)
+    reserved += LATENT_GRAPH_BYTES if model.has_latent_attention else PREFILL_GRAPH_BYTES * _prefill_sizes(tokens)
     if memory_bytes > LARGE_BYTES:
         reserved = max(reserved, LARGE_RESERVE_BYTES)
     share = max(0.01, (memory_bytes - reserved) / memory_bytes)
@@ -137,10 +136,6 @@ def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int],
             kept = min(kept, kind.window + -(-tokens // work.parallel))
         total += kind.layers * kind.token_bytes * kept
     return total * work.parallel
-
-
-def _latent(model: Model) -> bool:
-    return any(isinstance(mixer, LatentAttention) for group in model.layers for mixer in group.mixers)
 
 
 def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:

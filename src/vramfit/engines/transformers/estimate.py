@@ -12,10 +12,10 @@ from vramfit.engines import cuda
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
-from vramfit.memory.kv_cache import caches, row_bytes
+from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
-from vramfit.model.architecture import Attention, Experts
+from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,8 +179,7 @@ def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, 
         tokens = min(tokens, cache.window - 1)
     elif cache.kind == "cross":
         tokens = encoder_tokens
-    each = row_bytes(cache.key_width, key_type) + row_bytes(cache.value_width, value_type)
-    each += cache.index_bytes * cache.index_width if cache.index_bytes else row_bytes(cache.index_width, key_type)
+    each = token_bytes(cache, key_type, value_type) + index_row_bytes(cache, key_type)
     kernel = cache.convolution_kernel
     convolution = cache.convolution_elements // (kernel - 1) * kernel if kernel > 1 else cache.convolution_elements
     states = (cache.convolution_bytes or MODEL_BYTES) * convolution
@@ -252,7 +251,7 @@ def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
         said.append(f"the context includes {_images(work.images)} of {size}")
     if job.scheme.family == "bitsandbytes":
         said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
-        if any(isinstance(group.feed_forward, Experts) for group in model.layers):
+        if model.has_experts:
             said.append(
                 "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
                 "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"

@@ -11,16 +11,13 @@ At start-up vLLM runs the model on dummy inputs and keeps free what that took (0
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit.engines.cuda import GB10
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
     Experts,
     FeedForward,
     LatentAttention,
-    LinearAttention,
-    StateSpace,
 )
 from vramfit.units import GIB
 
@@ -28,7 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.model.architecture import Layers, Mixer
+    from vramfit.model.architecture import Layers
+    from vramfit.model.mixers import Mixer
 
 ACTIVATION_BYTES = 2
 SAMPLER_BYTES = 14
@@ -62,11 +60,7 @@ def peak_bytes(
     """Activation peak of one rank in bytes, and the same with a sampler that sorts."""
     if not model.layers:
         return 0, 0
-    layer = (
-        tokens
-        * ACTIVATION_BYTES
-        * (3 * model.hidden + max(_widest(group, model.hidden, ranks) for group in model.layers))
-    )
+    layer = tokens * ACTIVATION_BYTES * (3 * model.hidden + _widest_layer(model, ranks))
     peak = max(layer, _vision_bytes(model, tokens, images, image_size))
     rows = min(tokens, sequences) * model.vocab if model.traits.head else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SAMPLER_BYTES_SORTING)
@@ -85,6 +79,12 @@ def _vision_bytes(model: Model, tokens: int, images: int, size: tuple[int, int] 
     return encoder_bytes(model, max(1, tokens // max(1, each)), size)
 
 
+@per_model
+def _widest_layer(model: Model, ranks: int) -> int:
+    """Elements per token on one rank beside the residual stream, in the layer that has most."""
+    return max([_widest(group, model.hidden, ranks) for group in model.layers])
+
+
 def _widest(group: Layers, hidden: int, ranks: int) -> int:
     """Elements per token on one rank beside the residual stream."""
     mixing = max((_mixer(mixer) for mixer in group.mixers), default=0) // ranks
@@ -100,14 +100,8 @@ def _widest(group: Layers, hidden: int, ranks: int) -> int:
 
 
 def _mixer(mixer: Mixer) -> int:
-    if isinstance(mixer, Attention):
-        return 2 * mixer.heads * mixer.head_dim + mixer.kv_heads * (mixer.head_dim + mixer.value_dim)
+    """Elements per token that a mixer has at once: of a latent the expanded keys beside those that go on."""
+    own = mixer.widths
     if isinstance(mixer, LatentAttention):
-        return mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + mixer.nope_dim + 2 * mixer.value_dim)
-    if isinstance(mixer, CompressedAttention):
-        return 2 * mixer.heads * mixer.head_dim
-    if isinstance(mixer, StateSpace):
-        return 4 * mixer.inner + 2 * mixer.groups * mixer.state
-    if isinstance(mixer, LinearAttention):
-        return 2 * mixer.key_heads * mixer.key_dim + 3 * mixer.value_heads * mixer.value_dim
-    return 0
+        return own.working + mixer.heads * mixer.nope_dim
+    return own.working or own.query + own.output

@@ -12,24 +12,22 @@ Read in vLLM 0.33.0: ``v1/kv_cache_interface.py`` (``page_size_bytes``, ``max_ad
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.engines.distributed import local_kv_heads
-from vramfit.memory.kv_cache import ELEMENT_TYPES, state_elements
+from vramfit.memory.kv_cache import ELEMENT_TYPES
 from vramfit.memory.vision import image_patches
-from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
-    FixedState,
-    LatentAttention,
-    LinearAttention,
-    StateSpace,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from vramfit.model import Model
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
     from vramfit.workload.common import Workload
+
+    Key: TypeAlias = tuple[str, int, int | None]
+    """Kind, bytes per token and window of a cache."""
 
 BLOCK = 16
 """Tokens of a block (``CacheConfig.block_size`` on CUDA)."""
@@ -82,48 +80,53 @@ def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int]
 def kinds(model: Model, work: Workload, ranks: int, span: tuple[int, int]) -> list[Kind]:
     """The caches of layers ``span[0]`` to ``span[1]`` on one rank, equal ones together."""
     merged: dict[tuple[str, int, int | None], int] = {}
-    for group in model.layers:
-        count = len([index for index in group.indices if span[0] <= index < span[1]])
-        for mixer in group.mixers if count else ():
-            for key in _keys(mixer, model, work, ranks):
-                merged[key] = merged.get(key, 0) + count
+    for indices, keys in _groups(model, work.kv_cache_type, ranks):
+        count = len([index for index in indices if span[0] <= index < span[1]])
+        for key in keys if count else ():
+            merged[key] = merged.get(key, 0) + count
     return [Kind(kind, layers, size, window) for (kind, size, window), layers in merged.items()]
 
 
-def _keys(mixer: Mixer, model: Model, work: Workload, ranks: int) -> list[tuple[str, int, int | None]]:
+@per_model
+def _groups(model: Model, cache_type: str, ranks: int) -> list[tuple[tuple[int, ...], list[Key]]]:
+    """Layers of each group, and what one of them keeps on one rank."""
+    return [
+        (group.indices, [key for mixer in group.mixers for key in _keys(mixer, model.hidden, cache_type, ranks)])
+        for group in model.layers
+    ]
+
+
+def _keys(mixer: Mixer, hidden: int, cache_type: str, ranks: int) -> list[Key]:
     """Kind, bytes per token and window of what one layer of ``mixer`` keeps on one rank."""
-    quantized = work.kv_cache_type not in ("f16", "bf16")
-    block, size = ELEMENT_TYPES[work.kv_cache_type]
-    if isinstance(mixer, Attention):
-        if mixer.shares_cache or mixer.kind == "encoder":
-            return []
-        heads = local_kv_heads(mixer.kv_heads, ranks)
-        each = heads * (mixer.head_dim + mixer.value_dim) * size // block
-        if work.kv_cache_type == "int8":  # a float32 scale per token and head, for K and for V
-            each += 2 * heads * 4
-        # The keys of an indexer beside them are taken to be as the model: nothing says that they are packed.
-        return [(mixer.kind, each + 2 * mixer.indexer_dim, mixer.window)]
-    if isinstance(mixer, LatentAttention):
-        each = (mixer.kv_rank + mixer.rope_dim) * size // block
-        if mixer.indexer_dim and quantized:
+    quantized = cache_type not in ("f16", "bf16")
+    block, size = ELEMENT_TYPES[cache_type]
+    cache = mixer.cache((0,), hidden)
+    if cache is None:
+        return []
+    if cache.kind == "latent":
+        each = cache.key_width * size // block
+        if cache.index_width and quantized:
             each = FP8_SPARSE_LATENT
-        return [("full", each + _index_bytes(mixer.indexer_dim), None)]
-    if isinstance(mixer, CompressedAttention):
-        plain = ("sliding", COMPRESSED_ENTRY, mixer.window)
-        if not mixer.ratio:
+        return [("full", each + _index_bytes(cache.index_width), None)]
+    if cache.kind == "compressed":
+        plain = ("sliding", COMPRESSED_ENTRY, cache.window)
+        if not cache.ratio:
             return [plain]
-        entry = COMPRESSED_ENTRY + _index_bytes(mixer.indexer_dim)
-        return [plain, ("full", -(-entry // mixer.ratio), None)]
-    convolution, recurrent = state_elements(mixer, model.hidden)
-    if isinstance(mixer, StateSpace | LinearAttention):
-        return [("state", -(-(2 * convolution + STATE_BYTES * recurrent) // ranks), None)]
-    if isinstance(mixer, FixedState):
-        size = (mixer.conv_bytes or 2) * convolution + (mixer.element_bytes or 2) * recurrent
-        return [("state", -(-size // ranks), None)]
-    return [("state", -(-2 * convolution // ranks), None)]
+        entry = COMPRESSED_ENTRY + _index_bytes(cache.index_width)
+        return [plain, ("full", -(-entry // cache.ratio), None)]
+    if cache.kind == "state":
+        whole = 2 * cache.convolution_elements + STATE_BYTES * cache.recurrent_elements
+        return [("state", -(-whole // ranks), None)]
+    whole_heads = max(1, mixer.widths.kv_heads)
+    heads = local_kv_heads(whole_heads, ranks)
+    each = heads * ((cache.key_width + cache.value_width) // whole_heads) * size // block
+    if cache_type == "int8":  # a float32 scale per token and head, for K and for V
+        each += 2 * heads * 4
+    # The keys of an indexer beside them are taken to be as the model: nothing says that they are packed.
+    return [(cache.kind, each + 2 * cache.index_width, cache.window)]
 
 
-def _index_bytes(width: int | None) -> int:
+def _index_bytes(width: int) -> int:
     return 0 if not width else width + -(-width // INDEX_BLOCK) * INDEX_SCALE_BYTES
 
 
@@ -136,7 +139,7 @@ def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> 
         return work.parallel, sum(kind.layers * kind.token_bytes for kind in states)
     tokens = BLOCK
     if states:
-        multiple = LATENT_BLOCK if _latent(model) else BLOCK
+        multiple = LATENT_BLOCK if model.has_latent_attention else BLOCK
         largest = max(kind.token_bytes for kind in attention)
         tokens = multiple * -(-max(kind.token_bytes for kind in states) // (multiple * largest))
     one_table = len({(kind.kind, kind.window) for kind in found}) == 1
@@ -168,7 +171,3 @@ def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: M
         return -(-min(kind.window + in_flight, work.context) // tokens)
     # One more, because the window need not start where a block does.
     return -(-min(kind.window - 1 + in_flight, work.context) // tokens) + 1
-
-
-def _latent(model: Model) -> bool:
-    return any(isinstance(mixer, LatentAttention) for group in model.layers for mixer in group.mixers)

@@ -24,7 +24,7 @@ from vramfit._memo import per_model
 from vramfit._record import record
 from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
 from vramfit.engines.distributed import local_share, stage_layers
-from vramfit.model.architecture import Attention, Experts, LatentAttention
+from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
 from vramfit.quantization.microscaling import BLOCK, matrix_bytes
 from vramfit.units import MIB
@@ -88,7 +88,7 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
     model, scheme = checkpoint.model, checkpoint.scheme
     read = [0] * model.layer_count
     modules: dict[str, list[int]] = {}
-    active = _active_shares(model)
+    active = model.active_shares
     first = last = last_read = embedding = 0
     for row in checkpoint.stored:
         tensor = row.tensor
@@ -191,16 +191,6 @@ def _mxfp4_bytes(name: str, shape: tuple[int, ...], ranks: int, kernel: str) -> 
         padded = _up(outputs, HOPPER_OUTPUTS) if down else _up(2 * outputs, HOPPER_OUTPUTS) // 2
         size = padded * (_up(inputs, HOPPER_INPUTS) // 2 + _up(inputs // BLOCK, HOPPER_SCALES))
     return size * ranks * shape[2]
-
-
-def _active_shares(model: Model) -> list[float]:
-    """For each layer the part of its experts that one token passes."""
-    shares = [1.0] * model.layer_count
-    for group in model.layers:
-        if isinstance(group.feed_forward, Experts):
-            for index in group.indices:
-                shares[index] = group.feed_forward.active / group.feed_forward.count
-    return shares
 
 
 def _up(size: int, multiple: int) -> int:

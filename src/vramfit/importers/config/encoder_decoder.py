@@ -18,7 +18,8 @@ from vramfit.model.architecture import Attention
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.importers.config.section import Section
-    from vramfit.model.architecture import Experts, FeedForward, Layers, Mixer
+    from vramfit.model.architecture import Experts, FeedForward, Layers
+    from vramfit.model.mixers import Mixer
 
 ENCODER_TOKENS = {"whisper": "max_source_positions"}
 """What the encoder of a model type always makes of its input, tokens (transformers 5.24.0 modelling files)."""

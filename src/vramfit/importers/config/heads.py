@@ -10,7 +10,7 @@ from vramfit.model.architecture import Attention, LatentAttention
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.importers.config.section import Section
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
 
 SLIDING = ("sliding_attention", "hybrid_sliding", "reference_sliding_attention", "sliding", "local", "swa")
 FULL = ("full_attention", "hybrid", "full", "global", "indexed_attention", "minimax_m3_sparse")

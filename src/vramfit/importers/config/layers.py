@@ -11,12 +11,14 @@ from vramfit.importers.config import states
 from vramfit.importers.config.fields import first, number, whole
 from vramfit.importers.config.formulas import MOST_LAYERS, MissingField
 from vramfit.importers.config.heads import UnknownCache, attention
-from vramfit.model.architecture import Layers, ShortConvolution
+from vramfit.model.architecture import Layers
+from vramfit.model.mixers import ShortConvolution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.importers.config.section import Section
-    from vramfit.model.architecture import Experts, FeedForward, Mixer
+    from vramfit.model.architecture import Experts, FeedForward
+    from vramfit.model.mixers import Mixer
 
 NOTHING = ("mlp", "moe", "dummy", "none", "skip")
 """Words for kinds of layers (transformers 5.24.0 ``cache_utils.py``, ``get_layer_types_and_kwargs``)."""

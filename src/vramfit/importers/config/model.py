@@ -11,8 +11,8 @@ from vramfit.importers.config.language import language_model, part_of
 from vramfit.importers.config.section import Section
 from vramfit.importers.config.vision import UNKNOWN, vision_of
 from vramfit.importers.tensor_names import gguf_name, place
-from vramfit.model.architecture import Architecture, Model, Tensor
-from vramfit.model.traits import Traits
+from vramfit.model.architecture import Model, Tensor
+from vramfit.model.traits import Architecture, Traits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

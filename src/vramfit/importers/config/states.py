@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from vramfit.importers.config import formulas
 from vramfit.importers.config.heads import INDEXED_BESIDE_KEYS, attention, sliding
-from vramfit.model.architecture import (
-    Attention,
-    CompressedAttention,
-    FixedState,
-    LinearAttention,
-    ShortConvolution,
-    StateSpace,
-)
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.importers.config.section import Section
-    from vramfit.model.architecture import Mixer
+    from vramfit.model.mixers import Mixer
 
 BLOCKERS = (
     "mamba_", "ssm_", "linear_", "conv_L_cache", "short_conv", "linear_attn_config", "lru_width", "n_recurrent_loops",
