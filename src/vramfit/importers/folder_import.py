@@ -9,10 +9,11 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.engines import engine, engine_of_family, names
 from vramfit.errors import InputError, UsageError
+from vramfit.importers.config.language import SHELLS, VISION
 from vramfit.importers.config.model import read_config
 from vramfit.importers.counts import refuse_senseless_counts
 from vramfit.importers.gguf_choice import choose_gguf
-from vramfit.importers.imported import Imported, assemble, idle_notes
+from vramfit.importers.imported import Imported, assemble, count, idle_notes
 from vramfit.importers.packed import logical_header, reader
 from vramfit.importers.pipeline_import import INDEX, import_pipeline
 from vramfit.importers.place import folder_below
@@ -30,7 +31,6 @@ from vramfit.importers.sentence import MODULES, read_modules
 from vramfit.importers.source import printable
 from vramfit.model.architecture import FeedForward, Layers, Model
 from vramfit.model.build import nominal_billions
-from vramfit.model.counted import tensors
 from vramfit.model.traits import Architecture, Traits
 from vramfit.quantization import STORED
 
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 MISTRAL = "params.json"
 SAFETENSORS = ".safetensors"
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""Files with the settings of the processor of images, the one of transformers before 5 first."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 LONGEST_CONFIG_BYTES = 1 << 24
 """Bytes of the longest configuration that is read: ModelOpt's lists of 22,000 layers take 2 MB."""
@@ -66,6 +68,8 @@ class Parts(Record):
     config: Mapping[str, Any] | None
     settings: Mapping[str, Any]
     """Quantization settings; empty where there are none."""
+    processor: Mapping[str, Any]
+    """Settings of the processor of images; empty where there are none."""
     header: Header | None
     files: tuple[str, ...]
     """Files that were read."""
@@ -103,7 +107,7 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     if parts.config is None:
         return _bare(parts, identity, name, origin)
     refuse_senseless_counts(parts.config, parts.files[0])
-    return _described(parts, parts.config, read_config(parts.config, identity, name), origin)
+    return _described(parts, parts.config, read_config(parts.config, identity, name, parts.processor), origin)
 
 
 def _parts(folder: Folder, file: str | None, here: tuple[str, ...], modules: Modules | None) -> Parts:
@@ -129,11 +133,21 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...], modules: Mod
             files.append(name)
             break
     settings = settings_of(config or {}, side)
+    processor: Mapping[str, Any] = {}
+    settings_file = next((name for name in PROCESSORS if named is None and name in here), None)
+    if (
+        settings_file is not None
+        and config is not None
+        and any(isinstance(config.get(name), dict) for name in (*VISION, *SHELLS))
+    ):
+        processor = read_settings(folder, settings_file)
+        files.append(settings_file)
     if named is not None or not any(name.endswith(SAFETENSORS) for name in here):
-        return Parts(config, settings, None, (*files, *more), _pickled(here) if named is None else (), beside)
+        pickled = _pickled(here) if named is None else ()
+        return Parts(config, settings, processor, None, (*files, *more), pickled, beside)
     header, notes = _header(folder, file, settings, config)
     read = () if header is None else tuple([one.name for one in header.files])
-    return Parts(config, settings, header, (*files, *read, *more), notes, beside)
+    return Parts(config, settings, processor, header, (*files, *read, *more), notes, beside)
 
 
 def _header(
@@ -160,7 +174,7 @@ def _header(
 
 def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origin: Origin) -> Imported:
     """A model with a configuration: caches by it, weights by the header, or by its class where there is none."""
-    header, notes = parts.header, [*origin.notes, *parts.notes]
+    header, notes = parts.header, [*origin.notes, *parts.notes, *found.notes]
     knowledge, gap = found.knowledge, found.caches_reason
     if header is None and found.tensors is None:
         knowledge, gap = "unknown", found.tensors_reason or gap
@@ -176,14 +190,14 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
     keys = _cache_keys(parts.settings)
     if header is None:
         own = (*(found.tensors or ()), *[row.tensor for row in parts.beside if found.tensors])
-        tensors.remember(model, own)
+        count(model, own)
         scheme = scheme_of(parts.settings) if parts.settings else None
         if parts.settings and scheme is None:
             note = (
                 f"its config.json says quant_method '{printable(method_of(parts.settings))}', which is not known here"
             )
             model = replace(model, origin=replace(origin, stored_gap=note))
-            tensors.remember(model, own)
+            count(model, own)
             keys["quant"] = STORED
         return Imported(model, {**keys, **_engine_keys(scheme)})
     rows = (*stored_rows(header), *parts.beside)

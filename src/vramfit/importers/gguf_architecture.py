@@ -257,6 +257,9 @@ def _mixture(fields: Fields, mixtures: Sequence[int], layers: int, notes: list[s
         moe["every"] = every
     if mixtures[0] >= max(every, 1):
         moe["dense_layers"] = mixtures[0]
+    by_token = sum(["ffn_gate_tid2eid.weight" in fields.layers[number] for number in mixtures])
+    if by_token:
+        moe["by_token"] = by_token
     bare = any(not has_attention(fields.layers.get(number, {})) for number in mixtures)
     if not every and not bare:
         notes.append(

@@ -7,7 +7,8 @@ describe. Either may be missing without the other.
 from __future__ import annotations
 
 from vramfit._record import Record, replace
-from vramfit.model.counted import tensors
+from vramfit.model.architecture import Experts
+from vramfit.model.counted import active_parameters, parameters, tensors
 from vramfit.quantization.checkpoint import Checkpoint, keep
 from vramfit.units import gib
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from vramfit.model import Model, Tensor
     from vramfit.quantization import Scheme, Stored
 
+EXPERTS = ("_exps.weight", "_exps.bias", ".experts.")
+"""What names of the tensors of routed experts have in them: GGUF's, and those that have none there."""
 IDLE = {"mtp": "prediction heads", "adapter": "adapters"}
 """Parts of files that no engine loads with the model, and what they are."""
 
@@ -38,7 +41,7 @@ def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str
     """The checkpoint of a model whose header was read: its rows become the tensors of the model, and their bytes."""
     loaded = tuple([row for row in rows if row.tensor.part not in IDLE])
     idle = sum([row.total_bytes for row in rows if row.tensor.part in IDLE])
-    tensors.remember(model, distinct(loaded))
+    count(model, distinct(loaded))
     checkpoint = Checkpoint(model, scheme, loaded, source, idle)
     keep(checkpoint)
     return checkpoint
@@ -51,6 +54,24 @@ def idle_notes(header: Header) -> tuple[str, ...]:
         for part, word in IDLE.items()
     }
     return tuple([f"{gib(size)} of its files are {word}, not loaded with it" for word, size in sizes.items() if size])
+
+
+def count(model: Model, own: tuple[Tensor, ...]) -> None:
+    """Take the tensors that were read for the model's, and of those of routed experts only what a token passes."""
+    tensors.remember(model, own)
+    mixtures = {
+        layer: (group.feed_forward.count, group.feed_forward.active)
+        for group in model.layers
+        for layer in group.indices
+        if isinstance(group.feed_forward, Experts)
+    }
+    resting = 0
+    for tensor in own:
+        if any(word in tensor.name for word in EXPERTS) and not tensor.buffer:
+            for layer in tensor.layers:
+                all_of_them, active = mixtures.get(layer, (1, 1))
+                resting += tensor.elements * tensor.copies * (all_of_them - active) // all_of_them
+    active_parameters.remember(model, parameters(model) - resting)
 
 
 def distinct(rows: Iterable[Stored]) -> tuple[Tensor, ...]:
