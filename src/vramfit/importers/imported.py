@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme, Stored
 
 EXPERTS = ("_exps.weight", "_exps.bias", ".experts.")
-"""What names of the tensors of routed experts have in them: GGUF's, and those that have none there."""
+"""Marks in the names of routed experts' tensors: in GGUF's names, and in those of tensors that have no name there."""
 IDLE = {"mtp": "prediction heads", "adapter": "adapters"}
 """Parts of files that no engine loads with the model, and what they are."""
 
