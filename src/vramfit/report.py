@@ -358,6 +358,8 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     elif asked.startswith(OLLAMA):
         note = f"{asked} is not in Ollama's store and its registry is not asked: the catalogue's entry answers for it"
         notes.append(note)
+    elif asked.lower().endswith(WEIGHT_FILES):
+        notes.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
     if deployment.workload.context > (deployment.model.context or deployment.workload.context):

@@ -62,7 +62,10 @@ def test_common_keys_are_those_of_no_engine() -> None:
 def test_the_engine_s_choices_are_the_engines() -> None:
     """Those that are modelled, then those that are not yet; the default in words names both."""
     assert (*names(), *UNMODELLED) == every_key()["engine"].choices
-    assert "transformers; llama.cpp for a GGUF quant" == every_key()["engine"].default_words
+    assert (
+        "by the model's name, the quant and keys of one engine alone; else transformers"
+        == every_key()["engine"].default_words
+    )
 
 
 def test_a_key_is_declared_once() -> None:

@@ -104,7 +104,7 @@ def test_colour_adds_codes_and_no_meaning(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("FORCE_COLOR", "1")
     plain = drawn(report())
 
-    assert "\x1b[1;31mLLaVA 1.6 13B does not fit an RTX 4090 in FP16: 5.6 GiB short." in coloured
+    assert "\x1b[1;31mLLaVA 1.6 13B fits an RTX 4090 in INT8 and INT4 (NF4), not in FP16: 5.6 GiB short." in coloured
     assert "\x1b" not in plain
     assert plain == Text.from_ansi(coloured).plain
 
@@ -215,7 +215,7 @@ def test_a_card_known_by_its_size_alone() -> None:
 
     text = drawn(told)
 
-    assert "does not fit a custom GPU with 24GiB in FP16" in text
+    assert "fits a custom GPU with 24GiB in INT8 and INT4 (NF4), not in FP16" in text
     assert "GPU    custom GPU with 24GiB, 24.00 GiB\nModel" in text
     assert "driver" not in text
     assert " box" not in text

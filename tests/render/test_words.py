@@ -56,7 +56,18 @@ NO = "LLaVA 1.6 13B does not fit an RTX 4090 in FP16: 5.6 GiB short."
 @pytest.mark.parametrize(
     ("estimates", "expected"),
     [
-        ([FP16, INT8, INT4], (NO, "INT8 and INT4 (NF4) fit.")),
+        (
+            [FP16, INT8, INT4],
+            ("LLaVA 1.6 13B fits an RTX 4090 in INT8 and INT4 (NF4), not in FP16: 5.6 GiB short.", ""),
+        ),
+        (
+            [FP16, _with(INT8, verdict="exceeds"), INT4],
+            ("LLaVA 1.6 13B fits an RTX 4090 in INT4 (NF4), not in FP16: 5.6 GiB short.", "INT8 does not fit either."),
+        ),
+        (
+            [FP16, INT8, _with(INT4, verdict="tight")],
+            ("LLaVA 1.6 13B fits an RTX 4090 in INT8, not in FP16: 5.6 GiB short.", "INT4 (NF4) only just fits."),
+        ),
         ([FP16], (NO, "")),
         (
             [FP16, _with(INT8, verdict="exceeds"), _with(INT4, verdict="tight")],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.tags import Tag
     from vramfit.hardware import Gpu
     from vramfit.model import Model
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
         def means(self, name: str) -> bool:
             """True if the characters of a name say that it is a reference."""
+
+        def is_here(self, name: str) -> bool:
+            """True if this disk has a file or directory of that name."""
 
         def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
             """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
@@ -126,11 +130,25 @@ class Catalogue:
         """Model of an entry."""
         from vramfit.model.packed import unpack
 
-        stored = self._container.record("model", self._model_number(name))
+        number, tag = self._number_and_tag(name)
+        stored = self._container.record("model", number)
         model = self._models.get(stored["id"])
         if model is None:
             model = self._models[stored["id"]] = unpack(stored)
+        if tag is not None:
+            self._stated[name] = tag.keys(model.dtype)
         return model
+
+    def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:
+        """Number of the entry that ``name`` means, and the tag of Ollama's library that it is, where it is one."""
+        if ":" in name and "/" not in name:
+            from vramfit.catalogue import tags
+
+            tag = tags.read(name)
+            known = None if tag is None else tags.known_as(tag, lambda one: self._alias(one) is not None)
+            if known is not None:
+                return self._model_number(known), tag
+        return self._model_number(name), None
 
     def _imported(self, name: str, importer: Callable[[], Importer]) -> Imported | str | None:
         """Model that a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
@@ -140,13 +158,22 @@ class Catalogue:
         """
         marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
         if marked and importer().means(name):
-            return importer().load(name, self.knows, self._based)
+            return self._published(name, importer()) or importer().load(name, self.knows, self._based)
         if self._alias(name) is not None:
             return None
         found = importer().on_disk(name, self._based)
         if found is not None or self.knows(name) or "/" not in name:
             return found
         return importer().load(name, None, self._based)
+
+    def _published(self, name: str, importer: Importer) -> str | None:
+        """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""
+        if any(mark in name for mark in REFERENCE_MARKS) or name.startswith(".") or importer.is_here(name):
+            return None
+        from vramfit.catalogue.repositories import file_reading
+
+        known = file_reading(name)
+        return known if known is not None and self.knows(known) else None
 
     def _based(self, name: str) -> tuple[Model, Mapping[str, Any]]:
         """Model of any name, with the deployment keys that the name states."""
@@ -156,6 +183,12 @@ class Catalogue:
         """True if the catalogue has a name: an entry's own, or one that says which entry it repackages."""
         if self._alias(name) is not None:
             return True
+        if ":" in name and "/" not in name:
+            from vramfit.catalogue import tags
+
+            tag = tags.read(name)
+            if tag is not None and tags.known_as(tag, lambda one: self._alias(one) is not None) is not None:
+                return True
         from vramfit.catalogue.repositories import readings
 
         return any(self._container.look_up("model_aliases", normalise_model(one.model)) for one in readings(name))

@@ -44,6 +44,7 @@ _SIZES = (
 )  # fmt: skip
 """Meaning of a number by the text before and behind it."""
 
+FILE = ".gguf"
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba")
@@ -84,6 +85,25 @@ def readings(name: str) -> Iterator[Reading]:
             text = base[start : words[count - 1][1]].strip()
             if text and text != name:
                 yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
+
+
+def file_reading(name: str) -> str | None:
+    """Name of a GGUF file as that of a repository: no suffix, no number of a shard, words joined alike.
+
+    ``Qwen3-8B.Q4_K_M.gguf`` and ``Qwen3-8B-Q4_K_M-00001-of-00003.gguf`` are ``Qwen3-8B-Q4_K_M-GGUF``; None for a file
+    of another kind.
+    """
+    stem = name.strip()
+    if not stem.lower().endswith(FILE):
+        return None
+    stem = stem[: -len(FILE)]
+    first, of, last = stem[-15:-9], stem[-9:-5], stem[-5:]
+    if of.lower() == "-of-" and last.isdigit() and first[:1] == "-" and first[1:].isdigit():
+        stem = stem[:-15]
+    front, dot, back = stem.rpartition(".")
+    if dot and back.lower() in GGUF:
+        stem = f"{front}-{back}"
+    return f"{stem}-GGUF"
 
 
 def _words(base: str) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ from vramfit.errors import CannotTell
 
 __all__ = [
     "DEFAULT", "UNMODELLED", "Deployment", "DeviceMemory", "Engine", "Estimate", "Registration", "Share", "engine",
-    "engine_of_family", "estimate", "names", "own_groups", "register",
+    "engine_of_family", "estimate", "names", "own_groups", "register", "registered",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
@@ -61,6 +61,11 @@ UNMODELLED = ("tensorrt-llm",)
 def names() -> tuple[str, ...]:
     """Names of all engines that can be asked about, in the order they were registered."""
     return tuple(_registered)
+
+
+def registered(name: str) -> Registration:
+    """Registration of an engine that is known."""
+    return _registered[name]
 
 
 def own_groups() -> tuple[Group, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines import DEFAULT, UNMODELLED, engine_of_family, names, own_groups
+from vramfit.engines import DEFAULT, UNMODELLED, names, own_groups
 from vramfit.errors import UsageError
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.keys import parse_value
@@ -25,7 +25,7 @@ def common_keys() -> dict[str, Key]:
     if not _shared:
         for group in COMMON:
             _shared.update({key.name: key for key in group.keys})
-    default = f"{DEFAULT}; {engine_of_family('gguf')} for a GGUF quant"
+    default = f"by the model's name, the quant and keys of one engine alone; else {DEFAULT}"
     choices = (*names(), *UNMODELLED)
     _shared["engine"] = replace(_shared["engine"], choices=choices, default_text=default)
     return _shared

@@ -11,7 +11,7 @@ from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, derive, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES
+from vramfit.workload.common import CLASSES, EXPERTS, QUESTION
 from vramfit.workload.common import FORM as WORKLOAD
 from vramfit.workload.training import FORM as TRAINING
 
@@ -49,9 +49,13 @@ if TYPE_CHECKING:
             """In brief, the models of a modality with fewer parameters and an id that begins so."""
 
 
+SHARED = frozenset((*WORKLOAD.names, *TRAINING.names, *[key.name for key in QUESTION], "name")) - {EXPERTS}
+"""Keys that choose no engine: those that all have."""
 DEFAULT_CONTEXT_TOKENS = 4096
 NATIVE = ("fp16", "bf16")
 """Schemes of files that are what the class ``fp16`` asks for."""
+RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4"}
+"""What models are stored as that were released in elements of fewer than 16 bits."""
 TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
 """What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
 
@@ -78,6 +82,10 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     """
     if not stated:
         return request
+    if "library" in stated:
+        from vramfit.engines.choice import from_library
+
+        return from_library(request, stated, str(_nearer(request.get("quant"), stated["quant"])))
     known = {name: value for name, value in stated.items() if name != "family"}
     if "family" in stated:
         known["engine"] = engine_of_family(stated["family"])
@@ -103,7 +111,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     runtime = engine(engine_name(request))
     model = _supplied(request, model)
     work = _workload(request, gpus, model, runtime)
-    schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task)]
+    schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task, model.dtype, runtime.families)]
     if not runtime.follows_gpus:
         return tuple([Deployment(gpus, derive(model, scheme), runtime.name, work) for scheme in schemes])
     full = [{**runtime.defaults(request, gpus, model, scheme), **request} for scheme in schemes]
@@ -128,6 +136,12 @@ def engine_name(request: Request) -> str:
     asked, quant = request.get("engine"), request.get("quant")
     if asked:
         return str(asked)
+    if not SHARED.issuperset(request):
+        from vramfit.engines.choice import engine_of_keys
+
+        chosen = engine_of_keys(request)
+        if chosen is not None:
+            return chosen
     if quant is None or quant in (*CLASSES, STORED):
         return DEFAULT
     return engine_of_family(find_scheme(quant).family)
@@ -165,11 +179,21 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
     return stated if asked in (kind.family, f"{kind.family}-{kind.precision}") else asked
 
 
-def quants(asked: str | None, task: str) -> tuple[str, ...]:
-    """What is answered for: the asked quantization, or the three classes; fine-tuning has one of its own."""
+def quants(asked: str | None, task: str, dtype: str = "", families: Sequence[str] = ()) -> tuple[str, ...]:
+    """What is answered for: the asked quantization, or the three classes; fine-tuning has one of its own.
+
+    Of a model that was released in fewer than 16 bits (``dtype``) it is the released form, where the engine loads its
+    family (one of ``families``), and the classes of fewer bits.
+    """
     if asked is not None:
         return (asked,)
-    return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
+    if task != "inference":
+        return (TRAINING_SCHEME[task],)
+    released = RELEASED.get(dtype)
+    if released is None:
+        return CLASSES
+    scheme = find_scheme(released)
+    return (released, *CLASSES[CLASSES.index(scheme.precision) + 1 :]) if scheme.family in families else CLASSES
 
 
 def _scheme(word: str, runtime: Engine[Any, Any], model: Model) -> Scheme:

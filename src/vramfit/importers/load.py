@@ -15,7 +15,6 @@ from vramfit.importers.place import directory_place, file_place, is_adapter
 from vramfit.importers.reference import (
     OLLAMA_HOST,
     OLLAMA_NAMESPACE,
-    OLLAMA_TAG,
     HubRepository,
     LocalDirectory,
     LocalFile,
@@ -25,7 +24,6 @@ from vramfit.importers.reference import (
 )
 from vramfit.importers.source import kind_of, printable
 from vramfit.model.origin import Origin
-from vramfit.quantization.schemes import SCHEMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +44,6 @@ GGUF = ".gguf"
 GGUF_MAGIC = b"GGUF"
 PARAMETERS = {"num_ctx": "context", "num_gpu": "gpu_layers", "num_batch": "batch"}
 """Deployment keys by the parameters that a tag of Ollama sets (ollama ``docs/modelfile.mdx``)."""
-USUAL, RELEASED = "Q4_K_M", {"mxfp4": "MXFP4"}
-"""Scheme that Ollama's library hands out for a tag that states none: its usual one, or what the model was released in."""
 LARGEST_PARAMETER = 1 << 24
 
 
@@ -63,6 +59,10 @@ class Importer:
     def means(self, name: str) -> bool:
         """True if the characters of a name say that it is a reference, and no name of the catalogue."""
         return is_path(name) or has_scheme(name)
+
+    def is_here(self, name: str) -> bool:
+        """True if this disk has a file or directory of that name."""
+        return bool(kind_of(name))
 
     def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
         """Model that this disk has under a name whose characters say nothing; None where it has none."""
@@ -91,9 +91,9 @@ class Importer:
             if other is not None and known is not None and known(other):
                 return other
             if isinstance(reference, OllamaTag) and known is not None and base is not None and self._is_off():
-                entry = tag_in_catalogue(reference, known)
-                if entry is not None:
-                    return _released(*entry, base)
+                found = _from_library(reference, known, base)
+                if found is not None:
+                    return found
             from vramfit.importers.places import locate
 
             place = locate(reference, self._network)
@@ -152,26 +152,19 @@ def _in_catalogue(reference: Reference) -> str | None:
     return None
 
 
-def tag_in_catalogue(tag: OllamaTag, known: Known) -> tuple[str, str | None] | None:
-    """Name by which the catalogue knows what a tag of Ollama's library is made of, and the scheme that the tag states.
-
-    Tags add words to a size (``8b-instruct-q8_0``); the fewest are left out that leave a name of the catalogue. The size
-    itself is not: without it a name means another model.
-    """
+def _from_library(tag: OllamaTag, known: Known, base: Base) -> Imported | None:
+    """Entry of the catalogue as Ollama's library has it; None for a tag of another place, or of an unknown model."""
     if (tag.host, tag.namespace) != (OLLAMA_HOST, OLLAMA_NAMESPACE):
         return None
-    words = [] if tag.tag == OLLAMA_TAG else tag.tag.split("-")
-    stated = next((scheme for word in words if (scheme := word.upper().replace("FP", "F")) in SCHEMES), None)
-    names = [f"{tag.name}:{'-'.join(words[:count])}" for count in range(len(words), 0, -1)] or [tag.name]
-    return next(((name, stated) for name in names if known(name)), None)
-
-
-def _released(name: str, scheme: str | None, base: Base) -> Imported:
-    """Entry of the catalogue as Ollama's library has it: in the scheme of its tag, or in the library's usual one."""
+    from vramfit.catalogue import tags
     from vramfit.importers.imported import Imported
 
-    model, _ = base(name)
-    return Imported(model, {"engine": "ollama", "quant": scheme or RELEASED.get(model.dtype, USUAL)})
+    own = tags.read(f"{tag.name}:{tag.tag}")
+    entry = None if own is None else tags.known_as(own, known)
+    if own is None or entry is None:
+        return None
+    model, _ = base(entry)
+    return Imported(model, own.keys(model.dtype))
 
 
 def _imported(place: Place, name: str) -> Imported:

@@ -134,15 +134,23 @@ def precision(estimate: Object, classes: bool) -> str:
 
 
 def headline(estimates: Sequence[Object]) -> tuple[str, str]:
-    """Two sentences: the verdict on the first estimate, and that on the others (empty when there are none)."""
+    """Two sentences: the verdict on the first estimate, and that on the others (empty when there are none).
+
+    What fits comes before what does not.
+    """
     classes = by_class(estimates)
     first = estimates[0]
     verdict = first["verdict"]
     task = _TASKS.get((first.get("deployment") or {}).get("task", ""))
     subject = f"{task} of {first['model']['name']}" if task else first["model"]["name"]
     gpus, kind = with_article(gpu_name(first["gpu"])), precision(first, classes)
+    fitting = [estimate for estimate in estimates[1:] if estimate["verdict"] == "fits"]
     if verdict == "unknown":
         lead = f"Whether {subject} fits {gpus} in {kind} is unknown."
+    elif verdict == "exceeds" and fitting:
+        named = joined([precision(estimate, classes) for estimate in fitting])
+        rest = [estimate for estimate in estimates[1:] if estimate["verdict"] != "fits"]
+        return f"{subject} fits {gpus} in {named}, not in {kind}: {_shortage(first)}.", _others(rest, verdict, classes)
     elif verdict == "exceeds":
         lead = f"{subject} does not fit {gpus} in {kind}: {_shortage(first)}."
     elif verdict == "tight":

@@ -57,7 +57,12 @@ QUESTION = (
     Key("gpu", "texts", "GPU: an id, [COUNTx]ID or custom:24GiB[@1008GB/s]; repeat it for mixed cards", flags=("-g",)),
     Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
     Key("engine", "choice", "the runtime"),
-    Key("quant", "text", "a scheme the engine knows, or a class: fp16, int8, int4", default_text="all three classes"),
+    Key(
+        "quant",
+        "text",
+        "a scheme the engine knows, or a class: fp16, int8, int4",
+        default_text="by the model's name; else all three classes",
+    ),
     Key(
         "context",
         "count",
@@ -104,6 +109,9 @@ QUESTION = (
 )
 """Keys that say what is run, and how much of it at once."""
 
+EXPERTS = "cpu_moe_layers"
+"""Key of what few engines can do: leave the experts of some layers in host memory."""
+
 OFFLOADING = (
     Key(
         "gpu_layers",
@@ -116,7 +124,7 @@ OFFLOADING = (
         decided=True,
     ),
     Key(
-        "cpu_moe_layers",
+        EXPERTS,
         "count-or-word",
         "layers whose experts stay in RAM",
         choices=("all", "auto"),

@@ -136,6 +136,11 @@ class Form(_Generic["R"]):
         self._field = {key.name: key.stored_as for key in keys}
         self._switched = frozenset([key.name for key in keys if key.choices == SWITCHED])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the keys that it fills in."""
+        return tuple(self._field)
+
     def fill(self, request: Request, **values: Any) -> R:
         """Record with each field as ``request`` gives it, else as ``values`` does, else with the key's default."""
         found = {**self._defaults, **values}

@@ -1,0 +1,62 @@
+"""Engine of a request that names none: by the tag of Ollama's library that its model is, and by keys of one engine alone."""
+
+from __future__ import annotations
+
+from vramfit._record import fields
+from vramfit.engines import DEFAULT, engine, engine_of_family, names, own_groups, registered
+from vramfit.quantization import find_scheme
+from vramfit.workload.common import CLASSES, EXPERTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vramfit.workload.keys import Request
+
+    Library = Mapping[str, str]
+    """What a catalogue states of a tag: ``library``, whose engine runs its files, and ``quant``, the file's scheme."""
+
+
+def engine_of_keys(request: Request) -> str | None:
+    """Engine that alone has the keys of a request which the default one lacks; None where there is none such.
+
+    Of several engines that have them it is the one that declares them in its own folder.
+    """
+    wanted = _keys_of_engines(request) - _keys_of(DEFAULT)
+    if not wanted:
+        return None
+    having = [name for name in names() if wanted <= _keys_of(name)]
+    declaring = [name for name in having if registered(name).keys == registered(name).module]
+    return next((found[0] for found in (having, declaring) if len(found) == 1), None)
+
+
+def from_library(request: Request, library: Library, quant: str) -> Request:
+    """Request for a tag of a library of files: with the library's engine, and ``quant``, the scheme meant by both.
+
+    The request as it is where another engine, task or scheme is asked for than those files go with.
+    """
+    usual, stated = library["library"], library["quant"]
+    named = request.get("engine")
+    if named is None and not _keys_of_engines(request) <= _keys_of(usual):
+        named = engine_of_keys(request)
+    runtime = engine(named or usual)
+    family = None if quant in CLASSES else find_scheme(quant).family
+    if request.get("task", "inference") not in runtime.tasks or (family is not None and family not in runtime.families):
+        return request
+    if named is None and family is not None and quant != stated and engine_of_family(family) == DEFAULT:
+        return request  # a checkpoint that the default engine loads, and no file
+    return {**request, "engine": runtime.name, "quant": quant}
+
+
+def _keys_of_engines(request: Request) -> set[str]:
+    """Keys of a request that are engines' own, and those for experts in RAM, which few engines place."""
+    known = {key.name for group in own_groups() for key in group.keys}
+    return {name for name in request if name in known or name == EXPERTS}
+
+
+def _keys_of(name: str) -> set[str]:
+    """Names of the keys that an engine has of its own."""
+    runtime = engine(name)
+    held = set() if runtime.record is None else set(fields(runtime.record))
+    own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in held}
+    return own | {EXPERTS} if runtime.places_experts else own
