@@ -292,6 +292,12 @@ class Engine(_Generic["V", "K"]):
         """Keys the engine would fill in by the GPUs or the model, as a request has them."""
         return {}
 
+    def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
+        """The model as it is stored where a scheme is asked of this engine."""
+        from vramfit.quantization import derive
+
+        return derive(model, scheme)
+
     def fill(self, request: Request) -> K | None:
         """The record of the engine's own keys, filled in from a request; None for an engine that has none."""
         if self.record is None:

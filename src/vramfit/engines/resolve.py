@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
-from vramfit.quantization import STORED, derive, find_scheme, own_checkpoint
+from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
 from vramfit.workload.common import CLASSES, EXPERTS, QUESTION
 from vramfit.workload.common import FORM as WORKLOAD
@@ -113,11 +113,14 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     work = _workload(request, gpus, model, runtime)
     schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task, model.dtype, runtime.families)]
     if not runtime.follows_gpus:
-        return tuple([Deployment(gpus, derive(model, scheme), runtime.name, work) for scheme in schemes])
+        return tuple([Deployment(gpus, runtime.checkpoint(model, scheme), runtime.name, work) for scheme in schemes])
     full = [{**runtime.defaults(request, gpus, model, scheme), **request} for scheme in schemes]
     works = [_workload(one, gpus, model, runtime) for one in full]
     return tuple(
-        [Deployment(gpus, derive(model, scheme), runtime.name, own) for scheme, own in zip(schemes, works, strict=True)]
+        [
+            Deployment(gpus, runtime.checkpoint(model, scheme), runtime.name, own)
+            for scheme, own in zip(schemes, works, strict=True)
+        ]
     )
 
 

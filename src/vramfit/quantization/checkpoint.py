@@ -76,6 +76,7 @@ class Checkpoint:
         stored: tuple[Stored, ...] | None = None,
         source: str = "",
         idle_bytes: int = 0,
+        family: str = "",
     ) -> None:
         self.model = model
         self.scheme = scheme
@@ -84,6 +85,8 @@ class Checkpoint:
         """File that it was read from; empty for one that a scheme derived."""
         self.idle_bytes = idle_bytes
         """Bytes of the file that no engine loads with the model: prediction heads."""
+        self.family = family or scheme.family
+        """Family of the file: the scheme's, unless an engine holds the scheme in a file of another (``GGUF``'s BF16)."""
         self._stored = stored
 
     @property
@@ -102,7 +105,7 @@ class Checkpoint:
         They are all tensors of a Hugging Face checkpoint, and for GGUF all but the towers, which are a second file. An
         adapter is always a file of its own.
         """
-        apart = (*TOWERS, ADAPTER) if self.scheme.family == "gguf" else (ADAPTER,)
+        apart = (*TOWERS, ADAPTER) if self.family == "gguf" else (ADAPTER,)
         return self.idle_bytes + sum([row.total_bytes for row in self.stored if row.tensor.part not in apart])
 
     def __repr__(self) -> str:

@@ -10,6 +10,10 @@ changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *requir
 rules, which is what ``llama-quantize --dry-run`` prints; IQ3_XXS is the one whose size then differs (4 % for an 8B
 model).
 
+A model that was released with experts in MXFP4 keeps those in every file: ``conversion/gpt_oss.py`` copies them as they
+are, and publishers leave them so (bartowski/openai_gpt-oss-20b-GGUF: "all quants keep the feed forward networks at
+mxfp4"; unsloth/gpt-oss-120b-GGUF: 58.46 GiB as Q4_K_M, 60.88 as F16). Laid out are then the other tensors alone.
+
 Layers are those of the language model: files that carry prediction heads besides (MTP) count these too, which may move
 a type by a layer.
 
@@ -22,7 +26,7 @@ from __future__ import annotations
 
 from vramfit.model import LatentAttention, Tensor, tensors
 from vramfit.quantization import Stored
-from vramfit.quantization.gguf_layout import is_vector, kept_class, stored, tensor_bytes
+from vramfit.quantization.gguf_layout import RELEASED, as_released, is_vector, kept_class, stored, tensor_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +63,12 @@ def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
 
         return mixed(model, text, file_type, scheme.settings.get("imatrix", False))
     kept = {"float32": "F32", "float": UNIFORM[file_type]}
-    return [stored(tensor, kept.get(kept_class(tensor), file_type), tensor.layers) for tensor in text]
+    return [
+        stored(
+            tensor, RELEASED if as_released(model, tensor) else kept.get(kept_class(tensor), file_type), tensor.layers
+        )
+        for tensor in text
+    ]
 
 
 def _split_latent(model: Model, tensor: Tensor) -> list[Tensor]:

@@ -11,7 +11,7 @@ from vramfit.quantization import Stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model import Tensor
+    from vramfit.model import Model, Tensor
 
 CLASSES = (
     ("attn_qkv.weight", "value"), ("attn_kv_b.weight", "value"), ("attn_v.weight", "value"), ("attn_k.weight", "key"),
@@ -59,6 +59,15 @@ FALLBACKS: dict[str, str] = {
     "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
 }  # fmt: skip
 """Type with blocks of 32 that replaces one with blocks of 256."""
+
+
+RELEASED = "MXFP4"
+"""Type of the experts of a model that was released with them in it."""
+
+
+def as_released(model: Model, tensor: Tensor) -> bool:
+    """True if every file of a model keeps the tensor in the 4 bits that it was released in: its experts' matrices."""
+    return model.dtype == "mxfp4" and len(tensor.shape) > 2 and tensor.shape[2] > 1 and tensor.name.endswith(".weight")
 
 
 def kept_class(tensor: Tensor) -> str:

@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.model import Attention, Experts
-from vramfit.quantization.gguf_layout import BLOCKS, is_vector, kept_class, stored, tensor_class
+from vramfit.quantization.gguf_layout import (
+    BLOCKS,
+    RELEASED,
+    as_released,
+    is_vector,
+    kept_class,
+    stored,
+    tensor_class,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,7 +237,9 @@ def mixed(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
     rows: list[Stored] = []
     for tensor in text:
         kind = kept_class(tensor)
-        if kind == "float32":
+        if as_released(model, tensor):
+            rows.append(stored(tensor, RELEASED, tensor.layers))
+        elif kind == "float32":
             rows.append(stored(tensor, "F32", tensor.layers))
         elif kind == "float":
             rows.append(stored(tensor, "F16", tensor.layers))

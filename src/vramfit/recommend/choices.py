@@ -125,7 +125,9 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
     criteria.attempts.answered = True
     if _hopeless(found):
         return None
-    choices = (_choice_of(replace(smallest, checkpoint=derive(model, scheme)), criteria) for scheme in schemes)
+    choices = (
+        _choice_of(replace(smallest, checkpoint=engine(name).checkpoint(model, scheme)), criteria) for scheme in schemes
+    )
     return next((choice for choice in choices if choice is not None), None)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.deployed import deployed
 from tests.samples import gpu
+from vramfit._record import replace
 from vramfit.engines import estimate
 from vramfit.quantization import find_scheme
 from vramfit.sources import open_catalogue
@@ -25,6 +26,13 @@ CARD = gpu("a100-sxm4-80gb")
 def catalogue_model(name: str) -> Model:
     """A model of the catalogue, made once: what is derived from it is remembered with it."""
     return open_catalogue().model(name)
+
+
+@cache
+def sixteen_bit_model(name: str) -> Model:
+    """A model of the catalogue as if released in 16 bits, which is what the tables of llama.cpp's reports quantized."""
+    found = catalogue_model(name)
+    return replace(found, dtype="bf16") if found.dtype == "mxfp4" else found
 
 
 def estimated(model: str | Model, quant: str = "Q4_K_M", gpus: Any = 1, **work: Any) -> Estimate:
@@ -54,6 +62,6 @@ def against(model: str, rows: list[dict[str, Any]]) -> list[Row]:
             asked["flash_attention"] = asked["flash_attention"] == "on"
         if "kv_cache_type" in asked:
             asked.setdefault("kv_cache_type_v", asked["kv_cache_type"])
-        ours = devices(estimated(model, **asked))
+        ours = devices(estimated(sixteen_bit_model(model), **asked))
         found += [(f"{label} {name}", mebibytes(ours[name]), theirs) for name, theirs in row["devices"].items()]
     return found

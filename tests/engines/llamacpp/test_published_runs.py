@@ -148,7 +148,7 @@ def test_gpt_oss_20b_keeps_short_windows() -> None:
     assert mebibytes(short.gpus[0])[2] == pytest.approx(91.5, abs=1)
     assert mebibytes(whole.gpus[0])[2] == pytest.approx(215.5, abs=1)
     assert 3072 + 24 == mebibytes(four.gpus[0])[1]
-    assert 14680 == int(mebibytes(estimated("gpt-oss-20b", "Q4_K_M", context=8192).gpus[0])[0])
+    assert 10694 == int(mebibytes(estimated("gpt-oss-20b", "Q4_K_M", context=8192).gpus[0])[0])
 
 
 def test_gemma_3_27b_at_its_longest() -> None:

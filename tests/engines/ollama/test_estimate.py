@@ -129,7 +129,7 @@ def test_what_it_would_choose_by_itself_is_said() -> None:
     """``gpu_layers: all`` asks whether it fits; left alone, Ollama would offload."""
     left = "left to itself (num_gpu unset) Ollama would keep 1 GiB free and put "
     assert (f"{left}44 of 81 layers on the GPUs",) == remarks("2xrtx3090", "llama-3.1-70b")
-    assert (f"{left}the experts of 25 layers in RAM",) == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4")
+    assert (f"{left}the experts of 26 layers in RAM",) == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4")
     assert () == remarks("rtx4090", "llama-3.1-8b")
     # Whoever asks for a part in RAM is not told of another.
     assert () == remarks("2xrtx3090", "llama-3.1-70b", gpu_layers=40)
@@ -137,7 +137,7 @@ def test_what_it_would_choose_by_itself_is_said() -> None:
     deployment = resolved("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
     found = answer(deployment)
     chosen = found.estimate
-    assert ("all", 25) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
+    assert ("all", 26) == (chosen.settings["gpu_layers"], chosen.settings["cpu_moe_layers"])
     assert "num_gpu" not in found.command
     assert any("no parameter for experts" in words for words in chosen.assumptions)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
-    from vramfit.quantization import Checkpoint
+    from vramfit.model import Model
+    from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
 
 BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
@@ -145,6 +146,12 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     recommended = 0
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
+
+    def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
+        """The GGUF file in the scheme: the model's own where it is one."""
+        from vramfit.engines.llamacpp.placement import loaded
+
+        return loaded(model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise for a model without a language model, and for a cache type that llama.cpp refuses."""

@@ -19,7 +19,7 @@ from vramfit._record import Record
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model.architecture import Attention
-from vramfit.quantization import SCHEMES, derive
+from vramfit.quantization import SCHEMES, Checkpoint, derive, own_checkpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
-    from vramfit.quantization import Checkpoint, Stored
+    from vramfit.quantization import Scheme, Stored
     from vramfit.workload.common import Workload
 
 HOST = -1
@@ -39,8 +39,11 @@ INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weigh
 """Tensors of the input layer, which stay in host memory whatever is offloaded (ggml-org/llama.cpp v0.5.0
 ``src/llama-arch.cpp``, ``LLM_TENSOR_LAYER_INPUT``, and ``src/llama-model.cpp`` ``load_tensors``)."""
 
-FILE_TYPES = {"mxfp4": "MXFP4_MOE"}
-"""File types of schemes that GGUF has under another name: experts in MXFP4, the rest in Q8_0, as ``llama-quantize`` does."""
+FILE_TYPE = "MXFP4_MOE"
+"""File type of MXFP4: experts so, the rest in Q8_0, as ``llama-quantize`` makes it (ggml-org/gpt-oss-20b-GGUF)."""
+
+OTHER_FAMILIES = ("mxfp4", "plain")
+"""Families of schemes that a GGUF file holds in a type of its own."""
 
 FIRST_LAYER_TENSORS = ("per_layer_model_proj.weight", "per_layer_proj_norm.weight")
 """Tensors of the whole model that are loaded with its first layer (``src/models/gemma3n.cpp``, created for block 0)."""
@@ -82,11 +85,20 @@ def parts_of(checkpoint: Checkpoint) -> Parts:
     return _cut(checkpoint.model, gguf_file(checkpoint).stored)
 
 
-def gguf_file(checkpoint: Checkpoint) -> Checkpoint:
-    """The GGUF file that holds a checkpoint of another family: ``bf16`` is the file type ``BF16``, MXFP4 ``MXFP4_MOE``."""
+def loaded(model: Model, scheme: Scheme, mxfp4: str = FILE_TYPE) -> Checkpoint:
+    """The GGUF file of a model in a scheme: its own where it was read from one in that scheme."""
+    found = derive(model, scheme)
+    return found if own_checkpoint(model) is found else gguf_file(found, mxfp4)
+
+
+@per_model
+def gguf_file(checkpoint: Checkpoint, mxfp4: str = FILE_TYPE) -> Checkpoint:
+    """The GGUF file that holds a checkpoint of another family: ``bf16`` is the file type ``BF16``, MXFP4 ``mxfp4``."""
     scheme = checkpoint.scheme
-    name = FILE_TYPES.get(scheme.family) or (scheme.settings["type"] if scheme.family == "plain" else "")
-    return derive(checkpoint.model, SCHEMES[name]) if name else checkpoint
+    if checkpoint.family not in OTHER_FAMILIES:
+        return checkpoint
+    file = derive(checkpoint.model, SCHEMES[mxfp4 if scheme.family == "mxfp4" else scheme.settings["type"]])
+    return Checkpoint(checkpoint.model, scheme, file.stored, family="gguf")
 
 
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:

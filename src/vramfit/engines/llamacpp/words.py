@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Parts, Placement
     from vramfit.model import Model
+    from vramfit.quantization import Checkpoint
 
 NOTABLE_LOGITS_BYTES = 64 * MIB
 """Logits of a whole batch worth a sentence."""
@@ -35,6 +36,7 @@ def assumptions(
         said.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
     if parts.tied_bytes and placement.output_device != HOST:
         said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
+    said += _stored(job.checkpoint)
     said += _placed(job, placement)
     unpacking = max(buffers.unpacking_bytes)
     if unpacking and set(backends) & {"cuda", "rocm"}:
@@ -52,6 +54,16 @@ def assumptions(
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
         )
     return tuple(said)
+
+
+def _stored(checkpoint: Checkpoint) -> list[str]:
+    """What a file in MXFP4, or of a model released so, really is."""
+    model, scheme = checkpoint.model, checkpoint.scheme
+    if scheme.id in ("MXFP4", "MXFP4_MOE") and not model.has_experts:
+        return ["the model has no experts, which MXFP4 files of llama.cpp keep so: all of it becomes Q8_0"]
+    if model.dtype == "mxfp4" and checkpoint.family == "gguf" and scheme.family == "gguf" and scheme.id != "MXFP4_MOE":
+        return [f"every file of this model keeps the experts in MXFP4; {scheme.id} is how the rest is stored"]
+    return []
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:

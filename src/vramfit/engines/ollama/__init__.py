@@ -53,6 +53,12 @@ class Ollama(Engine[Cards, OllamaKeys]):
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
 
+    def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
+        """The library's file in the scheme; of a model released in MXFP4 it keeps all but the experts in 16 bits."""
+        from vramfit.engines.ollama.estimate import stored
+
+        return stored(model, scheme)
+
     def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
         """Context, parallel, flash attention and batch."""
         from vramfit.engines.ollama.estimate import defaults

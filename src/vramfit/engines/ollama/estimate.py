@@ -18,10 +18,9 @@ from vramfit.engines import estimate as estimated
 from vramfit.engines.cuda import PASCAL, XAVIER, at_least
 from vramfit.engines.interface import Job, Words
 from vramfit.engines.llamacpp import estimate as llamacpp
-from vramfit.engines.llamacpp.placement import parts_of
+from vramfit.engines.llamacpp.placement import FILE_TYPE, loaded, parts_of
 from vramfit.errors import UsageError
 from vramfit.hardware import usable_bytes
-from vramfit.quantization import derive
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
@@ -62,6 +61,16 @@ PROJECTOR_HEADROOM_BYTES = GIB
 """Beyond the projector's weights; with less free on a GPU the projector stays in RAM (``mmprojOffloadHeadroom``)."""
 
 
+RELEASED_FILE = "BF16"
+"""File type of a model released in MXFP4: the library's gpt-oss keeps attention, embedding and head in BF16
+(ollama.com/library/gpt-oss: 14 GB and 65 GB)."""
+
+
+def stored(model: Model, scheme: Scheme) -> Checkpoint:
+    """The library's file of a model in a scheme."""
+    return loaded(model, scheme, RELEASED_FILE if model.dtype == "mxfp4" else FILE_TYPE)
+
+
 def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
     """Context, parallel, flash attention and batch as Ollama fills them in, as a request has them."""
     platform, reserve = request.get("platform", "linux"), request.get("reserve", 0)
@@ -73,7 +82,7 @@ def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Sche
     context = request.get("context", min(tier, model.context))
     flash = "on" if all(_flash_attention(gpu, request.get("backend")) for gpu in gpus) else "off"
     free = [usable_bytes(gpu, platform) - reserve for gpu in gpus]
-    predicted = _predicted_bytes(derive(model, scheme), min(context, model.context) * parallel)
+    predicted = _predicted_bytes(stored(model, scheme), min(context, model.context) * parallel)
     whole, chosen = sum(free), _enough(predicted, free)
     if not request.get("sched_spread") and chosen is not None:
         whole = free[chosen]
