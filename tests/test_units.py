@@ -24,6 +24,8 @@ from vramfit.units import GB, GIB, MIB, billions, gb, gib, parse_rate, parse_siz
         (1_099_511_627_776, "1TiB"),
         (2_000_000_000_000, "2TB"),
         (1024, "1KiB"),
+        (25_769_803_776, "24G"),
+        (536_870_912, "512m"),
         (0, "0B"),
         (9_223_372_036_854_775_807, "9223372036854775807B"),
     ],
@@ -38,7 +40,7 @@ def test_parse_size(expected: int, text: str) -> None:
     [
         ('size "24" has no unit', "24"),
         ('size "" has no unit', ""),
-        ('size "24G" has an unknown unit "G"', "24G"),
+        ('size "24P" has an unknown unit "P"', "24P"),
         ('size "24GBit" has an unknown unit "GBit"', "24GBit"),
         ('"GiB" is not a size', "GiB"),
         ('"two GiB" is not a size', "two GiB"),

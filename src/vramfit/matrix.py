@@ -9,6 +9,7 @@ from vramfit import __version__
 from vramfit._record import Record
 from vramfit.engines import engine, engine_of_family
 from vramfit.engines.resolve import deployments, engine_name, kinds_of_sets, quants, with_stated
+from vramfit.engines.supplied import offering
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
 from vramfit.quantization.quality import LABELS, quality
@@ -106,6 +107,9 @@ class _Table:
         self._catalogue = catalogue
         self._unusable = [None if column.problem is None else refusal(column.problem) for column in asked]
         self._sets = [column.gpus for column in asked if column.problem is None]
+        usable = request.get("usable")
+        if usable is not None:
+            self._sets = [offering(gpus, usable) for gpus in self._sets]
         self._places = [number for number, column in enumerate(asked) if column.problem is None]
         self._fixed: Iterable[Sequence[int]] | None = None
         """Sets grouped by the deployment that resolving makes of them, where the groups are the same for every

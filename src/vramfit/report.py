@@ -362,6 +362,10 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
         notes.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
+    ratio = deployment.checkpoint.scaled
+    if ratio != 1:
+        scheme = deployment.scheme.id
+        notes.append(f"the file's mix is taken to be that of {scheme}, every tensor {ratio:.3f} times as large")
     if deployment.workload.context > (deployment.model.context or deployment.workload.context):
         notes.append(f"the asked context exceeds the {deployment.model.context:,} tokens the model supports")
     if host.read_bytes and deployment.workload.ram_bandwidth_bytes_per_second is None:

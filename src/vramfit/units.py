@@ -16,12 +16,13 @@ KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
 
 _FACTORS = {
+    "k": KIB, "m": MIB, "g": GIB, "t": TIB,
     "b": 1, "kib": KIB, "mib": MIB, "gib": GIB, "tib": TIB, "kb": KB, "mb": MB, "gb": GB, "tb": TB,
 }  # fmt: skip
 
 
 def parse_size(text: str) -> int:
-    """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``; raises ``UsageError`` for a bare number or unknown unit."""
+    """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``, ``"24G"`` (GiB); raises ``UsageError`` for other units and none."""
     number, unit = _split(text)
     factor = _FACTORS.get(unit.lower())
     if factor is None:

@@ -30,13 +30,27 @@ ORDER = [
     "gpu", "model", "engine", "quant", "context", "parallel", "images", "image_size", "kv_cache_type", "kv_cache_type_v",
     "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers", "cpu_moe_layers", "backend",
     "split_mode", "main_gpu", "tensor_split", "sched_spread", "tensor_parallel", "pipeline_parallel",
-    "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "kv_bytes_per_token", "image_tokens",
-    "prompt_tokens", "ram", "ram_bandwidth", "reserve", "platform", "task", "sequence_length", "micro_batch", "lora_rank",
+    "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "kv_bytes_per_token", "file_size",
+    "bits_per_weight", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable", "platform", "task",
+    "sequence_length", "micro_batch", "lora_rank",
     "optimizer", "gradient_checkpointing", "zero_stage", "level", "name",
 ]  # fmt: skip
 """As help texts and reports have them, whichever group declares them."""
 
-KINDS = {"text", "texts", "count", "number", "size", "choice", "flag", "count-or-word", "pixels", "shares", "rate"}
+KINDS = {
+    "text",
+    "texts",
+    "count",
+    "tokens",
+    "number",
+    "size",
+    "choice",
+    "flag",
+    "count-or-word",
+    "pixels",
+    "shares",
+    "rate",
+}
 
 
 def test_every_key_of_the_contract_is_declared() -> None:

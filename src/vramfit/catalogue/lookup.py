@@ -11,7 +11,7 @@ from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, p
 from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel
 from vramfit.hardware import gpu_from_facts
-from vramfit.units import MIB
+from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,15 +85,20 @@ class Catalogue:
         lines: tuple[str, ...] = self._container.section("warnings")
         return lines
 
-    def gpus(self, name: str) -> tuple[Gpu, ...]:
-        """Devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do."""
+    def gpus(self, name: str, shared_bytes: int | None = None) -> tuple[Gpu, ...]:
+        """Devices of ``[COUNTx]NAME``, one per card; raises as ``gpu`` and ``parse_gpu`` do.
+
+        ``shared_bytes`` is the memory of an integrated GPU, which has none of its own.
+        """
         count, one = parse_gpu(name)
+        if shared_bytes is not None:
+            return (self.gpu(one, shared_bytes),) * count
         gpu = self._gpus.get(one)
         if gpu is None:
             gpu = self._gpus[one] = self.gpu(one)
         return (gpu,) * count
 
-    def gpu(self, name: str) -> Gpu:
+    def gpu(self, name: str, shared_bytes: int | None = None) -> Gpu:
         """GPU that ``name`` means (no count; see ``parse_gpu``).
 
         Raises ``UnknownGpu``, ``AmbiguousName``, or ``CannotTell`` for an integrated GPU without memory of its own.
@@ -103,10 +108,12 @@ class Catalogue:
 
             return custom_gpu(name)
         facts = self._container.record("gpu", self._gpu_number(name))
+        if facts["memory_mib"] is None and shared_bytes is not None:
+            facts |= {"memory_mib": shared_bytes // MIB, "vram_gb": round(shared_bytes / GIB), "unified": True}
         if facts["memory_mib"] is None:
             raise CannotTell(
                 f"{facts['name']} has no memory of its own: it uses the host's, whose size is not known",
-                "give what it may use, for example -g custom:24GiB@90GB/s",
+                "give --usable or --ram, or what it may use as -g custom:24GiB@90GB/s",
             )
         return gpu_from_facts(facts)
 

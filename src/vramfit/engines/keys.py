@@ -27,8 +27,18 @@ def common_keys() -> dict[str, Key]:
             _shared.update({key.name: key for key in group.keys})
     default = f"by the model's name, the quant and keys of one engine alone; else {DEFAULT}"
     choices = (*names(), *UNMODELLED)
-    _shared["engine"] = replace(_shared["engine"], choices=choices, default_text=default)
+    _shared["engine"] = replace(_shared["engine"], choices=choices, default_text=default, read=_engine_name)
     return _shared
+
+
+def _engine_name(spelling: str) -> str:
+    """Name of the engine that a spelling means, whatever its case, dots and dashes; the spelling of an unknown one."""
+    folded = {_folded(name): name for name in (*names(), *UNMODELLED)}
+    return folded.get(_folded(spelling), spelling)
+
+
+def _folded(name: str) -> str:
+    return "".join([letter for letter in name.lower() if letter.isalnum()])
 
 
 def every_key() -> dict[str, Key]:

@@ -6,13 +6,15 @@ every remedy enter the estimator.
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, QUESTION
+from vramfit.workload.common import CLASSES, EXPERTS, LARGEST
 from vramfit.workload.common import FORM as WORKLOAD
+from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
 
 TYPE_CHECKING = False
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
     class Catalogue(Protocol):
         """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""
 
-        def gpus(self, name: str) -> tuple[Gpu, ...]:
-            """The devices of ``[COUNTx]ID``, an alias or ``custom:…``; raises ``UnknownGpu`` or ``AmbiguousName``."""
+        def gpus(self, name: str, shared_bytes: int | None = None) -> tuple[Gpu, ...]:
+            """The devices of ``[COUNTx]ID``, an alias or ``custom:…``; raises ``UnknownGpu`` or ``AmbiguousName``.
+
+            ``shared_bytes`` is the memory of a GPU that has none of its own.
+            """
 
         def model(self, name: str) -> Model:
             """The model of an id or alias; raises ``UnknownModel`` or ``AmbiguousName``."""
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
             """In brief, the models of a modality with fewer parameters and an id that begins so."""
 
 
-SHARED = frozenset((*WORKLOAD.names, *TRAINING.names, *[key.name for key in QUESTION], "name")) - {EXPERTS}
+SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS}
 """Keys that choose no engine: those that all have."""
 DEFAULT_CONTEXT_TOKENS = 4096
 NATIVE = ("fp16", "bf16")
@@ -70,9 +75,29 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
             raise UsageError(
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
-    gpus = tuple(gpu for name in request["gpu"] for gpu in catalogue.gpus(name))
+    gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before what its name states, which is known by then
     return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+
+
+def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:
+    """The devices of a name; integrated ones have what the request says that a program can have, or half of its RAM.
+
+    Half is what Linux lets a GPU without memory of its own have of the host's (the kernel's amdgpu ``gttsize``).
+    """
+    usable, ram = request.get("usable"), request.get("ram")
+    try:
+        gpus = catalogue.gpus(name)
+    except CannotTell:
+        shared = usable if usable is not None or ram is None else ram // 2
+        if not shared:
+            raise
+        gpus = catalogue.gpus(name, shared)
+    if usable is None:
+        return gpus
+    from vramfit.engines.supplied import offering
+
+    return offering(gpus, usable)
 
 
 def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
@@ -110,8 +135,40 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     asked = request.get("quant")
     runtime = engine(engine_name(request))
     model = _supplied(request, model)
+    request = _counted(request, model)
     work = _workload(request, gpus, model, runtime)
+    size = (request.get("file_size"), request.get("bits_per_weight"))
+    if size != (None, None):
+        return _of_size(request, gpus, model, size)
     schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task, model.dtype, runtime.families)]
+    return _resolved(request, gpus, model, runtime, schemes, work)
+
+
+def _of_size(
+    request: Request, gpus: tuple[Gpu, ...], model: Model, size: tuple[int | None, float | None]
+) -> tuple[Deployment, ...]:
+    """One deployment of a file whose size or bits per weight are stated: in the asked scheme, or in the nearest one."""
+    from vramfit.engines.supplied import BY_BITS, nearest_scheme, sized
+
+    runtime, word = engine(engine_name(request)), request.get("quant")
+    work = _workload(request, gpus, model, runtime)
+    try:
+        scheme = None if word is None or word in CLASSES else _scheme(word, runtime, model)
+    except UnsupportedScheme:
+        scheme = None  # a mix that nobody but its publisher knows: its size is what is known of it
+    if scheme is None or (scheme.family in BY_BITS and size[1] is not None):
+        scheme = nearest_scheme(runtime, model, *size)
+    (found,) = _resolved(request, gpus, model, runtime, [scheme], work)
+    if size[0] is None and scheme.family in BY_BITS:
+        return (found,)
+    return (replace(found, checkpoint=sized(found.checkpoint, *size)),)
+
+
+def _resolved(
+    request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any], schemes: Sequence[Scheme],
+    work: Workload,
+) -> tuple[Deployment, ...]:  # fmt: skip
+    """A deployment for each scheme, with the defaults that follow the GPUs filled in."""
     if not runtime.follows_gpus:
         return tuple([Deployment(gpus, runtime.checkpoint(model, scheme), runtime.name, work) for scheme in schemes])
     full = [{**runtime.defaults(request, gpus, model, scheme), **request} for scheme in schemes]
@@ -122,6 +179,13 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
             for scheme, own in zip(schemes, works, strict=True)
         ]
     )
+
+
+def _counted(request: Request, model: Model) -> Request:
+    """The request with the model's own context where it asks for all of it."""
+    if request.get("context") != LARGEST:
+        return request
+    return {**request, "context": model.context or DEFAULT_CONTEXT_TOKENS}
 
 
 def _supplied(request: Request, model: Model) -> Model:
@@ -157,6 +221,7 @@ def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Mode
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
     runtime = engine(engine_name(request))
+    request = _counted(request, model)
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()
         if runtime.follows_gpus:

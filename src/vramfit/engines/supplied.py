@@ -1,4 +1,4 @@
-"""What a user knows of a model that the program does not: the bytes a token takes in its cache."""
+"""What a user knows and the program does not: bytes of a token in the cache, the size of a file, what a GPU offers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from vramfit._record import replace
 from vramfit.errors import UsageError
 from vramfit.model.architecture import Attention, Layers
 from vramfit.model.counted import tensors
-from vramfit.quantization.checkpoint import Checkpoint, keep, own_checkpoint
+from vramfit.quantization import SCHEMES, find_scheme
+from vramfit.quantization import bits_per_weight as bits_of
+from vramfit.quantization.checkpoint import ADAPTER, TOWERS, Checkpoint, Stored, keep, own_checkpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model import Experts, FeedForward, Model
+    from typing import Any
 
+    from vramfit.engines.interface import Engine
+    from vramfit.hardware import Gpu
+    from vramfit.model import Experts, FeedForward, Model
+    from vramfit.quantization import Scheme
+
+PLATFORMS = ("linux", "windows", "macos")
+BY_BITS = ("exl2", "exl3")
+"""Families of schemes that are named by their bits per weight."""
 ELEMENT_BYTES = 2
 """A cache of stated size is taken to be 16-bit: then its widths give exactly the bytes that were stated."""
 
@@ -58,3 +68,52 @@ def _changed(model: Model, bytes_each: int) -> Model:
     if own is not None:
         keep(Checkpoint(found, own.scheme, own.stored, own.source, own.idle_bytes))
     return found
+
+
+def offering(gpus: tuple[Gpu, ...], usable_bytes: int) -> tuple[Gpu, ...]:
+    """The GPUs with what their owner says that a program can have of each, in bytes, whatever the platform."""
+    return tuple([replace(gpu, usable_readings=dict.fromkeys(PLATFORMS, usable_bytes)) for gpu in gpus])
+
+
+def sized(checkpoint: Checkpoint, file_bytes: int | None, bits_per_weight: float | None) -> Checkpoint:
+    """The checkpoint with the tensors of its file scaled, so that the file weighs ``file_bytes``.
+
+    Or, where no size is stated, so that its weights take ``bits_per_weight`` on average.
+    """
+    if file_bytes is None:
+        own = bits_of([row for row in checkpoint.stored if row.tensor.part not in _beside(checkpoint)])
+        file_bytes = round(checkpoint.file_bytes * (bits_per_weight or own) / own) if own else checkpoint.file_bytes
+    return _scaled(checkpoint, file_bytes)
+
+
+def _beside(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Parts of a model that are in files beside the one of its weights."""
+    return (*TOWERS, ADAPTER) if checkpoint.family == "gguf" else (ADAPTER,)
+
+
+@per_model
+def _scaled(checkpoint: Checkpoint, file_bytes: int) -> Checkpoint:
+    ratio, beside = file_bytes / max(checkpoint.file_bytes, 1), _beside(checkpoint)
+    stored = [
+        row if row.tensor.part in beside else Stored(row.tensor, row.type, round(row.bytes_each * ratio), row.layers)
+        for row in checkpoint.stored
+    ]
+    return Checkpoint(checkpoint.model, checkpoint.scheme, tuple(stored), family=checkpoint.family, scaled=ratio)
+
+
+def nearest_scheme(runtime: Engine[Any, Any], model: Model, file_bytes: int | None, bits: float | None) -> Scheme:
+    """The scheme of an engine whose file comes nearest to a size, or to a number of bits per weight.
+
+    Families whose members are named by their bits (EXL) have one for each number.
+    """
+    for family in runtime.families:
+        if bits is not None and family in BY_BITS:
+            return find_scheme(f"{family}-{bits:g}")
+    candidates = [scheme for scheme in SCHEMES.values() if scheme.family in runtime.families]
+
+    def distance(scheme: Scheme) -> float:
+        checkpoint = runtime.checkpoint(model, scheme)
+        asked, own = (file_bytes, checkpoint.file_bytes) if file_bytes else (bits or 1, bits_of(checkpoint.stored))
+        return max(asked / own, own / asked) if own else float("inf")
+
+    return min(candidates, key=distance)

@@ -41,6 +41,9 @@ def find_scheme(name: str) -> Scheme:
 
         scheme = read(name)
     if scheme is None:
+        spelled = {_folded(one): one for one in (*ALIASES, *SCHEMES)}.get(_folded(name), "")
+        scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
+    if scheme is None:
         import difflib
 
         known = {s.lower(): s for s in SCHEMES}
@@ -48,6 +51,11 @@ def find_scheme(name: str) -> Scheme:
         hint = f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
         raise UnsupportedScheme(f'unknown quant "{name}"', hint)
     return scheme
+
+
+def _folded(name: str) -> str:
+    """Letters and digits of a name, in small letters: ``Q4_K_M`` and ``q4km`` are one."""
+    return "".join([letter for letter in name.lower() if letter.isalnum()])
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

@@ -77,6 +77,7 @@ class Checkpoint:
         source: str = "",
         idle_bytes: int = 0,
         family: str = "",
+        scaled: float = 1.0,
     ) -> None:
         self.model = model
         self.scheme = scheme
@@ -87,6 +88,8 @@ class Checkpoint:
         """Bytes of the file that no engine loads with the model: prediction heads."""
         self.family = family or scheme.family
         """Family of the file: the scheme's, unless an engine holds the scheme in a file of another (``GGUF``'s BF16)."""
+        self.scaled = scaled
+        """Ratio of the file to what the scheme alone would make of it: 1 unless its size was stated."""
         self._stored = stored
 
     @property

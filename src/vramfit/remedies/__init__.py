@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.answer import Answer, answer
-from vramfit.engines import engine
+from vramfit.engines import engine, engine_of_family
 from vramfit.engines.keys import moving_keys
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
@@ -64,6 +64,22 @@ BEARABLE_BAND = 2
 """Worst band at which a remedy at hand (same model, all of it on the same cards) makes looking for combinations
 needless."""
 AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
+
+
+STATED = (
+    ("gpu", ("usable",)),
+    ("quant", ("file_size", "bits_per_weight")),
+    ("model", ("file_size", "bits_per_weight")),
+)
+"""Keys that state a fact of a card or of a file, by the key whose change makes them one of another."""
+
+
+def outdated(request: Request, changes: Changes) -> list[str]:
+    """Keys of a request that state facts of what the changes replace, and so mean nothing beside them."""
+    if request.keys().isdisjoint(("usable", "file_size", "bits_per_weight")):
+        return []
+    moved = [names for key, names in STATED if key in changes and changes[key] != request.get(key)]
+    return list(dict.fromkeys([name for names in moved for name in names if name in request]))
 
 
 class Proposal(Record):
@@ -145,6 +161,8 @@ class Question:
         key = tuple(sorted(whole.items()))
         if key not in self._answers:
             request = {**self._request, **whole}
+            for name in outdated(self._request, whole):
+                del request[name]
             if "gpu" in whole:
                 request["gpu"] = (whole["gpu"],)
             try:
@@ -233,6 +251,11 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
     asked, after = question.first, proposal.answer
     named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
     changes = {**named, **question.pinned, **proposal.changes}
+    runtime = after.deployment.engine
+    if "engine" not in request and runtime != engine_of_family(after.deployment.scheme.family):
+        changes["engine"] = runtime  # the asked model's name chose it, and what the changes make of it may not
+    for name in outdated(request, proposal.changes):
+        changes[name] = None
     was, now = asked.deployment.workload, after.deployment.workload
     following, deciding = moving_keys()
     if vars(now) != vars(was):

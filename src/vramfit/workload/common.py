@@ -6,6 +6,9 @@ from vramfit._record import Record
 from vramfit.workload.keys import SWITCHED, Form, Group, Key
 from vramfit.workload.training import Training
 
+LARGEST = "max"
+"""Word for the longest context that the model has."""
+
 CLASSES = ("fp16", "int8", "int4")
 """Precision classes. Each engine names the scheme that it uses for one (``Engine.scheme_of_class``)."""
 
@@ -53,6 +56,31 @@ class Workload(Record):
     """Values of the keys of fine-tuning, which mean nothing to inference."""
 
 
+_CACHE_WORDS = {"fp16": "f16", "float16": "f16", "half": "f16", "bfloat16": "bf16", "fp32": "f32", "float32": "f32",
+                "q8": "q8_0", "q4": "q4_0", "q5": "q5_0"}  # fmt: skip
+
+
+def _cache_type(spelling: str) -> str:
+    """Element type in the spelling of the table, whatever its case."""
+    word = spelling.strip().lower()
+    return _CACHE_WORDS.get(word, word)
+
+
+_SWITCHES = {"1": "on", "true": "on", "auto": "on", "enabled": "on", "0": "off", "false": "off", "disabled": "off"}
+
+
+def _switched(spelling: str) -> str:
+    """``on`` or ``off`` for llama.cpp's words; ``auto`` turns it on wherever the backend has it."""
+    word = spelling.strip().lower()
+    return _SWITCHES.get(word, word)
+
+
+def _class_or_scheme(spelling: str) -> str:
+    """Class in small letters; any other text as it is."""
+    word = spelling.strip()
+    return word.lower() if word.lower() in CLASSES else word
+
+
 QUESTION = (
     Key("gpu", "texts", "GPU: an id, [COUNTx]ID or custom:24GiB[@1008GB/s]; repeat it for mixed cards", flags=("-g",)),
     Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
@@ -62,12 +90,14 @@ QUESTION = (
         "text",
         "a scheme the engine knows, or a class: fp16, int8, int4",
         default_text="by the model's name; else all three classes",
+        read=_class_or_scheme,
     ),
     Key(
         "context",
-        "count",
+        "tokens",
         "tokens a sequence may hold",
-        flags=("-c", "--max-model-len"),
+        choices=(LARGEST,),
+        flags=("-c", "--ctx-size", "--max-model-len"),
         default_text="min(4096, the model's)",
         follows=True,
     ),
@@ -93,6 +123,7 @@ QUESTION = (
         "element type of the KV cache",
         choices=CACHE_TYPES,
         flags=("-ctk", "--cache-type-k"),
+        read=_cache_type,
         default_text="the engine's",
         follows=True,
     ),
@@ -102,10 +133,20 @@ QUESTION = (
         "the same for V alone",
         choices=CACHE_TYPES,
         flags=("-ctv", "--cache-type-v"),
+        read=_cache_type,
         default_text="as kv_cache_type",
         follows=True,
     ),
-    Key("flash_attention", "choice", "flash attention", choices=SWITCHED, flags=("-fa",), default=True, follows=True),
+    Key(
+        "flash_attention",
+        "choice",
+        "flash attention",
+        choices=SWITCHED,
+        flags=("-fa", "--flash-attn"),
+        default=True,
+        follows=True,
+        read=_switched,
+    ),
 )
 """Keys that say what is run, and how much of it at once."""
 
@@ -143,12 +184,26 @@ SUPPLIED = (
         "bytes a token takes in the cache, for a model whose cache is not known",
         default_text="the model's",
     ),
+    Key(
+        "file_size",
+        "size",
+        "what the file of the weights weighs, for example 17.6GB: its tensors are scaled to it",
+        default_text="the scheme's",
+    ),
+    Key(
+        "bits_per_weight",
+        "number",
+        "the same as bits that a weight takes on average",
+        minimum=0.5,
+        maximum=32,
+        default_text="the scheme's",
+    ),
     Key("image_tokens", "count", "tokens of an image, for a model whose rule is not known", default_text="the model's"),
 )
 """Keys with facts that the user knows of a model and vramfit does not."""
 
 SURROUNDINGS = (
-    Key("prompt_tokens", "count", "tokens of the prompt that speeds are given for", default_text="half the context"),
+    Key("prompt_tokens", "tokens", "tokens of the prompt that speeds are given for", default_text="half the context"),
     Key("ram", "size", "host memory, for example 64GiB", default_text="unknown: not checked", field="ram_bytes"),
     Key(
         "ram_bandwidth",
@@ -158,6 +213,12 @@ SURROUNDINGS = (
         field="ram_bandwidth_bytes_per_second",
     ),
     Key("reserve", "size", "GPU memory others hold, for example 1GiB", default=0, field="reserve_bytes"),
+    Key(
+        "usable",
+        "size",
+        "what a program can have of each GPU, where you know it: GTT, VGM, a headless Windows",
+        default_text="the catalogue's",
+    ),
     Key(
         "platform",
         "choice",

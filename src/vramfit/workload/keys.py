@@ -38,7 +38,8 @@ class Key(Record):
 
     name: str
     kind: str
-    """Type of the value: ``text``, ``texts`` (repeatable), ``count`` (integer), ``number``, ``size`` (``64GiB``),
+    """Type of the value: ``text``, ``texts`` (repeatable), ``count`` (integer), ``tokens`` (the same,
+    also as ``32k`` and ``32,768``), ``number``, ``size`` (``64GiB``),
     ``rate`` (``51.2GB/s``), ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels``
     (``1344x1008``, width first), ``shares`` (``3,1``)."""
     help: str
@@ -110,6 +111,8 @@ class Key(Record):
         return value
 
 
+TOKEN_UNITS = {"k": 1024, "m": 1024**2}
+"""Factors of the letters behind a number of tokens, as vendors write contexts."""
 SWITCHED = ("on", "off")
 """Choices of a key that a file may also give as true or false, and that a record stores as such."""
 
@@ -166,7 +169,7 @@ def parse_value(key: Key, raw: Any) -> Any:
     if kind == "text":
         if isinstance(raw, bool) or not isinstance(raw, str | int | float) or not str(raw).strip():
             raise _wrong(key, raw, "give a text")
-        return str(raw)
+        return str(raw) if key.read is None else key.read(str(raw))
     if kind == "flag":
         if isinstance(raw, bool):
             return raw
@@ -179,8 +182,8 @@ def parse_value(key: Key, raw: Any) -> Any:
         words = key.words
         if raw in words:
             return raw
-        if key.read is not None and isinstance(raw, str) and key.read(raw) in words:
-            return key.read(raw)
+        if key.read is not None and isinstance(raw, str | int) and key.read(str(raw)) in words:
+            return key.read(str(raw))
         raise _wrong(key, raw, f"one of: {', '.join(words)}")
     if kind == "size":
         if isinstance(raw, str):
@@ -198,11 +201,33 @@ def parse_value(key: Key, raw: Any) -> Any:
             return parse_pixels(str(raw))
         except UsageError as error:
             raise UsageError(f'{key.name}: "{raw}" is not a valid value', error.hint) from None
+    if kind == "tokens":
+        return _tokens(key, raw)
     if kind == "count-or-word" and raw in key.choices:
         return raw
     if kind == "number":
         return _number(key, raw)
     return _integer(key, raw)
+
+
+def _tokens(key: Key, raw: Any) -> int | str:
+    """Parse ``32768``, ``32,768``, ``32k`` (32,768) and ``1M``; a word of the key's, for which ``0`` stands too."""
+    if not isinstance(raw, str):
+        return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
+    text = raw.strip().lower()
+    if text in key.choices or (text == "0" and key.choices):
+        return key.choices[0]
+    factor = TOKEN_UNITS.get(text[-1:], 1)
+    digits = text[:-1].strip() if factor > 1 else text
+    groups = digits.split(",")
+    if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
+        digits = "".join(groups)
+    if factor == 1:
+        return _integer(key, digits if digits.isdigit() else raw)
+    number = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
+    if not number or number * factor % 1:
+        raise _wrong(key, raw, _expected(key))
+    return _integer(key, int(number * factor))
 
 
 def _integer(key: Key, raw: Any) -> int:
