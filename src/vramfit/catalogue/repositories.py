@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.errors import UnsupportedScheme
-from vramfit.quantization import SCHEMES, find_scheme
+from vramfit.quantization import SCHEMES, find_scheme, publishers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ GGUF = {
 }
 """Quantized file types as names carry them, in small letters."""
 
+FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
+"""File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
+
 NEUTRAL = frozenset((
+    "ud", "mtp",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
 ))  # fmt: skip
@@ -101,7 +105,7 @@ def file_reading(name: str) -> str | None:
     if of.lower() == "-of-" and last.isdigit() and first[:1] == "-" and first[1:].isdigit():
         stem = stem[:-15]
     front, dot, back = stem.rpartition(".")
-    if dot and back.lower() in GGUF:
+    if dot and (back.lower() in GGUF or publishers.read(back) is not None):
         stem = f"{front}-{back}"
     return f"{stem}-GGUF"
 
@@ -116,7 +120,7 @@ def _words(base: str) -> list[tuple[str, int]]:
         while stop < len(low) and (low[stop].isalnum() or low[stop] in "._"):
             stop += 1
         piece = low[start:stop]
-        if piece and piece not in GGUF:
+        if piece and piece not in GGUF and publishers.read(piece) is None:
             piece = piece.split("_", 1)[0]
             piece = "quantized" if piece.startswith("quantized.") else piece
             stop = start + len(piece)
@@ -129,7 +133,15 @@ def _words(base: str) -> list[tuple[str, int]]:
 
 
 def _is_packaging(word: str) -> bool:
-    return word in NEUTRAL or word in ALONE or word in FAMILIES or word in GGUF or _size(word) is not None
+    return (
+        word in NEUTRAL
+        or word in ALONE
+        or word in FAMILIES
+        or word in GGUF
+        or word == "f16"
+        or _size(word) is not None
+        or publishers.read(word) is not None
+    )
 
 
 def _size(word: str) -> tuple[str, str] | None:
@@ -145,9 +157,14 @@ def _size(word: str) -> tuple[str, str] | None:
 def _keys(words: list[str], owner: str) -> dict[str, str]:
     """Deployment keys that words of packaging state."""
     for word in words:
+        own = publishers.read(f"{publishers.DYNAMIC}{word}" if "ud" in words else word)
+        if own is not None:
+            return {"family": "gguf", "quant": own.id}
         if word in GGUF:
             kind = GGUF[word]
             return {"family": "gguf", "quant": f"i1-{kind}" if "i1" in words else kind}
+        if word in FLOATS and ("gguf" in words or word == "f16"):
+            return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" in words:
         return {"family": "gguf"}
     sizes = dict([size for word in words if (size := _size(word)) is not None])

@@ -41,6 +41,10 @@ def find_scheme(name: str) -> Scheme:
 
         scheme = read(name)
     if scheme is None:
+        from vramfit.quantization import publishers
+
+        scheme = publishers.read(name)
+    if scheme is None:
         spelled = {_folded(one): one for one in (*ALIASES, *SCHEMES)}.get(_folded(name), "")
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
     if scheme is None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Scheme
 
+FLOATS = ("F32", "F16", "BF16")
+HEADS = ("token_embd.weight", "output.weight")
 UNIFORM = {"F32": "F32", "F16": "F16", "BF16": "BF16", "Q8_0": "F16"}
 """File types without a mix, and how they keep what is never quantized: three that the converter writes itself, and
 llama-quantize's Q8_0, from which no rule departs."""
@@ -47,7 +49,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
             text += _split_latent(model, tensor)
         else:
             (text if tensor.part == "text" else towers).append(tensor)
-    rows = _text(model, text, scheme)
+    rows = _as_published(model, _text(model, text, scheme), scheme)
     clip = model.vision is not None and model.vision.kind == "clip"
     if model.vision is not None and clip:
         towers = _as_llava_keeps(towers, model.vision.layers)
@@ -68,6 +70,21 @@ def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
             tensor, RELEASED if as_released(model, tensor) else kept.get(kept_class(tensor), file_type), tensor.layers
         )
         for tensor in text
+    ]
+
+
+def _as_published(model: Model, rows: list[Stored], scheme: Scheme) -> list[Stored]:
+    """Rows of a publisher's mix (``publishers``), made from those of the stock type that it comes from."""
+    ends, ratios = scheme.settings.get("ends"), scheme.settings.get("ratios")
+    if ends is not None:
+        return [stored(row.tensor, ends, row.layers) if row.tensor.name in HEADS else row for row in rows]
+    if ratios is None:
+        return rows
+    return [
+        row
+        if row.type in FLOATS or as_released(model, row.tensor)
+        else Stored(row.tensor, row.type, round(row.bytes_each * ratios[1]), row.layers)
+        for row in rows
     ]
 
 

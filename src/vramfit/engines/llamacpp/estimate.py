@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.placement import Placement, Resident
     from vramfit.model import Model
+    from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
 
 UNPACKING = ("cuda", "rocm")
@@ -140,16 +141,27 @@ def _gpu(
         high += graph
     if backend == "metal" and held.weights_bytes:
         high += mapped
+    less, more = spread_bytes(job.checkpoint, held.weights_bytes)
+    high += more
     return DeviceMemory(
         f"gpu{number}",
         weights,
         held.cache_bytes,
         graph,
         unpacking,
-        fixed + round(graph * COMPUTE_LOW),
+        fixed + round(graph * COMPUTE_LOW) - less,
         high,
         held.read_bytes,
     )
+
+
+def spread_bytes(checkpoint: Checkpoint, weights_bytes: int) -> tuple[int, int]:
+    """How much less and more the weights may be where a publisher chose the mix of the file, whose size nobody stated."""
+    ratios = checkpoint.scheme.settings.get("ratios")
+    if ratios is None or checkpoint.scaled != 1:
+        return 0, 0
+    low, expected, high = ratios
+    return round(weights_bytes * (1 - low / expected)), round(weights_bytes * (high / expected - 1))
 
 
 @per_model

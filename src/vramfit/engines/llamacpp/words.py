@@ -59,6 +59,13 @@ def assumptions(
 def _stored(checkpoint: Checkpoint) -> list[str]:
     """What a file in MXFP4, or of a model released so, really is."""
     model, scheme = checkpoint.model, checkpoint.scheme
+    ratios = scheme.settings.get("ratios") if checkpoint.family == "gguf" else None
+    if ratios is not None and checkpoint.scaled == 1:
+        low, expected, high = ratios
+        return [
+            f"{scheme.id} is a publisher's own mix: taken as {expected:.2f} times {scheme.settings['type']}, "
+            f"{low:.2f} to {high:.2f} in published files; file_size states what yours weighs"
+        ]
     if scheme.id in ("MXFP4", "MXFP4_MOE") and not model.has_experts:
         return ["the model has no experts, which MXFP4 files of llama.cpp keep so: all of it becomes Q8_0"]
     if model.dtype == "mxfp4" and checkpoint.family == "gguf" and scheme.family == "gguf" and scheme.id != "MXFP4_MOE":

@@ -1,0 +1,105 @@
+"""Types of publishers' files against the sizes that they list, and the interval that an unknown mix is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.command import report
+from vramfit.errors import UnsupportedScheme
+from vramfit.quantization import derive, find_scheme
+from vramfit.quantization.publishers import read
+from vramfit.sources import open_catalogue
+from vramfit.units import GB, GIB, MIB
+
+CATALOGUE = open_catalogue()
+
+EXACT = [
+    # huggingface.co/bartowski, model card of Llama 3.1 70B, as copied on ozeki.chat/p_8590 (2026-11): decimal GB.
+    ("llama-3.1-70b", "Q5_K_L", 50.60), ("llama-3.1-70b", "Q4_K_L", 43.30), ("llama-3.1-70b", "Q3_K_XL", 38.06),
+    ("llama-3.1-70b", "Q5_K_M", 49.95), ("llama-3.1-70b", "Q4_K_M", 42.52), ("llama-3.1-70b", "Q3_K_L", 37.14),
+    ("llama-3.1-70b", "Q6_K", 57.89), ("llama-3.1-70b", "i1-IQ4_XS", 37.90),
+]  # fmt: skip
+
+WITHIN = [
+    ("qwen3.5-27b", "UD-Q4_K_XL", 17.6 * GB), ("qwen3.5-27b", "UD-Q8_K_XL", 35.5 * GB),
+    ("gemma-4-31b", "UD-Q4_K_XL", 17.46 * GIB),  # github.com/ggml-org/llama.cpp issue 22078
+    ("qwen3.6-35b-a3b", "UD-Q4_K_XL", 21 * GB), ("qwen3.6-35b-a3b", "UD-Q5_K_XL", 25 * GB),
+    ("qwen3.6-35b-a3b", "UD-Q3_K_M", 16 * GB),  # hf mudler/Qwen3.6-35B-A3B-APEX-GGUF
+    ("deepseek-v4-flash", "UD-IQ3_XXS", 104 * GB), ("kimi-k2.5", "UD-TQ1_0", 240 * GB),  # unsloth.ai documentation
+    ("llama-3.1-8b", "IQ2_KT", 2.41 * GIB),  # github.com/ikawrakow/ik_llama.cpp pull request 511
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "scheme", "size_gb"), EXACT)
+def test_mixes_that_are_known_are_exact(model: str, scheme: str, size_gb: float) -> None:
+    """Within half a percent; IQ4_XS was made with an importance matrix."""
+    assert derive(CATALOGUE.model(model), find_scheme(scheme)).file_bytes == pytest.approx(size_gb * GB, rel=0.006)
+
+
+@pytest.mark.parametrize(("model", "scheme", "size_bytes"), WITHIN)
+def test_the_interval_holds_published_sizes(model: str, scheme: str, size_bytes: float) -> None:
+    found = find_scheme(scheme)
+    expected = derive(CATALOGUE.model(model), found).file_bytes
+    low, middle, high = found.settings["ratios"]
+
+    assert expected * low / middle <= size_bytes <= expected * high / middle
+
+
+@pytest.mark.parametrize(
+    ("name", "id_", "base"),
+    [
+        ("UD-Q4_K_XL", "UD-Q4_K_XL", "Q4_K_M"),
+        ("ud_q4_k_xl", "UD-Q4_K_XL", "Q4_K_M"),
+        ("Q8_K_XL", "UD-Q8_K_XL", "Q8_0"),
+        ("Q3_K_XL", "Q3_K_XL", "Q3_K_L"),
+        ("UD-Q3_K_XL", "UD-Q3_K_XL", "Q3_K_M"),
+        ("UD-IQ2_XXS", "UD-IQ2_XXS", "IQ2_XXS"),
+        ("q2_k_l", "Q2_K_L", "Q2_K"),
+        ("IQ4_KSS", "IQ4_KSS", "IQ4_XS"),
+        ("Q6_K_P", "Q6_K_P", "Q6_K"),
+    ],
+)
+def test_names(name: str, id_: str, base: str) -> None:
+    found = find_scheme(name)
+
+    assert (id_, base, "gguf") == (found.id, found.settings["type"], found.family)
+
+
+@pytest.mark.parametrize("name", ["UD-F16", "UD-Q4_K_XXL", "UD-", "IQ9_K", "XL", "UD-IQ4_KS", "F16_P"])
+def test_what_is_no_publisher_s_type(name: str) -> None:
+    assert read(name) is None
+    with pytest.raises(UnsupportedScheme):
+        find_scheme(name)
+
+
+def test_a_report_widens_its_interval_and_says_why() -> None:
+    (wide,) = report("-g", "rtx4090", "-m", "qwen3-8b", "--quant", "UD-Q4_K_XL").estimates
+    (stock,) = report("-g", "rtx4090", "-m", "qwen3-8b", "--quant", "Q4_K_M").estimates
+    (stated,) = report("-g", "rtx4090", "-m", "qwen3-8b", "--quant", "UD-Q4_K_XL", "--file-size", "5.14GB").estimates
+    low, expected, high = (
+        wide["required_bytes"]["low"],
+        wide["required_bytes"]["expected"],
+        wide["required_bytes"]["high"],
+    )
+    weights = wide["breakdown"]["weights"]
+
+    assert low < expected - 0.08 * weights
+    assert high > expected + 0.06 * weights
+    assert any("0.94 to 1.10 in published files" in note for note in wide["assumptions"])
+    assert stock["required_bytes"]["high"] - stock["required_bytes"]["expected"] < 300 * MIB
+    assert stated["required_bytes"]["high"] - stated["required_bytes"]["expected"] < 300 * MIB
+    assert stated["quant"]["checkpoint_bytes"] == pytest.approx(5.14 * GB, abs=1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "quant"),
+    [
+        ("unsloth/Qwen3.8-27B-GGUF:UD-IQ4_XS", "qwen3.8-27b", "UD-IQ4_XS"),
+        ("unsloth/gpt-oss-20b-GGUF:F16", "gpt-oss-20b", "F16"),
+        ("unsloth/Qwen3.6-27B-MTP-GGUF:Q6_K", "qwen3.6-27b", "Q6_K"),
+        ("bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:Q5_K_L", "llama-3.1-8b", "Q5_K_L"),
+    ],
+)
+def test_repositories_state_them(name: str, entry: str, quant: str) -> None:
+    assert CATALOGUE.model(name).id == entry
+    assert CATALOGUE.stated(name) == {"family": "gguf", "quant": quant}
