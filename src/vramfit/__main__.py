@@ -72,6 +72,11 @@ def _dispatch(arguments: list[str]) -> int:
     from vramfit.cli.options import COMMANDS, read
 
     values = read(arguments)
+    if values is None and arguments[:1] == ["check"]:
+        from vramfit.cli.flags import translated
+
+        arguments = translated(arguments)
+        values = read(arguments)
     if values is None:
         from vramfit.cli.app import run_app
 

@@ -96,6 +96,7 @@ def _parameter(key: Key) -> inspect.Parameter:
 def _metavar(key: Key) -> str:
     return {
         "count": "N",
+        "tokens": "N|32k",
         "count-or-word": "N|WORD",
         "number": "X",
         "size": "SIZE",

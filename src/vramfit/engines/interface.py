@@ -283,6 +283,8 @@ class Engine(_Generic["V", "K"]):
     follows_gpus: bool = False
     """Whether ``defaults`` depends on the GPUs and the model together."""
 
+    switches: Mapping[str, tuple[str, ...]] = {}
+    """Flags of its program without a value, and the words of ours that they stand for."""
     runtime_formula: str = "context of a process"
     """What the runtime's share of a GPU is, for its term."""
     runtime_source: str = ""
@@ -364,6 +366,10 @@ class Engine(_Generic["V", "K"]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines, or Python, that run the deployment with every setting the estimate assumed."""
         raise NotImplementedError
+
+    def neutral_flags(self) -> Mapping[str, int]:
+        """Flags of its program that change no memory, with the number of words behind each."""
+        return {}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Deployment keys, as they would be typed, of shell lines that start the engine; None of any others.

@@ -81,6 +81,12 @@ def _class_or_scheme(spelling: str) -> str:
     return word.lower() if word.lower() in CLASSES else word
 
 
+def _layers(spelling: str) -> str:
+    """Number or word; -1 is ``auto`` and -2 ``all``, as llama.cpp has the numbers behind its words."""
+    word = spelling.strip().lower()
+    return {"-1": "auto", "-2": "all"}.get(word, word)
+
+
 QUESTION = (
     Key("gpu", "texts", "GPU: an id, [COUNTx]ID or custom:24GiB[@1008GB/s]; repeat it for mixed cards", flags=("-g",)),
     Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
@@ -101,7 +107,7 @@ QUESTION = (
         default_text="min(4096, the model's)",
         follows=True,
     ),
-    Key("parallel", "count", "sequences held at once", default=1, maximum=2**20),
+    Key("parallel", "count", "sequences held at once", flags=("-np", "--users"), default=1, maximum=2**20),
     Key(
         "images",
         "count",
@@ -163,6 +169,7 @@ OFFLOADING = (
         flags=("-ngl", "--n-gpu-layers"),
         default="all",
         decided=True,
+        read=_layers,
     ),
     Key(
         EXPERTS,
@@ -170,7 +177,7 @@ OFFLOADING = (
         "layers whose experts stay in RAM",
         choices=("all", "auto"),
         minimum=0,
-        flags=("--n-cpu-moe",),
+        flags=("--n-cpu-moe", "-ncmoe"),
         default=0,
         decided=True,
     ),

@@ -203,8 +203,10 @@ def parse_value(key: Key, raw: Any) -> Any:
             raise UsageError(f'{key.name}: "{raw}" is not a valid value', error.hint) from None
     if kind == "tokens":
         return _tokens(key, raw)
-    if kind == "count-or-word" and raw in key.choices:
-        return raw
+    if kind == "count-or-word":
+        raw = key.read(str(raw)) if key.read is not None and not isinstance(raw, bool) else raw
+        if raw in key.choices:
+            return raw
     if kind == "number":
         return _number(key, raw)
     return _integer(key, raw)

@@ -9,7 +9,7 @@ from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Setting
     from vramfit.engines.profile import SpeedProfile
@@ -41,9 +41,15 @@ class LlamaCppKeys(Record):
 
 
 CACHE_KEYS = (
-    Key("batch", "count", "llama.cpp: logical batch", flags=("-b",), default=2048, follows=True),
-    Key("ubatch", "count", "llama.cpp: physical batch", flags=("-ub",), default=512, follows=True),
-    Key("unified_kv", "flag", "llama.cpp: one cache shared by all sequences", default=False),
+    Key("batch", "count", "llama.cpp: logical batch", flags=("-b", "--batch-size"), default=2048, follows=True),
+    Key("ubatch", "count", "llama.cpp: physical batch", flags=("-ub", "--ubatch-size"), default=512, follows=True),
+    Key(
+        "unified_kv",
+        "flag",
+        "llama.cpp: one cache shared by all sequences",
+        flags=("-kvu", "--kv-unified"),
+        default=False,
+    ),
     Key("swa_full", "flag", "llama.cpp: full-size cache for sliding-window layers", default=False),
     Key("outputs", "choice", "llama.cpp: rows of logits reserved", choices=("slots", "batch"), default="slots"),
 )
@@ -144,6 +150,11 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     offloads = True
     places_experts = True
     recommended = 0
+    switches = {
+        **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),
+        **dict.fromkeys(("-no-kvu", "--no-kv-unified"), ("--no-unified-kv",)),
+        **dict.fromkeys(("--no-mmproj", "--no-mmproj-auto"), ("--images", "0")),
+    }
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
 
@@ -200,6 +211,12 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def neutral_flags(self) -> Mapping[str, int]:
+        """Flags of ``llama-server`` and of how its file is mapped, which moves no memory between devices."""
+        from vramfit.engines.llamacpp.launch import MAPPING, SERVER
+
+        return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """The keys of a ``llama-server`` line."""

@@ -39,6 +39,8 @@ def _layers(text: str) -> Any:
     return {"-1": "auto", "-2": "all"}.get(text, text)
 
 
+MAPPING = neutral("--mlock --mmap --no-mmap --direct-io --no-direct-io", "")
+"""Flags of how the file comes into memory: what each device holds is the same."""
 SERVER = Program(
     ("llama-server",),
     (
