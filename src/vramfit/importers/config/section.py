@@ -112,6 +112,8 @@ class Section:
         if own == "num_labels" and "num_labels" not in self.raw:
             labels = self.raw.get("id2label")
             return len(labels) if isinstance(labels, dict) else 2
+        if own == "sliding_window" and value is not None and self.value("use_sliding_window", layer) is False:
+            return None  # the classes of Qwen2 and those made from it take it away in ``__post_init__``
         if value is None:
             value = self._derived(own)
         if isinstance(value, list) and own.endswith(("layer_types", "layers_block_type")):
