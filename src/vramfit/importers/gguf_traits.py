@@ -15,7 +15,8 @@ if TYPE_CHECKING:
         """Anything with extents, row length first."""
 
         @property
-        def shape(self) -> tuple[int, ...]: ...
+        def shape(self) -> tuple[int, ...]:
+            """Extents, row length first."""
 
     Layer = Mapping[str, Shaped]
 

@@ -42,6 +42,7 @@ def as_built(rows: list[ClassTensor], language: str, count: int) -> tuple[Tensor
         name = _name(row.name, part, sandwich=sandwich)
         # The biases of fused experts have two extents, and are no matrices.
         linear = row.kind in ("linear", "experts") and not row.name.endswith("bias") and not name.startswith(ROUTERS)
+        linear = linear and not (part == "vision" and "patch_embed" in name)
         if name != row.name and part == "text":
             shape = (shape[0], *[extent for extent in shape[1:] if extent != 1])
         if copies and all(shape):
