@@ -27,7 +27,7 @@ have them as ``nn.Linear``."""
 POSITION_TABLE = "v.position_embd.weight"
 
 
-def as_built(rows: list[ClassTensor], language: str, count: int) -> tuple[Tensor, ...]:
+def tensors_built(rows: list[ClassTensor], language: str, count: int) -> tuple[Tensor, ...]:
     """The tensors of a class whose language model stands at the path ``language`` and has ``count`` layers."""
     result = []
     sandwich = any("feedforward_layernorm" in row.name or "post_mlp" in row.name for row in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.importers.config import encoder_decoder, feed_forward, layers, tensors
-from vramfit.importers.config.built import as_built, traits_of
+from vramfit.importers.config.built import tensors_built, traits_of
 from vramfit.importers.config.fields import CONTEXT, number, whole
 from vramfit.importers.config.formulas import MissingField
 from vramfit.importers.config.heads import UnknownCache
@@ -69,7 +69,7 @@ def read_config(
         if class_name is None:
             problem = _unknown_class(root)
         else:
-            found = as_built(list(tensors.tensors_of(root, class_name)), place.path, layers_of(place.section))
+            found = tensors_built(list(tensors.tensors_of(root, class_name)), place.path, layers_of(place.section))
     except MissingField as error:
         problem = f"its config.json does not state {error.field}"
     except FAULTS as error:
