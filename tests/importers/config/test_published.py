@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from vramfit.answer import answer
-from vramfit.catalogue import Catalogue
 from vramfit.check import Checked
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
@@ -27,6 +26,8 @@ from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vramfit.catalogue import Catalogue
 
 HERE = Path(__file__).parent
 FILES = sorted((HERE / "published").glob("*.json"))
