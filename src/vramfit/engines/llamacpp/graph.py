@@ -90,10 +90,15 @@ class Graph:
         """Gives the turn to what is wanted, and before it to all it is computed from."""
         for node in wanted:
             if not node.placed:
-                node.placed = True
-                self.expand(*node.sources)
-                if node.base is node:
-                    self.nodes.append(node)
+                self._place(node)
+
+    def _place(self, node: Node) -> None:
+        node.placed = True
+        for source in node.sources:
+            if not source.placed:
+                self._place(source)
+        if node.base is node:
+            self.nodes.append(node)
 
     def put(self, size: Size, *sources: Node, rows: int | None = None, reuse: bool = False) -> Node:
         """A computed tensor of any size."""
