@@ -132,7 +132,7 @@ class Question:
         these."""
         deployment = asked.deployment
         self.pinned = {
-            key: getattr(deployment.workload, key) for key in engine(deployment.engine).held_keys if key not in request
+            key: getattr(deployment.workload, key) for key in engine(deployment.engine).kept_keys if key not in request
         }
         """Values of keys that follow the GPUs unless they are given: a remedy is for what was requested, and keeps
         them."""

@@ -48,7 +48,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
     groups = llamacpp.GROUPS
     record = OllamaKeys
     offloads = True
-    held_keys = ("context",)
+    kept_keys = ("context",)
     follows_gpus = True
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"

@@ -8,7 +8,7 @@ verdict is held against. The layers are vLLM's, and so are its formulas for a ra
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import held_text, layout, split_text, stage_layers
+from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
@@ -140,7 +140,7 @@ def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int],
 
 def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
     said = [
-        f"the cache holds {held_text(job.workload)}; weights and cache may take {share:.1%} of each card",
+        f"the cache holds {sequences_text(job.workload)}; weights and cache may take {share:.1%} of each card",
         f"a prefill step processes up to {tokens:,} tokens",
     ]
     said += split_text(job, ranks, count)

@@ -10,7 +10,7 @@ Follows vLLM 0.33.0; where older versions differ, the module that does the sum s
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import held_text, layout, split_text, stage_layers
+from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
@@ -95,7 +95,7 @@ def _assumptions(
     job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
 ) -> tuple[str, ...]:
     said = [
-        f"the cache holds {held_text(job.workload)}; vLLM takes {utilization:.0%} "
+        f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]
