@@ -51,11 +51,11 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
         raise UsageError("exllamav3 quantizes both K and V, or neither", "give kv_cache_type and kv_cache_type_v alike")
     cut = slices(job.checkpoint)
     layers = model.layer_count
-    held = [0] * layers
+    layer_caches = [0] * layers
     for group in model.layers:
         each = sum(cache_bytes(mixer, job) for mixer in group.mixers)
         for index in group.indices:
-            held[index] = each
+            layer_caches[index] = each
     tokens = min(CHUNK, work.context)
     compute = peak_bytes(model, tokens, flash_attention=True, sequence=tokens)
     if job.scheme.family != "plain":
@@ -68,7 +68,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
         read = sum(cut.layer_read_bytes[start:stop])
         if number == last:
             weights, read = weights + cut.output_bytes, read + cut.output_read_bytes
-        cache = sum(held[start:stop])
+        cache = sum(layer_caches[start:stop])
         overhead = WORKSPACE_BYTES_HOPPER
         low = weights + cache + round(compute * COMPUTE_LOW)
         high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
@@ -121,7 +121,7 @@ def _row_bytes(width: int, kind: str) -> int:
 def _assumptions(job: Job[None, ExLlamaKeys]) -> tuple[str, ...]:
     work = job.workload
     size = _pages(work.context) * work.parallel
-    said = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
+    assumptions = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
     if job.gpu_count > 1:
-        said.append("layers are spread in order over the GPUs, one of which works at a time")
-    return tuple(said)
+        assumptions.append("layers are spread in order over the GPUs, one of which works at a time")
+    return tuple(assumptions)

@@ -130,11 +130,11 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
     for index, device in enumerate(devices):
         kind = (group_of[index], device, index < offloaded)
         if device == HOST or index < offloaded:
-            held, sizes = largest.get(kind), parts.layer_tensors[index]
-            if held is None:
+            known, sizes = largest.get(kind), parts.layer_tensors[index]
+            if known is None:
                 largest[kind] = sizes
-            elif held is not sizes:
-                largest[kind] = held | {name: size for name, size in sizes.items() if size > held.get(name, 0)}
+            elif known is not sizes:
+                largest[kind] = known | {name: size for name, size in sizes.items() if size > known.get(name, 0)}
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
         if (
             times <= (2 if mixed else 1)

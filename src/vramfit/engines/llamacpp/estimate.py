@@ -87,11 +87,11 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     model, work, backends = job.model, job.workload, job.traits.backends
     parts = parts_of(job.checkpoint)
     count = job.gpu_count
-    held = resident(parts, caches, placement, count)
+    contents = resident(parts, caches, placement, count)
     if placement.by_rows and count > 1:
         from vramfit.engines.llamacpp.split import by_rows
 
-        held = by_rows(job, placement, held)
+        contents = by_rows(job, placement, contents)
     buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
     # Metal maps the file from its first tensor to its last, so an embedding that lies between counts too: the exit tables
     # of an M5 Max had it (TheTom/turboquant_plus @ba52ad10), files that begin with the embedding do not.
@@ -101,11 +101,11 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     at, none = HOST if tower_on_host else 0, (0, 0)
     gpus = tuple(
         [
-            _gpu(job, number, backends[number], held[number], buffers, mapped, *(seeing if number == at else none))
+            _gpu(job, number, backends[number], contents[number], buffers, mapped, *(seeing if number == at else none))
             for number in range(count)
         ]
     )
-    here = held[HOST]
+    here = contents[HOST]
     weights, graph = here.weights_bytes, buffers.host_bytes
     if at == HOST:
         weights, graph = weights + seeing[0], graph + seeing[1]
@@ -122,33 +122,33 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
 
 
 def _gpu(
-    job: Job[Cards, LlamaCppKeys], number: int, backend: str, held: Resident, buffers: Compute, mapped: int, tower: int,
+    job: Job[Cards, LlamaCppKeys], number: int, backend: str, contents: Resident, buffers: Compute, mapped: int, tower: int,
     tower_compute: int,
 ) -> DeviceMemory:  # fmt: skip
     """One GPU's share; ``tower`` and ``tower_compute`` are the vision tower's bytes where it is here.
 
     ``mapped`` are those of the input tensors, which Metal may count as the GPU's.
     """
-    weights = held.weights_bytes + tower
+    weights = contents.weights_bytes + tower
     graph = buffers.gpu_bytes[number] + tower_compute
     unpacking = buffers.unpacking_bytes[number] if backend in UNPACKING else 0
-    fixed = weights + held.cache_bytes + unpacking
+    fixed = weights + contents.cache_bytes + unpacking
     high = fixed + round(graph * COMPUTE_HIGH)
     high += workspace_bytes(backend, _widest(job.model), job.keys.ubatch)
     if backend == "rocm" and not job.workload.flash_attention:
         # hipBLAS converts the scores: an RX 7900 class card held 2.3 GiB beside a compute buffer of 2.1 GiB (ROCm 7.2).
         high += graph
-    if backend == "metal" and held.weights_bytes:
+    if backend == "metal" and contents.weights_bytes:
         high += mapped
     return DeviceMemory(
         f"gpu{number}",
         weights,
-        held.cache_bytes,
+        contents.cache_bytes,
         graph,
         unpacking,
         fixed + round(graph * COMPUTE_LOW),
         high,
-        held.read_bytes,
+        contents.read_bytes,
     )
 
 

@@ -332,9 +332,9 @@ def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_v
         behind = -(-room.full // cache.ratio) if cache.ratio else 0
         rows = (kept + behind) * row_bytes(cache.key_width, work.kv_cache_type)
         return room.streams * (rows + behind * row_bytes(cache.index_width, work.kv_cache_type))
-    held = room.sliding if cache.window is not None and window is not None else room.full
+    cell_count = room.sliding if cache.window is not None and window is not None else room.full
     row = row_bytes(cache.key_width, work.kv_cache_type) + row_bytes(value_width, work.kv_cache_type_v)
-    return held * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))
+    return cell_count * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))
 
 
 class Plan(Record):

@@ -21,27 +21,27 @@ def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution
 
 def _state(build: Builder, elements: int) -> Node:
     """The states of all sequences, beside the cache; those of new sequences are cleared first."""
-    held = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
-    build.graph.store(held)
-    return held
+    states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
+    build.graph.store(states)
+    return states
 
 
-def _read(build: Builder, held: Node, result: Node) -> Node:
+def _read(build: Builder, states: Node, result: Node) -> Node:
     """``result``, computed from the states now; those of sequences not in the batch are moved next."""
     build.graph.expand(result)
-    build.graph.store(held)
+    build.graph.store(states)
     return result
 
 
 def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
     """A causal convolution: the state and the new tokens side by side, and what comes out."""
     graph, run = build.graph, build.run
-    held = _state(build, (kernel - 1) * width)
-    old = _read(build, held, graph.wide((kernel - 1) * width, held, rows=run.sequences))
+    states = _state(build, (kernel - 1) * width)
+    old = _read(build, states, graph.wide((kernel - 1) * width, states, rows=run.sequences))
     both = graph.put(
         (4 * width * (run.tokens + (kernel - 1) * run.sequences), 0, 0), graph.view(old), graph.view(source)
     )
-    graph.store(held, graph.view(both))
+    graph.store(states, graph.view(both))
     return graph.wide(width, both, build.vector(kernel * width))
 
 
@@ -63,13 +63,13 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
         mixed = graph.same(graph.same(mixed, build.vector(width)))
         step = graph.same(graph.wide(mixer.heads, graph.view(both)), build.vector(mixer.heads))
         read = [graph.view(mixed), step, graph.view(mixed), graph.view(mixed)]
-    held = _state(build, state * inner)
+    states = _state(build, state * inner)
     # The scan has one row, so that it stays where its weights are.
     scan = graph.put(
-        scanned, held, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
+        scanned, states, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
     )
-    _read(build, held, scan)
-    graph.store(held, graph.view(scan, held.size))
+    _read(build, states, scan)
+    graph.store(states, graph.view(scan, states.size))
     skipped = graph.wide(inner, graph.view(mixed), build.vector(inner))
     summed = graph.wide(inner, graph.view(scan, skipped.size), skipped, reuse=True)
     result = graph.wide(inner, graph.wide(inner, graph.view(both)), summed)
@@ -89,8 +89,8 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     mixed = build.linear("attn_qkv", source, hidden, width)
     if mixer.conv:
         mixed = _convolved(build, graph.view(mixed), mixer.conv, width)
-    held = _state(build, elements)
-    state = _read(build, held, graph.put(held.size, held, rows=run.sequences))
+    states = _state(build, elements)
+    state = _read(build, states, graph.put(states.size, states, rows=run.sequences))
     mixed = graph.same(mixed)
     heads = [graph.wide(key, graph.view(mixed)), graph.wide(key, graph.view(mixed))]
     split = build.model.traits.split_gates
@@ -109,7 +109,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     gate = graph.wide(value, graph.view(gate))
     if build.together:
         graph.expand(*heads, alpha, beta, gate)
-    graph.store(held, graph.view(scan, held.size))
+    graph.store(states, graph.view(scan, states.size))
     result = graph.same(graph.wide(value, graph.view(scan)), build.vector(mixer.value_dim))
     if not build.together:
         graph.expand(result)

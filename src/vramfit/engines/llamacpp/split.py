@@ -63,10 +63,12 @@ def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCp
     return replace(alone, gpus=tuple(gpus), idle=idle, plan=plan)
 
 
-def by_rows(job: Job[Cards, LlamaCppKeys], placement: Placement, held: Mapping[int, Resident]) -> dict[int, Resident]:
+def by_rows(
+    job: Job[Cards, LlamaCppKeys], placement: Placement, contents: Mapping[int, Resident]
+) -> dict[int, Resident]:
     """What the devices hold once each dense matrix on a GPU is cut over all GPUs."""
     shares = job.keys.tensor_split or job.traits.usable
-    moved = dict.fromkeys(held, 0)
+    moved = dict.fromkeys(contents, 0)
     for row in gguf_file(job.checkpoint).stored:
         tensor = row.tensor
         if tensor.part != "text" or len(tensor.shape) != 2 or not (row.layers or tensor.name == "output.weight"):
@@ -79,7 +81,7 @@ def by_rows(job: Job[Cards, LlamaCppKeys], placement: Placement, held: Mapping[i
                     moved[number] += size
     return {
         device: Resident(was.weights_bytes + moved[device], max(0, was.read_bytes + moved[device]), was.cache_bytes)
-        for device, was in held.items()
+        for device, was in contents.items()
     }
 
 

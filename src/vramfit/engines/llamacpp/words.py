@@ -25,54 +25,54 @@ def assumptions(
 ) -> tuple[str, ...]:
     """Short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
-    said = []
+    sentences = []
     cells = padded(work.context * work.parallel)
     if cells != work.context * work.parallel:
-        said.append(f"llama.cpp rounds the context up to {cells} tokens")
+        sentences.append(f"llama.cpp rounds the context up to {cells} tokens")
     if _ignores_window(model):
-        said.append("llama.cpp ignores the sliding window of this model and caches every token")
+        sentences.append("llama.cpp ignores the sliding window of this model and caches every token")
     if keys.outputs == "slots" and 4 * model.vocab * keys.ubatch >= NOTABLE_LOGITS_BYTES:
-        said.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
+        sentences.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
     if parts.tied_bytes and placement.output_device != HOST:
-        said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
-    said += _placed(job, placement)
+        sentences.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
+    sentences += _placed(job, placement)
     unpacking = max(buffers.unpacking_bytes)
     if unpacking and set(backends) & {"cuda", "rocm"}:
-        said.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
+        sentences.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
     if work.ram_bytes is not None:
-        said.append(
+        sentences.append(
             "RAM holds what the GPUs do not; llama-server keeps prompts there besides, up to 8 GiB (--cache-ram)"
         )
     if "vulkan" in backends and not work.flash_attention:
-        said.append(
+        sentences.append(
             "Vulkan leaves tables of attention scores beyond 4 GiB to the CPU, where the driver cannot bind them"
         )
     if work.images and parts.vision_bytes:
-        said.append(
+        sentences.append(
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
     """What is said of a placement."""
-    said = []
+    sentences = []
     work = job.workload
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         flags = f"-ngl {placement.gpu_layers}"
         if placement.cpu_moe_layers:
             flags += f" --n-cpu-moe {placement.cpu_moe_layers}"
         margin = FIT_MARGIN_BYTES // MIB
-        said.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
+        sentences.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
     if job.gpu_count > 1:
-        said.append(_shared(placement, job.keys))
+        sentences.append(_shared(placement, job.keys))
     if placement.pipelined:
-        said.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
+        sentences.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
     if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
-        said.append(
+        sentences.append(
             "weights in RAM are computed by the CPU, and copied to the GPU one matrix at a time for long prompts"
         )
-    return said
+    return sentences
 
 
 def _shared(placement: Placement, keys: LlamaCppKeys) -> str:

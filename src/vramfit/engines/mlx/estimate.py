@@ -60,10 +60,10 @@ def estimate(job: Job[None, None]) -> Estimate:
         fixed + round(compute * COMPUTE_HIGH) + round(PROCESS_BYTES * PROCESS_HIGH),
         sum(cut.layer_read_bytes) + cut.output_read_bytes,
     )
-    said = [f"a prompt is read {PREFILL:,} tokens at a time"]
+    assumptions = [f"a prompt is read {PREFILL:,} tokens at a time"]
     if work.kv_cache_type in BITS and any(cache.window for cache in caches(model)):
-        said.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
-    return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(said), {})
+        assumptions.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
+    return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(assumptions), {})
 
 
 def cache_bytes(cache: Cache, job: Job[None, None]) -> int:

@@ -135,14 +135,14 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         if process.words[:1] == ("printf",) and process.output is not None:
             recipe = _recipe(process.words[2:])
         for program in (SERVE, CREATE, RUN):
-            told = values(program, process)
-            if told is None:
+            stated = values(program, process)
+            if stated is None:
                 continue
             started = True
-            name = told.pop("name", None)
+            name = stated.pop("name", None)
             model = f"ollama:{name}" if program is RUN and name is not None else model
-            told.pop("recipe", None)
-            keys.update(told)
+            stated.pop("recipe", None)
+            keys.update(stated)
     if not started:
         return None
     if model is not None:

@@ -65,11 +65,11 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     # Logits are made for the last token of each sequence only, so the sampler sees no more rows than sequences.
     peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images, work.image_size)
     spans = stage_layers(model.layer_count, count)
-    held = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     share = keys.gpu_memory_utilization or static_share(cards.memory_bytes, model, tokens, batch, ranks * count)
     gpus = []
     for number in range(job.gpu_count):
-        stage, span = held[number // ranks], spans[number // ranks]
+        stage, span = stage_weights[number // ranks], spans[number // ranks]
         cache = cache_bytes(model, work, ranks, span, tokens)
         extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
         low = round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
@@ -139,9 +139,9 @@ def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int],
 
 
 def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
-    said = [
+    assumptions = [
         f"the cache holds {sequences_text(job.workload)}; weights and cache may take {share:.1%} of each card",
         f"a prefill step processes up to {tokens:,} tokens",
     ]
-    said += split_text(job, ranks, count)
-    return tuple(said)
+    assumptions += split_text(job, ranks, count)
+    return tuple(assumptions)

@@ -43,7 +43,7 @@ def estimate(job: Job[None, None]) -> Estimate:
     layers = model.layer_count
     on_gpu = layers_on_gpu(job)
     shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
-    held = caches_held(job)
+    sizes = layer_caches(job)
     compute = _compute_bytes(job, cut)
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
@@ -57,7 +57,7 @@ def estimate(job: Job[None, None]) -> Estimate:
         if number == last:
             weights += cut.output_bytes + head_copy_bytes(job)
             read += cut.output_read_bytes
-        cache, growing = _cache_between(held, start, stop)
+        cache, growing = _cache_between(sizes, start, stop)
         gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
@@ -133,17 +133,17 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
+def layer_caches(job: Job[None, None]) -> list[tuple[int, Cache]]:
     """Cache bytes of one layer for all sequences, and the cache it is."""
     work, model = job.workload, job.model
-    held = []
+    sizes = []
     for cache in caches(model):
         encoder = cache.encoder_tokens
         if cache.kind == "cross" and encoder is None:
             encoder = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         each = cache_bytes(cache, work.context, encoder or 0, work.kv_cache_type, work.kv_cache_type_v)
-        held.append((each * work.parallel, cache))
-    return held
+        sizes.append((each * work.parallel, cache))
+    return sizes
 
 
 def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, value_type: str) -> int:
@@ -184,10 +184,10 @@ def _compressed_bytes(cache: Cache, context: int, element_type: str) -> int:
     return window * row_bytes(cache.key_width, element_type) + (context // ratio + pending) * width
 
 
-def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
+def _cache_between(sizes: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
     """Cache bytes of the layers ``start`` to ``stop``, and of the largest one among them."""
     total = largest = 0
-    for each, cache in held:
+    for each, cache in sizes:
         count = layers_between(cache, start, stop)
         if count:
             total += each * count
@@ -227,22 +227,26 @@ def _device(
 
 def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
     work, model = job.workload, job.model
-    said = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
+    assumptions = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:
         size = "the largest size" if work.image_size is None else "{} x {} pixels".format(*work.image_size)
-        said.append(f"the context includes {_images(work.images)} of {size}")
+        assumptions.append(f"the context includes {_images(work.images)} of {size}")
     if job.scheme.family == "bitsandbytes":
-        said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
+        assumptions.append(
+            "weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit"
+        )
         if model.has_experts:
-            said.append(
+            assumptions.append(
                 "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
                 "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"
             )
     if job.gpu_count > 1:
-        said.append('layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time')
+        assumptions.append(
+            'layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time'
+        )
     if on_gpu < model.layer_count:
-        said.append("the layers in host memory are copied over PCIe for every token")
-    return tuple(said)
+        assumptions.append("the layers in host memory are copied over PCIe for every token")
+    return tuple(assumptions)
 
 
 def _images(count: int) -> str:

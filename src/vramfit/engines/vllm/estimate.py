@@ -49,11 +49,11 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     peak, peak_high = peak_bytes(model, tokens, cards.step_sequences, ranks, work.images, work.image_size)
     utilization = keys.gpu_memory_utilization or UTILIZATION
     spans = stage_layers(model.layer_count, count)
-    held = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
     gpus = []
     for number in range(job.gpu_count):
-        stage, span = held[number // ranks], spans[number // ranks]
+        stage, span = stage_weights[number // ranks], spans[number // ranks]
         # Between stages the hidden states of one step are sent, and held at both ends.
         compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
         cache, block = bytes_needed(model, work, ranks, span, tokens)
@@ -94,12 +94,14 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
 def _assumptions(
     job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
 ) -> tuple[str, ...]:
-    said = [
+    assumptions = [
         f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]
-    said += split_text(job, ranks, count)
+    assumptions += split_text(job, ranks, count)
     if job.scheme.family == "bitsandbytes":
-        said.append("needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so")
-    return tuple(said)
+        assumptions.append(
+            "needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so"
+        )
+    return tuple(assumptions)

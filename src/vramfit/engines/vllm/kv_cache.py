@@ -151,8 +151,8 @@ def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> 
     total = 0
     for kind in found:
         own = tokens * kind.token_bytes
-        held = tokens * (page // own) if kind.kind != "state" and page % own == 0 else tokens
-        total += -(-kind.layers // size) * _blocks_of(kind, work, held, per_sequence, model)
+        block_tokens = tokens * (page // own) if kind.kind != "state" and page % own == 0 else tokens
+        total += -(-kind.layers // size) * _blocks_of(kind, work, block_tokens, per_sequence, model)
     return work.parallel * total, size * page
 
 

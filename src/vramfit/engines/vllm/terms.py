@@ -77,6 +77,6 @@ def account_overhead(
     """Note libraries and CUDA graphs of one rank."""
     formula = "80 MiB + 225 MiB for each further rank"
     ledger.add("overhead", device, "libraries", formula, libraries_bytes(ranks), LOGS, ranks=ranks)
-    held = layers[1] - layers[0]
-    graphs = graph_bytes(held, eager=job.keys.enforce_eager)
-    ledger.add("overhead", device, "CUDA graphs", "18 MiB x layers", graphs, LOGS, layers=held)
+    layer_count = layers[1] - layers[0]
+    graphs = graph_bytes(layer_count, eager=job.keys.enforce_eager)
+    ledger.add("overhead", device, "CUDA graphs", "18 MiB x layers", graphs, LOGS, layers=layer_count)

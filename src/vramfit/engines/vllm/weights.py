@@ -100,9 +100,9 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
             is_expert = "_exps." in tensor.name
             for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
                 if part:
-                    held = modules.setdefault(name, [0] * model.layer_count)
+                    sizes = modules.setdefault(name, [0] * model.layer_count)
                     for index in row.layers:
-                        held[index] += part
+                        sizes[index] += part
             for index in row.layers:
                 read[index] += round(size * active[index]) if is_expert else size
         elif tensor.part == "text" and tensor.name.startswith("output"):
@@ -115,7 +115,7 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
     if model.tied:
         last_read += embedding
         last += _allocated_bytes(embedding) if count > 1 else 0
-    layer = [sum(column) for column in zip(*[map(_allocated_bytes, held) for held in modules.values()], strict=True)]
+    layer = [sum(column) for column in zip(*[map(_allocated_bytes, sizes) for sizes in modules.values()], strict=True)]
     angles = rotary_bytes(model)
     found = []
     for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
