@@ -1,4 +1,4 @@
-"""The terms of an estimate for SGLang, whose layers are vLLM's."""
+"""Terms of an estimate for SGLang, whose layers come from vLLM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def account(job: Job[Any, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
-    """Note the terms of each rank."""
+    """Add the terms of each rank to the ledger."""
     ranks, count = layout(job)
     tokens = job.keys.max_batched_tokens or sizes(job.traits.memory_bytes, ranks)[0]
     for number, gpu in enumerate(estimate.gpus):

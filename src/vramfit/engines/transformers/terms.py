@@ -1,4 +1,4 @@
-"""The terms of an estimate for transformers."""
+"""Terms of an estimate for transformers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLACK = "21 out-of-memory messages in issues of vllm-project/vllm and pytorch/py
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    """Note the terms of an inference or fine-tuning run."""
+    """Add the terms of an inference or fine-tuning run to the ledger."""
     if job.workload.task != "inference":
         _account_training(job, estimate, ledger)
         return
@@ -71,7 +71,7 @@ def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop:
 
 
 def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
-    """Activations, a layer on its way from host memory, and what the allocator holds beyond what is asked of it."""
+    """Add the terms of activations, of a layer being copied from host memory, and of the allocator's slack."""
     work, device = job.workload, gpu.device
     formula = (
         "the largest of one layer's results, the logits of the last tokens and the vision encoder, tokens x widths x 2"

@@ -1,4 +1,4 @@
-"""The terms of an estimate for vLLM."""
+"""Terms of an estimate for vLLM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGS = "start-up logs in issues of vllm-project/vllm"
 
 
 def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
-    """Note the terms of each rank."""
+    """Add the terms of each rank to the ledger."""
     ranks, count = layout(job)
     tokens = job.keys.max_batched_tokens or job.traits.step_tokens
     for number, gpu in enumerate(estimate.gpus):
@@ -48,7 +48,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
 def account_weights(
     job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
 ) -> None:
-    """Note the weights of one rank: its cut of the tensors as loaded, and the tables of rotary angles."""
+    """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
     angles = rotary_bytes(job.model)
     ledger.add(
         "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
@@ -63,7 +63,7 @@ def account_weights(
 
 
 def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
-    """Note the activations of one step."""
+    """Add the activations of one step."""
     formula = "the largest of tokens x 2 x (3 hidden + the widest layer), the sampler's logits and the vision encoder"
     ledger.add(
         "compute", device, "activations of a step", formula, size, f"{VLLM} v1/worker/gpu_model_runner.py profile_run",
@@ -74,7 +74,7 @@ def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size:
 def account_overhead(
     job: Job[Cards, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]
 ) -> None:
-    """Note libraries and CUDA graphs of one rank."""
+    """Add libraries and CUDA graphs of one rank."""
     formula = "80 MiB + 225 MiB for each further rank"
     ledger.add("overhead", device, "libraries", formula, libraries_bytes(ranks), LOGS, ranks=ranks)
     layer_count = layers[1] - layers[0]
