@@ -1,4 +1,7 @@
-"""What a layer with a state computes: Mamba, linear attention, short convolution (``src/models/mamba-base.cpp`` and others)."""
+"""Graph of layers with a recurrent state: Mamba, linear attention, short convolution.
+
+Source: ggml-org/llama.cpp v0.5.0 ``src/models/mamba-base.cpp`` and others.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution, source: Node) -> Node:
-    """The mixer of a recurrent layer, behind its norm."""
+    """Add the token mixer of a recurrent layer to the graph; ``source`` is its normalised input."""
     if isinstance(layer, StateSpace):
         return _state_space(build, layer, source)
     if isinstance(layer, LinearAttention):
@@ -20,21 +23,21 @@ def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution
 
 
 def _state(build: Builder, elements: int) -> Node:
-    """The states of all sequences, beside the cache; those of new sequences are cleared first."""
+    """Add the states of all sequences; an operation that clears those of new sequences comes first."""
     states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
     build.graph.store(states)
     return states
 
 
 def _read(build: Builder, states: Node, result: Node) -> Node:
-    """``result``, computed from the states now; those of sequences not in the batch are moved next."""
+    """Add the computation of ``result`` from the states, and after it the moving of states not in the batch."""
     build.graph.expand(result)
     build.graph.store(states)
     return result
 
 
 def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
-    """A causal convolution: the state and the new tokens side by side, and what comes out."""
+    """Add a causal convolution over the state and the new tokens, which are concatenated for it."""
     graph, run = build.graph, build.run
     states = _state(build, (kernel - 1) * width)
     old = _read(build, states, graph.wide((kernel - 1) * width, states, rows=run.sequences))
@@ -46,7 +49,7 @@ def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
 
 
 def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
-    """Mamba 1 and 2: projection, convolution, scan over the tokens, gate, projection."""
+    """Add Mamba 1 or 2: projection, convolution, scan over the tokens, gate, projection."""
     graph, run, hidden = build.graph, build.run, build.model.hidden
     inner, state = mixer.inner, mixer.state
     scanned = (4 * (inner * run.tokens + state * inner * run.sequences), 0, 0)
@@ -64,7 +67,7 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
         step = graph.same(graph.wide(mixer.heads, graph.view(both)), build.vector(mixer.heads))
         read = [graph.view(mixed), step, graph.view(mixed), graph.view(mixed)]
     states = _state(build, state * inner)
-    # The scan has one row, so that it stays where its weights are.
+    # The scan counts as one row, so that its weights are not copied to a GPU for it.
     scan = graph.put(
         scanned, states, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
     )
@@ -80,7 +83,7 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
 
 
 def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> Node:
-    """Attention with a matrix state: a convolution over queries, keys and values, the recurrence, gate, projection."""
+    """Add linear attention: a convolution over queries, keys and values, the recurrence, gate, projection."""
     graph, run, hidden = build.graph, build.run, build.model.hidden
     key, value = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
     width = 2 * key + value
@@ -118,7 +121,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
 
 
 def _short_convolution(build: Builder, mixer: ShortConvolution, source: Node) -> Node:
-    """A gated short convolution: three parts of one projection, the middle one convolved."""
+    """Add a gated short convolution: one projection into three parts, of which the middle one is convolved."""
     graph, hidden = build.graph, build.model.hidden
     parts = build.linear("shortconv.in_proj", source, hidden, 3 * hidden)
     gated = graph.wide(hidden, graph.view(parts), graph.view(parts))

@@ -1,4 +1,4 @@
-"""What an estimate takes for granted, in words: only what matters for the deployment at hand."""
+"""Assumptions of an estimate in sentences, as far as they matter for the deployment."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from vramfit.model import Model
 
 NOTABLE_LOGITS_BYTES = 64 * MIB
-"""Logits of a whole batch worth a sentence."""
+"""Bytes of a whole batch's logits from which a sentence about them is written."""
 
 
 def assumptions(
     job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, buffers: Compute, backends: Sequence[str]
 ) -> tuple[str, ...]:
-    """Short sentences for the report."""
+    """Write the assumptions of an estimate as short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
     sentences = []
     cells = padded(work.context * work.parallel)
@@ -55,7 +55,7 @@ def assumptions(
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
-    """What is said of a placement."""
+    """Sentences on a placement."""
     sentences = []
     work = job.workload
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
@@ -76,7 +76,7 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
 
 
 def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
-    """How several GPUs share the model."""
+    """Sentence on the split of the model over several GPUs."""
     if placement.by_rows:
         return (
             "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "
@@ -87,5 +87,5 @@ def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
 
 
 def _ignores_window(model: Model) -> bool:
-    """Whether the model has a sliding window that llama.cpp does not heed."""
+    """Return True if the model has a sliding window that llama.cpp ignores."""
     return local_window(model) is None and any(windows_of(model))
