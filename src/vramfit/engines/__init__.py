@@ -13,8 +13,6 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from vramfit.workload.keys import Group
 
 
@@ -70,14 +68,14 @@ def own_groups() -> tuple[Group, ...]:
     return tuple([group for module in modules for group in __import__(module, fromlist=["GROUPS"]).GROUPS])
 
 
-def engine(name: str) -> Engine[Any, Any]:
+def engine(name: str) -> Engine[object, object]:
     """Load the engine with that name; raises ``CannotTell`` if there is none."""
     known = _registered.get(name)
     if known is None:
         raise CannotTell(
             f'engine "{name}" is not modelled yet', f"modelled so far: {', '.join(names())}; see `vramfit list engines`"
         )
-    found: Engine[Any, Any] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
+    found: Engine[object, object] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
     return found
 
 
@@ -102,5 +100,5 @@ def estimate(deployment: Deployment) -> Estimate:
     asked = engine(deployment.engine)
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)
-    job: Job[Any, Any] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
+    job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
     return asked.estimate(job).on(view.shares)

@@ -20,7 +20,7 @@ from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import TypeVar
 
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
+
+    V = TypeVar("V")
 
 VOCAB_PADDING = 64
 """Number of rows that embedding and head are padded to a multiple of before division (``DEFAULT_VOCAB_PADDING_SIZE``)."""
@@ -59,7 +61,7 @@ GROUPED = ("awq", "gptq", "compressed_tensors")
 """Families of schemes whose scales cover groups of inputs, which must not be divided."""
 
 
-def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
+def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
     """Numbers of ranks and of pipeline stages, ``(tensor_parallel, pipeline_parallel)``.
 
     The default is tensor parallel over all GPUs. Raises ``UsageError`` if the product is not the number of GPUs, or if
@@ -98,7 +100,7 @@ def sequences_text(work: Workload) -> str:
     return f"{work.parallel:,} sequences of {work.context:,} tokens each"
 
 
-def split_text(job: Job[Any, ServerKeys], ranks: int, stages: int) -> list[str]:
+def split_text(job: Job[V, ServerKeys], ranks: int, stages: int) -> list[str]:
     """Sentences on the distribution of the model over several GPUs, for an engine's assumptions."""
     if job.gpu_count == 1:
         return []

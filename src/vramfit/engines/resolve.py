@@ -17,8 +17,9 @@ from vramfit.workload.training import FORM as TRAINING
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
 
+    from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
     from vramfit.engines.interface import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
         def stated(self, name: str) -> Mapping[str, str]:
             """Values of deployment keys that a model's name states (``quant`` for a repository called ``…-AWQ``)."""
 
-        def gpus_for_sale(self, memory_bytes: int) -> Iterable[Any]:
-            """Brief descriptions of the GPUs that have more memory and a price, cheapest first."""
+        def gpus_for_sale(self, memory_bytes: int) -> Iterable[GpuRow]:
+            """Rows of the GPUs that have more memory and a price, cheapest first."""
 
-        def cloud_offers(self, memory_bytes: int) -> Iterable[Any]:
+        def cloud_offers(self, memory_bytes: int) -> Iterable[Offer]:
             """Rented instances with more memory: those with one GPU first, and then by price, the cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[Any]:
-            """Brief descriptions of the models with that modality, fewer parameters, and an id with that beginning."""
+        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
+            """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
 
 
 DEFAULT_CONTEXT_TOKENS = 4096
@@ -175,7 +176,7 @@ def quants(asked: str | None, task: str) -> tuple[str, ...]:
     return CLASSES if task == "inference" else (TRAINING_SCHEME[task],)
 
 
-def _scheme(word: str, runtime: Engine[Any, Any], model: Model) -> Scheme:
+def _scheme(word: str, runtime: Engine[object, object], model: Model) -> Scheme:
     """Find the scheme that a quantization's name means for an engine; it can be that of the file the model is from.
 
     Raises ``CannotTell`` if the file's scheme is requested and unknown, ``UsageError`` if there is no file, and
@@ -206,7 +207,7 @@ def _is_class_of(word: str, own: Scheme) -> bool:
     return word == own.precision and own.id in NATIVE
 
 
-def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
+def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[object, object]) -> Workload:
     """Make a workload from a request, with every default filled in; raises ``UsageError`` for contradictory keys."""
     cache_type = request.get("kv_cache_type", runtime.cache_types[0])
     for word in (cache_type, request.get("kv_cache_type_v", cache_type)):

@@ -30,7 +30,7 @@ SPREAD = ("machines", "first_machine", "machine", "waits")
 of machines follows from the GPUs."""
 
 
-def checkpoint(deployment: Deployment) -> dict[str, Any]:
+def checkpoint(deployment: Deployment) -> dict[str, object]:
     """Values of the flags for the checkpoint: ``model``, and ``dtype`` or ``quantization`` if its scheme needs one.
 
     ``model`` is a repository, or the name of a checkpoint that the user has to find or make.

@@ -13,7 +13,6 @@ from vramfit.engines.interface import Job
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
 
     from vramfit.engines.interface import Deployment
     from vramfit.memory.kv_cache import Cache
@@ -61,7 +60,7 @@ def terms(deployment: Deployment) -> tuple[Term, ...]:
     asked = engine(deployment.engine)
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)
-    job: Job[Any, Any] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
+    job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
     found = asked.estimate(job)
     ledger = Ledger()
     asked.account(job, found, ledger)

@@ -19,12 +19,12 @@ from vramfit.model.architecture import Experts, FeedForward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Sequence
 
     from vramfit.engines.interface import Job
     from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.llamacpp.compute import Compute
-    from vramfit.engines.llamacpp.placement import Placement, Resident
+    from vramfit.engines.llamacpp.placement import Parts, Placement, Resident
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 
@@ -37,10 +37,12 @@ tenth, and the logs of builds from 2024 to 2026 are within these bounds (llama-3
 320)."""
 
 
-def _put_into_words(*about: Any) -> tuple[str, ...]:
+def _put_into_words(
+    job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, buffers: Compute, backends: Sequence[str]
+) -> tuple[str, ...]:
     from vramfit.engines.llamacpp.words import assumptions
 
-    return assumptions(*about)
+    return assumptions(job, parts, placement, buffers, backends)
 
 
 def check(model: Model, work: Workload) -> None:

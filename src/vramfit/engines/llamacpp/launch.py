@@ -34,7 +34,7 @@ def _flash_attention(text: str) -> str:
     return "off" if text in ("off", "0", "disabled") else "on"
 
 
-def _layers(text: str) -> Any:
+def _layers(text: str) -> str:
     """Read a number of layers or a word; the numbers -1 and -2 mean ``auto`` and ``all``."""
     return {"-1": "auto", "-2": "all"}.get(text, text)
 

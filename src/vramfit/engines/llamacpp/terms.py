@@ -9,17 +9,19 @@ from vramfit.engines.terms import STORED, span, stored_inputs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import TypeVar
 
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.terms import Ledger
 
+    K = TypeVar("K")
+
 LLAMA = "ggml-org/llama.cpp v0.5.0"
 LAYERS = f"{LLAMA} src/llama-model.cpp load_tensors"
 
 
-def account(job: Job[Cards, Any], estimate: Estimate, ledger: Ledger, keys: LlamaCppKeys) -> None:
+def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaCppKeys) -> None:
     """Add the terms to the ledger: weights and caches by ranges of layers, compute buffers, and unpacked caches.
 
     Raises ``TypeError`` for an estimate without llama.cpp's ``Plan``.
@@ -103,7 +105,7 @@ def _cut_by_rows(estimate: Estimate, plan: Plan, ledger: Ledger) -> None:
         ledger.add("weights", device.device, "matrices cut by rows", cut, size, f"{LLAMA} ggml-sycl.cpp", **inputs)
 
 
-def _caches(job: Job[Cards, Any], plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
+def _caches(job: Job[Cards, K], plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
     """Add the caches of each device, with one term for each range of consecutive layers."""
     work = job.workload
     for number, device in devices.items():

@@ -27,7 +27,6 @@ from vramfit.units import GIB, MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.ollama import Cards, OllamaKeys
@@ -66,7 +65,7 @@ PROJECTOR_HEADROOM_BYTES = GIB
 (``mmprojOffloadHeadroom``)."""
 
 
-def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
+def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
     """Values for context, parallel, flash attention and batch that Ollama sets, or that the request states, by key.
 
     Raises ``UsageError`` if the request asks for several sequences of a model that Ollama runs one at a time.

@@ -10,10 +10,14 @@ from vramfit.engines.vllm.weights import rotary_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.terms import Ledger
     from vramfit.engines.vllm import Cards
+
+    V = TypeVar("V")
 
 VLLM = "vLLM 0.33.0"
 LOGS = "start-up logs in issues of vllm-project/vllm"
@@ -46,7 +50,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
 
 
 def account_weights(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
+    job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
 ) -> None:
     """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
     angles = rotary_bytes(job.model)
@@ -62,7 +66,7 @@ def account_weights(
     )  # fmt: skip
 
 
-def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
+def account_step(job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
     """Add the activations of one step."""
     formula = "the largest of tokens x 2 x (3 hidden + the widest layer), the sampler's logits and the vision encoder"
     ledger.add(
@@ -71,9 +75,7 @@ def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size:
     )  # fmt: skip
 
 
-def account_overhead(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]
-) -> None:
+def account_overhead(job: Job[V, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]) -> None:
     """Add libraries and CUDA graphs of one rank."""
     formula = "80 MiB + 225 MiB for each further rank"
     ledger.add("overhead", device, "libraries", formula, libraries_bytes(ranks), LOGS, ranks=ranks)
