@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Share
+from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Job, Share
 from vramfit.errors import CannotTell
 
 __all__ = [
@@ -92,8 +92,6 @@ def estimate(deployment: Deployment) -> Estimate:
 
     Raises ``UsageError`` for what the engine refuses, and ``CannotTell`` for what is not known or not modelled.
     """
-    from vramfit.engines.interface import Job
-
     gap = deployment.model.gap
     if gap is not None:
         raise CannotTell(f"the memory of {deployment.model.name} cannot be told: {gap}", SUPPLY)

@@ -114,6 +114,8 @@ class Attention(Record):
     both are still cached."""
     indexer_dim: int = 0
     """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without an indexer."""
+    indexer_heads: int = 0
+    """Number of query heads of the indexer."""
     indexer_bytes: int = 0
     """Bytes of an element of that key; 0 if it has the cache's element type."""
     encoder_tokens: int | None = None
@@ -214,6 +216,8 @@ class Experts(Record):
     """Width of a dense network that runs beside the experts in the same layer (Gemma 4 26B); 0 without one."""
     latent: int | None = None
     """Input and output width of the routed experts, if it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+    token_rows: int = 0
+    """Number of rows of a table that selects the experts by the token itself (DeepSeek-V4); 0 if the router selects them."""
 
     @property
     def passed_width(self) -> int:

@@ -48,6 +48,8 @@ class Moe(Record):
     """Distance between layers with experts: 2 means every second layer, starting with the second."""
     latent: Count | None = None
     """Input and output width of the routed experts, if it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+    by_token: Count = 0
+    """Number of mixtures at the beginning whose experts a table selects by the token instead of a router (DeepSeek-V4)."""
 
     def at(self, layer: int) -> bool:
         """Return True if the layer with that number, counted from 0, is a mixture of experts."""
@@ -104,6 +106,10 @@ class Heads(Record):
     """Width of a value head."""
     value_is_key: bool = False
     """The values are the keys before their rotation, so that there is no value matrix (Gemma 4's full layers)."""
+    indexer_dim: Count | None = None
+    """Width of a sparse-attention indexer's key beside the keys (MiniMax-M3)."""
+    indexer_heads: Count | None = None
+    """Number of query heads of that indexer."""
 
 
 class ModelSpec(Record):
@@ -164,6 +170,8 @@ class ModelSpec(Record):
     """Heads of sliding layers, if they differ from the model's."""
     cross_attention: Heads | None = None
     """Heads of cross-attention layers, if they differ from the model's."""
+    indexed_attention: Heads | None = None
+    """Heads of full layers that attend to tokens picked by an indexer, if they differ from the model's."""
     per_layer: Mapping[int, Heads] | None = None
     """Heads of single layers that differ from others of their kind, by layer number from 0 (OpenELM, Nemotron NAS)."""
     conv_kernel: Count | None = None
@@ -199,7 +207,8 @@ class ModelSpec(Record):
 
 
 _PARTS: dict[str, type] = {
-    "full_attention": Heads, "sliding_attention": Heads, "cross_attention": Heads, "mla": Mla,
+    "full_attention": Heads, "sliding_attention": Heads, "cross_attention": Heads,
+    "indexed_attention": Heads, "mla": Mla,
     "compressed": Compressed, "ssm": StateSpace, "linear": LinearAttention, "moe": Moe, "components": Component,
 }  # fmt: skip
 """Record class of each field of a specification whose value is one, except for traits and encoders."""

@@ -31,7 +31,8 @@ class Node:
     """Tensor of a graph: computed, stored (a weight or cache), given (an input), or a view of another tensor."""
 
     __slots__ = (
-        "base", "device", "given", "kept", "placed", "reuse", "rows", "scratch", "size", "sources", "stored", "weight",
+        "base", "device", "given", "kept", "placed", "reuse", "rows", "scratch", "size", "slot",
+        "sources", "stored", "uses", "weight",
     )  # fmt: skip
 
     def __init__(self, size: Size, sources: tuple[Node, ...] = (), rows: int = 0, reuse: bool = False) -> None:
@@ -57,6 +58,10 @@ class Node:
         """True for tensors that are never freed: inputs and copies under pipeline parallelism."""
         self.placed = False
         """True if the tensor is in the order of computation."""
+        self.uses = 0
+        """Number of steps that still read the tensor or a view of it."""
+        self.slot: int | None = None
+        """Number that the tensor has in the buffer of its device; None while it is not allocated."""
 
 
 class Graph:
@@ -87,10 +92,15 @@ class Graph:
         """Append tensors to the order of computation, each after the tensors that it is computed from."""
         for node in wanted:
             if not node.placed:
-                node.placed = True
-                self.expand(*node.sources)
-                if node.base is node:
-                    self.nodes.append(node)
+                self._place(node)
+
+    def _place(self, node: Node) -> None:
+        node.placed = True
+        for source in node.sources:
+            if not source.placed:
+                self._place(source)
+        if node.base is node:
+            self.nodes.append(node)
 
     def put(self, size: Size, *sources: Node, rows: int | None = None, reuse: bool = False) -> Node:
         """Declare a computed tensor of any size."""
