@@ -1,4 +1,4 @@
-"""What a user knows of a model that the program does not: the bytes a token takes in its cache."""
+"""Models whose cache the program does not know, and whose bytes per token in the cache the user states instead."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from vramfit.model import Experts, FeedForward, Model
 
 ELEMENT_BYTES = 2
-"""A cache of stated size is taken to be 16-bit: then its widths give exactly the bytes that were stated."""
+"""Bytes of an element in a cache of stated size. With 16-bit elements its widths give exactly the stated bytes."""
 
 
 def with_cache(model: Model, bytes_each: int, cache_type: str | None) -> Model:
-    """The model with layers that together keep ``bytes_each`` for each token, whatever they kept by themselves.
+    """Return the model with its token mixers replaced by ones that together cache ``bytes_each`` bytes for each token.
 
-    Raises ``UsageError`` beside a type of cache, since the bytes stated have one already, and for an odd number.
+    Raises ``UsageError`` if the request states a cache type other than a 16-bit one, which would contradict the stated
+    bytes, and for an odd number of bytes.
     """
     if cache_type not in (None, "f16", "bf16"):
         raise UsageError(
@@ -42,7 +43,7 @@ def _changed(model: Model, bytes_each: int) -> Model:
     groups: dict[tuple[int, FeedForward | Experts | None], list[int]] = {}
     for index in range(layers):
         groups.setdefault((each + (index < more), networks.get(index)), []).append(index)
-    # Keys alone: how the bytes part into keys and values changes nothing.
+    # The whole width is stored as keys, because the division into keys and values does not change the bytes.
     changed = tuple(
         [
             Layers(tuple(same), (Attention("full", 1, 1, width, 0),) if width else (), network)
