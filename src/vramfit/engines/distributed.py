@@ -159,7 +159,7 @@ def local_share(model: Model, tensor: Tensor, ranks: int) -> tuple[int, int]:
                 return _mamba2_share(mixer, ranks, projection=stem == "ssm_in")
     if stem in REPLICATED or tensor.name.startswith(REPLICATED_ROOMS):
         return 1, 1
-    if stem in BY_HEAD or (stem == "ssm_norm" and any([mixer.kind == "mamba2" for mixer in mixers])):
+    if stem in BY_HEAD or (stem == "ssm_norm" and any(mixer.kind == "mamba2" for mixer in mixers)):
         return 1, ranks
     if tensor.linear:
         return 1, ranks
