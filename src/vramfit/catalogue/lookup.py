@@ -159,7 +159,9 @@ class Catalogue:
             return True
         from vramfit.catalogue.repositories import readings
 
-        return any(self._container.look_up("model_aliases", normalise_model(one.model)) for one in readings(name))
+        return any(
+            self._container.look_up("model_aliases", normalise_model(one.model)) is not None for one in readings(name)
+        )
 
     def stated(self, name: str) -> Mapping[str, str]:
         """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""

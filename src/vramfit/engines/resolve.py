@@ -83,7 +83,7 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     if "family" in stated:
         known["engine"] = engine_of_family(stated["family"])
     found = {**known, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
-    if found["quant"] != stated.get("quant") and "engine" not in request:
+    if "quant" in stated and found["quant"] != stated["quant"] and "engine" not in request:
         found.pop("engine", None)  # that engine is for the stated scheme, and the request has another one
     # Servers use the cache type that a checkpoint was calibrated for; engines without that type ignore it.
     calibrated = "kv_cache_type" in stated and "kv_cache_type" not in request
