@@ -161,7 +161,7 @@ def gguf_name(rest: Sequence[str], in_layer: bool, sandwich: bool = False) -> st
 
 
 def is_position_table(words: Sequence[str]) -> bool:
-    """Whether a tensor of a tower is its learned table of positions; ``words`` are those of its name."""
+    """True if a tensor of a tower is its learned table of positions; ``words`` are those of its name."""
     return (words[-2] if words[-1] == "weight" and len(words) > 1 else words[-1]) in POSITIONS
 
 
