@@ -77,7 +77,7 @@ def _with_experts_apart(tensors: list[Tensor]) -> Iterable[Tensor]:
 
 
 def _is_turned(tensor: Tensor, down: tuple[int, ...]) -> bool:
-    """Whether gate and up in one have inputs before outputs (gpt-oss, Llama 4): twice the down matrix's inputs then.
+    """True if gate and up in one have inputs before outputs (gpt-oss, Llama 4): twice the down matrix's inputs then.
 
     ``shape`` is reversed, so a matrix as ``nn.Linear`` has it begins with the inputs.
     """
@@ -85,7 +85,7 @@ def _is_turned(tensor: Tensor, down: tuple[int, ...]) -> bool:
 
 
 def _halves(tensor: Tensor, down: tuple[int, ...] | None, turned: bool) -> bool:
-    """Whether a tensor is gate and up in one."""
+    """True if a tensor is gate and up in one."""
     if down is None or len(tensor.shape) != 3:
         return False
     return turned or (tensor.shape[0], tensor.shape[1]) == (down[1], 2 * down[0])
