@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from tests.engines.llamacpp.graphs import HIDDEN, TOKENS, nodes
+from tests.engines.llamacpp.graphs import HIDDEN, TOKENS, Size, built, nodes
 from vramfit.engines.llamacpp.experts import experts
+from vramfit.engines.llamacpp.graph import Builder, Home
+from vramfit.engines.llamacpp.placement import HOST
 from vramfit.model.architecture import Experts
 
 COUNT, WIDTH, SHARED = 9, 7, 13
 
 
-def widths(home: str = "gpu", traits: dict[str, Any] | None = None, **layer: Any) -> list[int]:
+def widths(home: str = "gpu", traits: dict[str, Any] | None = None, **layer: Any) -> list[Size]:
     """Floats that each node has for a token, in order."""
     made = Experts(count=COUNT, width=WIDTH, **{"active": 3, **layer})
     found = nodes(lambda build, source: experts(build, made, source), home, **traits or {})
-    return [int(size) // TOKENS for size in found]
+    return [size // TOKENS if isinstance(size, int) else size for size in found]
 
 
 def routed(active: int) -> list[int]:
@@ -48,7 +50,7 @@ def test_the_chosen_are_added_one_by_one(active: int, home: str) -> None:
         ("ram", [COUNT, COUNT, COUNT, 1, HIDDEN, HIDDEN, WIDTH, WIDTH, WIDTH, HIDDEN, HIDDEN]),
     ],
 )
-def test_a_single_expert_has_its_input_weighted(home: str, expected: list[int]) -> None:
+def test_a_single_expert_has_its_input_weighted(home: str, expected: list[Size]) -> None:
     """As Llama 4 has it; nothing is summed."""
     assert widths(home, active=1) == expected
 
@@ -99,7 +101,7 @@ def test_a_shared_expert_too_far_away() -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_shared_expert_elsewhere(home: str, active: int, expected: list[int]) -> None:
+def test_a_shared_expert_elsewhere(home: str, active: int, expected: list[Size]) -> None:
     assert widths(home, active=active, shared_width=SHARED) == expected
 
 
@@ -122,5 +124,17 @@ def test_a_shared_expert_elsewhere(home: str, active: int, expected: list[int]) 
         ),
     ],
 )  # fmt: skip
-def test_further_parts(expected: list[int], layer: dict[str, Any], traits: dict[str, Any]) -> None:
+def test_further_parts(expected: list[Size], layer: dict[str, Any], traits: dict[str, Any]) -> None:
     assert widths(traits=traits, **layer) == expected
+
+
+def test_matrices_in_ram_are_as_large_as_they_are_stored() -> None:
+    """Or 32-bit where no tensor of that name is stored: all experts of a matrix together, gate, up and down."""
+    layer = Experts(count=COUNT, active=3, width=WIDTH)
+    home = Home(0, HOST, {"ffn_gate_exps.weight": 1000})
+    build = Builder(*built())
+    build.at(home)
+    build.graph.expand(experts(build, layer, build.graph.given((4 * HIDDEN * TOKENS, 0, 0))))
+    matrices = [one.size[0] for node in build.graph.nodes for one in node.sources if one.device == HOST and one.weight]
+
+    assert matrices == [1000, 4 * HIDDEN * WIDTH * COUNT, 4 * HIDDEN * WIDTH * COUNT]

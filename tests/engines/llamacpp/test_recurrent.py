@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engines.llamacpp.graphs import HIDDEN, SEQUENCES, STORE, TOKENS, nodes
+from tests.engines.llamacpp.graphs import HIDDEN, SEQUENCES, STORE, TOKENS, Size, nodes
 from vramfit.engines.llamacpp import recurrent
 from vramfit.model.mixers import LinearAttention, ShortConvolution, StateSpace
 
 
-
-def convolved(kept: int, width: int, projected: list[int], result: list[int]) -> list[int | str]:
+def convolved(kept: int, width: int, projected: list[int], result: list[int]) -> list[Size]:
     """A convolution over ``kept`` inputs more: they are read, the other sequences' moved, the window is laid out.
 
     What is projected comes between them, the result once the new state is written.
