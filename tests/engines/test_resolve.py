@@ -8,7 +8,7 @@ import pytest
 
 from tests.samples import Catalogue
 from vramfit.engines.keys import parse_request
-from vramfit.engines.resolve import resolve
+from vramfit.engines.resolve import _nearer, resolve
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.workload.common import Workload
 
@@ -139,3 +139,30 @@ def test_an_empty_request_is_refused() -> None:
     """Not answered for some default card."""
     with pytest.raises(VramfitError):
         resolve({}, Catalogue())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked", "stated"),
+    [
+        # Nothing was asked, or nothing stated.
+        ("awq", None, "awq"),
+        ("stored", None, "stored"),
+        ("awq", "stored", "awq"),
+        ("int4", "int4", None),
+        ("int4", "int4", "stored"),
+        ("stored", "stored", None),
+        (None, None, None),
+        # A class is met by what has its precision, and by nothing else.
+        ("awq", "int4", "awq"),
+        ("int8", "int8", "awq"),
+        ("fp16", "fp16", "awq"),
+        # A family by its kinds, and by a kind of that precision.
+        ("fbgemm_fp8", "fp8", "fbgemm_fp8"),
+        ("gptq-int8", "gptq-int8", "gptq"),
+        ("fp8", "fp8", "awq"),
+        ("Q4_K_M", "Q4_K_M", "awq"),
+    ],
+)
+def test_what_a_repository_states_and_what_was_asked(chosen: str | None, asked: str | None, stated: str | None) -> None:
+    """The repository's own scheme where it is one kind of what was asked."""
+    assert chosen == _nearer(asked, stated)

@@ -27,6 +27,7 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "rtx3060-12gb", "model": "qwen3-30b-a3b", "quant": "Q4_K_M", "cpu_moe_layers": 20},
         {"gpu": "rtx4090", "model": "gemma-3-27b", "quant": "Q4_K_M", "gpu_layers": 30, "kv_cache_type": "q8_0"},
         {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "Q4_K_M", "split_mode": "row"},
+        {"gpu": "2xrtx3090", "model": "llava-1.6-13b", "quant": "Q8_0", "split_mode": "row"},
         {"gpu": "2xrtx3090", "model": "llama-3.1-8b", "quant": "Q8_0", "split_mode": "none", "main_gpu": 1},
         {"gpu": "rtx4090", "model": "llama-3.3-70b", "quant": "IQ2_M", "gpu_layers": "auto"},
         {"gpu": ["rtx4090", "rtx3060-12gb"], "model": "llava-1.6-13b", "quant": "F16"},

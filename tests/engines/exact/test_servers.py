@@ -52,6 +52,22 @@ def test_chunked_attention_in_sglang(kept: int, keys: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("engine", "tokens"),
+    [
+        # Three groups of full layers, and one of what an image left: 202 patches are 13 blocks of 16.
+        ("vllm", (3 * 256 + 13) * BLOCK),
+        ("sglang", 3 * 4096 + 202),
+    ],
+)
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_what_reads_an_image_keeps_its_patches(engine: str, tokens: int, parallel: int) -> None:
+    """Of each sequence's one image, however many tokens the text has."""
+    row = estimate("rtx3090", "crossing", engine, context=4096, parallel=parallel)
+
+    assert row["breakdown"]["kv_cache"] == parallel * tokens * TOKEN
+
+
+@pytest.mark.parametrize(
     ("model", "tables"),
     [
         # Sines and cosines of 8,192 positions for heads of 64, 16-bit.
