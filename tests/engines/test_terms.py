@@ -102,6 +102,17 @@ def test_terms_of_a_small_deployment() -> None:
     assert found["runtime"].bytes == (440 + 9) * 2**20
 
 
+def test_terms_between_stages() -> None:
+    """One state of 4,096 in 16 bits for each of 2,048 tokens of a step goes from stage to stage; none with one stage."""
+    sent = []
+    for keys in ({"pipeline_parallel": 2}, {}):
+        asked = {"gpu": "2xrtx4090", "model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **keys}
+        (deployment,) = resolve(parse_request(asked), open_catalogue())
+        sent.append([term.bytes for term in terms(deployment) if term.name == "states between stages"])
+
+    assert sent == [[2 * 4096 * 2048] * 2, []]
+
+
 def test_ledger_leaves_out_nothing_but_nothing() -> None:
     """A term of no bytes is none."""
     ledger = Ledger()

@@ -240,6 +240,12 @@ def test_a_recurrent_model_decodes_too() -> None:
     assert terms(model="recurrent", context=64) == terms(model="recurrent", context=2048)
 
 
+def test_recurrent_layers_are_launched_more_slowly() -> None:
+    """130 microseconds more than the 63.5 of any layer on an Ada card, fitted on llama.cpp's rows."""
+    launches = terms(model="recurrent", engine="llama.cpp", quant="Q8_0")["kernel launches"]
+    assert launches == pytest.approx(64 * (63.5 + 130) / 1e6)
+
+
 def test_spilling_to_ram_is_slower_by_the_link() -> None:
     """What does not fit crosses PCIe, 31.5 GB/s of which a paging driver reaches half, for every token."""
     found = answered()

@@ -17,7 +17,7 @@ from vramfit.engines.resolve import resolve
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
 from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead
-from vramfit.engines.vllm.weights import mxfp4_kernel, stages
+from vramfit.engines.vllm.weights import _mxfp4_bytes, mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
 from vramfit.units import MIB
@@ -164,6 +164,38 @@ def test_experts_are_rounded_up(kernel: str, ratio: float) -> None:
     experts = 2 * 32 * 3 * 2880**2 * 17 // 32
     rest = [stages(derive(made, find_scheme("MXFP4")), 1, 1, name)[0].weights_bytes for name in (kernel, "xpu")]
     assert (ratio - 1) * experts == pytest.approx(rest[0] - rest[1], rel=0.01, abs=MIB)  # the allocator's steps
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "kernel", "weights"),
+    [
+        ("up", 1, "marlin", 3072 * 2944),
+        ("down", 1, "marlin", 3072 * 2944),
+        # Cut first, rounded up then: 1440 to a multiple of 128, of 64, 720 to one of 256.
+        ("up", 2, "marlin", 3072 * 2 * 1536),
+        ("down", 2, "marlin", 3072 * 2 * 1536),
+        ("gate", 2, "xpu", 2880 * 2 * 1472),
+        ("down", 4, "rocm", 3072 * 4 * 768),
+    ],
+)
+def test_experts_are_cut_before_they_are_rounded_up(name: str, ranks: int, kernel: str, weights: int) -> None:
+    """Bytes of all ranks' cuts of 32 experts of 2880 x 2880; 17 bytes for 32 weights."""
+    assert _mxfp4_bytes(f"blk.0.ffn_{name}_exps.weight", (2880, 2880, 32), ranks, kernel) == 32 * weights * 17 // 32
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "size"),
+    [
+        # Rows of gate and up together are padded to 256, inputs to 128 (half a byte each), scales of 32 to 4.
+        ("up", 1, 2944 * (1472 + 92)),
+        ("gate", 2, 2 * 1536 * (1472 + 92)),
+        ("down", 1, 3072 * (1472 + 92)),
+        ("down", 2, 2 * 3072 * (768 + 48)),
+    ],
+)
+def test_experts_on_hopper(name: str, ranks: int, size: int) -> None:
+    """Bytes of all ranks' cuts of one expert as the Triton kernels lay it out."""
+    assert _mxfp4_bytes(f"blk.0.ffn_{name}_exps.weight", (2880, 2880, 1), ranks, "triton") == size
 
 
 @pytest.mark.parametrize(
