@@ -58,3 +58,26 @@ def test_groups_of_own_keys_come_once() -> None:
     assert all(isinstance(group, Group) for group in groups)
     assert len({id(group) for group in groups}) == len(groups)
     assert {id(group) for name in names() for group in engine(name).groups} == {id(group) for group in groups}
+
+
+@pytest.mark.parametrize(
+    ("name", "spans_machines", "recommended", "follows_gpus", "fallback", "loads_in_class"),
+    [
+        ("transformers", False, 2, False, "llama.cpp", {}),
+        ("llama.cpp", False, 0, False, None, {}),
+        ("vllm", True, 3, False, None, {"int8": ("fp8",)}),
+        ("sglang", True, 4, False, None, {"int8": ("fp8",)}),
+        ("ollama", False, None, True, None, {}),
+        ("exllamav3", False, None, False, None, {}),
+        ("mlx", False, 1, False, None, {}),
+    ],
+)
+def test_what_is_asked_of_an_engine(
+    name: str, spans_machines: bool, recommended: int | None, follows_gpus: bool, fallback: str | None,
+    loads_in_class: dict[str, tuple[str, ...]],
+) -> None:  # fmt: skip
+    """Facts that remedies and recommendations go by, of every engine."""
+    found = engine(name)
+    assert (spans_machines, recommended, follows_gpus, fallback, loads_in_class) == (
+        found.spans_machines, found.recommended, found.follows_gpus, found.fallback, found.loads_in_class
+    )  # fmt: skip
