@@ -40,7 +40,8 @@ else:
                 fields, names, required = _SHAPES[kind]
             except KeyError:
                 fields, names, required = shape(kind)
-            self.__dict__.update(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
+            # A new dict of its own is read quicker than one whose keys all instances share.
+            self.__dict__ = dict(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
             if not kwargs and required <= len(args) <= len(fields):
                 return
             if kwargs:

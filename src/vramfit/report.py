@@ -36,6 +36,7 @@ WEIGHT_FILES = (".gguf", ".safetensors")
 MOST_NAMED = 1
 """Number of files of weights that are named; more are counted."""
 SHORT_COMMIT = 7
+OLLAMA = "ollama:"
 
 
 def document(estimates: Sequence[Object]) -> Object:
@@ -354,6 +355,9 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
     if deployment.model.origin is not None:
         notes += _origin_notes(deployment.model.origin)
+    elif asked.startswith(OLLAMA):
+        note = f"{asked} is not in Ollama's store and its registry is not asked: the catalogue's entry answers for it"
+        notes.append(note)
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
     if deployment.workload.context > (deployment.model.context or deployment.workload.context):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from huggingface_hub import close_session
 
 from tests.importers.loopback import running
+from vramfit.catalogue.files import cache_path, source_directory
 from vramfit.importers import ollama_store
+from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +40,26 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("huggingface_hub.constants.HF_STORED_TOKENS_PATH", str(tmp_path / "stored_tokens"))
     monkeypatch.setattr(ollama_store, "SYSTEM_FOLDERS", ())
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def _compiled() -> bytes:
+    """The compiled catalogue, made before a test has a home of its own: each would compile it again."""
+    open_catalogue()
+    path = cache_path(source_directory())
+    assert path is not None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+@pytest.fixture
+def compiled_catalogue(_compiled: bytes, disk: Path) -> None:
+    """The compiled catalogue in the cache of the test's own home."""
+    path = cache_path(source_directory())
+    assert path is not None
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(_compiled)
 
 
 @pytest.fixture

@@ -102,3 +102,31 @@ def write_folder(folder: Path, dtype: str = "BF16", **changes: Any) -> Path:
     """A folder with a configuration and the weights it describes."""
     write_safetensors(folder / "model.safetensors", tensors(dtype))
     return write_config(folder, **changes)
+
+
+PARAMS = {
+    "dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS, "n_kv_heads": KV_HEADS, "head_dim": HEAD, "hidden_dim": WIDTH,
+    "vocab_size": VOCAB,
+}  # fmt: skip
+"""The model as Mistral's own ``params.json`` states it."""
+
+
+def write_params(folder: Path, **changes: Any) -> Path:
+    """A folder in Mistral's own format, without weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "params.json").write_text(json.dumps({**PARAMS, **changes}), encoding="utf-8")
+    return folder
+
+
+def write_mlx(folder: Path, bits: int = 4, group: int = 64) -> Path:
+    """A folder in which mlx-lm has quantized every matrix: packed words, scales and biases for each group."""
+    rows: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for name, (dtype, shape) in tensors().items():
+        if len(shape) == 1:
+            rows[name] = (dtype, shape)
+            continue
+        stem = name.removesuffix(".weight")
+        rows[name] = ("U32", (shape[0], shape[1] * bits // 32))
+        rows |= {f"{stem}.{piece}": (dtype, (shape[0], shape[1] // group)) for piece in ("scales", "biases")}
+    write_safetensors(folder / "model.safetensors", rows)
+    return write_config(folder, quantization={"group_size": group, "bits": bits})

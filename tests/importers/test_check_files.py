@@ -239,8 +239,12 @@ def test_a_folder_of_gguf_files(tmp_path: Path) -> None:
         ({"config.json": "[1]"}, 4, "config.json is not a JSON object"),
         ({"config.json": '{"a": 1, "a": 2}'}, 4, "stands in it twice"),
         ({"config.json": "[" * 100_000}, 4, "config.json"),
-        ({"config.json": '{"model_type": "llama", "num_hidden_layers": "many"}'}, 3, "unknown"),
-        ({"config.json": '{"model_type": "llama", "num_hidden_layers": -4}'}, 3, "unknown"),
+        (
+            {"config.json": '{"model_type": "llama", "num_hidden_layers": "many"}'},
+            4,
+            "states num_hidden_layers as 'many'",
+        ),
+        ({"config.json": '{"model_type": "llama", "num_hidden_layers": -4}'}, 4, "num_hidden_layers as -4"),
         ({"config.json": "{}"}, 3, "unknown"),
         ({"model.safetensors": "short"}, 4, "model.safetensors"),
     ],
@@ -277,3 +281,66 @@ def test_a_timeout_that_is_none(timeout: str) -> None:
     ran = vramfit("check", "-g", "rtx4090", "-m", "llama-3.1-8b", "--timeout", timeout)
     assert ran.code == 2
     assert f'timeout: "{timeout}" is not a valid value' in ran.err
+
+
+def test_prediction_heads_are_told_apart(tmp_path: Path) -> None:
+    """They are in the file, in no weights and in no parameters, and the report says how much they are."""
+    plain = models.gguf().write(tmp_path / "plain.gguf")
+    writer = models.gguf()
+    writer.pairs[:] = [pair for pair in writer.pairs if pair[0] != "llama.block_count"]
+    writer.add("llama.block_count", "uint32", models.LAYERS + 1).add("llama.nextn_predict_layers", "uint32", 1)
+    for name in ("nextn.eh_proj.weight", "attn_q.weight"):
+        writer.tensor(f"blk.{models.LAYERS}.{name}", (1024, 32_768), 0)
+    heads = writer.write(tmp_path / "heads.gguf")
+    (one,), (other,) = (estimates("-m", str(path)) for path in (plain, heads))
+    assert other["quant"]["checkpoint_bytes"] - one["quant"]["checkpoint_bytes"] == 2 * 4 * 1024 * 32_768
+    assert [one[key] for key in ("breakdown", "required_bytes")] == [
+        other[key] for key in ("breakdown", "required_bytes")
+    ]
+    assert one["model"]["parameters"] == other["model"]["parameters"]
+    assert "0.25 GiB of its files are prediction heads, not loaded with it" in other["assumptions"]
+
+
+@pytest.mark.parametrize(("bits", "group", "each"), [(4, 64, 4.5), (8, 32, 9.0)])
+def test_a_folder_of_mlx(tmp_path: Path, bits: int, group: int, each: float) -> None:
+    """Matrices back in logical shape, their scales and biases counted; an Apple machine runs it."""
+    folder = models.write_mlx(tmp_path / "small", bits, group)
+    ran = vramfit("check", "-g", "m4-pro-48gb", "-m", str(folder), "--json")
+    (told,) = ran.estimates
+    norms = models.HIDDEN * (2 * models.LAYERS + 1)
+    assert ("mlx", models.PARAMETERS, int((models.PARAMETERS - norms) * each / 8) + 2 * norms) == (
+        told["engine"], told["model"]["parameters"], told["quant"]["checkpoint_bytes"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"n_layers": "4"}, 4, "states num_hidden_layers as '4'"),
+        ({"dim": -1}, 4, "states hidden_size as -1"),
+        ({"moe": {"num_experts": 4, "num_experts_per_tok": 2}}, 0, ""),
+    ],
+)
+def test_mistrals_settings_are_checked(tmp_path: Path, changes: dict[str, Any], code: int, said: str) -> None:
+    folder = models.write_params(tmp_path / "small", **changes)
+    ran = vramfit("check", "-g", "rtx4090", "-m", str(folder), "--quant", "bf16")
+    assert (code, True) == (ran.code, said in ran.err)
+
+
+def test_a_pipeline_of_diffusers_is_refused_with_its_weight(tmp_path: Path) -> None:
+    """Parts without weights are passed over; the parameters of the others are shown."""
+    for part in ("unet", "vae"):
+        models.write_safetensors(tmp_path / part / "diffusion_pytorch_model.safetensors", models.tensors())
+    (tmp_path / "scheduler").mkdir()
+    index = {
+        "_class_name": "FooPipeline", "unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"],
+        "scheduler": ["diffusers", "Euler"], "safety_checker": [None, None],
+    }  # fmt: skip
+    (tmp_path / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    ran = vramfit("check", "-g", "rtx4090", "-m", str(tmp_path))
+    assert (3, "") == (ran.code, ran.out)
+    assert "is a pipeline whose activations are not modelled yet" in ran.err
+    shown = json.loads(vramfit("show", str(tmp_path), "--json").out)
+    assert [("unet", models.PARAMETERS), ("vae", models.PARAMETERS)] == [
+        (one["name"], one["parameters"]) for one in shown["components"]
+    ]

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.command import vramfit
 from tests.importers import models
 from tests.importers.loopback import Loopback, Repository
-from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag, write
-from vramfit.catalogue.files import cache_path, source_directory
-from vramfit.sources import open_catalogue
+from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag
 
-
-@pytest.fixture(scope="module")
-def compiled() -> bytes:
-    """The compiled catalogue, made before a test has a home of its own: each would compile it again."""
-    open_catalogue()
-    path = cache_path(source_directory())
-    assert path is not None
-    with open(path, "rb") as file:
-        return file.read()
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
-def _known(compiled: bytes, disk: Path) -> None:
-    path = cache_path(source_directory())
-    assert path is not None
-    write(Path(path), compiled)
+def _known(compiled_catalogue: None) -> None:
+    pass
 
 
 @pytest.fixture
@@ -200,18 +188,14 @@ def test_show_of_a_reference(stores: Path) -> None:
     assert "8,192 tokens" in vramfit("show", "hf:acme/Foo", "--format", "table").out
 
 
-def test_a_pipeline_and_an_adapter(tmp_path: Path) -> None:
-    """Of a pipeline the weights of its networks are told; an adapter names its base."""
+def test_a_pipeline(tmp_path: Path) -> None:
+    """Weights of its networks are stated, and that activations are not known."""
     models.write_safetensors(tmp_path / "pipe" / "unet" / "diffusion_pytorch_model.safetensors", models.tensors())
     index = {"_class_name": "FooPipeline", "unet": ["diffusers", "UNet"], "scheduler": ["diffusers", "X"]}
     (tmp_path / "pipe" / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     ran = vramfit("check", "-g", "rtx4090", "-m", str(tmp_path / "pipe"))
     assert ran.code == 3
     assert "its parts together weigh" in ran.err
-    (tmp_path / "lora").mkdir()
-    (tmp_path / "lora" / "adapter_config.json").write_text('{"base_model_name_or_path": "acme/Foo"}', encoding="utf-8")
-    ran = vramfit("check", "-g", "rtx4090", "-m", str(tmp_path / "lora"))
-    assert (4, True) == (ran.code, "is an adapter of acme/Foo" in ran.err)
 
 
 def test_a_repository_of_the_hub(net: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,8 +211,45 @@ def test_a_repository_of_the_hub(net: Loopback, tmp_path: Path, monkeypatch: pyt
     )  # fmt: skip
     assert f"the model is read from config.json and model.safetensors, commit {COMMIT[:7]}" in told["assumptions"]
     assert "hf_secret" not in ran.out
+    asked = len(net.asked)
+    assert (ran.out, asked) == (vramfit("check", "-g", "rtx4090", "-m", "acme/far", "--json").out, len(net.asked))
 
 
 def test_a_repository_that_the_hub_does_not_have(net: Loopback) -> None:
     ran = vramfit("check", "-g", "rtx4090", "-m", "hf:acme/none", "--timeout", "5")
     assert (4, "", 2) == (ran.code, ran.out, len(ran.err.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "scheme"),
+    [
+        ("ollama:llama3.1:8b", "llama-3.1-8b", "Q4_K_M"),
+        ("ollama:llama3.1:8b-instruct-q8_0", "llama-3.1-8b", "Q8_0"),
+        ("ollama:llama3.1:8b-instruct-fp16", "llama-3.1-8b", "F16"),
+        ("ollama:gpt-oss:20b", "gpt-oss-20b", "MXFP4"),
+    ],
+)
+def test_a_tag_that_the_catalogue_has_is_answered_without_the_network(
+    disk: Path, name: str, model: str, scheme: str
+) -> None:
+    """One row, as Ollama's library has the tag; the report says where it comes from."""
+    (told,) = estimates(name)
+    assert (model, "ollama", scheme) == (told["model"]["id"], told["engine"], told["quant"]["scheme"])
+    note = f"{name} is not in Ollama's store and its registry is not asked: the catalogue's entry answers for it"
+    assert note in told["assumptions"]
+    entry = vramfit("check", "-g", "rtx4090", "-m", model, "--engine", "ollama", "--quant", scheme, "--json").estimates
+    assert entry[0]["required_bytes"] == told["required_bytes"]
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama:llama3.1:9b", "ollama:someone/llama3.1:8b", "ollama:localhost:1/x/llama3.1:8b"]
+)
+def test_a_tag_of_another_size_or_owner_is_not_the_entry(disk: Path, name: str) -> None:
+    ran = vramfit("check", "-g", "rtx4090", "-m", name, "--offline")
+    assert (4, "") == (ran.code, ran.out)
+    assert "is not in Ollama's store" in ran.err
+
+
+def test_show_of_a_tag_that_the_catalogue_has(disk: Path) -> None:
+    """The page is the entry's."""
+    assert vramfit("show", "ollama:llama3.1:8b", "--offline").out == vramfit("show", "llama-3.1-8b").out

@@ -9,12 +9,11 @@ import pytest
 from tests.importers.write_gguf import GgufWriter
 from tests.importers.write_safetensors import Memory, MemoryFolder
 from vramfit.errors import InputError
-from vramfit.importers.gguf_choice import find_projector
+from vramfit.importers.gguf_choice import find_projector, shard_names
 from vramfit.importers.gguf_set import (
     layer_number,
     read_gguf_model,
     read_projector,
-    shard_names,
     with_projector,
 )
 from vramfit.importers.header import FileTensor, HeaderFile

@@ -28,7 +28,7 @@ def header(
     """The logical header of one file; contents are read where they are given."""
     folder = MemoryFolder({"m": safetensors(pieces, data)})
     raw = read_set(folder, ("m",))
-    content = reader([folder.open("m")]) if data else lambda piece: None
+    content = reader(folder, ("m",)) if data else lambda piece: None
     return logical_header(raw, content, settings, **more)
 
 
@@ -234,7 +234,7 @@ def test_contents_are_read_once_for_modules_alike() -> None:
     file = folder.open("m")
     raw = read_set(folder, ("m",))
     file.reads.clear()
-    assert len(logical_header(raw, reader([file])).tensors) == 30
+    assert len(logical_header(raw, reader(folder, ("m",))).tensors) == 30
     assert len(file.reads) == 1
 
 

@@ -133,3 +133,75 @@ def test_a_header_that_does_not_come_is_one_line(kind: str, net: Loopback, monke
     assert [4, 4] == [error.exit_code for error in failures]
     assert [True, True] == [error.message.isprintable() for error in failures]
     assert len(net.asked) <= 1 + 2 * 2 * 2
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_headers_are_kept_by_commit(together: bool, net: Loopback) -> None:
+    """A second reading asks nothing, whether the shards' headers came together or one by one, and gives the same."""
+    names = tuple([f"model-{n:05d}-of-00004.safetensors" for n in range(1, 5)])
+    shards = {
+        name: sparse_safetensors({tensor: form}) for name, (tensor, form) in zip(names, TENSORS.items(), strict=True)
+    }
+    net.repositories["acme/foo"] = Repository({**shards, "m-Q8_0.gguf": gguf(100_000)}, offers_headers=together)
+    seen, asked = [], []
+    for network in (Network(), Network(), Network(offline=True)):
+        whole, one = HubRepository("acme", "foo"), HubRepository("acme", "foo", quant="Q8_0")
+        seen.append(
+            (
+                read_set(locate(whole, network).folder, names),
+                read_gguf_model(locate(one, network).folder, "m-Q8_0.gguf"),
+            )
+        )
+        asked.append(len(net.asked))
+    assert [seen[0]] * 3 == seen
+    assert asked == [asked[0]] * 3
+
+
+def test_a_folder_of_a_repository_has_headers_of_its_own(net: Loopback) -> None:
+    """Files of one name in two folders are not taken for each other."""
+    for number, name in enumerate(("a", "b"), 1):
+        rows = {f"{name}.weight": ("F32", (number,), 4 * number)}
+        content = sparse_safetensors(rows)
+        held = net.repositories.get("acme/foo", Repository({})).files
+        net.repositories["acme/foo"] = Repository({**held, f"{name}/model.safetensors": content})
+    for _ in range(2):
+        found = {}
+        for name in ("a", "b"):
+            folder = locate(HubRepository("acme", "foo", folder=name), Network()).folder
+            found[name] = list(read_set(folder, ("model.safetensors",)).entries)
+        assert found == {"a": ["a.weight"], "b": ["b.weight"]}
+
+
+@pytest.mark.parametrize("kind", ["truncated", "html", "500", "closed", "403", "wrong-range"])
+def test_nothing_of_a_header_that_failed_is_kept(
+    kind: str, net: Loopback, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vramfit.importers.client.RETRY_AFTER_SECONDS", 0.0)
+    net.repositories["acme/foo"] = Repository({"model.safetensors": sparse_safetensors(TENSORS), "m-Q8_0.gguf": gguf()})
+    folder = locate(HubRepository("acme", "foo"), Network()).folder
+    net.fail("storage", kind)
+    for read in (lambda: read_set(folder, ("model.safetensors",)), lambda: read_gguf_model(folder, "m-Q8_0.gguf")):
+        with pytest.raises(InputError):
+            read()
+    assert [] == list((disk / "cache").rglob("*.headers.json"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[]", '{"form": 1, "facts": []}', '{"form": 1, "facts": {"m-Q8_0.gguf": 7, "model.safetensors": 7}}',
+        '{"form": 1, "facts": {"m-Q8_0.gguf": {"tensors": [[1]]}, "model.safetensors": {"tensors": {"a": [1]}}}}',
+        '{"form": 1, "facts": {"model.safetensors": {"tensors": {"a": ["F32", ["1"], 4, 0]}, "metadata": {}, "size_bytes": 9}}}',
+    ],
+)  # fmt: skip
+def test_headers_that_are_damaged_are_read_again(content: str, net: Loopback, disk: Path) -> None:
+    net.repositories["acme/foo"] = Repository({"model.safetensors": sparse_safetensors(TENSORS), "m-Q8_0.gguf": gguf()})
+
+    def read() -> tuple[object, object]:
+        folder = locate(HubRepository("acme", "foo"), Network()).folder
+        return read_set(folder, ("model.safetensors",)), read_gguf_model(folder, "m-Q8_0.gguf")
+
+    first = read()
+    (kept,) = (disk / "cache").rglob("*.headers.json")
+    kept.write_text(content, encoding="utf-8")
+    assert first == read()

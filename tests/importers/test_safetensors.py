@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.importers.write_safetensors import Memory, MemoryFolder, safetensors
 from vramfit.errors import InputError
-from vramfit.importers.header import HeaderFile
-from vramfit.importers.safetensors import BITS, Raw, find_files, parse, read_safetensors, read_set
+from vramfit.importers.header import HeaderFile, Raw
+from vramfit.importers.safetensors import BITS, find_files, parse, read_safetensors, read_set
 
 
 def by_hand(text: str | bytes, size: int = 0) -> Memory:

@@ -83,13 +83,14 @@ def test_permission(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    """Files and links to files, neither folders nor links that lead nowhere."""
+    """Files, links to files and links that lead to themselves, neither folders nor links that lead nowhere."""
     (tmp_path / "b").write_bytes(b"1")
     (tmp_path / "c").symlink_to(tmp_path / "b")
     (tmp_path / "d").mkdir()
     (tmp_path / "e").symlink_to(tmp_path / "e")
+    (tmp_path / "f").symlink_to(tmp_path / "nowhere")
     folder = LocalFolder(str(tmp_path))
-    assert folder.names() == ("b", "c")
+    assert folder.names() == ("b", "c", "e")
     assert folder.open("c").read(0, 9) == b"1"
     with pytest.raises(InputError, match="not a directory"):
         LocalFolder(str(tmp_path / "b")).names()

@@ -102,6 +102,8 @@ STATES = [
     ("kimi-linear-48b-a3b", 20, 3 * 3 * 32 * 128, 32 * 128 * 128),  # moonshotai/Kimi-Linear-48B-A3B-Instruct
     # Lightning attention: 64 heads of 128 and no convolution.
     ("minimax-text-01", 70, 0, 64 * 128 * 128),  # MiniMaxAI/MiniMax-Text-01
+    # Convolutions over queries and keys beside attention: two columns of 10 heads of 128, and half a token's values.
+    ("zaya1-base", 40, 0, 2 * 10 * 128 + 128),  # Zyphra/ZAYA1-base: cca_time0, cca_time1
     # Short convolution: conv_L_cache 3, so two inputs of the hidden width; nothing else.
     ("lfm2-1.2b", 10, 2 * 2048, 0),  # LiquidAI/LFM2-1.2B
 ]

@@ -118,7 +118,7 @@ def test_mimo_has_more_heads_in_sliding_layers_and_narrower_values(models: dict[
     }
 
     assert (mixers["sliding"].kv_heads, mixers["full"].kv_heads) == (8, 4)
-    assert (mixers["full"].head_dim, mixers["full"].value_dim, mixers["sliding"].window) == (192, 128, 128)
+    assert (mixers["full"].head_dim, mixers["full"].value_dim, mixers["sliding"].window) == (192, 128, 129)
 
 
 def test_glm_5_2_has_an_indexer_in_every_fourth_layer_behind_the_first_three(models: dict[str, Model]) -> None:
@@ -133,14 +133,37 @@ def test_glm_5_2_has_an_indexer_in_every_fourth_layer_behind_the_first_three(mod
 
 
 def test_deepseek_v4_layers_compress_by_kind(models: dict[str, Model]) -> None:
-    ratios = {
-        mixer.ratio: (len(group.indices), mixer.indexer_dim)
-        for group in models["deepseek-v4-flash"].layers
-        for mixer in group.mixers
-        if isinstance(mixer, CompressedAttention)
-    }
+    groups = models["deepseek-v4-flash"].layers
+    mixers = [(group, mixer) for group in groups for mixer in group.mixers if isinstance(mixer, CompressedAttention)]
+    layers = {ratio: sum(len(group.indices) for group, m in mixers if m.ratio == ratio) for ratio in (0, 4, 128)}
 
-    assert ratios == {0: (2, None), 4: (21, 128), 128: (20, None)}
+    assert layers == {0: 2, 4: 21, 128: 20}
+    assert {(mixer.ratio, mixer.indexer_dim) for _, mixer in mixers} == {(0, None), (4, 128), (128, None)}
+
+
+def test_deepseek_v4_picks_the_experts_of_three_layers_by_the_token(models: dict[str, Model]) -> None:
+    """By a table of six experts for each of 129,280 tokens (deepseek-ai/DeepSeek-V4-Flash: num_hash_layers)."""
+    by_token = [
+        (group.indices, group.feed_forward.token_rows)
+        for group in models["deepseek-v4-flash"].layers
+        if isinstance(group.feed_forward, Experts) and group.feed_forward.token_rows
+    ]
+    own = {tensor.name: tensor for tensor in tensors(models["deepseek-v4-flash"])}
+
+    assert by_token == [((0, 1), 129280), ((2,), 129280)]
+    table, bias = own["ffn_gate_tid2eid.weight"], own["exp_probs_b.bias"]
+    assert (table.shape, table.layers, table.buffer) == ((6, 129280), (0, 1, 2), True)
+    assert bias.layers == tuple(range(3, 43))
+
+
+def test_minimax_m3_keeps_the_keys_of_indexers_beside_its_own(models: dict[str, Model]) -> None:
+    """57 of 60 layers, a key of 128 each: 14,592 bytes a token (MiniMaxAI/MiniMax-M3: sparse_attention_config)."""
+    attention = [(group.indices, mixer) for group in models["minimax-m3"].layers for mixer in group.mixers]
+
+    assert [(indices, m.indexer_dim, m.indexer_heads) for indices, m in attention if isinstance(m, Attention)] == [
+        ((0, 1, 2), 0, 0),
+        (tuple(range(3, 60)), 128, 4),
+    ]
 
 
 def test_where_the_experts_are(models: dict[str, Model]) -> None:

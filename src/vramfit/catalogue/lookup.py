@@ -39,11 +39,18 @@ if TYPE_CHECKING:
         def means(self, name: str) -> bool:
             """True if the characters of a name say that it is a reference."""
 
-        def on_disk(self, name: str) -> Imported | None:
+        def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
             """Model of a name whose characters say nothing, where this disk has it; None elsewhere."""
 
-        def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
-            """Model that a reference leads to, or the name under which the catalogue has it."""
+        def load(self, name: str, known: Known | None = None, base: Base | None = None) -> Imported | str:
+            """Model that a reference leads to, or the name under which the catalogue has it.
+
+            ``base`` gives the model of the name that an adapter states for the one it was trained on.
+            """
+
+    Known = Callable[[str], bool]
+    Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
+    """Function from any name to its model, with the deployment keys that the name states."""
 
 
 REFERENCE_MARKS = ("/", "\\", ":", "~")
@@ -67,6 +74,7 @@ class Catalogue:
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
         self._stated: dict[str, Mapping[str, str]] = {}
+        self._aliases: dict[str, int | tuple[int, ...] | None] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -133,13 +141,17 @@ class Catalogue:
         """
         marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
         if marked and importer().means(name):
-            return importer().load(name, self.knows)
+            return importer().load(name, self.knows, self._based)
         if self._alias(name) is not None:
             return None
-        found = importer().on_disk(name)
+        found = importer().on_disk(name, self._based)
         if found is not None or self.knows(name) or "/" not in name:
             return found
-        return importer().load(name)
+        return importer().load(name, None, self._based)
+
+    def _based(self, name: str) -> tuple[Model, Mapping[str, Any]]:
+        """Model of any name, with the deployment keys that the name states."""
+        return self.model(name), self.stated(name)
 
     def knows(self, name: str) -> bool:
         """True if the catalogue has a name: an entry's own, or one that says which entry it repackages."""
@@ -233,10 +245,12 @@ class Catalogue:
 
     def _alias(self, name: str) -> int | tuple[int, ...] | None:
         """Number of the entry that has a name, or the numbers of several; None for an unknown name."""
-        found: int | tuple[int, ...] | None = None
-        if ":" in name:
-            found = self._container.look_up("model_aliases", name.strip().lower())
-        return self._container.look_up("model_aliases", normalise_model(name)) if found is None else found
+        if name not in self._aliases:
+            found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
+            if found is None:
+                found = self._container.look_up("model_aliases", normalise_model(name))
+            self._aliases[name] = found
+        return self._aliases[name]
 
     def _model_number(self, name: str) -> int:
         key, spelling = normalise_model(name), name

@@ -40,6 +40,10 @@ def _import(
         model = catalogue.model(reference)
         if model.origin is None:
             raise UsageError(f"{reference} is in the catalogue as {model.id}", f"see `vramfit show {model.id}`")
+        if model.origin.base is not None:
+            raise CannotTell(
+                f"{reference} is an adapter, whose matrices no entry can state", f"name its base: {model.origin.base}"
+            )
         if model.gap is not None:
             raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", None)
         write_lines("plain", entry_lines(model).splitlines())

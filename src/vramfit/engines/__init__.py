@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Share
+from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Job, Share
 from vramfit.errors import CannotTell
 
 __all__ = [
@@ -90,8 +90,6 @@ def engine_of_family(family: str) -> str:
 
 def estimate(deployment: Deployment) -> Estimate:
     """What a deployment needs, device by device; raises ``UsageError`` and ``CannotTell`` as its engine does."""
-    from vramfit.engines.interface import Job
-
     gap = deployment.model.gap
     if gap is not None:
         raise CannotTell(f"the memory of {deployment.model.name} cannot be told: {gap}", SUPPLY)

@@ -25,6 +25,8 @@ def repository(deployment: Deployment) -> str:
     model, origin = deployment.model, deployment.model.origin
     if origin is not None:
         # A GGUF file is no checkpoint for the engines that load repositories: its original is what they need.
+        if origin.base is not None:
+            return origin.base
         return _stem(model) if origin.kind == "gguf" else origin.repository or origin.path or _stem(model)
     return model.hf[0] if model.hf else model.id
 
@@ -46,4 +48,7 @@ def _stem(model: Model) -> str:
     """A model's id; of a model that was read from files, their name without what says how they are stored."""
     if model.origin is None:
         return model.id
-    return "-".join(model.name.replace("/", "-").replace(":", "-").split())
+    name, quant = model.name, model.origin.quant
+    if quant is not None and name.upper().endswith(f"-{quant.upper()}"):
+        name = name[: -len(quant) - 1]
+    return "-".join(name.replace("/", "-").replace(":", "-").split())

@@ -95,7 +95,7 @@ def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
     imported = catalogue.model(name)
     if imported.origin is not None:
         return show_imported(imported, imported.origin)
-    facts = catalogue.model_facts(name)
+    facts = catalogue.model_facts(imported.id)
     row = next(row for row in catalogue.model_rows() if row.id == facts["id"])
     return _model(model_object(row, facts), model_from_facts(facts), facts)
 

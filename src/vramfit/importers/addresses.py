@@ -36,7 +36,7 @@ class UrlFolder:
         own = split_name(f"{stem}.gguf")
         if own is None or own.count <= 1 or own.count > MOST_SHARDS:
             return (self._shown,)
-        return tuple([f"{own.prefix}-{n:05d}-of-{own.count:05d}{dot}{suffix}" for n in range(1, own.count + 1)])
+        return own.shards(f"{dot}{suffix}")
 
     def open(self, name: str) -> HttpSource:
         """One of the files; nothing is asked before it is read.

@@ -32,7 +32,7 @@ RETRY_AFTER_SECONDS = 0.5
 SLOWEST_BYTES_PER_SECOND = 16_384
 """A reply may take the timeout, and beyond it as long as it comes at least this fast."""
 MOST_SKIPPED_BYTES = 64 << 20
-"""From a server that sends whole files for ranges, no more than this is read before it is given up."""
+"""Bound on the bytes that are read of a server that sends whole files for ranges, before it is given up."""
 LONGEST_TEXT_BYTES = 32 << 20
 """A listing, a config or an index beyond this is none."""
 TRUE_WORDS = ("1", "on", "yes", "true")
@@ -44,16 +44,16 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Network(Record):
-    """How far a command may go beyond this disk."""
+    """Limits of what a command may ask beyond this disk."""
 
     offline: bool = False
     """True for no request at all: ``--offline``."""
     timeout_seconds: float = 10.0
-    """How long a server may be silent."""
+    """Longest silence of a server."""
 
     @property
     def off(self) -> str | None:
-        """What forbids requests: ``--offline`` or ``HF_HUB_OFFLINE``; None where they are allowed."""
+        """Word that forbids requests: ``--offline`` or ``HF_HUB_OFFLINE``; None where they are allowed."""
         if self.offline:
             return "--offline"
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
@@ -63,17 +63,17 @@ class Network(Record):
 
 
 class Reply(Record):
-    """What a server answered, at the end of all redirects."""
+    """Server's answer, at the end of all redirects."""
 
     status: int
     headers: Mapping[str, str]
-    """By their names in small letters."""
+    """Header fields by their names in small letters."""
     content: bytes
-    """At most what was asked for."""
+    """Bytes that came, at most what was asked for."""
     whole: bool
     """False where the server would have sent more."""
     host: str
-    """Who answered, for messages."""
+    """Host that answered, for messages."""
 
 
 class Client:

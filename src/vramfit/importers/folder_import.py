@@ -9,11 +9,13 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.engines import engine, engine_of_family, names
 from vramfit.errors import InputError, UsageError
+from vramfit.importers.config.language import SHELLS, VISION
 from vramfit.importers.config.model import read_config
+from vramfit.importers.counts import refuse_senseless_counts
 from vramfit.importers.gguf_choice import choose_gguf
-from vramfit.importers.imported import Imported, assemble
+from vramfit.importers.imported import Imported, assemble, count, idle_notes
 from vramfit.importers.packed import logical_header, reader
-from vramfit.importers.pipeline_import import ADAPTER, INDEX, base_of, import_pipeline
+from vramfit.importers.pipeline_import import INDEX, import_pipeline
 from vramfit.importers.place import folder_below
 from vramfit.importers.quant_config import (
     SIDE_FILES,
@@ -25,10 +27,10 @@ from vramfit.importers.quant_config import (
 )
 from vramfit.importers.roles import layer_count, stored_rows
 from vramfit.importers.safetensors import find_files, parse, read_set
+from vramfit.importers.sentence import MODULES, read_modules
 from vramfit.importers.source import printable
 from vramfit.model.architecture import FeedForward, Layers, Model
 from vramfit.model.build import nominal_billions
-from vramfit.model.counted import tensors
 from vramfit.model.traits import Architecture, Traits
 from vramfit.quantization import STORED
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from vramfit.importers.config.model import Configured
     from vramfit.importers.header import Header
     from vramfit.importers.place import Place
+    from vramfit.importers.sentence import Modules
     from vramfit.importers.source import Folder
     from vramfit.model.origin import Origin
     from vramfit.quantization import Scheme, Stored
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 MISTRAL = "params.json"
 SAFETENSORS = ".safetensors"
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""Files with the settings of the processor of images, the one of transformers before 5 first."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 LONGEST_CONFIG_BYTES = 1 << 24
 """Bytes of the longest configuration that is read: ModelOpt's lists of 22,000 layers take 2 MB."""
@@ -58,15 +63,19 @@ NO_CONFIG = "there is no config.json beside its weights"
 
 
 class Parts(Record):
-    """What a folder says of a model."""
+    """Settings and tensors that a folder states of a model."""
 
     config: Mapping[str, Any] | None
     settings: Mapping[str, Any]
     """Quantization settings; empty where there are none."""
+    processor: Mapping[str, Any]
+    """Settings of the processor of images; empty where there are none."""
     header: Header | None
     files: tuple[str, ...]
     """Files that were read."""
     notes: tuple[str, ...]
+    beside: tuple[Stored, ...] = ()
+    """Weights of modules behind the transformer, in files of their own (sentence-transformers)."""
 
 
 def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str:
@@ -79,32 +88,38 @@ def import_folder(place: Place, identity: str, origin: Origin) -> Imported | str
     here = place.folder.names()
     file = place.file
     if file in (None, INDEX) and INDEX in here:
-        index = _json(place.folder, INDEX)
+        index = read_settings(place.folder, INDEX)
         return import_pipeline(index, lambda part: folder_below(place, part), identity, _name(place, None), origin)
-    if file in (None, ADAPTER) and ADAPTER in here and CONFIG not in here:
-        base = base_of(_json(place.folder, ADAPTER), identity)
-        raise InputError(f"{printable(identity)} is an adapter of {printable(base)}", f"name its base: -m {base}")
+    modules = None
+    if file is None and MODULES in here:
+        modules = read_modules(place.folder, lambda part: folder_below(place, part))
+        if modules.transformer:
+            place = replace(place, folder=folder_below(place, modules.transformer))
+            here = place.folder.names()
     weights = any(name.endswith(SAFETENSORS) for name in here)
     if file is None and CONFIG not in here and MISTRAL not in here and not weights:
         choice = choose_gguf(here)
         if choice is None:
             raise _nothing(place.folder, here)
         return choice.model
-    parts = _parts(place.folder, file, here)
+    parts = _parts(place.folder, file, here, modules)
     name = _name(place, parts.config)
     if parts.config is None:
         return _bare(parts, identity, name, origin)
-    return _described(parts, parts.config, read_config(parts.config, identity, name), origin)
+    refuse_senseless_counts(parts.config, parts.files[0])
+    return _described(parts, parts.config, read_config(parts.config, identity, name, parts.processor), origin)
 
 
-def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
-    """What is to be read: of a configuration named by itself only that, of weights the configuration beside them too."""
+def _parts(folder: Folder, file: str | None, here: tuple[str, ...], modules: Modules | None) -> Parts:
+    """Read a folder: of a configuration named by itself only that, of weights the configuration beside them too."""
     files: list[str] = []
+    beside = () if modules is None else modules.rows
+    more = () if modules is None or not beside else modules.files
     config: Mapping[str, Any] | None = None
     named = file if file is not None and file.endswith(".json") and not file.endswith(".index.json") else None
     for name in (named,) if named is not None else (CONFIG, MISTRAL):
         if name in here or name == named:
-            config = _json(folder, name)
+            config = read_settings(folder, name)
             files.append(name)
             break
     if config is not None and "model_type" not in config and "architectures" not in config and "dim" in config:
@@ -114,15 +129,25 @@ def _parts(folder: Folder, file: str | None, here: tuple[str, ...]) -> Parts:
     side: Mapping[str, Any] = {}
     for name in SIDE_FILES:
         if name in here and (config is None or not settings_of(config, {})):
-            side = _json(folder, name)
+            side = read_settings(folder, name)
             files.append(name)
             break
     settings = settings_of(config or {}, side)
+    processor: Mapping[str, Any] = {}
+    settings_file = next((name for name in PROCESSORS if named is None and name in here), None)
+    if (
+        settings_file is not None
+        and config is not None
+        and any(isinstance(config.get(name), dict) for name in (*VISION, *SHELLS))
+    ):
+        processor = read_settings(folder, settings_file)
+        files.append(settings_file)
     if named is not None or not any(name.endswith(SAFETENSORS) for name in here):
-        return Parts(config, settings, None, tuple(files), _pickled(here) if named is None else ())
+        pickled = _pickled(here) if named is None else ()
+        return Parts(config, settings, processor, None, (*files, *more), pickled, beside)
     header, notes = _header(folder, file, settings, config)
     read = () if header is None else tuple([one.name for one in header.files])
-    return Parts(config, settings, header, (*files, *read), notes)
+    return Parts(config, settings, processor, header, (*files, *read, *more), notes, beside)
 
 
 def _header(
@@ -141,16 +166,15 @@ def _header(
         if config is None:
             raise InputError(note, "download all files into one folder")
         return None, (f"{note}: weights are worked out from config.json",)
-    sources = [folder.open(name) for name in chosen]
     raw = read_set(folder, chosen, total)
     layers = layers_of(language_model(Section(config)).section) if config is not None else 0
-    header = logical_header(raw, reader(sources), settings, layers or None)
-    return header, header.notes
+    header = logical_header(raw, reader(folder, chosen), settings, layers or None)
+    return header, (*header.notes, *idle_notes(header))
 
 
 def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origin: Origin) -> Imported:
     """A model with a configuration: caches by it, weights by the header, or by its class where there is none."""
-    header, notes = parts.header, [*origin.notes, *parts.notes]
+    header, notes = parts.header, [*origin.notes, *parts.notes, *found.notes]
     knowledge, gap = found.knowledge, found.caches_reason
     if header is None and found.tensors is None:
         knowledge, gap = "unknown", found.tensors_reason or gap
@@ -165,17 +189,18 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
     model = replace(found.model, origin=origin)
     keys = _cache_keys(parts.settings)
     if header is None:
-        tensors.remember(model, found.tensors or ())
+        own = (*(found.tensors or ()), *[row.tensor for row in parts.beside if found.tensors])
+        count(model, own)
         scheme = scheme_of(parts.settings) if parts.settings else None
         if parts.settings and scheme is None:
             note = (
                 f"its config.json says quant_method '{printable(method_of(parts.settings))}', which is not known here"
             )
             model = replace(model, origin=replace(origin, stored_gap=note))
-            tensors.remember(model, found.tensors or ())
+            count(model, own)
             keys["quant"] = STORED
         return Imported(model, {**keys, **_engine_keys(scheme)})
-    rows = stored_rows(header)
+    rows = (*stored_rows(header), *parts.beside)
     if not model.layers:
         model = replace(model, layers=_bare_layers(rows))
     scheme = stored_scheme(header, parts.settings)
@@ -192,7 +217,7 @@ def _bare(parts: Parts, identity: str, name: str, origin: Origin) -> Imported:
     origin = replace(
         origin, kind=header.format, files=parts.files, knowledge="unknown", gap=NO_CONFIG, notes=parts.notes
     )
-    rows = stored_rows(header)
+    rows = (*stored_rows(header), *parts.beside)
     widths = [row.tensor.shape for row in rows if row.tensor.name == "token_embd.weight" and len(row.tensor.shape) > 1]
     hidden, vocab = widths[0] if widths else (0, 0)
     model = Model(
@@ -248,7 +273,8 @@ def _cache_keys(settings: Mapping[str, Any]) -> dict[str, str]:
     return {"kv_cache_type": kind} if kind and method_of(settings).lower().startswith("modelopt") else {}
 
 
-def _json(folder: Folder, name: str) -> dict[str, Any]:
+def read_settings(folder: Folder, name: str) -> dict[str, Any]:
+    """JSON object of a configuration file; raises ``InputError`` where it is none, or too long for one."""
     source = folder.open(name)
     text = source.read(0, LONGEST_CONFIG_BYTES)
     if len(text) == LONGEST_CONFIG_BYTES:
@@ -257,7 +283,7 @@ def _json(folder: Folder, name: str) -> dict[str, Any]:
 
 
 def _name(place: Place, config: Mapping[str, Any] | None) -> str:
-    """What reports call the model: its repository, or its folder."""
+    """Name of the model in reports: its repository, or its folder."""
     if place.repository is not None:
         return place.repository.rpartition("/")[2]
     stated = (config or {}).get("_name_or_path")

@@ -30,7 +30,7 @@ LARGEST_CHUNK_BYTES = 1 << 22
 vocabulary, and the largest known (15 MB) takes six reads."""
 
 LONGEST_HEADER_BYTES = 1 << 26
-MOST_TENSORS = 1 << 16
+MOST_TENSORS = 1 << 15
 MOST_PAIRS = 1 << 14
 """Limits of what is believed. The largest headers known end at 15 MB; llama.cpp's 512 layers of 40 tensors are 20,480."""
 
@@ -42,7 +42,7 @@ KEPT_ELEMENTS = 1024
 
 KEPT_STRINGS = 64
 KEPT_STRING_BYTES = 1 << 20
-"""Likewise strings of an array (labels, tags), and bytes of a string; chat templates take 20 KB."""
+"""Limits on strings of an array that are kept (labels, tags), and on bytes of a string; chat templates take 20 KB."""
 
 LONGEST_NAME_BYTES = 256
 """Bytes of a tensor's name or a key; ggml's own limit for tensors is 63."""
@@ -81,7 +81,7 @@ class GgufFile(Record):
     """Elements of every array."""
     tensors: tuple[Entry, ...]
     data_offset: int
-    """Where the header ends and tensor data begins, bytes."""
+    """Byte at which the header ends and tensor data begins."""
 
 
 def read_gguf(source: ByteSource) -> GgufFile:

@@ -1,4 +1,4 @@
-"""From the metadata and tensors of a GGUF file to the facts that a model is built of.
+"""Facts that a model is built of, from the metadata and tensors of a GGUF file.
 
 Keys: llama.cpp ``src/llama-arch.cpp`` ``LLM_KV_NAMES``; what they mean: ``load_hparams`` of ``src/llama-model.cpp`` and of
 ``src/models/*.cpp`` (b11434). What a layer is follows from its tensors, whatever the architecture: they are what will
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class GgufFacts(Record):
-    """What a file says of its model."""
+    """Facts of a file, and what they leave open."""
 
     facts: Mapping[str, Any]
     """The flat mapping of ``model.build``, without an id."""
     gaps: tuple[str, ...]
-    """Why the cache cannot be told; empty where it can."""
+    """Reasons why the cache is not known; empty where it is."""
     notes: tuple[str, ...]
-    """What a report should say besides."""
+    """Lines that a report should have besides."""
 
 
 def gguf_facts(header: Header) -> GgufFacts:
@@ -67,7 +67,7 @@ def gguf_facts(header: Header) -> GgufFacts:
 
 
 def file_type_label(header: Header) -> str:
-    """What whoever made the file calls its mix (``general.file_type``), or the type that most bytes have."""
+    """Name that whoever made the file gives its mix (``general.file_type``), or the type that most bytes have."""
     stated = header.metadata.get("general.file_type")
     if type(stated) is int and stated in FILE_TYPES:
         return FILE_TYPES[stated]
@@ -88,7 +88,7 @@ def _layer_count(fields: Fields) -> int:
 
 
 def _outside(fields: Fields, layers: int) -> dict[str, Any]:
-    """What does not depend on layers."""
+    """Facts that do not depend on layers."""
     embedding = fields.tensors.get("token_embd.weight")
     hidden, vocab = fields.number("embedding_length"), fields.number("vocab_size")
     if embedding is not None and len(embedding.shape) == 2:
@@ -257,6 +257,9 @@ def _mixture(fields: Fields, mixtures: Sequence[int], layers: int, notes: list[s
         moe["every"] = every
     if mixtures[0] >= max(every, 1):
         moe["dense_layers"] = mixtures[0]
+    by_token = sum(["ffn_gate_tid2eid.weight" in fields.layers[number] for number in mixtures])
+    if by_token:
+        moe["by_token"] = by_token
     bare = any(not has_attention(fields.layers.get(number, {})) for number in mixtures)
     if not every and not bare:
         notes.append(

@@ -1,4 +1,4 @@
-"""Which of a repository's GGUF files is meant, chosen by their paths as ``llama-server -hf`` chooses.
+"""Choice among a repository's GGUF files, by their paths, as ``llama-server -hf`` chooses.
 
 Source: llama.cpp b11434 ``common/download.cpp``: ``get_gguf_split_info``, ``gguf_filename_is_model``,
 ``find_best_model``, ``get_split_files``, ``find_best_sibling``. A file that the user did not name is taken in the order
@@ -25,7 +25,7 @@ _TAG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 
 
 class SplitName(Record):
-    """What a GGUF file's path says of it."""
+    """Parts of a GGUF file's path."""
 
     prefix: str
     """The path without the shard's number and the suffix."""
@@ -36,6 +36,10 @@ class SplitName(Record):
     count: int
     """Shards of the set; 1 for a file that is whole."""
 
+    def shards(self, suffix: str = _SUFFIX) -> tuple[str, ...]:
+        """Paths of all shards of the set, in order; of a set in another format, with its suffix."""
+        return tuple([f"{self.prefix}-{number:05d}-of-{self.count:05d}{suffix}" for number in range(1, self.count + 1)])
+
 
 class GgufChoice(Record):
     """A model's files, chosen from a listing."""
@@ -43,7 +47,7 @@ class GgufChoice(Record):
     model: str
     """The file that is given to llama.cpp: the first shard."""
     shards: tuple[str, ...]
-    """All files of the model, in order, this one included."""
+    """Files of the model, in order, this one included."""
     missing: tuple[str, ...]
     """Shards that the set must have and the listing has not."""
     projector: str | None
@@ -68,8 +72,14 @@ def split_name(path: str) -> SplitName | None:
     return SplitName(prefix, tag, index, count)
 
 
+def shard_names(path: str) -> tuple[str, ...] | None:
+    """Paths of the set that a file is a shard of, in order; None where its name is no shard's."""
+    own = split_name(path)
+    return None if own is None or own.count == 1 or not 1 <= own.index <= own.count else own.shards()
+
+
 def is_model(path: str) -> bool:
-    """Whether a path is that of a GGUF model, and not of a projector, a draft or an importance matrix."""
+    """True if a path is that of a GGUF model, and not of a projector, a draft or an importance matrix."""
     name = path.rpartition("/")[2]
     return path.endswith(_SUFFIX) and not any(word in name for word in NO_MODELS)
 
@@ -147,9 +157,8 @@ def _set(own: SplitName, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
         name = split_name(path)
         if name is not None and (name.count, name.prefix) == (own.count, own.prefix):
             found.setdefault(name.index, path)
-    missing = [n for n in range(1, own.count + 1) if n not in found]
-    names = tuple([f"{own.prefix}-{n:05d}-of-{own.count:05d}{_SUFFIX}" for n in missing])
-    return tuple([found[n] for n in sorted(found)]), names
+    missing = [path for number, path in enumerate(own.shards(), 1) if number not in found]
+    return tuple([found[number] for number in sorted(found)]), tuple(missing)
 
 
 def _bits(path: str) -> int:

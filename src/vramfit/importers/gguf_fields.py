@@ -25,7 +25,7 @@ class Fields:
         self.tensors: dict[str, FileTensor] = {}
         """Tensors outside the layers by name."""
         self.layers: dict[int, dict[str, FileTensor]] = {}
-        """Those of each layer by number and name without ``blk.N.``; prediction heads left out."""
+        """Tensors of each layer by number and name without ``blk.N.``; prediction heads left out."""
         for tensor in header.tensors:
             number = layer_number(tensor.name)
             if tensor.part != "text":
@@ -41,7 +41,7 @@ class Fields:
         Raises:
             InputError: it is something else.
         """
-        value = self.header.metadata.get(f"{self.architecture}.{key}")
+        value = self._stated(key)
         if value is None:
             return default
         values = value if isinstance(value, list) else [value]
@@ -56,7 +56,7 @@ class Fields:
         Raises:
             InputError: it is something else, or there are too few.
         """
-        value = self.header.metadata.get(f"{self.architecture}.{key}")
+        value = self._stated(key)
         if value is None:
             return None
         if type(value) is int:
@@ -68,7 +68,7 @@ class Fields:
         return [int(one) for one in value[:layers]]
 
     def is_array(self, key: str) -> bool:
-        """Whether the key holds one value for each layer."""
+        """True if the key holds one value for each layer."""
         return isinstance(self.header.metadata.get(f"{self.architecture}.{key}"), list)
 
     def needed(self, key: str) -> int:
@@ -81,6 +81,14 @@ class Fields:
         if not value:
             raise self._wrong(key, None)
         return value
+
+    def _stated(self, key: str) -> object:
+        """Value of a key, None without one; raises for an array that was too long to be kept."""
+        full = f"{self.architecture}.{key}"
+        length = self.header.array_lengths.get(full, 0)
+        if length and full not in self.header.metadata:
+            raise self._wrong(key, f"a list of {length:,}")
+        return self.header.metadata.get(full)
 
     def _wrong(self, key: str, value: object) -> InputError:
         name = f"{printable(self.architecture)}.{key}"

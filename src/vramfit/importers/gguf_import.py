@@ -7,8 +7,9 @@ import os
 from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers.gguf_architecture import file_type_label, gguf_facts
-from vramfit.importers.gguf_set import read_gguf_model, read_projector, shard_names, with_projector
-from vramfit.importers.imported import Imported, assemble
+from vramfit.importers.gguf_choice import shard_names
+from vramfit.importers.gguf_set import read_gguf_model, read_projector, with_projector
+from vramfit.importers.imported import Imported, assemble, idle_notes
 from vramfit.importers.roles import stored_rows
 from vramfit.importers.source import printable
 from vramfit.model.build import build
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 FAMILY = "gguf"
 DYNAMIC = "UD-"
-"""What stands in the names of files whose mix was chosen tensor by tensor (Unsloth), whatever type they state."""
+"""Word in the names of files whose mix was chosen tensor by tensor (Unsloth), whatever type they state."""
 BITS = (("fp16", 12.0), ("int8", 6.0), ("int4", 0.0))
 """Bits per weight from which on a mix without a name counts to a class: Q6_K, the least of INT8, takes 6.56."""
 
@@ -43,7 +44,7 @@ def import_gguf(
     """
     header = read_gguf_model(folder, file)
     found = gguf_facts(header)
-    notes = [*header.notes, *found.notes]
+    notes = [*header.notes, *found.notes, *idle_notes(header)]
     if projector is not None:
         beside = getattr(projector[0], "path", None)
         if beside is not None:

@@ -1,4 +1,4 @@
-"""What each layer of a GGUF model is, by its tensors, and the heads of those with attention.
+"""Kind of each layer of a GGUF model by its tensors, and the heads of those with attention.
 
 Sources: ``load_hparams`` of llama.cpp's ``src/llama-model.cpp`` and ``src/models/*.cpp`` (b11434); ``gguf_rules`` has what
 they keep in code. Facts are those of ``model.build``; where layers of one kind differ, ``per_layer`` says how.
@@ -102,7 +102,7 @@ def _bare(fields: Fields, layer: Layer) -> str:
 
 
 def has_attention(layer: Layer) -> bool:
-    """Whether a layer has the matrices of softmax attention."""
+    """True if a layer has the matrices of softmax attention."""
     names = ("attn_q.weight", "attn_qkv.weight", "attn_q_a.weight", "attn_k.weight")
     return (any(name in layer for name in names) and "ssm_conv1d.weight" not in layer) or (
         "attn_k.weight" in layer and "attn_q.weight" in layer
@@ -110,7 +110,7 @@ def has_attention(layer: Layer) -> bool:
 
 
 def _windows(fields: Fields, layers: int) -> tuple[list[bool], int | None, str]:
-    """Which layers have a window, its tokens, and the word for such layers."""
+    """Layers that have a window, its tokens, and the word for such layers."""
     name = fields.architecture
     rule = WINDOWS.get(name)
     stated = fields.number("attention.sliding_window")
@@ -130,7 +130,7 @@ def _windows(fields: Fields, layers: int) -> tuple[list[bool], int | None, str]:
 
 
 def _recurrent(fields: Fields, layers: int) -> list[bool]:
-    """Which layers have a matrix state instead of attention, where metadata says so."""
+    """Layers that have a matrix state instead of attention, where metadata says so."""
     stated = fields.array("attention.recurrent_layers", layers)
     if stated is not None:
         return [bool(flag) for flag in stated]

@@ -1,4 +1,4 @@
-"""What llama.cpp knows of its architectures beyond what their files say: windows, and which keep no cache.
+"""Facts that llama.cpp has of its architectures beyond what their files say: windows, and which keep no cache.
 
 Source: ggml-org/llama.cpp b11434, ``src/models/*.cpp`` ``load_arch_hparams``, ``src/llama-model.cpp`` ``create_memory``,
 ``src/llama-arch.cpp`` ``LLM_ARCH_NAMES``. A pattern in the file's metadata goes before the one here.
@@ -10,7 +10,7 @@ from vramfit._record import Record
 
 
 class Windows(Record):
-    """Which layers of an architecture look back over a window only."""
+    """Rule for the layers of an architecture that look back over a window only."""
 
     every: int
     """One layer of this many is full; 0 where no layer is, 1 where all are."""
@@ -24,14 +24,14 @@ class Windows(Record):
     """Chunks of the window's length instead of a sliding window."""
 
     def at(self, layer: int) -> bool:
-        """Whether a layer looks back over a window only (``llama_hparams::set_swa_pattern``)."""
+        """True if a layer looks back over a window only (``llama_hparams::set_swa_pattern``)."""
         if self.every == 0:
             return True
         return layer % self.every != 0 if self.full_first else layer % self.every < self.every - 1
 
 
 STATED = Windows(1)
-"""Only what the file's own pattern says."""
+"""Rule of architectures for which the file's own pattern decides."""
 
 WINDOWS: dict[str, Windows] = {
     "gemma2": Windows(2, window_tokens=4096), "gemma3": Windows(6), "gemma3n": Windows(5), "gemma4": STATED,
@@ -93,4 +93,4 @@ KNOWN = frozenset((
     "step35", "spark2_5", "llama-embed", "maincoder", "kimi-linear", "kimi-k3", "glm5-next", "talkie", "mellum",
     "nanbeige", "qwen3tts", "pockettts",
 ))  # fmt: skip
-"""What llama.cpp b11434 loads as a model; drafts are not among them."""
+"""Architectures that llama.cpp b11434 loads as a model; drafts are not among them."""

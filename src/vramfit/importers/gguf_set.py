@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.errors import InputError
-from vramfit.importers.gguf import read_gguf
-from vramfit.importers.gguf_choice import split_name
+from vramfit.importers.gguf_choice import shard_names
 from vramfit.importers.header import FileTensor, Header, HeaderFile
+from vramfit.importers.kept_headers import gguf_header
 from vramfit.importers.source import printable
 from vramfit.quantization.gguf_layout import BLOCKS
 
@@ -58,7 +58,7 @@ def read_projector(folder: Folder, name: str) -> Header:
     Raises:
         InputError: it cannot be read, or is something else.
     """
-    header = _joined([read_gguf(folder.open(name))])
+    header = _joined([gguf_header(folder, name)])
     if _kind(header) != "mmproj":
         raise InputError(f"{printable(name)} is not a projector", "remove it from the folder, or name the right one")
     return header
@@ -74,14 +74,6 @@ def with_projector(model: Header, projector: Header) -> Header:
     )
 
 
-def shard_names(name: str) -> tuple[str, ...] | None:
-    """All names of the set that ``name`` is a shard of, in order; None where the name is no shard's."""
-    own = split_name(name)
-    if own is None or not 1 <= own.index <= own.count or own.count == 1:
-        return None
-    return tuple([f"{own.prefix}-{number:05d}-of-{own.count:05d}.gguf" for number in range(1, own.count + 1)])
-
-
 def _files(folder: Folder, name: str) -> list[GgufFile]:
     """The headers of the file, or of every shard of its set."""
     lower = name.lower()
@@ -92,7 +84,7 @@ def _files(folder: Folder, name: str) -> list[GgufFile]:
         )
     names = shard_names(name)
     if names is None:
-        file = read_gguf(folder.open(name))
+        file = gguf_header(folder, name)
         count = file.metadata.get("split.count", 1)
         if isinstance(count, int) and count > 1:
             raise InputError(
@@ -112,7 +104,7 @@ def _files(folder: Folder, name: str) -> list[GgufFile]:
 
 def _shard(folder: Folder, name: str, number: int, count: int) -> GgufFile:
     """One shard, its own idea of the set compared with its name's."""
-    file = read_gguf(folder.open(name))
+    file = gguf_header(folder, name)
     stated = file.metadata.get("split.no"), file.metadata.get("split.count")
     if stated != (number, count):
         raise InputError(
@@ -173,7 +165,7 @@ def _prediction_layers(metadata: Mapping[str, object]) -> range:
 
 
 def _notes(entries: Sequence[Entry]) -> list[str]:
-    """What a report should say: types that are not known, and rows that llama.cpp will not take."""
+    """Lines that a report should have: types that are not known, and rows that llama.cpp will not take."""
     unknown = [entry for entry in entries if entry.type not in BLOCKS]
     broken = [e for e in entries if e.type in BLOCKS and e.shape and e.shape[0] % BLOCKS[e.type][0]]
     notes = []
@@ -190,7 +182,7 @@ def _notes(entries: Sequence[Entry]) -> list[str]:
 
 
 def _kind(header: Header) -> str:
-    """What the file is, in ``general.type``'s words; older ones are known by what they hold."""
+    """Kind of the file, in ``general.type``'s words; older ones are known by what they hold."""
     stated = header.metadata.get("general.type")
     architecture = header.metadata.get("general.architecture")
     if architecture == "clip":
@@ -209,7 +201,12 @@ def _refuse(header: Header, name: str) -> None:
     kind, metadata = _kind(header), header.metadata
     architecture, shown = metadata.get("general.architecture"), printable(name)
     if kind == "adapter":
-        raise InputError(f"{shown} is a LoRA adapter, not a model", "name the model it was trained on")
+        base = metadata.get("general.base_model.0.repo_url")
+        page = printable(base) if isinstance(base, str) and base.startswith("https://") else ""
+        hint = (
+            f"name the model it was trained on{page and f', as of {page}'}, and give the adapter to llama.cpp: --lora"
+        )
+        raise InputError(f"{shown} is a LoRA adapter, not a model", hint)
     if kind == "mmproj":
         raise InputError(
             f"{shown} is a projector (the part of a model that sees or hears), not a model",

@@ -1,4 +1,4 @@
-"""How the blocks of a GGUF model are written, read off its tensors: biases, norms, gates and what is fused.
+"""Traits of the blocks of a GGUF model, read off its tensors: biases, norms, gates and what is fused.
 
 Answers are the fields of the catalogue's ``traits`` that are not as usual. Tensors decide, never the architecture's name,
 so that files of architectures nobody here has heard of are described as well.
@@ -43,6 +43,7 @@ def traits(fields: Fields, hidden: int, heads: int, head_dim: int) -> dict[str, 
     found |= _attention(_first(layers, "attn_q.weight") or _fused(layers), heads, head_dim)
     found["latent_gate"] = "attn_gate.weight" in _first(layers, "attn_kv_a_mqa.weight")
     found |= _network(_first(layers, "ffn_up.weight"), _first(layers, "ffn_gate_inp.weight"))
+    found["selection_bias"] = any("exp_probs_b.bias" in layer for layer in layers)
     found |= _states(_first(layers, "ssm_out.weight") or _first(layers, "ssm_conv1d_q.weight"))
     found |= _residual(layers[0], hidden)
     found |= _around(fields.tensors)
@@ -127,7 +128,6 @@ def _network(dense: Layer, mixture: Layer) -> dict[str, Any]:
         found["gated"] = gated
         found["expert_bias"] = "ffn_down_exps.bias" in mixture
         found["router_bias"] = "ffn_gate_inp.bias" in mixture
-        found["selection_bias"] = "exp_probs_b.bias" in mixture
         found["shared_gate"] = "ffn_gate_inp_shexp.weight" in mixture
         found["dense_beside_experts"] = "ffn_down.weight" in mixture
     return found

@@ -137,7 +137,7 @@ def _local(text: str, kind_of: Callable[[str], str]) -> LocalFile | LocalDirecto
 
 
 def _repository_file(text: str) -> str:
-    """What was perhaps meant by a path that does not exist."""
+    """Hint on what was perhaps meant by a path that does not exist."""
     parts = text.split("/")
     if len(parts) >= 3 and _is_hub_name(parts[0]) and _is_hub_name(parts[1]):
         return f"a file of a repository is hf:{parts[0]}/{parts[1]}:{'/'.join(parts[2:])}"

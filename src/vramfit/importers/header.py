@@ -1,4 +1,4 @@
-"""What a model's files hold, as their headers state it: every tensor with its bytes, independent of any architecture."""
+"""Header of a model's files: every tensor with its bytes, independent of any architecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class FileTensor(Record):
     """One tensor of a model, with the side tensors (scales, zero points, codebooks) that its packing needs."""
 
     name: str
-    """As in the file; of a packed tensor without the suffixes of its pieces."""
+    """Name as in the file; of a packed tensor without the suffixes of its pieces."""
     type: str
     """Element type: ``BF16``, ``Q4_K``, ``nf4``, ``fp8``; ``type 250`` where the number is unknown."""
     shape: tuple[int, ...]
@@ -47,6 +47,28 @@ class HeaderFile(Record):
     """Bytes of the whole file; None where its server does not say."""
 
 
+class Raw(Record):
+    """One entry of a header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    """Torch's order: rows first."""
+    stored_bytes: int
+    file: int
+    """Number of the file in its set, from 0."""
+    offset: int
+    """Bytes from the start of that file."""
+
+
+class RawHeader(Record):
+    """The headers of a set, tensors as the files state them."""
+
+    files: tuple[HeaderFile, ...]
+    entries: dict[str, Raw]
+    metadata: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
 class Header(Record):
     """A model's files taken together."""
 
@@ -59,7 +81,7 @@ class Header(Record):
     array_lengths: Mapping[str, int] = {}
     """Elements of each array of the metadata, kept or not: long ones (a vocabulary) are stepped over unread."""
     notes: tuple[str, ...] = ()
-    """What a report should say of the reading, one line each."""
+    """Lines that a report should have on the reading."""
 
     @property
     def total_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""What this disk holds: the models of all stores, for ``list models --here``."""
+"""Models that this disk holds, of all stores, for ``list models --here``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOMS = (
     (ollama_store.directories, ollama_store.models_in),
     (lm_studio.directories, lm_studio.models_in),
 )
-"""Of each store, where it is looked for and what lists it."""
+"""Stores: where each is looked for, and what lists it."""
 
 
 def models_here() -> tuple[Found, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit.errors import InputError
 from vramfit.importers.client import LONGEST_TEXT_BYTES, Client, read_json
-from vramfit.importers.facts_cache import FactsCache
+from vramfit.importers.facts_cache import FactsCache, KeptHeaders
 from vramfit.importers.http_source import HttpSource
 from vramfit.importers.hub_api import MAIN, endpoint, host_name, is_commit, list_files, refusal, token
 from vramfit.importers.progress import Waiting
@@ -85,18 +85,20 @@ class HubFolder:
         self.name = f"{repository.id}{'/' + below if below else ''}"
         self._client = client
         self._cache = cache
+        self.headers = KeptHeaders(cache, repository.id, commit, below)
+        """Headers of the folder's files that were read before."""
         self._is_head = is_head
         """True where the commit is what the main branch was at in this very run."""
         self._starts: dict[str, bytes] = {}
         """Beginnings of files that came with others."""
-        self._tried: set[str] = set()
+        self._prefetched: set[str] = set()
 
     def folder(self, below: str) -> HubFolder:
         """The view of another folder of the repository, ``""`` for its root."""
         other = HubFolder(
             self.repository, self.commit, self.files, self._client, self._cache, self._is_head, below.strip("/")
         )
-        other._starts, other._tried = self._starts, self._tried
+        other._starts, other._prefetched = self._starts, self._prefetched
         return other
 
     def names(self) -> tuple[str, ...]:
@@ -151,7 +153,7 @@ class HubFolder:
         return reply.content
 
     def kept(self, key: str) -> object:
-        """What was kept of this commit under a word; None where nothing is."""
+        """Facts that were kept of this commit under a word; None where nothing is."""
         return self._cache.facts(self.repository.id, self.commit).get(key)
 
     def keep(self, key: str, value: object) -> None:
@@ -179,9 +181,9 @@ class HubFolder:
         """Read the beginnings of all shards of a file's set: in one reply where the Hub has them, else side by side."""
         stem = path.rpartition("-")[0].rpartition("-of")[0].rpartition("-")[0]
         shards = [one for one in self.files if stem and one.startswith(f"{stem}-") and one.endswith(".safetensors")]
-        if len(shards) < 2 or stem in self._tried:
+        if len(shards) < 2 or stem in self._prefetched:
             return
-        self._tried.add(stem)
+        self._prefetched.add(stem)
         with Waiting(f"reading {len(shards)} headers of {self.repository.id}"):
             together = self._headers() if self._is_head and f"{stem}.safetensors.index.json" == INDEX else {}
             for shard in shards:
@@ -269,7 +271,7 @@ def _is_json(content: bytes) -> bool:
 
 
 def _end(tensor: object) -> int | None:
-    """Where a tensor's data ends, counted from the first tensor's beginning."""
+    """End of a tensor's data in bytes, counted from the first tensor's beginning."""
     offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
     if isinstance(offsets, list) and len(offsets) == 2 and isinstance(offsets[1], int) and offsets[1] >= 0:
         return offsets[1]

@@ -108,7 +108,7 @@ def refusal(reply: Reply, repository: HubRepository, path: str | None = None, re
 
 
 def is_commit(text: str) -> bool:
-    """Whether a revision is the full name of a commit."""
+    """True if a revision is the full name of a commit."""
     return len(text) == 40 and all(character in "0123456789abcdef" for character in text)
 
 

@@ -78,7 +78,7 @@ def find_snapshot(repository: HubRepository, caches: Sequence[str]) -> Snapshot 
 
 
 def serves(snapshot: Snapshot, repository: HubRepository) -> bool:
-    """Whether a snapshot has all that the reference needs: the file or quantization it names, else whole weights."""
+    """True if a snapshot has all that the reference needs: the file or quantization it names, else whole weights."""
     below = f"{repository.folder}/" if repository.folder else ""
     names = [name for name in snapshot.names if name.startswith(below)]
     if repository.file is not None and not repository.file.lower().endswith(".gguf"):
@@ -93,7 +93,7 @@ def serves(snapshot: Snapshot, repository: HubRepository) -> bool:
 
 
 def describes(snapshot: Snapshot) -> bool:
-    """Whether a snapshot at least has a config: the shape of a model whose weights are elsewhere."""
+    """True if a snapshot at least has a config: the shape of a model whose weights are elsewhere."""
     return any(name in CONFIGS for name in snapshot.names)
 
 

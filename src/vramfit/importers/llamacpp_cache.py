@@ -1,4 +1,4 @@
-"""What ``llama-server -hf`` has downloaded, today and in the past.
+"""Downloads of ``llama-server -hf``, of today and of the past.
 
 Sources: llama.cpp b11434 ``common/hf-cache.cpp`` (``get_cache_directory``: the Hub's cache, or ``LLAMA_CACHE`` with the
 same layout) and ``common/common.cpp`` (``fs_get_cache_directory``). Before March 2026 the files lay flat in that

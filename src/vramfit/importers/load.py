@@ -1,4 +1,4 @@
-"""From the name behind ``--model`` to a model: every reference that is no entry of the catalogue comes through here.
+"""Reader of the name behind ``--model``: every reference that is no entry of the catalogue comes through here.
 
 What kind of reader a place needs is decided by what it holds; the readers are loaded when they are needed, so that a
 GGUF file of this disk loads neither JSON nor anything of the network.
@@ -7,30 +7,47 @@ GGUF file of this disk loads neither JSON nor anything of the network.
 from __future__ import annotations
 
 import os
-import stat
 
 from vramfit.engines import engine_of_family
 from vramfit.errors import InputError, UsageError
 from vramfit.importers.grammar import parse_reference
-from vramfit.importers.place import directory_place, file_place
-from vramfit.importers.reference import HubRepository, LocalDirectory, LocalFile, OllamaTag, has_scheme, is_path
-from vramfit.importers.source import printable
+from vramfit.importers.place import directory_place, file_place, is_adapter
+from vramfit.importers.reference import (
+    OLLAMA_HOST,
+    OLLAMA_NAMESPACE,
+    OLLAMA_TAG,
+    HubRepository,
+    LocalDirectory,
+    LocalFile,
+    OllamaTag,
+    has_scheme,
+    is_path,
+)
+from vramfit.importers.source import kind_of, printable
 from vramfit.model.origin import Origin
+from vramfit.quantization.schemes import SCHEMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from vramfit.importers.client import Network
     from vramfit.importers.imported import Imported
     from vramfit.importers.place import Place
     from vramfit.importers.reference import Reference
+    from vramfit.model import Model
+
+    Known = Callable[[str], bool]
+    Base = Callable[[str], tuple[Model, Mapping[str, Any]]]
+    """Function from any name to its model, with the deployment keys that the name states."""
 
 GGUF = ".gguf"
 GGUF_MAGIC = b"GGUF"
 PARAMETERS = {"num_ctx": "context", "num_gpu": "gpu_layers", "num_batch": "batch"}
 """Deployment keys by the parameters that a tag of Ollama sets (ollama ``docs/modelfile.mdx``)."""
+USUAL, RELEASED = "Q4_K_M", {"mxfp4": "MXFP4"}
+"""Scheme that Ollama's library hands out for a tag that states none: its usual one, or what the model was released in."""
 LARGEST_PARAMETER = 1 << 24
 
 
@@ -40,22 +57,24 @@ class Importer:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._known: dict[str, Imported] = {}
+        self._adapters: list[str] = []
+        """Name of the adapter whose base is being read."""
 
     def means(self, name: str) -> bool:
-        """Whether the characters of a name say that it is a reference, and no name of the catalogue."""
+        """True if the characters of a name say that it is a reference, and no name of the catalogue."""
         return is_path(name) or has_scheme(name)
 
-    def on_disk(self, name: str) -> Imported | None:
-        """The model that this disk has under a name whose characters say nothing; None where it has none."""
+    def on_disk(self, name: str, base: Base | None = None) -> Imported | None:
+        """Model that this disk has under a name whose characters say nothing; None where it has none."""
         try:
             reference = parse_reference(name, kind_of, _endpoint())
         except UsageError:
             return None
         place = self._local(reference)
-        return None if place is None else self._read(place, name)
+        return None if place is None else self._read(place, name, base)
 
-    def load(self, name: str, known: Callable[[str], bool] | None = None) -> Imported | str:
-        """The model that a reference leads to, or the name by which the catalogue answers for it.
+    def load(self, name: str, known: Known | None = None, base: Base | None = None) -> Imported | str:
+        """Model that a reference leads to, or the name by which the catalogue answers for it.
 
         What this disk has goes before the catalogue, and the catalogue (``known``) before the network: for a whole
         repository under its own name, and for a tag of Ollama where the network cannot be had.
@@ -71,16 +90,44 @@ class Importer:
             other = _in_catalogue(reference)
             if other is not None and known is not None and known(other):
                 return other
+            if isinstance(reference, OllamaTag) and known is not None and base is not None and self._is_off():
+                entry = tag_in_catalogue(reference, known)
+                if entry is not None:
+                    return _released(*entry, base)
             from vramfit.importers.places import locate
 
             place = locate(reference, self._network)
-        return self._read(place, name)
+        return self._read(place, name, base)
 
-    def _read(self, place: Place, name: str) -> Imported:
+    def _read(self, place: Place, name: str, base: Base | None) -> Imported:
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = _imported(place, name)
+            found = self._known[name] = self._adapter(place, name, base) or _imported(place, name)
         return found
+
+    def _adapter(self, place: Place, name: str, base: Base | None) -> Imported | None:
+        """Model of an adapter with its base; None where the place is no adapter's."""
+        if not is_adapter(place):
+            return None
+        from vramfit.importers.adapter_import import base_name, import_adapter
+
+        stated = base_name(place, name)
+        if base is None or self._adapters:
+            # One adapter on another is nothing that runs, and two that name each other would never end.
+            on = self._adapters[-1] if self._adapters else stated
+            raise InputError(f"{printable(name)} is itself an adapter, named as the base of {printable(on)}", None)
+        self._adapters.append(name)
+        try:
+            model, keys = base(stated)
+        finally:
+            self._adapters.pop()
+        return import_adapter(place, name, _origin(place), model, keys)
+
+    def _is_off(self) -> bool:
+        """True where no request can be made: it is forbidden, or the library for it is not installed."""
+        from vramfit.importers.places import no_library
+
+        return (self._network.off or no_library()) is not None
 
     def _local(self, reference: Reference) -> Place | None:
         """The place of a reference on this disk; None where its files are elsewhere."""
@@ -98,20 +145,33 @@ def _endpoint() -> str:
 
 
 def _in_catalogue(reference: Reference) -> str | None:
-    """What the catalogue may call the model of a reference; None where a certain file of it is meant."""
+    """Name that the catalogue may have for the model of a reference; None where a certain file of it is meant."""
     if isinstance(reference, HubRepository):
         whole = (reference.revision, reference.quant, reference.file, reference.folder) == (None, None, None, None)
         return reference.id if whole else None
     return None
 
 
-def kind_of(path: str) -> str:
-    """``file``, ``directory`` or an empty text for what is at a path."""
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return ""
-    return "directory" if stat.S_ISDIR(mode) else "file"
+def tag_in_catalogue(tag: OllamaTag, known: Known) -> tuple[str, str | None] | None:
+    """Name by which the catalogue knows what a tag of Ollama's library is made of, and the scheme that the tag states.
+
+    Tags add words to a size (``8b-instruct-q8_0``); the fewest are left out that leave a name of the catalogue. The size
+    itself is not: without it a name means another model.
+    """
+    if (tag.host, tag.namespace) != (OLLAMA_HOST, OLLAMA_NAMESPACE):
+        return None
+    words = [] if tag.tag == OLLAMA_TAG else tag.tag.split("-")
+    stated = next((scheme for word in words if (scheme := word.upper().replace("FP", "F")) in SCHEMES), None)
+    names = [f"{tag.name}:{'-'.join(words[:count])}" for count in range(len(words), 0, -1)] or [tag.name]
+    return next(((name, stated) for name in names if known(name)), None)
+
+
+def _released(name: str, scheme: str | None, base: Base) -> Imported:
+    """Entry of the catalogue as Ollama's library has it: in the scheme of its tag, or in the library's usual one."""
+    from vramfit.importers.imported import Imported
+
+    model, _ = base(name)
+    return Imported(model, {"engine": "ollama", "quant": scheme or RELEASED.get(model.dtype, USUAL)})
 
 
 def _imported(place: Place, name: str) -> Imported:

@@ -20,7 +20,7 @@ MIXTURE = {"num_experts": "num_local_experts", "num_experts_per_tok": "num_exper
 
 
 def as_config(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The same model as a configuration of transformers."""
+    """Convert the settings into a configuration of transformers."""
     moe = params.get("moe")
     kind = "mixtral" if isinstance(moe, dict) else "mistral"
     config: dict[str, Any] = {

@@ -43,7 +43,7 @@ class OllamaModel(Record):
     config: Mapping[str, object]
     """The config blob: ``model_family``, ``model_type`` ("8.0B"), ``file_type`` ("Q4_K_M")."""
     parameters: Mapping[str, object]
-    """What the tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``, ``stop``."""
+    """Parameters that the tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``, ``stop``."""
 
     @property
     def quant(self) -> str | None:
@@ -112,7 +112,7 @@ class BlobFolder:
 
 
 def file_name(layer: Layer) -> str | None:
-    """What the file of a layer is called elsewhere; None for text that no engine loads."""
+    """Name of the file of a layer elsewhere; None for text that no engine loads."""
     if layer.kind in FILES:
         return FILES[layer.kind]
     name = layer.name.replace("/", ".").replace("\\", ".")

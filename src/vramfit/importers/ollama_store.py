@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 STORE = "ollama"
 SYSTEM_FOLDERS = ("/usr/share/ollama/.ollama/models",)
-"""Where the service of Linux's installer keeps its models (``docs/faq.mdx``)."""
+"""Folders in which the service of Linux's installer keeps its models (``docs/faq.mdx``)."""
 MEDIA_TYPE = "application/vnd.ollama.image."
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -45,11 +45,11 @@ class Layer(Record):
     size_bytes: int
     """Bytes of the blob."""
     name: str = ""
-    """Of a tensor or a JSON file of a safetensors model: what it is called there."""
+    """Name of a tensor or a JSON file of a safetensors model; empty for other layers."""
 
 
 class Manifest(Record):
-    """What a tag consists of."""
+    """Layers that a tag consists of."""
 
     config: Layer | None
     layers: tuple[Layer, ...]
@@ -101,7 +101,7 @@ def parse_manifest(value: object, what: str) -> Manifest:
 
 
 def blob_path(store: str, digest: str) -> str:
-    """Where a store keeps a blob."""
+    """Path at which a store keeps a blob."""
     return os.path.join(store, "blobs", digest.replace(":", "-"))
 
 

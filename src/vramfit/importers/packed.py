@@ -8,6 +8,7 @@ recognised stays as the file has it, bytes exact, and is noted.
 from __future__ import annotations
 
 from vramfit.importers.header import FileTensor, Header
+from vramfit.importers.kept_headers import headers_of
 from vramfit.importers.packings import FLOAT8, INTEGERS, Module, unpack
 from vramfit.importers.parts import is_buffer, part_of
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from vramfit.importers.safetensors import Raw, RawHeader
+    from vramfit.importers.header import Raw, RawHeader
+    from vramfit.importers.source import Folder
 
 WORDS = frozenset((
     "weight", "qweight", "qzeros", "scales", "g_idx", "biases",
@@ -135,7 +137,7 @@ def _place(name: str, entries: Mapping[str, Raw]) -> tuple[str, str]:
 
 
 def _has_pieces(name: str, entries: Mapping[str, Raw]) -> bool:
-    """Whether a bare parameter has scales beside it, or is the packed part of one (``experts.down_proj_packed``)."""
+    """True if a bare parameter has scales beside it, or is the packed part of one (``experts.down_proj_packed``)."""
     return any(name + suffix in entries for suffix, _ in SUFFIXES)
 
 
@@ -150,17 +152,17 @@ def _full_name(owner: str, piece: str, entries: Mapping[str, Raw]) -> str:
 
 
 def _stems(owner: str) -> tuple[str, str]:
-    """What the name of a piece beside a bare parameter may begin with."""
+    """Beginnings of the name of a piece beside a bare parameter."""
     return owner, owner.removesuffix("_weight")
 
 
 def _is_packed(pieces: Mapping[str, Raw]) -> bool:
-    """Whether a single piece needs a look: 8-bit floats have no scale in some files."""
+    """True if a single piece needs a look: 8-bit floats have no scale in some files."""
     return any(raw.dtype in FLOAT8 for raw in pieces.values())
 
 
 def _looks_packed(raw: Raw) -> bool:
-    """Whether a tensor that was not recognised holds packed weights rather than indices."""
+    """True if a tensor that was not recognised holds packed weights rather than indices."""
     elements = 1
     for extent in raw.shape:
         elements *= extent
@@ -168,14 +170,14 @@ def _looks_packed(raw: Raw) -> bool:
 
 
 def _is_side(piece: str, raw: Raw) -> bool:
-    """Whether a piece that was left over is a scale or an order, not a parameter."""
+    """True if a piece that was left over is a scale or an order, not a parameter."""
     return piece not in ("", "weight", "scale", "scales", "shape", "zero", "codes") and (
         raw.dtype in INTEGERS or "scale" in piece
     )
 
 
 class _Settings:
-    """What a quantization config says of bits and groups, for a module by its name."""
+    """Bits and groups that a quantization config states, for a module by its name."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
@@ -239,11 +241,19 @@ def _numberless(name: str) -> str:
     return ".".join(["*" if word.isdigit() else word for word in name.split(".")])
 
 
-def reader(sources: Sequence[Any]) -> Callable[[Raw], bytes | None]:
-    """A reader of pieces from the files of a set, in the order of their numbers."""
+def reader(folder: Folder, names: Sequence[str]) -> Callable[[Raw], bytes | None]:
+    """Reader of small pieces from the files of a set, in the order of their numbers."""
 
     def content(piece: Raw) -> bytes | None:
-        found: bytes = sources[piece.file].read(piece.offset, piece.stored_bytes)
-        return found if len(found) == piece.stored_bytes else None
+        kept, name = headers_of(folder), f"{names[piece.file]} {piece.offset}"
+        known = None if kept is None else kept.get(name)
+        if isinstance(known, str):
+            return known.encode("latin-1", "replace")
+        found = folder.open(names[piece.file]).read(piece.offset, piece.stored_bytes)
+        if len(found) != piece.stored_bytes:
+            return None
+        if kept is not None:
+            kept.put({name: found.decode("latin-1")})
+        return found
 
     return content

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vramfit.importers.safetensors import Raw
+    from vramfit.importers.header import Raw
 
     Shape = tuple[int, ...]
     Answer = tuple[str, Shape] | None

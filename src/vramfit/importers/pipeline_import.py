@@ -1,8 +1,7 @@
-"""Folders of several networks: a diffusers pipeline, and an adapter that goes with a base model.
+"""Diffusers pipeline: a folder of several networks.
 
-A pipeline's ``model_index.json`` names its components, each a folder with weights of its own; their headers give the
-parameters of each (diffusers 0.36 ``pipelines/pipeline_utils.py``). An adapter's ``adapter_config.json`` names the model
-it was trained on (PEFT 0.21 ``config.py``), which is what runs.
+Its ``model_index.json`` names the components, each a folder with weights of its own; their headers give the parameters
+of each (diffusers 0.36 ``pipelines/pipeline_utils.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from vramfit.model.origin import Origin
 
 INDEX = "model_index.json"
-ADAPTER = "adapter_config.json"
 MOST_COMPONENTS = 64
 
 
@@ -75,15 +73,3 @@ def import_pipeline(
         origin=replace(origin, kind="safetensors", files=tuple(files)),
     )
     return Imported(model)
-
-
-def base_of(config: Mapping[str, Any], identity: str) -> str:
-    """The model that an adapter was trained on, as its configuration names it.
-
-    Raises:
-        InputError: it names none.
-    """
-    base = config.get("base_model_name_or_path")
-    if not isinstance(base, str) or not base or not base.isprintable():
-        raise InputError(f"{printable(identity)} is an adapter that names no base model", "name the model itself")
-    return base

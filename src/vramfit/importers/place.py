@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from vramfit.importers.source import Folder
 
 
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+"""Names of an adapter's files (PEFT 0.21 ``utils/constants.py``)."""
+
+
 class Place(Record):
     """A model's files."""
 
@@ -27,7 +32,7 @@ class Place(Record):
     store: str
     """``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``: whose files they are."""
     local: bool
-    """Whether the files are on this disk."""
+    """True if the files are on this disk."""
     folder: Folder
     file: str | None
     """The file in ``folder`` that is meant, of a set the first shard; None where the folder as a whole is the model."""
@@ -39,11 +44,11 @@ class Place(Record):
     quant: str | None = None
     """Quantization that the store or the file's name states."""
     parameters: Mapping[str, object] = {}
-    """What an Ollama tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``."""
+    """Parameters that an Ollama tag sets by itself: ``num_ctx``, ``num_gpu``, ``num_batch``."""
     adapters: tuple[str, ...] = ()
     """Files in ``folder`` of LoRA matrices that an Ollama tag puts on its model."""
     notes: tuple[str, ...] = ()
-    """What a report should say of the choice, one line each."""
+    """Lines that a report should have on the choice."""
 
 
 def file_place(reference: LocalFile) -> Place:
@@ -57,6 +62,15 @@ def file_place(reference: LocalFile) -> Place:
 def directory_place(reference: LocalDirectory) -> Place:
     """A directory of this disk."""
     return Place(reference, "disk", True, LocalFolder(reference.path), None)
+
+
+def is_adapter(place: Place) -> bool:
+    """True for a folder or file of LoRA matrices with the settings that name their base, and no model's own weights."""
+    if place.file not in (None, ADAPTER_CONFIG, *ADAPTER_WEIGHTS):
+        return False
+    here = place.folder.names()
+    own = [name for name in here if name.endswith((".safetensors", ".gguf")) and name not in ADAPTER_WEIGHTS]
+    return ADAPTER_CONFIG in here and (place.file is not None or not own)
 
 
 def parted(path: str) -> tuple[Folder, str]:

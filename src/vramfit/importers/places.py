@@ -1,4 +1,4 @@
-"""Where a reference leads: a folder with a model's files, on this disk first and over the network else."""
+"""Place that a reference leads to: a folder with a model's files, on this disk first and over the network else."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def locate(reference: Reference, network: Network) -> Place:
 
 
 def _cached(reference: HubRepository) -> Place | None:
-    """What the Hub's cache or llama.cpp's has of a repository, where that is all that the reference needs."""
+    """Place in the Hub's cache or llama.cpp's, where that has all that the reference needs."""
     snapshot = _cached_snapshot(reference)
     if snapshot is not None and hub_cache.serves(snapshot, reference):
         return _snapshot(reference, snapshot)
@@ -99,7 +99,7 @@ def _cached_snapshot(reference: HubRepository) -> hub_cache.Snapshot | None:
 def _remote(reference: HubRepository, network: Network) -> Place:
     """The Hub's files; a cached config alone where the network cannot be had."""
     snapshot = _cached_snapshot(reference)
-    off = network.off or _no_library()
+    off = network.off or no_library()
     if snapshot is not None and off is not None and hub_cache.describes(snapshot) and _means_all(reference):
         note = f"the weights of {reference.id} are not on this disk, and are not looked up: {off}"
         whole = _snapshot(reference, snapshot)
@@ -210,8 +210,8 @@ def _url(reference: Url, network: Network) -> Place:
     )  # fmt: skip
 
 
-def _no_library() -> str | None:
-    """What to install for the network, where it is not installed."""
+def no_library() -> str | None:
+    """Reason why no request can be made: the library for it is not installed; None where it is."""
     from importlib.util import find_spec
 
     return None if find_spec("huggingface_hub") is not None else "huggingface_hub is not installed"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 PATIENCE_SECONDS = 0.3
-"""What takes no longer than this is not worth a line."""
+"""Time below which waiting is not worth a line."""
 
 
 class Waiting:

@@ -1,4 +1,4 @@
-"""What a checkpoint's quantization settings say: the scheme of its weights and the type of its cache.
+"""Quantization settings of a checkpoint: the scheme of its weights and the type of its cache.
 
 Settings stand in ``quantization_config`` of ``config.json`` (of the language model's section, or the root), in
 ``compression_config``, in ``quantization`` (MLX), or in a file beside it. Forms: transformers 5.24.0
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vramfit.importers.header import Header
 
 SIDE_FILES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
-"""Where ModelOpt, old GPTQ and old AWQ checkpoints keep their settings instead of in ``config.json``."""
+"""Files in which ModelOpt, old GPTQ and old AWQ checkpoints keep their settings instead of in ``config.json``."""
 SECTIONS = ("text_config", "llm_config", "language_config")
 PLAIN = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 """Schemes of checkpoints of which most bytes are of one of these types."""

@@ -55,7 +55,7 @@ class HubRepository(Record):
     folder: str | None = None
     """Directory in the repository to which the choice is limited."""
     path: str | None = None
-    """What exists on this disk under the plain spelling; the reference means it only when written with ``./``."""
+    """Path that exists on this disk under the plain spelling; the reference means it only when written with ``./``."""
 
     @property
     def id(self) -> str:
@@ -122,7 +122,7 @@ if TYPE_CHECKING:
 
 
 def is_path(text: str) -> bool:
-    """Whether the characters say that ``text`` is a path: ``./x``, ``/x``, ``~/x``, ``C:\\x``, ``x.gguf``, ``x\\y``."""
+    """True if the characters say that ``text`` is a path: ``./x``, ``/x``, ``~/x``, ``C:\\x``, ``x.gguf``, ``x\\y``."""
     if text[:1] in ("/", "\\", "~") or text in (".", "..") or text.startswith(("./", "../", ".\\", "..\\")):
         return True
     if text[1:3] in (":\\", ":/") and text[0].isalpha():
@@ -131,7 +131,7 @@ def is_path(text: str) -> bool:
 
 
 def has_scheme(text: str) -> bool:
-    """Whether ``text`` begins with ``hf:``, ``ollama:``, ``lmstudio:``, ``https://`` or another word of that kind."""
+    """True if ``text`` begins with ``hf:``, ``ollama:``, ``lmstudio:``, ``https://`` or another word of that kind."""
     return text[:8].lower().startswith(SCHEMES) or text.lower().startswith("lmstudio:")
 
 

@@ -94,7 +94,7 @@ def _fused(experts: dict[ExpertKey, list[FileTensor]]) -> list[tuple[Row, int]]:
 
 
 def _blocks(header: Header, start: str) -> int:
-    """How many numbered blocks stand under a prefix."""
+    """Number of blocks that stand under a prefix."""
     numbers = [layer_number(t.name[len(start) :]) for t in header.tensors if t.name.startswith(start)]
     return 1 + max(numbers, default=-1)
 
@@ -145,7 +145,7 @@ def _tower_name(tensor: FileTensor, words: list[str]) -> str:
 
 
 def _offsets(numbered: list[tuple[str, int]]) -> dict[str, int]:
-    """By the words before a layer's number, what to add to it: an encoder's layers come before its decoder's.
+    """Number to add to a layer's, by the words before it: an encoder's layers come before its decoder's.
 
     Of several stacks that are no such pair the longest is the model, and the others are in no layer.
     """

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 
-from vramfit._record import Record
 from vramfit.errors import InputError
-from vramfit.importers.header import HeaderFile
+from vramfit.importers.header import HeaderFile, Raw, RawHeader
+from vramfit.importers.kept_headers import headers_of, safetensors_kept, safetensors_plain
 from vramfit.importers.source import foreign, printable, truncated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from vramfit.importers.source import ByteSource, Folder
@@ -47,33 +47,11 @@ BITS = {
 
 INDEX_NAMES = ("model.safetensors.index.json", "diffusion_pytorch_model.safetensors.index.json")
 SINGLE_NAMES = ("model.safetensors", "diffusion_pytorch_model.safetensors")
-"""Where transformers and diffusers look first (``SAFE_WEIGHTS_INDEX_NAME``, ``SAFE_WEIGHTS_NAME``)."""
+"""Names that transformers and diffusers look for first (``SAFE_WEIGHTS_INDEX_NAME``, ``SAFE_WEIGHTS_NAME``)."""
 
 ASIDE = ("consolidated", "adapter_model", "adapter", "training_args", "optimizer")
 """Beginnings of file names that do not belong to a model's own set where others are there: Mistral's second copy of the
 same weights, adapters, and what training leaves behind."""
-
-
-class Raw(Record):
-    """One entry of a header."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    """Torch's order: rows first."""
-    stored_bytes: int
-    file: int
-    """Which file of the set, counted from 0."""
-    offset: int
-    """Bytes from the start of that file."""
-
-
-class RawHeader(Record):
-    """The headers of a set, tensors as the files state them."""
-
-    files: tuple[HeaderFile, ...]
-    entries: dict[str, Raw]
-    metadata: Mapping[str, str]
-    notes: tuple[str, ...] = ()
 
 
 def read_safetensors(source: ByteSource, file: int = 0) -> tuple[dict[str, Raw], dict[str, str]]:
@@ -166,18 +144,27 @@ def read_set(folder: Folder, names: Sequence[str], total: int | None = None) -> 
     entries: dict[str, Raw] = {}
     metadata: dict[str, str] = {}
     files = []
+    kept, read = headers_of(folder), {}
     for number, name in enumerate(names):
-        source = folder.open(name)
-        found, told = read_safetensors(source, number)
+        known = None if kept is None else safetensors_kept(kept.get(name), number)
+        if known is None:
+            source = folder.open(name)
+            found, stated = read_safetensors(source, number)
+            size_bytes, shown = source.size_bytes, source.name
+            read[name] = safetensors_plain(found, stated, size_bytes)
+        else:
+            (found, stated, size_bytes), shown = known, printable(name)
         twice = entries.keys() & found.keys()
         if twice:
             raise InputError(
-                f"{printable(min(twice))} is in {source.name} and in another file of the set",
+                f"{printable(min(twice))} is in {shown} and in another file of the set",
                 "remove the files of one copy",
             )
         entries.update(found)
-        metadata = metadata or told
-        files.append(HeaderFile(source.name, source.size_bytes))
+        metadata = metadata or stated
+        files.append(HeaderFile(shown, size_bytes))
+    if kept is not None and read:
+        kept.put(read)
     stored = sum([raw.stored_bytes for raw in entries.values()])
     notes: tuple[str, ...] = ()
     if total is not None and total != stored:
@@ -194,8 +181,8 @@ def _index(source: ByteSource) -> tuple[list[str], int | None]:
     weights = table.get("weight_map")
     if not isinstance(weights, dict) or not weights:
         raise InputError(f"{source.name} lists no weights", "download it again")
-    names = list(dict.fromkeys(weights.values()))
-    for name in names:
+    stated = list(weights.values())
+    for name in stated if any(not isinstance(name, str) for name in stated) else dict.fromkeys(stated):
         # A name with a path would lead out of the folder.
         if (
             not isinstance(name, str)
@@ -207,7 +194,7 @@ def _index(source: ByteSource) -> tuple[list[str], int | None]:
             raise InputError(f"{source.name} names the file {printable(repr(name))}", "download it again")
     metadata = table.get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
-    return sorted(names), total if type(total) is int else None
+    return sorted(set(stated)), total if type(total) is int else None
 
 
 def _entries(source: ByteSource, table: dict[str, Any], data: int, file: int) -> dict[str, Raw]:
@@ -270,7 +257,7 @@ def _form(source: ByteSource, name: str, row: dict[str, Any]) -> tuple[str, tupl
 
 
 def _has_other(shape: list[Any]) -> bool:
-    """Whether a list holds anything but whole numbers: True and 1.0 would be equal to 1."""
+    """True if a list holds anything but whole numbers: True and 1.0 would be equal to 1."""
     for extent in shape:  # noqa: SIM110  (half the time of any() over a generator)
         if type(extent) is not int:
             return True

@@ -50,7 +50,7 @@ class Folder(Protocol):
     """A directory or repository whose files can be opened by name."""
 
     name: str
-    """What the folder is called in messages."""
+    """Name of the folder in messages."""
 
     def names(self) -> tuple[str, ...]:
         """Names of the files directly in the folder, sorted."""
@@ -117,6 +117,15 @@ class LocalFolder:
         return FileSource(os.path.join(self.path, name))
 
 
+def kind_of(path: str) -> str:
+    """``file``, ``directory`` or an empty text for what is at a path; a link that leads nowhere is a file."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return "file" if os.path.lexists(path) else ""
+    return "directory" if stat.S_ISDIR(mode) else "file"
+
+
 def printable(text: str) -> str:
     """``text`` for one line of a terminal: control characters and other unprintable ones as escapes, cut where long."""
     if len(text) > SHOWN_CHARACTERS:
@@ -162,5 +171,6 @@ def _kind(mode: int) -> str:
 def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
-    except OSError:  # a link to itself
-        return False
+    except OSError:
+        # A link to itself is there, and cannot be opened: whoever opens it learns why.
+        return True

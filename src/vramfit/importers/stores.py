@@ -1,4 +1,4 @@
-"""What the programs that run models keep on this disk, in one form for all of them.
+"""Stores of the programs that run models, in one form for all of them.
 
 A store (the Hub's cache, llama.cpp's, Ollama's, LM Studio's) is a folder with a layout of its own; each has a module
 here that knows the layout and yields ``Found``. A store is read with ``os`` alone: nothing asks the network, and a
@@ -35,7 +35,7 @@ class StoredFile(Record):
     name: str
     """Path below the folder, with ``/``."""
     path: str
-    """Where it is opened."""
+    """Path at which it is opened."""
     size_bytes: int | None
     """Bytes of the file; None where the link leads nowhere or it may not be read."""
 
@@ -44,7 +44,7 @@ class Found(Record):
     """A model that a store holds, whole or in part."""
 
     reference: str
-    """What to write behind ``--model`` for it."""
+    """Word to write behind ``--model`` for it."""
     store: str
     """``huggingface``, ``llama.cpp``, ``ollama`` or ``lmstudio``."""
     what: str
@@ -192,7 +192,7 @@ def _weights(files: Sequence[StoredFile]) -> tuple[str, list[StoredFile]] | None
 
 
 def _missing_shards(files: Sequence[StoredFile]) -> int:
-    """How many files ``NAME-00001-of-00004.safetensors`` promises beyond those that are there."""
+    """Number of files that ``NAME-00001-of-00004.safetensors`` promises beyond those that are there."""
     promised: dict[str, int] = {}
     here: dict[str, int] = {}
     for file in files:

@@ -1,4 +1,4 @@
-"""From names in Hugging Face checkpoints to GGUF's: the tables and the rule.
+"""GGUF's names of tensors from those in Hugging Face checkpoints: the tables and the rule.
 
 GGUF's names are what the rest of the program writes tensors in (gguf-py ``constants.py`` ``TENSOR_NAMES``, ``tensor_mapping.py``
 ``TensorNameMap``), so a name found here makes a tensor one of a known role; any other keeps its own, which is no role.
@@ -26,8 +26,16 @@ ATTENTION = {
     "q_a_proj": "q_a", "q_a_layernorm": "q_a_norm", "q_b_proj": "q_b", "wq_a": "q_a", "wq_b": "q_b",
     "kv_a_proj_with_mqa": "kv_a_mqa", "kv_a_layernorm": "kv_a_norm", "kv_b_proj": "kv_b",
     "g_proj": "gate", "gate_proj": "gate", "in_proj_z": "gate", "sinks": "sinks",
+    "q_a_norm": "q_a_norm", "kv_proj": "kv", "kv_norm": "kv_norm", "o_a_proj": "output_a", "o_b_proj": "output_b",
 }  # fmt: skip
 """Last word below an attention module, and what follows ``attn_`` in GGUF."""
+
+INDEXER = {
+    "wq_b": "attn_q_b", "q_b_proj": "attn_q_b", "q_proj": "attn_q", "wk": "attn_k", "k_proj": "attn_k",
+    "k_norm": "k_norm", "q_norm": "q_norm", "weights_proj": "proj", "kv_proj": "compressor.kv",
+    "gate_proj": "compressor.gate", "kv_norm": "compressor.norm", "position_bias": "compressor.position_bias",
+}  # fmt: skip
+"""Last word below an indexer, and what follows ``indexer.``; below a compressor it is what follows ``compressor.``."""
 
 NETWORK = {
     "gate_proj": "gate", "w1": "gate", "wi_0": "gate", "gate": "gate",
@@ -55,6 +63,8 @@ LAYER_NORMS = {
     "pre_feedforward_layernorm": "ffn_norm", "mlp_norm": "ffn_norm", "pre_mlp_layernorm": "ffn_norm",
     "pre_ff_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm", "post_mlp_layernorm": "post_ffw_norm",
     "post_self_attn_layernorm": "post_attention_norm", "encoder_attn_layer_norm": "cross_attn_norm", "norm": "attn_norm",
+    "post_feedforward_layernorm_1": "post_ffw_norm_1", "post_feedforward_layernorm_2": "post_ffw_norm_2",
+    "pre_feedforward_layernorm_2": "pre_ffw_norm_2",
 }  # fmt: skip
 """Norms of a layer; ``post_attention_layernorm`` depends on what other norms the model has."""
 
@@ -73,10 +83,19 @@ TOP = {
     "embed_norm": "token_embd_norm", "tok_embd_norm": "token_embd_norm",
     "embed_tokens_per_layer": "per_layer_token_embd", "per_layer_model_projection": "per_layer_model_proj",
     "per_layer_projection_norm": "per_layer_proj_norm",
+    "hc_fn": "output_hc_fn", "hc_base": "output_hc_base", "hc_scale": "output_hc_scale",
 }  # fmt: skip
 """Last word of what stands outside the layers."""
 
-BARE = ("ssm_a", "ssm_d")
+ROLES = {
+    "tid2eid": "ffn_gate_tid2eid", "fc1_latent_proj": "ffn_latent_down", "fc2_latent_proj": "ffn_latent_up",
+    "per_expert_scale": "ffn_down_exps.scale",
+}  # fmt: skip
+"""Last words in a layer that say everything."""
+BARE = (
+    "ssm_a", "ssm_d", "ffn_gate_inp.scale", "ffn_down_exps.scale", "compressor.position_bias",
+    "indexer.compressor.position_bias",
+)  # fmt: skip
 """Names that have no ending."""
 ROUTERS = ("gate", "router", "wg", "classifier", "gate_inp", "router_proj")
 SHARED = ("shared_expert", "shared_experts", "share_expert", "shared_mlp", "shared_layer")
@@ -99,7 +118,7 @@ CORRECTIONS = ("e_score_correction_bias", "expert_bias", "balancing_biases", "ro
 
 
 def place(name: str) -> tuple[str, int | None, int | None, list[str]]:
-    """Where a tensor stands: the words before its layer's number joined, that number, its expert's, and what follows.
+    """Place of a tensor: the words before its layer's number joined, that number, its expert's, and what follows.
 
     ``model.layers.3.mlp.experts.7.up_proj.weight`` is ``("model.layers", 3, 7, ["mlp", "experts", "up_proj",
     "weight"])``; outside the layers the first is empty and the last the whole name.
@@ -123,6 +142,8 @@ def gguf_name(rest: Sequence[str], in_layer: bool, sandwich: bool = False) -> st
     """
     ending = rest[-1] if rest[-1] in ("weight", "bias") else ""
     words = list(rest[:-1]) if ending else list(rest)
+    if "experts" in words and rest[-1].endswith("_bias"):  # a fused expert's: ``experts.down_proj_bias`` (gpt-oss)
+        ending, words[-1] = "bias", rest[-1].removesuffix("_bias")
     if not words:
         return None
     if len(words) > 2 and words[-1] in WRAPPERS and words[-2] not in STATES:
@@ -151,6 +172,15 @@ def _in_layer(words: list[str], ending: str, sandwich: bool) -> str | None:
         return "exp_probs_b.bias"
     if last == "layer_scalar":
         return "layer_output_scale"
+    if last in ROLES:
+        return ROLES[last]
+    if words[-2:-1] in (["attn_hc"], ["ffn_hc"]):
+        return f"hc_{words[-2].removesuffix('_hc')}_{last}"
+    if words[-2:-1] == ["router"] and last in ("proj", "scale"):
+        return "ffn_gate_inp" if last == "proj" else "ffn_gate_inp.scale"
+    if "indexer" in words[:-1] or "compressor" in words[:-1]:
+        part = INDEXER.get(last)
+        return f"indexer.{part}" if part and "indexer" in words[:-1] else part
     if "experts" in words[:-1]:
         part = NETWORK.get(last)
         return f"ffn_{part}_exps" if part else None
@@ -179,7 +209,7 @@ def _in_layer(words: list[str], ending: str, sandwich: bool) -> str | None:
 
 
 def _network_or_norm(words: list[str], last: str, inside: list[str], sandwich: bool) -> str | None:
-    """Likewise, for what is neither attention nor a state."""
+    """GGUF's name of a tensor of a layer that is neither attention nor a state."""
     if last in ROUTERS and (not inside or inside[-1] in (*NETWORKS, *ROUTERS)) and (inside or last != "gate"):
         return "ffn_gate_inp"
     if inside[-1:] in (["output"], ["intermediate"]) and last == "dense":
@@ -197,7 +227,7 @@ def _network_or_norm(words: list[str], last: str, inside: list[str], sandwich: b
 
 
 def _is_attention(word: str) -> bool:
-    """Whether a word names an attention module."""
+    """True if a word names an attention module."""
     return word in (
         "attn",
         "attention",

@@ -113,6 +113,8 @@ class Attention(Record):
     both are still cached."""
     indexer_dim: int = 0
     """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without one."""
+    indexer_heads: int = 0
+    """Query heads of the indexer."""
     indexer_bytes: int = 0
     """Bytes of an element of that key; 0 where it has the cache's type."""
     encoder_tokens: int | None = None
@@ -212,6 +214,8 @@ class Experts(Record):
     """Width of a dense network that runs beside the experts in the same layer (Gemma 4 26B); 0 without."""
     latent: int | None = None
     """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+    token_rows: int = 0
+    """Rows of a table that picks the experts by the token itself; 0 where the router picks (DeepSeek-V4)."""
 
     @property
     def passed_width(self) -> int:

@@ -56,6 +56,11 @@ def attention(mixer: Attention, hidden: int, traits: Traits) -> list[Row]:
         rows += norm(f"{prefix}_q_norm", query if whole else mixer.head_dim, traits.qk_norm_bias)
         if owns:
             rows += norm(f"{prefix}_k_norm", key if whole else mixer.head_dim, traits.qk_norm_bias)
+    if mixer.indexer_dim:
+        # An indexer beside plain keys (transformers 5.24.0, MiniMaxM3VLIndexer): its queries come from the hidden state.
+        rows += linear("indexer.attn_q", hidden, mixer.indexer_heads * mixer.indexer_dim)
+        rows += linear("indexer.attn_k", hidden, mixer.indexer_dim)
+        rows += norm("indexer.q_norm", mixer.indexer_dim) + norm("indexer.k_norm", mixer.indexer_dim)
     if mixer.kind in traits.sinks:
         rows.append(("attn_sinks.weight", (mixer.heads,), False))
     if traits.head_gate:

@@ -6,7 +6,7 @@ A specification is complete when ``merge.gaps`` finds nothing missing, so only w
 from __future__ import annotations
 
 from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention, Layers, Model
-from vramfit.model.mixers import CompressedAttention, ShortConvolution
+from vramfit.model.mixers import CompressedAttention, FixedState, ShortConvolution
 from vramfit.model.spec import Heads, read_spec
 from vramfit.model.traits import Architecture
 
@@ -99,26 +99,28 @@ def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
     pattern = spec.mla.indexer_pattern if spec.mla else None
     indexers = _expand(pattern, count) if pattern else None
     # Layers are grouped by what distinguishes them before any record is made: most models have one group of 30 to 100.
-    groups: dict[tuple[str, bool, bool, str | None, str | None, Heads | None], list[int]] = {}
+    groups: dict[tuple[str, bool, bool, bool, str | None, str | None, Heads | None], list[int]] = {}
     odd = spec.per_layer or {}
     for index, kind in enumerate(kinds):
         key = (
             kind,
             index >= owners,
             moe is not None and moe.at(index),
+            moe is not None and index < moe.dense_layers + moe.by_token,
             widths[index] if widths else None,
             indexers[index] if indexers else None,
             odd.get(index),
         )
         groups.setdefault(key, []).append(index)
     result = []
-    for (kind, shares, routed, width, indexer, heads), indices in groups.items():
+    for (kind, shares, routed, by_token, width, indexer, heads), indices in groups.items():
         mixers: tuple[Mixer, ...] = ()
         network: FeedForward | Experts | None = None
         if kind not in FEED_FORWARD_KINDS:
             mixers = tuple([_mixer(spec, word, shares, indexer, heads) for word in kind.split("+") if word != "none"])
+            mixers += tuple([_past(mixer, spec) for mixer in mixers if spec.traits.attention_convolution])
         if kind == "moe" or (routed and not bare):
-            network = _experts(spec)
+            network = _experts(spec, by_token)
         elif kind == "mlp" or not bare:
             inner = int(width) if width else spec.ffn
             network = FeedForward(inner, spec.traits.gated) if inner else None
@@ -136,8 +138,8 @@ def _joined(groups: list[Layers]) -> list[Layers]:
     return list(merged.values())
 
 
-def _experts(spec: ModelSpec) -> Experts:
-    """The mixture of a specification; every mixture layer of a model is alike."""
+def _experts(spec: ModelSpec, by_token: bool) -> Experts:
+    """The mixture of a specification; every mixture layer of a model is alike but for what picks the experts."""
     moe = _needed(spec, "moe", spec.moe)
     return Experts(
         count=moe.experts,
@@ -147,6 +149,7 @@ def _experts(spec: ModelSpec) -> Experts:
         gated=spec.traits.gated,
         dense_width=_needed(spec, "ffn", spec.ffn) if spec.traits.dense_beside_experts else 0,
         latent=moe.latent,
+        token_rows=_needed(spec, "vocab", spec.vocab) if by_token and moe.by_token else 0,
     )
 
 
@@ -162,12 +165,15 @@ def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None, odd: H
         return _needed(spec, "linear", spec.linear)
     if word == "conv":
         return ShortConvolution(_needed(spec, "conv_kernel", spec.conv_kernel))
-    own = {"full": spec.full_attention, "sliding": spec.sliding_attention, "cross": spec.cross_attention}.get(word)
+    own = {
+        "full": spec.full_attention, "sliding": spec.sliding_attention, "cross": spec.cross_attention,
+        "indexed": spec.indexed_attention,
+    }.get(word)  # fmt: skip
     own = odd or own or USUAL_HEADS
     heads = own.heads or _needed(spec, "heads", spec.heads)
     head_dim = own.head_dim or spec.head_dim or _needed(spec, "hidden", spec.hidden) // heads
     return Attention(
-        kind=word,
+        kind="full" if word == "indexed" else word,
         heads=heads,
         kv_heads=own.kv_heads or spec.kv_heads or heads,
         head_dim=head_dim,
@@ -175,7 +181,21 @@ def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None, odd: H
         window=spec.window if word in ("sliding", "chunked") else None,
         shares_cache=shares,
         value_is_key=own.value_is_key,
+        indexer_dim=own.indexer_dim or 0,
+        indexer_heads=own.indexer_heads or 0,
     )
+
+
+def _past(mixer: Mixer, spec: ModelSpec) -> FixedState:
+    """What convolutions over queries and keys keep beside the cache (transformers 5.24.0 ``modeling_zaya.py``).
+
+    Both have the kernel of the trait and go over queries and keys side by side; half a token's values are kept too.
+    """
+    if not isinstance(mixer, Attention):
+        raise ValueError(f"{spec.id}: convolutions over queries and keys are of plain attention")
+    columns = 2 * ((spec.traits.attention_convolution or 1) - 1)
+    past = (mixer.heads + mixer.kv_heads) * mixer.head_dim * columns
+    return FixedState("convolutions", elements=past + mixer.kv_heads * mixer.value_dim // 2)
 
 
 def _latent(spec: ModelSpec, indexer: str | None) -> LatentAttention:

@@ -45,7 +45,9 @@ def experts(network: Experts, hidden: int, traits: Traits) -> list[Row]:
         rows += linear("ffn_gate_inp_1", rank, rank, True) + linear("ffn_gate_inp_2", rank, rank, True)
     if traits.router_bias:
         rows.append(("ffn_gate_inp.bias", (count,), False))
-    if traits.selection_bias:
+    if network.token_rows:
+        rows.append(("ffn_gate_tid2eid.weight", (network.active, network.token_rows), False))
+    elif traits.selection_bias:
         rows.append(("exp_probs_b.bias", (count,), False))
     names = ("gate", "up", "down") if network.gated else ("up", "down")
     for name in names:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit.model.architecture import Attention, Experts, LatentAttention, Tensor
 from vramfit.model.attention import attention, compressed_attention, latent_attention, linear, norm
 from vramfit.model.feed_forward import dense, experts
-from vramfit.model.mixers import CompressedAttention, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer
     from vramfit.model.traits import Traits
 
-BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight")
+BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight", "ffn_gate_tid2eid.weight")
 """Tensors that files store and training does not touch: they weigh, but count as no parameters."""
 
 
@@ -135,6 +135,8 @@ def _mixer(mixer: Mixer, hidden: int, traits: Traits) -> list[Row]:
         return recurrent.linear_attention(mixer, hidden, traits)
     if isinstance(mixer, ShortConvolution):
         return recurrent.short_convolution(mixer, hidden)
+    if isinstance(mixer, FixedState):
+        return []  # what leaves the state is of the attention beside it
     raise TypeError(f"not a token mixer: {mixer!r}")
 
 

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Any]
     """Fields of a specification, or of a part of one, as plain data."""
 
-KINDS = ("full", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "linear", "conv", "none", *COMPRESSION)
+KINDS = (
+    "full", "indexed", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "linear", "conv", "none", *COMPRESSION,
+)  # fmt: skip
 """Words of a layer pattern that name a mixer; ``mlp`` and ``moe`` name layers without one."""
 
 NAMES = {"model_type": "model_types", "gguf": "gguf_names"}
 """Names of an architecture elsewhere, and the field of the catalogue's architecture that lists them."""
 
 _NEEDS: dict[str, tuple[str, ...]] = {
-    "full": ("heads",), "cross": ("heads",), "encoder": ("heads",),
+    "full": ("heads",), "indexed": ("heads", "indexed_attention"), "cross": ("heads",), "encoder": ("heads",),
     "sliding": ("window", "heads"), "chunked": ("window", "heads"), "mla": ("mla", "heads"),
     "mamba": ("ssm",), "linear": ("linear",), "conv": ("conv_kernel",), "moe": ("moe",), "mlp": ("ffn",),
     **dict.fromkeys(COMPRESSION, ("compressed", "heads", "head_dim", "window")),

@@ -26,6 +26,8 @@ class Origin(Record):
     """The model's name for Ollama."""
     projector: str | None = None
     """Path of the projector's file on this disk."""
+    base: str | None = None
+    """Repository or directory of the model that an adapter goes on; None for a model."""
     files: tuple[str, ...] = ()
     """Files that were read."""
     knowledge: str = "known"

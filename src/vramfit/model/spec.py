@@ -48,6 +48,8 @@ class Moe(Record):
     """One layer in this many is a mixture, the last of them: 2 puts experts into each second layer."""
     latent: Count | None = None
     """Width the routed experts work at, where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+    by_token: Count = 0
+    """Leading mixtures whose experts a table picks by the token's number, and no router (DeepSeek-V4)."""
 
     def at(self, layer: int) -> bool:
         """Whether the layer of that number, from 0, is a mixture."""
@@ -103,6 +105,10 @@ class Heads(Record):
     """Width of a value head."""
     value_is_key: bool = False
     """The values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers)."""
+    indexer_dim: Count | None = None
+    """Width of a sparse-attention indexer's key beside the keys (MiniMax-M3)."""
+    indexer_heads: Count | None = None
+    """Query heads of that indexer."""
 
 
 class ModelSpec(Record):
@@ -162,6 +168,8 @@ class ModelSpec(Record):
     """What sliding layers have otherwise."""
     cross_attention: Heads | None = None
     """What cross-attention layers have otherwise."""
+    indexed_attention: Heads | None = None
+    """What full layers have otherwise that attend to what an indexer picks."""
     per_layer: Mapping[int, Heads] | None = None
     """What single layers have otherwise than the rest of their kind, by their numbers from 0 (OpenELM, Nemotron NAS)."""
     conv_kernel: Count | None = None
@@ -197,7 +205,8 @@ class ModelSpec(Record):
 
 
 _PARTS: dict[str, type] = {
-    "full_attention": Heads, "sliding_attention": Heads, "cross_attention": Heads, "mla": Mla,
+    "full_attention": Heads, "sliding_attention": Heads, "cross_attention": Heads,
+    "indexed_attention": Heads, "mla": Mla,
     "compressed": Compressed, "ssm": StateSpace, "linear": LinearAttention, "moe": Moe, "components": Component,
 }  # fmt: skip
 """Records that fields of a specification hold, beside its traits and its encoders."""

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from vramfit.model.encoder import AudioTower, Step, VisionTower
 
 
+BUFFERS = ("v.std_bias", "v.std_scale")
+"""Tensors of a tower that files store and training does not touch (Gemma 4)."""
+
+
 def vision_tensors(tower: VisionTower, text: int) -> list[Tensor]:
     """The tensors of a vision tower and of its projector into a language model ``text`` wide."""
     widths = _widths(tower, (tower.merge or 1) ** 2, text)
@@ -111,7 +115,7 @@ def _steps(steps: Sequence[Step], part: str, widths: Mapping[str, int]) -> list[
             rows = norm(step.name, _width(step.norm, widths), step.bias)
         else:
             rows = [(step.name, tuple([_width(width, widths) for width in step.shape or ()]), False)]
-        tensors += [Tensor(name, shape, (), part, flag, copies=step.copies) for name, shape, flag in rows]
+        tensors += [Tensor(name, shape, (), part, flag, name in BUFFERS, step.copies) for name, shape, flag in rows]
     return tensors
 
 

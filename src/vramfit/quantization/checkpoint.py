@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TOWERS = ("vision", "projector", "audio")
 """Parts of a model that GGUF keeps in a file of their own (``mmproj``)."""
 
+ADAPTER = "adapter"
+"""Part of a LoRA adapter's matrices: loaded beside the model whatever scheme that is in, and a file of their own."""
+
 STORED = "stored"
 """Word behind ``--quant`` for the form that a file is in, whatever its name; the id of a mix that has none."""
 
@@ -88,7 +91,7 @@ class Checkpoint:
         """Every tensor that engines load, in inventory order."""
         if self._stored is None:
             module = __import__(f"vramfit.quantization.{self.scheme.family}", fromlist=["store"])
-            self._stored = module.store(self.model, self.scheme)
+            self._stored = (*module.store(self.model, self.scheme), *adapter_rows(self.model))
         stored: tuple[Stored, ...] = self._stored
         return stored
 
@@ -96,9 +99,10 @@ class Checkpoint:
     def file_bytes(self) -> int:
         """Bytes of tensor data in the file of weights, which is ``checkpoint_bytes`` of the report.
 
-        They are all tensors of a Hugging Face checkpoint, and for GGUF all but the towers, which are a second file.
+        They are all tensors of a Hugging Face checkpoint, and for GGUF all but the towers, which are a second file. An
+        adapter is always a file of its own.
         """
-        apart = TOWERS if self.scheme.family == "gguf" else ()
+        apart = (*TOWERS, ADAPTER) if self.scheme.family == "gguf" else (ADAPTER,)
         return self.idle_bytes + sum([row.total_bytes for row in self.stored if row.tensor.part not in apart])
 
     def __repr__(self) -> str:
@@ -117,6 +121,12 @@ def keep(checkpoint: Checkpoint) -> None:
 
 
 @per_model
+def adapter_rows(model: Model) -> tuple[Stored, ...]:
+    """Tensors of the adapter that ``model`` is loaded with; none for a model without one (``remember``)."""
+    return ()
+
+
+@per_model
 def derive(model: Model, scheme: Scheme) -> Checkpoint:
     """Checkpoint of ``model`` stored as ``scheme``: its own where that is how its file is stored."""
     own = own_checkpoint(model)
@@ -126,9 +136,9 @@ def derive(model: Model, scheme: Scheme) -> Checkpoint:
 def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = None) -> float:
     """Bits that a parameter takes on average, over all parts of a model or the named ones; 0 where there are none.
 
-    Small tensors, scales and zero points are counted, so a "4-bit" scheme comes out above 4. Buffers add bytes and no
-    parameters.
+    Adapters are none of its parts. Small tensors, scales and zero points are counted, so a "4-bit" scheme comes out
+    above 4. Buffers add bytes and no parameters.
     """
-    chosen = [row for row in stored if parts is None or row.tensor.part in parts]
+    chosen = [row for row in stored if (row.tensor.part != ADAPTER if parts is None else row.tensor.part in parts)]
     parameters = sum([0 if row.tensor.buffer else row.elements for row in chosen])
     return 8 * sum([row.total_bytes for row in chosen]) / parameters if parameters else 0.0

@@ -38,6 +38,9 @@ def value(formula: str, layer: int | None = None) -> object:
         ("1 if missing is None else 2", 1),
         ("list(range(1, 6, 2))", [1, 3, 5]),
         ("len(kinds)", 2),
+        ("numbers('3,4,12')", [3, 4, 12]),
+        ("numbers('')", []),
+        ("numbers([1, 2])", [1, 2]),
     ],
 )
 def test_values(formula: str, expected: object) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
     Kind = tuple[int, int, bool]
-    Plan = dict[int, "Program"]
+    Plan = dict[int | None, "Program"]
     LaidOut = Callable[[Sequence[int], Sequence[int], int], int]
 
 
@@ -197,44 +197,46 @@ class Program:
         return (laid_out or high_water)(self.events, sizes, base)
 
 
-def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int, Program]:
+def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int | None, Program]:
     """One program for each device, ``HOST`` among them."""
     _assign(graph.nodes, gpus)
     steps, copies = _cut(graph.nodes)
-    result = {device: Program() for device in [*range(gpus), HOST]}
-    uses: dict[Node, int] = {}
+    result: dict[int | None, Program] = {device: Program() for device in [*range(gpus), HOST]}
     for _, _, sources in steps:
         for source in sources:
-            base = source.base
-            uses[base] = uses.get(base, 0) + 1
-    slots: dict[Node, int] = {}
+            source.base.uses += 1
+    host = result[HOST]
     for node in graph.inputs:
         node.kept = pipelined
         if pipelined:
-            result[HOST].permanent += [node.size] * (PIPELINE_COPIES if node in uses else 1)
+            host.permanent += [node.size] * (PIPELINE_COPIES if node.uses else 1)
         else:
-            slots[node] = result[HOST].allocate(node)
+            node.slot = host.allocate(node)
     if pipelined:
         for copy in copies:
             copy.kept = True
-            result[_home(copy)].permanent += [copy.size] * PIPELINE_COPIES
+            result[copy.device].permanent += [copy.size] * PIPELINE_COPIES
     for node, comes, sources in steps:
         if comes and not node.kept:
-            heir = _heir(node, sources, uses, slots) if node.reuse else None
-            slots[node] = result[_home(node)].allocate(node) if heir is None else slots.pop(heir)
+            heir = _heir(node, sources) if node.reuse else None
+            if heir is None:
+                node.slot = result[node.base.device].allocate(node)
+            else:
+                node.slot, heir.slot = heir.slot, None
         for source in sources:
             base = source.base
-            left = uses[base] = uses[base] - 1
-            if not left and base in slots:
+            base.uses -= 1
+            if not base.uses and base.slot is not None:
                 # The number of a tensor's coming is twice its own, that of its going one more.
-                result[_home(base)].events.append(2 * slots.pop(base) + 1)
+                result[base.device].events.append(2 * base.slot + 1)
+                base.slot = None
     return result
 
 
-def _heir(node: Node, sources: tuple[Node, ...], uses: dict[Node, int], slots: dict[Node, int]) -> Node | None:
+def _heir(node: Node, sources: tuple[Node, ...]) -> Node | None:
     """The source whose memory ``node`` takes over: alike, no view, and used by nothing else from here on."""
     for source in sources:
-        if uses.get(source) == 1 and source in slots and source.size == node.size and source.device == node.device:
+        if source.uses == 1 and source.slot is not None and source.size == node.size and source.device == node.device:
             return source
     return None
 

@@ -29,7 +29,8 @@ class Node:
     """A tensor: computed, stored (weight or cache), given (input), or a view of another."""
 
     __slots__ = (
-        "base", "device", "given", "kept", "placed", "reuse", "rows", "scratch", "size", "sources", "stored", "weight",
+        "base", "device", "given", "kept", "placed", "reuse", "rows", "scratch", "size", "slot",
+        "sources", "stored", "uses", "weight",
     )  # fmt: skip
 
     def __init__(self, size: Size, sources: tuple[Node, ...] = (), rows: int = 0, reuse: bool = False) -> None:
@@ -55,6 +56,10 @@ class Node:
         """True for what must outlive the graph: inputs and copies under pipelining."""
         self.placed = False
         """True once it has its turn."""
+        self.uses = 0
+        """Steps that still read it or a view of it."""
+        self.slot: int | None = None
+        """Number of its place in the buffer of its device while it has one."""
 
 
 class Graph:
@@ -85,10 +90,15 @@ class Graph:
         """Gives the turn to what is wanted, and before it to all it is computed from."""
         for node in wanted:
             if not node.placed:
-                node.placed = True
-                self.expand(*node.sources)
-                if node.base is node:
-                    self.nodes.append(node)
+                self._place(node)
+
+    def _place(self, node: Node) -> None:
+        node.placed = True
+        for source in node.sources:
+            if not source.placed:
+                self._place(source)
+        if node.base is node:
+            self.nodes.append(node)
 
     def put(self, size: Size, *sources: Node, rows: int | None = None, reuse: bool = False) -> Node:
         """A computed tensor of any size."""

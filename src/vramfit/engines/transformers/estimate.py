@@ -7,6 +7,7 @@ copied over PCIe at every token.
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.engines import cuda
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
@@ -14,6 +15,7 @@ from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches
 from vramfit.memory.weights import slices
+from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +23,16 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.memory.kv_cache import Cache
     from vramfit.memory.weights import Slices
+    from vramfit.model import Model
 
 SLACK_SHARE = 0.03
 """Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
 0.12 GiB, in 21 out-of-memory messages (vllm-project/vllm and pytorch/pytorch issues)."""
 SLACK_HIGH = 0.12
+
+REPEATED = ("falcon",)
+"""Model types whose keys and values are repeated for each query head before they are cached, unless all share one
+(transformers 5.24.0 ``modeling_falcon.py`` ``FalconAttention._split_heads``)."""
 
 MODEL_BYTES = 2
 """Bytes of an element of a model that runs in 16 bits, whatever its weights are packed to."""
@@ -137,13 +144,24 @@ def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
     """Cache bytes of one layer for all sequences, and the cache it is."""
     work, model = job.workload, job.model
     held = []
-    for cache in caches(model):
+    for cache in caches(model if model.architecture.model_type not in REPEATED else _repeated(model)):
         encoder = cache.encoder_tokens
         if cache.kind == "cross" and encoder is None:
             encoder = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         each = cache_bytes(cache, work.context, encoder or 0, work.kv_cache_type, work.kv_cache_type_v)
         held.append((each * work.parallel, cache))
     return held
+
+
+def _repeated(model: Model) -> Model:
+    """The model with as many heads of keys and values as of queries, where it has more than one."""
+    layers = []
+    for group in model.layers:
+        mixers = [
+            replace(m, kv_heads=m.heads) if isinstance(m, Attention) and m.kv_heads > 1 else m for m in group.mixers
+        ]
+        layers.append(replace(group, mixers=tuple(mixers)))
+    return replace(model, layers=tuple(layers))
 
 
 def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, value_type: str) -> int:

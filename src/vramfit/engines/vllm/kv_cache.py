@@ -121,7 +121,8 @@ def _keys(mixer: Mixer, hidden: int, cache_type: str, ranks: int) -> list[Key]:
     each = heads * ((cache.key_width + cache.value_width) // whole_heads) * size // block
     if cache_type == "int8":  # a float32 scale per token and head, for K and for V
         each += 2 * heads * 4
-    return [(cache.kind, each, cache.window)]
+    # The keys of an indexer beside them are taken to be as the model: nothing says that they are packed.
+    return [(cache.kind, each + 2 * cache.index_width, cache.window)]
 
 
 def _index_bytes(width: int) -> int:

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.importers.config.fields import first, whole
 from vramfit.model.architecture import Experts, FeedForward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from vramfit.importers.config.section import Section
+    from vramfit.model.architecture import Layers, Tensor
+
+BARE = ("mlp", "moe")
+"""Kinds of layers that are nothing but a network; where a model has such, its other layers have none (Nemotron-H)."""
+UP, GATE = ("ffn_up.weight", "ffn_up_exps.weight"), "ffn_gate"
+"""Names of matrices into a network, dense and of experts, and how those begin that gate what they yield."""
 
 
-def network(section: Section, layer: int) -> FeedForward | Experts | None:
+def network(section: Section, layer: int, words: Sequence[str] = ()) -> FeedForward | Experts | None:
     """The network of a layer: a mixture of experts where fields place one there, else a dense one.
 
-    None where no width is stated. Widths here size activations; the tensors are those of the model's class.
+    ``words`` are the kinds of all layers, where they are known. None where no width is stated, and for a layer without a
+    network. Widths here size activations; the tensors are those of the model's class.
     """
+    bare = any(word in BARE for word in words)
+    if bare and words[layer] not in BARE:
+        return None
     width = whole(section, "ffn", layer)
     experts = whole(section, "experts", layer)
-    if experts and experts > 1 and _is_mixture(section, layer):
+    if experts and experts > 1 and (words[layer] == "moe" if bare else _is_mixture(section, layer)):
         own = whole(section, "expert_width", layer) or width or 0
         shared = whole(section, "shared_width", layer)
         if shared is None:
             shared = (
                 first(section, ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), layer) or 0
             ) * own
-        return Experts(experts, min(experts, whole(section, "active", layer) or 1), own, shared)
+        active = min(experts, whole(section, "active", layer) or 1)
+        return Experts(experts, active, own, shared, latent=whole(section, "expert_latent", layer))
     if width is None:
         hidden = whole(section, "hidden", layer)
         width = None if hidden is None else 4 * hidden
@@ -47,3 +61,26 @@ def _is_mixture(section: Section, layer: int) -> bool:
         return False
     step = section("interleave_moe_layer_step")
     return not (isinstance(step, int) and step > 0 and (layer + 1) % step)
+
+
+def as_built(groups: tuple[Layers, ...], tensors: Iterable[Tensor], hidden: int) -> tuple[Layers, ...]:
+    """The layers with what the tensors of their class show of the networks, and fields do not.
+
+    A network is not gated whose matrix in is as wide as the network and has no other beside it, and a dense matrix in a
+    layer of experts is a network that runs beside them.
+    """
+    text = [tensor for tensor in tensors if tensor.part == "text" and tensor.layers]
+    gates = any(t.name.startswith(GATE) and not t.name.startswith("ffn_gate_inp") for t in text)
+    result = []
+    for group in groups:
+        own = group.feed_forward
+        first = group.indices[0]
+        dense, routed = (sum(t.elements for t in text if t.name == name and first in t.layers) for name in UP)
+        if isinstance(own, Experts):
+            ungated = not gates and routed == own.count * own.width * (own.latent or hidden)
+            beside = dense // hidden if routed and hidden else 0
+            own = replace(own, gated=not ungated, dense_width=beside)
+        elif own is not None and not gates and dense == own.width * hidden:
+            own = replace(own, gated=False)
+        result.append(replace(group, feed_forward=own))
+    return tuple(result)

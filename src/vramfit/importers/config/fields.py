@@ -30,6 +30,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "shared_width": (
         "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "shared_intermediate_size",
     ),
+    "expert_latent": ("moe_latent_size",),
     "vocabulary": ("vocab_size", "padded_vocab_size", "decoder_vocab_size"),
     "kv_rank": ("kv_lora_rank",),
     "rope_dim": ("qk_rope_head_dim",),

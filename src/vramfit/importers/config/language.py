@@ -35,7 +35,10 @@ def language_model(root: Section) -> Place:
             break
     for name in LANGUAGE:
         if has(section, name):
-            return Place(section.section(name), f"{path}.{name}".lstrip("."))
+            # A file that has the language model's fields beside its sections means them, whatever its class would take.
+            flat = name not in section.raw and isinstance(section.raw.get("num_hidden_layers"), int)
+            inner = section.section(name)
+            return Place(section if flat and not inner.raw else inner, f"{path}.{name}".lstrip("."))
     return Place(section, path)
 
 

@@ -9,6 +9,7 @@ from vramfit.importers.config.formulas import MissingField
 from vramfit.importers.config.heads import UnknownCache
 from vramfit.importers.config.language import language_model, part_of
 from vramfit.importers.config.section import Section
+from vramfit.importers.config.vision import UNKNOWN, vision_of
 from vramfit.importers.tensor_names import gguf_name, place
 from vramfit.model.architecture import Model, Tensor
 from vramfit.model.traits import Architecture, Traits
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from vramfit.importers.config.tensors import ClassTensor
     from vramfit.model.architecture import Layers
+    from vramfit.model.encoder import VisionTower
 
 FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
 """What reading values that mean nothing raises: the file is wrong, or of a kind that is not known."""
@@ -40,6 +42,8 @@ class Configured(Record):
     """Why they are not known, or None."""
     caches_reason: str | None
     """Why the caches are not known, or None where they are."""
+    notes: tuple[str, ...] = ()
+    """What else a report says of the reading."""
 
     @property
     def knowledge(self) -> str:
@@ -49,8 +53,13 @@ class Configured(Record):
         return "known" if self.tensors is not None else "standard"
 
 
-def read_config(config: Mapping[str, Any], identity: str, name: str) -> Configured:
-    """The model of a parsed ``config.json``; ``identity`` is what the user calls it, ``name`` how reports do."""
+def read_config(
+    config: Mapping[str, Any], identity: str, name: str, processor: Mapping[str, Any] | None = None
+) -> Configured:
+    """The model of a parsed ``config.json``; ``identity`` is what the user calls it, ``name`` how reports do.
+
+    ``processor`` is what its ``preprocessor_config.json`` holds, where there is one.
+    """
     root = Section(config)
     place = language_model(root)
     found: tuple[Tensor, ...] | None = None
@@ -75,8 +84,19 @@ def read_config(config: Mapping[str, Any], identity: str, name: str) -> Configur
         caches_problem = error.reason
     except FAULTS as error:
         caches_problem = f"its config.json does not make sense: {error}"
-    model = _model(root, place.section, identity, name, groups, class_name)
-    return Configured(model, class_name, found, problem, caches_problem)
+    if found is not None:
+        groups = feed_forward.as_built(groups, found, _or_zero(place.section, "hidden"))
+    tower, note = _vision(root, processor or {})
+    model = _model(root, place.section, identity, name, groups, class_name, tower)
+    return Configured(model, class_name, found, problem, caches_problem, () if note is None else (note,))
+
+
+def _vision(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower | None, str | None]:
+    """The tower, and a note where it is not known what it makes of an image."""
+    try:
+        return vision_of(root, processor)
+    except (MissingField, *FAULTS):
+        return None, UNKNOWN
 
 
 def layers_of(section: Section) -> int:
@@ -112,14 +132,20 @@ def _layers(section: Section, *, keeps: bool) -> tuple[Layers, ...]:
     words = layers.layer_words(section, count)
     return layers.grouped(
         [
-            (layers.mixers(section, layer, word, count), feed_forward.network(section, layer))
+            (layers.mixers(section, layer, word, count), feed_forward.network(section, layer, words))
             for layer, word in enumerate(words)
         ]
     )
 
 
 def _model(
-    root: Section, section: Section, identity: str, name: str, groups: tuple[Layers, ...], class_name: str | None
+    root: Section,
+    section: Section,
+    identity: str,
+    name: str,
+    groups: tuple[Layers, ...],
+    class_name: str | None,
+    tower: VisionTower | None,
 ) -> Model:
     """The record, with 0 for what is not stated: nothing that is computed rests on it where the grade is unknown."""
     tied = root("tie_word_embeddings")
@@ -127,7 +153,7 @@ def _model(
         id=identity,
         name=name,
         family=root.model_type or "unknown",
-        modality="text" if class_name is None or not class_name.endswith(ENCODERS) else "reranker",
+        modality=_modality(class_name, tower),
         hidden=_or_zero(section, "hidden"),
         vocab=_or_zero(section, "vocabulary"),
         tied=bool(tied if tied is not None else section("tie_word_embeddings")),
@@ -136,9 +162,15 @@ def _model(
         layers=groups,
         traits=Traits(),
         architecture=Architecture(None, section.model_type, None),
-        vision=None,
+        vision=tower,
         audio=None,
     )
+
+
+def _modality(class_name: str | None, tower: VisionTower | None) -> str:
+    if class_name is not None and class_name.endswith(ENCODERS):
+        return "reranker"
+    return "text" if tower is None else "vision-language"
 
 
 def _or_zero(section: Section, fact: str) -> int:
@@ -178,7 +210,8 @@ def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]
         layer_numbers = row.layers if numbered else ()
         copies = row.each * (1 if numbered or not row.stack else len(row.layers))
         name = (_gguf(row.name, sandwich=sandwich) or row.name) if part == "text" else row.name
-        linear = row.kind in ("linear", "experts")
+        # The biases of fused experts have two extents, and are no matrices.
+        linear = row.kind in ("linear", "experts") and not row.name.endswith("bias")
         if copies and all(shape):
             result.append(Tensor(name, shape, layer_numbers, part, linear and len(shape) > 1, row.buffer, copies))
     return result

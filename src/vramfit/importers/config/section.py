@@ -39,11 +39,13 @@ def configuration_classes() -> Mapping[str, Mapping[str, Any]]:
 class Section:
     """One configuration: a callable from field names to values, as ``formulas`` asks."""
 
-    def __init__(self, raw: Mapping[str, Any], model_type: str | None = None, parent: str | None = None) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any], model_type: str | None = None, parent: str | None = None, *, fixed: bool = False
+    ) -> None:
         self.raw = raw
         stated = raw.get("model_type")
         stated = stated if isinstance(stated, str) else None
-        if stated == parent and model_type:
+        if model_type and (fixed or stated == parent):
             stated = model_type  # older files give a nested configuration the name of the whole (Qwen3-VL)
         known = configuration_classes()
         self.model_type = next((t for t in (stated, SAME_TYPES.get(stated or ""), model_type) if t in known), stated)
@@ -75,13 +77,26 @@ class Section:
         return self._derived(name) if found is None else found
 
     def section(self, name: str) -> Section:
-        """A nested configuration; one without fields where the file has none, for its class has defaults."""
+        """A nested configuration; where the file has none, what its class has instead: defaults, or this one's fields.
+
+        Files of some types have the language model's fields beside the nested configurations (Qwen2-VL), and a class
+        nests either one class, whatever type the file states, or any (transformers 5.24.0 ``create_subconfig``).
+        """
         found = self._subsections.get(name)
         if found is None:
             raw = self.raw.get(name)
-            nested = raw if isinstance(raw, dict) else {}
-            found = self._subsections[name] = Section(nested, self._class.get("sub", {}).get(name), self.model_type)
+            if not isinstance(raw, dict):
+                flat = self._class.get("flat") == name
+                raw = self._beside_sections() if flat else self._class.get("init", {}).get(name, {})
+            kind = self._class.get("sub", {}).get(name)
+            fixed = kind is not None and name not in self._class.get("auto", ())
+            found = self._subsections[name] = Section(raw, kind, self.model_type, fixed=fixed)
         return found
+
+    def _beside_sections(self) -> dict[str, Any]:
+        """The fields that are no nested configurations."""
+        nested = self._class.get("sub", {})
+        return {name: value for name, value in self.raw.items() if name not in nested}
 
     def value(self, name: str, layer: int | None = None) -> Any:
         """The value of a field of this section: overridden for the layer, stated, default, or derived from others."""
