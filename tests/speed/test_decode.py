@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.samples import Catalogue
+from tests.speed.kinds import KINDS
 from vramfit._record import replace
 from vramfit.answer import Answer, answer
 from vramfit.engines.exllamav3.speed import PROFILE as EXLLAMA
@@ -59,6 +60,29 @@ def test_weights_and_cache_cross_the_bus() -> None:
     assert found["memory bandwidth"] == pytest.approx(read / bus + cache / (bus * USUAL.cache_share))
     assert found["kernel launches"] == pytest.approx(32 * TRANSFORMERS.layer_microseconds[""] / 1e6)
     assert sum(found.values()) == pytest.approx(1 / expected(), rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "microseconds"),
+    [
+        ("Ada Lovelace", 0.928, 63.5), ("Ampere", 0.891, 83.2), ("Ampere HBM", 0.886, 71.9), ("Apple 7-8", 0.858, 121),
+        ("Apple 9", 0.896, 87.9), ("Blackwell", 0.897, 62.6), ("Hopper", 0.886, 85.8), ("NVIDIA unified", 0.85, 63.7),
+        ("Pascal", 0.886, 175), ("RDNA 3", 0.906, 77.2), ("RDNA 3.5", 0.882, 64.5), ("RDNA 4", 0.881, 70.7),
+        ("Turing", 0.879, 66.1), ("GCN 4 (Polaris)", 0.4, 83.8), ("GCN 5.0 (Vega)", 0.4, 83.8),
+        ("GCN 5.1 (Vega 20)", 0.4, 83.8), ("RDNA", 0.62, 83.8), ("RDNA 2", 0.62, 83.8),
+        # Of other kinds nothing was measured.
+        ("CDNA 3", 0.886, 83.8), ("Volta", 0.886, 83.8), ("Xe-HPG", 0.886, 83.8),
+    ],
+)  # fmt: skip
+def test_kinds_of_cards_in_llama_cpp(kind: str, share: float, microseconds: float) -> None:
+    """Of a bus of 1008 GB/s so much is reached, and a layer's launches take so long (``tests.speed.fit``)."""
+    changes = {"rtx4090": {**KINDS[kind], "bandwidth_gb_s": 1008}}
+    found = answered(changes, engine="llama.cpp", quant="Q8_0")
+    cache = 2048 * 32 * 2 * 4096 * 2
+    read = found.estimate.gpus[0].read_bytes + cache / CPP.cache_share
+    seconds = terms(changes, engine="llama.cpp", quant="Q8_0")
+    assert seconds["memory bandwidth"] == pytest.approx(read / (1008e9 * share))
+    assert seconds["kernel launches"] == pytest.approx(32 * microseconds / 1e6)
 
 
 def test_the_prompt_decides_how_much_cache_is_read() -> None:
@@ -149,7 +173,7 @@ def test_layers_on_two_cards_run_one_after_another() -> None:
     assert expected(gpu="2xrtx3090") == expected(gpu="rtx3090")
     one, two = (terms(gpu=gpu, engine="llama.cpp", quant="Q8_0") for gpu in ("rtx3090", "2xrtx3090"))
     assert two["memory bandwidth"] == pytest.approx(one["memory bandwidth"])
-    extra = 32 * CPP.several_cards_microseconds / 1e6
+    extra = 32 * 29.2 / 1e6
     assert two["kernel launches"] == pytest.approx(one["kernel launches"] + extra)
 
 
