@@ -61,23 +61,24 @@ def test_groups_of_own_keys_come_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "spans_machines", "recommended", "follows_gpus", "fallback", "loads_in_class"),
+    ("name", "spans_machines", "recommended", "follows_gpus", "fallback", "loads_in_class", "latency_by"),
     [
-        ("transformers", False, 2, False, "llama.cpp", {}),
-        ("llama.cpp", False, 0, False, None, {}),
-        ("vllm", True, 3, False, None, {"int8": ("fp8",)}),
-        ("sglang", True, 4, False, None, {"int8": ("fp8",)}),
-        ("ollama", False, None, True, None, {}),
-        ("exllamav3", False, None, False, None, {}),
-        ("mlx", False, 1, False, None, {}),
+        ("transformers", False, 2, False, "llama.cpp", {}, "scheme"),
+        ("llama.cpp", False, 0, False, None, {}, "card"),
+        ("vllm", True, 3, False, None, {"int8": ("fp8",)}, "card"),
+        ("sglang", True, 4, False, None, {"int8": ("fp8",)}, "card"),
+        ("ollama", False, None, True, None, {}, "card"),
+        ("exllamav3", False, None, False, None, {}, "card"),
+        ("mlx", False, 1, False, None, {}, "card"),
     ],
 )
 def test_what_is_asked_of_an_engine(
     name: str, spans_machines: bool, recommended: int | None, follows_gpus: bool, fallback: str | None,
-    loads_in_class: dict[str, tuple[str, ...]],
+    loads_in_class: dict[str, tuple[str, ...]], latency_by: str,
 ) -> None:  # fmt: skip
-    """Facts that remedies and recommendations go by, of every engine."""
+    """Facts that remedies, recommendations and speeds go by, of every engine."""
     found = engine(name)
-    assert (spans_machines, recommended, follows_gpus, fallback, loads_in_class) == (
-        found.spans_machines, found.recommended, found.follows_gpus, found.fallback, found.loads_in_class
+    assert (spans_machines, recommended, follows_gpus, fallback, loads_in_class, latency_by) == (
+        found.spans_machines, found.recommended, found.follows_gpus, found.fallback, found.loads_in_class,
+        found.speed().latency_by,
     )  # fmt: skip
