@@ -133,9 +133,18 @@ def test_low_bit_weights_are_bound_by_their_unpacking() -> None:
     crossing = answered(p40, gpu="rtx3060-12gb", engine="llama.cpp", quant="Q2_K").estimate.gpus[0].read_bytes / (
         347e9 * CPP.bus_share["Pascal"]
     )
-    assert found["compute"] + crossing == pytest.approx(
-        weights * CPP.operations_per_weight["low"][""] / 11.8e12, rel=0.001
-    )
+    assert found["compute"] + crossing == pytest.approx(weights * 40 / 11.8e12, rel=0.001)
+
+
+def test_unpacking_binds_apple_s_first_generations() -> None:
+    """32.6 operations for each weight of a K quant at 1 TFLOPS, and for one of 8 bits none that takes longer than its bytes."""
+    m1 = {"rtx4090": {**KINDS["Apple 7-8"], "tflops": {"fp32": 1.0}, "bandwidth_gb_s": 1008}}
+    found = terms(m1, engine="llama.cpp", quant="Q4_K_M")
+    crossing = answered(m1, engine="llama.cpp", quant="Q4_K_M").estimate.gpus[0].read_bytes / (1008e9 * 0.858)
+    weights = 6_738_415_616 - 32000 * 4096 - 65 * 4096
+    assert found["compute"] + crossing == pytest.approx(weights * 32.6 / 1e12, rel=0.001)
+    newer = {"rtx4090": {**m1["rtx4090"], **KINDS["Apple 9"]}}
+    assert terms(newer, engine="llama.cpp", quant="Q4_K_M")["compute"] < found["compute"] / 10
 
 
 def test_experts_left_out_are_not_read() -> None:
