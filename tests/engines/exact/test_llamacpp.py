@@ -120,3 +120,15 @@ def test_the_interval(gpu: str, low: int, high: int, graphs: float, keys: dict[s
 
     assert row["required_bytes"]["low"] == fixed + round(0.9 * graph) + low
     assert row["required_bytes"]["high"] == fixed + round(graphs * graph) + high
+
+
+@pytest.mark.parametrize("model", ["pictures", "frames"])
+def test_the_buffer_of_a_tower_smaller_than_its_warm_up(model: str) -> None:
+    """200,704 pixels are 1,024 patches of 14: fewer than 46 x 46 tokens of four patches each would be.
+
+    Residual, query, key, value and both turned, 128 wide, and the pixels beside them, in 32 bits.
+    """
+    seeing, blind = (estimate("rtx3090", model, "llama.cpp", "F16", images=images) for images in (1, 0))
+    more = of_devices("compute_bytes", seeing)[0] - of_devices("compute_bytes", blind)[0]
+
+    assert more == 4 * 1024 * (6 * 128 + 3 * 14 * 14)

@@ -217,6 +217,18 @@ def test_a_parallel_network(home: str, first: list[Size]) -> None:
     assert found[: len(begun)] == begun
 
 
+def test_a_last_layer_without_a_mixer() -> None:
+    """Attention and network as layers of their own (Nemotron-H): every row goes through the last norm, then some are cut out."""
+    graph = whole(changes={"pattern": "full mlp"})
+
+    assert sizes(graph.nodes) == [
+        PROJECTED, *of(TOKENS, NORM), *TURN, RESULT, PROJECTED, PROJECTED,
+        *of(TOKENS, [*NORM, *NETWORK_NODES, HIDDEN, *NORM]),
+        *of(OUTPUTS, [HIDDEN, VOCABULARY]),
+    ]  # fmt: skip
+    assert sizes(graph.inputs) == [TOKENS, TOKENS, PROJECTED, 2 * TOKENS, 2 * TOKENS, (0, 2 * TOKENS, 0), OUTPUTS]
+
+
 def test_inputs_of_each_layer() -> None:
     """Three numbers for each of two layers, looked up and projected at once; each layer adds its own (Gemma 4 E)."""
     own, wide = 3, 3 * 2
