@@ -91,10 +91,8 @@ def test_what_servers_load(expected: str, origin: dict[str, Any]) -> None:
 
 def test_what_servers_load_of_the_catalogue() -> None:
     """The repository, or the id where none is known."""
-    found = [
-        repository(deployed("vllm", (), model("llama-2-7b", **changes), find_scheme("fp16"), context=1))
-        for changes in ({}, {"hf": []})
-    ]
+    models = model("llama-2-7b"), model("llama-2-7b", hf=[])
+    found = [repository(deployed("vllm", (), each, find_scheme("fp16"), context=1)) for each in models]
     assert found == ["meta-llama/Llama-2-7b-hf", "llama-2-7b"]
 
 

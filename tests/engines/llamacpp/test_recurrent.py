@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engines.llamacpp.graphs import HIDDEN, SEQUENCES, STORE, TOKENS, Size, nodes
+from tests.engines.llamacpp.graphs import HIDDEN, SEQUENCES, STORE, TOKENS, Size, nodes, part
 from vramfit.engines.llamacpp import recurrent
 from vramfit.model.mixers import LinearAttention, ShortConvolution, StateSpace
 
@@ -73,3 +73,22 @@ def test_short_convolution() -> None:
     assert nodes(lambda build, source: recurrent.mixer(build, ShortConvolution(4), source)) == [
         STORE, 3 * HIDDEN * SEQUENCES, STORE, 3 * wide, wide, wide + 3 * HIDDEN * SEQUENCES, STORE, wide, wide, wide,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("states", "mixer"),
+    [
+        # Inputs of the convolution, of which there is one fewer than its kernel has columns; then the matrix.
+        ([4 * 22, 3 * 22], StateSpace("mamba1", inner=22, state=3, conv=5, dt_rank=7)),
+        ([4 * 34, 3 * 22], StateSpace("mamba2", inner=22, state=3, conv=5, groups=2, heads=11)),
+        ([3 * 26, 2 * 3 * 7], LinearAttention("gated_delta_net", 2, 2, 3, 7, 4)),
+        ([3 * 7 * 2], LinearAttention("gated_delta_net", 2, 2, 3, 7, 0)),
+        ([3 * HIDDEN], ShortConvolution(4)),
+    ],
+)
+def test_states_of_a_layer(states: list[int], mixer: StateSpace | LinearAttention | ShortConvolution) -> None:
+    """Numbers of each sequence that are kept beside the cache, where they are copied."""
+    graph = part(lambda build, source: recurrent.mixer(build, mixer, source))
+    kept = {id(one): one.size[0] for node in graph.nodes for one in node.sources if one.stored and not one.weight}
+
+    assert list(kept.values()) == [4 * SEQUENCES * size for size in states]

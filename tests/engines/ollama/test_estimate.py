@@ -9,6 +9,7 @@ import pytest
 from tests.command import report, vramfit
 from vramfit.answer import answer
 from vramfit.engines import estimate
+from vramfit.engines.commands import read_command
 from vramfit.engines.keys import parse_request
 from vramfit.engines.ollama import ENGINE
 from vramfit.engines.ollama.estimate import CONTEXT_TIERS, _batch
@@ -239,3 +240,12 @@ def test_remedies_hold_what_was_asked_about() -> None:
 def test_tiers_are_in_falling_order() -> None:
     """The first that is reached counts."""
     assert [memory for memory, _ in CONTEXT_TIERS] == sorted([47 * GIB, 23 * GIB, 0], reverse=True)
+
+
+@pytest.mark.parametrize(("layers", "number"), [("auto", "-1"), ("20", "20"), ("0", "0")])
+def test_a_modelfile_s_layers(layers: str, number: str) -> None:
+    """-1 is Ollama's own choice."""
+    told = read_command(
+        f"printf '%s\\n' 'FROM ./a.gguf' 'PARAMETER num_gpu {number}' > Modelfile\nollama create a -f Modelfile\nollama run a"
+    )
+    assert str(told.keys["gpu_layers"]) == layers
