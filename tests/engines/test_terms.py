@@ -100,6 +100,7 @@ def test_terms_of_a_small_deployment() -> None:
     assert found["final norm and output head"].bytes == 128256 * 4096 * 2 + 4096 * 2
     assert found["layers 0-31"].inputs["tensors"] == 32 * 9
     assert found["runtime"].bytes == (440 + 9) * 2**20
+    assert "staging of a layer" not in found
 
 
 def test_terms_between_stages() -> None:
