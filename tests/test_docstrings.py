@@ -60,7 +60,7 @@ OPENINGS = {
 """Words that begin a fragment, and no sentence on what a thing is or does."""
 UNNAMED = {"told", "said", "held", "way", "ways", "tried", "kin"}
 """Words that are no names of a thing, but in ``if_tried``, a key of the contract."""
-LATER = ("importers/config/", "model/", "memory/", "engines/")
+LATER = ("importers/config/",)
 """Rooms whose prose is still to be rewritten."""
 
 

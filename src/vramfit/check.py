@@ -17,12 +17,11 @@ from vramfit.speed import spill_rate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from vramfit.answer import Answer
     from vramfit.engines.interface import Deployment
     from vramfit.engines.resolve import Catalogue
-    from vramfit.remedies import Remedy
+    from vramfit.remedies import Key, Remedy
     from vramfit.workload.keys import Request
 
 MAX_PARALLEL = 4096
@@ -112,7 +111,7 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
     before the first answer for a bad request.
     """
     # A remedy of one row, quantizing, is often another row: each is estimated once.
-    known: dict[Any, Answer | None] = {}
+    known: dict[Key, Answer | None] = {}
     for deployment in resolve(request, catalogue):
         if deployment.model.gap is not None:
             yield _unanswered(request, deployment, deployment.model.gap)

@@ -21,7 +21,7 @@ from vramfit.verdict import word
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, TypedDict
+    from typing import TypedDict
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
@@ -116,7 +116,7 @@ class Sweep:
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
         """Estimate for one kind of GPUs, without the runtime's share of each."""
         try:
-            job: Job[Any, Any] = Job(deployment.checkpoint, self._work, alike.traits, alike.gpu_count)
+            job: Job[object, object] = Job(deployment.checkpoint, self._work, alike.traits, alike.gpu_count)
             return self._engine.estimate(job)
         except VramfitError as error:
             self.refused = self.refused or error
@@ -177,5 +177,5 @@ def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit:
 
 def refusal(error: VramfitError) -> Cell:
     """Cell of a deployment that has no answer, with the error as its reason."""
-    reason: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    reason: dict[str, str | None] = {"code": error.code, "message": error.message, "hint": error.hint}
     return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": reason}

@@ -59,6 +59,16 @@ def test_what_a_name_states(catalogue: Catalogue, name: str, keys: dict[str, str
     assert catalogue.stated(name) == keys
 
 
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_what_repackages_any_entry_is_known(catalogue: Catalogue, place: int) -> None:
+    """The catalogue's first entry, whose number is 0, as well as the others: such a name asks no network."""
+    entry = catalogue.model_rows()[place].id
+
+    assert catalogue.knows(entry)
+    assert catalogue.knows(f"somebody/{entry}-AWQ")
+    assert not catalogue.knows("somebody/of-which-nobody-heard-AWQ")
+
+
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_what_is_no_repackaged_model(catalogue: Catalogue, name: str) -> None:
     with pytest.raises(UnknownModel):
@@ -96,3 +106,10 @@ def test_a_check_takes_the_scheme_from_the_name() -> None:
 )
 def test_what_is_asked_counts_unless_the_name_says_it_more_closely(model: str, asked: str, scheme: str) -> None:
     assert scheme_of("-m", model, "--engine", "vllm", "--quant", asked)[1] == scheme
+
+
+def test_a_repository_of_gguf_files_has_no_other_scheme() -> None:
+    """What its name leaves open is which of its files, not the engine that loads them."""
+    ran = vramfit("check", "-g", "h200", "-m", "bartowski/Qwen2.5-7B-Instruct-GGUF", "--quant", "nf4")
+
+    assert (ran.code, ran.err.splitlines()[0]) == (2, 'error: llama.cpp cannot load quant "nf4"')

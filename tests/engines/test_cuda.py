@@ -92,6 +92,25 @@ def test_every_generation(
     assert (flash, kernel) == (_flash_attention(gpu, None), mxfp4_kernel(gpu))
 
 
+@pytest.mark.parametrize(
+    ("flash", "target", "vendor", "backend"),
+    [
+        (False, "sm_52", "nvidia", None),
+        (False, "sm_52", "nvidia", "cuda"),
+        (False, "sm_72", "nvidia", None),
+        (True, "sm_61", "nvidia", None),
+        # Other backends have it on every card.
+        (True, "sm_52", "nvidia", "vulkan"),
+        (True, "sm_72", "nvidia", "vulkan"),
+        (True, "gfx900", "amd", None),
+        (True, "gfx900", "amd", "vulkan"),
+    ],
+)
+def test_flash_attention_in_ollama(flash: bool, target: str, vendor: str, backend: str | None) -> None:
+    """CUDA cards before Pascal, and Xavier, have it off (``ml/device.go`` ``FlashAttentionSupported``)."""
+    assert _flash_attention(replace(card(target), vendor=vendor), backend) is flash
+
+
 def test_every_target_of_the_catalogue_is_in_the_table() -> None:
     """A new generation is a decision about each of the rules."""
     gpus = [catalogue().gpu(name) for name in gpu_ids()]

@@ -113,6 +113,21 @@ def test_shares_of_a_state_space(name: str) -> None:
     assert 1 / 2 == share("recurrent", name, 2)
 
 
+@pytest.mark.parametrize(
+    ("expected", "ranks"),
+    [
+        (1 / 2, 2),
+        (1 / 8, 8),
+        # Queries of two heads, and each rank a K and a V head of eight: 512 of 6,144 columns.
+        (4 / 48, 16),
+        (3 / 48, 32),
+    ],
+)
+def test_shares_of_a_fused_projection(expected: float, ranks: int) -> None:
+    """Its parts are cut as if they stood apart (``QKVParallelLinear``)."""
+    assert expected == share("llama-3.1-8b", "attn_qkv.weight", ranks, traits={"fused_qkv": True})
+
+
 def test_the_vocabulary_is_padded() -> None:
     """50,280 rows become 50,304, on one GPU too (``vocab_parallel_embedding.py``)."""
     assert (50_304 / 50_280, 50_304 / 50_280 / 2) == tuple(

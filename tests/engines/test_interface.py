@@ -205,7 +205,7 @@ def test_what_an_engine_does_not_say() -> None:
         bare.tasks, bare.groups, bare.record, bare.offloads, bare.places_experts,
     )  # fmt: skip
     assert ({}, None, False, None, (), False) == (
-        bare.loads_in_class, bare.fallback, bare.spans_machines, bare.recommended, bare.held_keys, bare.follows_gpus,
+        bare.loads_in_class, bare.fallback, bare.spans_machines, bare.recommended, bare.kept_keys, bare.follows_gpus,
     )  # fmt: skip
     assert {} == bare.defaults({}, question.gpus, question.model, question.scheme)
     assert bare.fill({"ubatch": 64}) is None

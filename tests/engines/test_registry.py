@@ -58,3 +58,27 @@ def test_groups_of_own_keys_come_once() -> None:
     assert all(isinstance(group, Group) for group in groups)
     assert len({id(group) for group in groups}) == len(groups)
     assert {id(group) for name in names() for group in engine(name).groups} == {id(group) for group in groups}
+
+
+@pytest.mark.parametrize(
+    ("name", "spans_machines", "recommended", "follows_gpus", "fallback", "loads_in_class", "latency_by"),
+    [
+        ("transformers", False, 2, False, "llama.cpp", {}, "scheme"),
+        ("llama.cpp", False, 0, False, None, {}, "card"),
+        ("vllm", True, 3, False, None, {"int8": ("fp8",)}, "card"),
+        ("sglang", True, 4, False, None, {"int8": ("fp8",)}, "card"),
+        ("ollama", False, None, True, None, {}, "card"),
+        ("exllamav3", False, None, False, None, {}, "card"),
+        ("mlx", False, 1, False, None, {}, "card"),
+    ],
+)
+def test_what_is_asked_of_an_engine(
+    name: str, spans_machines: bool, recommended: int | None, follows_gpus: bool, fallback: str | None,
+    loads_in_class: dict[str, tuple[str, ...]], latency_by: str,
+) -> None:  # fmt: skip
+    """Facts that remedies, recommendations and speeds go by, of every engine."""
+    found = engine(name)
+    assert (spans_machines, recommended, follows_gpus, fallback, loads_in_class, latency_by) == (
+        found.spans_machines, found.recommended, found.follows_gpus, found.fallback, found.loads_in_class,
+        found.speed().latency_by,
+    )  # fmt: skip

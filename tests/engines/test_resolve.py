@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.samples import Catalogue
+from tests.samples import Catalogue, gpu, model
+from vramfit._record import replace
+from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
-from vramfit.engines.resolve import resolve
-from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
+from vramfit.engines.resolve import _nearer, _scheme, kinds_of_sets, resolve
+from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
+from vramfit.model.origin import Origin
+from vramfit.units import GIB
 from vramfit.workload.common import Workload
+
+if TYPE_CHECKING:
+    from vramfit.hardware import Gpu
 
 
 def resolved(**request: Any) -> Any:
@@ -139,3 +146,53 @@ def test_an_empty_request_is_refused() -> None:
     """Not answered for some default card."""
     with pytest.raises(VramfitError):
         resolve({}, Catalogue())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked", "stated"),
+    [
+        # Nothing was asked, or nothing stated.
+        ("awq", None, "awq"),
+        ("stored", None, "stored"),
+        ("awq", "stored", "awq"),
+        ("int4", "int4", None),
+        ("int4", "int4", "stored"),
+        ("stored", "stored", None),
+        (None, None, None),
+        # A class is met by what has its precision, and by nothing else.
+        ("awq", "int4", "awq"),
+        ("int8", "int8", "awq"),
+        ("fp16", "fp16", "awq"),
+        # A family by its kinds, and by a kind of that precision.
+        ("fbgemm_fp8", "fp8", "fbgemm_fp8"),
+        ("gptq-int8", "gptq-int8", "gptq"),
+        ("fp8", "fp8", "awq"),
+        ("Q4_K_M", "Q4_K_M", "awq"),
+    ],
+)
+def test_what_a_repository_states_and_what_was_asked(chosen: str | None, asked: str | None, stated: str | None) -> None:
+    """The repository's own scheme where it is one kind of what was asked."""
+    assert chosen == _nearer(asked, stated)
+
+
+def test_sets_that_are_refused_are_together_by_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that fills in nothing for small cards says why; the others are apart from them."""
+
+    def filled(_: object, request: object, gpus: tuple[Gpu, ...], model: object, scheme: object) -> dict[str, object]:
+        if gpus[0].memory_bytes < 20 * GIB:
+            raise UsageError("too small", "take another")
+        return {}
+
+    monkeypatch.setattr(type(engine("ollama")), "defaults", filled)
+    sets = [(gpu(name),) for name in ("rtx3060-12gb", "rtx4090", "rtx3060-12gb", "rtx3090")]
+    request = parse_request({"gpu": "rtx4090", "model": "llama-2-7b", "engine": "ollama", "quant": "Q4_K_M"})
+    assert list(kinds_of_sets(request, sets, model("llama-2-7b"))) == [[0, 2], [1, 3]]
+
+
+def test_how_a_model_is_stored_may_be_unknown() -> None:
+    """Its files say why; a model of the catalogue was read from none."""
+    read = replace(model("llama-2-7b"), origin=Origin("config", "disk", stored_gap="its method is not known"))
+    with pytest.raises(CannotTell, match="its method is not known"):
+        _scheme("stored", engine("transformers"), read)
+    with pytest.raises(UsageError, match="llama-2-7b is not read from a file"):
+        _scheme("stored", engine("transformers"), model("llama-2-7b"))

@@ -27,6 +27,7 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "rtx3060-12gb", "model": "qwen3-30b-a3b", "quant": "Q4_K_M", "cpu_moe_layers": 20},
         {"gpu": "rtx4090", "model": "gemma-3-27b", "quant": "Q4_K_M", "gpu_layers": 30, "kv_cache_type": "q8_0"},
         {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "Q4_K_M", "split_mode": "row"},
+        {"gpu": "2xrtx3090", "model": "llava-1.6-13b", "quant": "Q8_0", "split_mode": "row"},
         {"gpu": "2xrtx3090", "model": "llama-3.1-8b", "quant": "Q8_0", "split_mode": "none", "main_gpu": 1},
         {"gpu": "rtx4090", "model": "llama-3.3-70b", "quant": "IQ2_M", "gpu_layers": "auto"},
         {"gpu": ["rtx4090", "rtx3060-12gb"], "model": "llava-1.6-13b", "quant": "F16"},
@@ -99,6 +100,18 @@ def test_terms_of_a_small_deployment() -> None:
     assert found["final norm and output head"].bytes == 128256 * 4096 * 2 + 4096 * 2
     assert found["layers 0-31"].inputs["tensors"] == 32 * 9
     assert found["runtime"].bytes == (440 + 9) * 2**20
+    assert "staging of a layer" not in found
+
+
+def test_terms_between_stages() -> None:
+    """One state of 4,096 in 16 bits for each of 2,048 tokens of a step goes from stage to stage; none with one stage."""
+    sent = []
+    for keys in ({"pipeline_parallel": 2}, {}):
+        asked = {"gpu": "2xrtx4090", "model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **keys}
+        (deployment,) = resolve(parse_request(asked), open_catalogue())
+        sent.append([term.bytes for term in terms(deployment) if term.name == "states between stages"])
+
+    assert sent == [[2 * 4096 * 2048] * 2, []]
 
 
 def test_ledger_leaves_out_nothing_but_nothing() -> None:

@@ -55,3 +55,10 @@ def test_max_patches(expected: int, rule: dict[str, Any], changes: dict[str, Any
     tower = seeing(rule, **changes).vision
     assert tower is not None
     assert expected == image_patches(tower, None)
+
+
+def test_a_tower_without_a_rule_has_no_patches() -> None:
+    """The catalogue has only the number of its parameters."""
+    tower = model("llava-1.5-7b", vision={key: value for key, value in TOWER.items() if key != "image_tokens"}).vision
+    assert tower is not None
+    assert (image_patches(tower, None), image_patches(tower, (336, 336))) == (0, 0)

@@ -7,10 +7,11 @@ import hashlib
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.mutation.mutants import ROOMS
 from tests.mutation.tree import pytest_process
 
 if TYPE_CHECKING:
@@ -35,18 +36,23 @@ class Reach:
     """How long each test takes that passes without a mutant."""
     lines: Mapping[str, Mapping[int, frozenset[str]]]
     """By module and line."""
+    imports: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    """Modules and lines that import a module."""
 
     def tests(self, mutant: Mutant, source: str) -> list[str]:
         """Tests that execute what the mutant changes, the quickest first.
 
         What is executed when a module is imported (constants, tables) counts as executed where its name is read in the
-        same module, and for want of such a place wherever the module is.
+        same module, and for want of such a place wherever the module is; a module of nothing else counts as executed
+        where it is imported.
         """
         here = self.lines.get(mutant.module, {})
         span = range(mutant.start[0], mutant.end[0] + 1)
         found = self._of(here, span) if _in_function(source, mutant.start[0]) else frozenset()
         if not found:
             found = self._of(here, _readers(source, mutant.start[0])) or self._of(here, here)
+        for module, line in () if found else self.imports.get(mutant.module, ()):
+            found |= self._of(self.lines.get(module, {}), [line])
         return sorted(found, key=lambda name: (self.seconds[name], name))
 
     def _of(self, here: Mapping[int, frozenset[str]], lines: Iterable[int]) -> frozenset[str]:
@@ -78,7 +84,7 @@ def reach(tree: Tree, files: Sequence[str], jobs: int) -> Reach:
             for part in parts:
                 known |= {file: {"digest": digests[file], **record} for file, record in part.items()}
         kept.write_text(json.dumps(known))
-    return _joined([known[file] for file in files])
+    return _joined([known[file] for file in files], imports(tree.root))
 
 
 def _recorded(tree: Tree, files: Sequence[str]) -> dict[str, Any]:
@@ -103,7 +109,19 @@ def _recorded(tree: Tree, files: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _joined(records: Iterable[Mapping[str, Any]]) -> Reach:
+def imports(root: Path) -> dict[str, list[tuple[str, int]]]:
+    """Modules and lines of the rooms that import a module, by its path from the root."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for room in ROOMS:
+        for file in sorted((root / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    module = f"src/{node.module.replace('.', '/')}.py"
+                    found.setdefault(module, []).append((file.relative_to(root).as_posix(), node.lineno))
+    return found
+
+
+def _joined(records: Iterable[Mapping[str, Any]], imported: Mapping[str, Sequence[tuple[str, int]]]) -> Reach:
     seconds: dict[str, float] = {}
     lines: dict[str, dict[int, set[str]]] = {}
     for record in records:
@@ -112,7 +130,7 @@ def _joined(records: Iterable[Mapping[str, Any]]) -> Reach:
             for line, names in by_line.items():
                 lines.setdefault(module, {}).setdefault(int(line), set()).update(names)
     frozen = {m: {line: frozenset(names) for line, names in by_line.items()} for m, by_line in lines.items()}
-    return Reach(seconds, frozen)
+    return Reach(seconds, frozen, imported)
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -41,14 +41,20 @@ class Expected:
     def allows(self, deployment: Mapping[str, Any], path: str) -> bool:
         """Whether the fault explains a difference at ``path`` of the deployment's answer."""
         return any(matches(path, pattern) for pattern in self.paths) and all(
-            any(matches(_text(one), pattern) for one in _members(deployment.get(key)) for pattern in patterns)
+            any(fnmatchcase(_text(one), pattern) for one in _members(deployment.get(key)) for pattern in patterns)
             for key, patterns in self.deployments.items()
         )
 
 
 def expected_differences(file: Path = EXPECTED) -> list[Expected]:
-    """The listed faults of a file; raises ``TypeError`` for an entry of another shape."""
-    return [Expected(**entry) for entry in yaml.safe_load(file.read_text(encoding="utf-8")) or []]
+    """The listed faults of a file; raises ``TypeError`` for an entry of another shape.
+
+    A pattern alone, where a list of them is meant, would be taken for its letters.
+    """
+    found = [Expected(**entry) for entry in yaml.safe_load(file.read_text(encoding="utf-8")) or []]
+    if any(isinstance(one, str) for entry in found for one in (entry.paths, *entry.deployments.values())):
+        raise TypeError(f"{file}: patterns must be lists")
+    return found
 
 
 def matches(text: str, pattern: str) -> bool:

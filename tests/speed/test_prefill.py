@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.samples import Catalogue
+from tests.speed.kinds import KINDS
 from vramfit.answer import Answer, answer
 from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
@@ -48,10 +49,47 @@ def test_matrices_and_attention_are_multiplied() -> None:
     assert (links, pcie) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "share", "gain"),
+    [
+        ("Ada Lovelace", 1.26, 1.75), ("Ampere", 1.52, 1.38), ("Ampere HBM", 5.15, 1.65), ("Hopper", 2.55, 1.48),
+        ("NVIDIA unified", 1.14, 1.38), ("RDNA 2", 1.1, 1.38), ("RDNA 3", 0.9, 1.38), ("RDNA 3.5", 1.18, 1.38),
+        ("RDNA 4", 1.2, 1.38), ("Pascal", 1.05, 1.38), ("Turing", 2.0, 1.38), ("Volta", 2.0, 1.38),
+        ("Blackwell", 1.4, 1.38), ("Xe-HPG", 2.2, 1.38), ("Xe2-HPG", 2.2, 1.38), ("CDNA 3", 1.38, 1.38),
+        ("Apple 7-8", 0.58, 1.15), ("Apple 9", 0.663, 1.38),
+    ],
+)  # fmt: skip
+def test_kinds_of_cards_in_llama_cpp(kind: str, share: float, gain: float) -> None:
+    """Of 82.6 TFLOPS in 32 bits; matrices in 16 bits go faster (``tests.speed.fit``)."""
+    changes = {"rtx4090": {**CARDS["rtx4090"], **KINDS[kind]}}
+    found = []
+    for quant in ("Q8_0", "F16"):
+        asked = answered(changes, quant=quant)
+        result = seconds(asked.deployment, asked.estimate, 512)
+        assert result is not None
+        found.append(result[0])
+    rate = 82.6e12 * share
+    attention = 512 * 4 * 4096 * 32 * 256 / (0.913 if kind.startswith("Apple") else 1.16)
+    assert found[0] == pytest.approx((2 * 512 * WEIGHTS + attention) / rate)
+    assert found[0] / found[1] == pytest.approx(gain)
+
+
 def test_sixteen_bit_weights_are_multiplied_faster() -> None:
     """By the card's own gain."""
     gain = CPP.gain_16_bit["Ada Lovelace"]
     assert terms(512)[0] / terms(512, quant="F16")[0] == pytest.approx(gain)
+
+
+def test_mlx_multiplies_all_weights_alike() -> None:
+    """Whatever bits they are stored in."""
+    changes = {"rtx4090": {**CARDS["rtx4090"], **KINDS["Apple 9"]}}
+    found = []
+    for quant in ("mlx-8bit", "fp16"):
+        asked = answered(changes, engine="mlx", quant=quant)
+        result = seconds(asked.deployment, asked.estimate, 512)
+        assert result is not None
+        found.append(result[0])
+    assert found[0] == found[1] > 0
 
 
 def test_every_pass_reads_all_weights() -> None:

@@ -78,6 +78,7 @@ class Catalogue:
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
         self._stated: dict[str, Mapping[str, str]] = {}
+        self._aliases: dict[str, int | tuple[int, ...] | None] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -198,7 +199,9 @@ class Catalogue:
                 return True
         from vramfit.catalogue.repositories import readings
 
-        return any(self._container.look_up("model_aliases", normalise_model(one.model)) for one in readings(name))
+        return any(
+            self._container.look_up("model_aliases", normalise_model(one.model)) is not None for one in readings(name)
+        )
 
     def stated(self, name: str) -> Mapping[str, str]:
         """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
@@ -284,10 +287,12 @@ class Catalogue:
 
     def _alias(self, name: str) -> int | tuple[int, ...] | None:
         """Number of the entry that has a name, or the numbers of several; None for an unknown name."""
-        found: int | tuple[int, ...] | None = None
-        if ":" in name:
-            found = self._container.look_up("model_aliases", name.strip().lower())
-        return self._container.look_up("model_aliases", normalise_model(name)) if found is None else found
+        if name not in self._aliases:
+            found = self._container.look_up("model_aliases", name.strip().lower()) if ":" in name else None
+            if found is None:
+                found = self._container.look_up("model_aliases", normalise_model(name))
+            self._aliases[name] = found
+        return self._aliases[name]
 
     def _model_number(self, name: str) -> int:
         key, spelling = normalise_model(name), name

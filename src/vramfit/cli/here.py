@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit._record import Record
+from vramfit.catalogue.rows import ModelRow
 from vramfit.errors import InputError, VramfitError
 from vramfit.model import active_parameters, parameters
 
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
 
 READABLE = ("gguf", "safetensors")
 """Kinds of weights whose headers tell what they hold."""
-
-
-class Row(Record):
-    """Facts of a model of this disk that a search needs."""
-
-    id: str
-    """Reference of the model."""
-    name: str
-    family: str
-    modality: str
-    parameters: int
-    active_parameters: int
-    context: int
-    released: str | None
 
 
 def here_objects() -> list[dict[str, Any]]:
@@ -77,7 +63,7 @@ class ModelsHere:
             raise InputError("this disk holds no model that can be read", "see `vramfit list models --here`")
         return found
 
-    def model_rows(self) -> tuple[Row, ...]:
+    def model_rows(self) -> tuple[ModelRow, ...]:
         """Rows of these models."""
         return tuple([self._row(name) for name in self.names()])
 
@@ -98,9 +84,9 @@ class ModelsHere:
             else:
                 sys.stderr.write(f"warning: {found.reference} is left out: {problem}\n")
 
-    def _row(self, name: str) -> Row:
+    def _row(self, name: str) -> ModelRow:
         model = self.model(name)
-        return Row(
+        return ModelRow(
             name,
             model.name,
             model.family,

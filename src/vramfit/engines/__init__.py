@@ -1,9 +1,9 @@
-"""The runtimes vramfit can answer for, by name; each is a folder here, and ``interface`` says what all of them are."""
+"""Engines that vramfit can estimate, by name; each has a folder here, and ``interface`` defines what they share."""
 
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Share
+from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Job, Share
 from vramfit.errors import CannotTell
 
 __all__ = [
@@ -13,28 +13,26 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from vramfit.workload.keys import Group
 
 
 class Registration(Record):
-    """Where an engine is, and what must be known of it before it is loaded."""
+    """Entry of an engine in the table of engines: its module, and facts needed before the module is loaded."""
 
     name: str
     module: str
-    """Its folder as a package, which has the engine as ``ENGINE``."""
+    """Package of the engine, which defines the engine as ``ENGINE``."""
     families: tuple[str, ...] = ()
-    """Families of schemes for which it is taken where no engine is asked for."""
+    """Families of schemes for which this engine is the default."""
     keys: str | None = None
-    """The module that declares its own deployment keys as ``GROUPS``; engines that share keys share it."""
+    """Module that declares the engine's own deployment keys as ``GROUPS``; engines with the same keys share it."""
 
 
 _registered: dict[str, Registration] = {}
 
 
 def register(registration: Registration) -> None:
-    """Make an engine known; one of the same name is replaced."""
+    """Add an engine to the table; an engine with the same name is replaced."""
     _registered[registration.name] = registration
 
 
@@ -50,16 +48,17 @@ for _one in (
     register(_one)
 
 DEFAULT = "transformers"
-"""The engine where neither the engine nor the scheme is given."""
+"""Engine used if the request names neither an engine nor a scheme."""
 
 SUPPLY = "where you know what a token takes in the cache, give --kv-bytes-per-token N"
+"""Hint for models whose cache is unknown."""
 
 UNMODELLED = ("tensorrt-llm",)
-"""Engines the contract names and nobody has modelled yet."""
+"""Engines that the contract names and that are not modelled yet."""
 
 
 def names() -> tuple[str, ...]:
-    """Names of all engines that can be asked about, in the order they were registered."""
+    """Names of all registered engines, in the order of their registration."""
     return tuple(_registered)
 
 
@@ -69,24 +68,24 @@ def registered(name: str) -> Registration:
 
 
 def own_groups() -> tuple[Group, ...]:
-    """The groups of deployment keys that engines have of their own, each once."""
+    """Groups of deployment keys that belong to engines, each listed once."""
     modules = dict.fromkeys([known.keys for known in _registered.values() if known.keys is not None])
     return tuple([group for module in modules for group in __import__(module, fromlist=["GROUPS"]).GROUPS])
 
 
-def engine(name: str) -> Engine[Any, Any]:
-    """The engine of a name; raises ``CannotTell`` for one that nobody has modelled yet."""
+def engine(name: str) -> Engine[object, object]:
+    """Load the engine with that name; raises ``CannotTell`` if there is none."""
     known = _registered.get(name)
     if known is None:
         raise CannotTell(
             f'engine "{name}" is not modelled yet', f"modelled so far: {', '.join(names())}; see `vramfit list engines`"
         )
-    found: Engine[Any, Any] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
+    found: Engine[object, object] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
     return found
 
 
 def engine_of_family(family: str) -> str:
-    """The name of the engine that is taken for a family of schemes where none is asked for."""
+    """Name of the default engine for a family of schemes."""
     for known in _registered.values():
         if family in known.families:
             return known.name
@@ -94,14 +93,15 @@ def engine_of_family(family: str) -> str:
 
 
 def estimate(deployment: Deployment) -> Estimate:
-    """What a deployment needs, device by device; raises ``UsageError`` and ``CannotTell`` as its engine does."""
-    from vramfit.engines.interface import Job
+    """Estimate the memory that a deployment needs, device by device.
 
+    Raises ``UsageError`` for what the engine refuses, and ``CannotTell`` for what is not known or not modelled.
+    """
     gap = deployment.model.gap
     if gap is not None:
         raise CannotTell(f"the memory of {deployment.model.name} cannot be told: {gap}", SUPPLY)
     asked = engine(deployment.engine)
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)
-    job: Job[Any, Any] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
+    job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
     return asked.estimate(job).on(view.shares)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Request
 
     Library = Mapping[str, str]
-    """What a catalogue states of a tag: ``library``, whose engine runs its files, and ``quant``, the file's scheme."""
+    """Facts that a catalogue states of a tag: ``library``, whose engine runs its files, and ``quant``, the file's scheme."""
 
 
 def engine_of_keys(request: Request) -> str | None:
@@ -57,6 +57,6 @@ def _keys_of_engines(request: Request) -> set[str]:
 def _keys_of(name: str) -> set[str]:
     """Names of the keys that an engine has of its own."""
     runtime = engine(name)
-    held = set() if runtime.record is None else set(fields(runtime.record))
-    own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in held}
+    fields_of = set() if runtime.record is None else set(fields(runtime.record))
+    own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in fields_of}
     return own | {EXPERTS} if runtime.places_experts else own

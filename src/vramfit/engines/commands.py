@@ -1,4 +1,4 @@
-"""Launch commands of all engines: which one a command starts, and the deployment keys it says."""
+"""Reading of launch commands: the engine that a command starts, and the deployment keys that it states."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ if TYPE_CHECKING:
 
 
 class Command(Record):
-    """What a launch command says of a deployment."""
+    """Engine and deployment keys that a launch command states."""
 
     engine: str
     keys: dict[str, object]
-    """Deployment keys as they would be typed; ``model`` is the repository, file or tag that the command names."""
+    """Deployment keys with values like a user would type them; ``model`` is the repository, file or tag that the
+    command names."""
 
 
 def read_command(given: str | Sequence[str]) -> Command:
-    """The engine and the keys of shell lines, or of the words of one; raises ``UsageError`` for what is not known."""
+    """Read the engine and its keys from shell lines, or from the words of a single line.
+
+    Raises ``UsageError`` if no engine is known that the command starts, or for a flag that is not known.
+    """
     lines: list[Process] = processes(given) if isinstance(given, str) else [process(given)]
     for name in names():
         keys = engine(name).read_command(lines)

@@ -1,9 +1,9 @@
-"""Models cut over GPUs as vLLM and SGLang do it: every layer over a group of GPUs, groups of layers in a row.
+"""Distribution of a model over GPUs in vLLM and SGLang: tensor parallel within a layer, pipeline parallel across layers.
 
-*Tensor parallel* splits each matrix: column-parallel ones by their outputs, row-parallel ones by their inputs, heads and
-experts' inner widths with them, embedding and head by the vocabulary. What is small or shared stays whole on every rank
-(norms, routers, latents, biases added after the ranks are summed), and K and V heads are repeated when there are fewer
-of them than ranks. *Pipeline parallel* gives each group its own layers.
+*Tensor parallel* divides each matrix: column-parallel matrices by their outputs, row-parallel ones by their inputs, and
+embedding and head by the vocabulary. Attention heads and the inner widths of experts are divided with them. Small or
+shared tensors are whole on every rank (norms, routers, latents, biases added after the ranks are summed), and K and V
+heads are repeated if there are fewer of them than ranks. *Pipeline parallel* gives each group of GPUs its own layers.
 
 Read in vLLM 0.33.0: ``model_executor/layers/linear.py`` (``QKVParallelLinear.num_kv_head_replicas``,
 ``RowParallelLinear`` bias), ``vocab_parallel_embedding.py`` (``DEFAULT_VOCAB_PADDING_SIZE``), ``models/deepseek_v2.py``
@@ -20,7 +20,7 @@ from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import TypeVar
 
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
@@ -30,37 +30,42 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
+    V = TypeVar("V")
+
 VOCAB_PADDING = 64
-"""Embedding and head are padded to a multiple of this before they are cut (``DEFAULT_VOCAB_PADDING_SIZE``)."""
+"""Number of rows that embedding and head are padded to a multiple of before division (``DEFAULT_VOCAB_PADDING_SIZE``)."""
 
 REPLICATED = frozenset((
     "attn_q_a", "attn_kv_a_mqa", "attn_kv", "ffn_latent_down", "ffn_latent_up", "ssm_f_a", "ssm_g_a", "altup_router",
     "altup_correct_coef", "altup_predict_coef",
 ))  # fmt: skip
-"""Linear layers that are whole on every rank: low-rank halves whose result all heads share."""
+"""Linear layers that are whole on every rank: low-rank projections whose result all heads share."""
 REPLICATED_ROOMS = ("indexer.", "compressor.")
-"""The same for the sparse-attention indexer ("no tensor parallel, just replicated", ``deepseek_v2.py`` ``Indexer``)."""
+"""Beginnings of the names of further tensors that are whole on every rank: those of the sparse-attention indexer ("no
+tensor parallel, just replicated", ``deepseek_v2.py`` ``Indexer``)."""
 ROW_PARALLEL = frozenset((
     "attn_output", "cross_attn_output", "attn_output_b", "ffn_down", "ffn_down_exps", "ffn_down_shexp", "ssm_out",
     "shortconv.out_proj",
 ))  # fmt: skip
-"""Linear layers cut by their inputs; the bias is added once to the sum, and so stored whole."""
+"""Linear layers divided by their inputs. Their bias is added once to the sum over the ranks, and is therefore whole."""
 KEY_VALUE = frozenset(("attn_k", "attn_v", "cross_attn_k", "cross_attn_v"))
+"""Linear layers of keys and values, whose heads are repeated if there are more ranks than heads."""
 BY_HEAD = frozenset((
     "attn_sinks", "ssm_conv1d", "ssm_conv1d_q", "ssm_conv1d_k", "ssm_conv1d_v", "ssm_a", "ssm_d", "ssm_dt",
     "shortconv.conv",
 ))  # fmt: skip
-"""Parameters outside linear layers that belong to heads or channels and are cut with them."""
+"""Parameters outside linear layers that belong to heads or channels and are divided with them."""
 VOCABULARY = frozenset(("token_embd", "output", "per_layer_token_embd"))
+"""Tensors divided by the rows of the vocabulary."""
 GROUPED = ("awq", "gptq", "compressed_tensors")
-"""Families whose scales cover groups of inputs, which a cut must not divide."""
+"""Families of schemes whose scales cover groups of inputs, which must not be divided."""
 
 
-def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
-    """Ranks a layer is split over and stages in a row, ``(tensor_parallel, pipeline_parallel)``.
+def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
+    """Numbers of ranks and of pipeline stages, ``(tensor_parallel, pipeline_parallel)``.
 
-    Tensor parallel over all GPUs unless stated. Raises ``UsageError`` when the two do not make up the GPUs, or when the
-    model does not divide by them.
+    The default is tensor parallel over all GPUs. Raises ``UsageError`` if the product is not the number of GPUs, or if
+    the model cannot be divided by them.
     """
     keys, count = job.keys, job.gpu_count
     stages = keys.pipeline_parallel or 1
@@ -88,15 +93,15 @@ def layout(job: Job[Any, ServerKeys]) -> tuple[int, int]:
     return ranks, stages
 
 
-def held_text(work: Workload) -> str:
-    """What the cache holds, in words, for an engine's assumptions."""
+def sequences_text(work: Workload) -> str:
+    """Contents of the cache in words, for an engine's assumptions."""
     if work.parallel == 1:
         return f"one sequence of {work.context:,} tokens"
     return f"{work.parallel:,} sequences of {work.context:,} tokens each"
 
 
-def split_text(job: Job[Any, ServerKeys], ranks: int, stages: int) -> list[str]:
-    """How the model is spread over several GPUs, in words."""
+def split_text(job: Job[V, ServerKeys], ranks: int, stages: int) -> list[str]:
+    """Sentences on the distribution of the model over several GPUs, for an engine's assumptions."""
     if job.gpu_count == 1:
         return []
     parts = []
@@ -109,7 +114,7 @@ def split_text(job: Job[Any, ServerKeys], ranks: int, stages: int) -> list[str]:
 
 
 def stage_layers(layers: int, stages: int) -> list[tuple[int, int]]:
-    """Ranges of layers per stage: equal shares, what is left over to the stages before the last."""
+    """Ranges of layers ``(start, stop)``, one per stage, of equal size; the stages before the last take the remainder."""
     counts = [layers // stages] * stages
     for number in range(2, layers % stages + 2):
         counts[-number] += 1
@@ -121,12 +126,12 @@ def stage_layers(layers: int, stages: int) -> list[tuple[int, int]]:
 
 
 def local_kv_heads(heads: int, ranks: int) -> int:
-    """K or V heads on one rank: at least one, so that they are repeated once there are more ranks than heads."""
+    """Number of K or V heads on one rank: at least one, since heads are repeated if there are more ranks than heads."""
     return max(1, heads // ranks)
 
 
 def local_share(model: Model, tensor: Tensor, ranks: int) -> tuple[int, int]:
-    """The part of ``tensor`` on one rank as a fraction ``(numerator, denominator)``, above 1 where it is padded."""
+    """Part of ``tensor`` on one rank, as a fraction ``(numerator, denominator)`` that padding can make larger than 1."""
     stem, _, kind = tensor.name.rpartition(".")
     if tensor.part == "text" and stem in VOCABULARY and tensor.shape:
         rows = tensor.shape[-1]
@@ -154,11 +159,11 @@ def local_share(model: Model, tensor: Tensor, ranks: int) -> tuple[int, int]:
                 return _mamba2_share(mixer, ranks, projection=stem == "ssm_in")
     if stem in REPLICATED or tensor.name.startswith(REPLICATED_ROOMS):
         return 1, 1
-    if stem in BY_HEAD or (stem == "ssm_norm" and len(tensor.shape) > 1):
+    if stem in BY_HEAD or (stem == "ssm_norm" and any(mixer.kind == "mamba2" for mixer in mixers)):
         return 1, ranks
     if tensor.linear:
         return 1, ranks
-    # What is left are norms, routers, embeddings of positions, and biases: those of column-parallel layers are cut.
+    # The rest are norms, routers, position embeddings and biases, of which those of column-parallel layers are divided.
     cut = kind == "bias" and _is_linear(stem) and stem not in ROW_PARALLEL
     return (1, ranks) if cut else (1, 1)
 
@@ -168,7 +173,10 @@ def _is_linear(stem: str) -> bool:
 
 
 def _mamba2_share(mixer: StateSpace, ranks: int, projection: bool) -> tuple[int, int]:
-    """B and C come in groups, of which each rank has at least one of its own (``extra_groups_for_head_shards``)."""
+    """Part of Mamba 2's projection or convolution on one rank, as a fraction.
+
+    B and C come in groups, of which each rank has at least one of its own (``extra_groups_for_head_shards``).
+    """
     groups = mixer.groups // ranks if mixer.groups % ranks == 0 else 1
     local = mixer.inner // ranks + 2 * groups * mixer.state
     whole = mixer.inner + 2 * mixer.groups * mixer.state
@@ -187,7 +195,7 @@ def _mixers(model: Model, tensor: Tensor) -> tuple[Mixer, ...]:
 
 
 def _indivisible(model: Model, ranks: int) -> str | None:
-    """Why the model's own widths do not divide by ``ranks``; None when they do."""
+    """Reason why the model's widths cannot be divided by ``ranks``; None if they can."""
     if ranks == 1:
         return None
     if model.vocab and -(-model.vocab // VOCAB_PADDING) * VOCAB_PADDING % ranks:
@@ -210,9 +218,9 @@ def _indivisible(model: Model, ranks: int) -> str | None:
 
 
 def _ungrouped(model: Model, scheme: Scheme, ranks: int) -> str | None:
-    """Why the cut would go through blocks of FP8 scales, which vLLM refuses to load; None when it does not.
+    """Reason why a division over ``ranks`` would split a block of FP8 scales, which vLLM refuses; None if it does not.
 
-    vLLM 0.33.0 ``quantization/utils/fp8_utils.py`` ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe``.
+    Source: vLLM 0.33.0 ``quantization/utils/fp8_utils.py`` ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe``.
     """
     if scheme.family != "fp8" or (model.dtype != "fp8" and scheme.settings["scale"] != "block"):
         return None
@@ -221,7 +229,7 @@ def _ungrouped(model: Model, scheme: Scheme, ranks: int) -> str | None:
 
 
 def padding_needed(model: Model, scheme: Scheme, ranks: int) -> str | None:
-    """A remark where the cut goes through groups of scales of a 4- or 8-bit checkpoint; None where it does not.
+    """Remark for a division that splits groups of scales of a 4- or 8-bit checkpoint; None if it splits none.
 
     vLLM refuses such a checkpoint (0.33.0 ``quantization/utils/marlin_utils.py`` ``verify_marlin_supports_shape``), so
     publishers pad the feed-forward width: Qwen2.5-72B-Instruct-AWQ has 29,696 where the model has 29,568.
@@ -235,7 +243,7 @@ def padding_needed(model: Model, scheme: Scheme, ranks: int) -> str | None:
 
 
 def cut_width(model: Model, ranks: int, group: int) -> int | None:
-    """The first feed-forward width whose cut over ``ranks`` does not end where a group of inputs does."""
+    """First feed-forward width whose parts over ``ranks`` are no multiple of ``group`` inputs; None if there is none."""
     for layers in model.layers:
         for width in _inner_widths(layers):
             if ranks > 1 and width // ranks % group:
@@ -244,5 +252,5 @@ def cut_width(model: Model, ranks: int, group: int) -> int | None:
 
 
 def _inner_widths(group: Layers) -> tuple[int, ...]:
-    """Inner widths of the feed-forward network: where a cut goes through rows of weights."""
+    """Inner widths of the feed-forward networks of a group of layers, which are divided over the ranks."""
     return () if group.feed_forward is None else group.feed_forward.inner_widths

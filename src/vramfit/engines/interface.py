@@ -1,13 +1,13 @@
-"""What an engine is: the one interface between a runtime's own knowledge and everything that asks about it.
+"""Interface of the engines, through which every other module uses what is known about a runtime.
 
-An engine lives in a folder of its own below ``engines`` (or anywhere else, once it is registered): a subclass of
-``Engine`` with its facts, and methods that load the folder's other modules when they are called. It places tensors,
-caches and buffers on devices; it decides nothing about fitting (``verdict``).
+An engine has a folder of its own below ``engines``, or anywhere else if it is registered. It is a subclass of ``Engine``
+with facts as attributes, and methods that load the folder's other modules when they are called. It places tensors, caches
+and buffers on devices; ``verdict`` decides whether they fit.
 
-An estimate is made from a ``Job``: a checkpoint, the work, and the engine's own *view* of the GPUs. Whatever of a GPU
-can change the estimate is in the view's traits, since nothing else of it reaches ``estimate``; so GPUs of equal traits
-share one estimate (``vramfit.sweep``). What the runtime takes of a GPU whatever it runs there is the other half of the
-view, and is added afterwards (``Estimate.on``).
+An estimate is made from a ``Job``: a checkpoint, the workload, and the engine's *view* of the GPUs. The traits of the
+view are all that ``estimate`` receives of the GPUs, so GPUs with equal traits share one estimate (``vramfit.sweep``). The
+view also contains the memory that the runtime takes of each GPU for any model, which is added to the estimate afterwards
+(``Estimate.on``).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     K = TypeVar("K")
 
     class _Generic(Generic[V, K]):
-        """``typing.Generic``, which costs too much to load when the program runs."""
+        """``typing.Generic`` for a type checker; loading it would slow down every run."""
 
     class _OfView(Generic[V]):
-        """Likewise, of one parameter."""
+        """``typing.Generic`` with a single parameter for a type checker."""
 
 else:
 
@@ -47,41 +47,41 @@ else:
 
 
 class Deployment(Record):
-    """A fully resolved question: these GPUs, this model stored this way, run by this engine for this work."""
+    """Fully resolved request: GPUs, a checkpoint, the engine that runs it, and the workload."""
 
     gpus: tuple[Gpu, ...]
-    """One per physical device, in the order asked."""
+    """GPUs, one entry for each physical device, in the order of the request."""
     checkpoint: Checkpoint
     engine: str
     workload: Workload
 
     @property
     def model(self) -> Model:
-        """The model whose tensors the checkpoint holds."""
+        """Model of the checkpoint."""
         return self.checkpoint.model
 
     @property
     def scheme(self) -> Scheme:
-        """How the checkpoint is stored."""
+        """Quantization scheme of the checkpoint."""
         return self.checkpoint.scheme
 
     @property
     def model_parameters(self) -> int:
-        """Parameters of the model, counted tensor by tensor."""
+        """Number of parameters of the model, counted tensor by tensor."""
         from vramfit.model import parameters
 
         return parameters(self.checkpoint.model)
 
 
 class Share(Record):
-    """What a runtime takes of a GPU before anything that depends on the model, in bytes: context, workspaces."""
+    """Bytes that a runtime takes of a GPU for any model: context, workspaces."""
 
     low: int
     expected: int
     high: int
 
     if not TYPE_CHECKING:
-        # A matrix makes thousands, and the constructor of all records takes more than twice the time to fill one.
+        # A matrix makes thousands of shares, and the common constructor of records takes more than twice the time.
         def __init__(self, low, expected, high):
             self.low = low
             self.expected = expected
@@ -89,75 +89,75 @@ class Share(Record):
 
 
 class View(Record, _OfView["V"]):
-    """A set of GPUs as an engine sees them."""
+    """Facts about a set of GPUs that an engine's estimate depends on."""
 
     traits: V
-    """Everything about the GPUs that an estimate may depend on; hashable, a record of the engine's own."""
+    """Hashable record, defined by the engine, of all properties of the GPUs that ``estimate`` may use."""
     shares: tuple[Share, ...]
-    """What a process takes of each GPU whatever it runs there: part of the overhead, and of low and high."""
+    """Memory that a process takes of each GPU for any model, which is added to the overhead and to low and high."""
 
 
 class Job(Record, _Generic["V", "K"]):
-    """What an engine is asked to hold, and where."""
+    """Input of an engine's estimate: a checkpoint, a workload, and the traits of the GPUs."""
 
     checkpoint: Checkpoint
     workload: Workload
     traits: V
-    """The engine's view of the GPUs (``View.traits``)."""
+    """Properties of the GPUs that the engine uses (``View.traits``)."""
     gpu_count: int
 
     @property
     def model(self) -> Model:
-        """The model whose tensors the checkpoint holds."""
+        """Model of the checkpoint."""
         return self.checkpoint.model
 
     @property
     def scheme(self) -> Scheme:
-        """How the checkpoint is stored."""
+        """Quantization scheme of the checkpoint."""
         return self.checkpoint.scheme
 
     @property
     def keys(self) -> K:
-        """The values of the engine's own deployment keys."""
+        """Values of the engine's own deployment keys."""
         return self.workload.own  # type: ignore[return-value]
 
 
 class DeviceMemory(Record):
-    """What one device must hold, in bytes."""
+    """Estimated memory of one device in bytes."""
 
     device: str
     """``gpu0``, ``gpu1``, …, ``host``."""
     weights_bytes: int
     kv_cache_bytes: int
-    """KV cache and recurrent states."""
+    """Bytes of the KV cache and recurrent states."""
     compute_bytes: int
-    """Graph or activation buffers, vision included."""
+    """Bytes of graph or activation buffers, those of the vision tower included."""
     overhead_bytes: int
-    """What the runtime takes beyond its own accounting: context, workspaces, allocator slack."""
+    """Bytes that the runtime takes in addition: context, workspaces, slack of the allocator."""
     low_bytes: int
-    """The total holds this much at least in nineteen cases of twenty."""
+    """Lower bound of the total, which is not undercut in nineteen cases of twenty."""
     high_bytes: int
-    """And this much at most."""
+    """Upper bound of the total, which is not exceeded in nineteen cases of twenty."""
     read_bytes: int = 0
-    """Weights read for each generated token: active experts only, no input embedding."""
+    """Bytes of weights read for each generated token: only active experts, and no input embedding."""
 
     @property
     def total_bytes(self) -> int:
-        """The expected total: the sum of the four parts."""
+        """Expected total in bytes, the sum of the four parts."""
         return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.overhead_bytes
 
 
 class Pool(Record):
-    """A limit that an engine sets itself: a share of what each GPU offers, and what it takes outside of that share."""
+    """Limit that an engine sets itself: a share of each GPU's usable memory, and bytes that it takes outside of it."""
 
     share: float
     outside_bytes: tuple[int, ...]
-    """Per GPU."""
+    """Bytes that the engine takes of each GPU in addition to the share."""
     rounded_up: bool
-    """Whether the share is rounded up to whole bytes, and not to the nearest."""
+    """True if the share is rounded up to whole bytes, False if it is rounded to the nearest."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
-        """The most that the engine lets itself have of each GPU, given what each offers a program, in bytes."""
+        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
         limits = []
         for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
@@ -166,32 +166,34 @@ class Pool(Record):
 
 
 class Estimate(Record):
-    """The answer of an engine."""
+    """Result of an engine: the memory of every device, and the choices and assumptions behind it."""
 
     gpus: tuple[DeviceMemory, ...]
     host: DeviceMemory
     checkpoint_bytes: int
-    """Tensor data of the quantized file, all devices together, each tensor once."""
+    """Bytes of the tensors in the quantized file, over all devices, each tensor counted once."""
     notes: tuple[str, ...] | Callable[[], tuple[str, ...]]
-    """The assumptions in words, or what puts them into words: remedies try many deployments and read them of none."""
+    """Assumptions of the estimate, or a function that writes them. Remedies estimate many deployments whose assumptions
+    nobody reads, so writing them can be put off."""
     settings: Mapping[str, object]
-    """Deployment keys the engine decided itself (``gpu_layers`` it chose for ``auto``, …)."""
+    """Values of the deployment keys that the engine decided itself (``gpu_layers`` that it chose for ``auto``, …)."""
     streamed_bytes: int = 0
-    """Host-resident weights the engine copies over PCIe for every token (accelerate); 0 where the CPU computes."""
+    """Bytes of weights in host memory that the engine copies over PCIe for every token (accelerate); 0 if the CPU
+    computes with them."""
     idle: tuple[int, ...] = ()
-    """GPUs, by number, that the engine leaves alone: not even its runtime takes anything of them."""
+    """Numbers of the GPUs that the engine does not use at all, not even for its runtime."""
     plan: object = None
-    """The engine's own record of what it put where, for its terms; None for an engine that needs none."""
+    """Record, defined by the engine, of its placement, which its terms are derived from; None if it needs none."""
     pool: Pool | None = None
-    """The limit the engine sets itself, where it sets one below what the card offers."""
+    """Limit that the engine sets itself below the usable memory of a card; None if it sets none."""
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Short sentences on what the estimate takes for granted."""
+        """Assumptions of the estimate, as short sentences."""
         return self.notes() if callable(self.notes) else self.notes
 
     def on(self, shares: tuple[Share, ...]) -> Estimate:
-        """The estimate with the runtime's share of each GPU in use added to what the GPUs must hold."""
+        """Return the estimate with the runtime's share added to every GPU in use."""
         shares = tuple([Share(0, 0, 0) if number in self.idle else share for number, share in enumerate(shares)])
         gpus = [
             replace(
@@ -210,14 +212,14 @@ class Estimate(Record):
 
 
 class Words:
-    """The assumptions of an estimate: put into words when they are asked for, and compared by those words."""
+    """Assumptions of an estimate that are written when they are first read, and compared by their text."""
 
     def __init__(self, write: Callable[..., tuple[str, ...]], *about: object) -> None:
         self.write = write
         self.about = about
 
     def __call__(self) -> tuple[str, ...]:
-        """The words."""
+        """Write the assumptions."""
         return self.write(*self.about)
 
     def __eq__(self, other: object) -> bool:
@@ -228,70 +230,77 @@ class Words:
 
 
 NOTHING = DeviceMemory("host", 0, 0, 0, 0, 0, 0)
-"""The host's memory where everything is on the GPUs."""
+"""Memory of the host if everything is on the GPUs."""
 
 
 class Setting(Record):
-    """A change of deployment keys that an engine knows to save memory at little cost: tried as a remedy."""
+    """Change of deployment keys that saves memory at little cost, which an engine proposes as a remedy."""
 
     changes: Mapping[str, object]
     summary: str
-    """One line in words: what is changed."""
+    """Description of the change in one line."""
     trade: str
-    """What it costs, in words."""
+    """Description of the cost in one line."""
     effort: int
-    """1 a setting, 2 a setting that costs speed."""
+    """Effort of the change: 1 for a setting, 2 for a setting that costs speed."""
 
 
 class Engine(_Generic["V", "K"]):
-    """A runtime: its facts as class attributes, and how it lays out a deployment.
+    """Runtime that loads and runs a model: facts as class attributes, and methods that lay out a deployment.
 
-    ``V`` is the type of its view's traits, ``K`` the record of its own deployment keys (None where it has none).
+    ``V`` is the type of the traits in its view of the GPUs, ``K`` the record of its own deployment keys, None if it has
+    none.
     """
 
     name: str
-    """As the contract spells it: ``llama.cpp``."""
+    """Name in the contract's spelling: ``llama.cpp``."""
     title: str
-    """As its makers spell it."""
+    """Name in its makers' spelling."""
     families: tuple[str, ...]
-    """Families of ``quantization`` the engine can load."""
+    """Families of ``quantization`` that the engine can load."""
     scheme_of_class: Mapping[str, str]
-    """The scheme used when a class is asked: ``{"fp16": "fp16", "int8": "int8", "int4": "nf4"}``."""
+    """Scheme used for each class of quantization: ``{"fp16": "fp16", "int8": "int8", "int4": "nf4"}``."""
     cache_types: tuple[str, ...]
-    """Cache element types it offers, its default first."""
+    """Element types that the engine offers for the cache, the default first."""
     tasks: tuple[str, ...] = ("inference",)
-    """Tasks it runs: ``inference`` and, for some, fine-tuning."""
+    """Tasks that the engine runs: ``inference`` and, for some, fine-tuning."""
     groups: tuple[Group, ...] = ()
-    """Its own deployment keys, beside those of ``workload``; a key that several engines share is declared by each."""
+    """Groups of the engine's own deployment keys, in addition to those of ``workload``. Engines that share a key each
+    declare it."""
     record: type[K] | None = None
-    """The record of their values."""
+    """Record class of the values of these keys."""
 
     offloads: bool = False
-    """Whether it can leave layers to the CPU and their weights in system RAM."""
+    """True if the engine can keep weights in system RAM and let the CPU compute those layers."""
     places_experts: bool = False
-    """Whether it has a setting for how many layers' experts stay in RAM; the others that offload choose by themselves."""
+    """True if a setting of the engine states the number of layers whose experts stay in RAM. Other engines that offload
+    choose it by themselves."""
     loads_in_class: Mapping[str, tuple[str, ...]] = {}
-    """Schemes it makes of a 16-bit checkpoint while loading, by class: tried as remedies before other checkpoints."""
+    """Schemes that the engine makes of a 16-bit checkpoint while loading, by class. Remedies propose them before other
+    checkpoints."""
     fallback: str | None = None
-    """The engine to turn to for what this one cannot hold: the one that runs files of fewer bits, partly in RAM."""
+    """Name of the engine that remedies propose if this one cannot fit a model: one that runs files of fewer bits, partly
+    in RAM."""
     spans_machines: bool = False
-    """Whether it runs over several machines."""
+    """True if the engine runs over several machines."""
     recommended: int | None = None
-    """Its place among the engines that are tried where none is asked for, the lowest first; None for none of them."""
-    held_keys: tuple[str, ...] = ()
-    """Keys whose default follows the GPUs: a remedy is for what was asked, so it keeps their value."""
+    """Rank among the engines that a recommendation tries if the request names none, lowest first; None if it does not
+    try the engine."""
+    kept_keys: tuple[str, ...] = ()
+    """Keys whose default depends on the GPUs. A remedy keeps the values that they have in the deployment it is for, even
+    if it changes the GPUs."""
     follows_gpus: bool = False
-    """Whether ``defaults`` depends on the GPUs and the model together."""
+    """True if the result of ``defaults`` depends on the GPUs and the model."""
 
     switches: Mapping[str, tuple[str, ...]] = {}
     """Flags of its program without a value, and the words of ours that they stand for."""
     runtime_formula: str = "context of a process"
-    """What the runtime's share of a GPU is, for its term."""
+    """Formula of the memory that the runtime takes of a GPU for any model, in words."""
     runtime_source: str = ""
-    """Where it was read or measured."""
+    """Source of that memory's size: where it was read or measured."""
 
     def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
-        """Keys the engine would fill in by the GPUs or the model, as a request has them."""
+        """Values for deployment keys that the engine sets itself according to the GPUs or the model, by key."""
         return {}
 
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
@@ -301,7 +310,7 @@ class Engine(_Generic["V", "K"]):
         return derive(model, scheme)
 
     def fill(self, request: Request) -> K | None:
-        """The record of the engine's own keys, filled in from a request; None for an engine that has none."""
+        """Make the record of the engine's own keys from a request; None for an engine that has none."""
         if self.record is None:
             return None
         form: Form[K] | None = self.__dict__.get("_form")
@@ -312,59 +321,59 @@ class Engine(_Generic["V", "K"]):
         return form.fill(request)
 
     def own_keys(self, work: Workload) -> K:
-        """The values of the engine's own deployment keys."""
+        """Values of the engine's own deployment keys."""
         return work.own  # type: ignore[return-value]
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``UsageError`` or ``CannotTell`` for what the engine runs on no GPU at all."""
+        """Raise ``UsageError`` or ``CannotTell`` if the engine cannot run the checkpoint and workload on any GPU."""
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
-        """The engine's view of the GPUs; raises ``UsageError`` for one that it does not run on."""
+        """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
         raise NotImplementedError
 
     def estimate(self, job: Job[V, K]) -> Estimate:
-        """What the job needs, device by device, without the runtime's own share of the GPUs.
+        """Estimate the memory of the job, device by device, without the runtime's own share of the GPUs.
 
         Raises ``UsageError`` for what the engine refuses, and ``CannotTell`` for what is not modelled.
         """
         raise NotImplementedError
 
     def account(self, job: Job[V, K], estimate: Estimate, ledger: Ledger) -> None:
-        """Note every term of an estimate of the job but the runtime's own share of the GPUs."""
+        """Add every term of an estimate of the job to the ledger, except for the runtime's own share of the GPUs."""
         raise NotImplementedError
 
     def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Whether the cards can compute with the scheme, as far as a recommendation must be sure of it."""
+        """Return True if the GPUs can compute with the scheme; recommendations leave out those that cannot."""
         return True
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
-        """Whether every scheme it is recommended with runs on the cards, as far as is known."""
+        """Return True if every scheme that the engine is recommended with is known to run on the GPUs."""
         return True
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
-        """Assumptions that take more of the GPUs to tell than the estimate itself."""
+        """Further assumptions, which depend on properties of the GPUs that the estimate does not use."""
         return ()
 
     def speed(self) -> SpeedProfile:
-        """The constants of its speed: one record, whatever is deployed; by default those of an engine nobody measured."""
+        """Constants of the engine's speed, equal for all deployments; by default those of an engine not measured."""
         from vramfit.engines.profile import USUAL
 
         return USUAL
 
     def chunk_tokens(self, work: Workload) -> int | None:
-        """Tokens of a prompt in one pass over the weights; None for all of them."""
+        """Number of prompt tokens processed in one pass over the weights; None for the whole prompt."""
         return self.speed().chunk_tokens
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """GPUs that hold parts of the same layers and work at the same time; 1 where each holds layers of its own."""
+        """Number of GPUs that share each layer and compute at the same time; 1 if each GPU has layers of its own."""
         return 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """What the engine can do without at little cost, in the order in which it is worth trying."""
+        """Changes of deployment keys that save memory at little cost, in the order in which to try them."""
         return ()
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """Shell lines, or Python, that run the deployment with every setting the estimate assumed."""
+        """Shell lines or Python code that run the deployment with every setting that the estimate assumed."""
         raise NotImplementedError
 
     def neutral_flags(self) -> Mapping[str, int]:
@@ -372,8 +381,9 @@ class Engine(_Generic["V", "K"]):
         return {}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Deployment keys, as they would be typed, of shell lines that start the engine; None of any others.
+        """Read deployment keys from shell lines that start the engine, with values like a user would type them.
 
-        Raises ``UsageError`` for a flag that may change the memory and is not known.
+        The result is None if no line starts the engine. Raises ``UsageError`` for an unknown flag that may change the
+        memory.
         """
         return None

@@ -1,4 +1,4 @@
-"""All deployment keys together: those of ``workload``, and each engine's own."""
+"""Table of all deployment keys: those of ``workload``, and those of each engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _every: dict[tuple[str, ...], dict[str, Key]] = {}
 
 
 def common_keys() -> dict[str, Key]:
-    """The keys that every engine has, by name; the one of the engine has all engines' names as its choices."""
+    """Keys that every engine has, by name; the choices of the key ``engine`` are the names of all engines."""
     if not _shared:
         for group in COMMON:
             _shared.update({key.name: key for key in group.keys})
@@ -42,7 +42,10 @@ def _folded(name: str) -> str:
 
 
 def every_key() -> dict[str, Key]:
-    """Every deployment key by name, in the order of help texts and reports; of engines' keys of one name the first."""
+    """Deployment keys of all engines by name, in the order of help texts and reports.
+
+    If several engines declare a key with the same name, the first declaration is used.
+    """
     known = _every.get(names())
     if known is None:
         groups = sorted((*COMMON, *TRAINING, *own_groups()), key=lambda group: group.place)
@@ -58,7 +61,7 @@ _moving: dict[tuple[str, ...], tuple[tuple[Key, ...], tuple[Key, ...]]] = {}
 
 
 def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
-    """Keys whose default follows the GPUs, the model or the engine, and keys that an engine may decide itself."""
+    """Two groups of keys: those whose default depends on GPUs, model or engine, and those an engine may decide itself."""
     known = _moving.get(names())
     if known is None:
         every = every_key().values()
@@ -68,7 +71,7 @@ def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
 
 
 def parse_request(raw: Request) -> dict[str, Any]:
-    """A request of typed values from raw ones; raises ``UsageError`` for a key that no engine has."""
+    """Parse the values of a request; raises ``UsageError`` for a key that no engine has, and for a value it refuses."""
     request = {}
     known = common_keys()
     for name, value in raw.items():

@@ -1,4 +1,4 @@
-"""What the files and repositories of a deployment are called in commands."""
+"""Names of a deployment's files and repositories in launch commands."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from vramfit.model import Model
 
 DTYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
-"""PyTorch's names of the schemes that are one element type."""
+"""PyTorch's names of the schemes that consist of a single element type."""
 PLAIN = {"float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float32": "fp32", "float": "fp32"}
-"""The schemes of these names, and of the short ones that servers take too."""
+"""Schemes by PyTorch's names, and by the short names that servers accept too."""
 
 
 def is_own(deployment: Deployment) -> bool:
-    """Whether the deployment runs the very files that its model was read from."""
+    """Return True if the deployment runs the files that its model was read from."""
     return own_checkpoint(deployment.model) is deployment.checkpoint
 
 
 def repository(deployment: Deployment) -> str:
-    """The model's Hugging Face repository or directory, or its id where the catalogue knows none."""
+    """Hugging Face repository or directory of the model, or its id if the catalogue knows neither."""
     model, origin = deployment.model, deployment.model.origin
     if origin is not None:
-        # A GGUF file is no checkpoint for the engines that load repositories: its original is what they need.
+        # Engines that load repositories cannot load a GGUF file; they need the original model.
         if origin.base is not None:
             return origin.base
         return _stem(model) if origin.kind == "gguf" else origin.repository or origin.path or _stem(model)
@@ -32,12 +32,12 @@ def repository(deployment: Deployment) -> str:
 
 
 def file_stem(deployment: Deployment) -> str:
-    """How a file or checkpoint of this model in this scheme is called, which is to be downloaded or made."""
+    """Name of a file or checkpoint of the model in the deployment's scheme, which the user has to download or make."""
     return f"{_stem(deployment.model)}-{deployment.scheme.id}"
 
 
 def projector_file(deployment: Deployment) -> str:
-    """How the GGUF of the vision tower and its projector is called."""
+    """Name of the GGUF file with the vision tower and its projector."""
     origin = deployment.model.origin
     if origin is not None and origin.projector is not None:
         return origin.projector
@@ -45,7 +45,7 @@ def projector_file(deployment: Deployment) -> str:
 
 
 def _stem(model: Model) -> str:
-    """A model's id; of a model that was read from files, their name without what says how they are stored."""
+    """Id of a catalogue model, or for a model read from files its name in a form that is valid in a file name."""
     if model.origin is None:
         return model.id
     name, quant = model.name, model.origin.quant

@@ -1,7 +1,6 @@
-"""From a request in deployment keys to fully resolved deployments: every default filled in, nothing guessed.
+"""Resolution of a request in deployment keys into deployments, with every default filled in.
 
-A remedy is a request with some keys changed, so this is the one door through which both the asked deployment and
-every remedy enter the estimator.
+A remedy is a request with some keys changed, so both the requested deployment and every remedy are resolved here.
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ from vramfit.workload.training import FORM as TRAINING
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
 
+    from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
     from vramfit.engines.interface import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -30,45 +30,46 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Request
 
     class Catalogue(Protocol):
-        """What the estimator asks of a catalogue; ``catalogue.open_catalogue`` returns one."""
+        """Methods of a catalogue that the estimator uses; ``catalogue.open_catalogue`` returns one."""
 
         def gpus(self, name: str, shared_bytes: int | None = None) -> tuple[Gpu, ...]:
-            """The devices of ``[COUNTx]ID``, an alias or ``custom:…``; raises ``UnknownGpu`` or ``AmbiguousName``.
+            """Devices named by ``[COUNTx]ID``, an alias or ``custom:…``; raises ``UnknownGpu`` or ``AmbiguousName``.
 
             ``shared_bytes`` is the memory of a GPU that has none of its own.
             """
 
         def model(self, name: str) -> Model:
-            """The model of an id or alias; raises ``UnknownModel`` or ``AmbiguousName``."""
+            """Model with that id or alias; raises ``UnknownModel`` or ``AmbiguousName``."""
 
         def stated(self, name: str) -> Mapping[str, str]:
-            """Deployment keys that a model's name states (``quant`` of a repository called ``…-AWQ``)."""
+            """Values of deployment keys that a model's name states (``quant`` for a repository called ``…-AWQ``)."""
 
-        def gpus_for_sale(self, memory_bytes: int) -> Iterable[Any]:
-            """In brief, the GPUs with more memory that have a price, cheapest first."""
+        def gpus_for_sale(self, memory_bytes: int) -> Iterable[GpuRow]:
+            """Rows of the GPUs that have more memory and a price, cheapest first."""
 
-        def cloud_offers(self, memory_bytes: int) -> Iterable[Any]:
-            """Rented instances with more memory, those of one GPU first, of each the cheapest first."""
+        def cloud_offers(self, memory_bytes: int) -> Iterable[Offer]:
+            """Rented instances with more memory: those with one GPU first, and then by price, the cheapest first."""
 
-        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[Any]:
-            """In brief, the models of a modality with fewer parameters and an id that begins so."""
+        def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
+            """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
 
 
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS}
 """Keys that choose no engine: those that all have."""
 DEFAULT_CONTEXT_TOKENS = 4096
+"""Number of tokens of the context, if the request states none."""
 NATIVE = ("fp16", "bf16")
-"""Schemes of files that are what the class ``fp16`` asks for."""
+"""Schemes that belong to the class ``fp16`` without conversion."""
 RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4"}
-"""What models are stored as that were released in elements of fewer than 16 bits."""
+"""Schemes of models released in fewer than 16 bits, by the element type of the release."""
 TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
-"""What the base weights are stored as while fine-tuning, when ``quant`` is not given."""
+"""Scheme of the base weights for each fine-tuning task, if the request states no ``quant``."""
 
 
 def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
-    """One deployment per asked quantization, in the contract's order (fp16, int8, int4 when none was named).
+    """Resolve a request into one deployment for each requested quantization: fp16, int8 and int4 if it names none.
 
-    Raises ``UsageError`` for a missing key, an unknown name or a combination that means nothing.
+    Raises ``UsageError`` for a missing key, an unknown name or a contradictory combination.
     """
     for name in ("gpu", "model"):
         if name not in request:
@@ -76,7 +77,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
-    model = catalogue.model(request["model"])  # before what its name states, which is known by then
+    model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
 
 
@@ -101,9 +102,9 @@ def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ..
 
 
 def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
-    """The request with what the model's name states besides the model (``Catalogue.stated``).
+    """Add the values of deployment keys that the model's name states (``Catalogue.stated``) to a request.
 
-    Files of a ``family`` of schemes are for the engine that loads it.
+    A stated ``family`` of schemes selects the engine that loads it.
     """
     if not stated:
         return request
@@ -115,9 +116,9 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     if "family" in stated:
         known["engine"] = engine_of_family(stated["family"])
     found = {**known, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
-    if found["quant"] != stated.get("quant") and "engine" not in request:
-        found.pop("engine", None)  # it loads the scheme that the name states, and another one was asked for
-    # What a checkpoint was calibrated for is its servers' default, and means nothing to other engines.
+    if "quant" in stated and found["quant"] != stated["quant"] and "engine" not in request:
+        found.pop("engine", None)  # that engine is for the stated scheme, and the request has another one
+    # Servers use the cache type that a checkpoint was calibrated for; engines without that type ignore it.
     calibrated = "kv_cache_type" in stated and "kv_cache_type" not in request
     if calibrated and found["kv_cache_type"] not in engine(engine_name(found)).cache_types:
         del found["kv_cache_type"]
@@ -125,7 +126,10 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
 
 
 def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
-    """The same with GPUs and model already looked up; the request's own are not read."""
+    """Resolve a request whose GPUs and model are already looked up; its keys ``gpu`` and ``model`` are not read.
+
+    Raises ``CannotTell`` for a pipeline of components, and ``UsageError`` for a contradictory combination of keys.
+    """
     if model.components:
         weights = sum(component.parameters for component in model.components) * 2
         raise CannotTell(
@@ -165,7 +169,7 @@ def _of_size(
 
 
 def _resolved(
-    request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any], schemes: Sequence[Scheme],
+    request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[object, object], schemes: Sequence[Scheme],
     work: Workload,
 ) -> tuple[Deployment, ...]:  # fmt: skip
     """A deployment for each scheme, with the defaults that follow the GPUs filled in."""
@@ -189,7 +193,7 @@ def _counted(request: Request, model: Model) -> Request:
 
 
 def _supplied(request: Request, model: Model) -> Model:
-    """The model with the cache that the request states, where it states one."""
+    """Return the model with the cache that the request states, or the model itself if it states none."""
     each = request.get("kv_bytes_per_token")
     if each is None:
         return model
@@ -199,7 +203,7 @@ def _supplied(request: Request, model: Model) -> Model:
 
 
 def engine_name(request: Request) -> str:
-    """The asked engine, or the one that loads the asked scheme (llama.cpp for a GGUF file type)."""
+    """Name of the requested engine, or of the default engine for the requested scheme (llama.cpp for a GGUF type)."""
     asked, quant = request.get("engine"), request.get("quant")
     if asked:
         return str(asked)
@@ -215,9 +219,9 @@ def engine_name(request: Request) -> str:
 
 
 def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
-    """Sets of GPUs by number, together where ``deployments`` resolves the request to the same but for the GPUs.
+    """Group sets of GPUs, by number, for which ``deployments`` gives equal results apart from the GPUs themselves.
 
-    The request names one quantization. Sets for which it is refused are together where the reason is the same.
+    The request must name one quantization. Sets for which it is refused are grouped by the reason.
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
     runtime = engine(engine_name(request))
@@ -235,9 +239,9 @@ def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Mode
 
 
 def _nearer(asked: str | None, stated: str | None) -> str | None:
-    """The scheme of a repository (``stated``) where it is one kind of what was asked, or where nothing was.
+    """Choose the scheme of a repository (``stated``) if the request asks for no scheme or for a kind that it belongs to.
 
-    A repository in ``fbgemm_fp8`` is what "fp8" means for it, and one in AWQ what "int4" means.
+    For a repository in ``fbgemm_fp8`` a request for "fp8" means that scheme, and for one in AWQ a request for "int4".
     """
     if asked in (None, STORED) or stated in (None, STORED):
         return stated if asked in (None, STORED) and stated is not None else asked
@@ -248,10 +252,10 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
 
 
 def quants(asked: str | None, task: str, dtype: str = "", families: Sequence[str] = ()) -> tuple[str, ...]:
-    """What is answered for: the asked quantization, or the three classes; fine-tuning has one of its own.
+    """Quantizations to resolve: the requested one, or else the three classes, or the scheme of a fine-tuning task.
 
-    Of a model that was released in fewer than 16 bits (``dtype``) it is the released form, where the engine loads its
-    family (one of ``families``), and the classes of fewer bits.
+    For a model released in fewer than 16 bits (``dtype``) they are the released form, if the engine loads its family
+    (one of ``families``), and the classes of fewer bits.
     """
     if asked is not None:
         return (asked,)
@@ -264,8 +268,12 @@ def quants(asked: str | None, task: str, dtype: str = "", families: Sequence[str
     return (released, *CLASSES[CLASSES.index(scheme.precision) + 1 :]) if scheme.family in families else CLASSES
 
 
-def _scheme(word: str, runtime: Engine[Any, Any], model: Model) -> Scheme:
-    """The scheme that a word means for an engine: of a model that was read from a file, the file's where it is meant."""
+def _scheme(word: str, runtime: Engine[object, object], model: Model) -> Scheme:
+    """Find the scheme that a quantization's name means for an engine; it can be that of the file the model is from.
+
+    Raises ``CannotTell`` if the file's scheme is requested and unknown, ``UsageError`` if there is no file, and
+    ``UnsupportedScheme`` if the engine cannot load the scheme.
+    """
     own = own_checkpoint(model)
     if own is not None and (word in (STORED, own.scheme.id) or _is_class_of(word, own.scheme)):
         scheme = own.scheme
@@ -287,12 +295,12 @@ def _scheme(word: str, runtime: Engine[Any, Any], model: Model) -> Scheme:
 
 
 def _is_class_of(word: str, own: Scheme) -> bool:
-    """Whether a class is what a file is in already: 16-bit weights need no other checkpoint to be run in 16 bits."""
+    """Return True if the class ``fp16`` is requested of a 16-bit file, which then needs no other checkpoint."""
     return word == own.precision and own.id in NATIVE
 
 
-def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[Any, Any]) -> Workload:
-    """The request with every default filled in; raises ``UsageError`` where keys mean nothing together."""
+def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[object, object]) -> Workload:
+    """Make a workload from a request, with every default filled in; raises ``UsageError`` for contradictory keys."""
     cache_type = request.get("kv_cache_type", runtime.cache_types[0])
     for word in (cache_type, request.get("kv_cache_type_v", cache_type)):
         if word not in runtime.cache_types:
@@ -330,12 +338,12 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
 
 
 def default_platform(gpus: tuple[Gpu, ...]) -> str:
-    """The platform where none is given: macOS if every GPU is Apple's, else Linux."""
+    """Default platform: macOS if every GPU is Apple's, else Linux."""
     return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
 
 
 def _check_images(work: Workload, model: Model) -> None:
-    """Raise where images of a given size mean nothing to the model, or do not go into the context."""
+    """Raise ``UsageError`` or ``CannotTell`` if the model cannot take images of that size, or the context is too short."""
     size, images, context = work.image_size, work.images, work.context
     if size is None:
         return

@@ -1,4 +1,4 @@
-"""What servers have in common: deployment keys (spread over GPUs, size of a step, share of a card), and speed."""
+"""Facts that the servers vLLM and SGLang share: deployment keys, constants of speed, and settings to try as remedies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ServerKeys(Record):
-    """Their values; None where the server decides."""
+    """Values of the servers' deployment keys; None if the server decides."""
 
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
@@ -69,36 +69,36 @@ GROUPS = (Group(KEYS, 40),)
 
 
 def refuse_offload(model: Model, work: Workload, name: str) -> None:
-    """Raise ``UsageError`` for deployments that ask for layers in host memory, which no server computes there."""
+    """Raise ``UsageError`` if the deployment puts layers into host memory, where servers do not compute them."""
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(f"{name} keeps every layer on the GPUs", "use --engine llama.cpp for layers in RAM")
 
 
 def ranks(estimate: Estimate) -> int:
-    """GPUs that each layer is split over, as the server decided."""
+    """Number of GPUs that each layer is split over, which the estimate decided."""
     return estimate.settings["tensor_parallel"]  # type: ignore[return-value]
 
 
 BYTES_PER_CLOCK = 9.67
-"""Bytes of weights that a multiprocessor takes in per clock where they go to the matrix units as they are: fitted on vLLM
-and SGLang on A100, A10G and H20 (``SpeedProfile.bytes_per_clock``)."""
+"""Bytes of weights that a multiprocessor processes per clock if they need no unpacking: fitted on vLLM and SGLang on A100,
+A10G and H20 (``SpeedProfile.bytes_per_clock``)."""
 LAYER_MICROSECONDS = {"": 65.6}
-"""Time of a layer beside its bytes, fitted on all servers' rows: they launch a whole step as one CUDA graph, which takes
-the same time in each of them (``SpeedProfile.layer_microseconds``)."""
+"""Time of a layer that does not depend on its bytes, fitted on the rows of all servers: each launches a whole step as one
+CUDA graph, so that one number serves them all (``SpeedProfile.layer_microseconds``)."""
 CHUNK_TOKENS = 2048
-"""Prompt tokens of one step, where a deployment does not say (``SpeedProfile.chunk_tokens``)."""
+"""Number of prompt tokens of one step, if the deployment does not state it (``SpeedProfile.chunk_tokens``)."""
 
 
 LEAST_STEP_TOKENS = 512
-"""Tokens of the smallest step that is proposed."""
+"""Number of tokens of the smallest step that a remedy proposes."""
 
 
 def settings(
     name: str, keys: ServerKeys, decided: Mapping[str, object], shares: tuple[float, ...]
 ) -> Iterator[Setting]:
-    """A larger share of the card (one of ``shares``), no CUDA graphs, smaller and smaller steps.
+    """Settings to try as remedies: a larger share of the card (one of ``shares``), no CUDA graphs, ever smaller steps.
 
-    ``decided`` are the settings the server chose (``Estimate.settings``).
+    ``decided`` contains the settings that the estimate decided (``Estimate.settings``).
     """
     share = decided.get("gpu_memory_utilization")
     for step in shares:

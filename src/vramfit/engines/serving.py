@@ -1,4 +1,4 @@
-"""What the commands of servers have in common: a checkpoint from the Hub, its precision, and several machines."""
+"""Parts of launch commands that vLLM and SGLang share: the checkpoint, its precision, and several machines."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
 
 WIDE = ("f16", "bf16", "f32")
-"""Cache types that servers call ``auto``: the model's own."""
+"""Cache types that a command leaves at ``auto``, the element type of the model."""
 ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "bitsandbytes"}
-"""Schemes that servers make of a 16-bit checkpoint while they load it; any other must be in the checkpoint."""
+"""Schemes that servers make of a 16-bit checkpoint while loading, and their ``--quantization``. Any other scheme needs a
+checkpoint that is stored in it."""
 QUANTIZATIONS = {
     "fp8": "fp8", "bitsandbytes": "nf4", "awq": "awq", "awq_marlin": "awq", "gptq": "gptq-int4", "gptq_marlin": "gptq-int4",
     "mxfp4": "MXFP4",
 }  # fmt: skip
-"""Schemes of what ``--quantization`` asks for; others stand in the checkpoint. Of a 16-bit one, bitsandbytes makes NF4."""
+"""Schemes by the value of ``--quantization`` (bitsandbytes makes NF4 of a 16-bit checkpoint). Other values leave the
+scheme to the checkpoint."""
 FIRST_MACHINE = "FIRST_MACHINE"
-"""Stands for the address of the first of several machines, which only the user knows."""
+"""Placeholder for the address of the first of several machines, which only the user knows."""
 GPUS_PER_MACHINE = 8
+"""Number of GPUs of one machine in a command for several machines."""
 SPREAD = ("machines", "first_machine", "machine", "waits")
-"""Names of the flags that say which of several machines a line is for: no keys, as the GPUs tell how many there are."""
+"""Names of the flags that say which of several machines a line is for. They are no deployment keys, because the number
+of machines follows from the GPUs."""
 
 
-def checkpoint(deployment: Deployment) -> dict[str, Any]:
-    """``model``, the repository or the name of a checkpoint yet to be found or made, and how its precision is asked for."""
+def checkpoint(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for the checkpoint: ``model``, and ``dtype`` or ``quantization`` if its scheme needs one.
+
+    ``model`` is a repository, or the name of a checkpoint that the user has to find or make.
+    """
     scheme, native = deployment.scheme, deployment.model.dtype
     if scheme.id in DTYPES:
         return {"model": repository(deployment), "dtype": DTYPES[scheme.id]}
@@ -39,7 +46,7 @@ def checkpoint(deployment: Deployment) -> dict[str, Any]:
 
 
 def with_quant(keys: dict[str, Any]) -> dict[str, Any]:
-    """``keys`` with ``quant`` for ``quantization`` and ``dtype``, where they tell it, and without the flags' own names."""
+    """Replace ``quantization`` and ``dtype`` in ``keys`` by ``quant`` if they determine it, and drop the flags' names."""
     quantization, dtype = keys.pop("quantization", None), keys.pop("dtype", "auto")
     quant = QUANTIZATIONS.get(quantization) if quantization is not None else PLAIN.get(dtype)
     if quant is not None:
@@ -50,11 +57,11 @@ def with_quant(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def machines(deployment: Deployment) -> int:
-    """Whole machines of eight; other counts, such as the ten of some rented instances, are one."""
+    """Number of machines with eight GPUs each; 1 for counts that eight does not divide, as in some rented instances."""
     count, left = divmod(len(deployment.gpus), GPUS_PER_MACHINE)
     return 1 if left else count
 
 
 def share_text(share: float) -> str:
-    """A share without needless digits, ``0.92``."""
+    """Write a share without trailing zeros, ``0.92``."""
     return f"{share:g}"

@@ -1,4 +1,4 @@
-"""What a user knows and the program does not: bytes of a token in the cache, the size of a file, what a GPU offers."""
+"""Facts that the user states and the program does not know: bytes per token in the cache, a file's size, usable memory."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ PLATFORMS = ("linux", "windows", "macos")
 BY_BITS = ("exl2", "exl3")
 """Families of schemes that are named by their bits per weight."""
 ELEMENT_BYTES = 2
-"""A cache of stated size is taken to be 16-bit: then its widths give exactly the bytes that were stated."""
+"""Bytes of an element in a cache of stated size. With 16-bit elements its widths give exactly the stated bytes."""
 
 
 def with_cache(model: Model, bytes_each: int, cache_type: str | None) -> Model:
-    """The model with layers that together keep ``bytes_each`` for each token, whatever they kept by themselves.
+    """Return the model with its token mixers replaced by ones that together cache ``bytes_each`` bytes for each token.
 
-    Raises ``UsageError`` beside a type of cache, since the bytes stated have one already, and for an odd number.
+    Raises ``UsageError`` if the request states a cache type other than a 16-bit one, which would contradict the stated
+    bytes, and for an odd number of bytes.
     """
     if cache_type not in (None, "f16", "bf16"):
         raise UsageError(
@@ -52,7 +53,7 @@ def _changed(model: Model, bytes_each: int) -> Model:
     groups: dict[tuple[int, FeedForward | Experts | None], list[int]] = {}
     for index in range(layers):
         groups.setdefault((each + (index < more), networks.get(index)), []).append(index)
-    # Keys alone: how the bytes part into keys and values changes nothing.
+    # The whole width is stored as keys, because the division into keys and values does not change the bytes.
     changed = tuple(
         [
             Layers(tuple(same), (Attention("full", 1, 1, width, 0),) if width else (), network)

@@ -1,7 +1,7 @@
-"""Terms: an estimate taken apart into the sums it is made of, each with its formula, its inputs and its source.
+"""Terms: the summands of an estimate, each with its formula, its inputs and its source.
 
-They are made when they are asked for, by the functions that the estimate itself calls, and add up to it: for every device
-and part of the memory, the bytes of the terms are what ``DeviceMemory`` says (tests/engines/test_terms.py).
+They are made only on request, by the functions that the estimate calls too. For every device and part of the memory,
+the bytes of the terms add up to those in ``DeviceMemory`` (tests/engines/test_terms.py).
 """
 
 from __future__ import annotations
@@ -13,55 +13,54 @@ from vramfit.engines.interface import Job
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
 
     from vramfit.engines.interface import Deployment
     from vramfit.memory.kv_cache import Cache
     from vramfit.quantization import Checkpoint
 
 PARTS = ("weights", "kv_cache", "compute", "overhead")
-"""The parts of a device's memory, in the order of the report's breakdown."""
+"""Parts of a device's memory, in the order of the report's breakdown."""
 
 STORED = "sum over the tensors of elements x stored bits / 8"
-"""The formula of everything that a checkpoint holds."""
+"""Formula for the bytes of tensors that are loaded like the checkpoint stores them."""
 
 
 class Term(Record):
-    """One summand of what a device must hold."""
+    """Summand of a device's memory."""
 
     name: str
-    """What takes the memory: ``layers 0-39``, ``KV cache, full attention``."""
+    """Name of the thing that takes the memory: ``layers 0-39``, ``KV cache, full attention``."""
     part: str
-    """The part of the breakdown it belongs to: one of ``PARTS``."""
+    """Part of the breakdown that the term belongs to: one of ``PARTS``."""
     device: str
     """``gpu0``, ``gpu1``, …, ``host``."""
     formula: str
-    """How the bytes follow from the inputs, in words and signs."""
+    """Formula of the bytes, in words and mathematical signs."""
     inputs: Mapping[str, object]
-    """The numbers that the formula takes, by name."""
+    """Numbers that the formula uses, by name."""
     bytes: int
     source: str
-    """Where the formula or the constant was read or measured."""
+    """Source of the formula or the constant: where it was read or measured."""
 
 
 class Ledger:
-    """The terms of one estimate while they are collected; those of no bytes are left out."""
+    """Collector of the terms of one estimate; terms of 0 bytes are left out."""
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
 
     def add(self, part: str, device: str, name: str, formula: str, size: int, source: str, **inputs: object) -> None:
-        """Note a term of ``size`` bytes."""
+        """Add a term of ``size`` bytes."""
         if size:
             self.terms.append(Term(name, part, device, formula, inputs, size, source))
 
 
 def terms(deployment: Deployment) -> tuple[Term, ...]:
-    """The terms of a deployment's estimate, device by device; raises as the estimate does."""
+    """Terms of a deployment's estimate, ordered by device; raises ``UsageError`` and ``CannotTell`` like the estimate."""
     asked = engine(deployment.engine)
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)
-    job: Job[Any, Any] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
+    job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
     found = asked.estimate(job)
     ledger = Ledger()
     asked.account(job, found, ledger)
@@ -83,9 +82,10 @@ def terms(deployment: Deployment) -> tuple[Term, ...]:
 
 
 def stored_inputs(checkpoint: Checkpoint, layers: Iterable[int] = (), names: Iterable[str] = ()) -> dict[str, object]:
-    """Tensors, parameters and element types of some layers, or of tensors outside layers by the part or name they have.
+    """Numbers of tensors and elements, and element types, of some layers and of some tensors outside the layers.
 
-    ``names`` are parts of a checkpoint (``vision``) or beginnings of tensors' names (``output``).
+    ``names`` selects tensors outside the layers by part of the checkpoint (``vision``) or by the beginning of their name
+    (``output``).
     """
     wanted, beginnings = set(layers), tuple(names)
     count = elements = 0
@@ -106,12 +106,12 @@ def stored_inputs(checkpoint: Checkpoint, layers: Iterable[int] = (), names: Ite
 
 
 def span(start: int, stop: int) -> str:
-    """``layers 0-39`` for the layers from ``start`` up to ``stop``, ``layer 5`` for one."""
+    """Write a range of layers: ``layers 0-39`` for those from ``start`` to before ``stop``, ``layer 5`` for one."""
     return f"layer {start}" if stop - start == 1 else f"layers {start}-{stop - 1}"
 
 
 def cache_name(cache: Cache) -> str:
-    """``KV cache, sliding window``: what a term of a cache is called."""
+    """Name of a cache's term: ``KV cache, sliding window``."""
     kinds = {
         "full": "full attention", "sliding": "sliding window", "chunked": "attention in chunks", "cross": "cross attention",
         "latent": "latent attention", "compressed": "compressed attention", "state": "recurrent states",
@@ -120,7 +120,7 @@ def cache_name(cache: Cache) -> str:
 
 
 def cache_inputs(cache: Cache) -> dict[str, object]:
-    """The widths of a cache that are not 0, its window and ratio."""
+    """Widths, window and compression ratio of a cache, for its term; those that are 0 or None are left out."""
     named = {
         "key_width": cache.key_width, "value_width": cache.value_width, "index_width": cache.index_width,
         "window": cache.window, "ratio": cache.ratio, "convolution_elements": cache.convolution_elements,

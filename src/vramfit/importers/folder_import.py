@@ -18,8 +18,10 @@ from vramfit.importers.packed import logical_header, reader
 from vramfit.importers.pipeline_import import INDEX, import_pipeline
 from vramfit.importers.place import folder_below
 from vramfit.importers.quant_config import (
+    FLOATS8,
     SIDE_FILES,
     cache_type_of,
+    expert_type_of,
     method_of,
     scheme_of,
     settings_of,
@@ -187,6 +189,9 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
         notes=tuple(notes),
     )
     model = replace(found.model, origin=origin)
+    experts = expert_type_of(config, parts.settings)
+    if experts is not None:
+        model = replace(model, dtype=FLOATS8, traits=replace(model.traits, expert_dtype=experts))
     keys = _cache_keys(parts.settings)
     if header is None:
         own = (*(found.tensors or ()), *[row.tensor for row in parts.beside if found.tensors])

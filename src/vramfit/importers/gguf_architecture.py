@@ -57,7 +57,7 @@ def gguf_facts(header: Header) -> GgufFacts:
     facts |= _networks(fields, layers, notes)
     facts |= lengths
     facts["pattern"] = run_lengths(kinds)
-    own = traits(fields, facts["hidden"], facts.get("heads") or 0, facts.get("head_dim") or 0)
+    own = traits(fields.layers, fields.tensors, facts["hidden"], facts.get("heads") or 0, facts.get("head_dim") or 0)
     facts["vocab"] -= own.get("extra_embeddings", 0)
     if "output.weight" not in fields.tensors and fields.architecture in WITHOUT_CACHE and "encoder" in kinds:
         own["head"] = False

@@ -1,4 +1,4 @@
-"""Traits of the blocks of a GGUF model, read off its tensors: biases, norms, gates and what is fused.
+"""Traits of a model's blocks, read off its tensors under GGUF's names: biases, norms, gates and what is fused.
 
 Answers are the fields of the catalogue's ``traits`` that are not as usual. Tensors decide, never the architecture's name,
 so that files of architectures nobody here has heard of are described as well.
@@ -9,12 +9,16 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
-    from vramfit.importers.gguf_fields import Fields
-    from vramfit.importers.header import FileTensor
+    class Shaped(Protocol):
+        """Anything with extents, row length first."""
 
-    Layer = Mapping[str, FileTensor]
+        @property
+        def shape(self) -> tuple[int, ...]:
+            """Extents, row length first."""
+
+    Layer = Mapping[str, Shaped]
 
 NORMS = (
     "attn_norm", "attn_norm_2", "post_attention_norm", "attn_output_norm", "ffn_norm", "post_ffw_norm",
@@ -29,9 +33,12 @@ USUAL = {
 """Traits that hold unless stated; the others do not."""
 
 
-def traits(fields: Fields, hidden: int, heads: int, head_dim: int) -> dict[str, Any]:
-    """The traits of a model ``hidden`` wide, most of whose attention layers have ``heads`` query heads of ``head_dim``."""
-    layers = [fields.layers[number] for number in sorted(fields.layers)]
+def traits(numbered: Mapping[int, Layer], around: Layer, hidden: int, heads: int, head_dim: int) -> dict[str, Any]:
+    """The traits of a model ``hidden`` wide, most of whose attention layers have ``heads`` query heads of ``head_dim``.
+
+    ``numbered`` has the tensors of each layer by its number, ``around`` those outside the layers.
+    """
+    layers = [numbered[number] for number in sorted(numbered)]
     if not layers:
         return {}
     found: dict[str, Any] = {}
@@ -46,7 +53,7 @@ def traits(fields: Fields, hidden: int, heads: int, head_dim: int) -> dict[str, 
     found["selection_bias"] = any("exp_probs_b.bias" in layer for layer in layers)
     found |= _states(_first(layers, "ssm_out.weight") or _first(layers, "ssm_conv1d_q.weight"))
     found |= _residual(layers[0], hidden)
-    found |= _around(fields.tensors)
+    found |= _around(around)
     return {key: value for key, value in found.items() if value != USUAL.get(key, False)}
 
 

@@ -6,28 +6,30 @@ published checkpoints of both use. A name that says nothing is text.
 
 from __future__ import annotations
 
-ADAPTER = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector", "modules_to_save")
+ADAPTER = frozenset(
+    ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector", "modules_to_save")
+)
 """Words of names in PEFT's adapters."""
 
-MTP = ("mtp", "mtp_block", "mtp_layers", "eagle", "nextn", "model_mtp", "mtp_head", "draft")
+MTP = frozenset(("mtp", "mtp_block", "mtp_layers", "eagle", "nextn", "model_mtp", "mtp_head", "draft"))
 """Words before the layer's number that name prediction heads, which run only with speculative decoding."""
 
-MTP_INNER = ("eh_proj", "enorm", "hnorm", "shared_head")
+MTP_INNER = frozenset(("eh_proj", "enorm", "hnorm", "shared_head"))
 """Modules that only prediction heads have (DeepSeek-V3 and those that follow it)."""
 
-AUDIO = (
+AUDIO = frozenset((
     "audio", "speech", "sound", "whisper", "acoustic", "audio_tower", "audio_encoder", "audio_model", "audio_embed",
     "audio_projection", "embed_audio", "audio_tokenizer", "speech_encoder", "speech_projector", "feature_extractor",
-)  # fmt: skip
-PROJECTOR = (
+))  # fmt: skip
+PROJECTOR = frozenset((
     "multi_modal_projector", "mm_projector", "projector", "merger", "connector", "aligner", "vision_projection",
     "embed_vision", "deepstack_merger_list", "patch_merger", "mlp1", "perceiver_resampler", "vit_large_projector",
     "visual_projection", "qformer", "language_projection", "image_newline", "resampler",
-)  # fmt: skip
-VISION = (
+))  # fmt: skip
+VISION = frozenset((
     "vision", "visual", "vit", "vision_tower", "vision_model", "vision_encoder", "image_encoder", "img_encoder",
     "vpm", "vision_embed_tokens", "sam_model", "vision_language_adapter", "image_tower", "vision_backbone",
-)  # fmt: skip
+))  # fmt: skip
 """Words before the layer's number, or parts of words, by what they name; a projector inside a tower is a projector."""
 
 BUFFERS = frozenset((
@@ -55,21 +57,21 @@ def part_of(name: str, layers: int | None = None) -> str:
     prediction heads.
     """
     words = name.split(".")
-    if any(word in ADAPTER for word in words):
+    if not ADAPTER.isdisjoint(words):
         return "adapter"
     number = next((i for i, word in enumerate(words) if word.isdigit()), len(words))
     before = words[:number] if number < len(words) else words[:-1] or words
-    if any(word in MTP for word in before):
+    if not MTP.isdisjoint(before):
         return "mtp"
     if _holds(before, AUDIO):
         return "audio"
-    if any(word in PROJECTOR for word in words):
+    if not PROJECTOR.isdisjoint(words):
         return "projector"
     if _holds(before, VISION):
         return "vision"
     if layers is not None and number < len(words):
         beyond = len(words[number]) < 8 and int(words[number]) >= layers
-        inner = any(word in MTP_INNER for word in words[number + 1 :])
+        inner = not MTP_INNER.isdisjoint(words[number + 1 :])
         if before[-1:] == ["layers"] and (beyond or inner):
             return "mtp"
     return "text"
@@ -86,12 +88,6 @@ def is_buffer(name: str) -> bool:
     return f"{head.rpartition('.')[2]}.{last}" in BUFFERS
 
 
-def _holds(words: list[str], known: tuple[str, ...]) -> bool:
-    """True if a word is one of the known ones, or made of one and others: ``siglip_vision_tower``."""
-    for word in words:
-        if word in known:
-            return True
-        for piece in word.split("_"):
-            if piece in known:
-                return True
-    return False
+def _holds(words: list[str], known: frozenset[str]) -> bool:
+    """Return True if a word is one of the known ones, or made of one and others: ``siglip_vision_tower``."""
+    return not (known.isdisjoint(words) and known.isdisjoint("_".join(words).split("_")))

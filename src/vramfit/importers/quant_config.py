@@ -62,6 +62,18 @@ def cache_type_of(settings: Mapping[str, Any]) -> str | None:
     return FLOATS8 if str(settings.get("kv_cache_quant_algo", "")).upper() == "FP8" else None
 
 
+def expert_type_of(config: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """``mxfp4`` where a checkpoint of 8-bit floats states 4-bit ones for its experts, which then are MXFP4.
+
+    The field stands in the configuration, or in its settings (transformers 5.24.0 ``configuration_deepseek_v4.py``). A
+    file without it may be either: vLLM takes it for ``fp4`` (``models/deepseek_v4/quant_config.py``), but published ones
+    without it (``sgl-project/DeepSeek-V4-Pro-FP8``, of 1.6 TB) have 8-bit experts, which are the larger.
+    """
+    stated = config.get("expert_dtype") or settings.get("expert_dtype")
+    plain = method_of(settings).lower() == FLOATS8 and not settings.get("moe_quant_algo")
+    return "mxfp4" if stated == "fp4" and plain else None
+
+
 def method_of(settings: Mapping[str, Any]) -> str:
     """The method's name, for messages; empty where none is stated."""
     return str(settings.get("quant_method") or settings.get("quant_algo") or "")
@@ -92,6 +104,8 @@ def _name(settings: Mapping[str, Any]) -> str | None:
     if method == "awq":
         return _grouped("awq", settings, (4,), (16, 32, 64, 128, -1))
     if method == "fp8":
+        if settings.get("moe_quant_algo"):
+            return None  # experts in another type than the rest (nvidia/DeepSeek-V4-Flash-NVFP4)
         return "fp8-block" if settings.get("weight_block_size") else "fp8"
     if method == "compressed-tensors":
         return _compressed(settings)

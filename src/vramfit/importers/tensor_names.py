@@ -87,6 +87,12 @@ TOP = {
 }  # fmt: skip
 """Last word of what stands outside the layers."""
 
+POSITIONS = (
+    "position_embedding", "position_embeddings", "pos_embed", "pos_emb", "position_embedding_table",
+    "positional_embedding", "positional_embedding_vlm",
+)  # fmt: skip
+"""Last words of a tower's learned table of positions."""
+
 ROLES = {
     "tid2eid": "ffn_gate_tid2eid", "fc1_latent_proj": "ffn_latent_down", "fc2_latent_proj": "ffn_latent_up",
     "per_expert_scale": "ffn_down_exps.scale",
@@ -152,6 +158,11 @@ def gguf_name(rest: Sequence[str], in_layer: bool, sandwich: bool = False) -> st
     if found is None or found in BARE:
         return found
     return found if found.endswith((".bias", ".weight")) else f"{found}.{ending or 'weight'}"
+
+
+def is_position_table(words: Sequence[str]) -> bool:
+    """True if a tensor of a tower is its learned table of positions; ``words`` are those of its name."""
+    return (words[-2] if words[-1] == "weight" and len(words) > 1 else words[-1]) in POSITIONS
 
 
 def _last(words: Sequence[str]) -> str:

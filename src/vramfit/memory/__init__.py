@@ -1,4 +1,5 @@
-"""The estimator's parts: pure functions, one part of the memory per module.
+"""Parts of the estimate as pure functions: each module computes one part of the memory.
 
-Engines put them together; nothing here knows an engine by name.
+Engines combine them; no module here knows an engine by name.
+---
 """

@@ -1,4 +1,4 @@
-"""Activations of a forward pass in a PyTorch engine: what is live at the worst moment of one layer.
+"""Activation memory of a forward pass in a PyTorch engine: the tensors alive at the peak of one layer.
 
 Without gradients only one layer's intermediate results exist at a time. Widths follow transformers 5.23.0
 ``modeling_llama.py``: the residual stream and its norm (fp32 copy included), Q, K, V, and the gate, up and product
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Layers, Model
 
 ACTIVATION_BYTES = 2
-"""fp16 or bf16 activations."""
+"""Bytes of an activation in fp16 or bf16."""
 
 
 def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: int) -> int:
     """Peak activation bytes of a forward pass over ``tokens`` tokens in sequences of ``sequence`` tokens.
 
-    The larger of the worst layer and the logits of the last token of each sequence (``generate`` asks for no more).
-    Without flash attention each head's scores exist as 16-bit and fp32 softmax copies.
+    The peak is either the largest layer or the logits of the last token of each sequence (``generate`` computes no
+    others). Without flash attention, the scores of each head exist twice, in 16 bits and as the fp32 softmax.
     """
     if not model.layers:
         return 0
@@ -35,18 +35,18 @@ def peak_bytes(model: Model, tokens: int, *, flash_attention: bool, sequence: in
 
 
 def widest_feed_forward(model: Model) -> int:
-    """Width of the widest feed-forward network a token passes, for engines that unpack its output."""
+    """Elements of the widest feed-forward network that one token passes through, over all layers; 0 without layers."""
     return max([group.passed_width for group in model.layers], default=0)
 
 
 @per_model
 def _widest_layer(model: Model) -> int:
-    """Elements per token of the worst layer."""
+    """Elements per token in the layer that needs most, without the residual stream."""
     return max([_layer_elements(group, model.hidden) for group in model.layers])
 
 
 def _layer_elements(group: Layers, hidden: int) -> int:
-    """Elements per token beside the residual stream and its norms."""
+    """Elements per token that a layer needs in addition to the residual stream and its norms."""
     mixing = sum([mixer.widths.working for mixer in group.mixers])
     feed_forward = 3 * group.passed_width
     experts = group.experts

@@ -1,7 +1,7 @@
-"""What each layer keeps of the past: K and V per token, a latent per token, or a state of constant size.
+"""Caches of past tokens, layer by layer: K and V per token, a latent per token, or a state of constant size.
 
-``KV = sum over layers of cells x (key_width x bytes_k + value_width x bytes_v)``: ``caches`` gives the widths per
-group of layers, engines decide the cells (padding, windows, paging) and the element types.
+``KV = sum over layers of cells x (key_width x bytes_k + value_width x bytes_v)``. ``caches`` gives the widths for each
+group of layers; engines decide the number of cells (padding, windows, paging) and the element types.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ ELEMENT_TYPES: dict[str, tuple[int, int]] = {
     "q8_0": (32, 34), "q5_1": (32, 24), "q5_0": (32, 22), "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
     "int4": (2, 1),
 }  # fmt: skip
-"""Elements and bytes of one block of each cache type (ggml-org/llama.cpp ``ggml/src/ggml-common.h``; fp8 and int8 as
-vLLM 0.33 ``v1/kv_cache_interface.py`` counts them, scales left out)."""
+"""Elements and bytes of one block of each cache type (ggml-org/llama.cpp ``ggml/src/ggml-common.h``; for fp8 and int8
+vLLM 0.33 ``v1/kv_cache_interface.py``, which does not count the scales)."""
 
 
 def caches(model: Model) -> tuple[Cache, ...]:
-    """The caches and states of every layer that owns one, grouped; layers that read another's cache are left out."""
+    """Caches and recurrent states of a model, one for each group of layers that own equal ones.
+
+    Layers that read another layer's cache own none and are left out.
+    """
     found = []
     for group in model.layers:
         for mixer in group.mixers:
@@ -36,9 +39,9 @@ def caches(model: Model) -> tuple[Cache, ...]:
 
 
 def row_bytes(width: int, element_type: str) -> int:
-    """Bytes of one row of ``width`` elements; quantized types store whole blocks.
+    """Bytes of a cache row of ``width`` elements; quantized types store whole blocks.
 
-    Raises ``UsageError`` when ``width`` is not a multiple of the type's block, as llama.cpp refuses it.
+    Raises ``UsageError`` if ``width`` is not a multiple of the type's block, which llama.cpp refuses too.
     """
     block, size = ELEMENT_TYPES[element_type]
     if width % block:
@@ -50,10 +53,13 @@ def row_bytes(width: int, element_type: str) -> int:
 
 
 def token_bytes(cache: Cache, key_type: str, value_type: str) -> int:
-    """Bytes of K and V of one token in one layer; raises as ``row_bytes`` does."""
+    """Bytes of K and V of one token in one layer; raises ``UsageError`` where ``row_bytes`` does."""
     return row_bytes(cache.key_width, key_type) + row_bytes(cache.value_width, value_type)
 
 
 def index_row_bytes(cache: Cache, key_type: str) -> int:
-    """Bytes of an indexer's key of one token or entry in one layer; raises as ``row_bytes`` does."""
+    """Bytes of an indexer's key for one cached token or entry in one layer.
+
+    Raises ``UsageError`` where ``row_bytes`` does.
+    """
     return cache.index_bytes * cache.index_width if cache.index_bytes else row_bytes(cache.index_width, key_type)

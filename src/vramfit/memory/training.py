@@ -1,4 +1,4 @@
-"""Fine-tuning: weights, gradients, optimizer states, saved activations and logits.
+"""Memory of fine-tuning: weights, gradients, optimizer states, saved activations and logits.
 
 Bytes per parameter follow the recipe (`full`: model loaded in bf16, gradients and optimizer states in the parameter's
 dtype, as torch's own AdamW keeps them; `lora`: a frozen 16-bit base and fp32 adapters, as PEFT casts them; `qlora`:
@@ -21,57 +21,63 @@ if TYPE_CHECKING:
     from vramfit.workload.training import Training
 
 LOGIT_BYTES = 2 + 4 + 4
-"""Per token and vocabulary row: 16-bit logits, their fp32 copy, the fp32 gradient (transformers 5.23.0
+"""Bytes per token and vocabulary row: 16-bit logits, their fp32 copy and the fp32 gradient (transformers 5.23.0
 ``loss/loss_utils.py`` ``ForCausalLMLoss``)."""
 
 
 class TrainingBytes(Record):
-    """What one GPU holds at the peak of a step."""
+    """Memory of one GPU at the peak of a training step."""
 
     states_bytes: int
-    """Weights, gradients, optimizer states, adapters."""
+    """Bytes of weights, gradients, optimizer states and adapters."""
     activation_bytes: int
-    """Saved activations, the layer being recomputed, logits; or the optimizer step's temporaries where larger."""
+    """Bytes of saved activations, the layer being recomputed and the logits, or of the optimizer step's temporary
+    tensors if those are larger."""
     upcast_bytes: int
-    """The part of the states that frameworks without PEFT's fp32 upcast save."""
+    """Bytes of the states that exist only because PEFT upcasts parameters to fp32; other frameworks do without."""
     assumptions: tuple[str, ...]
+    """Assumptions for the report, one sentence each."""
     states: tuple[tuple[str, str, int, str], ...]
-    """What the states consist of: name, formula, bytes and source of each."""
+    """Components of the states: name, formula, bytes and source of each."""
 
 
 def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int) -> TrainingBytes:
-    """The peak of one training step of a ``task`` (``full``, ``lora``, ``qlora``) on each of ``gpus`` data-parallel GPUs."""
+    """Peak memory of one training step on each of ``gpus`` data-parallel GPUs.
+
+    ``task`` is ``full``, ``lora`` or ``qlora``. Raises ``UsageError`` for an optimizer that trains only adapters under
+    ``full``, and for a ZeRO stage under another task.
+    """
     model, cut = checkpoint.model, slices(checkpoint)
     upcast = 0
-    kept = OPTIMIZER_BY_NAME[work.optimizer]
-    if task == "full" and kept.adapters_only:
+    chosen = OPTIMIZER_BY_NAME[work.optimizer]
+    if task == "full" and chosen.adapters_only:
         raise UsageError(
-            f"optimizer {kept.name} trains adapters only", "use --task lora or qlora, or another optimizer"
+            f"optimizer {chosen.name} trains adapters only", "use --task lora or qlora, or another optimizer"
         )
     if task == "full":
         parameters = cut.total_bytes // 2
-        gradient, optimizer = cut.total_bytes, kept.state_bytes(parameters, 2)
+        gradient, optimizer = cut.total_bytes, chosen.state_bytes(parameters, 2)
         temporary = cut.total_bytes
         weights = cut.total_bytes
-        said = ["weights, gradients and optimizer states are kept in bf16, without an fp32 master copy"]
+        assumptions = ["weights, gradients and optimizer states are kept in bf16, without an fp32 master copy"]
     else:
         parameters = adapter_parameters(model, work.lora_rank)
-        gradient, optimizer, temporary = 4 * parameters, kept.state_bytes(parameters, 4), 4 * parameters
+        gradient, optimizer, temporary = 4 * parameters, chosen.state_bytes(parameters, 4), 4 * parameters
         weights = cut.total_bytes + 4 * parameters
-        said = [f"rank-{work.lora_rank} adapters on every linear layer of the language model, kept in fp32"]
+        assumptions = [f"rank-{work.lora_rank} adapters on every linear layer of the language model, kept in fp32"]
         if task == "qlora":
             upcast = sum(row.total_bytes for row in checkpoint.stored if row.type == "F16")
             weights += upcast
-            said.append("parameters that stay 16-bit (embeddings, head, norms) are upcast to fp32, as PEFT does")
+            assumptions.append("parameters that stay 16-bit (embeddings, head, norms) are upcast to fp32, as PEFT does")
     if work.zero_stage and gpus > 1:
         if task != "full":
             raise UsageError("zero_stage applies to task full only", "leave zero_stage out for lora and qlora")
         optimizer //= gpus
         gradient //= gpus if work.zero_stage >= 2 else 1
         weights //= gpus if work.zero_stage >= 3 else 1
-        said.append(f"ZeRO stage {work.zero_stage} over {gpus} GPUs")
+        assumptions.append(f"ZeRO stage {work.zero_stage} over {gpus} GPUs")
     activations = _activation_bytes(model, work)
-    said.append(f"{work.micro_batch} sample(s) of {work.sequence_length} tokens per step")
+    assumptions.append(f"{work.micro_batch} sample(s) of {work.sequence_length} tokens per step")
     states = (
         (
             "weights and adapters",
@@ -80,16 +86,16 @@ def training_bytes(checkpoint: Checkpoint, task: str, work: Training, gpus: int)
             "PEFT utils/other.py",
         ),
         ("gradients", "trained parameters x their width, divided by ZeRO 2", gradient, "torch.autograd"),
-        ("optimizer states", "trained parameters x states x width, divided by ZeRO 1", optimizer, kept.source),
+        ("optimizer states", "trained parameters x states x width, divided by ZeRO 1", optimizer, chosen.source),
     )
     peak = max(activations, temporary)
-    return TrainingBytes(weights + gradient + optimizer, peak, upcast, tuple(said), states)
+    return TrainingBytes(weights + gradient + optimizer, peak, upcast, tuple(assumptions), states)
 
 
 def adapter_parameters(model: Model, rank: int) -> int:
-    """Trainable LoRA parameters: ``rank x (in + out)`` for each linear layer of the language model, experts left out.
+    """Number of trainable LoRA parameters: ``rank x (in + out)`` for each linear layer of the language model.
 
-    Llama-3.1-8B at rank 16: 41,943,040.
+    Experts have no adapters. Llama-3.1-8B at rank 16 has 41,943,040.
     """
     return sum(
         rank * (t.shape[0] + t.shape[1]) * t.count
@@ -99,11 +105,11 @@ def adapter_parameters(model: Model, rank: int) -> int:
 
 
 def _activation_bytes(model: Model, work: Training) -> int:
-    """Saved for the backward pass, bf16 and FlashAttention, no dropout, plus the logits of every token.
+    """Bytes saved for the backward pass in bf16 with FlashAttention and no dropout, and the logits of every token.
 
-    Per layer and token: norm inputs and outputs, Q, K, V, attention output, gate, up, product and down input, the
-    fp32 copies the RMS norms keep and the log-sum-exp of each head. With gradient checkpointing only each layer's
-    input is kept, and one layer lives in full while it is recomputed.
+    Each layer saves for each token the inputs and outputs of its norms, Q, K, V, the attention output, gate, up, their
+    product and the down projection's input, the fp32 copies of the RMS norms and the log-sum-exp of each head. With
+    gradient checkpointing only the input of each layer is saved, and one layer is recomputed in full at a time.
     """
     tokens = work.sequence_length * work.micro_batch
     hidden, wide = model.hidden, widest_feed_forward(model)
@@ -111,7 +117,7 @@ def _activation_bytes(model: Model, work: Training) -> int:
     for group in model.layers:
         for mixer in group.mixers:
             own = mixer.widths
-            # What training keeps of compressed attention has not been measured, and is left out.
+            # The activations that compressed attention saves for training have not been measured: they are not counted.
             if own.scored_heads:
                 query, key, heads = max(query, own.query), max(key, own.key), max(heads, own.heads)
     layer = 2 * (4 * hidden + 3 * query + 2 * key) + 8 * wide + 4 * heads + 8 * hidden

@@ -1,4 +1,4 @@
-"""Activations of a vision tower while it reads one sequence's images."""
+"""Activation memory of a vision tower while it encodes the images of one sequence."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ if TYPE_CHECKING:
     from vramfit.model.encoder import VisionTower
 
 ACTIVATION_BYTES = 2
+"""Bytes of an activation in fp16 or bf16."""
 
 
 def encoder_bytes(model: Model, images: int, size: tuple[int, int] | None = None) -> int:
-    """Peak 16-bit activations of the tower over all tiles of ``images`` of one size, in one batch.
+    """Peak bytes of the tower's 16-bit activations for a batch of ``images`` equal images with all their tiles.
 
-    ``size`` is width and height in pixels, or None for the largest the model takes.
+    ``size`` is width and height in pixels, or None for the largest image the model accepts. The result is 0 without
+    images or without a tower.
 
-    ``4 w + 2 f`` elements per patch: residual, norm, attention input and output, and both sides of the feed-forward
-    network (transformers 5.23.0 ``modeling_clip.py`` under SDPA, which keeps no scores).
+    Each patch takes ``4 w + 2 f`` elements: residual, norm, input and output of attention, and both sides of the
+    feed-forward network (transformers 5.23.0 ``modeling_clip.py`` under SDPA, which keeps no scores).
     """
     tower = model.vision if images else None
     if tower is None:
@@ -28,7 +30,10 @@ def encoder_bytes(model: Model, images: int, size: tuple[int, int] | None = None
 
 
 def tokens_of_image(model: Model, size: tuple[int, int] | None) -> int:
-    """Prompt tokens of an image of that size, or of the largest the model takes; 0 without a vision tower."""
+    """Prompt tokens of one image of ``size``, width and height in pixels; 0 without a vision tower.
+
+    None stands for the largest image the model accepts.
+    """
     if size is None:
         from vramfit.model import max_image_tokens
 
@@ -39,9 +44,10 @@ def tokens_of_image(model: Model, size: tuple[int, int] | None) -> int:
 
 
 def image_patches(tower: VisionTower, size: tuple[int, int] | None) -> int:
-    """Patches of one image of that size over all its tiles, class tokens included; None is the largest size.
+    """Patches of one image over all its tiles, class tokens included.
 
-    0 for a tower of which the catalogue has only the number of parameters.
+    ``size`` is width and height in pixels, or None for the largest image. The result is 0 for a tower of which only the
+    number of parameters is known.
     """
     rule = tower.image_tokens
     if rule is None:

@@ -1,4 +1,4 @@
-"""Weights by where an engine may put them: input, each layer, output, vision."""
+"""Weights divided into the slices that an engine places separately: input, each layer, output, vision."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ if TYPE_CHECKING:
 
 
 class Slices(Record):
-    """A stored checkpoint cut where engines cut it; every tensor is in exactly one slice. Bytes throughout."""
+    """Bytes of a checkpoint, divided where engines divide it; every tensor is in exactly one slice."""
 
     input_bytes: int
-    """Token (and position) embeddings: looked up, never multiplied, so not read in full per token."""
+    """Bytes of token and position embeddings. A token looks up single rows, so they are never read in full."""
     layer_bytes: tuple[int, ...]
-    """Each layer of the language model, all its experts included."""
+    """Bytes of each layer of the language model, all its experts included."""
     layer_read_bytes: tuple[int, ...]
-    """What of each layer is read for one token: everything but the experts the router leaves out."""
+    """Bytes of each layer that are read for one token: its weights without the experts the router leaves out."""
     output_bytes: int
-    """Final norm and output head; for a tied model the norm alone."""
+    """Bytes of the final norm and the output head; of the norm alone if the head is tied to the embedding."""
     output_read_bytes: int
-    """What of the head is read per token: the embedding itself when tied."""
+    """Bytes of the output head that are read for one token; those of the embedding if the head is tied to it."""
     other_bytes: int
-    """Vision and audio towers, projectors, pipeline components."""
+    """Bytes of vision and audio towers, projectors and pipeline components."""
     largest_linear_elements: int
-    """Weights of the largest quantizable matrix (one expert of a fused one), for engines that unpack one at a time."""
+    """Elements of the largest quantizable matrix, or of one expert's share of a fused one, for engines that unpack one
+    matrix at a time."""
 
     @property
     def total_bytes(self) -> int:
-        """The whole checkpoint."""
+        """Bytes of the whole checkpoint."""
         return self.input_bytes + sum(self.layer_bytes) + self.output_bytes + self.other_bytes
 
 
 @per_model
 def slices(checkpoint: Checkpoint) -> Slices:
-    """The slices of a checkpoint."""
+    """Divide a checkpoint into slices."""
     return _cut(checkpoint.model, checkpoint.stored)
 
 
 def _cut(model: Model, stored: tuple[Stored, ...]) -> Slices:
-    # Most tensors share their set of layers: what a set holds is added up first, and to the layers once.
+    # Most tensors share their set of layers, so sizes are summed per set first and then added to each layer once.
     common: dict[tuple[int, ...], int] = {}
     layer = [0] * model.layer_count
     read = [0] * model.layer_count

@@ -1,6 +1,7 @@
-"""The model room: what a model is made of, from a catalogue entry to its tensors. Pure functions.
+"""Description of models, from a catalogue entry to the tensors, as records and pure functions.
 
-``counted`` gives what ``inventory`` and ``vision`` derive, which for the catalogue was done when it was compiled.
+``counted`` returns what ``inventory`` and ``vision`` derive. For models of the catalogue that was computed when the
+catalogue was compiled.
 """
 
 from vramfit.model.architecture import (
@@ -46,7 +47,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Names that most checks do without, loaded when asked for: a model of the catalogue was made when it was compiled."""
+    """Load a name that most checks do not need, since a catalogue model was already built when it was compiled."""
     if name in ("model_from_facts", "nominal_billions"):
         from vramfit.model import build
 

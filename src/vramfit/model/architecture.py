@@ -1,13 +1,13 @@
-"""What a model is made of: the records every other room reads.
+"""Records that describe a model: its layers, their token mixers and feed-forward networks, and its tensors.
 
-A ``Model`` is its architecture, never a footprint: groups of equal layers, each with what mixes tokens (attention of
-some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors`` turns it into tensors, and
-``memory.kv_cache`` into caches. Widths are elements, counts are counts; nothing here is in bytes but the size of an
-element where a kind fixes it.
+A ``Model`` states an architecture, never a memory footprint: groups of equal layers, each with its token mixers
+(attention of some kind, or a recurrent state) and a feed-forward network. ``inventory.tensors`` derives the tensors from
+it, and ``memory.kv_cache`` the caches. Widths are numbers of elements. Sizes in bytes appear only where a kind of layer
+fixes the size of an element.
 
-A kind of layer answers for itself, after vLLM's ``KVCacheSpec`` kinds (``v1/kv_cache_interface.py``): a token mixer says
-what it computes with (``widths``) and what it keeps of past tokens (``cache``). The kinds that few models have are in
-``mixers``, which a check of the others does not load.
+Each kind of layer answers for itself, modelled on vLLM's ``KVCacheSpec`` kinds (``v1/kv_cache_interface.py``): a token
+mixer states the widths it computes with (``widths``) and what it keeps of past tokens (``cache``). Kinds that few models
+have are in ``mixers``, so that checks of other models need not load them.
 """
 
 from __future__ import annotations
@@ -24,68 +24,68 @@ if TYPE_CHECKING:
 
 
 class Widths(Record):
-    """Elements of one token that a mixer computes with; 0 for what it has none of."""
+    """Numbers of elements that a token mixer handles for one token; 0 for anything it does not have."""
 
     heads: int = 0
-    """Query heads."""
+    """Number of query heads."""
     scored_heads: int = 0
-    """Heads with a score for every pair of tokens; none where tokens are compressed or picked."""
+    """Number of heads that compute a score for every pair of tokens; 0 if tokens are compressed or selected first."""
     kv_heads: int = 0
-    """Heads of keys and values as they are cached; 1 for a latent that all query heads share."""
+    """Number of key and value heads in the cache; 1 for a latent that all query heads share."""
     query: int = 0
-    """Queries of all heads."""
+    """Elements of the queries of all heads."""
     key: int = 0
-    """Keys of all heads, expanded where the cache has them compressed."""
+    """Elements of the keys of all heads, after expansion if the cache stores them compressed."""
     value: int = 0
-    """Values of all heads, likewise."""
+    """Elements of the values of all heads, after expansion if the cache stores them compressed."""
     output: int = 0
-    """Results of all heads, before the output projection."""
+    """Elements of the results of all heads, before the output projection."""
     window: int | None = None
-    """Tokens it looks back over; None for all of them."""
+    """Number of past tokens that the layer attends to; None for all of them."""
     working: int = 0
-    """Elements that exist at once while the layer computes; 0 where a feed-forward network has more."""
+    """Elements that exist at the same time while the layer computes; 0 if its feed-forward network always needs more."""
 
     @property
     def pair_products(self) -> int:
-        """Multiplications for each token that a token looks back on."""
+        """Number of multiplications for each pair of a token and a past token that it attends to."""
         return self.query + self.output
 
 
 class Cache(Record):
-    """What one group of equal layers keeps."""
+    """Cache or recurrent state of each layer in a group of equal layers."""
 
     kind: str
     """``full``, ``sliding``, ``chunked``, ``cross``, ``latent`` (MLA), ``compressed`` (one entry for every ``ratio``
     tokens, behind a window of plain ones) or ``state`` (recurrent, constant size)."""
     layers: tuple[int, ...]
-    """The layers that own such a cache."""
+    """Numbers of the layers that own such a cache."""
     key_width: int = 0
-    """Elements of K per token and layer: ``kv_heads x head_dim``; MLA: latent plus rotary key."""
+    """Elements of K per token and layer: ``kv_heads x head_dim``, or for MLA the latent and the rotary key."""
     value_width: int = 0
     """Elements of V per token and layer; 0 for MLA, whose V is a view of K."""
     window: int | None = None
-    """Tokens kept by a sliding or chunked layer; None for unbounded."""
+    """Number of tokens that a sliding or chunked layer keeps; None if it keeps every token."""
     convolution_elements: int = 0
-    """Convolution state per sequence and layer (recurrent layers)."""
+    """Elements of a recurrent layer's convolution state, per sequence and layer."""
     recurrent_elements: int = 0
-    """Matrix or scan state per sequence and layer (recurrent layers)."""
+    """Elements of a recurrent layer's matrix or scan state, per sequence and layer."""
     convolution_kernel: int = 0
-    """Kernel of that convolution: engines that keep all its columns, and not all but one, keep that many."""
+    """Kernel size of that convolution, for engines that store as many columns instead of one fewer."""
     convolution_bytes: int = 0
-    """Bytes of an element of the convolution state; 0 where it has the model's type."""
+    """Bytes of an element of the convolution state; 0 if it has the model's element type."""
     recurrent_bytes: int = 4
-    """Bytes of an element of the recurrent state; 0 where it has the model's type."""
+    """Bytes of an element of the recurrent state; 0 if it has the model's element type."""
     index_width: int = 0
-    """Elements per cached entry of a sparse-attention indexer's keys, kept beside the latent."""
+    """Elements of a sparse-attention indexer's key, cached once per entry beside K or the latent."""
     index_bytes: int = 0
-    """Bytes of an element of those keys; 0 where they have the cache's type."""
+    """Bytes of an element of those keys; 0 if they have the cache's element type."""
     encoder_tokens: int | None = None
-    """Tokens a ``cross`` cache holds, where the architecture fixes them."""
+    """Number of tokens in a ``cross`` cache, if the architecture fixes it."""
     ratio: int = 0
-    """Tokens that become one entry of a compressed cache; 0 where only the window is kept."""
+    """Number of tokens that become one entry of a compressed cache; 0 if only the window is kept."""
 
     def tokens_kept(self, context: int) -> int:
-        """Rows a sequence of ``context`` tokens leaves in this cache, before any engine's padding."""
+        """Number of rows that a sequence of ``context`` tokens occupies, before any padding by an engine."""
         if self.kind == "compressed":
             behind = context // self.ratio if self.ratio else 0
             return min(context, self.window or context) + behind
@@ -101,24 +101,25 @@ class Attention(Record):
     heads: int
     kv_heads: int
     head_dim: int
-    """Width of one query or key head. Not ``hidden / heads``: Gemma, Qwen3, gpt-oss and Mistral Nemo differ."""
+    """Width of one query or key head. It is not always ``hidden / heads``: Gemma, Qwen3, gpt-oss and Mistral Nemo
+    differ."""
     value_dim: int
     """Width of one value head; equals ``head_dim`` in almost every model."""
     window: int | None = None
-    """Tokens a sliding or chunked layer looks back over."""
+    """Number of past tokens that a sliding or chunked layer attends to."""
     shares_cache: bool = False
-    """True where the layer reads an earlier layer's K and V and owns none (Gemma 3n, Gemma 4 E)."""
+    """True if the layer reads an earlier layer's K and V and owns none (Gemma 3n, Gemma 4 E)."""
     value_is_key: bool = False
-    """True where the values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers);
+    """True if the values are the keys before their rotation, so that there is no value matrix (Gemma 4's full layers);
     both are still cached."""
     indexer_dim: int = 0
-    """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without one."""
+    """Width of a sparse-attention indexer's key, cached beside K (MiniMax-M3); 0 without an indexer."""
     indexer_heads: int = 0
-    """Query heads of the indexer."""
+    """Number of query heads of the indexer."""
     indexer_bytes: int = 0
-    """Bytes of an element of that key; 0 where it has the cache's type."""
+    """Bytes of an element of that key; 0 if it has the cache's element type."""
     encoder_tokens: int | None = None
-    """Tokens of an encoder's output that ``cross`` attention keeps, where the architecture fixes them (Whisper)."""
+    """Number of encoder output tokens that ``cross`` attention keeps, if the architecture fixes it (Whisper)."""
 
     @property
     def widths(self) -> Widths:
@@ -129,7 +130,7 @@ class Attention(Record):
         return Widths(heads, heads, cached, query, key, value, output, self.window, working)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """K and V of each token; none where another layer's are read, and in an encoder."""
+        """Cache of K and V for each of ``layers``; None if they share another layer's cache or belong to an encoder."""
         if self.shares_cache or self.kind == "encoder":
             return None
         heads = self.kv_heads
@@ -152,32 +153,33 @@ class LatentAttention(Record):
 
     heads: int
     query_rank: int | None
-    """Width of the compressed query, None when the query projection is direct."""
+    """Width of the compressed query; None if the query projection is a single matrix."""
     kv_rank: int
     """Width of the cached latent."""
     nope_dim: int
-    """Per-head width without rotary embedding."""
+    """Width of the part of each head that has no rotary embedding."""
     rope_dim: int
-    """Width of the rotary key shared by all heads, cached beside the latent."""
+    """Width of the rotary key that all heads share, cached beside the latent."""
     value_dim: int
-    """Per-head value width."""
+    """Width of one value head."""
     indexer_dim: int | None = None
-    """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5), cached besides; None without one."""
+    """Width of the sparse-attention indexer's key, cached beside the latent (DeepSeek-V3.2, GLM-5); None without an
+    indexer."""
     indexer_heads: int | None = None
     indexer_bytes: int = 0
-    """Bytes of an element of the indexer's key; 0 where it has the cache's type."""
+    """Bytes of an element of the indexer's key; 0 if it has the cache's element type."""
     window: int | None = None
-    """Tokens it looks back over, None for all (sliding layers of dots.3)."""
+    """Number of past tokens that the layer attends to (sliding layers of dots.3); None for all of them."""
 
     @property
     def widths(self) -> Widths:
-        """Widths of queries, and of keys and values once the latent is expanded."""
+        """Widths of queries, and of keys and values after the latent is expanded."""
         heads = self.heads
         query, value = heads * (self.nope_dim + self.rope_dim), heads * self.value_dim
         return Widths(heads, heads, 1, query, query, value, value, self.window, 2 * query + 2 * value)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Latent and rotary key of each token; values are read from the latent."""
+        """Cache of the latent and the rotary key of each token, which the values are computed from as well."""
         width, index = self.kv_rank + self.rope_dim, self.indexer_dim or 0
         return Cache("latent", layers, width, 0, self.window, index_width=index, index_bytes=self.indexer_bytes)
 
@@ -187,16 +189,16 @@ class FeedForward(Record):
 
     width: int
     gated: bool = True
-    """Three matrices (SwiGLU, GeGLU) instead of two."""
+    """True if the network has three matrices (SwiGLU, GeGLU) instead of two."""
 
     @property
     def passed_width(self) -> int:
-        """Inner width that one token passes."""
+        """Inner width, in elements, that one token passes through."""
         return self.width
 
     @property
     def inner_widths(self) -> tuple[int, ...]:
-        """Inner width of each network in it."""
+        """Inner width of the only network, in elements."""
         return (self.width,)
 
 
@@ -208,114 +210,115 @@ class Experts(Record):
     width: int
     """Inner width of one expert."""
     shared_width: int = 0
-    """Summed inner width of the experts every token passes; 0 without."""
+    """Sum of the inner widths of the experts that every token passes through; 0 without shared experts."""
     gated: bool = True
     dense_width: int = 0
-    """Width of a dense network that runs beside the experts in the same layer (Gemma 4 26B); 0 without."""
+    """Width of a dense network that runs beside the experts in the same layer (Gemma 4 26B); 0 without one."""
     latent: int | None = None
-    """Width the routed experts work at where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+    """Input and output width of the routed experts, if it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
     token_rows: int = 0
-    """Rows of a table that picks the experts by the token itself; 0 where the router picks (DeepSeek-V4)."""
+    """Number of rows of a table that selects the experts by the token itself (DeepSeek-V4); 0 if the router selects them."""
 
     @property
     def passed_width(self) -> int:
-        """Inner width that one token passes: of the experts picked for it, and of those that every token passes."""
+        """Inner width, in elements, that one token passes through: its routed experts, shared experts, dense network."""
         return self.active * self.width + self.shared_width + self.dense_width
 
     @property
     def inner_widths(self) -> tuple[int, ...]:
-        """Inner width of each network in it: an expert, those that every token passes, a dense network beside them."""
+        """Inner widths of one routed expert, of the shared experts and of the dense network; those that exist."""
         return tuple([width for width in (self.width, self.shared_width, self.dense_width) if width])
 
     @property
     def active_share(self) -> float:
-        """Share of the routed experts that one token passes."""
+        """Share of the routed experts that one token passes through, between 0 and 1."""
         return self.active / self.count
 
 
 class Layers(Record):
-    """Equal layers: the same token mixers and feed-forward network at each of ``indices``."""
+    """Group of equal layers: the same token mixers and feed-forward network at each of ``indices``."""
 
     indices: tuple[int, ...]
-    """Layer numbers from 0, ascending; groups together cover every layer once."""
+    """Layer numbers from 0, ascending. The groups of a model together contain every layer once."""
     mixers: tuple[Mixer, ...]
-    """Usually one; two where attention and Mamba run side by side (Falcon-H1); none in pure feed-forward layers."""
+    """Token mixers: usually one, two if attention and Mamba run in parallel (Falcon-H1), none in layers that are only a
+    feed-forward network."""
     feed_forward: FeedForward | Experts | None
 
     @property
     def experts(self) -> Experts | None:
-        """Its mixture of experts; None where the feed-forward network is dense or lacking."""
+        """Mixture of experts of the layers; None if they have a dense feed-forward network or none."""
         return self.feed_forward if isinstance(self.feed_forward, Experts) else None
 
     @property
     def passed_width(self) -> int:
-        """Inner width of the feed-forward network that one token passes; 0 without one."""
+        """Inner width of the feed-forward network that one token passes through, in elements; 0 without a network."""
         return 0 if self.feed_forward is None else self.feed_forward.passed_width
 
 
 class Component(Record):
-    """One network of a diffusion pipeline whose tensors are not modelled: only its parameter count is known."""
+    """Network of a diffusion pipeline whose tensors are not modelled: only its number of parameters is known."""
 
     name: str
-    """What it does in the pipeline: ``transformer``, ``text_encoder``, ``vae``."""
+    """Role in the pipeline: ``transformer``, ``text_encoder``, ``vae``."""
     parameters: Count
-    """Its parameter count."""
+    """Number of parameters."""
     architecture: str
-    """Its class in diffusers or transformers."""
+    """Name of its class in diffusers or transformers."""
 
 
 class Model(Record):
-    """One model of the catalogue, or one imported from its files."""
+    """Model of the catalogue, or one imported from its files."""
 
     id: str
     name: str
     family: str
-    """Siblings share it: ``llama-3.1``, ``qwen3``."""
+    """Name of the series that the model belongs to: ``llama-3.1``, ``qwen3``."""
     modality: str
     """``text``, ``code``, ``vision-language``, ``embedding``, ``image-generation``, …"""
     hidden: int
-    """Width of the residual stream, d."""
+    """Width of the residual stream in elements, d."""
     vocab: int
-    """Rows of the embedding as stored (padded where the checkpoint pads)."""
+    """Number of rows of the embedding as the checkpoint stores it, padding included."""
     tied: bool
-    """True when the output head is the embedding itself."""
+    """True if the output head and the embedding are the same matrix."""
     context: int
-    """Longest sequence the model supports, tokens."""
+    """Longest sequence that the model supports, in tokens."""
     dtype: str
     """Native element type of the checkpoint: ``bf16``, ``fp16``, ``fp32``, ``fp8``, ``mxfp4``."""
     layers: tuple[Layers, ...]
     traits: Traits
-    """How the architecture writes its blocks (biases, norms, …)."""
+    """Details of the architecture's blocks: biases, norms, gates, …"""
     architecture: Architecture
-    """The names its architecture goes by."""
+    """Names of the architecture, in the catalogue and elsewhere."""
     vision: VisionTower | None
-    """The tower that looks at images; None for a model that sees nothing."""
+    """Encoder of images; None for a model that reads no images."""
     audio: AudioTower | None
-    """The tower that listens; None for a model that hears nothing."""
+    """Encoder of audio; None for a model that reads no audio."""
     components: tuple[Component, ...] = ()
     nominal_billions: float | None = None
-    """Billions of parameters as the name states them (13 for "13B"); None when it states none."""
+    """Billions of parameters stated in the model's name (13 for "13B"); None if the name states no number."""
     released: str | None = None
     licence: str | None = None
     hf: tuple[str, ...] = ()
     """Hugging Face repositories, the original first."""
     ollama: tuple[str, ...] = ()
     origin: Origin | None = None
-    """Where it was read; None for a model of the catalogue."""
+    """Source that the model was imported from; None for a model of the catalogue."""
 
     @property
     def layer_count(self) -> int:
-        """Layers of the language model (prediction heads of the MTP kind not counted)."""
+        """Number of layers of the language model, without multi-token prediction heads."""
         return sum(len(group.indices) for group in self.layers)
 
     @property
     def gap(self) -> str | None:
-        """Why its memory cannot be told, and None where it can: no entry of the catalogue has such a gap."""
+        """Reason why the model's memory cannot be estimated; None if it can, which holds for every catalogue entry."""
         return None if self.origin is None else self.origin.gap
 
     @property
     def active_shares(self) -> tuple[float, ...]:
-        """Share of the routed experts that one token passes, for each layer; 1.0 for a layer without any."""
+        """Share of the routed experts that one token passes through, for each layer; 1.0 for a layer without experts."""
         shares = [1.0] * self.layer_count
         for group in self.layers:
             experts = group.experts
@@ -326,23 +329,23 @@ class Model(Record):
 
     @property
     def has_experts(self) -> bool:
-        """Whether some layer has a mixture of experts."""
+        """True if at least one layer has a mixture of experts."""
         return any(group.experts is not None for group in self.layers)
 
     @property
     def has_latent_attention(self) -> bool:
-        """Whether some layer caches a latent (MLA)."""
+        """True if at least one layer caches a latent (MLA)."""
         return any(mixer.kind == "latent" for group in self.layers for mixer in group.mixers)
 
     @property
     def sees(self) -> bool:
-        """Whether it has a vision tower; asking for the tower itself may have to unpack it."""
+        """True if the model has a vision tower. This does not unpack the tower, which reading ``vision`` may do."""
         return "packed_vision" in self.__dict__ or self.vision is not None
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, field):
-            """A tower of a model from the compiled catalogue, which ``packed`` leaves packed until it is asked for."""
+            """Unpack a tower that the compiled catalogue stores packed (see ``packed``) when it is first read."""
             stored = self.__dict__.get(f"packed_{field}")
             if stored is None:
                 raise AttributeError(f"a Model has no {field}")
@@ -352,31 +355,33 @@ class Model(Record):
 
 
 class Tensor(Record):
-    """One named tensor, repeated in each of ``layers``.
+    """Named tensor that each of ``layers`` has, or that stands alone.
 
-    Shapes follow ggml: ``shape[0]`` is the row length (``in_features``, the axis quantization blocks run along),
-    ``shape[1]`` the rows (``out_features``), ``shape[2]`` the experts of a fused expert matrix. Names are GGUF's
-    (gguf-py ``constants.py``, ``TENSOR_NAMES``) without the ``blk.N.`` prefix, because mix rules and offload patterns
-    are written in them.
+    Shapes follow ggml: ``shape[0]`` is the row length (``in_features``, the axis along which quantization blocks run),
+    ``shape[1]`` the number of rows (``out_features``), ``shape[2]`` the number of experts in a fused expert matrix.
+    Names are those of GGUF (gguf-py ``constants.py``, ``TENSOR_NAMES``) without the ``blk.N.`` prefix, because
+    quantization mixes and offload patterns are written in them.
     """
 
     name: str
     """``attn_q.weight``, ``ffn_down_exps.weight``, ``token_embd.weight``, ``v.attn_q.weight``, ``mm.0.weight``."""
     shape: tuple[int, ...]
     layers: tuple[int, ...] = ()
-    """Layers holding one each; empty for a tensor that stands alone."""
+    """Numbers of the layers that have one each; empty for a tensor outside the layers."""
     part: str = "text"
     """``text``, ``vision``, ``projector``, ``audio``, ``component``."""
     linear: bool = False
-    """True for the weight of an ``nn.Linear`` (what bitsandbytes, GPTQ and AWQ replace), fused experts included."""
+    """True for the weight of an ``nn.Linear``, which bitsandbytes, GPTQ and AWQ replace; fused experts included."""
     buffer: bool = False
-    """True for what files store but no optimizer trains (a router's selection bias): bytes, not parameters."""
+    """True for a tensor that files store but no optimizer trains (a router's selection bias): it takes memory, but its
+    elements do not count as parameters."""
     copies: int = 1
-    """Equal tensors per layer, or standing alone: the layers of a vision tower are copies, not ``layers``."""
+    """Number of equal tensors in each layer, or outside the layers. The layers of a vision tower are such copies:
+    ``layers`` numbers only those of the language model."""
 
     @property
     def elements(self) -> int:
-        """Elements of one tensor."""
+        """Number of elements of one of the equal tensors."""
         product = 1
         for extent in self.shape:
             product *= extent
@@ -384,10 +389,10 @@ class Tensor(Record):
 
     @property
     def count(self) -> int:
-        """How many such tensors there are."""
+        """Number of equal tensors in the whole model."""
         return self.copies * (len(self.layers) or 1)
 
     @property
     def parameters(self) -> int:
-        """Elements of all of them; 0 for a buffer."""
+        """Number of parameters of all equal tensors together; 0 for a buffer."""
         return 0 if self.buffer else self.elements * self.count

@@ -1,7 +1,8 @@
 """Tensors of one attention layer: MHA, GQA, MQA, cross-attention, MLA and DeepSeek-V4's compressed attention.
 
-Every function returns rows ``(name, shape, linear)`` of one layer, in the order llama.cpp writes them. Shapes are
-ggml's: ``shape[0]`` the inputs, ``shape[1]`` the outputs. ``traits`` documents the habits that add or remove rows.
+Every function returns the rows ``(name, shape, linear)`` of one layer, in the order in which llama.cpp writes them.
+Shapes follow ggml: ``shape[0]`` is the number of inputs, ``shape[1]`` that of outputs. ``traits`` documents what adds or
+removes rows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def linear(name: str, inputs: int, outputs: int, bias: bool = False) -> list[Row]:
-    """The rows of an ``nn.Linear``: its weight and, with ``bias``, its bias."""
+    """Rows of an ``nn.Linear`` with ``inputs`` and ``outputs`` elements: its weight and, with ``bias``, its bias."""
     rows: list[Row] = [(f"{name}.weight", (inputs, outputs), True)]
     if bias:
         rows.append((f"{name}.bias", (outputs,), False))
@@ -24,7 +25,7 @@ def linear(name: str, inputs: int, outputs: int, bias: bool = False) -> list[Row
 
 
 def norm(name: str, width: int, bias: bool = False) -> list[Row]:
-    """The rows of an RMSNorm, or with ``bias`` of a LayerNorm."""
+    """Rows of an RMSNorm over ``width`` elements, or with ``bias`` of a LayerNorm."""
     rows: list[Row] = [(f"{name}.weight", (width,), False)]
     if bias:
         rows.append((f"{name}.bias", (width,), False))
@@ -32,7 +33,7 @@ def norm(name: str, width: int, bias: bool = False) -> list[Row]:
 
 
 def attention(mixer: Attention, hidden: int, traits: Traits) -> list[Row]:
-    """One layer of softmax attention on a residual stream ``hidden`` wide."""
+    """Rows of one layer of softmax attention on a residual stream of ``hidden`` elements."""
     prefix = "cross_attn" if mixer.kind == "cross" else "attn"
     query, key, value = (
         mixer.heads * mixer.head_dim,
@@ -82,10 +83,10 @@ def attention(mixer: Attention, hidden: int, traits: Traits) -> list[Row]:
 
 
 def latent_attention(mixer: LatentAttention, hidden: int, traits: Traits) -> list[Row]:
-    """One layer of multi-head latent attention.
+    """Rows of one layer of multi-head latent attention on a residual stream of ``hidden`` elements.
 
-    The projection that expands the latent is one matrix, ``attn_kv_b``, as Hugging Face files hold it; GGUF splits it
-    into ``attn_k_b`` and ``attn_v_b`` of the same size together.
+    The projection that expands the latent is one matrix, ``attn_kv_b``, like in Hugging Face files; GGUF splits it into
+    ``attn_k_b`` and ``attn_v_b``, which together have the same size.
     """
     wide = mixer.heads * (mixer.nope_dim + mixer.rope_dim)
     bias = traits.qkv_bias
@@ -111,7 +112,7 @@ def latent_attention(mixer: LatentAttention, hidden: int, traits: Traits) -> lis
 
 
 def compressed_attention(mixer: CompressedAttention, hidden: int) -> list[Row]:
-    """One layer of DeepSeek-V4's compressed attention (transformers, modeling_deepseek_v4.py)."""
+    """Rows of one layer of DeepSeek-V4's compressed attention (transformers, modeling_deepseek_v4.py)."""
     query, width = mixer.heads * mixer.head_dim, mixer.head_dim
     rows: list[Row] = [("attn_sinks.weight", (mixer.heads,), False)]
     rows += linear("attn_q_a", hidden, mixer.query_rank) + norm("attn_q_a_norm", mixer.query_rank)
@@ -120,7 +121,7 @@ def compressed_attention(mixer: CompressedAttention, hidden: int) -> list[Row]:
     rows += linear("attn_output_a", query // mixer.output_groups, mixer.output_groups * mixer.output_rank)
     rows += linear("attn_output_b", mixer.output_groups * mixer.output_rank, hidden)
     if mixer.ratio:
-        # Where an indexer picks among the entries, each is made of its own tokens and of those before: twice as wide.
+        # With an indexer, each entry is computed from its own tokens and the group before them: twice the width.
         rows += _compressor("compressor", hidden, width, mixer.ratio, 2 if mixer.indexer_dim else 1)
     if mixer.indexer_dim and mixer.indexer_heads:
         rows += _compressor("indexer.compressor", hidden, mixer.indexer_dim, mixer.ratio, 2)
@@ -130,7 +131,7 @@ def compressed_attention(mixer: CompressedAttention, hidden: int) -> list[Row]:
 
 
 def _compressor(name: str, hidden: int, width: int, ratio: int, overlap: int) -> list[Row]:
-    """What turns ``ratio`` tokens into one entry ``width`` wide: contents, weights, positions and a norm."""
+    """Rows of the network that turns ``ratio`` tokens into one entry of ``width`` elements."""
     rows: list[Row] = [(f"{name}.position_bias", (overlap * width, ratio), False)]
     rows += linear(f"{name}.kv", hidden, overlap * width) + linear(f"{name}.gate", hidden, overlap * width)
     return rows + norm(f"{name}.norm", width)

@@ -1,6 +1,7 @@
-"""From the specification of a model to the ``Model`` itself: the layer pattern becomes groups of equal layers.
+"""Construction of a ``Model`` from its specification: the layer pattern becomes groups of equal layers.
 
-A specification is complete when ``merge.gaps`` finds nothing missing, so only what the pattern asks for is checked here.
+``merge.gaps`` reports what an incomplete specification lacks, so only fields that the layer pattern needs are checked
+here.
 """
 
 from __future__ import annotations
@@ -21,27 +22,27 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 USUAL_HEADS = Heads()
-"""Heads of a kind of layer that has none of its own."""
+"""Heads of a kind of layer for which the specification states no exception."""
 
 FEED_FORWARD_KINDS = ("mlp", "moe")
-"""Words of a layer pattern for layers that are nothing but a feed-forward network (Nemotron-H)."""
+"""Words of a layer pattern for layers that consist only of a feed-forward network (Nemotron-H)."""
 
 COMPRESSION = {"local": 0, "csa": 4, "hca": 128}
 """Tokens per cached entry in DeepSeek-V4's kinds of layers: window only, compressed sparse, heavily compressed."""
 
 
 def model_from_facts(facts: Mapping[str, Any]) -> Model:
-    """The model that a merged mapping describes; see ``spec.read_spec`` for its form.
+    """Build the model that a merged mapping describes; ``spec.read_spec`` documents its form.
 
-    Raises ``ValueError`` where a field is missing that the architecture needs.
+    Raises ``ValueError`` if a field is missing that the architecture needs.
     """
     return build(read_spec(facts))
 
 
 def build(spec: ModelSpec) -> Model:
-    """The model of a specification, its layer pattern expanded into groups of equal layers.
+    """Build the model of a specification, with its layer pattern expanded into groups of equal layers.
 
-    Raises ``ValueError`` where a field is missing that the architecture needs.
+    Raises ``ValueError`` if a field is missing that the architecture needs.
     """
     return Model(
         id=spec.id,
@@ -68,9 +69,10 @@ def build(spec: ModelSpec) -> Model:
 
 
 def nominal_billions(name: str) -> float | None:
-    """Billions of parameters as a display name states them: 13 for "LLaVA 1.6 13B", 0.135 for "SmolLM2 135M".
+    """Billions of parameters stated in a display name: 13 for "LLaVA 1.6 13B", 0.135 for "SmolLM2 135M".
 
-    None when the name states none, or a product of experts such as "8x7B". Of "30B A3B" the first is the total.
+    The first number of "30B A3B" is the total. The result is None if the name states no number, or only a product such
+    as "8x7B".
     """
     for word in name.replace("-", " ").replace("(", " ").replace(")", " ").split():
         number, unit = word[:-1], word[-1:].upper()
@@ -81,7 +83,7 @@ def nominal_billions(name: str) -> float | None:
 
 
 def _expand(pattern: str, layers: int) -> list[str]:
-    """One word per layer; most models say it in one word, which needs no parsing (see ``pattern``)."""
+    """Expand a layer pattern into one word per layer; a pattern of one word, as most are, needs no parser."""
     if pattern.isalnum():
         return [pattern] * layers
     from vramfit.model.pattern import expand
@@ -90,7 +92,7 @@ def _expand(pattern: str, layers: int) -> list[str]:
 
 
 def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
-    """The layers of a specification in groups of equal ones, ordered by their first layer."""
+    """Groups of equal layers of a specification, ordered by their first layer."""
     kinds = _expand(spec.pattern, count)
     owners = count - spec.shared_cache_layers
     widths = _expand(spec.widths, count) if spec.widths else None
@@ -98,7 +100,7 @@ def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
     moe = spec.moe
     pattern = spec.mla.indexer_pattern if spec.mla else None
     indexers = _expand(pattern, count) if pattern else None
-    # Layers are grouped by what distinguishes them before any record is made: most models have one group of 30 to 100.
+    # Layers are grouped before any record is made, because most models have a single group of 30 to 100 layers.
     groups: dict[tuple[str, bool, bool, bool, str | None, str | None, Heads | None], list[int]] = {}
     odd = spec.per_layer or {}
     for index, kind in enumerate(kinds):
@@ -129,7 +131,7 @@ def _layers(spec: ModelSpec, count: int) -> tuple[Layers, ...]:
 
 
 def _joined(groups: list[Layers]) -> list[Layers]:
-    """Groups whose keys differed but whose records came out equal (a shared layer of a kind that caches nothing)."""
+    """Join groups whose keys differ but whose records are equal (a shared layer of a kind that caches nothing)."""
     merged: dict[tuple[tuple[Mixer, ...], FeedForward | Experts | None], Layers] = {}
     for group in groups:
         key = (group.mixers, group.feed_forward)
@@ -139,7 +141,7 @@ def _joined(groups: list[Layers]) -> list[Layers]:
 
 
 def _experts(spec: ModelSpec, by_token: bool) -> Experts:
-    """The mixture of a specification; every mixture layer of a model is alike but for what picks the experts."""
+    """Mixture of experts of a specification, equal in all layers that have one except for ``by_token``."""
     moe = _needed(spec, "moe", spec.moe)
     return Experts(
         count=moe.experts,
@@ -154,7 +156,7 @@ def _experts(spec: ModelSpec, by_token: bool) -> Experts:
 
 
 def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None, odd: Heads | None) -> Mixer:
-    """The mixer a word of the pattern names, with the dimensions that its kind has, or its very layer (``odd``)."""
+    """Token mixer for a word of the pattern, with the dimensions of its kind, or of its single layer if ``odd``."""
     if word == "mla":
         return _latent(spec, indexer)
     if word in COMPRESSION:
@@ -187,7 +189,7 @@ def _mixer(spec: ModelSpec, word: str, shares: bool, indexer: str | None, odd: H
 
 
 def _past(mixer: Mixer, spec: ModelSpec) -> FixedState:
-    """What convolutions over queries and keys keep beside the cache (transformers 5.24.0 ``modeling_zaya.py``).
+    """State of the convolutions over queries and keys, kept beside the cache (transformers 5.24.0 ``modeling_zaya.py``).
 
     Both have the kernel of the trait and go over queries and keys side by side; half a token's values are kept too.
     """
@@ -230,7 +232,7 @@ def _compressed(spec: ModelSpec, word: str) -> CompressedAttention:
 
 
 def _needed(spec: ModelSpec, field: str, value: T | None) -> T:
-    """A field the layer pattern cannot do without; ``merge.gaps`` tells of it before."""
+    """Return a field that the layer pattern needs, or raise ``ValueError``; ``merge.gaps`` reports it earlier."""
     if value is None:
         raise ValueError(f"{spec.id}: {field} is missing, its layers need it")
     return value

@@ -1,7 +1,7 @@
-"""A model's tensors and counts: as compiled with its catalogue entry, or else derived now.
+"""Tensors and counts of a model: read from its compiled catalogue entry, or else derived when first needed.
 
-``inventory`` derives them from the architecture. For a model of the catalogue that was done when the catalogue was
-compiled, and a check reads the result; a changed or imported model has no such result and is counted on the spot.
+``inventory`` derives them from the architecture. For a model of the catalogue this happens when the catalogue is
+compiled, and a check reads the result. For a changed or imported model it happens during the check.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @per_model
 def tensors(model: Model) -> tuple[Tensor, ...]:
-    """Every tensor of the runnable model, grouped by name and shape (see ``inventory``)."""
+    """Tensors of the model as it is loaded, grouped by name and shape (see ``inventory``)."""
     from vramfit.model import inventory
 
     return inventory.tensors(model)
@@ -27,13 +27,16 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
 
 @per_model
 def parameters(model: Model) -> int:
-    """Unique parameters of the runnable model: tied heads once, no prediction heads, no buffers."""
+    """Number of parameters of the model as it is loaded.
+
+    A head tied to the embedding counts once; multi-token prediction heads and buffers do not count.
+    """
     return sum([tensor.parameters for tensor in tensors(model)])
 
 
 @per_model
 def active_parameters(model: Model) -> int:
-    """Parameters one token passes: of the routed experts only the active ones, of everything else all."""
+    """Number of parameters that one token passes through: all but those of the experts that the router leaves out."""
     if not model.has_experts:
         return parameters(model)
     from vramfit.model import inventory
@@ -43,14 +46,14 @@ def active_parameters(model: Model) -> int:
 
 @per_model
 def max_image_tokens(model: Model) -> int:
-    """The most prompt tokens one image can take, 0 without a vision tower (see ``vision``)."""
+    """Largest number of prompt tokens that one image can take (see ``vision``); 0 without a vision tower."""
     from vramfit.model import vision
 
     return vision.max_image_tokens(model)
 
 
 def pack(model: Model) -> dict[str, Any]:
-    """The counts as plain data for a compiled catalogue entry; each set of layers once."""
+    """Return tensors and counts as plain data for a compiled catalogue entry; each set of layers is stored once."""
     layer_sets: dict[tuple[int, ...], int] = {}
     rows = [
         (t.name, t.shape, layer_sets.setdefault(t.layers, len(layer_sets)), t.part, t.linear, t.buffer, t.copies)
@@ -66,7 +69,7 @@ def pack(model: Model) -> dict[str, Any]:
 
 
 def remember(model: Model, packed: Mapping[str, Any]) -> None:
-    """Take the counts of ``model`` from what ``pack`` made of it."""
+    """Store the tensors and counts that ``pack`` made of ``model``, so that they are not derived again."""
     sets = packed["layer_sets"]
     rows = packed["tensors"]
     made = []

@@ -1,7 +1,7 @@
-"""Records of what looks and listens: vision towers, audio encoders and their projectors. ``towers`` makes the tensors.
+"""Records of vision towers, audio encoders and their projectors; ``towers`` derives their tensors.
 
-A tower is a plain transformer encoder. How kinds of towers differ is data, the ``towers:`` of ``data/models.yaml``,
-merged with what an entry states.
+A tower is a plain transformer encoder. The differences between kinds of towers are data: the entries under ``towers:``
+in ``data/models.yaml``, merged with what a model's entry states.
 """
 
 from __future__ import annotations
@@ -17,41 +17,43 @@ if TYPE_CHECKING:
 
 
 class Step(Record):
-    """One tensor of a projector or an odd one of a tower: exactly one of ``linear``, ``norm`` and ``shape`` is given.
+    """Part of a projector, or an unusual one of a tower: exactly one of ``linear``, ``norm`` and ``shape`` is given.
 
     A width is a number or a name: ``tower`` (the tower's hidden width), ``merged`` (that of merged patches), ``ffn`` or
     ``text`` (the language model's hidden width).
     """
 
     name: str
-    """GGUF name, ``mm.0``; of a linear layer or norm without ``.weight``."""
+    """Name in GGUF files, ``mm.0``; for a linear layer or a norm without ``.weight``."""
     linear: tuple[Width, Width] | None = None
-    """A linear layer: inputs and outputs."""
+    """Widths of the inputs and outputs of a linear layer."""
     norm: Width | None = None
-    """A norm of this width."""
+    """Width of a norm."""
     shape: tuple[Width, ...] | None = None
-    """A bare tensor."""
+    """Extents of a tensor that is neither a linear layer nor a norm."""
     bias: bool = False
     """The linear layer or norm has a bias."""
     copies: Count = 1
-    """Equal tensors of this name."""
+    """Number of equal tensors with this name."""
 
 
 class Encoder(Record):
-    """How a kind of encoder writes its blocks, and its projector."""
+    """Details of an encoder's blocks, and its projector."""
 
     frames: Literal[1, 2] | None = None
-    """Images a patch spans in time, 1 where nothing is stated: the patch kernel of the Qwen-VL family spans 2."""
+    """Number of consecutive images that a patch spans, 1 if not stated. The patch kernel of the Qwen-VL family spans
+    2."""
     patch_bias: bool = True
     """The patch projection has a bias."""
     class_token: bool = False
-    """A learned token stands before the patches."""
+    """A learned token precedes the patches."""
     positions: Count | Literal["grid"] | None = None
-    """Rows of the learned position table; ``grid`` is one for each patch of the trained image, and the class token."""
+    """Number of rows of the learned position table. ``grid`` stands for one row for each patch of an image of
+    ``image_size``, and one for the class token."""
     pre_norm: bool = False
-    """A norm stands before the first layer."""
+    """A norm precedes the first layer."""
     post_norm: bool = False
-    """A norm stands behind the last layer."""
+    """A norm follows the last layer."""
     norm_bias: bool = True
     """Norms are LayerNorms with a bias instead of RMSNorms."""
     norms: tuple[str, ...] = ("ln1", "ln2")
@@ -59,63 +61,63 @@ class Encoder(Record):
     qkv_bias: bool = True
     """Query, key and value projections have biases."""
     k_bias: bool | None = None
-    """The key projection has a bias; where nothing is stated, as ``qkv_bias`` says."""
+    """The key projection has a bias; follows ``qkv_bias`` if not stated."""
     o_bias: bool = True
     """The attention's output projection has a bias."""
     mlp_bias: bool = True
     """Feed-forward networks have biases."""
     fused_qkv: bool = False
-    """One matrix stands for query, key and value."""
+    """Query, key and value projections are stored as one matrix."""
     gated: bool = False
     """Feed-forward networks have three matrices instead of two."""
     layer_scale: bool = False
-    """Two vectors scale what a layer's branches add."""
+    """Two vectors scale the outputs of attention and feed-forward network in each layer."""
     qk_norm: Normalised | None = None
-    """Queries and keys are normalised, as in the language model."""
+    """Queries and keys are normalised; the values mean the same as for the language model."""
     merge: Count | None = None
-    """Patches a side that become one token, 1 where nothing is stated. The width ``merged`` of a projector is its
-    square times the tower's."""
+    """Number of patches along one side of the square that becomes one token, 1 if not stated. The width ``merged`` of a
+    projector is the square of this number times the tower's width."""
     projector: tuple[Step, ...] = ()
-    """Steps from the tower into the language model."""
+    """Steps from the tower's output to the language model's input."""
     extra: tuple[Step, ...] = ()
-    """Further tensors of the tower in the notation of the projector."""
+    """Further tensors of the tower, written like the steps of a projector."""
 
 
 class VisionTower(Encoder):
-    """A vision encoder and the projector that turns its output into language-model tokens."""
+    """Vision encoder with the projector that turns its output into tokens of the language model."""
 
     kind: Key = "unmodelled"
-    """Which of the known towers it is: ``clip``, ``siglip``, ``qwen2-vl``, …"""
+    """Name of the kind of tower under ``towers:``: ``clip``, ``siglip``, ``qwen2-vl``, …"""
     layers: Count = 0
-    """Layers of the encoder; 0 for one that is not modelled."""
+    """Number of layers of the encoder; 0 for an encoder that is not modelled."""
     hidden: Count = 0
-    """Width of its residual stream."""
+    """Width of the encoder's residual stream, in elements."""
     ffn: Count = 0
-    """Width of its feed-forward networks."""
+    """Width of the encoder's feed-forward networks, in elements."""
     heads: Count = 0
-    """Attention heads."""
+    """Number of attention heads."""
     patch: Count = 0
-    """Side of a square patch, pixels."""
+    """Side of a square patch in pixels."""
     image_size: Count | None = None
-    """Side of the image or tile the tower was trained on, pixels; None for native-resolution towers."""
+    """Side of the image or tile that the tower was trained on, in pixels; None for towers of native resolution."""
     parameters: Count | None = None
-    """Parameter count of a tower that is not modelled."""
+    """Number of parameters of a tower that is not modelled."""
     image_tokens: ImageRule | None = None
-    """Rule by which an image becomes tokens; None where it is not known."""
+    """Rule that determines the number of tokens of an image; None if it is not known."""
 
 
 class AudioTower(Encoder):
-    """An audio encoder of the Whisper kind with its projector, or the parameter count of another kind's."""
+    """Audio encoder of the Whisper kind with its projector, or the number of parameters of an encoder of another kind."""
 
     layers: Count = 0
-    """Layers of the encoder; 0 for one that is not modelled."""
+    """Number of layers of the encoder; 0 for an encoder that is not modelled."""
     hidden: Count = 0
-    """Width of its residual stream."""
+    """Width of the encoder's residual stream, in elements."""
     ffn: Count = 0
-    """Width of its feed-forward networks."""
+    """Width of the encoder's feed-forward networks, in elements."""
     heads: Count = 0
-    """Attention heads."""
+    """Number of attention heads."""
     mel_bins: Count | None = None
-    """Channels of the spectrogram it reads."""
+    """Number of channels of the spectrogram that the encoder reads."""
     parameters: Count | None = None
-    """Parameter count of an encoder that is not modelled."""
+    """Number of parameters of an encoder that is not modelled."""

@@ -1,7 +1,7 @@
 """Tensors of one feed-forward network: dense, or a mixture of experts.
 
-Rows are ``(name, shape, linear)`` of one layer. Experts are fused, one three-dimensional tensor for each projection, as
-GGUF and transformers 5 hold them. ``traits`` documents the habits that add or remove rows.
+Functions return the rows ``(name, shape, linear)`` of one layer. Experts are fused into one three-dimensional tensor for
+each projection, like in GGUF and transformers 5. ``traits`` documents what adds or removes rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dense(network: FeedForward, hidden: int, traits: Traits) -> list[Row]:
-    """One dense network."""
+    """Rows of one dense network on a residual stream of ``hidden`` elements."""
     width, bias = network.width, traits.mlp_bias
     rows: list[Row] = []
     if network.gated and traits.fused_gate_up:
@@ -34,10 +34,10 @@ def dense(network: FeedForward, hidden: int, traits: Traits) -> list[Row]:
 
 
 def experts(network: Experts, hidden: int, traits: Traits) -> list[Row]:
-    """One mixture of experts with its router and what every token passes beside it."""
+    """Rows of one mixture of experts: router, routed experts, shared experts and a dense network beside them."""
     count, width = network.count, network.width
     inner = network.latent or hidden
-    # The router is a bare parameter in transformers and stays in full precision in every scheme: not a linear layer.
+    # The router is no linear layer: transformers has it as a parameter, and every scheme keeps it in full precision.
     rank = traits.router_rank
     rows: list[Row] = [("ffn_gate_inp.weight", (rank or hidden, count + (1 if rank else 0)), False)]
     if rank:
@@ -61,7 +61,7 @@ def experts(network: Experts, hidden: int, traits: Traits) -> list[Row]:
         shared = (network.shared_width, hidden) if name == "down" else (hidden, network.shared_width)
         rows.append((f"ffn_{name}_shexp.weight", shared, True))
     if traits.shared_gate:
-        # A linear layer with one output; GGUF stores it flat, and no scheme quantizes it.
+        # This is a linear layer with one output, but GGUF stores it as a vector and no scheme quantizes it.
         rows.append(("ffn_gate_inp_shexp.weight", (hidden,), False))
     if network.dense_width:
         rows += linear("ffn_gate", hidden, network.dense_width) + linear("ffn_up", hidden, network.dense_width)

@@ -1,8 +1,8 @@
-"""The inventory: every tensor of the runnable model, and what follows from it.
+"""Inventory of a model: the tensors it has when loaded, derived from its architecture.
 
-Counted once: the head tied to the embedding. Not counted: prediction heads of the MTP kind and rotary tables, which
-files may hold and a loaded model does not need. Layers alike in shape share a row. How architectures differ is data,
-the ``Traits`` of the model.
+A head tied to the embedding is listed once. Multi-token prediction heads and rotary tables are not listed: files may
+contain them, but a loaded model does not need them. Layers with equal tensors share a row. The differences between
+architectures are data: the ``Traits`` of the model.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from vramfit.model.traits import Traits
 
 BUFFERS = ("exp_probs_b.bias", "layer_output_scale.weight", "ffn_gate_tid2eid.weight")
-"""Tensors that files store and training does not touch: they weigh, but count as no parameters."""
+"""Tensors that files store and no optimizer trains: they take memory, but do not count as parameters."""
 
 
 def tensors(model: Model) -> tuple[Tensor, ...]:
-    """Every tensor of the model: embedding, layers, head, then vision tower, projector, audio and components."""
+    """Tensors of the model in order: embedding, layers, head, vision tower, projector, audio encoder, components."""
     traits = model.traits
     result: list[Tensor] = []
     if model.vocab:
@@ -48,10 +48,9 @@ def tensors(model: Model) -> tuple[Tensor, ...]:
 
 
 def resting_parameters(model: Model) -> int:
-    """Parameters of the routed experts that the router leaves out for a token; 0 without experts.
+    """Number of parameters of the experts that the router leaves out for one token; 0 without experts.
 
-    Everything else a token passes: the embedding, the head and the towers, which some vendors leave out of their
-    "active" figure, are not among them.
+    Embedding, head and towers are not among them, although some vendors leave these out of their "active" figure too.
     """
     resting = 0
     for group in model.layers:
@@ -66,7 +65,7 @@ def resting_parameters(model: Model) -> int:
 
 
 def _repeated(model: Model) -> list[Tensor]:
-    """The tensors of all layers, those of one name and shape in one row."""
+    """Tensors of all layers; those with the same name and shape share a row."""
     rows: dict[tuple[str, tuple[int, ...], bool], tuple[int, ...]] = {}
     for group in model.layers:
         for row in _layer(group, model):
@@ -83,13 +82,14 @@ def _repeated(model: Model) -> list[Tensor]:
 
 
 def _layer(group: Layers, model: Model) -> list[Row]:
-    """The rows of one layer of a group."""
+    """Rows of one layer of a group."""
     hidden, traits, network = model.hidden, model.traits, group.feed_forward
     names = traits.norms
     biased = traits.norm_bias
     rows: list[Row] = []
     for name in names:
-        # A layer that lacks half a block (Nemotron Super's searched ones) lacks its norm; a block of one norm keeps it.
+        # Some layers found by architecture search (Nemotron Super) lack attention or feed-forward network, and with it
+        # that half's norm. A block with a single norm keeps it.
         if len(names) > 1 and (not group.mixers if name.startswith("attn") else network is None):
             continue
         rows += norm(name, hidden, biased)
@@ -118,7 +118,7 @@ def _layer(group: Layers, model: Model) -> list[Row]:
 
 
 def _mixer(mixer: Mixer, hidden: int, traits: Traits) -> list[Row]:
-    """The rows of one token mixer."""
+    """Rows of one token mixer."""
     if isinstance(mixer, Attention):
         if not traits.attention_weights:
             return []
@@ -141,7 +141,7 @@ def _mixer(mixer: Mixer, hidden: int, traits: Traits) -> list[Row]:
 
 
 def _mixing(name: str, streams: int, hidden: int, uses: int, scales: int) -> list[Row]:
-    """Hyper-connections: from all streams, weights for reading, writing and mixing each of them."""
+    """Rows of hyper-connections, which compute the weights for reading, writing and mixing ``streams`` residuals."""
     return [
         (f"{name}_fn.weight", (streams * hidden, uses * streams), False),
         (f"{name}_base.weight", (uses * streams,), False),
@@ -150,14 +150,14 @@ def _mixing(name: str, streams: int, hidden: int, uses: int, scales: int) -> lis
 
 
 def _altup(streams: int, hidden: int) -> list[Row]:
-    """Alternating updates (Gemma 3n): predict and correct ``streams`` residual streams around each layer."""
+    """Rows of alternating updates (Gemma 3n), which predict and correct ``streams`` residual streams around a layer."""
     rows: list[Row] = [("altup_correct_scale.weight", (hidden,), False)]
     rows += linear("altup_correct_coef", streams, streams) + linear("altup_predict_coef", streams, streams * streams)
     return rows + linear("altup_router", hidden, streams) + norm("altup_router_norm", hidden)
 
 
 def _embedding(model: Model) -> list[Row]:
-    """What stands before the first layer."""
+    """Rows of the tensors before the first layer."""
     hidden, traits = model.hidden, model.traits
     rows: list[Row] = [("token_embd.weight", (hidden, model.vocab + (traits.extra_embeddings or 0)), False)]
     if traits.positions:
@@ -172,14 +172,14 @@ def _embedding(model: Model) -> list[Row]:
         rows += linear("per_layer_model_proj", hidden, width)
         rows += norm("per_layer_proj_norm", traits.per_layer_embedding)
     if traits.altup:
-        # One matrix into and one out of each further stream, fused as llama.cpp does.
+        # Each further stream has a matrix into it and one out of it, fused over the streams like in llama.cpp.
         for name in ("altup_proj", "altup_unembd_proj"):
             rows.append((f"{name}.weight", (hidden, hidden, traits.altup - 1), True))
     return rows
 
 
 def _head(model: Model) -> list[Row]:
-    """What stands behind the last layer."""
+    """Rows of the tensors after the last layer."""
     hidden, traits = model.hidden, model.traits
     rows: list[Row] = []
     if traits.hyper_connections:

@@ -1,8 +1,8 @@
-"""What a model shares with others laid under what it states itself: architecture, tower, family, entry; the nearer wins.
+"""Merging of the mappings that describe a model: architecture, tower, family and entry; a later one overrides.
 
-All of it is plain data by the field names of ``spec``: mappings that give some fields. The catalogue's families and
-entries are such mappings, and so is what an importer reads of a ``config.json`` or a file. ``spec.read_spec`` makes the
-specification of the merged one, once ``gaps`` finds nothing missing.
+Each is plain data that gives some fields of ``spec`` by name. Families and entries of the catalogue are such mappings,
+and importers make one from a ``config.json`` or a file. ``spec.read_spec`` turns the merged mapping into a
+specification after ``gaps`` has found nothing missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Facts = Mapping[str, Any]
-    """Fields of a specification, or of a part of one, as plain data."""
+    """Fields of a specification or of one of its parts, as plain data."""
 
 KINDS = (
     "full", "indexed", "sliding", "chunked", "cross", "encoder", "mla", "mamba", "linear", "conv", "none", *COMPRESSION,
@@ -24,7 +24,7 @@ KINDS = (
 """Words of a layer pattern that name a mixer; ``mlp`` and ``moe`` name layers without one."""
 
 NAMES = {"model_type": "model_types", "gguf": "gguf_names"}
-"""Names of an architecture elsewhere, and the field of the catalogue's architecture that lists them."""
+"""Field of a model's entry that names its architecture elsewhere, and the catalogue's list of the possible names."""
 
 _NEEDS: dict[str, tuple[str, ...]] = {
     "full": ("heads",), "indexed": ("heads", "indexed_attention"), "cross": ("heads",), "encoder": ("heads",),
@@ -32,15 +32,16 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "mamba": ("ssm",), "linear": ("linear",), "conv": ("conv_kernel",), "moe": ("moe",), "mlp": ("ffn",),
     **dict.fromkeys(COMPRESSION, ("compressed", "heads", "head_dim", "window")),
 }  # fmt: skip
-"""Fields that each kind of layer cannot do without."""
+"""Fields that each kind of layer needs."""
 
 
 def merge(
     entry: Facts, family: Facts, architectures: Mapping[str, Facts], towers: Mapping[str, Facts]
 ) -> dict[str, Any]:
-    """Architecture, family and entry in one mapping; mappings within them are merged one level deep.
+    """Merge architecture, tower, family and entry into one mapping; mappings within them are merged one level deep.
 
-    Raises ``ValueError``, ``field: what is wrong``, for an architecture, a name of it or a tower that does not exist.
+    Raises ``ValueError`` with a message ``field: what is wrong`` for an unknown architecture, a name that the
+    architecture does not have, or an unknown tower.
     """
     merged: dict[str, Any] = {}
     for part in (family, entry):
@@ -67,7 +68,7 @@ def merge(
 
 
 def gaps(facts: Facts) -> list[str]:
-    """What a merged mapping lacks or contradicts, each ``field: what is wrong``."""
+    """Find missing and contradictory fields of a merged mapping, each as a text ``field: what is wrong``."""
     if facts.get("components"):
         return []
     faults = ["vision.image_tokens: missing"] if facts.get("vision") and not facts["vision"].get("image_tokens") else []
@@ -92,7 +93,7 @@ def gaps(facts: Facts) -> list[str]:
 
 
 def _mixture(moe: Facts | None) -> list[str]:
-    """What a mixture of experts lacks or contradicts."""
+    """Find missing and contradictory fields of a mixture of experts."""
     if moe is None:
         return []
     lacking = [f"moe.{field}: missing" for field in ("experts", "active", "width") if field not in moe]

@@ -1,6 +1,7 @@
 """Token mixers that few models have: attention to compressed tokens, and recurrent states of several kinds.
 
-They answer as the kinds in ``architecture`` do, and stand apart because a check of most models needs none of them.
+They have the same methods as the mixers in ``architecture``. They are in a module of their own because a check of most
+models needs none of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def state(
     convolution_bytes: int = 0,
     recurrent_bytes: int = 4,
 ) -> Cache:
-    """State of constant size: the last inputs of a convolution over ``channels``, and ``recurrent`` elements.
+    """Cache of a recurrent layer: the last ``kernel - 1`` inputs of a convolution, and ``recurrent`` elements of state.
 
     Source: llama.cpp ``src/llama-hparams.cpp``, ``n_embd_r`` and ``n_embd_s``.
     """
@@ -41,9 +42,9 @@ def state(
 
 
 class CompressedAttention(Record):
-    """DeepSeek-V4's attention: a window of plain tokens, and behind it groups of tokens compressed into one entry each.
+    """DeepSeek-V4's attention: recent tokens in full, and older tokens compressed in groups into one entry each.
 
-    One head, ``head_dim`` wide, serves as key and value of all query heads, so an entry is cached once, not twice.
+    One head of ``head_dim`` elements is both key and value of all query heads, so that an entry is cached only once.
     """
 
     kind = "compressed"
@@ -52,87 +53,91 @@ class CompressedAttention(Record):
     head_dim: int
     query_rank: int
     window: int
-    """Tokens kept as they are; the only ones where ``ratio`` is 0."""
+    """Number of recent tokens kept in full; older ones are dropped if ``ratio`` is 0."""
     ratio: int
-    """Tokens that become one cached entry: 4 (sparse, picked by an indexer), 128 (all attended), 0 (none)."""
+    """Number of tokens that become one cached entry: 4 (an indexer selects entries), 128 (all entries are attended to)
+    or 0 (nothing is compressed)."""
     output_groups: int
     output_rank: int
-    """The output projection is low-rank and block-diagonal: each group of heads is reduced to this width first."""
+    """Width that the output projection reduces each group of heads to, being low-rank and block-diagonal."""
     indexer_dim: int | None = None
-    """Width of the indexer's key, one for each compressed entry, where an indexer picks entries."""
+    """Width of the indexer's key, one for each compressed entry; None without an indexer."""
     indexer_heads: int | None = None
 
     @property
     def widths(self) -> Widths:
-        """Widths of queries and results, and of the one head that is key and value."""
+        """Widths of queries and results, and of the single head that is both key and value."""
         query = self.heads * self.head_dim
         return Widths(self.heads, 0, 1, query, self.head_dim, 0, query, self.window)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """A window of plain tokens, and behind it an entry for each group of them."""
+        """Cache of a window of tokens in full, and of one entry for each group of ``ratio`` tokens."""
         index = self.indexer_dim or 0
         return Cache("compressed", layers, self.head_dim, 0, self.window, index_width=index, ratio=self.ratio)
 
 
 class StateSpace(Record):
-    """A Mamba layer: a recurrent state of constant size instead of a cache."""
+    """Mamba layer: a recurrent state of constant size instead of a cache that grows with the context."""
 
     kind: Literal["mamba1", "mamba2"]
-    """Which of the two forms it has."""
+    """Version of Mamba."""
     inner: Count
-    """Width inside the block, d_inner."""
+    """Width inside the block in elements, d_inner."""
     state: Count
-    """Elements of state for each channel, d_state."""
+    """Number of state elements for each channel, d_state."""
     conv: Count
-    """Kernel of the causal convolution, d_conv."""
+    """Kernel size of the causal convolution, d_conv."""
     groups: Count = 1
-    """Groups that share B and C, n_groups (Mamba 2)."""
+    """Number of groups of channels that share B and C, n_groups (Mamba 2)."""
     heads: Count = 0
-    """Heads of the state (Mamba 2); 0 without."""
+    """Number of heads of the state (Mamba 2); 0 for Mamba 1."""
     dt_rank: Count = 0
-    """Rank of the step-size projection (Mamba 1); 0 without."""
+    """Rank of the step-size projection (Mamba 1); 0 for Mamba 2."""
 
     @property
     def widths(self) -> Widths:
-        """Widths of both halves of the block, going in and coming out, and of B and C."""
+        """Working width: inputs and outputs of both halves of the block, and B and C."""
         return Widths(working=4 * self.inner + 2 * self.groups * self.state)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Last inputs of the convolution, which in Mamba 2 takes B and C as well, and the state of each channel."""
+        """State of the layer: the last inputs of the convolution, in Mamba 2 over B and C too, and each channel's state."""
         convolved = self.inner + (2 * self.groups * self.state if self.kind == "mamba2" else 0)
         return state(layers, self.conv, convolved, self.state * self.inner)
 
 
 class LinearAttention(Record):
-    """Attention with a matrix state instead of a cache."""
+    """Linear attention: a matrix of constant size for each value head instead of a cache that grows with the context."""
 
     kind: Literal["gated_delta_net", "kda", "lightning"]
-    """Gated delta net (Qwen3-Next, Qwen3.5), Kimi delta attention, or lightning attention (MiniMax-01)."""
+    """Variant: gated delta net (Qwen3-Next, Qwen3.5), Kimi delta attention, or lightning attention (MiniMax-01)."""
     key_heads: Count
-    """Heads of queries and keys."""
+    """Number of query and key heads."""
     value_heads: Count
-    """Heads of values, each with a state of its own."""
+    """Number of value heads, each with a state of its own."""
     key_dim: Count
     """Width of one key head."""
     value_dim: Count
     """Width of one value head."""
     conv: Count = 0
-    """Kernel of the short convolution before it; 0 without one."""
+    """Kernel size of the short convolution before the attention; 0 without one."""
 
     @property
     def widths(self) -> Widths:
-        """Widths of queries, keys, values, gates and results."""
+        """Working width: queries, keys, values, gates and results."""
         return Widths(working=2 * self.key_heads * self.key_dim + 3 * self.value_heads * self.value_dim)
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Last inputs of the convolution, and a matrix for each value head; lightning's has the model's type."""
+        """State of the layer: the last inputs of the convolution, and a matrix for each value head.
+
+        The matrix has the model's element type in lightning attention, and is fp32 otherwise.
+        """
         convolved = 2 * self.key_heads * self.key_dim + self.value_heads * self.value_dim
         matrix = self.value_heads * self.key_dim * self.value_dim
         return state(layers, self.conv, convolved, matrix, recurrent_bytes=0 if self.kind == "lightning" else 4)
 
 
 class ShortConvolution(Record):
-    """A gated short convolution (LFM2): keeps the last ``kernel - 1`` inputs."""
+    """Gated short convolution (LFM2), which keeps its last ``kernel - 1`` inputs."""
 
     kind = "convolution"
 
@@ -140,37 +145,37 @@ class ShortConvolution(Record):
 
     @property
     def widths(self) -> Widths:
-        """Widths of attention, of which it has none."""
+        """Widths that are all 0, since the layer has no attention."""
         return Widths()
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Last inputs of the convolution."""
+        """State of the layer: the last inputs of the convolution."""
         return state(layers, self.kernel, hidden, 0)
 
 
 class FixedState(Record):
-    """A state of constant size of a kind without a rule of its own (RWKV, xLSTM, convolutions beside attention)."""
+    """State of constant size, for kinds of layers without a record of their own (RWKV, xLSTM, added convolutions)."""
 
     kind: str
     """Name of the kind, for reports."""
     channels: int = 0
-    """Channels of which a convolution keeps the last inputs."""
+    """Number of channels of a convolution that keeps its last inputs."""
     conv: int = 0
-    """Kernel of that convolution; 0 without one."""
+    """Kernel size of that convolution; 0 without one."""
     elements: int = 0
-    """Elements of the recurrent state of one sequence."""
+    """Number of elements of the recurrent state of one sequence."""
     element_bytes: int = 0
-    """Bytes of one of them; 0 where the state has the model's own type."""
+    """Bytes of an element of the recurrent state; 0 if it has the model's element type."""
     conv_bytes: int = 0
-    """The same of what the convolution keeps."""
+    """Bytes of an input that the convolution keeps; 0 if it has the model's element type."""
 
     @property
     def widths(self) -> Widths:
-        """Widths of attention, of which it has none."""
+        """Widths that are all 0, since the layer has no attention."""
         return Widths()
 
     def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Last inputs of the convolution, and the elements of the state."""
+        """State of the layer: the last inputs of the convolution, and the recurrent state."""
         return state(
             layers,
             self.conv,

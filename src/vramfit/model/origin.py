@@ -1,4 +1,4 @@
-"""Where a model that the catalogue does not describe comes from."""
+"""Source of a model that is not in the catalogue."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from vramfit._record import Record
 
 
 class Origin(Record):
-    """Where a model that the catalogue does not describe was read, and what that leaves open."""
+    """Source of a model that is not in the catalogue, and the limits of what could be read from it."""
 
     kind: str
-    """``gguf``, ``safetensors`` or ``config``: what its weights are known from."""
+    """Kind of file that the weights are known from: ``gguf``, ``safetensors`` or ``config``."""
     store: str
-    """Whose files they are: ``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``."""
+    """Place that the files are in: ``disk``, ``huggingface``, ``llama.cpp``, ``ollama``, ``lmstudio`` or ``url``."""
     path: str | None = None
-    """File or directory on this disk."""
+    """Path of the file or directory on this disk."""
     repository: str | None = None
-    """``org/name`` in the Hub."""
+    """Repository on the Hugging Face Hub, ``org/name``."""
     revision: str | None = None
     commit: str | None = None
     file: str | None = None
-    """The file in the repository, where one of several is meant."""
+    """Name of the file in the repository, if one of several is meant."""
     quant: str | None = None
-    """Quantization that the file's name states: what picks it among those of the repository."""
+    """Quantization in the file's name, which selects it among the files of the repository."""
     tag: str | None = None
-    """The model's name for Ollama."""
+    """Name of the model in Ollama."""
     projector: str | None = None
     """Path of the projector's file on this disk."""
     base: str | None = None
     """Repository or directory of the model that an adapter goes on; None for a model."""
     files: tuple[str, ...] = ()
-    """Files that were read."""
+    """Names of the files that were read."""
     knowledge: str = "known"
-    """``known``: its architecture; ``standard``: the cache by the general rule; ``unknown``: not even that."""
+    """Knowledge of the model: ``known`` (the architecture is), ``standard`` (the cache follows the general rule) or
+    ``unknown`` (the cache is unknown too)."""
     gap: str | None = None
-    """Why the memory cannot be told: weights or cache are not known; None where both are."""
+    """Reason why the memory cannot be estimated: weights or cache are unknown; None if both are known."""
     stored_gap: str | None = None
-    """Why it is not known how the weights are stored, where that is so."""
+    """Reason why it is unknown how the weights are stored; None if it is known."""
     notes: tuple[str, ...] = ()
-    """What a report says of the reading, one line each."""
+    """Notes on the reading for the report, one line each."""

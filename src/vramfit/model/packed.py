@@ -1,8 +1,8 @@
-"""A model as plain data and back: how the compiled catalogue holds the models that checks read.
+"""Conversion of models to plain data and back, the form in which the compiled catalogue stores them.
 
 A record becomes a mapping of the fields that differ from their defaults, with the name of its class under ``KIND``;
-tuples, numbers and text stay what they are. Towers are unpacked when they are first asked for, because most checks
-never look at them and their classes cost more than a model's.
+tuples, numbers and text stay unchanged. Towers are unpacked when they are first read, because most checks never read
+them and loading their classes takes longer than loading those of a model.
 """
 
 from __future__ import annotations
@@ -25,22 +25,25 @@ KINDS: dict[str, type] = {
     "Traits": Traits,
     "ExtraTensor": ExtraTensor,
 }
-"""Classes of the records a model is made of; towers and the token mixers that few models have are loaded when met."""
+"""Classes of a model's records by name; those of towers and of rare token mixers are loaded when a model has them."""
 
 KIND = ""
+"""Key of the class name in the mapping that a record becomes."""
 COUNTS = "counts"
+"""Key of the tensors and counts (``counted.pack``) in the mapping that a model becomes."""
 TOWERS = ("vision", "audio")
+"""Fields of a model that hold a tower, and are unpacked when first read."""
 _APART = (KIND, COUNTS, *TOWERS)
 
 
 def pack(model: Model) -> dict[str, Any]:
-    """A model with its tensors and counts (``counted``) as plain data."""
+    """Convert a model with its tensors and counts (``counted``) to plain data."""
     packed: dict[str, Any] = _packed(model)
     return {**packed, COUNTS: pack_counts(model)}
 
 
 def unpack(data: Mapping[str, Any]) -> Model:
-    """The model that ``pack`` made ``data`` of."""
+    """Restore a model from the plain data that ``pack`` made of it."""
     values = {field: _unpacked(value, KINDS) for field, value in data.items() if field not in _APART}
     model = Model.__new__(Model)
     model.__dict__.update(values)
@@ -64,7 +67,7 @@ def _tower(data: Mapping[str, Any]) -> Any:
 
 
 def _mixer(name: str) -> type:
-    """A token mixer that few models have, by the name of its class."""
+    """Load the class of a token mixer that few models have, by its name."""
     from vramfit.model import mixers
 
     kind: type = getattr(mixers, name)
@@ -86,7 +89,7 @@ def _packed(value: Any) -> Any:
 
 
 def _unpacked(value: Any, kinds: Mapping[str, type]) -> Any:
-    """A value of a packed record; only mappings are records, and only tuples may hold some."""
+    """Restore a value of a packed record. Every mapping is a record, and only tuples can contain further records."""
     if isinstance(value, dict):
         kind: Any = kinds.get(value[KIND]) or _mixer(value[KIND])
         made = object.__new__(kind)

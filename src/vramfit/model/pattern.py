@@ -1,18 +1,17 @@
-"""Layer patterns: the short notation in which the catalogue writes which kind of layer stands where.
+"""Layer patterns: a short notation for the kind of each layer of a model.
 
-``5*sliding full`` is five sliding layers and a full one, over and over until the layers are used up (Gemma 3 ends in
-the middle of a cycle). ``4*(mamba moe) full`` repeats a group. A word names a kind of layer, several joined by ``+``
-mixers that work side by side in one layer; ``build`` knows the kinds.
+``5*sliding full`` means five sliding layers and a full one, repeated until every layer has a kind (Gemma 3 ends in the
+middle of a cycle). ``4*(mamba moe) full`` repeats a group. Each word names a kind of layer; words joined by ``+`` name
+mixers that run in parallel in one layer. ``build`` defines the kinds.
 """
 
 from __future__ import annotations
 
 
 def expand(pattern: str, layers: int) -> list[str]:
-    """One word per layer: ``pattern`` written out and cycled to ``layers`` words.
+    """Expand ``pattern`` into one word per layer, ``layers`` words in total.
 
-    Raises:
-        ValueError: the pattern is empty, unbalanced or repeats something zero times or less.
+    Raises ``ValueError`` if the pattern is empty, has unbalanced brackets or repeats something less than once.
     """
     if pattern.isalnum():
         return [pattern] * layers
@@ -23,7 +22,7 @@ def expand(pattern: str, layers: int) -> list[str]:
 
 
 def _sequence(pieces: list[str], depth: int) -> tuple[list[str], list[str] | None]:
-    """The words up to the closing bracket of this depth, and the pieces behind it (None at the end of the pattern)."""
+    """Words up to the closing bracket of this depth, and the pieces after it (None at the end of the pattern)."""
     words: list[str] = []
     times = 1
     while pieces:
@@ -37,7 +36,7 @@ def _sequence(pieces: list[str], depth: int) -> tuple[list[str], list[str] | Non
             if not count.isdigit() or int(count) < 1:
                 raise ValueError(f"not a repetition in a layer pattern: {piece!r}")
             times = int(count)
-            if not word:  # ``3*(`` was split before its bracket
+            if not word:  # the bracket of ``3*(`` is a piece of its own
                 continue
         if word == "(":
             group, rest = _sequence(pieces, depth + 1)

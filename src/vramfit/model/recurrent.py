@@ -1,7 +1,7 @@
 """Tensors of one layer that keeps a state instead of a cache: Mamba, linear attention, short convolution.
 
-Rows are ``(name, shape, linear)`` of one layer, named as llama.cpp names them. ``traits`` documents the habits that add
-or remove rows.
+Functions return the rows ``(name, shape, linear)`` of one layer, with the names that llama.cpp gives them. ``traits``
+documents what adds or removes rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def state_space(mixer: StateSpace, hidden: int, traits: Traits) -> list[Row]:
-    """One Mamba layer."""
+    """Rows of one Mamba layer on a residual stream of ``hidden`` elements."""
     bias = traits.ssm_bias
     inner, state = mixer.inner, mixer.state
     if mixer.kind == "mamba1":
@@ -39,7 +39,7 @@ def state_space(mixer: StateSpace, hidden: int, traits: Traits) -> list[Row]:
 
 
 def linear_attention(mixer: LinearAttention, hidden: int, traits: Traits) -> list[Row]:
-    """One layer of attention with a matrix state."""
+    """Rows of one layer of linear attention on a residual stream of ``hidden`` elements."""
     key, value = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
     if mixer.kind == "gated_delta_net":
         rows = linear("attn_qkv", hidden, 2 * key + value) + linear("attn_gate", hidden, value)
@@ -70,7 +70,7 @@ def linear_attention(mixer: LinearAttention, hidden: int, traits: Traits) -> lis
 
 
 def short_convolution(mixer: ShortConvolution, hidden: int) -> list[Row]:
-    """One gated short convolution."""
+    """Rows of one gated short convolution on a residual stream of ``hidden`` elements."""
     rows = linear("shortconv.in_proj", hidden, 3 * hidden)
     rows.append(("shortconv.conv.weight", (mixer.kernel, hidden), False))
     return rows + linear("shortconv.out_proj", hidden, hidden)

@@ -1,8 +1,8 @@
-"""A model as its maker describes it: what a catalogue entry, a ``config.json`` and a GGUF's metadata all become.
+"""Specification of a model, the common form of a catalogue entry, a ``config.json`` and a GGUF file's metadata.
 
-``ModelSpec`` states figures as published, before anything is derived from them: ``build`` expands its layer pattern and
-makes the ``Model`` that the rest of the program reads. Widths are elements, lengths tokens, images pixels. ``read_spec``
-makes one of plain data: of a mapping that gives some of its fields, such as ``merge`` returns.
+``ModelSpec`` states figures as the maker published them. ``build`` derives from it the ``Model`` that the rest of the
+program reads, with the layer pattern expanded. Widths are in elements, lengths in tokens, sizes of images in pixels.
+``read_spec`` makes a specification from plain data: a mapping of field names to values, such as ``merge`` returns.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 
 
 class ArchitectureSpec(Traits):
-    """How a kind of model writes its blocks, and the names it goes by elsewhere, the usual one first."""
+    """Details of an architecture's blocks, and its names elsewhere, the usual one first."""
 
     model_types: tuple[str, ...] = ()
-    """``model_type`` of the language model's configuration in transformers, or in the model's own remote code."""
+    """``model_type`` of the language model's configuration, in transformers or in the model's own remote code."""
     gguf_names: tuple[str, ...] = ()
-    """``general.architecture`` of GGUF files; none where llama.cpp has no such architecture."""
+    """``general.architecture`` of GGUF files; none if llama.cpp has no such architecture."""
 
 
 class Moe(Record):
-    """A mixture of experts, and which layers have one."""
+    """Mixture of experts, and the layers that have one."""
 
     experts: Count
-    """Routed experts of a layer."""
+    """Number of routed experts in a layer."""
     active: Count
-    """Experts the router picks for each token."""
+    """Number of experts that the router picks for each token."""
     width: Count
     """Inner width of one expert."""
     shared_width: Count = 0
-    """Summed inner width of the experts every token passes; 0 without."""
+    """Sum of the inner widths of the experts that every token passes through; 0 without shared experts."""
     dense_layers: Count = 0
-    """Leading layers without experts."""
+    """Number of layers at the beginning that have no experts."""
     every: Count = 1
-    """One layer in this many is a mixture, the last of them: 2 puts experts into each second layer."""
+    """Distance between layers with experts: 2 means every second layer, starting with the second."""
     latent: Count | None = None
-    """Width the routed experts work at, where it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
+    """Input and output width of the routed experts, if it is not the hidden width (Nemotron 3 Super, Kimi K3)."""
     by_token: Count = 0
-    """Leading mixtures whose experts a table picks by the token's number, and no router (DeepSeek-V4)."""
+    """Number of mixtures at the beginning whose experts a table selects by the token instead of a router (DeepSeek-V4)."""
 
     def at(self, layer: int) -> bool:
-        """Whether the layer of that number, from 0, is a mixture."""
+        """Return True if the layer with that number, counted from 0, is a mixture of experts."""
         return layer >= self.dense_layers and layer % self.every == self.every - 1
 
 
@@ -62,146 +62,148 @@ class Mla(Record):
     kv_rank: Count
     """Width of the cached latent."""
     nope_dim: Count
-    """Width of a head without rotary embedding."""
+    """Width of the part of each head that has no rotary embedding."""
     rope_dim: Count
-    """Width of the rotary key shared by all heads."""
+    """Width of the rotary key that all heads share."""
     value_dim: Count
     """Width of a value head."""
     query_rank: Count | None = None
-    """Width of the compressed query, None where the query projection is direct."""
+    """Width of the compressed query; None if the query projection is a single matrix."""
     indexer_dim: Count | None = None
-    """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5); None without one."""
+    """Width of the sparse-attention indexer's key (DeepSeek-V3.2, GLM-5); None without an indexer."""
     indexer_heads: Count | None = None
-    """Heads of the indexer."""
+    """Number of heads of the indexer."""
     indexer_pattern: str | None = None
-    """Pattern of layers: ``own`` where a layer has an indexer, any other word where it uses another's (GLM-5.2)."""
+    """Layer pattern in which ``own`` marks a layer with an indexer, and any other word a layer that uses another layer's
+    (GLM-5.2)."""
 
 
 class Compressed(Record):
-    """DeepSeek-V4's compressed attention, beyond what the model's own fields give."""
+    """Fields of DeepSeek-V4's compressed attention that the model's other fields do not give."""
 
     query_rank: Count
     """Width of the compressed query."""
     output_groups: Count
-    """Groups of heads that the output projection reduces one by one."""
+    """Number of groups of heads that the output projection reduces separately."""
     output_rank: Count
-    """Width each group is reduced to."""
+    """Width that each group is reduced to."""
     indexer_dim: Count
     """Width of the indexer's key."""
     indexer_heads: Count
-    """Heads of the indexer."""
+    """Number of heads of the indexer."""
 
 
 class Heads(Record):
-    """What one kind of attention layer has otherwise than the rest of the model."""
+    """Heads of one kind of attention layer, as far as they differ from those of the model's other layers."""
 
     heads: Count | None = None
-    """Query heads."""
+    """Number of query heads."""
     kv_heads: Count | None = None
-    """Key and value heads."""
+    """Number of key and value heads."""
     head_dim: Count | None = None
     """Width of a query or key head."""
     value_dim: Count | None = None
     """Width of a value head."""
     value_is_key: bool = False
-    """The values are the keys before their rotation, so there is no value matrix (Gemma 4's full layers)."""
+    """The values are the keys before their rotation, so that there is no value matrix (Gemma 4's full layers)."""
     indexer_dim: Count | None = None
     """Width of a sparse-attention indexer's key beside the keys (MiniMax-M3)."""
     indexer_heads: Count | None = None
-    """Query heads of that indexer."""
+    """Number of query heads of that indexer."""
 
 
 class ModelSpec(Record):
-    """One model, described by its architecture and never by its footprint."""
+    """Specification of a model, which states its architecture and never its memory footprint."""
 
     id: Key
-    """Lower case; never reused for another model."""
+    """Identifier in lower case, which is never reused for another model."""
     name: str
-    """As its maker writes it."""
+    """Name in the maker's spelling."""
     family: Key
-    """What siblings share: ``llama-3.1``, ``qwen3``."""
+    """Name of the series that the model belongs to: ``llama-3.1``, ``qwen3``."""
     architecture: Key | None = None
-    """How it writes its blocks: a name under ``architectures:``."""
+    """Name of the architecture under ``architectures:``."""
     model_type: str | None = None
-    """Name of the language model's configuration in transformers, where it is not the architecture's usual one."""
+    """Name of the language model's configuration in transformers, if it is not the architecture's usual one."""
     gguf: str | None = None
-    """``general.architecture`` of its GGUF files, where it is not the architecture's usual one."""
+    """``general.architecture`` of the model's GGUF files, if it is not the architecture's usual one."""
     modality: str = "text"
     """``text``, ``code``, ``vision-language``, ``embedding``, ``image-generation``, …"""
     released: Month | None = None
-    """When its weights were published."""
+    """Month in which the weights were published."""
     licence: str | None = None
     """Licence of the weights."""
     dtype: ElementType = "bf16"
-    """Type the checkpoint is published in."""
+    """Element type that the checkpoint is published in."""
     layers: Count | None = None
-    """Layers of the language model; none for a pipeline."""
+    """Number of layers of the language model; none for a pipeline."""
     hidden: Count | None = None
     """Width of the residual stream."""
     ffn: Count | None = None
-    """Width of the dense feed-forward network."""
+    """Inner width of the dense feed-forward network."""
     widths: str | None = None
-    """Widths of the dense feed-forward networks, written out by layer like ``pattern``, where they vary."""
+    """Inner widths of the dense feed-forward networks, if they vary: one per layer in the notation of ``pattern``."""
     heads: Count | None = None
-    """Query heads."""
+    """Number of query heads."""
     kv_heads: Count | None = None
-    """Key and value heads; as many as ``heads`` unless stated."""
+    """Number of key and value heads; equals ``heads`` if not stated."""
     head_dim: Count | None = None
-    """Width of a query or key head; hidden / heads unless stated."""
+    """Width of a query or key head; hidden / heads if not stated."""
     value_dim: Count | None = None
-    """Width of a value head; as ``head_dim`` unless stated."""
+    """Width of a value head; equals ``head_dim`` if not stated."""
     vocab: Count | None = None
-    """Rows of the embedding as the checkpoint stores them, padding included."""
+    """Number of rows of the embedding as the checkpoint stores it, padding included."""
     tied: bool = False
-    """The output head is the embedding. Families differ inside: look at the file, not at a sibling."""
+    """The output head and the embedding are the same matrix. Models of one family differ in this: look at the file, not
+    at a sibling."""
     context: Count | None = None
-    """Longest context by the model card, tokens; not max_position_embeddings times a rope factor."""
+    """Longest context that the model card states, in tokens; not max_position_embeddings times a rope factor."""
     pattern: str = "full"
-    """Which kind of layer stands where, cycled until the layers are used up: ``5*sliding full``."""
+    """Kinds of the layers in order, repeated until every layer has one: ``5*sliding full``."""
     window: Count | None = None
-    """Tokens that sliding or chunked layers look back over."""
+    """Number of past tokens that sliding or chunked layers attend to."""
     shared_cache_layers: Count = 0
-    """Last layers that read an earlier layer's keys and values (Gemma 3n, Gemma 4 E)."""
+    """Number of layers at the end that read an earlier layer's keys and values (Gemma 3n, Gemma 4 E)."""
     full_attention: Heads | None = None
-    """What full layers have otherwise."""
+    """Heads of full layers, if they differ from the model's."""
     sliding_attention: Heads | None = None
-    """What sliding layers have otherwise."""
+    """Heads of sliding layers, if they differ from the model's."""
     cross_attention: Heads | None = None
-    """What cross-attention layers have otherwise."""
+    """Heads of cross-attention layers, if they differ from the model's."""
     indexed_attention: Heads | None = None
-    """What full layers have otherwise that attend to what an indexer picks."""
+    """Heads of full layers that attend to tokens picked by an indexer, if they differ from the model's."""
     per_layer: Mapping[int, Heads] | None = None
-    """What single layers have otherwise than the rest of their kind, by their numbers from 0 (OpenELM, Nemotron NAS)."""
+    """Heads of single layers that differ from others of their kind, by layer number from 0 (OpenELM, Nemotron NAS)."""
     conv_kernel: Count | None = None
-    """Kernel of short-convolution layers (LFM2)."""
+    """Kernel size of short-convolution layers (LFM2)."""
     mla: Mla | None = None
-    """Latent attention."""
+    """Multi-head latent attention."""
     compressed: Compressed | None = None
     """Compressed attention (DeepSeek-V4)."""
     ssm: StateSpace | None = None
     """Mamba layers."""
     linear: LinearAttention | None = None
-    """Layers of attention with a matrix state."""
+    """Linear-attention layers."""
     moe: Moe | None = None
-    """Experts."""
+    """Mixture of experts."""
     vision: VisionTower | None = None
     """Vision tower and projector."""
     audio: AudioTower | None = None
     """Audio encoder and projector."""
     traits: Traits = Traits()
-    """How it writes its blocks, where that is not as its architecture says."""
+    """Details of the model's blocks that differ from its architecture's."""
     components: tuple[Component, ...] = ()
-    """Networks of a pipeline, known by their parameter counts."""
+    """Networks of a pipeline, known by their numbers of parameters."""
     note: str | None = None
-    """What a reader should know of these figures."""
+    """Remark on the figures for readers of the catalogue."""
     hf: tuple[Repository, ...] = ()
     """Hugging Face repositories, the original first."""
     quantized: Mapping[Repository, str] | None = None
-    """The vendor's quantized repositories, and the scheme of each."""
+    """Quantized repositories of the model's vendor, and the scheme of each."""
     ollama: tuple[str, ...] = ()
     """Names in Ollama's library."""
     sources: tuple[str, ...] = ()
-    """Keys of where the figures come from."""
+    """Keys of the sources that the figures come from."""
 
 
 _PARTS: dict[str, type] = {
@@ -209,13 +211,14 @@ _PARTS: dict[str, type] = {
     "indexed_attention": Heads, "mla": Mla,
     "compressed": Compressed, "ssm": StateSpace, "linear": LinearAttention, "moe": Moe, "components": Component,
 }  # fmt: skip
-"""Records that fields of a specification hold, beside its traits and its encoders."""
+"""Record class of each field of a specification whose value is one, except for traits and encoders."""
 
 
 def read_spec(facts: Mapping[str, Any]) -> ModelSpec:
-    """The specification of a mapping from field names to plain data, with mappings for records; null is not stated.
+    """Make a specification from a mapping of field names to plain data, in which mappings stand for records.
 
-    Raises ``TypeError`` for an unknown or a missing field, ``KeyError`` for an unknown rule of image tokens.
+    A value of None means that the field is not stated. Raises ``TypeError`` for an unknown or a missing field, and
+    ``KeyError`` for an unknown rule of image tokens.
     """
     values: dict[str, Any] = {}
     for field, value in facts.items():
@@ -236,9 +239,9 @@ def read_spec(facts: Mapping[str, Any]) -> ModelSpec:
 
 
 def read_vision(facts: Mapping[str, Any]) -> VisionTower:
-    """The vision tower of a mapping from its field names to plain data; null is not stated.
+    """Make a vision tower from a mapping of field names to plain data, in which None means that a field is not stated.
 
-    Raises ``TypeError`` for an unknown field, ``KeyError`` for an unknown rule of image tokens.
+    Raises ``TypeError`` for an unknown field, and ``KeyError`` for an unknown rule of image tokens.
     """
     values = _encoder(facts)
     if "image_tokens" in values:
@@ -248,7 +251,7 @@ def read_vision(facts: Mapping[str, Any]) -> VisionTower:
 
 
 def read_audio(facts: Mapping[str, Any]) -> AudioTower:
-    """The audio encoder of a mapping from its field names to plain data; null is not stated.
+    """Make an audio encoder from a mapping of field names to plain data, in which None means a field is not stated.
 
     Raises ``TypeError`` for an unknown field.
     """
@@ -256,7 +259,7 @@ def read_audio(facts: Mapping[str, Any]) -> AudioTower:
 
 
 def _encoder(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are stated, with records for steps."""
+    """Return the stated fields of an encoder, with steps as records."""
     values = {field: _frozen(value) for field, value in facts.items() if value is not None}
     for field in ("projector", "extra"):
         if field in values:
@@ -265,5 +268,5 @@ def _encoder(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _frozen(value: Any) -> Any:
-    """Plain data with tuples for lists."""
+    """Replace lists in plain data by tuples."""
     return tuple([_frozen(item) for item in value]) if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Tensors of what looks and listens: vision tower, audio encoder, and the projectors into the language model."""
+"""Tensors of vision towers, audio encoders, and their projectors into the language model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ BUFFERS = ("v.std_bias", "v.std_scale")
 
 
 def vision_tensors(tower: VisionTower, text: int) -> list[Tensor]:
-    """The tensors of a vision tower and of its projector into a language model ``text`` wide."""
+    """Tensors of a vision tower and of its projector into a language model with a hidden width of ``text`` elements.
+
+    A tower that is not modelled becomes a single tensor with all its parameters.
+    """
     widths = _widths(tower, (tower.merge or 1) ** 2, text)
     result: list[Tensor] = []
     if tower.layers:
@@ -42,7 +45,10 @@ def vision_tensors(tower: VisionTower, text: int) -> list[Tensor]:
 
 
 def audio_tensors(audio: AudioTower, text: int) -> list[Tensor]:
-    """The tensors of an audio encoder of the Whisper kind and of its projector, or one stand-in for another kind's."""
+    """Tensors of an audio encoder and of its projector into a language model with a hidden width of ``text`` elements.
+
+    An encoder that is not of the Whisper kind becomes a single tensor with all its parameters.
+    """
     result: list[Tensor] = []
     hidden = audio.hidden
     widths = _widths(audio, audio.merge or 1, text)
@@ -61,13 +67,13 @@ def audio_tensors(audio: AudioTower, text: int) -> list[Tensor]:
 
 
 def _widths(tower: VisionTower | AudioTower, merged: int, text: int) -> dict[str, int]:
-    """The widths a step of a projector may name, and that of one head."""
+    """Widths that the steps of a projector can name, and the width of one attention head, in elements."""
     head = tower.hidden // tower.heads if tower.heads else 0
     return {"tower": tower.hidden, "merged": tower.hidden * merged, "ffn": tower.ffn, "text": text, "head": head}
 
 
 def _encoder(prefix: str, tower: VisionTower | AudioTower, stem: list[Row], widths: Mapping[str, int]) -> list[Tensor]:
-    """A transformer encoder: its stem, its layers as copies, and the norms around them."""
+    """Tensors of a transformer encoder: the stem, the layers as copies, and the norms before and after them."""
     part = "vision" if prefix == "v" else "audio"
     rows = list(stem)
     if tower.pre_norm:
@@ -82,7 +88,7 @@ def _encoder(prefix: str, tower: VisionTower | AudioTower, stem: list[Row], widt
 
 
 def _encoder_layer(tower: VisionTower | AudioTower, head: int) -> list[Row]:
-    """The rows of one encoder layer."""
+    """Rows of one encoder layer."""
     hidden, ffn, bias = tower.hidden, tower.ffn, tower.qkv_bias
     rows: list[Row] = []
     for name in tower.norms:
@@ -105,7 +111,7 @@ def _encoder_layer(tower: VisionTower | AudioTower, head: int) -> list[Row]:
 
 
 def _steps(steps: Sequence[Step], part: str, widths: Mapping[str, int]) -> list[Tensor]:
-    """The tensors of projector steps, or of other tensors written in their notation."""
+    """Tensors of projector steps, or of other tensors written in the same notation."""
     tensors: list[Tensor] = []
     for step in steps:
         if step.linear is not None:
@@ -120,5 +126,5 @@ def _steps(steps: Sequence[Step], part: str, widths: Mapping[str, int]) -> list[
 
 
 def _width(width: int | str, widths: Mapping[str, int]) -> int:
-    """A width of a step as a number."""
+    """Width of a step in elements, with a name looked up."""
     return width if isinstance(width, int) else widths[width]

@@ -1,6 +1,6 @@
-"""How many tokens of the prompt an image takes: questions to a model, which its tower's rule answers (``image_rules``).
+"""Prompt tokens of an image, computed by the rule of the model's vision tower (``image_rules``).
 
-Sizes are pixels, width first.
+Sizes are in pixels, width first.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from vramfit.model.image_rules import ImageRule
 
 USUAL_IMAGE = (1344, 896)
-"""Width and height to reckon with when nobody says: 1.2 megapixels, as a photo sent by a chat program has."""
+"""Width and height assumed if the user states no size: 1.2 megapixels, the usual size of a photo sent in a chat."""
 
 
 def image_tokens(model: Model, width: int, height: int) -> int:
-    """Tokens of the prompt that an image of this size takes.
+    """Number of prompt tokens that an image of ``width`` by ``height`` pixels takes; 0 without a vision tower.
 
-    0 without a vision tower, and for models that read images by cross-attention beyond the placeholder token they need.
-    Raises ``ValueError`` for a tower whose rule is not known.
+    Models that read images by cross-attention take only a placeholder token. Raises ``ValueError`` for a tower whose
+    rule is not known.
     """
     return 0 if model.vision is None else _rule(model, model.vision).tokens_of(width, height)
 
 
 def max_image_tokens(model: Model) -> int:
-    """The most prompt tokens one image can take, 0 without a vision tower.
+    """Largest number of prompt tokens that one image can take; 0 without a vision tower.
 
-    An upper bound to warn of, where ``image_tokens`` of ``USUAL_IMAGE`` is what to expect. Raises ``ValueError`` for a
-    tower whose rule is not known.
+    This is an upper bound to warn of; ``image_tokens`` of ``USUAL_IMAGE`` is the number to expect. Raises ``ValueError``
+    for a tower whose rule is not known.
     """
     return 0 if model.vision is None else _rule(model, model.vision).most_tokens()
 

@@ -8,8 +8,9 @@ from vramfit.recommend.choices import best_choice
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
+    from vramfit.catalogue.rows import GpuRow
+    from vramfit.catalogue.rows import Offer as Rent
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -54,17 +55,19 @@ class _Choices:
         return name, self._known[name]
 
 
-def owned(choices: _Choices, rows: Iterable[Any]) -> Iterator[Offer]:
+def owned(choices: _Choices, rows: Iterable[GpuRow]) -> Iterator[Offer]:
     """Smallest set of each GPU with a price that holds the model."""
     for row in rows:
-        for count in () if row.segment not in OWNED else COUNTS[:1] if row.segment in ALONE else COUNTS:
+        if row.price_usd is None or row.segment not in OWNED:
+            continue
+        for count in COUNTS[:1] if row.segment in ALONE else COUNTS:
             name, choice = choices.of(row.id, count)
             if choice is not None:
                 yield Offer(name, choice, price_usd=row.price_usd * count)
                 break
 
 
-def rented(choices: _Choices, instances: Iterable[Any]) -> Iterator[Offer]:
+def rented(choices: _Choices, instances: Iterable[Rent]) -> Iterator[Offer]:
     """Instances that hold the model."""
     for one in instances:
         name, choice = choices.of(one.gpu, one.gpus)

@@ -12,8 +12,9 @@ from vramfit.recommend.choices import best_choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
+    from vramfit.catalogue.rows import ModelRow
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     class Listing(Catalogue, Protocol):
         """Catalogue whose models can be listed."""
 
-        def model_rows(self) -> tuple[Any, ...]:
-            """Rows of all models: ``id``, ``modality``, ``parameters``, ``active_parameters``, ``released``."""
+        def model_rows(self) -> tuple[ModelRow, ...]:
+            """Rows of all models."""
 
 
 USES = {
@@ -53,7 +54,7 @@ class Candidate(Record):
     choice: Choice
 
 
-def equivalent_billions(row: Any) -> float:
+def equivalent_billions(row: ModelRow) -> float:
     """Billions of parameters that a model of January 2026 would need to be as capable, as far as size and date tell.
 
     A mixture counts with the geometric mean of its total and active parameters: it knows more than a dense model of its

@@ -18,8 +18,9 @@ from vramfit.speed import depth_tokens
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import TypedDict
 
+    from vramfit.catalogue.rows import ModelRow
     from vramfit.engines.resolve import Catalogue
     from vramfit.speed import Rate
     from vramfit.workload.keys import Request
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     """Deployment keys to put on a request, with their values as typed on the command line."""
     Key = tuple[tuple[str, object], ...]
     """Changes of deployment keys, sorted."""
+
+    class Rent(TypedDict):
+        """Offer of a rented instance, in the form of the report."""
+
+        provider: str
+        instance: str | None
+        gpus: int
+        usd_per_hour: float
+        as_of: str
+
 
 __all__ = ["Proposal", "Question", "Remedy", "find"]
 
@@ -100,8 +111,8 @@ class Proposal(Record):
     """Share of the requested context or sequences that is left."""
     price_usd: int | None = 0
     """Price of buying it; None where no price is known."""
-    cloud: Mapping[str, Any] | None = None
-    """Offer of a rented card: provider, instance, GPUs, price, date."""
+    cloud: Rent | None = None
+    """Offer of a rented card."""
 
 
 class Remedy(Record):
@@ -141,14 +152,14 @@ class Question:
         self.base: dict[str, object] = {}
         self.first = asked
         """Answer to the deployment as it was requested, whatever ``base`` changes."""
-        self.smaller: dict[str, list[Any]] = {}
+        self.smaller: dict[str, list[ModelRow]] = {}
         """Rows of smaller models by how their ids begin, once ``models`` has looked for them."""
         self.file: tuple[int, int] | None = None
         """Bytes on each GPU of a GGUF file that was estimated whole, and the room it left: others are predicted from
         these."""
         deployment = asked.deployment
         self.pinned = {
-            key: getattr(deployment.workload, key) for key in engine(deployment.engine).held_keys if key not in request
+            key: getattr(deployment.workload, key) for key in engine(deployment.engine).kept_keys if key not in request
         }
         """Values of keys that follow the GPUs unless they are given: a remedy is for what was requested, and keeps
         them."""

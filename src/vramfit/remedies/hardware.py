@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from vramfit.answer import Answer
     from vramfit.hardware import Gpu
-    from vramfit.remedies import Question
+    from vramfit.remedies import Question, Rent
 
 COUNTS = (2, 3, 4, 6, 8)
 """Numbers of cards that people put in one machine."""
@@ -134,8 +134,8 @@ def _bigger(question: Question) -> Iterator[Proposal]:
     # Another card's context is a little smaller or larger: an eighth below the need is worth a try.
     least = card.memory_bytes
     for row in question.catalogue.gpus_for_sale(question.asked.required_bytes // count * 7 // 8):
-        size = row.memory_mib * MIB
-        if size <= least or row.segment not in OWNED or row.vendor != card.vendor:
+        size = (row.memory_mib or 0) * MIB
+        if size <= least or row.price_usd is None or row.segment not in OWNED or row.vendor != card.vendor:
             continue
         name = row.id if count == 1 else f"{count}x{row.id}"
         after = question.attempt({"gpu": name})
@@ -176,7 +176,7 @@ def _offers(question: Question) -> Iterator[Proposal | None]:
         if after.verdict.word == "fits":
             fitting.add(offer.gpu)
         place = offer.provider if offer.instance is None else f"{offer.provider} ({offer.instance})"
-        cloud = {
+        cloud: Rent = {
             "provider": offer.provider,
             "instance": offer.instance,
             "gpus": offer.gpus,

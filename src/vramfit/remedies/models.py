@@ -10,8 +10,8 @@ from vramfit.units import billions, gib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
+    from vramfit.catalogue.rows import ModelRow
     from vramfit.remedies import Question
 
 MOST_SIBLINGS = 6
@@ -66,7 +66,7 @@ def tuned(question: Question) -> Iterator[Proposal]:
         return
 
 
-def _instead(question: Question, row: Any) -> dict[str, Any]:
+def _instead(question: Question, row: ModelRow) -> dict[str, object]:
     """Changes that put the model in the asked one's place.
 
     The context stays as it was where it was not given and the other model's default would be longer.
@@ -77,7 +77,7 @@ def _instead(question: Question, row: Any) -> dict[str, Any]:
     return {"model": row.id}
 
 
-def _replaced(question: Question, kind: str, row: Any, changes: dict[str, Any]) -> Proposal | None:
+def _replaced(question: Question, kind: str, row: ModelRow, changes: dict[str, object]) -> Proposal | None:
     after = question.attempt(changes)
     if after is None:
         return None
@@ -87,7 +87,7 @@ def _replaced(question: Question, kind: str, row: Any, changes: dict[str, Any]) 
     return Proposal(kind, changes, f"{verb} {row.name}", trade, after, 4)
 
 
-def _may_fit(question: Question, row: Any, share: float) -> bool:
+def _may_fit(question: Question, row: ModelRow, share: float) -> bool:
     """Tell whether the weights alone, in proportion to the requested model's, are within what the cards offer."""
     weights = sum([gpu.weights_bytes for gpu in question.asked.estimate.gpus])
     expected = weights * share * row.parameters / question.asked.deployment.model_parameters
@@ -98,7 +98,7 @@ def _bytes_per_weight(question: Question) -> float:
     return question.asked.estimate.checkpoint_bytes / question.asked.deployment.model_parameters
 
 
-def _siblings(question: Question) -> Iterator[Any]:
+def _siblings(question: Question) -> Iterator[ModelRow]:
     """Rows of smaller models, the most similar first: same name at another size, same family, same maker, same
     modality.
 
@@ -110,9 +110,9 @@ def _siblings(question: Question) -> Iterator[Any]:
     nearest = [row for row in _smaller(question, maker) if _stem(row.id) == stem]
     yield from _largest(nearest)
     known = {row.id for row in nearest}
-    family: list[Any] = []
-    same: list[Any] = []
-    others: list[Any] = []
+    family: list[ModelRow] = []
+    same: list[ModelRow] = []
+    others: list[ModelRow] = []
     for row in _smaller(question, ""):
         if row.id in known:
             continue
@@ -124,14 +124,14 @@ def _siblings(question: Question) -> Iterator[Any]:
         yield from _largest(rows)
 
 
-def _smaller(question: Question, beginning: str) -> list[Any]:
+def _smaller(question: Question, beginning: str) -> list[ModelRow]:
     if beginning not in question.smaller:
         model, limit = question.asked.deployment.model, question.asked.deployment.model_parameters * 0.9
         question.smaller[beginning] = question.catalogue.smaller_models(model.modality, limit, beginning)
     return question.smaller[beginning]
 
 
-def _largest(rows: list[Any]) -> list[Any]:
+def _largest(rows: list[ModelRow]) -> list[ModelRow]:
     return sorted(rows, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
 
 

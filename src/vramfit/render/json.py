@@ -79,10 +79,11 @@ def _text(value: Any, newline: str, step: str, colon: str) -> str:
         if not value:
             return "{}"
         items = []
+        known = _KEYS[colon]
         for key, item in value.items():
             write = _PLAIN.get(type(item))
             text = _text(item, inner, step, colon) if write is None else write(item)
-            items.append((_KEYS.get(key) or _key(key)) + colon + text)
+            items.append((known.get(key) or _key(key, known, colon)) + text)
         return "{" + inner + ("," + inner).join(items) + newline + "}"
     if isinstance(value, list | tuple):
         if not value:
@@ -94,16 +95,16 @@ def _text(value: Any, newline: str, step: str, colon: str) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_KEYS: dict[str, str] = {}
-"""Texts of keys met so far: a report has the same few again and again."""
+_KEYS: dict[str, dict[str, str]] = {":": {}, ": ": {}}
+"""Texts of keys met so far, with either colon behind them: a report has the same few again and again."""
 
 
-def _key(key: Any) -> str:
+def _key(key: Any, known: dict[str, str], colon: str) -> str:
     if not isinstance(key, str):
         raise TypeError(f"a key must be a string, not {type(key).__name__}")
-    text = quoted(key)
-    if len(_KEYS) < _MOST_KEYS:
-        _KEYS[key] = text
+    text = quoted(key) + colon
+    if len(known) < _MOST_KEYS:
+        known[key] = text
     return text
 
 

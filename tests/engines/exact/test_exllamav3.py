@@ -45,3 +45,10 @@ def test_states(parallel: int) -> None:
     row = estimate("rtx3090", "four-groups", "exllamav3", parallel=parallel)
 
     assert row["breakdown"]["kv_cache"] == 2 * parallel * (2 * 3 * 640 + 4 * 512 * 16)
+
+
+def test_what_reads_an_image_keeps_pages_of_patches() -> None:
+    """202 patches fill one page of 256 tokens, beside three layers of 16 pages; 4 heads of 64, K and V, in 16 bits."""
+    row = estimate("rtx3090", "crossing", "exllamav3", context=4096)
+
+    assert row["breakdown"]["kv_cache"] == (3 * 4096 + 256) * 2 * 4 * 64 * 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.engines.exact.asking import estimate, of_devices
+from vramfit.units import MIB
 
 NORM = 256 * 4
 """Norms are 32-bit in every file."""
@@ -84,3 +87,48 @@ def test_auto_is_the_most_layers_to_the_byte(layers: int) -> None:
         for usable in (need + MARGIN, need + MARGIN - 1)
     ]
     assert chosen == [layers if layers < 4 else "all", max(0, layers - 1)]
+
+
+CONTEXT = 40 * MIB + 82 * round(3.4 * MIB)
+"""Of an RTX 3090: 10,496 cores are 82 multiprocessors."""
+CONVERTED = 8 * 512 * 512 + 32 * MIB
+"""Two copies of the widest activation, 512 wide and of 512 tokens, in 32 bits; cuBLAS's own."""
+EMBEDDING = 1024 * 256 * 2
+
+
+@pytest.mark.parametrize(
+    ("gpu", "low", "high", "graphs", "keys"),
+    [
+        # Half of CUDA's context, and four thirds of it.
+        ("rtx3090", CONTEXT // 2, CONTEXT * 4 // 3 + CONVERTED, 1.12, {}),
+        ("rtx3090", CONTEXT // 2, CONTEXT * 4 // 3 + CONVERTED, 1.12, {"flash_attention": "off"}),
+        ("rx7900xtx", 250 * MIB, 1200 * MIB + CONVERTED, 1.12, {}),
+        # hipBLAS converts the scores: as much as the graph again.
+        ("rx7900xtx", 250 * MIB, 1200 * MIB + CONVERTED, 2.12, {"flash_attention": "off"}),
+        # Metal may map the embedding too; no conversions.
+        ("m1-16gb", 0, 150 * MIB + EMBEDDING, 1.12, {}),
+        ("m1-16gb", 0, 150 * MIB + EMBEDDING, 1.12, {"flash_attention": "off"}),
+        ("m1-16gb", 0, 150 * MIB, 1.12, {"gpu_layers": 0}),
+        ("rtx3090", 50 * MIB, 500 * MIB, 1.12, {"backend": "vulkan"}),
+    ],
+)
+def test_the_interval(gpu: str, low: int, high: int, graphs: float, keys: dict[str, Any]) -> None:
+    """The graph from 0.9 to 1.12 of what is laid out, the context from its least to its most."""
+    row = estimate(gpu, "three-layers", "llama.cpp", "F16", **keys)
+    device = row["devices"][0]
+    fixed, graph = device["weights_bytes"] + device["kv_cache_bytes"], device["compute_bytes"]
+
+    assert row["required_bytes"]["low"] == fixed + round(0.9 * graph) + low
+    assert row["required_bytes"]["high"] == fixed + round(graphs * graph) + high
+
+
+@pytest.mark.parametrize("model", ["pictures", "frames"])
+def test_the_buffer_of_a_tower_smaller_than_its_warm_up(model: str) -> None:
+    """200,704 pixels are 1,024 patches of 14: fewer than 46 x 46 tokens of four patches each would be.
+
+    Residual, query, key, value and both turned, 128 wide, and the pixels beside them, in 32 bits.
+    """
+    seeing, blind = (estimate("rtx3090", model, "llama.cpp", "F16", images=images) for images in (1, 0))
+    more = of_devices("compute_bytes", seeing)[0] - of_devices("compute_bytes", blind)[0]
+
+    assert more == 4 * 1024 * (6 * 128 + 3 * 14 * 14)

@@ -52,6 +52,39 @@ def test_chunked_attention_in_sglang(kept: int, keys: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "full"),
+    [
+        # A token of the full layer is half of a windowed layer's, so that two blocks' tokens go into a page: 4,096 tokens
+        # are 128 pages.
+        ("half-as-wide", 128),
+        # Three quarters do not divide a page: 256, each with a quarter to spare.
+        ("three-quarters", 256),
+    ],
+)
+def test_a_page_is_as_large_as_the_widest_layer_s(model: str, full: int) -> None:
+    """A window of 256 tokens less one and two steps of 512 are 80 blocks, and one more where it starts within a block."""
+    row = estimate("rtx3090", model, "vllm", context=4096, max_batched_tokens=512)
+
+    assert row["breakdown"]["kv_cache"] == (full + 3 * 81) * BLOCK * TOKEN
+
+
+@pytest.mark.parametrize(
+    ("engine", "tokens"),
+    [
+        # Three groups of full layers, and one of what an image left: 202 patches are 13 blocks of 16.
+        ("vllm", (3 * 256 + 13) * BLOCK),
+        ("sglang", 3 * 4096 + 202),
+    ],
+)
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_what_reads_an_image_keeps_its_patches(engine: str, tokens: int, parallel: int) -> None:
+    """Of each sequence's one image, however many tokens the text has."""
+    row = estimate("rtx3090", "crossing", engine, context=4096, parallel=parallel)
+
+    assert row["breakdown"]["kv_cache"] == parallel * tokens * TOKEN
+
+
+@pytest.mark.parametrize(
     ("model", "tables"),
     [
         # Sines and cosines of 8,192 positions for heads of 64, 16-bit.

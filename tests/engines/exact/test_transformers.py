@@ -120,3 +120,22 @@ def test_the_least_full_fine_tuning_takes() -> None:
 
     assert (row["breakdown"]["weights"], row["breakdown"]["compute"]) == (4 * model, model)
     assert row["required_bytes"]["low"] == 4 * model + model // 2 + round(0.45 * 440 * MIB)
+
+
+def test_an_adapter_s_temporaries() -> None:
+    """One token leaves less than the optimizer's temporaries take, which are as large as the adapters in fp32."""
+    row = estimate("rtx3090", "three-layers", "transformers", "bf16", task="lora", lora_rank=64, sequence_length=1)
+    adapters = 4 * 3 * LINEAR * 64
+
+    assert row["breakdown"]["compute"] == adapters
+    assert row["required_bytes"]["low"] == (
+        row["quant"]["checkpoint_bytes"] + 4 * adapters + adapters // 2 + round(0.45 * 440 * MIB)
+    )
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_what_reads_an_image_keeps_its_patches(parallel: int) -> None:
+    """202 of each sequence's image in one layer, and in three every token of the text."""
+    row = estimate("rtx3090", "crossing", "transformers", parallel=parallel)
+
+    assert row["breakdown"]["kv_cache"] == parallel * (3 * CACHE + 202 * 2 * 256 * 2)

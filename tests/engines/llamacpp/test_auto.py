@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.engines.llamacpp.asking import estimated
 from tests.samples import gpu
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.llamacpp.auto import choose
 from vramfit.units import MIB
-
-if TYPE_CHECKING:
-    from vramfit.engines import Estimate
+from vramfit.workload.common import Workload
 
 MARGIN = 1024 * MIB
 
@@ -104,3 +104,31 @@ def test_memory_held_by_others_is_left_alone() -> None:
     reserved = estimated("llama-2-13b", "Q8_0", [card(16384)], gpu_layers="auto", reserve_bytes=8192 * MIB)
     assert reserved.settings == estimated("llama-2-13b", "Q8_0", [card(8192)], gpu_layers="auto").settings
     assert reserved.settings != estimated("llama-2-13b", "Q8_0", [card(16384)], gpu_layers="auto").settings
+
+
+def as_if(needs: list[int]) -> Any:
+    """An estimate that needs so many bytes of its one card, by the layers whose experts are in RAM."""
+    return lambda _, moved: Estimate(
+        (DeviceMemory("gpu0", needs[moved], 0, 0, 0, 0, 0),), NOTHING, 0, (), {"cpu_moe_layers": moved}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chosen", "needs"),
+    [
+        # What all of them leave is the margin to the byte; it may be what fewer leave as well.
+        (1, [101, 100, 100, 100, 100]),
+        (2, [103, 101, 100, 100, 100]),
+        (3, [103, 102, 101, 100, 100]),
+        (4, [103, 103, 103, 101, 100]),
+        # Nothing fits: as many as there are.
+        (4, [105, 104, 103, 102, 101]),
+        (0, [100, 90, 80, 70, 60]),
+        (1, [101, 60, 50, 40, 30]),
+        (3, [200, 199, 198, 100, 30]),
+    ],
+)
+def test_the_fewest_layers_whose_experts_must_go(chosen: int, needs: list[int]) -> None:
+    """Of a mixture of four layers, on a card with the margin and 100 bytes."""
+    found = choose(Workload(4096, cpu_moe_layers="auto"), (5, 0), 4, True, [MARGIN + 100], as_if(needs))
+    assert found.settings == {"cpu_moe_layers": chosen}

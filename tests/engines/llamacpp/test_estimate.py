@@ -177,3 +177,10 @@ def test_an_amd_card_converts_scores() -> None:
         "qwen3-32b", gpus=[gpu("rtx4090", vendor="amd")], context=16384, flash_attention=False, outputs="batch"
     ).gpus[0]
     assert found.low_bytes < 26976 * MIB < found.high_bytes
+
+
+@pytest.mark.parametrize(("outputs", "said"), [("slots", 1), ("batch", 0)])
+def test_rows_of_logits_are_spoken_of_where_few_are_reserved(outputs: str, said: int) -> None:
+    """A batch of 512 rows of 128,256 logits would be 250 MiB."""
+    words = estimated("llama-3.1-8b", outputs=outputs).assumptions
+    assert sum("logits are reserved for one row per sequence" in one for one in words) == said

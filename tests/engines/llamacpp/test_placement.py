@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from tests.engines.llamacpp.asking import catalogue_model, devices, estimated
 from tests.samples import gpu, model
 from vramfit._record import replace
-from vramfit.engines.llamacpp.placement import HOST, Parts, parts_of, place, resident
+from vramfit.engines.llamacpp.placement import HOST, Parts, _check_blocks, parts_of, place, resident
+from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme, store
 from vramfit.units import GIB, MIB
 
@@ -154,3 +156,21 @@ def test_the_projection_of_per_layer_embeddings_is_in_the_first_layer() -> None:
     """Gemma 3n: 35 x 256 x 2048 weights that are one tensor of the model, created with block 0; F16, or as stored."""
     parted = parts_of(derive(catalogue_model("gemma-3n-e4b"), find_scheme("F16")))
     assert parted.layer_bytes[0] - parted.layer_bytes[1] == 35 * 256 * 2048 * 2 + 256 * 4
+
+
+@pytest.mark.parametrize(
+    ("message", "kinds", "widths"),
+    [
+        ("stores K as q8_0 in blocks of 32, and this model's heads are 80 wide", ("q8_0", "f16"), (80, 64)),
+        ("stores V as q4_0 in blocks of 32, and this model's heads are 48 wide", ("q8_0", "q4_0"), (64, 48)),
+        (None, ("q8_0", "f16"), (64, 80)),
+        (None, ("f16", "q8_0"), (80, 64)),
+        (None, ("q8_0", "q8_0"), (64, 96)),
+        (None, ("f16", "f16"), (80, 80)),
+    ],
+)
+def test_heads_of_whole_blocks(message: str | None, kinds: tuple[str, str], widths: tuple[int, int]) -> None:
+    """Keys and values each in their own type and width."""
+    refused = pytest.raises(UsageError, match=message) if message else contextlib.nullcontext()
+    with refused:
+        _check_blocks(kinds, widths)

@@ -78,6 +78,28 @@ def test_large_tensors_are_pieces_of_their_own() -> None:
     assert 3 * PIECE_BYTES == buffer_bytes([0], [3 * PIECE_BYTES])
 
 
+def test_the_sixteenth_piece_takes_whatever_comes() -> None:
+    """Fifteen of three quarters of a piece; what comes then lies in one, and is a hole for what is as large together."""
+    size = PIECE_BYTES * 3 // 4
+    many = [2 * number for number in range(17)]
+    assert 15 * size + 2 * size == buffer_bytes([*many[:15], 30, 32, 31, 33, 34], [size] * 17 + [2 * size])
+    # The fourteenth and the fifteenth are pieces of their own, and too small for what is as large as both.
+    assert 13 * size + 4 * size == buffer_bytes([*many[:13], 26, 28, 27, 29, 30], [size] * 15 + [2 * size])
+
+
+def test_a_full_piece_has_no_end_to_grow() -> None:
+    """Two halves fill it; each comes back, in any order, and a whole takes the place of both."""
+    half = PIECE_BYTES // 2
+    sizes = [half, half, PIECE_BYTES]
+    assert PIECE_BYTES == buffer_bytes([0, 2, 1, 3, 4], sizes)
+    assert PIECE_BYTES == buffer_bytes([0, 2, 3, 1, 4], sizes)
+    # One of them is no place for a whole.
+    assert 2 * PIECE_BYTES == buffer_bytes([0, 2, 1, 4], sizes)
+    # A third behind it is a piece of its own, and smaller ones take the hole that one leaves.
+    assert PIECE_BYTES + half == buffer_bytes([0, 2, 4], [half] * 3)
+    assert PIECE_BYTES == buffer_bytes([0, 2, 1, 4, 6], [half, half, half // 2, half // 2])
+
+
 def test_more_context_never_needs_less_while_tables_can_be_bound() -> None:
     """Beyond that the CPU takes over, and the card needs less."""
     contexts = [4096, 8192, 16384, 32768]

@@ -9,9 +9,10 @@ import pytest
 from tests.command import report, vramfit
 from vramfit.answer import answer
 from vramfit.engines import estimate
+from vramfit.engines.commands import read_command
 from vramfit.engines.keys import parse_request
 from vramfit.engines.ollama import ENGINE
-from vramfit.engines.ollama.estimate import CONTEXT_TIERS
+from vramfit.engines.ollama.estimate import CONTEXT_TIERS, _batch
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
 from vramfit.sources import open_catalogue
@@ -78,6 +79,42 @@ def test_the_context_follows_the_memory_of_the_gpus(gpu: str, more: dict[str, An
 def test_the_batch_follows_context_and_headroom(gpu: str, model: str, more: dict[str, Any], batch: int) -> None:
     keys = ENGINE.own_keys(resolved(gpu, model, **more).workload)
     assert (batch, batch) == (keys.batch, keys.ubatch)
+
+
+@pytest.mark.parametrize(
+    ("batch", "tokens", "predicted", "smallest", "without_flash"),
+    [
+        # Of 100 GiB: more than 32,768 tokens and at most 60 of them predicted, with 2 GiB at most 80.
+        (2048, 32769, 60 * GIB, 100 * GIB, False),
+        (1024, 32769, 60 * GIB + 1, 100 * GIB, False),
+        (1024, 32768, 10 * GIB, 100 * GIB, False),
+        # More than 4,096 and at most 75.
+        (1024, 4097, 75 * GIB, 100 * GIB, False),
+        (512, 4097, 75 * GIB + 1, 100 * GIB, False),
+        (512, 4096, 10 * GIB, 100 * GIB, False),
+        # CUDA without flash attention: by the smallest card.
+        (512, 4097, 10 * GIB, 8 * GIB + 1, True),
+        (256, 4097, 10 * GIB, 8 * GIB, True),
+        (512, 4096, 10 * GIB, 8 * GIB, True),
+    ],
+)
+def test_the_batch_at_its_bounds(batch: int, tokens: int, predicted: int, smallest: int, without_flash: bool) -> None:
+    """With 100 GiB free on all cards together (``automaticGenerationBatch``)."""
+    assert batch == _batch(tokens, predicted, 100 * GIB, smallest, without_flash)
+
+
+@pytest.mark.parametrize(
+    ("batch", "tokens", "predicted", "free"),
+    [
+        # What it costs must fit into 80 % as well: 6 + 2 GiB of 10 do, 9 + 2 of 15 do not though 60 % would.
+        (2048, 40_000, 6 * GIB, 10 * GIB),
+        (1024, 40_000, 5 * GIB, 8 * GIB),
+        (1024, 8192, 2 * GIB, 4 * GIB),
+        (512, 8192, 2 * GIB, 3 * GIB),
+    ],
+)
+def test_the_batch_must_fit_beside_the_model(batch: int, tokens: int, predicted: int, free: int) -> None:
+    assert batch == _batch(tokens, predicted, free, free, False)
 
 
 def test_everything_else_is_llama_cpp_s() -> None:
@@ -203,3 +240,12 @@ def test_remedies_hold_what_was_asked_about() -> None:
 def test_tiers_are_in_falling_order() -> None:
     """The first that is reached counts."""
     assert [memory for memory, _ in CONTEXT_TIERS] == sorted([47 * GIB, 23 * GIB, 0], reverse=True)
+
+
+@pytest.mark.parametrize(("layers", "number"), [("auto", "-1"), ("20", "20"), ("0", "0")])
+def test_a_modelfile_s_layers(layers: str, number: str) -> None:
+    """-1 is Ollama's own choice."""
+    told = read_command(
+        f"printf '%s\\n' 'FROM ./a.gguf' 'PARAMETER num_gpu {number}' > Modelfile\nollama create a -f Modelfile\nollama run a"
+    )
+    assert str(told.keys["gpu_layers"]) == layers

@@ -10,7 +10,7 @@ from tests.samples import Catalogue, model
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.sglang.estimate import static_share
+from vramfit.engines.sglang.estimate import _prefill_sizes, static_share
 from vramfit.errors import UsageError
 from vramfit.units import MIB
 
@@ -99,3 +99,15 @@ def test_not_on_apple() -> None:
     """An engine for Apple's GPUs is named instead."""
     with pytest.raises(UsageError, match="Apple"):
         estimated({"rtx4090": {"vendor": "apple"}})
+
+
+@pytest.mark.parametrize(
+    ("count", "tokens"),
+    [
+        (0, 3), (1, 4), (8, 32), (8, 47), (9, 48), (22, 256), (22, 287), (23, 288), (30, 512), (30, 575), (31, 576),
+        (38, 1024), (38, 1279), (39, 1280), (50, 4096), (50, 4607), (51, 4608), (51, 5119), (52, 5120), (58, 8192), (58, 100_000),
+    ],
+)  # fmt: skip
+def test_sizes_of_prefill(count: int, tokens: int) -> None:
+    """By 4 up to 32, by 16 up to 256, by 32, 64, 256 and 512 to 512, 1,024, 4,096 and 8,192 (``cuda_graph_hook.py``)."""
+    assert _prefill_sizes(tokens) == count

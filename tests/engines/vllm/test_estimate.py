@@ -17,7 +17,7 @@ from vramfit.engines.resolve import resolve
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
 from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead
-from vramfit.engines.vllm.weights import mxfp4_kernel, stages
+from vramfit.engines.vllm.weights import _mxfp4_bytes, mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
 from vramfit.units import MIB
@@ -167,6 +167,42 @@ def test_experts_are_rounded_up(kernel: str, ratio: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "ranks", "kernel", "weights"),
+    [
+        ("up", 1, "marlin", 3072 * 2944),
+        ("down", 1, "marlin", 3072 * 2944),
+        # Cut first, rounded up then: 1440 to a multiple of 128, of 64, 720 to one of 256.
+        ("up", 2, "marlin", 3072 * 2 * 1536),
+        ("down", 2, "marlin", 3072 * 2 * 1536),
+        ("gate", 2, "xpu", 2880 * 2 * 1472),
+        ("down", 4, "rocm", 3072 * 4 * 768),
+    ],
+)
+def test_experts_are_cut_before_they_are_rounded_up(name: str, ranks: int, kernel: str, weights: int) -> None:
+    """Bytes of all ranks' cuts of 32 experts of 2880 x 2880; 17 bytes for 32 weights."""
+    assert _mxfp4_bytes(f"blk.0.ffn_{name}_exps.weight", (2880, 2880, 32), ranks, kernel) == 32 * weights * 17 // 32
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "inner", "size"),
+    [
+        # Rows of gate and up together are padded to 256, inputs to 128 (half a byte each), scales of 32 to 4.
+        ("up", 1, 2880, 2944 * (1472 + 92)),
+        ("gate", 2, 2880, 2 * 1536 * (1472 + 92)),
+        ("down", 1, 2880, 3072 * (1472 + 92)),
+        ("down", 2, 2880, 2 * 3072 * (768 + 48)),
+        # 23 x 128 is a whole number of everything.
+        ("up", 1, 2944, 2944 * (1472 + 92)),
+        ("down", 1, 2944, 3072 * (1472 + 92)),
+    ],
+)
+def test_experts_on_hopper(name: str, ranks: int, inner: int, size: int) -> None:
+    """Bytes of all ranks' cuts of one expert, 2880 wide outside, as the Triton kernels lay it out."""
+    shape = (inner, 2880, 1) if name == "down" else (2880, inner, 1)
+    assert _mxfp4_bytes(f"blk.0.ffn_{name}_exps.weight", shape, ranks, "triton") == size
+
+
+@pytest.mark.parametrize(
     ("expected", "sample", "changes"),
     [
         ("marlin", "rtx4090", {}),
@@ -259,6 +295,23 @@ def test_overhead_grows_with_ranks_and_ends_with_eager() -> None:
     assert 225 * MIB == pair.expected_bytes - alone.expected_bytes
     assert 32 * 18 * MIB == alone.expected_bytes - eager.expected_bytes
     assert alone.low_bytes < alone.expected_bytes < alone.high_bytes
+
+
+@pytest.mark.parametrize(
+    ("ranks", "eager", "low", "expected", "high"),
+    [
+        # 80 MiB of libraries and 225 for each further rank: 0.3 to 3 times; 18 MiB a layer of graphs: 0.3 to 2.3 times.
+        (1, False, 0.3 * 80 + 0.3 * 18 * 32, 80 + 18 * 32, 3 * 80 + 2.3 * 18 * 32),
+        (4, False, 0.3 * 755 + 0.3 * 18 * 32, 755 + 18 * 32, 3 * 755 + 2.3 * 18 * 32),
+        (4, True, 0.3 * 755, 755, 3 * 755),
+    ],
+)
+def test_the_spread_of_overhead(ranks: int, eager: bool, low: float, expected: float, high: float) -> None:
+    """In MiB, 32 layers."""
+    found = overhead(ranks, 32, eager=eager)
+    assert (round(low * MIB), round(expected * MIB), round(high * MIB)) == (
+        found.low_bytes, found.expected_bytes, found.high_bytes
+    )  # fmt: skip
 
 
 def test_what_vllm_decided() -> None:

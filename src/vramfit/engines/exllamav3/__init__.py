@@ -1,4 +1,4 @@
-"""ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs."""
+"""Engine ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 VENDORS = ("nvidia", "custom")
-"""Whose cards it runs on."""
+"""Vendors of the cards that ExLlamaV3 runs on."""
 
 
 class ExLlamaKeys(Record):
-    """The deployment keys that ExLlamaV3 has, which are called as llama.cpp's."""
+    """Values of ExLlamaV3's deployment keys, which have the names of llama.cpp's."""
 
     swa_full: bool = False
 
 
 class ExLlamaV3(Engine[None, ExLlamaKeys]):
-    """A cache of pages allocated ahead, whole layers spread over the GPUs."""
+    """ExLlamaV3, which allocates a paged cache at the start and spreads whole layers over the GPUs."""
 
     name = "exllamav3"
     title = "ExLlamaV3"
@@ -42,7 +42,7 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """A GPU by its context alone: nothing else of it changes an estimate."""
+        """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
         from vramfit.engines.cuda import context_share
 
         if any(gpu.vendor not in VENDORS for gpu in gpus):
@@ -50,38 +50,38 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         return View(None, tuple([context_share(gpu) for gpu in gpus]))
 
     def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
-        """Memory of one process, GPU by GPU."""
+        """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV3 refuses."""
         from vramfit.engines.exllamav3.estimate import estimate
 
         return estimate(job)
 
     def account(self, job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of one process, GPU by GPU."""
+        """Add the terms of one process to the ledger, GPU by GPU."""
         from vramfit.engines.exllamav3.terms import account
 
         account(job, estimate, ledger)
 
     def speed(self) -> SpeedProfile:
-        """Constants of its kernels."""
+        """Constants of ExLlamaV3's speed."""
         from vramfit.engines.exllamav3.speed import PROFILE
 
         return PROFILE
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """A window's worth of cache for windowed layers."""
+        """Remedy of caching only the window of sliding-window layers, if they cache everything."""
         if not self.own_keys(deployment.workload).swa_full:
             return ()
         trade = "the cache no longer serves prompts that branch off far back"
         return (Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1),)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """The chat example."""
+        """Write the command of the chat example."""
         from vramfit.engines.exllamav3.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """The keys of a line that starts the chat example."""
+        """Read the deployment keys of a line that starts the chat example; None if no line does."""
         from vramfit.engines.exllamav3.launch import read
 
         return read(given)

@@ -1,14 +1,15 @@
-"""ExLlamaV3: EXL3 checkpoints on NVIDIA GPUs, a cache of pages allocated ahead, whole layers spread over the GPUs.
+"""Memory of ExLlamaV3: a paged cache allocated at the start, and whole layers spread over NVIDIA GPUs.
 
 Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 
 - The input embedding stays in system RAM (``modules/embedding.py`` ``prefer_cpu``).
-- The cache holds a fixed number of tokens in pages of 256, 16-bit or K and V at 2 to 8 bits with a 16-bit scale for
-  each 32 (``cache/quant.py``); latent attention quantizes the latent, never the rotary key (``cache/mla.py``).
-- A sliding layer keeps its window and two pages, for each sequence, always 16-bit (``modules/sliding_attn.py``);
-  with ``swa_full`` it is a layer like any other. States keep their convolution in 16 and their matrix in 32 bits
+- The cache has room for a fixed number of tokens in pages of 256. K and V are 16-bit, or have 2 to 8 bits and a 16-bit
+  scale for each 32 elements (``cache/quant.py``). Latent attention quantizes the latent, but never the rotary key
+  (``cache/mla.py``).
+- A sliding layer keeps its window and two pages for each sequence, always in 16 bits (``modules/sliding_attn.py``); with
+  ``swa_full`` it keeps every token. Recurrent layers keep the convolution in 16 bits and the matrix in 32
   (``modules/gated_delta_net.py``).
-- Prompts are read 2,048 tokens at a time, and a large batch passes through one matrix unpacked to 16 bits
+- Prompts are processed 2,048 tokens at a time. For a large batch, one matrix at a time is unpacked to 16 bits
   (``generator/generator.py`` ``max_chunk_size``, ``modules/quant/exl3.py`` ``reconstruct_hgemm``).
 """
 
@@ -30,18 +31,25 @@ if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer
 
 PAGE = 256
+"""Number of tokens of a page."""
 SLIDING_PAGES = 2
-"""Pages a sliding layer keeps beside its window (``sliding_window_overp``)."""
+"""Number of pages that a sliding layer keeps in addition to its window (``sliding_window_overp``)."""
 BITS = {"int8": 8, "int4": 4}
+"""Bits of an element of a quantized cache."""
 GROUP, SCALE_BYTES = 32, 2
+"""Number of elements that share a scale in a quantized cache, and bytes of the scale (``cache/quant.py``)."""
 CHUNK = 2048
+"""Number of prompt tokens processed at a time (``generator/generator.py`` ``max_chunk_size``)."""
 WORKSPACE_HIGH = 8
-"""Workspaces and preallocated buffers of the kernels, as a factor of cuBLAS's: no log of this engine was found, so the
-interval is wide."""
+"""Upper bound of the kernels' workspaces and buffers, as a multiple of cuBLAS's workspace. No log of this engine was
+found, so the interval is wide."""
 
 
 def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
-    """Memory of one process, GPU by GPU; raises ``UsageError`` for layers in RAM, and K and V quantized apart."""
+    """Estimate the memory of one process, GPU by GPU.
+
+    Raises ``UsageError`` for layers in RAM, and if only one of K and V is quantized.
+    """
     model, work = job.model, job.workload
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(
@@ -51,11 +59,11 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
         raise UsageError("exllamav3 quantizes both K and V, or neither", "give kv_cache_type and kv_cache_type_v alike")
     cut = slices(job.checkpoint)
     layers = model.layer_count
-    held = [0] * layers
+    layer_caches = [0] * layers
     for group in model.layers:
         each = sum(cache_bytes(mixer, job) for mixer in group.mixers)
         for index in group.indices:
-            held[index] = each
+            layer_caches[index] = each
     tokens = min(CHUNK, work.context)
     compute = peak_bytes(model, tokens, flash_attention=True, sequence=tokens)
     if job.scheme.family != "plain":
@@ -68,7 +76,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
         read = sum(cut.layer_read_bytes[start:stop])
         if number == last:
             weights, read = weights + cut.output_bytes, read + cut.output_read_bytes
-        cache = sum(held[start:stop])
+        cache = sum(layer_caches[start:stop])
         overhead = WORKSPACE_BYTES_HOPPER
         low = weights + cache + round(compute * COMPUTE_LOW)
         high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
@@ -84,7 +92,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
 
 
 def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
-    """Bytes that one layer keeps for all sequences."""
+    """Bytes that one layer caches for all sequences."""
     work, model = job.workload, job.model
     tokens = _pages(work.context) * work.parallel
     key, value = work.kv_cache_type, work.kv_cache_type_v
@@ -109,7 +117,7 @@ def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
 
 
 def _pages(tokens: int) -> int:
-    """Tokens rounded up to whole pages."""
+    """Number of tokens rounded up to whole pages."""
     return -(-tokens // PAGE) * PAGE
 
 
@@ -121,7 +129,7 @@ def _row_bytes(width: int, kind: str) -> int:
 def _assumptions(job: Job[None, ExLlamaKeys]) -> tuple[str, ...]:
     work = job.workload
     size = _pages(work.context) * work.parallel
-    said = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
+    assumptions = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
     if job.gpu_count > 1:
-        said.append("layers are spread in order over the GPUs, one of which works at a time")
-    return tuple(said)
+        assumptions.append("layers are spread in order over the GPUs, one of which works at a time")
+    return tuple(assumptions)

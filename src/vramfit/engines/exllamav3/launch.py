@@ -1,4 +1,4 @@
-"""ExLlamaV3's chat example: its sizes of cache and widths of K and V go to any server built on it.
+"""Launch command of ExLlamaV3's chat example, whose cache settings apply to any server built on ExLlamaV3 as well.
 
 turboderp-org/exllamav3 at 4f8ad01 (1.4.1): ``model_init.py``, ``examples/chat.py``.
 """
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from vramfit.launch.read import Process
 
 CACHE_BITS = {"f16": 16, "int8": 8, "int4": 4}
+"""Bits of an element of each cache type."""
 CACHE_OF = {str(bits): kind for kind, bits in CACHE_BITS.items()}
+"""Cache type by its number of bits, as text."""
 PAGE = 256
-"""The cache is a multiple of this many tokens."""
+"""Number of tokens that the size of the cache must be a multiple of."""
 
 
 def _bits_text(kinds: tuple[str, str]) -> str:
@@ -28,7 +30,7 @@ def _bits_text(kinds: tuple[str, str]) -> str:
 
 
 def _bits(text: str) -> tuple[str, str]:
-    """Types of K and V; one number is for both."""
+    """Read the cache types of K and V; a single number applies to both."""
     key, comma, value = text.partition(",")
     return CACHE_OF.get(key, key), CACHE_OF.get(value, value) if comma else CACHE_OF.get(key, key)
 
@@ -50,7 +52,7 @@ CHAT = Program(
 
 
 def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> str:
-    """The line that starts the chat with a cache for every sequence."""
+    """Write the line that starts the chat example, with a cache large enough for every sequence."""
     work, scheme = deployment.workload, deployment.scheme
     in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment)
     kinds = (work.kv_cache_type, work.kv_cache_type_v)
@@ -64,9 +66,9 @@ def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> s
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """The deployment keys of a chat, which is one sequence as large as its cache; None where no line starts one.
+    """Read the deployment keys of the first line that starts the chat example; None if no line does.
 
-    Raises ``UsageError`` for what is not known.
+    A chat has one sequence, whose context is the size of the cache. Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import first
 

@@ -1,4 +1,4 @@
-"""ExLlamaV3's speed, which stands on the rows of ExLlamaV2 (RTX 4090, RTX 3090 Ti, A100)."""
+"""Constants of ExLlamaV3's speed, fitted on measured rows of ExLlamaV2 (RTX 4090, RTX 3090 Ti, A100)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ PROFILE = SpeedProfile(
     bytes_per_clock={"": 5.09},
     layer_microseconds={"": 38.8},
     chunk_tokens=CHUNK,
-    # Another version than the one measured: set wider by hand.
+    # Another version was measured, so the spread is set by hand and wider.
     spread={"decode": (0.6, 1.4)},
 )

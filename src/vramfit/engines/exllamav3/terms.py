@@ -1,4 +1,4 @@
-"""The terms of an estimate for ExLlamaV3."""
+"""Terms of an estimate for ExLlamaV3."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXLLAMA = "turboderp-org/exllamav3 4f8ad01"
 
 
 def account(job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
-    """Note weights, caches of each group of layers, the chunk of a prompt, and workspaces."""
+    """Add the terms to the ledger: weights, caches of each group of layers, activations of a chunk, and workspaces."""
     work, cut, last = job.workload, slices(job.checkpoint), job.gpu_count - 1
     source = f"{EXLLAMA} exllamav3/modules"
     spans = split_layers(cut, job.model.layer_count, job.gpu_count, cut.other_bytes)

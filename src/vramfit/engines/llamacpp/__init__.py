@@ -1,4 +1,4 @@
-"""llama.cpp: its facts, its deployment keys, and what it sees of a GPU."""
+"""Engine llama.cpp: facts, deployment keys, and the view of the GPUs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
-"""What each vendor's cards are usually run with. Intel: Vulkan, which needs no toolkit; SYCL is the other choice."""
+"""Backend that the cards of each vendor usually run with. For Intel it is Vulkan, because SYCL needs a toolkit."""
 
 
 class LlamaCppKeys(Record):
-    """Deployment keys of llama.cpp's own."""
+    """Values of llama.cpp's own deployment keys."""
 
     batch: int = 2048
     ubatch: int = 512
@@ -33,11 +33,11 @@ class LlamaCppKeys(Record):
     swa_full: bool = False
     outputs: str = "slots"
     backend: str | None = None
-    """None for the one each GPU's vendor offers."""
+    """Backend of all GPUs; None for the usual one of each GPU's vendor."""
     split_mode: str = "layer"
     main_gpu: int = 0
     tensor_split: tuple[float, ...] | None = None
-    """Proportions, one for each GPU; None for their memory."""
+    """Proportions of the model, one for each GPU; None to use the proportions of their memory."""
 
 
 CACHE_KEYS = (
@@ -89,29 +89,29 @@ SPLIT_KEYS = (
     ),
 )
 SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
-"""What Ollama, which runs llama.cpp's server and has its keys, adds to them."""
+"""Key that Ollama has in addition to those of llama.cpp, whose server it runs."""
 GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35))
 
 
 class Cards(Record):
-    """The GPUs as llama.cpp sees them."""
+    """Properties of the GPUs that llama.cpp's estimate depends on."""
 
     backends: tuple[str, ...]
-    """The library that computes on each."""
+    """Backend of each GPU."""
     usable: tuple[int, ...]
-    """Bytes each offers; 1 for all of equal cards, of which nothing but their number decides how they share a model."""
+    """Usable bytes of each GPU, as proportions of the split. They are 1 for equal cards if only the proportions matter."""
     context_bytes: tuple[int, ...]
-    """The context of a process on each, where the placement depends on what it leaves free; else zeros."""
+    """Bytes of a process's context on each GPU, if the placement depends on the memory that it leaves free; else 0."""
 
     def only(self, number: int) -> Cards:
-        """One of the cards by itself."""
+        """Properties of a single one of the GPUs."""
         return Cards((self.backends[number],), (self.usable[number],), (self.context_bytes[number],))
 
 
 def cards(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool) -> View[Cards]:
-    """The view of the GPUs; ``sizes`` where the memory of equal cards counts as well as their number.
+    """Make the view of the GPUs; ``sizes`` is True if the placement depends on the memory of equal cards.
 
-    Raises ``UsageError`` for a card that llama.cpp, or the backend asked for, does not run on.
+    Raises ``UsageError`` for a card that llama.cpp or the requested backend does not run on.
     """
     from vramfit.engines.llamacpp.overhead import context_overhead
     from vramfit.hardware import usable_bytes
@@ -131,14 +131,14 @@ def cards(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool
 
 
 def _backend(gpu: Gpu) -> str:
-    """The library llama.cpp would compute with on a card."""
+    """Usual backend of a card; raises ``UsageError`` for a card that llama.cpp does not run on."""
     if gpu.vendor not in BACKEND_OF_VENDOR:
         raise UsageError(f"llama.cpp does not run on {gpu.name}", "choose a GPU of NVIDIA, AMD, Apple or Intel")
     return BACKEND_OF_VENDOR[gpu.vendor]
 
 
 class LlamaCpp(Engine[Cards, LlamaCppKeys]):
-    """``llama-server`` and its like: GGUF files, layers split between GPUs and host, one graph laid out up front."""
+    """llama.cpp and its server: GGUF files, layers split between GPUs and host, compute buffers allocated at the start."""
 
     name = "llama.cpp"
     title = "llama.cpp"
@@ -165,49 +165,49 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return loaded(model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise for a model without a language model, and for a cache type that llama.cpp refuses."""
+        """Raise ``CannotTell`` for a pipeline without a language model, and ``UsageError`` for a refused cache type."""
         from vramfit.engines.llamacpp.estimate import check
 
         check(checkpoint.model, work)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
-        """Backends, and the cards' memory where it decides the placement."""
+        """Make the view of the GPUs: their backends, and their memory if the placement depends on it."""
         return cards(gpus, work, self.own_keys(work), "auto" in (work.gpu_layers, work.cpu_moe_layers))
 
     def estimate(self, job: Job[Cards, LlamaCppKeys]) -> Estimate:
-        """Memory of a run, device by device."""
+        """Estimate the memory of a process, device by device."""
         from vramfit.engines.llamacpp.estimate import estimate
 
         return estimate(job)
 
     def account(self, job: Job[Cards, LlamaCppKeys], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of a run, device by device."""
+        """Add the terms of a process to the ledger, device by device."""
         from vramfit.engines.llamacpp.terms import account
 
         account(job, estimate, ledger, job.keys)
 
     def speed(self) -> SpeedProfile:
-        """Constants by kind of card."""
+        """Constants of llama.cpp's speed, by kind of card."""
         from vramfit.engines.llamacpp.speed import PROFILE
 
         return PROFILE
 
     def chunk_tokens(self, work: Workload) -> int | None:
-        """The physical batch."""
+        """Number of tokens of the physical batch."""
         return self.own_keys(work).ubatch
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """All GPUs where matrices are split by rows."""
+        """Number of GPUs that share each layer: all of them if matrices are split by rows, else 1."""
         return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode == "row" else 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Less of what is kept beside the weights, at no cost in quality."""
+        """Remedies that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
         return settings(self.own_keys(deployment.workload))
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """The line that starts ``llama-server``."""
+        """Write the line that starts ``llama-server``."""
         from vramfit.engines.llamacpp.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
@@ -219,7 +219,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """The keys of a ``llama-server`` line."""
+        """Read the deployment keys of a ``llama-server`` line; None if no line starts it."""
         from vramfit.engines.llamacpp.launch import read
 
         return read(given)

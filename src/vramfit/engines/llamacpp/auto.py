@@ -1,9 +1,10 @@
-"""``auto``: as much on the GPUs as fits with a margin, the way ``llama-server``'s ``--fit`` fills them.
+"""Automatic placement (``auto``): as much on the GPUs as fits with a margin, like ``llama-server``'s ``--fit``.
 
-ggml-org/llama.cpp v0.5.0 ``common/fit.cpp``: 1024 MiB stay free on every device. A mixture first has the experts of some
-layers moved to host memory, as few layers as suffice; other models, and mixtures for which that is not enough, leave out
-whole layers from the first on. ``--fit`` overrides the experts of the last layers tensor by tensor, and may keep a part of
-one more; ``--n-cpu-moe``, which can be typed, takes those of the first.
+ggml-org/llama.cpp v0.5.0 ``common/fit.cpp`` leaves 1024 MiB free on every device. For a mixture of experts it first moves
+the experts of as few layers as necessary to host memory. If that is not enough, and for other models, it leaves whole
+layers in host memory, beginning with the first. There is one difference: ``--fit`` moves the experts of the last layers
+tensor by tensor, possibly a part of a layer's; here the setting is ``--n-cpu-moe``, which a user can type and which takes
+whole layers from the first on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 FIT_MARGIN_BYTES = 1024 * MIB
-"""Left free on each device (``common/common.h``, ``fit_params_target``)."""
+"""Bytes left free on each device (``common/common.h``, ``fit_params_target``)."""
 
 
 def choose(
@@ -30,11 +31,10 @@ def choose(
     usable: Sequence[int],
     estimate: Callable[[int, int], Estimate],
 ) -> Estimate:
-    """The estimate with the most on the GPUs, where one of the two counts is ``auto``.
+    """Find the estimate with most on the GPUs, if the number of layers or of layers with experts in RAM is ``auto``.
 
-    ``estimate(gpu_layers, cpu_moe_layers)`` is tried as often as needed, first with ``asked``; ``usable``
-    are the bytes of each GPU beside the runtime's own share.
-    If nothing fits, the smallest placement is returned, and its verdict says so.
+    ``estimate(gpu_layers, cpu_moe_layers)`` is called as often as needed, first with ``asked``. ``usable`` contains the
+    usable bytes of each GPU without the runtime's own share. If nothing fits, the smallest placement is returned.
     """
     whole = layers + 1
     free_layers, free_experts = work.gpu_layers == "auto", work.cpu_moe_layers == "auto"
@@ -53,14 +53,15 @@ def choose(
 
 
 def _room(found: Estimate, usable: Sequence[int]) -> int:
-    """Bytes left on the fullest GPU beyond the margin; negative where it is missed."""
+    """Bytes that the fullest GPU has free in addition to the margin; negative if it has less free than the margin."""
     return min(limit - gpu.total_bytes for gpu, limit in zip(found.gpus, usable, strict=True)) - FIT_MARGIN_BYTES
 
 
 def _fewest(estimate: Callable[[int], Estimate], usable: Sequence[int], most: int, room_at_none: int) -> Estimate:
-    """The estimate of the smallest number in ``1..most`` that fits, or of ``most``; 0 is known to leave ``room_at_none``.
+    """Find the estimate of the smallest number in ``1..most`` that fits; that of ``most`` if none fits.
 
-    Memory is close to linear in layers, so the search interpolates, and bisects every third step.
+    ``room_at_none`` is the room that the number 0 is known to leave. Memory is nearly linear in the number of layers, so
+    the search interpolates, and bisects in every third step.
     """
     best = estimate(most)
     high, room_at_high = most, _room(best, usable)
@@ -84,7 +85,7 @@ def _fewest(estimate: Callable[[int], Estimate], usable: Sequence[int], most: in
 
 
 def settings(work: Workload, placement: Placement) -> dict[str, object]:
-    """The deployment keys that were ``auto``, with what was chosen."""
+    """Values chosen for the deployment keys that were ``auto``, by key."""
     chosen: dict[str, object] = {}
     if work.gpu_layers == "auto":
         whole = placement.gpu_layers == len(placement.layer_device) + 1

@@ -1,4 +1,4 @@
-"""Parts of a layer's graph that several kinds of layers share: a dense network, and values weighted by scores."""
+"""Parts of a layer's graph that several kinds of layers share: dense networks, and the weighting of values by scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) -> tuple[Node, Node]:
-    """Up, gate and down: the product of up and gate is a third tensor beside them."""
+    """Add a dense network to the graph; returns the input of its down projection and its result.
+
+    The product of up and gate is a tensor of its own, in addition to both.
+    """
     graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
     bias = traits.mlp_bias and not suffix
     if gated and traits.fused_gate_up and not suffix:
@@ -29,10 +32,11 @@ def weighted(
     build: Builder, query: Node, keys: Node, values: Node, heads: int, value_dim: int, sliding: bool, scratch: int,
     beside: Node | None = None, latent: bool = False,
 ) -> Node:  # fmt: skip
-    """The values weighted by how well keys match queries: in one operation, or through a table of scores.
+    """Weight the values by the scores of keys and queries, in one operation or through a tensor of scores.
 
-    ``scratch`` is the width of the cache that a device may have to unpack to F16 first. An MLA result is brought out of
-    the latent before its heads are gathered.
+    ``scratch`` is the number of cached elements per cell that a device may have to unpack to F16 first. ``beside`` is a
+    tensor of a parallel network that is computed in between. With ``latent``, the result stays in the space of the
+    latent, and its heads are not gathered yet.
     """
     graph, run = build.graph, build.run
     if build.meanwhile is not None and build.together:

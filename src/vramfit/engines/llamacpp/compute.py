@@ -1,17 +1,16 @@
-"""Compute buffers: what the largest graph needs besides weights and cache, device by device.
+"""Compute buffers: memory that the largest graph needs in addition to weights and cache, device by device.
 
-llama.cpp lays out one pass of ``n_ubatch`` tokens over a full cache before the first token (ggml-org/llama.cpp v0.5.0
-``src/llama-context.cpp``, ``sched_reserve``) and never grows the buffers; ``layers`` writes that graph.
+Before the first token llama.cpp allocates buffers for one pass of ``n_ubatch`` tokens over a full cache
+(ggml-org/llama.cpp v0.5.0 ``src/llama-context.cpp``, ``sched_reserve``), and they never grow. ``layers`` builds that graph.
 
-Who computes what, what is copied between devices for it, and when each tensor comes and goes, are the rules of
-``ggml/src/ggml-backend.cpp`` (``ggml_backend_sched_split_graph``): an operation runs where its weight is, or on the first
-GPU if the weight is in host memory and the batch is worth the copy; operations without weights follow their neighbours; the
-graph is cut where the device changes and before each copied weight, so that the copy before it can go; what a cut needs from
-elsewhere is copied when it begins.
+``ggml/src/ggml-backend.cpp`` (``ggml_backend_sched_split_graph``) assigns operations to devices. An operation runs on the
+device of its weight, or on the first GPU if the weight is in host memory and the batch is large enough to be worth the
+copy. Operations without weights follow their neighbours. The graph is divided where the device changes, and before each
+copied weight, so that the previous copy can be freed. Tensors from other devices are copied when a division begins.
 
-Then each device's tensors are given places (``ggml-alloc.c``): a tensor goes into the smallest hole that takes it, else
-behind everything; holes that touch are merged. The buffer is as large as the highest end ever reached, so what counts is
-not only which tensors live at the worst moment but also the holes between them that none of them fits.
+``ggml-alloc.c`` then gives each tensor a place in the buffer of its device: the smallest hole that is large enough, or
+else the end. Adjacent holes are merged. The size of the buffer is the highest end ever reached, so it depends not only on
+the tensors that exist at the peak but also on the holes between them that are too small to be used.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ if TYPE_CHECKING:
 
 
 class Compute(Record):
-    """Compute buffers in bytes."""
+    """Compute buffers of all devices in bytes."""
 
     gpu_bytes: tuple[int, ...]
     host_bytes: int
     unpacking_bytes: tuple[int, ...]
-    """What each GPU's buffer grows by where flash attention must unpack the cache to F16 first; 0 for an F16 cache."""
+    """Bytes by which each GPU's buffer grows if flash attention unpacks the cache to F16 first; 0 for an F16 cache."""
 
 
 LARGEST_MEMORY = 512
-"""Plans and layouts remembered before all are forgotten."""
+"""Number of plans and of results that are remembered before all of them are dropped."""
 
 _plans: dict[tuple[object, ...], Plan] = {}
 _results: dict[tuple[object, ...], Compute] = {}
@@ -57,12 +56,12 @@ def compute(
     model: Model, work: Workload, keys: LlamaCppKeys, parts: Parts, placement: Placement, gpus: int,
     vulkan: bool = False,
 ) -> Compute:  # fmt: skip
-    """The compute buffers of every GPU and of the host; ``vulkan`` where the GPUs compute with it."""
+    """Compute buffers of every GPU and of the host, in bytes; ``vulkan`` is True if a GPU uses that backend."""
     room = cells(work, keys, local_window(model))
     run = _run(work, keys, room.streams, vulkan)
     chosen = _representatives(model, parts, placement)
     output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
-    # ``parts_of`` remembers the checkpoint with its model and so keeps it alive: its identity is never another's.
+    # The id of a model can be a key because ``parts_of`` keeps the model alive, so that no other can get the same id.
     key = (
         id(model), run, gpus, placement.pipelined, output.device, output.device == HOST and parts.head_bytes,
         room if vulkan else None,
@@ -111,11 +110,12 @@ def _run(work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool) -> Run:
 
 
 def _representatives(model: Model, parts: Parts, placement: Placement) -> list[tuple[int, Layers, Home]]:
-    """Layers enough to see every worst moment: each kind behind each other kind (twice where kinds mix), and the last two.
+    """Select layers that are enough to reach the peak of the buffers: index of the group, the group, and its devices.
 
-    Equal layers repeat the same moments, so a model of a hundred layers is as large as one of five. Where layers differ, the
-    last three on a device stand before what comes next, since part of a layer may be computed within the next. Where a mix
-    stores equal layers differently, the largest of each tensor stands for all.
+    Equal layers repeat the same allocations, so a graph of a few layers has the same peak as one of a hundred. Selected
+    are each kind of layer after each other kind (twice if the model has several kinds) and the last two layers. If the
+    layers differ, the last three on a device are selected too, since part of a layer may be computed within the next. If a
+    quantization mix stores equal layers in different types, the largest size of each tensor is used for all of them.
     """
     group_of = [0] * model.layer_count
     for number, group in enumerate(model.layers):
@@ -130,11 +130,11 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
     for index, device in enumerate(devices):
         kind = (group_of[index], device, index < offloaded)
         if device == HOST or index < offloaded:
-            held, sizes = largest.get(kind), parts.layer_tensors[index]
-            if held is None:
+            known, sizes = largest.get(kind), parts.layer_tensors[index]
+            if known is None:
                 largest[kind] = sizes
-            elif held is not sizes:
-                largest[kind] = held | {name: size for name, size in sizes.items() if size > held.get(name, 0)}
+            elif known is not sizes:
+                largest[kind] = known | {name: size for name, size in sizes.items() if size > known.get(name, 0)}
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
         if (
             times <= (2 if mixed else 1)
@@ -150,17 +150,17 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
 
 
 OFFLOAD_ROWS = 32
-"""Least rows of a batch for which weights are copied to a GPU (``ggml-cuda.cu`` and others, ``offload_op``)."""
+"""Smallest number of rows of a batch for which weights are copied to a GPU (``ggml-cuda.cu`` and others, ``offload_op``)."""
 
 PIPELINE_COPIES = 4
-"""Copies of every input that crosses devices while pipelining (``GGML_SCHED_MAX_COPIES``)."""
+"""Number of copies of every input that crosses devices under pipeline parallelism (``GGML_SCHED_MAX_COPIES``)."""
 
 ALIGNMENT = 128
-"""Tensors start at multiples of this many bytes (``ggml-cuda.cu``, ``ggml_backend_cuda_buffer_type_get_alignment``)."""
+"""Number of bytes that tensors start at a multiple of (``ggml-cuda.cu``, ``ggml_backend_cuda_buffer_type_get_alignment``)."""
 
 
 class Program:
-    """What happens in one device's buffer: tensors that stay, and the coming and going of the others."""
+    """Allocations in one device's buffer: permanent tensors, and the order in which others are allocated and freed."""
 
     __slots__ = ("events", "permanent", "scratch", "sizes")
 
@@ -168,11 +168,11 @@ class Program:
         self.permanent: list[Size] = []
         self.sizes: list[Size] = []
         self.scratch: dict[int, Size] = {}
-        """What some devices allocate beside a tensor, by its number."""
+        """Size of the memory that some devices allocate to compute a tensor, by the tensor's number."""
         self.events: list[int] = []
 
     def allocate(self, node: Node) -> int:
-        """Notes a tensor that comes now; returns its number."""
+        """Record the allocation of a tensor, and return the number that it gets."""
         number = len(self.sizes)
         self.events.append(2 * number)
         self.sizes.append(node.size)
@@ -181,14 +181,15 @@ class Program:
         return number
 
     def peak_bytes(self, full: int, sliding: int, unpacking: bool = False, laid_out: LaidOut | None = None) -> int:
-        """Size of the buffer when full and sliding layers have so many cells; ``unpacking`` adds the scratch.
+        """Bytes of the buffer if full and sliding layers have ``full`` and ``sliding`` cells.
 
-        ``laid_out`` places the tensors; ``high_water`` unless given.
+        ``unpacking`` adds the memory for unpacking the cache. ``laid_out`` is the function that places the tensors, by
+        default ``high_water``.
         """
         base = 0
         for constant, per_full, per_sliding in self.permanent:
             base += aligned(constant + per_full * full + per_sliding * sliding)
-        # A graph has many tensors of few sizes.
+        # A graph has many tensors, but only a few different sizes.
         known = {size: aligned(size[0] + size[1] * full + size[2] * sliding) for size in set(self.sizes)}
         sizes = [known[size] for size in self.sizes]
         if unpacking:
@@ -198,7 +199,7 @@ class Program:
 
 
 def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int | None, Program]:
-    """One program for each device, ``HOST`` among them."""
+    """Assign a graph to devices, and return the allocations of each device, ``HOST`` included."""
     _assign(graph.nodes, gpus)
     steps, copies = _cut(graph.nodes)
     result: dict[int | None, Program] = {device: Program() for device in [*range(gpus), HOST]}
@@ -227,14 +228,14 @@ def programs(graph: Graph, gpus: int, pipelined: bool) -> dict[int | None, Progr
             base = source.base
             base.uses -= 1
             if not base.uses and base.slot is not None:
-                # The number of a tensor's coming is twice its own, that of its going one more.
+                # The event of an allocation is twice the number of the tensor, that of freeing it one more.
                 result[base.device].events.append(2 * base.slot + 1)
                 base.slot = None
     return result
 
 
 def _heir(node: Node, sources: tuple[Node, ...]) -> Node | None:
-    """The source whose memory ``node`` takes over: alike, no view, and used by nothing else from here on."""
+    """Source whose memory ``node`` can take over: equal in size and device, no view, and not used afterwards."""
     for source in sources:
         if source.uses == 1 and source.slot is not None and source.size == node.size and source.device == node.device:
             return source
@@ -249,7 +250,7 @@ def _home(node: Node) -> int:
 
 
 def _assign(nodes: list[Node], gpus: int) -> None:
-    """Gives every node a device: weights first, then neighbours, GPUs before the host."""
+    """Give every node a device: first by weights, then by neighbours, of which GPUs take precedence over the host."""
     free = False
     before: int | None = None
     for node in nodes:
@@ -260,7 +261,7 @@ def _assign(nodes: list[Node], gpus: int) -> None:
                     node.device = 0 if offloaded else source.device
                     break
             else:
-                # Behind a GPU's node its neighbour, as the first pass of ``_follow`` would have it.
+                # A node after one on a GPU goes to the same GPU, like the first pass of ``_follow`` would decide.
                 node.device = before
                 free = free or before is None
         before = None if node.device == HOST else node.device
@@ -280,7 +281,10 @@ def _follow(nodes: Iterable[Node], host_too: bool) -> None:
 
 
 def _cut(nodes: list[Node]) -> tuple[list[tuple[Node, bool, tuple[Node, ...]]], list[Node]]:
-    """The steps in order, each a node, whether it comes to be, and what it uses; and the copies between devices."""
+    """Divide the graph by device: the steps in order, and the copies between devices.
+
+    A step consists of a node, True if the node is allocated in it, and the nodes that it uses.
+    """
     steps: list[tuple[Node, bool, tuple[Node, ...]]] = []
     copies: dict[tuple[Node, int], Node] = {}
     here: int | None = None
@@ -306,14 +310,15 @@ def _cut(nodes: list[Node]) -> tuple[list[tuple[Node, bool, tuple[Node, ...]]], 
 
 
 def aligned(size: int) -> int:
-    """``size`` rounded up to the alignment."""
+    """Round ``size`` in bytes up to a multiple of the alignment."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def high_water(events: Sequence[int], sizes: Sequence[int], base: int = 0) -> int:
-    """The highest end reached when tensors come and go as ``events`` say, above ``base`` bytes that stay.
+    """Highest end in bytes that is reached if tensors are allocated and freed in the order of ``events``.
 
-    An event is twice the number of a tensor when it is allocated, and one more when it is freed. ``sizes`` are aligned.
+    An event is twice the number of a tensor for its allocation, and one more for freeing it. ``sizes`` are the aligned
+    bytes of the tensors by number, and ``base`` is the number of bytes of permanent tensors before them.
     """
     holes: list[list[int]] = []
     places: dict[int, int] = {}
@@ -345,7 +350,7 @@ def high_water(events: Sequence[int], sizes: Sequence[int], base: int = 0) -> in
 
 
 def _free(holes: list[list[int]], start: int, size: int, tail: int) -> int:
-    """Gives a place back; returns where the free space behind everything begins now."""
+    """Free a place, and return the start of the free space at the end of the buffer."""
     end = start + size
     index = len(holes)
     while index and holes[index - 1][0] > start:

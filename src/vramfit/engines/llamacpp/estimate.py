@@ -1,9 +1,10 @@
-"""llama.cpp: GGUF weights, layers split between GPUs and host, a cache allocated in full, one graph laid out up front.
+"""Memory of llama.cpp: GGUF weights, layers split between GPUs and host, cache and compute buffers allocated at the start.
 
-``placement`` cuts the stored model, sizes what the layers keep and puts both on devices, ``layers`` writes the graph and
-``compute`` lays it out, ``overhead`` is what the runtime takes besides. Some deployments need ``auto``, the choice of layers,
-``split``, the other ways to share a model between GPUs, or ``vulkan``; ``words`` is what was taken for granted.
-Imports inside functions are of what few deployments need: most of a first estimate is the loading of modules.
+``placement`` divides the stored model, computes the size of the caches and assigns both to devices. ``layers`` builds the
+graph, ``compute`` computes the size of its buffers, and ``overhead`` is the additional memory of the runtime. Some
+deployments also need ``auto`` (automatic number of layers), ``split`` (a split other than by layers) or ``vulkan``.
+``words`` writes the assumptions. Modules that few deployments need are imported inside functions, because loading modules
+takes most of the time of a first estimate.
 """
 
 from __future__ import annotations
@@ -18,41 +19,44 @@ from vramfit.model.architecture import Experts, FeedForward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Sequence
 
     from vramfit.engines.interface import Job
     from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.llamacpp.compute import Compute
-    from vramfit.engines.llamacpp.placement import Placement, Resident
+    from vramfit.engines.llamacpp.placement import Parts, Placement, Resident
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
 
 UNPACKING = ("cuda", "rocm")
-"""Backends whose flash attention may need a quantized cache in F16 (``ggml-cuda/fattn.cu``, CUDA and its HIP build)."""
+"""Backends whose flash attention may unpack a quantized cache to F16 (``ggml-cuda/fattn.cu``, CUDA and its HIP build)."""
 
 COMPUTE_LOW, COMPUTE_HIGH = 0.9, 1.12
-"""Spread of compute buffers around the layout: the order in which CUDA runs the nodes moves them by up to a tenth, and the
-logs of 2024 to 2026 builds lie within it (llama-3-8b 560 for 556 MiB, GLM-4-32B 353 for 320)."""
+"""Lowest and highest factor of the computed compute buffers. The order in which CUDA runs the nodes changes them by up to a
+tenth, and the logs of builds from 2024 to 2026 are within these bounds (llama-3-8b 560 for 556 MiB, GLM-4-32B 353 for
+320)."""
 
 
-def _put_into_words(*about: Any) -> tuple[str, ...]:
+def _put_into_words(
+    job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, buffers: Compute, backends: Sequence[str]
+) -> tuple[str, ...]:
     from vramfit.engines.llamacpp.words import assumptions
 
-    return assumptions(*about)
+    return assumptions(job, parts, placement, buffers, backends)
 
 
 def check(model: Model, work: Workload) -> None:
-    """Raise ``CannotTell`` for a model llama.cpp cannot run, and ``UsageError`` for a cache type that it refuses."""
+    """Raise ``CannotTell`` for a model without a language model, and ``UsageError`` for a cache that llama.cpp refuses."""
     if not model.layers or not model.vocab:
         raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
     check_cache(model, work)
 
 
 def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Estimate:
-    """Memory of a ``llama-server`` run, device by device; ``tower_on_host`` is ``--no-mmproj-offload``.
+    """Estimate the memory of ``llama-server``, device by device; ``tower_on_host`` means ``--no-mmproj-offload``.
 
-    Raises ``CannotTell`` where the model's layers are unknown to it.
+    Raises ``CannotTell`` for layers whose graph in llama.cpp is not known.
     """
     model, work, keys = job.model, job.workload, job.keys
     if keys.split_mode == "none" and job.gpu_count > 1:
@@ -84,29 +88,29 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[int], tower_on_host: bool) -> Estimate:
-    """The estimate of one placement."""
+    """Estimate the memory of one placement."""
     model, work, backends = job.model, job.workload, job.traits.backends
     parts = parts_of(job.checkpoint)
     count = job.gpu_count
-    held = resident(parts, caches, placement, count)
+    contents = resident(parts, caches, placement, count)
     if placement.by_rows and count > 1:
         from vramfit.engines.llamacpp.split import by_rows
 
-        held = by_rows(job, placement, held)
+        contents = by_rows(job, placement, contents)
     buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
-    # Metal maps the file from its first tensor to its last, so an embedding that lies between counts too: the exit tables
-    # of an M5 Max had it (TheTom/turboquant_plus @ba52ad10), files that begin with the embedding do not.
+    # Metal maps the file from the first to the last tensor that it uses, so an embedding between them counts too. The exit
+    # tables of an M5 Max included it (TheTom/turboquant_plus @ba52ad10); those of files that begin with it do not.
     mapped = 0 if model.tied else parts.input_bytes
     tower = parts.vision_bytes if work.images else 0
     seeing = (tower, vision_compute_bytes(model, work.flash_attention, work.image_size)) if tower else (0, 0)
     at, none = HOST if tower_on_host else 0, (0, 0)
     gpus = tuple(
         [
-            _gpu(job, number, backends[number], held[number], buffers, mapped, *(seeing if number == at else none))
+            _gpu(job, number, backends[number], contents[number], buffers, mapped, *(seeing if number == at else none))
             for number in range(count)
         ]
     )
-    here = held[HOST]
+    here = contents[HOST]
     weights, graph = here.weights_bytes, buffers.host_bytes
     if at == HOST:
         weights, graph = weights + seeing[0], graph + seeing[1]
@@ -123,40 +127,42 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
 
 
 def _gpu(
-    job: Job[Cards, LlamaCppKeys], number: int, backend: str, held: Resident, buffers: Compute, mapped: int, tower: int,
+    job: Job[Cards, LlamaCppKeys], number: int, backend: str, contents: Resident, buffers: Compute, mapped: int, tower: int,
     tower_compute: int,
 ) -> DeviceMemory:  # fmt: skip
-    """One GPU's share; ``tower`` and ``tower_compute`` are the vision tower's bytes where it is here.
+    """Memory of one GPU.
 
-    ``mapped`` are those of the input tensors, which Metal may count as the GPU's.
+    ``tower`` and ``tower_compute`` are the bytes of the vision tower and of its buffer, 0 if it is on another device.
+    ``mapped`` is the number of bytes of the input tensors, which Metal may count as memory of the GPU.
     """
-    weights = held.weights_bytes + tower
+    weights = contents.weights_bytes + tower
     graph = buffers.gpu_bytes[number] + tower_compute
     unpacking = buffers.unpacking_bytes[number] if backend in UNPACKING else 0
-    fixed = weights + held.cache_bytes + unpacking
+    fixed = weights + contents.cache_bytes + unpacking
     high = fixed + round(graph * COMPUTE_HIGH)
     high += workspace_bytes(backend, _widest(job.model), job.keys.ubatch)
     if backend == "rocm" and not job.workload.flash_attention:
-        # hipBLAS converts the scores: an RX 7900 class card held 2.3 GiB beside a compute buffer of 2.1 GiB (ROCm 7.2).
+        # hipBLAS makes a converted copy of the scores: a card of the RX 7900 class used 2.3 GiB in addition to a compute
+        # buffer of 2.1 GiB (ROCm 7.2).
         high += graph
-    if backend == "metal" and held.weights_bytes:
+    if backend == "metal" and contents.weights_bytes:
         high += mapped
-    less, more = spread_bytes(job.checkpoint, held.weights_bytes)
+    less, more = spread_bytes(job.checkpoint, contents.weights_bytes)
     high += more
     return DeviceMemory(
         f"gpu{number}",
         weights,
-        held.cache_bytes,
+        contents.cache_bytes,
         graph,
         unpacking,
         fixed + round(graph * COMPUTE_LOW) - less,
         high,
-        held.read_bytes,
+        contents.read_bytes,
     )
 
 
 def spread_bytes(checkpoint: Checkpoint, weights_bytes: int) -> tuple[int, int]:
-    """How much less and more the weights may be where a publisher chose the mix of the file, whose size nobody stated."""
+    """Bytes by which the weights may be less and more, where a publisher chose the file's mix and nobody stated its size."""
     ratios = checkpoint.scheme.settings.get("ratios")
     if ratios is None or checkpoint.scaled != 1:
         return 0, 0
@@ -166,7 +172,7 @@ def spread_bytes(checkpoint: Checkpoint, weights_bytes: int) -> tuple[int, int]:
 
 @per_model
 def _widest(model: Model) -> int:
-    """Elements of the widest activation of one token."""
+    """Number of elements of the widest activation of one token."""
     widths = [model.hidden]
     for group in model.layers:
         network = group.feed_forward

@@ -1,4 +1,4 @@
-"""A mixture of experts as feed-forward network (ggml-org/llama.cpp v0.5.0 ``src/llama-graph.cpp``, ``build_moe_ffn``)."""
+"""Graph of a mixture of experts (ggml-org/llama.cpp v0.5.0 ``src/llama-graph.cpp``, ``build_moe_ffn``)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Experts
 
 LOOKAHEAD = 20
-"""Nodes within which the Vulkan backend brings independent work forward (``NUM_TO_CHECK`` in ``ggml-vulkan.cpp``)."""
+"""Number of nodes within which Vulkan brings independent operations forward (``NUM_TO_CHECK`` in ``ggml-vulkan.cpp``)."""
 
 NODES_BEFORE_SHARED = 4
-"""Nodes from a mixture's first matrix to its shared expert's, besides a view and a sum for each chosen expert."""
+"""Number of nodes between the first matrix of a mixture and that of its shared expert, in addition to a view and a sum for
+each selected expert."""
 
 
 def experts(build: Builder, layer: Experts, source: Node) -> Node:
-    """A mixture: the router's choice, the chosen experts side by side, their weighted sum, and the shared expert."""
+    """Add a mixture of experts to the graph: router, selected experts, their weighted sum, and the shared expert."""
     graph, traits, hidden, rows = build.graph, build.model.traits, build.model.hidden, build.rows
     active, width = layer.active, layer.width
     outer = layer.latent or hidden
     shared_inner = shared = None
     if layer.shared_width:
         shared_inner, shared = dense(build, source, layer.shared_width, layer.gated, "_shexp")
-    # A single expert's weight is applied to its input (Llama 4), which is copied for it.
+    # If a single expert is selected, its weight is applied to a copy of its input (Llama 4).
     copied = graph.wide(outer, graph.view(source), rows=rows) if active == 1 else None
     ahead = [copied] if copied is not None and build.together else []
     shared_ahead = ahead and build.home.expert_device != HOST
@@ -80,7 +81,7 @@ def experts(build: Builder, layer: Experts, source: Node) -> Node:
 
 
 def _bring_forward(build: Builder, active: int, inner: Node, shared_inner: Node) -> None:
-    """Puts the shared expert's first products where the backend does, as far as it looks ahead."""
+    """Order the first products of the shared expert like the Vulkan backend, which looks ahead for independent work."""
     between = NODES_BEFORE_SHARED + 2 * active
     if between + 1 < LOOKAHEAD:
         build.graph.expand(*shared_inner.sources, inner, shared_inner)
@@ -89,7 +90,10 @@ def _bring_forward(build: Builder, active: int, inner: Node, shared_inner: Node)
 
 
 def _routed(build: Builder, layer: Experts, source: Node, ahead: Sequence[Node]) -> tuple[Node, Node]:
-    """Which experts each token goes to, and with what weights; ``ahead`` is computed right behind the router."""
+    """Add the router to the graph; returns the selected experts and their weights.
+
+    The tensors in ``ahead`` are computed directly after the router's logits.
+    """
     graph, traits, rows, count = build.graph, build.model.traits, build.rows, layer.count
     logits = build.linear("ffn_gate_inp", source, build.model.hidden, count, traits.router_bias)
     if ahead:
@@ -100,6 +104,6 @@ def _routed(build: Builder, layer: Experts, source: Node, ahead: Sequence[Node])
     share = graph.wide(layer.active, graph.view(chances), picked, rows=rows)
     graph.expand(share)
     if build.home.expert_device == HOST:
-        # Every expert matrix waits for its copy, so nothing comes together any more.
+        # Each matrix of experts waits until it is copied, so independent products are no longer computed together.
         build.together = False
     return picked, share

@@ -1,4 +1,7 @@
-"""Attention to a compressed cache: MLA, and DeepSeek-V4's (ggml-org/llama.cpp v0.5.0 ``src/models/deepseek2.cpp``)."""
+"""Graph of attention to a compressed cache: MLA, and DeepSeek-V4's attention.
+
+Source: ggml-org/llama.cpp v0.5.0 ``src/models/deepseek2.cpp``.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def mixer(build: Builder, layer: LatentAttention | CompressedAttention, source: Node) -> Node:
-    """The mixer of a layer with such a cache, behind its norm."""
+    """Add the token mixer of a layer with a compressed cache to the graph; ``source`` is its normalised input."""
     if isinstance(layer, LatentAttention):
         return _latent(build, layer, source)
     return _compressed(build, layer, source)
 
 
 def _latent(build: Builder, mixer: LatentAttention, source: Node) -> Node:
-    """MLA with the latent as cache: queries are brought into the latent's space and results out of it."""
+    """Add MLA with a cached latent: queries are projected into the space of the latent, and results out of it."""
     graph, run = build.graph, build.run
     hidden, heads, rank = build.model.hidden, mixer.heads, mixer.kv_rank
     both, width = rank + mixer.rope_dim, heads * mixer.value_dim
@@ -48,19 +51,19 @@ def _latent(build: Builder, mixer: LatentAttention, source: Node) -> Node:
     graph.store(cells, graph.view(key), build.input_slots(False, False, run.tokens))
     values = graph.view(cells)
     if not run.flash_attention:
-        # The cache holds keys; as values they must be transposed, in 16 bits.
+        # The cache stores keys. To be used as values they are transposed into a 16-bit copy.
         values = graph.put(per_cell(2 * rank * run.streams, False), values)
     scratch = both if run.key_type != "f16" else 0
     result = weighted(build, query, cells, values, heads, rank, False, scratch, latent=True)
     expanded = graph.wide(width, build.weight("attn_v_b", rank, width), graph.view(result))
     if run.vulkan and run.streams > 1:
-        # A product of matrices that differ in their fourth dimension (``ggml-vulkan.cpp``, ``supports_op``).
+        # Vulkan cannot multiply matrices that differ in their fourth dimension (``ggml-vulkan.cpp``, ``supports_op``).
         expanded.device = HOST
     return build.linear("attn_output", graph.wide(width, graph.view(expanded)), width, hidden)
 
 
 def _compressed(build: Builder, mixer: CompressedAttention, source: Node) -> Node:
-    """DeepSeek-V4's attention, laid out as one-headed attention to the window and the compressed entries."""
+    """Add DeepSeek-V4's attention, in the form of attention with one KV head to the window and the compressed entries."""
     graph, run, hidden = build.graph, build.run, build.model.hidden
     width = mixer.heads * mixer.head_dim
     low = build.norm(build.linear("attn_q_a", source, hidden, mixer.query_rank), mixer.query_rank)

@@ -1,4 +1,4 @@
-"""``llama-server``: its flags, as commands are written with them and as they are read.
+"""Flags of ``llama-server``, for writing commands and for reading them.
 
 ggml-org/llama.cpp at 0c1e570 (2026, ``common/arg.cpp``); spellings and neutral flags also from its ``tools/server/README.md``
 at 00dc805.
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from vramfit.launch.read import Process
 
 SLOTS = 4
-"""Slots of a server that is not told how many: ``-np -1``, over one unified cache (``tools/server/server.cpp``)."""
+"""Default number of slots: ``-np -1``, with one unified cache (``tools/server/server.cpp``)."""
 LARGEST = "max"
-"""The context of a server that is told none, or 0: the model's own."""
+"""Context of a command that states none, or 0: that of the model."""
 
 
 def shares_text(shares: tuple[float, ...]) -> str:
-    """Proportions with commas between, ``3,1``."""
+    """Write proportions separated by commas, ``3,1``."""
     return ",".join([f"{share:g}" for share in shares])
 
 
 def _flash_attention(text: str) -> str:
-    """``auto`` turns it on wherever the backend has it."""
+    """Read the switch of flash attention, of which ``auto`` is on."""
     return "off" if text in ("off", "0", "disabled") else "on"
 
 
-def _layers(text: str) -> Any:
-    """A number or a word; -1 is ``auto`` and -2 ``all``, as the numbers behind the words are."""
+def _layers(text: str) -> str:
+    """Read a number of layers or a word; the numbers -1 and -2 mean ``auto`` and ``all``."""
     return {"-1": "auto", "-2": "all"}.get(text, text)
 
 
@@ -90,7 +90,7 @@ SERVER = Program(
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> str:
-    """The line that starts the server with every setting the estimate assumed."""
+    """Write the line that starts the server with every setting that the estimate assumed."""
     work, model, decided = deployment.workload, deployment.model, estimate.settings
     layers = decided.get("gpu_layers", work.gpu_layers)
     experts = decided.get("cpu_moe_layers", work.cpu_moe_layers)
@@ -116,7 +116,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
 
 
 def _file(deployment: Deployment) -> dict[str, str]:
-    """The file to load: the user's own, by path or in its repository, or one of a usual name that is yet to be had."""
+    """Values of the flags for the model's file: the user's own by path or repository, or a usual name to be downloaded."""
     origin = deployment.model.origin
     if origin is not None and is_own(deployment):
         if origin.repository is not None and origin.file is not None:
@@ -128,9 +128,9 @@ def _file(deployment: Deployment) -> dict[str, str]:
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """The deployment keys of the first line that starts a server; None where none does.
+    """Read the deployment keys of the first line that starts a server; None if no line does.
 
-    Settings that the line leaves out have the server's defaults. Raises ``UsageError`` for what is not known.
+    Settings that the line leaves out have the server's defaults. Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import first
 
@@ -154,5 +154,5 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
 
 def _share(cells: str, slots: str) -> str:
-    """The cells of one slot; what is no number is left to the key to refuse."""
+    """Number of cells of one slot; text that is no number is returned for the key to refuse."""
     return str(int(cells) // int(slots)) if cells.isdigit() and slots.isdigit() and int(slots) else cells

@@ -1,11 +1,11 @@
-"""The graph of a whole model: the frame of each layer around its mixer and its feed-forward network, and the head.
+"""Graph of a whole model: layers with their norms, token mixers and feed-forward networks, and the head.
 
-The attention of one layer stands here too: projections, positions, cache, scores (``src/llama-graph.cpp``). Mixers and
-networks that few models have are modules of their own.
+The module contains the attention of most models too: projections, positions, cache, scores (``src/llama-graph.cpp``).
+Mixers and networks that few models have are in modules of their own.
 
-After ggml-org/llama.cpp v0.5.0 ``src/models/*.cpp``, in the order its Vulkan backend leaves the nodes in: products that do
-not wait for each other come together, first every projection, then what is done with each (``ggml-vulkan.cpp``,
-``ggml_vk_graph_optimize``). CUDA keeps the order in which the nodes are written, and needs up to a tenth more or less.
+The graph follows ggml-org/llama.cpp v0.5.0 ``src/models/*.cpp``, with the nodes in the order of the Vulkan backend, which
+computes independent products together: first all projections, then the operations on each (``ggml-vulkan.cpp``,
+``ggml_vk_graph_optimize``). CUDA keeps the order of the source, and needs up to a tenth more or less.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], output: Home) -> Graph:
-    """The graph of one pass over ``layers``, each with its place, and the head at ``output``."""
+    """Build the graph of one pass over ``layers``, each with its devices, and the head on those of ``output``.
+
+    Raises ``CannotTell`` for recurrent layers of a kind whose graph is not known.
+    """
     build = Builder(model, run)
     graph, hidden = build.graph, model.hidden
     tokens = graph.given((4 * run.tokens, 0, 0))
@@ -66,7 +69,7 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
 
 
 def _looked_up(graph: Graph, width: int, table: Node, tokens: Node) -> Node:
-    """Rows of an embedding, looked up where it is: on the host."""
+    """Add the look-up of rows in an embedding, which runs on the host, where the embedding is."""
     node = graph.wide(width, table, tokens)
     node.device = HOST
     graph.expand(node)
@@ -74,13 +77,13 @@ def _looked_up(graph: Graph, width: int, table: Node, tokens: Node) -> Node:
 
 
 def _per_layer_inputs(build: Builder, layers: Sequence[tuple[Layers, Home]], stream: Node, tokens: Node) -> Node:
-    """The inputs of all layers at once where each has its own (Gemma 3n, Gemma 4 E)."""
+    """Add the per-layer inputs of all layers, of models that have them (Gemma 3n, Gemma 4 E)."""
     graph, model = build.graph, build.model
     width = (model.traits.per_layer_embedding or 0) * model.layer_count
     looked_up = _looked_up(graph, width, graph.stored((0, 0, 0), HOST, weight=True), tokens)
     build.at(layers[0][1])
     projected = graph.same(graph.same(build.linear("per_layer_model_proj", stream, model.hidden, width)), looked_up)
-    # Gathered by layer, which takes a copy: right away in Gemma 3n, when first needed in Gemma 4.
+    # Gathering them by layer makes a copy: immediately in Gemma 3n, and when first needed in Gemma 4.
     result = graph.wide(width, graph.view(projected))
     if model.traits.altup:
         graph.expand(result)
@@ -88,7 +91,7 @@ def _per_layer_inputs(build: Builder, layers: Sequence[tuple[Layers, Home]], str
 
 
 def _with_extra(build: Builder, result: Node, extra: Node | None) -> Node:
-    """A layer's result with the input of its own added."""
+    """Add the per-layer input to a layer's result, if the model has such inputs."""
     if extra is None:
         return result
     graph, hidden = build.graph, build.model.hidden
@@ -99,7 +102,7 @@ def _with_extra(build: Builder, result: Node, extra: Node | None) -> Node:
 
 
 def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
-    """One layer behind the residual ``stream``; behind the last one's mixer only the output rows go on."""
+    """Add one layer after the residual ``stream``; after the mixer of the ``last`` layer only output rows remain."""
     graph, hidden, feed_forward = build.graph, build.model.hidden, group.feed_forward
     traits = build.model.traits
     norms, sandwich = traits.norms, traits.sandwich
@@ -133,12 +136,15 @@ def _layer(build: Builder, group: Layers, stream: Node, last: bool) -> Node:
 
 
 def _added(build: Builder, result: Node, stream: Node) -> Node:
-    """The residual sum, written over its first operand: the stream in LFM2 (``src/models/lfm2.cpp``), the result elsewhere."""
+    """Add the residual sum, which may overwrite its first operand.
+
+    That is the stream in LFM2 (``src/models/lfm2.cpp``), and the result in all other models.
+    """
     return build.graph.same(stream, result) if build.stream_first else build.graph.same(result, stream)
 
 
 def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = None) -> Node:
-    """The token mixer of a layer, behind its norm; ``beside`` is what a parallel network computes meanwhile."""
+    """Add the token mixer of a layer; ``beside`` is a tensor of a parallel network that is computed in between."""
     if isinstance(mixer, Attention):
         return attention(build, mixer, source, beside)
     from vramfit.model.mixers import CompressedAttention, FixedState
@@ -157,7 +163,7 @@ def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = Non
 
 
 def _network(build: Builder, layer: FeedForward | Experts, source: Node) -> tuple[Node, Node]:
-    """What goes into the down projection, and the result."""
+    """Add a feed-forward network; returns the input of its down projection and its result."""
     if isinstance(layer, FeedForward):
         return dense(build, source, layer.width, layer.gated, "")
     from vramfit.engines.llamacpp.experts import experts
@@ -167,7 +173,7 @@ def _network(build: Builder, layer: FeedForward | Experts, source: Node) -> tupl
 
 
 def attention(build: Builder, mixer: Attention, source: Node, beside: Node | None = None) -> Node:
-    """Softmax attention with a cache of K and V; ``beside`` is what a parallel network computes meanwhile."""
+    """Add softmax attention with a cache of K and V; ``beside`` is a tensor of a parallel network computed in between."""
     graph, traits, run = build.graph, build.model.traits, build.run
     sliding = build.windowed and mixer.window is not None
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
@@ -201,7 +207,7 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
 def _filled(
     build: Builder, mixer: Attention, heads: tuple[Node, Node | None, Node | None], beside: Node | None, rotated: bool
 ) -> tuple[Node, Node]:
-    """The caches of K and V, once the new tokens are in them: query, then V and K, in the order they are ready."""
+    """Add the writing of new tokens to the caches of K and V, in the backend's order; returns both caches."""
     graph, run = build.graph, build.run
     query, key, value = heads
     sliding = build.windowed and mixer.window is not None
@@ -212,7 +218,7 @@ def _filled(
     )
     keys = graph.stored(per_cell(key_row * run.streams, sliding), build.home.device)
     values = graph.stored(per_cell(value_row * run.streams, sliding), build.home.device)
-    # Without flash attention V is transposed: a cell for each element, of the widest layer's rows.
+    # Without flash attention V is stored transposed, with a cell number for each element of the widest layer's rows.
     slots = run.tokens if run.flash_attention else run.tokens * build.widest_value
 
     def store_value() -> None:
@@ -221,7 +227,7 @@ def _filled(
 
     single = run.streams == 1
     value_first = build.together and not build.windowed and single
-    # Norms over whole projections keep queries and keys waiting long enough for V to be stored before them.
+    # Norms over whole projections delay queries and keys, so that V is stored before them.
     value_earliest = value_first and build.model.traits.qk_norm == "projection"
     if value_earliest:
         store_value()
@@ -247,7 +253,7 @@ def _those(*nodes: Node | None) -> list[Node]:
 
 
 def _projections(build: Builder, mixer: Attention, source: Node) -> tuple[Node, Node | None, Node | None]:
-    """Query, key and value, computed together; a layer that reads another's cache has only the first."""
+    """Add the projections of query, key and value; a layer that reads another layer's cache has only a query."""
     graph, traits, hidden = build.graph, build.model.traits, build.model.hidden
     bias = traits.qkv_bias
     query_width = mixer.heads * mixer.head_dim
@@ -266,10 +272,10 @@ def _projections(build: Builder, mixer: Attention, source: Node) -> tuple[Node, 
 
 
 def _positioned(build: Builder, source: Node, width: int, head_dim: int, turned: bool) -> Node:
-    """A query or key normalised where the model does so, and turned by its position where ``turned``.
+    """Add the norm of a query or key, if the model has one, and the rotation by position, if ``turned``.
 
-    Heads are a view of the projection, and no operation writes over what it sees through a view: each step that comes
-    first behind one needs memory of its own.
+    Heads are a view of the projection, and an operation cannot overwrite a view, so the first step after a view needs
+    memory of its own.
     """
     graph = build.graph
     normed = build.model.traits.qk_norm
@@ -285,7 +291,7 @@ def _positioned(build: Builder, source: Node, width: int, head_dim: int, turned:
 
 
 def _rotation(head_dim: int) -> int:
-    """Side of the Hadamard matrix for a head: the largest power of two from 64 on that divides it, 0 for none."""
+    """Side of the Hadamard matrix for a head: the largest power of two from 64 on that divides ``head_dim``, or 0."""
     if head_dim % 64:
         return 0
     side = 64

@@ -1,14 +1,15 @@
-"""What a llama.cpp process takes of a device besides weights, cache and graph: context, workspaces, the vision tower.
+"""Memory of a llama.cpp process in addition to weights, cache and graph: context, workspaces, buffer of the vision tower.
 
-A CUDA context keeps stack memory for every thread that can be resident, so it grows with the number of multiprocessors:
-40 MiB and 3.4 MiB for each of them is a line through what single processes held beside llama.cpp's own buffers:
-A40 (84) 297 MiB by the driver's per-process counter; RTX 4090 (128) 451-456 and RTX PRO 6000 (188) 708-712 MiB
-"unaccounted" in llama.cpp's exit table (ggml-org/llama.cpp pull request 15860); a card of 8151 MiB (26-30) 153-167.
+A CUDA context reserves stack memory for every thread that can be resident, so it grows with the number of
+multiprocessors. 40 MiB plus 3.4 MiB for each multiprocessor is a line through the memory that single processes used in
+addition to llama.cpp's own buffers. Readings, with the number of multiprocessors in brackets: A40 (84) 297 MiB by the
+driver's per-process counter; RTX 4090 (128) 451-456 and RTX PRO 6000 (188) 708-712 MiB "unaccounted" in llama.cpp's exit
+table (ggml-org/llama.cpp pull request 15860); a card of 8151 MiB (26-30) 153-167.
 
-The vision tower's buffer is reserved beside the language model's on the first GPU (ggml-org/llama.cpp v0.5.0
-``tools/mtmd/clip.cpp``): one image or tile at a time, laid out for the largest the tower is warmed up with. Its terms are
-checked against the warm-up of the Qwen3-VL towers at 1472 x 1472 pixels (ggml-org/llama.cpp pull request 22673: 223.30
-MiB; a Qwen3.6-27B log: 248.10 MiB).
+The buffer of the vision tower is on the first GPU, in addition to that of the language model (ggml-org/llama.cpp v0.5.0
+``tools/mtmd/clip.cpp``). It is for one image or tile at a time, of the largest size in the warm-up of the tower. The
+formula was checked against the warm-up of the Qwen3-VL towers at 1472 x 1472 pixels (ggml-org/llama.cpp pull request
+22673: 223.30 MiB; a Qwen3.6-27B log: 248.10 MiB).
 """
 
 from __future__ import annotations
@@ -26,25 +27,29 @@ if TYPE_CHECKING:
 CUDA_BASE_BYTES = 40 * MIB
 CUDA_BYTES_PER_MULTIPROCESSOR = round(3.4 * MIB)
 CUDA_UNKNOWN = (150, 350, 650)
-"""MiB for a CUDA device whose cores are not known: the A40 to RTX 4090 range above."""
+"""Low, expected and high MiB of a CUDA device whose number of cores is not known: the range from A40 to RTX 4090 above."""
 
 OTHER_BACKENDS = {"rocm": (250, 475, 1200), "metal": (0, 0, 150), "vulkan": (50, 150, 500), "sycl": (100, 250, 600)}
-"""Low, expected and high MiB. ROCm: 1.90 GiB beside the buffers of four devices (tmac1973/llama-toolchest pull request 163).
-Metal: 0-1 MiB unaccounted in the exit tables of an M5 Max (TheTom/turboquant_plus @ba52ad10) and an M3 Max. Vulkan and
-SYCL: no reading without other users of the card is known; between Metal's and ROCm's."""
+"""Low, expected and high MiB of the other backends. ROCm: 1.90 GiB in addition to the buffers of four devices
+(tmac1973/llama-toolchest pull request 163). Metal: 0-1 MiB unaccounted in the exit tables of an M5 Max
+(TheTom/turboquant_plus @ba52ad10) and an M3 Max. Vulkan and SYCL: set between Metal and ROCm, because no measurement on a
+card without other programs is known."""
 
 WARM_UP_TOKENS = 46 * 46
-"""Image tokens a tower of native resolution is warmed up with (``set_warmup_n_tokens(46*46)``, the Qwen-VL family)."""
+"""Number of image tokens in the warm-up of a tower of native resolution (``set_warmup_n_tokens(46*46)``, the Qwen-VL
+family)."""
 
 LARGEST_TOKENS = 4096
-"""Most image tokens of a tower of native resolution (``set_limit_image_tokens(8, 4096)``, the Qwen-VL family)."""
+"""Largest number of image tokens of a tower of native resolution (``set_limit_image_tokens(8, 4096)``, the Qwen-VL
+family)."""
 
 MOST_TOKENS = 1024
-"""Most image tokens of a tower scaled by its longest side (``set_limit_image_tokens(8, 1024)``, Pixtral)."""
+"""Largest number of image tokens of a tower that scales images to a longest side (``set_limit_image_tokens(8, 1024)``,
+Pixtral)."""
 
 
 def context_overhead(gpu: Gpu, backend: str) -> Share:
-    """The runtime's own share of a device, before anything that depends on the model."""
+    """Bytes that the runtime takes of a device for any model."""
     if backend != "cuda":
         low, expected, high = OTHER_BACKENDS[backend]
     elif not gpu.cores:
@@ -57,10 +62,11 @@ def context_overhead(gpu: Gpu, backend: str) -> Share:
 
 
 def workspace_bytes(backend: str, widest: int, tokens: int) -> int:
-    """The most that conversions of activations and cuBLAS take from pools while running, on top of the context.
+    """Upper bound of the bytes that conversions of activations and cuBLAS take while running, in addition to the context.
 
-    Two copies of the widest activation in 32 bits (``ggml-cuda.cu``: F16 operands and results, or Q8_1 blocks), and
-    cuBLAS's own 32 MiB (``ggml-cuda/common.cuh``, ``cublas_handle``; 4 MiB before Hopper).
+    It is two copies of the widest activation, ``widest`` elements per token in 32 bits (``ggml-cuda.cu``: F16 operands
+    and results, or Q8_1 blocks), and 32 MiB of cuBLAS (``ggml-cuda/common.cuh``, ``cublas_handle``; 4 MiB before Hopper).
+    Backends other than CUDA and ROCm take none.
     """
     if backend not in ("cuda", "rocm"):
         return 0
@@ -68,13 +74,14 @@ def workspace_bytes(backend: str, widest: int, tokens: int) -> int:
 
 
 def vision_compute_bytes(model: Model, flash_attention: bool, size: tuple[int, int] | None = None) -> int:
-    """Bytes of the tower's compute buffer; 0 without a tower whose inside is known.
+    """Bytes of the vision tower's compute buffer; 0 without a tower, or if the tower is not modelled.
 
-    An image of a ``size`` (width, height) beyond the warm-up makes it grow; a smaller one changes nothing.
+    An image of ``size`` (width and height in pixels) that exceeds the warm-up enlarges the buffer; a smaller one does not
+    change it.
 
-    Widest is the attention (residual, fused query, key and value, and the turned query and key: six times the width), the
-    feed-forward network (residual, normed input and the inner width, three of those when gated), or the projector. The
-    pixels themselves lie beside it.
+    The widest part is either the attention (residual, fused query, key and value, and the rotated query and key: six
+    times the width), the feed-forward network (residual, normalised input and the inner width, three of those if gated),
+    or the projector. The pixels are stored in addition.
     """
     tower = model.vision
     if tower is None or not tower.layers:
@@ -90,7 +97,7 @@ def vision_compute_bytes(model: Model, flash_attention: bool, size: tuple[int, i
 
 
 def _patches(tower: VisionTower, merge: int) -> int:
-    """Patches of what is encoded at a time."""
+    """Number of patches of the image or tile in the warm-up."""
     rule = tower.image_tokens
     if rule is not None and rule.rule == "native":
         return min(WARM_UP_TOKENS, rule.most_patches(tower) // merge) * merge
@@ -100,7 +107,7 @@ def _patches(tower: VisionTower, merge: int) -> int:
 
 
 def _patches_of(tower: VisionTower, merge: int, size: tuple[int, int] | None) -> int:
-    """Patches of an image of that size, where it is encoded whole and at its own resolution; else 0."""
+    """Number of patches of an image of that size, if it is encoded whole and at its native resolution; else 0."""
     rule = tower.image_tokens
     if size is None or rule is None or rule.rule != "native":
         return 0

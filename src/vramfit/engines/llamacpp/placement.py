@@ -1,13 +1,13 @@
-"""What llama.cpp puts where: the stored model cut into parts, the cache of each layer, and the device of each.
+"""Placement of weights and caches on devices in llama.cpp.
 
-``Parts`` has input tensors, each layer with its experts apart, output and projector: everything a placement needs,
-summed once per checkpoint, so that trying another placement is a few sums.
+``Parts`` contains the bytes of the input tensors, of each layer and of its experts, of the output and of the projector.
+They are summed once per checkpoint, so that trying another placement needs only a few additions.
 
-A placement is what ``-ngl``, ``--n-cpu-moe`` and the split over the GPUs decide. llama.cpp counts the output layer as one
-layer behind the last: of ``n`` layers asked for, the output and the last ``n - 1`` layers go to the GPUs
-(ggml-org/llama.cpp v0.5.0 ``src/llama-model.cpp`` ``load_tensors``).
+``-ngl``, ``--n-cpu-moe`` and the split over the GPUs determine a placement. llama.cpp counts the output as one more layer
+after the last: if ``n`` layers are requested, the output and the last ``n - 1`` layers go to the GPUs (ggml-org/llama.cpp
+v0.5.0 ``src/llama-model.cpp`` ``load_tensors``).
 
-The cells a layer keeps follow ggml-org/llama.cpp v0.5.0: ``src/llama-context.cpp`` (rounding to 256, streams),
+The number of cells that a layer keeps follows ggml-org/llama.cpp v0.5.0: ``src/llama-context.cpp`` (rounding to 256, streams),
 ``src/llama-kv-cache-iswa.cpp`` (windows), ``src/llama-kv-cache-dsv4.cpp`` (compressed entries) and
 ``src/llama-memory-recurrent.cpp`` (one F32 state per sequence).
 """
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 HOST = -1
-"""The device number of host memory; GPUs count from 0."""
+"""Device number of host memory; GPUs have numbers from 0 on."""
 
 INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight")
-"""Tensors of the input layer, which stay in host memory whatever is offloaded (ggml-org/llama.cpp v0.5.0
+"""Tensors of the input layer, which always stay in host memory (ggml-org/llama.cpp v0.5.0
 ``src/llama-arch.cpp``, ``LLM_TENSOR_LAYER_INPUT``, and ``src/llama-model.cpp`` ``load_tensors``)."""
 
 FILE_TYPE = "MXFP4_MOE"
-"""File type of MXFP4: experts so, the rest in Q8_0, as ``llama-quantize`` makes it (ggml-org/gpt-oss-20b-GGUF)."""
+"""GGUF file type of MXFP4: experts so and the rest in Q8_0, as ``llama-quantize`` writes it (ggml-org/gpt-oss-20b-GGUF)."""
 
 OTHER_FAMILIES = ("mxfp4", "plain")
 """Families of schemes that a GGUF file holds in a type of its own."""
@@ -49,51 +49,52 @@ FIRST_LAYER_TENSORS = ("per_layer_model_proj.weight", "per_layer_proj_norm.weigh
 """Tensors of the whole model that are loaded with its first layer (``src/models/gemma3n.cpp``, created for block 0)."""
 
 VISION_PARTS = ("vision", "projector")
+"""Parts of a model that are in the mmproj file."""
 
 
 class Parts(Record):
-    """Bytes of a stored model by where llama.cpp may put them; every tensor is in exactly one part."""
+    """Bytes of a stored model, divided by the device that llama.cpp may place them on; each tensor is in one part."""
 
     input_bytes: int
-    """Embeddings looked up on the host."""
+    """Bytes of the embeddings, which are looked up on the host."""
     layer_bytes: tuple[int, ...]
-    """Each layer with its routed experts."""
+    """Bytes of each layer, its routed experts included."""
     expert_bytes: tuple[int, ...]
-    """The routed experts of each layer, what ``--n-cpu-moe`` keeps on the host; 0 in dense layers."""
+    """Bytes of the routed experts of each layer, which ``--n-cpu-moe`` keeps on the host; 0 in dense layers."""
     active_share: tuple[float, ...]
-    """Share of each layer's routed experts one token reads; 1.0 in dense layers."""
+    """Share of each layer's routed experts that one token reads; 1.0 in dense layers."""
     output_bytes: int
-    """Final norm and output head; for a tied model the copy of the embedding is in ``tied_bytes``."""
+    """Bytes of the final norm and the output head; ``tied_bytes`` is the head of a tied model."""
     tied_bytes: int
-    """The embedding again, which llama.cpp loads a second time as the head of a tied model; 0 for an untied one."""
+    """Bytes of the embedding, which llama.cpp loads a second time as the head of a tied model; 0 for an untied one."""
     vision_bytes: int
-    """Vision tower and projector: the mmproj file."""
+    """Bytes of the vision tower and projector, which are the mmproj file."""
     head_bytes: int
-    """The output matrix alone, the tied embedding for a tied model."""
+    """Bytes of the output matrix alone, or of the embedding for a tied model."""
     layer_tensors: tuple[dict[str, int], ...]
-    """Bytes of each tensor of each layer by name, for the copies a partial offload makes."""
+    """Bytes of each tensor of each layer by name, for the copies that a partial offload makes."""
 
     @property
     def file_bytes(self) -> int:
-        """All tensors of the language model's file and of the mmproj file, each once."""
+        """Bytes of all tensors in the language model's file and the mmproj file, each counted once."""
         return self.input_bytes + sum(self.layer_bytes) + self.output_bytes + self.vision_bytes
 
 
 @per_model
 def parts_of(checkpoint: Checkpoint) -> Parts:
-    """The parts of a checkpoint, in the GGUF file that holds it."""
+    """Divide a checkpoint into parts, in the form of its GGUF file."""
     return _cut(checkpoint.model, gguf_file(checkpoint).stored)
 
 
 def loaded(model: Model, scheme: Scheme, mxfp4: str = FILE_TYPE) -> Checkpoint:
-    """The GGUF file of a model in a scheme: its own where it was read from one in that scheme."""
+    """Find the GGUF file of a model in a scheme: its own where it was read from one in that scheme."""
     found = derive(model, scheme)
     return found if own_checkpoint(model) is found else gguf_file(found, mxfp4)
 
 
 @per_model
 def gguf_file(checkpoint: Checkpoint, mxfp4: str = FILE_TYPE) -> Checkpoint:
-    """The GGUF file that holds a checkpoint of another family: ``bf16`` is the file type ``BF16``, MXFP4 ``mxfp4``."""
+    """Convert a checkpoint to its GGUF file: ``bf16`` becomes the file type ``BF16``, MXFP4 becomes ``mxfp4``."""
     scheme = checkpoint.scheme
     if checkpoint.family not in OTHER_FAMILIES:
         return checkpoint
@@ -125,7 +126,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
             output += row.total_bytes
             if tensor.name == "output.weight":
                 head = row.total_bytes
-    # Most layers are stored alike, and those share what is summed here.
+    # Most layers are stored alike, so sizes are summed once for each set of equal layers.
     tensors: list[dict[str, int]] = [{}] * count
     for indices, alike in sizes.items():
         whole = sum(alike.values())
@@ -141,26 +142,26 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
 
 
 class Placement(Record):
-    """Where everything is."""
+    """Devices of the layers, of the output and of the routed experts."""
 
     layer_device: tuple[int, ...]
-    """GPU number of each layer, or ``HOST``."""
+    """Number of the device of each layer: that of a GPU, or ``HOST``."""
     output_device: int
     cpu_moe_layers: int
-    """Layers, from the first on, whose routed experts stay in host memory."""
+    """Number of layers, from the first on, whose routed experts stay in host memory."""
     by_rows: bool = False
-    """Whether the matrices of each layer are cut by rows over all GPUs (``--split-mode row``)."""
+    """True if the matrices of each layer are divided by rows over all GPUs (``--split-mode row``)."""
 
     @property
     def gpu_layers(self) -> int:
-        """Layers on the GPUs as ``-ngl`` counts them, the output layer included."""
+        """Number of layers on the GPUs in the sense of ``-ngl``, which counts the output as a layer."""
         return len(self.layer_device) - self.layer_device.count(HOST) + (self.output_device != HOST)
 
     @property
     def pipelined(self) -> bool:
-        """Whether llama.cpp overlaps the GPUs, for which it keeps inputs several times (``llama-context.cpp``).
+        """True if llama.cpp lets the GPUs work in parallel, for which it keeps several copies of inputs.
 
-        It does so when every layer is on one of several GPUs, whole, and no tensor is placed by name.
+        It does so if every layer is whole on one of several GPUs and no tensor is placed by name (``llama-context.cpp``).
         """
         return self.output_device > 0 and HOST not in self.layer_device and not (self.cpu_moe_layers or self.by_rows)
 
@@ -168,9 +169,9 @@ class Placement(Record):
 def place(
     layers: int, gpu_layers: int, cpu_moe_layers: int, shares: Sequence[float], by_rows: bool = False
 ) -> Placement:
-    """The placement of ``gpu_layers`` of ``layers`` + 1 over GPUs in these proportions: usable memory unless asked.
+    """Place the last ``gpu_layers`` of ``layers + 1`` layers on GPUs, in proportion to ``shares``.
 
-    Layer ``i`` of the offloaded ones goes to the first GPU whose cumulated share exceeds ``i / offloaded``.
+    Layer ``i`` of the offloaded ones goes to the first GPU whose cumulative share exceeds ``i / offloaded``.
     """
     offloaded = min(gpu_layers, layers + 1)
     first = layers + 1 - offloaded
@@ -188,16 +189,16 @@ def place(
 
 
 class Resident(Record):
-    """What one device holds of the weights and the cache, the vision tower left out."""
+    """Bytes of weights and cache on one device, without the vision tower."""
 
     weights_bytes: int
     read_bytes: int
-    """What of the weights one generated token reads."""
+    """Bytes of the weights that are read for one generated token."""
     cache_bytes: int
 
 
 def resident(parts: Parts, caches: Sequence[int], placement: Placement, gpus: int) -> dict[int, Resident]:
-    """Weights and cache by device, ``HOST`` among them."""
+    """Sum weights and caches by device, ``HOST`` included; ``caches`` contains the bytes of each layer's cache."""
     devices = [*range(gpus), HOST]
     weights, read, cache = dict.fromkeys(devices, 0), dict.fromkeys(devices, 0.0), dict.fromkeys(devices, 0)
     offloaded = placement.cpu_moe_layers
@@ -214,7 +215,7 @@ def resident(parts: Parts, caches: Sequence[int], placement: Placement, gpus: in
         weights[away] += experts
         read[away] += experts * parts.active_share[index]
     output, head = placement.output_device, parts.output_bytes + parts.tied_bytes
-    # On the host a tied head is the embedding itself: one tensor serves both.
+    # On the host, embedding and tied head are a single tensor.
     weights[output] += parts.output_bytes if output == HOST else head
     read[output] += head
     weights[HOST] += parts.input_bytes
@@ -222,45 +223,46 @@ def resident(parts: Parts, caches: Sequence[int], placement: Placement, gpus: in
 
 
 CELL_PADDING = 256
-"""Cells are allocated in multiples of this (``GGML_PAD(n_ctx, 256)``)."""
+"""Number of cells that the cache is padded to a multiple of (``GGML_PAD(n_ctx, 256)``)."""
 
 QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
-"""Cache types in blocks of 32 elements with a scale."""
+"""Cache types with blocks of 32 elements that share a scale."""
 
 CACHE_BLOCK = 32
+"""Number of elements of a block of these types."""
 
 
 class Cells(Record):
-    """How many tokens the cache has room for."""
+    """Number of tokens that the cache has room for."""
 
     full: int
-    """Cells per stream of a layer that keeps everything."""
+    """Number of cells per stream in a layer that keeps every token."""
     sliding: int
-    """Cells per stream of a sliding-window or chunked layer."""
+    """Number of cells per stream in a sliding-window or chunked layer."""
     streams: int
-    """Separate caches: one per sequence, or one for all when unified."""
+    """Number of separate caches: one per sequence, or one for all sequences if unified."""
 
 
 def padded(tokens: int) -> int:
-    """``tokens`` rounded up to whole blocks of cells."""
+    """Round a number of tokens up to whole blocks of cells."""
     return -(-tokens // CELL_PADDING) * CELL_PADDING
 
 
 def physical_batch(work: Workload, keys: LlamaCppKeys) -> int:
-    """Tokens of one forward pass: ``n_ubatch``, bounded by the batch and the context.
+    """Number of tokens of one forward pass: ``n_ubatch``, limited by the batch and the context.
 
-    llama.cpp bounds it by the context as asked; here by whole blocks of cells, so that a context of a few tokens more
-    never needs less: the kernels chosen for 31 tokens and 32 differ.
+    llama.cpp limits it to the requested context. Here the limit is rounded up to whole blocks of cells, so that a slightly
+    longer context never needs less memory, although the kernels for 31 and for 32 tokens differ.
     """
     return min(keys.ubatch, keys.batch, padded(work.context * work.parallel))
 
 
 @per_model
 def local_window(model: Model) -> int | None:
-    """Tokens the sliding or chunked layers look back over, as far as llama.cpp heeds it; None for no such layers.
+    """Window in tokens of the sliding or chunked layers; None if there are none, or if llama.cpp ignores the window.
 
-    A window that every layer has (Mistral 7B v0.1, StarCoder2, Phi-3) is ignored: the architectures that have a windowed
-    cache (``swa_type`` in ``src/models/*.cpp``) are those that mix windowed layers with full ones.
+    It ignores a window that every layer has (Mistral 7B v0.1, StarCoder2, Phi-3): only architectures that mix windowed and
+    full layers have a windowed cache (``swa_type`` in ``src/models/*.cpp``).
     """
     windows = windows_of(model)
     if None not in windows:
@@ -269,18 +271,18 @@ def local_window(model: Model) -> int | None:
 
 
 def windows_of(model: Model) -> set[int | None]:
-    """Tokens that the layers with K and V of their own look back over, None among them where some see all."""
+    """Windows in tokens of the layers with softmax attention, with None for layers that attend to every token."""
     return {mixer.window for group in model.layers for mixer in group.mixers if isinstance(mixer, Attention)}
 
 
 @per_model
 def widest_value(model: Model) -> int:
-    """Elements of a cached V of the layer with the widest; 0 where none is cached."""
+    """Largest number of elements of V per token in any layer's cache; 0 if no layer caches V."""
     return max([cache.value_width for cache in caches(model)], default=0)
 
 
 def cells(work: Workload, keys: LlamaCppKeys, window: int | None) -> Cells:
-    """The cells of a workload for a model whose local layers look back ``window`` tokens (None: no such layers)."""
+    """Number of cells for a workload; ``window`` is the window in tokens of the model's local layers, None without any."""
     total = padded(work.context * work.parallel)
     streams = 1 if keys.unified_kv else work.parallel
     full = padded(total // streams)
@@ -292,7 +294,7 @@ def cells(work: Workload, keys: LlamaCppKeys, window: int | None) -> Cells:
 
 
 def check_cache(model: Model, work: Workload) -> None:
-    """Raises ``UsageError`` for a cache that llama.cpp refuses (``src/llama-context.cpp``, ``llama_init_from_model``)."""
+    """Raise ``UsageError`` for a cache that llama.cpp refuses (``src/llama-context.cpp``, ``llama_init_from_model``)."""
     kinds = (work.kv_cache_type, work.kv_cache_type_v)
     if kinds[1] in QUANTIZED and not work.flash_attention:
         raise UsageError(
@@ -307,7 +309,7 @@ def check_cache(model: Model, work: Workload) -> None:
 
 
 def _check_blocks(kinds: tuple[str, str], widths: tuple[int, int]) -> None:
-    """Raises ``UsageError`` where a head is not a whole number of a cache type's blocks."""
+    """Raise ``UsageError`` if the width of a head is not a multiple of a cache type's block."""
     for letter, kind, width in zip("KV", kinds, widths, strict=True):
         if kind in QUANTIZED and width % CACHE_BLOCK:
             raise UsageError(
@@ -317,11 +319,14 @@ def _check_blocks(kinds: tuple[str, str], widths: tuple[int, int]) -> None:
 
 
 def layer_cache_bytes(model: Model, work: Workload, keys: LlamaCppKeys) -> list[int]:
-    """Bytes of cache and states that each layer owns, for all sequences."""
+    """Bytes of caches and recurrent states that each layer owns, for all sequences.
+
+    Raises ``CannotTell`` for cross-attention, and ``UsageError`` for a row that is no multiple of its type's block.
+    """
     window = local_window(model)
     room = cells(work, keys, window)
     found = caches(model)
-    # Without flash attention V is transposed, and all layers of a cache then have the widest one's rows.
+    # Without flash attention V is stored transposed, and all layers then have rows as wide as the widest layer's.
     widest = 0 if work.flash_attention else widest_value(model)
     per_layer = [0] * model.layer_count
     for cache in found:
@@ -344,21 +349,21 @@ def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_v
         behind = -(-room.full // cache.ratio) if cache.ratio else 0
         rows = (kept + behind) * row_bytes(cache.key_width, work.kv_cache_type)
         return room.streams * (rows + behind * row_bytes(cache.index_width, work.kv_cache_type))
-    held = room.sliding if cache.window is not None and window is not None else room.full
+    cell_count = room.sliding if cache.window is not None and window is not None else room.full
     row = row_bytes(cache.key_width, work.kv_cache_type) + row_bytes(value_width, work.kv_cache_type_v)
-    return held * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))
+    return cell_count * room.streams * (row + row_bytes(cache.index_width, work.kv_cache_type))
 
 
 class Plan(Record):
-    """Where everything is, and what the buffers take."""
+    """Placement of a deployment and sizes of its caches and buffers, which the terms are derived from."""
 
     placement: Placement
     caches: list[int]
-    """Bytes of cache of each layer."""
+    """Bytes of each layer's cache."""
     buffers: Compute
     tower: tuple[int, int]
     """Bytes of the vision tower with its projector, and of its compute buffer."""
     tower_device: int
     checkpoint: Checkpoint
     first: int = 0
-    """The number of the first GPU that is used: ``main_gpu`` where everything is on one."""
+    """Number of the first GPU in use: ``main_gpu`` if everything is on one GPU, else 0."""

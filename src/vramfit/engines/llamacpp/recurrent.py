@@ -1,4 +1,7 @@
-"""What a layer with a state computes: Mamba, linear attention, short convolution (``src/models/mamba-base.cpp`` and others)."""
+"""Graph of layers with a recurrent state: Mamba, linear attention, short convolution.
+
+Source: ggml-org/llama.cpp v0.5.0 ``src/models/mamba-base.cpp`` and others.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution, source: Node) -> Node:
-    """The mixer of a recurrent layer, behind its norm."""
+    """Add the token mixer of a recurrent layer to the graph; ``source`` is its normalised input."""
     if isinstance(layer, StateSpace):
         return _state_space(build, layer, source)
     if isinstance(layer, LinearAttention):
@@ -20,33 +23,33 @@ def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution
 
 
 def _state(build: Builder, elements: int) -> Node:
-    """The states of all sequences, beside the cache; those of new sequences are cleared first."""
-    held = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
-    build.graph.store(held)
-    return held
+    """Add the states of all sequences; an operation that clears those of new sequences comes first."""
+    states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
+    build.graph.store(states)
+    return states
 
 
-def _read(build: Builder, held: Node, result: Node) -> Node:
-    """``result``, computed from the states now; those of sequences not in the batch are moved next."""
+def _read(build: Builder, states: Node, result: Node) -> Node:
+    """Add the computation of ``result`` from the states, and after it the moving of states not in the batch."""
     build.graph.expand(result)
-    build.graph.store(held)
+    build.graph.store(states)
     return result
 
 
 def _convolved(build: Builder, source: Node, kernel: int, width: int) -> Node:
-    """A causal convolution: the state and the new tokens side by side, and what comes out."""
+    """Add a causal convolution over the state and the new tokens, which are concatenated for it."""
     graph, run = build.graph, build.run
-    held = _state(build, (kernel - 1) * width)
-    old = _read(build, held, graph.wide((kernel - 1) * width, held, rows=run.sequences))
+    states = _state(build, (kernel - 1) * width)
+    old = _read(build, states, graph.wide((kernel - 1) * width, states, rows=run.sequences))
     both = graph.put(
         (4 * width * (run.tokens + (kernel - 1) * run.sequences), 0, 0), graph.view(old), graph.view(source)
     )
-    graph.store(held, graph.view(both))
+    graph.store(states, graph.view(both))
     return graph.wide(width, both, build.vector(kernel * width))
 
 
 def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
-    """Mamba 1 and 2: projection, convolution, scan over the tokens, gate, projection."""
+    """Add Mamba 1 or 2: projection, convolution, scan over the tokens, gate, projection."""
     graph, run, hidden = build.graph, build.run, build.model.hidden
     inner, state = mixer.inner, mixer.state
     scanned = (4 * (inner * run.tokens + state * inner * run.sequences), 0, 0)
@@ -63,13 +66,13 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
         mixed = graph.same(graph.same(mixed, build.vector(width)))
         step = graph.same(graph.wide(mixer.heads, graph.view(both)), build.vector(mixer.heads))
         read = [graph.view(mixed), step, graph.view(mixed), graph.view(mixed)]
-    held = _state(build, state * inner)
-    # The scan has one row, so that it stays where its weights are.
+    states = _state(build, state * inner)
+    # The scan counts as one row, so that its weights are not copied to a GPU for it.
     scan = graph.put(
-        scanned, held, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
+        scanned, states, *read, build.vector(state * inner if mixer.kind == "mamba1" else mixer.heads), rows=1
     )
-    _read(build, held, scan)
-    graph.store(held, graph.view(scan, held.size))
+    _read(build, states, scan)
+    graph.store(states, graph.view(scan, states.size))
     skipped = graph.wide(inner, graph.view(mixed), build.vector(inner))
     summed = graph.wide(inner, graph.view(scan, skipped.size), skipped, reuse=True)
     result = graph.wide(inner, graph.wide(inner, graph.view(both)), summed)
@@ -80,7 +83,7 @@ def _state_space(build: Builder, mixer: StateSpace, source: Node) -> Node:
 
 
 def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> Node:
-    """Attention with a matrix state: a convolution over queries, keys and values, the recurrence, gate, projection."""
+    """Add linear attention: a convolution over queries, keys and values, the recurrence, gate, projection."""
     graph, run, hidden = build.graph, build.run, build.model.hidden
     key, value = mixer.key_heads * mixer.key_dim, mixer.value_heads * mixer.value_dim
     width = 2 * key + value
@@ -89,8 +92,8 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     mixed = build.linear("attn_qkv", source, hidden, width)
     if mixer.conv:
         mixed = _convolved(build, graph.view(mixed), mixer.conv, width)
-    held = _state(build, elements)
-    state = _read(build, held, graph.put(held.size, held, rows=run.sequences))
+    states = _state(build, elements)
+    state = _read(build, states, graph.put(states.size, states, rows=run.sequences))
     mixed = graph.same(mixed)
     heads = [graph.wide(key, graph.view(mixed)), graph.wide(key, graph.view(mixed))]
     split = build.model.traits.split_gates
@@ -109,7 +112,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     gate = graph.wide(value, graph.view(gate))
     if build.together:
         graph.expand(*heads, alpha, beta, gate)
-    graph.store(held, graph.view(scan, held.size))
+    graph.store(states, graph.view(scan, states.size))
     result = graph.same(graph.wide(value, graph.view(scan)), build.vector(mixer.value_dim))
     if not build.together:
         graph.expand(result)
@@ -118,7 +121,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
 
 
 def _short_convolution(build: Builder, mixer: ShortConvolution, source: Node) -> Node:
-    """A gated short convolution: three parts of one projection, the middle one convolved."""
+    """Add a gated short convolution: one projection into three parts, of which the middle one is convolved."""
     graph, hidden = build.graph, build.model.hidden
     parts = build.linear("shortconv.in_proj", source, hidden, 3 * hidden)
     gated = graph.wide(hidden, graph.view(parts), graph.view(parts))

@@ -1,4 +1,4 @@
-"""Settings of llama.cpp that save memory at little cost, in the order in which they are worth trying."""
+"""Settings of llama.cpp that save memory at little cost, in the order in which to try them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp import LlamaCppKeys
 
 LEAST_UBATCH = 64
-"""Tokens of the smallest step that is proposed."""
+"""Number of tokens of the smallest physical batch that a remedy proposes."""
 
 
 def settings(keys: LlamaCppKeys) -> Iterator[Setting]:
-    """A window's worth of cache for windowed layers, logits for the slots alone, then smaller and smaller steps."""
+    """Remedies in order: only the window of sliding-window layers, logits only for the slots, ever smaller batches."""
     if keys.swa_full:
         trade = "the cache no longer serves prompts that branch off far back"
         yield Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1)

@@ -1,12 +1,12 @@
-"""llama.cpp's speed: constants fitted on its records of some fifty cards, by kind of card."""
+"""Constants of llama.cpp's speed by kind of card, fitted on measured rows of some fifty cards."""
 
 from __future__ import annotations
 
 from vramfit.engines.profile import SpeedProfile, Unfused
 
 PROFILE = SpeedProfile(
-    # GCN and RDNA before the third generation by hand: three records of RDNA 2 (median 0.62 of the bus), one of Vega 20,
-    # one of Polaris on a single-board computer.
+    # GCN and the first two generations of RDNA are set by hand, from three rows of RDNA 2 (median 0.62 of the bus), one of
+    # Vega 20 and one of Polaris on a single-board computer.
     bus_share={
         "": 0.886, "Ada Lovelace": 0.928, "Ampere": 0.891, "Ampere HBM": 0.886, "Apple 7-8": 0.858, "Apple 9": 0.896,
         "Blackwell": 0.897, "Hopper": 0.886, "NVIDIA unified": 0.85, "Pascal": 0.886, "RDNA 3": 0.906,
@@ -14,8 +14,8 @@ PROFILE = SpeedProfile(
         "GCN 5.1 (Vega 20)": 0.4, "RDNA": 0.62, "RDNA 2": 0.62,
     },
     bytes_per_clock={"": 6.37},
-    # These bind on Apple's first two generations and, below 4 bits, on cards like the Tesla P40 (Q2_K, by hand,
-    # ggml-org/llama.cpp PR 4766).
+    # Unpacking is the limit on Apple's first two generations and, for quants below 4 bits, on cards like the Tesla P40
+    # (Q2_K, set by hand, ggml-org/llama.cpp PR 4766).
     operations_per_weight={"K": {"": 0.0, "Apple 7-8": 32.6}, "low": {"": 40.0}},
     unfused=Unfused(
         cache_share={"": 0.47, "apple": 0.145},
@@ -27,12 +27,12 @@ PROFILE = SpeedProfile(
         "Blackwell": 62.6, "Hopper": 85.8, "NVIDIA unified": 63.7, "Pascal": 175.0, "RDNA 3": 77.2, "RDNA 3.5": 64.5,
         "RDNA 4": 70.7, "Turing": 66.1,
     },
-    # No CUDA graph over several cards.
+    # llama.cpp uses no CUDA graph over several cards.
     several_cards_microseconds=29.2,
     # ``op_offload_min_batch_size`` of ggml-org/llama.cpp ``ggml/src/ggml-cuda/ggml-cuda.cu``.
     least_copied_tokens=32,
-    # Its kernels follow the shader cores; shares above 1 are where matrix units help. By hand, on one or two records
-    # each: RDNA 2, RDNA 3, Xe2 and Pascal; Turing and Volta by their matrix units, Blackwell as Ada.
+    # The rate of llama.cpp's kernels follows the shader cores; shares above 1 are due to matrix units. RDNA 2, RDNA 3, Xe2
+    # and Pascal are set by hand from one or two rows each, Turing and Volta by their matrix units, Blackwell like Ada.
     matrix_rate="fp32",
     matrix_share={
         "": 1.38, "Ada Lovelace": 1.26, "Ampere": 1.52, "Ampere HBM": 5.15, "Apple 7-8": 0.58, "Apple 9": 0.663,

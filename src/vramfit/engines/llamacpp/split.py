@@ -1,9 +1,9 @@
-"""Other ways to share a model between GPUs than by layers: on one of them, or every matrix cut by rows.
+"""Splits of a model over GPUs other than by layers: everything on one GPU, or every matrix divided by rows.
 
-``row`` cuts the dense matrices; norms, experts, caches and the graph stay with the GPU of their layer
-(ggml-org/llama.cpp pull requests 10026 and 13919). llama.cpp calls it deprecated (v0.5.0 ``docs/multi-gpu.md``): builds since
-June 2026 have it for SYCL only (pull request 24216), older ones for CUDA and ROCm too. The rules of the cut are those of
-v0.5.0 ``ggml/src/ggml-sycl/ggml-sycl.cpp`` (``get_row_split``), which came from CUDA.
+``row`` divides the dense matrices; norms, experts, caches and the graph stay on the GPU of their layer (ggml-org/llama.cpp
+pull requests 10026 and 13919). llama.cpp calls it deprecated (v0.5.0 ``docs/multi-gpu.md``): builds since June 2026 have it
+only for SYCL (pull request 24216), older ones for CUDA and ROCm too. The rules for the division are those of v0.5.0
+``ggml/src/ggml-sycl/ggml-sycl.cpp`` (``get_row_split``), which came from CUDA.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
 
 CUTTING = ("cuda", "rocm", "sycl")
-"""Backends that can cut matrices by rows."""
+"""Backends that can divide matrices by rows."""
 
 VENDORS = {"cuda": ("nvidia", "custom"), "rocm": ("amd",), "metal": ("apple",), "sycl": ("intel", "nvidia", "amd")}
-"""Whose cards a backend drives; Vulkan drives all but Apple's."""
+"""Vendors whose cards each backend runs on; Vulkan runs on all cards except Apple's."""
 
 ROUNDED_ROWS = {"F16": 1, "BF16": 1, "F32": 1, "Q5_0": 64, "Q5_1": 64, "Q8_0": 64, "Q6_K": 64}
-"""Rows a cut is rounded down to (``get_row_rounding``); 128 for the other types."""
+"""Number of rows that a part is rounded down to a multiple of (``get_row_rounding``); 128 for all other types."""
 
 
 def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> None:
-    """Raise ``UsageError`` for GPUs and settings that llama.cpp would refuse together."""
+    """Raise ``UsageError`` for a combination of GPUs and settings that llama.cpp refuses."""
     for gpu, backend in zip(gpus, backends, strict=True):
         driven = gpu.vendor != "apple" if backend == "vulkan" else gpu.vendor in VENDORS[backend]
         if not driven:
@@ -50,7 +50,7 @@ def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> N
 
 
 def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCppKeys]], Estimate]) -> Estimate:
-    """The estimate with everything on ``main_gpu``; llama.cpp drops the other devices (``src/llama.cpp``)."""
+    """Estimate a deployment with everything on ``main_gpu``; llama.cpp ignores the other GPUs (``src/llama.cpp``)."""
     main = job.keys.main_gpu
     own = replace(job.keys, split_mode="layer", main_gpu=0, tensor_split=None)
     alone = estimate(replace(job, workload=replace(job.workload, own=own), traits=job.traits.only(main), gpu_count=1))
@@ -63,10 +63,12 @@ def on_one(job: Job[Cards, LlamaCppKeys], estimate: Callable[[Job[Cards, LlamaCp
     return replace(alone, gpus=tuple(gpus), idle=idle, plan=plan)
 
 
-def by_rows(job: Job[Cards, LlamaCppKeys], placement: Placement, held: Mapping[int, Resident]) -> dict[int, Resident]:
-    """What the devices hold once each dense matrix on a GPU is cut over all GPUs."""
+def by_rows(
+    job: Job[Cards, LlamaCppKeys], placement: Placement, contents: Mapping[int, Resident]
+) -> dict[int, Resident]:
+    """Return the contents of the devices after each dense matrix on a GPU is divided by rows over all GPUs."""
     shares = job.keys.tensor_split or job.traits.usable
-    moved = dict.fromkeys(held, 0)
+    moved = dict.fromkeys(contents, 0)
     for row in gguf_file(job.checkpoint).stored:
         tensor = row.tensor
         if tensor.part != "text" or len(tensor.shape) != 2 or not (row.layers or tensor.name == "output.weight"):
@@ -79,7 +81,7 @@ def by_rows(job: Job[Cards, LlamaCppKeys], placement: Placement, held: Mapping[i
                     moved[number] += size
     return {
         device: Resident(was.weights_bytes + moved[device], max(0, was.read_bytes + moved[device]), was.cache_bytes)
-        for device, was in held.items()
+        for device, was in contents.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The terms of an estimate for llama.cpp, and for Ollama, which runs it."""
+"""Terms of an estimate for llama.cpp, and for Ollama, which runs it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from vramfit.engines.terms import STORED, span, stored_inputs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import TypeVar
 
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.terms import Ledger
 
+    K = TypeVar("K")
+
 LLAMA = "ggml-org/llama.cpp v0.5.0"
 LAYERS = f"{LLAMA} src/llama-model.cpp load_tensors"
 
 
-def account(job: Job[Cards, Any], estimate: Estimate, ledger: Ledger, keys: LlamaCppKeys) -> None:
-    """Note weights by layers and tensors, caches by layers, the buffers of the graph, and unpacked caches."""
+def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaCppKeys) -> None:
+    """Add the terms to the ledger: weights and caches by ranges of layers, compute buffers, and unpacked caches.
+
+    Raises ``TypeError`` for an estimate without llama.cpp's ``Plan``.
+    """
     plan = estimate.plan
     if not isinstance(plan, Plan):
         raise TypeError("an estimate of llama.cpp has its plan")
@@ -50,7 +55,7 @@ def account(job: Job[Cards, Any], estimate: Estimate, ledger: Ledger, keys: Llam
 
 
 def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
-    """Consecutive numbers as ranges: ``(0, 3), (5, 6)`` for 0, 1, 2 and 5."""
+    """Group consecutive numbers into ranges: ``(0, 3), (5, 6)`` for 0, 1, 2 and 5."""
     start = previous = None
     for index in indices:
         if previous is None or start is None:
@@ -64,7 +69,7 @@ def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
-    """Note what one device holds of the file, its layers and experts in ranges."""
+    """Add the weights of one device, with layers and experts in ranges."""
     placement, file = plan.placement, gguf_file(plan.checkpoint)
     parts = parts_of(plan.checkpoint)
     layers = [index for index, home in enumerate(placement.layer_device) if home == number]
@@ -90,7 +95,7 @@ def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
 
 
 def _cut_by_rows(estimate: Estimate, plan: Plan, ledger: Ledger) -> None:
-    """Note the weights where each dense matrix is cut over all GPUs: one term a device."""
+    """Add the weights of a deployment that divides each dense matrix over all GPUs: one term for each device."""
     file = gguf_file(plan.checkpoint)
     inputs = stored_inputs(file, range(len(plan.placement.layer_device)), ("output",))
     tower = plan.tower[0]
@@ -100,8 +105,8 @@ def _cut_by_rows(estimate: Estimate, plan: Plan, ledger: Ledger) -> None:
         ledger.add("weights", device.device, "matrices cut by rows", cut, size, f"{LLAMA} ggml-sycl.cpp", **inputs)
 
 
-def _caches(job: Job[Cards, Any], plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
-    """Note the caches of each device, equal layers in a row together."""
+def _caches(job: Job[Cards, K], plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
+    """Add the caches of each device, with one term for each range of consecutive layers."""
     work = job.workload
     for number, device in devices.items():
         layers = [index for index, home in enumerate(plan.placement.layer_device) if home == number]

@@ -1,7 +1,7 @@
-"""What differs where GPUs compute with Vulkan: large tensors, and buffers in pieces.
+"""Differences of the Vulkan backend: large tensors are left to the CPU, and buffers consist of pieces.
 
 Read in ggml-org/llama.cpp v0.5.0 ``ggml/src/ggml-vulkan/ggml-vulkan.cpp`` and ``ggml/src/ggml-alloc.c``, and checked against
-what that build reports on Mesa's software renderer with the limits below.
+the sizes that this build reports on Mesa's software renderer with the limits below.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.placement import Cells
 
 LARGEST_TENSOR_BYTES = 2**32 - 1
-"""``maxStorageBufferRange`` of the usual drivers. ``supports_op`` refuses an operation on a larger tensor unless the driver
-has VK_EXT_shader_64bit_indexing, and the CPU computes it; CUDA, ROCm and SYCL have no such limit."""
+"""``maxStorageBufferRange`` of the usual drivers. ``supports_op`` refuses an operation on a larger tensor, which the CPU
+then computes, unless the driver has VK_EXT_shader_64bit_indexing. CUDA, ROCm and SYCL have no such limit."""
 
 PIECE_BYTES = 2**30
-"""``suballocation_block_size``: a buffer consists of pieces of at most this, a larger tensor being a piece of its own."""
+"""Largest size of a piece of a buffer (``suballocation_block_size``), unless it consists of a single larger tensor."""
 
 MOST_PIECES = 16
-"""``GGML_VBUFFER_MAX_CHUNKS``: the last piece takes whatever comes."""
+"""Largest number of pieces of a buffer (``GGML_VBUFFER_MAX_CHUNKS``); the last one is unlimited."""
 
 
 def leave_to_cpu(graph: Graph, room: Cells) -> None:
-    """Gives the host every operation that reads or writes a tensor larger than Vulkan can bind."""
+    """Assign every operation that reads or writes a tensor larger than Vulkan can bind to the host."""
 
     def too_large(size: Size) -> bool:
         return size[0] + size[1] * room.full + size[2] * room.sliding > LARGEST_TENSOR_BYTES
@@ -38,10 +38,10 @@ def leave_to_cpu(graph: Graph, room: Cells) -> None:
 
 
 def buffer_bytes(events: Sequence[int], sizes: Sequence[int], base: int = 0) -> int:
-    """As ``compute.high_water``, with free space and growth counted piece by piece.
+    """Bytes of a buffer of the Vulkan backend, with the arguments of ``compute.high_water``.
 
-    A piece is a list: the highest end ever reached, and its free blocks from the lowest on, each a start and a size; the last
-    block is what is left of the piece behind everything.
+    Unlike there, free space and growth are counted piece by piece. A piece consists of the highest end ever reached in it
+    and its free blocks in order, each with a start and a size; the last block is the free space at the end of the piece.
     """
     pieces: list[tuple[list[int], list[list[int]]]] = []
     places: dict[int, tuple[int, int]] = {}
@@ -76,7 +76,10 @@ def buffer_bytes(events: Sequence[int], sizes: Sequence[int], base: int = 0) -> 
 
 
 def _best(pieces: Sequence[tuple[list[int], list[list[int]]]], size: int) -> tuple[int, int]:
-    """Piece and block for a tensor: the smallest hole of the last piece with one, else the end that grows least."""
+    """Choose the numbers of a piece and of its free block for a tensor; -1 for the piece if a new one is needed.
+
+    It is the smallest hole in the last piece that has one, or else the end of the piece that has to grow least.
+    """
     chosen = block = -1
     for number, (_, blocks) in enumerate(pieces):
         best = None
@@ -96,7 +99,7 @@ def _best(pieces: Sequence[tuple[list[int], list[list[int]]]], size: int) -> tup
 
 
 def _free(blocks: list[list[int]], start: int, size: int) -> None:
-    """Gives a place back, merged with the free blocks it touches."""
+    """Free a place, and merge it with adjacent free blocks."""
     index = 0
     while index < len(blocks) and blocks[index][0] < start:
         index += 1

@@ -1,4 +1,4 @@
-"""What an estimate takes for granted, in words: only what matters for the deployment at hand."""
+"""Assumptions of an estimate in sentences, as far as they matter for the deployment."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ if TYPE_CHECKING:
     from vramfit.quantization import Checkpoint
 
 NOTABLE_LOGITS_BYTES = 64 * MIB
-"""Logits of a whole batch worth a sentence."""
+"""Bytes of a whole batch's logits from which a sentence about them is written."""
 
 
 def assumptions(
     job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, buffers: Compute, backends: Sequence[str]
 ) -> tuple[str, ...]:
-    """Short sentences for the report."""
+    """Write the assumptions of an estimate as short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
-    said = []
+    sentences = []
     cells = padded(work.context * work.parallel)
     if cells != work.context * work.parallel:
-        said.append(f"llama.cpp rounds the context up to {cells} tokens")
+        sentences.append(f"llama.cpp rounds the context up to {cells} tokens")
     if _ignores_window(model):
-        said.append("llama.cpp ignores the sliding window of this model and caches every token")
+        sentences.append("llama.cpp ignores the sliding window of this model and caches every token")
     if keys.outputs == "slots" and 4 * model.vocab * keys.ubatch >= NOTABLE_LOGITS_BYTES:
-        said.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
+        sentences.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
     if parts.tied_bytes and placement.output_device != HOST:
-        said.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
-    said += _stored(job.checkpoint)
-    said += _placed(job, placement)
+        sentences.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
+    sentences += _stored(job.checkpoint)
+    sentences += _placed(job, placement)
     unpacking = max(buffers.unpacking_bytes)
     if unpacking and set(backends) & {"cuda", "rocm"}:
-        said.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
+        sentences.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
     if work.ram_bytes is not None:
-        said.append(
+        sentences.append(
             "RAM holds what the GPUs do not; llama-server keeps prompts there besides, up to 8 GiB (--cache-ram)"
         )
     if "vulkan" in backends and not work.flash_attention:
-        said.append(
+        sentences.append(
             "Vulkan leaves tables of attention scores beyond 4 GiB to the CPU, where the driver cannot bind them"
         )
     if work.images and parts.vision_bytes:
-        said.append(
+        sentences.append(
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def _stored(checkpoint: Checkpoint) -> list[str]:
-    """What a file in MXFP4, or of a model released so, really is."""
+    """Say what a publisher's mix, a file in MXFP4, or a file of a model released so is taken for."""
     model, scheme = checkpoint.model, checkpoint.scheme
     ratios = scheme.settings.get("ratios") if checkpoint.family == "gguf" else None
     if ratios is not None and checkpoint.scaled == 1:
@@ -74,28 +74,28 @@ def _stored(checkpoint: Checkpoint) -> list[str]:
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
-    """What is said of a placement."""
-    said = []
+    """Sentences on a placement."""
+    sentences = []
     work = job.workload
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         flags = f"-ngl {placement.gpu_layers}"
         if placement.cpu_moe_layers:
             flags += f" --n-cpu-moe {placement.cpu_moe_layers}"
         margin = FIT_MARGIN_BYTES // MIB
-        said.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
+        sentences.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
     if job.gpu_count > 1:
-        said.append(_shared(placement, job.keys))
+        sentences.append(_shared(placement, job.keys))
     if placement.pipelined:
-        said.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
+        sentences.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
     if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
-        said.append(
+        sentences.append(
             "weights in RAM are computed by the CPU, and copied to the GPU one matrix at a time for long prompts"
         )
-    return said
+    return sentences
 
 
 def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
-    """How several GPUs share the model."""
+    """Sentence on the split of the model over several GPUs."""
     if placement.by_rows:
         return (
             "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "
@@ -106,5 +106,5 @@ def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
 
 
 def _ignores_window(model: Model) -> bool:
-    """Whether the model has a sliding window that llama.cpp does not heed."""
+    """Return True if the model has a sliding window that llama.cpp ignores."""
     return local_window(model) is None and any(windows_of(model))

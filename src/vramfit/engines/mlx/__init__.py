@@ -1,4 +1,4 @@
-"""MLX on Apple silicon."""
+"""Engine MLX, for Apple silicon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Mlx(Engine[None, None]):
-    """mlx-lm, and mlx-vlm for models that see, on one Apple machine."""
+    """MLX on one Apple machine: mlx-lm, and mlx-vlm for models that read images."""
 
     name = "mlx"
     title = "MLX"
@@ -28,37 +28,37 @@ class Mlx(Engine[None, None]):
     runtime_source = ""
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Nothing of a GPU but that it is Apple's; the process takes the same on every machine."""
+        """Make the view of the GPU, which is empty; raises ``UsageError`` unless it is a single Apple GPU."""
         if len(gpus) > 1 or gpus[0].vendor != "apple":
             raise UsageError("mlx is answered for one Apple machine", "use --engine llama.cpp for other GPUs")
         return View(None, (Share(0, 0, 0),))
 
     def estimate(self, job: Job[None, None]) -> Estimate:
-        """Memory of one process."""
+        """Estimate the memory of one process; raises ``UsageError`` for what MLX refuses."""
         from vramfit.engines.mlx.estimate import estimate
 
         return estimate(job)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """Conversion, where it is needed, and generation."""
+        """Write the commands that convert the model, if needed, and generate with it."""
         from vramfit.engines.mlx.launch import command
 
         return command(deployment, estimate)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """The keys of a conversion and a generation."""
+        """Read the deployment keys of lines that convert a model and generate with it; None if no line generates."""
         from vramfit.engines.mlx.launch import read
 
         return read(given)
 
     def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of one process."""
+        """Add the terms of one process to the ledger."""
         from vramfit.engines.mlx.terms import account
 
         account(job, estimate, ledger)
 
     def speed(self) -> SpeedProfile:
-        """Constants of Apple's GPUs."""
+        """Constants of MLX's speed."""
         from vramfit.engines.mlx.speed import PROFILE
 
         return PROFILE

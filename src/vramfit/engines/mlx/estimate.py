@@ -1,7 +1,7 @@
-"""MLX on Apple silicon: mlx-lm, and mlx-vlm for models that see.
+"""Memory of MLX on Apple silicon: mlx-lm, and mlx-vlm for models that read images.
 
-Weights, caches and temporaries live in the memory that CPU and GPU share, up to the working set that Metal recommends,
-which mlx-lm wires (``mlx_lm/generate.py`` ``wired_limit``). Read at ml-explore/mlx-lm d78bf58e.
+Weights, caches and temporary arrays are in the memory that CPU and GPU share, up to the working set that Metal
+recommends, which mlx-lm wires (``mlx_lm/generate.py`` ``wired_limit``). Read at ml-explore/mlx-lm d78bf58e.
 """
 
 from __future__ import annotations
@@ -20,25 +20,28 @@ if TYPE_CHECKING:
     from vramfit.memory.kv_cache import Cache
 
 STEP = 256
-"""Tokens by which a cache grows (``mlx_lm/models/cache.py`` ``KVCache.step``)."""
+"""Number of tokens by which a cache grows (``mlx_lm/models/cache.py`` ``KVCache.step``)."""
 PREFILL = 2048
-"""Tokens of a prompt that are read at once (``generate_step`` ``prefill_step_size``)."""
+"""Number of prompt tokens processed at a time (``generate_step`` ``prefill_step_size``)."""
 GROUP, GROUP_BYTES = 64, 2 * 2
-"""A quantized cache has a 16-bit scale and bias for each group (``QuantizedKVCache``)."""
+"""Number of elements of a group in a quantized cache, and bytes of its 16-bit scale and bias (``QuantizedKVCache``)."""
 BITS = {"int8": 8, "int4": 4}
+"""Bits of an element of a quantized cache."""
 
 IN_FLIGHT = 4.4
-"""Layers whose temporaries exist together while a prompt is read, MLX evaluating ahead. Peak memory less weights and
-cache of Qwen3-4B and Qwen3-30B-A3B in eleven precisions is 3.9 to 4.7 times one layer's (``mlx_lm/BENCHMARKS.md``)."""
+"""Number of layers whose temporary arrays exist at the same time while a prompt is processed, because MLX evaluates ahead.
+Peak memory less weights and cache of Qwen3-4B and Qwen3-30B-A3B in eleven precisions is 3.9 to 4.7 times that of one
+layer (``mlx_lm/BENCHMARKS.md``)."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.6, 1.5
-"""Two models are few: the interval is wider than their spread."""
+"""Lowest and highest factor of the expected temporary arrays: wider than the spread above, since it is of two models."""
 PROCESS_BYTES = 250 * MIB
 PROCESS_LOW, PROCESS_HIGH = 0.2, 4.0
-"""Metal's context, compiled kernels and the interpreter, which MLX's own figures leave out; not measured here."""
+"""Bytes of Metal's context, compiled kernels and the interpreter, which MLX's own figures leave out, and the factors of
+their lower and upper bound; not measured here."""
 
 
 def estimate(job: Job[None, None]) -> Estimate:
-    """Memory of one process; raises ``UsageError`` for layers in RAM, and for K and V of different types."""
+    """Estimate the memory of one process; raises ``UsageError`` for layers in RAM, and for different types of K and V."""
     model, work = job.model, job.workload
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("mlx keeps K and V in one type", "leave kv_cache_type_v out")
@@ -60,17 +63,18 @@ def estimate(job: Job[None, None]) -> Estimate:
         fixed + round(compute * COMPUTE_HIGH) + round(PROCESS_BYTES * PROCESS_HIGH),
         sum(cut.layer_read_bytes) + cut.output_read_bytes,
     )
-    said = [f"a prompt is read {PREFILL:,} tokens at a time"]
+    assumptions = [f"a prompt is read {PREFILL:,} tokens at a time"]
     if work.kv_cache_type in BITS and any(cache.window for cache in caches(model)):
-        said.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
-    return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(said), {})
+        assumptions.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
+    return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(assumptions), {})
 
 
 def cache_bytes(cache: Cache, job: Job[None, None]) -> int:
-    """Bytes of one layer and sequence.
+    """Bytes that one layer caches for one sequence.
 
-    A full layer holds a multiple of 256 tokens; a window the tokens of one step besides, while the prompt is read
-    (``RotatingKVCache``); latent attention its latent; a state its convolution in 16 and its matrix in 32 bits.
+    A full layer has room for a multiple of 256 tokens. A sliding layer keeps its window and, while the prompt is
+    processed, the tokens of one step (``RotatingKVCache``). Latent attention keeps its latent. A recurrent layer keeps
+    its convolution in 16 bits and its matrix in 32.
     """
     work, model = job.workload, job.model
     if cache.kind == "state":

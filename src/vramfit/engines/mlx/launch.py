@@ -1,4 +1,4 @@
-"""mlx-lm, and mlx-vlm for models that see: conversion and generation, written and read.
+"""Launch commands of mlx-lm, and of mlx-vlm for models that read images: conversion and generation, written and read.
 
 ml-explore/mlx-lm at d78bf58e2 (2026-08-22): ``mlx_lm/convert.py``, ``generate.py``; Blaizzy/mlx-vlm at 9b13f5227.
 """
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from vramfit.launch.read import Process
 
 CACHE_BITS = {"int8": "8", "int4": "4"}
-"""Bits of a quantized cache."""
+"""Value of ``--kv-bits`` for each quantized cache type."""
 CACHE_OF = {bits: kind for kind, bits in CACHE_BITS.items()}
+"""Quantized cache type by the value of ``--kv-bits``."""
 GROUP = 64
-"""Weights of a group where none is asked for."""
+"""Number of weights of a group, if the conversion does not state it."""
 
 CONVERT_FLAGS = (
     Flag("--hf-path", "source"),
@@ -41,11 +42,11 @@ OTHERS = neutral(
     "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port --image"
     " --chat-template --extra-eos-token --dtype --upload-repo",
 )
-"""Flags that change nothing of the memory; an adapter would."""
+"""Flags that do not change the memory; that of an adapter is not among them."""
 
 
 def _programs(package: str) -> tuple[Program, Program]:
-    """The converter and the generator of a package, as scripts and as modules."""
+    """Converter and generator of a package, both as scripts and as modules."""
     convert, generate, serve = (f"{package}.{name}" for name in ("convert", "generate", "server"))
     module = ("python", "-m")
     return (
@@ -63,7 +64,7 @@ TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
 
 
 def command(deployment: Deployment, _estimate: Estimate) -> str:
-    """The lines that convert the model, where the scheme is MLX's own, and let it generate."""
+    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it."""
     work, scheme = deployment.workload, deployment.scheme
     convert, generate = TEXT if deployment.model.vision is None else VISION
     model, lines = repository(deployment), []
@@ -72,7 +73,7 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         values = {"source": repository(deployment), "model": model, "quantize": True, **scheme.settings}
         lines.append(line(write.words(convert, values)))
     quantized = work.kv_cache_type in CACHE_BITS
-    # A rotating cache, which is what bounds the context, cannot be quantized (``RotatingKVCache.to_quantized``).
+    # Only a rotating cache limits the context, and it cannot be quantized (``RotatingKVCache.to_quantized``).
     values = {
         "model": model,
         "prompt": "-",
@@ -83,9 +84,9 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """The deployment keys of a conversion and of a generator or server; None where no line starts one.
+    """Read the deployment keys of a conversion and of a generator or server; None if no line starts one of the latter.
 
-    Raises ``UsageError`` for what is not known.
+    Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import values
 
@@ -106,7 +107,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
 
 def _quant(converted: dict[str, Any]) -> str:
-    """The scheme that a conversion makes."""
+    """Name of the scheme that a conversion produces."""
     mode, group = converted.get("mode", "affine"), converted.get("group", str(GROUP))
     if mode != "affine":
         return f"mlx-{mode}"

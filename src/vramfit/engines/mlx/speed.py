@@ -1,4 +1,4 @@
-"""MLX's speed, fitted on an M4 Pro and an M4 Max."""
+"""Constants of MLX's speed, fitted on an M4 Pro and an M4 Max."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ PROFILE = SpeedProfile(
     matrix_share={"": 0.682},
     gain_16_bit={"": 1.0},
     chunk_tokens=PREFILL,
-    # Measured on two cards, in one version: set wider by hand.
+    # Only two cards were measured, in one version, so the spread is set by hand and wider.
     spread={"decode": (0.75, 1.3), "prefill": (0.65, 1.4)},
 )

@@ -1,4 +1,4 @@
-"""The terms of an estimate for MLX."""
+"""Terms of an estimate for MLX."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MLX = "ml-explore/mlx-lm d78bf58e"
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    """Note weights, caches, the temporaries of a prompt, and what the process takes."""
+    """Add the terms to the ledger: weights, caches, temporary arrays of a prompt, and the memory of the process."""
     work, (gpu,) = job.workload, estimate.gpus
     inputs = stored_inputs(job.checkpoint, range(job.model.layer_count), EVERYTHING)
     ledger.add("weights", "gpu0", "weights", STORED, gpu.weights_bytes, f"{MLX} mlx_lm/convert.py", **inputs)

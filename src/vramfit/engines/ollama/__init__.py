@@ -1,4 +1,4 @@
-"""Ollama: llama.cpp's server with defaults of its own."""
+"""Engine Ollama: llama.cpp's server with different defaults."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 class OllamaKeys(llamacpp.LlamaCppKeys):
-    """The deployment keys of llama.cpp, and those of Ollama's own."""
+    """Values of Ollama's deployment keys: those of llama.cpp, and its own."""
 
     sched_spread: bool = False
-    """Whether a model goes over all GPUs even if one is enough."""
+    """True if a model is spread over all GPUs even if one is enough."""
 
 
 class Cards(Record):
-    """The GPUs as Ollama sees them."""
+    """Properties of the GPUs that Ollama's estimate depends on."""
 
     llamacpp: llamacpp.Cards
-    """As its server sees them."""
+    """Properties that the estimate of its server, llama.cpp's, depends on."""
     free_bytes: tuple[int, ...]
-    """Bytes each has free, where that decides which of them take the model or the projector; else none."""
+    """Free bytes of each GPU, if they decide which GPUs take the model or the projector; else empty."""
 
 
 class Ollama(Engine[Cards, OllamaKeys]):
-    """``ollama serve``, which leaves the placement to llama.cpp's server and chooses GPUs, context and batch itself."""
+    """Ollama, which chooses GPUs, context and batch, and leaves the placement to llama.cpp's server."""
 
     name = "ollama"
     title = "Ollama"
@@ -48,7 +48,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
     groups = llamacpp.GROUPS
     record = OllamaKeys
     offloads = True
-    held_keys = ("context",)
+    kept_keys = ("context",)
     follows_gpus = True
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
@@ -60,19 +60,19 @@ class Ollama(Engine[Cards, OllamaKeys]):
         return stored(model, scheme)
 
     def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
-        """Context, parallel, flash attention and batch."""
+        """Values for context, parallel, flash attention and batch, which Ollama sets according to the GPUs."""
         from vramfit.engines.ollama.estimate import defaults
 
         return defaults(request, gpus, model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise for settings that Ollama does not have, and for what its server refuses."""
+        """Raise ``UsageError`` or ``CannotTell`` for settings that Ollama does not have, or that its server refuses."""
         from vramfit.engines.ollama.estimate import check
 
         check(checkpoint, work, self.own_keys(work))
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
-        """The view of llama.cpp, and what the cards have free."""
+        """Make the view of the GPUs: that of llama.cpp, and their free memory."""
         from vramfit.hardware import usable_bytes
 
         keys = self.own_keys(work)
@@ -84,48 +84,48 @@ class Ollama(Engine[Cards, OllamaKeys]):
         return View(Cards(view.traits, free), view.shares)
 
     def estimate(self, job: Job[Cards, OllamaKeys]) -> Estimate:
-        """Memory of a run, device by device."""
+        """Estimate the memory of a server, device by device."""
         from vramfit.engines.ollama.estimate import estimate
 
         return estimate(job)
 
     def account(self, job: Job[Cards, OllamaKeys], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of a run, device by device."""
+        """Add the terms of a server to the ledger, device by device."""
         from vramfit.engines.llamacpp.terms import account
 
         server: Job[llamacpp.Cards, OllamaKeys] = Job(job.checkpoint, job.workload, job.traits.llamacpp, job.gpu_count)
         account(server, estimate, ledger, job.keys)
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
-        """The placement that Ollama would choose, left to itself."""
+        """Remark on the placement that Ollama would choose by itself, if it differs."""
         from vramfit.engines.ollama.estimate import left_to_itself
 
         return left_to_itself(deployment, estimate)
 
     def speed(self) -> SpeedProfile:
-        """Constants of llama.cpp, whose kernels run."""
+        """Constants of llama.cpp's speed, whose kernels Ollama runs."""
         from vramfit.engines.llamacpp.speed import PROFILE
 
         return PROFILE
 
     def chunk_tokens(self, work: Workload) -> int | None:
-        """The physical batch."""
+        """Number of tokens of the physical batch."""
         return self.own_keys(work).ubatch
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Less of what is kept beside the weights, at no cost in quality."""
+        """Remedies of llama.cpp that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
         return settings(self.own_keys(deployment.workload))
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """The server with its environment, and a model made of a Modelfile."""
+        """Write the lines that start the server, create the model from a Modelfile and run it."""
         from vramfit.engines.ollama.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """The keys of a server's environment, a Modelfile, and the model that is run."""
+        """Read the deployment keys of a server's environment, a Modelfile and a run; None if no line starts Ollama."""
         from vramfit.engines.ollama.launch import read
 
         return read(given)

@@ -1,10 +1,10 @@
-"""Ollama: llama.cpp's server with defaults of its own.
+"""Memory of Ollama: llama.cpp's server with different defaults.
 
 Read in ollama/ollama at fb3076099 (2026-08-21), which starts ``llama-server`` (``llm/llama_server.go``, ``startLlamaServer``)
-and leaves the placement to its ``--fit``. What Ollama decides itself are the context, by the memory of the GPUs
+and leaves the placement to its ``--fit``. Ollama itself decides the context, according to the memory of the GPUs
 (``server/routes.go``), the batch, and whether one GPU is enough (``server/sched.go``).
 
-Its environment variables are deployment keys here, and nothing is read from the environment: OLLAMA_CONTEXT_LENGTH is
+Ollama's environment variables are deployment keys here; the environment itself is not read. OLLAMA_CONTEXT_LENGTH is
 ``context``, OLLAMA_NUM_PARALLEL ``parallel``, OLLAMA_KV_CACHE_TYPE ``kv_cache_type``, OLLAMA_FLASH_ATTENTION
 ``flash_attention``, OLLAMA_GPU_OVERHEAD ``reserve``, OLLAMA_SCHED_SPREAD ``sched_spread``; the model parameters num_gpu,
 num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
@@ -26,7 +26,6 @@ from vramfit.units import GIB, MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.ollama import Cards, OllamaKeys
@@ -37,28 +36,32 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Request
 
 CONTEXT_TIERS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
-"""GPU memory in all and the default context it gives (``server/routes.go``, "vram-based default context")."""
+"""Least memory of all GPUs together in bytes, and the default context for it in tokens (``server/routes.go``, "vram-based
+default context")."""
 
 PREDICTED_SHARE = 0.8
-"""Of a GPU's free memory that a model may be predicted to take to be put there alone (``bestSingleGPUFit``)."""
+"""Largest share of one GPU's free memory that the predicted memory of a model may be, for the model to be put on that GPU
+alone (``bestSingleGPUFit``)."""
 
 ONE_AT_A_TIME = (
     "mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe", "nemotron_h",
     "nemotron_h_moe",
 )  # fmt: skip
-"""Architectures that Ollama runs one request at a time (``Scheduler.load`` of ``server/sched.go``)."""
+"""Architectures for which Ollama processes one request at a time (``Scheduler.load`` of ``server/sched.go``)."""
 
 BATCHES = ((2048, 32768, 0.6, 2 * GIB), (1024, 4096, 0.75, 768 * MIB))
-"""Automatic batch: its size, the context it takes more than, the largest predicted share of free memory, and what it is
-taken to cost (``automaticGenerationBatch``); 512 where none of them suits."""
+"""Automatic batch sizes and their conditions: size, context that must be exceeded, largest share of the free memory that
+the predicted memory may be, and the assumed cost in bytes (``automaticGenerationBatch``)."""
 
 BATCH = 512
+"""Batch size if no entry of ``BATCHES`` applies."""
 CONSTRAINED_BATCH = 256
 CONSTRAINED_BYTES = 8 * GIB
-"""CUDA without flash attention: the batch of cards of at most so much, beyond 4096 tokens."""
+"""Batch size on CUDA without flash attention beyond 4096 tokens, and the largest card in bytes that it applies to."""
 
 PROJECTOR_HEADROOM_BYTES = GIB
-"""Beyond the projector's weights; with less free on a GPU the projector stays in RAM (``mmprojOffloadHeadroom``)."""
+"""Bytes that every GPU must have free in addition to the projector's weights; else the projector stays in RAM
+(``mmprojOffloadHeadroom``)."""
 
 
 RELEASED_FILE = "BF16"
@@ -67,12 +70,15 @@ RELEASED_FILE = "BF16"
 
 
 def stored(model: Model, scheme: Scheme) -> Checkpoint:
-    """The library's file of a model in a scheme."""
+    """Find the library's file of a model in a scheme."""
     return loaded(model, scheme, RELEASED_FILE if model.dtype == "mxfp4" else FILE_TYPE)
 
 
-def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, Any]:
-    """Context, parallel, flash attention and batch as Ollama fills them in, as a request has them."""
+def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
+    """Values for context, parallel, flash attention and batch that Ollama sets, or that the request states, by key.
+
+    Raises ``UsageError`` if the request asks for several sequences of a model that Ollama runs one at a time.
+    """
     platform, reserve = request.get("platform", "linux"), request.get("reserve", 0)
     parallel = 1 if _one_at_a_time(model) else request.get("parallel", 1)
     if request.get("parallel", 1) != parallel:
@@ -105,7 +111,7 @@ def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:
 
 
 def estimate(job: Job[Cards, OllamaKeys]) -> Estimate:
-    """Memory as llama.cpp's, on the GPUs Ollama would take, with the projector where it would put it."""
+    """Estimate the memory like that of llama.cpp, with the GPUs and the projector's device that Ollama would choose."""
     work, keys = job.workload, job.keys
     settings: dict[str, object] = {}
     if keys.split_mode == "layer" and job.gpu_count > 1:
@@ -119,7 +125,7 @@ def estimate(job: Job[Cards, OllamaKeys]) -> Estimate:
 
 
 def left_to_itself(deployment: Deployment, found: Estimate) -> tuple[str, ...]:
-    """A sentence on the placement that Ollama would choose, where it is another than the asked one."""
+    """Sentence on the placement that Ollama would choose by itself, if it differs from that of the deployment."""
     work = deployment.workload
     if found.settings.get("cpu_moe_layers", work.cpu_moe_layers) or work.gpu_layers != "all":
         return ()
@@ -133,7 +139,7 @@ def left_to_itself(deployment: Deployment, found: Estimate) -> tuple[str, ...]:
 
 
 def _words(job: Job[Cards, OllamaKeys], found: Estimate, settings: Mapping[str, object]) -> tuple[str, ...]:
-    """The assumptions of llama.cpp, and what Ollama decided."""
+    """Assumptions of llama.cpp, and sentences on Ollama's decisions."""
     work = job.workload
     words = [*found.assumptions]
     if settings:
@@ -146,7 +152,7 @@ def _words(job: Job[Cards, OllamaKeys], found: Estimate, settings: Mapping[str, 
 
 
 def _alone(job: Job[Cards, OllamaKeys]) -> int | None:
-    """The GPU that takes the model alone; None for all of them."""
+    """Number of the GPU that takes the whole model; None if it is spread over all GPUs."""
     work = job.workload
     if job.keys.main_gpu:
         return job.keys.main_gpu
@@ -157,13 +163,13 @@ def _alone(job: Job[Cards, OllamaKeys]) -> int | None:
 
 
 def _enough(predicted: int, free: list[int]) -> int | None:
-    """The GPU with most memory free, if that is enough by ``bestSingleGPUFit``."""
+    """Number of the GPU with most free memory, if ``bestSingleGPUFit`` considers it enough; else None."""
     most = max(range(len(free)), key=free.__getitem__)
     return most if predicted <= free[most] * PREDICTED_SHARE else None
 
 
 def _tower_on_host(job: Job[Cards, OllamaKeys]) -> bool:
-    """Whether the projector stays in RAM (``shouldDisableMMProjOffload``)."""
+    """Return True if the projector stays in RAM (``shouldDisableMMProjOffload``)."""
     work, model = job.workload, job.model
     if not work.images or model.vision is None:
         return False
@@ -174,13 +180,16 @@ def _tower_on_host(job: Job[Cards, OllamaKeys]) -> bool:
 
 
 def _total_bytes(gpu: Gpu, platform: str) -> int:
-    """The memory the runtime names as a GPU's total; Windows names all of it and has less to give."""
+    """Bytes that the runtime reports as a GPU's total memory; on Windows more than what a program can use."""
     return gpu.memory_bytes if platform == "windows" else usable_bytes(gpu, platform)
 
 
 @per_model
 def _predicted_bytes(checkpoint: Checkpoint, tokens: int) -> int:
-    """Ollama's rough guess: the file, and a cache as if all layers had the fewest KV heads (``PredictServerVRAM``)."""
+    """Bytes that Ollama predicts: the file, and a cache whose layers all have the fewest KV heads.
+
+    Source: ``PredictServerVRAM``.
+    """
     model, parts = checkpoint.model, parts_of(checkpoint)
     widths = [mixer.widths for group in model.layers for mixer in group.mixers]
     heads = [own.kv_heads for own in widths if own.scored_heads]
@@ -191,7 +200,7 @@ def _predicted_bytes(checkpoint: Checkpoint, tokens: int) -> int:
 
 
 def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_flash: bool) -> int:
-    """The automatic batch of text generation."""
+    """Automatic batch size of text generation."""
     if cuda_without_flash:
         return CONSTRAINED_BATCH if tokens > BATCHES[-1][1] and smallest <= CONSTRAINED_BYTES else BATCH
     for size, beyond, share, cost in BATCHES:
@@ -201,12 +210,15 @@ def _batch(tokens: int, predicted: int, free: int, smallest: int, cuda_without_f
 
 
 def _one_at_a_time(model: Model) -> bool:
-    """Whether Ollama forces one request at a time: embedding models, and architectures that it lists."""
+    """Return True if Ollama processes one request at a time: for embedding models, and ``ONE_AT_A_TIME``."""
     return model.modality == "embedding" or model.architecture.gguf in ONE_AT_A_TIME
 
 
 def _flash_attention(gpu: Gpu, backend: str | None) -> bool:
-    """Whether Ollama turns flash attention on by itself: all but CUDA cards before Pascal and Xavier (``ml/device.go``)."""
+    """Return True if Ollama turns flash attention on by itself.
+
+    It does so on all GPUs but Xavier and CUDA cards before Pascal (``ml/device.go``).
+    """
     if gpu.vendor != "nvidia" or backend == "vulkan" or gpu.compute_capability is None:
         return True
     return at_least(gpu, PASCAL) and gpu.compute_capability != XAVIER

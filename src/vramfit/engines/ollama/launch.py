@@ -1,4 +1,4 @@
-"""Ollama: environment variables of its server, and parameters of a Modelfile, written and read.
+"""Launch commands of Ollama: environment variables of the server and parameters of a Modelfile, written and read.
 
 ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfile.mdx``, ``api/types.go``.
 """
@@ -23,7 +23,7 @@ def _switch_text(on: bool) -> str:
 
 
 def _switch(text: str) -> bool:
-    """``1``, ``t`` and ``true`` in any case, as Go's ``strconv.ParseBool`` reads them; other words turn it off."""
+    """Read a switch like Go's ``strconv.ParseBool``: ``1``, ``t`` and ``true`` in any case are on, other words off."""
     return text.lower() in ("1", "t", "true")
 
 
@@ -74,7 +74,7 @@ RECIPE = "Modelfile"
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str:
-    """The server with its environment, and a model made of the file with the settings that belong to a model."""
+    """Write the lines that start the server with its environment, create the model from a Modelfile and run it."""
     decided, work, model = estimate.settings, deployment.workload, deployment.model
     stem = file_stem(deployment)
     environment = {
@@ -88,7 +88,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
     layers = decided.get("gpu_layers", work.gpu_layers)
     parameters = {"ubatch": keys.ubatch}
     if not decided.get("cpu_moe_layers", work.cpu_moe_layers):
-        # No parameter keeps experts in RAM: without num_gpu Ollama chooses by itself.
+        # No parameter keeps experts in RAM. Ollama decides about them only if num_gpu is not set.
         parameters["gpu_layers"] = layers if isinstance(layers, int) else model.layer_count + 1
     if decided.get("split_mode", keys.split_mode) == "none":
         number = decided.get("main_gpu", keys.main_gpu)
@@ -111,7 +111,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
 
 
 def _source(deployment: Deployment, stem: str) -> str:
-    """What a Modelfile builds on: the user's own tag or file, or a file of a usual name."""
+    """Source of the model in a Modelfile: the user's own tag or file, or a file with the usual name."""
     origin = deployment.model.origin
     if origin is not None and is_own(deployment):
         if origin.tag is not None:
@@ -122,9 +122,9 @@ def _source(deployment: Deployment, stem: str) -> str:
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """The deployment keys of a server's environment, of a Modelfile that is written, and of the model that is run.
+    """Read the deployment keys of a server's environment, of a Modelfile that is written, and of the model that is run.
 
-    None where no line starts Ollama. Raises ``UsageError`` for what is not known.
+    The result is None if no line starts Ollama. Raises ``UsageError`` for an unknown variable, parameter or flag.
     """
     from vramfit.launch.read import values
 
@@ -135,14 +135,14 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         if process.words[:1] == ("printf",) and process.output is not None:
             recipe = _recipe(process.words[2:])
         for program in (SERVE, CREATE, RUN):
-            told = values(program, process)
-            if told is None:
+            stated = values(program, process)
+            if stated is None:
                 continue
             started = True
-            name = told.pop("name", None)
+            name = stated.pop("name", None)
             model = f"ollama:{name}" if program is RUN and name is not None else model
-            told.pop("recipe", None)
-            keys.update(told)
+            stated.pop("recipe", None)
+            keys.update(stated)
     if not started:
         return None
     if model is not None:
@@ -154,7 +154,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
 
 def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
-    """Keys of a Modelfile: the first file is the model, a second one its projector; one GPU is a split of none."""
+    """Read the deployment keys of a Modelfile: the first file is the model, a second one is its projector.
+
+    A stated ``main_gpu`` means that the model is not split over several GPUs.
+    """
     from vramfit.launch.read import pairs
 
     words = [line.split() for line in lines]

@@ -1,4 +1,4 @@
-"""SGLang: a server split like vLLM, with a pool of single tokens and a static share of each card."""
+"""Engine SGLang: a server that splits layers like vLLM, with a cache of single tokens and a static share of each card."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 SHARES = (0.9, 0.95)
-"""Static shares of a card that leave the rest a little less."""
+"""Static shares of a card that remedies propose, which leave less for activations."""
 
 
 class Cards(Record):
-    """What SGLang goes by: the card with the least memory."""
+    """Properties of the card with the least memory, which SGLang's settings depend on."""
 
     memory_bytes: int
     mxfp4_kernel: str
 
 
 class SGLang(Engine[Cards, ServerKeys]):
-    """SGLang as ``sglang.launch_server`` starts it."""
+    """SGLang, started by ``sglang.launch_server``."""
 
     name = "sglang"
     title = "SGLang"
@@ -46,7 +46,7 @@ class SGLang(Engine[Cards, ServerKeys]):
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
-        """Memory and kernel of the smallest card; every card by its context."""
+        """Make the view of the GPUs: memory and kernel of the smallest card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
@@ -57,53 +57,53 @@ class SGLang(Engine[Cards, ServerKeys]):
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
-        """Memory of a server, rank by rank."""
+        """Estimate the memory of a server, rank by rank."""
         from vramfit.engines.sglang.estimate import estimate
 
         return estimate(job)
 
     def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of a server, rank by rank."""
+        """Add the terms of a server to the ledger, rank by rank."""
         from vramfit.engines.sglang.terms import account
 
         account(job, estimate, ledger)
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
-        """Linux and NVIDIA cards from Turing on, where every scheme runs, by Marlin kernels.
+        """Return True on Linux with NVIDIA cards from Turing on, where Marlin kernels run every scheme.
 
-        vllm-project/vllm ``docs/features/quantization/README.md``. What runs on cards of other vendors differs by scheme
-        and version, and is left to who asks for the engine.
+        On cards of other vendors it depends on scheme and version which kernels run, so the engine is not recommended.
+        Source: vllm-project/vllm ``docs/features/quantization/README.md``.
         """
         from vramfit.engines.cuda import TURING, at_least
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
 
     def speed(self) -> SpeedProfile:
-        """Constants of a server, and of its own kernels."""
+        """Constants of SGLang's speed."""
         from vramfit.engines.sglang.speed import PROFILE
 
         return PROFILE
 
     def chunk_tokens(self, work: Workload) -> int | None:
-        """Tokens of a step."""
+        """Number of prompt tokens processed in one step."""
         return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """GPUs that each layer is split over."""
+        """Number of GPUs that each layer is split over."""
         return ranks(estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """A larger share of the card, no CUDA graphs, smaller steps."""
+        """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
         return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """``sglang.launch_server``, once for each machine."""
+        """Write the ``sglang.launch_server`` command, one line for each machine."""
         from vramfit.engines.sglang.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """The keys of an ``sglang.launch_server`` line."""
+        """Read the deployment keys of an ``sglang.launch_server`` line; None if no line starts SGLang."""
         from vramfit.engines.sglang.launch import read
 
         return read(given)

@@ -1,14 +1,15 @@
-"""SGLang: split like vLLM, a pool of single tokens, and a static share of each card for weights and cache together.
+"""Memory of SGLang: layers split like in vLLM, a cache of single tokens, and a static share for weights and cache.
 
-``mem_fraction_static`` is that share. Unless given (deployment key ``gpu_memory_utilization``), SGLang keeps back what it
-thinks activations and CUDA graphs take, by the card's size and the step's (0.5.23 ``srt/arg_groups/memory_hook.py``).
-Weights and the cache of the asked sequences must fit into the share, and everything into the card; both are the limits a
-verdict is held against. The layers are vLLM's, and so are its formulas for a rank's weights and activations.
+``mem_fraction_static`` is that share of each card. If it is not stated (deployment key ``gpu_memory_utilization``),
+SGLang leaves out what it expects activations and CUDA graphs to take, according to the sizes of the card and of a step
+(0.5.23 ``srt/arg_groups/memory_hook.py``). A deployment fits if weights and the cache of its sequences fit into the share,
+and everything into the card. SGLang's layers come from vLLM, so the formulas for weights and activations are those of
+``vllm``.
 """
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import held_text, layout, split_text, stage_layers
+from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
@@ -35,26 +36,29 @@ SIZES = (
     (160 * GIB, 8192, 256, 512),
     (None, 16384, 512, 512),
 )
-"""Up to which memory: tokens of a prefill step, and the largest batch that is captured, below and from four ranks."""
+"""Defaults by memory of the card: upper limit of the memory, tokens of a prefill step, and the largest batch captured in a
+CUDA graph, with fewer than four ranks and with more."""
 FIXED_BYTES = 512 * MIB
+"""Bytes reserved on every card."""
 TOKEN_BYTES = 3 * MIB // 2
-"""Kept back for each token of a step, ``chunked_prefill_size``: 1.5 MB, "a heuristic value"."""
+"""Bytes reserved for each token of a step, ``chunked_prefill_size``: 1.5 MB, "a heuristic value"."""
 SEQUENCE_BYTES = 2 * MIB
-"""Kept back for CUDA graphs, for each sequence of the largest captured batch."""
+"""Bytes reserved for CUDA graphs, for each sequence of the largest captured batch."""
 PREFILL_GRAPH_BYTES = 8 * MIB
 LATENT_GRAPH_BYTES = 3 * GIB // 2
-"""For each captured prefill size; for models with latent attention all together (``reserve_for_graph_mb``)."""
+"""Bytes reserved for the graph of each captured prefill size, and for all of them together if the model has latent
+attention (``reserve_for_graph_mb``)."""
 RANK_BYTES = 128 * MIB
-"""For each rank of any kind."""
+"""Bytes reserved for each rank, tensor-parallel or pipeline-parallel."""
 LARGE_BYTES, LARGE_RESERVE_BYTES = 60 * GIB, 10 * GIB
-"""Cards above the former keep back the latter at least."""
+"""Memory in bytes above which a card reserves more, and the bytes that it reserves at least."""
 VISION_SHARE = 0.95
-"""The static share of a model that sees is this much smaller, for a tower of CLIP ViT-L's size
+"""Factor of the static share for a model with a vision tower, if the tower has the size of CLIP ViT-L
 (``adjust_mem_fraction_for_vlm``)."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
-    """Memory of a server, rank by rank; raises ``UsageError`` where the model does not divide."""
+    """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what SGLang refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
@@ -62,14 +66,14 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     ranks, count = layout(job)
     tokens, batch = sizes(cards.memory_bytes, ranks)
     tokens = keys.max_batched_tokens or tokens
-    # Logits are made for the last token of each sequence only, so the sampler sees no more rows than sequences.
+    # Logits are computed only for the last token of each sequence, so the sampler has one row per sequence.
     peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images, work.image_size)
     spans = stage_layers(model.layer_count, count)
-    held = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     share = keys.gpu_memory_utilization or static_share(cards.memory_bytes, model, tokens, batch, ranks * count)
     gpus = []
     for number in range(job.gpu_count):
-        stage, span = held[number // ranks], spans[number // ranks]
+        stage, span = stage_weights[number // ranks], spans[number // ranks]
         cache = cache_bytes(model, work, ranks, span, tokens)
         extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
         low = round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
@@ -90,16 +94,16 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": share,
         },
-        # Activations and what the process takes lie beside the static share.
+        # The static share does not include activations and overhead.
         pool=Pool(share, tuple([gpu.compute_bytes + gpu.overhead_bytes for gpu in gpus]), False),
     )
 
 
 def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks: int) -> float:
-    """``mem_fraction_static`` when none is given: what weights and cache may take of a card, 0 to 1.
+    """Default of ``mem_fraction_static``: the share of a card that weights and cache can take, between 0 and 1.
 
-    ``memory_bytes`` is the memory of the smallest card, ``tokens`` are those of a prefill step, ``batch`` the largest
-    captured batch, ``ranks`` all GPUs.
+    ``memory_bytes`` is the memory of the smallest card, ``tokens`` the number of tokens of a prefill step, ``batch`` the
+    largest captured batch, and ``ranks`` the number of all GPUs.
     """
     reserved = FIXED_BYTES + TOKEN_BYTES * max(tokens, 2048) + RANK_BYTES * ranks + SEQUENCE_BYTES * batch
     reserved += LATENT_GRAPH_BYTES if model.has_latent_attention else PREFILL_GRAPH_BYTES * _prefill_sizes(tokens)
@@ -110,7 +114,7 @@ def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks
 
 
 def sizes(memory_bytes: int, ranks: int) -> tuple[int, int]:
-    """Tokens of a prefill step and the largest captured batch, by a card's memory and the ranks."""
+    """Default tokens of a prefill step and largest captured batch, for a card's memory and a number of ranks."""
     for limit, tokens, few, many in SIZES:
         if limit is None or memory_bytes < limit:
             return tokens, few if ranks < 4 else many
@@ -118,13 +122,16 @@ def sizes(memory_bytes: int, ranks: int) -> tuple[int, int]:
 
 
 def _prefill_sizes(tokens: int) -> int:
-    """Sizes of prefill that are captured, up to ``tokens`` (``cuda_graph_hook.py``)."""
+    """Number of prefill sizes up to ``tokens`` for which a CUDA graph is captured (``cuda_graph_hook.py``)."""
     steps = ((4, 33, 4), (48, 257, 16), (288, 513, 32), (576, 1025, 64), (1280, 4097, 256), (4608, 8193, 512))
     return sum([len(range(start, min(stop, tokens + 1), step)) for start, stop, step in steps])
 
 
 def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int], tokens: int) -> int:
-    """Cache of one rank: every token in its own slot, windows with the tokens of a step beside them."""
+    """Bytes of the cache of one rank, for the layers in ``span``.
+
+    Every token has a slot of its own. Windowed layers keep the tokens of one step of ``tokens`` in addition.
+    """
     total = 0
     for kind in kinds(model, work, ranks, span):
         kept = work.context
@@ -139,9 +146,9 @@ def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int],
 
 
 def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
-    said = [
-        f"the cache holds {held_text(job.workload)}; weights and cache may take {share:.1%} of each card",
+    assumptions = [
+        f"the cache holds {sequences_text(job.workload)}; weights and cache may take {share:.1%} of each card",
         f"a prefill step processes up to {tokens:,} tokens",
     ]
-    said += split_text(job, ranks, count)
-    return tuple(said)
+    assumptions += split_text(job, ranks, count)
+    return tuple(assumptions)

@@ -1,4 +1,4 @@
-"""``sglang.launch_server``: its flags, as commands are written with them and as they are read.
+"""Flags of ``sglang.launch_server``, for writing commands and for reading them.
 
 SGLang 0.5.23: ``srt/arg_groups/fields/*.py`` and ``choices.py``; a flag is the field's name with dashes.
 """
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from vramfit.launch.read import Process
 
 CACHES = {"fp8": "fp8_e4m3"}
-"""SGLang's names of cache types, where they are not ours; ``auto`` is the model's own."""
+"""SGLang's names of cache types that differ from vramfit's."""
 CACHE_OF = {"auto": None, "bfloat16": "bf16"}
+"""Cache types by SGLang's names that differ; None for ``auto``, the element type of the model."""
 PORT = 5000
-"""Where the machines of one server find each other."""
+"""Port at which the machines of one server connect to the first."""
 
 
 def _cache_text(kind: str) -> str:
@@ -72,7 +73,7 @@ SERVER = Program(
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
-    """The line that starts the server, or one for each machine, with every setting the estimate assumed."""
+    """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
     work, settings = deployment.workload, estimate.settings
     values = {
         **checkpoint(deployment),
@@ -94,10 +95,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """The deployment keys of the first line that starts a server; None where none does.
+    """Read the deployment keys of the first line that starts a server; None if no line does.
 
-    A line without a context has the model's. Graphs of decoding alone count, as they take nearly all of the memory.
-    Raises ``UsageError`` for what is not known.
+    A line without a context uses the model's. ``enforce_eager`` follows the graphs of decoding, which take nearly all of
+    the memory, and not those of prefill. Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import first
 

@@ -1,4 +1,4 @@
-"""The terms of an estimate for SGLang, whose layers are vLLM's."""
+"""Terms of an estimate for SGLang, whose layers come from vLLM."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from vramfit.engines.vllm.terms import account_overhead, account_step, account_w
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.sglang import Cards
     from vramfit.engines.terms import Ledger
 
 
-def account(job: Job[Any, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
-    """Note the terms of each rank."""
+def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+    """Add the terms of each rank to the ledger."""
     ranks, count = layout(job)
     tokens = job.keys.max_batched_tokens or sizes(job.traits.memory_bytes, ranks)[0]
     for number, gpu in enumerate(estimate.gpus):

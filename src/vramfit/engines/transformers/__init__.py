@@ -1,4 +1,4 @@
-"""Hugging Face transformers, and fine-tuning with it."""
+"""Engine Hugging Face transformers, for inference and fine-tuning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Transformers(Engine[None, None]):
-    """PyTorch models as transformers loads and runs them, layers spread over GPUs by accelerate."""
+    """Transformers with PyTorch, whose layers accelerate spreads over GPUs and host memory."""
 
     name = "transformers"
     title = "transformers"
@@ -29,47 +29,49 @@ class Transformers(Engine[None, None]):
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """A GPU by its context and workspaces alone: nothing else of it changes an estimate."""
+        """Make the view of the GPUs, which contains only the CUDA context and workspaces of the runtime."""
         from vramfit.engines.transformers.estimate import runtime_share
 
         return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
 
     def estimate(self, job: Job[None, None]) -> Estimate:
-        """Memory of an inference or fine-tuning run, device by device."""
+        """Estimate the memory of an inference or fine-tuning run, device by device."""
         from vramfit.engines.transformers.estimate import estimate
 
         return estimate(job)
 
     def speed(self) -> SpeedProfile:
-        """Constants by how a scheme's matrices are called."""
+        """Constants of transformers' speed, by the kind of call that multiplies with a scheme's matrices."""
         from vramfit.engines.transformers.speed import PROFILE
 
         return PROFILE
 
     def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of an inference or fine-tuning run."""
+        """Add the terms of an inference or fine-tuning run to the ledger."""
         from vramfit.engines.transformers.terms import account
 
         account(job, estimate, ledger)
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
-        """Linux and NVIDIA cards from Turing on, where the kernels of every scheme but FP8 run.
+        """Return True on Linux with NVIDIA cards from Turing on, where the kernels of every scheme but FP8 run.
 
-        What runs on cards of other vendors differs by scheme
-        and version, and is left to who asks for the engine.
+        On cards of other vendors it depends on scheme and version which kernels run, so the engine is not recommended.
         """
         from vramfit.engines.cuda import TURING, at_least
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
 
     def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """FP8 weights from Ada on (transformers 5.23.0 ``quantizers/quantizer_finegrained_fp8.py``); others anywhere."""
+        """Return True if the GPUs can compute with the scheme: FP8 needs Ada or later, all others run anywhere.
+
+        Source: transformers 5.23.0 ``quantizers/quantizer_finegrained_fp8.py``.
+        """
         from vramfit.engines.cuda import ADA, at_least
 
         return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """Python that runs the model, or trains it."""
+        """Write Python code that runs or trains the model."""
         from vramfit.engines.transformers.launch import command
 
         return command(deployment, estimate)

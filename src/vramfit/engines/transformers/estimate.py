@@ -1,8 +1,7 @@
-"""Hugging Face transformers with PyTorch: weights, a cache that grows, one layer's activations, PyTorch's own share.
+"""Memory of Hugging Face transformers with PyTorch: weights, a growing cache, one layer's activations, the allocator.
 
-Several GPUs are used as accelerate's ``device_map="auto"`` does: whole layers in order, each with its cache, one
-device working at a time. With fewer layers on the GPU than the model has, the rest stays in host memory and is
-copied over PCIe at every token.
+Several GPUs are used like accelerate's ``device_map="auto"`` does: each takes consecutive whole layers with their cache,
+and one device works at a time. Layers that are not on a GPU stay in host memory and are copied over PCIe for every token.
 """
 
 from __future__ import annotations
@@ -26,23 +25,28 @@ if TYPE_CHECKING:
     from vramfit.model import Model
 
 SLACK_SHARE = 0.03
-"""Expected reserved-but-unused share of what the caching allocator hands out beside the weights: 1-510 MiB, median
+"""Share of the cache and activations that the caching allocator reserves in addition but does not use: 1-510 MiB, median
 0.12 GiB, in 21 out-of-memory messages (vllm-project/vllm and pytorch/pytorch issues)."""
 SLACK_HIGH = 0.12
+"""Upper bound of that share."""
 
 REPEATED = ("falcon",)
 """Model types whose keys and values are repeated for each query head before they are cached, unless all share one
 (transformers 5.24.0 ``modeling_falcon.py`` ``FalconAttention._split_heads``)."""
 
 MODEL_BYTES = 2
-"""Bytes of an element of a model that runs in 16 bits, whatever its weights are packed to."""
+"""Bytes of an element that a model computes with: 16 bits, even if its weights are stored in fewer."""
 
 COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
-"""Interval of the activation term: an eager, SDPA or compiled forward keeps more or fewer temporaries alive."""
+"""Lowest and highest factor of the activations: an eager, SDPA or compiled forward pass keeps more or fewer temporary
+tensors alive."""
 
 
 def estimate(job: Job[None, None]) -> Estimate:
-    """Memory of an inference or fine-tuning run, device by device."""
+    """Estimate the memory of an inference or fine-tuning run, device by device.
+
+    Raises ``UsageError`` and ``CannotTell`` for settings that transformers does not have.
+    """
     if job.workload.task != "inference":
         return _estimate_training(job)
     model = job.model
@@ -50,7 +54,7 @@ def estimate(job: Job[None, None]) -> Estimate:
     layers = model.layer_count
     on_gpu = layers_on_gpu(job)
     shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
-    held = caches_held(job)
+    sizes = layer_caches(job)
     compute = _compute_bytes(job, cut)
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
@@ -64,7 +68,7 @@ def estimate(job: Job[None, None]) -> Estimate:
         if number == last:
             weights += cut.output_bytes + head_copy_bytes(job)
             read += cut.output_read_bytes
-        cache, growing = _cache_between(held, start, stop)
+        cache, growing = _cache_between(sizes, start, stop)
         gpus.append(_device(f"gpu{number}", weights, cache, compute + (staging if number == 0 else 0), growing, read))
     host_weights = streamed
     host = DeviceMemory("host", host_weights, 0, 0, 0, host_weights, host_weights, 0)
@@ -79,7 +83,7 @@ def estimate(job: Job[None, None]) -> Estimate:
 
 
 def runtime_share(gpu: Gpu) -> Share:
-    """CUDA context and cuBLAS workspaces of a PyTorch process; of a Metal one, whose context is a quarter, likewise."""
+    """Bytes that the context and workspaces of a PyTorch process take of a GPU; a Metal context takes a quarter."""
     own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
     if gpu.vendor == "apple":
         context = own.expected // 4
@@ -88,7 +92,7 @@ def runtime_share(gpu: Gpu) -> Share:
 
 
 def _estimate_training(job: Job[None, None]) -> Estimate:
-    """Every GPU holds a whole replica (data parallel), its states divided where ZeRO asks for it."""
+    """Estimate fine-tuning: every GPU has a whole replica (data parallel), whose states ZeRO may divide."""
     from vramfit.memory.training import training_bytes
 
     work = job.workload
@@ -101,7 +105,7 @@ def _estimate_training(job: Job[None, None]) -> Estimate:
 
 
 def head_copy_bytes(job: Job[None, None]) -> int:
-    """The second copy of a tied head that fine-grained FP8 loading makes; 0 otherwise."""
+    """Bytes of the second copy of a tied head that loading fine-grained FP8 makes; 0 for other schemes."""
     if job.scheme.family != "fp8":
         return 0
     from vramfit.quantization.fp8 import head_copy_bytes as fp8_head_copy_bytes
@@ -110,7 +114,10 @@ def head_copy_bytes(job: Job[None, None]) -> int:
 
 
 def layers_on_gpu(job: Job[None, None]) -> int:
-    """Layers that are not streamed from host memory; raises for what transformers has no setting for."""
+    """Number of layers on the GPUs, which are not streamed from host memory.
+
+    Raises ``CannotTell`` for an automatic number, and ``UsageError`` for experts in RAM.
+    """
     layers = job.model.layer_count
     asked = job.workload.gpu_layers
     if asked == "auto":
@@ -121,9 +128,9 @@ def layers_on_gpu(job: Job[None, None]) -> int:
 
 
 def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple[int, int]]:
-    """Ranges of layers per GPU: whole layers in order, each GPU filled to an equal share of the bytes.
+    """Ranges of layers ``(start, stop)``, one per GPU: consecutive whole layers, so that GPUs take equal shares of bytes.
 
-    ``before`` are the bytes on the first GPU ahead of its layers.
+    ``before`` is the number of bytes that the first GPU takes before its layers.
     """
     total = sum(cut.layer_bytes[:on_gpu]) + before + cut.output_bytes
     ranges, start, done = [], 0, before
@@ -140,17 +147,17 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def caches_held(job: Job[None, None]) -> list[tuple[int, Cache]]:
-    """Cache bytes of one layer for all sequences, and the cache it is."""
+def layer_caches(job: Job[None, None]) -> list[tuple[int, Cache]]:
+    """Caches of the model, each with the bytes that one of its layers takes for all sequences."""
     work, model = job.workload, job.model
-    held = []
+    sizes = []
     for cache in caches(model if model.architecture.model_type not in REPEATED else _repeated(model)):
         encoder = cache.encoder_tokens
         if cache.kind == "cross" and encoder is None:
             encoder = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
         each = cache_bytes(cache, work.context, encoder or 0, work.kv_cache_type, work.kv_cache_type_v)
-        held.append((each * work.parallel, cache))
-    return held
+        sizes.append((each * work.parallel, cache))
+    return sizes
 
 
 def _repeated(model: Model) -> Model:
@@ -165,12 +172,12 @@ def _repeated(model: Model) -> Model:
 
 
 def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, value_type: str) -> int:
-    """Bytes that one layer keeps of one sequence of ``context`` tokens (transformers 5.24.0 ``cache_utils.py``).
+    """Bytes that one layer caches for one sequence of ``context`` tokens (transformers 5.24.0 ``cache_utils.py``).
 
-    Full layers hold every token exactly; sliding layers the last ``window - 1`` (``DynamicSlidingWindowLayer``);
-    MLA its latent; recurrent layers one state, convolution with all its kernel's columns in the model's dtype and
-    recurrence in FP32 where its kind does not have the model's; cross attention the encoder's ``encoder_tokens``,
-    however long the text.
+    Full layers keep every token, without padding. Sliding layers keep the last ``window - 1`` tokens
+    (``DynamicSlidingWindowLayer``), MLA its latent, and cross-attention ``encoder_tokens`` regardless of the context.
+    Recurrent layers keep one state: as many columns as the convolution's kernel has in the model's dtype, and the
+    recurrence in FP32 unless its kind has the model's dtype.
     """
     if cache.kind == "compressed":
         return _compressed_bytes(cache, context, key_type)
@@ -189,9 +196,9 @@ def cache_bytes(cache: Cache, context: int, encoder_tokens: int, key_type: str, 
 def _compressed_bytes(cache: Cache, context: int, element_type: str) -> int:
     """Bytes of one layer of DeepSeek-V4 (transformers 5.24.0 ``modeling_deepseek_v4.py``, the two cache classes).
 
-    A window of ``window - 1`` keys, which are the values too but in layers with nothing else; one entry for each full
-    group of tokens; and of each token behind the last group its content and its gate. Where an indexer picks entries,
-    groups overlap: tokens have both halves of a pair, and one half of the last group is kept for the next.
+    It keeps a window of ``window - 1`` keys, which are also the values except in layers that keep nothing else; one entry
+    for each full group of tokens; and the content and gate of each token after the last full group. If an indexer selects
+    entries, groups overlap: tokens have both halves of a pair, and one half of the last group is kept for the next.
     """
     window, ratio = min(context, (cache.window or context + 1) - 1), cache.ratio
     if not ratio:
@@ -202,10 +209,10 @@ def _compressed_bytes(cache: Cache, context: int, element_type: str) -> int:
     return window * row_bytes(cache.key_width, element_type) + (context // ratio + pending) * width
 
 
-def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
-    """Cache bytes of the layers ``start`` to ``stop``, and of the largest one among them."""
+def _cache_between(sizes: list[tuple[int, Cache]], start: int, stop: int) -> tuple[int, int]:
+    """Cache bytes of the layers from ``start`` to before ``stop`` together, and of the largest one among them."""
     total = largest = 0
-    for each, cache in held:
+    for each, cache in sizes:
         count = layers_between(cache, start, stop)
         if count:
             total += each * count
@@ -214,14 +221,14 @@ def _cache_between(held: list[tuple[int, Cache]], start: int, stop: int) -> tupl
 
 
 def layers_between(cache: Cache, start: int, stop: int) -> int:
-    """How many of a cache's layers are among ``start`` to ``stop``."""
+    """Number of a cache's layers that are in the range from ``start`` to before ``stop``."""
     if cache.layers[0] >= start and cache.layers[-1] < stop:
         return len(cache.layers)
     return len([layer for layer in cache.layers if start <= layer < stop])
 
 
 def _compute_bytes(job: Job[None, None], cut: Slices) -> int:
-    """Activations of the longest prefill: every sequence's whole context in one forward pass."""
+    """Bytes of activations in the longest prefill: the whole contexts of all sequences in one forward pass."""
     model, work = job.model, job.workload
     tokens = work.context * work.parallel
     peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=work.context)
@@ -245,22 +252,26 @@ def _device(
 
 def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
     work, model = job.workload, job.model
-    said = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
+    assumptions = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:
         size = "the largest size" if work.image_size is None else "{} x {} pixels".format(*work.image_size)
-        said.append(f"the context includes {_images(work.images)} of {size}")
+        assumptions.append(f"the context includes {_images(work.images)} of {size}")
     if job.scheme.family == "bitsandbytes":
-        said.append("weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit")
+        assumptions.append(
+            "weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit"
+        )
         if model.has_experts:
-            said.append(
+            assumptions.append(
                 "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "
                 "16-bit (bitsandbytes-foundation/bitsandbytes issue 1849)"
             )
     if job.gpu_count > 1:
-        said.append('layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time')
+        assumptions.append(
+            'layers are spread in order over the GPUs, as device_map="auto" does; one GPU works at a time'
+        )
     if on_gpu < model.layer_count:
-        said.append("the layers in host memory are copied over PCIe for every token")
-    return tuple(said)
+        assumptions.append("the layers in host memory are copied over PCIe for every token")
+    return tuple(assumptions)
 
 
 def _images(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Python that runs or trains a deployment with transformers: written, never read.
+"""Python code that runs or trains a deployment with transformers, which is only written and never read.
 
 Arguments are those of transformers 5.24.0, PEFT 0.21.2 and TRL 1.16.0; tests/launch/flags.yaml records them.
 """
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
 
 LORA_ALPHA = 8
-"""Scale of an adapter in ``LoraConfig`` where none is given; PEFT's LoRA-FA has to be told it again."""
+"""Default scale of an adapter in ``LoraConfig``, which PEFT's LoRA-FA optimizer needs as an argument."""
 
 
 def command(deployment: Deployment, estimate: Estimate) -> str:
-    """Python that loads the model where the estimate put it, and answers within the asked context; or that trains it."""
+    """Write code that loads the model with the estimate's placement and generates in the context, or that trains it."""
     work, used = deployment.workload, estimate.settings
     if work.task != "inference":
         return _training(deployment)
@@ -35,7 +35,7 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
 
 
 def _training(deployment: Deployment) -> str:
-    """Python that loads, wraps and trains the model with the asked samples, batch and optimizer."""
+    """Write code that loads, wraps and trains the model with the deployment's sequence length, batch and optimizer."""
     task, tuned = deployment.workload.task, deployment.workload.training
     optimizer = OPTIMIZER_BY_NAME[tuned.optimizer]
     parts, loading = _loading(deployment)
@@ -47,7 +47,7 @@ def _training(deployment: Deployment) -> str:
         code += f"; model = get_peft_model({prepared}, LoraConfig(r={tuned.lora_rank}, target_modules='all-linear'))"
     chosen, made = f"optim={optimizer.transformers!r}, ", ""
     if optimizer.transformers is None:
-        # The Trainer has no name for LoRA-FA: it is given the optimizer, and makes its usual schedule for it.
+        # The Trainer has no name for LoRA-FA, so it receives the optimizer itself and adds its usual schedule.
         code += "; from peft.optimizers import create_lorafa_optimizer"
         rank = f"r={tuned.lora_rank}, lora_alpha={LORA_ALPHA}, lr=settings.learning_rate"
         chosen, made = "", f", optimizers=(create_lorafa_optimizer(model, {rank}), None)"
@@ -65,7 +65,7 @@ def _kind(deployment: Deployment) -> str:
 
 
 def _loading(deployment: Deployment) -> tuple[str, str]:
-    """The imports that loading needs, and the arguments that say in which precision."""
+    """Imports for loading the model, and the arguments that state its precision."""
     scheme = deployment.scheme
     kind = scheme.settings.get("type")
     names = f"from transformers import {_kind(deployment)}"

@@ -1,12 +1,12 @@
-"""The terms of an estimate for transformers."""
+"""Terms of an estimate for transformers."""
 
 from __future__ import annotations
 
 from vramfit.engines.terms import STORED, cache_inputs, cache_name, span, stored_inputs
 from vramfit.engines.transformers.estimate import (
     SLACK_SHARE,
-    caches_held,
     head_copy_bytes,
+    layer_caches,
     layers_between,
     layers_on_gpu,
     split_layers,
@@ -24,7 +24,7 @@ SLACK = "21 out-of-memory messages in issues of vllm-project/vllm and pytorch/py
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    """Note the terms of an inference or fine-tuning run."""
+    """Add the terms of an inference or fine-tuning run to the ledger."""
     if job.workload.task != "inference":
         _account_training(job, estimate, ledger)
         return
@@ -62,7 +62,7 @@ def _weights(job: Job[None, None], ledger: Ledger, device: str, start: int, stop
 def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     work = job.workload
     formula = "layers x sequences x tokens kept x (key width x bytes of K + value width x bytes of V)"
-    for each, cache in caches_held(job):
+    for each, cache in layer_caches(job):
         count = layers_between(cache, start, stop)
         ledger.add(
             "kv_cache", device, cache_name(cache), formula, each * count, CACHE, layers=count, sequences=work.parallel,
@@ -71,7 +71,7 @@ def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop:
 
 
 def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
-    """Activations, a layer on its way from host memory, and what the allocator holds beyond what is asked of it."""
+    """Add the terms of activations, of a layer being copied from host memory, and of the allocator's slack."""
     work, device = job.workload, gpu.device
     formula = (
         "the largest of one layer's results, the logits of the last tokens and the vision encoder, tokens x widths x 2"
@@ -84,7 +84,7 @@ def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: i
     ledger.add(
         "compute", device, "staging of a layer", "the largest layer in host memory", staging, "accelerate hooks.py"
     )
-    growing = max([each for each, cache in caches_held(job) if layers_between(cache, start, stop)], default=0)
+    growing = max([each for each, cache in layer_caches(job) if layers_between(cache, start, stop)], default=0)
     slack = round(SLACK_SHARE * (gpu.kv_cache_bytes + gpu.compute_bytes))
     ledger.add("overhead", device, "growing cache", "one layer's cache, copied when it grows", growing, CACHE)
     ledger.add(

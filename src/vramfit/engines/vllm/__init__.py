@@ -1,4 +1,4 @@
-"""vLLM: a server that splits every layer over the GPUs, with a paged cache and a fixed share of each card."""
+"""Engine vLLM: a server that splits every layer over the GPUs, with a paged cache and a fixed share of each card."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 SHARES = (0.95, 0.98)
-"""Shares of a card that leave the driver a little, and hardly anything."""
+"""Shares of a card that remedies propose, which leave less for other programs."""
 
 
 class Cards(Record):
-    """What vLLM sets by the first of the cards."""
+    """Settings that vLLM chooses according to the first card."""
 
     step_tokens: int
-    """Tokens of a step, ``max_num_batched_tokens``."""
+    """Number of tokens of a step, ``max_num_batched_tokens``."""
     step_sequences: int
-    """Sequences of a step, ``max_num_seqs``."""
+    """Number of sequences of a step, ``max_num_seqs``."""
     mxfp4_kernel: str
 
 
 class Vllm(Engine[Cards, ServerKeys]):
-    """vLLM as it is started by ``vllm serve``."""
+    """vLLM, started by ``vllm serve``."""
 
     name = "vllm"
     title = "vLLM"
@@ -49,7 +49,7 @@ class Vllm(Engine[Cards, ServerKeys]):
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
-        """What vLLM sets by the first card; every card by its context."""
+        """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
         from vramfit.engines.vllm.weights import mxfp4_kernel
@@ -61,53 +61,53 @@ class Vllm(Engine[Cards, ServerKeys]):
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
-        """Memory of a server, rank by rank."""
+        """Estimate the memory of a server, rank by rank."""
         from vramfit.engines.vllm.estimate import estimate
 
         return estimate(job)
 
     def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
-        """Note the terms of a server, rank by rank."""
+        """Add the terms of a server to the ledger, rank by rank."""
         from vramfit.engines.vllm.terms import account
 
         account(job, estimate, ledger)
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
-        """Linux and NVIDIA cards from Turing on, where every scheme runs, by Marlin kernels.
+        """Return True on Linux with NVIDIA cards from Turing on, where Marlin kernels run every scheme.
 
-        vllm-project/vllm ``docs/features/quantization/README.md``. What runs on cards of other vendors differs by scheme
-        and version, and is left to who asks for the engine.
+        On cards of other vendors it depends on scheme and version which kernels run, so the engine is not recommended.
+        Source: vllm-project/vllm ``docs/features/quantization/README.md``.
         """
         from vramfit.engines.cuda import TURING, at_least
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
 
     def speed(self) -> SpeedProfile:
-        """Constants of a server, and of its own kernels."""
+        """Constants of vLLM's speed."""
         from vramfit.engines.vllm.speed import PROFILE
 
         return PROFILE
 
     def chunk_tokens(self, work: Workload) -> int | None:
-        """Tokens of a step."""
+        """Number of prompt tokens processed in one step."""
         return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """GPUs that each layer is split over."""
+        """Number of GPUs that each layer is split over."""
         return ranks(estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """A larger share of the card, no CUDA graphs, smaller steps."""
+        """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
         return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
-        """``vllm serve``, once for each machine."""
+        """Write the ``vllm serve`` command, one line for each machine."""
         from vramfit.engines.vllm.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """The keys of a ``vllm serve`` line."""
+        """Read the deployment keys of a ``vllm serve`` line; None if no line starts vLLM."""
         from vramfit.engines.vllm.launch import read
 
         return read(given)

@@ -1,11 +1,12 @@
-"""The peak of vLLM's profile run: one step of as many tokens as a step may hold, then one draw of tokens.
+"""Peak of vLLM's profile run: a step with the largest number of tokens, and then the sampling of one token each.
 
-At start-up vLLM runs the model on dummy inputs and keeps free what that took (0.33.0 ``v1/worker/gpu_worker.py``
-``determine_available_memory``, ``v1/worker/gpu_model_runner.py`` ``profile_run``, ``_dummy_sampler_run``). The larger of
+At start-up vLLM runs the model on dummy inputs and reserves the memory that this took (0.33.0 ``v1/worker/gpu_worker.py``
+``determine_available_memory``, ``v1/worker/gpu_model_runner.py`` ``profile_run``, ``_dummy_sampler_run``). The peak is the
+largest of
 
 - a layer: ``tokens x 2 B x (3 hidden + the wider of attention and feed-forward / ranks)``. With 20,000 and 29,000 tokens
-  Llama-3.1-8B took 2.07 and 2.99 GiB where this gives 2.06 and 2.99 (vllm-project/vllm issue 10517);
-- the sampler: rows of logits over the whole vocabulary, however the model is cut;
+  Llama-3.1-8B took 2.07 and 2.99 GiB, and the formula gives 2.06 and 2.99 (vllm-project/vllm issue 10517);
+- the sampler: rows of logits over the whole vocabulary, on every rank;
 - the vision encoder on the images of one step.
 """
 
@@ -29,24 +30,25 @@ if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer
 
 ACTIVATION_BYTES = 2
+"""Bytes of an activation in fp16 or bf16."""
 SAMPLER_BYTES = 14
-"""Per row and vocabulary entry: the 16-bit logits, their float32 copy, probabilities, and random numbers to divide them
+"""Bytes per row and vocabulary entry: 16-bit logits, their float32 copy, probabilities, and random numbers to divide them
 by (0.33.0 ``v1/sample/sampler.py``, ``v1/sample/ops/topk_topp_sampler.py`` ``forward_native``, ``random_sample``)."""
 SAMPLER_BYTES_SORTING = 39
-"""The same where the vocabulary is sorted for top-p, as versions before 0.9 did and cards without the kernels still do:
-38.6-39.3 in nine start-up logs of vocabularies of 100,352 to 151,936 (among them vllm-project/vllm issues 15815 and
-PR 10511)."""
+"""Bytes per row and vocabulary entry if the vocabulary is sorted for top-p, which versions before 0.9 did and which cards
+without the kernels still do: 38.6-39.3 in nine start-up logs of vocabularies of 100,352 to 151,936
+(among them vllm-project/vllm issues 15815 and PR 10511)."""
 
 
 def step_tokens(gpu: Gpu) -> int:
-    """``max_num_batched_tokens`` of the server when none is given (``engine/arg_utils.py`` ``get_batch_defaults``)."""
+    """Default of ``max_num_batched_tokens`` in the server (``engine/arg_utils.py`` ``get_batch_defaults``)."""
     if gpu.memory_bytes >= 160 * GIB:
         return 16384
     return 8192 if _large(gpu) else 2048
 
 
 def step_sequences(gpu: Gpu) -> int:
-    """``max_num_seqs`` when none is given (same function)."""
+    """Default of ``max_num_seqs`` in the server (``engine/arg_utils.py`` ``get_batch_defaults``)."""
     return 1024 if _large(gpu) else 256
 
 
@@ -57,7 +59,11 @@ def _large(gpu: Gpu) -> bool:
 def peak_bytes(
     model: Model, tokens: int, sequences: int, ranks: int, images: int, image_size: tuple[int, int] | None = None
 ) -> tuple[int, int]:
-    """Activation peak of one rank in bytes, and the same with a sampler that sorts."""
+    """Peak bytes of one rank's activations in a step, and the peak with a sampler that sorts.
+
+    ``tokens`` and ``sequences`` are the largest numbers of a step; ``image_size`` is width and height in pixels, or None
+    for the largest image. Both results are 0 for a model without layers.
+    """
     if not model.layers:
         return 0, 0
     layer = tokens * ACTIVATION_BYTES * (3 * model.hidden + _widest_layer(model, ranks))
@@ -67,32 +73,33 @@ def peak_bytes(
 
 
 def _vision_bytes(model: Model, tokens: int, images: int, size: tuple[int, int] | None) -> int:
-    """Encoder activations over as many images as one step holds, one at least.
+    """Bytes of the vision encoder's activations over all images of one step, at least one.
 
-    They are the largest the model takes, unless ``--limit-mm-per-prompt`` gives width and height (0.33.0
-    ``config/multimodal.py`` ``ImageDummyOptions``).
+    The images have the largest size that the model accepts, unless ``--limit-mm-per-prompt`` states width and height
+    (0.33.0 ``config/multimodal.py`` ``ImageDummyOptions``).
     """
     if model.vision is None or not images:
         return 0
-    # Images read by cross-attention put no tokens into the prompt; the encoder's own are counted then.
+    # Images read by cross-attention take no prompt tokens, so the tokens of the encoder are used.
     each = tokens_of_image(model, size) or image_patches(model.vision, size)
     return encoder_bytes(model, max(1, tokens // max(1, each)), size)
 
 
 @per_model
 def _widest_layer(model: Model, ranks: int) -> int:
-    """Elements per token on one rank beside the residual stream, in the layer that has most."""
+    """Elements per token on one rank in the layer that needs most, without the residual stream."""
     return max([_widest(group, model.hidden, ranks) for group in model.layers])
 
 
 def _widest(group: Layers, hidden: int, ranks: int) -> int:
-    """Elements per token on one rank beside the residual stream."""
+    """Elements per token on one rank that a layer needs in addition to the residual stream."""
     mixing = max((_mixer(mixer) for mixer in group.mixers), default=0) // ranks
     network = group.feed_forward
     if isinstance(network, FeedForward):
         return max(mixing, 3 * network.width // ranks)
     if isinstance(network, Experts):
-        # The buffers of fused_moe: gate and up or, in the same place, each expert's output; and their product.
+        # fused_moe has two buffers: one for gate and up, which later contains each expert's output, and one for their
+        # product.
         one = max(2 * network.width // ranks, network.latent or hidden) + network.width // ranks
         dense = 3 * (network.shared_width + network.dense_width) // ranks
         return max(mixing, network.active * one, dense)
@@ -100,7 +107,7 @@ def _widest(group: Layers, hidden: int, ranks: int) -> int:
 
 
 def _mixer(mixer: Mixer) -> int:
-    """Elements per token that a mixer has at once: of a latent the expanded keys beside those that go on."""
+    """Elements per token that a mixer needs at the same time; latent attention also has a copy of its expanded keys."""
     own = mixer.widths
     if isinstance(mixer, LatentAttention):
         return own.working + mixer.heads * mixer.nope_dim

@@ -1,16 +1,17 @@
-"""vLLM: every layer split over the GPUs, a paged cache, and a fixed share of each card that all of it must fit into.
+"""Memory of vLLM: layers split over the GPUs, a paged cache, and a fixed share of each card that everything must fit into.
 
-What is answered is the *need*: the least with which the server starts and holds the asked sequences at full length. What
-``nvidia-smi`` shows is the share vLLM takes whatever the model (``gpu_memory_utilization``, 0.92 unless given): weights,
-the profile run's peak, CUDA graphs and the cache must fit into it, or vLLM refuses to start, so the share is the limit a
-verdict is held against. The CUDA context lies outside of it: vLLM measures from its own first look at the card.
+The estimate is the memory *needed*: the least with which the server starts and has room for all sequences at full length.
+``nvidia-smi`` shows more, because vLLM takes a fixed share of the card for any model (``gpu_memory_utilization``, 0.92 by
+default). Weights, the peak of the profile run, CUDA graphs and the cache must fit into that share, or vLLM refuses to
+start, so the share is the limit for the verdict. The CUDA context is not part of it, since vLLM counts from the memory
+that is in use when it first measures the card.
 
-Follows vLLM 0.33.0; where older versions differ, the module that does the sum says so.
+The formulas follow vLLM 0.33.0; each module names older versions that differ.
 """
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import held_text, layout, split_text, stage_layers
+from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.activations import peak_bytes
@@ -26,20 +27,21 @@ if TYPE_CHECKING:
     from vramfit.engines.vllm import Cards
 
 UTILIZATION = 0.92
-"""``gpu_memory_utilization`` when none is given (``config/cache.py``; 0.9 in older versions)."""
+"""Default of ``gpu_memory_utilization`` (``config/cache.py``; 0.9 in older versions)."""
 WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
-"""Loaded weights in start-up logs are within 0.5 % of the sum (tests/engines/vllm/measured.yaml); checkpoints of one
-scheme differ more, some keeping further layers at 16 bits."""
+"""Lowest and highest factor of the expected weights. Loaded weights in start-up logs are within 0.5 % of the expected ones
+(tests/engines/vllm/measured.yaml), but some checkpoints of a scheme keep further layers at 16 bits."""
 WEIGHTS_HIGH_BITSANDBYTES = 1.08
-"""The same for bitsandbytes: later versions undo the double quantization (``weights``), and dynamic checkpoints keep
-further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35, unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
+"""Highest factor of the expected weights for bitsandbytes: later versions undo the double quantization (``weights``), and
+dynamic checkpoints keep further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35,
+unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
-"""Activation peaks in start-up logs as factors of the expected one: from 0.37 (a 14B on two GPUs, vllm-project/vllm
-issue 13061) to what the sampler of older versions adds, which the high estimate takes whole."""
+"""Lowest and highest factor of the expected activation peak. Start-up logs range from 0.37 (a 14B on two GPUs,
+vllm-project/vllm issue 13061) to the peak with the sampler of older versions, which the upper bound includes in full."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
-    """Memory of a server, rank by rank; raises ``UsageError`` where vLLM refuses the split."""
+    """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what vLLM refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
@@ -49,12 +51,12 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     peak, peak_high = peak_bytes(model, tokens, cards.step_sequences, ranks, work.images, work.image_size)
     utilization = keys.gpu_memory_utilization or UTILIZATION
     spans = stage_layers(model.layer_count, count)
-    held = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
     gpus = []
     for number in range(job.gpu_count):
-        stage, span = held[number // ranks], spans[number // ranks]
-        # Between stages the hidden states of one step are sent, and held at both ends.
+        stage, span = stage_weights[number // ranks], spans[number // ranks]
+        # Stages send each other the hidden states of one step, and each has a buffer for them.
         compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
         cache, block = bytes_needed(model, work, ranks, span, tokens)
         extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
@@ -64,7 +66,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
                 stage.weights_bytes,
                 cache,
                 compute,
-                # One block of the pool is never given out (``BlockPool.null_block``).
+                # One block of the pool is never used (``BlockPool.null_block``).
                 extra.expected_bytes + block,
                 round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
                 round(stage.weights_bytes * weights_high)
@@ -94,12 +96,14 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
 def _assumptions(
     job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
 ) -> tuple[str, ...]:
-    said = [
-        f"the cache holds {held_text(job.workload)}; vLLM takes {utilization:.0%} "
+    assumptions = [
+        f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]
-    said += split_text(job, ranks, count)
+    assumptions += split_text(job, ranks, count)
     if job.scheme.family == "bitsandbytes":
-        said.append("needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so")
-    return tuple(said)
+        assumptions.append(
+            "needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so"
+        )
+    return tuple(assumptions)

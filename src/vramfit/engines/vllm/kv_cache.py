@@ -1,9 +1,9 @@
-"""vLLM's paged cache: blocks of tokens from one pool, for every sequence at its longest.
+"""Size of vLLM's paged cache: blocks of tokens from one pool, for all sequences at full length.
 
-A *page* is what one layer keeps of one block of 16 tokens. Layers of one kind share a block table and make a *group*;
-models with several kinds are cut into groups of equally many layers, the last one padded, so that one block is equally
-large whichever group takes it. Pages of different sizes are evened out first: the smaller page holds more tokens, or is
-padded, and next to recurrent layers the attention block grows until its page covers one state.
+A *page* is the memory of one layer for one block of 16 tokens. Layers of one kind share a block table and form a *group*.
+Models with several kinds are divided into groups with equal numbers of layers, the last one padded, so that a block has
+the same size for every group. Pages must have equal sizes: a smaller page is extended to more tokens or padded, and in
+models with recurrent layers the attention block is extended until its page is at least as large as one state.
 
 Read in vLLM 0.33.0: ``v1/kv_cache_interface.py`` (``page_size_bytes``, ``max_admission_blocks_per_request``),
 ``v1/core/kv_cache_planning.py`` (``unify_kv_cache_spec_page_size``, ``_get_kv_cache_groups_uniform_page_size``,
@@ -30,44 +30,48 @@ if TYPE_CHECKING:
     """Kind, bytes per token and window of a cache."""
 
 BLOCK = 16
-"""Tokens of a block (``CacheConfig.block_size`` on CUDA)."""
+"""Number of tokens of a block (``CacheConfig.block_size`` on CUDA)."""
 LATENT_BLOCK = 128
-"""Multiple of the block size where latent attention stands next to recurrent layers (``platforms/interface.py``)."""
+"""Number of tokens that a block is a multiple of in models with latent attention and recurrent layers
+(``platforms/interface.py``)."""
 FP8_SPARSE_LATENT = 656
 """Bytes per token of ``fp8_ds_mla``: 512 in 8 bits, four scales, 64 rotary elements in 16 bits
 (``v1/attention/backends/mla/flashmla_sparse.py``)."""
 COMPRESSED_ENTRY = 584
-"""Bytes per entry of DeepSeek-V4's cache, always 8-bit (same file)."""
+"""Bytes per entry of DeepSeek-V4's cache, always 8-bit (``v1/attention/backends/mla/flashmla_sparse.py``)."""
 INDEX_SCALE_BYTES = 4
-"""A float32 scale for each 128 elements of an indexer's 8-bit key (``models/deepseek_v2.py`` ``Indexer``)."""
 INDEX_BLOCK = 128
+"""Bytes of the float32 scale of an indexer's 8-bit key, and number of elements that share one (``models/deepseek_v2.py``
+``Indexer``)."""
 STATES_PER_SEQUENCE = 2
-"""Blocks of a recurrent layer per sequence while prefix caching is on, the default beside attention
-(``MambaSpec.max_memory_usage_bytes``, mode ``align``); 1 in a model without attention."""
+"""Number of blocks of a recurrent layer per sequence with prefix caching, which is on by default in models that have
+attention (``MambaSpec.max_memory_usage_bytes``, mode ``align``). Models without attention have 1."""
 BATCHES_IN_FLIGHT = 2
-"""Steps scheduled at once with asynchronous scheduling, the default (``config/vllm.py`` ``max_concurrent_batches``)."""
+"""Number of steps scheduled at the same time with asynchronous scheduling, the default (``config/vllm.py``
+``max_concurrent_batches``)."""
 STATE_BYTES = 4
-"""Recurrent states in float32, as the configurations of Nemotron-H, Qwen3.5 and Kimi Linear ask
-(``mamba_ssm_cache_dtype``); where none is stated vLLM takes the model's 16 bits."""
+"""Bytes of an element of a recurrent state: float32, which the configurations of Nemotron-H, Qwen3.5 and Kimi Linear ask
+for (``mamba_ssm_cache_dtype``). Without such a statement vLLM uses the model's 16 bits."""
 GROUP_TOLERANCE = 1.5
-"""Up to this ratio of layer counts the larger one makes the group (``_get_kv_cache_groups_uniform_page_size``)."""
+"""Ratio of layer counts below which the larger count is the size of a group, and from which the smaller one is
+(``_get_kv_cache_groups_uniform_page_size``)."""
 
 
 class Kind(Record):
-    """Equal layers of one rank that share a block table."""
+    """Group of equal layers on one rank that share a block table."""
 
     kind: str
-    """As ``memory.kv_cache.Cache.kind``."""
+    """Kind of the cache: one of those of ``memory.kv_cache.Cache.kind``."""
     layers: int
     token_bytes: int
-    """Per token and layer; for ``state`` layers the whole state."""
+    """Bytes per token and layer; for ``state`` layers the bytes of the whole state."""
     window: int | None = None
 
 
 def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int], batched: int) -> tuple[int, int]:
-    """Bytes of cache one rank needs for all sequences at full length, and of one block of its pool.
+    """Bytes of cache that one rank needs for all sequences at full length, and bytes of one block of its pool.
 
-    ``span`` are the layers of its pipeline stage and ``batched`` the tokens of one step.
+    ``span`` is the range of layers of the rank's pipeline stage, and ``batched`` the number of tokens of one step.
     """
     found = kinds(model, work, ranks, span)
     if not found:
@@ -77,7 +81,7 @@ def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int]
 
 
 def kinds(model: Model, work: Workload, ranks: int, span: tuple[int, int]) -> list[Kind]:
-    """The caches of layers ``span[0]`` to ``span[1]`` on one rank, equal ones together."""
+    """Caches of the layers from ``span[0]`` to before ``span[1]`` on one rank, with equal ones grouped."""
     merged: dict[tuple[str, int, int | None], int] = {}
     for indices, keys in _groups(model, work.kv_cache_type, ranks):
         count = len([index for index in indices if span[0] <= index < span[1]])
@@ -88,7 +92,7 @@ def kinds(model: Model, work: Workload, ranks: int, span: tuple[int, int]) -> li
 
 @per_model
 def _groups(model: Model, cache_type: str, ranks: int) -> list[tuple[tuple[int, ...], list[Key]]]:
-    """Layers of each group, and what one of them keeps on one rank."""
+    """Layers of each group of the model, and the caches of one such layer on one rank."""
     return [
         (group.indices, [key for mixer in group.mixers for key in _keys(mixer, model.hidden, cache_type, ranks)])
         for group in model.layers
@@ -96,7 +100,7 @@ def _groups(model: Model, cache_type: str, ranks: int) -> list[tuple[tuple[int, 
 
 
 def _keys(mixer: Mixer, hidden: int, cache_type: str, ranks: int) -> list[Key]:
-    """Kind, bytes per token and window of what one layer of ``mixer`` keeps on one rank."""
+    """Kind, bytes per token and window of each cache that a layer of ``mixer`` has on one rank."""
     quantized = cache_type not in ("f16", "bf16")
     block, size = ELEMENT_TYPES[cache_type]
     cache = mixer.cache((0,), hidden)
@@ -130,7 +134,7 @@ def _index_bytes(width: int) -> int:
 
 
 def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> tuple[int, int]:
-    """Blocks all sequences take together, and the bytes of one."""
+    """Number of blocks that all sequences take together, and bytes of one block."""
     states = [kind for kind in found if kind.kind == "state"]
     attention = [kind for kind in found if kind.kind != "state"]
     per_sequence = -(-in_flight // work.parallel)
@@ -143,7 +147,7 @@ def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> 
         tokens = multiple * -(-max(kind.token_bytes for kind in states) // (multiple * largest))
     one_table = len({(kind.kind, kind.window) for kind in found}) == 1
     if one_table:
-        # Layers that need the same tokens share one group even where their widths differ.
+        # Layers that keep equal numbers of tokens share one group even if their widths differ.
         block = tokens * sum(kind.layers * kind.token_bytes for kind in found)
         return work.parallel * _blocks_of(found[0], work, tokens, per_sequence, model), block
     page = tokens * max(kind.token_bytes for kind in attention)
@@ -152,13 +156,13 @@ def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> 
     total = 0
     for kind in found:
         own = tokens * kind.token_bytes
-        held = tokens * (page // own) if kind.kind != "state" and page % own == 0 else tokens
-        total += -(-kind.layers // size) * _blocks_of(kind, work, held, per_sequence, model)
+        block_tokens = tokens * (page // own) if kind.kind != "state" and page % own == 0 else tokens
+        total += -(-kind.layers // size) * _blocks_of(kind, work, block_tokens, per_sequence, model)
     return work.parallel * total, size * page
 
 
 def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: Model) -> int:
-    """Blocks of ``tokens`` tokens that one sequence takes of one group."""
+    """Number of blocks of ``tokens`` tokens that one sequence takes in one group."""
     if kind.kind == "state":
         return STATES_PER_SEQUENCE
     if kind.kind == "cross":
@@ -168,5 +172,5 @@ def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: M
         return -(-work.context // tokens)
     if kind.kind == "chunked":
         return -(-min(kind.window + in_flight, work.context) // tokens)
-    # One more, because the window need not start where a block does.
+    # The window need not start at the boundary of a block, so it can touch one block more.
     return -(-min(kind.window - 1 + in_flight, work.context) // tokens) + 1

@@ -1,4 +1,4 @@
-"""``vllm serve``: its flags, as commands are written with them and as they are read.
+"""Flags of ``vllm serve``, for writing commands and for reading them.
 
 vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``config/cache.py``, ``config/multimodal.py``.
 """
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from vramfit.launch.read import Process
 
 CACHES = {"int8": "int8_per_token_head"}
-"""vLLM's names of cache types, where they are not ours; ``auto`` is the model's own."""
+"""vLLM's names of cache types that differ from vramfit's."""
 CACHE_OF = {"auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8"}
+"""Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
 SCALES = {"k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
-"""Letters behind a count (``human_readable_int``): small ones decimal, large ones binary."""
+"""Factors of the letters after a count (``human_readable_int``): decimal for small letters, binary for capitals."""
 
 
 def _cache_text(kind: str) -> str:
@@ -29,7 +30,7 @@ def _cache_text(kind: str) -> str:
 
 
 def _count(text: str) -> str:
-    """A count with or without a letter behind, ``32k`` and ``25.6k``; what is none is left to the key to refuse."""
+    """Read a count with or without a letter, ``32k`` or ``25.6k``; other text is returned for the key to refuse."""
     scale, number = SCALES.get(text[-1:]), text[:-1]
     if scale is None or not number.replace(".", "", 1).isdigit():
         return text
@@ -37,7 +38,7 @@ def _count(text: str) -> str:
 
 
 def _context(text: str) -> str:
-    """``auto`` and -1 take what the card has room for, at most the model's own."""
+    """Read a context; ``auto`` and -1 stand for the longest that fits on the card, at most the model's own."""
     return "max" if text in ("auto", "-1") else _count(text)
 
 
@@ -48,7 +49,7 @@ def _images_text(images: tuple[int, tuple[int, int] | None]) -> str:
 
 
 def _images(text: str) -> dict[str, Any]:
-    """``images`` and ``image_size`` of JSON; raises ``UsageError`` for another text."""
+    """Read ``images`` and ``image_size`` from JSON; raises ``UsageError`` for any other text."""
     import json
 
     from vramfit.errors import UsageError
@@ -106,7 +107,7 @@ SERVE = Program(
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
-    """The line that starts the server, or one for each machine, with every setting the estimate assumed."""
+    """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
     work = deployment.workload
     values = {
         **checkpoint(deployment),
@@ -127,9 +128,9 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """The deployment keys of the first line that starts a server; None where none does.
+    """Read the deployment keys of the first line that starts a server; None if no line does.
 
-    A line without a context has the model's. Raises ``UsageError`` for what is not known.
+    A line without a context uses the model's. Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import first
 

@@ -1,4 +1,4 @@
-"""The speed of vLLM: that of any server, but for its kernels of weights in groups."""
+"""Constants of vLLM's speed: those of all servers, except for the kernels of weights with groups of scales."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ PROFILE = SpeedProfile(
     bytes_per_clock={"": BYTES_PER_CLOCK, "grouped": 3.59},
     layer_microseconds=LAYER_MICROSECONDS,
     chunk_tokens=CHUNK_TOKENS,
-    # Measured on a card or two, in one version: set wider by hand.
+    # Only one or two cards were measured, in one version, so the spread is set by hand and wider.
     spread={"decode": (0.6, 1.7)},
 )

@@ -1,4 +1,4 @@
-"""The terms of an estimate for vLLM."""
+"""Terms of an estimate for vLLM."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from vramfit.engines.vllm.weights import rotary_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.terms import Ledger
     from vramfit.engines.vllm import Cards
+
+    V = TypeVar("V")
 
 VLLM = "vLLM 0.33.0"
 LOGS = "start-up logs in issues of vllm-project/vllm"
 
 
 def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
-    """Note the terms of each rank."""
+    """Add the terms of each rank to the ledger."""
     ranks, count = layout(job)
     tokens = job.keys.max_batched_tokens or job.traits.step_tokens
     for number, gpu in enumerate(estimate.gpus):
@@ -46,9 +50,9 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
 
 
 def account_weights(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
+    job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
 ) -> None:
-    """Note the weights of one rank: its cut of the tensors as loaded, and the tables of rotary angles."""
+    """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
     angles = rotary_bytes(job.model)
     ledger.add(
         "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
@@ -62,8 +66,8 @@ def account_weights(
     )  # fmt: skip
 
 
-def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
-    """Note the activations of one step."""
+def account_step(job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
+    """Add the activations of one step."""
     formula = "the largest of tokens x 2 x (3 hidden + the widest layer), the sampler's logits and the vision encoder"
     ledger.add(
         "compute", device, "activations of a step", formula, size, f"{VLLM} v1/worker/gpu_model_runner.py profile_run",
@@ -71,12 +75,10 @@ def account_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size:
     )  # fmt: skip
 
 
-def account_overhead(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]
-) -> None:
-    """Note libraries and CUDA graphs of one rank."""
+def account_overhead(job: Job[V, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]) -> None:
+    """Add libraries and CUDA graphs of one rank."""
     formula = "80 MiB + 225 MiB for each further rank"
     ledger.add("overhead", device, "libraries", formula, libraries_bytes(ranks), LOGS, ranks=ranks)
-    held = layers[1] - layers[0]
-    graphs = graph_bytes(held, eager=job.keys.enforce_eager)
-    ledger.add("overhead", device, "CUDA graphs", "18 MiB x layers", graphs, LOGS, layers=held)
+    layer_count = layers[1] - layers[0]
+    graphs = graph_bytes(layer_count, eager=job.keys.enforce_eager)
+    ledger.add("overhead", device, "CUDA graphs", "18 MiB x layers", graphs, LOGS, layers=layer_count)

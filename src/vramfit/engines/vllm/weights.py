@@ -1,21 +1,22 @@
-"""What one rank holds of a checkpoint once vLLM has loaded it: its cut of every tensor, in the layout of its kernels.
+"""Weights of one rank after vLLM has loaded a checkpoint: its part of every tensor, in the layout of the kernels.
 
 Loading changes some sizes (vLLM 0.33.0 unless another version is named):
 
 - GPTQ: Marlin keeps no group index and no zero points of symmetric checkpoints
   (``quantization/utils/marlin_utils.py`` ``marlin_make_empty_g_idx``).
-- bitsandbytes: as stored, which is what start-up logs show: unsloth/meta-llama-3.1-8b-instruct-bnb-4bit took 5.3541 GiB
-  in vLLM 0.7.2. All of them are runs under unsloth, which patches out that vLLM undoes the double quantization of the
-  scales (``dequantize_dq`` in ``model_loader/bitsandbytes_loader.py`` at 0406fb9; unsloth-zoo ``vllm_utils.py``). Plain
-  vLLM takes 6 % more, which the high estimate holds; 0.33.0 has no such loader of its own.
-- MXFP4 experts: rounded up to what the kernel for the card asks for (``fused_moe/oracle/mxfp4.py``
+- bitsandbytes: weights keep their stored size, according to start-up logs:
+  unsloth/meta-llama-3.1-8b-instruct-bnb-4bit took 5.3541 GiB in vLLM 0.7.2. All these runs used unsloth, which prevents
+  vLLM from undoing the double quantization of the scales (``dequantize_dq`` in ``model_loader/bitsandbytes_loader.py`` at
+  0406fb9; unsloth-zoo ``vllm_utils.py``). Without unsloth vLLM takes 6 % more, which the upper bound includes. Version
+  0.33.0 contains no such loader.
+- MXFP4 experts: widths are rounded up to multiples that depend on the card's kernel (``fused_moe/oracle/mxfp4.py``
   ``mxfp4_round_up_hidden_size_and_intermediate_size``).
-- Every matrix is a block of PyTorch's allocator, which hands out large ones in steps, and what the layers of one kind
-  compute together is one matrix (Q, K and V; gate and up): see ``_allocated_bytes``.
-- Tables of rotary angles for every position the model supports are kept beside the weights, one for each kind of layer
-  (``layers/rotary_embedding/base.py`` ``_compute_cos_sin_cache``), counted with them in "Model loading took".
-- Latent attention: of a quantized ``kv_b_proj`` a 16-bit copy is made for decoding
-  (``layers/attention/mla_attention.py`` ``split_kv_b_proj``).
+- Every matrix is a block of PyTorch's allocator, which rounds large blocks up, and matrices that a layer computes
+  together are one matrix (Q, K and V; gate and up): see ``_allocated_bytes``.
+- Tables of rotary angles for every position that the model supports are kept besides the weights, one for each kind of
+  layer (``layers/rotary_embedding/base.py`` ``_compute_cos_sin_cache``). "Model loading took" in the log includes them.
+- Latent attention: decoding uses a 16-bit copy of a quantized ``kv_b_proj`` (``layers/attention/mla_attention.py``
+  ``split_kv_b_proj``).
 """
 
 from __future__ import annotations
@@ -36,31 +37,35 @@ if TYPE_CHECKING:
     from vramfit.quantization import Checkpoint, Scheme, Stored
 
 KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
-"""Kernels for MXFP4 experts by vendor; Hopper has its own, see ``mxfp4_kernel``."""
+"""Kernels for MXFP4 experts by vendor; Hopper has a different one, see ``mxfp4_kernel``."""
 ROUNDING = {"marlin": (256, 128), "rocm": (256, 256), "xpu": (32, 64), "triton": (32, 64)}
-"""Multiples to which hidden width and inner width are rounded up."""
+"""Numbers of elements that each kernel rounds the hidden width and the inner width up to a multiple of."""
 HOPPER_INPUTS, HOPPER_OUTPUTS = 128, 256
-"""Multiples to which Triton's layouts for Hopper pad 4-bit values by inputs and outputs, and scales by outputs
+"""Numbers of inputs and outputs that Triton's layouts for Hopper pad 4-bit values to a multiple of; scales by outputs
 (triton-lang/triton ``triton_kernels/tensor_details/layout_details/hopper_value.py`` ``_padded_shape`` at 000df03,
-``hopper_scale.py`` with 8 warps). gpt-oss-120b so takes 64.2 GiB where vLLM 0.14.1 printed 64.38."""
+``hopper_scale.py`` with 8 warps). With them gpt-oss-120b takes 64.2 GiB, and vLLM 0.14.1 printed 64.38."""
 HOPPER_SCALES = 4
-"""Scales of one row come in fours (vLLM 0.33.0 ``quantization/utils/mxfp4_utils.py`` ``_swizzle_mxfp4``)."""
+"""Number that the scales of one row are padded to a multiple of (vLLM 0.33.0
+``quantization/utils/mxfp4_utils.py`` ``_swizzle_mxfp4``)."""
 
 FUSED = {
     "attn_q": "attn_qkv", "attn_k": "attn_qkv", "attn_v": "attn_qkv", "attn_q_a": "attn_qkv_a",
     "attn_kv_a_mqa": "attn_qkv_a", "ffn_gate": "ffn_gate_up", "ffn_up": "ffn_gate_up", "ffn_gate_exps": "ffn_gate_up_exps",
     "ffn_up_exps": "ffn_gate_up_exps", "ffn_gate_shexp": "ffn_gate_up_shexp", "ffn_up_shexp": "ffn_gate_up_shexp",
 }  # fmt: skip
-"""Matrices that are loaded into one (``packed_modules_mapping`` of the models, ``fused_moe`` ``w13_weight``)."""
+"""Name of the matrix that each of these is loaded into together with others (``packed_modules_mapping`` of the models,
+``fused_moe`` ``w13_weight``)."""
 UNPACKED = ("F16", "BF16", "F32")
+"""Element types of tensors that are not quantized."""
 LARGE_ALLOCATION = 10 * MIB
 LARGE_STEP = 2 * MIB
 SMALL_SIZE = MIB
-"""Allocations from 10 MiB on come in steps of 2 MiB, and a rest of up to 1 MiB is not split off but counted with them
-(pytorch ``c10/cuda/CUDACachingAllocator.cpp`` ``kMinLargeAlloc``, ``kRoundLarge``, ``kSmallSize``, ``should_split``):
-Qwen2.5-32B over two GPUs so takes 30.7098 GiB where its tensors are 30.51 (vllm-project/vllm issue 15815)."""
+"""Sizes of PyTorch's allocator in bytes: an allocation from 10 MiB on is rounded up to a multiple of 2 MiB, and up to
+1 MiB of the remainder counts as allocated, because it is not split off (pytorch ``c10/cuda/CUDACachingAllocator.cpp``
+``kMinLargeAlloc``, ``kRoundLarge``, ``kSmallSize``, ``should_split``). For this reason Qwen2.5-32B over two GPUs takes
+30.7098 GiB although its tensors are 30.51 (vllm-project/vllm issue 15815)."""
 POSITION_FACTOR = 4
-"""Multimodal rotary embeddings keep four times the positions (``layers/rotary_embedding/mrope.py``)."""
+"""Factor of the number of positions in multimodal rotary embeddings (``layers/rotary_embedding/mrope.py``)."""
 
 
 class Stage(Record):
@@ -68,13 +73,13 @@ class Stage(Record):
 
     weights_bytes: int
     read_bytes: int
-    """Of them read for each token: all but the experts the router leaves out, and of the embedding nothing."""
+    """Bytes of weights read for each token: without the experts that the router leaves out, and without the embedding."""
 
 
 def mxfp4_kernel(gpu: Gpu) -> str:
-    """The kernel that runs MXFP4 experts on a card: Triton on Hopper, Marlin or an equally padded one elsewhere.
+    """Name of the kernel that runs MXFP4 experts on a card: Triton on Hopper, and one by vendor elsewhere.
 
-    ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
+    Source: ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
     """
     if at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
         return "triton"
@@ -83,7 +88,7 @@ def mxfp4_kernel(gpu: Gpu) -> str:
 
 @per_model
 def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
-    """Weights per rank of each of ``count`` pipeline stages, every layer split over ``ranks`` GPUs."""
+    """Weights of one rank in each of ``count`` pipeline stages, if every layer is split over ``ranks`` GPUs."""
     model, scheme = checkpoint.model, checkpoint.scheme
     read = [0] * model.layer_count
     modules: dict[str, list[int]] = {}
@@ -100,9 +105,9 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
             is_expert = "_exps." in tensor.name
             for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
                 if part:
-                    held = modules.setdefault(name, [0] * model.layer_count)
+                    sizes = modules.setdefault(name, [0] * model.layer_count)
                     for index in row.layers:
-                        held[index] += part
+                        sizes[index] += part
             for index in row.layers:
                 read[index] += round(size * active[index]) if is_expert else size
         elif tensor.part == "text" and tensor.name.startswith("output"):
@@ -115,7 +120,7 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
     if model.tied:
         last_read += embedding
         last += _allocated_bytes(embedding) if count > 1 else 0
-    layer = [sum(column) for column in zip(*[map(_allocated_bytes, held) for held in modules.values()], strict=True)]
+    layer = [sum(column) for column in zip(*[map(_allocated_bytes, sizes) for sizes in modules.values()], strict=True)]
     angles = rotary_bytes(model)
     found = []
     for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
@@ -129,7 +134,7 @@ def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple
 
 
 def _allocated_bytes(size: int) -> int:
-    """What PyTorch counts as allocated for one tensor of ``size`` bytes in a fresh block."""
+    """Bytes that PyTorch counts as allocated for one tensor of ``size`` bytes in a new block."""
     if size < LARGE_ALLOCATION:
         return size
     rest = -size % LARGE_STEP
@@ -137,7 +142,10 @@ def _allocated_bytes(size: int) -> int:
 
 
 def rotary_bytes(model: Model) -> int:
-    """Sines and cosines of every position, 16-bit, for each head width and each kind of layer."""
+    """Bytes of the 16-bit sines and cosines of every position, for each head width and each kind of layer.
+
+    The result is 0 for a model with a learned position table.
+    """
     if model.traits.positions:
         return 0
     widths = set()
@@ -147,22 +155,22 @@ def rotary_bytes(model: Model) -> int:
                 widths.add((mixer.head_dim, mixer.kind))
             elif isinstance(mixer, LatentAttention):
                 widths.add((mixer.rope_dim, "full"))
-    # A tower whose patches span two frames gives tokens positions in time, height and width.
+    # If the patches of a tower span two frames, tokens have positions in time, height and width.
     several = model.vision is not None and model.vision.frames == 2
     positions = model.context * (POSITION_FACTOR if several else 1)
     return sum(2 * width * positions for width, _ in widths)
 
 
 def _packed_bytes(row: Stored, whole: int) -> int:
-    """Of a tensor's ``whole`` bytes as loaded those of the weights, without their scales."""
-    # Types are named for their bits: awq4, gptq8, int4, FP8, NVFP4, nf4.
+    """Bytes of the weights without their scales, of the ``whole`` bytes of a loaded tensor."""
+    # The names of quantized types end with the number of bits: awq4, gptq8, int4, FP8, NVFP4, nf4.
     if row.type in UNPACKED or not row.tensor.linear or not row.type[-1:].isdigit():
         return whole
     return min(whole, row.tensor.elements * int(row.type[-1]) // 8)
 
 
 def _resident_bytes(row: Stored, scheme: Scheme, ranks: int, kernel: str) -> int:
-    """Bytes of one whole tensor as loaded, before it is cut (padding of each rank's cut included)."""
+    """Bytes of one loaded tensor on all ranks together, the padding of each rank's part included."""
     tensor = row.tensor
     if row.type in UNPACKED or not tensor.linear:
         return row.bytes_each
@@ -178,7 +186,7 @@ def _resident_bytes(row: Stored, scheme: Scheme, ranks: int, kernel: str) -> int
 
 
 def _mxfp4_bytes(name: str, shape: tuple[int, ...], ranks: int, kernel: str) -> int:
-    """All experts' matrices of one projection, ``ranks`` cuts together, each rounded up for ``kernel``."""
+    """Bytes of all experts' matrices of one projection on all ranks together, each part rounded up for ``kernel``."""
     down = "_down_" in name
     hidden, inner = (shape[1], shape[0]) if down else (shape[0], shape[1])
     by_hidden, by_inner = ROUNDING[kernel]
@@ -186,7 +194,7 @@ def _mxfp4_bytes(name: str, shape: tuple[int, ...], ranks: int, kernel: str) -> 
     inputs, outputs = (inner, hidden) if down else (hidden, inner)
     size = matrix_bytes(inputs, outputs)
     if kernel == "triton":
-        # Gate and up are one matrix, padded once.
+        # Gate and up are one matrix, which is padded only once.
         padded = _up(outputs, HOPPER_OUTPUTS) if down else _up(2 * outputs, HOPPER_OUTPUTS) // 2
         size = padded * (_up(inputs, HOPPER_INPUTS) // 2 + _up(inputs // BLOCK, HOPPER_SCALES))
     return size * ranks * shape[2]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.importers.config import encoder_decoder, feed_forward, layers, tensors
+from vramfit.importers.config.built import tensors_built, traits_of
 from vramfit.importers.config.fields import CONTEXT, number, whole
 from vramfit.importers.config.formulas import MissingField
 from vramfit.importers.config.heads import UnknownCache
-from vramfit.importers.config.language import language_model, part_of
+from vramfit.importers.config.language import language_model
 from vramfit.importers.config.section import Section
 from vramfit.importers.config.vision import UNKNOWN, vision_of
-from vramfit.importers.tensor_names import gguf_name, place
 from vramfit.model.architecture import Model, Tensor
 from vramfit.model.traits import Architecture, Traits
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.importers.config.tensors import ClassTensor
     from vramfit.model.architecture import Layers
     from vramfit.model.encoder import VisionTower
 
@@ -70,7 +69,7 @@ def read_config(
         if class_name is None:
             problem = _unknown_class(root)
         else:
-            found = tuple(_tensors(list(tensors.tensors_of(root, class_name)), place.path, layers_of(place.section)))
+            found = tensors_built(list(tensors.tensors_of(root, class_name)), place.path, layers_of(place.section))
     except MissingField as error:
         problem = f"its config.json does not state {error.field}"
     except FAULTS as error:
@@ -87,7 +86,8 @@ def read_config(
     if found is not None:
         groups = feed_forward.as_built(groups, found, _or_zero(place.section, "hidden"))
     tower, note = _vision(root, processor or {})
-    model = _model(root, place.section, identity, name, groups, class_name, tower)
+    own = Traits() if found is None else traits_of(found, groups, _or_zero(place.section, "hidden"))
+    model = _model(root, place.section, identity, name, groups, class_name, tower, own)
     return Configured(model, class_name, found, problem, caches_problem, () if note is None else (note,))
 
 
@@ -146,6 +146,7 @@ def _model(
     groups: tuple[Layers, ...],
     class_name: str | None,
     tower: VisionTower | None,
+    traits: Traits,
 ) -> Model:
     """The record, with 0 for what is not stated: nothing that is computed rests on it where the grade is unknown."""
     tied = root("tie_word_embeddings")
@@ -160,7 +161,7 @@ def _model(
         context=_context(section),
         dtype=_dtype(root, section),
         layers=groups,
-        traits=Traits(),
+        traits=traits,
         architecture=Architecture(None, section.model_type, None),
         vision=tower,
         audio=None,
@@ -195,32 +196,6 @@ def _dtype(root: Section, section: Section) -> str:
         if stated in ("float16", "float32"):
             return {"float16": "fp16", "float32": "fp32"}[stated]
     return "bf16"
-
-
-def _tensors(rows: list[ClassTensor], language: str, count: int) -> list[Tensor]:
-    """The tensors in the program's form: shapes inputs first, layers of the language model by number."""
-    result = []
-    sandwich = any("feedforward_layernorm" in row.name or "post_mlp" in row.name for row in rows)
-    for row in rows:
-        part = part_of(row.section) or ("text" if row.section.startswith(language) or not row.section else "projector")
-        if not row.section and language and not row.name.split(".")[0].startswith("lm_head"):
-            part = "projector"
-        shape = tuple(reversed(row.shape)) or (1,)
-        numbered = part == "text" and row.stack == count and row.stack > 0
-        layer_numbers = row.layers if numbered else ()
-        copies = row.each * (1 if numbered or not row.stack else len(row.layers))
-        name = (_gguf(row.name, sandwich=sandwich) or row.name) if part == "text" else row.name
-        # The biases of fused experts have two extents, and are no matrices.
-        linear = row.kind in ("linear", "experts") and not row.name.endswith("bias")
-        if copies and all(shape):
-            result.append(Tensor(name, shape, layer_numbers, part, linear and len(shape) > 1, row.buffer, copies))
-    return result
-
-
-def _gguf(name: str, *, sandwich: bool) -> str | None:
-    """GGUF's name of a tensor of the language model, None where it has none."""
-    prefix, _, _, rest = place(name.replace("*", "0"))
-    return gguf_name(rest, bool(prefix), sandwich)
 
 
 __all__ = ["Configured", "number", "read_config"]

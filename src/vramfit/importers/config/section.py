@@ -54,6 +54,8 @@ class Section:
         self._aliases: Mapping[str, str] = self._class.get("aliases", {})
         self._subsections: dict[str, Section] = {}
         self._deriving: set[str] = set()
+        self._values: dict[tuple[str, int | None], Any] = {}
+        """Values that were asked for: rows of a class ask for the same lists once for every layer."""
         self._overrides = _overrides(raw.get("per_layer_config"))
 
     @property
@@ -100,6 +102,14 @@ class Section:
 
     def value(self, name: str, layer: int | None = None) -> Any:
         """The value of a field of this section: overridden for the layer, stated, default, or derived from others."""
+        if self._deriving:
+            return self._value(name, layer)  # what is being derived from has no value in the meantime
+        key = (name, layer)
+        if key not in self._values:
+            self._values[key] = self._value(name, layer)
+        return self._values[key]
+
+    def _value(self, name: str, layer: int | None) -> Any:
         own = self._aliases.get(name, name)
         names = (own, *[alias for alias, real in self._aliases.items() if real == own])
         if layer is not None and layer in self._overrides:
@@ -112,6 +122,8 @@ class Section:
         if own == "num_labels" and "num_labels" not in self.raw:
             labels = self.raw.get("id2label")
             return len(labels) if isinstance(labels, dict) else 2
+        if own == "sliding_window" and value is not None and self.value("use_sliding_window", layer) is False:
+            return None  # the classes of Qwen2 and those made from it take it away in ``__post_init__``
         if value is None:
             value = self._derived(own)
         if isinstance(value, list) and own.endswith(("layer_types", "layers_block_type")):

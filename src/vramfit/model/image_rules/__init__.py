@@ -1,9 +1,9 @@
-"""Rules by which an image becomes tokens: one record a kind of rule, which answers for itself.
+"""Rules that turn an image into tokens, one record class for each kind of rule.
 
-A rule is the ``image_tokens`` of a vision tower: ``tokens_of`` an image, ``most_tokens`` of any, the ``grid`` an image is
-cut into, and how many ``patches`` the tower then reads. ``whole`` has the rules without tiles, ``anyres`` and ``tiles``
-those that cut images up; a rule's module is loaded when a model has it. The sources are the processors in transformers,
-read at 5.23. Sizes are pixels, width first.
+A rule is the ``image_tokens`` of a vision tower. It computes the tokens of an image (``tokens_of``) and of the largest
+one (``most_tokens``), the ``grid`` that an image is divided into, and the number of ``patches`` that the tower reads.
+``whole`` contains the rules without tiles, ``anyres`` and ``tiles`` those that divide images. The module of a rule is
+loaded when a model uses it. The rules follow the processors of transformers 5.23. Sizes are in pixels, width first.
 """
 
 from __future__ import annotations
@@ -33,65 +33,66 @@ RULES = {
     "tile_rows": ("tiles", "TileRows"),
     "cross": ("whole", "Cross"),
 }
-"""Module and class of each rule, by the name that catalogue files give it."""
+"""Module and class of each rule, by the rule's name in catalogue files."""
 
 
 def rule_class(name: str) -> type[ImageRule]:
-    """Class of the rule of that name; raises ``KeyError`` for any other."""
+    """Class of the rule with that name; raises ``KeyError`` if there is none."""
     module, kind = RULES[name]
     found: type[ImageRule] = getattr(__import__(f"{__name__}.{module}", fromlist=[kind]), kind)
     return found
 
 
 class Rule(Record):
-    """Answers of a rule to which an image's size means nothing."""
+    """Base of the rules, with the results for images of a fixed size."""
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows an image of this size is cut into: merged patches at native resolution, else tiles.
+        """Columns and rows that an image of this size is divided into: merged patches at native resolution, else tiles.
 
-        The view of the whole image that some rules add is not among them; (1, 1) for rules to which size means nothing.
+        The view of the whole image that some rules add is not counted. The result is (1, 1) for rules that do not depend
+        on the size.
         """
         return 1, 1
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of the largest image over all its tiles, class tokens included where a tile has one."""
+        """Number of patches of the largest image over all its tiles, class tokens included if a tile has one."""
         return image_patches(tower)
 
     def patches(self, tower: VisionTower, width: int, height: int) -> int:
-        """Patches of an image of this size, counted as ``most_patches`` counts them."""
+        """Number of patches of an image of this size over all its tiles, class tokens included."""
         return self.most_patches(tower)
 
 
 def image_patches(tower: VisionTower) -> int:
-    """Patches of the image a tower was trained on, and its class token; 0 where its inside is not known."""
+    """Number of patches of an image of the size a tower was trained on, and one class token; 0 if it is not modelled."""
     return ((tower.image_size or 0) // tower.patch) ** 2 + 1 if tower.patch else 0
 
 
 class Tiled(Rule):
-    """Answers of a rule with tiles."""
+    """Base of the rules that divide an image into square tiles."""
 
     tile: Count
-    """Side of a tile, pixels."""
+    """Side of a tile in pixels."""
     patch = 0
-    """Side of a patch where the rule says it, pixels."""
+    """Side of a patch in pixels; 0 if the rule does not state it."""
 
     def tile_patches(self, tower: VisionTower) -> int:
-        """Patches of one tile and its class token; 0 where the inside of the tower is not known."""
+        """Number of patches of one tile and its class token; 0 if the tower is not modelled."""
         patch: int = tower.patch or self.patch
         return (self.tile // patch) ** 2 + 1 if patch else 0
 
     def patches(self, tower: VisionTower, width: int, height: int) -> int:
-        """Patches of all tiles and of the view of the whole."""
+        """Number of patches of all tiles and of the view of the whole image."""
         columns, rows = self.grid(width, height)
         return self.tile_patches(tower) * (columns * rows + self.views(columns * rows))
 
     def views(self, tiles: int) -> int:
-        """Views of the whole image that stand beside that many tiles."""
+        """Number of views of the whole image that are added to that many tiles."""
         return 1
 
 
 def pinpoint(pinpoints: Sequence[Sequence[int]], width: int, height: int) -> tuple[int, int]:
-    """The grid that keeps most pixels of the image, and among those the one that wastes least."""
+    """Width and height of the grid that keeps most pixels of the image; of several, the one with least padding."""
     best, most, least = (0, 0), -1, 0
     for grid_width, grid_height in pinpoints:
         scale = min(grid_width / width, grid_height / height)

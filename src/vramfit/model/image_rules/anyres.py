@@ -1,6 +1,6 @@
 """Rule that scales an image into the best of several grids of square tiles.
 
-``image_rules`` says what a rule answers. Sizes are pixels, width first.
+``image_rules`` describes the methods of a rule. Sizes are in pixels, width first.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 class Anyres(Tiled):
     """LLaVA-1.6 and LLaVA-OneVision: a small view of the whole image, and the image itself on the best grid of tiles.
 
-    The image is scaled into the pinpoint that keeps most of it; the padding rows or columns this leaves are cut from
-    the grid, and each row of what remains ends with a newline token (LlavaNextProcessor._get_number_of_features).
+    The image is scaled into the pinpoint that keeps most of its pixels. Rows or columns of padding are then removed from
+    the grid, and each remaining row ends with a newline token (LlavaNextProcessor._get_number_of_features).
     """
 
     rule = "anyres"
 
     patch: Count
-    """Side of a patch, pixels."""
+    """Side of a patch in pixels."""
     pinpoints: tuple[tuple[Count, ...], ...] | None = None
-    """Grids an image may be scaled into, as width and height; listed (LLaVA-1.6), or else given by ``sides``."""
+    """Widths and heights of the grids that an image can be scaled into (LLaVA-1.6); None if ``sides`` gives them."""
     sides: Count | None = None
-    """Most tiles a side, every grid up to that being allowed (LLaVA-OneVision)."""
+    """Largest number of tiles along one side; every grid up to it is allowed (LLaVA-OneVision)."""
     max_tiles: Count | None = None
-    """Tiles beyond whose number of patches the grid is scaled down (LLaVA-OneVision)."""
+    """Number of tiles whose patches are the limit beyond which the grid is scaled down (LLaVA-OneVision)."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         patches = self.tile // self.patch
         best_width, best_height = pinpoint(self._pinpoints(), width, height)
         rows, columns = best_height // self.tile * patches, best_width // self.tile * patches
@@ -47,9 +47,10 @@ class Anyres(Tiled):
         return self._tokens(rows, columns)
 
     def most_tokens(self) -> int:
-        """Most prompt tokens over every grid and padding: with less than all of a grid it may be within the bound.
+        """Largest number of prompt tokens of any image, over every grid and every amount of padding.
 
-        Padding is less than a tile, since a grid without that tile would waste less.
+        Padding must be tried because a full grid may exceed ``max_tiles`` and be scaled down. It is less than a tile,
+        since a grid without that tile would have less padding.
         """
         patches = self.tile // self.patch
         most = 0
@@ -61,18 +62,18 @@ class Anyres(Tiled):
         return most
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows of tiles."""
+        """Numbers of columns and rows of tiles."""
         best_width, best_height = pinpoint(self._pinpoints(), width, height)
         return best_width // self.tile, best_height // self.tile
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of all tiles of the largest grid and of the view of the whole."""
+        """Number of patches of all tiles of the largest grid and of the view of the whole image."""
         grids = self.pinpoints or [[(self.sides or 0) * self.tile] * 2]
         most = max([width * height // self.tile**2 for width, height in grids])
         return self.tile_patches(tower) * (1 + most)
 
     def _tokens(self, rows: int, columns: int) -> int:
-        """Tokens of that many rows and columns of patches without padding."""
+        """Number of tokens of that many rows and columns of patches after padding is removed, newlines included."""
         whole = (self.tile // self.patch) ** 2
         if self.max_tiles:
             ratio = (rows * columns / (self.max_tiles * whole)) ** 0.5
@@ -81,7 +82,7 @@ class Anyres(Tiled):
         return rows * columns + rows + whole
 
     def _pinpoints(self) -> Sequence[Sequence[int]]:
-        """The allowed grids in an order that matters: of grids equally good the first is taken."""
+        """Widths and heights of the allowed grids. The order matters, because the first of equally good grids is used."""
         if self.pinpoints is not None:
             return self.pinpoints
         sides = range(self.tile, ((self.sides or 0) + 1) * self.tile, self.tile)

@@ -1,6 +1,6 @@
-"""Rules that cut an image into square tiles, each of which the tower reads as an image of its own.
+"""Rules that divide an image into square tiles, each of which the tower reads like a separate image.
 
-``image_rules`` says what a rule answers. Sizes are pixels, width first.
+``image_rules`` describes the methods of a rule. Sizes are in pixels, width first.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ if TYPE_CHECKING:
 
 
 class Tiles(Tiled):
-    """InternVL, Llama 4 and others: a grid of square tiles, and a view of the whole if there are several."""
+    """InternVL, Llama 4 and others: a grid of square tiles, and a view of the whole image if there are several tiles."""
 
     rule = "tiles"
 
     per_tile: Count
-    """Tokens of a tile."""
+    """Number of tokens of a tile."""
     max_tiles: Count
-    """Most tiles of an image."""
+    """Largest number of tiles of an image."""
     fit: Literal["canvas"] | None = None
-    """How the grid is chosen: ``canvas`` enlarges the image least (Llama 4); else the nearest in shape (InternVL)."""
+    """Choice of the grid: ``canvas`` takes the one that enlarges the image least (Llama 4); if not stated, the one with
+    the most similar aspect ratio is taken (InternVL)."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         columns, rows = self.grid(width, height)
         return self.per_tile * (columns * rows + self.views(columns * rows))
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image."""
+        """Largest number of prompt tokens of any image."""
         return self.per_tile * (self.max_tiles + self.views(self.max_tiles))
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows of tiles."""
+        """Numbers of columns and rows of tiles."""
         most = self.max_tiles
         grids = [(columns, rows) for columns in range(1, most + 1) for rows in range(1, most // columns + 1)]
         grids.sort(key=lambda grid: grid[0] * grid[1])
@@ -46,16 +47,16 @@ class Tiles(Tiled):
         return choose(grids, self.tile, width, height)
 
     def views(self, tiles: int) -> int:
-        """Views of the whole image: none beside a single tile."""
+        """Number of views of the whole image: none if there is a single tile."""
         return 1 if tiles > 1 else 0
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of the most tiles and of the view of the whole."""
+        """Number of patches of the largest number of tiles and of the view of the whole image."""
         return self.tile_patches(tower) * (self.max_tiles + 1)
 
 
 class Split(Tiled):
-    """Idefics3: scaled so that the longest side has its full length, cut into tiles, and a view of the whole.
+    """Idefics3: an image scaled to a longest side, divided into tiles, and a view of the whole image.
 
     The text markers around each tile are not counted.
     """
@@ -63,53 +64,53 @@ class Split(Tiled):
     rule = "split"
 
     per_tile: Count
-    """Tokens of a tile."""
+    """Number of tokens of a tile."""
     longest: Count
-    """Longest side of an image, pixels."""
+    """Longest side of an image in pixels, which images are scaled to."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         columns, rows = self.grid(width, height)
         return self.per_tile * (columns * rows + 1)
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image: of a square one."""
+        """Largest number of prompt tokens of any image, which a square one takes."""
         return self.tokens_of(self.longest, self.longest)
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows of tiles."""
+        """Numbers of columns and rows of tiles."""
         unit = max(width, height) * self.tile
         return -(-width * self.longest // unit), -(-height * self.longest // unit)
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of a square image with the longest side, and of the view of the whole."""
+        """Number of patches of a square image with the longest side, and of the view of the whole image."""
         return self.tile_patches(tower) * ((self.longest // self.tile) ** 2 + 1)
 
 
 class TileRows(Tiled):
-    """DeepSeek-VL2: each row of patches ends with a newline, in the grid of tiles and in the view of the whole.
+    """DeepSeek-VL2: a grid of tiles and a view of the whole image, both with a newline after each row of patches.
 
-    Between the two stands a separator (deepseek-ai/DeepSeek-VL2 ``processing_deepseek_vl_v2.py`` ``tokenize_with_images``;
-    of more than two images only the view of the whole is taken).
+    A separator stands between the two (deepseek-ai/DeepSeek-VL2 ``processing_deepseek_vl_v2.py``
+    ``tokenize_with_images``). If a prompt has more than two images, each is read only by its view of the whole.
     """
 
     rule = "tile_rows"
 
     side: Count
-    """Tokens along a side of a tile."""
+    """Number of tokens along one side of a tile."""
     max_tiles: Count
-    """Most tiles of an image."""
+    """Largest number of tiles of an image."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         return self._tokens(*self.grid(width, height))
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image: of a column of tiles, which has most rows."""
+        """Largest number of prompt tokens of any image, which a column of tiles takes because it has most rows."""
         return self._tokens(1, self.max_tiles)
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows of the grid that keeps most of the image (``select_best_resolution``)."""
+        """Numbers of columns and rows of the grid that keeps most of the image (``select_best_resolution``)."""
         tile, most = self.tile, self.max_tiles
         grids = [
             (columns * tile, rows * tile) for columns in range(1, most + 1) for rows in range(1, most // columns + 1)
@@ -118,7 +119,7 @@ class TileRows(Tiled):
         return best_width // tile, best_height // tile
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of the most tiles and of the view of the whole."""
+        """Number of patches of the largest number of tiles and of the view of the whole image."""
         return self.tile_patches(tower) * (self.max_tiles + 1)
 
     def _tokens(self, columns: int, rows: int) -> int:
@@ -127,9 +128,9 @@ class TileRows(Tiled):
 
 
 def nearest_shape(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
-    """The grid nearest in shape to the image (get_optimal_tiled_canvas of the InternVL processor).
+    """Grid whose aspect ratio is nearest to the image's (get_optimal_tiled_canvas of the InternVL processor).
 
-    Of grids equally near the larger wins where the image has more than half its pixels.
+    If several grids are equally near, a later one is preferred if the image has more than half of its pixels.
     """
     target, best, nearest = width / height, (1, 1), float("inf")
     for columns, rows in grids:
@@ -142,7 +143,10 @@ def nearest_shape(grids: Sequence[tuple[int, int]], tile: int, width: int, heigh
 
 
 def canvas(grids: Sequence[tuple[int, int]], tile: int, width: int, height: int) -> tuple[int, int]:
-    """The grid that enlarges the image least, or failing that shrinks it least; of several the smallest (Llama 4)."""
+    """Grid that enlarges the image least, or if every grid shrinks it, the one that shrinks it least (Llama 4).
+
+    If several grids scale it alike, the one with the fewest tiles is taken.
+    """
     scales = [(min(columns * tile / width, rows * tile / height), columns, rows) for columns, rows in grids]
     enlarging = [scale for scale, _, _ in scales if scale >= 1]
     chosen = min(enlarging) if enlarging else max([scale for scale, _, _ in scales])

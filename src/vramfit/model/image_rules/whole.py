@@ -1,6 +1,6 @@
-"""Rules without tiles: an image is read whole, at a fixed size, at its own, or scaled to a longest side.
+"""Rules without tiles: an image is read whole, at a fixed size, at its native size, or scaled to a longest side.
 
-``image_rules`` says what a rule answers. Sizes are pixels, width first.
+``image_rules`` describes the methods of a rule. Sizes are in pixels, width first.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ if TYPE_CHECKING:
 
 
 class Fixed(Rule):
-    """Every image takes as many tokens."""
+    """Fixed number of tokens for every image."""
 
     rule = "fixed"
 
     tokens: Count
-    """Tokens of an image."""
+    """Number of tokens of an image."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         return self.tokens
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image."""
+        """Largest number of prompt tokens of any image."""
         return self.tokens
 
 
 class Native(Rule):
-    """Qwen-VL: both sides rounded to whole merged patches, the area kept between two pixel counts (smart_resize)."""
+    """Qwen-VL: both sides rounded to whole merged patches, the area between a least and a most (smart_resize)."""
 
     rule = "native"
 
     patch: Count
-    """Side of a patch, pixels."""
+    """Side of a patch in pixels."""
     merge: Count
-    """Patches a side that become one token."""
+    """Number of patches along one side of the square that becomes one token."""
     max_pixels: Count
-    """Most pixels of an image; a larger one is scaled down."""
+    """Largest number of pixels of an image; a larger image is scaled down."""
     min_pixels: int = 0
-    """Fewest pixels of an image; a smaller one is scaled up."""
+    """Smallest number of pixels of an image; a smaller image is scaled up."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         columns, rows = self.grid(width, height)
         return rows * columns
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image: of one with ``max_pixels``, 12 megapixels and more in some models."""
+        """Largest number of prompt tokens of any image, taken by one of ``max_pixels``: 12 megapixels in some models."""
         side = self.patch * self.merge
         return self.max_pixels // (side * side)
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows of merged patches."""
+        """Numbers of columns and rows of merged patches."""
         side = self.patch * self.merge
         lowest, highest = self.min_pixels, self.max_pixels
         rows, columns = max(1, round(height / side)), max(1, round(width / side))
@@ -68,38 +68,38 @@ class Native(Rule):
         return columns, rows
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of an image of the most pixels."""
+        """Number of patches of an image of ``max_pixels``."""
         patch: int = tower.patch or self.patch
         return self.max_pixels // patch**2
 
     def patches(self, tower: VisionTower, width: int, height: int) -> int:
-        """Patches of an image of this size."""
+        """Number of patches of an image of this size."""
         return self.tokens_of(width, height) * self.merge**2
 
 
 class LongestSide(Rule):
-    """Pixtral: scaled down to a longest side, then whole merged patches, and a break or end token behind each row."""
+    """Pixtral: an image scaled down to a longest side, as whole merged patches with a break or end token after each row."""
 
     rule = "longest_side"
 
     patch: Count
-    """Side of a patch, pixels."""
+    """Side of a patch in pixels."""
     merge: Count
-    """Patches a side that become one token."""
+    """Number of patches along one side of the square that becomes one token."""
     longest: Count
-    """Longest side of an image, pixels."""
+    """Longest side of an image in pixels; a larger image is scaled down."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size."""
+        """Number of prompt tokens of an image of this size."""
         columns, rows = self.grid(width, height)
         return rows * columns + rows
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image: of a square one."""
+        """Largest number of prompt tokens of any image, which a square one takes."""
         return self.tokens_of(self.longest, self.longest)
 
     def grid(self, width: int, height: int) -> tuple[int, int]:
-        """Columns and rows of merged patches."""
+        """Numbers of columns and rows of merged patches."""
         ratio = max(width / self.longest, height / self.longest)
         if ratio > 1:
             width, height = int(width / ratio), int(height / ratio)
@@ -107,12 +107,12 @@ class LongestSide(Rule):
         return -(-width // side), -(-height // side)
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of a square image with the longest side."""
+        """Number of patches of a square image with the longest side."""
         patch: int = tower.patch or self.patch
         return (self.longest // patch) ** 2
 
     def patches(self, tower: VisionTower, width: int, height: int) -> int:
-        """Patches of an image of this size."""
+        """Number of patches of an image of this size."""
         columns, rows = self.grid(width, height)
         return columns * rows * self.merge**2
 
@@ -120,25 +120,25 @@ class LongestSide(Rule):
 class Cross(Rule):
     """Llama 3.2 Vision: images are read by cross-attention and take one token of the prompt.
 
-    Every image is padded to all its tiles (transformers 5.23.0 ``image_processing_mllama.py`` ``pack_images``), so size
-    makes no difference to the tower.
+    Every image is padded to ``max_tiles`` (transformers 5.23.0 ``image_processing_mllama.py`` ``pack_images``), so the
+    tower does the same work for every size.
     """
 
     rule = "cross"
 
     per_tile: Count
-    """Tokens of a tile that cross-attention layers keep."""
+    """Number of tokens of a tile that cross-attention layers keep."""
     max_tiles: Count
-    """Tiles of every image."""
+    """Number of tiles of every image."""
 
     def tokens_of(self, width: int, height: int) -> int:
-        """Prompt tokens of an image of this size: its placeholder."""
+        """Number of prompt tokens of an image of any size, which is one: its placeholder."""
         return 1
 
     def most_tokens(self) -> int:
-        """Most prompt tokens of any image."""
+        """Largest number of prompt tokens of any image, which is one: its placeholder."""
         return 1
 
     def most_patches(self, tower: VisionTower) -> int:
-        """Patches of all tiles."""
+        """Number of patches of all tiles."""
         return image_patches(tower) * self.max_tiles
