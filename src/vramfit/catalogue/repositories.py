@@ -27,7 +27,7 @@ FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
 """File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
 
 NEUTRAL = frozenset((
-    "ud", "mtp",
+    "ud", "mtp", "mxfp8",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
 ))  # fmt: skip
@@ -41,6 +41,9 @@ ALONE = {
     "w8a8": "w8a8", "w4a16": "w4a16", "w8a16": "w8a16", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "gguf": "",
 }  # fmt: skip
 """Words that name a scheme by themselves; a GGUF repository holds many."""
+
+MLX_FLOATS = ("mxfp4", "nvfp4", "mxfp8")
+"""Words for modes of MLX's quantization, which in other repositories name other schemes."""
 
 _SIZES = (
     ("bits", "", "bits"), ("bits", "", "bit"), ("bits", "", "bpw"), ("bits", "int", ""), ("bits", "w", ""),
@@ -168,6 +171,9 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
     if "gguf" in words:
         return {"family": "gguf"}
     sizes = dict([size for word in words if (size := _size(word)) is not None])
+    floats = next((word for word in words if word in MLX_FLOATS), None)
+    if floats is not None and (owner == "mlx-community" or "mlx" in words):
+        return {"quant": f"mlx-{floats}"}
     family = next((word for word in words if word in FAMILIES), "mlx" if owner == "mlx-community" and sizes else None)
     if family is not None:
         return _of_family(family, sizes)
