@@ -126,7 +126,7 @@ class Catalogue:
     def __init__(self, changes: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self._changes = changes or {}
 
-    def gpus(self, name: str) -> tuple[Gpu, ...]:
+    def gpus(self, name: str, shared_bytes: int | None = None) -> tuple[Gpu, ...]:
         count, x, rest = name.partition("x")
         times, identity = (int(count), rest) if x and count.isdigit() else (1, name)
         if identity not in GPUS:
