@@ -158,7 +158,7 @@ def test_the_first_layers_get_more(file_type: str, tensor: str, first: tuple[str
         ("Q5_0", {"Q5_0": 16}, {"Q5_1": 2, "Q5_0": 14}),
         ("IQ4_XS", {"Q5_K": 2, "IQ4_XS": 14}, {"IQ4_XS": 16}),
         ("IQ4_NL", {"Q5_K": 2, "IQ4_NL": 14}, {"IQ4_NL": 16}),
-        ("IQ3_XXS", {"IQ3_XXS": 16}, {"IQ3_XXS": 16}),  # no file of it is made without
+        ("IQ3_XXS", {"Q4_K": 2, "Q3_K": 14}, {"IQ3_XXS": 16}),
         ("Q4_K_M", {"Q6_K": 8, "Q4_K": 8}, {"Q6_K": 8, "Q4_K": 8}),
     ],
 )

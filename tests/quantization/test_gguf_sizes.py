@@ -10,7 +10,6 @@ import yaml
 
 from tests.each import each
 from tests.quantization.builders import build
-from vramfit._record import replace
 from vramfit.model import tensors
 from vramfit.quantization import derive, find_scheme
 
@@ -23,13 +22,11 @@ ROUNDING_MIB = 0.005 + 1e-9
 
 @pytest.mark.parametrize("name", TABLE)
 def test_sizes_are_llama_cpps_to_the_last_printed_digit(name: str) -> None:
-    """The table's files were made without an importance matrix, which only IQ3_XXS would otherwise have."""
     row = TABLE[name]
     model = build(name, **row["facts"])
 
     for file_type, mib in each(row["sizes"].items()):
-        scheme = find_scheme(file_type)
-        size = derive(model, replace(scheme, id=f"{file_type} without", settings={"type": file_type})).file_bytes
+        size = derive(model, find_scheme(file_type)).file_bytes
 
         assert size / MIB == pytest.approx(mib, abs=ROUNDING_MIB, rel=0), file_type
 

@@ -6,8 +6,9 @@ and other small tensors 32-bit, and ``conversion/deepseek.py`` splits MLA's ``at
 back where rows do not divide (``gguf_layout``).
 
 Without an importance matrix unless the scheme says otherwise, as ``llama-quantize`` runs when given none. The choice
-changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *require* a matrix are laid out with one, since
-no file is made without; of IQ3_XXS that is 4 % less for an 8B model than what ``llama-quantize --dry-run`` prints.
+changes bytes only of Q4_0, Q5_0, IQ4_NL, IQ4_XS and IQ3_XXS. Types that *require* a matrix are laid out by the same
+rules, which is what ``llama-quantize --dry-run`` prints; IQ3_XXS is the one whose size then differs (4 % for an 8B
+model).
 
 A model that was released with experts in MXFP4 keeps those in every file: ``conversion/gpt_oss.py`` copies them as they
 are, and publishers leave them so (bartowski/openai_gpt-oss-20b-GGUF: "all quants keep the feed forward networks at

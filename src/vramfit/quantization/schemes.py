@@ -127,16 +127,7 @@ _OTHERS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
 
 _ALL = (
     *[Scheme(*row) for row in _OTHERS],
-    *[
-        Scheme(
-            kind,
-            "gguf",
-            precision,
-            f"GGUF: {text}",
-            {"type": kind, "imatrix": True} if kind in IMATRIX else {"type": kind},
-        )
-        for kind, precision, text in _GGUF
-    ],
+    *[Scheme(kind, "gguf", precision, f"GGUF: {text}", {"type": kind}) for kind, precision, text in _GGUF],
 )
 
 SCHEMES: dict[str, Scheme] = {scheme.id: scheme for scheme in _ALL}
