@@ -32,6 +32,7 @@ LAYERS = (
     ("catalogue",),
     ("quantization",),
     ("model", "hardware", "workload"),
+    ("quantities",),
     ("units",),
     ("errors", "search", "_record", "_memo", "_finder"),
 )

@@ -29,7 +29,8 @@ STANDARD = {
 
 ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._finder", "vramfit._memo", "vramfit._record", "vramfit.answer",
-    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.report", "vramfit.search", "vramfit.sources", "vramfit.units",
+    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.report", "vramfit.search",
+    "vramfit.sources", "vramfit.units",
     "vramfit.verdict",
     *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".lookup", ".names", ".rows")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),

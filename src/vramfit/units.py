@@ -1,47 +1,12 @@
-"""Parsing and printing of sizes and rates, which nothing else in the program does.
+"""Units of sizes and rates, and how they are printed, which nothing else in the program does.
 
-GB are powers of 1000, GiB powers of 1024. A bare number is refused: guessing which was meant is the mistake this
-tool exists to end. (The "24 GB" of a graphics card is neither: it is a marketing figure, see ``hardware``.)
+GB are powers of 1000, GiB powers of 1024; ``quantities`` reads them.
 """
 
 from __future__ import annotations
 
-from vramfit.errors import UsageError
-
-MOST_PIXELS, LONGEST_SHAPE = 65536, 200
-"""Largest side of an image in pixels, and largest ratio of its sides: beyond 200 Qwen-VL's ``smart_resize`` refuses
-it."""
-
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
-
-_FACTORS = {
-    "k": KIB, "m": MIB, "g": GIB, "t": TIB,
-    "b": 1, "kib": KIB, "mib": MIB, "gib": GIB, "tib": TIB, "kb": KB, "mb": MB, "gb": GB, "tb": TB,
-}  # fmt: skip
-
-
-def parse_size(text: str) -> int:
-    """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``, ``"24G"`` (GiB); raises ``UsageError`` for other units and none."""
-    number, unit = _split(text)
-    factor = _FACTORS.get(unit.lower())
-    if factor is None:
-        raise UsageError(
-            f'size "{text}" has no unit' if not unit else f'size "{text}" has an unknown unit "{unit}"',
-            "write GiB (2^30 bytes) or GB (10^9 bytes), for example 24GiB",
-        )
-    whole = number.isascii() and number.isdigit()
-    value = int(number) * factor if whole and len(number) < 20 else round(_number(number, text) * factor)
-    if not 0 <= value < 2**63:
-        raise UsageError(f'size "{text}" is out of range', "give a size between 0 and 8 EiB")
-    return value
-
-
-def parse_rate(text: str) -> int:
-    """Bytes per second of ``"1008GB/s"``; raises ``UsageError`` as ``parse_size`` does."""
-    if not text.lower().endswith("/s"):
-        raise UsageError(f'bandwidth "{text}" has no unit', "write GB/s, for example 1008GB/s")
-    return parse_size(text[:-2])
 
 
 def gib(size_bytes: int, digits: int = 2) -> str:
@@ -78,35 +43,3 @@ def rate(bytes_per_second: int) -> str:
 def billions(count: int) -> str:
     """Format a parameter count as ``"13.35 B"``, and below one billion in millions."""
     return f"{count / 1e9:.2f} B" if count >= 10**9 else f"{count / 1e6:.0f} M"
-
-
-def parse_pixels(text: str) -> tuple[int, int]:
-    """Parse width and height of ``"1344x1008"``; raises ``UsageError`` for a size that no image can have."""
-    sides = text.strip().lower().split("x")
-    if len(sides) == 2 and all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
-        width, height = int(sides[0]), int(sides[1])
-        if 0 < max(width, height) <= min(MOST_PIXELS, LONGEST_SHAPE * min(width, height)):
-            return width, height
-    raise UsageError(
-        f'"{text}" is not the size of an image',
-        f"write width x height in pixels, as 1344x1008: 1 to {MOST_PIXELS} a side, neither over "
-        f"{LONGEST_SHAPE} times the other",
-    )
-
-
-def _split(text: str) -> tuple[str, str]:
-    stripped = text.strip()
-    cut = len(stripped)
-    while cut and stripped[cut - 1].isalpha():
-        cut -= 1
-    return stripped[:cut].strip(), stripped[cut:]
-
-
-def _number(digits: str, text: str) -> float:
-    try:
-        value = float(digits) if not digits.strip("0123456789.eE+-") else float("nan")
-    except ValueError:
-        raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB") from None
-    if not abs(value) < float("inf"):  # neither infinite nor NaN, which compares with nothing
-        raise UsageError(f'"{text}" is not a size', "write a number and a unit, for example 24GiB")
-    return value

@@ -113,7 +113,7 @@ def test_every_format_has_the_same_exit_code(style: str) -> None:
             "unsupported-quant",
             ["-g", "rtx4090", "-m", "llama-2-7b", "--engine", "transformers", "--quant", "Q4_K_M"],
         ),
-        (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--context", "0"]),
+        (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--context", "-1"]),
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--ram", "64"]),
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--images", "1"]),
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--kv-cache-type", "q8_0"]),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from vramfit.catalogue.names import CUSTOM_PREFIX
 from vramfit.errors import UsageError
 from vramfit.hardware import Gpu
-from vramfit.units import GB, MIB, parse_rate, parse_size
+from vramfit.quantities import parse_rate, parse_size
+from vramfit.units import GB, MIB
 
 _PLATFORMS = ("linux", "windows", "macos")
 

@@ -7,7 +7,8 @@ with the nearest words: an empty list would hide the slip. A value that is unkno
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.units import GB, GIB, parse_size
+from vramfit.quantities import parse_size
+from vramfit.units import GB, GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

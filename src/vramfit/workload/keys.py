@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, fields
 from vramfit.errors import UsageError
-from vramfit.units import parse_pixels, parse_rate, parse_size, rate_text, size_text
+from vramfit.units import rate_text, size_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ class Key(Record):
             return words[0] if self.default else words[1]
         return str(self.default)
 
+    def wrong(self, raw: object, expected: str) -> UsageError:
+        """Error for a raw value that is none of this key's."""
+        return UsageError(f'{self.name}: "{raw}" is not a valid value', f"expected {expected}")
+
     def value_in(self, workload: Workload, request: Request) -> Any:
         """Value that a workload was made with; where its engine has no such key, the requested value or the default."""
         field = self.stored_as
@@ -111,8 +115,6 @@ class Key(Record):
         return value
 
 
-TOKEN_UNITS = {"k": 1024, "m": 1024**2}
-"""Factors of the letters behind a number of tokens, as vendors write contexts."""
 SWITCHED = ("on", "off")
 """Choices of a key that a file may also give as true or false, and that a record stores as such."""
 
@@ -164,18 +166,18 @@ def parse_value(key: Key, raw: Any) -> Any:
     if kind == "texts":
         values = raw if isinstance(raw, list | tuple) else [raw]
         if not values or not all(isinstance(v, str) and v.strip() for v in values):
-            raise _wrong(key, raw, "give a GPU id, or a list of them")
+            raise key.wrong(raw, "give a GPU id, or a list of them")
         return tuple(values)
     if kind == "text":
         if isinstance(raw, bool) or not isinstance(raw, str | int | float) or not str(raw).strip():
-            raise _wrong(key, raw, "give a text")
+            raise key.wrong(raw, "give a text")
         return str(raw) if key.read is None else key.read(str(raw))
     if kind == "flag":
         if isinstance(raw, bool):
             return raw
         if raw in ("true", "false"):
             return raw == "true"
-        raise _wrong(key, raw, "give true or false")
+        raise key.wrong(raw, "give true or false")
     if kind == "choice":
         if isinstance(raw, bool) and key.choices == ("on", "off"):
             return "on" if raw else "off"
@@ -184,96 +186,7 @@ def parse_value(key: Key, raw: Any) -> Any:
             return raw
         if key.read is not None and isinstance(raw, str | int) and key.read(str(raw)) in words:
             return key.read(str(raw))
-        raise _wrong(key, raw, f"one of: {', '.join(words)}")
-    if kind == "size":
-        if isinstance(raw, str):
-            return parse_size(raw)
-        raise _wrong(key, raw, "write the unit: 64GiB or 64GB")
-    if kind == "shares":
-        return _shares(key, raw)
-    if kind == "rate":
-        rate = parse_rate(str(raw))
-        if not rate:
-            raise _wrong(key, raw, "more than 0GB/s")
-        return rate
-    if kind == "pixels":
-        try:
-            return parse_pixels(str(raw))
-        except UsageError as error:
-            raise UsageError(f'{key.name}: "{raw}" is not a valid value', error.hint) from None
-    if kind == "tokens":
-        return _tokens(key, raw)
-    if kind == "count-or-word":
-        raw = key.read(str(raw)) if key.read is not None and not isinstance(raw, bool) else raw
-        if raw in key.choices:
-            return raw
-    if kind == "number":
-        return _number(key, raw)
-    return _integer(key, raw)
+        raise key.wrong(raw, f"one of: {', '.join(words)}")
+    from vramfit.workload.values import parse
 
-
-def _tokens(key: Key, raw: Any) -> int | str:
-    """Parse ``32768``, ``32,768``, ``32k`` (32,768) and ``1M``; a word of the key's, for which ``0`` stands too."""
-    if not isinstance(raw, str):
-        return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
-    text = raw.strip().lower()
-    if text in key.choices or (text == "0" and key.choices):
-        return key.choices[0]
-    factor = TOKEN_UNITS.get(text[-1:], 1)
-    digits = text[:-1].strip() if factor > 1 else text
-    groups = digits.split(",")
-    if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
-        digits = "".join(groups)
-    if factor == 1:
-        return _integer(key, digits if digits.isdigit() else raw)
-    number = float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() and len(digits) < 10 else 0.0
-    if not number or number * factor % 1:
-        raise _wrong(key, raw, _expected(key))
-    return _integer(key, int(number * factor))
-
-
-def _integer(key: Key, raw: Any) -> int:
-    value = raw
-    if isinstance(raw, str):
-        digits = raw.strip().removeprefix("-")
-        if not digits.isascii() or not digits.isdigit():
-            raise _wrong(key, raw, _expected(key))
-        value = int(raw) if len(digits) < 20 else 2**63
-    if isinstance(value, bool) or not isinstance(value, int) or not key.minimum <= value <= key.maximum:
-        raise _wrong(key, raw, _expected(key))
-    return value
-
-
-def _shares(key: Key, raw: Any) -> tuple[float, ...]:
-    """Parse proportions from ``3,1`` or a list; raises ``UsageError`` where all of them are 0."""
-    parts = raw if isinstance(raw, list | tuple) else str(raw).split(",")
-    shares = []
-    for part in parts:
-        number = str(part).strip()
-        if not number.isascii() or not number.replace(".", "", 1).isdigit() or len(number) > 20:
-            raise _wrong(key, raw, "numbers with commas between, one for each GPU: 3,1")
-        shares.append(float(number))
-    if not sum(shares):
-        raise _wrong(key, raw, "at least one share above 0")
-    return tuple(shares)
-
-
-def _number(key: Key, raw: Any) -> float:
-    try:
-        value = float(raw)
-    except (TypeError, ValueError):
-        raise _wrong(key, raw, _expected(key)) from None
-    if isinstance(raw, bool) or not key.minimum <= value <= key.maximum:
-        raise _wrong(key, raw, _expected(key))
-    return value
-
-
-def _expected(key: Key) -> str:
-    kind = "a number" if key.kind == "number" else "a whole number"
-    words = f", or {' or '.join(key.choices)}" if key.choices else ""
-    upper = f" to {key.maximum:g}" if key.maximum < 2**31 - 1 else " or more"
-    return f"{kind}, {key.minimum:g}{upper}{words}"
-
-
-def _wrong(key: Key, raw: Any, expected: str) -> UsageError:
-    return UsageError(f'{key.name}: "{raw}" is not a valid value', f"expected {expected}")
+    return parse(key, raw)
