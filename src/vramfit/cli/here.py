@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.catalogue.rows import ModelRow
+from vramfit.entries.entry import imported_row
 from vramfit.errors import InputError, VramfitError
-from vramfit.model import active_parameters, parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue import Catalogue
+    from vramfit.catalogue.rows import ModelRow
     from vramfit.importers.stores import Found
 
 READABLE = ("gguf", "safetensors")
@@ -85,17 +85,7 @@ class ModelsHere:
                 sys.stderr.write(f"warning: {found.reference} is left out: {problem}\n")
 
     def _row(self, name: str) -> ModelRow:
-        model = self.model(name)
-        return ModelRow(
-            name,
-            model.name,
-            model.family,
-            model.modality,
-            parameters(model),
-            active_parameters(model),
-            model.context,
-            None,
-        )
+        return imported_row(self.model(name), name)
 
 
 def stored(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue.lookup import Catalogue
+    from vramfit.catalogue.rows import ModelRow
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
     from vramfit.model.origin import Origin
@@ -100,13 +101,13 @@ def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
     return _model(model_object(row, facts), model_from_facts(facts), facts)
 
 
-def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
-    """A model that was read from files, in the form of an entry, with what was read from where."""
+def imported_row(model: Model, name: str) -> ModelRow:
+    """Row of a model that was read from files, as the catalogue has one of each entry; ``name`` is what it is asked by."""
     from vramfit.catalogue.rows import ModelRow
     from vramfit.model import active_parameters, parameters
 
-    row = ModelRow(
-        model.id,
+    return ModelRow(
+        name,
         model.name,
         model.family,
         model.modality,
@@ -115,6 +116,11 @@ def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
         model.context,
         None,
     )
+
+
+def show_imported(model: Model, origin: Origin) -> dict[str, Any]:
+    """A model that was read from files, in the form of an entry, with what was read from where."""
+    row = imported_row(model, model.id)
     architecture = model.architecture.name or model.architecture.gguf or model.architecture.model_type
     commit = f" at {origin.commit}" if origin.commit else ""
     where = origin.repository or origin.path or origin.tag or model.id

@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 from vramfit.curation.lint.shape import shape_of
+from vramfit.curation.lint.subject import Subject
 from vramfit.curation.schema_gpus import GpuFile, merge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.curation.strict_yaml import Document, Fault, Path
+    from vramfit.curation.strict_yaml import Fault
 
 TABLES = ("sources", "field_sources", "families")
 
 
-class GpuSubject:
-    """A parsed GPU file."""
+class GpuSubject(Subject):
+    """A parsed GPU file; its tables are sources, their use by field, and families."""
 
     kind = "gpus"
-
-    def __init__(self, document: Document, under: Mapping[str, Any]) -> None:
-        self.document = document
-        self.under: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in under.get("gpus", ())}
-        """Entries that the file lies over, by id."""
-        self.tables: dict[str, dict[str, Any]] = {}
-        """Sources, their use by field, and families: the file's own over those below it."""
-        self.own: list[tuple[int, dict[str, Any]]] = []
-        """Entries of sound shape as written, each with its number in the file."""
-        self.entries: list[tuple[int, dict[str, Any]]] = []
-        """Entries of ``own``, merged over the entry of the same id below and over the family."""
-        self.shape_faults = self._read(under)
-
-    def fault(self, number: int, field: str, problem: str, hint: str | None = None) -> Fault:
-        """Make a fault in a field (``memory.bus_bits``) of an entry."""
-        steps: Path = tuple(int(step) if step.isdigit() else step for step in field.split("."))
-        return self.document.fault(("gpus", number, *steps), problem, hint)
-
-    def names(self) -> Iterator[tuple[int | None, dict[str, Any]]]:
-        """Names of every entry of the merged catalogue, for ``spellings``; the number is None for one from below."""
-        written = {entry["id"] for _, entry in self.own}
-        for entry in self.under.values():
-            if entry["id"] not in written:
-                yield None, entry
-        yield from self.entries
 
     def _read(self, under: Mapping[str, Any]) -> list[Fault]:
         data = self.document.data

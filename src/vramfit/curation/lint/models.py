@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 from vramfit.curation.lint.shape import shape_of
+from vramfit.curation.lint.subject import Subject
 from vramfit.curation.schema_errors import model_faults
 from vramfit.curation.schema_models import InvalidModelsError, ModelsFile, validate_models
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.curation.strict_yaml import Document, Fault, Path
+    from vramfit.curation.strict_yaml import Document, Fault
 
 TABLES = ("sources", "architectures", "towers", "families")
 UNSOURCED = "own-entry"
 """Source that stands in for that of an entry without one, so that the shape can be checked; a rule reports it."""
 
 
-class ModelSubject:
-    """A parsed model file."""
+class ModelSubject(Subject):
+    """A parsed model file; its tables are sources, architectures, towers and families."""
 
     kind = "models"
 
     def __init__(self, document: Document, under: Mapping[str, Any]) -> None:
-        self.document = document
-        self.under: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in under.get("models", ())}
-        """Entries that the file lies over, by id."""
-        self.tables: dict[str, dict[str, Any]] = {}
-        """Sources, architectures, towers and families: the file's own over those below it."""
-        self.own: list[tuple[int, dict[str, Any]]] = []
-        """Entries of sound shape as written, each with its number in the file."""
         self.laid: list[tuple[int, dict[str, Any]]] = []
-        """Entries of ``own`` over the entry of the same id below."""
-        self.entries: list[tuple[int, dict[str, Any]]] = []
-        """Entries of ``laid`` made flat, as ``validate_models`` merges them."""
-        self.shape_faults = self._read(under)
-
-    def fault(self, number: int, field: str, problem: str, hint: str | None = None) -> Fault:
-        """Make a fault in a field (``vision.patch``) of an entry."""
-        steps: Path = tuple(int(step) if step.isdigit() else step for step in field.split("."))
-        return self.document.fault(("models", number, *steps), problem, hint)
-
-    def names(self) -> Iterator[tuple[int | None, dict[str, Any]]]:
-        """Names of every entry of the merged catalogue, for ``spellings``; the number is None for one from below."""
-        written = {entry["id"] for _, entry in self.own}
-        for entry in self.under.values():
-            if entry["id"] not in written:
-                yield None, entry
-        yield from self.entries
+        """Entries of ``own`` over the entry of the same id below, before ``validate_models`` makes them flat."""
+        super().__init__(document, under)
 
     def _read(self, under: Mapping[str, Any]) -> list[Fault]:
         data = self.document.data
