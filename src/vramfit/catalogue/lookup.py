@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
 from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
-from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel
+from vramfit.errors import CannotTell, UnknownGpu, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
@@ -60,9 +60,6 @@ if TYPE_CHECKING:
 REFERENCE_MARKS = ("/", "\\", ":", "~")
 """Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
 FILES = (".gguf", ".safetensors", ".json")
-
-MAX_SUGGESTIONS = 3
-_MAX_LISTED = 12
 
 
 class Catalogue:
@@ -213,22 +210,15 @@ class Catalogue:
         ``references`` spells out those that readings, rents and fields refer to. Raises ``UnknownGpu`` or
         ``AmbiguousName``.
         """
-        facts: dict[str, Any] = self._container.record("gpu", self._gpu_number(name))
-        sources = self._container.section("sources")
-        facts["sources"] = [_resolved(ref, sources) for ref in facts["sources"]]
-        mentioned = [*facts["verified"].values(), *([used["source"]] for used in facts["reported"] + facts["rents"])]
-        by_field = facts["field_sources"].items()
-        keys = dict.fromkeys(ref.partition("/")[0] for refs in (*mentioned, *(r for _, r in by_field)) for ref in refs)
-        facts["references"] = [_resolved(key, sources) for key in keys]
-        facts["field_sources"] = {field: [_resolved(ref, sources) for ref in refs] for field, refs in by_field}
-        return facts
+        from vramfit.catalogue.facts import gpu_facts
+
+        return gpu_facts(self._container, self._gpu_number(name))
 
     def model_facts(self, name: str) -> dict[str, Any]:
         """Whole compiled entry of the model that ``name`` means; raises ``UnknownModel`` or ``AmbiguousName``."""
-        facts: dict[str, Any] = self._container.record("model_entry", self._model_number(name))
-        sources = self._container.section("model_sources")
-        facts["sources"] = [_resolved(ref, sources) for ref in facts.get("sources", ())]
-        return facts
+        from vramfit.catalogue.facts import model_facts
+
+        return model_facts(self._container, self._model_number(name))
 
     def gpu_rows(self) -> tuple[GpuRow, ...]:
         """Rows of all GPUs in the catalogue's order, for listing and searching."""
@@ -282,7 +272,9 @@ class Catalogue:
         if isinstance(found, int):
             return found
         if found:
-            raise _ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
+            from vramfit.catalogue.nearest import ambiguous
+
+            raise ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
     def _alias(self, name: str) -> int | tuple[int, ...] | None:
@@ -312,7 +304,9 @@ class Catalogue:
         if isinstance(found, int):
             return found
         if found:
-            raise _ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
+            from vramfit.catalogue.nearest import ambiguous
+
+            raise ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
@@ -323,33 +317,8 @@ class Catalogue:
 
     def _suggestions(self, kind: str, key: str) -> str:
         """Hint for an unknown name: the ids whose names look most like it."""
-        from vramfit.catalogue.nearest import nearest
+        from vramfit.catalogue.nearest import nearest, suggestions
 
         aliases = self._container.table(f"{kind}_aliases")
         near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
-        found = dict.fromkeys([entry for match in near for entry in self._ids(kind, aliases[match])])
-        ids = list(found)[:MAX_SUGGESTIONS]
-        return f"did you mean {_either(ids)}? See `vramfit list {kind}s`" if ids else f"see `vramfit list {kind}s`"
-
-
-def _ambiguous(kind: str, name: str, ids: tuple[str, ...], command: str) -> AmbiguousName:
-    listed = list(ids[:_MAX_LISTED]) + ([f"… ({len(ids) - _MAX_LISTED} more)"] if len(ids) > _MAX_LISTED else [])
-    problem = f'"{name}" is not one {kind}: {_either(listed, "and")}'
-    return AmbiguousName(problem, f"give one of these ids; see `{command}`")
-
-
-def _resolved(ref: str, sources: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Source of ``key/detail``, with its name and address."""
-    key, _, detail = ref.partition("/")
-    source = sources.get(key, {})
-    resolved = {"key": key, "name": source.get("name", key)}
-    url = source.get("url")
-    if url:
-        resolved["url"] = url + detail if detail and url.endswith("/") else url
-    if detail:
-        resolved["detail"] = detail
-    return resolved
-
-
-def _either(words: list[str], joiner: str = "or") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joiner} {words[-1]}"
+        return suggestions(kind, [entry for match in near for entry in self._ids(kind, aliases[match])])

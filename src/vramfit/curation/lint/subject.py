@@ -1,4 +1,4 @@
-"""What the rules of both kinds of catalogue file are asked about: a parsed file over the entries that it lies over."""
+"""Subject of the rules of a catalogue file, whichever its kind: the file parsed, over the entries that it lies over."""
 
 from __future__ import annotations
 
