@@ -371,6 +371,16 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
                 "flash_attention": "off",
             },
         ),
+        (
+            "llama-server -hf a/b -c 9 -np 1 -ngl -2 -fa false",
+            {
+                "model": "hf:a/b",
+                "context": "9",
+                "parallel": "1",
+                "gpu_layers": "all",
+                "flash_attention": "off",
+            },
+        ),
         ("llama-server -hf a/b -c 9 -np 1 --no-mmproj", {**LLAMA, "model": "hf:a/b", "context": "9", "parallel": "1"}),
         (
             "llama-server -m a --mmproj b -c 9 -np 1",

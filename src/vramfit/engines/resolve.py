@@ -143,19 +143,19 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     work = _workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))
     if size != (None, None):
-        return _of_size(request, gpus, model, size)
+        return _of_size(request, gpus, model, runtime, work, size)
     schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task, model.dtype, runtime.families)]
     return _resolved(request, gpus, model, runtime, schemes, work)
 
 
 def _of_size(
-    request: Request, gpus: tuple[Gpu, ...], model: Model, size: tuple[int | None, float | None]
-) -> tuple[Deployment, ...]:
+    request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[object, object], work: Workload,
+    size: tuple[int | None, float | None],
+) -> tuple[Deployment, ...]:  # fmt: skip
     """One deployment of a file whose size or bits per weight are stated: in the asked scheme, or in the nearest one."""
     from vramfit.engines.supplied import BY_BITS, nearest_scheme, sized
 
-    runtime, word = engine(engine_name(request)), request.get("quant")
-    work = _workload(request, gpus, model, runtime)
+    word = request.get("quant")
     try:
         scheme = None if word is None or word in CLASSES else _scheme(word, runtime, model)
     except UnsupportedScheme:

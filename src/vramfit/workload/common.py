@@ -69,7 +69,7 @@ def _cache_type(spelling: str) -> str:
 _SWITCHES = {"1": "on", "true": "on", "auto": "on", "enabled": "on", "0": "off", "false": "off", "disabled": "off"}
 
 
-def _switched(spelling: str) -> str:
+def switch_word(spelling: str) -> str:
     """``on`` or ``off`` for llama.cpp's words; ``auto`` turns it on wherever the backend has it."""
     word = spelling.strip().lower()
     return _SWITCHES.get(word, word)
@@ -81,7 +81,7 @@ def _class_or_scheme(spelling: str) -> str:
     return word.lower() if word.lower() in CLASSES else word
 
 
-def _layers(spelling: str) -> str:
+def layers_word(spelling: str) -> str:
     """Number or word; -1 is ``auto`` and -2 ``all``, as llama.cpp has the numbers behind its words."""
     word = spelling.strip().lower()
     return {"-1": "auto", "-2": "all"}.get(word, word)
@@ -151,7 +151,7 @@ QUESTION = (
         flags=("-fa", "--flash-attn"),
         default=True,
         follows=True,
-        read=_switched,
+        read=switch_word,
     ),
 )
 """Keys that say what is run, and how much of it at once."""
@@ -169,7 +169,7 @@ OFFLOADING = (
         flags=("-ngl", "--n-gpu-layers"),
         default="all",
         decided=True,
-        read=_layers,
+        read=layers_word,
     ),
     Key(
         EXPERTS,

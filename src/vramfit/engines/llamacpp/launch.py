@@ -9,6 +9,7 @@ from __future__ import annotations
 from vramfit.engines.naming import file_stem, is_own, projector_file
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
+from vramfit.workload.common import layers_word, switch_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,18 +30,8 @@ def shares_text(shares: tuple[float, ...]) -> str:
     return ",".join([f"{share:g}" for share in shares])
 
 
-def _flash_attention(text: str) -> str:
-    """Read the switch of flash attention, of which ``auto`` is on."""
-    return "off" if text in ("off", "0", "disabled") else "on"
-
-
-def _layers(text: str) -> str:
-    """Read a number of layers or a word; the numbers -1 and -2 mean ``auto`` and ``all``."""
-    return {"-1": "auto", "-2": "all"}.get(text, text)
-
-
 MAPPING = neutral("--mlock --mmap --no-mmap --direct-io --no-direct-io", "")
-"""Flags of how the file comes into memory: what each device holds is the same."""
+
 SERVER = Program(
     ("llama-server",),
     (
@@ -48,7 +39,7 @@ SERVER = Program(
         Flag("-hf", "repository", ("-hfr", "--hf-repo")),
         Flag("-c", "cells", ("--ctx-size",)),
         Flag("-np", "parallel", ("--parallel",)),
-        Flag("-ngl", "gpu_layers", ("--gpu-layers", "--n-gpu-layers"), read=_layers),
+        Flag("-ngl", "gpu_layers", ("--gpu-layers", "--n-gpu-layers"), read=layers_word),
         Flag("--n-cpu-moe", "cpu_moe_layers", ("-ncmoe",)),
         Flag("--cpu-moe", "all_experts", ("-cmoe",), SWITCH),
         Flag("-sm", "split_mode", ("--split-mode",)),
@@ -56,7 +47,7 @@ SERVER = Program(
         Flag("-ts", "tensor_split", ("--tensor-split",), spell=shares_text, read=lambda text: text.replace("/", ",")),
         Flag("-b", "batch", ("--batch-size",)),
         Flag("-ub", "ubatch", ("--ubatch-size",)),
-        Flag("-fa", "flash_attention", ("--flash-attn",), read=_flash_attention),
+        Flag("-fa", "flash_attention", ("--flash-attn",), read=switch_word),
         Flag("-ctk", "kv_cache_type", ("--cache-type-k",)),
         Flag("-ctv", "kv_cache_type_v", ("--cache-type-v",)),
         Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
