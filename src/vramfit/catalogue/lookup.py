@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
+    from vramfit.catalogue.repositories import Reading
     from vramfit.catalogue.tags import Tag
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -146,14 +147,28 @@ class Catalogue:
 
     def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:
         """Number of the entry that ``name`` means, and the tag of Ollama's library that it is, where it is one."""
-        if ":" in name and "/" not in name:
-            from vramfit.catalogue import tags
+        known = self._tagged(name)
+        return (self._model_number(name), None) if known is None else (self._model_number(known[0]), known[1])
 
-            tag = tags.read(name)
-            known = None if tag is None else tags.known_as(tag, lambda one: self._alias(one) is not None)
-            if known is not None:
-                return self._model_number(known), tag
-        return self._model_number(name), None
+    def _tagged(self, name: str) -> tuple[str, Tag] | None:
+        """Name that the catalogue has for a tag of Ollama's library, with the tag; None for any other name."""
+        if ":" not in name or "/" in name:
+            return None
+        from vramfit.catalogue import tags
+
+        tag = tags.read(name)
+        known = None if tag is None else tags.known_as(tag, lambda one: self._alias(one) is not None)
+        return None if tag is None or known is None else (known, tag)
+
+    def _repackaged(self, name: str) -> tuple[Reading, int | tuple[int, ...]] | None:
+        """Nearest reading of a repository's name whose model the catalogue has, with the number of its entry or entries."""
+        from vramfit.catalogue.repositories import readings
+
+        for reading in readings(name):
+            found = self._container.look_up("model_aliases", normalise_model(reading.model))
+            if found is not None:
+                return reading, found
+        return None
 
     def _imported(self, name: str, importer: Callable[[], Importer]) -> Imported | str | None:
         """Model that a reference leads to, or the name that the catalogue has for it; None for a name of the catalogue.
@@ -186,19 +201,7 @@ class Catalogue:
 
     def knows(self, name: str) -> bool:
         """True if the catalogue has a name: an entry's own, or one that says which entry it repackages."""
-        if self._alias(name) is not None:
-            return True
-        if ":" in name and "/" not in name:
-            from vramfit.catalogue import tags
-
-            tag = tags.read(name)
-            if tag is not None and tags.known_as(tag, lambda one: self._alias(one) is not None) is not None:
-                return True
-        from vramfit.catalogue.repositories import readings
-
-        return any(
-            self._container.look_up("model_aliases", normalise_model(one.model)) is not None for one in readings(name)
-        )
+        return self._alias(name) is not None or self._tagged(name) is not None or self._repackaged(name) is not None
 
     def stated(self, name: str) -> Mapping[str, str]:
         """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
@@ -290,17 +293,14 @@ class Catalogue:
         key, spelling = normalise_model(name), name
         found = self._alias(name)
         if found is None:
-            from vramfit.catalogue.repositories import readings
-
-            for reading in readings(name):
-                found = self._container.look_up("model_aliases", normalise_model(reading.model))
-                if found is not None:
-                    spelling, self._stated[name] = reading.model, reading.keys
-                    if isinstance(found, int):
-                        known = self._container.record("model_entry", found).get("quantized") or {}
-                        recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
-                        self._stated[name] = {"quant": recipe} if recipe else reading.keys
-                    break
+            repackaged = self._repackaged(name)
+            if repackaged is not None:
+                reading, found = repackaged
+                spelling, self._stated[name] = reading.model, reading.keys
+                if isinstance(found, int):
+                    known = self._container.record("model_entry", found).get("quantized") or {}
+                    recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
+                    self._stated[name] = {"quant": recipe} if recipe else reading.keys
         if isinstance(found, int):
             return found
         if found:
