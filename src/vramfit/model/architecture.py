@@ -303,6 +303,8 @@ class Model(Record):
     hf: tuple[str, ...] = ()
     """Hugging Face repositories, the original first."""
     ollama: tuple[str, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()
+    """Ids of publishers' schemes (``quantization.publishers``) with the bytes of the files they published."""
     origin: Origin | None = None
     """Source that the model was imported from; None for a model of the catalogue."""
 

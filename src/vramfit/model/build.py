@@ -65,6 +65,13 @@ def build(spec: ModelSpec) -> Model:
         licence=spec.licence,
         hf=spec.hf,
         ollama=spec.ollama,
+        files=tuple(
+            [
+                (name if name.startswith("UD-") else f"{owner}-{name}", size)
+                for owner, sizes in (spec.files or {}).items()
+                for name, size in sizes.items()
+            ]
+        ),
     )
 
 

@@ -200,6 +200,9 @@ class ModelSpec(Record):
     """Hugging Face repositories, the original first."""
     quantized: Mapping[Repository, str] | None = None
     """Quantized repositories of the model's vendor, and the scheme of each."""
+    files: Mapping[str, Mapping[str, int]] | None = None
+    """Bytes of published GGUF files: by publisher as on the Hub in lower case, then by type, ``+mtp`` behind it for a file
+    with a prediction head. ``UD`` types are Unsloth's."""
     ollama: tuple[str, ...] = ()
     """Names in Ollama's library."""
     sources: tuple[str, ...] = ()

@@ -163,11 +163,12 @@ def _gpu(
 
 def spread_bytes(checkpoint: Checkpoint, weights_bytes: int) -> tuple[int, int]:
     """Bytes by which the weights may be less and more, where a publisher chose the file's mix and nobody stated its size."""
-    ratios = checkpoint.scheme.settings.get("ratios")
-    if ratios is None or checkpoint.scaled != 1:
+    if checkpoint.scaled != 1 or "mix" not in checkpoint.scheme.settings:
         return 0, 0
-    low, expected, high = ratios
-    return round(weights_bytes * (1 - low / expected)), round(weights_bytes * (high / expected - 1))
+    from vramfit.quantization.mixes import spread
+
+    less, more = spread(checkpoint.model, checkpoint.scheme)
+    return round(weights_bytes * less), round(weights_bytes * more)
 
 
 @per_model

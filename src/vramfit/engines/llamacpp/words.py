@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
 from vramfit.engines.llamacpp.placement import HOST, local_window, padded, windows_of
-from vramfit.units import MIB
+from vramfit.units import GB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,18 +59,40 @@ def assumptions(
 def _stored(checkpoint: Checkpoint) -> list[str]:
     """Say what a publisher's mix, a file in MXFP4, or a file of a model released so is taken for."""
     model, scheme = checkpoint.model, checkpoint.scheme
-    ratios = scheme.settings.get("ratios") if checkpoint.family == "gguf" else None
-    if ratios is not None and checkpoint.scaled == 1:
-        low, expected, high = ratios
-        return [
-            f"{scheme.id} is a publisher's own mix: taken as {expected:.2f} times {scheme.settings['type']}, "
-            f"{low:.2f} to {high:.2f} in published files; file_size states what yours weighs"
-        ]
+    if checkpoint.family == "gguf" and "mix" in scheme.settings:
+        return _mixed(checkpoint)
     if scheme.id in ("MXFP4", "MXFP4_MOE") and not model.has_experts:
         return ["the model has no experts, which MXFP4 files of llama.cpp keep so: all of it becomes Q8_0"]
     if model.dtype == "mxfp4" and checkpoint.family == "gguf" and scheme.family == "gguf" and scheme.id != "MXFP4_MOE":
         return [f"every file of this model keeps the experts in MXFP4; {scheme.id} is how the rest is stored"]
     return []
+
+
+def _mixed(checkpoint: Checkpoint) -> list[str]:
+    """Say what a publisher's mix is taken for, unless its size was stated, and which program it needs."""
+    from vramfit.quantization.mixes import IK_NAME, mix_of
+
+    scheme = checkpoint.scheme
+    mix = mix_of(checkpoint.model, scheme)
+    publisher, label = scheme.settings["mix"]
+    sentences = []
+    if publisher == IK_NAME:
+        sentences.append(f"{label} files need ik_llama.cpp: llama.cpp, Ollama and LM Studio do not load them")
+    if mix is None or checkpoint.scaled != 1:
+        return sentences
+    if mix.published_bytes is not None:
+        size = f"{mix.published_bytes / GB:,.2f} GB of tensors"
+        sentences.append(f"{scheme.id} weighs what {publisher} published: {size}; file_size states what yours weighs")
+        if mix.has_heads:
+            head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
+            sentences.append(f"the file has a prediction head (MTP) of {head}, which is not loaded unless it is used")
+    elif mix.low < mix.high:
+        whose = "a publisher's" if publisher == IK_NAME else f"{publisher}'s"
+        sentences.append(
+            f"{scheme.id} is {whose} own mix: taken as {mix.expected:.2f} times {mix.base}, {mix.low:.2f} to "
+            f"{mix.high:.2f} in published files; file_size states what yours weighs"
+        )
+    return sentences
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
