@@ -143,6 +143,10 @@ class Catalogue:
             model = self._models[stored["id"]] = unpack(stored)
         if tag is not None:
             self._stated[name] = tag.keys(model.dtype)
+        elif name in self._stated and "/" in name:
+            from vramfit.catalogue.repositories import as_made
+
+            self._stated[name] = as_made(self._stated[name], name, model)
         return model
 
     def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:

@@ -11,10 +11,14 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import SCHEMES, find_scheme, publishers
+from vramfit.quantization.publishers import RECIPES_SINCE, WITH_HEAD
+from vramfit.quantization.schemes import stock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from vramfit.model import Model
 
 GGUF = {
     scheme.id.lower(): scheme.id
@@ -25,6 +29,9 @@ GGUF = {
 
 FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
 """File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
+
+WITH_MATRIX = ("Q4_0", "Q5_0", "IQ4_NL", "IQ4_XS", "IQ3_XXS")
+"""File types whose bytes an importance matrix changes (``quantization.gguf``); owners known to ``publishers`` use one."""
 
 NEUTRAL = frozenset((
     "ud", "mtp", "mxfp8",
@@ -94,6 +101,26 @@ def readings(name: str) -> Iterator[Reading]:
                 yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
 
 
+def as_made(keys: Mapping[str, str], name: str, model: Model) -> Mapping[str, str]:
+    """Deployment keys of a repository's name, with the scheme that its owner means by a type others make too.
+
+    Owners have recipes of their own for recent models (``quantization.mixes``); their files of earlier ones are stock,
+    but for those of which the catalogue knows the size.
+    """
+    owner = name.strip().rpartition("/")[0].rpartition("/")[2].lower()
+    quant = keys.get("quant")
+    if owner not in publishers.OWN or quant is None or keys.get("family") != "gguf":
+        return keys
+    stock = stock_name(quant)
+    own = publishers.read(f"{owner}-{stock}")
+    if own is None:
+        return keys
+    known = own.id in [scheme.removesuffix(WITH_HEAD) for scheme, _ in model.files]
+    if known or "mix" not in own.settings or (model.released or "") >= RECIPES_SINCE:
+        return {**keys, "quant": own.id}
+    return keys
+
+
 def file_reading(name: str) -> str | None:
     """Name of a GGUF file as that of a repository: no suffix, no number of a shard, words joined alike.
 
@@ -103,7 +130,7 @@ def file_reading(name: str) -> str | None:
     stem = name.strip()
     if not stem.lower().endswith(FILE):
         return None
-    stem = stem[: -len(FILE)]
+    stem = stem[: -len(FILE)].replace(".i1-", "-i1-")
     first, of, last = stem[-15:-9], stem[-9:-5], stem[-5:]
     if of.lower() == "-of-" and last.isdigit() and first[:1] == "-" and first[1:].isdigit():
         stem = stem[:-15]
@@ -165,7 +192,8 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
             return {"family": "gguf", "quant": own.id}
         if word in GGUF:
             kind = GGUF[word]
-            return {"family": "gguf", "quant": f"i1-{kind}" if "i1" in words else kind}
+            marked = "i1" in words or (owner in publishers.OWN and kind in WITH_MATRIX)
+            return {"family": "gguf", "quant": f"i1-{kind}" if marked else kind}
         if word in FLOATS and ("gguf" in words or word == "f16"):
             return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" in words:

@@ -140,9 +140,8 @@ def derive(model: Model, scheme: Scheme) -> Checkpoint:
         return own
     made = Checkpoint(model, scheme)
     if "mix" in scheme.settings:
-        from vramfit.quantization.mixes import head_bytes
-
-        made.idle_bytes = head_bytes(model, scheme, made.stored)
+        module = __import__(f"vramfit.quantization.{scheme.family}", fromlist=["idle_bytes"])
+        made.idle_bytes = module.idle_bytes(model, scheme, made.stored)
     return made
 
 

@@ -26,7 +26,15 @@ from __future__ import annotations
 
 from vramfit.model import LatentAttention, Tensor, tensors
 from vramfit.quantization import Stored
-from vramfit.quantization.gguf_layout import RELEASED, as_released, is_vector, kept_class, stored, tensor_bytes
+from vramfit.quantization.gguf_layout import (
+    RELEASED,
+    as_released,
+    is_stacked,
+    is_vector,
+    kept_class,
+    stored,
+    tensor_bytes,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +64,13 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     return tuple(rows)
 
 
+def idle_bytes(model: Model, scheme: Scheme, rows: tuple[Stored, ...]) -> int:
+    """Bytes of a publisher's file that are loaded with no row: its prediction head."""
+    from vramfit.quantization.mixes import head_bytes
+
+    return head_bytes(model, scheme, rows)
+
+
 def _own_file(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
     """Rows of the model's own file: of a stock type, or of a publisher's mix made from those of one."""
     imatrix = scheme.settings.get("imatrix", False)
@@ -66,15 +81,16 @@ def _own_file(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
         if mix is not None:
             return as_mixed(model, _text(model, text, mix.base, imatrix), mix)
     rows = _text(model, text, scheme.settings["type"], imatrix)
+    experts = scheme.settings.get("experts")
+    if experts is not None:
+        rows = [stored(row.tensor, experts, row.layers) if is_stacked(row.tensor) else row for row in rows]
     ends = scheme.settings.get("ends")
     if ends is None:
         return rows
     types = dict(zip(HEADS, ends, strict=True))
     if all([row.tensor.name != "output.weight" for row in rows]):
         types["token_embd.weight"] = types["output.weight"]  # llama-quantize takes a tied embedding for the head
-    return [
-        stored(row.tensor, types[row.tensor.name], row.layers) if row.tensor.name in types else row for row in rows
-    ]
+    return [stored(row.tensor, types[row.tensor.name], row.layers) if row.tensor.name in types else row for row in rows]
 
 
 def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> list[Stored]:
@@ -86,7 +102,9 @@ def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
     kept = {"float32": "F32", "float": UNIFORM[file_type]}
     return [
         stored(
-            tensor, RELEASED if as_released(model, tensor, file_type) else kept.get(kept_class(tensor), file_type), tensor.layers
+            tensor,
+            RELEASED if as_released(model, tensor, file_type) else kept.get(kept_class(tensor), file_type),
+            tensor.layers,
         )
         for tensor in text
     ]

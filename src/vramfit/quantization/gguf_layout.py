@@ -72,11 +72,16 @@ def as_released(model: Model, tensor: Tensor, default: str) -> bool:
     those of no fewer bits do, and smaller ones are made from experts in 16 bits: unsloth/DeepSeek-V4-Flash-GGUF has 162
     GB as UD-Q8_K_XL, 155 as UD-Q4_K_XL and 103 as UD-IQ3_XXS (unsloth.ai/docs/models/deepseek-v4, July 2026).
     """
-    if len(tensor.shape) < 3 or tensor.shape[2] == 1 or not tensor.name.endswith(".weight"):
+    if not is_stacked(tensor):
         return False
     if model.dtype == "mxfp4":
         return True
     return model.dtype == "fp8" and model.traits.expert_dtype == RELEASED.lower() and _bits(default) >= _bits(RELEASED)
+
+
+def is_stacked(tensor: Tensor) -> bool:
+    """True if the tensor holds the matrices of several experts."""
+    return len(tensor.shape) > 2 and tensor.shape[2] > 1 and tensor.name.endswith(".weight")
 
 
 def _bits(kind: str) -> float:

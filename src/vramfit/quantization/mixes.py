@@ -18,7 +18,8 @@ from vramfit.quantization.mixes_measured import (
     UNSLOTH_HYBRID_2026,
     UNSLOTH_MXFP4_2026,
 )
-from vramfit.quantization.schemes import SCHEMES
+from vramfit.quantization.publishers import DYNAMIC, NAMES, OWN, RECIPES_SINCE, WITH_HEAD
+from vramfit.quantization.spelling import IMATRIX_MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-RECIPES_SINCE = "2026-02"
-"""Month since which Unsloth and bartowski make their mixes of new models by other recipes (Qwen3.5 was the first)."""
 UNKNOWN = (0.93, 1.02, 1.1)
 """Ratios of a publisher's mix of which no size is known: the widest of the others."""
 PUBLISHED_SPREAD = 0.015
@@ -40,13 +39,9 @@ HEADER_BYTES = 44
 """Bytes of a file's metadata for each entry of the vocabulary, its text above all: 24 (Gemma) to 65 (gpt-oss)."""
 KINDS = ("dense", "hybrid", "sparse", "sparse-2026")
 """Kinds of models, those next to each other nearest."""
-UNSLOTH_NAME, BARTOWSKI_NAME, IK_NAME, PLUS_NAME = "Unsloth", "bartowski", "ik_llama.cpp", "a publisher"
-"""Names of those whose mixes are known, as sentences have them."""
+UNSLOTH_NAME, BARTOWSKI_NAME, IK_NAME, PLUS_NAME = OWN["unsloth"], OWN["bartowski"], NAMES["ik"], NAMES["plus"]
 PLUS = (0.97, 1.04, 1.12)
 """Ratios of K-quants with ``_P`` behind their name, of which no size is known: assumed as those of ``UD`` files."""
-DYNAMIC = "UD-"
-WITH_HEAD = "+mtp"
-"""Mark behind a type in ``Model.files``: that file has a prediction head."""
 ENDS = ("token_embd.weight", "output.weight")
 FLOATS = ("F32", "F16", "BF16")
 
@@ -131,10 +126,10 @@ def _is_hybrid(model: Model) -> bool:
 
 
 def _bits(model: Model, stock: str) -> float:
-    """Bits per weight of the model's own file in a stock type, towers left out."""
-    from vramfit.quantization import bits_per_weight, derive
+    """Bits per weight of the model's own file in a stock type made with an importance matrix, towers left out."""
+    from vramfit.quantization import bits_per_weight, derive, find_scheme
 
-    return bits_per_weight(derive(model, SCHEMES[stock]).stored, ("text",))
+    return bits_per_weight(derive(model, find_scheme(f"{IMATRIX_MARK}-{stock}")).stored, ("text",))
 
 
 def spread(model: Model, scheme: Scheme) -> tuple[float, float]:

@@ -6,7 +6,7 @@ list the files of repositories on the Hub, and for Qwen3.8-27B the lists of Augu
 ``tests/quantization/published_files.yaml`` names. Files below 5 GiB are listed too coarsely to count.
 
 ``low`` and ``high`` are the smallest and the largest ratio found, widened by a hundredth, and by three where fewer than
-three models were found. Kinds of models are those of ``mixes.kind_of``.
+three models were found; TQ1_0 also holds Kimi-K2.5's 240 GB (unsloth.ai/docs). Kinds of models are those of ``mixes.kind_of``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNSLOTH: dict[str, dict[str, Row]] = {
         "dense": ("IQ1_M", 1.01, 1.033, 1.055), "hybrid": ("IQ1_M", 0.85, 0.96, 1.06),
         "sparse": ("IQ1_M", 1.33, 1.395, 1.48), "sparse-2026": ("IQ1_M", 1.18, 1.21, 1.24),
     },
-    "TQ1_0": {"sparse": ("Q2_K", 0.69, 0.74, 0.82), "sparse-2026": ("IQ2_S", 0.77, 0.807, 0.84)},
+    "TQ1_0": {"sparse": ("Q2_K", 0.63, 0.72, 0.82), "sparse-2026": ("IQ2_S", 0.77, 0.807, 0.84)},
     "IQ2_XXS": {
         "dense": ("IQ2_XXS", 0.97, 1.018, 1.047), "hybrid": ("IQ2_XXS", 0.85, 1.0, 1.12),
         "sparse": ("IQ2_M", 0.99, 1.035, 1.09), "sparse-2026": ("IQ2_S", 0.97, 0.998, 1.02),
@@ -130,16 +130,16 @@ IK_BITS: dict[str, dict[str, tuple[float, float, float]]] = {
     "IQ2_KT": {"dense": (2.45, 2.52, 2.62), "sparse": (2.15, 2.24, 2.35)},
     "IQ2_KS": {"dense": (2.48, 2.54, 2.62), "sparse": (2.3, 2.38, 2.46)},
     "IQ2_K": {"dense": (2.6, 2.75, 2.9), "sparse": (2.72, 2.84, 2.93)},
-    "IQ2_KL": {"dense": (2.93, 2.99, 3.05), "sparse": (2.86, 2.99, 3.1)},
+    "IQ2_KL": {"dense": (2.93, 2.99, 3.05), "sparse": (2.86, 3.0, 3.18)},
     "IQ3_KT": {"dense": (3.35, 3.47, 3.6), "sparse": (3.35, 3.48, 3.6)},
     "IQ3_KS": {"dense": (3.4, 3.55, 3.7), "sparse": (3.45, 3.57, 3.68)},
     "IQ3_K": {"dense": (3.6, 3.75, 3.95), "sparse": (3.78, 3.87, 3.97)},
     "IQ4_KT": {"dense": (4.2, 4.35, 4.5), "sparse": (4.05, 4.2, 4.35)},
     "IQ4_KSS": {"dense": (4.25, 4.4, 4.5), "sparse": (4.05, 4.13, 4.25)},
     "IQ4_KS": {"dense": (4.4, 4.5, 4.65), "sparse": (4.55, 4.66, 4.75)},
-    "IQ4_K": {"dense": (4.6, 4.8, 5.0), "sparse": (4.86, 4.97, 5.05)},
+    "IQ4_K": {"dense": (4.6, 4.8, 5.0), "sparse": (4.86, 4.98, 5.13)},
     "IQ5_KS": {"dense": (5.35, 5.5, 5.65), "sparse": (5.4, 5.6, 5.8)},
-    "IQ5_K": {"dense": (5.6, 5.8, 6.0), "sparse": (5.85, 5.94, 6.02)},
+    "IQ5_K": {"dense": (5.6, 5.8, 6.0), "sparse": (5.85, 5.95, 6.1)},
     "IQ6_K": {"dense": (6.65, 6.75, 6.95), "sparse": (6.7, 7.0, 7.3)},
 }
 """Bits per weight of whole files in ik_llama.cpp's types, attention and ends in more bits: low, expected, high.

@@ -41,6 +41,13 @@ IK_TYPES: dict[str, str] = {
 2.6875, 3.125, 3.1875, 3.4375, 4, 4, 4.25, 4.5, 5.25, 5.5 and 6.625 (ikawrakow/ik_llama.cpp ``ggml/src/ggml-common.h``
 at 8337e4cd); publishers keep attention, embedding and head in more."""
 
+RECIPES_SINCE = "2026-02"
+"""Month since which Unsloth and bartowski make their mixes of new models by other recipes (Qwen3.5 was the first)."""
+FULL_4_BITS = "Q4_X"
+"""Name under which models that were released with int4 experts in groups of 32 (Kimi-K2-Thinking) are published whole:
+the experts in Q4_0, which holds the same grid, the rest in Q8_0 (ggml-org/llama.cpp pull request 17064)."""
+WITH_HEAD = "+mtp"
+"""Mark behind a type in ``Model.files``: that file has a prediction head."""
 PLUS = "_P"
 OWN = {"bartowski": "bartowski", "unsloth": "Unsloth"}
 """Owners of repositories on the Hub whose files of stock types are not stock for every model, and their names."""
@@ -62,6 +69,8 @@ def read(name: str) -> Scheme | None:
         return _scheme(f"{DYNAMIC}{word}", DYNAMIC_BASES[word], mix, "types chosen for each model")
     if dynamic and _is_stock(word):
         return _scheme(f"{DYNAMIC}{word}", word, {"mix": (OWN["unsloth"], word)}, "types chosen for each model")
+    if word == FULL_4_BITS:
+        return _scheme(word, "Q8_0", {"experts": "Q4_0"}, "experts in Q4_0")
     if word in IK_TYPES and not dynamic:
         return _scheme(word, IK_TYPES[word], {"mix": (NAMES["ik"], word)}, "a type of ik_llama.cpp")
     plain = word.removesuffix(PLUS)
