@@ -104,7 +104,8 @@ def estimate_object(checked: Checked) -> Object:
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
-        + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id)),
+        + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id))
+        + _units(checked.request),
     }
 
 
@@ -351,6 +352,10 @@ def _origin_notes(origin: Origin) -> list[str]:
     return [f"the model is read from {text}{commit}", *origin.notes]
 
 
+LETTERS = ("k", "m", "g", "t")
+"""Units of a size that are a letter alone."""
+
+
 def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
     if deployment.model.origin is not None:
@@ -361,7 +366,11 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     elif asked.lower().endswith(WEIGHT_FILES):
         notes.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
-        notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
+        from vramfit.quantization.publishers import EDITED
+
+        edited = any(word in asked.lower() for word in EDITED)
+        how = "with edited weights of the same shapes" if edited else "repackaged but not changed"
+        notes.append(f"{asked} is taken for {deployment.model.name} by its name, {how}")
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id
@@ -375,6 +384,19 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
         notes.append(f"the RAM is taken to give {rate(host_bandwidth(deployment))}; ram_bandwidth states another rate")
     if not all(gpu.memory_measured for gpu in deployment.gpus):
         notes.append("the card's reported memory follows the rule for its class; no reading of it is known")
+    return notes
+
+
+def _units(request: Request) -> list[str]:
+    """Say which sizes of a request were written with a letter alone (``24G``), and as what they were read."""
+    notes = []
+    for name, value in request.items():
+        texts = [getattr(value, "written", "")]
+        if name == "gpu":
+            # A GPU that is in no catalogue states its memory in its name: custom:24G@1008GB/s.
+            texts = [one.partition("custom:")[2].partition("@")[0] for one in value]
+        letters = [text for text in texts if text[-1:].lower() in LETTERS]
+        notes += [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for text in letters]
     return notes
 
 

@@ -40,6 +40,12 @@ NEUTRAL = frozenset((
 ))  # fmt: skip
 """Words of packaging and of tuning: they name no scheme, and change no tensor."""
 
+STYLES = ("aggressive", "balanced")
+"""Words behind the name of an edit (``publishers.EDITED``), which grade it."""
+
+APEX, TIERS = "apex", ("i", "nano", "mini", "compact", "balanced", "quality")
+"""Word for mixes that mudler makes (huggingface.co/mudler), which no scheme describes, and their grades."""
+
 FAMILIES = ("gptq", "awq", "exl2", "exl3", "mlx", "hqq", "torchao")
 """Words that name a family; widths and groups beside them go with it."""
 
@@ -89,7 +95,9 @@ def readings(name: str) -> Iterator[Reading]:
         return
     first = words[0][0]
     fewest = len(words)
-    while fewest > 1 and _is_packaging(words[fewest - 1][0]):
+    own = owner.rpartition("/")[2].lower()
+    plain = [word for word, _ in words]
+    while fewest > 1 and (_is_packaging(plain[fewest - 1]) or _is_of_owner(plain, fewest - 1, own)):
         fewest -= 1
     starts = [0]
     if len(words) > 1 and first in PREFIXES:
@@ -162,9 +170,18 @@ def _words(base: str) -> list[tuple[str, int]]:
     return words
 
 
+def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
+    """True if a word is the owner's own: its name, the grade of an edit, or a mix that no scheme describes."""
+    word, before = words[number], words[:number]
+    if word in STYLES and not set(publishers.EDITED).isdisjoint(before):
+        return True
+    return word in (owner, APEX) or (word in TIERS and APEX in before)
+
+
 def _is_packaging(word: str) -> bool:
     return (
         word in NEUTRAL
+        or word in publishers.EDITED
         or word in ALONE
         or word in FAMILIES
         or word in GGUF
@@ -186,6 +203,9 @@ def _size(word: str) -> tuple[str, str] | None:
 
 def _keys(words: list[str], owner: str) -> dict[str, str]:
     """Deployment keys that words of packaging state."""
+    if words.count(APEX) > 1 or (APEX in words and not set(TIERS).isdisjoint(words)):
+        grade = [word for word in words if word in TIERS]
+        return {"family": "gguf", "quant": "-".join([APEX, *grade]).upper()}
     for word in words:
         own = publishers.read(f"{publishers.DYNAMIC}{word}" if "ud" in words else word)
         if own is not None:

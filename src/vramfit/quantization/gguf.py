@@ -88,7 +88,7 @@ def _own_file(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
     if ends is None:
         return rows
     types = dict(zip(HEADS, ends, strict=True))
-    if all([row.tensor.name != "output.weight" for row in rows]):
+    if "output.weight" not in [row.tensor.name for row in rows]:
         types["token_embd.weight"] = types["output.weight"]  # llama-quantize takes a tied embedding for the head
     return [stored(row.tensor, types[row.tensor.name], row.layers) if row.tensor.name in types else row for row in rows]
 

@@ -122,7 +122,7 @@ def _nearest(rows: Mapping[str, T], kind: str) -> T:
 
 def _is_hybrid(model: Model) -> bool:
     """True if layers of the model have gated delta nets in place of attention."""
-    return any([mixer.kind == "gated_delta_net" for group in model.layers for mixer in group.mixers])
+    return "gated_delta_net" in [mixer.kind for group in model.layers for mixer in group.mixers]
 
 
 def _bits(model: Model, stock: str) -> float:
@@ -150,9 +150,9 @@ def as_mixed(model: Model, rows: list[Stored], mix: Mix) -> list[Stored]:
     fixed = [row.type in kept or (row.type == RELEASED and mix.base != "MXFP4_MOE") for row in rows]
     ratio = mix.expected
     if mix.published_bytes is not None:
-        free = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if not same])
-        held = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if same])
-        ratio = (mix.published_bytes - held) / (free + (_head_bytes(model, rows) if mix.has_heads else 0))
+        free_bytes = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if not same])
+        kept_bytes = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if same])
+        ratio = (mix.published_bytes - kept_bytes) / (free_bytes + (_head_bytes(model, rows) if mix.has_heads else 0))
     return [
         row if same else Stored(row.tensor, row.type, round(row.bytes_each * ratio), row.layers)
         for row, same in zip(rows, fixed, strict=True)

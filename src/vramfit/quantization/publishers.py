@@ -30,7 +30,7 @@ DYNAMIC_BASES: dict[str, str] = {
 }  # fmt: skip
 """Stock types whose bits the types of Unsloth's files have that no stock type is named like."""
 DYNAMIC_ALONE = ("Q2_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL", "Q8_K_L", "Q6_K_M", "IQ4_NL_XL")
-"""Those that only Unsloth makes, so that the name means its file with and without ``UD``."""
+"""Types that only Unsloth makes, so that the name means its file with and without ``UD``."""
 
 IK_TYPES: dict[str, str] = {
     "IQ1_KT": "IQ1_M", "IQ2_KT": "IQ2_XXS", "IQ2_KS": "IQ2_XXS", "IQ2_K": "IQ2_XS", "IQ2_KL": "Q2_K_S",
@@ -51,6 +51,8 @@ WITH_HEAD = "+mtp"
 PLUS = "_P"
 OWN = {"bartowski": "bartowski", "unsloth": "Unsloth"}
 """Owners of repositories on the Hub whose files of stock types are not stock for every model, and their names."""
+EDITED = ("uncensored", "abliterated", "heretic", "decensored", "derestricted", "obliterated")
+"""Words by which publishers name edits of a model's weights, which change no shape."""
 NAMES = {"ik": "ik_llama.cpp", "plus": "a publisher"}
 
 

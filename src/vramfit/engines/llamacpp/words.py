@@ -53,6 +53,9 @@ def assumptions(
         sentences.append(
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
         )
+        sentences.append(
+            f"the projector's file is beside the checkpoint's: mmproj of {parts.vision_bytes / MIB:,.0f} MiB"
+        )
     return tuple(sentences)
 
 
