@@ -352,10 +352,6 @@ def _origin_notes(origin: Origin) -> list[str]:
     return [f"the model is read from {text}{commit}", *origin.notes]
 
 
-LETTERS = ("k", "m", "g", "t")
-"""Units of a size that are a letter alone."""
-
-
 def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
     if deployment.model.origin is not None:
@@ -388,16 +384,13 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
 
 
 def _units(request: Request) -> list[str]:
-    """Say which sizes of a request were written with a letter alone (``24G``), and as what they were read."""
-    notes = []
-    for name, value in request.items():
-        texts = [getattr(value, "written", "")]
-        if name == "gpu":
-            # A GPU that is in no catalogue states its memory in its name: custom:24G@1008GB/s.
-            texts = [one.partition("custom:")[2].partition("@")[0] for one in value]
-        letters = [text for text in texts if text[-1:].lower() in LETTERS]
-        notes += [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for text in letters]
-    return notes
+    """Say as what sizes were read that were written with a letter alone (``24G``), a GPU's in its name included."""
+    texts = [(name, getattr(value, "written", "")) for name, value in request.items()]
+    texts += [("gpu", one.partition("custom:")[2].partition("@")[0]) for one in request.get("gpu", ())]
+    units = [(name, text[:-1].rstrip(), text[-1:].upper()) for name, text in texts]
+    return [
+        f"{name}: {number}{unit} is read as {number} {unit}iB" for name, number, unit in units if unit in tuple("KMGT")
+    ]
 
 
 def _fields(record: Any) -> Object | None:
