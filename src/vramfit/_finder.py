@@ -65,7 +65,7 @@ class CompiledFinder:
     def __init__(self, folder: str) -> None:
         self.path = _groups_path(folder)
         self.loading: list[str] = []
-        """Modules that are being run at this moment, the outermost first; a group counts as its last member."""
+        """Modules that are being run, the outermost first; a group counts as its last member."""
         self.alone: list[tuple[str, Member, CodeType]] = []
         """Modules that were found one by one, as they were finished: the outermost at that time, member and code."""
         self._folder = folder[: -len(PACKAGE)]
@@ -104,12 +104,16 @@ class CompiledFinder:
         """Path of a module's source."""
         return f"{self._folder}{name.replace('.', '/')}{'/__init__.py' if is_package else '.py'}"
 
-    def group(self, name: str) -> Group | None:
-        """Read the group that ends with a module; None where it is damaged, or a member's source is not what it was."""
+    def data(self, name: str) -> bytes:
+        """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
         offset, length = self.places[name]
+        lseek(self._file, self._start + offset, 0)
+        return read(self._file, length)
+
+    def group(self, name: str) -> Group | None:
+        """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
         try:
-            lseek(self._file, self._start + offset, 0)
-            group: Group = loads(read(self._file, length))
+            group: Group = loads(self.data(name))  # noqa: S302
             fresh = all(_state(self.source(name, is_package)) == state for name, is_package, state in group[0])
         except (OSError, EOFError, ValueError, TypeError):
             return None
@@ -158,20 +162,18 @@ def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]
         file = open_file(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return -1, 0, {}
-    status = fstat(file)
-    if status.st_uid != os.geteuid() or status.st_mode & WRITABLE_BY_OTHERS:
-        close(file)
-        return -1, 0, {}
-    head = read(file, MOST_INDEX_BYTES)
-    begin = len(GROUPS_MAGIC) + INDEX_LENGTH_BYTES
-    end = begin + int.from_bytes(head[len(GROUPS_MAGIC) : begin], "little")
-    if not head.startswith(GROUPS_MAGIC) or end > len(head):
-        return file, 0, {}
     try:
-        places: dict[str, tuple[int, int]] = loads(head[begin:end])  # noqa: S302
-    except (EOFError, ValueError, TypeError):
-        return file, 0, {}
-    return file, end, places
+        status = fstat(file)
+        if status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS:
+            head = read(file, MOST_INDEX_BYTES)
+            begin = len(GROUPS_MAGIC) + INDEX_LENGTH_BYTES
+            end = begin + int.from_bytes(head[len(GROUPS_MAGIC) : begin], "little")
+            if head.startswith(GROUPS_MAGIC) and end <= len(head):
+                return file, end, loads(head[begin:end])  # noqa: S302
+    except (OSError, EOFError, ValueError, TypeError):
+        pass
+    close(file)
+    return -1, 0, {}
 
 
 def _state(source: str) -> bytes | None:

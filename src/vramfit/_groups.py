@@ -31,7 +31,10 @@ def write(finder: CompiledFinder) -> bool:
     new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}  # type: ignore[index]
     if not new or len(new) + len(finder.places) > MOST_GROUPS:
         return False
-    groups = {name: dumps(group) for name in finder.places if (group := finder.group(name)) is not None}
+    try:
+        groups = {name: finder.data(name) for name in finder.places}
+    except OSError:
+        groups = {}
     groups |= {name: dumps(tuple(zip(*body, strict=True))) for name, body in new.items()}
     return _replace(finder.path, groups)
 
