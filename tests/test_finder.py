@@ -188,6 +188,25 @@ def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monke
     assert not hasattr(module, "B")
 
 
+def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group was written when another had loaded the package of a member; the next command may not have loaded it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "parent_of_a_test").mkdir()
+    (tmp_path / "parent_of_a_test" / "__init__.py").write_text("LOADED = True\n", encoding="utf-8")
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    names = ("parent_of_a_test.member", "last_of_a_test")
+    codes = (
+        compile("A = 1", "a", "exec"),
+        compile("from parent_of_a_test import LOADED, member", "b", "exec"),
+    )
+    module = finder.module(names[-1], False, None)
+    _finder._GroupLoader(finder, (tuple((name, False, b"") for name in names), codes)).exec_module(module)
+    assert module.__dict__["LOADED"] is True
+    assert module.__dict__["member"] is sys.modules.pop(names[0])
+    del sys.modules["parent_of_a_test"]
+
+
 def test_a_root_that_was_never_finished_is_no_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))

@@ -224,15 +224,21 @@ class _GroupLoader:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the members that are not loaded yet, then the module itself, which is the last of them."""
-        finder, group = self._finder, cast("Group", self._group)
+        finder, (members, codes) = self._finder, cast("Group", self._group)
         self._group = None
         loaded = sys.modules
+        own = {name for name, _, _ in members}
+        for name, _, _ in members:
+            # A package that was loaded before when the group was written may not be loaded now.
+            parent = name.rpartition(".")[0]
+            if parent not in loaded and parent not in own:
+                __import__(parent)
         waiting = []
-        for (name, is_package, _), code in zip(*group):  # noqa: B905  (as many of either, by the writer)
+        for (name, is_package, _), code in zip(members, codes):  # noqa: B905  (as many of either, by the writer)
             if name not in loaded:
                 loaded[name] = made = finder.module(name, is_package, self)
                 waiting.append((name, made, code))
-        module.__dict__["__file__"] = finder.source(*group[0][-1][:2])
+        module.__dict__["__file__"] = finder.source(*members[-1][:2])
         finder.loading.append(module.__name__)
         try:
             while waiting:
@@ -241,7 +247,7 @@ class _GroupLoader:
                 parent, _, stem = name.rpartition(".")
                 setattr(loaded[parent], stem, made)
                 del waiting[0]
-            exec(group[1][-1], module.__dict__)  # noqa: S102
+            exec(codes[-1], module.__dict__)  # noqa: S102
         finally:
             finder.loading.pop()
             for name, _, _ in waiting:
