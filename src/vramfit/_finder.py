@@ -228,7 +228,7 @@ class _GroupLoader:
         self._group = None
         loaded = sys.modules
         own = {name for name, _, _ in members}
-        for name, _, _ in members:
+        for name, _, _ in members[:-1]:
             # A package that was loaded before when the group was written may not be loaded now.
             parent = name.rpartition(".")[0]
             if parent not in loaded and parent not in own:
