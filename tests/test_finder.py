@@ -180,6 +180,7 @@ def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monke
     members = tuple((name, False, b"") for name in names)
     codes = tuple(compile(text, name, "exec") for text, name in zip(("A = 1", "1 / 0", "B = 2"), names, strict=True))
     module = finder.module(names[-1], False, None)
+    monkeypatch.setitem(sys.modules, names[-1], module)
     with pytest.raises(ZeroDivisionError):
         _finder._GroupLoader(finder, (members, codes)).exec_module(module)
     assert finder.loading == []
@@ -201,6 +202,7 @@ def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, m
         compile("from parent_of_a_test import LOADED, member", "b", "exec"),
     )
     module = finder.module(names[-1], False, None)
+    monkeypatch.setitem(sys.modules, names[-1], module)
     _finder._GroupLoader(finder, (tuple((name, False, b"") for name in names), codes)).exec_module(module)
     assert module.__dict__["LOADED"] is True
     assert module.__dict__["member"] is sys.modules.pop(names[0])
