@@ -12,7 +12,7 @@ from marshal import dumps
 from vramfit._finder import GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, CompiledFinder
 
 MOST_GROUPS = 400
-"""More than the package has modules: the file cannot grow for ever."""
+"""Number of groups beyond which none is added, more than the package has modules, so that the file cannot grow for ever."""
 
 
 def write(finder: CompiledFinder) -> bool:
