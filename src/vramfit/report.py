@@ -387,10 +387,8 @@ def _units(request: Request) -> list[str]:
     """Say as what sizes were read that were written with a letter alone (``24G``), a GPU's in its name included."""
     texts = [(name, getattr(value, "written", "")) for name, value in request.items()]
     texts += [("gpu", one.partition("custom:")[2].partition("@")[0]) for one in request.get("gpu", ())]
-    units = [(name, text[:-1].rstrip(), text[-1:].upper()) for name, text in texts]
-    return [
-        f"{name}: {number}{unit} is read as {number} {unit}iB" for name, number, unit in units if unit in tuple("KMGT")
-    ]
+    letters = [(name, text) for name, text in texts if text[-1:].lower() in ("k", "m", "g", "t")]
+    return [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for name, text in letters]
 
 
 def _fields(record: Any) -> Object | None:
