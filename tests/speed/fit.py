@@ -208,7 +208,7 @@ def of_llamacpp(generated: list[Case]) -> list[Constant]:
         *entries(CPP.unfused.cache_share, 0.5),
         Constant(CPP.unfused, "layer_microseconds", 30.0),
         Constant(CPP, "several_cards_microseconds", 30.0),
-        Constant(SpeedProfile, "recurrent_microseconds", 30.0),
+        *[Constant(SpeedProfile.recurrent_microseconds, vendor, 30.0) for vendor in ("nvidia", "amd", "apple")],
         *[Constant(SpeedProfile.expert_microseconds, vendor, 30.0) for vendor in ("nvidia", "amd", "apple")],
     ]
 
@@ -258,7 +258,12 @@ def stages(found: list[Case]) -> list[tuple[list[Constant], list[Case]]]:
     return [
         (of_llamacpp(generated(cpp)), generated(cpp)),
         (
-            [*entries(mlx.PROFILE.layer_microseconds, 70.0), Constant(mlx.PROFILE.bus_share, "", 0.87, highest=0.94)],
+            [
+                *entries(mlx.PROFILE.layer_microseconds, 70.0),
+                *entries(mlx.PROFILE.recurrent_microseconds, 30.0),
+                *entries(mlx.PROFILE.expert_microseconds, 30.0),
+                Constant(mlx.PROFILE.bus_share, "", 0.87, highest=0.94),
+            ],
             generated(whole, "mlx"),
         ),
         (entries(transformers.PROFILE.layer_microseconds, 70.0), generated(whole, "transformers")),

@@ -58,8 +58,8 @@ class SpeedProfile(Record):
     a scheme's matrices (``call``)."""
     several_cards_microseconds: float = 0.0
     """Additional time of a layer if the layers are spread over several cards."""
-    recurrent_microseconds: float = 130.0
-    """Additional time of a recurrent layer; fitted on llama.cpp's rows."""
+    recurrent_microseconds: Mapping[str, float] = {"": 130.0, "nvidia": 30.0, "amd": 130.0, "apple": 130.0}
+    """Additional time of a recurrent layer, by vendor: fitted on llama.cpp's rows; that of other vendors is set by hand."""
     expert_microseconds: Mapping[str, float] = {"": 35.0, "nvidia": 0.54, "amd": 30.6, "apple": 88.7}
     """Additional time of a layer with experts, for routing and gathering, by vendor: fitted on llama.cpp's rows; that of
     other vendors is set by hand."""

@@ -15,8 +15,8 @@ PROFILE = SpeedProfile(
     },
     bytes_per_clock={"": 6.37},
     # Unpacking is the limit on Apple's first two generations and, for quants below 4 bits, on cards like the Tesla P40
-    # (Q2_K, set by hand, ggml-org/llama.cpp PR 4766).
-    operations_per_weight={"K": {"": 0.0, "Apple 7-8": 32.6}, "low": {"": 40.0}},
+    # (Q2_K, set by hand, ggml-org/llama.cpp PR 4766); an RTX 3090 reads them at the rate of its bus.
+    operations_per_weight={"K": {"": 0.0, "Apple 7-8": 32.6}, "low": {"": 0.0, "Pascal": 40.0, "Maxwell": 40.0}},
     unfused=Unfused(
         cache_share={"": 0.47, "apple": 0.145},
         attention_share=0.187,

@@ -8,6 +8,8 @@ from vramfit.engines.profile import SpeedProfile
 PROFILE = SpeedProfile(
     bus_share={"": 0.847},
     layer_microseconds={"": 49.3},
+    recurrent_microseconds={"": 30.0},
+    expert_microseconds={"": 30.0},
     matrix_rate="fp32",
     matrix_share={"": 0.682},
     gain_16_bit={"": 1.0},
