@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from vramfit.importers.config.language import Place
     from vramfit.model.architecture import Layers
     from vramfit.model.encoder import VisionTower
 
@@ -76,7 +77,7 @@ def read_config(
         problem = f"its config.json does not make sense: {error}"
     groups: tuple[Layers, ...] = ()
     try:
-        groups = _layers(place.section, keeps=_keeps(root, class_name))
+        groups = _layers(root, place, keeps=_keeps(root, class_name))
     except MissingField as error:
         caches_problem = f"its config.json does not state {error.field}"
     except UnknownCache as error:
@@ -86,6 +87,8 @@ def read_config(
     if found is not None:
         groups = feed_forward.as_built(groups, found, _or_zero(place.section, "hidden"))
     tower, note = _vision(root, processor or {})
+    if tower is None and caches_problem is None and encoder_decoder.has_open_length(groups):
+        caches_problem = encoder_decoder.OPEN_LENGTH
     own = Traits() if found is None else traits_of(found, groups, _or_zero(place.section, "hidden"))
     model = _model(root, place.section, identity, name, groups, class_name, tower, own)
     return Configured(model, class_name, found, problem, caches_problem, () if note is None else (note,))
@@ -123,9 +126,16 @@ def _keeps(root: Section, class_name: str | None) -> bool:
     return True
 
 
-def _layers(section: Section, *, keeps: bool) -> tuple[Layers, ...]:
+def _layers(root: Section, place: Place, *, keeps: bool) -> tuple[Layers, ...]:
+    """Layers of the language model, without token mixers if the model keeps nothing of what it reads.
+
+    Raises ``UnknownCache`` and ``MissingField`` if no rule gives what the layers keep.
+    """
+    section = place.section
     if keeps and section("is_encoder_decoder") is True:
         return encoder_decoder.groups(section)
+    if keeps and root("is_encoder_decoder") is True:
+        raise UnknownCache("its encoder and its decoder have configurations of their own")
     count = layers.layer_count(section)
     if not keeps:
         return layers.grouped([((), feed_forward.network(section, layer)) for layer in range(count)])
