@@ -143,7 +143,11 @@ class Catalogue:
             model = self._models[stored["id"]] = unpack(stored)
         if tag is not None:
             self._stated[name] = tag.keys(model.dtype)
-        return model
+        if model.traits.expert_dtype is None or name not in self._stated:
+            return model
+        from vramfit.catalogue.repositories import in_stated_form
+
+        return in_stated_form(model, self._stated[name])
 
     def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:
         """Number of the entry that ``name`` means, and the tag of Ollama's library that it is, where it is one."""
