@@ -29,6 +29,7 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "int": int, "round": round, "ceil": math.ceil, "floor": math.floor, "max": max, "min": min, "sum": sum, "len": len,
     "list": list, "range": lambda *bounds: list(range(*bounds))[:MOST_LAYERS],
+    "count": lambda many, one, end: list(many)[:end].count(one),
     "numbers": lambda text: [int(word) for word in (text.split(",") if isinstance(text, str) else text) if word != ""],
 }  # fmt: skip
 MOST_LAYERS = 10_000
