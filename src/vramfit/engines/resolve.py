@@ -203,14 +203,15 @@ def _supplied(request: Request, model: Model, runtime: Engine[object, object]) -
         return model
     from vramfit.engines.supplied import with_cache, with_encoder
 
-    if encoder_tokens is None:
-        return with_cache(model, each, request.get("kv_cache_type"))
-    if each is not None:
+    if each is not None and encoder_tokens is not None:
         raise UsageError("kv_bytes_per_token and encoder_tokens both state what the cache keeps", "state one of them")
-    found = with_encoder(model, encoder_tokens)
+    if each is not None:
+        return with_cache(model, each, request.get("kv_cache_type"))
+    found = with_encoder(model, int(request["encoder_tokens"]))
     if not runtime.encodes_text:
         raise CannotTell(
-            f"the memory of encoder-decoders on {runtime.name} is not modelled", f"use --engine {DEFAULT} for this model"
+            f"the memory of encoder-decoders on {runtime.name} is not modelled",
+            f"use --engine {DEFAULT} for this model",
         )
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model.architecture import Cache, Model
+    from vramfit.model.architecture import Model
     from vramfit.model.encoder import VisionTower
     from vramfit.workload.common import Workload
 

@@ -50,7 +50,9 @@ def test_caches_are_exact_for_a_stated_length() -> None:
             tokens, expected = row["cache"]
             encoded = ENCODED_TOKENS.get(row["type"], USUAL_ENCODED_TOKENS)
             kept = caches(with_encoder(found.model, encoded))
-            sizes = [cache_bytes(one, tokens, one.encoder_tokens or 0, "bf16", "bf16") * len(one.layers) for one in kept]
+            sizes = [
+                cache_bytes(one, tokens, one.encoder_tokens or 0, "bf16", "bf16") * len(one.layers) for one in kept
+            ]
             measured.append((row["type"], sum(sizes), expected))
     assert [one for one in measured if one[1] != one[2]] == []
     assert len(measured) >= LEAST_MEASURED
@@ -73,7 +75,9 @@ def test_caches_are_exact_for_a_stated_length() -> None:
     ],
     ids=["t5", "t5, shorter decoder", "t5, decoder of the encoder's length", "whisper"],
 )  # fmt: skip
-def test_layers_of_encoder_and_decoder(config: dict[str, Any], encoder: range, decoder: range, cross: Attention) -> None:
+def test_layers_of_encoder_and_decoder(
+    config: dict[str, Any], encoder: range, decoder: range, cross: Attention
+) -> None:
     """Layers of the encoder keep nothing; those of the decoder keep their own tokens and the encoder's output."""
     own = attention("full", cross.heads, cross.head_dim)
     found = read_config(config, "it", "It").model
@@ -88,8 +92,14 @@ def test_layers_of_encoder_and_decoder(config: dict[str, Any], encoder: range, d
     [
         (T5, OPEN_LENGTH),
         ({**T5, "num_layers": 0, "num_decoder_layers": 0}, "does not state how many layers"),
-        ({"model_type": "moonshine", "architectures": ["MoonshineForConditionalGeneration"]}, "does not state how many"),
-        ({"model_type": "t5gemma", "architectures": ["T5GemmaForConditionalGeneration"]}, "configurations of their own"),
+        (
+            {"model_type": "moonshine", "architectures": ["MoonshineForConditionalGeneration"]},
+            "does not state how many",
+        ),
+        (
+            {"model_type": "t5gemma", "architectures": ["T5GemmaForConditionalGeneration"]},
+            "configurations of their own",
+        ),
         ({**T5, "num_layers": 1 << 20}, "does not make sense"),
     ],
 )

@@ -1,4 +1,4 @@
-"""From a ``config.json`` to a ``Model``: dimensions and caches by its fields, tensors by its class."""
+"""Reading of a ``config.json`` into a ``Model``: dimensions and caches by its fields, tensors by its class."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from vramfit.model.encoder import VisionTower
 
 FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
-"""What reading values that mean nothing raises: the file is wrong, or of a kind that is not known."""
+"""Errors that reading meaningless values raises. The file is wrong then, or of a kind that is not known."""
 
 ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification")
-"""Ends of names of classes that read a text once and keep nothing of it."""
+"""Ends of the names of classes that read a text once and keep nothing of it."""
 
 
 class Configured(Record):
-    """What a configuration says of a model, and what it leaves open."""
+    """Model that a configuration describes, and what the configuration leaves open."""
 
     model: Model
     class_name: str | None
-    """The class of transformers it means; None where the table has none."""
+    """Class of transformers that the configuration means; None if the table does not have it."""
     tensors: tuple[Tensor, ...] | None
-    """The tensors of that class; None where they are not known."""
+    """Tensors of that class; None if they are not known."""
     tensors_reason: str | None
-    """Why they are not known, or None."""
+    """Reason why the tensors are not known; None if they are."""
     caches_reason: str | None
-    """Why the caches are not known, or None where they are."""
+    """Reason why the caches are not known; None if they are."""
     notes: tuple[str, ...] = ()
-    """What else a report says of the reading."""
+    """Further notes on the reading for the report."""
 
     @property
     def knowledge(self) -> str:
-        """``known`` (tensors and caches), ``standard`` (caches alone, by the general rule) or ``unknown``."""
+        """Grade: ``known`` (tensors and caches), ``standard`` (caches alone, by the general rule) or ``unknown``."""
         if self.caches_reason is not None:
             return "unknown"
         return "known" if self.tensors is not None else "standard"
@@ -56,9 +56,10 @@ class Configured(Record):
 def read_config(
     config: Mapping[str, Any], identity: str, name: str, processor: Mapping[str, Any] | None = None
 ) -> Configured:
-    """The model of a parsed ``config.json``; ``identity`` is what the user calls it, ``name`` how reports do.
+    """Read the model of a parsed ``config.json``.
 
-    ``processor`` is what its ``preprocessor_config.json`` holds, where there is one.
+    ``identity`` is the user's name for the model and ``name`` the name in reports. ``processor`` is the content of its
+    ``preprocessor_config.json``, if there is one.
     """
     root = Section(config)
     place = language_model(root)
@@ -95,7 +96,7 @@ def read_config(
 
 
 def _vision(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower | None, str | None]:
-    """The tower, and a note where it is not known what it makes of an image."""
+    """Return the vision tower, and a note if it is not known how many tokens it makes of an image."""
     try:
         return vision_of(root, processor)
     except (MissingField, *FAULTS):
@@ -103,7 +104,7 @@ def _vision(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower | 
 
 
 def layers_of(section: Section) -> int:
-    """Layers of the language model, 0 where they are not stated."""
+    """Return the number of layers of the language model, or 0 if it is not stated."""
     try:
         return layers.layer_count(section)
     except (MissingField, ValueError):
@@ -118,7 +119,7 @@ def _unknown_class(root: Section) -> str:
 
 
 def _keeps(root: Section, class_name: str | None) -> bool:
-    """Whether a model of the class generates, and so keeps what it has read."""
+    """Return True if a model of the class generates text, and so keeps what it has read."""
     if class_name is not None and class_name.endswith(ENCODERS):
         return False
     if class_name is not None and class_name.endswith("Model"):
@@ -158,7 +159,9 @@ def _model(
     tower: VisionTower | None,
     traits: Traits,
 ) -> Model:
-    """The record, with 0 for what is not stated: nothing that is computed rests on it where the grade is unknown."""
+    """Make the record of the model, with 0 for what is not stated.
+
+    Nothing is computed from these zeros, because the memory of such a model is reported as unknown."""
     tied = root("tie_word_embeddings")
     return Model(
         id=identity,
@@ -200,7 +203,7 @@ def _context(section: Section) -> int:
 
 
 def _dtype(root: Section, section: Section) -> str:
-    """Native element type by the file; 16-bit where it says nothing."""
+    """Return the native element type that the file states, or a 16-bit type if it states none."""
     for field in ("dtype", "torch_dtype"):
         stated = root.raw.get(field) or section.raw.get(field)
         if stated in ("float16", "float32"):
