@@ -219,6 +219,17 @@ def test_a_repository_of_the_hub(net: Loopback, tmp_path: Path, monkeypatch: pyt
 def test_a_repository_that_the_hub_does_not_have(net: Loopback) -> None:
     ran = vramfit("check", "-g", "rtx4090", "-m", "hf:acme/none", "--timeout", "5")
     assert (4, "", 2) == (ran.code, ran.out, len(ran.err.splitlines()))
+    assert "the catalogue has" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("Qwen/Qwen3-8BB", "qwen3-8b"), ("hf:meta-llama/Llama-3.1-8", "llama-3.1-8b")]
+)
+def test_a_missing_repository_names_near_entries(net: Loopback, name: str, near: str) -> None:
+    """A slip in a repository's name is a 404 of the Hub, and the hint says what the catalogue has of nearly that name."""
+    ran = vramfit("check", "-g", "rtx4090", "-m", name, "--timeout", "5")
+    assert (4, "", 2) == (ran.code, ran.out, len(ran.err.splitlines()))
+    assert f"hint: the catalogue has {near}" in ran.err
 
 
 @pytest.mark.parametrize(
