@@ -367,6 +367,8 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
         edited = any(word in asked.lower() for word in EDITED)
         how = "with edited weights of the same shapes" if edited else "repackaged but not changed"
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, {how}")
+        if deployment.model.traits.expert_dtype == "fp8":
+            notes.append(f"its experts are taken to be FP8 as its name says; {deployment.model.name} has them in MXFP4")
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id
