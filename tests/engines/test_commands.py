@@ -33,7 +33,7 @@ def line(**request: Any) -> str:
             {"quant": "Q4_K_M"},
         ),
         (
-            "llama-server -m llama-2-7b-Q8_0.gguf -c 8192 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
+            "llama-server -m llama-2-7b-Q8_0.gguf -c 2048 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
             " --kv-unified",
             {
                 "quant": "Q8_0", "context": 2048, "parallel": 4, "gpu_layers": 20, "batch": 512, "ubatch": 256,
@@ -341,7 +341,11 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
         ("llama-server -m a.gguf -c 0 -np 1", {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max"}),
         (
             "llama-server -m a.gguf -c 8192",
-            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "2048"},
+            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "8192"},
+        ),
+        (
+            "llama-server -m a.gguf -c 8192 -np 2 -kvu",
+            {**LLAMA, "model": "a.gguf", "parallel": "2", "unified_kv": True, "context": "8192"},
         ),
         (
             "llama-server -m a.gguf -c 8192 -np -1 --no-kv-unified",

@@ -281,6 +281,8 @@ class Engine(_Generic["V", "K"]):
     fallback: str | None = None
     """Name of the engine that remedies propose if this one cannot fit a model: one that runs files of fewer bits, partly
     in RAM."""
+    most_sequences: int | None = None
+    """Largest number of sequences that the engine holds at once, whatever the memory; None for no such limit."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     recommended: int | None = None

@@ -24,6 +24,10 @@ BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple":
 """Backend that the cards of each vendor usually run with. For Intel it is Vulkan, because SYCL needs a toolkit."""
 
 
+MOST_SEQUENCES = 256
+"""Largest number of sequences of one context (``LLAMA_MAX_SEQ``, ggml-org/llama.cpp v0.5.0 ``src/llama-cparams.h``)."""
+
+
 class LlamaCppKeys(Record):
     """Values of llama.cpp's own deployment keys."""
 
@@ -149,6 +153,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     record = LlamaCppKeys
     offloads = True
     places_experts = True
+    most_sequences = MOST_SEQUENCES
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),

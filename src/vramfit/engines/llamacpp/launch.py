@@ -6,6 +6,7 @@ at 00dc805.
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp.placement import asked_cells
 from vramfit.engines.naming import file_stem, is_own, projector_file
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -87,7 +88,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
     experts = decided.get("cpu_moe_layers", work.cpu_moe_layers)
     values = {
         **_file(deployment),
-        "cells": work.context * work.parallel,
+        "cells": asked_cells(work, keys),
         "parallel": work.parallel,
         "gpu_layers": layers if isinstance(layers, int) else model.layer_count + 1,
         "cpu_moe_layers": (experts if isinstance(experts, int) else model.layer_count) or None,
@@ -139,7 +140,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys.get("parallel", "-1") == "-1":
         keys.update({"parallel": str(SLOTS), "unified_kv": keys.get("unified_kv", True)})
     cells = keys.pop("cells", "0")
-    keys["context"] = _share(cells, keys["parallel"]) if cells != "0" else LARGEST
+    keys["context"] = LARGEST if cells == "0" else cells if keys.get("unified_kv") else _share(cells, keys["parallel"])
     keys.setdefault("gpu_layers", "auto")
     return keys
 

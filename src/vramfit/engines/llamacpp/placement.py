@@ -248,13 +248,18 @@ def padded(tokens: int) -> int:
     return -(-tokens // CELL_PADDING) * CELL_PADDING
 
 
+def asked_cells(work: Workload, keys: LlamaCppKeys) -> int:
+    """Number of cells that a workload asks for (``-c``): a context for each sequence, or a single one that all share."""
+    return work.context if keys.unified_kv else work.context * work.parallel
+
+
 def physical_batch(work: Workload, keys: LlamaCppKeys) -> int:
     """Number of tokens of one forward pass: ``n_ubatch``, limited by the batch and the context.
 
     llama.cpp limits it to the requested context. Here the limit is rounded up to whole blocks of cells, so that a slightly
     longer context never needs less memory, although the kernels for 31 and for 32 tokens differ.
     """
-    return min(keys.ubatch, keys.batch, padded(work.context * work.parallel))
+    return min(keys.ubatch, keys.batch, padded(asked_cells(work, keys)))
 
 
 @per_model
@@ -283,7 +288,7 @@ def widest_value(model: Model) -> int:
 
 def cells(work: Workload, keys: LlamaCppKeys, window: int | None) -> Cells:
     """Number of cells for a workload; ``window`` is the window in tokens of the model's local layers, None without any."""
-    total = padded(work.context * work.parallel)
+    total = padded(asked_cells(work, keys))
     streams = 1 if keys.unified_kv else work.parallel
     full = padded(total // streams)
     sliding = full

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.placement import HOST, local_window, padded, windows_of
+from vramfit.engines.llamacpp.placement import HOST, asked_cells, local_window, padded, windows_of
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
@@ -27,8 +27,9 @@ def assumptions(
     """Write the assumptions of an estimate as short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
     sentences = []
-    cells = padded(work.context * work.parallel)
-    if cells != work.context * work.parallel:
+    asked = asked_cells(work, keys)
+    cells = padded(asked)
+    if cells != asked:
         sentences.append(f"llama.cpp rounds the context up to {cells} tokens")
     if _ignores_window(model):
         sentences.append("llama.cpp ignores the sliding window of this model and caches every token")

@@ -48,6 +48,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
     groups = llamacpp.GROUPS
     record = OllamaKeys
     offloads = True
+    most_sequences = llamacpp.MOST_SEQUENCES
     kept_keys = ("context",)
     follows_gpus = True
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
