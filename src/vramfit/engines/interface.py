@@ -180,6 +180,8 @@ class Estimate(Record):
     streamed_bytes: int = 0
     """Bytes of weights in host memory that the engine copies over PCIe for every token (accelerate); 0 if the CPU
     computes with them."""
+    ram_expert_layers: int | None = None
+    """Number of layers with experts in RAM, if tensors are placed one by one; None if the deployment keys state it."""
     idle: tuple[int, ...] = ()
     """Numbers of the GPUs that the engine does not use at all, not even for its runtime."""
     plan: object = None

@@ -156,9 +156,7 @@ def test_gemma_3_27b_at_its_longest() -> None:
 
     The tied embedding is on the card as head and on the host as embedding.
     """
-    alone, four = (
-        estimated("gemma-3-27b", context=131072, parallel=slots, unified_kv=slots > 1) for slots in (1, 4)
-    )
+    alone, four = (estimated("gemma-3-27b", context=131072, parallel=slots, unified_kv=slots > 1) for slots in (1, 4))
     assert (15773, 10 * 131072 * 8192 // MIB + 52 * 1536 * 8192 // MIB) == tuple(map(int, mebibytes(alone.gpus[0])[:2]))
     assert 10864 == int(mebibytes(alone.gpus[0])[1])
     assert 12112 == int(mebibytes(four.gpus[0])[1])
