@@ -113,7 +113,7 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "gpu_layers": ("all", "auto", 0, 1, 10, 20, 33, 61),
     "cpu_moe_layers": ("all", "auto", 0, 1, 10, 30),
     "backend": ("cuda", "rocm", "metal", "vulkan", "sycl"),
-    "split_mode": ("layer", "row", "none"),
+    "split_mode": ("layer", "row", "tensor", "none"),
     "sched_spread": (True, False),
     "kv_offload": (True, False),
     "override_tensor": ("ffn_.*_exps=CPU", ["blk.1.=CPU", "attn_k=CPU"], "token_embd.weight=CUDA0"),

@@ -120,7 +120,8 @@ PATTERN = st.sampled_from(
 @given(
     patterns=st.lists(st.tuples(PATTERN, st.sampled_from(["CPU", "CUDA0", "CUDA1"])), min_size=1, max_size=3),
     work=st.fixed_dictionaries(
-        {}, optional={"gpu_layers": st.integers(0, 50), "cpu_moe_layers": st.integers(0, 50), "kv_offload": st.booleans()}
+        {},
+        optional={"gpu_layers": st.integers(0, 50), "cpu_moe_layers": st.integers(0, 50), "kv_offload": st.booleans()},
     ),
 )
 def test_moving_keeps_weights_and_caches(patterns: list[tuple[str, str]], work: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ SPLIT_KEYS = (
         "split_mode",
         "choice",
         "llama.cpp: how several GPUs share the model",
-        choices=("layer", "row", "none"),
+        choices=("layer", "row", "tensor", "none"),
         flags=("-sm",),
         default="layer",
         decided=True,
@@ -274,8 +274,8 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return self.own_keys(work).ubatch
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """Number of GPUs that share each layer: all of them if matrices are split by rows, else 1."""
-        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode == "row" else 1
+        """Number of GPUs that share each layer: all of them if matrices are split, else 1."""
+        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode in ("row", "tensor") else 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies that save cache and buffers at no cost in quality."""

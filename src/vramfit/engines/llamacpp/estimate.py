@@ -74,13 +74,20 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
     shares = keys.tensor_split or [max(usable - work.reserve_bytes, 1) for usable in job.traits.usable]
     caches = layer_cache_bytes(model, work, keys)
     on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
+    together = keys.split_mode == "tensor" and job.gpu_count > 1
+    if together:
+        from vramfit.engines.llamacpp.tensor import check as check_split
+
+        check_split(model, keys, work.flash_attention)
+        shares = (1.0,)
     tower_on_host = tower_on_host or keys.mmproj == "host"
     moved = None
     if keys.override_tensor:
-        from vramfit.engines.llamacpp import overrides
+        from vramfit.engines.llamacpp.overrides import moved as moved_by
 
-        moved = overrides.moved(job.checkpoint, keys.override_tensor, job.traits.backends)
-        # With tensors placed by name ``--fit`` gives up, and what is left to it is whole on the GPUs (``common/fit.cpp``).
+        moved = moved_by(job.checkpoint, keys.override_tensor, job.traits.backends)
+    if together or moved is not None:
+        # ``--fit`` gives up then, and what is left to it is whole on the GPUs (``common/fit.cpp``).
         on_gpus, experts = "all" if on_gpus == "auto" else on_gpus, 0 if experts == "auto" else experts
 
     def placed(gpu_layers: int, cpu_moe_layers: int) -> Estimate:
@@ -112,7 +119,14 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
         from vramfit.engines.llamacpp.split import by_rows
 
         contents = by_rows(job, placement, contents)
-    buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
+    if job.keys.split_mode == "tensor" and count > 1:
+        from vramfit.engines.llamacpp.tensor import buffers_of_parts, divided, parts_of_gpus
+
+        shares = parts_of_gpus(job)
+        contents = divided(job.checkpoint, placement, contents, shares)
+        buffers = buffers_of_parts(job, parts, placement, shares, "vulkan" in backends)
+    else:
+        buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
     # Metal maps the file from the first to the last tensor that it uses, so an embedding between them counts too. The exit
     # tables of an M5 Max included it (TheTom/turboquant_plus @ba52ad10); those of files that begin with it do not.
     mapped = 0 if model.tied else parts.input_bytes
@@ -174,6 +188,10 @@ def _gpu(
         high += graph
     if backend == "metal" and contents.weights_bytes:
         high += mapped
+    if job.keys.split_mode == "tensor" and job.gpu_count > 1:
+        from vramfit.engines.llamacpp.tensor import UNSURE_SHARE
+
+        high += round(fixed * UNSURE_SHARE)
     less, more = spread_bytes(job.checkpoint, contents.weights_bytes)
     high += more
     return DeviceMemory(

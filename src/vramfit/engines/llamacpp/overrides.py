@@ -163,7 +163,7 @@ def applied(
 def sentences(found: Moved) -> list[str]:
     """Sentences on the tensors that are placed by name, and on patterns that place none."""
     count = sum([len(names) for names in found.layers]) + len(found.others)
-    said = [
+    texts = [
         f"override_tensor places {count} tensors; the GPUs do not overlap then, and llama-server fits nothing itself"
     ]
-    return said + [f'override_tensor: "{text}" matches no tensor left, so it changes nothing' for text in found.unused]
+    return texts + [f'override_tensor: "{text}" matches no tensor left, so it changes nothing' for text in found.unused]

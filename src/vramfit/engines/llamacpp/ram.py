@@ -61,7 +61,7 @@ def kept_by_server(model: Model, work: Workload, keys: LlamaCppKeys) -> Kept:
     each = checkpoint_bytes(model, work, keys)
     most = keys.context_checkpoints * work.parallel
     # The slots of one cache have its cells between them, and each may have a first checkpoint.
-    steps = work.context // LEAST_STEP_TOKENS
+    steps = (work.context - 1) // (LEAST_STEP_TOKENS + 1)
     made = work.parallel + steps if keys.unified_kv else work.parallel * (1 + steps)
     return Kept(each, min(made, most) if each else 0, most if each else 0, prompts)
 
@@ -98,13 +98,13 @@ def without_offload(contents: Mapping[int, Resident], host: int) -> dict[int, Re
 
 def sentences(found: Kept, keys: LlamaCppKeys, ram: bool) -> list[str]:
     """Sentences on what the server keeps in RAM; those on what is not counted only if the RAM is known (``ram``)."""
-    said = []
+    texts = []
     if found.expected_bytes:
-        said.append(
+        texts.append(
             f"RAM has {found.checkpoints} context checkpoints of {found.checkpoint_bytes // MIB} MiB, one for each "
             f"{LEAST_STEP_TOKENS:,} tokens of a prompt and {keys.context_checkpoints} of a slot at most (--ctx-checkpoints)"
         )
     if ram and keys.cache_ram != 0:
         bound = f"up to {found.prompts_bytes / GIB:.3g} GiB" if isinstance(keys.cache_ram, int) else "without a bound"
-        said.append(f"RAM holds what the GPUs do not; llama-server keeps prompts there besides, {bound} (--cache-ram)")
-    return said
+        texts.append(f"RAM holds what the GPUs do not; llama-server keeps prompts there besides, {bound} (--cache-ram)")
+    return texts

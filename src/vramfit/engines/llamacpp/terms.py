@@ -33,6 +33,8 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     devices = {number: f"gpu{plan.first + number}" for number in range(len(plan.buffers.gpu_bytes))} | {HOST: "host"}
     if plan.placement.by_rows and len(devices) > 2:
         _whole(estimate, plan, ledger, devices, BY_ROWS)
+    elif keys.split_mode == "tensor" and len(devices) > 2:
+        _whole(estimate, plan, ledger, devices, BY_TENSORS)
     elif plan.placement.moved is not None:
         _whole(estimate, plan, ledger, devices, BY_NAME)
     else:
@@ -42,7 +44,7 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     at = devices[plan.tower_device]
     inputs = stored_inputs(gguf_file(plan.checkpoint), names=("vision", "projector"))
     ledger.add("weights", at, "vision tower and projector", STORED, tower, f"{LLAMA} tools/mtmd/clip.cpp", **inputs)
-    _caches(job, plan, ledger, devices, keys.kv_offload)
+    _caches(job, estimate, plan, ledger, devices, keys.kv_offload, keys.split_mode == "tensor" and len(devices) > 2)
     if plan.kept is not None:
         ledger.add(
             "overhead", "host", "context checkpoints", "checkpoints of all slots x (states + windows of cells)",
@@ -107,6 +109,11 @@ BY_ROWS = (
     "rows of each matrix in proportion to the GPUs, rounded down to whole blocks of rows",
     f"{LLAMA} ggml-sycl.cpp",
 )
+BY_TENSORS = (
+    "parts of all matrices",
+    "the GPU's part of each matrix by heads or inner width, and the whole of norms and routers",
+    f"{LLAMA} src/llama-model.cpp llama_meta_device_get_split_state",
+)
 BY_NAME = (
     "tensors placed by name (--override-tensor)",
     "tensors that the first pattern found in their name places here, and the layers' others",
@@ -126,9 +133,18 @@ def _whole(estimate: Estimate, plan: Plan, ledger: Ledger, devices: dict[int, st
         ledger.add("weights", device, name, formula, size, source, **inputs)
 
 
-def _caches(job: Job[Cards, K], plan: Plan, ledger: Ledger, devices: dict[int, str], offload: bool) -> None:
+def _caches(
+    job: Job[Cards, K], estimate: Estimate, plan: Plan, ledger: Ledger, devices: dict[int, str], offload: bool,
+    together: bool,
+) -> None:  # fmt: skip
     """Add the caches of each device, with one term for each range of consecutive layers; all in RAM without offload."""
     work = job.workload
+    if together:
+        for number, device in devices.items():
+            memory = estimate.host if number == HOST else estimate.gpus[plan.first + number]
+            part = "the GPU's part of the caches by heads"
+            ledger.add("kv_cache", device, "KV cache and states", part, memory.kv_cache_bytes, BY_TENSORS[2])
+        return
     for number, device in devices.items():
         homes = plan.placement.layer_device
         layers = [index for index, home in enumerate(homes) if (home if offload else HOST) == number]

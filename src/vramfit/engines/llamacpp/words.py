@@ -111,6 +111,10 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
 
 def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
     """Sentence on the split of the model over several GPUs."""
+    if keys.split_mode == "tensor":
+        from vramfit.engines.llamacpp.tensor import SENTENCE
+
+        return SENTENCE
     if placement.by_rows:
         return (
             "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "
