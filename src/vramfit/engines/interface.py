@@ -307,6 +307,10 @@ class Engine(_Generic["V", "K"]):
         """Values for deployment keys that the engine sets itself according to the GPUs or the model, by key."""
         return {}
 
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images as the request loads it."""
+        return model.sees
+
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
         """The model as it is stored where a scheme is asked of this engine."""
         from vramfit.quantization import derive

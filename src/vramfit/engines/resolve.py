@@ -309,7 +309,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     task = request.get("task", "inference")
     if task not in runtime.tasks:
         raise UsageError(f"{runtime.name} does not run task {task}", f"use --engine {DEFAULT} for fine-tuning")
-    sees = model.sees
+    sees = runtime.sees(request, model)
     work = WORKLOAD.fill(
         request,
         context=min(DEFAULT_CONTEXT_TOKENS, model.context or DEFAULT_CONTEXT_TOKENS),

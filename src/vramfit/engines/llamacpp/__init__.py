@@ -50,8 +50,8 @@ class LlamaCppKeys(Record):
     main_gpu: int = 0
     tensor_split: tuple[float, ...] | None = None
     """Proportions of the model, one for each GPU; None to use the proportions of their memory."""
-    override_tensor: tuple[str, ...] = ()
-    """Patterns of tensor names with the buffers that they are placed in, ``PATTERN=BUFFER``, the first match first."""
+    override_tensor: tuple[str, ...] | None = None
+    """Patterns of tensor names with the buffers that they are placed in, ``PATTERN=BUFFER``; None for none."""
     mmproj: str = "gpu"
     kv_offload: bool = True
     """False if caches and states stay in RAM (``--no-kv-offload``)."""
@@ -123,7 +123,6 @@ PLACING_KEYS = (
         "texts",
         "llama.cpp: where the tensors whose names match go, for example ffn_.*_exps=CPU; may be repeated",
         flags=("-ot",),
-        default=(),
         default_text="none",
     ),
     Key(
@@ -237,9 +236,9 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return loaded(model, scheme)
 
-    def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
-        """No images where the projector is not loaded."""
-        return {"images": 0} if request.get("mmproj") == "off" else {}
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images and its projector is loaded."""
+        return model.sees and request.get("mmproj") != "off"
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``CannotTell`` for a pipeline without a language model, and ``UsageError`` for a refused cache type."""

@@ -203,7 +203,7 @@ class Builder:
         return self.graph.stored((size, 0, 0), device, weight=True)
 
     @property
-    def cache_home(self) -> int:
+    def kept_on(self) -> int:
         """Number of the device of the current layer's cache or states."""
         return self.home.device if self.run.kv_offload else HOST
 

@@ -216,8 +216,8 @@ def _filled(
         row_bytes(mixer.kv_heads * mixer.head_dim, run.key_type),
         row_bytes(value_width, run.value_type),
     )
-    keys = graph.stored(per_cell(key_row * run.streams, sliding), build.cache_home)
-    values = graph.stored(per_cell(value_row * run.streams, sliding), build.cache_home)
+    keys = graph.stored(per_cell(key_row * run.streams, sliding), build.kept_on)
+    values = graph.stored(per_cell(value_row * run.streams, sliding), build.kept_on)
     # Without flash attention V is stored transposed, with a cell number for each element of the widest layer's rows.
     slots = run.tokens if run.flash_attention else run.tokens * build.widest_value
 

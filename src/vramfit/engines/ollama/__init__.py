@@ -66,6 +66,10 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
         return defaults(request, gpus, model, scheme)
 
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images and its projector is loaded."""
+        return model.sees and request.get("mmproj") != "off"
+
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``UsageError`` or ``CannotTell`` for settings that Ollama does not have, or that its server refuses."""
         from vramfit.engines.ollama.estimate import check
