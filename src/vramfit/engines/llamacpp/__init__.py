@@ -280,7 +280,10 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         """Remedies that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
-        return settings(self.own_keys(deployment.workload))
+        work = deployment.workload
+        short = work.ram_bytes is not None and estimate.host.total_bytes > work.ram_bytes
+        projector = bool(work.images) and deployment.model.vision is not None
+        return settings(self.own_keys(work), projector, short and estimate.host.overhead_bytes > 0)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the line that starts ``llama-server``."""
