@@ -400,6 +400,19 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
             {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "off"},
         ),
         (
+            "llama-cli -m a.gguf -c 8192 -ngl 99 -p 'Why?' -cnv",
+            {
+                "images": 0,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "8192",
+                "gpu_layers": "99",
+                "outputs": "batch",
+                "context_checkpoints": "0",
+                "cache_ram": "0",
+            },
+        ),
+        (
             "llama-server -m a.gguf -c 8192 -np -1 --no-kv-unified",
             {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": False, "context": "2048"},
         ),

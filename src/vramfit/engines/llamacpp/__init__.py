@@ -298,7 +298,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a ``llama-server`` line; None if no line starts it."""
+        """Read the deployment keys of a line of ``llama-server`` or ``llama-cli``; None if no line starts one."""
         from vramfit.engines.llamacpp.launch import read
 
         return read(given)

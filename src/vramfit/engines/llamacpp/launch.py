@@ -119,6 +119,22 @@ SERVER = Program(
 """A control vector is one row for each layer, less than 2 MiB."""
 
 
+CONSOLE = Program(
+    ("llama-cli",),
+    SERVER.flags,
+    neutral={
+        **SERVER.neutral,
+        **neutral(
+            "-cnv --conversation -no-cnv --no-conversation -st --single-turn -i --interactive -mli --multiline-input"
+            " --simple-io -co --color --no-display-prompt --display-prompt --show-timings --no-show-timings",
+            "-p --prompt -f --file -sys --system-prompt -sysf --system-prompt-file --image",
+        ),
+    },
+)
+"""The program for a console: one sequence, logits of a whole batch, and nothing kept in RAM for later prompts."""
+CONSOLE_KEYS = {"parallel": "1", "outputs": "batch", "context_checkpoints": "0", "cache_ram": "0"}
+
+
 def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> str:
     """Write the line that starts the server with every setting that the estimate assumed."""
     work, model, decided = deployment.workload, deployment.model, estimate.settings
@@ -169,15 +185,18 @@ def _file(deployment: Deployment) -> dict[str, str]:
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """Read the deployment keys of the first line that starts a server; None if no line does.
+    """Read the deployment keys of the first line that starts a server, or else a console; None if no line does.
 
-    Settings that the line leaves out have the server's defaults. Raises ``UsageError`` for an unknown flag.
+    Settings that the line leaves out have the program's defaults. Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import first
 
     keys = first(SERVER, given)
     if keys is None:
-        return None
+        console = first(CONSOLE, given)
+        if console is None:
+            return None
+        keys = {**CONSOLE_KEYS, **console}
     repository, left_out = keys.pop("repository", None), keys.pop("no_projector", False)
     if "model" not in keys and repository is not None:
         keys["model"] = f"hf:{repository}"

@@ -49,6 +49,7 @@ SERVE = Program(
         Flag("OLLAMA_GPU_OVERHEAD", "reserve", read=_bytes),
         Flag("LLAMA_ARG_OVERRIDE_TENSOR", "override_tensor", spell=",".join, read=lambda text: (text,)),
         Flag("LLAMA_ARG_KV_OFFLOAD", "kv_offload", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_MMPROJ_OFFLOAD", "mmproj", read=lambda text: "gpu" if _switch(text) else "host"),
         Flag("LLAMA_ARG_CTX_CHECKPOINTS", "context_checkpoints"),
         Flag("LLAMA_ARG_CACHE_RAM", "cache_ram", spell=cache_text),
     ),
@@ -92,6 +93,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         "reserve": work.reserve_bytes or None,
         "override_tensor": keys.override_tensor,
         "kv_offload": None if keys.kv_offload else False,
+        "mmproj": "0" if keys.mmproj == "host" and work.images else None,
         **server_ram(keys),
     }
     layers = decided.get("gpu_layers", work.gpu_layers)
