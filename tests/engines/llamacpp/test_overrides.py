@@ -111,6 +111,12 @@ def test_what_is_refused(message: str, patterns: list[str]) -> None:
     assert message in error.value.message
 
 
+def test_rows_of_tensors_placed_by_name_are_not_modelled() -> None:
+    """Which of the two llama.cpp follows is not known."""
+    with pytest.raises(UsageError, match="split_mode row is not modelled"):
+        estimated("llama-3.1-8b", gpus=2, split_mode="row", override_tensor=("attn=CPU",))
+
+
 PATTERN = st.sampled_from(
     ["exps", "attn", r"blk\.[0-9]\.", r"blk\.1[0-9]\.ffn", "ffn_down", "norm", "token_embd", "output", ".*", "nothing"]
 )

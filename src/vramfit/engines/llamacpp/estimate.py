@@ -114,28 +114,10 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     model, work, backends = job.model, job.workload, job.traits.backends
     parts = parts_of(job.checkpoint)
     count = job.gpu_count
-    contents = resident(parts, caches, placement, count)
-    if placement.by_rows and count > 1:
-        from vramfit.engines.llamacpp.split import by_rows
-
-        contents = by_rows(job, placement, contents)
-    if job.keys.split_mode == "tensor" and count > 1:
-        from vramfit.engines.llamacpp.tensor import buffers_of_parts, divided, parts_of_gpus
-
-        shares = parts_of_gpus(job)
-        contents = divided(job.checkpoint, placement, contents, shares)
-        buffers = buffers_of_parts(job, parts, placement, shares, "vulkan" in backends)
-    else:
-        buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
+    contents, buffers = _laid_out(job, parts, placement, caches)
     # Metal maps the file from the first to the last tensor that it uses, so an embedding between them counts too. The exit
     # tables of an M5 Max included it (TheTom/turboquant_plus @ba52ad10); those of files that begin with it do not.
     mapped = 0 if model.tied else parts.input_bytes
-    if placement.moved is not None:
-        from vramfit.engines.llamacpp.overrides import applied
-
-        contents = applied(placement.moved, job.checkpoint, parts, placement, contents)
-    if not job.keys.kv_offload:
-        contents = without_offload(contents, HOST)
     tower = parts.vision_bytes if work.images else 0
     seeing = (tower, vision_compute_bytes(model, work.flash_attention, work.image_size)) if tower else (0, 0)
     at, none = HOST if tower_on_host else 0, (0, 0)
@@ -165,6 +147,31 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     if placement.moved is None:
         return found
     return replace(found, ram_expert_layers=placement.moved.ram_expert_layers(placement))
+
+
+def _laid_out(
+    job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, caches: list[int]
+) -> tuple[dict[int, Resident], Compute]:
+    """Weights and caches of every device, and its compute buffers."""
+    count, vulkan = job.gpu_count, "vulkan" in job.traits.backends
+    contents = resident(parts, caches, placement, count)
+    if job.keys.split_mode == "tensor" and count > 1:
+        from vramfit.engines.llamacpp.tensor import buffers_of_parts, divided, parts_of_gpus
+
+        shares = parts_of_gpus(job)
+        contents = divided(job.checkpoint, placement, contents, shares)
+        return contents, buffers_of_parts(job, parts, placement, shares, vulkan)
+    if placement.by_rows and count > 1:
+        from vramfit.engines.llamacpp.split import by_rows
+
+        contents = by_rows(job, placement, contents)
+    if placement.moved is not None:
+        from vramfit.engines.llamacpp.overrides import applied
+
+        contents = applied(placement.moved, job.checkpoint, parts, placement, contents)
+    if not job.keys.kv_offload:
+        contents = without_offload(contents, HOST)
+    return contents, compute(job.model, job.workload, job.keys, parts, placement, count, vulkan)
 
 
 def _gpu(
