@@ -33,7 +33,7 @@ def line(**request: Any) -> str:
             {"quant": "Q4_K_M"},
         ),
         (
-            "llama-server -m llama-2-7b-Q8_0.gguf -c 8192 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
+            "llama-server -m llama-2-7b-Q8_0.gguf -c 2048 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
             " --kv-unified",
             {
                 "quant": "Q8_0", "context": 2048, "parallel": 4, "gpu_layers": 20, "batch": 512, "ubatch": 256,
@@ -265,6 +265,11 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "cpu_moe_layers": st.sampled_from(["all", "auto", 0, 3]),
         "unified_kv": st.booleans(),
         "swa_full": st.booleans(),
+        "kv_offload": st.booleans(),
+        "override_tensor": st.sampled_from([["ffn_down=CPU"], ["attn_k=CPU,attn_v=CPU", "norm=CUDA0"]]),
+        "mmproj": st.sampled_from(["gpu", "host", "off"]),
+        "context_checkpoints": st.sampled_from([0, 32]),
+        "cache_ram": st.sampled_from(["0GiB", "2GiB", -1]),
         "split_mode": st.sampled_from(["layer", "row", "none"]),
         "main_gpu": st.sampled_from([0, 1]),
         "tensor_split": st.sampled_from(["3,1", "1,1"]),
@@ -276,6 +281,9 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "parallel": COUNTS,
         "reserve": st.sampled_from(["1GiB", "500MB"]),
         "sched_spread": st.booleans(),
+        "kv_offload": st.booleans(),
+        "context_checkpoints": st.sampled_from([0, 32]),
+        "cache_ram": st.sampled_from(["0GiB", "2GiB"]),
     },
     "vllm": {**SERVED, "images": st.integers(1, 3)},
     "sglang": SERVED,
@@ -341,7 +349,68 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
         ("llama-server -m a.gguf -c 0 -np 1", {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max"}),
         (
             "llama-server -m a.gguf -c 8192",
-            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "2048"},
+            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "8192"},
+        ),
+        (
+            "llama-server -m a.gguf -c 8192 -np 2 -kvu",
+            {**LLAMA, "model": "a.gguf", "parallel": "2", "unified_kv": True, "context": "8192"},
+        ),
+        (
+            "llama-server -m a.gguf -np 1 -ot 'exps=CPU,norm=CPU' -ot attn=CUDA0 -nkvo -cram 0 -ctxcp 2 -sm tensor",
+            {
+                **LLAMA,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "max",
+                "gpu_layers": "all",
+                "kv_offload": False,
+                "override_tensor": ("exps=CPU,norm=CPU", "attn=CUDA0"),
+                "cache_ram": "0",
+                "context_checkpoints": "2",
+                "split_mode": "tensor",
+            },
+        ),
+        # With tensors placed by name --fit gives up, and with -fit off it does not run.
+        (
+            "llama-server -m a.gguf -np 1 --n-cpu-moe 9 -dev CUDA0,CUDA1",
+            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max", "gpu_layers": "all", "cpu_moe_layers": "9"},
+        ),
+        (
+            "llama-server -m a.gguf -np 1 -fit off -dev Vulkan1",
+            {
+                **LLAMA,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "max",
+                "gpu_layers": "all",
+                "split_mode": "none",
+                "main_gpu": "1",
+            },
+        ),
+        (
+            "llama-server -m a.gguf -np 1 -dev none -fitt 1024 -fitc 4096",
+            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max", "gpu_layers": "0"},
+        ),
+        (
+            "llama-server -hf a/b:Q4_K_M -np 1 --no-mmproj-offload --control-vector-layer-range 1 5",
+            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "host"},
+        ),
+        (
+            "llama-server -hf a/b:Q4_K_M -np 1 --no-mmproj",
+            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "off"},
+        ),
+        (
+            "llama-cli -m a.gguf -c 8192 -ngl 99 -p 'Why?' -cnv",
+            {
+                "images": 0,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "8192",
+                "gpu_layers": "99",
+                "outputs": "batch",
+                "context_checkpoints": "0",
+                "cache_ram": "0",
+            },
         ),
         (
             "llama-server -m a.gguf -c 8192 -np -1 --no-kv-unified",
@@ -381,7 +450,6 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
                 "flash_attention": "off",
             },
         ),
-        ("llama-server -hf a/b -c 9 -np 1 --no-mmproj", {**LLAMA, "model": "hf:a/b", "context": "9", "parallel": "1"}),
         (
             "llama-server -m a --mmproj b -c 9 -np 1",
             {"gpu_layers": "auto", "model": "a", "context": "9", "parallel": "1"},
@@ -504,7 +572,10 @@ def test_words_are_read_as_a_line_is() -> None:
     [
         ("", 'no engine is known that "" starts'),
         ("text-generation-launcher --model-id a", 'no engine is known that "text-generation-launcher" starts'),
-        ("llama-server -m a --lora x", "--lora of llama-server is not known here"),
+        ("llama-server -m a --lora x", "--lora of llama-server is not modelled"),
+        ("llama-server -m a --rpc host:50052", "--rpc of llama-server is not modelled"),
+        ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
+        ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
         ("LLAMA_ARG_SWA_FULL=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA_FULL"'),
         ("vllm serve a/b --cpu-offload-gb 4", "--cpu-offload-gb of vllm serve is not known here"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),

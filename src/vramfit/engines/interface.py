@@ -180,6 +180,8 @@ class Estimate(Record):
     streamed_bytes: int = 0
     """Bytes of weights in host memory that the engine copies over PCIe for every token (accelerate); 0 if the CPU
     computes with them."""
+    ram_expert_layers: int | None = None
+    """Number of layers with experts in RAM, if tensors are placed one by one; None if the deployment keys state it."""
     idle: tuple[int, ...] = ()
     """Numbers of the GPUs that the engine does not use at all, not even for its runtime."""
     plan: object = None
@@ -283,6 +285,8 @@ class Engine(_Generic["V", "K"]):
     fallback: str | None = None
     """Name of the engine that remedies propose if this one cannot fit a model: one that runs files of fewer bits, partly
     in RAM."""
+    most_sequences: int | None = None
+    """Largest number of sequences that the engine holds at once, whatever the memory; None for no such limit."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     recommended: int | None = None
@@ -304,6 +308,10 @@ class Engine(_Generic["V", "K"]):
     def defaults(self, request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Scheme) -> dict[str, object]:
         """Values for deployment keys that the engine sets itself according to the GPUs or the model, by key."""
         return {}
+
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images as the request loads it."""
+        return model.sees
 
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
         """The model as it is stored where a scheme is asked of this engine."""

@@ -323,7 +323,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     task = request.get("task", "inference")
     if task not in runtime.tasks:
         raise UsageError(f"{runtime.name} does not run task {task}", f"use --engine {DEFAULT} for fine-tuning")
-    sees = model.sees
+    sees = runtime.sees(request, model)
     work = WORKLOAD.fill(
         request,
         context=min(DEFAULT_CONTEXT_TOKENS, model.context or DEFAULT_CONTEXT_TOKENS),
@@ -337,6 +337,12 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     )
     if work.images and not sees and work.image_tokens is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
+    most = runtime.most_sequences
+    if most is not None and work.parallel > most:
+        raise UsageError(
+            f"{runtime.name} holds at most {most} sequences at once, not {work.parallel}",
+            f"use --parallel {most} or fewer",
+        )
     if work.image_tokens is not None and work.images * work.image_tokens > work.context:
         raise UsageError(
             f"{work.images} images of {work.image_tokens} tokens do not go into a context of {work.context}",

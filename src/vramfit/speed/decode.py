@@ -294,6 +294,8 @@ def _experts_widened(share: float, sequences: int) -> float:
 
 def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:
     """Number of layers whose experts the CPU computes."""
+    if estimate.ram_expert_layers is not None:
+        return estimate.ram_expert_layers
     work, layers = deployment.workload, deployment.model.layer_count
     experts = estimate.settings.get("cpu_moe_layers", work.cpu_moe_layers)
     whole = estimate.settings.get("gpu_layers", work.gpu_layers)

@@ -51,7 +51,7 @@ def test_several_streams_of_a_latent_cache_leave_a_product_to_the_cpu() -> None:
     )
     assert vulkan.host.compute_bytes > cuda.host.compute_bytes
     together = [
-        estimated("deepseek-v2-lite", "F16", context=2048, parallel=4, unified_kv=True, backend=backend).host
+        estimated("deepseek-v2-lite", "F16", context=8192, parallel=4, unified_kv=True, backend=backend).host
         for backend in (None, "vulkan")
     ]
     assert together[0] == together[1]

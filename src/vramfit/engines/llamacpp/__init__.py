@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.errors import UsageError
+from vramfit.units import GIB
 from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
@@ -19,9 +20,20 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
 """Backend that the cards of each vendor usually run with. For Intel it is Vulkan, because SYCL needs a toolkit."""
+
+
+MOST_SEQUENCES = 256
+"""Largest number of sequences of one context (``LLAMA_MAX_SEQ``, ggml-org/llama.cpp v0.5.0 ``src/llama-cparams.h``)."""
+
+
+def _mebibytes(spelling: str) -> str:
+    """Size with its unit: llama-server counts this one in MiB, and -1 is no limit."""
+    word = spelling.strip()
+    return "unlimited" if word == "-1" else f"{word}MiB" if word.isdecimal() else word
 
 
 class LlamaCppKeys(Record):
@@ -38,6 +50,15 @@ class LlamaCppKeys(Record):
     main_gpu: int = 0
     tensor_split: tuple[float, ...] | None = None
     """Proportions of the model, one for each GPU; None to use the proportions of their memory."""
+    override_tensor: tuple[str, ...] | None = None
+    """Patterns of tensor names with the buffers that they are placed in, ``PATTERN=BUFFER``; None for none."""
+    mmproj: str = "gpu"
+    kv_offload: bool = True
+    """False if caches and states stay in RAM (``--no-kv-offload``)."""
+    context_checkpoints: int = 32
+    """Largest number of states of a slot that the server keeps in RAM."""
+    cache_ram: int | str = 8 * GIB
+    """Bytes of RAM that the server may fill with past prompts; ``unlimited`` for no bound."""
 
 
 CACHE_KEYS = (
@@ -51,6 +72,12 @@ CACHE_KEYS = (
         default=False,
     ),
     Key("swa_full", "flag", "llama.cpp: full-size cache for sliding-window layers", default=False),
+    Key(
+        "kv_offload",
+        "flag",
+        "llama.cpp: caches on the GPUs; --no-kv-offload (-nkvo) leaves them in RAM",
+        default=True,
+    ),
     Key("outputs", "choice", "llama.cpp: rows of logits reserved", choices=("slots", "batch"), default="slots"),
 )
 SPLIT_KEYS = (
@@ -66,7 +93,7 @@ SPLIT_KEYS = (
         "split_mode",
         "choice",
         "llama.cpp: how several GPUs share the model",
-        choices=("layer", "row", "none"),
+        choices=("layer", "row", "tensor", "none"),
         flags=("-sm",),
         default="layer",
         decided=True,
@@ -90,7 +117,49 @@ SPLIT_KEYS = (
 )
 SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
 """Key that Ollama has in addition to those of llama.cpp, whose server it runs."""
-GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35))
+PLACING_KEYS = (
+    Key(
+        "override_tensor",
+        "texts",
+        "llama.cpp: where the tensors whose names match go, for example ffn_.*_exps=CPU; may be repeated",
+        flags=("-ot",),
+        default_text="none",
+    ),
+    Key(
+        "mmproj",
+        "choice",
+        "llama.cpp: where the projector of a vision model goes",
+        choices=("gpu", "host", "off"),
+        default="gpu",
+    ),
+)
+SERVER_KEYS = (
+    Key(
+        "context_checkpoints",
+        "count",
+        "llama.cpp: states of a slot that the server keeps in RAM, of models with windows or states",
+        minimum=0,
+        flags=("-ctxcp", "--ctx-checkpoints", "--swa-checkpoints"),
+        default=32,
+    ),
+    Key(
+        "cache_ram",
+        "size",
+        "llama.cpp: RAM that the server may fill with past prompts, in MiB or as a size",
+        choices=("unlimited",),
+        flags=("-cram",),
+        default=8 * GIB,
+        default_text="8GiB",
+        read=_mebibytes,
+    ),
+)
+GROUPS = (
+    Group(CACHE_KEYS, 10),
+    Group(PLACING_KEYS, 25),
+    Group(SPLIT_KEYS, 30),
+    Group(SPREAD_KEYS, 35),
+    Group(SERVER_KEYS, 36),
+)
 
 
 class Cards(Record):
@@ -149,11 +218,14 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     record = LlamaCppKeys
     offloads = True
     places_experts = True
+    most_sequences = MOST_SEQUENCES
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),
         **dict.fromkeys(("-no-kvu", "--no-kv-unified"), ("--no-unified-kv",)),
-        **dict.fromkeys(("--no-mmproj", "--no-mmproj-auto"), ("--images", "0")),
+        **dict.fromkeys(("-nkvo", "--no-kv-offload"), ("--no-kv-offload",)),
+        **dict.fromkeys(("--no-mmproj", "--no-mmproj-auto"), ("--mmproj", "off")),
+        "--no-mmproj-offload": ("--mmproj", "host"),
     }
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
@@ -163,6 +235,10 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.placement import loaded
 
         return loaded(model, scheme)
+
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images and its projector is loaded."""
+        return model.sees and request.get("mmproj") != "off"
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``CannotTell`` for a pipeline without a language model, and ``UsageError`` for a refused cache type."""
@@ -197,14 +273,17 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return self.own_keys(work).ubatch
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """Number of GPUs that share each layer: all of them if matrices are split by rows, else 1."""
-        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode == "row" else 1
+        """Number of GPUs that share each layer: all of them if matrices are split, else 1."""
+        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode in ("row", "tensor") else 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
-        return settings(self.own_keys(deployment.workload))
+        work = deployment.workload
+        short = work.ram_bytes is not None and estimate.host.total_bytes > work.ram_bytes
+        projector = bool(work.images) and deployment.model.vision is not None
+        return settings(self.own_keys(work), projector, short and estimate.host.overhead_bytes > 0)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the line that starts ``llama-server``."""
@@ -219,7 +298,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a ``llama-server`` line; None if no line starts it."""
+        """Read the deployment keys of a line of ``llama-server`` or ``llama-cli``; None if no line starts one."""
         from vramfit.engines.llamacpp.launch import read
 
         return read(given)

@@ -6,13 +6,17 @@ at 00dc805.
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp.placement import asked_cells
 from vramfit.engines.naming import file_stem, is_own, projector_file
+from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
+from vramfit.units import MIB
 from vramfit.workload.common import layers_word, switch_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
@@ -21,6 +25,13 @@ if TYPE_CHECKING:
 
 SLOTS = 4
 """Default number of slots: ``-np -1``, with one unified cache (``tools/server/server.cpp``)."""
+SERVER_RAM = ("context_checkpoints", "cache_ram")
+"""Keys of what the server keeps in RAM beside the model."""
+UNFITTED = ("override_tensor", "cpu_moe_layers", "tensor_split")
+"""Keys with which ``--fit`` gives up, so that every layer is on the GPUs unless the line states their number
+(``common/fit.cpp``)."""
+MARGIN = "1024"
+"""Number of MiB that ``--fit`` leaves free on each GPU (``common/common.h``, ``fit_params_target``)."""
 LARGEST = "max"
 """Context of a command that states none, or 0: that of the model."""
 
@@ -28,6 +39,22 @@ LARGEST = "max"
 def shares_text(shares: tuple[float, ...]) -> str:
     """Write proportions separated by commas, ``3,1``."""
     return ",".join([f"{share:g}" for share in shares])
+
+
+def _refused(flag: str) -> Callable[[str], None]:
+    """Reader of a flag that moves memory in a way that is not modelled: it raises ``UsageError``."""
+
+    def read(text: str) -> None:
+        raise UsageError(
+            f"{flag} of llama-server is not modelled", f"leave it out, and add to reserve what {flag} takes"
+        )
+
+    return read
+
+
+def cache_text(size: int | str) -> str:
+    """Write a size of the prompt cache in MiB, and -1 for one without a bound."""
+    return "-1" if isinstance(size, str) else str(-(-size // MIB))
 
 
 MAPPING = neutral("--mlock --mmap --no-mmap --direct-io --no-direct-io", "")
@@ -39,6 +66,7 @@ SERVER = Program(
         Flag("-hf", "repository", ("-hfr", "--hf-repo")),
         Flag("-c", "cells", ("--ctx-size",)),
         Flag("-np", "parallel", ("--parallel",)),
+        Flag("-ot", "override_tensor", ("--override-tensor",), spell=",".join, read=lambda text: (text,), many=True),
         Flag("-ngl", "gpu_layers", ("--gpu-layers", "--n-gpu-layers"), read=layers_word),
         Flag("--n-cpu-moe", "cpu_moe_layers", ("-ncmoe",)),
         Flag("--cpu-moe", "all_experts", ("-cmoe",), SWITCH),
@@ -52,8 +80,16 @@ SERVER = Program(
         Flag("-ctv", "kv_cache_type_v", ("--cache-type-v",)),
         Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
         Flag("--swa-full", "swa_full", (), SWITCH),
+        Flag("--no-kv-offload", "no_kv_offload", ("-nkvo",), SWITCH, off=("-kvo", "--kv-offload")),
         Flag("--mmproj", "projector", ("-mm",)),
-        Flag("--mmproj-auto", "projector_found", (), SWITCH, off=("--no-mmproj", "--no-mmproj-auto")),
+        Flag("--no-mmproj-offload", "projector_in_ram", (), SWITCH, off=("--mmproj-offload",)),
+        Flag("--no-mmproj", "no_projector", ("--no-mmproj-auto",), SWITCH, off=("--mmproj-auto",)),
+        Flag("--ctx-checkpoints", "context_checkpoints", ("-ctxcp", "--swa-checkpoints")),
+        Flag("--cache-ram", "cache_ram", ("-cram",), spell=cache_text),
+        Flag("-fit", "fit", ("--fit",), read=switch_word),
+        Flag("-fitt", "fit_target", ("--fit-target",)),
+        Flag("-dev", "device", ("--device",)),
+        *[Flag(flag, "", read=_refused(flag)) for flag in ("--rpc", "--lora", "--lora-scaled", "--moe-cache-mib")],
     ),
     prefix="LLAMA_ARG_",
     neutral=neutral(
@@ -75,9 +111,28 @@ SERVER = Program(
         " --ui-config-file --webui-config-file --tools --tools-runtime --mcp-servers-config --mcp-servers-json --api-key"
         " --api-key-file --ssl-key-file --ssl-cert-file --chat-template --chat-template-file --chat-template-kwargs -to"
         " --timeout --sse-ping-interval --threads-http --cache-reuse --slot-save-path --media-path --reasoning-format -rea"
-        " --reasoning --reasoning-effort --reasoning-budget --reasoning-budget-message -sps --slot-prompt-similarity",
-    ),
+        " --reasoning --reasoning-effort --reasoning-budget --reasoning-budget-message -sps --slot-prompt-similarity -fitc"
+        " --fit-ctx --control-vector --control-vector-scaled",
+    )
+    | {"--control-vector-layer-range": 2},
 )
+"""A control vector is one row for each layer, less than 2 MiB."""
+
+
+CONSOLE = Program(
+    ("llama-cli",),
+    SERVER.flags,
+    neutral={
+        **SERVER.neutral,
+        **neutral(
+            "-cnv --conversation -no-cnv --no-conversation -st --single-turn -i --interactive -mli --multiline-input"
+            " --simple-io -co --color --no-display-prompt --display-prompt --show-timings --no-show-timings",
+            "-p --prompt -f --file -sys --system-prompt -sysf --system-prompt-file --image",
+        ),
+    },
+)
+"""The program for a console: one sequence, logits of a whole batch, and nothing kept in RAM for later prompts."""
+CONSOLE_KEYS = {"parallel": "1", "outputs": "batch", "context_checkpoints": "0", "cache_ram": "0"}
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> str:
@@ -87,7 +142,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
     experts = decided.get("cpu_moe_layers", work.cpu_moe_layers)
     values = {
         **_file(deployment),
-        "cells": work.context * work.parallel,
+        "cells": asked_cells(work, keys),
         "parallel": work.parallel,
         "gpu_layers": layers if isinstance(layers, int) else model.layer_count + 1,
         "cpu_moe_layers": (experts if isinstance(experts, int) else model.layer_count) or None,
@@ -99,11 +154,22 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "flash_attention": "on" if work.flash_attention else "off",
         "kv_cache_type": work.kv_cache_type,
         "kv_cache_type_v": work.kv_cache_type_v,
+        "override_tensor": keys.override_tensor,
         "unified_kv": keys.unified_kv,
         "swa_full": keys.swa_full,
+        "no_kv_offload": not keys.kv_offload,
         "projector": projector_file(deployment) if work.images and model.vision is not None else None,
+        "projector_in_ram": bool(keys.mmproj == "host" and work.images and model.vision is not None),
+        "no_projector": keys.mmproj == "off",
+        **server_ram(keys),
     }
     return line(write.words(SERVER, values))
+
+
+def server_ram(keys: LlamaCppKeys) -> dict[str, object]:
+    """Values of the flags for what the server keeps in RAM, where they differ from its defaults."""
+    usual = type(keys)()
+    return {name: value for name in SERVER_RAM if (value := getattr(keys, name)) != getattr(usual, name)}
 
 
 def _file(deployment: Deployment) -> dict[str, str]:
@@ -119,29 +185,57 @@ def _file(deployment: Deployment) -> dict[str, str]:
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
-    """Read the deployment keys of the first line that starts a server; None if no line does.
+    """Read the deployment keys of the first line that starts a server, or else a console; None if no line does.
 
-    Settings that the line leaves out have the server's defaults. Raises ``UsageError`` for an unknown flag.
+    Settings that the line leaves out have the program's defaults. Raises ``UsageError`` for an unknown flag.
     """
     from vramfit.launch.read import first
 
     keys = first(SERVER, given)
     if keys is None:
-        return None
-    repository, found = keys.pop("repository", None), keys.pop("projector_found", True)
+        console = first(CONSOLE, given)
+        if console is None:
+            return None
+        keys = {**CONSOLE_KEYS, **console}
+    repository, left_out = keys.pop("repository", None), keys.pop("no_projector", False)
     if "model" not in keys and repository is not None:
         keys["model"] = f"hf:{repository}"
-    if "projector" not in keys and (repository is None or not found):
+    if left_out:
+        keys["mmproj"] = "off"
+    elif "projector" not in keys and repository is None:
         keys["images"] = 0
-    keys.pop("projector", None)
+    elif keys.get("projector_in_ram"):
+        keys["mmproj"] = "host"
+    for name in ("projector", "projector_in_ram"):
+        keys.pop(name, None)
+    if "no_kv_offload" in keys:
+        keys["kv_offload"] = not keys.pop("no_kv_offload")
     if keys.pop("all_experts", False):
         keys["cpu_moe_layers"] = "all"
     if keys.get("parallel", "-1") == "-1":
         keys.update({"parallel": str(SLOTS), "unified_kv": keys.get("unified_kv", True)})
     cells = keys.pop("cells", "0")
-    keys["context"] = _share(cells, keys["parallel"]) if cells != "0" else LARGEST
-    keys.setdefault("gpu_layers", "auto")
+    keys["context"] = LARGEST if cells == "0" else cells if keys.get("unified_kv") else _share(cells, keys["parallel"])
+    _placed(keys)
     return keys
+
+
+def _placed(keys: dict[str, Any]) -> None:
+    """Put devices and what is left to ``--fit`` into keys; raises ``UsageError`` for what they cannot say."""
+    fits = keys.pop("fit", "on") == "on" and not any(name in keys for name in UNFITTED)
+    target, device = keys.pop("fit_target", MARGIN), keys.pop("device", None)
+    if device == "none":
+        keys["gpu_layers"] = "0"
+    elif device is not None:
+        names = device.split(",")
+        numbers = [name.lstrip("".join(map(chr, range(65, 123)))) for name in names]
+        if len(numbers) == 1 and numbers[0].isdecimal():
+            keys.update({"split_mode": "none", "main_gpu": numbers[0]})
+        elif numbers != [str(number) for number in range(len(numbers))]:
+            raise UsageError(f"-dev {device} names some of the GPUs", "name just these with -g, and leave -dev out")
+    if fits and "gpu_layers" not in keys and set(target.split(",")) != {MARGIN}:
+        raise UsageError(f"--fit-target {target} is not modelled", f"auto leaves {MARGIN} MiB free; state -ngl")
+    keys.setdefault("gpu_layers", "auto" if fits else "all")
 
 
 def _share(cells: str, slots: str) -> str:

@@ -24,7 +24,7 @@ def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution
 
 def _state(build: Builder, elements: int) -> Node:
     """Add the states of all sequences; an operation that clears those of new sequences comes first."""
-    states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
+    states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.kept_on)
     build.graph.store(states)
     return states
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.placement import HOST, local_window, padded, windows_of
+from vramfit.engines.llamacpp.placement import HOST, asked_cells, local_window, padded, windows_of
+from vramfit.engines.llamacpp.ram import kept_by_server
+from vramfit.engines.llamacpp.ram import sentences as kept_sentences
 from vramfit.units import GB, MIB
 
 TYPE_CHECKING = False
@@ -27,8 +29,9 @@ def assumptions(
     """Write the assumptions of an estimate as short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
     sentences = []
-    cells = padded(work.context * work.parallel)
-    if cells != work.context * work.parallel:
+    asked = asked_cells(work, keys)
+    cells = padded(asked)
+    if cells != asked:
         sentences.append(f"llama.cpp rounds the context up to {cells} tokens")
     if _ignores_window(model):
         sentences.append("llama.cpp ignores the sliding window of this model and caches every token")
@@ -41,17 +44,17 @@ def assumptions(
     unpacking = max(buffers.unpacking_bytes)
     if unpacking and set(backends) & {"cuda", "rocm"}:
         sentences.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
-    if work.ram_bytes is not None:
-        sentences.append(
-            "RAM holds what the GPUs do not; llama-server keeps prompts there besides, up to 8 GiB (--cache-ram)"
-        )
+    sentences += kept_sentences(kept_by_server(model, work, keys), keys, work.ram_bytes is not None)
+    if not keys.kv_offload:
+        sentences.append("caches and states stay in RAM (--no-kv-offload), and the CPU attends to them or copies them")
     if "vulkan" in backends and not work.flash_attention:
         sentences.append(
             "Vulkan leaves tables of attention scores beyond 4 GiB to the CPU, where the driver cannot bind them"
         )
     if work.images and parts.vision_bytes:
+        place = "in RAM" if keys.mmproj == "host" else "on the first GPU"
         sentences.append(
-            "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
+            f"vision tower and projector (mmproj) are 16-bit {place}; one image or tile is encoded at a time"
         )
         sentences.append(
             f"the projector's file is beside the checkpoint's: mmproj of {parts.vision_bytes / MIB:,.0f} MiB"
@@ -102,17 +105,29 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
     """Sentences on a placement."""
     sentences = []
     work = job.workload
+    count = len(placement.layer_device)
+    for key, value, most in (
+        ("gpu_layers", work.gpu_layers, count + 1),
+        ("cpu_moe_layers", work.cpu_moe_layers, count),
+    ):
+        if isinstance(value, int) and value > most:
+            sentences.append(f"{key} {value} is more than the model's {most} layers, and means all of them")
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         flags = f"-ngl {placement.gpu_layers}"
         if placement.cpu_moe_layers:
             flags += f" --n-cpu-moe {placement.cpu_moe_layers}"
         margin = FIT_MARGIN_BYTES // MIB
         sentences.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
+    if placement.moved is not None:
+        from vramfit.engines.llamacpp.overrides import sentences as on_moved
+
+        sentences += on_moved(placement.moved)
     if job.gpu_count > 1:
         sentences.append(_shared(placement, job.keys))
     if placement.pipelined:
         sentences.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
-    if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
+    moved = placement.moved is not None and placement.moved.to_host
+    if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers or moved:
         sentences.append(
             "weights in RAM are computed by the CPU, and copied to the GPU one matrix at a time for long prompts"
         )
@@ -121,6 +136,10 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
 
 def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
     """Sentence on the split of the model over several GPUs."""
+    if keys.split_mode == "tensor":
+        from vramfit.engines.llamacpp.tensor import SENTENCE
+
+        return SENTENCE
     if placement.by_rows:
         return (
             "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "

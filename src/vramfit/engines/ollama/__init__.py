@@ -48,6 +48,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
     groups = llamacpp.GROUPS
     record = OllamaKeys
     offloads = True
+    most_sequences = llamacpp.MOST_SEQUENCES
     kept_keys = ("context",)
     follows_gpus = True
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
@@ -64,6 +65,10 @@ class Ollama(Engine[Cards, OllamaKeys]):
         from vramfit.engines.ollama.estimate import defaults
 
         return defaults(request, gpus, model, scheme)
+
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images and its projector is loaded."""
+        return model.sees and request.get("mmproj") != "off"
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``UsageError`` or ``CannotTell`` for settings that Ollama does not have, or that its server refuses."""

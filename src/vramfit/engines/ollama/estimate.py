@@ -103,7 +103,7 @@ def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:
     """Raise ``UsageError`` for settings that Ollama does not have, and for what llama.cpp refuses."""
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("Ollama has one cache type for K and V", "leave kv_cache_type_v out")
-    if keys.split_mode == "row" or keys.tensor_split is not None:
+    if keys.split_mode in ("row", "tensor") or keys.tensor_split is not None:
         raise UsageError("Ollama splits by layers in proportion to memory", "use --engine llama.cpp for other splits")
     if keys.batch != keys.ubatch:
         raise UsageError("Ollama has one batch size (num_batch)", "give ubatch alone")

@@ -1,10 +1,12 @@
 """Launch commands of Ollama: environment variables of the server and parameters of a Modelfile, written and read.
 
-ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfile.mdx``, ``api/types.go``.
+ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfile.mdx``, ``api/types.go``. The server that
+it starts inherits its environment, and reads variables of its own there (ggml-org/llama.cpp v0.5.0 ``common/arg.cpp``).
 """
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp.launch import cache_text, server_ram
 from vramfit.engines.naming import file_stem, is_own, projector_file
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line, quote
@@ -45,6 +47,11 @@ SERVE = Program(
         ),
         Flag("OLLAMA_SCHED_SPREAD", "sched_spread", spell=_switch_text, read=_switch),
         Flag("OLLAMA_GPU_OVERHEAD", "reserve", read=_bytes),
+        Flag("LLAMA_ARG_OVERRIDE_TENSOR", "override_tensor", spell=",".join, read=lambda text: (text,)),
+        Flag("LLAMA_ARG_KV_OFFLOAD", "kv_offload", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_MMPROJ_OFFLOAD", "mmproj", read=lambda text: "gpu" if _switch(text) else "host"),
+        Flag("LLAMA_ARG_CTX_CHECKPOINTS", "context_checkpoints"),
+        Flag("LLAMA_ARG_CACHE_RAM", "cache_ram", spell=cache_text),
     ),
     prefix="OLLAMA_",
     neutral=neutral(
@@ -84,6 +91,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         "flash_attention": work.flash_attention,
         "sched_spread": keys.sched_spread,
         "reserve": work.reserve_bytes or None,
+        "override_tensor": keys.override_tensor,
+        "kv_offload": None if keys.kv_offload else False,
+        "mmproj": "0" if keys.mmproj == "host" and work.images else None,
+        **server_ram(keys),
     }
     layers = decided.get("gpu_layers", work.gpu_layers)
     parameters = {"ubatch": keys.ubatch}
