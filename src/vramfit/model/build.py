@@ -65,6 +65,8 @@ def build(spec: ModelSpec) -> Model:
         licence=spec.licence,
         hf=spec.hf,
         ollama=spec.ollama,
+        mtp_layers=spec.mtp_layers,
+        mtp_embeddings=spec.mtp_embeddings,
     )
 
 

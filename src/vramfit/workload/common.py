@@ -52,6 +52,12 @@ class Workload(Record):
     level: str = "tight"
     own: object = None
     """Record of the engine's own keys (``Engine.record``); None for an engine that has none."""
+    speculative: str | None = None
+    """Method of speculative decoding, one of ``SPECULATION``; None without."""
+    speculative_tokens: int | None = None
+    """Number of tokens drafted before each pass of the model; None without speculation."""
+    draft: object = None
+    """Checkpoint of what drafts (``engines.speculative.Draft``); None without speculation."""
     training: Training = Training()
     """Values of the keys of fine-tuning, which mean nothing to inference."""
 
@@ -184,6 +190,22 @@ OFFLOADING = (
 )
 """Keys that say which parts of the model stay in host memory."""
 
+SPECULATION = ("mtp", "eagle3", "draft")
+"""Methods of speculative decoding: the model's own prediction head, an EAGLE-3 head, a draft model."""
+
+SPECULATIVE = (
+    Key("speculative", "choice", "speculative decoding: what drafts tokens for the model", choices=SPECULATION),
+    Key(
+        "speculative_tokens",
+        "count",
+        "tokens drafted before each pass of the model",
+        maximum=64,
+        default_text="the engine's",
+    ),
+    Key("draft_model", "text", "the draft model or head: an id, a repository, a file", default_text="none"),
+)
+"""Keys of speculative decoding, which few engines have (``Engine.speculates``)."""
+
 SUPPLIED = (
     Key(
         "kv_bytes_per_token",
@@ -246,6 +268,7 @@ JUDGEMENT = (
 GROUPS = (
     Group(QUESTION, 0),
     Group(OFFLOADING, 20),
+    Group(SPECULATIVE, 50),
     Group(SUPPLIED, 55),
     Group(SURROUNDINGS, 60),
     Group(JUDGEMENT, 90),

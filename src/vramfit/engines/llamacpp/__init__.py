@@ -149,6 +149,8 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     record = LlamaCppKeys
     offloads = True
     places_experts = True
+    speculates = ("mtp", "eagle3", "draft")
+    speculative_tokens = 3
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),

@@ -58,7 +58,7 @@ def compute(
 ) -> Compute:  # fmt: skip
     """Compute buffers of every GPU and of the host, in bytes; ``vulkan`` is True if a GPU uses that backend."""
     room = cells(work, keys, local_window(model))
-    run = _run(work, keys, room.streams, vulkan)
+    run = _run(model, work, keys, room.streams, vulkan)
     chosen = _representatives(model, parts, placement)
     output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
     # The id of a model can be a key because ``parts_of`` keeps the model alive, so that no other can get the same id.
@@ -100,13 +100,19 @@ def compute(
     return result
 
 
-def _run(work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool) -> Run:
+def _run(model: Model, work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool) -> Run:
     batch = physical_batch(work, keys)
     tokens = -(-batch // work.parallel) * work.parallel
-    outputs = batch if keys.outputs == "batch" else min(batch, work.parallel)
+    rows, states = work.parallel, 1
+    if work.draft is not None:
+        from vramfit.engines.llamacpp.speculative import output_rows, states_each
+
+        rows, states = output_rows(work), states_each(model, work)
+    outputs = batch if keys.outputs == "batch" else min(batch, rows)
     return Run(
-        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, vulkan
-    )
+        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, states,
+        work.speculative == "mtp", vulkan,
+    )  # fmt: skip
 
 
 def _representatives(model: Model, parts: Parts, placement: Placement) -> list[tuple[int, Layers, Home]]:

@@ -51,6 +51,10 @@ def check(model: Model, work: Workload) -> None:
     if not model.layers or not model.vocab:
         raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
     check_cache(model, work)
+    if work.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        speculative.check(model, work)
 
 
 def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Estimate:
@@ -66,6 +70,10 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
     layers = model.layer_count
     shares = keys.tensor_split or [max(usable - work.reserve_bytes, 1) for usable in job.traits.usable]
     caches = layer_cache_bytes(model, work, keys)
+    if work.draft is not None:
+        from vramfit.engines.llamacpp.speculative import with_snapshots
+
+        caches = with_snapshots(model, work, caches)
 
     def placed(gpu_layers: int, cpu_moe_layers: int) -> Estimate:
         placement = place(layers, gpu_layers, cpu_moe_layers, shares, keys.split_mode == "row")
@@ -123,7 +131,12 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
 
         chosen |= settings(work, placement)
     plan = Plan(placement, caches, buffers, seeing, at, job.checkpoint)
-    return Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
+    found = Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
+    if work.draft is None:
+        return found
+    from vramfit.engines.llamacpp.speculative import with_draft
+
+    return with_draft(job, found, plan, estimate, _placed)
 
 
 def _gpu(

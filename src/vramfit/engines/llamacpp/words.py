@@ -53,7 +53,25 @@ def assumptions(
         sentences.append(
             "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
         )
+    if work.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        sentences += speculative.sentences(model, work)
+    elif model.mtp_layers:
+        sentences += _idle_head(job.checkpoint)
     return tuple(sentences)
+
+
+def _idle_head(checkpoint: Checkpoint) -> list[str]:
+    """Say what a prediction head costs, for a model of the catalogue; notes on a file say it of that file."""
+    from vramfit.engines import engine
+    from vramfit.engines.llamacpp import speculative
+    from vramfit.engines.speculative import stored_head
+
+    model = checkpoint.model
+    if model.origin is not None or not speculative.runs_head(model):
+        return []
+    return [speculative.idle_head(stored_head(engine("llama.cpp"), checkpoint).file_bytes)]
 
 
 def _stored(checkpoint: Checkpoint) -> list[str]:

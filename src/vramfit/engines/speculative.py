@@ -1,0 +1,128 @@
+"""Speculative decoding: what drafts tokens that the model then checks many at a time, whatever engine runs both.
+
+The draft is the model's own prediction head (``mtp``), a head trained for it (``eagle3``) or a smaller model with the same
+vocabulary (``draft``). Each step drafts ``speculative_tokens`` tokens one after another and passes them through the model
+together; those that agree with what the model itself says are kept, and one more of its own (Leviathan et al. 2023,
+arXiv:2211.17192).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record, replace
+from vramfit.engines import engine, names
+from vramfit.errors import UsageError
+from vramfit.model.mtp import prediction_head
+from vramfit.quantization import SCHEMES, STORED, own_checkpoint
+from vramfit.quantization.checkpoint import Checkpoint, Stored
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Engine
+    from vramfit.model import Model
+    from vramfit.workload.keys import Request
+
+MOST_VOCABULARY_DIFFERENCE = 128
+"""Number of tokens by which the vocabularies of model and draft may differ (ggml-org/llama.cpp b11434
+``common/speculative.cpp``, ``SPEC_VOCAB_MAX_SIZE_DIFFERENCE``): paddings of one tokenizer are that far apart."""
+
+
+class Draft(Record):
+    """What drafts tokens for a model."""
+
+    method: str
+    """``mtp``, ``eagle3`` or ``draft``."""
+    checkpoint: Checkpoint
+    """Stored tensors that are loaded for it; none that the model has already."""
+    name: str | None
+    """Name of the draft model as it was asked for; None for the model's own head."""
+
+    @property
+    def model(self) -> Model:
+        """Architecture of the draft."""
+        return self.checkpoint.model
+
+
+def speculating(request: Request, deployment: Deployment, own: Checkpoint | None) -> Deployment:
+    """The deployment with its draft: ``own`` is the checkpoint that ``draft_model`` names, None where it names none.
+
+    Raises ``UsageError`` for a method that the engine does not have, for one without what drafts, and for a draft whose
+    vocabulary is another.
+    """
+    work, model = deployment.workload, deployment.model
+    method, name = request.get("speculative"), request.get("draft_model")
+    if method is None and name is None:
+        raise UsageError("speculative_tokens says nothing without a draft", "add --speculative mtp, eagle3 or draft")
+    runtime, method = engine(deployment.engine), method or "draft"
+    if method not in runtime.speculates or work.task != "inference":
+        having = [one for one in names() if method in engine(one).speculates]
+        raise UsageError(
+            f"speculative: {method} is not estimated for {runtime.name}",
+            f"use --engine {' or '.join(having)}" if having else "leave speculative out",
+        )
+    if method == "mtp" and own is not None and not own.model.mtp_layers:
+        method = "draft"  # a whole model drafts as one, whatever the head of the other is called
+    if method == "mtp":
+        found = head_checkpoint(deployment, request.get("file_size") is not None)
+    elif own is None:
+        raise UsageError(f"speculative: {method} needs a draft_model", "name it: --draft-model ID, repository or file")
+    else:
+        _check_vocabulary(model, own.model, method)
+        found = own
+    draft = Draft(method, found, name if method != "mtp" else None)
+    tokens = request.get("speculative_tokens", runtime.speculative_tokens)
+    return replace(deployment, workload=replace(work, speculative=method, speculative_tokens=tokens, draft=draft))
+
+
+def head_checkpoint(deployment: Deployment, sized: bool) -> Checkpoint:
+    """The prediction head of a deployment's model as the file of its weights stores it.
+
+    ``sized`` is True if the request states the size of that file, of which the head is a part: it adds nothing to it.
+    Raises ``UsageError`` for a model without a head, and for files that hold none.
+    """
+    model = deployment.model
+    head, file = prediction_head(model), own_checkpoint(model)
+    if head is None:
+        raise UsageError(
+            f"{model.name} has no prediction head (MTP) that is known",
+            "use --speculative draft --draft-model ID with a smaller model of the same vocabulary",
+        )
+    if file is not None and not file.idle_bytes:
+        raise UsageError(
+            f"the files of {model.name} hold no prediction head (MTP)", "take files that keep it, or --speculative draft"
+        )
+    own_bytes = None if file is None else file.idle_bytes
+    return stored_head(engine(deployment.engine), deployment.checkpoint, 0 if sized else own_bytes)
+
+
+def stored_head(runtime: Engine[Any, Any], checkpoint: Checkpoint, head_bytes: int | None = None) -> Checkpoint:
+    """The head of a checkpoint's model, stored by its scheme, or scaled to ``head_bytes`` where those are known.
+
+    Raises ``UsageError`` for a model without a head.
+    """
+    head = prediction_head(checkpoint.model)
+    if head is None:
+        raise UsageError(f"{checkpoint.model.name} has no prediction head (MTP)", "leave speculative out")
+    scheme = checkpoint.scheme
+    if scheme.id == STORED:
+        # The bytes are the file's own; the type that most of it has divides them between the tensors.
+        scheme = SCHEMES.get(scheme.settings.get("type", ""), SCHEMES["bf16"])
+    found = runtime.checkpoint(head, scheme)
+    if head_bytes is None:
+        return found
+    whole = sum([row.total_bytes for row in found.stored])
+    rows = [Stored(row.tensor, row.type, row.bytes_each * head_bytes // whole, row.layers) for row in found.stored]
+    return Checkpoint(head, scheme, tuple(rows), family=found.family)
+
+
+def _check_vocabulary(model: Model, draft: Model, method: str) -> None:
+    """Raise ``UsageError`` for a draft model whose tokens are not those of the model.
+
+    An EAGLE-3 head has a vocabulary of its own, a part of the model's, and a table between the two.
+    """
+    if method == "draft" and abs(model.vocab - draft.vocab) > MOST_VOCABULARY_DIFFERENCE:
+        raise UsageError(
+            f"{draft.name} has {draft.vocab:,} tokens and {model.name} {model.vocab:,}: it cannot draft for it",
+            "take a draft_model of the same family, whose vocabulary is the same",
+        )
