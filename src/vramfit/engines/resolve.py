@@ -86,6 +86,8 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
 
 def drafted(request: Request, found: tuple[Deployment, ...], catalogue: Catalogue) -> tuple[Deployment, ...]:
     """Deployments with what drafts tokens for their model (``engines.speculative``)."""
+    if all(request.get(name) is None for name in SPECULATING):
+        return found
     from vramfit.engines.speculative import speculating
 
     name = request.get("draft_model")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.engines import engine, names
+from vramfit.engines.interface import Setting
 from vramfit.errors import UsageError
 from vramfit.model.mtp import prediction_head
 from vramfit.quantization import SCHEMES, STORED, own_checkpoint
@@ -17,6 +18,7 @@ from vramfit.quantization.checkpoint import Checkpoint, Stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Engine
@@ -90,7 +92,8 @@ def head_checkpoint(deployment: Deployment, sized: bool) -> Checkpoint:
         )
     if file is not None and not file.idle_bytes:
         raise UsageError(
-            f"the files of {model.name} hold no prediction head (MTP)", "take files that keep it, or --speculative draft"
+            f"the files of {model.name} hold no prediction head (MTP)",
+            "take files that keep it, or --speculative draft",
         )
     own_bytes = None if file is None else file.idle_bytes
     return stored_head(engine(deployment.engine), deployment.checkpoint, 0 if sized else own_bytes)
@@ -114,6 +117,20 @@ def stored_head(runtime: Engine[Any, Any], checkpoint: Checkpoint, head_bytes: i
     whole = sum([row.total_bytes for row in found.stored])
     rows = [Stored(row.tensor, row.type, row.bytes_each * head_bytes // whole, row.layers) for row in found.stored]
     return Checkpoint(head, scheme, tuple(rows), family=found.family)
+
+
+def settings(deployment: Deployment, fewer: bool) -> Iterator[Setting]:
+    """Remedies: to draft fewer tokens, if memory depends on their number (``fewer``), and to draft none."""
+    work = deployment.workload
+    tokens = work.speculative_tokens or 0
+    while fewer and tokens > 1:
+        tokens //= 2
+        summary = (
+            f"draft {'one token' if tokens == 1 else f'{tokens} tokens'} ahead instead of {work.speculative_tokens}"
+        )
+        yield Setting({"speculative_tokens": tokens}, summary, "each pass of the model yields fewer tokens", 1)
+    changes = dict.fromkeys(("speculative", "speculative_tokens", "draft_model"))
+    yield Setting(changes, "decode without speculation", "the text comes more slowly", 2)
 
 
 def _check_vocabulary(model: Model, draft: Model, method: str) -> None:

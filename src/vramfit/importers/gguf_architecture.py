@@ -99,6 +99,7 @@ def _outside(fields: Fields, layers: int) -> dict[str, Any]:
             f"{fields.header.files[0].name} states neither embedding nor vocabulary", "convert or download it again"
         )
     name = fields.header.metadata.get("general.name")
+    heads = any(tensor.part == "mtp" for tensor in fields.header.tensors)
     facts: dict[str, Any] = {
         "family": printable(fields.architecture),
         "gguf": printable(fields.architecture),
@@ -107,6 +108,7 @@ def _outside(fields: Fields, layers: int) -> dict[str, Any]:
         "vocab": vocab,
         "tied": "output.weight" not in fields.tensors,
         "context": fields.number("context_length", 0),
+        "mtp_layers": (fields.number("nextn_predict_layers", 0) or 0) if heads else 0,
     }
     if isinstance(name, str) and name:
         facts["name"] = printable(name)

@@ -45,7 +45,7 @@ def prediction_head(model: Model) -> Model | None:
     )
     hidden = model.hidden
     rows = [row for row in inventory.tensors(head) if row.layers]
-    own = [("nextn.eh_proj.weight", (2 * hidden, hidden), True)]
+    own: list[tuple[str, tuple[int, ...], bool]] = [("nextn.eh_proj.weight", (2 * hidden, hidden), True)]
     own += [(f"nextn.{name}.weight", (hidden,), False) for name in ("enorm", "hnorm", "shared_head_norm")]
     if model.mtp_embeddings:
         own += [(f"nextn.{name}.weight", (hidden, model.vocab), False) for name in ("embed_tokens", "shared_head_head")]

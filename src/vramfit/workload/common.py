@@ -192,17 +192,42 @@ OFFLOADING = (
 
 SPECULATION = ("mtp", "eagle3", "draft")
 """Methods of speculative decoding: the model's own prediction head, an EAGLE-3 head, a draft model."""
+_METHODS = {"draft-mtp": "mtp", "nextn": "mtp", "draft-eagle3": "eagle3", "eagle-3": "eagle3", "draft-simple": "draft",
+            "draft_model": "draft", "standalone": "draft"}  # fmt: skip
+"""Engines' own words for them: llama.cpp's ``--spec-type``, vLLM's ``method``, SGLang's ``--speculative-algorithm``."""
+
+
+def method_word(spelling: str) -> str:
+    """Method of speculative decoding in the spelling of the table, whatever its case and the engine that it is from."""
+    word = spelling.strip().lower()
+    return _METHODS.get(word, word)
+
 
 SPECULATIVE = (
-    Key("speculative", "choice", "speculative decoding: what drafts tokens for the model", choices=SPECULATION),
+    Key(
+        "speculative",
+        "choice",
+        "speculative decoding: what drafts tokens for the model",
+        choices=SPECULATION,
+        flags=("--spec-type", "--speculative-algorithm"),
+        default_text="none",
+        read=method_word,
+    ),
     Key(
         "speculative_tokens",
         "count",
         "tokens drafted before each pass of the model",
         maximum=64,
+        flags=("--draft-max", "--spec-draft-n-max", "--num-speculative-tokens"),
         default_text="the engine's",
     ),
-    Key("draft_model", "text", "the draft model or head: an id, a repository, a file", default_text="none"),
+    Key(
+        "draft_model",
+        "text",
+        "what drafts: a model's id, a repository, a file",
+        flags=("-md", "--model-draft", "--spec-draft-model", "--speculative-draft-model-path"),
+        default_text="none",
+    ),
 )
 """Keys of speculative decoding, which few engines have (``Engine.speculates``)."""
 

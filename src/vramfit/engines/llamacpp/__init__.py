@@ -24,6 +24,10 @@ BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple":
 """Backend that the cards of each vendor usually run with. For Intel it is Vulkan, because SYCL needs a toolkit."""
 
 
+KV_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""Element types that a cache may have, the default first."""
+
+
 class LlamaCppKeys(Record):
     """Values of llama.cpp's own deployment keys."""
 
@@ -38,6 +42,11 @@ class LlamaCppKeys(Record):
     main_gpu: int = 0
     tensor_split: tuple[float, ...] | None = None
     """Proportions of the model, one for each GPU; None to use the proportions of their memory."""
+    draft_kv_cache_type: str = "f16"
+    draft_kv_cache_type_v: str | None = None
+    """Element type of V in the draft's cache; None for that of K."""
+    draft_gpu_layers: int | str = "all"
+    """Number of layers of a draft model on the GPUs, or ``all``."""
 
 
 CACHE_KEYS = (
@@ -88,9 +97,36 @@ SPLIT_KEYS = (
         default_text="by their memory",
     ),
 )
+DRAFT_KEYS = (
+    Key(
+        "draft_kv_cache_type",
+        "choice",
+        "llama.cpp: element type of the draft's KV cache",
+        choices=KV_TYPES,
+        flags=("-ctkd", "--cache-type-k-draft", "--spec-draft-type-k"),
+        default="f16",
+    ),
+    Key(
+        "draft_kv_cache_type_v",
+        "choice",
+        "llama.cpp: the same for V alone",
+        choices=KV_TYPES,
+        flags=("-ctvd", "--cache-type-v-draft", "--spec-draft-type-v"),
+        default_text="as draft_kv_cache_type",
+    ),
+    Key(
+        "draft_gpu_layers",
+        "count-or-word",
+        "llama.cpp: layers of a draft model on the GPU",
+        choices=("all",),
+        minimum=0,
+        flags=("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft", "--spec-draft-ngl"),
+        default="all",
+    ),
+)
 SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
 """Key that Ollama has in addition to those of llama.cpp, whose server it runs."""
-GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35))
+GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35), Group(DRAFT_KEYS, 51))
 
 
 class Cards(Record):
@@ -144,7 +180,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     title = "llama.cpp"
     families = ("gguf", "plain", "mxfp4")
     scheme_of_class = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
-    cache_types = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+    cache_types = KV_TYPES
     groups = GROUPS
     record = LlamaCppKeys
     offloads = True
@@ -206,7 +242,11 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         """Remedies that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
-        return settings(self.own_keys(deployment.workload))
+        yield from settings(self.own_keys(deployment.workload))
+        if deployment.workload.draft is not None:
+            from vramfit.engines.llamacpp import speculative
+
+            yield from speculative.settings(deployment, self.own_keys(deployment.workload))
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the line that starts ``llama-server``."""

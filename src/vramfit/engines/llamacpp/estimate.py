@@ -80,6 +80,8 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
         return _placed(job, placement, caches, tower_on_host)
 
     on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
+    if isinstance(on_gpus, int) and work.speculative == "mtp" and work.draft is not None:
+        on_gpus = max(on_gpus - model.mtp_layers, 0)  # -ngl counts the layers of the head too, behind the others
     asked = (
         on_gpus if isinstance(on_gpus, int) else layers + 1,
         experts if isinstance(experts, int) else layers if experts == "all" else 0,
@@ -129,7 +131,7 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         from vramfit.engines.llamacpp.auto import settings
 
-        chosen |= settings(work, placement)
+        chosen |= settings(work, placement, model.mtp_layers if work.speculative == "mtp" else 0)
     plan = Plan(placement, caches, buffers, seeing, at, job.checkpoint)
     found = Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
     if work.draft is None:

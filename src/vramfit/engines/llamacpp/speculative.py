@@ -1,11 +1,11 @@
 """Speculative decoding in llama.cpp: a second context for the draft, and states to go back to.
 
 ``llama-server --spec-type`` makes a context of its own for the draft, with as many cells and as large batches as the
-model's, whose cache is F16 whatever type the model's has (ggml-org/llama.cpp b11434 ``common/speculative.cpp``,
-``common_speculative_init_result`` and ``common_base_params_to_speculative``; ``common/common.h``, ``cache_type_k``). A
-draft model is one more model on the same GPUs, all of it unless ``-ngld`` says otherwise. A prediction head is the block
-behind the last layer, on the device of that, and shares embedding and output head with the model; builds since August
-2026 load it only if it is used (pull request 26296).
+model's, and a cache whose type is F16 unless ``-ctkd`` says otherwise (ggml-org/llama.cpp b11434
+``common/speculative.cpp``, ``common_speculative_init_result`` and ``common_base_params_to_speculative``). A draft model is
+one more model on the same GPUs, all of it unless ``-ngld`` says otherwise. A prediction head is the block behind the last
+layer, on the device of that, and shares embedding and output head with the model; builds since August 2026 load it only
+if it is used (pull request 26296).
 
 A recurrent layer cannot take back tokens, so each sequence keeps a state for each drafted token beside the current one
 (``src/llama-memory-recurrent.cpp``, ``mem_size * (1 + n_rs_seq)`` rows): for a head or an EAGLE-3 draft, on the
@@ -15,18 +15,20 @@ architectures of ``ROLLBACK``. With a draft model, and on others, llama-server s
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines.interface import DeviceMemory, Estimate, Job
+from vramfit.engines.interface import DeviceMemory, Estimate, Job, Setting
 from vramfit.engines.llamacpp.placement import Placement, Plan, layer_cache_bytes
 from vramfit.engines.speculative import Draft
+from vramfit.engines.speculative import settings as shared_settings
 from vramfit.errors import UsageError
 from vramfit.memory.kv_cache import caches
 from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeVar
 
+    from vramfit.engines.interface import Deployment
     from vramfit.engines.llamacpp import Cards, LlamaCppKeys
     from vramfit.engines.terms import Ledger
     from vramfit.model import Model
@@ -64,7 +66,8 @@ def drafting(work: Workload) -> Draft:
 
 def check(model: Model, work: Workload) -> None:
     """Raise ``UsageError`` for a prediction head that llama.cpp does not run."""
-    if drafting(work).method == "mtp" and not runs_head(model):
+    draft = drafting(work)
+    if draft.method == "mtp" and not runs_head(model):
         raise UsageError(
             f"llama.cpp does not run the prediction head of {model.name}",
             "use --speculative draft with a draft_model, or --engine vllm",
@@ -122,14 +125,16 @@ def with_draft(
 
 
 def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
-    """The job that estimates a draft by itself: its own tensors, the model's cells and batches, an F16 cache.
+    """The job that estimates a draft by itself: its own tensors, the model's cells and batches.
 
     That of a prediction head keeps ``speculative``, because its graph has all rows up to the logits.
     """
     work = job.workload
     draft = drafting(work)
+    key_type, layers = job.keys.draft_kv_cache_type, job.keys.draft_gpu_layers
+    value_type = job.keys.draft_kv_cache_type_v or key_type
     own = replace(
-        work, kv_cache_type="f16", kv_cache_type_v="f16", gpu_layers="all", cpu_moe_layers=0, images=0, image_size=None,
+        work, kv_cache_type=key_type, kv_cache_type_v=value_type, gpu_layers=layers, cpu_moe_layers=0, images=0, image_size=None,
         speculative="mtp" if draft.method == "mtp" else None, speculative_tokens=None, draft=None,
     )  # fmt: skip
     return replace(job, checkpoint=draft.checkpoint, workload=own)
@@ -137,9 +142,7 @@ def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
 
 def _beside(placement: Placement, layers: int, experts_in_ram: bool) -> Placement:
     """Placement of a head of so many layers: with the model's last layer, and its logits where the model's are."""
-    return Placement(
-        (placement.layer_device[-1],) * layers, placement.output_device, layers if experts_in_ram else 0
-    )
+    return Placement((placement.layer_device[-1],) * layers, placement.output_device, layers if experts_in_ram else 0)
 
 
 def _sum(one: DeviceMemory, other: DeviceMemory) -> DeviceMemory:
@@ -173,7 +176,7 @@ def account(
     ledger.terms += [replace(term, name=f"{word}: {term.name}") for term in terms.terms]
 
 
-def sentences(model: Model, work: Workload) -> list[str]:
+def sentences(model: Model, work: Workload, keys: LlamaCppKeys) -> list[str]:
     """Say what drafts, what it keeps, and where its cache differs from the model's."""
     draft, tokens = drafting(work), work.speculative_tokens or 0
     ahead = f"{tokens} token{'' if tokens == 1 else 's'} ahead"
@@ -183,7 +186,9 @@ def sentences(model: Model, work: Workload) -> list[str]:
         "eagle3": f"the EAGLE-3 head {draft.name} ({gib(stored)}) drafts {ahead}",
         "draft": f"{draft.model.name} in {draft.checkpoint.scheme.id} ({gib(stored)}) drafts {ahead}",
     }[draft.method]
-    words = [f"{found}; its cache is F16, whatever type the model's has"]
+    kinds = [keys.draft_kv_cache_type, keys.draft_kv_cache_type_v or keys.draft_kv_cache_type]
+    kind = " and ".join(dict.fromkeys(kinds))
+    words = [f"{found}; its cache is {kind}, whatever type the model's has (draft_kv_cache_type)"]
     states = states_each(model, work)
     if states > 1 and any(cache.kind == "state" for cache in caches(model)):
         words.append(f"each sequence keeps {states} recurrent states instead of one, to take back drafted tokens")
@@ -192,10 +197,17 @@ def sentences(model: Model, work: Workload) -> list[str]:
     return words
 
 
+def settings(deployment: Deployment, keys: LlamaCppKeys) -> Iterator[Setting]:
+    """Remedies: fewer bits in the draft's cache, and those of every engine that speculates."""
+    if keys.draft_kv_cache_type == "f16" and deployment.workload.flash_attention:
+        trade = "drafts are accepted about as often; the model's own cache stays as it is"
+        yield Setting({"draft_kv_cache_type": "q8_0"}, "quantize the draft's KV cache to q8_0", trade, 1)
+    yield from shared_settings(deployment, states_each(deployment.model, deployment.workload) > 1)
+
+
 def idle_head(head_bytes: int) -> str:
     """Say what the prediction head in the file of a model that does not speculate would take."""
     return (
         f"the model has a prediction head (MTP): {gib(head_bytes)} more in files that keep it, which llama.cpp loads only "
         "with --speculative mtp since August 2026, and always before"
     )
-

@@ -56,7 +56,7 @@ def assumptions(
     if work.draft is not None:
         from vramfit.engines.llamacpp import speculative
 
-        sentences += speculative.sentences(model, work)
+        sentences += speculative.sentences(model, work, keys)
     elif model.mtp_layers:
         sentences += _idle_head(job.checkpoint)
     return tuple(sentences)
