@@ -70,7 +70,7 @@ def check(model: Model, work: Workload) -> None:
     if draft.method == "mtp" and not runs_head(model):
         raise UsageError(
             f"llama.cpp does not run the prediction head of {model.name}",
-            "use --speculative draft with a draft_model, or --engine vllm",
+            "use --speculative draft with a draft_model, or another engine",
         )
 
 
