@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +12,10 @@ from tests.catalogued import catalogue
 from vramfit.answer import answer
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.speed import Rate
 from vramfit.speed.speculative import ACCEPTED, SPREAD, tokens_of_step
+
+if TYPE_CHECKING:
+    from vramfit.speed import Rate
 
 MEASURED = (
     # sudoingX/qwen38-mtp README.md (August 2026): card, file, tokens ahead, tokens per second without and with the head.
