@@ -31,7 +31,7 @@ MOST_VOCABULARY_DIFFERENCE = 128
 
 
 class Draft(Record):
-    """What drafts tokens for a model."""
+    """Head or model that drafts tokens for another model."""
 
     method: str
     """``mtp``, ``eagle3`` or ``draft``."""

@@ -287,8 +287,10 @@ def plain(scheme: Scheme) -> bool:
 
 
 def experts_widened(share: float, sequences: int) -> float:
-    """Ratio of experts that several sequences read together to those of one token; each sequence chooses
-    independently."""
+    """Ratio of experts that several sequences read together to those of one token.
+
+    Each sequence chooses independently of the others.
+    """
     return 1.0 if share >= 1.0 or sequences == 1 else (1 - (1 - share) ** sequences) / share
 
 

@@ -58,7 +58,7 @@ SOURCE = "ggml-org/llama.cpp b11434 common/speculative.cpp"
 
 
 def drafting(work: Workload) -> Draft:
-    """What drafts for a workload that speculates; raises ``TypeError`` for one that does not."""
+    """Draft of a workload that speculates; raises ``TypeError`` for one that does not."""
     if not isinstance(work.draft, Draft):
         raise TypeError("a workload that speculates has its draft")
     return work.draft
@@ -87,8 +87,8 @@ def output_rows(work: Workload) -> int:
 
 def states_each(model: Model, work: Workload) -> int:
     """Number of recurrent states that a sequence keeps: the current one, and one for each drafted token."""
-    held = drafting(work).method != "draft" and model.architecture.gguf in ROLLBACK
-    return 1 + (work.speculative_tokens or 0) if held else 1
+    several = drafting(work).method != "draft" and model.architecture.gguf in ROLLBACK
+    return 1 + (work.speculative_tokens or 0) if several else 1
 
 
 def with_snapshots(model: Model, work: Workload, layer_bytes: list[int]) -> list[int]:
