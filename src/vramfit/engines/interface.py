@@ -315,6 +315,10 @@ class Engine(_Generic["V", "K"]):
 
         return derive(model, scheme)
 
+    def head_scheme(self, scheme: Scheme) -> Scheme:
+        """Scheme that a checkpoint in ``scheme`` stores its prediction head in."""
+        return scheme
+
     def fill(self, request: Request) -> K | None:
         """Make the record of the engine's own keys from a request; None for an engine that has none."""
         if self.record is None:

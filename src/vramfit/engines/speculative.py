@@ -111,7 +111,7 @@ def stored_head(runtime: Engine[Any, Any], checkpoint: Checkpoint, head_bytes: i
     if scheme.id == STORED:
         # The bytes are the file's own; the type that most of it has divides them between the tensors.
         scheme = SCHEMES.get(scheme.settings.get("type", ""), SCHEMES["bf16"])
-    found = runtime.checkpoint(head, scheme)
+    found = runtime.checkpoint(head, runtime.head_scheme(scheme))
     if head_bytes is None:
         return found
     whole = sum([row.total_bytes for row in found.stored])

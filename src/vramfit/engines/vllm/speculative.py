@@ -1,0 +1,152 @@
+"""Speculative decoding in vLLM and SGLang: what a draft adds to each rank.
+
+The draft runs on the GPUs of the last pipeline stage, split like the model (vLLM 0.33.0 ``v1/spec_decode/eagle.py``).
+A prediction head shares embedding, output head and rotary tables with the model (``load_model`` of the same file). Its
+layers join the groups of the paged cache (``v1/core/kv_cache_planning.py``), where one layer more can make every block of
+a hybrid model larger, and a recurrent layer has one block more for each drafted token
+(``v1/kv_cache_interface.py``, ``num_speculative_blocks``).
+
+SGLang has a pool of tokens for the draft's layers, and for recurrent layers a state for each token of a draft and the one
+before, for every running request and one spare (``srt/mem_cache/memory_pool.py``, ``intermediate_ssm``): 2.15 GiB for four
+requests of Qwen3.6-27B with two tokens ahead.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import replace
+from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.speculative import Draft
+from vramfit.engines.vllm.estimate import WEIGHTS_HIGH, WEIGHTS_LOW
+from vramfit.engines.vllm.kv_cache import kinds
+from vramfit.engines.vllm.overhead import GRAPH_HIGH, GRAPH_LOW, graph_bytes
+from vramfit.engines.vllm.weights import rotary_bytes, stages
+from vramfit.quantization.checkpoint import Checkpoint
+from vramfit.units import gib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from vramfit.engines.interface import Job
+    from vramfit.engines.terms import Ledger
+    from vramfit.workload.common import Workload
+
+    Cached = Callable[[Job[Any, Any], int, tuple[int, int]], tuple[int, int]]
+    """Function giving the cache of one rank with its draft and that of a spare block, for its ranks and its layers."""
+
+SHARED = ("nextn.embed_tokens.weight", "nextn.shared_head_head.weight")
+"""Tensors of a head that servers replace by the model's own."""
+SOURCE = "vLLM 0.33.0 v1/spec_decode/eagle.py"
+
+
+def drafting(work: Workload) -> Draft:
+    """Draft of a workload that speculates; raises ``TypeError`` for one that does not."""
+    if not isinstance(work.draft, Draft):
+        raise TypeError("a workload that speculates has its draft")
+    return work.draft
+
+
+def plain(job: Job[Any, Any]) -> Job[Any, Any]:
+    """The job of the model alone."""
+    return replace(job, workload=replace(job.workload, speculative=None, speculative_tokens=None, draft=None))
+
+
+def with_draft(job: Job[Any, Any], found: Estimate, kernel: str, cached: Cached) -> Estimate:
+    """Add the draft to the estimate of the model alone, rank by rank.
+
+    ``cached`` gives the bytes of a rank's cache and of one spare block with the draft, as far as they exceed those of the
+    model alone. ``kernel`` runs MXFP4 experts.
+    """
+    ranks, count = layout(job)
+    checkpoint = loaded(drafting(job.workload))
+    (stage,) = stages(checkpoint, ranks, 1, kernel)
+    weights = stage.weights_bytes
+    if drafting(job.workload).method == "mtp":
+        weights -= rotary_bytes(checkpoint.model)
+    layers = checkpoint.model.layer_count
+    graphs = graph_bytes(layers, eager=job.keys.enforce_eager)
+    spans = stage_layers(job.model.layer_count, count)
+    gpus, drafts = [], []
+    for number, gpu in enumerate(found.gpus):
+        last = number // ranks == count - 1
+        cache, block = cached(job, ranks, spans[number // ranks]) if last else (0, 0)
+        here, graph = (weights, graphs) if last else (0, 0)
+        own = DeviceMemory(
+            gpu.device,
+            here,
+            cache,
+            0,
+            graph + block,
+            round(here * WEIGHTS_LOW) + cache + round(graph * GRAPH_LOW),
+            round(here * WEIGHTS_HIGH) + cache + block + round(graph * GRAPH_HIGH),
+            stage.read_bytes if last else 0,
+        )
+        drafts.append(own)
+        gpus.append(_sum(gpu, own))
+    draft = Estimate(tuple(drafts), NOTHING, checkpoint.file_bytes, (), found.settings)
+    notes = (*found.assumptions, *sentences(job.workload, checkpoint))
+    pool = found.pool
+    if pool is not None and any(pool.outside_bytes):
+        outside = [before + own.overhead_bytes for before, own in zip(pool.outside_bytes, drafts, strict=True)]
+        pool = replace(pool, outside_bytes=tuple(outside))
+    return replace(found, gpus=tuple(gpus), notes=notes, draft=draft, pool=pool)
+
+
+def loaded(draft: Draft) -> Checkpoint:
+    """Tensors of a draft that servers keep: of a head all but its copies of the model's embedding and output head."""
+    found = draft.checkpoint
+    if draft.method != "mtp" or not any(row.tensor.name in SHARED for row in found.stored):
+        return found
+    rows = tuple([row for row in found.stored if row.tensor.name not in SHARED])
+    return Checkpoint(found.model, found.scheme, rows, family=found.family)
+
+
+def draft_kinds(work: Workload, ranks: int) -> list[Any]:
+    """Caches of the draft's layers on one rank (``kv_cache.Kind``)."""
+    model = drafting(work).model
+    return kinds(model, work, ranks, (0, model.layer_count))
+
+
+def sentences(work: Workload, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Say what drafts."""
+    draft, tokens = drafting(work), work.speculative_tokens or 0
+    ahead = f"{tokens} token{'' if tokens == 1 else 's'} ahead"
+    size = gib(sum([row.total_bytes for row in checkpoint.stored]))
+    name = "the model's prediction head (MTP" if draft.method == "mtp" else f"{draft.name} ({checkpoint.scheme.id}"
+    return (f"{name}, {size}) drafts {ahead}; its layers have a cache beside the model's",)
+
+
+def account(
+    job: Job[Any, Any], estimate: Estimate, ledger: Ledger, of_model: Callable[[Job[Any, Any], Estimate, Ledger], None]
+) -> None:
+    """Add the terms of the model alone and those of its draft to a ledger; nothing for an estimate without a draft."""
+    draft = estimate.draft
+    if draft is None:
+        return
+    alone = [_sum(gpu, own, -1) for gpu, own in zip(estimate.gpus, draft.gpus, strict=True)]
+    of_model(plain(job), replace(estimate, gpus=tuple(alone), draft=None), ledger)
+    word = "prediction head" if drafting(job.workload).method == "mtp" else "draft"
+    tokens = job.workload.speculative_tokens or 0
+    for own in draft.gpus:
+        cut = "sum over the tensors of their cut for a rank"
+        ledger.add("weights", own.device, word, cut, own.weights_bytes, SOURCE, checkpoint=draft.checkpoint_bytes)
+        more = "cache of model and draft together less that of the model alone"
+        ledger.add("kv_cache", own.device, f"{word}: cache and states", more, own.kv_cache_bytes, SOURCE, tokens=tokens)
+        graphs = "18 MiB x layers, and what a spare block of the pool grows by"
+        ledger.add("overhead", own.device, f"{word}: CUDA graphs", graphs, own.overhead_bytes, SOURCE)
+
+
+def _sum(one: DeviceMemory, other: DeviceMemory, sign: int = 1) -> DeviceMemory:
+    """Memory of a device with that of its draft, or without it if ``sign`` is -1; what is read is the model's alone."""
+    return DeviceMemory(
+        one.device,
+        one.weights_bytes + sign * other.weights_bytes,
+        one.kv_cache_bytes + sign * other.kv_cache_bytes,
+        one.compute_bytes + sign * other.compute_bytes,
+        one.overhead_bytes + sign * other.overhead_bytes,
+        one.low_bytes + sign * other.low_bytes,
+        one.high_bytes + sign * other.high_bytes,
+        one.read_bytes,
+    )
