@@ -41,6 +41,16 @@ class Draft(Record):
     """Name of the draft model as it was asked for; None for the model's own head."""
 
     @property
+    def repository(self) -> str | None:
+        """Repository or directory of a draft model, or its name where none is known; None for the model's own head."""
+        if self.method == "mtp":
+            return None
+        origin = self.model.origin
+        if origin is not None:
+            return origin.repository or origin.path
+        return self.model.hf[0] if self.model.hf else self.name
+
+    @property
     def model(self) -> Model:
         """Architecture of the draft."""
         return self.checkpoint.model
