@@ -45,7 +45,7 @@ def added(**request: Any) -> tuple[int, int, int, int]:
 def test_engines_and_their_methods() -> None:
     assert {
         "llama.cpp": (("mtp", "eagle3", "draft"), 3), "vllm": (("mtp", "eagle3", "draft"), 1),
-        "sglang": (("mtp", "eagle3", "draft"), 3), "ollama": (("mtp",), 4),
+        "sglang": (("mtp", "eagle3", "draft"), 3), "ollama": (("mtp",), 4), "exllamav3": (("mtp", "draft"), 4),
     } == {
         name: (engine(name).speculates, engine(name).speculative_tokens) for name in names() if engine(name).speculates
     }  # fmt: skip
@@ -106,18 +106,31 @@ def test_a_draft_model_on_vllm() -> None:
     assert "Qwen/Qwen2.5-0.5B-Instruct" == draft.repository
 
 
+def test_exllamav3_s_history_and_cache() -> None:
+    """States for four tokens at least, and a cache for the head with the bits of the model's; all on the first GPU."""
+    asked: dict[str, Any] = {"engine": "exllamav3", "quant": "exl3-4.0", "gpu": "2xrtx4090", "context": 32768}
+    state, row = 48 * 48 * 128 * 128 * 4, 32768 * 2 * 4 * 256
+    assert (4 * state + row * 2, 0, 0) == added(**asked, **MTP)[1:]
+    assert 8 * state + row * 2 == added(**asked, speculative="mtp", speculative_tokens=8)[1]
+    assert 4 * state + row * 34 // 32 == added(**asked, kv_cache_type="int8", **MTP)[1]
+    found, plain = answered(**asked, **MTP).estimate.gpus, answered(**asked).estimate.gpus
+    assert found[0].weights_bytes > plain[0].weights_bytes
+    assert found[1].weights_bytes == plain[1].weights_bytes
+
+
 COMMANDS = {
     "vllm": '--speculative-config \'{"method": "mtp", "num_speculative_tokens": 2}\'',
     "sglang": "--speculative-algorithm NEXTN --speculative-num-steps 2 --speculative-eagle-topk 1"
     " --speculative-num-draft-tokens 3",
     "llama.cpp": "--spec-type draft-mtp --spec-draft-n-max 2",
     "ollama": "PARAMETER draft_num_predict 2",
+    "exllamav3": "-mtp -ndt 2",
 }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_are_written_and_read(name: str) -> None:
-    quant = "Q8_0" if name in ("llama.cpp", "ollama") else "bf16"
+    quant = {"llama.cpp": "Q8_0", "ollama": "Q8_0", "exllamav3": "exl3-4.0"}.get(name, "bf16")
     command = answered(engine=name, quant=quant, **MTP).command
     assert COMMANDS[name] in command
     keys = parse_request({key: value for key, value in read_command(command).keys.items() if key != "model"})
@@ -174,7 +187,7 @@ def test_engines_without_it(message: str, request_: dict[str, Any]) -> None:
 
 
 @given(
-    name=st.sampled_from(["vllm", "sglang"]), tokens=st.integers(1, 6), context=st.sampled_from([100, 4096, 30000]),
+    name=st.sampled_from(["vllm", "sglang", "exllamav3"]), tokens=st.integers(1, 6), context=st.sampled_from([100, 4096, 30000]),
     parallel=st.integers(1, 5), cards=st.sampled_from(["h100-sxm-80gb", "2xh100-sxm-80gb"]), eager=st.booleans(),
     model=st.sampled_from([("qwen3.6-27b", None), ("qwen3.5-35b-a3b", None), ("qwen3-8b", "qwen3-0.6b")]),
 )  # fmt: skip
@@ -185,15 +198,17 @@ def test_speculation_never_needs_less(
     """On any device; and the terms of each part add up to it."""
     asked: dict[str, Any] = {
         "engine": name, "gpu": cards, "model": model[0], "images": None if model[1] else 0, "context": context,
-        "parallel": parallel, "enforce_eager": eager,
+        "parallel": parallel, "enforce_eager": None if name == "exllamav3" else eager,
     }  # fmt: skip
     method: dict[str, Any] = {"draft_model": model[1]} if model[1] else {"speculative": "mtp"}
     plain, found = answered(**asked), answered(**asked, **method, speculative_tokens=tokens)
     for more, less in zip(found.estimate.gpus, plain.estimate.gpus, strict=True):
-        assert more.total_bytes > less.total_bytes
+        assert more.total_bytes > less.total_bytes or (name == "exllamav3" and more.device != "gpu0")
+        assert more.total_bytes >= less.total_bytes
         assert more.low_bytes <= more.total_bytes <= more.high_bytes
+    devices = (*found.estimate.gpus, found.estimate.host)
     sums = dict.fromkeys(("weights", "kv_cache", "compute"), 0)
     for term in terms(found.deployment):
         if term.part in sums:
             sums[term.part] += term.bytes
-    assert sums == {part: sum(getattr(one, f"{part}_bytes") for one in found.estimate.gpus) for part in sums}
+    assert sums == {part: sum(getattr(one, f"{part}_bytes") for one in devices) for part in sums}

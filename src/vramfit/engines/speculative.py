@@ -10,20 +10,26 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.engines import engine, names
-from vramfit.engines.interface import Setting
+from vramfit.engines.interface import DeviceMemory, Setting
 from vramfit.errors import UsageError
 from vramfit.model.mtp import prediction_head
 from vramfit.quantization import SCHEMES, STORED, own_checkpoint
 from vramfit.quantization.checkpoint import Checkpoint, Stored
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeVar
 
-    from vramfit.engines.interface import Deployment, Engine
+    from vramfit.engines.interface import Deployment, Engine, Estimate, Job
+    from vramfit.engines.terms import Ledger
     from vramfit.model import Model
+    from vramfit.workload.common import Workload
     from vramfit.workload.keys import Request
+
+    V = TypeVar("V")
+    K = TypeVar("K")
 
 MOST_VOCABULARY_DIFFERENCE = 128
 """Number of tokens by which the vocabularies of model and draft may differ (ggml-org/llama.cpp b11434
@@ -56,6 +62,66 @@ class Draft(Record):
         return self.checkpoint.model
 
 
+def drafting(work: Workload) -> Draft:
+    """Draft of a workload that speculates; raises ``TypeError`` for one that does not."""
+    if not isinstance(work.draft, Draft):
+        raise TypeError("a workload that speculates has its draft")
+    return work.draft
+
+
+def plain(job: Job[V, K]) -> Job[V, K]:
+    """Job of the model alone, without its draft."""
+    return replace(job, workload=replace(job.workload, speculative=None, speculative_tokens=None, draft=None))
+
+
+def together(one: DeviceMemory, other: DeviceMemory, sign: int = 1) -> DeviceMemory:
+    """Memory of a device with that of its draft, or without it if ``sign`` is -1; what is read is the model's alone."""
+    return DeviceMemory(
+        one.device,
+        one.weights_bytes + sign * other.weights_bytes,
+        one.kv_cache_bytes + sign * other.kv_cache_bytes,
+        one.compute_bytes + sign * other.compute_bytes,
+        one.overhead_bytes + sign * other.overhead_bytes,
+        one.low_bytes + sign * other.low_bytes,
+        one.high_bytes + sign * other.high_bytes,
+        one.read_bytes,
+    )
+
+
+def sentence(work: Workload, checkpoint: Checkpoint) -> str:
+    """Say what drafts, from the tensors that are loaded for it, and how far ahead."""
+    draft, tokens = drafting(work), work.speculative_tokens or 0
+    ahead = f"{tokens} token{'' if tokens == 1 else 's'} ahead"
+    size = gib(sum([row.total_bytes for row in checkpoint.stored]))
+    name = "the model's prediction head (MTP" if draft.method == "mtp" else f"{draft.name} ({checkpoint.scheme.id}"
+    return f"{name}, {size}) drafts {ahead}; its layers have a cache beside the model's"
+
+
+def account(
+    job: Job[V, K],
+    estimate: Estimate,
+    ledger: Ledger,
+    of_model: Callable[[Job[V, K], Estimate, Ledger], None],
+    source: str,
+) -> None:
+    """Add the terms of the model alone and those of its draft to a ledger; nothing for an estimate without a draft."""
+    draft = estimate.draft
+    if draft is None:
+        return
+    alone = [together(gpu, own, -1) for gpu, own in zip(estimate.gpus, draft.gpus, strict=True)]
+    host = together(estimate.host, draft.host, -1)
+    of_model(plain(job), replace(estimate, gpus=tuple(alone), host=host, draft=None), ledger)
+    word = "prediction head" if drafting(job.workload).method == "mtp" else "draft"
+    tokens = job.workload.speculative_tokens or 0
+    for own in (*draft.gpus, draft.host):
+        stored = "sum over the tensors of their part on the device"
+        ledger.add("weights", own.device, word, stored, own.weights_bytes, source, checkpoint=draft.checkpoint_bytes)
+        more = "cache of model and draft together less that of the model alone"
+        ledger.add("kv_cache", own.device, f"{word}: cache and states", more, own.kv_cache_bytes, source, tokens=tokens)
+        graphs = "18 MiB x layers, and what a spare block of the pool grows by"
+        ledger.add("overhead", own.device, f"{word}: CUDA graphs", graphs, own.overhead_bytes, source)
+
+
 def speculating(request: Request, deployment: Deployment, own: Checkpoint | None) -> Deployment:
     """The deployment with its draft: ``own`` is the checkpoint that ``draft_model`` names, None where it names none.
 
@@ -68,7 +134,8 @@ def speculating(request: Request, deployment: Deployment, own: Checkpoint | None
         raise UsageError("speculative_tokens says nothing without a draft", "add --speculative mtp, eagle3 or draft")
     runtime, method = engine(deployment.engine), method or "draft"
     if method not in runtime.speculates or work.task != "inference":
-        having = [one for one in names() if method in engine(one).speculates]
+        able = [one for one in names() if method in engine(one).speculates]
+        having = [one for one in able if deployment.scheme.family in engine(one).families] or able
         raise UsageError(
             f"speculative: {method} is not estimated for {runtime.name}",
             f"use --engine {' or '.join(having)}" if having else "leave speculative out",

@@ -151,7 +151,7 @@ def _drafting(deployment: Deployment, keys: LlamaCppKeys) -> dict[str, Any]:
     work = deployment.workload
     if work.draft is None:
         return {}
-    from vramfit.engines.llamacpp.speculative import drafting
+    from vramfit.engines.speculative import drafting
 
     draft = drafting(work)
     values: dict[str, Any] = {"speculative": draft.method, "speculative_tokens": work.speculative_tokens}

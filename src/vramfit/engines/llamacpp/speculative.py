@@ -15,9 +15,9 @@ architectures of ``ROLLBACK``. With a draft model, and on others, llama-server s
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines.interface import DeviceMemory, Estimate, Job, Setting
+from vramfit.engines.interface import Estimate, Job, Setting
 from vramfit.engines.llamacpp.placement import Placement, Plan, layer_cache_bytes
-from vramfit.engines.speculative import Draft
+from vramfit.engines.speculative import drafting, together
 from vramfit.engines.speculative import settings as shared_settings
 from vramfit.errors import UsageError
 from vramfit.memory.kv_cache import caches
@@ -55,13 +55,6 @@ ROLLBACK = (
 """Architectures that keep states to go back to (``llm_arch_supports_rs_rollback`` of ``src/llama-arch.cpp``)."""
 
 SOURCE = "ggml-org/llama.cpp b11434 common/speculative.cpp"
-
-
-def drafting(work: Workload) -> Draft:
-    """Draft of a workload that speculates; raises ``TypeError`` for one that does not."""
-    if not isinstance(work.draft, Draft):
-        raise TypeError("a workload that speculates has its draft")
-    return work.draft
 
 
 def check(model: Model, work: Workload) -> None:
@@ -120,8 +113,8 @@ def with_draft(
         draft = of_placement(own, placement, layer_cache_bytes(own.model, own.workload, own.keys), False)
     else:
         draft = of_model(own)
-    gpus = tuple([_sum(one, other) for one, other in zip(found.gpus, draft.gpus, strict=True)])
-    return replace(found, gpus=gpus, host=_sum(found.host, draft.host), draft=draft)
+    gpus = tuple([together(one, other) for one, other in zip(found.gpus, draft.gpus, strict=True)])
+    return replace(found, gpus=gpus, host=together(found.host, draft.host), draft=draft)
 
 
 def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
@@ -143,20 +136,6 @@ def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
 def _beside(placement: Placement, layers: int, experts_in_ram: bool) -> Placement:
     """Placement of a head of so many layers: with the model's last layer, and its logits where the model's are."""
     return Placement((placement.layer_device[-1],) * layers, placement.output_device, layers if experts_in_ram else 0)
-
-
-def _sum(one: DeviceMemory, other: DeviceMemory) -> DeviceMemory:
-    """Memory of a device for model and draft; what is read for a token is the model's alone."""
-    return DeviceMemory(
-        one.device,
-        one.weights_bytes + other.weights_bytes,
-        one.kv_cache_bytes + other.kv_cache_bytes,
-        one.compute_bytes + other.compute_bytes,
-        one.overhead_bytes + other.overhead_bytes,
-        one.low_bytes + other.low_bytes,
-        one.high_bytes + other.high_bytes,
-        one.read_bytes,
-    )
 
 
 def account(

@@ -61,9 +61,10 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what SGLang refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.draft is not None:
-        from vramfit.engines.vllm import speculative
+        from vramfit.engines.speculative import plain
+        from vramfit.engines.vllm.speculative import with_draft
 
-        return speculative.with_draft(job, estimate(speculative.plain(job)), cards.mxfp4_kernel, _cached_more)
+        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, _cached_more)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "sglang")
@@ -105,7 +106,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
 
 def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
     """Bytes that a draft adds to the cache of a rank: its own tokens, and states to go back to; no block is spare."""
-    from vramfit.engines.vllm.speculative import drafting
+    from vramfit.engines.speculative import drafting
 
     work, draft = job.workload, drafting(job.workload).model
     tokens = job.keys.max_batched_tokens or sizes(job.traits.memory_bytes, ranks)[0]

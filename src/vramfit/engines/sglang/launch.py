@@ -116,7 +116,7 @@ def _drafting(deployment: Deployment) -> dict[str, object]:
     work = deployment.workload
     if work.draft is None:
         return {}
-    from vramfit.engines.vllm.speculative import drafting
+    from vramfit.engines.speculative import drafting
 
     draft, tokens = drafting(work), work.speculative_tokens or 0
     return {

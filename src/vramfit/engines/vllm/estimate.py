@@ -44,9 +44,10 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what vLLM refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.draft is not None:
-        from vramfit.engines.vllm import speculative
+        from vramfit.engines.speculative import plain
+        from vramfit.engines.vllm.speculative import with_draft
 
-        return speculative.with_draft(job, estimate(speculative.plain(job)), cards.mxfp4_kernel, _cached_more)
+        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, _cached_more)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
@@ -99,7 +100,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
 
 def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
     """Bytes that a draft adds to the cache of a rank, and to a spare block."""
-    from vramfit.engines.vllm.speculative import plain
+    from vramfit.engines.speculative import plain
 
     tokens = job.keys.max_batched_tokens or job.traits.step_tokens
     whole = bytes_needed(job.model, job.workload, ranks, span, tokens)

@@ -163,7 +163,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
 
 def _drafting(deployment: Deployment) -> tuple[str, int, str | None]:
     """Method, number of tokens and draft model of a deployment that speculates."""
-    from vramfit.engines.vllm.speculative import drafting
+    from vramfit.engines.speculative import drafting
 
     draft = drafting(deployment.workload)
     return draft.method, deployment.workload.speculative_tokens or 0, draft.repository

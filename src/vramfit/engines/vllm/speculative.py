@@ -16,13 +16,12 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
-from vramfit.engines.speculative import Draft
+from vramfit.engines.speculative import drafting, sentence, together
 from vramfit.engines.vllm.estimate import WEIGHTS_HIGH, WEIGHTS_LOW
 from vramfit.engines.vllm.kv_cache import kinds
 from vramfit.engines.vllm.overhead import GRAPH_HIGH, GRAPH_LOW, graph_bytes
 from vramfit.engines.vllm.weights import rotary_bytes, stages
 from vramfit.quantization.checkpoint import Checkpoint
-from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Job
-    from vramfit.engines.terms import Ledger
+    from vramfit.engines.speculative import Draft
     from vramfit.workload.common import Workload
 
     Cached = Callable[[Job[Any, Any], int, tuple[int, int]], tuple[int, int]]
@@ -39,18 +38,6 @@ if TYPE_CHECKING:
 SHARED = ("nextn.embed_tokens.weight", "nextn.shared_head_head.weight")
 """Tensors of a head that servers replace by the model's own."""
 SOURCE = "vLLM 0.33.0 v1/spec_decode/eagle.py"
-
-
-def drafting(work: Workload) -> Draft:
-    """Draft of a workload that speculates; raises ``TypeError`` for one that does not."""
-    if not isinstance(work.draft, Draft):
-        raise TypeError("a workload that speculates has its draft")
-    return work.draft
-
-
-def plain(job: Job[Any, Any]) -> Job[Any, Any]:
-    """The job of the model alone."""
-    return replace(job, workload=replace(job.workload, speculative=None, speculative_tokens=None, draft=None))
 
 
 def with_draft(job: Job[Any, Any], found: Estimate, kernel: str, cached: Cached) -> Estimate:
@@ -84,9 +71,9 @@ def with_draft(job: Job[Any, Any], found: Estimate, kernel: str, cached: Cached)
             stage.read_bytes if last else 0,
         )
         drafts.append(own)
-        gpus.append(_sum(gpu, own))
+        gpus.append(together(gpu, own))
     draft = Estimate(tuple(drafts), NOTHING, checkpoint.file_bytes, (), found.settings)
-    notes = (*found.assumptions, *sentences(job.workload, checkpoint))
+    notes = (*found.assumptions, sentence(job.workload, checkpoint))
     pool = found.pool
     if pool is not None and any(pool.outside_bytes):
         outside = [before + own.overhead_bytes for before, own in zip(pool.outside_bytes, drafts, strict=True)]
@@ -107,46 +94,3 @@ def draft_kinds(work: Workload, ranks: int) -> list[Any]:
     """Caches of the draft's layers on one rank (``kv_cache.Kind``)."""
     model = drafting(work).model
     return kinds(model, work, ranks, (0, model.layer_count))
-
-
-def sentences(work: Workload, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Say what drafts."""
-    draft, tokens = drafting(work), work.speculative_tokens or 0
-    ahead = f"{tokens} token{'' if tokens == 1 else 's'} ahead"
-    size = gib(sum([row.total_bytes for row in checkpoint.stored]))
-    name = "the model's prediction head (MTP" if draft.method == "mtp" else f"{draft.name} ({checkpoint.scheme.id}"
-    return (f"{name}, {size}) drafts {ahead}; its layers have a cache beside the model's",)
-
-
-def account(
-    job: Job[Any, Any], estimate: Estimate, ledger: Ledger, of_model: Callable[[Job[Any, Any], Estimate, Ledger], None]
-) -> None:
-    """Add the terms of the model alone and those of its draft to a ledger; nothing for an estimate without a draft."""
-    draft = estimate.draft
-    if draft is None:
-        return
-    alone = [_sum(gpu, own, -1) for gpu, own in zip(estimate.gpus, draft.gpus, strict=True)]
-    of_model(plain(job), replace(estimate, gpus=tuple(alone), draft=None), ledger)
-    word = "prediction head" if drafting(job.workload).method == "mtp" else "draft"
-    tokens = job.workload.speculative_tokens or 0
-    for own in draft.gpus:
-        cut = "sum over the tensors of their cut for a rank"
-        ledger.add("weights", own.device, word, cut, own.weights_bytes, SOURCE, checkpoint=draft.checkpoint_bytes)
-        more = "cache of model and draft together less that of the model alone"
-        ledger.add("kv_cache", own.device, f"{word}: cache and states", more, own.kv_cache_bytes, SOURCE, tokens=tokens)
-        graphs = "18 MiB x layers, and what a spare block of the pool grows by"
-        ledger.add("overhead", own.device, f"{word}: CUDA graphs", graphs, own.overhead_bytes, SOURCE)
-
-
-def _sum(one: DeviceMemory, other: DeviceMemory, sign: int = 1) -> DeviceMemory:
-    """Memory of a device with that of its draft, or without it if ``sign`` is -1; what is read is the model's alone."""
-    return DeviceMemory(
-        one.device,
-        one.weights_bytes + sign * other.weights_bytes,
-        one.kv_cache_bytes + sign * other.kv_cache_bytes,
-        one.compute_bytes + sign * other.compute_bytes,
-        one.overhead_bytes + sign * other.overhead_bytes,
-        one.low_bytes + sign * other.low_bytes,
-        one.high_bytes + sign * other.high_bytes,
-        one.read_bytes,
-    )
