@@ -47,7 +47,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         from vramfit.engines.speculative import plain
         from vramfit.engines.vllm.speculative import with_draft
 
-        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, _cached_more)
+        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), _cached_more)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")

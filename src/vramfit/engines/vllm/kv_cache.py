@@ -75,9 +75,10 @@ def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int]
     """
     found = kinds(model, work, ranks, span)
     if work.draft is not None:
-        from vramfit.engines.vllm.speculative import draft_kinds
+        from vramfit.engines.speculative import drafting
 
-        found = _merged([*found, *draft_kinds(work, ranks)])
+        draft = drafting(work).model
+        found = _merged([*found, *kinds(draft, work, ranks, (0, draft.layer_count))])
     if not found:
         return 0, 0
     counts, block = _blocks(found, work, batched * BATCHES_IN_FLIGHT, model)

@@ -17,8 +17,6 @@ from vramfit._record import replace
 from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.speculative import drafting, sentence, together
-from vramfit.engines.vllm.estimate import WEIGHTS_HIGH, WEIGHTS_LOW
-from vramfit.engines.vllm.kv_cache import kinds
 from vramfit.engines.vllm.overhead import GRAPH_HIGH, GRAPH_LOW, graph_bytes
 from vramfit.engines.vllm.weights import rotary_bytes, stages
 from vramfit.quantization.checkpoint import Checkpoint
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Job
     from vramfit.engines.speculative import Draft
-    from vramfit.workload.common import Workload
 
     Cached = Callable[[Job[Any, Any], int, tuple[int, int]], tuple[int, int]]
     """Function giving the cache of one rank with its draft and that of a spare block, for its ranks and its layers."""
@@ -40,11 +37,13 @@ SHARED = ("nextn.embed_tokens.weight", "nextn.shared_head_head.weight")
 SOURCE = "vLLM 0.33.0 v1/spec_decode/eagle.py"
 
 
-def with_draft(job: Job[Any, Any], found: Estimate, kernel: str, cached: Cached) -> Estimate:
+def with_draft(
+    job: Job[Any, Any], found: Estimate, kernel: str, spread: tuple[float, float], cached: Cached
+) -> Estimate:
     """Add the draft to the estimate of the model alone, rank by rank.
 
     ``cached`` gives the bytes of a rank's cache and of one spare block with the draft, as far as they exceed those of the
-    model alone. ``kernel`` runs MXFP4 experts.
+    model alone. ``kernel`` runs MXFP4 experts, and ``spread`` has the lowest and highest factor of expected weights.
     """
     ranks, count = layout(job)
     checkpoint = loaded(drafting(job.workload))
@@ -66,8 +65,8 @@ def with_draft(job: Job[Any, Any], found: Estimate, kernel: str, cached: Cached)
             cache,
             0,
             graph + block,
-            round(here * WEIGHTS_LOW) + cache + round(graph * GRAPH_LOW),
-            round(here * WEIGHTS_HIGH) + cache + block + round(graph * GRAPH_HIGH),
+            round(here * spread[0]) + cache + round(graph * GRAPH_LOW),
+            round(here * spread[1]) + cache + block + round(graph * GRAPH_HIGH),
             stage.read_bytes if last else 0,
         )
         drafts.append(own)
@@ -88,9 +87,3 @@ def loaded(draft: Draft) -> Checkpoint:
         return found
     rows = tuple([row for row in found.stored if row.tensor.name not in SHARED])
     return Checkpoint(found.model, found.scheme, rows, family=found.family)
-
-
-def draft_kinds(work: Workload, ranks: int) -> list[Any]:
-    """Caches of the draft's layers on one rank (``kv_cache.Kind``)."""
-    model = drafting(work).model
-    return kinds(model, work, ranks, (0, model.layer_count))
