@@ -9,14 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalogued import catalogue
+from tests.deployed import workload
+from tests.samples import gpu
+from vramfit._record import replace
 from vramfit.answer import Answer, answer
-from vramfit.engines import engine, names
+from vramfit.engines import Deployment, engine, names
 from vramfit.engines.commands import read_command
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.speculative import Draft
+from vramfit.engines.speculative import Draft, speculating
 from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
+from vramfit.quantization import Checkpoint, derive, find_scheme
+from vramfit.quantization.checkpoint import keep
 from vramfit.units import GIB, MIB
 
 MTP = {"speculative": "mtp", "speculative_tokens": 2}
@@ -116,6 +121,32 @@ def test_exllamav3_s_history_and_cache() -> None:
     found, plain = answered(**asked, **MTP).estimate.gpus, answered(**asked).estimate.gpus
     assert found[0].weights_bytes > plain[0].weights_bytes
     assert found[1].weights_bytes == plain[1].weights_bytes
+
+
+def file_of(idle_bytes: int) -> Deployment:
+    """Qwen3.8 27B as if read from a GGUF file in Q4_K_M that holds a prediction head of so many bytes."""
+    scheme = find_scheme("Q4_K_M")
+    model = replace(catalogue().model("qwen3.8-27b"), id=f"file-{idle_bytes}")
+    rows = derive(catalogue().model("qwen3.8-27b"), scheme).stored
+    keep(Checkpoint(model, scheme, rows, "a.gguf", idle_bytes))
+    return Deployment((gpu("rtx3090"),), derive(model, scheme), "llama.cpp", workload("llama.cpp", context=4096))
+
+
+def test_a_file_s_own_head() -> None:
+    """Its bytes are those of the file, whatever the scheme would make of it."""
+    found = speculating({"speculative": "mtp"}, file_of(300 * MIB), None).workload.draft
+    assert isinstance(found, Draft)
+    assert found.checkpoint.file_bytes == pytest.approx(300 * MIB, rel=1e-6)
+    sized = speculating({"speculative": "mtp", "file_size": 17 * GIB}, file_of(300 * MIB), None).workload.draft
+    assert isinstance(sized, Draft)
+    assert 0 == sized.checkpoint.file_bytes
+
+
+def test_a_file_without_its_head() -> None:
+    with pytest.raises(UsageError) as caught:
+        speculating({"speculative": "mtp"}, file_of(0), None)
+    assert "the files of Qwen3.8 27B hold no prediction head (MTP)" == caught.value.message
+    assert "take files that keep it, or --speculative draft" == caught.value.hint
 
 
 COMMANDS = {

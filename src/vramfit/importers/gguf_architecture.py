@@ -108,8 +108,9 @@ def _outside(fields: Fields, layers: int) -> dict[str, Any]:
         "vocab": vocab,
         "tied": "output.weight" not in fields.tensors,
         "context": fields.number("context_length", 0),
-        "mtp_layers": (fields.number("nextn_predict_layers", 0) or 0) if heads else 0,
     }
+    if heads:
+        facts["mtp_layers"] = fields.number("nextn_predict_layers", 0) or 1
     if isinstance(name, str) and name:
         facts["name"] = printable(name)
     return facts
