@@ -32,7 +32,8 @@ ORDER = [
     "split_mode", "main_gpu", "tensor_split", "sched_spread", "tensor_parallel", "pipeline_parallel",
     "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "speculative", "speculative_tokens",
     "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers", "kv_bytes_per_token", "file_size",
-    "bits_per_weight", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable", "platform", "task",
+    "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
+    "platform", "task",
     "sequence_length", "micro_batch", "lora_rank",
     "optimizer", "gradient_checkpointing", "zero_stage", "level", "name",
 ]  # fmt: skip

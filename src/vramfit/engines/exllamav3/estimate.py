@@ -20,7 +20,7 @@ from vramfit.engines.interface import DeviceMemory, Estimate
 from vramfit.engines.transformers.estimate import COMPUTE_HIGH, COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
-from vramfit.memory.vision import encoder_bytes, image_patches
+from vramfit.memory.vision import crossed_tokens, encoder_bytes
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import LatentAttention
 
@@ -115,8 +115,7 @@ def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     if cache.kind == "sliding" and cache.window and not job.keys.swa_full:
         return _pages(cache.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
     if cache.kind == "cross":
-        seen = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
-        return _pages(seen) * work.parallel * 2 * width
+        return _pages(crossed_tokens(model, cache.encoder_tokens, work)) * work.parallel * 2 * width
     return tokens * (_row_bytes(cache.key_width, key) + _row_bytes(cache.value_width, value))
 
 
