@@ -27,7 +27,7 @@ SPREAD = {"mtp": (0.72, 1.3), "eagle3": (0.65, 1.35), "draft": (0.6, 1.4)}
 """Lowest and highest gain as shares of the expected one: the text decides how much is accepted. Of the same 53 rows, with
 gains of 0 to 145 %, nine in ten lie within the first pair (tests/speed/test_speculative.py)."""
 
-SMALL_BATCH = 5.0
+SMALL_BATCH = 4.0
 """Ratio of the time that kernels take for a token of a small batch to that in a large one. With it the median of the same
 rows is as measured; single cards spend from twice (RTX 5090) to eight times (RTX 3090) the arithmetic of prompts on it."""
 
