@@ -43,6 +43,8 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "main_gpu": st.sampled_from([0, 1]),
     "backend": st.sampled_from(["cuda", "vulkan"]),
     "sched_spread": st.booleans(),
+    "speculative": st.sampled_from(["mtp"]),
+    "speculative_tokens": st.sampled_from([1, 4]),
     "prompt_tokens": st.sampled_from([100, 2000]),
     "ram": st.sampled_from(["8GiB", "64GiB", "512GiB"]),
     "reserve": st.sampled_from(["0B", "1GiB", "6GiB"]),

@@ -225,6 +225,7 @@ def test_embeddings_are_judged_by_how_fast_they_read() -> None:
         ({"gpu": ("rtx4090",), "model": "phi-4"}, "not both"),
         ({"model": "phi-4", "use": "chat"}, "--use goes with --gpu"),
         ({"gpu": ("rtx4090",), "task": "qlora"}, "inference"),
+        ({"gpu": ("rtx4090",), "speculative": "mtp"}, "leaves speculative decoding out"),
     ],
 )
 def test_requests_that_mean_nothing(request_: dict[str, Any], message: str) -> None:

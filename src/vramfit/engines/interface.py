@@ -186,6 +186,8 @@ class Estimate(Record):
     """Numbers of the GPUs that the engine does not use at all, not even for its runtime."""
     plan: object = None
     """Record, defined by the engine, of its placement, which its terms are derived from; None if it needs none."""
+    draft: Estimate | None = None
+    """Memory of what drafts tokens for the model, which that of the devices includes; None without speculation."""
     pool: Pool | None = None
     """Limit that the engine sets itself below the usable memory of a card; None if it sets none."""
 
@@ -279,6 +281,10 @@ class Engine(_Generic["V", "K"]):
     places_experts: bool = False
     """True if a setting of the engine states the number of layers whose experts stay in RAM. Other engines that offload
     choose it by themselves."""
+    speculates: tuple[str, ...] = ()
+    """Methods of speculative decoding that it offers: ``mtp``, ``eagle3``, ``draft``."""
+    speculative_tokens: int = 1
+    """Number of tokens that it drafts ahead, if the request does not state it."""
     loads_in_class: Mapping[str, tuple[str, ...]] = {}
     """Schemes that the engine makes of a 16-bit checkpoint while loading, by class. Remedies propose them before other
     checkpoints."""
@@ -318,6 +324,10 @@ class Engine(_Generic["V", "K"]):
         from vramfit.quantization import derive
 
         return derive(model, scheme)
+
+    def head_scheme(self, scheme: Scheme) -> Scheme:
+        """Scheme that a checkpoint in ``scheme`` stores its prediction head in."""
+        return scheme
 
     def fill(self, request: Request) -> K | None:
         """Make the record of the engine's own keys from a request; None for an engine that has none."""

@@ -11,7 +11,7 @@ from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, LARGEST
+from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
 from vramfit.workload.common import FORM as WORKLOAD
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
+    from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
     from vramfit.workload.keys import Request
 
@@ -54,7 +54,9 @@ if TYPE_CHECKING:
             """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
 
 
-SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS}
+SPECULATING = frozenset([key.name for key in SPECULATIVE])
+"""Keys of speculative decoding."""
+SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
 DEFAULT_CONTEXT_TOKENS = 4096
 """Number of tokens of the context, if the request states none."""
@@ -78,7 +80,29 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
-    return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+    found = deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+    return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
+
+
+def drafted(request: Request, found: tuple[Deployment, ...], catalogue: Catalogue) -> tuple[Deployment, ...]:
+    """Deployments with what drafts tokens for their model (``engines.speculative``)."""
+    if all(request.get(name) is None for name in SPECULATING):
+        return found
+    from vramfit.engines.speculative import speculating
+
+    name = request.get("draft_model")
+    return tuple(
+        [speculating(request, one, None if name is None else _drafting(name, one, catalogue)) for one in found]
+    )
+
+
+def _drafting(name: str, deployment: Deployment, catalogue: Catalogue) -> Checkpoint:
+    """Checkpoint of a draft model, resolved like a model's; in the deployment's own scheme where its name states none."""
+    model, runtime = catalogue.model(name), engine(deployment.engine)
+    own, stated = own_checkpoint(model), catalogue.stated(name).get("quant")
+    usual = deployment.scheme.id if deployment.scheme.id != STORED else deployment.scheme.precision
+    word = stated or (STORED if own is not None else usual)
+    return runtime.checkpoint(model, _scheme(word, runtime, model))
 
 
 def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:

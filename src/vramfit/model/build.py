@@ -72,6 +72,8 @@ def build(spec: ModelSpec) -> Model:
                 for name, size in sizes.items()
             ]
         ),
+        mtp_layers=spec.mtp_layers,
+        mtp_embeddings=spec.mtp_embeddings,
     )
 
 

@@ -186,6 +186,10 @@ class ModelSpec(Record):
     """Linear-attention layers."""
     moe: Moe | None = None
     """Mixture of experts."""
+    mtp_layers: Count = 0
+    """Number of layers that predict tokens ahead (MTP, nextn), which checkpoints hold after those of the model."""
+    mtp_embeddings: bool = False
+    """True if these layers have copies of the embedding and of the output head of their own (DeepSeek-V3, GLM-4.5)."""
     vision: VisionTower | None = None
     """Vision tower and projector."""
     audio: AudioTower | None = None

@@ -52,6 +52,12 @@ class Workload(Record):
     level: str = "tight"
     own: object = None
     """Record of the engine's own keys (``Engine.record``); None for an engine that has none."""
+    speculative: str | None = None
+    """Method of speculative decoding, one of ``SPECULATION``; None without."""
+    speculative_tokens: int | None = None
+    """Number of tokens drafted before each pass of the model; None without speculation."""
+    draft: object = None
+    """Checkpoint of what drafts (``engines.speculative.Draft``); None without speculation."""
     training: Training = Training()
     """Values of the keys of fine-tuning, which mean nothing to inference."""
 
@@ -184,6 +190,47 @@ OFFLOADING = (
 )
 """Keys that say which parts of the model stay in host memory."""
 
+SPECULATION = ("mtp", "eagle3", "draft")
+"""Methods of speculative decoding: the model's own prediction head, an EAGLE-3 head, a draft model."""
+_METHODS = {"draft-mtp": "mtp", "nextn": "mtp", "draft-eagle3": "eagle3", "eagle-3": "eagle3", "draft-simple": "draft",
+            "draft_model": "draft", "standalone": "draft"}  # fmt: skip
+"""Engines' own words for them: llama.cpp's ``--spec-type``, vLLM's ``method``, SGLang's ``--speculative-algorithm``."""
+
+
+def method_word(spelling: str) -> str:
+    """Method of speculative decoding in the spelling of the table, whatever its case and the engine that it is from."""
+    word = spelling.strip().lower()
+    return _METHODS.get(word, word)
+
+
+SPECULATIVE = (
+    Key(
+        "speculative",
+        "choice",
+        "speculative decoding: what drafts tokens for the model",
+        choices=SPECULATION,
+        flags=("--spec-type", "--speculative-algorithm"),
+        default_text="none",
+        read=method_word,
+    ),
+    Key(
+        "speculative_tokens",
+        "count",
+        "tokens drafted before each pass of the model",
+        maximum=64,
+        flags=("--draft-max", "--spec-draft-n-max", "--num-speculative-tokens"),
+        default_text="the engine's",
+    ),
+    Key(
+        "draft_model",
+        "text",
+        "what drafts: a model's id, a repository, a file",
+        flags=("-md", "--model-draft", "--spec-draft-model", "--speculative-draft-model-path"),
+        default_text="none",
+    ),
+)
+"""Keys of speculative decoding, which few engines have (``Engine.speculates``)."""
+
 SUPPLIED = (
     Key(
         "kv_bytes_per_token",
@@ -252,6 +299,7 @@ JUDGEMENT = (
 GROUPS = (
     Group(QUESTION, 0),
     Group(OFFLOADING, 20),
+    Group(SPECULATIVE, 50),
     Group(SUPPLIED, 55),
     Group(SURROUNDINGS, 60),
     Group(JUDGEMENT, 90),

@@ -38,6 +38,8 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     cache_types = ("f16", "int8", "int4")
     groups = GROUPS
     record = ExLlamaKeys
+    speculates = ("mtp", "draft")
+    speculative_tokens = 4
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
@@ -68,11 +70,14 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         return PROFILE
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedy of caching only the window of sliding-window layers, if they cache everything."""
-        if not self.own_keys(deployment.workload).swa_full:
-            return ()
-        trade = "the cache no longer serves prompts that branch off far back"
-        return (Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1),)
+        """Remedies: to cache only the window of sliding-window layers, if they cache everything, and to speculate less."""
+        if self.own_keys(deployment.workload).swa_full:
+            trade = "the cache no longer serves prompts that branch off far back"
+            yield Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1)
+        if deployment.workload.draft is not None:
+            from vramfit.engines import speculative
+
+            yield from speculative.settings(deployment, True)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the command of the chat example."""

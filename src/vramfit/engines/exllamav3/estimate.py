@@ -51,6 +51,10 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
     Raises ``UsageError`` for layers in RAM, and if only one of K and V is quantized.
     """
     model, work = job.model, job.workload
+    if work.draft is not None:
+        from vramfit.engines.exllamav3.speculative import with_draft
+
+        return with_draft(job, estimate)
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(
             "exllamav3 is answered with every layer on the GPUs", "use --engine llama.cpp for layers in RAM"

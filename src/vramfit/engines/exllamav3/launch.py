@@ -41,6 +41,9 @@ CHAT = Program(
         Flag("-m", "model", ("--model_dir", "--model-dir")),
         Flag("-cs", "context", ("--cache_size", "--cache-size")),
         Flag("-cq", "cache", ("--cache_quant", "--cache-quant"), spell=_bits_text, read=_bits),
+        Flag("-mtp", "head", ("--mtp",), SWITCH),
+        Flag("-dm", "draft_model", ("--draft_model_dir", "--draft-model-dir")),
+        Flag("-ndt", "speculative_tokens", ("--num_draft_tokens", "--num-draft-tokens")),
         Flag("-swa_full", "swa_full", ("--swa_full", "--swa-full"), SWITCH),
     ),
     also=(("chat.py",), ("python", "chat.py")),
@@ -60,9 +63,23 @@ def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> s
         "model": repository(deployment) if in_repository else file_stem(deployment),
         "context": -(-work.context // PAGE) * PAGE * work.parallel,
         "cache": None if kinds == ("f16", "f16") else kinds,
+        **_drafting(deployment),
         "swa_full": keys.swa_full,
     }
     return line(write.words(CHAT, values))
+
+
+def _drafting(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for what drafts; none without speculative decoding."""
+    work = deployment.workload
+    if work.draft is None:
+        return {}
+    from vramfit.engines.speculative import drafting
+
+    draft = drafting(work)
+    if draft.method == "mtp":
+        return {"head": True, "speculative_tokens": work.speculative_tokens}
+    return {"draft_model": draft.repository, "speculative_tokens": work.speculative_tokens}
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -77,4 +94,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         return None
     if "cache" in keys:
         keys["kv_cache_type"], keys["kv_cache_type_v"] = keys.pop("cache")
+    if keys.pop("head", False):
+        keys["speculative"] = "mtp"
+    elif "draft_model" not in keys:
+        keys.pop("speculative_tokens", None)
     return keys

@@ -20,6 +20,12 @@ EXLLAMA = "turboderp-org/exllamav3 4f8ad01"
 
 def account(job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms to the ledger: weights, caches of each group of layers, activations of a chunk, and workspaces."""
+    if estimate.draft is not None:
+        from vramfit.engines import speculative
+        from vramfit.engines.exllamav3.speculative import SOURCE
+
+        speculative.account(job, estimate, ledger, account, SOURCE)
+        return
     work, cut, last = job.workload, slices(job.checkpoint), job.gpu_count - 1
     source = f"{EXLLAMA} exllamav3/modules"
     spans = split_layers(cut, job.model.layer_count, job.gpu_count, cut.other_bytes)

@@ -29,6 +29,9 @@ BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple":
 MOST_SEQUENCES = 256
 """Largest number of sequences of one context (``LLAMA_MAX_SEQ``, ggml-org/llama.cpp v0.5.0 ``src/llama-cparams.h``)."""
 
+KV_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""Element types that a cache may have, the default first."""
+
 
 def _mebibytes(spelling: str) -> str:
     """Size with its unit: llama-server counts this one in MiB, and -1 is no limit."""
@@ -59,6 +62,11 @@ class LlamaCppKeys(Record):
     """Largest number of states of a slot that the server keeps in RAM."""
     cache_ram: int | str = 8 * GIB
     """Bytes of RAM that the server may fill with past prompts; ``unlimited`` for no bound."""
+    draft_kv_cache_type: str = "f16"
+    draft_kv_cache_type_v: str | None = None
+    """Element type of V in the draft's cache; None for that of K."""
+    draft_gpu_layers: int | str = "all"
+    """Number of layers of a draft model on the GPUs, or ``all``."""
 
 
 CACHE_KEYS = (
@@ -115,6 +123,33 @@ SPLIT_KEYS = (
         default_text="by their memory",
     ),
 )
+DRAFT_KEYS = (
+    Key(
+        "draft_kv_cache_type",
+        "choice",
+        "llama.cpp: element type of the draft's KV cache",
+        choices=KV_TYPES,
+        flags=("-ctkd", "--cache-type-k-draft", "--spec-draft-type-k"),
+        default="f16",
+    ),
+    Key(
+        "draft_kv_cache_type_v",
+        "choice",
+        "llama.cpp: the same for V alone",
+        choices=KV_TYPES,
+        flags=("-ctvd", "--cache-type-v-draft", "--spec-draft-type-v"),
+        default_text="as draft_kv_cache_type",
+    ),
+    Key(
+        "draft_gpu_layers",
+        "count-or-word",
+        "llama.cpp: layers of a draft model on the GPU",
+        choices=("all",),
+        minimum=0,
+        flags=("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft", "--spec-draft-ngl"),
+        default="all",
+    ),
+)
 SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
 """Key that Ollama has in addition to those of llama.cpp, whose server it runs."""
 PLACING_KEYS = (
@@ -159,6 +194,7 @@ GROUPS = (
     Group(SPLIT_KEYS, 30),
     Group(SPREAD_KEYS, 35),
     Group(SERVER_KEYS, 36),
+    Group(DRAFT_KEYS, 51),
 )
 
 
@@ -213,12 +249,14 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     title = "llama.cpp"
     families = ("gguf", "plain", "mxfp4")
     scheme_of_class = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
-    cache_types = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+    cache_types = KV_TYPES
     groups = GROUPS
     record = LlamaCppKeys
     offloads = True
     places_experts = True
     most_sequences = MOST_SEQUENCES
+    speculates = ("mtp", "eagle3", "draft")
+    speculative_tokens = 3
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),
@@ -283,7 +321,11 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         work = deployment.workload
         short = work.ram_bytes is not None and estimate.host.total_bytes > work.ram_bytes
         projector = bool(work.images) and deployment.model.vision is not None
-        return settings(self.own_keys(work), projector, short and estimate.host.overhead_bytes > 0)
+        yield from settings(self.own_keys(work), projector, short and estimate.host.overhead_bytes > 0)
+        if deployment.workload.draft is not None:
+            from vramfit.engines.llamacpp import speculative
+
+            yield from speculative.settings(deployment, self.own_keys(deployment.workload))
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the line that starts ``llama-server``."""

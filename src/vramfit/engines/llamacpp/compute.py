@@ -59,7 +59,7 @@ def compute(
     """Compute buffers of every GPU and of the host, in bytes; ``vulkan`` is True if a GPU uses that backend."""
     room = cells(work, keys, local_window(model))
     moved = placement.moved
-    run = _run(work, keys, room.streams, vulkan, HOST if moved is None else moved.table_device)
+    run = _run(model, work, keys, room.streams, vulkan, HOST if moved is None else moved.table_device)
     chosen = _representatives(model, parts, placement)
     head = () if moved is None else moved.head(model.tied)
     output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes}, head)
@@ -102,13 +102,18 @@ def compute(
     return result
 
 
-def _run(work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool, table_device: int) -> Run:
+def _run(model: Model, work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool, table_device: int) -> Run:
     batch = physical_batch(work, keys)
     tokens = -(-batch // work.parallel) * work.parallel
-    outputs = batch if keys.outputs == "batch" else min(batch, work.parallel)
+    rows, states = work.parallel, 1
+    if work.draft is not None:
+        from vramfit.engines.llamacpp.speculative import output_rows, states_each
+
+        rows, states = output_rows(work), states_each(model, work)
+    outputs = batch if keys.outputs == "batch" else min(batch, rows)
     return Run(
-        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, vulkan,
-        keys.kv_offload, table_device,
+        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, states,
+        work.speculative == "mtp", vulkan, keys.kv_offload, table_device,
     )  # fmt: skip
 
 

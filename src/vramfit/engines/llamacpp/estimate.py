@@ -58,6 +58,10 @@ def check(model: Model, work: Workload) -> None:
     if not model.layers or not model.vocab:
         raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
     check_cache(model, work)
+    if work.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        speculative.check(model, work)
 
 
 def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Estimate:
@@ -73,6 +77,10 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
     layers = model.layer_count
     shares = keys.tensor_split or [max(usable - work.reserve_bytes, 1) for usable in job.traits.usable]
     caches = layer_cache_bytes(model, work, keys)
+    if work.draft is not None:
+        from vramfit.engines.llamacpp.speculative import with_snapshots
+
+        caches = with_snapshots(model, work, caches)
     on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
     together = keys.split_mode == "tensor" and job.gpu_count > 1
     if together:
@@ -94,6 +102,8 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
         placement = place(layers, gpu_layers, cpu_moe_layers, shares, keys.split_mode == "row", moved)
         return _placed(job, placement, caches, tower_on_host)
 
+    if isinstance(on_gpus, int) and work.speculative == "mtp" and work.draft is not None:
+        on_gpus = max(on_gpus - model.mtp_layers, 0)  # -ngl counts the layers of the head too, behind the others
     asked = (
         on_gpus if isinstance(on_gpus, int) else layers + 1,
         experts if isinstance(experts, int) else layers if experts == "all" else 0,
@@ -141,12 +151,16 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         from vramfit.engines.llamacpp.auto import settings
 
-        chosen |= settings(work, placement)
+        chosen |= settings(work, placement, model.mtp_layers if work.speculative == "mtp" else 0)
     plan = Plan(placement, caches, buffers, seeing, at, job.checkpoint, kept)
     found = Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
-    if placement.moved is None:
+    if placement.moved is not None:
+        found = replace(found, ram_expert_layers=placement.moved.ram_expert_layers(placement))
+    if work.draft is None:
         return found
-    return replace(found, ram_expert_layers=placement.moved.ram_expert_layers(placement))
+    from vramfit.engines.llamacpp.speculative import with_draft
+
+    return with_draft(job, found, plan, estimate, _placed)
 
 
 def _laid_out(

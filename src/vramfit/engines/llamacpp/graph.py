@@ -153,6 +153,11 @@ class Run(Record):
     flash_attention: bool
     key_type: str
     value_type: str
+    states: int = 1
+    """Number of recurrent states that each sequence keeps: more than one to go back over rejected drafts."""
+    whole: bool = False
+    """True if the last layer is computed for all tokens, and only the logits for the output rows: in a prediction head,
+    and in the model whose residual it reads (``llama_set_embeddings_nextn``, not masked)."""
     vulkan: bool = False
     """True if a GPU uses the Vulkan backend, which leaves some operations to the CPU (module ``vulkan``)."""
     kv_offload: bool = True

@@ -57,6 +57,21 @@ def cache_text(size: int | str) -> str:
     return "-1" if isinstance(size, str) else str(-(-size // MIB))
 
 
+_SPEC_TYPES = {"mtp": "draft-mtp", "eagle3": "draft-eagle3", "draft": "draft-simple"}
+"""Words of ``--spec-type`` for the methods that take memory; drafts from n-grams of the text take none."""
+
+
+def _spec_type(text: str) -> str | None:
+    """Method of ``--spec-type``, whose words stand with commas between; None for n-grams alone, and for ``none``."""
+    words = [word for word in text.split(",") if word != "none" and not word.startswith("ngram")]
+    return words[0] if words else None
+
+
+def _draft_layers(text: str) -> str:
+    """Number of layers of a draft on the GPU; ``auto`` and -1 are taken for all, which is what fits with the model."""
+    return "all" if text in ("auto", "-1", "-2") else text
+
+
 MAPPING = neutral("--mlock --mmap --no-mmap --direct-io --no-direct-io", "")
 
 SERVER = Program(
@@ -81,6 +96,18 @@ SERVER = Program(
         Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
         Flag("--swa-full", "swa_full", (), SWITCH),
         Flag("--no-kv-offload", "no_kv_offload", ("-nkvo",), SWITCH, off=("-kvo", "--kv-offload")),
+        Flag("--spec-type", "speculative", (), spell=_SPEC_TYPES.__getitem__, read=_spec_type),
+        Flag("--spec-draft-n-max", "speculative_tokens", ("--draft", "--draft-n", "--draft-max")),
+        Flag("--spec-draft-model", "draft_model", ("-md", "--model-draft")),
+        Flag("--spec-draft-hf", "draft_repository", ("-hfd", "-hfrd", "--hf-repo-draft")),
+        Flag("--spec-draft-type-k", "draft_kv_cache_type", ("-ctkd", "--cache-type-k-draft")),
+        Flag("--spec-draft-type-v", "draft_kv_cache_type_v", ("-ctvd", "--cache-type-v-draft")),
+        Flag(
+            "--spec-draft-ngl",
+            "draft_gpu_layers",
+            ("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft"),
+            read=_draft_layers,
+        ),
         Flag("--mmproj", "projector", ("-mm",)),
         Flag("--no-mmproj-offload", "projector_in_ram", (), SWITCH, off=("--mmproj-offload",)),
         Flag("--no-mmproj", "no_projector", ("--no-mmproj-auto",), SWITCH, off=("--mmproj-auto",)),
@@ -98,7 +125,8 @@ SERVER = Program(
         " --context-shift --no-context-shift -sp --special --warmup --no-warmup --spm-infill -cb --cont-batching -nocb"
         " --no-cont-batching --reuse-port --cors-credentials --no-cors-credentials --ui --webui --no-ui --no-webui"
         " --cache-prompt --no-cache-prompt --metrics --props --slots --no-slots --jinja --no-jinja --reasoning-preserve"
-        " --no-reasoning-preserve -ag --agent -no-ag --no-agent --prefill-assistant --no-prefill-assistant",
+        " --no-reasoning-preserve -ag --agent -no-ag --no-agent --prefill-assistant --no-prefill-assistant"
+        " --spec-draft-backend-sampling --no-spec-draft-backend-sampling --spec-default",
         "-t --threads -tb --threads-batch -C --cpu-mask -Cr --cpu-range --cpu-strict --prio --poll -Cb --cpu-mask-batch -Crb"
         " --cpu-range-batch --cpu-strict-batch --prio-batch --poll-batch -n --predict --n-predict --keep -dt --defrag-thold"
         " --numa -hft --hf-token --log-file --log-colors -lv --verbosity --log-verbosity --samplers -s --seed --sampler-seq"
@@ -112,7 +140,13 @@ SERVER = Program(
         " --api-key-file --ssl-key-file --ssl-cert-file --chat-template --chat-template-file --chat-template-kwargs -to"
         " --timeout --sse-ping-interval --threads-http --cache-reuse --slot-save-path --media-path --reasoning-format -rea"
         " --reasoning --reasoning-effort --reasoning-budget --reasoning-budget-message -sps --slot-prompt-similarity -fitc"
-        " --fit-ctx --control-vector --control-vector-scaled",
+        " --fit-ctx --control-vector --control-vector-scaled"
+        " --spec-draft-n-min --draft-min --draft-n-min --spec-draft-p-split --draft-p-split --spec-draft-p-min --draft-p-min"
+        " --spec-draft-sampling --spec-synth-len --spec-synth-rates --spec-draft-threads -td --threads-draft"
+        " --spec-draft-threads-batch -tbd --threads-batch-draft --spec-draft-cpu-mask -Cd --cpu-mask-draft"
+        " --spec-draft-cpu-range -Crd --cpu-range-draft --spec-draft-cpu-strict --cpu-strict-draft --spec-draft-prio"
+        " --prio-draft --spec-draft-poll --poll-draft --spec-ngram-mod-n-min --spec-ngram-mod-n-max"
+        " --spec-ngram-mod-n-match --spec-ngram-simple-size-n --spec-ngram-simple-size-m",
     )
     | {"--control-vector-layer-range": 2},
 )
@@ -144,7 +178,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         **_file(deployment),
         "cells": asked_cells(work, keys),
         "parallel": work.parallel,
-        "gpu_layers": layers if isinstance(layers, int) else model.layer_count + 1,
+        "gpu_layers": layers if isinstance(layers, int) else model.layer_count + 1 + _head_layers(deployment),
         "cpu_moe_layers": (experts if isinstance(experts, int) else model.layer_count) or None,
         "split_mode": None if keys.split_mode == "layer" else keys.split_mode,
         "main_gpu": keys.main_gpu or None,
@@ -158,6 +192,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "unified_kv": keys.unified_kv,
         "swa_full": keys.swa_full,
         "no_kv_offload": not keys.kv_offload,
+        **_drafting(deployment, keys),
         "projector": projector_file(deployment) if work.images and model.vision is not None else None,
         "projector_in_ram": bool(keys.mmproj == "host" and work.images and model.vision is not None),
         "no_projector": keys.mmproj == "off",
@@ -170,6 +205,31 @@ def server_ram(keys: LlamaCppKeys) -> dict[str, object]:
     """Values of the flags for what the server keeps in RAM, where they differ from its defaults."""
     usual = type(keys)()
     return {name: value for name in SERVER_RAM if (value := getattr(keys, name)) != getattr(usual, name)}
+
+
+def _head_layers(deployment: Deployment) -> int:
+    """Number of layers that ``-ngl`` counts behind the model's own: those of a prediction head that is used."""
+    return deployment.model.mtp_layers if deployment.workload.speculative == "mtp" else 0
+
+
+def _drafting(deployment: Deployment, keys: LlamaCppKeys) -> dict[str, Any]:
+    """Values of the flags for what drafts; none without speculative decoding."""
+    work = deployment.workload
+    if work.draft is None:
+        return {}
+    from vramfit.engines.speculative import drafting
+
+    draft = drafting(work)
+    values: dict[str, Any] = {"speculative": draft.method, "speculative_tokens": work.speculative_tokens}
+    if draft.method != "mtp":
+        origin = draft.model.origin
+        path = None if origin is None else origin.path
+        values["draft_model"] = path or f"{draft.model.id}-{draft.checkpoint.scheme.id}.gguf"
+        values["draft_gpu_layers"] = None if keys.draft_gpu_layers == "all" else keys.draft_gpu_layers
+    if (keys.draft_kv_cache_type, keys.draft_kv_cache_type_v) != ("f16", None):
+        values["draft_kv_cache_type"] = keys.draft_kv_cache_type
+        values["draft_kv_cache_type_v"] = keys.draft_kv_cache_type_v
+    return values
 
 
 def _file(deployment: Deployment) -> dict[str, str]:
@@ -210,6 +270,11 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys.pop(name, None)
     if "no_kv_offload" in keys:
         keys["kv_offload"] = not keys.pop("no_kv_offload")
+    drafts = keys.pop("draft_repository", None)
+    if drafts is not None:
+        keys.setdefault("draft_model", f"hf:{drafts}")
+    if "speculative" not in keys and "draft_model" not in keys:
+        keys.pop("speculative_tokens", None)
     if keys.pop("all_experts", False):
         keys["cpu_moe_layers"] = "all"
     if keys.get("parallel", "-1") == "-1":

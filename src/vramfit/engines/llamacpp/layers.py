@@ -45,7 +45,7 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
     for number, (group, home) in enumerate(layers):
         build.at(home)
         build.rows = run.tokens
-        last = number == len(layers) - 1
+        last = number == len(layers) - 1 and not run.whole
         if streams:
             predicted = graph.same(graph.put(stream.size, stream))
             result = _layer(build, group, graph.view(predicted), False)

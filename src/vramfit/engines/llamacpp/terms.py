@@ -62,6 +62,10 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
             ledger.add("overhead", device, "unpacked cache", unpacked, extra, f"{LLAMA} ggml-cuda/fattn.cu")
     buffer = "the largest of attention, feed-forward network and projector for one image or tile"
     ledger.add("compute", at, "vision compute buffer", buffer, tower_buffer, f"{LLAMA} tools/mtmd/clip.cpp")
+    if estimate.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        speculative.account(job, estimate.draft, plan.first, ledger, keys, account)
 
 
 def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:

@@ -59,7 +59,25 @@ def assumptions(
         sentences.append(
             f"the projector's file is beside the checkpoint's: mmproj of {parts.vision_bytes / MIB:,.0f} MiB"
         )
+    if work.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        sentences += speculative.sentences(model, work, keys)
+    elif model.mtp_layers:
+        sentences += _idle_head(job.checkpoint)
     return tuple(sentences)
+
+
+def _idle_head(checkpoint: Checkpoint) -> list[str]:
+    """Say what a prediction head costs, for a model of the catalogue; notes on a file say it of that file."""
+    from vramfit.engines import engine
+    from vramfit.engines.llamacpp import speculative
+    from vramfit.engines.speculative import stored_head
+
+    model = checkpoint.model
+    if model.origin is not None or not speculative.runs_head(model):
+        return []
+    return [speculative.idle_head(stored_head(engine("llama.cpp"), checkpoint).file_bytes)]
 
 
 def _stored(checkpoint: Checkpoint) -> list[str]:

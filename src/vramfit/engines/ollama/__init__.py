@@ -49,6 +49,8 @@ class Ollama(Engine[Cards, OllamaKeys]):
     record = OllamaKeys
     offloads = True
     most_sequences = llamacpp.MOST_SEQUENCES
+    speculates = ("mtp",)
+    speculative_tokens = 4
     kept_keys = ("context",)
     follows_gpus = True
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
@@ -121,7 +123,11 @@ class Ollama(Engine[Cards, OllamaKeys]):
         """Remedies of llama.cpp that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
-        return settings(self.own_keys(deployment.workload))
+        yield from settings(self.own_keys(deployment.workload))
+        if deployment.workload.draft is not None:
+            from vramfit.engines import speculative
+
+            yield from speculative.settings(deployment, True)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the lines that start the server, create the model from a Modelfile and run it."""

@@ -71,6 +71,7 @@ PARAMETERS = (
     Flag("num_batch", "ubatch"),
     Flag("num_gpu", "gpu_layers", read=lambda text: "auto" if text == "-1" else text),
     Flag("main_gpu", "main_gpu"),
+    Flag("draft_num_predict", "speculative_tokens"),
 )
 """Parameters of a Modelfile that change the memory."""
 OTHER_PARAMETERS = (
@@ -97,10 +98,11 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         **server_ram(keys),
     }
     layers = decided.get("gpu_layers", work.gpu_layers)
-    parameters = {"ubatch": keys.ubatch}
+    parameters = {"ubatch": keys.ubatch, "speculative_tokens": work.speculative_tokens}
     if not decided.get("cpu_moe_layers", work.cpu_moe_layers):
         # No parameter keeps experts in RAM. Ollama decides about them only if num_gpu is not set.
-        parameters["gpu_layers"] = layers if isinstance(layers, int) else model.layer_count + 1
+        whole = model.layer_count + 1 + (model.mtp_layers if work.speculative == "mtp" else 0)
+        parameters["gpu_layers"] = layers if isinstance(layers, int) else whole
     if decided.get("split_mode", keys.split_mode) == "none":
         number = decided.get("main_gpu", keys.main_gpu)
         parameters["main_gpu"] = number if isinstance(number, int) else 0
@@ -183,4 +185,8 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
         keys["images"] = 0
     if "main_gpu" in keys:
         keys["split_mode"] = "none"
+    if keys.get("speculative_tokens") == "0":
+        del keys["speculative_tokens"]
+    elif "speculative_tokens" in keys:
+        keys["speculative"] = "mtp"
     return keys
