@@ -262,6 +262,8 @@ class Engine(_Generic["V", "K"]):
     """Scheme used for each class of quantization: ``{"fp16": "fp16", "int8": "int8", "int4": "nf4"}``."""
     cache_types: tuple[str, ...]
     """Element types that the engine offers for the cache, the default first."""
+    cache_words: Mapping[str, str] = {}
+    """Element types by names of other engines that mean one of this engine's."""
     tasks: tuple[str, ...] = ("inference",)
     """Tasks that the engine runs: ``inference`` and, for some, fine-tuning."""
     groups: tuple[Group, ...] = ()
