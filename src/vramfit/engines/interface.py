@@ -333,6 +333,12 @@ class Engine(_Generic["V", "K"]):
         """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
         raise NotImplementedError
 
+    def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
+        """Bytes of an otherwise idle GPU that a program of this engine can have, before its own context."""
+        from vramfit.hardware import usable_bytes
+
+        return usable_bytes(gpu, work.platform)
+
     def estimate(self, job: Job[V, K]) -> Estimate:
         """Estimate the memory of the job, device by device, without the runtime's own share of the GPUs.
 
