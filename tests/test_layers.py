@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "vramfit"
 
 LAYERS = (
     ("__main__",),
-    ("cli",),
+    ("_groups", "cli"),
     ("sources",),
     ("render", "importers", "curation"),
     ("recommend", "matrix"),

@@ -23,11 +23,12 @@ OUTPUT_EXIT_CODE = 4
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; nothing a user does ends in a traceback."""
+    finder = None
     if argv is None:
         # A check makes some ten thousand objects and no cycles worth finding; looking for them takes a thirtieth of its
         # time.
         gc.set_threshold(GC_THRESHOLD)
-        install()
+        finder = install()
     arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     try:
@@ -41,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = INTERRUPTED_EXIT_CODE
     except Exception as error:  # the last guard: a bug is one line and exit 70
         code = _bug(error)
+    if finder is not None and finder.alone:
+        from vramfit._groups import write
+
+        write(finder)
     if argv is None:
         _leave(code)
     return code

@@ -118,11 +118,30 @@ def replace(instance: R, **changes: object) -> R:
         wrong = ", ".join(sorted(changes.keys() - names))
         raise TypeError(f"{kind.__name__} has no field {wrong}")
     copy = object.__new__(kind)
-    # What else an instance remembers (``answer.once``) was worked out from the old values.
     known = instance.__dict__
-    copy.__dict__.update({field: known[field] for field in in_order if field in known})
+    if known.keys() <= names:
+        copy.__dict__.update(known)
+    else:  # what else an instance remembers (``once``) was worked out from the old values
+        copy.__dict__.update({field: known[field] for field in in_order if field in known})
     for field in in_order[:required]:
         if field not in known:  # a field that its class makes when it is asked for (``Model``)
             copy.__dict__[field] = getattr(instance, field)
     copy.__dict__.update(changes)
     return copy
+
+
+if TYPE_CHECKING:
+    once = property
+else:
+
+    class once:  # noqa: N801  (read as a decorator)
+        """Property computed at its first use: ``functools.cached_property`` without ``functools``."""
+
+        def __init__(self, function):
+            self._function, self.__doc__ = function, function.__doc__
+
+        def __get__(self, instance, owner=None):
+            if instance is None:
+                return self
+            value = instance.__dict__[self._function.__name__] = self._function(instance)
+            return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, once
 from vramfit.engines import engine
 from vramfit.engines import estimate as estimated
 from vramfit.quantization.quality import cache_quality, quality
@@ -14,21 +14,6 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.speed import Rate
     from vramfit.verdict import Verdict
-
-
-if TYPE_CHECKING:
-    once = property
-else:
-
-    class once:  # noqa: N801  (read as a decorator)
-        """Property computed at its first use: ``functools.cached_property`` without ``functools``."""
-
-        def __init__(self, function):
-            self._function, self.__doc__ = function, function.__doc__
-
-        def __get__(self, instance, owner=None):
-            value = instance.__dict__[self._function.__name__] = self._function(instance)
-            return value
 
 
 WIDE = ("f16", "bf16", "f32")

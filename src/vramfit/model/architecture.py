@@ -12,7 +12,7 @@ have are in ``mixers``, so that checks of other models need not load them.
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -379,7 +379,7 @@ class Tensor(Record):
     """Number of equal tensors in each layer, or outside the layers. The layers of a vision tower are such copies:
     ``layers`` numbers only those of the language model."""
 
-    @property
+    @once
     def elements(self) -> int:
         """Number of elements of one of the equal tensors."""
         product = 1

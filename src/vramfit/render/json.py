@@ -36,9 +36,9 @@ def write(stream: TextIO, value: Any, indent: int | None) -> None:
 
 def quoted(text: str) -> str:
     """A string as JSON writes it."""
-    escaped = text
-    if '"' in text or "\\" in text or "\n" in text:
-        escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     if escaped.isprintable():
         return f'"{escaped}"'
     try:

@@ -71,6 +71,7 @@ class Graph:
         self.tokens = tokens
         self.nodes: list[Node] = []
         self.inputs: list[Node] = []
+        self._weights: dict[int, Node] = {}
 
     def given(self, size: Size) -> Node:
         """Declare an input, which the host writes before each run."""
@@ -81,11 +82,21 @@ class Graph:
         return node
 
     def stored(self, size: Size, device: int, weight: bool = False) -> Node:
-        """Declare a weight or a cache on ``device``; ``size`` is used only if it is copied to another device."""
+        """Declare a weight or a cache on ``device``; ``size`` is used only if it is copied to another device.
+
+        An operation runs where its weight is, unless that is the host, so a weight on a GPU is never copied, and one
+        tensor stands for all those of a GPU.
+        """
+        if weight and device != HOST:
+            known = self._weights.get(device)
+            if known is not None:
+                return known
         node = Node(size)
         node.device = device
         node.stored = node.placed = True
         node.weight = weight
+        if weight and device != HOST:
+            self._weights[device] = node
         return node
 
     def expand(self, *wanted: Node) -> None:

@@ -1,0 +1,240 @@
+"""The package's finder: what it loads in groups, when it leaves a module to Python, and which files it does not trust."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from marshal import dumps
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command import SOURCE
+from vramfit import _finder, _groups
+from vramfit._finder import GROUPS_MAGIC, INDEX_LENGTH_BYTES, CompiledFinder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {folder!r})
+from vramfit import __main__
+def leave(code):
+    from vramfit._finder import CompiledFinder
+    finder = next(one for one in sys.meta_path if isinstance(one, CompiledFinder))
+    print(code, len(finder.places), len(finder.alone), getattr(sys.modules["vramfit.render.json"], "MARK", 0), file=sys.stderr)
+__main__._leave = leave
+sys.argv = ["vramfit", "check", "-g", "rtx4090", "-m", "llava-1.6-13b", "--json"]
+__main__.main()
+"""
+"""A check that ends with what it found: exit code, groups in the file, modules found one by one, a mark in a module."""
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="groups are read on POSIX alone")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy of the package with its compiled files, as an installation has it."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(SOURCE / "vramfit", folder / "vramfit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCE.parent / "data", folder / "vramfit" / "data", dirs_exist_ok=True)
+    assert compileall.compile_dir(str(folder / "vramfit"), quiet=1)
+    from vramfit.curation.compile import compile_directory
+
+    data = str(SOURCE.parent / "data")
+    (folder / "vramfit" / "data" / "catalogue.bin").write_bytes(compile_directory(data, ("", ())))
+    return folder
+
+
+def run(installed: Path, cache: Path) -> tuple[list[int], bytes]:
+    """Run a check with a cache: the figures of ``PROGRAM``, and what was printed."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", PROGRAM.format(folder=str(installed))],
+        env={"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PATH": os.environ["PATH"]},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    return [int(word) for word in done.stderr.split()], done.stdout
+
+
+def only_file(cache: Path) -> Path:
+    """The file of groups, which is the only one of its kind in a cache."""
+    (found,) = (cache / "vramfit").glob("modules-*.bin")
+    return found
+
+
+def test_the_second_check_loads_groups_and_answers_the_same(installed: Path, tmp_path: Path) -> None:
+    first, text = run(installed, tmp_path)
+    file = only_file(tmp_path)
+    second, again = run(installed, tmp_path)
+    assert first[:2] == [1, 0]
+    assert first[2] > 60
+    assert second == [1, second[1], 0, 0]
+    assert 10 < second[1] < 60
+    assert text == again != b""
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_changed_source_is_read_anew_and_its_group_written_anew(installed: Path, tmp_path: Path) -> None:
+    package = tmp_path / "site"
+    shutil.copytree(installed, package)
+    assert compileall.compile_dir(str(package / "vramfit"), quiet=1)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    run(package, cache)
+    before, _ = run(package, cache)
+    changed = package / "vramfit" / "render" / "json.py"
+    changed.write_text(changed.read_text(encoding="utf-8") + "\nMARK = 7\n", encoding="utf-8")
+    seen, _ = run(package, cache)
+    assert compileall.compile_file(str(changed), quiet=1)
+    rewritten, _ = run(package, cache)
+    after, _ = run(package, cache)
+    assert before == [1, before[1], 0, 0]
+    assert seen[3] == rewritten[3] == after[3] == 7
+    assert after == [1, before[1], 0, 7]
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_may_write_is_not_read(installed: Path, tmp_path: Path, mode: int) -> None:
+    run(installed, tmp_path)
+    only_file(tmp_path).chmod(mode)
+    figures, text = run(installed, tmp_path)
+    assert figures[:2] == [1, 0]
+    assert figures[2] > 60
+    assert text.startswith(b"{")
+
+
+def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "groups.bin"
+    index = dumps({"vramfit.units": (0, 1)})
+    file.write_bytes(GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + index + b"N")
+    file.chmod(0o600)
+    link = tmp_path / "link.bin"
+    link.symlink_to(file)
+    pipe = tmp_path / "pipe.bin"
+    os.mkfifo(pipe, 0o600)
+    handle, start, places = _finder._open_groups(str(file))
+    os.close(handle)
+    assert start == file.stat().st_size - 1
+    assert places == {"vramfit.units": (0, 1)}
+    for path in (link, tmp_path, pipe, tmp_path / "missing"):
+        assert _finder._open_groups(str(path)) == (-1, 0, {})
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert _finder._open_groups(str(file)) == (-1, 0, {})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        GROUPS_MAGIC,
+        GROUPS_MAGIC + b"\xff\xff\xff\xff" + b"N",
+        b"\0" * 8 + (1).to_bytes(INDEX_LENGTH_BYTES, "little") + b"N",
+        GROUPS_MAGIC + (3).to_bytes(INDEX_LENGTH_BYTES, "little") + b"{zz",
+    ],
+)
+def test_a_damaged_file_has_no_groups(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "groups.bin"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    assert _finder._open_groups(str(file)) == (-1, 0, {})
+
+
+def test_a_cut_off_group_is_found_one_by_one(installed: Path, tmp_path: Path) -> None:
+    run(installed, tmp_path)
+    whole, text = run(installed, tmp_path)
+    file = only_file(tmp_path)
+    os.truncate(file, file.stat().st_size // 2)
+    cut, same = run(installed, tmp_path)
+    mended, _ = run(installed, tmp_path)
+    assert text == same
+    assert cut[2] > 0
+    assert mended == whole
+
+
+def test_no_home_directory_no_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    for base, home, expected in (
+        ("/cache", "/home/me", "/cache/vramfit/modules-"),
+        ("relative", "/home/me", "/home/me/.cache/vramfit/modules-"),
+        ("", "relative", None),
+        ("", "", None),
+    ):
+        monkeypatch.setenv("XDG_CACHE_HOME", base)
+        monkeypatch.setenv("HOME", home)
+        path = _finder._groups_path("/package")
+        assert path is None if expected is None else path is not None and path.startswith(expected)
+
+
+def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    names = ("vramfit.first_of_a_test", "vramfit.second_of_a_test", "vramfit.third_of_a_test")
+    members = tuple((name, False, b"") for name in names)
+    codes = tuple(compile(text, name, "exec") for text, name in zip(("A = 1", "1 / 0", "B = 2"), names, strict=True))
+    module = finder.module(names[-1], False, None)
+    monkeypatch.setitem(sys.modules, names[-1], module)
+    with pytest.raises(ZeroDivisionError):
+        _finder._GroupLoader(finder, (members, codes)).exec_module(module)
+    assert finder.loading == []
+    assert sys.modules.pop(names[0]).__dict__["A"] == 1
+    assert names[1] not in sys.modules
+    assert not hasattr(module, "B")
+
+
+def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group was written when another had loaded the package of a member; the next command may not have loaded it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "parent_of_a_test").mkdir()
+    (tmp_path / "parent_of_a_test" / "__init__.py").write_text("LOADED = True\n", encoding="utf-8")
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    names = ("parent_of_a_test.member", "last_of_a_test")
+    codes = (
+        compile("A = 1", "a", "exec"),
+        compile("from parent_of_a_test import LOADED, member", "b", "exec"),
+    )
+    module = finder.module(names[-1], False, None)
+    monkeypatch.setitem(sys.modules, names[-1], module)
+    _finder._GroupLoader(finder, (tuple((name, False, b"") for name in names), codes)).exec_module(module)
+    assert module.__dict__["LOADED"] is True
+    assert module.__dict__["member"] is sys.modules.pop(names[0])
+    del sys.modules["parent_of_a_test"]
+
+
+def test_a_root_that_was_never_finished_is_no_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    code = compile("A = 1", "a", "exec")
+    finder.alone.append(("vramfit.broken", ("vramfit.part", False, b""), code))
+    assert not _groups.write(finder)
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, b""), code))
+    assert _groups.write(finder)
+    assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == ["vramfit.whole"]
+
+
+def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vramfit").write_text("a file where the folder should be", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, b""), compile("A = 1", "a", "exec")))
+    assert not _groups.write(finder)
+
+
+def test_modules_are_found_one_by_one_beside_other_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    finder.places["vramfit.units"] = (0, 0)
+    monkeypatch.setattr(_finder, "other_threads", lambda: 1)
+    finder.find_spec("vramfit.units", [str(SOURCE / "vramfit")])
+    assert "vramfit.units" in finder.places
+    monkeypatch.setattr(_finder, "other_threads", lambda: 0)
+    finder.find_spec("vramfit.units", [str(SOURCE / "vramfit")])
+    assert "vramfit.units" not in finder.places
