@@ -135,7 +135,7 @@ class Usable(_Strict):
     macos_older_mib: Mib | None = None
     """Metal's recommendedMaxWorkingSetSize on older macOS."""
     linux_mib: Mib | None = None
-    """What is left beside Linux and its desktop, where a reading states the whole pool."""
+    """Memory left beside Linux and its desktop, where a reading states the whole pool."""
     source: SourceRef | None = None
 
 

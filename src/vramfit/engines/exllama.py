@@ -37,12 +37,12 @@ found, so the interval is wide."""
 
 
 class Buffers(Record):
-    """What a device holds beside weights and the caches of its layers, in bytes."""
+    """Bytes that a device holds beside weights and the caches of its layers."""
 
     compute: int
     """Activations of a chunk and matrices unpacked to 16 bits."""
     cache: int = 0
-    """Part of the cache that exists once for each device, for all of its layers."""
+    """Cache that exists once for each device, for all of its layers."""
     cache_low: int = 0
     """Bytes that the caches of the device's layers may take less than expected."""
     cache_high: int = 0

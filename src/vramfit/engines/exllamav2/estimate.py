@@ -37,7 +37,7 @@ BITS = {"f16": (16, 16), "fp8": (8, 8), "int8": (8, 8), "int6": (8, 4), "int4": 
 SCALED = ("int8", "int6", "int4")
 """Types of cache with a scale for each group of elements."""
 UNPACKED_ELEMENTS = 512 * 1024**2
-"""Most elements that are unpacked at once (``exllamav2/config.py`` ``max_dq_size``)."""
+"""Largest number of elements that are unpacked at once (``exllamav2/config.py`` ``max_dq_size``)."""
 KINDS = ("full", "sliding")
 """Kinds of attention that it has code for; what it does not know, it loads as if it were Llama
 (``exllamav2/architecture.py``)."""
