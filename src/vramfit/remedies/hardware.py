@@ -30,7 +30,7 @@ LIMITS = {
     ("apple", "macos"): "raise the wired limit to {size} GiB (sudo sysctl iogpu.wired_limit_mb={mib})",
     ("amd", "linux"): "raise the GTT limit to {size} GiB (kernel parameter ttm.pages_limit={pages})",
 }
-"""How the limit of a GPU that shares the host's memory is raised, by vendor and platform."""
+"""Summary of raising the limit of a GPU that shares the host's memory, by vendor and platform."""
 PAGE_BYTES = 4096
 
 
