@@ -118,51 +118,49 @@ def name_of(mixer: Mixer) -> str:
 
 
 class Sources(Record):
-    """Places in an engine's repository where each kind of term was read."""
+    """Places in an engine's repository where each kind of term was read, and the formula of the activations."""
 
     weights: str
     cache: str
     compute: str
+    compute_formula: str
     embedding: str
 
 
 def account_layers(
     job: Job[None, Any],
+    estimate: Estimate,
     ledger: Ledger,
     sources: Sources,
     add_caches: Callable[[str, int, int], None],
-    compute: Callable[[int], tuple[str, int]],
-    overheads: tuple[int, ...],
 ) -> None:
     """Add the terms of one process to the ledger, GPU by GPU.
 
-    ``add_caches`` adds those of the caches of a device with the layers from a first up to a last one, ``compute`` gives
-    formula and bytes of a device's activations, and ``overheads`` are the bytes of each device's workspaces.
+    ``add_caches`` adds those of the caches of a device with the layers from a first up to a last one.
     """
     from vramfit.engines.terms import STORED, span, stored_inputs
 
     work, cut, last = job.workload, slices(job.checkpoint), job.gpu_count - 1
     towers = tower_bytes(job)
     spans = split_layers(cut, job.model.layer_count, job.gpu_count, towers)
-    for number, (start, stop) in enumerate(spans):
-        device = f"gpu{number}"
+    for gpu, (start, stop) in zip(estimate.gpus, spans, strict=True):
+        device = gpu.device
         inputs = stored_inputs(job.checkpoint, range(start, stop))
         layers = sum(cut.layer_bytes[start:stop])
         ledger.add("weights", device, span(start, stop), STORED, layers, sources.weights, **inputs)
-        if number == 0 and towers:
+        if device == "gpu0" and towers:
             inputs = stored_inputs(job.checkpoint, names=("vision", "projector", "audio", "component"))
             ledger.add("weights", device, "towers and projectors", STORED, towers, sources.weights, **inputs)
-        if number == last:
+        if device == f"gpu{last}":
             inputs = stored_inputs(job.checkpoint, names=("output",))
             head = "final norm and output head"
             ledger.add("weights", device, head, STORED, cut.output_bytes, sources.weights, **inputs)
         add_caches(device, start, stop)
-        formula, size = compute(number)
         ledger.add(
-            "compute", device, "activations of a chunk", formula, size, sources.compute,
+            "compute", device, "activations of a chunk", sources.compute_formula, gpu.compute_bytes, sources.compute,
             tokens=min(CHUNK, work.context), images=work.images,
         )  # fmt: skip
         workspace = "cuBLAS workspace, 32 MiB"
-        ledger.add("overhead", device, "workspaces", workspace, overheads[number], "pytorch CUDABlas.cpp")
+        ledger.add("overhead", device, "workspaces", workspace, gpu.overhead_bytes, "pytorch CUDABlas.cpp")
     inputs = stored_inputs(job.checkpoint, names=("token_embd", "position_embd", "per_layer"))
     ledger.add("weights", "host", "input embedding", STORED, cut.input_bytes, sources.embedding, **inputs)

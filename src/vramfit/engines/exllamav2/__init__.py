@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
-    from vramfit.quantization import Checkpoint
     from vramfit.workload.common import Workload
 
 
@@ -27,12 +26,6 @@ class ExLlamaV2(Engine[None, None]):
     cache_words = BITS_OF_BLOCKS
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
-
-    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``UsageError`` for types of K and V that no cache of ExLlamaV2 has, and for layers it has no code for."""
-        from vramfit.engines.exllamav2.estimate import check
-
-        check(checkpoint.model, work)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""

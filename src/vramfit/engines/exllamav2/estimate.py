@@ -56,8 +56,9 @@ def check(model: Model, work: Workload) -> None:
 
 
 def estimate(job: Job[None, None]) -> Estimate:
-    """Estimate the memory of one process, GPU by GPU."""
+    """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` where ``check`` does."""
     model, work = job.model, job.workload
+    check(model, work)
     caches, encoder = layer_caches(job, cache_bytes), encoder_bytes(model, work.images, work.image_size)
     groups = {index: group for group in model.layers for index in group.indices}
 

@@ -15,9 +15,9 @@ SOURCES = Sources(
     f"{EXLLAMA} exllamav2/model.py",
     f"{EXLLAMA} exllamav2/cache.py",
     f"{EXLLAMA} exllamav2/mlp.py scratch_space_fixed",
+    "the largest module's scratch and a chunk's queries, keys and values, or the vision encoder's",
     f"{EXLLAMA} exllamav2/model.py embed_cpu",
 )
-COMPUTE = "the largest module's scratch and a chunk's queries, keys and values, or the vision encoder's"
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
@@ -37,7 +37,4 @@ def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
         unpacked = "K and V of all tokens of one layer in 16 bits"
         ledger.add("kv_cache", device, "unpacked cache", unpacked, unpacked_bytes(within, job), SOURCES.cache)
 
-    overheads = tuple([gpu.overhead_bytes for gpu in estimate.gpus])
-    account_layers(
-        job, ledger, SOURCES, caches, lambda number: (COMPUTE, estimate.gpus[number].compute_bytes), overheads
-    )
+    account_layers(job, estimate, ledger, SOURCES, caches)

@@ -16,9 +16,9 @@ SOURCES = Sources(
     f"{EXLLAMA} exllamav3/modules",
     f"{EXLLAMA} exllamav3/cache",
     f"{EXLLAMA} generator/generator.py",
+    "one layer's results and one matrix unpacked to 16 bits, or the vision encoder's",
     f"{EXLLAMA} modules/embedding.py prefer_cpu",
 )
-COMPUTE = "one layer's results and one matrix unpacked to 16 bits, or the vision encoder's"
 
 
 def account(job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> None:
@@ -36,7 +36,4 @@ def account(job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> 
                 type_k=work.kv_cache_type, type_v=work.kv_cache_type_v,
             )  # fmt: skip
 
-    overheads = tuple([gpu.overhead_bytes for gpu in estimate.gpus])
-    account_layers(
-        job, ledger, SOURCES, caches, lambda number: (COMPUTE, estimate.gpus[number].compute_bytes), overheads
-    )
+    account_layers(job, estimate, ledger, SOURCES, caches)
