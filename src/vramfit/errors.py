@@ -70,6 +70,10 @@ class InputError(VramfitError):
     exit_code = 4
 
 
+class MissingModel(InputError):
+    """A repository or tag that its host does not have, or does not show."""
+
+
 class CatalogueError(InputError):
     """A catalogue file with a fault; the message names file and line."""
 

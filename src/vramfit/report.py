@@ -360,6 +360,8 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
         notes.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
+        if deployment.model.traits.expert_dtype == "fp8":
+            notes.append(f"its experts are taken to be FP8 as its name says; {deployment.model.name} has them in MXFP4")
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id

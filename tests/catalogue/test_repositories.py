@@ -116,3 +116,21 @@ def test_a_repository_of_gguf_files_has_no_other_scheme() -> None:
     ran = vramfit("check", "-g", "h200", "-m", "bartowski/Qwen2.5-7B-Instruct-GGUF", "--quant", "nf4")
 
     assert (ran.code, ran.err.splitlines()[0]) == (2, 'error: llama.cpp cannot load quant "nf4"')
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "gigabytes"),
+    [
+        # The files of sgl-project/DeepSeek-V4-Pro-FP8 take 1,600 GB, those of the release 875 GB, prediction head included.
+        ("sgl-project/DeepSeek-V4-Pro-FP8", "fp8", 1576),
+        ("sgl-project/deepseek-v4-pro-fp8-dynamic", "fp8-channel", 1576),
+        ("deepseek-ai/DeepSeek-V4-Pro", "fp8-block", 851),
+        ("mirror/DeepSeek-V4-Pro", "fp8-block", 851),
+    ],
+)
+def test_a_form_in_the_name_is_that_of_all_weights(name: str, scheme: str, gigabytes: int) -> None:
+    """Experts of the release are MXFP4 beside other weights in FP8; a name that ends in FP8 has them in FP8 too."""
+    estimates = vramfit("check", "-g", "16xh200", "-m", name, "--json").document["estimates"]
+    noted = "its experts are taken to be FP8 as its name says" in " ".join(estimates[0]["assumptions"])
+    assert (estimates[0]["quant"]["scheme"], noted) == (scheme, gigabytes == 1576)
+    assert round(estimates[0]["quant"]["checkpoint_bytes"] / 10**9) == gigabytes

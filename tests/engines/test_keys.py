@@ -31,7 +31,8 @@ ORDER = [
     "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers", "cpu_moe_layers", "backend",
     "split_mode", "main_gpu", "tensor_split", "sched_spread", "tensor_parallel", "pipeline_parallel",
     "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "kv_bytes_per_token", "file_size",
-    "bits_per_weight", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable", "platform", "task",
+    "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
+    "platform", "task",
     "sequence_length", "micro_batch", "lora_rank",
     "optimizer", "gradient_checkpointing", "zero_stage", "level", "name",
 ]  # fmt: skip

@@ -162,6 +162,66 @@ def test_bytes_per_token_that_mean_nothing(tmp_path: Path, arguments: tuple[str,
     assert said in ran.err
 
 
+T5 = {
+    "architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "is_encoder_decoder": True, "d_model": 64,
+    "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4, "vocab_size": 256,
+    "feed_forward_proj": "relu", "tie_word_embeddings": True,
+}  # fmt: skip
+"""Encoder of two layers and decoder of three, whose layers keep 2 x 4 x 16 elements of a token."""
+
+
+def write_t5(folder: Path) -> str:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(T5), encoding="utf-8")
+    return str(folder / "config.json")
+
+
+def test_an_encoder_of_any_length_is_stated(tmp_path: Path) -> None:
+    """Weights are shown in any case; caches are the decoder's own tokens and what the encoder made of its input."""
+    asked = ("-m", write_t5(tmp_path / "t5"), "--quant", "bf16", "--context", "100")
+    (told,) = estimates(*asked, code=3)
+    (known,) = estimates(*asked, "--encoder-tokens", "300")
+    assert ("unknown", None) == (told["verdict"], told["breakdown"]["kv_cache"])
+    assert told["breakdown"]["weights"] == known["breakdown"]["weights"]
+    assert "--encoder-tokens N" in told["assumptions"][0]
+    assert known["breakdown"]["kv_cache"] == 3 * (100 + 300) * 2 * 4 * 16 * 2
+    assert known["deployment"]["encoder_tokens"] == 300
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "code", "message"),
+    [
+        ("t5", ("--engine", "vllm"), 3, "the memory of encoder-decoders on vllm is not modelled"),
+        ("t5", ("--engine", "llama.cpp"), 3, "the memory of encoder-decoders on llama.cpp is not modelled"),
+        ("t5", ("--kv-bytes-per-token", "64"), 2, "both state what the cache keeps"),
+        ("qwen3-8b", (), 2, "has no encoder whose input may be of any length"),
+        ("llama-3.2-11b-vision", (), 2, "has no encoder whose input may be of any length"),
+    ],
+)
+def test_encoders_that_are_not_answered(
+    tmp_path: Path, model: str, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    name = write_t5(tmp_path / "t5") if model == "t5" else model
+    ran = vramfit("check", "-g", "rtx4090", "-m", name, "--encoder-tokens", "300", *arguments)
+    assert (ran.code, message in ran.err) == (code, True), ran.err
+
+
+def test_an_encoder_of_fixed_length_on_a_server(tmp_path: Path) -> None:
+    """Whisper's decoder layers keep 1,500 outputs of the encoder, in whole blocks of 16 tokens on vLLM."""
+    config = {
+        "architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "is_encoder_decoder": True,
+        "d_model": 64, "encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "max_source_positions": 1500,
+        "max_target_positions": 448, "num_mel_bins": 80, "vocab_size": 256,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    token = 2 * 64 * 2
+    for engine, tokens in (("transformers", 448 + 1500), ("vllm", 448 + 1504), ("sglang", 448 + 1500)):
+        asked = ("-m", str(tmp_path / "config.json"), "--engine", engine, "--context", "448")
+        (told,) = estimates(*asked, "--quant", "bf16")
+        assert (engine, told["breakdown"]["kv_cache"]) == (engine, 3 * tokens * token)
+
+
 def test_a_model_type_that_is_not_known(tmp_path: Path) -> None:
     """A header gives its weights; what stands in the way of its cache is named."""
     folder = models.write_folder(

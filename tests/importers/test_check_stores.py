@@ -11,6 +11,7 @@ from tests.command import vramfit
 from tests.importers import models
 from tests.importers.loopback import Loopback, Repository
 from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag
+from tests.importers.write_gguf import GgufWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,6 +219,17 @@ def test_a_repository_of_the_hub(net: Loopback, tmp_path: Path, monkeypatch: pyt
 def test_a_repository_that_the_hub_does_not_have(net: Loopback) -> None:
     ran = vramfit("check", "-g", "rtx4090", "-m", "hf:acme/none", "--timeout", "5")
     assert (4, "", 2) == (ran.code, ran.out, len(ran.err.splitlines()))
+    assert "the catalogue has" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("Qwen/Qwen3-8BB", "qwen3-8b"), ("hf:meta-llama/Llama-3.1-8", "llama-3.1-8b")]
+)
+def test_a_missing_repository_names_near_entries(net: Loopback, name: str, near: str) -> None:
+    """A slip in a repository's name is a 404 of the Hub, and the hint says what the catalogue has of nearly that name."""
+    ran = vramfit("check", "-g", "rtx4090", "-m", name, "--timeout", "5")
+    assert (4, "", 2) == (ran.code, ran.out, len(ran.err.splitlines()))
+    assert f"hint: the catalogue has {near}" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -253,3 +265,26 @@ def test_a_tag_of_another_size_or_owner_is_not_the_entry(disk: Path, name: str) 
 def test_show_of_a_tag_that_the_catalogue_has(disk: Path) -> None:
     """The page is the entry's."""
     assert vramfit("show", "ollama:llama3.1:8b", "--offline").out == vramfit("show", "llama-3.1-8b").out
+
+
+def test_a_tag_with_an_adapter(stores: Path) -> None:
+    """Base and adapter are counted, the adapter as its file has it: F32 matrices of 64 x 16 and 16 x 64."""
+    store = stores / ".ollama" / "models"
+    writer = GgufWriter().add("general.type", "string", "adapter").add("adapter.type", "string", "lora")
+    writer = writer.tensor("blk.0.attn_q.weight.lora_a", (64, 16), 0).tensor("blk.0.attn_q.weight.lora_b", (16, 64), 0)
+    ollama_blob(store, 3, writer.write(stores / "adapter.gguf").read_bytes())
+    layers = {"model": (1, 1000), "adapter": (3, 1000), "params": (2, 30)}
+    ollama_tag(store, "registry.ollama.ai/library/tuned/latest", manifest(layers))
+    (plain,), (tuned,) = estimates("ollama:foo"), estimates("ollama:tuned")
+    assert tuned["breakdown"]["weights"] - plain["breakdown"]["weights"] == 2 * 64 * 16 * 4
+    assert tuned["breakdown"]["kv_cache"] == plain["breakdown"]["kv_cache"]
+    assert tuned["model"]["parameters"] == plain["model"]["parameters"]
+    assert "an adapter goes on it: its 2,048 parameters" in " ".join(tuned["assumptions"])
+
+
+def test_a_tag_whose_adapter_is_none(stores: Path) -> None:
+    """A model in the place of an adapter is refused by name."""
+    store = stores / ".ollama" / "models"
+    ollama_tag(store, "registry.ollama.ai/library/odd/latest", manifest({"model": (1, 9), "adapter": (1, 9)}))
+    ran = vramfit("check", "-g", "rtx4090", "-m", "ollama:odd", "--offline")
+    assert (ran.code, "is not a LoRA adapter" in ran.err) == (4, True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = 2000
-LATER = {"kv_bytes_per_token", "image_tokens", "file_size", "bits_per_weight", "usable"}
+LATER = {"kv_bytes_per_token", "encoder_tokens", "image_tokens", "file_size", "bits_per_weight", "usable"}
 """Keys that a version to compare with may not have: it would refuse what has them."""
 
 

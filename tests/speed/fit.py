@@ -177,6 +177,7 @@ def by_kind(name: str, start: float, chosen: list[Case], pull: float, highest: f
 
 
 FEWEST_OF_A_KIND = 4
+FEWEST_OF_AN_INTERVAL = 6
 BY_HAND: dict[str, dict[str, float]] = {
     # Three records of RDNA 2 (median 0.62 of the bus), one of Vega 20, one of Polaris on a single-board computer.
     "bus_share": {
@@ -208,7 +209,7 @@ def of_llamacpp(generated: list[Case]) -> list[Constant]:
         *entries(CPP.unfused.cache_share, 0.5),
         Constant(CPP.unfused, "layer_microseconds", 30.0),
         Constant(CPP, "several_cards_microseconds", 30.0),
-        Constant(SpeedProfile, "recurrent_microseconds", 30.0),
+        *[Constant(SpeedProfile.recurrent_microseconds, vendor, 30.0) for vendor in ("nvidia", "amd", "apple")],
         *[Constant(SpeedProfile.expert_microseconds, vendor, 30.0) for vendor in ("nvidia", "amd", "apple")],
     ]
 
@@ -258,7 +259,12 @@ def stages(found: list[Case]) -> list[tuple[list[Constant], list[Case]]]:
     return [
         (of_llamacpp(generated(cpp)), generated(cpp)),
         (
-            [*entries(mlx.PROFILE.layer_microseconds, 70.0), Constant(mlx.PROFILE.bus_share, "", 0.87, highest=0.94)],
+            [
+                *entries(mlx.PROFILE.layer_microseconds, 70.0),
+                *entries(mlx.PROFILE.recurrent_microseconds, 30.0),
+                *entries(mlx.PROFILE.expert_microseconds, 30.0),
+                Constant(mlx.PROFILE.bus_share, "", 0.87, highest=0.94),
+            ],
             generated(whole, "mlx"),
         ),
         (entries(transformers.PROFILE.layer_microseconds, 70.0), generated(whole, "transformers")),
@@ -295,8 +301,11 @@ def fit(found: list[Case]) -> None:
 
 
 def spreads(found: list[Case]) -> None:
-    """Set the intervals: what holds nine rows of ten, and a little more on either side."""
-    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    """Set the intervals: what holds nine rows of ten, and a little more on either side.
+
+    What is asked next is of none of these sources, so a source with many rows, all of one owner's cards, counts less.
+    """
+    ratios: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for case in found:
         row = case.row
@@ -304,17 +313,28 @@ def spreads(found: list[Case]) -> None:
             continue
         cpp = engines.engine(row.engine).speed() is CPP
         if row.offloaded or cpp:
-            ratios[row.phase, "offloaded" if row.offloaded else ""].append(math.exp(-error(case)))
+            ratios[row.phase, "offloaded" if row.offloaded else ""].append((math.exp(-error(case)), row.source))
         if cpp and not row.offloaded:
             kinds[row.phase][case.kind] += 1
     for (phase, where), measured in ratios.items():
         table: Any = SpeedProfile.offloaded_spread if where else CPP.spread
-        measured.sort()
-        low, high = measured[round(0.05 * (len(measured) - 1))], measured[round(0.95 * (len(measured) - 1))]
+        low, high = quantile(measured, 0.05), quantile(measured, 0.95)
         table[phase] = (round(min(low * 0.93, 0.85), 2), round(max(high * 1.07, 1.18), 2))
     known: Any = CPP.measured
     for phase, counted in kinds.items():
-        known[phase] = tuple(sorted(kind for kind, number in counted.items() if number >= FEWEST_OF_A_KIND))
+        known[phase] = tuple(sorted(kind for kind, number in counted.items() if number >= FEWEST_OF_AN_INTERVAL))
+
+
+def quantile(measured: list[tuple[float, str]], share: float) -> float:
+    """Value below which a share of the rows lies, if the square root of its number of rows is what a source counts."""
+    rows_of = Counter(source for _, source in measured)
+    ordered = sorted((value, 1 / math.sqrt(rows_of[source])) for value, source in measured)
+    left = share * sum(weight for _, weight in ordered)
+    for value, weight in ordered:
+        left -= weight
+        if left <= 0:
+            return value
+    return ordered[-1][0]
 
 
 def figures(errors: list[float]) -> str:

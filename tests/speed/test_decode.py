@@ -65,13 +65,13 @@ def test_weights_and_cache_cross_the_bus() -> None:
 @pytest.mark.parametrize(
     ("kind", "share", "microseconds"),
     [
-        ("Ada Lovelace", 0.928, 63.5), ("Ampere", 0.891, 83.2), ("Ampere HBM", 0.886, 71.9), ("Apple 7-8", 0.858, 121),
-        ("Apple 9", 0.896, 87.9), ("Blackwell", 0.897, 62.6), ("Hopper", 0.886, 85.8), ("NVIDIA unified", 0.85, 63.7),
-        ("Pascal", 0.886, 175), ("RDNA 3", 0.906, 77.2), ("RDNA 3.5", 0.882, 64.5), ("RDNA 4", 0.881, 70.7),
-        ("Turing", 0.879, 66.1), ("GCN 4 (Polaris)", 0.4, 83.8), ("GCN 5.0 (Vega)", 0.4, 83.8),
-        ("GCN 5.1 (Vega 20)", 0.4, 83.8), ("RDNA", 0.62, 83.8), ("RDNA 2", 0.62, 83.8),
+        ("Ada Lovelace", 0.926, 63.1), ("Ampere", 0.889, 83.8), ("Ampere HBM", 0.88, 72.3), ("Apple 7-8", 0.857, 125),
+        ("Apple 9", 0.882, 82.8), ("Blackwell", 0.895, 61.9), ("Hopper", 0.88, 85.9), ("NVIDIA unified", 0.847, 63.2),
+        ("Pascal", 0.88, 233), ("RDNA 3", 0.891, 75.9), ("RDNA 3.5", 0.865, 70.3), ("RDNA 4", 0.877, 69.6),
+        ("Turing", 0.877, 65.7), ("GCN 4 (Polaris)", 0.4, 86.2), ("GCN 5.0 (Vega)", 0.4, 86.2),
+        ("GCN 5.1 (Vega 20)", 0.4, 86.2), ("RDNA", 0.62, 86.2), ("RDNA 2", 0.62, 86.2),
         # Of other kinds nothing was measured.
-        ("CDNA 3", 0.886, 83.8), ("Volta", 0.886, 83.8), ("Xe-HPG", 0.886, 83.8),
+        ("CDNA 3", 0.88, 86.2), ("Volta", 0.88, 86.2), ("Xe-HPG", 0.88, 86.2),
     ],
 )  # fmt: skip
 def test_kinds_of_cards_in_llama_cpp(kind: str, share: float, microseconds: float) -> None:
@@ -182,7 +182,7 @@ def test_layers_on_two_cards_run_one_after_another() -> None:
     assert expected(gpu="2xrtx3090") == expected(gpu="rtx3090")
     one, two = (terms(gpu=gpu, engine="llama.cpp", quant="Q8_0") for gpu in ("rtx3090", "2xrtx3090"))
     assert two["memory bandwidth"] == pytest.approx(one["memory bandwidth"])
-    extra = 32 * 29.2 / 1e6
+    extra = 32 * 28.8 / 1e6
     assert two["kernel launches"] == pytest.approx(one["kernel launches"] + extra)
 
 
@@ -273,10 +273,14 @@ def test_a_recurrent_model_decodes_too() -> None:
     assert terms(model="recurrent", context=64) == terms(model="recurrent", context=2048)
 
 
-def test_recurrent_layers_are_launched_more_slowly() -> None:
-    """130 microseconds more than the 63.5 of any layer on an Ada card, fitted on llama.cpp's rows."""
-    launches = terms(model="recurrent", engine="llama.cpp", quant="Q8_0")["kernel launches"]
-    assert launches == pytest.approx(64 * (63.5 + 130) / 1e6)
+@pytest.mark.parametrize(
+    ("kind", "layer", "more"),
+    [("Ada Lovelace", 63.1, 0.54), ("RDNA 3", 75.9, 84.8), ("Apple 9", 82.8, 187), ("Xe-HPG", 86.2, 130)],
+)
+def test_recurrent_layers_are_launched_more_slowly(kind: str, layer: float, more: float) -> None:
+    """Microseconds of any layer on a card, and of a recurrent one beyond that, by vendor: none worth counting in CUDA."""
+    launches = terms({"rtx4090": KINDS[kind]}, model="recurrent", engine="llama.cpp", quant="Q8_0")["kernel launches"]
+    assert launches == pytest.approx(64 * (layer + more) / 1e6)
 
 
 def test_spilling_to_ram_is_slower_by_the_link() -> None:
@@ -321,13 +325,16 @@ def factors(found: Answer) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("changes", "request_", "spread"),
     [
-        ({}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.8, 1.21)),
-        ({}, {"engine": "ollama", "quant": "Q8_0"}, (0.8, 1.21)),
+        ({}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.72, 1.23)),
+        ({}, {"engine": "ollama", "quant": "Q8_0"}, (0.72, 1.23)),
         ({"architecture": "CDNA 3"}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.5, 1.6)),
+        ({"segment": "laptop"}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.5, 1.6)),
+        ({"segment": "embedded"}, {"engine": "llama.cpp", "quant": "Q8_0"}, (0.5, 1.6)),
+        ({"segment": "laptop"}, {"engine": "vllm"}, (0.6, 1.7)),
         ({"architecture": "CDNA 3"}, {"engine": "ollama", "quant": "Q8_0"}, (0.5, 1.6)),
-        ({}, {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}, (0.57, 1.49)),
-        ({"architecture": "CDNA 3"}, {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}, (0.57, 1.49)),
-        ({}, {"gpu_layers": 20}, (0.57, 1.49)),
+        ({}, {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}, (0.56, 1.98)),
+        ({"architecture": "CDNA 3"}, {"engine": "llama.cpp", "quant": "Q8_0", "gpu_layers": 20}, (0.56, 1.98)),
+        ({}, {"gpu_layers": 20}, (0.56, 1.98)),
         ({}, {}, (0.5, 2.0)),
         ({"architecture": "CDNA 3"}, {}, (0.5, 2.0)),
         ({}, {"engine": "vllm"}, (0.6, 1.7)),
@@ -351,7 +358,7 @@ def test_transformers_waits_for_python(quant: str, microseconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "share"),
-    [({}, 0.47), ({"vendor": "apple", "architecture": "Apple Silicon", "compute_target": "apple9"}, 0.145)],
+    [({}, 0.467), ({"vendor": "apple", "architecture": "Apple Silicon", "compute_target": "apple9"}, 0.147)],
 )
 def test_without_flash_attention_the_cache_is_read_badly(changes: dict[str, Any], share: float) -> None:
     """Attention falls apart into several kernels; so it does in Ollama."""
@@ -362,7 +369,7 @@ def test_without_flash_attention_the_cache_is_read_badly(changes: dict[str, Any]
         bus = 1008e9 * CPP.bus_share["Apple 9" if changes else "Ada Lovelace"]
         more = cache / bus * (1 / share - 1 / CPP.cache_share)
         assert unfused["memory bandwidth"] - fused["memory bandwidth"] == pytest.approx(more)
-        assert unfused["kernel launches"] - fused["kernel launches"] == pytest.approx(32 * 12e-6)
+        assert unfused["kernel launches"] - fused["kernel launches"] == pytest.approx(32 * 11e-6)
 
 
 @pytest.mark.parametrize("engine", ["transformers", "vllm", "exllamav3"])
@@ -374,7 +381,7 @@ def test_others_fuse_attention_anyhow(engine: str) -> None:
     ("engine", "quant", "bytes_per_clock"),
     [
         ("vllm", "fp16", 9.67), ("vllm", "awq", 3.59), ("sglang", "fp16", 9.67), ("sglang", "awq", 6.27),
-        ("exllamav3", "exl3-4.0", 5.09), ("llama.cpp", "Q8_0", 6.37),
+        ("exllamav3", "exl3-4.0", 5.09), ("llama.cpp", "Q8_0", 6.35),
     ],
 )  # fmt: skip
 def test_kernels_take_in_so_many_bytes_per_clock(engine: str, quant: str, bytes_per_clock: float) -> None:

@@ -39,7 +39,7 @@ def test_decoding(found: Answer) -> None:
     assert terms is not None
     read = 2 * (6_738_415_616 - 32000 * 4096 - 4096)
     cache = 2048 * 32 * 2 * 4096 * 2
-    assert terms[0] == pytest.approx((read + cache / 0.872) / (1008e9 * 0.85))
+    assert terms[0] == pytest.approx((read + cache / 0.876) / (1008e9 * 0.85))
     assert terms[1:] == pytest.approx((0, 32 * 70e-6, 0, 0, 0, 0))
 
 

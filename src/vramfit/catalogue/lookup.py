@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
 from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
-from vramfit.errors import CannotTell, UnknownGpu, UnknownModel
+from vramfit.errors import CannotTell, MissingModel, UnknownGpu, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 REFERENCE_MARKS = ("/", "\\", ":", "~")
 """Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
 FILES = (".gguf", ".safetensors", ".json")
+
+MOST_NEAR = 3
+"""Number of entries that are named where a repository or tag does not exist."""
 
 
 class Catalogue:
@@ -143,7 +146,11 @@ class Catalogue:
             model = self._models[stored["id"]] = unpack(stored)
         if tag is not None:
             self._stated[name] = tag.keys(model.dtype)
-        return model
+        if model.traits.expert_dtype is None or name not in self._stated:
+            return model
+        from vramfit.catalogue.repositories import in_stated_form
+
+        return in_stated_form(model, self._stated[name])
 
     def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:
         """Number of the entry that ``name`` means, and the tag of Ollama's library that it is, where it is one."""
@@ -178,13 +185,31 @@ class Catalogue:
         """
         marked = name.endswith(FILES) or name.startswith(".") or any(mark in name for mark in REFERENCE_MARKS)
         if marked and importer().means(name):
-            return self._published(name, importer()) or importer().load(name, self.knows, self._based)
+            return self._published(name, importer()) or self._loaded(importer(), name, self.knows)
         if self._alias(name) is not None:
             return None
         found = importer().on_disk(name, self._based)
         if found is not None or self.knows(name) or "/" not in name:
             return found
-        return importer().load(name, None, self._based)
+        return self._loaded(importer(), name, None)
+
+    def _loaded(self, importer: Importer, name: str, known: Known | None) -> Imported | str:
+        """Model that a reference leads to, or the name that the catalogue has for it.
+
+        Raises what the importer raises; a repository or tag that does not exist with the nearest entries in the hint.
+        """
+        try:
+            return importer.load(name, known, self._based)
+        except MissingModel as error:
+            from vramfit.catalogue.nearest import nearest
+
+            key = normalise_model(name.rpartition("/")[2].removeprefix("hf:").removeprefix("ollama:").partition("@")[0])
+            aliases = self._container.table("model_aliases")
+            near = [one for match in nearest(key, aliases) for one in self._ids("model", aliases[match])]
+            if not near:
+                raise
+            hint = f"the catalogue has {', '.join(list(dict.fromkeys(near))[:MOST_NEAR])}; {error.hint}"
+            raise MissingModel(error.message, hint) from None
 
     def _published(self, name: str, importer: Importer) -> str | None:
         """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""

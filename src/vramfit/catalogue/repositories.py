@@ -8,13 +8,15 @@ when no entry has the name itself.
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import SCHEMES, find_scheme, publishers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from vramfit.model import Model
 
 GGUF = {
     scheme.id.lower(): scheme.id
@@ -92,6 +94,19 @@ def readings(name: str) -> Iterator[Reading]:
             text = base[start : words[count - 1][1]].strip()
             if text and text != name:
                 yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
+
+
+def in_stated_form(model: Model, keys: Mapping[str, str]) -> Model:
+    """Model of a repository whose name states the deployment keys ``keys``, with all of its weights in that form.
+
+    A name that ends in ``FP8`` says so of all weights: where the release has its experts in MXFP4 beside the rest in FP8
+    (DeepSeek-V4), the repackaged model has them in FP8 too, and weighs nearly twice as much
+    (sgl-project/DeepSeek-V4-Pro-FP8).
+    """
+    quant = keys.get("quant")
+    if quant is None or model.traits.expert_dtype is None or find_scheme(quant).family != "fp8":
+        return model
+    return replace(model, traits=replace(model.traits, expert_dtype="fp8"))
 
 
 def file_reading(name: str) -> str | None:

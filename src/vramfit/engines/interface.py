@@ -272,6 +272,8 @@ class Engine(_Generic["V", "K"]):
     record: type[K] | None = None
     """Record class of the values of these keys."""
 
+    encodes_text: bool = False
+    """True if it is modelled how the engine runs encoder-decoders whose encoder reads as much as the user gives it."""
     offloads: bool = False
     """True if the engine can keep weights in system RAM and let the CPU compute those layers."""
     places_experts: bool = False

@@ -45,7 +45,7 @@ class SpeedProfile(Record):
     operations_per_weight: Mapping[str, Mapping[str, float]] = {}
     """Number of FP32 operations that unpack a weight, by the form of the weights and then by kind of card; 0 or no entry
     means no limit."""
-    cache_share: float = 0.872
+    cache_share: float = 0.876
     """Rate of reading the cache in fused attention, as a share of the rate of reading weights: fitted on llama.cpp's
     rows."""
     unfused: Unfused | None = None
@@ -58,19 +58,19 @@ class SpeedProfile(Record):
     a scheme's matrices (``call``)."""
     several_cards_microseconds: float = 0.0
     """Additional time of a layer if the layers are spread over several cards."""
-    recurrent_microseconds: float = 130.0
-    """Additional time of a recurrent layer; fitted on llama.cpp's rows."""
-    expert_microseconds: Mapping[str, float] = {"": 35.0, "nvidia": 0.54, "amd": 30.6, "apple": 88.7}
+    recurrent_microseconds: Mapping[str, float] = {"": 130.0, "nvidia": 0.54, "amd": 84.8, "apple": 187.0}
+    """Additional time of a recurrent layer, by vendor: fitted on llama.cpp's rows; that of other vendors is set by hand."""
+    expert_microseconds: Mapping[str, float] = {"": 35.0, "nvidia": 0.54, "amd": 29.3, "apple": 74.1}
     """Additional time of a layer with experts, for routing and gathering, by vendor: fitted on llama.cpp's rows; that of
     other vendors is set by hand."""
     reduce_microseconds: Mapping[str, float] = {"NVLink": 57.1, "PCIe": 222.0}
     """Time of one sum over the ranks that share a layer, of which each layer has two, by link: fitted on vLLM of 2023 on
     two A100 (NVLink), and on two and four A10G without peer access."""
 
-    host_share: float = 0.452
+    host_share: float = 0.453
     """Share of the RAM's peak bandwidth that the CPU reaches while reading weights: fitted on llama.cpp with an RTX 2080
     and four channels of DDR4 that their owner measured, and with an RTX 3070 and a 4060 Ti."""
-    host_expert_microseconds: float = 164.0
+    host_expert_microseconds: float = 165.0
     """Additional time of a layer whose experts the CPU computes; fitted on the rows of ``host_share``."""
     least_copied_tokens: int = 1
     """Smallest number of prompt tokens for which a layer in RAM is copied to the GPU instead of computed by the CPU."""
@@ -97,7 +97,7 @@ class SpeedProfile(Record):
     spread: Mapping[str, tuple[float, float]] = UNKNOWN_SPREAD
     """Low and high as factors of the expected rate, which contain nine rows of ten, by phase (``decode``, ``prefill``); a
     phase without an entry has ``UNKNOWN_SPREAD``."""
-    offloaded_spread: Mapping[str, tuple[float, float]] = {"decode": (0.57, 1.49)}
+    offloaded_spread: Mapping[str, tuple[float, float]] = {"decode": (0.56, 1.98)}
     """Low and high as factors of the expected rate if a part of the weights is in RAM, by phase; fitted on llama.cpp's
     rows."""
     measured: Mapping[str, tuple[str, ...]] = {}

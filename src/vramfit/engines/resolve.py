@@ -138,7 +138,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
         )
     asked = request.get("quant")
     runtime = engine(engine_name(request))
-    model = _supplied(request, model)
+    model = _supplied(request, model, runtime)
     request = _worded(_counted(request, model), runtime)
     work = _workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))
@@ -201,14 +201,28 @@ def _worded(request: Request, runtime: Engine[object, object]) -> Request:
     return {**request, **{name: words[request[name]] for name in named}} if named else request
 
 
-def _supplied(request: Request, model: Model) -> Model:
-    """Return the model with the cache that the request states, or the model itself if it states none."""
-    each = request.get("kv_bytes_per_token")
-    if each is None:
-        return model
-    from vramfit.engines.supplied import with_cache
+def _supplied(request: Request, model: Model, runtime: Engine[object, object]) -> Model:
+    """Return the model with the cache that the request states, or the model itself if it states none.
 
-    return with_cache(model, each, request.get("kv_cache_type"))
+    Raises ``UsageError`` for a statement that means nothing to the model, and ``CannotTell`` for an encoder that the
+    engine does not run as far as is known.
+    """
+    each, encoder_tokens = request.get("kv_bytes_per_token"), request.get("encoder_tokens")
+    if each is None and encoder_tokens is None:
+        return model
+    from vramfit.engines.supplied import with_cache, with_encoder
+
+    if each is not None and encoder_tokens is not None:
+        raise UsageError("kv_bytes_per_token and encoder_tokens both state what the cache keeps", "state one of them")
+    if each is not None:
+        return with_cache(model, each, request.get("kv_cache_type"))
+    found = with_encoder(model, int(request["encoder_tokens"]))
+    if not runtime.encodes_text:
+        raise CannotTell(
+            f"the memory of encoder-decoders on {runtime.name} is not modelled",
+            f"use --engine {DEFAULT} for this model",
+        )
+    return found
 
 
 def engine_name(request: Request) -> str:

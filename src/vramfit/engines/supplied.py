@@ -1,4 +1,5 @@
-"""Facts that the user states and the program does not know: bytes per token in the cache, a file's size, usable memory."""
+"""Facts that the user states and the program does not know: bytes per token in the cache, the length of an encoder's
+input, a file's size, usable memory."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Experts, FeedForward, Model
+    from vramfit.model.mixers import Mixer
     from vramfit.quantization import Scheme
 
 PLATFORMS = ("linux", "windows", "macos")
@@ -60,10 +62,41 @@ def _changed(model: Model, bytes_each: int) -> Model:
             for (width, network), same in groups.items()
         ]
     )
+    return _with_layers(model, changed)
+
+
+@per_model
+def with_encoder(model: Model, encoder_tokens: int) -> Model:
+    """Return the encoder-decoder with cross-attention to ``encoder_tokens`` outputs of its encoder for each sequence.
+
+    Raises ``UsageError`` if the model has no encoder, or one that always reads as much.
+    """
+    changed = tuple(
+        [
+            replace(group, mixers=tuple([_crossing(mixer, encoder_tokens) for mixer in group.mixers]))
+            for group in model.layers
+        ]
+    )
+    if changed == model.layers or model.sees:
+        raise UsageError(
+            f'"{model.id}" has no encoder whose input may be of any length', "leave encoder_tokens out for this model"
+        )
+    return _with_layers(model, changed)
+
+
+def _crossing(mixer: Mixer, encoder_tokens: int) -> Mixer:
+    """The mixer with the length of the encoder's output, if it attends to one of unknown length."""
+    if isinstance(mixer, Attention) and mixer.kind == "cross" and mixer.encoder_tokens is None:
+        return replace(mixer, encoder_tokens=encoder_tokens)
+    return mixer
+
+
+def _with_layers(model: Model, layers: tuple[Layers, ...]) -> Model:
+    """Return the model with other layers, whose caches are known now, and with its own tensors as they are stored."""
     origin = model.origin
     if origin is not None and tensors(model) and model.hidden:
         origin = replace(origin, gap=None)
-    found = replace(model, layers=changed, origin=origin)
+    found = replace(model, layers=layers, origin=origin)
     tensors.remember(found, tensors(model))
     own = own_checkpoint(model)
     if own is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers.folder_import import read_settings
+from vramfit.importers.gguf_set import layer_number, read_adapter
 from vramfit.importers.imported import Imported
 from vramfit.importers.packed import logical_header
 from vramfit.importers.place import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -18,7 +19,7 @@ from vramfit.importers.reference import has_scheme, is_path
 from vramfit.importers.roles import stored_rows
 from vramfit.importers.safetensors import read_set
 from vramfit.importers.source import kind_of, printable
-from vramfit.model.counted import tensors
+from vramfit.model.counted import active_parameters, tensors
 from vramfit.quantization.checkpoint import ADAPTER, Checkpoint, Stored, adapter_rows, keep, own_checkpoint
 from vramfit.units import MIB
 
@@ -98,6 +99,43 @@ def import_adapter(place: Place, identity: str, origin: Origin, base: Model, key
         checkpoint = Checkpoint(model, own.scheme, (*own.stored, *rows), own.source, own.idle_bytes)
         keep(checkpoint)
     return Imported(model, keys, checkpoint)
+
+
+def with_gguf_adapters(base: Imported, place: Place) -> Imported:
+    """Model of a GGUF file with the matrices of the adapters at its place, which are GGUF files too.
+
+    llama.cpp keeps them in the types of their files (``src/llama-adapter.cpp``, ``llama_adapter_lora_init_impl``). Raises
+    ``InputError`` if a file cannot be read or is no adapter.
+    """
+    headers = [read_adapter(place.folder, name) for name in place.adapters]
+    last = max(base.model.layer_count - 1, 0)
+    rows = tuple([_beside_layer(row, last) for header in headers for row in stored_rows(header)])
+    names = tuple([file.name for header in headers for file in header.files])
+    added = sum([row.elements for row in rows])
+    size = sum([row.total_bytes for row in rows]) / MIB
+    note = f"an adapter goes on it: its {added:,} parameters are counted as its file has them ({size:,.1f} MiB)"
+    model, checkpoint = base.model, base.checkpoint
+    if model.origin is not None:
+        origin = replace(model.origin, files=(*model.origin.files, *names), notes=(*model.origin.notes, note))
+        model = replace(model, origin=origin)
+    tensors.remember(model, tensors(base.model))
+    active_parameters.remember(model, active_parameters(base.model))
+    adapter_rows.remember(model, rows)
+    if checkpoint is not None:
+        own = (*checkpoint.stored, *rows)
+        checkpoint = Checkpoint(model, checkpoint.scheme, own, checkpoint.source, checkpoint.idle_bytes)
+        keep(checkpoint)
+    return Imported(model, base.keys, checkpoint)
+
+
+def _beside_layer(row: Stored, last: int) -> Stored:
+    """Row of an adapter in the layer of the matrix that it changes, since llama.cpp keeps both on one device.
+
+    A matrix behind the layers, which is on the device of the last one, counts to that layer.
+    """
+    number = layer_number(row.tensor.name)
+    layers = (min(number, last) if number >= 0 else last,)
+    return Stored(replace(row.tensor, layers=layers), row.type, row.bytes_each, layers)
 
 
 def _weights(place: Place, identity: str) -> Header:

@@ -64,6 +64,18 @@ def read_projector(folder: Folder, name: str) -> Header:
     return header
 
 
+def read_adapter(folder: Folder, name: str) -> Header:
+    """Read the header of a LoRA adapter's file; all of its tensors are parts of the adapter.
+
+    Raises:
+        InputError: The file cannot be read, or is something else.
+    """
+    header = _joined([gguf_header(folder, name)])
+    if _kind(header) != "adapter":
+        raise InputError(f"{printable(name)} is not a LoRA adapter", "name the model itself")
+    return replace(header, tensors=tuple([replace(tensor, part="adapter") for tensor in header.tensors]))
+
+
 def with_projector(model: Header, projector: Header) -> Header:
     """The model with the tensors and files of its projector behind its own."""
     return replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from vramfit.errors import InputError
+from vramfit.errors import InputError, MissingModel
 from vramfit.importers.client import origin, read_json
 from vramfit.importers.source import printable
 
@@ -101,7 +101,7 @@ def refusal(reply: Reply, repository: HubRepository, path: str | None = None, re
         hint = "check the spelling; for a private repository set HF_TOKEN to a token that may read it"
         if repository.path is not None:
             hint = f"for the one on this disk write ./{repository.path}"
-        return InputError(f"{what} does not exist at {reply.host}, or is private ({reply.status})", hint)
+        return MissingModel(f"{what} does not exist at {reply.host}, or is private ({reply.status})", hint)
     if reply.status == 403:
         return InputError(f"{reply.host} refuses {what} (403)", "set HF_TOKEN to a token that may read it")
     return InputError(f"{reply.host} answers {reply.status} for {what}", "check HF_ENDPOINT, or try again later")

@@ -185,9 +185,11 @@ def _gguf(place: Place, file: str, name: str, origin: Origin) -> Imported:
     from vramfit._record import replace
     from vramfit.importers.gguf_import import FAMILY, import_gguf
 
-    if place.adapters:
-        raise InputError(f"{printable(name)} puts an adapter on its model", "name the model itself")
     found = import_gguf(place.folder, file, name, origin, place.projector)
+    if place.adapters:
+        from vramfit.importers.adapter_import import with_gguf_adapters
+
+        found = with_gguf_adapters(found, place)
     runtime = place.store if isinstance(place.reference, OllamaTag) else engine_of_family(FAMILY)
     return replace(found, keys={**found.keys, "engine": runtime, **_parameters(place)})
 

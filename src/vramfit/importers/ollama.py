@@ -8,7 +8,7 @@ is the Hub's own.
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.errors import CannotTell, InputError
+from vramfit.errors import CannotTell, InputError, MissingModel
 from vramfit.importers.client import Client, read_json
 from vramfit.importers.http_source import HttpSource
 from vramfit.importers.ollama_store import blob_path, directories, find_tag, parse_manifest
@@ -186,7 +186,7 @@ def _short(tag: OllamaTag) -> str:
 
 def _refused(reply: Reply, tag: OllamaTag) -> InputError:
     if reply.status == 404:
-        return InputError(f"{reply.host} has no {_short(tag)} (404)", f"see https://ollama.com/search?q={tag.name}")
+        return MissingModel(f"{reply.host} has no {_short(tag)} (404)", f"see https://ollama.com/search?q={tag.name}")
     if reply.status in (401, 403):
         return InputError(
             f"{reply.host} does not give {_short(tag)} to everyone ({reply.status})", "pull it with Ollama first"

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.architecture import Model
     from vramfit.model.encoder import VisionTower
+    from vramfit.workload.common import Workload
 
 ACTIVATION_BYTES = 2
 """Bytes of an activation in fp16 or bf16."""
@@ -54,3 +55,14 @@ def image_patches(tower: VisionTower, size: tuple[int, int] | None) -> int:
         return 0
     most = rule.most_patches(tower)
     return most if size is None or not most else rule.patches(tower, *size)
+
+
+def crossed_tokens(model: Model, stated: int | None, work: Workload) -> int:
+    """Number of an encoder's outputs whose K and V one sequence keeps in a ``cross`` cache.
+
+    ``stated`` is the ``encoder_tokens`` of the cache. Where nothing states them, the outputs are the patches of the
+    sequence's images.
+    """
+    if stated is not None:
+        return stated
+    return 0 if model.vision is None else work.images * image_patches(model.vision, work.image_size)

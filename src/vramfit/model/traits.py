@@ -141,8 +141,9 @@ class Traits(Record):
     selection_bias: bool | Literal["counted"] = False
     """A buffer balances the selection of experts (DeepSeek-V3); ``counted`` if transformers makes it a parameter
     (ERNIE)."""
-    expert_dtype: Literal["mxfp4"] | None = None
-    """Element type of the routed experts in the checkpoint, if it is not ``dtype`` (DeepSeek-V4)."""
+    expert_dtype: Literal["mxfp4", "fp8"] | None = None
+    """Element type of the routed experts in the checkpoint: ``mxfp4`` beside other weights in FP8 (DeepSeek-V4), or
+    ``fp8`` where such a model was repackaged in FP8 throughout; None if it is ``dtype``."""
     shared_gate: bool = False
     """A learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next)."""
     dense_beside_experts: bool = False

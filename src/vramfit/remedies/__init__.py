@@ -81,14 +81,14 @@ AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "eng
 STATED = (
     ("gpu", ("usable",)),
     ("quant", ("file_size", "bits_per_weight")),
-    ("model", ("file_size", "bits_per_weight")),
+    ("model", ("file_size", "bits_per_weight", "encoder_tokens")),
 )
 """Keys that state a fact of a card or of a file, by the key whose change makes them one of another."""
 
 
 def outdated(request: Request, changes: Changes) -> list[str]:
     """Keys of a request that state facts of what the changes replace, and so mean nothing beside them."""
-    if request.keys().isdisjoint(("usable", "file_size", "bits_per_weight")):
+    if request.keys().isdisjoint(("usable", "file_size", "bits_per_weight", "encoder_tokens")):
         return []
     moved = [names for key, names in STATED if key in changes and changes[key] != request.get(key)]
     return list(dict.fromkeys([name for names in moved for name in names if name in request]))

@@ -56,6 +56,10 @@ class Throughput(Record):
     """Length of the prompt that the figures are for."""
 
 
+POWER_BY_MAKER = ("laptop", "embedded")
+"""Segments whose cards run at the power that a machine's maker sets: an RTX 3080 Ti of a laptop reached half of what its
+memory allows (sudoingX/qwen38-mtp pull request 56)."""
+
 BOTTLENECKS = ("memory bandwidth", "compute", "kernel launches", "interconnect", "RAM", "PCIe", "disk")
 """Resources a step waits for, in the order of the terms of ``decode.step``."""
 
@@ -109,7 +113,9 @@ def _spread(deployment: Deployment, estimate: Estimate, phase: str) -> tuple[flo
     if estimate.host.read_bytes or estimate.streamed_bytes:
         return profile.offloaded_spread.get(phase, unknown)
     kinds = profile.measured.get(phase)
-    if kinds is not None and any(card_kind(gpu) not in kinds for gpu in deployment.gpus):
+    if kinds is not None and any(
+        card_kind(gpu) not in kinds or gpu.segment in POWER_BY_MAKER for gpu in deployment.gpus
+    ):
         return unknown
     return profile.spread.get(phase, unknown)
 

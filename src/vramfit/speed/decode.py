@@ -147,7 +147,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         return None
     launches = found.layers * card.layer_seconds + found.expert_layers * card.expert_seconds
     if found.recurrent_layers:
-        launches += found.recurrent_layers * profile.recurrent_microseconds / 1e6
+        launches += found.recurrent_layers * pick(profile.recurrent_microseconds, deployment.gpus[-1].vendor) / 1e6
     links = 0.0
     if len(estimate.gpus) > 1:
         ranks = asked.ranks(deployment, estimate)

@@ -210,6 +210,12 @@ SUPPLIED = (
         maximum=32,
         default_text="the scheme's",
     ),
+    Key(
+        "encoder_tokens",
+        "tokens",
+        "tokens an encoder reads for a sequence, for an encoder-decoder (T5, BART) that reads any number",
+        default_text="the model's",
+    ),
     Key("image_tokens", "count", "tokens of an image, for a model whose rule is not known", default_text="the model's"),
 )
 """Keys with facts that the user knows of a model and vramfit does not."""

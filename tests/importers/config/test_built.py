@@ -8,6 +8,7 @@ import pytest
 
 from vramfit.importers.config.model import read_config
 from vramfit.importers.config.section import Section
+from vramfit.importers.config.tensors import tensors_of
 from vramfit.importers.quant_config import expert_type_of, scheme_of
 
 NATURAL = {
@@ -91,3 +92,26 @@ def test_experts_of_a_checkpoint_of_8_bit_floats(
 
 def test_a_mix_of_experts_and_the_rest_is_no_known_scheme() -> None:
     assert scheme_of({"quant_method": "fp8", "weight_block_size": [128, 128], "moe_quant_algo": "NVFP4"}) is None
+
+
+BIASED = {
+    "cohere": "CohereForCausalLM", "falcon_h1": "FalconH1ForCausalLM", "glm4_moe": "Glm4MoeForCausalLM",
+    "granite": "GraniteForCausalLM", "olmo2": "Olmo2ForCausalLM", "phimoe": "PhimoeForCausalLM",
+    "qwen3_moe": "Qwen3MoeForCausalLM", "sarvam_moe": "Glm4MoeForCausalLM", "smollm3": "SmolLM3ForCausalLM",
+}  # fmt: skip
+"""Classes whose projections have biases if ``attention_bias`` says so, and heads as wide as ``head_dim`` says."""
+
+
+@pytest.mark.parametrize("head_dim", [None, 48])
+@pytest.mark.parametrize("kind", BIASED)
+def test_a_bias_is_as_long_as_its_projection_is_wide(kind: str, head_dim: int | None) -> None:
+    """Heads need not be as wide as ``hidden_size / num_attention_heads`` (GLM-4.5: 96 heads of 128 for 5,120)."""
+    config = {
+        "model_type": kind, "hidden_size": 256, "num_attention_heads": 8, "num_key_value_heads": 2,
+        "attention_bias": True, "head_dim": head_dim, "num_hidden_layers": 2, "num_experts": 4,
+    }  # fmt: skip
+    rows = tensors_of(Section(config), BIASED[kind])
+    widths = {row.name.partition(".self_attn.")[2]: row.shape[0] for row in rows}
+    expected = {"q_proj": 8 * (head_dim or 32), "k_proj": 2 * (head_dim or 32), "v_proj": 2 * (head_dim or 32)}
+    for end in ("weight", "bias"):
+        assert {name: widths[f"{name}.{end}"] for name in expected} == expected

@@ -41,6 +41,10 @@ def value(formula: str, layer: int | None = None) -> object:
         ("numbers('3,4,12')", [3, 4, 12]),
         ("numbers('')", []),
         ("numbers([1, 2])", [1, 2]),
+        ("count(kinds, 'full', 0)", 0),
+        ("count(kinds, 'full', 1)", 1),
+        ("count(kinds, 'full', 2)", 1),
+        ("count(['x'] * 5, 'x', 4)", 4),
     ],
 )
 def test_values(formula: str, expected: object) -> None:

@@ -19,7 +19,7 @@ from vramfit.engines.exllama import CHUNK, Buffers, check_layers, layer_caches, 
 from vramfit.engines.transformers.estimate import COMPUTE_HIGH
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
-from vramfit.memory.vision import encoder_bytes, image_patches
+from vramfit.memory.vision import crossed_tokens, encoder_bytes
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import LatentAttention
 
@@ -82,8 +82,7 @@ def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     if _keeps_window(cache, job):
         return _pages((cache.window or 0) + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
     if cache.kind == "cross":
-        seen = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
-        return _pages(seen) * work.parallel * 2 * width
+        return _pages(crossed_tokens(model, cache.encoder_tokens, work)) * work.parallel * 2 * width
     return _full_bytes(cache, job)
 
 

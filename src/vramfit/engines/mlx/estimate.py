@@ -11,7 +11,7 @@ from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import caches
-from vramfit.memory.vision import encoder_bytes, image_patches
+from vramfit.memory.vision import crossed_tokens, encoder_bytes
 from vramfit.memory.weights import slices
 from vramfit.units import MIB
 
@@ -134,7 +134,7 @@ def cache_bytes(cache: Cache, job: Job[None, None]) -> int:
         return 2 * cache.convolution_elements + 4 * cache.recurrent_elements
     tokens = -(-cache.tokens_kept(work.context) // STEP) * STEP
     if cache.kind == "cross":
-        tokens = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
+        tokens = crossed_tokens(model, cache.encoder_tokens, work)
     elif cache.window is not None:
         tokens = min(-(-work.context // STEP) * STEP, cache.window - 1 + min(PREFILL, work.context))
         if cache.ratio:

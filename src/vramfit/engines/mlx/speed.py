@@ -6,8 +6,10 @@ from vramfit.engines.mlx.estimate import PREFILL
 from vramfit.engines.profile import SpeedProfile
 
 PROFILE = SpeedProfile(
-    bus_share={"": 0.847},
-    layer_microseconds={"": 49.3},
+    bus_share={"": 0.854},
+    layer_microseconds={"": 55.3},
+    recurrent_microseconds={"": 0.54},
+    expert_microseconds={"": 56.1},
     matrix_rate="fp32",
     matrix_share={"": 0.682},
     gain_16_bit={"": 1.0},

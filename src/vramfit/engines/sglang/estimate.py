@@ -18,7 +18,7 @@ from vramfit.engines.vllm.kv_cache import kinds
 from vramfit.engines.vllm.overhead import overhead
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
-from vramfit.memory.vision import image_patches
+from vramfit.memory.vision import crossed_tokens
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
@@ -138,7 +138,7 @@ def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int],
         if kind.kind == "state":
             kept = 1
         elif kind.kind == "cross":
-            kept = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
+            kept = crossed_tokens(model, kind.window, work)
         elif kind.window is not None:
             kept = min(kept, kind.window + -(-tokens // work.parallel))
         total += kind.layers * kind.token_bytes * kept

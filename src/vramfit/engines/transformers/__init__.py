@@ -22,6 +22,7 @@ class Transformers(Engine[None, None]):
     families = ("plain", "bitsandbytes", "gptq", "awq", "fp8", "mxfp4", "compressed_tensors", "hqq", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "int8", "int4": "nf4"}
     cache_types = ("f16", "bf16", "f32")
+    encodes_text = True
     tasks = ("inference", "full", "lora", "qlora")
     fallback = "llama.cpp"
     recommended = 2

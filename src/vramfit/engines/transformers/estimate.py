@@ -12,7 +12,7 @@ from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
-from vramfit.memory.vision import encoder_bytes, image_patches
+from vramfit.memory.vision import crossed_tokens, encoder_bytes
 from vramfit.memory.weights import slices
 from vramfit.model.architecture import Attention
 
@@ -55,7 +55,7 @@ def estimate(job: Job[None, None]) -> Estimate:
     on_gpu = layers_on_gpu(job)
     shares = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
     sizes = layer_caches(job)
-    compute = _compute_bytes(job, cut)
+    compute = _compute_bytes(job, cut, max([cache.encoder_tokens or 0 for _, cache in sizes], default=0))
     gpus = []
     streamed = sum(cut.layer_bytes[on_gpu:])
     staging = max(cut.layer_bytes[on_gpu:], default=0)
@@ -152,10 +152,8 @@ def layer_caches(job: Job[None, None]) -> list[tuple[int, Cache]]:
     work, model = job.workload, job.model
     sizes = []
     for cache in caches(model if model.architecture.model_type not in REPEATED else _repeated(model)):
-        encoder = cache.encoder_tokens
-        if cache.kind == "cross" and encoder is None:
-            encoder = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
-        each = cache_bytes(cache, work.context, encoder or 0, work.kv_cache_type, work.kv_cache_type_v)
+        encoder = crossed_tokens(model, cache.encoder_tokens, work) if cache.kind == "cross" else 0
+        each = cache_bytes(cache, work.context, encoder, work.kv_cache_type, work.kv_cache_type_v)
         sizes.append((each * work.parallel, cache))
     return sizes
 
@@ -227,11 +225,15 @@ def layers_between(cache: Cache, start: int, stop: int) -> int:
     return len([layer for layer in cache.layers if start <= layer < stop])
 
 
-def _compute_bytes(job: Job[None, None], cut: Slices) -> int:
-    """Bytes of activations in the longest prefill: the whole contexts of all sequences in one forward pass."""
+def _compute_bytes(job: Job[None, None], cut: Slices, encoder_tokens: int) -> int:
+    """Bytes of activations in the longest forward pass, which takes all sequences whole.
+
+    It is the prefill of their contexts, or the pass of an encoder that reads more tokens of each (``encoder_tokens``).
+    """
     model, work = job.model, job.workload
-    tokens = work.context * work.parallel
-    peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=work.context)
+    sequence = max(work.context, encoder_tokens)
+    tokens = sequence * work.parallel
+    peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=sequence)
     kind = job.scheme.settings.get("type")
     if kind == "int8":
         peak += tokens * widest_feed_forward(model) * 4

@@ -16,7 +16,7 @@ from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.engines.distributed import local_kv_heads
 from vramfit.memory.kv_cache import ELEMENT_TYPES
-from vramfit.memory.vision import image_patches
+from vramfit.memory.vision import crossed_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Kind(Record):
     token_bytes: int
     """Bytes per token and layer; for ``state`` layers the bytes of the whole state."""
     window: int | None = None
+    """Number of tokens that a layer keeps: its window, or the encoder's outputs that a ``cross`` layer attends to; None
+    where it keeps all, and where those outputs are the patches of images."""
 
 
 def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int], batched: int) -> tuple[int, int]:
@@ -126,7 +128,8 @@ def _keys(mixer: Mixer, hidden: int, cache_type: str, ranks: int) -> list[Key]:
     if cache_type == "int8":  # a float32 scale per token and head, for K and for V
         each += 2 * heads * 4
     # The keys of an indexer beside them are taken to be as the model: nothing says that they are packed.
-    return [(cache.kind, each + 2 * cache.index_width, cache.window)]
+    kept = cache.encoder_tokens if cache.kind == "cross" else cache.window
+    return [(cache.kind, each + 2 * cache.index_width, kept)]
 
 
 def _index_bytes(width: int) -> int:
@@ -166,8 +169,7 @@ def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: M
     if kind.kind == "state":
         return STATES_PER_SEQUENCE
     if kind.kind == "cross":
-        patches = work.images * image_patches(model.vision, work.image_size) if model.vision is not None else 0
-        return -(-patches // tokens)
+        return -(-crossed_tokens(model, kind.window, work) // tokens)
     if kind.window is None:
         return -(-work.context // tokens)
     if kind.kind == "chunked":

@@ -1,1 +1,1 @@
-"""Models from a ``config.json``."""
+"""Reader of models from a ``config.json``."""

@@ -1,7 +1,9 @@
-"""Tensors of a class in the program's form: GGUF's names and order of extents, layers by number, experts' matrices apart.
+"""Conversion of a class's tensors to the program's form: names and order of extents as in GGUF, experts in matrices of
+their own.
 
-Classes hold the gate and up matrices of all experts as one tensor, some of them with inputs before outputs. Published
-checkpoints, serving programs and GGUF have two, whose scales and padding are their own; so do the tensors made here.
+Classes hold the gate and up matrices of all experts as one tensor, some of them with the inputs before the outputs.
+Published checkpoints, serving programs and GGUF hold two, each with its own scales and padding. The tensors made here
+are two as well.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ if TYPE_CHECKING:
 
 UP, GATE, DOWN = "ffn_up_exps.weight", "ffn_gate_exps.weight", "ffn_down_exps.weight"
 ROUTERS = ("ffn_gate_inp.", "ffn_gate_inp_shexp.")
-"""Beginnings of the names of routers and of shared experts' gates: no quantization replaces them, though some classes
-have them as ``nn.Linear``."""
+"""Beginnings of the names of routers and of shared experts' gates. No quantization replaces them, although some
+classes hold them as ``nn.Linear``."""
 POSITION_TABLE = "v.position_embd.weight"
 
 
 def tensors_built(rows: list[ClassTensor], language: str, count: int) -> tuple[Tensor, ...]:
-    """The tensors of a class whose language model stands at the path ``language`` and has ``count`` layers."""
+    """Convert the tensors of a class into the program's form.
+
+    ``language`` is the dotted path of the language model's configuration, and ``count`` its number of layers.
+    """
     result = []
     sandwich = any("feedforward_layernorm" in row.name or "post_mlp" in row.name for row in rows)
     for row in rows:
@@ -51,7 +56,7 @@ def tensors_built(rows: list[ClassTensor], language: str, count: int) -> tuple[T
 
 
 def _name(name: str, part: str, *, sandwich: bool) -> str:
-    """GGUF's name of a tensor, its own where it has none there."""
+    """Return the name that GGUF has for a tensor, or the tensor's own name where GGUF has none."""
     prefix, _, _, rest = place(name.replace("*", "0"))
     if part == "text":
         return gguf_name(rest, bool(prefix), sandwich) or name
@@ -59,7 +64,7 @@ def _name(name: str, part: str, *, sandwich: bool) -> str:
 
 
 def _with_experts_apart(tensors: list[Tensor]) -> Iterable[Tensor]:
-    """Tensors with the experts' gate and up as two, inputs first."""
+    """Yield the tensors with the experts' gate and up matrices apart, each with its inputs first."""
     downs = {tensor.layers: tensor.shape for tensor in tensors if tensor.name == DOWN and len(tensor.shape) == 3}
     turned = {
         layers for layers, down in downs.items() if any(_is_turned(t, down) for t in tensors if t.layers == layers)
@@ -77,22 +82,23 @@ def _with_experts_apart(tensors: list[Tensor]) -> Iterable[Tensor]:
 
 
 def _is_turned(tensor: Tensor, down: tuple[int, ...]) -> bool:
-    """True if gate and up in one have inputs before outputs (gpt-oss, Llama 4): twice the down matrix's inputs then.
+    """Return True if a fused gate and up matrix has its inputs before its outputs (gpt-oss, Llama 4).
 
-    ``shape`` is reversed, so a matrix as ``nn.Linear`` has it begins with the inputs.
+    ``shape`` is reversed, so a matrix stored like that of ``nn.Linear`` begins with its inputs. The other order is
+    recognised by a first extent that is twice the number of inputs of the down matrix.
     """
     return tensor.name == UP and len(tensor.shape) == 3 and (tensor.shape[0], tensor.shape[1]) == (2 * down[1], down[0])
 
 
 def _halves(tensor: Tensor, down: tuple[int, ...] | None, turned: bool) -> bool:
-    """True if a tensor is gate and up in one."""
+    """Return True if a tensor is the gate and the up matrix in one."""
     if down is None or len(tensor.shape) != 3:
         return False
     return turned or (tensor.shape[0], tensor.shape[1]) == (down[1], 2 * down[0])
 
 
 def traits_of(tensors: Iterable[Tensor], groups: tuple[Layers, ...], hidden: int) -> Traits:
-    """The traits of a model's blocks, read off its tensors."""
+    """Derive the traits of a model's blocks from the names and shapes of its tensors."""
     kinds = [mixer for group in groups for mixer in group.mixers if isinstance(mixer, Attention)]
     heads, width = (kinds[0].heads, kinds[0].head_dim) if kinds else (0, 0)
     numbered: dict[int, dict[str, Tensor]] = {}

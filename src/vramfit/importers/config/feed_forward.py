@@ -1,4 +1,4 @@
-"""The feed-forward network of each layer by the fields of a configuration: what activations follow from."""
+"""Feed-forward network of each layer by the fields of a configuration. The size of activations follows from it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Layers, Tensor
 
 BARE = ("mlp", "moe")
-"""Kinds of layers that are nothing but a network; where a model has such, its other layers have none (Nemotron-H)."""
+"""Kinds of layers that consist of a network alone. In a model that has such layers, its other layers have no network
+(Nemotron-H)."""
 UP, GATE = ("ffn_up.weight", "ffn_up_exps.weight"), "ffn_gate"
-"""Names of matrices into a network, dense and of experts, and how those begin that gate what they yield."""
+"""Names of the matrices into a dense network and into experts, and the beginning of the names of gates beside them."""
 
 
 def network(section: Section, layer: int, words: Sequence[str] = ()) -> FeedForward | Experts | None:
-    """The network of a layer: a mixture of experts where fields place one there, else a dense one.
+    """Return the network of a layer: a mixture of experts if the fields place one there, otherwise a dense network.
 
-    ``words`` are the kinds of all layers, where they are known. None where no width is stated, and for a layer without a
-    network. Widths here size activations; the tensors are those of the model's class.
+    ``words`` are the kinds of all layers, if they are known. The result is None if no width is stated, and for a layer
+    without a network. These widths size activations only; the tensors are those of the model's class.
     """
     bare = any(word in BARE for word in words)
     if bare and words[layer] not in BARE:
@@ -46,7 +47,8 @@ def network(section: Section, layer: int, words: Sequence[str] = ()) -> FeedForw
 
 
 def _is_mixture(section: Section, layer: int) -> bool:
-    """Whether a layer of a model with experts has them, by the fields that say so, in the order they override."""
+    """Return True if a layer of a model with experts has them. Several fields can say so; the earlier ones asked
+    override the later ones."""
     kinds = section("mlp_layer_types")
     if isinstance(kinds, list) and layer < len(kinds):
         return kinds[layer] not in ("dense", "mlp")
@@ -64,10 +66,10 @@ def _is_mixture(section: Section, layer: int) -> bool:
 
 
 def as_built(groups: tuple[Layers, ...], tensors: Iterable[Tensor], hidden: int) -> tuple[Layers, ...]:
-    """The layers with what the tensors of their class show of the networks, and fields do not.
+    """Return the layers with details of their networks that the tensors of their class show and the fields do not.
 
-    A network is not gated whose matrix in is as wide as the network and has no other beside it, and a dense matrix in a
-    layer of experts is a network that runs beside them.
+    A network has no gate if the matrix into it is as wide as the network and no gate stands beside it. A dense matrix
+    in a layer of experts belongs to a network that runs beside the experts.
     """
     text = [tensor for tensor in tensors if tensor.part == "text" and tensor.layers]
     gates = any(t.name.startswith(GATE) and not t.name.startswith("ffn_gate_inp") for t in text)

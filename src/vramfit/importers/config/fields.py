@@ -1,4 +1,4 @@
-"""Names under which configurations state the same fact, the usual one first."""
+"""Table of the names under which configurations state one fact, the usual name first."""
 
 from __future__ import annotations
 
@@ -41,11 +41,12 @@ CONTEXT = (
     "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", "max_target_positions",
     "max_sequence_len", "n_ctx",
 )  # fmt: skip
-"""The smallest stated one counts (vLLM 0.33.0 ``config.py``, ``_get_and_verify_max_len``)."""
+"""Fields that state the longest sequence. The smallest stated value counts (vLLM 0.33.0 ``config.py``,
+``_get_and_verify_max_len``)."""
 
 
 def first(section: Section, names: tuple[str, ...], layer: int | None = None) -> Any:
-    """The first stated of several fields, None where none is."""
+    """Return the value of the first stated field among several, or None if none is stated."""
     for name in names:
         value = section(name, layer)
         if value is not None:
@@ -54,9 +55,10 @@ def first(section: Section, names: tuple[str, ...], layer: int | None = None) ->
 
 
 def whole(section: Section, fact: str, layer: int | None = None) -> int | None:
-    """A fact that is a whole number; a list states it layer by layer, or once where no layer is asked for.
+    """Return a fact that is a whole number, or None if it is not stated.
 
-    Raises ``ValueError`` for what is no number of anything.
+    A list states the fact layer by layer; its first entry is returned if no layer is asked for. Raises ``ValueError``
+    for a value that is not a number of anything.
     """
     value = first(section, NAMES[fact], layer)
     if isinstance(value, list) and value:
@@ -69,7 +71,7 @@ def whole(section: Section, fact: str, layer: int | None = None) -> int | None:
 
 
 def number(section: Section, fact: str, layer: int | None = None) -> int:
-    """A fact that must be stated; raises ``MissingField`` with its usual name."""
+    """Return a fact that must be stated; raises ``MissingField`` with its usual name otherwise."""
     value = whole(section, fact, layer)
     if value is None:
         raise MissingField(NAMES[fact][0])

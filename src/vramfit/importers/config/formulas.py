@@ -1,9 +1,11 @@
-"""Formulas over the fields of a configuration: how ``data/architectures.json`` writes shapes, counts and conditions.
+"""Formulas over the fields of a configuration, the notation of shapes, counts and conditions in
+``data/model_classes.json``.
 
-The notation is Python's for expressions, as the constructors of the model classes have it: names are fields
-(``vision_config.hidden_size``), ``i`` is the number of the layer, ``x[i]`` its entry of a list, and ``+ - * / // % **``,
-comparisons, ``and or not``, ``in``, ``is None`` and a few functions mean what they mean there. Nothing else is
-evaluated: a formula is data.
+The notation is that of Python's expressions, which the constructors of the model classes use. Names are fields
+(``vision_config.hidden_size``), ``i`` is the number of the layer and ``x[i]`` its entry of a list. The operators ``+ -
+* / // % **``, comparisons, ``and or not``, ``in``, ``is None`` and a few functions have their meaning in Python;
+``count(x, word, i)`` is the number of entries before ``i`` that equal ``word``. Nothing else is evaluated, because a
+formula is data.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     Lookup = Callable[[str, int | None], Any]
-    """From a field's dotted name and the number of the layer to its value; None where nothing is stated."""
+    """Function from a field's dotted name and the number of the layer to the field's value; None for a field that is
+    not stated."""
 
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
@@ -29,16 +32,18 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "int": int, "round": round, "ceil": math.ceil, "floor": math.floor, "max": max, "min": min, "sum": sum, "len": len,
     "list": list, "range": lambda *bounds: list(range(*bounds))[:MOST_LAYERS],
+    "count": lambda many, one, end: list(many)[:end].count(one),
     "numbers": lambda text: [int(word) for word in (text.split(",") if isinstance(text, str) else text) if word != ""],
 }  # fmt: skip
 MOST_LAYERS = 10_000
-"""More layers than this are a fault of the file."""
+"""Largest number of layers that is read. A file with more is at fault."""
 _LARGEST_POWER = 64
-"""Exponents beyond this are no width of a model; a hostile file gets no number of a billion digits."""
+"""Largest exponent that is computed. No width of a model needs more, and a hostile file gets no number of a billion
+digits."""
 
 
 class MissingField(Exception):
-    """A formula needs a field that neither the file nor the class defaults state."""
+    """Error for a formula that needs a field which neither the file nor the class defaults state."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
@@ -46,16 +51,16 @@ class MissingField(Exception):
 
 
 def parse(formula: str) -> ast.expr:
-    """The syntax tree of a formula; raises ``SyntaxError`` for what is none."""
+    """Parse a formula into its syntax tree; raises ``SyntaxError`` for text that is no formula."""
     return ast.parse(formula, mode="eval").body
 
 
 def evaluate(node: ast.expr, fields: Lookup, layer: int | None = None) -> Any:
-    """The value of a formula for one layer, or outside of layers for ``layer`` None.
+    """Evaluate a formula for one layer, or outside of layers if ``layer`` is None.
 
     Raises:
-        MissingField: a needed field has no value.
-        TypeError, ValueError, ZeroDivisionError, OverflowError: the file's values mean nothing to the formula.
+        MissingField: A needed field has no value.
+        TypeError, ValueError, ZeroDivisionError, OverflowError: The file's values mean nothing to the formula.
     """
     if isinstance(node, ast.Constant):
         return node.value
@@ -83,12 +88,12 @@ def evaluate(node: ast.expr, fields: Lookup, layer: int | None = None) -> Any:
 
 
 def written(node: ast.expr) -> str:
-    """The notation of a formula, for messages."""
+    """Return a formula in its notation, for messages."""
     return ast.unparse(node)
 
 
 def holds(node: ast.expr, fields: Lookup, layer: int | None = None) -> bool:
-    """Whether a condition holds; one whose fields are not stated does not, and neither does its opposite."""
+    """Return True if a condition holds. Raises ``MissingField`` if a field that decides it is not stated."""
     return bool(evaluate(node, fields, layer))
 
 
@@ -102,7 +107,8 @@ def _field(node: ast.Name | ast.Attribute, fields: Lookup, layer: int | None) ->
 
 
 def _calculated(node: ast.BinOp, fields: Lookup, layer: int | None) -> Any:
-    """A number of two numbers; lists can be repeated and joined, as configuration classes do for kinds of layers."""
+    """Compute a number from two numbers. Lists can be repeated and joined, which configuration classes do for kinds of
+    layers."""
     left, right = _needed(node.left, fields, layer), _needed(node.right, fields, layer)
     if isinstance(left, list):
         if isinstance(node.op, ast.Add) and isinstance(right, list):
@@ -120,7 +126,7 @@ def _calculated(node: ast.BinOp, fields: Lookup, layer: int | None) -> Any:
 
 
 def _needed(node: ast.expr, fields: Lookup, layer: int | None) -> Any:
-    """The value of a part that must have one."""
+    """Evaluate a part of a formula that must have a value."""
     value = evaluate(node, fields, layer)
     if value is None:
         raise MissingField(ast.unparse(node))
@@ -128,7 +134,7 @@ def _needed(node: ast.expr, fields: Lookup, layer: int | None) -> Any:
 
 
 def _connected(node: ast.BoolOp, fields: Lookup, layer: int | None) -> bool:
-    """``and`` and ``or``; a missing field matters only where no other part decides."""
+    """Evaluate ``and`` or ``or``. A missing field matters only if no other part decides the result."""
     decisive = isinstance(node.op, ast.Or)
     missing: MissingField | None = None
     for part in node.values:
@@ -152,7 +158,7 @@ def _compared(node: ast.Compare, fields: Lookup, layer: int | None) -> bool:
 
 
 def _entry(node: ast.Subscript, fields: Lookup, layer: int | None) -> Any:
-    """One entry of a list or a mapping; None for a key the mapping lacks."""
+    """Return one entry of a list or a mapping; None for a key that the mapping lacks."""
     many, key = _needed(node.value, fields, layer), _needed(node.slice, fields, layer)
     if isinstance(many, dict):
         return many.get(key, many.get(str(key)))

@@ -1,4 +1,5 @@
-"""Attention of one layer by the fields of a configuration: the general rule, sliding layers with heads of their own, MLA."""
+"""Attention of one layer by the fields of a configuration: the general rule, sliding layers with heads of their own,
+and MLA."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ INDEXED_BESIDE_KEYS = ("minimax_m3_vl_text",)
 
 
 class UnknownCache(Exception):
-    """The caches of a configuration do not follow from a rule; ``reason`` says what stands in the way."""
+    """Error for a configuration whose caches do not follow from a rule; ``reason`` says what stands in the way."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -30,7 +31,7 @@ class UnknownCache(Exception):
 
 
 def attention(section: Section, layer: int, word: str, shares: bool = False, *, cross: bool = False) -> Mixer:
-    """Softmax or latent attention by the general rule."""
+    """Return softmax attention or latent attention by the general rule."""
     if word not in (*SLIDING, *FULL, *CHUNKED):
         raise UnknownCache(f"layer_types names {word!r}, a kind of layer that is not known")
     if section("kv_lora_rank", layer) is not None and section("qk_rope_head_dim", layer) is not None:
@@ -59,7 +60,7 @@ def attention(section: Section, layer: int, word: str, shares: bool = False, *, 
 
 
 def _index_beside(section: Section, layer: int, word: str) -> int:
-    """Width of an indexer's key that a layer keeps beside plain K and V; 0 without one."""
+    """Return the width of an indexer's key that a layer keeps beside plain K and V; 0 without an indexer."""
     if section.model_type not in INDEXED_BESIDE_KEYS or word != "minimax_m3_sparse":
         return 0
     width = section("index_head_dim", layer)
@@ -74,7 +75,10 @@ WINDOWS = ("sliding_window", "sliding_window_size", "attention_window_size", "wi
 
 
 def sliding(section: Section, layer: int, kv_heads: str = "num_key_value_heads") -> Attention:
-    """A sliding layer whose heads ``swa_`` fields state; ``kv_heads`` is a formula for those that are not stated."""
+    """Return a sliding layer whose heads are stated in ``swa_`` fields.
+
+    ``kv_heads`` is a formula for the number of key and value heads where no such field states it.
+    """
     heads = first(section, ("swa_num_attention_heads",), layer) or number(section, "heads", layer)
     own = first(section, ("swa_num_key_value_heads",), layer)
     if own is None:
@@ -88,7 +92,7 @@ def sliding(section: Section, layer: int, kv_heads: str = "num_key_value_heads")
 
 
 def latent(section: Section, layer: int, word: str) -> Mixer:
-    """Multi-head latent attention; a layer owns an indexer where ``indexer_types`` says so, or where nothing does."""
+    """Return multi-head latent attention. A layer owns an indexer if ``indexer_types`` says so, or if nothing does."""
     window = first(section, WINDOWS, layer) if word in SLIDING else None
     owners = section("indexer_types")
     index = section("index_head_dim", layer)

@@ -1,4 +1,5 @@
-"""Where the language model stands in a configuration that nests several (importing shells of vision and audio models)."""
+"""Position of the language model in a configuration that nests several, which are the shells of vision and audio
+models."""
 
 from __future__ import annotations
 
@@ -13,21 +14,22 @@ SHELLS = ("thinker_config", "vlm_config")
 LANGUAGE = (
     "text_config", "llm_config", "language_config", "text_model_config", "decoder_config", "decoder",
 )  # fmt: skip
-"""Names of the language model's configuration, in the order tried (``get_text_config`` of transformers 5.24.0)."""
+"""Names of the language model's configuration, in the order in which they are looked for (``get_text_config`` of
+transformers 5.24.0)."""
 VISION = ("vision_config", "vision_encoder", "vit_config", "visual", "image_encoder_config", "high_res_vision_config")
 AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "encoder_config", "acoustic_tokenizer_encoder_config")
-"""The same for what looks and listens."""
+"""Names of the configurations of encoders: of images in ``VISION``, of audio in ``AUDIO``."""
 
 
 class Place(Record):
-    """The language model's section and the dotted path that leads to it."""
+    """Section of the language model and the dotted path that leads to it."""
 
     section: Section
     path: str
 
 
 def language_model(root: Section) -> Place:
-    """The language model of a configuration: a nested one where there is any, else the configuration itself."""
+    """Return the language model of a configuration: a nested one if there is any, otherwise the configuration itself."""
     section, path = root, ""
     for name in SHELLS:
         if has(section, name):
@@ -43,14 +45,14 @@ def language_model(root: Section) -> Place:
 
 
 def has(section: Section, name: str) -> bool:
-    """Whether a section has a nested configuration of that name: in the file, or by its class."""
+    """Return True if a section has a nested configuration of that name, in the file or by its class."""
     if name in section.raw:
         return isinstance(section.raw[name], dict)
     return name in section.subsections
 
 
 def part_of(path: str) -> str | None:
-    """The part of a model that a nested configuration describes: ``vision``, ``audio``, or None for neither."""
+    """Return the part of a model that a nested configuration describes: ``vision``, ``audio``, or None for neither."""
     words = path.split(".")
     if any(word in VISION or "vision" in word or "image" in word for word in words):
         return "vision"

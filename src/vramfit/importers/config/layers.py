@@ -1,8 +1,8 @@
-"""What each layer of a language model mixes tokens with, by the fields of its configuration: what its caches follow from.
+"""Token mixers of each layer of a language model by the fields of its configuration. Its caches follow from them.
 
-The general rule covers softmax attention in all its usual forms, and latent attention. Layers with a state of constant
-size, and what departs from the rule, are of a known model type or of none: ``states`` has their table. A rule that does
-not answer says which field stands in its way, and nothing is guessed.
+The general rule covers latent attention and softmax attention in all its usual forms. Layers with a state of constant
+size, and other departures from the rule, need a known model type; ``states`` has their table. If no rule answers, the
+error names the field that stands in the way, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer
 
 NOTHING = ("mlp", "moe", "dummy", "none", "skip")
-"""Words for kinds of layers (transformers 5.24.0 ``cache_utils.py``, ``get_layer_types_and_kwargs``)."""
+"""Words for kinds of layers without a token mixer (transformers 5.24.0 ``cache_utils.py``,
+``get_layer_types_and_kwargs``)."""
 
 
 KINDS = ("layer_types", "layers_block_type")
@@ -29,7 +30,7 @@ KINDS = ("layer_types", "layers_block_type")
 
 
 def layer_count(section: Section) -> int:
-    """Layers of the language model."""
+    """Return the number of layers of the language model; raises ``MissingField`` if no field states it."""
     count = whole(section, "layers")
     if count is None:
         for field in ("layers_block_type", "hybrid_override_pattern"):
@@ -45,7 +46,7 @@ def layer_count(section: Section) -> int:
 
 
 def layer_words(section: Section, count: int) -> list[str]:
-    """The kind of each layer in transformers' words."""
+    """Return the kind of each layer in transformers' words."""
     stated = next((value for field in KINDS if isinstance(value := section(field), list)), None)
     if stated is not None:
         words = [str(word) for word in stated]
@@ -56,18 +57,18 @@ def layer_words(section: Section, count: int) -> list[str]:
 
 
 def _word(section: Section, layer: int) -> str:
-    """The kind of a layer where no list says it: by its window."""
+    """Return the kind of a layer by its window, for a configuration without a list of kinds."""
     if section("use_sliding_window", layer) is not False and section("sliding_window", layer) is not None:
         return "sliding_attention"
     return "chunked_attention" if section("attention_chunk_size", layer) is not None else "full_attention"
 
 
 def mixers(section: Section, layer: int, word: str, count: int) -> tuple[Mixer, ...]:
-    """What a layer mixes tokens with.
+    """Return the token mixers of a layer.
 
     Raises:
-        MissingField: a width is not stated.
-        UnknownCache: the layer is of a kind no rule covers.
+        MissingField: A width is not stated.
+        UnknownCache: The layer is of a kind that no rule covers.
     """
     skipped = section("skip", layer)
     if _crosses(section, layer):
@@ -85,13 +86,13 @@ def mixers(section: Section, layer: int, word: str, count: int) -> tuple[Mixer, 
 
 
 def _crosses(section: Section, layer: int) -> bool:
-    """Whether the layer attends to images alone (Llama 3.2 Vision)."""
+    """Return True if the layer attends to images alone (Llama 3.2 Vision)."""
     crossing = section("cross_attention_layers")
     return section.model_type == "mllama_text_model" and isinstance(crossing, list) and layer in crossing
 
 
 def grouped(rows: list[tuple[tuple[Mixer, ...], FeedForward | Experts | None]]) -> tuple[Layers, ...]:
-    """Equal layers together, ordered by their first."""
+    """Group equal layers, ordered by the first layer of each group."""
     groups: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
         groups.setdefault(repr(row), []).append(index)
@@ -99,5 +100,5 @@ def grouped(rows: list[tuple[tuple[Mixer, ...], FeedForward | Experts | None]]) 
 
 
 def short_convolution(section: Section, layer: int) -> ShortConvolution:
-    """A gated short convolution (LFM2)."""
+    """Return a gated short convolution (LFM2)."""
     return ShortConvolution(number(section, "convolution", layer))

@@ -1,4 +1,4 @@
-"""From a ``config.json`` to a ``Model``: dimensions and caches by its fields, tensors by its class."""
+"""Reading of a ``config.json`` into a ``Model``: dimensions and caches by its fields, tensors by its class."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from vramfit.importers.config.language import Place
     from vramfit.model.architecture import Layers
     from vramfit.model.encoder import VisionTower
 
 FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
-"""What reading values that mean nothing raises: the file is wrong, or of a kind that is not known."""
+"""Errors that reading meaningless values raises. The file is wrong then, or of a kind that is not known."""
 
 ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification")
-"""Ends of names of classes that read a text once and keep nothing of it."""
+"""Ends of the names of classes that read a text once and keep nothing of it."""
 
 
 class Configured(Record):
-    """What a configuration says of a model, and what it leaves open."""
+    """Model that a configuration describes, and what the configuration leaves open."""
 
     model: Model
     class_name: str | None
-    """The class of transformers it means; None where the table has none."""
+    """Class of transformers that the configuration means; None if the table does not have it."""
     tensors: tuple[Tensor, ...] | None
-    """The tensors of that class; None where they are not known."""
+    """Tensors of that class; None if they are not known."""
     tensors_reason: str | None
-    """Why they are not known, or None."""
+    """Reason why the tensors are not known; None if they are."""
     caches_reason: str | None
-    """Why the caches are not known, or None where they are."""
+    """Reason why the caches are not known; None if they are."""
     notes: tuple[str, ...] = ()
-    """What else a report says of the reading."""
+    """Further notes on the reading for the report."""
 
     @property
     def knowledge(self) -> str:
-        """``known`` (tensors and caches), ``standard`` (caches alone, by the general rule) or ``unknown``."""
+        """Grade: ``known`` (tensors and caches), ``standard`` (caches alone, by the general rule) or ``unknown``."""
         if self.caches_reason is not None:
             return "unknown"
         return "known" if self.tensors is not None else "standard"
@@ -55,9 +56,10 @@ class Configured(Record):
 def read_config(
     config: Mapping[str, Any], identity: str, name: str, processor: Mapping[str, Any] | None = None
 ) -> Configured:
-    """The model of a parsed ``config.json``; ``identity`` is what the user calls it, ``name`` how reports do.
+    """Read the model of a parsed ``config.json``.
 
-    ``processor`` is what its ``preprocessor_config.json`` holds, where there is one.
+    ``identity`` is the user's name for the model and ``name`` the name in reports. ``processor`` is the content of its
+    ``preprocessor_config.json``, if there is one.
     """
     root = Section(config)
     place = language_model(root)
@@ -76,7 +78,7 @@ def read_config(
         problem = f"its config.json does not make sense: {error}"
     groups: tuple[Layers, ...] = ()
     try:
-        groups = _layers(place.section, keeps=_keeps(root, class_name))
+        groups = _layers(root, place, keeps=_keeps(root, class_name))
     except MissingField as error:
         caches_problem = f"its config.json does not state {error.field}"
     except UnknownCache as error:
@@ -86,13 +88,15 @@ def read_config(
     if found is not None:
         groups = feed_forward.as_built(groups, found, _or_zero(place.section, "hidden"))
     tower, note = _vision(root, processor or {})
+    if tower is None and caches_problem is None and encoder_decoder.has_open_length(groups):
+        caches_problem = encoder_decoder.OPEN_LENGTH
     own = Traits() if found is None else traits_of(found, groups, _or_zero(place.section, "hidden"))
     model = _model(root, place.section, identity, name, groups, class_name, tower, own)
     return Configured(model, class_name, found, problem, caches_problem, () if note is None else (note,))
 
 
 def _vision(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower | None, str | None]:
-    """The tower, and a note where it is not known what it makes of an image."""
+    """Return the vision tower, and a note if it is not known how many tokens it makes of an image."""
     try:
         return vision_of(root, processor)
     except (MissingField, *FAULTS):
@@ -100,7 +104,7 @@ def _vision(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower | 
 
 
 def layers_of(section: Section) -> int:
-    """Layers of the language model, 0 where they are not stated."""
+    """Return the number of layers of the language model, or 0 if it is not stated."""
     try:
         return layers.layer_count(section)
     except (MissingField, ValueError):
@@ -115,7 +119,7 @@ def _unknown_class(root: Section) -> str:
 
 
 def _keeps(root: Section, class_name: str | None) -> bool:
-    """Whether a model of the class generates, and so keeps what it has read."""
+    """Return True if a model of the class generates text, and so keeps what it has read."""
     if class_name is not None and class_name.endswith(ENCODERS):
         return False
     if class_name is not None and class_name.endswith("Model"):
@@ -123,9 +127,16 @@ def _keeps(root: Section, class_name: str | None) -> bool:
     return True
 
 
-def _layers(section: Section, *, keeps: bool) -> tuple[Layers, ...]:
+def _layers(root: Section, place: Place, *, keeps: bool) -> tuple[Layers, ...]:
+    """Layers of the language model, without token mixers if the model keeps nothing of what it reads.
+
+    Raises ``UnknownCache`` and ``MissingField`` if no rule gives what the layers keep.
+    """
+    section = place.section
     if keeps and section("is_encoder_decoder") is True:
         return encoder_decoder.groups(section)
+    if keeps and root("is_encoder_decoder") is True:
+        raise UnknownCache("its encoder and its decoder have configurations of their own")
     count = layers.layer_count(section)
     if not keeps:
         return layers.grouped([((), feed_forward.network(section, layer)) for layer in range(count)])
@@ -148,7 +159,9 @@ def _model(
     tower: VisionTower | None,
     traits: Traits,
 ) -> Model:
-    """The record, with 0 for what is not stated: nothing that is computed rests on it where the grade is unknown."""
+    """Make the record of the model, with 0 for what is not stated.
+
+    Nothing is computed from these zeros, because the memory of such a model is reported as unknown."""
     tied = root("tie_word_embeddings")
     return Model(
         id=identity,
@@ -190,7 +203,7 @@ def _context(section: Section) -> int:
 
 
 def _dtype(root: Section, section: Section) -> str:
-    """Native element type by the file; 16-bit where it says nothing."""
+    """Return the native element type that the file states, or a 16-bit type if it states none."""
     for field in ("dtype", "torch_dtype"):
         stated = root.raw.get(field) or section.raw.get(field)
         if stated in ("float16", "float32"):

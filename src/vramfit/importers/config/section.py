@@ -1,8 +1,8 @@
-"""The fields of a configuration as the model's class reads them: the file first, then what the class makes of silence.
+"""Fields of a configuration as the model's class reads them: stated in the file, or filled in by the class.
 
-A saved ``config.json`` leaves out what its class has as a default, goes by other names for some fields, overrides
-fields layer by layer, and leaves lists to be worked out from counts. ``Section`` answers for all of that: one section
-is the file itself or one of the configurations nested in it (``text_config``, ``vision_config``).
+A saved ``config.json`` leaves out fields that equal the defaults of its class, has other names for some fields,
+overrides fields layer by layer, and leaves lists to be derived from counts. ``Section`` resolves all of this. One
+section is the file itself, or one of the configurations nested in it (``text_config``, ``vision_config``).
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ SAME_TYPES = {
     "mimo": "qwen2", "kimi_k2": "deepseek_v3", "deepseek_ref": "deepseek_v4", "minimax_m3": "minimax_m3_vl_text",
     "minimax_m3_text": "minimax_m3_vl_text",
 }  # fmt: skip
-"""Types of published files that are another's architecture under a name of their own."""
+"""Types of published files that have another type's architecture under a name of their own."""
 
 _classes: dict[str, dict[str, Any]] = {}
 
 
 def configuration_classes() -> Mapping[str, Mapping[str, Any]]:
-    """What each configuration class of transformers has by model type: defaults, aliases, nested types, derived fields."""
+    """Return what each configuration class has, by model type: defaults, aliases, nested types, derived fields."""
     if not _classes:
         _classes.update(read_table("configuration_classes.json")["model_types"])
     return _classes
 
 
 class Section:
-    """One configuration: a callable from field names to values, as ``formulas`` asks."""
+    """Configuration that can be called with the name of a field and returns its value, the form that ``formulas``
+    needs."""
 
     def __init__(
         self, raw: Mapping[str, Any], model_type: str | None = None, parent: str | None = None, *, fixed: bool = False
@@ -49,27 +50,28 @@ class Section:
             stated = model_type  # older files give a nested configuration the name of the whole (Qwen3-VL)
         known = configuration_classes()
         self.model_type = next((t for t in (stated, SAME_TYPES.get(stated or ""), model_type) if t in known), stated)
-        """``model_type`` of the file, or the type that a section without one has by its parent's class."""
+        """Model type of the file (``model_type``), or the type that the parent's class gives to a section that states
+        none."""
         self._class: Mapping[str, Any] = known.get(self.model_type or "", {})
         self._aliases: Mapping[str, str] = self._class.get("aliases", {})
         self._subsections: dict[str, Section] = {}
         self._deriving: set[str] = set()
         self._values: dict[tuple[str, int | None], Any] = {}
-        """Values that were asked for: rows of a class ask for the same lists once for every layer."""
+        """Values that were already looked up. The rows of a class ask for one list many times, once for each layer."""
         self._overrides = _overrides(raw.get("per_layer_config"))
 
     @property
     def subsections(self) -> tuple[str, ...]:
-        """Names of the configurations its class nests, whether or not the file has them."""
+        """Names of the configurations that its class nests, whether or not the file has them."""
         return tuple(self._class.get("sub", {}))
 
     @property
     def known(self) -> bool:
-        """Whether the type's class is known, so that defaults can be trusted."""
+        """True if the type's class is known, so that its defaults can be trusted."""
         return bool(self._class)
 
     def __call__(self, name: str, layer: int | None = None) -> Any:
-        """The value of a dotted field for one layer; None where nothing is stated."""
+        """Return the value of a dotted field for one layer; None if nothing is stated."""
         head, _, rest = name.partition(".")
         if not rest:
             return self.value(head, layer)
@@ -79,10 +81,12 @@ class Section:
         return self._derived(name) if found is None else found
 
     def section(self, name: str) -> Section:
-        """A nested configuration; where the file has none, what its class has instead: defaults, or this one's fields.
+        """Return a nested configuration.
 
-        Files of some types have the language model's fields beside the nested configurations (Qwen2-VL), and a class
-        nests either one class, whatever type the file states, or any (transformers 5.24.0 ``create_subconfig``).
+        If the file has none, it is made from the defaults of its class or from this section's fields.
+
+        Files of some types have the language model's fields beside the nested configurations (Qwen2-VL). A class nests
+        either one class, whatever type the file states, or any (transformers 5.24.0 ``create_subconfig``).
         """
         found = self._subsections.get(name)
         if found is None:
@@ -96,12 +100,12 @@ class Section:
         return found
 
     def _beside_sections(self) -> dict[str, Any]:
-        """The fields that are no nested configurations."""
+        """Return the fields that are not nested configurations."""
         nested = self._class.get("sub", {})
         return {name: value for name, value in self.raw.items() if name not in nested}
 
     def value(self, name: str, layer: int | None = None) -> Any:
-        """The value of a field of this section: overridden for the layer, stated, default, or derived from others."""
+        """Return the value of a field: overridden for the layer, stated, default, or derived from other fields."""
         if self._deriving:
             return self._value(name, layer)  # what is being derived from has no value in the meantime
         key = (name, layer)
@@ -131,7 +135,8 @@ class Section:
         return value
 
     def _stated(self, own: str, names: tuple[str, ...]) -> Any:
-        """The file's value, under one of the field's names or under one that older files have; else the default."""
+        """Return the value that the file states under one of the field's names, including those of older files;
+        otherwise the default."""
         for name in names:
             if name in self.raw:
                 return self.raw[name]
@@ -140,14 +145,15 @@ class Section:
         return self._class.get("defaults", {}).get(own) if value is None else value
 
     def _layered(self, name: str, layer: int | None) -> Any:
-        """What the class makes a field for one layer where the file overrides no layer's fields (Gemma 4)."""
+        """Return the value that the class gives a field for one layer, if the file overrides no layer's fields (Gemma
+        4)."""
         formula = self._class.get("layered", {}).get(name)
         if formula is None or layer is None or "per_layer_config" in self.raw:
             return None
         return formulas.evaluate(formulas.parse(formula), self, layer)
 
     def _derived(self, name: str) -> Any:
-        """What the class works out for a field that is not stated; None where it does not, or cannot."""
+        """Return the value that the class derives for a field that is not stated; None if it derives none, or cannot."""
         formula = self._class.get("derived", {}).get(name)
         if formula is None or name in self._deriving:
             return None
@@ -166,7 +172,8 @@ class Section:
 
 
 def _overrides(stated: Any) -> dict[int, Mapping[str, Any]]:
-    """Fields that a file overrides by the number of a layer (``per_layer_config``: ``{"05": {"head_dim": 512}}``)."""
+    """Return the fields that a file overrides, by the number of the layer (``per_layer_config``: ``{"05": {"head_dim":
+    512}}``)."""
     if not isinstance(stated, dict):
         return {}
     return {int(key): fields for key, fields in stated.items() if str(key).isdigit() and isinstance(fields, dict)}

@@ -1,7 +1,7 @@
-"""What departs from the general rule of ``layers``: model types whose layers keep a state, or keep keys otherwise.
+"""Departures from the general rule of ``layers``: model types whose layers keep a state, or keep keys in another form.
 
-Each row is a model type of transformers 5.24.0 with formulas over its fields, read in its modelling file; a type without
-a row whose fields speak of a state has no answer.
+Each row is a model type of transformers 5.24.0 with formulas over its fields, which were read in its modelling file. A
+type without a row has no answer if its fields speak of a state.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAMBA2 = {
     "zamba2": ("int(mamba_expand * hidden_size)", "mamba_d_state", "mamba_d_conv", "mamba_ngroups", "n_mamba_heads"),
     "mamba2": ("num_heads * head_dim", "state_size", "conv_kernel", "n_groups", "num_heads"),
 }  # fmt: skip
-"""Inner width, state, kernel, groups and heads of Mamba 2 layers."""
+"""Formulas for the inner width, state, kernel, groups and heads of Mamba 2 layers."""
 
 MAMBA1 = {
     "mamba": ("intermediate_size", "state_size", "conv_kernel"),
@@ -42,7 +42,7 @@ MAMBA1 = {
     "jamba": ("mamba_expand * hidden_size", "mamba_d_state", "mamba_d_conv"),
     "zamba": ("mamba_expand * hidden_size", "mamba_d_state", "mamba_d_conv"),
 }
-"""Inner width, state and kernel of Mamba layers."""
+"""Formulas for the inner width, state and kernel of Mamba layers."""
 
 DELTA_NET = (
     "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim",
@@ -56,7 +56,7 @@ FIXED = {
         "elements": "num_heads * ((qk_head_dim + 0) * v_head_dim + qk_head_dim + 1)",
     },
 }  # fmt: skip
-"""States of layers that have nothing else, by model type."""
+"""States of layers that have no other token mixer, by model type."""
 
 CONVOLUTIONS = ("inkling_text", "inkling2_text", "inkling2_loop_text")
 """Types with four convolutions beside attention, in FP32: over keys, over values, and two over the residual stream."""
@@ -68,21 +68,21 @@ LOOPED = {
         "and i < n_input_layers + n_recurrent_layers else 1"
     ),
 }
-"""How many caches a layer has: it runs several times, or attends twice."""
+"""Formulas for the number of caches of a layer that runs several times, or attends twice."""
 
 KNOWN = (
     *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, "kimi_linear", "deepseek_v4", "zaya",
     "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3", "lfm3_text", "deepseek_v32", "glm_moe_dsa",
     "longcat_flash", "recurrent_gemma", "speech_to_text", "mllama_text_model",
 )  # fmt: skip
-"""Types whose fields speak of a state and which have a rule here or follow the general one."""
+"""Types whose fields speak of a state, and which have a rule here or follow the general one."""
 
 OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'", "xlnet": "True", "qwen4_exp_text": "True"}
-"""Types that a rule covers but for some values: where the formula holds, caches are not known."""
+"""Types whose caches are unknown for some values of their fields: those for which the formula holds."""
 
 
 def mixers(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
-    """What a layer of a type in the tables mixes tokens with; None where the general rule holds."""
+    """Return the token mixers of a layer of a type in the tables; None if the general rule holds."""
     kind = section.model_type or ""
     if kind in OPEN and formulas.holds(formulas.parse(OPEN[kind]), section):
         return None
@@ -96,7 +96,7 @@ def mixers(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
 
 
 def _own(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
-    """One pass of a layer."""
+    """Return the token mixers of one pass through a layer; None if the general rule holds."""
     kind = section.model_type or ""
     if kind in MAMBA2 and word in ("linear_attention", "hybrid"):
         inner, state, conv, groups, heads = _numbers(section, MAMBA2[kind], layer)
@@ -119,7 +119,7 @@ def _own(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
 
 
 def _beside(section: Section, kind: str, layer: int, word: str) -> tuple[Mixer, ...] | None:
-    """Attention with something beside it, or otherwise than the general rule has it."""
+    """Return attention with a state beside it, or attention that departs from the general rule; None for other types."""
     if kind in CONVOLUTIONS:
         mixer = sliding(section, layer) if word == "hybrid_sliding" else attention(section, layer, word)
         if not isinstance(mixer, Attention):
@@ -144,7 +144,7 @@ def _beside(section: Section, kind: str, layer: int, word: str) -> tuple[Mixer, 
 
 
 def _compressed(section: Section, layer: int, word: str) -> CompressedAttention:
-    """DeepSeek-V4's attention."""
+    """Return the attention of DeepSeek-V4."""
     heads, width, rank, window, groups, low = _numbers(
         section,
         ("num_attention_heads", "head_dim", "q_lora_rank", "sliding_window", "o_groups", "o_lora_rank"),
@@ -162,7 +162,7 @@ def _compressed(section: Section, layer: int, word: str) -> CompressedAttention:
 
 
 def blocker(section: Section) -> str | None:
-    """The first field that speaks of what the general rule does not cover, or None."""
+    """Return the first field that speaks of something the general rule does not cover, or None."""
     kind = section.model_type or ""
     if kind in OPEN and formulas.holds(formulas.parse(OPEN[kind]), section):
         return OPEN[kind]
@@ -177,7 +177,7 @@ def blocker(section: Section) -> str | None:
 
 
 def _numbers(section: Section, expressions: tuple[str, ...], layer: int) -> list[int]:
-    """The values of formulas that must be whole numbers."""
+    """Evaluate formulas whose values must be whole numbers."""
     values = []
     for expression in expressions:
         value = formulas.evaluate(formulas.parse(expression), section, layer)

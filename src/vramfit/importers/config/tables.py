@@ -1,4 +1,4 @@
-"""Reads the tables of transformers' classes that are packaged with the program."""
+"""Reader of the tables of transformers' classes that are packaged with the program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_table(name: str) -> dict[str, Any]:
-    """A table by its file's name: beside the installed package, or in the checkout's ``data/``."""
+    """Read a table by its file's name, beside the installed package or in the checkout's ``data/``."""
     package = os.path.dirname(os.path.abspath(vramfit.__file__))
     path = os.path.join(package, "data", name)
     if not os.path.exists(path):

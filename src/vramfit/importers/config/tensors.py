@@ -1,10 +1,12 @@
-"""The tensors of a model class, from its configuration: ``data/model_classes.json`` written out for one file.
+"""Tensors of a model class for one configuration, by the table in ``data/model_classes.json``.
 
-The table transcribes the constructors of transformers' model classes, release 5.24.0: for each class its tensors by
-name, their extents as formulas over the configuration's fields, and under which conditions they exist. A class may nest
-another (a vision tower, a language model) that is chosen by the ``model_type`` of a nested configuration.
-It was made by constructing each class without storage, with fields that note what is done with them, over its default
-configuration and variations of every field that a condition reads.
+The table transcribes the constructors of transformers' model classes, release 5.24.0. For each class it has the
+tensors by name, their extents as formulas over the configuration's fields, and the conditions under which they exist.
+A class may nest another one (a vision tower, a language model), which the ``model_type`` of a nested configuration
+selects.
+
+The table was made by constructing each class without storage, with fields that record the operations on them, over its
+default configuration and over variations of every field that a condition reads.
 """
 
 from __future__ import annotations
@@ -23,44 +25,47 @@ BY_TYPE = (
     "AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM",
     "AutoModelForSpeechSeq2Seq", "AutoModel",
 )  # fmt: skip
-"""Mappings from a model type to the class that runs it, in the order tried where a file names no class."""
+"""Mappings from a model type to the class that runs it, in the order in which they are asked for a file that names no
+class."""
 
 HEADS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
-"""Ends of names of classes that are the whole runnable model: a vendor's own name of this form means the type's class."""
+"""Ends of the names of classes that are the whole runnable model. A vendor's own name with such an end means the class
+of the file's type."""
 
 MOST_ELEMENTS = 1 << 50
-"""A tensor with more elements is a fault of the file: the largest model published has a thousandth."""
+"""Largest number of elements of a tensor. The largest published model has a thousandth of it, so a file with more is
+at fault."""
 
 _table: dict[str, Any] = {}
 
 
 class ClassTensor(Record):
-    """Equal tensors of one name, in memory as the class holds them (experts fused where it fuses them)."""
+    """Equal tensors of one name, as the class holds them in memory, where some classes fuse the experts."""
 
     name: str
-    """With ``*`` for the number of a layer and of whatever else is numbered."""
+    """Name with ``*`` for the number of a layer and for any other number."""
     shape: tuple[int, ...]
-    """PyTorch's order: outputs first."""
+    """Extents in PyTorch's order, outputs first."""
     layers: tuple[int, ...]
-    """First numbers in the name that exist; empty where nothing is numbered."""
+    """Values of the first number in the name; empty for a name without numbers."""
     each: int
-    """Tensors for each of them (experts that are not fused); 1 where nothing more is numbered."""
+    """Number of tensors for each of these values (experts that are not fused); 1 for a name without further numbers."""
     stack: int
-    """Layers of the list the first number counts; 0 where nothing is numbered."""
+    """Length of the list that the first number counts; 0 for a name without numbers."""
     kind: str
-    """Module it belongs to: ``linear``, ``embedding`` or the module's class."""
+    """Kind of the module that the tensor belongs to: ``linear``, ``embedding`` or the name of the module's class."""
     buffer: bool
     section: str
-    """Dotted path of the nested configuration its class was built from; empty for the file itself."""
+    """Dotted path of the nested configuration that its class was built from; empty for the file itself."""
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of tensors that the record stands for."""
         return self.each * (len(self.layers) if self.stack else 1)
 
     @property
     def elements(self) -> int:
-        """Elements of one."""
+        """Number of elements of one of the tensors."""
         product = 1
         for extent in self.shape:
             product *= extent
@@ -68,10 +73,10 @@ class ClassTensor(Record):
 
 
 def class_of(section: Section) -> str | None:
-    """The class in the table that a configuration means; None where it means one that is not there.
+    """Return the class in the table that a configuration means; None if it means one that is not there.
 
-    ``architectures`` decides, for a type has several (with a head, without, as a classifier). A file without one, or
-    with a vendor's own name for a whole model, means the class its type is mapped to.
+    ``architectures`` decides, because a type has several classes (with a head, without one, as a classifier). A file
+    without it, or with a vendor's own name for a whole model, means the class that its type is mapped to.
     """
     table = _read()
     stated = section.raw.get("architectures")
@@ -84,11 +89,11 @@ def class_of(section: Section) -> str | None:
 
 
 def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") -> Iterator[ClassTensor]:
-    """The tensors of a class of the table and of the classes it nests.
+    """Yield the tensors of a class of the table and of the classes that it nests.
 
     Raises:
-        MissingField: a field that an extent or a condition needs is not stated.
-        TypeError, ValueError, ZeroDivisionError, KeyError: the file's values mean nothing to the table.
+        MissingField: A field that an extent or a condition needs is not stated.
+        TypeError, ValueError, ZeroDivisionError, KeyError: The file's values mean nothing to the table.
     """
     table = _read()["classes"]
     beginning = ""
@@ -124,7 +129,7 @@ def tensors_of(section: Section, name: str, prefix: str = "", path: str = "") ->
 
 
 def _expanded(row: Any, section: Section, path: str) -> list[ClassTensor] | None:
-    """The tensors of one row: those of one shape together."""
+    """Return the tensors of one row of the table, those of equal shape together."""
     name, extents, options = row[0], formulas.parse(f"({row[1]},)" if row[1] else "()"), row[2]
     if not _condition(options, section, "if"):
         return None
@@ -152,7 +157,7 @@ def _expanded(row: Any, section: Section, path: str) -> list[ClassTensor] | None
 
 
 def _shape(extents: Any, section: Section, layer: int | None) -> tuple[int, ...]:
-    """The extents of a tensor, outputs first."""
+    """Return the extents of a tensor, outputs first."""
     shape = []
     product = 1
     for node in extents.elts:
@@ -181,7 +186,7 @@ def _named(tensor: ClassTensor, prefix: str, cut: int) -> ClassTensor:
 
 
 def _mapped(auto: str, section: Section) -> str | None:
-    """The class an auto class of transformers takes for a section's type."""
+    """Return the class that an auto class of transformers selects for a section's type."""
     mapping = _read()["auto"].get(auto, {})
     for model_type in (section.model_type, SAME_TYPES.get(section.model_type or "")):
         if model_type in mapping:
@@ -192,7 +197,8 @@ def _mapped(auto: str, section: Section) -> str | None:
 
 
 def _without_head(name: str) -> str | None:
-    """The class whose inner model a class without a head is: ``LlamaForCausalLM`` of ``LlamaModel``; else None."""
+    """Return the class that contains a class without a head as its inner model, such as ``LlamaForCausalLM`` for
+    ``LlamaModel``; otherwise None."""
     whole = f"{name.removesuffix('Model')}ForCausalLM"
     known = _read()["classes"]
     if known.get(whole, {}).get("type") in _read()["auto"].get("masked", ()):
@@ -201,7 +207,7 @@ def _without_head(name: str) -> str | None:
 
 
 def _is_of_type(name: str, section: Section) -> bool:
-    """Whether a class was made for the section's type: another type's fields need not mean the same to it."""
+    """Return True if a class was made for the section's type. Fields of another type need not mean the same to it."""
     known = _read()["classes"]
     row = known.get(name) or known[_without_head(name) or ""]
     mapped = any(classes.get(section.model_type or "") == name for classes in _mappings())
@@ -219,7 +225,7 @@ def _read() -> dict[str, Any]:
 
 
 def is_encoder(section: Section) -> bool:
-    """Whether a type's class without a head is an encoder: masked language modelling is what it was trained for."""
+    """Return True if the headless class of a type is an encoder, trained by masked language modelling."""
     mapped = _read()["auto"]
     kinds = (section.model_type, SAME_TYPES.get(section.model_type or ""))
     generates = any(kind in mapped.get(auto, {}) for kind in kinds for auto in BY_TYPE[:5])

@@ -1,9 +1,10 @@
-"""The vision tower of a configuration, and the rule by which it makes tokens of an image.
+"""Vision tower of a configuration, and the rule that gives the number of tokens of an image.
 
-Sizes of the tower stand in a nested configuration; what becomes of an image, in the settings of the processor beside it
-(``preprocessor_config.json``), or in the processor's class. Each row of ``TOWERS`` is a model type of transformers
+Sizes of the tower stand in a nested configuration. The treatment of an image stands in the settings of the processor
+(``preprocessor_config.json``) or in the processor's class. Each row of ``TOWERS`` is a model type of transformers
 5.24.0, with formulas over both as its configuration, modelling and processing files have them. Of several formulas the
-first that has a value counts: the last is what the processor's class, or the makers' own file, has for the type.
+first that has a value counts; the last one is the value of the processor's class, or of the makers' own file for the
+type.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Formulas = str | tuple[str, ...]
 
 UNKNOWN = "how many tokens it makes of an image is not known, so none are counted: image_tokens states it"
-"""What is said of a model that sees, by no rule that is known here."""
+"""Note on a model that reads images, but by no rule that is known here."""
 
 SIDE, PATCH = "vision.image_size", "vision.patch_size"
 PATCHES = f"({SIDE} // {PATCH}) ** 2"
@@ -32,7 +33,7 @@ USUAL = {
     "layers": "vision.num_hidden_layers", "hidden": "vision.hidden_size", "ffn": "vision.intermediate_size",
     "heads": "vision.num_attention_heads", "patch": PATCH, "image_size": SIDE,
 }  # fmt: skip
-"""Fields of a tower, where its row has no others."""
+"""Fields of a tower whose row in the table names no others."""
 
 _GRID = {"image_size": "None", "frames": "vision.temporal_patch_size", "merge": "vision.spatial_merge_size"}
 _LIMITS = {
@@ -42,7 +43,8 @@ _LIMITS = {
 
 
 def _native(lowest: str, highest: str, patch: str = PATCH, merge: str = "vision.spatial_merge_size") -> dict[str, Any]:
-    """The rule of ``smart_resize`` with the pixels that the type's makers allow, unless the processor's file differs."""
+    """Return the rule of ``smart_resize`` with the limits of pixels that the type's makers set, unless the processor's
+    file has others."""
     pixels = {"min_pixels": (*_LIMITS["min_pixels"], lowest), "max_pixels": (*_LIMITS["max_pixels"], highest)}
     return {"rule": "native", "patch": patch, "merge": merge, **pixels}
 
@@ -164,13 +166,13 @@ TOWERS: dict[str, dict[str, Any]] = {
         "image": _native("3136", "451584"),
     },
 }  # fmt: skip
-"""By model type, or by it and the type of the tower where the tower decides."""
+"""Table of towers by model type, or by it and the type of the tower if the tower decides."""
 
 
 def vision_of(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower | None, str | None]:
-    """The tower of a model that sees; where it does and no rule is known, None and what to say of it.
+    """Return the tower of a model that reads images. If no rule for it is known, return None and a note that says so.
 
-    ``processor`` is the content of the processor's file, empty where there is none. Raises what ``formulas`` raises for
+    ``processor`` is the content of the processor's file, empty if there is none. Raises the errors of ``formulas`` for
     values that mean nothing.
     """
     shell = next((root.section(name) for name in SHELLS if has(root, name)), root)
@@ -200,7 +202,7 @@ def vision_of(root: Section, processor: Mapping[str, Any]) -> tuple[VisionTower 
 
 
 def _rule(stated: Mapping[str, Formulas], fields: formulas.Lookup) -> ImageRule:
-    """The rule with the values of its formulas; raises ``MissingField`` where one has none."""
+    """Make the rule with the values of its formulas; raises ``MissingField`` if one has no value."""
     values: dict[str, Any] = {}
     for field, texts in stated.items():
         if field == "rule":
@@ -216,7 +218,7 @@ def _rule(stated: Mapping[str, Formulas], fields: formulas.Lookup) -> ImageRule:
 
 
 def _first(texts: Formulas, fields: formulas.Lookup) -> Any:
-    """The value of the first formula that has one."""
+    """Return the value of the first formula that has one."""
     for text in (texts,) if isinstance(texts, str) else texts:
         try:
             value = formulas.evaluate(formulas.parse(text), fields)
@@ -228,19 +230,19 @@ def _first(texts: Formulas, fields: formulas.Lookup) -> Any:
 
 
 def _whole(value: Any) -> int:
-    """A size, or a flag; raises ``ValueError`` for what is neither."""
+    """Return a size or a flag; raises ``ValueError`` for a value that is neither."""
     if not isinstance(value, int) or not 0 <= value < 1 << 40:
         raise ValueError("its vision settings are not numbers")
     return value
 
 
 def _square(value: Any) -> Any:
-    """A side that is written as both of an image's, ``[448, 448]``."""
+    """Return the side of a square that is written as both of its sides, ``[448, 448]``."""
     return value[0] if isinstance(value, list) and len(value) == 2 and value[0] == value[1] else value
 
 
 def _entry(stated: Mapping[str, Any], path: str) -> Any:
-    """A dotted entry of the processor's settings, None where there is none."""
+    """Return a dotted entry of the processor's settings, or None if it is not there."""
     value: Any = stated
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
