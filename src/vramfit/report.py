@@ -203,15 +203,13 @@ def _gpu_object(deployment: Deployment) -> Object:
 
 
 def _card(gpu: Gpu, deployment: Deployment) -> Object:
-    from vramfit.hardware import usable_bytes
-
     return {
         "id": gpu.id,
         "name": gpu.name,
         "count": 1,
         "marketed_gb": gpu.marketed_gb,
         "memory_bytes": gpu.memory_bytes,
-        "usable_bytes": usable_bytes(gpu, deployment.workload.platform),
+        "usable_bytes": engine(deployment.engine).offered_bytes(gpu, deployment.workload),
         "bandwidth_bytes_per_second": gpu.bandwidth_bytes_per_second,
         "vendor": gpu.vendor,
         "architecture": gpu.architecture,

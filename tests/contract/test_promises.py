@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from vramfit.catalogue.rows import ModelRow
 
 KEYS: dict[str, st.SearchStrategy[Any]] = {
-    "engine": st.sampled_from(["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx"]),
+    "engine": st.sampled_from(
+        ["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx"]
+    ),
     "quant": st.sampled_from(
         ["fp16", "bf16", "int8", "int4", "fp8", "awq", "Q8_0", "Q4_K_M", "IQ3_M", "F16", "MXFP4", "nf4"]
     ),

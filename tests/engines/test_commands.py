@@ -216,6 +216,14 @@ def test_servers(expected: str, request_: dict[str, Any]) -> None:
                 "kv_cache_type_v": "int4", "swa_full": True,
             },
         ),
+        (
+            "python examples/chat.py -m llama-3.1-8b-exl3-4.0 -cs 4096 -cq 6,2",
+            {"engine": "exllamav3", "quant": "exl3-4.0", "kv_cache_type": "q6", "kv_cache_type_v": "2"},
+        ),
+        (
+            "python examples/chat.py -m llama-3.1-8b-exl2-4.0 -l 8192 -cq4 -mode raw",
+            {"engine": "exllamav2", "quant": "exl2-4.0", "parallel": 2, "kv_cache_type": "q4"},
+        ),
     ],
 )  # fmt: skip
 def test_other_engines(expected: str, request_: dict[str, Any]) -> None:
@@ -237,12 +245,14 @@ CACHES = {
     "ollama": ["f16", "q8_0"],
     "vllm": ["f16", "bf16", "fp8", "fp8_e5m2", "int8"],
     "sglang": ["f16", "fp8", "fp8_e5m2"],
-    "exllamav3": ["f16", "int8", "int4"],
+    "exllamav2": ["f16", "fp8", "int8", "int6", "int4"],
+    "exllamav3": ["f16", "int8", "int6", "int4", "int2"],
     "mlx": ["bf16"],
 }
 QUANTS = {
     "llama.cpp": ["Q4_K_M", "F16"], "ollama": ["Q8_0", "Q4_K_M"], "vllm": ["fp16", "bf16", "fp8", "awq"],
-    "sglang": ["bf16", "fp8", "gptq-int4"], "exllamav3": ["exl3-4.0"], "mlx": ["bf16", "mlx-4bit", "mlx-6bit-g32", "mlx-mxfp4"],
+    "sglang": ["bf16", "fp8", "gptq-int4"], "exllamav2": ["exl2-4.0", "gptq-int4", "fp16"], "exllamav3": ["exl3-4.0"],
+    "mlx": ["bf16", "mlx-4bit", "mlx-6bit-g32", "mlx-mxfp4"],
 }  # fmt: skip
 COUNTS = st.integers(1, 4)
 PLACED = {
@@ -287,6 +297,7 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "vllm": {**SERVED, "images": st.integers(1, 3)},
     "sglang": SERVED,
+    "exllamav2": {},
     "exllamav3": {"swa_full": st.booleans()},
     "mlx": {},
 }
@@ -548,6 +559,11 @@ def test_vllm_is_read(text: str, keys: dict[str, Any]) -> None:
             {"model": "a/b", "quant": "mlx-4bit"},
         ),
         ("mlx_lm.convert --hf-path a/b --mlx-path c -q\nmlx_lm.generate --model d", "mlx", {"model": "d"}),
+        (
+            "python examples/chat.py -m a -l 512 -cq6 -mode llama -gs auto",
+            "exllamav2",
+            {"model": "a", "context": "512", "kv_cache_type": "int6"},
+        ),
         (
             "python examples/chat.py -m a -cs 512 -cq 4",
             "exllamav3",

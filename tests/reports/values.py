@@ -177,11 +177,11 @@ def _fitting_gpus(listed: Listed, engine: str) -> list[dict[str, Any]]:
     """Cards people run the engine on, and where it would refuse the others, those alone."""
     if engine == "mlx":
         return [row for row in listed.gpus if row["vendor"] == "apple"]
-    if engine in ("vllm", "sglang", "exllamav3", "tensorrt-llm"):
+    if engine in ("vllm", "sglang", "exllamav2", "exllamav3", "tensorrt-llm"):
         return [
             row
             for row in listed.gpus
-            if row["vendor"] == "nvidia" or (engine != "exllamav3" and row["vendor"] == "amd")
+            if row["vendor"] == "nvidia" or (not engine.startswith("exllama") and row["vendor"] == "amd")
         ]
     return listed.gpus
 

@@ -266,6 +266,8 @@ class Engine(_Generic["V", "K"]):
     """Scheme used for each class of quantization: ``{"fp16": "fp16", "int8": "int8", "int4": "nf4"}``."""
     cache_types: tuple[str, ...]
     """Element types that the engine offers for the cache, the default first."""
+    cache_words: Mapping[str, str] = {}
+    """Element types by names of other engines that mean one of this engine's."""
     tasks: tuple[str, ...] = ("inference",)
     """Tasks that the engine runs: ``inference`` and, for some, fine-tuning."""
     groups: tuple[Group, ...] = ()
@@ -350,6 +352,12 @@ class Engine(_Generic["V", "K"]):
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
         """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
         raise NotImplementedError
+
+    def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
+        """Bytes of an otherwise idle GPU that a program of this engine can have, before its own context."""
+        from vramfit.hardware import usable_bytes
+
+        return usable_bytes(gpu, work.platform)
 
     def estimate(self, job: Job[V, K]) -> Estimate:
         """Estimate the memory of the job, device by device, without the runtime's own share of the GPUs.

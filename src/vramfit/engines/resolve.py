@@ -163,7 +163,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     asked = request.get("quant")
     runtime = engine(engine_name(request))
     model = _supplied(request, model, runtime)
-    request = _counted(request, model)
+    request = _worded(_counted(request, model), runtime)
     work = _workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))
     if size != (None, None):
@@ -214,6 +214,15 @@ def _counted(request: Request, model: Model) -> Request:
     if request.get("context") != LARGEST:
         return request
     return {**request, "context": model.context or DEFAULT_CONTEXT_TOKENS}
+
+
+def _worded(request: Request, runtime: Engine[object, object]) -> Request:
+    """The request with the element types of the cache in the engine's own words."""
+    words = runtime.cache_words
+    if not words:
+        return request
+    named = [name for name in ("kv_cache_type", "kv_cache_type_v") if request.get(name) in words]
+    return {**request, **{name: words[request[name]] for name in named}} if named else request
 
 
 def _supplied(request: Request, model: Model, runtime: Engine[object, object]) -> Model:

@@ -47,6 +47,7 @@ MOST = 10
 
 STRATEGIES = (
     ("settings", "settings"),
+    ("hardware", "raised"),
     ("weights", "quantized"),
     ("weights", "offloaded"),
     ("hardware", "several"),
@@ -58,7 +59,7 @@ STRATEGIES = (
     ("combinations", "pairs"),
 )
 """Modules of this room and their functions, in the order they are run: what costs least first."""
-TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[3:6], ("models", "smaller"), ("training", "pairs"))
+TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[4:7], ("models", "smaller"), ("training", "pairs"))
 """Modules and functions for fine-tuning, in the same order."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
@@ -193,6 +194,10 @@ class Question:
         question = Question(self._request, found, self.catalogue, self._answers, False)
         question.base, question.first, question._request = {**self.base, **changes}, self.first, self._request
         return question
+
+    def states(self, key: str) -> bool:
+        """Tell whether the request states a value of a key."""
+        return self._request.get(key) is not None
 
     def improves(self, found: Answer | None) -> bool:
         """Tell whether an answer reaches what was requested, and more than the first answer did."""

@@ -13,8 +13,10 @@ CLASSES = ("fp16", "int8", "int4")
 """Precision classes. Each engine names the scheme that it uses for one (``Engine.scheme_of_class``)."""
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
-               "int8", "int4")  # fmt: skip
+               "int8", "int7", "int6", "int5", "int4", "int3", "int2")  # fmt: skip
 """Element types of a KV cache in any engine. Each engine offers some of them (``Engine.cache_types``)."""
+BITS_OF_BLOCKS = {"q8_0": "int8", "q5_0": "int5", "q4_0": "int4"}
+"""Types of as many bits in engines whose own settings say ``q8`` or ``8``, where llama.cpp's types mean blocks."""
 
 
 class Workload(Record):
@@ -63,7 +65,9 @@ class Workload(Record):
 
 
 _CACHE_WORDS = {"fp16": "f16", "float16": "f16", "half": "f16", "bfloat16": "bf16", "fp32": "f32", "float32": "f32",
-                "q8": "q8_0", "q4": "q4_0", "q5": "q5_0"}  # fmt: skip
+                "q8": "q8_0", "q4": "q4_0", "q5": "q5_0", "8": "q8_0", "5": "q5_0", "4": "q4_0",
+                **{word: f"int{bits}" for bits in "7632" for word in (f"q{bits}", bits)}}  # fmt: skip
+"""Other spellings of element types. Numbers of bits that llama.cpp has no type for are those of other engines."""
 
 
 def _cache_type(spelling: str) -> str:
@@ -134,8 +138,9 @@ QUESTION = (
         "choice",
         "element type of the KV cache",
         choices=CACHE_TYPES,
-        flags=("-ctk", "--cache-type-k"),
+        flags=("-ctk", "--cache-type-k", "-cq"),
         read=_cache_type,
+        second="kv_cache_type_v",
         default_text="the engine's",
         follows=True,
     ),

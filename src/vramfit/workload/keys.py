@@ -65,6 +65,8 @@ class Key(Record):
     """Function giving the words that the value may be, where finding them takes a module that few runs need."""
     read: Callable[[str], str] | None = None
     """Function that brings other spellings of a word to one of them."""
+    second: str = ""
+    """Name of the key whose value may follow behind a comma, as in ``8,4``; empty where none may."""
 
     @property
     def words(self) -> tuple[str, ...]:

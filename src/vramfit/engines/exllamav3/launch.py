@@ -5,6 +5,7 @@ turboderp-org/exllamav3 at 4f8ad01 (1.4.1): ``model_init.py``, ``examples/chat.p
 
 from __future__ import annotations
 
+from vramfit.engines.exllamav3.estimate import BITS, PAGE
 from vramfit.engines.naming import file_stem, is_own, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.launch.read import Process
 
-CACHE_BITS = {"f16": 16, "int8": 8, "int4": 4}
+CACHE_BITS = {"f16": 16, **BITS}
 """Bits of an element of each cache type."""
 CACHE_OF = {str(bits): kind for kind, bits in CACHE_BITS.items()}
 """Cache type by its number of bits, as text."""
-PAGE = 256
-"""Number of tokens that the size of the cache must be a multiple of."""
 
 
 def _bits_text(kinds: tuple[str, str]) -> str:

@@ -219,7 +219,6 @@ def cards(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool
     Raises ``UsageError`` for a card that llama.cpp or the requested backend does not run on.
     """
     from vramfit.engines.llamacpp.overhead import context_overhead
-    from vramfit.hardware import usable_bytes
 
     backends = tuple([keys.backend or _backend(gpu) for gpu in gpus])
     if keys.backend or keys.split_mode != "layer" or keys.main_gpu or keys.tensor_split is not None:
@@ -229,10 +228,21 @@ def cards(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool
     shares = [context_overhead(gpu, backend) for gpu, backend in zip(gpus, backends, strict=True)]
     usable, context = (1,) * len(gpus), (0,) * len(gpus)
     if sizes or gpus.count(gpus[0]) < len(gpus):
-        usable = tuple([usable_bytes(gpu, work.platform) for gpu in gpus])
+        usable = tuple([offered_bytes(gpu, work.platform, keys.backend) for gpu in gpus])
     if sizes:
         context = tuple([share.expected for share in shares])
     return View(Cards(backends, usable, context), tuple(shares))
+
+
+def offered_bytes(gpu: Gpu, platform: str, backend: str | None) -> int:
+    """Bytes that a backend offers of an otherwise idle GPU; None stands for the usual backend of its vendor."""
+    from vramfit.hardware import usable_bytes
+
+    if backend == "vulkan" and platform == "windows" and gpu.vendor == "nvidia":
+        from vramfit.engines.llamacpp.vulkan import windows_bytes
+
+        return windows_bytes(gpu)
+    return usable_bytes(gpu, platform)
 
 
 def _backend(gpu: Gpu) -> str:
@@ -283,6 +293,10 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.estimate import check
 
         check(checkpoint.model, work)
+
+    def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
+        """Bytes that the requested backend offers of a GPU."""
+        return offered_bytes(gpu, work.platform, self.own_keys(work).backend)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: their backends, and their memory if the placement depends on it."""
