@@ -10,6 +10,7 @@ model keeps a state for each drafted token beside the current one, and at least 
 from __future__ import annotations
 
 from vramfit._record import replace
+from vramfit.engines.exllama import tower_bytes
 from vramfit.engines.interface import DeviceMemory, Estimate
 from vramfit.engines.speculative import drafting, plain, sentence, together
 from vramfit.engines.transformers.estimate import split_layers
@@ -59,5 +60,5 @@ def _history_bytes(job: Job[None, ExLlamaKeys]) -> list[int]:
             for layer in cache.layers:
                 each[layer] += 4 * cache.recurrent_elements * history * work.parallel
     cut = slices(job.checkpoint)
-    spans = split_layers(cut, model.layer_count, job.gpu_count, cut.other_bytes)
+    spans = split_layers(cut, model.layer_count, job.gpu_count, tower_bytes(job))
     return [sum(each[start:stop]) for start, stop in spans]
