@@ -8,7 +8,7 @@ from tests.command import report
 from vramfit._record import replace
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import derive, find_scheme
-from vramfit.quantization.mixes import spread
+from vramfit.quantization.mixes import spread, spread_of_publishers
 from vramfit.quantization.publishers import read
 from vramfit.sources import open_catalogue
 from vramfit.units import GB, GIB, MIB
@@ -81,7 +81,9 @@ def test_names(name: str, id_: str, base: str) -> None:
              "the file has a prediction head (MTP) of 280 MiB, which is not loaded unless it is used"],
         ),
         ("qwen3.8-27b", "UD-Q4_K_XL", 17.55,
-            ["UD-Q4_K_XL weighs what Unsloth published: 17.55 GB of tensors; file_size states what yours weighs"]),
+            ["UD-Q4_K_XL weighs what Unsloth published: 17.55 GB of tensors; file_size states what yours weighs",
+             "the model has a prediction head (MTP): 0.24 GiB more in files that keep it, which llama.cpp loads only with "
+             "--speculative mtp since August 2026, and always before"]),
         ("qwen3-8b", "IQ4_KSS", 4.505,
             ["IQ4_KSS files need ik_llama.cpp: llama.cpp, Ollama and LM Studio do not load them",
              "IQ4_KSS is a publisher's own mix: taken as 0.99 times IQ4_XS, 0.96 to 1.01 in published files; file_size "
@@ -136,3 +138,32 @@ def test_a_report_widens_its_interval_and_says_why() -> None:
 def test_repositories_state_them(name: str, entry: str, quant: str) -> None:
     assert CATALOGUE.model(name).id == entry
     assert CATALOGUE.stated(name) == {"family": "gguf", "quant": quant}
+
+
+@pytest.mark.parametrize(
+    ("quant", "less", "more"),
+    # Sizes of data/models.yaml, less 44 bytes of header an entry of the vocabulary, and a head (MTP) of 235 MB at Q4_K_M.
+    [("Q4_K_M", 0.003, 0.057), ("IQ4_XS", 0.062, 0.017), ("Q8_0", 0.0, 0.0024), ("TQ1_0", 0.0, 0.0)],
+)
+def test_a_type_without_a_publisher_may_be_any_publishers_file(quant: str, less: float, more: float) -> None:
+    """llama.cpp's interval reaches to the smallest and the largest file that is known of the type, ``UD-`` left out."""
+    model = CATALOGUE.model("qwen3.8-27b")
+    found = spread_of_publishers(derive(model, find_scheme(quant)))
+    assert found == pytest.approx((less, more), abs=6e-4)
+
+
+def test_only_files_that_others_make_are_in_the_interval() -> None:
+    """Ollama makes its files itself, and a stated size is what the file weighs."""
+    asked = ("-g", "rtx5090", "-m", "qwen3.8-27b", "--quant", "Q4_K_M", "--images", "0", "--context", "8192")
+
+    def margins(*more: str) -> tuple[int, int]:
+        (one,) = report(*asked, *more).document["estimates"]
+        need = one["required_bytes"]
+        return need["expected"] - need["low"], need["high"] - need["expected"]
+
+    stated = margins("--engine", "llama.cpp", "--file-size", "16.54GB")
+    any_publisher = margins("--engine", "llama.cpp")
+    weights = 15_800 * MIB
+    assert any_publisher[1] - stated[1] == pytest.approx(0.0566 * weights, rel=0.1)
+    assert any_publisher[0] - stated[0] == pytest.approx(0.0029 * weights, rel=0.3)
+    assert margins("--engine", "ollama")[1] < stated[1] + 100 * MIB

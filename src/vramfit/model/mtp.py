@@ -39,6 +39,7 @@ def prediction_head(model: Model) -> Model | None:
         audio=None,
         hf=(),
         ollama=(),
+        files=(),
         origin=None,
         mtp_layers=0,
         mtp_embeddings=False,

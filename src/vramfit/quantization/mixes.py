@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
+    from vramfit.quantization import Checkpoint, Scheme
 
     T = TypeVar("T")
 
@@ -140,6 +140,22 @@ def spread(model: Model, scheme: Scheme) -> tuple[float, float]:
     if mix.published_bytes is not None:
         return PUBLISHED_SPREAD, PUBLISHED_SPREAD
     return 1 - mix.low / mix.expected, mix.high / mix.expected - 1
+
+
+@per_model
+def spread_of_publishers(checkpoint: Checkpoint) -> tuple[float, float]:
+    """Shares by which publishers' files of a stock type are known to be less and more than the type alone makes them.
+
+    Unsloth's own mixes are among them, because people leave out the ``UD-`` of their names.
+    """
+    model, own = checkpoint.model, checkpoint.file_bytes
+    ratios = [1.0]
+    for name, size in model.files:
+        plain = name.removesuffix(WITH_HEAD)
+        if plain.partition("-")[2] == checkpoint.scheme.id:
+            head = _head_bytes(model, list(checkpoint.stored)) if plain != name else 0
+            ratios.append((size - HEADER_BYTES * model.vocab - head) / own)
+    return 1 - min(ratios), max(ratios) - 1
 
 
 def as_mixed(model: Model, rows: list[Stored], mix: Mix) -> list[Stored]:

@@ -42,6 +42,9 @@ def _mebibytes(spelling: str) -> str:
 class LlamaCppKeys(Record):
     """Values of llama.cpp's own deployment keys."""
 
+    of_any_publisher = True
+    """False for a program that makes the files of its types itself; no key, and the same for all instances."""
+
     batch: int = 2048
     ubatch: int = 512
     unified_kv: bool = False

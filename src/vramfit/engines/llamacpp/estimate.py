@@ -213,7 +213,7 @@ def _gpu(
         from vramfit.engines.llamacpp.tensor import UNSURE_SHARE
 
         high += round(fixed * UNSURE_SHARE)
-    less, more = spread_bytes(job.checkpoint, contents.weights_bytes)
+    less, more = spread_bytes(job.checkpoint, contents.weights_bytes, job.keys.of_any_publisher)
     high += more
     return DeviceMemory(
         f"gpu{number}",
@@ -227,13 +227,23 @@ def _gpu(
     )
 
 
-def spread_bytes(checkpoint: Checkpoint, weights_bytes: int) -> tuple[int, int]:
-    """Bytes by which the weights may be less and more, where a publisher chose the file's mix and nobody stated its size."""
-    if checkpoint.scaled != 1 or "mix" not in checkpoint.scheme.settings:
-        return 0, 0
-    from vramfit.quantization.mixes import spread
+def spread_bytes(checkpoint: Checkpoint, weights_bytes: int, of_any_publisher: bool) -> tuple[int, int]:
+    """Bytes by which the weights may be less and more, where the file is a publisher's and nobody stated its size.
 
-    less, more = spread(checkpoint.model, checkpoint.scheme)
+    ``of_any_publisher`` is True if a scheme that names no publisher may be a file of any.
+    """
+    if checkpoint.scaled != 1:
+        return 0, 0
+    if "mix" in checkpoint.scheme.settings:
+        from vramfit.quantization.mixes import spread
+
+        less, more = spread(checkpoint.model, checkpoint.scheme)
+    elif checkpoint.model.files and of_any_publisher and not checkpoint.source:
+        from vramfit.quantization.mixes import spread_of_publishers
+
+        less, more = spread_of_publishers(checkpoint)
+    else:
+        return 0, 0
     return round(weights_bytes * less), round(weights_bytes * more)
 
 

@@ -75,7 +75,7 @@ def _idle_head(checkpoint: Checkpoint) -> list[str]:
     from vramfit.engines.speculative import stored_head
 
     model = checkpoint.model
-    if model.origin is not None or not speculative.runs_head(model):
+    if model.origin is not None or checkpoint.idle_bytes or not speculative.runs_head(model):
         return []
     return [speculative.idle_head(stored_head(engine("llama.cpp"), checkpoint).file_bytes)]
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class OllamaKeys(llamacpp.LlamaCppKeys):
     """Values of Ollama's deployment keys: those of llama.cpp, and its own."""
 
+    of_any_publisher = False
+
     sched_spread: bool = False
     """True if a model is spread over all GPUs even if one is enough."""
 
