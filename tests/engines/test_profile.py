@@ -94,9 +94,9 @@ def test_tables_have_an_entry_for_all_others(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "phase", "spread"),
     [
-        ("llama.cpp", "decode", (0.8, 1.21)),
-        ("llama.cpp", "prefill", (0.58, 1.35)),
-        ("ollama", "decode", (0.8, 1.21)),
+        ("llama.cpp", "decode", (0.72, 1.23)),
+        ("llama.cpp", "prefill", (0.63, 1.38)),
+        ("ollama", "decode", (0.72, 1.23)),
         ("mlx", "decode", (0.75, 1.3)),
         ("mlx", "prefill", (0.65, 1.4)),
         ("exllamav2", "decode", (0.6, 1.4)),

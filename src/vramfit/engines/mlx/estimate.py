@@ -64,7 +64,9 @@ def estimate(job: Job[None, None]) -> Estimate:
         sum(cut.layer_read_bytes) + cut.output_read_bytes,
     )
     assumptions = [f"a prompt is read {PREFILL:,} tokens at a time"]
-    if beside.scores > beside.layers:
+    if beside.scores > beside.layers and work.kv_cache_type in BITS:
+        assumptions.append("a quantized cache has no fused kernel in MLX, so a prompt's scores grow with the context")
+    elif beside.scores > beside.layers:
         assumptions.append(
             "heads this wide have no fused kernel for prompts in MLX, so their scores grow with the context; the newest"
             " versions have one on an M5 for some"
