@@ -86,7 +86,7 @@ def test_transformers(expected: list[str], gpu: str, model: str, quant: str, key
             ],
             "exllamav3", "2xrtx3090", "fp16", {"context": 4097},
         ),
-        (["a prompt is read 2,048 tokens at a time"], "mlx", "m1-16gb", "fp16", {"kv_cache_type": "int8"}),
+        (["a prompt is read 2,048 tokens at a time", SCORES], "mlx", "m1-16gb", "fp16", {"kv_cache_type": "int8"}),
     ],
 )  # fmt: skip
 def test_others(expected: list[str], engine: str, gpu: str, quant: str, keys: dict[str, Any]) -> None:
