@@ -103,6 +103,24 @@ def test_an_unknown_speed_is_null() -> None:
     assert rate["low"] < rate["expected"] < rate["high"]
 
 
+def test_what_exceeds_has_no_speed_of_what_fits() -> None:
+    """It does not run as it is placed: what it does instead is told apart."""
+    found = told(quant="fp16")
+    assert ("exceeds", None) == (found["verdict"], found["throughput"])
+    assert found["if_tried"]["decode_tokens_per_second"] < 10
+    assert told()["throughput"]["decode_tokens_per_second"]["expected"] > 5
+
+
+def test_the_machine_s_memory_is_the_host_s() -> None:
+    """What a device shares with the CPU is known by the device, and counted once."""
+    keys = {"gpu": "m2-8gb", "model": "llama-3.1-70b", "quant": "Q4_K_M", "gpu_layers": 0}
+    gpu, host = told(**keys)["devices"]
+    assert host["usable_bytes"] == 8 * 2**30 - gpu["total_bytes"]
+    assert host["headroom_bytes"] == host["usable_bytes"] - host["total_bytes"] < -(2**30)
+    assert "exceeds" == told(**keys)["verdict"]
+    assert "fits" == told(**{**keys, "gpu": "m2-max-64gb"})["verdict"]
+
+
 def test_notes_stand_among_the_assumptions() -> None:
     """A context beyond the model's is answered, and said."""
     assert any("4,096 tokens the model supports" in line for line in told(context=8192)["assumptions"])

@@ -59,7 +59,7 @@ class IfTried(Record):
     weights_fit: bool
     """False if not even the weights can be loaded whole."""
     missing_bytes: int
-    """Part of the need that exceeds the GPUs, over all of them."""
+    """Part of the need that exceeds the GPUs, over all of them, or the host's memory where only that is exceeded."""
     link_bytes_per_second: int | None
     """PCIe bandwidth that the missing part would cross for every token."""
     decode_tokens_per_second: float | None
@@ -190,11 +190,11 @@ def _if_tried(found: Answer) -> IfTried | None:
     pairs = tuple(zip(found.estimate.gpus, found.verdict.usable_bytes, strict=True))
     missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)
     card = found.deployment.gpus[0]
-    spills = found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
+    spills = missing and found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
     return IfTried(
         "spills" if spills else "out-of-memory",
         all(gpu.weights_bytes <= limit for gpu, limit in pairs),
-        missing,
+        missing or -(found.verdict.host_headroom_bytes or 0),
         card.host_link_bytes_per_second,
         spill_rate(found.deployment, found.estimate, missing),
     )

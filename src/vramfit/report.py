@@ -65,7 +65,8 @@ def estimate_object(checked: Checked) -> Object:
     found = checked.answer
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
     gpus = estimate.gpus
-    host_usable = deployment.workload.ram_bytes
+    host_room = verdict.host_headroom_bytes
+    host_usable = None if host_room is None else host_room + estimate.host.total_bytes
     return {
         "name": checked.request.get("name"),
         "gpu": _gpu_object(deployment),
@@ -168,9 +169,13 @@ def _quant_object(deployment: Deployment) -> Object:
 
 
 def _throughput_object(found: Answer) -> Object | None:
+    """Object of the speed; None where it is unknown, and where the deployment does not run as the estimate places it.
+
+    ``if_tried`` has the outcome, and the speed with the missing part in system RAM.
+    """
     from vramfit.speed import throughput
 
-    speed = throughput(found.deployment, found.estimate)
+    speed = None if found.verdict.word == "exceeds" else throughput(found.deployment, found.estimate)
     if speed is None:
         return None
     return {
