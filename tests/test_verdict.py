@@ -114,7 +114,9 @@ def test_an_engine_s_own_limit(word: str, headroom: int, budget: int, rounded_up
     assert (min(budget, 10) * GIB,) == found.usable_bytes
 
 
-def together(host: int, *needs: int, segment: str = "apple", memory: int = 16, usable: int = 12, **work: Any) -> Verdict:
+def together(
+    host: int, *needs: int, segment: str = "apple", memory: int = 16, usable: int = 12, **work: Any
+) -> Verdict:
     """The verdict for needs in GiB of devices that share a machine's ``memory`` with the CPU, which has ``host``."""
     facts = {"unified": True, "segment": segment, "memory_mib": memory * 1024, "usable_mib": {"linux": usable * 1024}}
     cards = tuple(gpu("rtx4090", **facts) for _ in needs)
@@ -133,6 +135,7 @@ def together(host: int, *needs: int, segment: str = "apple", memory: int = 16, u
         ("exceeds", -26, 42, (0,), {}),
         ("fits", 0, 16, (8, 8), {}),
         ("exceeds", -1, 17, (8, 8), {}),
+        ("exceeds", -1, 1, (17,), {"usable": 16}),
         # What others hold is of the same memory.
         ("exceeds", -1, 8, (8,), {"reserve_bytes": GIB}),
         # Less RAM than the machine has is all that the host's share may take; more there is not.

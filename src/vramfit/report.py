@@ -102,6 +102,7 @@ def estimate_object(checked: Checked) -> Object:
             "kv_cache": {"label": checked.cache_quality[0], "evidence": checked.cache_quality[1]},
         },
         "if_tried": _fields(checked.if_tried),
+        "command": found.known_command,
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
@@ -130,6 +131,7 @@ def unknown_object(unanswered: Unanswered) -> Object:
         "throughput": None,
         "quality": None,
         "if_tried": None,
+        "command": None,
         "remedies": [],
         "assumptions": [f"{known}the rest is not known: {unanswered.reason}", SUPPLY]
         + ([] if deployment.model.origin is None else _origin_notes(deployment.model.origin)),

@@ -44,7 +44,9 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
-    shared = sum([device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified])
+    shared = sum(
+        [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
+    )
     machine = machine_bytes(deployment.gpus, work)
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
     return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom)
@@ -76,7 +78,7 @@ def host_room(work: Workload, machine: int | None, host_bytes: int, shared_bytes
     """
     rooms = [] if work.ram_bytes is None else [work.ram_bytes - host_bytes]
     if machine is not None:
-        rooms.append(machine - host_bytes - shared_bytes)
+        rooms.append(max(0, machine - shared_bytes) - host_bytes)
     return min(rooms, default=None)
 
 

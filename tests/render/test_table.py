@@ -212,7 +212,9 @@ def test_ram_that_is_short() -> None:
 
     text = " ".join(drawn(told).split())
 
-    assert "System RAM is 5.58 GiB short: what it cannot keep is read from the disk again for every token: about" in text
+    assert (
+        "System RAM is 5.58 GiB short: what it cannot keep is read from the disk again for every token: about" in text
+    )
     assert "Without a file to read it from, the system ends the process." in text
 
 

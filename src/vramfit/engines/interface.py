@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Generic, TypeVar
 
     from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.reference import Reference
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
@@ -54,6 +55,8 @@ class Deployment(Record):
     checkpoint: Checkpoint
     engine: str
     workload: Workload
+    reference: Reference | None = None
+    """Published files that the request names for a model of the catalogue; None if it gives the model's id."""
 
     @property
     def model(self) -> Model:
@@ -377,6 +380,15 @@ class Engine(_Generic["V", "K"]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines or Python code that run the deployment with every setting that the estimate assumed."""
         raise NotImplementedError
+
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the files that the command names are known to exist: the user's own, or a repository's.
+
+        Otherwise it names them as they are usually called, and the user has to find or make them.
+        """
+        from vramfit.engines.naming import is_published
+
+        return is_published(deployment)
 
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of its program that change no memory, with the number of words behind each."""

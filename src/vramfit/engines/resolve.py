@@ -78,7 +78,20 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
-    return deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+    stated = catalogue.stated(request["model"])
+    return referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
+
+
+def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+    """Deployments with the published files that the name of a catalogue's model means (``engines.reference``)."""
+    if ("/" not in name and ":" not in name and not name.lower().endswith(".gguf")) or found[
+        0
+    ].model.origin is not None:
+        return found
+    from vramfit.engines.reference import reference
+
+    files = reference(name, stated, found[0].model)
+    return tuple([replace(one, reference=files) for one in found])
 
 
 def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:

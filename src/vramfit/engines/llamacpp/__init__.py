@@ -212,6 +212,12 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the GGUF file, and its projector, are the user's own or in a repository."""
+        from vramfit.engines.llamacpp.launch import names_known_files
+
+        return names_known_files(deployment)
+
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of ``llama-server`` and of how its file is mapped, which moves no memory between devices."""
         from vramfit.engines.llamacpp.launch import MAPPING, SERVER

@@ -6,7 +6,7 @@ at 00dc805.
 
 from __future__ import annotations
 
-from vramfit.engines.naming import file_stem, is_own, projector_file
+from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 from vramfit.workload.common import layers_word, switch_word
@@ -53,7 +53,7 @@ SERVER = Program(
         Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
         Flag("--swa-full", "swa_full", (), SWITCH),
         Flag("--mmproj", "projector", ("-mm",)),
-        Flag("--mmproj-auto", "projector_found", (), SWITCH, off=("--no-mmproj", "--no-mmproj-auto")),
+        Flag("--no-mmproj", "no_projector", ("--no-mmproj-auto",), SWITCH, off=("--mmproj-auto",)),
     ),
     prefix="LLAMA_ARG_",
     neutral=neutral(
@@ -101,21 +101,36 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "kv_cache_type_v": work.kv_cache_type_v,
         "unified_kv": keys.unified_kv,
         "swa_full": keys.swa_full,
-        "projector": projector_file(deployment) if work.images and model.vision is not None else None,
     }
     return line(write.words(SERVER, values))
 
 
-def _file(deployment: Deployment) -> dict[str, str]:
-    """Values of the flags for the model's file: the user's own by path or repository, or a usual name to be downloaded."""
-    origin = deployment.model.origin
-    if origin is not None and is_own(deployment):
-        if origin.repository is not None and origin.file is not None:
-            tag = "" if origin.quant is None else f":{origin.quant}"
-            return {"repository": f"{origin.repository}{tag}"}
-        if origin.path is not None and deployment.scheme.family == "gguf":
-            return {"model": origin.path}
-    return {"model": f"{file_stem(deployment)}.gguf"}
+def _file(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for the files: the user's own by path or repository, or usual names of what is to be found.
+
+    A repository is downloaded, with the projector that it has beside the model.
+    """
+    work, own = deployment.workload, own_file(deployment)
+    sees = deployment.model.vision is not None
+    projector = projector_file(deployment) if work.images and sees else None
+    if own is not None and own.repository is not None:
+        kind = own.type_of(deployment.scheme) if deployment.reference is not None else own.quant
+        values: dict[str, object] = {"repository": own.repository if kind is None else f"{own.repository}:{kind}"}
+        if deployment.reference is not None:
+            return {**values, "no_projector": sees and not work.images}
+        return {**values, "projector": projector}
+    if own is not None and own.file is not None and deployment.scheme.family == "gguf":
+        return {"model": own.file, "projector": projector}
+    return {"model": f"{file_stem(deployment)}.gguf", "projector": projector}
+
+
+def names_known_files(deployment: Deployment) -> bool:
+    """Return True if the GGUF file is the user's own or in a repository, and so is the projector that goes with it."""
+    own, origin = own_file(deployment), deployment.model.origin
+    if own is None or (own.repository is None and (own.file is None or deployment.scheme.family != "gguf")):
+        return False
+    sees = deployment.workload.images and deployment.model.vision is not None
+    return not sees or own.repository is not None or (origin is not None and origin.projector is not None)
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -128,10 +143,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys = first(SERVER, given)
     if keys is None:
         return None
-    repository, found = keys.pop("repository", None), keys.pop("projector_found", True)
+    repository, left_out = keys.pop("repository", None), keys.pop("no_projector", False)
     if "model" not in keys and repository is not None:
         keys["model"] = f"hf:{repository}"
-    if "projector" not in keys and (repository is None or not found):
+    if "projector" not in keys and (repository is None or left_out):
         keys["images"] = 0
     keys.pop("projector", None)
     if keys.pop("all_experts", False):

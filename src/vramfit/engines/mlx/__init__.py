@@ -39,6 +39,12 @@ class Mlx(Engine[None, None]):
 
         return estimate(job)
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the repository is known that has the weights, or 16-bit ones to be converted."""
+        from vramfit.engines.naming import is_published
+
+        return is_published(deployment, ("mlx",))
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the commands that convert the model, if needed, and generate with it."""
         from vramfit.engines.mlx.launch import command
