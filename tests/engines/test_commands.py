@@ -327,12 +327,11 @@ def test_what_is_written_is_read_back(engine: str, data: st.DataObject) -> None:
 REFERENCES: dict[str, list[tuple[str, str | None]]] = {
     "llama.cpp": [
         ("unsloth/Qwen3-8B-GGUF:Q4_K_M", None), ("unsloth/Qwen3-8B-GGUF:UD-Q4_K_XL", None),
-        ("bartowski/gemma-3-4b-it-GGUF", "Q6_K"), ("acme/Qwen3-8B-Q8_0-GGUF", None), ("Qwen3-8B-Q4_K_M.gguf", None),
+        ("bartowski/gemma-3-4b-it-GGUF", "Q6_K"), ("acme/Qwen3-8B-Q8_0-GGUF", None),
         ("mradermacher/Qwen3-8B-i1-GGUF:IQ4_XS", None),
     ],
     "ollama": [
         ("qwen3:8b", None), ("gemma3:4b-it-qat", None), ("gpt-oss:20b", None), ("unsloth/Qwen3-8B-GGUF:Q4_K_M", None),
-        ("qwen3-8b-Q8_0.gguf", None),
     ],
     "vllm": [
         ("Qwen/Qwen3-32B-AWQ", None), ("RedHatAI/Qwen3-8B-FP8-dynamic", None), ("openai/gpt-oss-20b", None),
@@ -387,8 +386,7 @@ def test_published_files_are_read_back(engine: str, data: st.DataObject) -> None
         (None, {"model": "Qwen/Qwen3-32B-AWQ", "quant": "gptq-int4", "engine": "vllm"}),
         (None, {"model": "acme/Llama-2-7B-Q8_0-GGUF", "quant": "Q4_K_M"}),
         (None, {"model": "deepseek-v3", "quant": "fp16", "engine": "vllm"}),
-        # So is the projector beside a file, and a tag has its projector loaded whether images are asked for or not.
-        (None, {"model": "gemma-3-4b-Q4_K_M.gguf"}),
+        # A tag has its projector loaded whether images are asked for or not.
         (None, {"model": "gemma3:4b", "images": 0}),
         ("from_pretrained('meta-llama/Llama-2-7b-hf'", {"quant": "nf4"}),
         ("from_pretrained('Qwen/Qwen3-32B-AWQ', dtype='auto'", {"model": "Qwen/Qwen3-32B-AWQ"}),
@@ -399,7 +397,6 @@ def test_published_files_are_read_back(engine: str, data: st.DataObject) -> None
         ("llama-server -hf acme/Llama-2-7B-GGUF:Q4_K_M -c", {"model": "acme/Llama-2-7B-GGUF", "quant": "int4"}),
         ("-hf acme/gemma-3-4b-it-GGUF:Q4_K_M -c", {"model": "acme/gemma-3-4b-it-GGUF:Q4_K_M"}),
         (" --no-mmproj", {"model": "acme/gemma-3-4b-it-GGUF:Q4_K_M", "images": 0}),
-        ("llama-server -m gemma-3-4b-Q4_K_M.gguf -c", {"model": "gemma-3-4b-Q4_K_M.gguf", "images": 0}),
         ("\nollama run gemma3:4b", {"model": "gemma3:4b"}),
         ("\nollama run gemma3:4b", {"model": "ollama:gemma3:4b", "images": 1}),
         ("'FROM gemma3:4b' 'PARAMETER num_batch 512' 'PARAMETER num_gpu 3'", {"model": "gemma3:4b", "gpu_layers": 3}),
