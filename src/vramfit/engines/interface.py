@@ -377,6 +377,10 @@ class Engine(_Generic["V", "K"]):
         """Changes of deployment keys that save memory at little cost, in the order in which to try them."""
         return ()
 
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other divisions of the model over the same GPUs, of which each offers so many bytes."""
+        return ()
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines or Python code that run the deployment with every setting that the estimate assumed."""
         raise NotImplementedError

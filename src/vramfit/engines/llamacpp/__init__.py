@@ -206,6 +206,14 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return settings(self.own_keys(deployment.workload))
 
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Proportions of the split by layers that even out what the GPUs have left."""
+        from vramfit.engines.llamacpp.remedies import divisions
+
+        return divisions(
+            self.own_keys(deployment.workload), deployment.gpus, deployment.workload, estimate, usable_bytes
+        )
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the line that starts ``llama-server``."""
         from vramfit.engines.llamacpp.launch import command
