@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.catalogued import catalogue
 from vramfit.check import Checked, check
 from vramfit.engines.keys import parse_request
-from vramfit.remedies import Remedy
+
+if TYPE_CHECKING:
+    from vramfit.remedies import Remedy
 
 GPT = {"gpu": "2xrtx3090", "model": "gpt-oss-120b", "engine": "llama.cpp", "quant": "MXFP4", "cpu_moe_layers": 18}
 

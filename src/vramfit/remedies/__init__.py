@@ -265,9 +265,11 @@ def find(
 
 
 def _is_arrangeable(asked: Answer) -> bool:
-    """Return True if the devices may have more to give: several of them, a reserve, or memory shared with the CPU."""
+    """Return True if the devices may have more to give: a reserve, memory shared with the CPU, or room on another one."""
     gpus = asked.deployment.gpus
-    return len(gpus) > 1 or asked.deployment.workload.reserve_bytes > 0 or gpus[0].unified
+    if asked.deployment.workload.reserve_bytes or gpus[0].unified:
+        return True
+    return len(gpus) > 1 and asked.required_bytes <= sum(asked.verdict.usable_bytes)
 
 
 def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Request) -> Remedy:

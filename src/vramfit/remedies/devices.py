@@ -1,4 +1,4 @@
-"""More of the same devices: memory that others hold, a higher limit of shared memory, another division of the model."""
+"""Settings of the same devices: memory that others hold, a limit of shared memory, another division of the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE_BYTES = 4096
 
 
 def rearranged(question: Question) -> Iterator[Proposal]:
-    """What costs nothing on the same devices, each if it suffices."""
+    """Yield the changes that cost no quality on the same devices, each if it suffices."""
     yield from question.best(_divided(question))
     yield from question.best([_freed(question)])
     yield from question.best([_raised(question)])
@@ -46,13 +46,13 @@ def _divided(question: Question) -> Iterator[Proposal | None]:
 def _freed(question: Question) -> Proposal | None:
     """The memory that a desktop holds of a card that has its own."""
     deployment = question.asked.deployment
-    held = deployment.workload.reserve_bytes
-    if not held or any(gpu.unified for gpu in deployment.gpus):
+    reserve = deployment.workload.reserve_bytes
+    if not reserve or any(gpu.unified for gpu in deployment.gpus):
         return None
     after = question.attempt({"reserve": 0})
     if after is None:
         return None
-    summary = f"free the {gib(held)} that others hold: drive the desktop with an integrated GPU"
+    summary = f"free the {gib(reserve)} that others hold: drive the desktop with an integrated GPU"
     trade = "the monitor's cable on the mainboard, or a machine without a desktop"
     return Proposal("engine-setting", {"reserve": 0}, summary, trade, after, 2)
 

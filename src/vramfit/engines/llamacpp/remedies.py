@@ -54,12 +54,12 @@ def divisions(
     filled = [device.total_bytes / limit for device, limit in zip(estimate.gpus, usable, strict=True) if limit > 0]
     if len(filled) < len(gpus) or min(filled) <= 0 or sum(now) <= 0:
         return
-    tried = {_parts(now)}
+    proposed = {_parts(now)}
     for power in (1.0, 0.5, 0.25, 1.5, 2.0):
         shares = _parts([share / full**power for share, full in zip(now, filled, strict=True)])
-        if shares in tried or 0 in shares:
+        if shares in proposed or 0 in shares:
             continue
-        tried.add(shares)
+        proposed.add(shares)
         text = ",".join([f"{share:g}" for share in shares])
         yield Setting(
             {"tensor_split": shares},
