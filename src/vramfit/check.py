@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.answer import answer
-from vramfit.engines.resolve import resolve
+from vramfit.engines.resolve import published, resolve
 from vramfit.errors import CannotTell
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
@@ -119,7 +119,8 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
         key = (("quant", deployment.scheme.id),)
         found = known.get(key) or answer(deployment)
         known[key] = found
-        yield checked(request, found, find(request, found, catalogue, known, everything=all_remedies))
+        remedies = find(request, found, catalogue, known, everything=all_remedies)
+        yield checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
 
 
 def _unanswered(request: Request, deployment: Deployment, reason: str) -> Unanswered:

@@ -381,6 +381,7 @@ def test_published_files_are_read_back(engine: str, data: st.DataObject) -> None
         # A file or a checkpoint of a usual name is the user's to find.
         (None, {"quant": "Q4_K_M"}),
         (None, {"quant": "awq", "engine": "vllm"}),
+        (None, {"quant": "fp8-block", "engine": "vllm"}),
         (None, {"quant": "awq"}),
         (None, {"quant": "exl3-4.0"}),
         (None, {"model": "Qwen/Qwen3-32B-AWQ", "quant": "gptq-int4", "engine": "vllm"}),

@@ -286,6 +286,9 @@ class Engine(_Generic["V", "K"]):
     fallback: str | None = None
     """Name of the engine that remedies propose if this one cannot fit a model: one that runs files of fewer bits, partly
     in RAM."""
+    catalogued_files: bool = True
+    """True if the catalogue may know published files that the engine loads: checkpoints, or tags of Ollama's library.
+    It has no repositories of GGUF files."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     recommended: int | None = None

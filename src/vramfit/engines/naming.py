@@ -51,15 +51,15 @@ def is_stored(deployment: Deployment) -> bool:
     return bool(deployment.model.hf) and scheme.family == native
 
 
-def is_published(deployment: Deployment, made: Container[str] = ()) -> bool:
+def is_published(deployment: Deployment, made: Container[str] = (), families: Container[str] = ()) -> bool:
     """Return True if ``repository`` is known to have the weights in a form that the deployment starts from.
 
-    ``made`` has the schemes, and families of them, that the engine makes of 16-bit weights by itself.
+    ``made`` has the schemes, and ``families`` those of the schemes, that the engine makes of 16-bit weights by itself.
     """
     scheme, model = deployment.scheme, deployment.model
     if is_stored(deployment):
         return True
-    if scheme.family != "plain" and scheme.id not in made and scheme.family not in made:
+    if scheme.family != "plain" and scheme.id not in made and scheme.family not in families:
         return False
     if model.origin is not None:
         known = model.origin.base or model.origin.repository or model.origin.path

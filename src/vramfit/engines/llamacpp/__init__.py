@@ -149,6 +149,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     record = LlamaCppKeys
     offloads = True
     places_experts = True
+    catalogued_files = False
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),

@@ -43,7 +43,7 @@ class Mlx(Engine[None, None]):
         """Return True if the repository is known that has the weights, or 16-bit ones to be converted."""
         from vramfit.engines.naming import is_published
 
-        return is_published(deployment, ("mlx",))
+        return is_published(deployment, families=("mlx",))
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the commands that convert the model, if needed, and generate with it."""

@@ -75,7 +75,7 @@ class Transformers(Engine[None, None]):
         """Return True if the repository is known that has the weights, or 16-bit ones for bitsandbytes."""
         from vramfit.engines.naming import is_published
 
-        return is_published(deployment, ("bitsandbytes",))
+        return is_published(deployment, families=("bitsandbytes",))
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write Python code that runs or trains the model."""
