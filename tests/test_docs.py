@@ -22,6 +22,7 @@ from vramfit.catalogue.files import source_directory
 from vramfit.cli.options import COMMANDS, options, spellings
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
+from vramfit.engines import engine, names
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -196,6 +197,7 @@ def test_flags_that_are_named_exist() -> None:
     """Every ``--flag`` in running text is one of a command's, of the program's, or of a tool that is named beside it."""
     known = {flag for command in COMMANDS for key in options(command) for flag in spellings(key)}
     known |= {"--help", "--version", "--strict"}
+    known |= {flag for name in names() for flag in engine(name).switches}
     named = {
         (page, word)
         for page, words in inline()

@@ -42,6 +42,12 @@ def test_windows_keeps_more_back() -> None:
     assert abs(usable_bytes(gpu("rtx4090"), "windows") - 23040 * MIB) < 8 * MIB
 
 
+def test_windows_takes_nothing_off_shared_memory() -> None:
+    """What an integrated GPU may use of the host's memory is stated as such."""
+    card = gpu("rtx4090", vendor="amd", usable_mib={}, unified=True)
+    assert card.memory_bytes == usable_bytes(card, "windows")
+
+
 @pytest.mark.parametrize(
     "facts",
     [

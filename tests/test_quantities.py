@@ -37,6 +37,14 @@ def test_parse_size(expected: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "written"), [(" 24G ", "24G"), ("512m", "512m"), ("24GiB", ""), ("24GB", ""), ("9B", "")]
+)
+def test_a_letter_alone_is_kept_for_a_note(text: str, written: str) -> None:
+    """Reports say what it was read as; the number is the same."""
+    assert getattr(parse_size(text), "written", "") == written
+
+
+@pytest.mark.parametrize(
     ("message", "text"),
     [
         ('size "24" has no unit', "24"),

@@ -157,3 +157,13 @@ def test_error_document() -> None:
     assert {"format_version": "1.0", "name": "a", "error": body} == error_document(error, name="a")
     assert error_document(CannotTell("no"))["error"]["hint"] is None
     validator("error").validate(error_document(error, name="a"))
+
+
+def test_sizes_written_with_a_letter_alone_are_noted_as_what_they_were_read() -> None:
+    """The contract reads ``24G`` as GiB, and says so."""
+    notes = told(ram="64g", reserve="512M", file_size="13GB")["assumptions"]
+
+    assert [note for note in notes if "is read as" in note] == [
+        "ram: 64g is read as 64 GiB",
+        "reserve: 512M is read as 512 MiB",
+    ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.answer import answer
+from vramfit.engines import engine
 from vramfit.engines.resolve import published, resolve
 from vramfit.errors import CannotTell
 from vramfit.quantization.quality import cache_quality, quality
@@ -169,7 +170,8 @@ def _limits(found: Answer) -> Limits | None:
 
         # A context that the images alone exceed is refused, so it is no answer either.
         context = context if context >= work.images * tokens_of_image(model, work.image_size) else 0
-    parallel = largest(lambda n: margin(parallel=n), 1, max(MAX_PARALLEL, work.parallel), (work.parallel, here))
+    most = engine(deployment.engine).most_sequences or MAX_PARALLEL
+    parallel = largest(lambda n: margin(parallel=n), 1, max(most, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
 
 

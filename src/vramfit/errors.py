@@ -71,7 +71,9 @@ class InputError(VramfitError):
 
 
 class MissingModel(InputError):
-    """A repository or tag that its host does not have, or does not show."""
+    """A repository or tag that its host does not have, or does not show: exit 4."""
+
+    code = "missing-model"
 
 
 class CatalogueError(InputError):

@@ -124,12 +124,12 @@ def usable_bytes(gpu: Gpu, platform: str) -> int:
     A reading for the platform wins. Otherwise, for CUDA on Linux: reported total less 400 MiB and 0.2 %, a line
     through the pairs (``nvidia-smi`` total, CUDA total) of RTX 3060 12288/11906, T4 15360/14912, A10G 23028/22587,
     RTX 3090 24576/24126, H100 81559/81100 and B200 183359/182642 MiB: within 150 MiB of each. ROCm and Level Zero
-    report what they offer.
+    report what they offer, and a share of the host's memory is offered whole.
     """
     reading = gpu.usable_readings.get(platform)
     if reading is not None:
         return reading
-    if platform == "windows" and gpu.vendor in ("nvidia", "amd", "intel"):
+    if platform == "windows" and gpu.vendor in ("nvidia", "amd", "intel") and not gpu.unified:
         return round(gpu.memory_bytes * WINDOWS_SHARE)
     if gpu.vendor == "nvidia" and not gpu.unified:
         return round(gpu.memory_bytes * (1 - CUDA_RESERVED_SHARE)) - CUDA_RESERVED_BYTES

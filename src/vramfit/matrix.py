@@ -8,7 +8,15 @@ from __future__ import annotations
 from vramfit import __version__
 from vramfit._record import Record
 from vramfit.engines import engine, engine_of_family
-from vramfit.engines.resolve import deployments, engine_name, kinds_of_sets, quants, with_stated
+from vramfit.engines.resolve import (
+    SPECULATING,
+    deployments,
+    drafted,
+    engine_name,
+    kinds_of_sets,
+    quants,
+    with_stated,
+)
 from vramfit.engines.supplied import offering
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
@@ -172,6 +180,8 @@ class _Table:
         """Cell for each of the numbered sets, and the deployment of the first; None where it is refused."""
         try:
             (found,) = deployments(request, self._sets[numbers[0]], model)
+            if not SPECULATING.isdisjoint(request):
+                (found,) = drafted(request, (found,), self._catalogue)
         except UnsupportedScheme:
             raise
         except VramfitError as error:

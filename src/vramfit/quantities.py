@@ -19,6 +19,13 @@ _FACTORS = {
 }  # fmt: skip
 
 
+class Bare(int):
+    """Bytes of a size whose unit is a letter alone, which stands for a power of 1024: ``24G`` is 24 GiB."""
+
+    written = ""
+    """The size as it was written."""
+
+
 def parse_size(text: str) -> int:
     """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``, ``"24G"`` (GiB); raises ``UsageError`` for other units and none."""
     number, unit = _split(text)
@@ -32,6 +39,9 @@ def parse_size(text: str) -> int:
     value = int(number) * factor if whole and len(number) < 20 else round(_number(number, text) * factor)
     if not 0 <= value < 2**63:
         raise UsageError(f'size "{text}" is out of range', "give a size between 0 and 8 EiB")
+    if len(unit) == 1 and factor > 1:
+        value = Bare(value)
+        value.written = text.strip()
     return value
 
 

@@ -106,7 +106,8 @@ def estimate_object(checked: Checked) -> Object:
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
-        + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id)),
+        + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id))
+        + _units(checked.request),
     }
 
 
@@ -209,15 +210,13 @@ def _gpu_object(deployment: Deployment) -> Object:
 
 
 def _card(gpu: Gpu, deployment: Deployment) -> Object:
-    from vramfit.hardware import usable_bytes
-
     return {
         "id": gpu.id,
         "name": gpu.name,
         "count": 1,
         "marketed_gb": gpu.marketed_gb,
         "memory_bytes": gpu.memory_bytes,
-        "usable_bytes": usable_bytes(gpu, deployment.workload.platform),
+        "usable_bytes": engine(deployment.engine).offered_bytes(gpu, deployment.workload),
         "bandwidth_bytes_per_second": gpu.bandwidth_bytes_per_second,
         "vendor": gpu.vendor,
         "architecture": gpu.architecture,
@@ -368,7 +367,11 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     elif asked.lower().endswith(WEIGHT_FILES):
         notes.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
-        notes.append(f"{asked} is taken for {deployment.model.name} by its name, repackaged but not changed")
+        from vramfit.quantization.publishers import EDITED
+
+        edited = any(word in asked.lower() for word in EDITED)
+        how = "with edited weights of the same shapes" if edited else "repackaged but not changed"
+        notes.append(f"{asked} is taken for {deployment.model.name} by its name, {how}")
         if deployment.model.traits.expert_dtype == "fp8":
             notes.append(f"its experts are taken to be FP8 as its name says; {deployment.model.name} has them in MXFP4")
     ratio = deployment.checkpoint.scaled
@@ -385,6 +388,14 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     if not all(gpu.memory_measured for gpu in deployment.gpus):
         notes.append("the card's reported memory follows the rule for its class; no reading of it is known")
     return notes
+
+
+def _units(request: Request) -> list[str]:
+    """Say as what sizes were read that were written with a letter alone (``24G``), a GPU's in its name included."""
+    texts = [(name, getattr(value, "written", "")) for name, value in request.items()]
+    texts += [("gpu", one.partition("custom:")[2].partition("@")[0]) for one in request.get("gpu", ())]
+    letters = [(name, text) for name, text in texts if text[-1:].lower() in ("k", "m", "g", "t")]
+    return [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for name, text in letters]
 
 
 def _fields(record: Any) -> Object | None:

@@ -12,7 +12,6 @@ from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
 from vramfit.errors import VramfitError
-from vramfit.hardware import usable_bytes
 from vramfit.model import parameters
 from vramfit.quantization import SCHEMES
 from vramfit.quantization.quality import REFERENCE, quality, quality_rank
@@ -85,7 +84,7 @@ class Sweep:
             self.refused = self.refused or error
             key, found = (error.message, error.hint), refusal(error)
         else:
-            offered = tuple([usable_bytes(gpu, work.platform) for gpu in gpus])
+            offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
             unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
             machine = machine_bytes(gpus, work) if unified else None
             key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine)

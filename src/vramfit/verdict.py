@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import Record
+from vramfit.engines import engine
 from vramfit.hardware import usable_bytes
 
 TYPE_CHECKING = False
@@ -36,10 +37,11 @@ class Verdict(Record):
 
 def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     """Judge per device, as the contract says: a model split over GPUs fits only if every share fits."""
-    work = deployment.workload
-    usable = tuple(usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in deployment.gpus)
+    work, runtime = deployment.workload, engine(deployment.engine)
+    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    usable = tuple([size - work.reserve_bytes for size in offered])
     if estimate.pool is not None:
-        limits = estimate.pool.limits([usable_bytes(gpu, work.platform) for gpu in deployment.gpus])
+        limits = estimate.pool.limits(offered)
         usable = tuple([min(pair) for pair in zip(usable, limits, strict=True)])
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])

@@ -35,6 +35,21 @@ STATED: list[tuple[str, dict[str, str]]] = [
     ("hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M", {"family": "gguf", "quant": "Q4_K_M"}),
     ("mradermacher/Qwen3-8B-i1-IQ4_XS-GGUF", {"family": "gguf", "quant": "i1-IQ4_XS"}),
     ("google/gemma-3-27b-it-qat-q4_0-gguf", {"family": "gguf", "quant": "Q4_0"}),
+    # Owners that quantize with an importance matrix, and their own mixes of recent models.
+    ("bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:IQ3_XXS", {"family": "gguf", "quant": "i1-IQ3_XXS"}),
+    ("unsloth/Qwen3-14B-GGUF:IQ4_NL", {"family": "gguf", "quant": "i1-IQ4_NL"}),
+    ("unsloth/Qwen3-14B-GGUF:Q2_K_L", {"family": "gguf", "quant": "unsloth-Q2_K_L"}),
+    ("lmstudio-community/Qwen3-14B-GGUF:IQ4_NL", {"family": "gguf", "quant": "IQ4_NL"}),
+    ("bartowski/Qwen_Qwen3.6-27B-GGUF:Q4_K_M", {"family": "gguf", "quant": "bartowski-Q4_K_M"}),
+    ("bartowski/Qwen_Qwen3.6-27B-GGUF:Q6_K_L", {"family": "gguf", "quant": "bartowski-Q6_K_L"}),
+    ("unsloth/GLM-4.7-Flash-GGUF:Q4_K_M", {"family": "gguf", "quant": "unsloth-Q4_K_M"}),  # a size is known
+    ("unsloth/Qwen3.8-27B-GGUF:UD-Q6_K_L", {"family": "gguf", "quant": "UD-Q6_K_L"}),
+    ("unsloth/DeepSeek-V4-Flash-0731-GGUF:UD-IQ3_XXS", {"family": "gguf", "quant": "UD-IQ3_XXS"}),
+    # Edits of the weights change no shape; a mix that no scheme describes is named, and its size must be stated.
+    ("HauhauCS/Qwen3.6-35B-A3B-Uncensored-HauhauCS-Aggressive-GGUF:IQ2_M", {"family": "gguf", "quant": "IQ2_M"}),
+    ("huihui-ai/Qwen3-8B-abliterated", {}),
+    ("mudler/Qwen3.6-35B-A3B-APEX-GGUF:APEX-I-Nano", {"family": "gguf", "quant": "APEX-I-NANO"}),
+    ("mudler/Qwen3.6-35B-A3B-APEX-GGUF", {"family": "gguf"}),
     ("Llama 2 13B AWQ 4bit g128", {"quant": "awq"}),
     ("Mistral 7B 4-bit", {"quant": "int4"}),
     ("NVIDIA Nemotron Nano 9B v2 bf16", {"quant": "bf16"}),
@@ -45,6 +60,10 @@ STATED: list[tuple[str, dict[str, str]]] = [
 
 UNKNOWN = (
     "TheBloke/dolphin-2.1-mistral-7B-AWQ",  # a fine-tune with a name of its own may be anything
+    "TheDrummer/Cydonia-24B-v4zk-GGUF:Q8_0",  # which model it was tuned from is not in the name
+    "DavidAU/Qwen3-8B-REAP-4B-GGUF:Q4_K_M",  # experts or layers were cut out
+    "somebody/Qwen3-8B-Aggressive",  # the grade of an edit alone is none
+    "somebody/Qwen3-8B-nano",
     "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
     "llama-3.1-8b (a remark)",
     "/models/llama-3.1-8b",  # a path is a file's business
@@ -97,6 +116,24 @@ def test_a_check_takes_the_scheme_from_the_name() -> None:
 
     assert (engine, scheme) == ("transformers", "awq")
     assert "Qwen/Qwen2.5-7B-Instruct-AWQ is taken for Qwen2.5 7B by its name" in " ".join(assumptions)
+
+
+def test_a_report_says_that_weights_were_edited() -> None:
+    _, _, assumptions = scheme_of("-m", "huihui-ai/Qwen3-8B-abliterated", "--quant", "bf16")
+
+    assert (
+        "huihui-ai/Qwen3-8B-abliterated is taken for Qwen3 8B by its name, with edited weights of the same shapes"
+        in assumptions
+    )
+
+
+def test_a_mix_that_no_scheme_describes_needs_its_size() -> None:
+    name = "mudler/Qwen3.6-35B-A3B-APEX-GGUF:APEX-Nano"
+    engine, scheme, assumptions = scheme_of("-m", name, "--file-size", "10.88GB")
+
+    assert (engine, scheme) == ("llama.cpp", "IQ2_S")
+    assert "the file's mix is taken to be that of IQ2_S, every tensor 1.022 times as large" in assumptions
+    assert vramfit("check", "-g", "h200", "-m", name).code == 2
 
 
 @pytest.mark.parametrize(

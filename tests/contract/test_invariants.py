@@ -241,7 +241,7 @@ def test_limits_are_the_last_that_reach_the_level(name: str) -> None:
         level = ("fits",) if estimate["deployment"]["level"] == "fits" else ("fits", "tight")
         for key, limit, most in (
             ("context", "max_context", max(estimate["model"]["max_context"], estimate["deployment"]["context"])),
-            ("parallel", "max_parallel", 4096),
+            ("parallel", "max_parallel", 256 if estimate["engine"] in ("llama.cpp", "ollama") else 4096),
         ):
             largest = estimate["limits"][limit]
             assert 0 <= largest <= most

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from vramfit.catalogue.rows import ModelRow
 
 KEYS: dict[str, st.SearchStrategy[Any]] = {
-    "engine": st.sampled_from(["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx"]),
+    "engine": st.sampled_from(
+        ["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx"]
+    ),
     "quant": st.sampled_from(
         ["fp16", "bf16", "int8", "int4", "fp8", "awq", "Q8_0", "Q4_K_M", "IQ3_M", "F16", "MXFP4", "nf4"]
     ),
@@ -43,6 +45,8 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "main_gpu": st.sampled_from([0, 1]),
     "backend": st.sampled_from(["cuda", "vulkan"]),
     "sched_spread": st.booleans(),
+    "speculative": st.sampled_from(["mtp"]),
+    "speculative_tokens": st.sampled_from([1, 4]),
     "prompt_tokens": st.sampled_from([100, 2000]),
     "ram": st.sampled_from(["8GiB", "64GiB", "512GiB"]),
     "reserve": st.sampled_from(["0B", "1GiB", "6GiB"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vramfit.catalogue import files
-from vramfit.errors import AmbiguousName, CatalogueError, UnknownGpu
+from vramfit.errors import CatalogueError, UnknownGpu
 from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 CARD = """\
 gpus:
-  - id: rtx4090-48gb
-    name: RTX 4090 48GB
+  - id: rtx4090-64gb
+    name: RTX 4090 64GB
     family: ada-geforce
-    vram_gb: 48
+    vram_gb: 64
     memory: {bus_bits: 384, data_rate_gbps: 21, bandwidth_gb_s: 1008}
 """
 MODEL = """\
@@ -48,14 +48,13 @@ def test_own_files_add_entries(own: Path) -> None:
     (own / "models.yaml").write_text(MODEL)
     catalogue = open_catalogue()
 
-    gpu, model = catalogue.gpu("4090 48gb"), catalogue.model("Kin 13B")
-    assert (gpu.id, gpu.marketed_gb, gpu.architecture) == ("rtx4090-48gb", 48, "Ada Lovelace")
+    gpu, model = catalogue.gpu("4090 64gb"), catalogue.model("Kin 13B")
+    assert (gpu.id, gpu.marketed_gb, gpu.architecture) == ("rtx4090-64gb", 64, "Ada Lovelace")
     assert (model.context, model.layer_count) == (8192, 40)
     assert catalogue.warnings == ()
-    assert catalogue.gpu_facts("rtx4090-48gb")["sources"] == [{"key": "own-1", "name": str(own / "gpus.yaml")}]
+    assert catalogue.gpu_facts("rtx4090-64gb")["sources"] == [{"key": "own-1", "name": str(own / "gpus.yaml")}]
     assert catalogue.model_facts("kin-13b")["sources"] == [{"key": "own-2", "name": str(own / "models.yaml")}]
-    with pytest.raises(AmbiguousName, match="rtx4090 and rtx4090-48gb"):
-        catalogue.gpu("4090")
+    assert catalogue.gpu("4090").id == "rtx4090"
 
 
 def test_own_files_change_fields_of_known_entries(own: Path) -> None:
@@ -81,17 +80,17 @@ def test_the_place_of_a_changed_entry_stays(own: Path) -> None:
     ids = [row.id for row in open_catalogue().gpu_rows()]
     (own / "gpus.yaml").write_text(CARD + "  - {id: gtx1050, price_usd: 99}\n")
 
-    assert [row.id for row in open_catalogue().gpu_rows()] == [*ids, "rtx4090-48gb"]
+    assert [row.id for row in open_catalogue().gpu_rows()] == [*ids, "rtx4090-64gb"]
 
 
 def test_later_files_lie_over_earlier_ones(own: Path, tmp_path: Path) -> None:
     """The configuration directory first, then the command line in its order."""
     (own / "gpus.yaml").write_text(CARD)
-    (tmp_path / "a.yaml").write_text("gpus: [{id: rtx4090-48gb, price_usd: 2000}]")
-    (tmp_path / "b.yaml").write_text("gpus: [{id: rtx4090-48gb, price_usd: 3000}]")
+    (tmp_path / "a.yaml").write_text("gpus: [{id: rtx4090-64gb, price_usd: 2000}]")
+    (tmp_path / "b.yaml").write_text("gpus: [{id: rtx4090-64gb, price_usd: 3000}]")
 
-    gpu = open_catalogue((str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"))).gpu("rtx4090-48gb")
-    assert (gpu.price_usd, gpu.marketed_gb) == (3000, 48)
+    gpu = open_catalogue((str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"))).gpu("rtx4090-64gb")
+    assert (gpu.price_usd, gpu.marketed_gb) == (3000, 64)
 
 
 def test_a_broken_own_file_is_left_out_with_a_warning(own: Path) -> None:
@@ -147,17 +146,17 @@ def test_overlays_are_compiled_once_and_again_when_they_change(own: Path, monkey
     """The content decides, not the time stamp."""
     path = own / "gpus.yaml"
     path.write_text(CARD)
-    assert open_catalogue().gpu("rtx4090-48gb").marketed_gb == 48
+    assert open_catalogue().gpu("rtx4090-64gb").marketed_gb == 64
     stamp = os.stat(path)
     monkeypatch.setattr("vramfit.curation.overlay.compile_overlaid", _refuse)
-    assert open_catalogue().gpu("rtx4090-48gb").marketed_gb == 48
+    assert open_catalogue().gpu("rtx4090-64gb").marketed_gb == 64
 
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(own.parent))
     monkeypatch.setenv("XDG_CACHE_HOME", str(own.parent.parent / "cache"))
-    path.write_text(CARD.replace("vram_gb: 48", "vram_gb: 40"))
+    path.write_text(CARD.replace("vram_gb: 64", "vram_gb: 40"))
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert open_catalogue().gpu("rtx4090-48gb").marketed_gb == 40
+    assert open_catalogue().gpu("rtx4090-64gb").marketed_gb == 40
 
 
 def test_a_warning_is_told_again_from_the_cache(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

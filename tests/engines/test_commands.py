@@ -33,7 +33,7 @@ def line(**request: Any) -> str:
             {"quant": "Q4_K_M"},
         ),
         (
-            "llama-server -m llama-2-7b-Q8_0.gguf -c 8192 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
+            "llama-server -m llama-2-7b-Q8_0.gguf -c 2048 -np 4 -ngl 20 -b 512 -ub 256 -fa off -ctk f16 -ctv f16"
             " --kv-unified",
             {
                 "quant": "Q8_0", "context": 2048, "parallel": 4, "gpu_layers": 20, "batch": 512, "ubatch": 256,
@@ -216,6 +216,14 @@ def test_servers(expected: str, request_: dict[str, Any]) -> None:
                 "kv_cache_type_v": "int4", "swa_full": True,
             },
         ),
+        (
+            "python examples/chat.py -m llama-3.1-8b-exl3-4.0 -cs 4096 -cq 6,2",
+            {"engine": "exllamav3", "quant": "exl3-4.0", "kv_cache_type": "q6", "kv_cache_type_v": "2"},
+        ),
+        (
+            "python examples/chat.py -m llama-3.1-8b-exl2-4.0 -l 8192 -cq4 -mode raw",
+            {"engine": "exllamav2", "quant": "exl2-4.0", "parallel": 2, "kv_cache_type": "q4"},
+        ),
     ],
 )  # fmt: skip
 def test_other_engines(expected: str, request_: dict[str, Any]) -> None:
@@ -237,12 +245,14 @@ CACHES = {
     "ollama": ["f16", "q8_0"],
     "vllm": ["f16", "bf16", "fp8", "fp8_e5m2", "int8"],
     "sglang": ["f16", "fp8", "fp8_e5m2"],
-    "exllamav3": ["f16", "int8", "int4"],
+    "exllamav2": ["f16", "fp8", "int8", "int6", "int4"],
+    "exllamav3": ["f16", "int8", "int6", "int4", "int2"],
     "mlx": ["bf16"],
 }
 QUANTS = {
     "llama.cpp": ["Q4_K_M", "F16"], "ollama": ["Q8_0", "Q4_K_M"], "vllm": ["fp16", "bf16", "fp8", "awq"],
-    "sglang": ["bf16", "fp8", "gptq-int4"], "exllamav3": ["exl3-4.0"], "mlx": ["bf16", "mlx-4bit", "mlx-6bit-g32", "mlx-mxfp4"],
+    "sglang": ["bf16", "fp8", "gptq-int4"], "exllamav2": ["exl2-4.0", "gptq-int4", "fp16"], "exllamav3": ["exl3-4.0"],
+    "mlx": ["bf16", "mlx-4bit", "mlx-6bit-g32", "mlx-mxfp4"],
 }  # fmt: skip
 COUNTS = st.integers(1, 4)
 PLACED = {
@@ -265,6 +275,11 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "cpu_moe_layers": st.sampled_from(["all", "auto", 0, 3]),
         "unified_kv": st.booleans(),
         "swa_full": st.booleans(),
+        "kv_offload": st.booleans(),
+        "override_tensor": st.sampled_from([["ffn_down=CPU"], ["attn_k=CPU,attn_v=CPU", "norm=CUDA0"]]),
+        "mmproj": st.sampled_from(["gpu", "host", "off"]),
+        "context_checkpoints": st.sampled_from([0, 32]),
+        "cache_ram": st.sampled_from(["0GiB", "2GiB", -1]),
         "split_mode": st.sampled_from(["layer", "row", "none"]),
         "main_gpu": st.sampled_from([0, 1]),
         "tensor_split": st.sampled_from(["3,1", "1,1"]),
@@ -276,9 +291,13 @@ OWN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "parallel": COUNTS,
         "reserve": st.sampled_from(["1GiB", "500MB"]),
         "sched_spread": st.booleans(),
+        "kv_offload": st.booleans(),
+        "context_checkpoints": st.sampled_from([0, 32]),
+        "cache_ram": st.sampled_from(["0GiB", "2GiB"]),
     },
     "vllm": {**SERVED, "images": st.integers(1, 3)},
     "sglang": SERVED,
+    "exllamav2": {},
     "exllamav3": {"swa_full": st.booleans()},
     "mlx": {},
 }
@@ -339,6 +358,7 @@ REFERENCES: dict[str, list[tuple[str, str | None]]] = {
     ],
     "sglang": [("Qwen/Qwen3-32B-AWQ", None), ("TheBloke/Mistral-7B-v0.1-GPTQ", None), ("Qwen/Qwen3-8B", "bf16")],
     "exllamav3": [("turboderp/Qwen3-8B-exl3-4.0bpw", None)],
+    "exllamav2": [("turboderp/Llama-3.1-8B-exl2-4.0bpw", None)],
     "mlx": [("mlx-community/Qwen3-8B-4bit", None), ("mlx-community/Qwen3-8B-mxfp4", None), ("Qwen/Qwen3-8B", "mlx-6bit")],
 }  # fmt: skip
 """Published files of models in the catalogue, and the scheme that is asked for where the name states none."""
@@ -435,7 +455,68 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
         ("llama-server -m a.gguf -c 0 -np 1", {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max"}),
         (
             "llama-server -m a.gguf -c 8192",
-            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "2048"},
+            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "8192"},
+        ),
+        (
+            "llama-server -m a.gguf -c 8192 -np 2 -kvu",
+            {**LLAMA, "model": "a.gguf", "parallel": "2", "unified_kv": True, "context": "8192"},
+        ),
+        (
+            "llama-server -m a.gguf -np 1 -ot 'exps=CPU,norm=CPU' -ot attn=CUDA0 -nkvo -cram 0 -ctxcp 2 -sm tensor",
+            {
+                **LLAMA,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "max",
+                "gpu_layers": "all",
+                "kv_offload": False,
+                "override_tensor": ("exps=CPU,norm=CPU", "attn=CUDA0"),
+                "cache_ram": "0",
+                "context_checkpoints": "2",
+                "split_mode": "tensor",
+            },
+        ),
+        # With tensors placed by name --fit gives up, and with -fit off it does not run.
+        (
+            "llama-server -m a.gguf -np 1 --n-cpu-moe 9 -dev CUDA0,CUDA1",
+            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max", "gpu_layers": "all", "cpu_moe_layers": "9"},
+        ),
+        (
+            "llama-server -m a.gguf -np 1 -fit off -dev Vulkan1",
+            {
+                **LLAMA,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "max",
+                "gpu_layers": "all",
+                "split_mode": "none",
+                "main_gpu": "1",
+            },
+        ),
+        (
+            "llama-server -m a.gguf -np 1 -dev none -fitt 1024 -fitc 4096",
+            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max", "gpu_layers": "0"},
+        ),
+        (
+            "llama-server -hf a/b:Q4_K_M -np 1 --no-mmproj-offload --control-vector-layer-range 1 5",
+            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "host"},
+        ),
+        (
+            "llama-server -hf a/b:Q4_K_M -np 1 --no-mmproj",
+            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "off"},
+        ),
+        (
+            "llama-cli -m a.gguf -c 8192 -ngl 99 -p 'Why?' -cnv",
+            {
+                "images": 0,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "8192",
+                "gpu_layers": "99",
+                "outputs": "batch",
+                "context_checkpoints": "0",
+                "cache_ram": "0",
+            },
         ),
         (
             "llama-server -m a.gguf -c 8192 -np -1 --no-kv-unified",
@@ -475,7 +556,6 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
                 "flash_attention": "off",
             },
         ),
-        ("llama-server -hf a/b -c 9 -np 1 --no-mmproj", {**LLAMA, "model": "hf:a/b", "context": "9", "parallel": "1"}),
         (
             "llama-server -m a --mmproj b -c 9 -np 1",
             {"gpu_layers": "auto", "model": "a", "context": "9", "parallel": "1"},
@@ -575,6 +655,11 @@ def test_vllm_is_read(text: str, keys: dict[str, Any]) -> None:
         ),
         ("mlx_lm.convert --hf-path a/b --mlx-path c -q\nmlx_lm.generate --model d", "mlx", {"model": "d"}),
         (
+            "python examples/chat.py -m a -l 512 -cq6 -mode llama -gs auto",
+            "exllamav2",
+            {"model": "a", "context": "512", "kv_cache_type": "int6"},
+        ),
+        (
             "python examples/chat.py -m a -cs 512 -cq 4",
             "exllamav3",
             {"model": "a", "context": "512", "kv_cache_type": "int4", "kv_cache_type_v": "int4"},
@@ -598,7 +683,10 @@ def test_words_are_read_as_a_line_is() -> None:
     [
         ("", 'no engine is known that "" starts'),
         ("text-generation-launcher --model-id a", 'no engine is known that "text-generation-launcher" starts'),
-        ("llama-server -m a --lora x", "--lora of llama-server is not known here"),
+        ("llama-server -m a --lora x", "--lora of llama-server is not modelled"),
+        ("llama-server -m a --rpc host:50052", "--rpc of llama-server is not modelled"),
+        ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
+        ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
         ("LLAMA_ARG_SWA_FULL=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA_FULL"'),
         ("vllm serve a/b --cpu-offload-gb 4", "--cpu-offload-gb of vllm serve is not known here"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),

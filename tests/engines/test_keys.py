@@ -28,9 +28,12 @@ CONTRACT = {
 
 ORDER = [
     "gpu", "model", "engine", "quant", "context", "parallel", "images", "image_size", "kv_cache_type", "kv_cache_type_v",
-    "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers", "cpu_moe_layers", "backend",
-    "split_mode", "main_gpu", "tensor_split", "sched_spread", "tensor_parallel", "pipeline_parallel",
-    "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "kv_bytes_per_token", "file_size",
+    "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "kv_offload", "outputs", "gpu_layers",
+    "cpu_moe_layers", "override_tensor", "mmproj", "backend",
+    "split_mode", "main_gpu", "tensor_split", "sched_spread", "context_checkpoints", "cache_ram", "tensor_parallel",
+    "pipeline_parallel",
+    "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "speculative", "speculative_tokens",
+    "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers", "kv_bytes_per_token", "file_size",
     "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
     "platform", "task",
     "sequence_length", "micro_batch", "lora_rank",
@@ -181,8 +184,8 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
         assert isinstance(value, tuple)
         assert min(value) >= 0 < sum(value) < float("inf")
     elif key.kind == "size":
-        assert isinstance(value, int)
-        assert 0 <= value < 2**63
+        assert value in key.choices or isinstance(value, int)
+        assert value in key.choices or 0 <= value < 2**63
     elif key.kind == "number":
         assert isinstance(value, float)
         assert key.minimum <= value <= key.maximum

@@ -12,7 +12,7 @@ from vramfit.workload.keys import Group
 
 def test_the_engines() -> None:
     """In the order of help texts and lists; each is what its folder calls it."""
-    expected = ("transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav3", "mlx")
+    expected = ("transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx")
     assert expected == names()
     assert expected == tuple(engine(name).name for name in names())
     assert DEFAULT in names()
@@ -32,6 +32,7 @@ def test_an_engine_that_is_not_modelled_is_no_guess(name: str) -> None:
     ("name", "family"),
     [
         ("llama.cpp", "gguf"),
+        ("exllamav2", "exl2"),
         ("exllamav3", "exl3"),
         ("mlx", "mlx"),
         ("transformers", "bitsandbytes"),
@@ -45,10 +46,10 @@ def test_the_engine_of_a_family(name: str, family: str) -> None:
 
 
 def test_the_engine_of_each_family_loads_it() -> None:
-    """But for EXL2, which none here does, and NVFP4, which servers do: they must be asked for."""
+    """But for NVFP4, which servers do and must be asked for."""
     families = {scheme.family for scheme in SCHEMES.values()}
     unloaded = {family for family in families if family not in engine(engine_of_family(family)).families}
-    assert {"exl2", "nvfp4"} == unloaded
+    assert {"nvfp4"} == unloaded
 
 
 def test_groups_of_own_keys_come_once() -> None:
@@ -68,6 +69,7 @@ def test_groups_of_own_keys_come_once() -> None:
         ("vllm", True, 3, False, None, {"int8": ("fp8",)}, "card"),
         ("sglang", True, 4, False, None, {"int8": ("fp8",)}, "card"),
         ("ollama", False, None, True, None, {}, "card"),
+        ("exllamav2", False, None, False, None, {}, "card"),
         ("exllamav3", False, None, False, None, {}, "card"),
         ("mlx", False, 1, False, None, {}, "card"),
     ],

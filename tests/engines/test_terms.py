@@ -45,6 +45,11 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "2xh100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4"},
         {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "fp8", "parallel": 16},
     ],
+    "exllamav2": [
+        {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "exl2-4.0", "kv_cache_type": "int6"},
+        {"gpu": "rtx4090", "model": "mixtral-8x7b", "quant": "exl2-3.0"},
+        {"gpu": "rtx4090", "model": "gemma-3-4b", "quant": "gptq-int4", "images": 1},
+    ],
     "exllamav3": [
         {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "exl3-4.0"},
         {"gpu": "rtx4090", "model": "gemma-3-27b", "quant": "exl3-3.0", "kv_cache_type": "int8", "kv_cache_type_v": "int4"},

@@ -36,6 +36,7 @@ READ = {
     "vllm": {"vendor", "compute_target", "memory_bytes", "name"},
     "sglang": {"vendor", "compute_target", "memory_bytes"},
     "ollama": {"compute_target", "cores", *USABLE},
+    "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},
     "mlx": {"vendor"},
 }

@@ -13,7 +13,7 @@ from tests.deployed import deployed
 from tests.each import each
 from tests.samples import gpu
 from vramfit.engines import Estimate, engine, estimate, names
-from vramfit.errors import CannotTell, VramfitError
+from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.memory.kv_cache import caches
 from vramfit.memory.weights import slices
 from vramfit.model import Model, model_from_facts
@@ -63,6 +63,9 @@ def test_every_model_in_every_scheme(name: str) -> None:
                 found = estimated(name, made, scheme)
             except CannotTell:
                 continue
+            except UsageError:
+                assert name == "exllamav2"  # which has code for plain attention alone
+                continue
             answered += 1
             for device in (*found.gpus, found.host):
                 parts = (device.weights_bytes, device.kv_cache_bytes, device.compute_bytes, device.overhead_bytes)
@@ -70,8 +73,10 @@ def test_every_model_in_every_scheme(name: str) -> None:
                 assert device.low_bytes <= device.total_bytes == sum(parts) <= device.high_bytes, (key, scheme.id)
             weights = sum(device.weights_bytes for device in (*found.gpus, found.host))
             size = derive(made, scheme).file_bytes
+            if name.startswith("exllama"):  # where no image is read, no tower is loaded
+                size -= slices(derive(made, scheme)).other_bytes
             assert 0.95 * size < weights < 2 * size, (key, scheme.id)
-    assert answered > len(facts()) * len(schemes) * 0.9
+    assert answered > len(facts()) * len(schemes) * (0.6 if name == "exllamav2" else 0.9)
 
 
 def test_bits_per_weight_are_those_of_the_scheme() -> None:
@@ -102,7 +107,7 @@ def test_a_longer_context_and_more_sequences_never_take_less(
                 estimated(name, made, scheme, context=max(one, other), parallel=1 + parallel),
             )
         ]
-    except CannotTell:
+    except (CannotTell, UsageError):
         return
     assert 0 <= short <= long
     assert long < many or not any(cache.kind != "cross" for cache in caches(made))

@@ -358,7 +358,10 @@ def test_prediction_heads_are_told_apart(tmp_path: Path) -> None:
         other[key] for key in ("breakdown", "required_bytes")
     ]
     assert one["model"]["parameters"] == other["model"]["parameters"]
-    assert "0.25 GiB of its files are prediction heads, not loaded with it" in other["assumptions"]
+    assert (
+        "0.25 GiB of its files are prediction heads (MTP), loaded with it only for speculative decoding"
+        in other["assumptions"]
+    )
 
 
 @pytest.mark.parametrize(("bits", "group", "each"), [(4, 64, 4.5), (8, 32, 9.0)])

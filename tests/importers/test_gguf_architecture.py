@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.importers.gguf_of_model import header_of
+from vramfit._record import replace
 from vramfit.errors import InputError
 from vramfit.importers.gguf_architecture import file_type_label, gguf_facts
 from vramfit.importers.gguf_layers import run_lengths
@@ -65,6 +66,15 @@ def test_the_plain_case() -> None:
         "family": "llama", "gguf": "llama", "layers": 2, "hidden": 64, "vocab": 100, "tied": False, "context": 512,
         "heads": 4, "kv_heads": 4, "head_dim": 16, "value_dim": 16, "pattern": "full", "traits": {"norms": []},
     }  # fmt: skip
+
+
+def test_prediction_heads_of_a_file() -> None:
+    """As many layers as it states; one, if it holds a head and states none; none without a head."""
+    plain = header({"nextn_predict_layers": 2, "block_count": 4})
+    head = FileTensor("blk.2.nextn.eh_proj.weight", "F16", (128, 64), 2, part="mtp")
+    with_heads = replace(plain, tensors=(*plain.tensors, head))
+    unstated = replace(header({}), tensors=with_heads.tensors)
+    assert [None, 2, 1] == [gguf_facts(one).facts.get("mtp_layers") for one in (plain, with_heads, unstated)]
 
 
 def sixteen(**keys: object) -> dict[str, object]:

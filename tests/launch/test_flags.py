@@ -172,6 +172,7 @@ APPLE = "m2-max-96gb"
         {"engine": "mlx", "quant": "mlx-4bit", "gpu": APPLE},
         {"engine": "mlx", "quant": "bf16", "gpu": APPLE, "kv_cache_type": "int8"},
         {"engine": "mlx", "quant": "mlx-mxfp4", "gpu": APPLE, "model": "llava-1.6-7b"},
+        {"engine": "exllamav2", "quant": "exl2-4.0", "context": 5000, "kv_cache_type": "int6", "gpu": "2xrtx4090"},
         {"engine": "exllamav3", "quant": "exl3-4.0", "context": 5000, "parallel": 2},
         {"engine": "exllamav3", "quant": "exl3-6.0", "kv_cache_type": "int8", "kv_cache_type_v": "int4"},
     ],

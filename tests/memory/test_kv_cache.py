@@ -78,6 +78,7 @@ BITS = {
     "f32": Fraction(32), "f16": Fraction(16), "bf16": Fraction(16), "q8_0": Fraction(17, 2), "q5_1": Fraction(6),
     "q5_0": Fraction(11, 2), "q4_1": Fraction(5), "q4_0": Fraction(9, 2), "iq4_nl": Fraction(9, 2),
     "fp8": Fraction(8), "fp8_e4m3": Fraction(8), "fp8_e5m2": Fraction(8), "int8": Fraction(8), "int4": Fraction(4),
+    **{f"int{bits}": Fraction(bits) for bits in (2, 3, 5, 6, 7)},
 }  # fmt: skip
 
 

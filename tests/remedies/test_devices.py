@@ -1,4 +1,4 @@
-"""Remedies on the same devices: memory that others hold, a raised limit, another division."""
+"""Remedies on the same devices: memory that others hold, another division."""
 
 from __future__ import annotations
 
@@ -35,47 +35,6 @@ def test_a_card_without_a_desktop() -> None:
     assert "free the 4.00 GiB that others hold" in found.proposal.summary
     assert with_key("reserve", gpu="rtx4090", model="llama-3.1-70b", quant="Q4_K_M", reserve="4GiB") == []
     assert with_key("reserve", gpu="m2-8gb", model="llama-3.1-8b", quant="Q4_K_M", reserve="1GiB") == []
-
-
-@pytest.mark.parametrize(
-    ("usable", "command", "request_"),
-    [
-        (
-            "124GiB",
-            "boot with ttm.pages_limit=32505856",
-            {"gpu": "strix-halo-128gb", "model": "gpt-oss-120b", "quant": "Q8_0", "context": 65536, "parallel": 4},
-        ),
-        (
-            "60GiB",
-            "sudo sysctl iogpu.wired_limit_mb=61440",
-            {"gpu": "m2-max-64gb", "model": "qwen3-32b", "quant": "Q8_0", "context": 40960, "parallel": 2},
-        ),
-    ],
-)
-def test_a_raised_limit(usable: str, command: str, request_: dict[str, Any]) -> None:
-    """All of the machine's memory but 4 GiB, with the command that does it; shares of CPU and GPU together."""
-    asked = row(engine="llama.cpp", **request_)
-    assert asked.answer.verdict.word != "fits"
-    (found,) = with_key("usable", engine="llama.cpp", **request_)
-    assert found.changes["usable"] == usable
-    assert found.proposal.summary.endswith(command)
-    after = found.proposal.answer
-    assert after.verdict.host_headroom_bytes is not None
-    assert after.verdict.host_headroom_bytes >= 0
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        {"gpu": "m2-8gb", "model": "llama-3.1-70b", "quant": "Q4_K_M", "gpu_layers": 0},
-        {"gpu": "strix-halo-64gb", "model": "qwen3-32b", "quant": "Q8_0", "platform": "windows"},
-        {"gpu": "jetson-orin-nano-8gb", "model": "llama-3.1-8b", "quant": "Q6_K", "context": 16384},
-        {"gpu": "rtx3060-12gb", "model": "qwen3-14b", "quant": "Q6_K"},
-    ],
-)
-def test_no_limit_to_raise(request_: dict[str, Any]) -> None:
-    """Where it does not suffice, or where no program sets one."""
-    assert with_key("usable", engine="llama.cpp", **request_) == []
 
 
 def test_another_division() -> None:

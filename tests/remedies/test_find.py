@@ -13,6 +13,7 @@ from vramfit.check import Checked, check
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.remedies import MOST
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB
 
 if TYPE_CHECKING:
@@ -283,3 +284,46 @@ def test_rows_share_their_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     list(check(parse_request({"gpu": "rtx4090", "model": "llama-2-13b"}), Catalogue()))
     assert {"int8 llama-2-13b 1xrtx4090", "nf4 llama-2-13b 1xrtx4090", "Q8_0 llama-2-13b 1xrtx4090"} <= set(asked)
     assert sorted(set(asked)) == sorted(asked)
+
+
+@pytest.mark.parametrize(
+    ("request_", "usable", "summary"),
+    [
+        (
+            {"gpu": "m2-pro-16gb", "model": "gemma-4-12b", "quant": "mlx-4bit", "images": 0, "context": 2048},
+            "13GiB", "raise the wired limit to 13 GiB (sudo sysctl iogpu.wired_limit_mb=13312)",
+        ),
+        (
+            {"gpu": "strix-halo-128gb", "model": "qwen3-next-80b-a3b", "quant": "Q8_0", "context": 8192},
+            "120GiB", "raise the GTT limit to 120 GiB (kernel parameter ttm.pages_limit=31457280)",
+        ),
+        (
+            {"gpu": "radeon-890m", "model": "qwen3-30b-a3b", "quant": "Q8_0", "ram": "48GiB"},
+            "45GiB", "raise the GTT limit to 45 GiB (kernel parameter ttm.pages_limit=11796480)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_shared_memory_s_limit_is_raised(request_: dict[str, Any], usable: str, summary: str) -> None:
+    """And what it promises is what a check with that limit says."""
+    first = next(check(parse_request(request_), open_catalogue()))
+    (found,) = [remedy for remedy in first.remedies if "usable" in remedy.proposal.changes]
+    again = next(check(parse_request({**request_, "usable": usable}), open_catalogue()))
+
+    assert (found.proposal.changes, found.proposal.summary) == ({"usable": usable}, summary)
+    assert found.proposal.answer.verdict.headroom_bytes == again.answer.verdict.headroom_bytes > 0
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"gpu": "m2-pro-16gb", "model": "gemma-4-12b", "quant": "mlx-4bit", "images": 0, "usable": "12GiB"},
+        {"gpu": "strix-halo-128gb", "model": "qwen3-next-80b-a3b", "quant": "Q8_0", "platform": "windows"},
+        {"gpu": "jetson-orin-nano-8gb", "model": "llama-3.1-8b", "quant": "Q4_K_M"},
+        {"gpu": "m2-pro-16gb", "model": "llama-3.3-70b", "quant": "mlx-4bit"},
+    ],
+)
+def test_a_limit_that_is_stated_or_no_owner_s_is_not_raised(request_: dict[str, Any]) -> None:
+    first = next(check(parse_request(request_), open_catalogue()))
+
+    assert first.answer.verdict.word == "exceeds"
+    assert [remedy for remedy in first.remedies if "usable" in remedy.proposal.changes] == []

@@ -16,6 +16,7 @@ from tests.reports.values import (
     COMMON,
     LLAMA_CPP,
     OLLAMA,
+    OPTIMIZERS,
     SERVERS,
     TRAINING,
     Asked,
@@ -60,7 +61,8 @@ STRATA = (
     Stratum("vllm", "inference", 300, (*COMMON, *SERVERS)),
     Stratum("sglang", "inference", 200, (*COMMON, *SERVERS)),
     Stratum("ollama", "inference", 220, (*COMMON, *OLLAMA)),
-    Stratum("exllamav3", "inference", 90, (*COMMON, "tensor_parallel")),
+    Stratum("exllamav2", "inference", 32, COMMON),
+    Stratum("exllamav3", "inference", 58, (*COMMON, "tensor_parallel")),
     Stratum("mlx", "inference", 90, COMMON),
     Stratum("tensorrt-llm", "inference", 10, ("context",)),
     Stratum("", "inference", 70, ("quant", "context", "ubatch", "optimizer")),
@@ -82,10 +84,15 @@ SEVERAL = (
 def draw(listed: Listed, seed: int = SEED) -> list[dict[str, Any]]:
     """Deployments as a file has them, named ``d0001`` and on, strata interleaved."""
     found: list[tuple[float, int, dict[str, Any]]] = []
+    optimizers = 0
     for place, stratum in enumerate(STRATA):
         rng = Random(f"{seed} {stratum.engine} {stratum.task}")
         for number in range(stratum.size):
-            keys = _deployment(stratum, stratum.keys[number % len(stratum.keys)], listed, rng)
+            first = stratum.keys[number % len(stratum.keys)]
+            keys = _deployment(stratum, first, listed, rng)
+            if first == "optimizer":  # each in turn, so that none is left to chance
+                keys["optimizer"] = OPTIMIZERS[optimizers % len(OPTIMIZERS)]
+                optimizers += 1
             if number % REFUSED_EVERY == REFUSED_EVERY - 1:
                 keys = refused(keys, number // REFUSED_EVERY + SHIFT * place)
             found.append(((number + 0.5) / stratum.size, place, keys))

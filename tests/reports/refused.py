@@ -14,7 +14,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"model": "sdxl-base"},
     {"engine": "vlllm"},
     {"quant": "Q4_K_XXL"},
-    {"quant": "exl2-4.0"},
+    {"quant": "exl2-4.0", "engine": "vllm"},
     {"quant": "hqq-int4", "engine": "llama.cpp"},
     {"quant": "Q4_K_M", "engine": "vllm"},
     {"context": 0},

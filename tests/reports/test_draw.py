@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = 2000
-LATER = {"kv_bytes_per_token", "encoder_tokens", "image_tokens", "file_size", "bits_per_weight", "usable"}
+LATER = {
+    "kv_bytes_per_token", "encoder_tokens", "image_tokens", "file_size", "bits_per_weight", "usable", "speculative",
+    "speculative_tokens", "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers",
+}  # fmt: skip
 """Keys that a version to compare with may not have: it would refuse what has them."""
 
 

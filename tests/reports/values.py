@@ -15,8 +15,8 @@ COMMON = (
     "ram", "ram_bandwidth", "reserve", "platform", "level", "quant",
 )  # fmt: skip
 LLAMA_CPP = (
-    "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers", "cpu_moe_layers", "backend", "split_mode",
-    "main_gpu", "tensor_split",
+    "batch", "ubatch", "unified_kv", "swa_full", "kv_offload", "outputs", "gpu_layers", "cpu_moe_layers",
+    "override_tensor", "mmproj", "backend", "split_mode", "main_gpu", "tensor_split", "context_checkpoints", "cache_ram",
 )  # fmt: skip
 OLLAMA = (*LLAMA_CPP, "sched_spread")
 SERVERS = ("tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "enforce_eager")
@@ -113,8 +113,13 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "gpu_layers": ("all", "auto", 0, 1, 10, 20, 33, 61),
     "cpu_moe_layers": ("all", "auto", 0, 1, 10, 30),
     "backend": ("cuda", "rocm", "metal", "vulkan", "sycl"),
-    "split_mode": ("layer", "row", "none"),
+    "split_mode": ("layer", "row", "tensor", "none"),
     "sched_spread": (True, False),
+    "kv_offload": (True, False),
+    "override_tensor": ("ffn_.*_exps=CPU", ["blk.1.=CPU", "attn_k=CPU"], "token_embd.weight=CUDA0"),
+    "mmproj": ("gpu", "host", "off"),
+    "context_checkpoints": (0, 1, 32),
+    "cache_ram": ("0GiB", "2GiB", 4096, -1),
     "max_batched_tokens": (512, 2048, 8192, 16384, 3000),
     "gpu_memory_utilization": (0.5, 0.8, 0.9, 0.95, 1.0, "0.92"),
     "enforce_eager": (True, False),
@@ -172,11 +177,11 @@ def _fitting_gpus(listed: Listed, engine: str) -> list[dict[str, Any]]:
     """Cards people run the engine on, and where it would refuse the others, those alone."""
     if engine == "mlx":
         return [row for row in listed.gpus if row["vendor"] == "apple"]
-    if engine in ("vllm", "sglang", "exllamav3", "tensorrt-llm"):
+    if engine in ("vllm", "sglang", "exllamav2", "exllamav3", "tensorrt-llm"):
         return [
             row
             for row in listed.gpus
-            if row["vendor"] == "nvidia" or (engine != "exllamav3" and row["vendor"] == "amd")
+            if row["vendor"] == "nvidia" or (not engine.startswith("exllama") and row["vendor"] == "amd")
         ]
     return listed.gpus
 

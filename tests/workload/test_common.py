@@ -15,7 +15,8 @@ def test_workload_defaults_are_the_contract_s() -> None:
         "flash_attention": True, "gpu_layers": "all", "cpu_moe_layers": 0, "prompt_tokens": None,
         "kv_bytes_per_token": None, "image_tokens": None, "ram_bytes": None,
         "ram_bandwidth_bytes_per_second": None, "reserve_bytes": 0, "platform": "linux", "task": "inference",
-        "level": "tight", "own": None, "training": Training(),
+        "level": "tight", "own": None, "speculative": None, "speculative_tokens": None, "draft": None,
+        "training": Training(),
     } == {name: getattr(work, name) for name in fields(Workload)}  # fmt: skip
 
 
@@ -29,8 +30,9 @@ def test_keys_with_a_field_and_without() -> None:
     """What is asked about (GPUs, model, engine, quantization), facts of it and the label are no part of the work."""
     declared = {key.stored_as: key.name for group in GROUPS for key in group.keys}
     asked = {"gpu", "model", "engine", "quant", "name"}
-    assert asked | {"file_size", "bits_per_weight", "encoder_tokens", "usable"} == set(declared) - set(fields(Workload))
-    assert {"task", "own", "training"} == set(fields(Workload)) - set(declared)
+    stated = {"file_size", "bits_per_weight", "encoder_tokens", "usable", "draft_model"}
+    assert asked | stated == set(declared) - set(fields(Workload))
+    assert {"task", "own", "training", "draft"} == set(fields(Workload)) - set(declared)
     assert {"ram_bytes": "ram", "ram_bandwidth_bytes_per_second": "ram_bandwidth", "reserve_bytes": "reserve"} == {
         field: name for field, name in declared.items() if field != name
     }

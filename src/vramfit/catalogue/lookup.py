@@ -146,6 +146,10 @@ class Catalogue:
             model = self._models[stored["id"]] = unpack(stored)
         if tag is not None:
             self._stated[name] = tag.keys(model.dtype)
+        elif name in self._stated and "/" in name:
+            from vramfit.catalogue.repositories import as_made
+
+            self._stated[name] = as_made(self._stated[name], name, model)
         if model.traits.expert_dtype is None or name not in self._stated:
             return model
         from vramfit.catalogue.repositories import in_stated_form

@@ -11,6 +11,8 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import SCHEMES, find_scheme, publishers
+from vramfit.quantization.publishers import RECIPES_SINCE, WITH_HEAD
+from vramfit.quantization.schemes import stock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +30,21 @@ GGUF = {
 FLOATS = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
 """File types that are one element type: what a word says of a GGUF file, and of others another scheme."""
 
+WITH_MATRIX = ("Q4_0", "Q5_0", "IQ4_NL", "IQ4_XS", "IQ3_XXS")
+"""File types whose bytes an importance matrix changes (``quantization.gguf``); owners known to ``publishers`` use one."""
+
 NEUTRAL = frozenset((
     "ud", "mtp", "mxfp8",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
 ))  # fmt: skip
 """Words of packaging and of tuning: they name no scheme, and change no tensor."""
+
+STYLES = ("aggressive", "balanced")
+"""Words behind the name of an edit (``publishers.EDITED``), which grade it."""
+
+APEX, TIERS = "apex", ("i", "nano", "mini", "compact", "balanced", "quality")
+"""Word for mixes that mudler makes (huggingface.co/mudler), which no scheme describes, and their grades."""
 
 FAMILIES = ("gptq", "awq", "exl2", "exl3", "mlx", "hqq", "torchao")
 """Words that name a family; widths and groups beside them go with it."""
@@ -84,7 +95,9 @@ def readings(name: str) -> Iterator[Reading]:
         return
     first = words[0][0]
     fewest = len(words)
-    while fewest > 1 and _is_packaging(words[fewest - 1][0]):
+    own = owner.rpartition("/")[2].lower()
+    plain = [word for word, _ in words]
+    while fewest > 1 and (_is_packaging(plain[fewest - 1]) or _is_of_owner(plain, fewest - 1, own)):
         fewest -= 1
     starts = [0]
     if len(words) > 1 and first in PREFIXES:
@@ -94,6 +107,26 @@ def readings(name: str) -> Iterator[Reading]:
             text = base[start : words[count - 1][1]].strip()
             if text and text != name:
                 yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
+
+
+def as_made(keys: Mapping[str, str], name: str, model: Model) -> Mapping[str, str]:
+    """Deployment keys of a repository's name, with the scheme that its owner means by a type others make too.
+
+    Owners have recipes of their own for recent models (``quantization.mixes``); their files of earlier ones are stock,
+    but for those of which the catalogue knows the size.
+    """
+    owner = name.strip().rpartition("/")[0].rpartition("/")[2].lower()
+    quant = keys.get("quant")
+    if owner not in publishers.OWN or quant is None or keys.get("family") != "gguf":
+        return keys
+    stock = stock_name(quant)
+    own = publishers.read(f"{owner}-{stock}")
+    if own is None:
+        return keys
+    known = own.id in [scheme.removesuffix(WITH_HEAD) for scheme, _ in model.files]
+    if known or "mix" not in own.settings or (model.released or "") >= RECIPES_SINCE:
+        return {**keys, "quant": own.id}
+    return keys
 
 
 def in_stated_form(model: Model, keys: Mapping[str, str]) -> Model:
@@ -118,7 +151,7 @@ def file_reading(name: str) -> str | None:
     stem = name.strip()
     if not stem.lower().endswith(FILE):
         return None
-    stem = stem[: -len(FILE)]
+    stem = stem[: -len(FILE)].replace(".i1-", "-i1-")
     first, of, last = stem[-15:-9], stem[-9:-5], stem[-5:]
     if of.lower() == "-of-" and last.isdigit() and first[:1] == "-" and first[1:].isdigit():
         stem = stem[:-15]
@@ -150,9 +183,18 @@ def _words(base: str) -> list[tuple[str, int]]:
     return words
 
 
+def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
+    """True if a word is the owner's own: its name, the grade of an edit, or a mix that no scheme describes."""
+    word, before = words[number], words[:number]
+    if word in STYLES and not set(publishers.EDITED).isdisjoint(before):
+        return True
+    return word in (owner, APEX) or (word in TIERS and APEX in before)
+
+
 def _is_packaging(word: str) -> bool:
     return (
         word in NEUTRAL
+        or word in publishers.EDITED
         or word in ALONE
         or word in FAMILIES
         or word in GGUF
@@ -174,13 +216,17 @@ def _size(word: str) -> tuple[str, str] | None:
 
 def _keys(words: list[str], owner: str) -> dict[str, str]:
     """Deployment keys that words of packaging state."""
+    if words.count(APEX) > 1 or (APEX in words and not set(TIERS).isdisjoint(words)):
+        grade = [word for word in words if word in TIERS]
+        return {"family": "gguf", "quant": "-".join([APEX, *grade]).upper()}
     for word in words:
         own = publishers.read(f"{publishers.DYNAMIC}{word}" if "ud" in words else word)
         if own is not None:
             return {"family": "gguf", "quant": own.id}
         if word in GGUF:
             kind = GGUF[word]
-            return {"family": "gguf", "quant": f"i1-{kind}" if "i1" in words else kind}
+            marked = "i1" in words or (owner in publishers.OWN and kind in WITH_MATRIX)
+            return {"family": "gguf", "quant": f"i1-{kind}" if marked else kind}
         if word in FLOATS and ("gguf" in words or word == "f16"):
             return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" in words:

@@ -137,17 +137,22 @@ def usable_mib(entry: Mapping[str, Any]) -> dict[str, int]:
         usable = entry.get("usable") or {}
         reading = usable.get("macos_mib") or usable.get("macos_older_mib")
         return {"macos": reading or round(whole * dict(METAL_SHARES).get(size, METAL_SHARE))}
+    stated = (entry.get("usable") or {}).get("linux_mib")
+    if stated is not None:
+        return {"linux": stated}
+    # Windows, too, lets an APU have half of the RAM beside what the driver's panel (VGM) sets aside.
+    windows = {"windows": round(whole * GTT_SHARE)} if entry["segment"] == "apu" else {}
     readings = entry.get("reported") or []
     linux = [reading for reading in readings if reading.get("platform") == "linux"]
     exact = [reading["mib"] for reading in linux if reading["by"] in _PROGRAM_REPORTERS]
     found = exact or [reading["mib"] for reading in linux if reading["by"] == "torch"]
     if found:
-        return {"linux": min(found)}
+        return {"linux": min(found), **windows}
     if (entry.get("memory") or {}).get("unified"):
         if entry["vendor"] == "nvidia":
             return {"linux": round(whole * JETSON_SHARE)}
         if entry["segment"] == "apu":
-            return {"linux": round(whole * GTT_SHARE)}
+            return {"linux": round(whole * GTT_SHARE), **windows}
     return {}
 
 

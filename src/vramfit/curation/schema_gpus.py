@@ -134,6 +134,8 @@ class Usable(_Strict):
     """Metal's recommendedMaxWorkingSetSize on recent macOS."""
     macos_older_mib: Mib | None = None
     """Metal's recommendedMaxWorkingSetSize on older macOS."""
+    linux_mib: Mib | None = None
+    """Memory left beside Linux and its desktop, where a reading states the whole pool."""
     source: SourceRef | None = None
 
 

@@ -19,7 +19,7 @@ from vramfit.model.spec import ArchitectureSpec, ModelSpec
 
 NAMED = ("id", "name", "family")
 """Fields that every entry states."""
-OWN = ("hf", "quantized", "ollama")
+OWN = ("hf", "quantized", "files", "ollama")
 """Fields that an entry may state, and no family for its members."""
 
 

@@ -42,6 +42,7 @@ for _one in (
     Registration("vllm", "vramfit.engines.vllm", keys="vramfit.engines.servers"),
     Registration("sglang", "vramfit.engines.sglang", keys="vramfit.engines.servers"),
     Registration("ollama", "vramfit.engines.ollama", keys="vramfit.engines.llamacpp"),
+    Registration("exllamav2", "vramfit.engines.exllamav2", ("exl2",)),
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
     Registration("mlx", "vramfit.engines.mlx", ("mlx",)),
 ):

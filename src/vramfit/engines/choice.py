@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.engines import DEFAULT, engine, engine_of_family, names, own_groups, registered
 from vramfit.quantization import find_scheme
-from vramfit.workload.common import CLASSES, EXPERTS
+from vramfit.workload.common import CLASSES, EXPERTS, SPECULATIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Library = Mapping[str, str]
     """Facts that a catalogue states of a tag: ``library``, whose engine runs its files, and ``quant``, the file's scheme."""
+
+SPECULATIVE_NAMES = frozenset([key.name for key in SPECULATIVE])
+"""Names of the keys of speculative decoding."""
 
 
 def engine_of_keys(request: Request) -> str | None:
@@ -49,9 +52,9 @@ def from_library(request: Request, library: Library, quant: str) -> Request:
 
 
 def _keys_of_engines(request: Request) -> set[str]:
-    """Keys of a request that are engines' own, and those for experts in RAM, which few engines place."""
+    """Keys of a request that are engines' own, and those of what few engines do: experts in RAM, speculative decoding."""
     known = {key.name for group in own_groups() for key in group.keys}
-    return {name for name in request if name in known or name == EXPERTS}
+    return {name for name in request if name in known or name == EXPERTS or name in SPECULATIVE_NAMES}
 
 
 def _keys_of(name: str) -> set[str]:
@@ -59,4 +62,6 @@ def _keys_of(name: str) -> set[str]:
     runtime = engine(name)
     fields_of = set() if runtime.record is None else set(fields(runtime.record))
     own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in fields_of}
-    return own | {EXPERTS} if runtime.places_experts else own
+    if runtime.places_experts:
+        own = own | {EXPERTS}
+    return own | SPECULATIVE_NAMES if runtime.speculates else own

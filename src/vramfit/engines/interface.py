@@ -183,10 +183,14 @@ class Estimate(Record):
     streamed_bytes: int = 0
     """Bytes of weights in host memory that the engine copies over PCIe for every token (accelerate); 0 if the CPU
     computes with them."""
+    ram_expert_layers: int | None = None
+    """Number of layers with experts in RAM, if tensors are placed one by one; None if the deployment keys state it."""
     idle: tuple[int, ...] = ()
     """Numbers of the GPUs that the engine does not use at all, not even for its runtime."""
     plan: object = None
     """Record, defined by the engine, of its placement, which its terms are derived from; None if it needs none."""
+    draft: Estimate | None = None
+    """Memory of what drafts tokens for the model, which that of the devices includes; None without speculation."""
     pool: Pool | None = None
     """Limit that the engine sets itself below the usable memory of a card; None if it sets none."""
 
@@ -265,6 +269,8 @@ class Engine(_Generic["V", "K"]):
     """Scheme used for each class of quantization: ``{"fp16": "fp16", "int8": "int8", "int4": "nf4"}``."""
     cache_types: tuple[str, ...]
     """Element types that the engine offers for the cache, the default first."""
+    cache_words: Mapping[str, str] = {}
+    """Element types by names of other engines that mean one of this engine's."""
     tasks: tuple[str, ...] = ("inference",)
     """Tasks that the engine runs: ``inference`` and, for some, fine-tuning."""
     groups: tuple[Group, ...] = ()
@@ -280,6 +286,10 @@ class Engine(_Generic["V", "K"]):
     places_experts: bool = False
     """True if a setting of the engine states the number of layers whose experts stay in RAM. Other engines that offload
     choose it by themselves."""
+    speculates: tuple[str, ...] = ()
+    """Methods of speculative decoding that it offers: ``mtp``, ``eagle3``, ``draft``."""
+    speculative_tokens: int = 1
+    """Number of tokens that it drafts ahead, if the request does not state it."""
     loads_in_class: Mapping[str, tuple[str, ...]] = {}
     """Schemes that the engine makes of a 16-bit checkpoint while loading, by class. Remedies propose them before other
     checkpoints."""
@@ -289,6 +299,8 @@ class Engine(_Generic["V", "K"]):
     catalogued_files: bool = True
     """True if the catalogue may know published files that the engine loads: checkpoints, or tags of Ollama's library.
     It has no repositories of GGUF files."""
+    most_sequences: int | None = None
+    """Largest number of sequences that the engine holds at once, whatever the memory; None for no such limit."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     recommended: int | None = None
@@ -311,11 +323,19 @@ class Engine(_Generic["V", "K"]):
         """Values for deployment keys that the engine sets itself according to the GPUs or the model, by key."""
         return {}
 
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images as the request loads it."""
+        return model.sees
+
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
         """The model as it is stored where a scheme is asked of this engine."""
         from vramfit.quantization import derive
 
         return derive(model, scheme)
+
+    def head_scheme(self, scheme: Scheme) -> Scheme:
+        """Scheme that a checkpoint in ``scheme`` stores its prediction head in."""
+        return scheme
 
     def fill(self, request: Request) -> K | None:
         """Make the record of the engine's own keys from a request; None for an engine that has none."""
@@ -338,6 +358,12 @@ class Engine(_Generic["V", "K"]):
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
         """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
         raise NotImplementedError
+
+    def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
+        """Bytes of an otherwise idle GPU that a program of this engine can have, before its own context."""
+        from vramfit.hardware import usable_bytes
+
+        return usable_bytes(gpu, work.platform)
 
     def estimate(self, job: Job[V, K]) -> Estimate:
         """Estimate the memory of the job, device by device, without the runtime's own share of the GPUs.

@@ -84,6 +84,12 @@ def parse_request(raw: Request) -> dict[str, Any]:
             near = difflib.get_close_matches(str(name), known, 2)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known keys: {', '.join(known)}"
             raise UsageError(f'unknown key "{name}"', hint)
-        if value is not None:
+        if value is None:
+            continue
+        if key.second and isinstance(value, str) and "," in value:
+            first, _, behind = value.partition(",")
+            request[key.name] = parse_value(key, first)
+            request.setdefault(key.second, parse_value(known[key.second], behind))
+        else:
             request[key.name] = parse_value(key, value)
     return request

@@ -139,7 +139,7 @@ def intake(scheme: Scheme) -> str:
     """
     if scheme.family != "gguf":
         return "grouped" if scheme.family in GROUPED else ""
-    name = scheme.id.removeprefix("i1-")
+    name = scheme.settings["type"]
     if name.startswith(("IQ1", "IQ2", "IQ3", "Q2_K", "Q3_K", "TQ")):
         return "low"
     return "K" if "_K" in name or name.startswith("IQ") else ""

@@ -11,7 +11,7 @@ from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, LARGEST
+from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
 from vramfit.workload.common import FORM as WORKLOAD
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
+    from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
     from vramfit.workload.keys import Request
 
@@ -57,7 +57,9 @@ if TYPE_CHECKING:
             """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
 
 
-SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS}
+SPECULATING = frozenset([key.name for key in SPECULATIVE])
+"""Keys of speculative decoding."""
+SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
 DEFAULT_CONTEXT_TOKENS = 4096
 """Number of tokens of the context, if the request states none."""
@@ -82,7 +84,8 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
-    return referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
+    found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
+    return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
 
 
 def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
@@ -111,6 +114,27 @@ def published(deployment: Deployment, catalogue: Catalogue) -> Deployment:
             if runtime.names_known_files(found):
                 return found
     return deployment
+
+
+def drafted(request: Request, found: tuple[Deployment, ...], catalogue: Catalogue) -> tuple[Deployment, ...]:
+    """Deployments with what drafts tokens for their model (``engines.speculative``)."""
+    if all(request.get(name) is None for name in SPECULATING):
+        return found
+    from vramfit.engines.speculative import speculating
+
+    name = request.get("draft_model")
+    return tuple(
+        [speculating(request, one, None if name is None else _drafting(name, one, catalogue)) for one in found]
+    )
+
+
+def _drafting(name: str, deployment: Deployment, catalogue: Catalogue) -> Checkpoint:
+    """Checkpoint of a draft model, resolved like a model's; in the deployment's own scheme where its name states none."""
+    model, runtime = catalogue.model(name), engine(deployment.engine)
+    own, stated = own_checkpoint(model), catalogue.stated(name).get("quant")
+    usual = deployment.scheme.id if deployment.scheme.id != STORED else deployment.scheme.precision
+    word = stated or (STORED if own is not None else usual)
+    return runtime.checkpoint(model, _scheme(word, runtime, model))
 
 
 def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:
@@ -171,7 +195,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     asked = request.get("quant")
     runtime = engine(engine_name(request))
     model = _supplied(request, model, runtime)
-    request = _counted(request, model)
+    request = _worded(_counted(request, model), runtime)
     work = _workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))
     if size != (None, None):
@@ -222,6 +246,15 @@ def _counted(request: Request, model: Model) -> Request:
     if request.get("context") != LARGEST:
         return request
     return {**request, "context": model.context or DEFAULT_CONTEXT_TOKENS}
+
+
+def _worded(request: Request, runtime: Engine[object, object]) -> Request:
+    """The request with the element types of the cache in the engine's own words."""
+    words = runtime.cache_words
+    if not words:
+        return request
+    named = [name for name in ("kv_cache_type", "kv_cache_type_v") if request.get(name) in words]
+    return {**request, **{name: words[request[name]] for name in named}} if named else request
 
 
 def _supplied(request: Request, model: Model, runtime: Engine[object, object]) -> Model:
@@ -355,7 +388,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     task = request.get("task", "inference")
     if task not in runtime.tasks:
         raise UsageError(f"{runtime.name} does not run task {task}", f"use --engine {DEFAULT} for fine-tuning")
-    sees = model.sees
+    sees = runtime.sees(request, model)
     work = WORKLOAD.fill(
         request,
         context=min(DEFAULT_CONTEXT_TOKENS, model.context or DEFAULT_CONTEXT_TOKENS),
@@ -369,6 +402,12 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     )
     if work.images and not sees and work.image_tokens is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
+    most = runtime.most_sequences
+    if most is not None and work.parallel > most:
+        raise UsageError(
+            f"{runtime.name} holds at most {most} sequences at once, not {work.parallel}",
+            f"use --parallel {most} or fewer",
+        )
     if work.image_tokens is not None and work.images * work.image_tokens > work.context:
         raise UsageError(
             f"{work.images} images of {work.image_tokens} tokens do not go into a context of {work.context}",

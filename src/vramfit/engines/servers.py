@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Estimate
     from vramfit.model import Model
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 
@@ -87,6 +88,18 @@ LAYER_MICROSECONDS = {"": 65.6}
 CUDA graph, so that one number serves them all (``SpeedProfile.layer_microseconds``)."""
 CHUNK_TOKENS = 2048
 """Number of prompt tokens of one step, if the deployment does not state it (``SpeedProfile.chunk_tokens``)."""
+
+
+HEADS_ALIKE = ("plain", "fp8")
+"""Families of schemes in which checkpoints store a prediction head like the rest. Those of fewer bits leave it in 16
+(``ignore`` of nvidia/Qwen3.6-27B-NVFP4's and nvidia/Qwen3.5-397B-A17B-NVFP4's config.json: ``mtp.layers.0*``)."""
+
+
+def head_scheme(scheme: Scheme) -> Scheme:
+    """Scheme that a checkpoint in ``scheme`` stores a prediction head in."""
+    from vramfit.quantization import SCHEMES
+
+    return scheme if scheme.family in HEADS_ALIKE else SCHEMES["bf16"]
 
 
 LEAST_STEP_TOKENS = 512

@@ -99,6 +99,7 @@ def _outside(fields: Fields, layers: int) -> dict[str, Any]:
             f"{fields.header.files[0].name} states neither embedding nor vocabulary", "convert or download it again"
         )
     name = fields.header.metadata.get("general.name")
+    heads = any(tensor.part == "mtp" for tensor in fields.header.tensors)
     facts: dict[str, Any] = {
         "family": printable(fields.architecture),
         "gguf": printable(fields.architecture),
@@ -108,6 +109,8 @@ def _outside(fields: Fields, layers: int) -> dict[str, Any]:
         "tied": "output.weight" not in fields.tensors,
         "context": fields.number("context_length", 0),
     }
+    if heads:
+        facts["mtp_layers"] = fields.number("nextn_predict_layers", 0) or 1
     if isinstance(name, str) and name:
         facts["name"] = printable(name)
     return facts

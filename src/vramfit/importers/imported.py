@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 EXPERTS = ("_exps.weight", "_exps.bias", ".experts.")
 """Marks in the names of routed experts' tensors: in GGUF's names, and in those of tensors that have no name there."""
-IDLE = {"mtp": "prediction heads", "adapter": "adapters"}
-"""Parts of files that no engine loads with the model, and what they are."""
+IDLE = {
+    "mtp": "prediction heads (MTP), loaded with it only for speculative decoding",
+    "adapter": "adapters, not loaded with it",
+}
+"""Parts of files that engines do not load with the model, what they are and when they are loaded."""
 
 
 class Imported(Record):
@@ -53,7 +56,7 @@ def idle_notes(header: Header) -> tuple[str, ...]:
         word: sum([tensor.stored_bytes for tensor in header.tensors if tensor.part == part])
         for part, word in IDLE.items()
     }
-    return tuple([f"{gib(size)} of its files are {word}, not loaded with it" for word, size in sizes.items() if size])
+    return tuple([f"{gib(size)} of its files are {word}" for word, size in sizes.items() if size])
 
 
 def count(model: Model, own: tuple[Tensor, ...]) -> None:

@@ -38,6 +38,8 @@ class Flag(Record):
     """Value that a switch stands for."""
     off: tuple[str, ...] = ()
     """Flags that negate a switch."""
+    many: bool = False
+    """True if the flag may be repeated: its values are tuples, and follow one another."""
 
 
 class Program(Record):

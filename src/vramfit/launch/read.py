@@ -118,7 +118,8 @@ def values(program: Program, given: Process) -> dict[str, Any] | None:
         else:
             if not equals and not rest:
                 raise UsageError(f"{name} of {program.title} has no value", f"write it behind {name}")
-            found[flag.key] = _value(flag, inline if equals else rest.pop(0))
+            value = _value(flag, inline if equals else rest.pop(0))
+            found[flag.key] = (*found.get(flag.key, ()), *value) if flag.many else value
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -18,10 +18,10 @@ __all__ = ["ELEMENT_TYPES", "Cache", "caches", "index_row_bytes", "row_bytes", "
 ELEMENT_TYPES: dict[str, tuple[int, int]] = {
     "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "fp8": (1, 1), "fp8_e4m3": (1, 1), "fp8_e5m2": (1, 1), "int8": (1, 1),
     "q8_0": (32, 34), "q5_1": (32, 24), "q5_0": (32, 22), "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
-    "int4": (2, 1),
+    "int4": (2, 1), "int7": (8, 7), "int6": (4, 3), "int5": (8, 5), "int3": (8, 3), "int2": (4, 1),
 }  # fmt: skip
 """Elements and bytes of one block of each cache type (ggml-org/llama.cpp ``ggml/src/ggml-common.h``; for fp8 and int8
-vLLM 0.33 ``v1/kv_cache_interface.py``, which does not count the scales)."""
+vLLM 0.33 ``v1/kv_cache_interface.py``, which does not count the scales, and the other integers likewise)."""
 
 
 def caches(model: Model) -> tuple[Cache, ...]:

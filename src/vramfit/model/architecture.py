@@ -303,8 +303,14 @@ class Model(Record):
     hf: tuple[str, ...] = ()
     """Hugging Face repositories, the original first."""
     ollama: tuple[str, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()
+    """Ids of publishers' schemes (``quantization.publishers``) with the bytes of the files they published."""
     origin: Origin | None = None
     """Source that the model was imported from; None for a model of the catalogue."""
+    mtp_layers: int = 0
+    """Number of layers that predict tokens ahead, which are loaded only for speculative decoding (module ``mtp``)."""
+    mtp_embeddings: bool = False
+    """True if these layers have copies of the embedding and of the output head of their own."""
 
     @property
     def layer_count(self) -> int:

@@ -65,6 +65,15 @@ def build(spec: ModelSpec) -> Model:
         licence=spec.licence,
         hf=spec.hf,
         ollama=spec.ollama,
+        files=tuple(
+            [
+                (name if name.startswith("UD-") else f"{owner}-{name}", size)
+                for owner, sizes in (spec.files or {}).items()
+                for name, size in sizes.items()
+            ]
+        ),
+        mtp_layers=spec.mtp_layers,
+        mtp_embeddings=spec.mtp_embeddings,
     )
 
 

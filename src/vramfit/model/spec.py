@@ -186,6 +186,10 @@ class ModelSpec(Record):
     """Linear-attention layers."""
     moe: Moe | None = None
     """Mixture of experts."""
+    mtp_layers: Count = 0
+    """Number of layers that predict tokens ahead (MTP, nextn), which checkpoints hold after those of the model."""
+    mtp_embeddings: bool = False
+    """True if these layers have copies of the embedding and of the output head of their own (DeepSeek-V3, GLM-4.5)."""
     vision: VisionTower | None = None
     """Vision tower and projector."""
     audio: AudioTower | None = None
@@ -200,6 +204,9 @@ class ModelSpec(Record):
     """Hugging Face repositories, the original first."""
     quantized: Mapping[Repository, str] | None = None
     """Quantized repositories of the model's vendor, and the scheme of each."""
+    files: Mapping[str, Mapping[str, int]] | None = None
+    """Bytes of published GGUF files: by publisher as on the Hub in lower case, then by type, ``+mtp`` behind it for a file
+    with a prediction head. ``UD`` types are Unsloth's."""
     ollama: tuple[str, ...] = ()
     """Names in Ollama's library."""
     sources: tuple[str, ...] = ()

@@ -136,7 +136,13 @@ def adapter_rows(model: Model) -> tuple[Stored, ...]:
 def derive(model: Model, scheme: Scheme) -> Checkpoint:
     """Checkpoint of ``model`` stored as ``scheme``: its own where that is how its file is stored."""
     own = own_checkpoint(model)
-    return own if own is not None and own.scheme.id == scheme.id else Checkpoint(model, scheme)
+    if own is not None and own.scheme.id == scheme.id:
+        return own
+    made = Checkpoint(model, scheme)
+    if "mix" in scheme.settings:
+        module = __import__(f"vramfit.quantization.{scheme.family}", fromlist=["idle_bytes"])
+        made.idle_bytes = module.idle_bytes(model, scheme, made.stored)
+    return made
 
 
 def bits_per_weight(stored: Iterable[Stored], parts: tuple[str, ...] | None = None) -> float:

@@ -26,14 +26,21 @@ from __future__ import annotations
 
 from vramfit.model import LatentAttention, Tensor, tensors
 from vramfit.quantization import Stored
-from vramfit.quantization.gguf_layout import RELEASED, as_released, is_vector, kept_class, stored, tensor_bytes
+from vramfit.quantization.gguf_layout import (
+    RELEASED,
+    as_released,
+    is_stacked,
+    is_vector,
+    kept_class,
+    stored,
+    tensor_bytes,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Scheme
 
-FLOATS = ("F32", "F16", "BF16")
 HEADS = ("token_embd.weight", "output.weight")
 UNIFORM = {"F32": "F32", "F16": "F16", "BF16": "BF16", "Q8_0": "F16"}
 """File types without a mix, and how they keep what is never quantized: three that the converter writes itself, and
@@ -49,7 +56,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
             text += _split_latent(model, tensor)
         else:
             (text if tensor.part == "text" else towers).append(tensor)
-    rows = _as_published(model, _text(model, text, scheme), scheme)
+    rows = _own_file(model, text, scheme)
     clip = model.vision is not None and model.vision.kind == "clip"
     if model.vision is not None and clip:
         towers = _as_llava_keeps(towers, model.vision.layers)
@@ -57,34 +64,49 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
     return tuple(rows)
 
 
-def _text(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
-    """Rows of the model's own file."""
-    file_type = scheme.settings["type"]
+def idle_bytes(model: Model, scheme: Scheme, rows: tuple[Stored, ...]) -> int:
+    """Bytes of a publisher's file that are loaded with no row: its prediction head."""
+    from vramfit.quantization.mixes import head_bytes
+
+    return head_bytes(model, scheme, rows)
+
+
+def _own_file(model: Model, text: list[Tensor], scheme: Scheme) -> list[Stored]:
+    """Rows of the model's own file: of a stock type, or of a publisher's mix made from those of one."""
+    imatrix = scheme.settings.get("imatrix", False)
+    if "mix" in scheme.settings:
+        from vramfit.quantization.mixes import as_mixed, mix_of
+
+        mix = mix_of(model, scheme)
+        if mix is not None:
+            return as_mixed(model, _text(model, text, mix.base, imatrix), mix)
+    rows = _text(model, text, scheme.settings["type"], imatrix)
+    experts = scheme.settings.get("experts")
+    if experts is not None:
+        rows = [stored(row.tensor, experts, row.layers) if is_stacked(row.tensor) else row for row in rows]
+    ends = scheme.settings.get("ends")
+    if ends is None:
+        return rows
+    types = dict(zip(HEADS, ends, strict=True))
+    if "output.weight" not in [row.tensor.name for row in rows]:
+        types["token_embd.weight"] = types["output.weight"]  # llama-quantize takes a tied embedding for the head
+    return [stored(row.tensor, types[row.tensor.name], row.layers) if row.tensor.name in types else row for row in rows]
+
+
+def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> list[Stored]:
+    """Rows of the model's own file in a stock type."""
     if file_type not in UNIFORM:
         from vramfit.quantization.gguf_mix import mixed
 
-        return mixed(model, text, file_type, scheme.settings.get("imatrix", False))
+        return mixed(model, text, file_type, imatrix)
     kept = {"float32": "F32", "float": UNIFORM[file_type]}
     return [
         stored(
-            tensor, RELEASED if as_released(model, tensor) else kept.get(kept_class(tensor), file_type), tensor.layers
+            tensor,
+            RELEASED if as_released(model, tensor, file_type) else kept.get(kept_class(tensor), file_type),
+            tensor.layers,
         )
         for tensor in text
-    ]
-
-
-def _as_published(model: Model, rows: list[Stored], scheme: Scheme) -> list[Stored]:
-    """Rows of a publisher's mix (``publishers``), made from those of the stock type that it comes from."""
-    ends, ratios = scheme.settings.get("ends"), scheme.settings.get("ratios")
-    if ends is not None:
-        return [stored(row.tensor, ends, row.layers) if row.tensor.name in HEADS else row for row in rows]
-    if ratios is None:
-        return rows
-    return [
-        row
-        if row.type in FLOATS or as_released(model, row.tensor)
-        else Stored(row.tensor, row.type, round(row.bytes_each * ratios[1]), row.layers)
-        for row in rows
     ]
 
 

@@ -65,9 +65,29 @@ RELEASED = "MXFP4"
 """Type of the experts of a model that was released with them in it."""
 
 
-def as_released(model: Model, tensor: Tensor) -> bool:
-    """True if every file of a model keeps the tensor in the 4 bits that it was released in: its experts' matrices."""
-    return model.dtype == "mxfp4" and len(tensor.shape) > 2 and tensor.shape[2] > 1 and tensor.name.endswith(".weight")
+def as_released(model: Model, tensor: Tensor, default: str) -> bool:
+    """True if files with a ``default`` type keep the tensor in the 4 bits that it was released in: its experts' matrices.
+
+    Of gpt-oss every file keeps them (``gguf``). Of models that were released with other matrices in FP8 (DeepSeek-V4)
+    those of no fewer bits do, and smaller ones are made from experts in 16 bits: unsloth/DeepSeek-V4-Flash-GGUF has 162
+    GB as UD-Q8_K_XL, 155 as UD-Q4_K_XL and 103 as UD-IQ3_XXS (unsloth.ai/docs/models/deepseek-v4, July 2026).
+    """
+    if not is_stacked(tensor):
+        return False
+    if model.dtype == "mxfp4":
+        return True
+    return model.dtype == "fp8" and model.traits.expert_dtype == RELEASED.lower() and _bits(default) >= _bits(RELEASED)
+
+
+def is_stacked(tensor: Tensor) -> bool:
+    """True if the tensor holds the matrices of several experts."""
+    return len(tensor.shape) > 2 and tensor.shape[2] > 1 and tensor.name.endswith(".weight")
+
+
+def _bits(kind: str) -> float:
+    """Bits of an element of a type."""
+    elements, size = BLOCKS[kind]
+    return 8 * size / elements
 
 
 def kept_class(tensor: Tensor) -> str:

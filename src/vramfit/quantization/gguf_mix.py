@@ -237,7 +237,7 @@ def mixed(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
     rows: list[Stored] = []
     for tensor in text:
         kind = kept_class(tensor)
-        if as_released(model, tensor):
+        if as_released(model, tensor, default):
             rows.append(stored(tensor, RELEASED, tensor.layers))
         elif kind == "float32":
             rows.append(stored(tensor, "F32", tensor.layers))

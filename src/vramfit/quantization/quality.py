@@ -18,6 +18,8 @@ or of an average over tasks 0.5, 1.5 and 5. A 70B model's perplexity has cuts of
 
 from __future__ import annotations
 
+from vramfit.quantization.schemes import stock_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +103,7 @@ def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] 
     """Rows that apply to a model of this size, and what the evidence must add."""
     from vramfit.quantization.quality_measured import MEASURED
 
-    rows = MEASURED.get(SAME_AS.get(scheme_id, scheme_id.removeprefix("i1-")))
+    rows = MEASURED.get(SAME_AS.get(scheme_id, stock_name(scheme_id)))
     if rows is None:
         return None
     wanted = _class_of(parameters / 1e9)

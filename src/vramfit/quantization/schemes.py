@@ -149,3 +149,14 @@ the former. ``Q4_K`` and its like are llama-quantize's own short forms (``tools/
 def aliases(scheme: Scheme) -> tuple[str, ...]:
     """Other spellings of a scheme of the table, its id in small letters left out."""
     return tuple([name for name, known in ALIASES.items() if known == scheme.id and name != scheme.id.lower()])
+
+
+MARKS = ("i1-", "bartowski-", "unsloth-")
+"""Marks before a stock type: of an importance matrix, and of publishers whose mixes differ (``publishers``)."""
+
+
+def stock_name(scheme_id: str) -> str:
+    """Id of a scheme without its mark, under which measurements know it."""
+    for mark in MARKS:
+        scheme_id = scheme_id.removeprefix(mark)
+    return scheme_id

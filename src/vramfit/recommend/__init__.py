@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit.check import checked
-from vramfit.engines.resolve import with_stated
+from vramfit.engines.resolve import SPECULATING, with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.choices import Attempts, Criteria
 from vramfit.recommend.gpus import cheapest
@@ -46,6 +46,10 @@ def recommend(request: Request, catalogue: Listing) -> Object:
         raise UsageError("give --gpu or --model, and not both", EXAMPLES)
     if keys.get("task", "inference") != "inference":
         raise UsageError("recommend is for inference only", "leave task out; vramfit check answers for fine-tuning")
+    if any(keys.get(name) is not None for name in SPECULATING):
+        raise UsageError(
+            "recommend leaves speculative decoding out", "leave speculative out; vramfit check answers for a deployment"
+        )
     if model is not None and use is not None:
         raise UsageError("--use goes with --gpu", "leave it out: the model is given")
     use = use or DEFAULT_USE

@@ -48,6 +48,7 @@ MOST = 10
 STRATEGIES: tuple[tuple[str, str], ...] = (
     ("devices", "rearranged"),
     ("settings", "settings"),
+    ("hardware", "raised"),
     ("weights", "quantized"),
     ("weights", "offloaded"),
     ("hardware", "several"),
@@ -59,7 +60,7 @@ STRATEGIES: tuple[tuple[str, str], ...] = (
     ("combinations", "pairs"),
 )
 """Modules of this room and their functions, in the order they are run: what costs least first."""
-TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[4:7], ("models", "smaller"), ("training", "pairs"))
+TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[5:8], ("models", "smaller"), ("training", "pairs"))
 """Modules and functions for fine-tuning, in the same order."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
@@ -78,7 +79,7 @@ needless."""
 AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
 
 
-SPELLED = ("usable", "reserve", "tensor_split")
+SPELLED = ("reserve", "tensor_split")
 """Keys whose values a report spells, since what a command line takes is a text: sizes and proportions."""
 
 STATED = (
@@ -198,6 +199,10 @@ class Question:
         question.base, question.first, question._request = {**self.base, **changes}, self.first, self._request
         return question
 
+    def states(self, key: str) -> bool:
+        """Tell whether the request states a value of a key."""
+        return self._request.get(key) is not None
+
     def improves(self, found: Answer | None) -> bool:
         """Tell whether an answer reaches what was requested, and more than the first answer did."""
         return found is not None and (found.verdict.word == "fits" or (found.reached and not self.first.reached))
@@ -265,9 +270,9 @@ def find(
 
 
 def _is_arrangeable(asked: Answer) -> bool:
-    """Return True if the devices may have more to give: a reserve, memory shared with the CPU, or room on another one."""
+    """Return True if the devices may have more to give: a reserve, or room on another one."""
     gpus = asked.deployment.gpus
-    if asked.deployment.workload.reserve_bytes or gpus[0].unified:
+    if asked.deployment.workload.reserve_bytes:
         return True
     return len(gpus) > 1 and asked.required_bytes <= sum(asked.verdict.usable_bytes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines import engine, names
 from vramfit.remedies import Proposal
-from vramfit.units import MIB, rate
+from vramfit.units import GIB, MIB, rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,35 @@ OWNED = ("consumer", "workstation")
 BIGGER_OFFERS = 2
 RENTED_TRIES = 8
 """Number of offers tried, cheapest first, before renting is given up by default."""
+
+SYSTEM_LEAST_BYTES, SYSTEM_SHARE = 3 * GIB, 1 / 16
+"""Memory that people leave to the system where they raise a GPU's limit: 13,500 MiB of 16 GiB for a GPU (CryptoJones
+MacminiM2Pro_LocalModelConfig), 126,976 of 131,072 on Strix Halo (ggml-org/llama.cpp logs)."""
+LIMITS = {
+    ("apple", "macos"): "raise the wired limit to {size} GiB (sudo sysctl iogpu.wired_limit_mb={mib})",
+    ("amd", "linux"): "raise the GTT limit to {size} GiB (kernel parameter ttm.pages_limit={pages})",
+}
+"""Summary of raising the limit of a GPU that shares the host's memory, by vendor and platform."""
+PAGE_BYTES = 4096
+
+
+def raised(question: Question) -> Iterator[Proposal]:
+    """A higher limit for a GPU that shares the host's memory, where its platform lets the owner set one."""
+    gpus, work = question.asked.deployment.gpus, question.asked.deployment.workload
+    words = LIMITS.get((gpus[0].vendor, work.platform))
+    if len(gpus) > 1 or not gpus[0].unified or words is None or question.states("usable"):
+        return
+    whole = max(gpus[0].memory_bytes, work.ram_bytes or 0)
+    kept = max(SYSTEM_LEAST_BYTES, round(whole * SYSTEM_SHARE))
+    limit = (whole - kept) // GIB * GIB
+    if limit <= max(question.asked.verdict.usable_bytes) + work.reserve_bytes:
+        return
+    after = question.attempt({"usable": limit})
+    if after is not None:
+        text = words.format(size=limit // GIB, mib=limit // MIB, pages=limit // PAGE_BYTES)
+        trade = f"{kept // GIB} GiB are left to the system and to other programs"
+        proposal = Proposal("engine-setting", {"usable": f"{limit // GIB}GiB"}, text, trade, after, 2)
+        yield from question.best([proposal])
 
 
 def several(question: Question) -> Iterator[Proposal]:

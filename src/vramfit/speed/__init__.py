@@ -67,7 +67,7 @@ BOTTLENECKS = ("memory bandwidth", "compute", "kernel launches", "interconnect",
 def decode_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
     """Decode speed of one sequence just after its prompt; None where a bandwidth is unknown or nothing decodes."""
     terms = step(deployment, estimate)
-    return None if terms is None else _interval(1 / sum(terms), _spread(deployment, estimate, "decode"))
+    return None if terms is None else _decoding(deployment, estimate, terms)
 
 
 def prefill_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
@@ -80,7 +80,7 @@ def prefill_rate(deployment: Deployment, estimate: Estimate) -> Rate | None:
 def throughput(deployment: Deployment, estimate: Estimate) -> Throughput | None:
     """Every figure of the speed at once; None where neither prompts nor tokens can be timed."""
     terms, prefill = step(deployment, estimate), prefill_rate(deployment, estimate)
-    decode = None if terms is None else _interval(1 / sum(terms), _spread(deployment, estimate, "decode"))
+    decode = None if terms is None else _decoding(deployment, estimate, terms)
     if decode is None and prefill is None:
         return None
     tokens = depth_tokens(deployment)
@@ -105,6 +105,16 @@ def spill_rate(deployment: Deployment, estimate: Estimate, missing_bytes: int) -
     on_disk = 0 if ram is None else min(missing_bytes, max(0, estimate.host.total_bytes + missing_bytes - ram))
     spilled = missing_bytes / (link * LINK_SHARE) + on_disk / DISK_BYTES_PER_SECOND
     return _round(1 / (sum(terms) + spilled))
+
+
+def _decoding(deployment: Deployment, estimate: Estimate, terms: tuple[float, ...]) -> Rate:
+    """Decode speed of one sequence, from the seconds of a pass of the model for one token."""
+    spread = _spread(deployment, estimate, "decode")
+    if deployment.workload.draft is None:
+        return _interval(1 / sum(terms), spread)
+    from vramfit.speed.speculative import with_drafts
+
+    return _interval(*with_drafts(deployment, estimate, terms, spread))
 
 
 def _spread(deployment: Deployment, estimate: Estimate, phase: str) -> tuple[float, float]:

@@ -127,7 +127,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     cache = sequences * cache_read_bytes(model, depth_tokens(deployment), work.kv_cache_type, work.kv_cache_type_v)
     widened, gpu_reads = 1.0, 1.0
     if sequences > 1:
-        widened = _experts_widened(found.experts_share, sequences)
+        widened = experts_widened(found.experts_share, sequences)
         gpu_reads = 1 + found.experts_weight * (widened - 1)
     bus = compute = 0.0
     card = None
@@ -286,14 +286,18 @@ def plain(scheme: Scheme) -> bool:
     return scheme.family == "plain" or scheme.id in ("F16", "BF16", "F32")
 
 
-def _experts_widened(share: float, sequences: int) -> float:
-    """Ratio of experts that several sequences read together to those of one token; each sequence chooses
-    independently."""
+def experts_widened(share: float, sequences: int) -> float:
+    """Ratio of experts that several sequences read together to those of one token.
+
+    Each sequence chooses independently of the others.
+    """
     return 1.0 if share >= 1.0 or sequences == 1 else (1 - (1 - share) ** sequences) / share
 
 
 def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:
     """Number of layers whose experts the CPU computes."""
+    if estimate.ram_expert_layers is not None:
+        return estimate.ram_expert_layers
     work, layers = deployment.workload, deployment.model.layer_count
     experts = estimate.settings.get("cpu_moe_layers", work.cpu_moe_layers)
     whole = estimate.settings.get("gpu_layers", work.gpu_layers)

@@ -13,8 +13,10 @@ CLASSES = ("fp16", "int8", "int4")
 """Precision classes. Each engine names the scheme that it uses for one (``Engine.scheme_of_class``)."""
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
-               "int8", "int4")  # fmt: skip
+               "int8", "int7", "int6", "int5", "int4", "int3", "int2")  # fmt: skip
 """Element types of a KV cache in any engine. Each engine offers some of them (``Engine.cache_types``)."""
+BITS_OF_BLOCKS = {"q8_0": "int8", "q5_0": "int5", "q4_0": "int4"}
+"""Types of as many bits in engines whose own settings say ``q8`` or ``8``, where llama.cpp's types mean blocks."""
 
 
 class Workload(Record):
@@ -52,12 +54,20 @@ class Workload(Record):
     level: str = "tight"
     own: object = None
     """Record of the engine's own keys (``Engine.record``); None for an engine that has none."""
+    speculative: str | None = None
+    """Method of speculative decoding, one of ``SPECULATION``; None without."""
+    speculative_tokens: int | None = None
+    """Number of tokens drafted before each pass of the model; None without speculation."""
+    draft: object = None
+    """Checkpoint of what drafts (``engines.speculative.Draft``); None without speculation."""
     training: Training = Training()
     """Values of the keys of fine-tuning, which mean nothing to inference."""
 
 
 _CACHE_WORDS = {"fp16": "f16", "float16": "f16", "half": "f16", "bfloat16": "bf16", "fp32": "f32", "float32": "f32",
-                "q8": "q8_0", "q4": "q4_0", "q5": "q5_0"}  # fmt: skip
+                "q8": "q8_0", "q4": "q4_0", "q5": "q5_0", "8": "q8_0", "5": "q5_0", "4": "q4_0",
+                **{word: f"int{bits}" for bits in "7632" for word in (f"q{bits}", bits)}}  # fmt: skip
+"""Other spellings of element types. Numbers of bits that llama.cpp has no type for are those of other engines."""
 
 
 def _cache_type(spelling: str) -> str:
@@ -128,8 +138,9 @@ QUESTION = (
         "choice",
         "element type of the KV cache",
         choices=CACHE_TYPES,
-        flags=("-ctk", "--cache-type-k"),
+        flags=("-ctk", "--cache-type-k", "-cq"),
         read=_cache_type,
+        second="kv_cache_type_v",
         default_text="the engine's",
         follows=True,
     ),
@@ -183,6 +194,47 @@ OFFLOADING = (
     ),
 )
 """Keys that say which parts of the model stay in host memory."""
+
+SPECULATION = ("mtp", "eagle3", "draft")
+"""Methods of speculative decoding: the model's own prediction head, an EAGLE-3 head, a draft model."""
+_METHODS = {"draft-mtp": "mtp", "nextn": "mtp", "draft-eagle3": "eagle3", "eagle-3": "eagle3", "draft-simple": "draft",
+            "draft_model": "draft", "standalone": "draft"}  # fmt: skip
+"""Engines' own words for them: llama.cpp's ``--spec-type``, vLLM's ``method``, SGLang's ``--speculative-algorithm``."""
+
+
+def method_word(spelling: str) -> str:
+    """Method of speculative decoding in the spelling of the table, whatever its case and the engine that it is from."""
+    word = spelling.strip().lower()
+    return _METHODS.get(word, word)
+
+
+SPECULATIVE = (
+    Key(
+        "speculative",
+        "choice",
+        "speculative decoding: what drafts tokens for the model",
+        choices=SPECULATION,
+        flags=("--spec-type", "--speculative-algorithm"),
+        default_text="none",
+        read=method_word,
+    ),
+    Key(
+        "speculative_tokens",
+        "count",
+        "tokens drafted before each pass of the model",
+        maximum=64,
+        flags=("--draft-max", "--spec-draft-n-max", "--num-speculative-tokens"),
+        default_text="the engine's",
+    ),
+    Key(
+        "draft_model",
+        "text",
+        "what drafts: a model's id, a repository, a file",
+        flags=("-md", "--model-draft", "--spec-draft-model", "--speculative-draft-model-path"),
+        default_text="none",
+    ),
+)
+"""Keys of speculative decoding, which few engines have (``Engine.speculates``)."""
 
 SUPPLIED = (
     Key(
@@ -252,6 +304,7 @@ JUDGEMENT = (
 GROUPS = (
     Group(QUESTION, 0),
     Group(OFFLOADING, 20),
+    Group(SPECULATIVE, 50),
     Group(SUPPLIED, 55),
     Group(SURROUNDINGS, 60),
     Group(JUDGEMENT, 90),

@@ -39,7 +39,7 @@ class Key(Record):
     name: str
     kind: str
     """Type of the value: ``text``, ``texts`` (repeatable), ``count`` (integer), ``tokens`` (the same,
-    also as ``32k`` and ``32,768``), ``number``, ``size`` (``64GiB``),
+    also as ``32k`` and ``32,768``), ``number``, ``size`` (``64GiB``, or one of ``choices``),
     ``rate`` (``51.2GB/s``), ``choice``, ``flag``, ``count-or-word`` (an integer or one of ``choices``), ``pixels``
     (``1344x1008``, width first), ``shares`` (``3,1``)."""
     help: str
@@ -65,6 +65,8 @@ class Key(Record):
     """Function giving the words that the value may be, where finding them takes a module that few runs need."""
     read: Callable[[str], str] | None = None
     """Function that brings other spellings of a word to one of them."""
+    second: str = ""
+    """Name of the key whose value may follow behind a comma, as in ``8,4``; empty where none may."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ class Key(Record):
         if value is None:
             return None
         if self.kind == "size":
-            return size_text(value)
+            return value if value in self.choices else size_text(value)
         if self.kind == "rate":
             return rate_text(value)
         if self.kind == "pixels":
@@ -166,7 +168,7 @@ def parse_value(key: Key, raw: Any) -> Any:
     if kind == "texts":
         values = raw if isinstance(raw, list | tuple) else [raw]
         if not values or not all(isinstance(v, str) and v.strip() for v in values):
-            raise key.wrong(raw, "give a GPU id, or a list of them")
+            raise key.wrong(raw, "give a text, or a list of them")
         return tuple(values)
     if kind == "text":
         if isinstance(raw, bool) or not isinstance(raw, str | int | float) or not str(raw).strip():

@@ -22,7 +22,10 @@ def parse(key: Key, raw: Any) -> Any:
     """Parse the value of a key of numbers; returns and raises what ``parse_value`` says of its kind."""
     kind = key.kind
     if kind == "size":
+        raw = key.read(str(raw)) if key.read is not None and not isinstance(raw, bool) else raw
         if isinstance(raw, str):
+            if raw in key.choices:
+                return raw
             return parse_size(raw)
         raise key.wrong(raw, "write the unit: 64GiB or 64GB")
     if kind == "shares":

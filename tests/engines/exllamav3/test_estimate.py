@@ -44,6 +44,12 @@ def test_all_but_the_embedding_is_on_the_gpus(quant: str, gpu: str) -> None:
         (131_072 * 4096 * 34 // 64, {"kv_cache_type": "int8"}),
         (131_072 * 4096 * 18 // 64, {"kv_cache_type": "int4"}),
         (131_072 * 4096 * (34 + 18) // 128, {"kv_cache_type": "int8", "kv_cache_type_v": "int4"}),
+        # any number of bits from 2 to 8, in the words of each program, and two of them at once
+        *[(131_072 * 4096 * (4 * bits + 2) // 64, {"kv_cache_type": f"q{bits}"}) for bits in range(2, 9)],
+        (131_072 * 4096 * 26 // 64, {"kv_cache_type": 6}),
+        (131_072 * 4096 * (26 + 34) // 128, {"kv_cache_type": "6,8"}),
+        (131_072 * 4096 * (18 + 10) // 128, {"kv_cache_type": "q4,q2"}),
+        (131_072 * 4096 * (14 + 30) // 128, {"kv_cache_type": "q3", "kv_cache_type_v": "q7"}),
         # the latent is quantized, the rotary key is not
         (61 * (512 + 64) * 2 * 4096, {"model": "deepseek-v3", "gpu": "8xh200"}),
         (61 * (512 * 34 // 32 + 64 * 2) * 4096, {"model": "deepseek-v3", "gpu": "8xh200", "kv_cache_type": "int8"}),
@@ -76,3 +82,33 @@ def test_its_scheme_chooses_the_engine_and_the_command_runs_it() -> None:
     assert row["engine"] == "exllamav3"
     commands = [remedy["command"] for remedy in row["remedies"] if remedy["changes"].get("engine") is None]
     assert "python examples/chat.py -m llama-3.1-8b-exl3-4.0 -cs 40960" in commands
+
+
+@pytest.mark.parametrize(
+    ("kept", "earlier", "context"),
+    [
+        # 52 of 62 layers look back over 1,024 tokens and keep two more pages; of less than that, early versions kept less
+        (10 * 256 + 52 * 1536, 62 * 256, 256),
+        (10 * 30_720 + 52 * 1536, 62 * 30_720, 30_720),
+    ],
+)
+def test_early_versions_kept_every_token_of_a_window(kept: int, earlier: int, context: int) -> None:
+    """2 x 16 x 128 elements a token and layer in 6.5 bits: 201 KiB over all 62 of Gemma 3 27B (exllamav3 issue 50)."""
+    request = {"model": "gemma-3-27b", "quant": "exl3-5.0", "kv_cache_type": "q6", "images": 0, "context": context}
+    each = 4096 * 26 // 32
+    sliding = (kept - 10 * context) * 4096 * 2 + 10 * context * each
+    now, full = (estimated(**request, swa_full=swa_full) for swa_full in (False, True))
+
+    assert [sliding, earlier * each] == [found.gpus[0].kv_cache_bytes for found in (now, full)]
+    assert now.gpus[0].low_bytes == min(now.gpus[0].low_bytes, full.gpus[0].low_bytes)
+    assert now.gpus[0].high_bytes == full.gpus[0].high_bytes + max(0, sliding - earlier * each)
+    early = [note for note in now.assumptions if note.startswith("early versions (0.0.3)")]
+    assert (context > 1536) is bool(early)
+
+
+def test_a_tower_is_loaded_for_images_alone() -> None:
+    text, seeing = (estimated(model="gemma-3-4b", images=images) for images in (0, 1))
+
+    assert text.gpus[0].weights_bytes < seeing.gpus[0].weights_bytes
+    assert "without images the vision tower is not loaded" in text.assumptions
+    assert "without images the vision tower is not loaded" not in seeing.assumptions

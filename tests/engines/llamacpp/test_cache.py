@@ -29,11 +29,12 @@ def cache_bytes(name: Any, **work: Any) -> int:
         (256, {"context": 1}),
         (20224, {"context": 20000}),  # printed for -c 20000
         (4 * 1024, {"context": 1000, "parallel": 4}),
-        (4096, {"context": 1024, "parallel": 4, "unified_kv": True}),
-        (4096, {"context": 1000, "parallel": 4, "unified_kv": True}),
+        # One cache is what each sequence may fill, and all together fill no more.
+        (1024, {"context": 1024, "parallel": 4, "unified_kv": True}),
+        (1024, {"context": 1000, "parallel": 4, "unified_kv": True}),
         # 3 x 100 tokens are rounded to 512 first, and each third of it to 256 again (``llama-context.cpp``).
         (3 * 256, {"context": 100, "parallel": 3}),
-        (512, {"context": 100, "parallel": 3, "unified_kv": True}),
+        (256, {"context": 100, "parallel": 3, "unified_kv": True}),
     ],
 )
 def test_cells(cells: int, work: dict[str, Any]) -> None:
@@ -73,7 +74,7 @@ def test_v_is_quantized_only_with_flash_attention() -> None:
 def test_windows(cells: int, work: dict[str, Any]) -> None:
     """Ten of twelve layers look back 1024 tokens: room for that and a micro-batch, for each sequence."""
     token = 2 * 4 * 256 * 2
-    full = work["context"] * work.get("parallel", 1)
+    full = work["context"] * (1 if "unified_kv" in work else work.get("parallel", 1))
     assert token * (2 * full + 10 * cells) == cache_bytes(model("sliding"), **work)
 
 

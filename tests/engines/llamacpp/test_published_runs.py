@@ -48,7 +48,7 @@ PRINTED: dict[str, tuple[tuple[str, str], dict[str, Any], tuple[float, float, fl
     # Logs kept in public repositories as test data.
     "ollama, four sequences in one cache": (
         ("llama-3.1-8b", "Q4_K_M"),
-        {"context": 2048, "parallel": 4, "unified_kv": True, **BEFORE},
+        {"context": 8192, "parallel": 4, "unified_kv": True, **BEFORE},
         (4403.49, 1024, 560.00),
     ),
     "sliding windows on Metal": (("gemma-3-4b", "Q4_K_M"), {"context": 8192, **BATCH}, (2368, 334, 517)),
@@ -140,7 +140,7 @@ def test_gpt_oss_20b_keeps_short_windows() -> None:
     """12 of 24 layers look back 128 tokens: 768 cells each, whatever the context; 16 GB hold all 131072 tokens."""
     short, whole, four = (
         estimated("gpt-oss-20b", "MXFP4_MOE", context=context, parallel=slots, unified_kv=slots > 1)
-        for context, slots in ((4096, 1), (131072, 1), (32768, 4))
+        for context, slots in ((4096, 1), (131072, 1), (131072, 4))
     )
     assert (10949, 114) == tuple(map(int, mebibytes(short.gpus[0])[:2]))
     assert (10949, 3090) == tuple(map(int, mebibytes(whole.gpus[0])[:2]))
@@ -156,9 +156,7 @@ def test_gemma_3_27b_at_its_longest() -> None:
 
     The tied embedding is on the card as head and on the host as embedding.
     """
-    alone, four = (
-        estimated("gemma-3-27b", context=131072 // slots, parallel=slots, unified_kv=slots > 1) for slots in (1, 4)
-    )
+    alone, four = (estimated("gemma-3-27b", context=131072, parallel=slots, unified_kv=slots > 1) for slots in (1, 4))
     assert (15773, 10 * 131072 * 8192 // MIB + 52 * 1536 * 8192 // MIB) == tuple(map(int, mebibytes(alone.gpus[0])[:2]))
     assert 10864 == int(mebibytes(alone.gpus[0])[1])
     assert 12112 == int(mebibytes(four.gpus[0])[1])

@@ -39,3 +39,26 @@ def steps(*tokens: int) -> list[Setting]:
 def test_settings(expected: list[Setting], values: dict[str, Any]) -> None:
     """Caches and logits first, which cost nothing; then half of each step, down to 64 tokens."""
     assert expected == list(settings(LlamaCppKeys(**values)))
+
+
+PROJECTOR = Setting({"mmproj": "host"}, "keep the projector in RAM (--no-mmproj-offload)", "images take longer", 2)
+STATES = Setting(
+    {"context_checkpoints": 0}, "keep no context checkpoints in RAM (--ctx-checkpoints 0)",
+    "a prompt that branches off from the last one is processed from its start", 1,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expected", "projector", "short", "values"),
+    [
+        ([PROJECTOR], True, False, {}),
+        ([STATES], False, True, {}),
+        ([STATES, PROJECTOR], True, True, {}),
+        ([], True, True, {"mmproj": "host", "context_checkpoints": 0}),
+    ],
+)
+def test_what_moves_between_gpu_and_ram(
+    expected: list[Setting], projector: bool, short: bool, values: dict[str, Any]
+) -> None:
+    """A projector that is on the GPU can go to RAM; states that are in RAM need not be kept."""
+    assert expected == list(settings(LlamaCppKeys(ubatch=64, **values), projector, short))

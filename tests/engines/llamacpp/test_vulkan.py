@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 
 from tests.each import each
 from tests.engines.llamacpp.asking import devices, estimated
+from vramfit.answer import answer
+from vramfit.check import check
+from vramfit.engines.keys import parse_request
 from vramfit.engines.llamacpp.compute import aligned, high_water
-from vramfit.engines.llamacpp.vulkan import PIECE_BYTES, buffer_bytes
+from vramfit.engines.llamacpp.vulkan import PIECE_BYTES, buffer_bytes, windows_bytes
+from vramfit.engines.resolve import resolve
+from vramfit.report import estimate_object
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
 
 TABLE = yaml.safe_load(Path(__file__).with_name("vulkan.yaml").read_text(encoding="utf-8"))
@@ -51,7 +57,7 @@ def test_several_streams_of_a_latent_cache_leave_a_product_to_the_cpu() -> None:
     )
     assert vulkan.host.compute_bytes > cuda.host.compute_bytes
     together = [
-        estimated("deepseek-v2-lite", "F16", context=2048, parallel=4, unified_kv=True, backend=backend).host
+        estimated("deepseek-v2-lite", "F16", context=8192, parallel=4, unified_kv=True, backend=backend).host
         for backend in (None, "vulkan")
     ]
     assert together[0] == together[1]
@@ -110,3 +116,33 @@ def test_more_context_never_needs_less_while_tables_can_be_bound() -> None:
         for context in contexts
     ]
     assert all(less <= more for less, more in pairwise(totals))
+
+
+def test_vulkan_on_windows_keeps_768_mib_of_nvidia_cards() -> None:
+    """Free memory of three machines of HilbertraumAI/HilbertRaum, none of which the rule exceeds by more than 40 MiB."""
+    free = {"rtx3060-laptop": 5226, "rtx3080ti": 11_316, "gtx1070ti": 7504}
+    offered = {name: windows_bytes(open_catalogue().gpus(name)[0]) / MIB for name in free}
+
+    assert {name: -250 < offered[name] - free[name] < 40 for name in free} == dict.fromkeys(free, True)
+
+
+@pytest.mark.parametrize(
+    ("usable", "request_"),
+    [
+        (round(6144 * 0.98) - 768, {"platform": "windows", "backend": "vulkan"}),
+        (round(6144 * 0.938), {"platform": "windows"}),
+        (round(6144 * 0.938), {"platform": "windows", "backend": "cuda"}),
+        (round(6144 * 0.998) - 400, {"backend": "vulkan"}),
+        (5500, {"platform": "windows", "backend": "vulkan", "usable": "5500MiB"}),
+    ],
+)
+def test_what_a_backend_offers(usable: int, request_: dict[str, Any]) -> None:
+    """In the verdict and in the report alike."""
+    raw = {"gpu": "rtx3060-laptop", "model": "llama-3.2-1b", "quant": "Q8_0", "engine": "llama.cpp", **request_}
+    deployment = resolve(parse_request(raw), open_catalogue())[0]
+    found = answer(deployment)
+
+    assert [usable] == [round(size / MIB) for size in found.verdict.usable_bytes]
+    assert usable == round(
+        estimate_object(next(check(parse_request(raw), open_catalogue())))["gpu"]["usable_bytes"] / MIB
+    )

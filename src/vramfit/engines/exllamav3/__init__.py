@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, Setting, View
 from vramfit.engines.llamacpp import GROUPS
-from vramfit.errors import UsageError
+from vramfit.workload.common import BITS_OF_BLOCKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
     from vramfit.workload.common import Workload
-
-VENDORS = ("nvidia", "custom")
-"""Vendors of the cards that ExLlamaV3 runs on."""
 
 
 class ExLlamaKeys(Record):
@@ -35,19 +32,20 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     title = "ExLlamaV3"
     families = ("exl3", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "exl3-8.0", "int4": "exl3-4.0"}
-    cache_types = ("f16", "int8", "int4")
+    cache_types = ("f16", "int8", "int7", "int6", "int5", "int4", "int3", "int2")
+    cache_words = BITS_OF_BLOCKS
     groups = GROUPS
     record = ExLlamaKeys
+    speculates = ("mtp", "draft")
+    speculative_tokens = 4
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
         """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
-        from vramfit.engines.cuda import context_share
+        from vramfit.engines import exllama
 
-        if any(gpu.vendor not in VENDORS for gpu in gpus):
-            raise UsageError("exllamav3 runs on NVIDIA GPUs", "use --engine llama.cpp for others")
-        return View(None, tuple([context_share(gpu) for gpu in gpus]))
+        return exllama.view(self.name, gpus)
 
     def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
         """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV3 refuses."""
@@ -68,11 +66,14 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         return PROFILE
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedy of caching only the window of sliding-window layers, if they cache everything."""
-        if not self.own_keys(deployment.workload).swa_full:
-            return ()
-        trade = "the cache no longer serves prompts that branch off far back"
-        return (Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1),)
+        """Remedies: to cache only the window of sliding-window layers, if they cache everything, and to speculate less."""
+        if self.own_keys(deployment.workload).swa_full:
+            trade = "the cache no longer serves prompts that branch off far back"
+            yield Setting({"swa_full": False}, "keep only the window of sliding-window layers", trade, 1)
+        if deployment.workload.draft is not None:
+            from vramfit.engines import speculative
+
+            yield from speculative.settings(deployment, True)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the command of the chat example."""

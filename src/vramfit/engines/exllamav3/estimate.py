@@ -15,9 +15,8 @@ Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 
 from __future__ import annotations
 
-from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER
-from vramfit.engines.interface import DeviceMemory, Estimate
-from vramfit.engines.transformers.estimate import COMPUTE_HIGH, COMPUTE_LOW, split_layers
+from vramfit.engines.exllama import CHUNK, Buffers, check_layers, layer_caches, spread
+from vramfit.engines.transformers.estimate import COMPUTE_HIGH
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.vision import crossed_tokens, encoder_bytes
@@ -27,22 +26,18 @@ from vramfit.model.architecture import LatentAttention
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.exllamav3 import ExLlamaKeys
-    from vramfit.engines.interface import Job
+    from vramfit.engines.interface import Estimate, Job
+    from vramfit.model.architecture import Cache
     from vramfit.model.mixers import Mixer
 
 PAGE = 256
 """Number of tokens of a page."""
 SLIDING_PAGES = 2
 """Number of pages that a sliding layer keeps in addition to its window (``sliding_window_overp``)."""
-BITS = {"int8": 8, "int4": 4}
-"""Bits of an element of a quantized cache."""
+BITS = {f"int{bits}": bits for bits in range(8, 1, -1)}
+"""Bits of an element of a quantized cache (``cache/quant.py``: 2 to 8 for K, and for V)."""
 GROUP, SCALE_BYTES = 32, 2
 """Number of elements that share a scale in a quantized cache, and bytes of the scale (``cache/quant.py``)."""
-CHUNK = 2048
-"""Number of prompt tokens processed at a time (``generator/generator.py`` ``max_chunk_size``)."""
-WORKSPACE_HIGH = 8
-"""Upper bound of the kernels' workspaces and buffers, as a multiple of cuBLAS's workspace. No log of this engine was
-found, so the interval is wide."""
 
 
 def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
@@ -51,68 +46,71 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
     Raises ``UsageError`` for layers in RAM, and if only one of K and V is quantized.
     """
     model, work = job.model, job.workload
-    if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
-        raise UsageError(
-            "exllamav3 is answered with every layer on the GPUs", "use --engine llama.cpp for layers in RAM"
-        )
+    if work.draft is not None:
+        from vramfit.engines.exllamav3.speculative import with_draft
+
+        return with_draft(job, estimate)
+    check_layers("exllamav3", work, model.layer_count)
     if (work.kv_cache_type == "f16") != (work.kv_cache_type_v == "f16"):
         raise UsageError("exllamav3 quantizes both K and V, or neither", "give kv_cache_type and kv_cache_type_v alike")
-    cut = slices(job.checkpoint)
-    layers = model.layer_count
-    layer_caches = [0] * layers
-    for group in model.layers:
-        each = sum(cache_bytes(mixer, job) for mixer in group.mixers)
-        for index in group.indices:
-            layer_caches[index] = each
     tokens = min(CHUNK, work.context)
     compute = peak_bytes(model, tokens, flash_attention=True, sequence=tokens)
     if job.scheme.family != "plain":
-        compute += 2 * cut.largest_linear_elements
+        compute += 2 * slices(job.checkpoint).largest_linear_elements
     compute = max(compute, encoder_bytes(model, work.images, work.image_size))
-    gpus = []
-    last = job.gpu_count - 1
-    for number, (start, stop) in enumerate(split_layers(cut, layers, last + 1, cut.other_bytes)):
-        weights = sum(cut.layer_bytes[start:stop]) + (cut.other_bytes if number == 0 else 0)
-        read = sum(cut.layer_read_bytes[start:stop])
-        if number == last:
-            weights, read = weights + cut.output_bytes, read + cut.output_read_bytes
-        cache = sum(layer_caches[start:stop])
-        overhead = WORKSPACE_BYTES_HOPPER
-        low = weights + cache + round(compute * COMPUTE_LOW)
-        high = weights + cache + round(compute * 2 * COMPUTE_HIGH) + WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
-        gpus.append(DeviceMemory(f"gpu{number}", weights, cache, compute, overhead, low, high, read))
-    inputs = cut.input_bytes
-    return Estimate(
-        tuple(gpus),
-        DeviceMemory("host", inputs, 0, 0, 0, inputs, inputs),
-        cut.total_bytes,
-        _assumptions(job),
-        {},
-    )
+    caches, earlier = layer_caches(job, cache_bytes), layer_caches(job, earlier_bytes)
+
+    def buffers(start: int, stop: int) -> Buffers:
+        more = sum(earlier[start:stop]) - sum(caches[start:stop])
+        return Buffers(compute, cache_low=max(0, -more), cache_high=max(0, more))
+
+    return spread(job, caches, buffers, 2 * COMPUTE_HIGH, _assumptions(job, sum(earlier) > sum(caches)))
 
 
 def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
     """Bytes that one layer caches for all sequences."""
     work, model = job.workload, job.model
     tokens = _pages(work.context) * work.parallel
-    key, value = work.kv_cache_type, work.kv_cache_type_v
     cache = mixer.cache((0,), model.hidden)
     if cache is None:
         return 0
     if cache.kind == "state":
         return work.parallel * (2 * cache.convolution_elements + 4 * cache.recurrent_elements)
     if isinstance(mixer, LatentAttention):
-        return tokens * (_row_bytes(mixer.kv_rank, key) + 2 * (mixer.rope_dim + cache.index_width))
+        return tokens * (_row_bytes(mixer.kv_rank, work.kv_cache_type) + 2 * (mixer.rope_dim + cache.index_width))
     width = cache.key_width + cache.value_width
     if cache.kind == "compressed":
         window = _pages((cache.window or 0) + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
         entries = tokens // cache.ratio if cache.ratio else 0
         return window + entries * 2 * (width + cache.index_width)
-    if cache.kind == "sliding" and cache.window and not job.keys.swa_full:
-        return _pages(cache.window + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
+    if _keeps_window(cache, job):
+        return _pages((cache.window or 0) + SLIDING_PAGES * PAGE) * work.parallel * 2 * width
     if cache.kind == "cross":
         return _pages(crossed_tokens(model, cache.encoder_tokens, work)) * work.parallel * 2 * width
-    return tokens * (_row_bytes(cache.key_width, key) + _row_bytes(cache.value_width, value))
+    return _full_bytes(cache, job)
+
+
+def earlier_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
+    """Bytes that one layer caches in versions that keep every token of a sliding layer.
+
+    Gemma 3 27B took 201 KiB more with each token at 6 bits, which is all of its 62 layers, in version 0.0.3
+    (turboderp-org/exllamav3 issue 50). Of a context shorter than the window they keep less.
+    """
+    cache = mixer.cache((0,), job.model.hidden)
+    if cache is None or not _keeps_window(cache, job):
+        return cache_bytes(mixer, job)
+    return _full_bytes(cache, job)
+
+
+def _keeps_window(cache: Cache, job: Job[None, ExLlamaKeys]) -> bool:
+    return cache.kind == "sliding" and bool(cache.window) and not job.keys.swa_full
+
+
+def _full_bytes(cache: Cache, job: Job[None, ExLlamaKeys]) -> int:
+    """Bytes of a layer that caches every token of all sequences."""
+    work = job.workload
+    rows = _row_bytes(cache.key_width, work.kv_cache_type) + _row_bytes(cache.value_width, work.kv_cache_type_v)
+    return _pages(work.context) * work.parallel * rows
 
 
 def _pages(tokens: int) -> int:
@@ -125,10 +123,12 @@ def _row_bytes(width: int, kind: str) -> int:
     return 2 * width if bits is None else -(-width // GROUP) * (GROUP * bits // 8 + SCALE_BYTES)
 
 
-def _assumptions(job: Job[None, ExLlamaKeys]) -> tuple[str, ...]:
+def _assumptions(job: Job[None, ExLlamaKeys], sliding: bool) -> tuple[str, ...]:
     work = job.workload
     size = _pages(work.context) * work.parallel
     assumptions = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
-    if job.gpu_count > 1:
-        assumptions.append("layers are spread in order over the GPUs, one of which works at a time")
+    if sliding:
+        assumptions.append(
+            "early versions (0.0.3) cache every token in sliding-window layers too: the upper bound does"
+        )
     return tuple(assumptions)

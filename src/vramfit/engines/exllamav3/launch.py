@@ -5,6 +5,7 @@ turboderp-org/exllamav3 at 4f8ad01 (1.4.1): ``model_init.py``, ``examples/chat.p
 
 from __future__ import annotations
 
+from vramfit.engines.exllamav3.estimate import BITS, PAGE
 from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.launch.read import Process
 
-CACHE_BITS = {"f16": 16, "int8": 8, "int4": 4}
+CACHE_BITS = {"f16": 16, **BITS}
 """Bits of an element of each cache type."""
 CACHE_OF = {str(bits): kind for kind, bits in CACHE_BITS.items()}
 """Cache type by its number of bits, as text."""
-PAGE = 256
-"""Number of tokens that the size of the cache must be a multiple of."""
 
 
 def _bits_text(kinds: tuple[str, str]) -> str:
@@ -41,6 +40,9 @@ CHAT = Program(
         Flag("-m", "model", ("--model_dir", "--model-dir")),
         Flag("-cs", "context", ("--cache_size", "--cache-size")),
         Flag("-cq", "cache", ("--cache_quant", "--cache-quant"), spell=_bits_text, read=_bits),
+        Flag("-mtp", "head", ("--mtp",), SWITCH),
+        Flag("-dm", "draft_model", ("--draft_model_dir", "--draft-model-dir")),
+        Flag("-ndt", "speculative_tokens", ("--num_draft_tokens", "--num-draft-tokens")),
         Flag("-swa_full", "swa_full", ("--swa_full", "--swa-full"), SWITCH),
     ),
     also=(("chat.py",), ("python", "chat.py")),
@@ -77,6 +79,7 @@ def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> s
         "model": model,
         "context": -(-work.context // PAGE) * PAGE * work.parallel,
         "cache": None if kinds == ("f16", "f16") else kinds,
+        **_drafting(deployment),
         "swa_full": keys.swa_full,
     }
     return "\n".join([*lines, line(write.words(CHAT, values))])
@@ -86,6 +89,19 @@ def _repositories(deployment: Deployment) -> list[str]:
     """Repositories that the request names, or that the model was read from."""
     found = [one.repository for one in (deployment.reference, deployment.model.origin) if one is not None]
     return [name for name in found if name is not None]
+
+
+def _drafting(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for what drafts; none without speculative decoding."""
+    work = deployment.workload
+    if work.draft is None:
+        return {}
+    from vramfit.engines.speculative import drafting
+
+    draft = drafting(work)
+    if draft.method == "mtp":
+        return {"head": True, "speculative_tokens": work.speculative_tokens}
+    return {"draft_model": draft.repository, "speculative_tokens": work.speculative_tokens}
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -103,4 +119,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["model"] = downloaded.get("repository", keys["model"])
     if "cache" in keys:
         keys["kv_cache_type"], keys["kv_cache_type_v"] = keys.pop("cache")
+    if keys.pop("head", False):
+        keys["speculative"] = "mtp"
+    elif "draft_model" not in keys:
+        keys.pop("speculative_tokens", None)
     return keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.exllamav3.estimate import CHUNK
+from vramfit.engines.exllama import CHUNK
 from vramfit.engines.profile import SpeedProfile
 
 PROFILE = SpeedProfile(

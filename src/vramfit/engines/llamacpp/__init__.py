@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.errors import UsageError
+from vramfit.units import GIB
 from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
@@ -19,13 +20,30 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
 """Backend that the cards of each vendor usually run with. For Intel it is Vulkan, because SYCL needs a toolkit."""
 
 
+MOST_SEQUENCES = 256
+"""Largest number of sequences of one context (``LLAMA_MAX_SEQ``, ggml-org/llama.cpp v0.5.0 ``src/llama-cparams.h``)."""
+
+KV_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""Element types that a cache may have, the default first."""
+
+
+def _mebibytes(spelling: str) -> str:
+    """Size with its unit: llama-server counts this one in MiB, and -1 is no limit."""
+    word = spelling.strip()
+    return "unlimited" if word == "-1" else f"{word}MiB" if word.isdecimal() else word
+
+
 class LlamaCppKeys(Record):
     """Values of llama.cpp's own deployment keys."""
+
+    of_any_publisher = True
+    """False for a program that makes the files of its types itself; no key, and the same for all instances."""
 
     batch: int = 2048
     ubatch: int = 512
@@ -38,6 +56,20 @@ class LlamaCppKeys(Record):
     main_gpu: int = 0
     tensor_split: tuple[float, ...] | None = None
     """Proportions of the model, one for each GPU; None to use the proportions of their memory."""
+    override_tensor: tuple[str, ...] | None = None
+    """Patterns of tensor names with the buffers that they are placed in, ``PATTERN=BUFFER``; None for none."""
+    mmproj: str = "gpu"
+    kv_offload: bool = True
+    """False if caches and states stay in RAM (``--no-kv-offload``)."""
+    context_checkpoints: int = 32
+    """Largest number of states of a slot that the server keeps in RAM."""
+    cache_ram: int | str = 8 * GIB
+    """Bytes of RAM that the server may fill with past prompts; ``unlimited`` for no bound."""
+    draft_kv_cache_type: str = "f16"
+    draft_kv_cache_type_v: str | None = None
+    """Element type of V in the draft's cache; None for that of K."""
+    draft_gpu_layers: int | str = "all"
+    """Number of layers of a draft model on the GPUs, or ``all``."""
 
 
 CACHE_KEYS = (
@@ -51,6 +83,12 @@ CACHE_KEYS = (
         default=False,
     ),
     Key("swa_full", "flag", "llama.cpp: full-size cache for sliding-window layers", default=False),
+    Key(
+        "kv_offload",
+        "flag",
+        "llama.cpp: caches on the GPUs; --no-kv-offload (-nkvo) leaves them in RAM",
+        default=True,
+    ),
     Key("outputs", "choice", "llama.cpp: rows of logits reserved", choices=("slots", "batch"), default="slots"),
 )
 SPLIT_KEYS = (
@@ -66,7 +104,7 @@ SPLIT_KEYS = (
         "split_mode",
         "choice",
         "llama.cpp: how several GPUs share the model",
-        choices=("layer", "row", "none"),
+        choices=("layer", "row", "tensor", "none"),
         flags=("-sm",),
         default="layer",
         decided=True,
@@ -88,9 +126,79 @@ SPLIT_KEYS = (
         default_text="by their memory",
     ),
 )
+DRAFT_KEYS = (
+    Key(
+        "draft_kv_cache_type",
+        "choice",
+        "llama.cpp: element type of the draft's KV cache",
+        choices=KV_TYPES,
+        flags=("-ctkd", "--cache-type-k-draft", "--spec-draft-type-k"),
+        default="f16",
+    ),
+    Key(
+        "draft_kv_cache_type_v",
+        "choice",
+        "llama.cpp: the same for V alone",
+        choices=KV_TYPES,
+        flags=("-ctvd", "--cache-type-v-draft", "--spec-draft-type-v"),
+        default_text="as draft_kv_cache_type",
+    ),
+    Key(
+        "draft_gpu_layers",
+        "count-or-word",
+        "llama.cpp: layers of a draft model on the GPU",
+        choices=("all",),
+        minimum=0,
+        flags=("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft", "--spec-draft-ngl"),
+        default="all",
+    ),
+)
 SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
 """Key that Ollama has in addition to those of llama.cpp, whose server it runs."""
-GROUPS = (Group(CACHE_KEYS, 10), Group(SPLIT_KEYS, 30), Group(SPREAD_KEYS, 35))
+PLACING_KEYS = (
+    Key(
+        "override_tensor",
+        "texts",
+        "llama.cpp: where the tensors whose names match go, for example ffn_.*_exps=CPU; may be repeated",
+        flags=("-ot",),
+        default_text="none",
+    ),
+    Key(
+        "mmproj",
+        "choice",
+        "llama.cpp: where the projector of a vision model goes",
+        choices=("gpu", "host", "off"),
+        default="gpu",
+    ),
+)
+SERVER_KEYS = (
+    Key(
+        "context_checkpoints",
+        "count",
+        "llama.cpp: states of a slot that the server keeps in RAM, of models with windows or states",
+        minimum=0,
+        flags=("-ctxcp", "--ctx-checkpoints", "--swa-checkpoints"),
+        default=32,
+    ),
+    Key(
+        "cache_ram",
+        "size",
+        "llama.cpp: RAM that the server may fill with past prompts, in MiB or as a size",
+        choices=("unlimited",),
+        flags=("-cram",),
+        default=8 * GIB,
+        default_text="8GiB",
+        read=_mebibytes,
+    ),
+)
+GROUPS = (
+    Group(CACHE_KEYS, 10),
+    Group(PLACING_KEYS, 25),
+    Group(SPLIT_KEYS, 30),
+    Group(SPREAD_KEYS, 35),
+    Group(SERVER_KEYS, 36),
+    Group(DRAFT_KEYS, 51),
+)
 
 
 class Cards(Record):
@@ -114,7 +222,6 @@ def cards(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool
     Raises ``UsageError`` for a card that llama.cpp or the requested backend does not run on.
     """
     from vramfit.engines.llamacpp.overhead import context_overhead
-    from vramfit.hardware import usable_bytes
 
     backends = tuple([keys.backend or _backend(gpu) for gpu in gpus])
     if keys.backend or keys.split_mode != "layer" or keys.main_gpu or keys.tensor_split is not None:
@@ -124,10 +231,21 @@ def cards(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool
     shares = [context_overhead(gpu, backend) for gpu, backend in zip(gpus, backends, strict=True)]
     usable, context = (1,) * len(gpus), (0,) * len(gpus)
     if sizes or gpus.count(gpus[0]) < len(gpus):
-        usable = tuple([usable_bytes(gpu, work.platform) for gpu in gpus])
+        usable = tuple([offered_bytes(gpu, work.platform, keys.backend) for gpu in gpus])
     if sizes:
         context = tuple([share.expected for share in shares])
     return View(Cards(backends, usable, context), tuple(shares))
+
+
+def offered_bytes(gpu: Gpu, platform: str, backend: str | None) -> int:
+    """Bytes that a backend offers of an otherwise idle GPU; None stands for the usual backend of its vendor."""
+    from vramfit.hardware import usable_bytes
+
+    if backend == "vulkan" and platform == "windows" and gpu.vendor == "nvidia":
+        from vramfit.engines.llamacpp.vulkan import windows_bytes
+
+        return windows_bytes(gpu)
+    return usable_bytes(gpu, platform)
 
 
 def _backend(gpu: Gpu) -> str:
@@ -144,17 +262,22 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     title = "llama.cpp"
     families = ("gguf", "plain", "mxfp4")
     scheme_of_class = {"fp16": "F16", "int8": "Q8_0", "int4": "Q4_K_M"}
-    cache_types = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+    cache_types = KV_TYPES
     groups = GROUPS
     record = LlamaCppKeys
     offloads = True
     places_experts = True
     catalogued_files = False
+    most_sequences = MOST_SEQUENCES
+    speculates = ("mtp", "eagle3", "draft")
+    speculative_tokens = 3
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),
         **dict.fromkeys(("-no-kvu", "--no-kv-unified"), ("--no-unified-kv",)),
-        **dict.fromkeys(("--no-mmproj", "--no-mmproj-auto"), ("--images", "0")),
+        **dict.fromkeys(("-nkvo", "--no-kv-offload"), ("--no-kv-offload",)),
+        **dict.fromkeys(("--no-mmproj", "--no-mmproj-auto"), ("--mmproj", "off")),
+        "--no-mmproj-offload": ("--mmproj", "host"),
     }
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
     runtime_source = "ggml-org/llama.cpp pull request 15860; exit tables"
@@ -165,11 +288,19 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return loaded(model, scheme)
 
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images and its projector is loaded."""
+        return model.sees and request.get("mmproj") != "off"
+
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``CannotTell`` for a pipeline without a language model, and ``UsageError`` for a refused cache type."""
         from vramfit.engines.llamacpp.estimate import check
 
         check(checkpoint.model, work)
+
+    def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
+        """Bytes that the requested backend offers of a GPU."""
+        return offered_bytes(gpu, work.platform, self.own_keys(work).backend)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: their backends, and their memory if the placement depends on it."""
@@ -198,14 +329,21 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return self.own_keys(work).ubatch
 
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """Number of GPUs that share each layer: all of them if matrices are split by rows, else 1."""
-        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode == "row" else 1
+        """Number of GPUs that share each layer: all of them if matrices are split, else 1."""
+        return len(deployment.gpus) if self.own_keys(deployment.workload).split_mode in ("row", "tensor") else 1
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
-        return settings(self.own_keys(deployment.workload))
+        work = deployment.workload
+        short = work.ram_bytes is not None and estimate.host.total_bytes > work.ram_bytes
+        projector = bool(work.images) and deployment.model.vision is not None
+        yield from settings(self.own_keys(work), projector, short and estimate.host.overhead_bytes > 0)
+        if deployment.workload.draft is not None:
+            from vramfit.engines.llamacpp import speculative
+
+            yield from speculative.settings(deployment, self.own_keys(deployment.workload))
 
     def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
         """Proportions of the split by layers that even out what the GPUs have left."""
@@ -234,7 +372,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a ``llama-server`` line; None if no line starts it."""
+        """Read the deployment keys of a line of ``llama-server`` or ``llama-cli``; None if no line starts one."""
         from vramfit.engines.llamacpp.launch import read
 
         return read(given)

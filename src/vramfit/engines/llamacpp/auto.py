@@ -84,12 +84,15 @@ def _fewest(estimate: Callable[[int], Estimate], usable: Sequence[int], most: in
     return best
 
 
-def settings(work: Workload, placement: Placement) -> dict[str, object]:
-    """Values chosen for the deployment keys that were ``auto``, by key."""
+def settings(work: Workload, placement: Placement, head_layers: int) -> dict[str, object]:
+    """Values chosen for the deployment keys that were ``auto``, by key.
+
+    ``head_layers`` is the number of layers of a prediction head that is used, which ``-ngl`` counts too.
+    """
     chosen: dict[str, object] = {}
     if work.gpu_layers == "auto":
         whole = placement.gpu_layers == len(placement.layer_device) + 1
-        chosen["gpu_layers"] = "all" if whole else placement.gpu_layers
+        chosen["gpu_layers"] = "all" if whole else placement.gpu_layers + head_layers
     if work.cpu_moe_layers == "auto" or (work.gpu_layers == "auto" and placement.cpu_moe_layers != work.cpu_moe_layers):
         chosen["cpu_moe_layers"] = placement.cpu_moe_layers
     return chosen

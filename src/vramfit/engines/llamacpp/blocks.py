@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.graph import per_cell
+from vramfit.engines.llamacpp.placement import HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def weighted(
         result = graph.wide(width, values, graph.same(scores, build.mask(sliding)))
         if not latent:
             result = graph.wide(width, graph.view(result))
+        if not run.kv_offload:
+            # Pinned to the CPU there, but not with flash attention (``src/llama-graph.cpp``, ``build_attn_mha``).
+            result.device = HOST
     graph.expand(result)
     if beside is not None:
         graph.expand(beside)

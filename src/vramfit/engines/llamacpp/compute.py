@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Layers
     from vramfit.workload.common import Workload
 
-    Kind = tuple[int, int, bool]
+    Kind = tuple[int, int, bool, tuple[tuple[str, int], ...]]
     Plan = dict[int | None, "Program"]
     LaidOut = Callable[[Sequence[int], Sequence[int], int], int]
 
@@ -58,14 +58,16 @@ def compute(
 ) -> Compute:  # fmt: skip
     """Compute buffers of every GPU and of the host, in bytes; ``vulkan`` is True if a GPU uses that backend."""
     room = cells(work, keys, local_window(model))
-    run = _run(work, keys, room.streams, vulkan)
+    moved = placement.moved
+    run = _run(model, work, keys, room.streams, vulkan, HOST if moved is None else moved.table_device)
     chosen = _representatives(model, parts, placement)
-    output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes})
+    head = () if moved is None else moved.head(model.tied)
+    output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes}, head)
     # The id of a model can be a key because ``parts_of`` keeps the model alive, so that no other can get the same id.
     key = (
-        id(model), run, gpus, placement.pipelined, output.device, output.device == HOST and parts.head_bytes,
-        room if vulkan else None,
-        *[(number, home.device, home.expert_device, *home.tensors.items()) for number, _, home in chosen],
+        id(model), run, gpus, placement.pipelined, output.device, head,
+        (output.device == HOST or bool(head)) and parts.head_bytes, room if vulkan else None,
+        *[(number, home.device, home.expert_device, home.moved, *home.tensors.items()) for number, _, home in chosen],
     )  # fmt: skip
     result = _results.get((key, room))
     if result is None:
@@ -100,13 +102,19 @@ def compute(
     return result
 
 
-def _run(work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool) -> Run:
+def _run(model: Model, work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool, table_device: int) -> Run:
     batch = physical_batch(work, keys)
     tokens = -(-batch // work.parallel) * work.parallel
-    outputs = batch if keys.outputs == "batch" else min(batch, work.parallel)
+    rows, states = work.parallel, 1
+    if work.draft is not None:
+        from vramfit.engines.llamacpp.speculative import output_rows, states_each
+
+        rows, states = output_rows(work), states_each(model, work)
+    outputs = batch if keys.outputs == "batch" else min(batch, rows)
     return Run(
-        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, vulkan
-    )
+        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, states,
+        work.speculative == "mtp", vulkan, keys.kv_offload, table_device,
+    )  # fmt: skip
 
 
 def _representatives(model: Model, parts: Parts, placement: Placement) -> list[tuple[int, Layers, Home]]:
@@ -122,14 +130,15 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
         for index in group.indices:
             group_of[index] = number
     devices, offloaded, last = placement.layer_device, placement.cpu_moe_layers, model.layer_count - 2
+    by_name = () if placement.moved is None else placement.moved.layers
     mixed = len(model.layers) > 1
     seen: dict[tuple[Kind | None, Kind], int] = {}
     largest: dict[Kind, dict[str, int]] = {}
     chosen: list[Kind] = []
     before: Kind | None = None
     for index, device in enumerate(devices):
-        kind = (group_of[index], device, index < offloaded)
-        if device == HOST or index < offloaded:
+        kind = (group_of[index], device, index < offloaded, by_name[index] if by_name else ())
+        if device == HOST or index < offloaded or kind[3]:
             known, sizes = largest.get(kind), parts.layer_tensors[index]
             if known is None:
                 largest[kind] = sizes
@@ -143,10 +152,20 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
         ):
             chosen.append(kind)
         before = kind
-    return [
-        (kind[0], model.layers[kind[0]], Home(kind[1], HOST if kind[2] else kind[1], largest.get(kind, {})))
-        for kind in chosen
-    ]
+    return [(kind[0], model.layers[kind[0]], _home(kind, largest.get(kind, {}))) for kind in chosen]
+
+
+def _home(kind: Kind, tensors: dict[str, int]) -> Home:
+    """Devices of a layer of some kind; experts that are all placed by name on one device are as ``--n-cpu-moe`` does it."""
+    _, device, offloaded, moved = kind
+    expert_device = HOST if offloaded else device
+    if moved:
+        targets = {target for name, target in moved if "_exps." in name}
+        routed = [name for name in tensors if "_exps." in name]
+        if len(targets) == 1 and set(routed) <= {name for name, _ in moved}:
+            (expert_device,) = targets
+            moved = tuple([pair for pair in moved if pair[0] not in routed])
+    return Home(device, expert_device, tensors, moved)
 
 
 OFFLOAD_ROWS = 32
@@ -242,7 +261,7 @@ def _heir(node: Node, sources: tuple[Node, ...]) -> Node | None:
     return None
 
 
-def _home(node: Node) -> int:
+def _placed_on(node: Node) -> int:
     device = node.base.device
     if device is None:
         raise AssertionError("every node has a device once the graph is assigned")
@@ -290,7 +309,7 @@ def _cut(nodes: list[Node]) -> tuple[list[tuple[Node, bool, tuple[Node, ...]]], 
     here: int | None = None
     start = cut_inputs = 0
     for node in nodes:
-        device = _home(node)
+        device = _placed_on(node)
         used = node.sources
         away = [source for source in used if source.base.device != device]
         if device != here:

@@ -10,10 +10,12 @@ takes most of the time of a first estimate.
 from __future__ import annotations
 
 from vramfit._memo import per_model
+from vramfit._record import replace
 from vramfit.engines.interface import DeviceMemory, Estimate, Words
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes, workspace_bytes
 from vramfit.engines.llamacpp.placement import HOST, Plan, check_cache, layer_cache_bytes, parts_of, place, resident
+from vramfit.engines.llamacpp.ram import kept_by_server, without_offload
 from vramfit.errors import CannotTell
 from vramfit.model.architecture import Experts, FeedForward
 
@@ -38,6 +40,11 @@ tenth, and the logs of builds from 2024 to 2026 are within these bounds (llama-3
 320)."""
 
 
+UNSURE_LOW = 0.25
+"""Lowest factor if caches stay in RAM: whether the GPU attends to a copy of a layer's cache, or the CPU to the cache itself,
+is the scheduler's choice, which no log confirms."""
+
+
 def _put_into_words(
     job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, buffers: Compute, backends: Sequence[str]
 ) -> tuple[str, ...]:
@@ -51,6 +58,10 @@ def check(model: Model, work: Workload) -> None:
     if not model.layers or not model.vocab:
         raise CannotTell(f'"{model.id}" has no language model that llama.cpp could run', "try --engine transformers")
     check_cache(model, work)
+    if work.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        speculative.check(model, work)
 
 
 def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Estimate:
@@ -66,12 +77,33 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
     layers = model.layer_count
     shares = keys.tensor_split or [max(usable - work.reserve_bytes, 1) for usable in job.traits.usable]
     caches = layer_cache_bytes(model, work, keys)
+    if work.draft is not None:
+        from vramfit.engines.llamacpp.speculative import with_snapshots
+
+        caches = with_snapshots(model, work, caches)
+    on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
+    together = keys.split_mode == "tensor" and job.gpu_count > 1
+    if together:
+        from vramfit.engines.llamacpp.tensor import check as check_split
+
+        check_split(model, keys, work.flash_attention)
+        shares = (1.0,)
+    tower_on_host = tower_on_host or keys.mmproj == "host"
+    moved = None
+    if keys.override_tensor:
+        from vramfit.engines.llamacpp.overrides import moved as moved_by
+
+        moved = moved_by(job.checkpoint, keys.override_tensor, job.traits.backends)
+    if together or moved is not None:
+        # ``--fit`` gives up then, and what is left to it is whole on the GPUs (``common/fit.cpp``).
+        on_gpus, experts = "all" if on_gpus == "auto" else on_gpus, 0 if experts == "auto" else experts
 
     def placed(gpu_layers: int, cpu_moe_layers: int) -> Estimate:
-        placement = place(layers, gpu_layers, cpu_moe_layers, shares, keys.split_mode == "row")
+        placement = place(layers, gpu_layers, cpu_moe_layers, shares, keys.split_mode == "row", moved)
         return _placed(job, placement, caches, tower_on_host)
 
-    on_gpus, experts = work.gpu_layers, work.cpu_moe_layers
+    if isinstance(on_gpus, int) and work.speculative == "mtp" and work.draft is not None:
+        on_gpus = max(on_gpus - model.mtp_layers, 0)  # -ngl counts the layers of the head too, behind the others
     asked = (
         on_gpus if isinstance(on_gpus, int) else layers + 1,
         experts if isinstance(experts, int) else layers if experts == "all" else 0,
@@ -92,12 +124,7 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     model, work, backends = job.model, job.workload, job.traits.backends
     parts = parts_of(job.checkpoint)
     count = job.gpu_count
-    contents = resident(parts, caches, placement, count)
-    if placement.by_rows and count > 1:
-        from vramfit.engines.llamacpp.split import by_rows
-
-        contents = by_rows(job, placement, contents)
-    buffers = compute(model, work, job.keys, parts, placement, count, "vulkan" in backends)
+    contents, buffers = _laid_out(job, parts, placement, caches)
     # Metal maps the file from the first to the last tensor that it uses, so an embedding between them counts too. The exit
     # tables of an M5 Max included it (TheTom/turboquant_plus @ba52ad10); those of files that begin with it do not.
     mapped = 0 if model.tied else parts.input_bytes
@@ -115,15 +142,50 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     if at == HOST:
         weights, graph = weights + seeing[0], graph + seeing[1]
     total = weights + here.cache_bytes + graph
-    host = DeviceMemory("host", weights, here.cache_bytes, graph, 0, total, total, here.read_bytes)
+    kept = kept_by_server(model, work, job.keys)
+    host = DeviceMemory(
+        "host", weights, here.cache_bytes, graph, kept.expected_bytes, total, total + kept.high_bytes, here.read_bytes
+    )
     notes = Words(_put_into_words, job, parts, placement, buffers, backends)
     chosen: dict[str, object] = {"backend": backends[0] if len(set(backends)) == 1 else None}
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         from vramfit.engines.llamacpp.auto import settings
 
-        chosen |= settings(work, placement)
-    plan = Plan(placement, caches, buffers, seeing, at, job.checkpoint)
-    return Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
+        chosen |= settings(work, placement, model.mtp_layers if work.speculative == "mtp" else 0)
+    plan = Plan(placement, caches, buffers, seeing, at, job.checkpoint, kept)
+    found = Estimate(gpus, host, parts.file_bytes, notes, chosen, plan=plan)
+    if placement.moved is not None:
+        found = replace(found, ram_expert_layers=placement.moved.ram_expert_layers(placement))
+    if work.draft is None:
+        return found
+    from vramfit.engines.llamacpp.speculative import with_draft
+
+    return with_draft(job, found, plan, estimate, _placed)
+
+
+def _laid_out(
+    job: Job[Cards, LlamaCppKeys], parts: Parts, placement: Placement, caches: list[int]
+) -> tuple[dict[int, Resident], Compute]:
+    """Weights and caches of every device, and its compute buffers."""
+    count, vulkan = job.gpu_count, "vulkan" in job.traits.backends
+    contents = resident(parts, caches, placement, count)
+    if job.keys.split_mode == "tensor" and count > 1:
+        from vramfit.engines.llamacpp.tensor import buffers_of_parts, divided, parts_of_gpus
+
+        shares = parts_of_gpus(job)
+        contents = divided(job.checkpoint, placement, contents, shares)
+        return contents, buffers_of_parts(job, parts, placement, shares, vulkan)
+    if placement.by_rows and count > 1:
+        from vramfit.engines.llamacpp.split import by_rows
+
+        contents = by_rows(job, placement, contents)
+    if placement.moved is not None:
+        from vramfit.engines.llamacpp.overrides import applied
+
+        contents = applied(placement.moved, job.checkpoint, parts, placement, contents)
+    if not job.keys.kv_offload:
+        contents = without_offload(contents, HOST)
+    return contents, compute(job.model, job.workload, job.keys, parts, placement, count, vulkan)
 
 
 def _gpu(
@@ -147,7 +209,11 @@ def _gpu(
         high += graph
     if backend == "metal" and contents.weights_bytes:
         high += mapped
-    less, more = spread_bytes(job.checkpoint, contents.weights_bytes)
+    if job.keys.split_mode == "tensor" and job.gpu_count > 1:
+        from vramfit.engines.llamacpp.tensor import UNSURE_SHARE
+
+        high += round(fixed * UNSURE_SHARE)
+    less, more = spread_bytes(job.checkpoint, contents.weights_bytes, job.keys.of_any_publisher)
     high += more
     return DeviceMemory(
         f"gpu{number}",
@@ -155,19 +221,30 @@ def _gpu(
         contents.cache_bytes,
         graph,
         unpacking,
-        fixed + round(graph * COMPUTE_LOW) - less,
+        fixed + round(graph * (COMPUTE_LOW if job.keys.kv_offload else UNSURE_LOW)) - less,
         high,
         contents.read_bytes,
     )
 
 
-def spread_bytes(checkpoint: Checkpoint, weights_bytes: int) -> tuple[int, int]:
-    """Bytes by which the weights may be less and more, where a publisher chose the file's mix and nobody stated its size."""
-    ratios = checkpoint.scheme.settings.get("ratios")
-    if ratios is None or checkpoint.scaled != 1:
+def spread_bytes(checkpoint: Checkpoint, weights_bytes: int, of_any_publisher: bool) -> tuple[int, int]:
+    """Bytes by which the weights may be less and more, where the file is a publisher's and nobody stated its size.
+
+    ``of_any_publisher`` is True if a scheme that names no publisher may be a file of any.
+    """
+    if checkpoint.scaled != 1:
         return 0, 0
-    low, expected, high = ratios
-    return round(weights_bytes * (1 - low / expected)), round(weights_bytes * (high / expected - 1))
+    if "mix" in checkpoint.scheme.settings:
+        from vramfit.quantization.mixes import spread
+
+        less, more = spread(checkpoint.model, checkpoint.scheme)
+    elif checkpoint.model.files and of_any_publisher and not checkpoint.source:
+        from vramfit.quantization.mixes import spread_of_publishers
+
+        less, more = spread_of_publishers(checkpoint)
+    else:
+        return 0, 0
+    return round(weights_bytes * less), round(weights_bytes * more)
 
 
 @per_model

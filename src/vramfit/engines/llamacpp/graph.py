@@ -153,8 +153,17 @@ class Run(Record):
     flash_attention: bool
     key_type: str
     value_type: str
+    states: int = 1
+    """Number of recurrent states that each sequence keeps: more than one to go back over rejected drafts."""
+    whole: bool = False
+    """True if the last layer is computed for all tokens, and only the logits for the output rows: in a prediction head,
+    and in the model whose residual it reads (``llama_set_embeddings_nextn``, not masked)."""
     vulkan: bool = False
     """True if a GPU uses the Vulkan backend, which leaves some operations to the CPU (module ``vulkan``)."""
+    kv_offload: bool = True
+    """False if caches and states are in host memory, whatever the device of their layer."""
+    table_device: int = HOST
+    """Number of the device of the input embedding."""
 
 
 class Home(Record):
@@ -164,6 +173,8 @@ class Home(Record):
     expert_device: int
     tensors: Mapping[str, int]
     """Bytes of the layer's tensors by name, used only for those in host memory that may be copied to a GPU."""
+    moved: tuple[tuple[str, int], ...] = ()
+    """Names of tensors that are placed by name, with their devices."""
 
 
 def per_cell(size: int, sliding: bool) -> Size:
@@ -203,7 +214,14 @@ class Builder:
         home = self.home
         size = home.tensors.get(f"{name}.weight", 4 * inputs * outputs) if home.tensors else 0
         device = home.expert_device if "_exps" in name else home.device
+        if home.moved:
+            device = dict(home.moved).get(f"{name}.weight", device)
         return self.graph.stored((size, 0, 0), device, weight=True)
+
+    @property
+    def kept_on(self) -> int:
+        """Number of the device of the current layer's cache or states."""
+        return self.home.device if self.run.kv_offload else HOST
 
     def vector(self, width: int) -> Node:
         """Declare a norm, a bias or another small F32 tensor of the current layer."""

@@ -47,7 +47,7 @@ def _latent(build: Builder, mixer: LatentAttention, source: Node) -> Node:
     query = graph.wide(heads * both, graph.view(absorbed), turned)
     key = graph.wide(both, graph.view(squeezed), key_turned)
     graph.expand(query)
-    cells = graph.stored(per_cell(row_bytes(both, run.key_type) * run.streams, False), build.home.device)
+    cells = graph.stored(per_cell(row_bytes(both, run.key_type) * run.streams, False), build.kept_on)
     graph.store(cells, graph.view(key), build.input_slots(False, False, run.tokens))
     values = graph.view(cells)
     if not run.flash_attention:
@@ -73,7 +73,7 @@ def _compressed(build: Builder, mixer: CompressedAttention, source: Node) -> Nod
         mixer.head_dim, graph.view(build.linear("attn_kv", source, hidden, mixer.head_dim)), build.positions
     )
     graph.expand(query)
-    cells = graph.stored(per_cell(row_bytes(mixer.head_dim, run.key_type) * run.streams, False), build.home.device)
+    cells = graph.stored(per_cell(row_bytes(mixer.head_dim, run.key_type) * run.streams, False), build.kept_on)
     graph.store(cells, graph.view(key), build.input_slots(False, False, run.tokens))
     scratch = mixer.head_dim if run.key_type != "f16" else 0
     result = weighted(build, query, cells, graph.view(cells), mixer.heads, mixer.head_dim, False, scratch)

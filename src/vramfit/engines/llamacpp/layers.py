@@ -36,7 +36,7 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
     graph, hidden = build.graph, model.hidden
     tokens = graph.given((4 * run.tokens, 0, 0))
     graph.given((4 * hidden * run.tokens, 0, 0))
-    table = graph.stored((0, 0, 0), HOST, weight=True)
+    table = graph.stored((0, 0, 0), run.table_device, weight=True)
     stream = _looked_up(graph, hidden, table, tokens)
     extra = _per_layer_inputs(build, layers, stream, tokens) if model.traits.per_layer_embedding else None
     streams = model.traits.altup
@@ -45,7 +45,7 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
     for number, (group, home) in enumerate(layers):
         build.at(home)
         build.rows = run.tokens
-        last = number == len(layers) - 1
+        last = number == len(layers) - 1 and not run.whole
         if streams:
             predicted = graph.same(graph.put(stream.size, stream))
             result = _layer(build, group, graph.view(predicted), False)
@@ -69,9 +69,9 @@ def build_graph(model: Model, run: Run, layers: Sequence[tuple[Layers, Home]], o
 
 
 def _looked_up(graph: Graph, width: int, table: Node, tokens: Node) -> Node:
-    """Add the look-up of rows in an embedding, which runs on the host, where the embedding is."""
+    """Add the look-up of rows in an embedding, which runs where the embedding is: on the host, unless it is moved."""
     node = graph.wide(width, table, tokens)
-    node.device = HOST
+    node.device = table.device
     graph.expand(node)
     return node
 
@@ -216,8 +216,8 @@ def _filled(
         row_bytes(mixer.kv_heads * mixer.head_dim, run.key_type),
         row_bytes(value_width, run.value_type),
     )
-    keys = graph.stored(per_cell(key_row * run.streams, sliding), build.home.device)
-    values = graph.stored(per_cell(value_row * run.streams, sliding), build.home.device)
+    keys = graph.stored(per_cell(key_row * run.streams, sliding), build.kept_on)
+    values = graph.stored(per_cell(value_row * run.streams, sliding), build.kept_on)
     # Without flash attention V is stored transposed, with a cell number for each element of the widest layer's rows.
     slots = run.tokens if run.flash_attention else run.tokens * build.widest_value
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.engines.llamacpp.compute import Compute
+    from vramfit.engines.llamacpp.overrides import Moved
+    from vramfit.engines.llamacpp.ram import Kept
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
     from vramfit.quantization import Scheme, Stored
@@ -151,6 +153,8 @@ class Placement(Record):
     """Number of layers, from the first on, whose routed experts stay in host memory."""
     by_rows: bool = False
     """True if the matrices of each layer are divided by rows over all GPUs (``--split-mode row``)."""
+    moved: Moved | None = None
+    """Tensors placed by name (``--override-tensor``); None if no pattern was given."""
 
     @property
     def gpu_layers(self) -> int:
@@ -163,12 +167,14 @@ class Placement(Record):
 
         It does so if every layer is whole on one of several GPUs and no tensor is placed by name (``llama-context.cpp``).
         """
-        return self.output_device > 0 and HOST not in self.layer_device and not (self.cpu_moe_layers or self.by_rows)
+        by_name = self.cpu_moe_layers or self.moved is not None
+        return self.output_device > 0 and HOST not in self.layer_device and not (by_name or self.by_rows)
 
 
 def place(
-    layers: int, gpu_layers: int, cpu_moe_layers: int, shares: Sequence[float], by_rows: bool = False
-) -> Placement:
+    layers: int, gpu_layers: int, cpu_moe_layers: int, shares: Sequence[float], by_rows: bool = False,
+    moved: Moved | None = None,
+) -> Placement:  # fmt: skip
     """Place the last ``gpu_layers`` of ``layers + 1`` layers on GPUs, in proportion to ``shares``.
 
     Layer ``i`` of the offloaded ones goes to the first GPU whose cumulative share exceeds ``i / offloaded``.
@@ -185,7 +191,7 @@ def place(
                 device += 1
                 reached += shares[device]
             devices.append(device)
-    return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers), by_rows)
+    return Placement(tuple(devices[:-1]), devices[-1], min(cpu_moe_layers, layers), by_rows, moved)
 
 
 class Resident(Record):
@@ -248,13 +254,18 @@ def padded(tokens: int) -> int:
     return -(-tokens // CELL_PADDING) * CELL_PADDING
 
 
+def asked_cells(work: Workload, keys: LlamaCppKeys) -> int:
+    """Number of cells that a workload asks for (``-c``): a context for each sequence, or a single one that all share."""
+    return work.context if keys.unified_kv else work.context * work.parallel
+
+
 def physical_batch(work: Workload, keys: LlamaCppKeys) -> int:
     """Number of tokens of one forward pass: ``n_ubatch``, limited by the batch and the context.
 
     llama.cpp limits it to the requested context. Here the limit is rounded up to whole blocks of cells, so that a slightly
     longer context never needs less memory, although the kernels for 31 and for 32 tokens differ.
     """
-    return min(keys.ubatch, keys.batch, padded(work.context * work.parallel))
+    return min(keys.ubatch, keys.batch, padded(asked_cells(work, keys)))
 
 
 @per_model
@@ -283,7 +294,7 @@ def widest_value(model: Model) -> int:
 
 def cells(work: Workload, keys: LlamaCppKeys, window: int | None) -> Cells:
     """Number of cells for a workload; ``window`` is the window in tokens of the model's local layers, None without any."""
-    total = padded(work.context * work.parallel)
+    total = padded(asked_cells(work, keys))
     streams = 1 if keys.unified_kv else work.parallel
     full = padded(total // streams)
     sliding = full
@@ -365,5 +376,7 @@ class Plan(Record):
     """Bytes of the vision tower with its projector, and of its compute buffer."""
     tower_device: int
     checkpoint: Checkpoint
+    kept: Kept | None = None
+    """RAM that the server keeps beside weights and buffers; None if it was not computed."""
     first: int = 0
     """Number of the first GPU in use: ``main_gpu`` if everything is on one GPU, else 0."""

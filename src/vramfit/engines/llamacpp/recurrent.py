@@ -24,7 +24,7 @@ def mixer(build: Builder, layer: StateSpace | LinearAttention | ShortConvolution
 
 def _state(build: Builder, elements: int) -> Node:
     """Add the states of all sequences; an operation that clears those of new sequences comes first."""
-    states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.home.device)
+    states = build.graph.stored((4 * elements * build.run.sequences, 0, 0), build.kept_on)
     build.graph.store(states)
     return states
 
@@ -105,7 +105,7 @@ def _linear_attention(build: Builder, mixer: LinearAttention, source: Node) -> N
     alpha = graph.same(graph.same(alpha, build.vector(count)))
     beta = build.linear("ssm_beta", source, hidden, count) if gates is None else graph.wide(count, graph.view(gates))
     beta = graph.same(beta)
-    size = (4 * (value * run.tokens + elements * run.sequences), 0, 0)
+    size = (4 * (value * run.tokens + elements * run.sequences * run.states), 0, 0)
     read = [graph.view(node) for node in (*heads, mixed, alpha, beta, state)]
     scan = graph.put(size, *read)
     gate = build.linear("attn_gate", source, hidden, value)

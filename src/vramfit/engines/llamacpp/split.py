@@ -42,6 +42,10 @@ def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> N
         raise UsageError(f"main_gpu {keys.main_gpu} is none of {len(gpus)} GPUs", "they count from 0")
     if keys.tensor_split is not None and len(keys.tensor_split) != len(gpus):
         raise UsageError(f"tensor_split names {len(keys.tensor_split)} GPUs of {len(gpus)}", "give one number for each")
+    if keys.split_mode == "tensor" and "sycl" in backends:
+        raise UsageError("llama.cpp cannot split tensors with sycl", "use --split-mode layer")
+    if keys.split_mode == "row" and keys.override_tensor:
+        raise UsageError("split_mode row is not modelled with tensors placed by name", "use --split-mode layer")
     if keys.split_mode == "row" and not set(backends) <= set(CUTTING):
         raise UsageError(
             f"llama.cpp cannot split rows with {' and '.join(sorted(set(backends) - set(CUTTING)))}",

@@ -32,7 +32,11 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     backends = job.traits.backends
     devices = {number: f"gpu{plan.first + number}" for number in range(len(plan.buffers.gpu_bytes))} | {HOST: "host"}
     if plan.placement.by_rows and len(devices) > 2:
-        _cut_by_rows(estimate, plan, ledger)
+        _whole(estimate, plan, ledger, devices, BY_ROWS)
+    elif keys.split_mode == "tensor" and len(devices) > 2:
+        _whole(estimate, plan, ledger, devices, BY_TENSORS)
+    elif plan.placement.moved is not None:
+        _whole(estimate, plan, ledger, devices, BY_NAME)
     else:
         for number, device in devices.items():
             _weights(plan, ledger, number, device)
@@ -40,7 +44,13 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     at = devices[plan.tower_device]
     inputs = stored_inputs(gguf_file(plan.checkpoint), names=("vision", "projector"))
     ledger.add("weights", at, "vision tower and projector", STORED, tower, f"{LLAMA} tools/mtmd/clip.cpp", **inputs)
-    _caches(job, plan, ledger, devices)
+    _caches(job, estimate, plan, ledger, devices, keys.kv_offload, keys.split_mode == "tensor" and len(devices) > 2)
+    if plan.kept is not None:
+        ledger.add(
+            "overhead", "host", "context checkpoints", "checkpoints of all slots x (states + windows of cells)",
+            plan.kept.expected_bytes, f"{LLAMA} tools/server/server-context.cpp create_checkpoint",
+            checkpoints=plan.kept.checkpoints, bytes_each=plan.kept.checkpoint_bytes,
+        )  # fmt: skip
     graph = {"ubatch": keys.ubatch, "context": job.workload.context, "sequences": job.workload.parallel}
     for number, device in devices.items():
         size = plan.buffers.host_bytes if number == HOST else plan.buffers.gpu_bytes[number]
@@ -52,6 +62,10 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
             ledger.add("overhead", device, "unpacked cache", unpacked, extra, f"{LLAMA} ggml-cuda/fattn.cu")
     buffer = "the largest of attention, feed-forward network and projector for one image or tile"
     ledger.add("compute", at, "vision compute buffer", buffer, tower_buffer, f"{LLAMA} tools/mtmd/clip.cpp")
+    if estimate.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        speculative.account(job, estimate.draft, plan.first, ledger, keys, account)
 
 
 def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
@@ -94,22 +108,50 @@ def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
         ledger.add("weights", device, "the embedding again, as head of a tied model", STORED, tied, LAYERS)
 
 
-def _cut_by_rows(estimate: Estimate, plan: Plan, ledger: Ledger) -> None:
-    """Add the weights of a deployment that divides each dense matrix over all GPUs: one term for each device."""
+BY_ROWS = (
+    "matrices cut by rows",
+    "rows of each matrix in proportion to the GPUs, rounded down to whole blocks of rows",
+    f"{LLAMA} ggml-sycl.cpp",
+)
+BY_TENSORS = (
+    "parts of all matrices",
+    "the GPU's part of each matrix by heads or inner width, and the whole of norms and routers",
+    f"{LLAMA} src/llama-model.cpp llama_meta_device_get_split_state",
+)
+BY_NAME = (
+    "tensors placed by name (--override-tensor)",
+    "tensors that the first pattern found in their name places here, and the layers' others",
+    f"{LLAMA} src/llama-model-loader.cpp create_tensor",
+)
+"""Name, formula and source of weights that are not told apart by layers."""
+
+
+def _whole(estimate: Estimate, plan: Plan, ledger: Ledger, devices: dict[int, str], what: tuple[str, str, str]) -> None:
+    """Add the weights of a deployment whose layers are spread over devices: one term for each device."""
     file = gguf_file(plan.checkpoint)
     inputs = stored_inputs(file, range(len(plan.placement.layer_device)), ("output",))
-    tower = plan.tower[0]
-    for number, device in enumerate((*estimate.gpus, estimate.host)):
-        size = device.weights_bytes - (tower if number == plan.tower_device else 0)
-        cut = "rows of each matrix in proportion to the GPUs, rounded down to whole blocks of rows"
-        ledger.add("weights", device.device, "matrices cut by rows", cut, size, f"{LLAMA} ggml-sycl.cpp", **inputs)
-
-
-def _caches(job: Job[Cards, K], plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
-    """Add the caches of each device, with one term for each range of consecutive layers."""
-    work = job.workload
+    name, formula, source = what
     for number, device in devices.items():
-        layers = [index for index, home in enumerate(plan.placement.layer_device) if home == number]
+        memory = estimate.host if number == HOST else estimate.gpus[plan.first + number]
+        size = memory.weights_bytes - (plan.tower[0] if number == plan.tower_device else 0)
+        ledger.add("weights", device, name, formula, size, source, **inputs)
+
+
+def _caches(
+    job: Job[Cards, K], estimate: Estimate, plan: Plan, ledger: Ledger, devices: dict[int, str], offload: bool,
+    together: bool,
+) -> None:  # fmt: skip
+    """Add the caches of each device, with one term for each range of consecutive layers; all in RAM without offload."""
+    work = job.workload
+    if together:
+        for number, device in devices.items():
+            memory = estimate.host if number == HOST else estimate.gpus[plan.first + number]
+            part = "the GPU's part of the caches by heads"
+            ledger.add("kv_cache", device, "KV cache and states", part, memory.kv_cache_bytes, BY_TENSORS[2])
+        return
+    for number, device in devices.items():
+        homes = plan.placement.layer_device
+        layers = [index for index, home in enumerate(homes) if (home if offload else HOST) == number]
         for start, stop in _runs(layers):
             size = sum(plan.caches[start:stop])
             ledger.add(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.placement import HOST, local_window, padded, windows_of
-from vramfit.units import MIB
+from vramfit.engines.llamacpp.placement import HOST, asked_cells, local_window, padded, windows_of
+from vramfit.engines.llamacpp.ram import kept_by_server
+from vramfit.engines.llamacpp.ram import sentences as kept_sentences
+from vramfit.units import GB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ def assumptions(
     """Write the assumptions of an estimate as short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
     sentences = []
-    cells = padded(work.context * work.parallel)
-    if cells != work.context * work.parallel:
+    asked = asked_cells(work, keys)
+    cells = padded(asked)
+    if cells != asked:
         sentences.append(f"llama.cpp rounds the context up to {cells} tokens")
     if _ignores_window(model):
         sentences.append("llama.cpp ignores the sliding window of this model and caches every token")
@@ -41,31 +44,47 @@ def assumptions(
     unpacking = max(buffers.unpacking_bytes)
     if unpacking and set(backends) & {"cuda", "rocm"}:
         sentences.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
-    if work.ram_bytes is not None:
-        sentences.append(
-            "RAM holds what the GPUs do not; llama-server keeps prompts there besides, up to 8 GiB (--cache-ram)"
-        )
+    sentences += kept_sentences(kept_by_server(model, work, keys), keys, work.ram_bytes is not None)
+    if not keys.kv_offload:
+        sentences.append("caches and states stay in RAM (--no-kv-offload), and the CPU attends to them or copies them")
     if "vulkan" in backends and not work.flash_attention:
         sentences.append(
             "Vulkan leaves tables of attention scores beyond 4 GiB to the CPU, where the driver cannot bind them"
         )
     if work.images and parts.vision_bytes:
+        place = "in RAM" if keys.mmproj == "host" else "on the first GPU"
         sentences.append(
-            "vision tower and projector (mmproj) are 16-bit on the first GPU; one image or tile is encoded at a time"
+            f"vision tower and projector (mmproj) are 16-bit {place}; one image or tile is encoded at a time"
         )
+        sentences.append(
+            f"the projector's file is beside the checkpoint's: mmproj of {parts.vision_bytes / MIB:,.0f} MiB"
+        )
+    if work.draft is not None:
+        from vramfit.engines.llamacpp import speculative
+
+        sentences += speculative.sentences(model, work, keys)
+    elif model.mtp_layers:
+        sentences += _idle_head(job.checkpoint)
     return tuple(sentences)
+
+
+def _idle_head(checkpoint: Checkpoint) -> list[str]:
+    """Say what a prediction head costs, for a model of the catalogue; notes on a file say it of that file."""
+    from vramfit.engines import engine
+    from vramfit.engines.llamacpp import speculative
+    from vramfit.engines.speculative import stored_head
+
+    model = checkpoint.model
+    if model.origin is not None or checkpoint.idle_bytes or not speculative.runs_head(model):
+        return []
+    return [speculative.idle_head(stored_head(engine("llama.cpp"), checkpoint).file_bytes)]
 
 
 def _stored(checkpoint: Checkpoint) -> list[str]:
     """Say what a publisher's mix, a file in MXFP4, or a file of a model released so is taken for."""
     model, scheme = checkpoint.model, checkpoint.scheme
-    ratios = scheme.settings.get("ratios") if checkpoint.family == "gguf" else None
-    if ratios is not None and checkpoint.scaled == 1:
-        low, expected, high = ratios
-        return [
-            f"{scheme.id} is a publisher's own mix: taken as {expected:.2f} times {scheme.settings['type']}, "
-            f"{low:.2f} to {high:.2f} in published files; file_size states what yours weighs"
-        ]
+    if checkpoint.family == "gguf" and "mix" in scheme.settings:
+        return _mixed(checkpoint)
     if scheme.id in ("MXFP4", "MXFP4_MOE") and not model.has_experts:
         return ["the model has no experts, which MXFP4 files of llama.cpp keep so: all of it becomes Q8_0"]
     if model.dtype == "mxfp4" and checkpoint.family == "gguf" and scheme.family == "gguf" and scheme.id != "MXFP4_MOE":
@@ -73,21 +92,60 @@ def _stored(checkpoint: Checkpoint) -> list[str]:
     return []
 
 
+def _mixed(checkpoint: Checkpoint) -> list[str]:
+    """Say what a publisher's mix is taken for, unless its size was stated, and which program it needs."""
+    from vramfit.quantization.mixes import IK_NAME, mix_of
+
+    scheme = checkpoint.scheme
+    mix = mix_of(checkpoint.model, scheme)
+    publisher, label = scheme.settings["mix"]
+    sentences = []
+    if publisher == IK_NAME:
+        sentences.append(f"{label} files need ik_llama.cpp: llama.cpp, Ollama and LM Studio do not load them")
+    if mix is None or checkpoint.scaled != 1:
+        return sentences
+    if mix.published_bytes is not None:
+        size = f"{mix.published_bytes / GB:,.2f} GB of tensors"
+        sentences.append(f"{scheme.id} weighs what {publisher} published: {size}; file_size states what yours weighs")
+        if mix.has_heads:
+            head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
+            sentences.append(f"the file has a prediction head (MTP) of {head}, which is not loaded unless it is used")
+    elif mix.low < mix.high:
+        whose = "a publisher's" if publisher == IK_NAME else f"{publisher}'s"
+        sentences.append(
+            f"{scheme.id} is {whose} own mix: taken as {mix.expected:.2f} times {mix.base}, {mix.low:.2f} to "
+            f"{mix.high:.2f} in published files; file_size states what yours weighs"
+        )
+    return sentences
+
+
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
     """Sentences on a placement."""
     sentences = []
     work = job.workload
+    count = len(placement.layer_device)
+    for key, value, most in (
+        ("gpu_layers", work.gpu_layers, count + 1),
+        ("cpu_moe_layers", work.cpu_moe_layers, count),
+    ):
+        if isinstance(value, int) and value > most:
+            sentences.append(f"{key} {value} is more than the model's {most} layers, and means all of them")
     if "auto" in (work.gpu_layers, work.cpu_moe_layers):
         flags = f"-ngl {placement.gpu_layers}"
         if placement.cpu_moe_layers:
             flags += f" --n-cpu-moe {placement.cpu_moe_layers}"
         margin = FIT_MARGIN_BYTES // MIB
         sentences.append(f"auto leaves {margin} MiB free on each GPU, as llama-server --fit does; this is {flags}")
+    if placement.moved is not None:
+        from vramfit.engines.llamacpp.overrides import sentences as on_moved
+
+        sentences += on_moved(placement.moved)
     if job.gpu_count > 1:
         sentences.append(_shared(placement, job.keys))
     if placement.pipelined:
         sentences.append("inputs are held four times so that the GPUs can overlap (pipeline parallelism)")
-    if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers:
+    moved = placement.moved is not None and placement.moved.to_host
+    if HOST in placement.layer_device or placement.output_device == HOST or placement.cpu_moe_layers or moved:
         sentences.append(
             "weights in RAM are computed by the CPU, and copied to the GPU one matrix at a time for long prompts"
         )
@@ -96,6 +154,10 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement) -> list[str]:
 
 def _shared(placement: Placement, keys: LlamaCppKeys) -> str:
     """Sentence on the split of the model over several GPUs."""
+    if keys.split_mode == "tensor":
+        from vramfit.engines.llamacpp.tensor import SENTENCE
+
+        return SENTENCE
     if placement.by_rows:
         return (
             "each matrix is cut by rows over the GPUs, caches follow the layers; llama.cpp calls this deprecated, and "

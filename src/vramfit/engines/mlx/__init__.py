@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.interface import Engine, Share, View
 from vramfit.errors import UsageError
+from vramfit.workload.common import BITS_OF_BLOCKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class Mlx(Engine[None, None]):
     title = "MLX"
     families = ("mlx", "plain")
     scheme_of_class = {"fp16": "fp16", "int8": "mlx-8bit", "int4": "mlx-4bit"}
-    cache_types = ("bf16", "f16", "int8", "int4")
+    cache_types = ("bf16", "f16", "int8", "int6", "int5", "int4", "int3", "int2")
+    cache_words = BITS_OF_BLOCKS
     recommended = 1
     runtime_formula = "nothing of its own"
     runtime_source = ""

@@ -6,6 +6,7 @@ recommends, which mlx-lm wires (``mlx_lm/generate.py`` ``wired_limit``). Read at
 
 from __future__ import annotations
 
+from vramfit._record import Record
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
@@ -25,8 +26,8 @@ PREFILL = 2048
 """Number of prompt tokens processed at a time (``generate_step`` ``prefill_step_size``)."""
 GROUP, GROUP_BYTES = 64, 2 * 2
 """Number of elements of a group in a quantized cache, and bytes of its 16-bit scale and bias (``QuantizedKVCache``)."""
-BITS = {"int8": 8, "int4": 4}
-"""Bits of an element of a quantized cache."""
+BITS = {f"int{bits}": bits for bits in (8, 6, 5, 4, 3, 2)}
+"""Bits of an element of a quantized cache (``--kv-bits``, ml-explore/mlx ``mlx/ops.cpp`` ``quantize``)."""
 
 IN_FLIGHT = 4.4
 """Number of layers whose temporary arrays exist at the same time while a prompt is processed, because MLX evaluates ahead.
@@ -49,24 +50,78 @@ def estimate(job: Job[None, None]) -> Estimate:
         raise UsageError("mlx keeps every layer in the memory both processors share", "leave gpu_layers out")
     cut = slices(job.checkpoint)
     kept = sum(len(cache.layers) * cache_bytes(cache, job) for cache in caches(model)) * work.parallel
-    tokens = min(PREFILL, work.context) * work.parallel
-    layer = peak_bytes(model, tokens, flash_attention=True, sequence=min(PREFILL, work.context))
-    compute = max(round(IN_FLIGHT * layer), encoder_bytes(model, work.images, work.image_size))
+    beside = temporaries(job)
     fixed = cut.total_bytes + kept
+    spare = cut.total_bytes - _least_weights(job, cut.total_bytes)
     gpu = DeviceMemory(
         "gpu0",
         cut.total_bytes,
         kept,
-        compute,
+        beside.compute,
         PROCESS_BYTES,
-        fixed + round(compute * COMPUTE_LOW) + round(PROCESS_BYTES * PROCESS_LOW),
-        fixed + round(compute * COMPUTE_HIGH) + round(PROCESS_BYTES * PROCESS_HIGH),
+        fixed - spare + round(beside.low * COMPUTE_LOW) + round(PROCESS_BYTES * PROCESS_LOW),
+        fixed + round(beside.compute * COMPUTE_HIGH) + round(PROCESS_BYTES * PROCESS_HIGH),
         sum(cut.layer_read_bytes) + cut.output_read_bytes,
     )
     assumptions = [f"a prompt is read {PREFILL:,} tokens at a time"]
+    if beside.scores > beside.layers and work.kv_cache_type in BITS:
+        assumptions.append("a quantized cache has no fused kernel in MLX, so a prompt's scores grow with the context")
+    elif beside.scores > beside.layers:
+        assumptions.append(
+            "heads this wide have no fused kernel for prompts in MLX, so their scores grow with the context; the newest"
+            " versions have one on an M5 for some"
+        )
+    if beside.tower_scores:
+        assumptions.append("the vision tower keeps the scores of all pairs of patches: a smaller image takes far less")
+    if spare:
+        assumptions.append(
+            "a conversion that also quantizes the vision tower, or all networks alike, has fewer weights"
+        )
     if work.kv_cache_type in BITS and any(cache.window for cache in caches(model)):
         assumptions.append("caches of sliding windows stay 16-bit, which mlx-lm cannot quantize")
     return Estimate((gpu,), NOTHING, cut.total_bytes, tuple(assumptions), {})
+
+
+class Temporaries(Record):
+    """Bytes of arrays that exist while a prompt is processed."""
+
+    layers: int
+    """Results of the layers in flight."""
+    scores: int
+    """Attention scores of one layer of the language model."""
+    tower: int
+    """Results of one layer of the vision tower, which is evaluated together with the first tokens."""
+    tower_scores: int
+    """Attention scores and masks of one layer of the tower."""
+    low: int
+    """Lower bound, before it is scaled: without the scores that the newest versions do not keep."""
+
+    @property
+    def compute(self) -> int:
+        """Bytes at the peak, in the tower or in the language model."""
+        return self.tower + max(self.tower_scores, self.layers + self.scores)
+
+
+def temporaries(job: Job[None, None]) -> Temporaries:
+    """Arrays beside weights and caches: the language model's for one step of the prompt, and the vision tower's."""
+    from vramfit.engines.mlx.attention import prompt_scores, tower_scores
+
+    model, work = job.model, job.workload
+    step = min(PREFILL, work.context)
+    layers = round(IN_FLIGHT * peak_bytes(model, step * work.parallel, flash_attention=True, sequence=step))
+    scores = prompt_scores(model, work, step, work.kv_cache_type in BITS)
+    tower = encoder_bytes(model, work.images, work.image_size)
+    return Temporaries(layers, scores.expected, tower, tower_scores(model, work), max(tower, layers + scores.low))
+
+
+def _least_weights(job: Job[None, None], total_bytes: int) -> int:
+    """Bytes of weights of the smallest conversion in the scheme; those of the checkpoint itself if they are stated."""
+    checkpoint = job.checkpoint
+    if job.scheme.family != "mlx" or checkpoint.source or checkpoint.scaled != 1:
+        return total_bytes
+    from vramfit.quantization.mlx import least_bytes
+
+    return min(total_bytes, least_bytes(checkpoint))
 
 
 def cache_bytes(cache: Cache, job: Job[None, None]) -> int:

@@ -5,6 +5,7 @@ ml-explore/mlx-lm at d78bf58e2 (2026-08-22): ``mlx_lm/convert.py``, ``generate.p
 
 from __future__ import annotations
 
+from vramfit.engines.mlx.estimate import BITS
 from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.launch.read import Process
 
-CACHE_BITS = {"int8": "8", "int4": "4"}
+CACHE_BITS = {kind: str(bits) for kind, bits in BITS.items()}
 """Value of ``--kv-bits`` for each quantized cache type."""
 CACHE_OF = {bits: kind for kind, bits in CACHE_BITS.items()}
 """Quantized cache type by the value of ``--kv-bits``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.mlx.estimate import IN_FLIGHT, PREFILL, PROCESS_BYTES, cache_bytes
+from vramfit.engines.mlx.estimate import IN_FLIGHT, PREFILL, PROCESS_BYTES, cache_bytes, temporaries
 from vramfit.engines.terms import STORED, cache_inputs, cache_name, stored_inputs
 from vramfit.memory.kv_cache import caches
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 EVERYTHING = ("token_embd", "position_embd", "output", "per_layer", "vision", "projector", "audio", "component")
 MLX = "ml-explore/mlx-lm d78bf58e"
+KERNELS = "ml-explore/mlx 846d17622 scaled_dot_product_attention.cpp use_fallback"
+TOWERS = "Blaizzy/mlx-vlm 9b13f522 models/pixtral/vision.py, models/mllama/vision.py"
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
@@ -27,10 +29,22 @@ def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
             layers=len(cache.layers), sequences=work.parallel, context=work.context, type=work.kv_cache_type,
             **cache_inputs(cache),
         )  # fmt: skip
+    beside, tokens = temporaries(job), min(PREFILL, work.context) * work.parallel
     ledger.add(
-        "compute", "gpu0", "temporaries of a prompt", "layers in flight x one layer's results, or the vision encoder's",
-        gpu.compute_bytes, f"{MLX} mlx_lm/BENCHMARKS.md", in_flight=IN_FLIGHT,
-        tokens=min(PREFILL, work.context) * work.parallel, images=work.images,
+        "compute", "gpu0", "vision encoder", "images x patches x 2 x (4 x width + 2 x network's)", beside.tower,
+        "Blaizzy/mlx-vlm 9b13f522", images=work.images,
     )  # fmt: skip
+    if beside.tower_scores > beside.layers + beside.scores:
+        pairs = "pairs of patches x (4 x heads + 6 of the mask)"
+        ledger.add("compute", "gpu0", "vision encoder's scores", pairs, beside.tower_scores, TOWERS, images=work.images)
+    else:
+        ledger.add(
+            "compute", "gpu0", "temporaries of a prompt", "layers in flight x one layer's results", beside.layers,
+            f"{MLX} mlx_lm/BENCHMARKS.md", in_flight=IN_FLIGHT, tokens=tokens,
+        )  # fmt: skip
+        ledger.add(
+            "compute", "gpu0", "attention scores", "tokens of a step x heads x cached tokens x 2", beside.scores, KERNELS,
+            tokens=tokens, context=work.context,
+        )  # fmt: skip
     process = "Metal's context, kernels and the interpreter"
     ledger.add("overhead", "gpu0", "process", process, PROCESS_BYTES, "not measured here; the interval is wide")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class OllamaKeys(llamacpp.LlamaCppKeys):
     """Values of Ollama's deployment keys: those of llama.cpp, and its own."""
 
+    of_any_publisher = False
+
     sched_spread: bool = False
     """True if a model is spread over all GPUs even if one is enough."""
 
@@ -48,6 +50,9 @@ class Ollama(Engine[Cards, OllamaKeys]):
     groups = llamacpp.GROUPS
     record = OllamaKeys
     offloads = True
+    most_sequences = llamacpp.MOST_SEQUENCES
+    speculates = ("mtp",)
+    speculative_tokens = 4
     kept_keys = ("context",)
     follows_gpus = True
     runtime_formula = "context of a process: 40 MiB and 3.4 MiB for each multiprocessor on CUDA"
@@ -64,6 +69,10 @@ class Ollama(Engine[Cards, OllamaKeys]):
         from vramfit.engines.ollama.estimate import defaults
 
         return defaults(request, gpus, model, scheme)
+
+    def sees(self, request: Request, model: Model) -> bool:
+        """Return True if the model takes images and its projector is loaded."""
+        return model.sees and request.get("mmproj") != "off"
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``UsageError`` or ``CannotTell`` for settings that Ollama does not have, or that its server refuses."""
@@ -116,7 +125,11 @@ class Ollama(Engine[Cards, OllamaKeys]):
         """Remedies of llama.cpp that save cache and buffers at no cost in quality."""
         from vramfit.engines.llamacpp.remedies import settings
 
-        return settings(self.own_keys(deployment.workload))
+        yield from settings(self.own_keys(deployment.workload))
+        if deployment.workload.draft is not None:
+            from vramfit.engines import speculative
+
+            yield from speculative.settings(deployment, True)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the lines that start the server, create the model from a Modelfile and run it."""

@@ -7,7 +7,8 @@ and leaves the placement to its ``--fit``. Ollama itself decides the context, ac
 Ollama's environment variables are deployment keys here; the environment itself is not read. OLLAMA_CONTEXT_LENGTH is
 ``context``, OLLAMA_NUM_PARALLEL ``parallel``, OLLAMA_KV_CACHE_TYPE ``kv_cache_type``, OLLAMA_FLASH_ATTENTION
 ``flash_attention``, OLLAMA_GPU_OVERHEAD ``reserve``, OLLAMA_SCHED_SPREAD ``sched_spread``; the model parameters num_gpu,
-num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``.
+num_batch and main_gpu are ``gpu_layers``, ``ubatch`` and ``main_gpu``. draft_num_predict is ``speculative_tokens``: with it
+Ollama drafts by the prediction head in the model's file, and without it not (``llm/llama_server.go``, ``appendDraftArgs``).
 """
 
 from __future__ import annotations
@@ -120,8 +121,10 @@ def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:
     """Raise ``UsageError`` for settings that Ollama does not have, and for what llama.cpp refuses."""
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("Ollama has one cache type for K and V", "leave kv_cache_type_v out")
-    if keys.split_mode == "row" or keys.tensor_split is not None:
+    if keys.split_mode in ("row", "tensor") or keys.tensor_split is not None:
         raise UsageError("Ollama splits by layers in proportion to memory", "use --engine llama.cpp for other splits")
+    if (keys.draft_kv_cache_type, keys.draft_kv_cache_type_v, keys.draft_gpu_layers) != ("f16", None, "all"):
+        raise UsageError("Ollama has no setting for the draft's cache or layers", "use --engine llama.cpp for these")
     if keys.batch != keys.ubatch:
         raise UsageError("Ollama has one batch size (num_batch)", "give ubatch alone")
     llamacpp.check(checkpoint.model, work)

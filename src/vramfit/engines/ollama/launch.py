@@ -1,10 +1,12 @@
 """Launch commands of Ollama: environment variables of the server and parameters of a Modelfile, written and read.
 
-ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfile.mdx``, ``api/types.go``.
+ollama/ollama at fb3076099 (2026-08-21): ``envconfig/config.go``, ``docs/modelfile.mdx``, ``api/types.go``. The server that
+it starts inherits its environment, and reads variables of its own there (ggml-org/llama.cpp v0.5.0 ``common/arg.cpp``).
 """
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp.launch import cache_text, server_ram
 from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line, quote
@@ -45,6 +47,11 @@ SERVE = Program(
         ),
         Flag("OLLAMA_SCHED_SPREAD", "sched_spread", spell=_switch_text, read=_switch),
         Flag("OLLAMA_GPU_OVERHEAD", "reserve", read=_bytes),
+        Flag("LLAMA_ARG_OVERRIDE_TENSOR", "override_tensor", spell=",".join, read=lambda text: (text,)),
+        Flag("LLAMA_ARG_KV_OFFLOAD", "kv_offload", spell=_switch_text, read=_switch),
+        Flag("LLAMA_ARG_MMPROJ_OFFLOAD", "mmproj", read=lambda text: "gpu" if _switch(text) else "host"),
+        Flag("LLAMA_ARG_CTX_CHECKPOINTS", "context_checkpoints"),
+        Flag("LLAMA_ARG_CACHE_RAM", "cache_ram", spell=cache_text),
     ),
     prefix="OLLAMA_",
     neutral=neutral(
@@ -64,6 +71,7 @@ PARAMETERS = (
     Flag("num_batch", "ubatch"),
     Flag("num_gpu", "gpu_layers", read=lambda text: "auto" if text == "-1" else text),
     Flag("main_gpu", "main_gpu"),
+    Flag("draft_num_predict", "speculative_tokens"),
 )
 """Parameters of a Modelfile that change the memory."""
 OTHER_PARAMETERS = (
@@ -86,12 +94,17 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         "flash_attention": work.flash_attention,
         "sched_spread": keys.sched_spread,
         "reserve": work.reserve_bytes or None,
+        "override_tensor": keys.override_tensor,
+        "kv_offload": None if keys.kv_offload else False,
+        "mmproj": "0" if keys.mmproj == "host" and work.images else None,
+        **server_ram(keys),
     }
     layers = decided.get("gpu_layers", work.gpu_layers)
-    parameters = {"ubatch": keys.ubatch}
+    parameters = {"ubatch": keys.ubatch, "speculative_tokens": work.speculative_tokens}
     if not decided.get("cpu_moe_layers", work.cpu_moe_layers):
         # No parameter keeps experts in RAM. Ollama decides about them only if num_gpu is not set.
-        parameters["gpu_layers"] = layers if isinstance(layers, int) else model.layer_count + 1
+        whole = model.layer_count + 1 + (model.mtp_layers if work.speculative == "mtp" else 0)
+        parameters["gpu_layers"] = layers if isinstance(layers, int) else whole
     if decided.get("split_mode", keys.split_mode) == "none":
         number = decided.get("main_gpu", keys.main_gpu)
         parameters["main_gpu"] = number if isinstance(number, int) else 0
@@ -214,4 +227,8 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
         keys["images"] = 0
     if "main_gpu" in keys:
         keys["split_mode"] = "none"
+    if keys.get("speculative_tokens") == "0":
+        del keys["speculative_tokens"]
+    elif "speculative_tokens" in keys:
+        keys["speculative"] = "mtp"
     return keys

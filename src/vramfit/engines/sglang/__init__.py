@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 SHARES = (0.9, 0.95)
@@ -39,6 +40,8 @@ class SGLang(Engine[Cards, ServerKeys]):
     cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
     groups = GROUPS
     record = ServerKeys
+    speculates = ("mtp", "eagle3", "draft")
+    speculative_tokens = 3
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
     recommended = 4
@@ -55,6 +58,12 @@ class SGLang(Engine[Cards, ServerKeys]):
         smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
         cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+
+    def head_scheme(self, scheme: Scheme) -> Scheme:
+        """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""
+        from vramfit.engines.servers import head_scheme
+
+        return head_scheme(scheme)
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -94,7 +103,11 @@ class SGLang(Engine[Cards, ServerKeys]):
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
-        return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        if deployment.workload.draft is not None:
+            from vramfit.engines import speculative
+
+            yield from speculative.settings(deployment, True)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``sglang.launch_server`` command, one line for each machine."""

@@ -60,6 +60,11 @@ VISION_SHARE = 0.95
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what SGLang refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
+    if work.draft is not None:
+        from vramfit.engines.speculative import plain
+        from vramfit.engines.vllm.speculative import with_draft
+
+        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), _cached_more)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "sglang")
@@ -97,6 +102,17 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         # The static share does not include activations and overhead.
         pool=Pool(share, tuple([gpu.compute_bytes + gpu.overhead_bytes for gpu in gpus]), False),
     )
+
+
+def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
+    """Bytes that a draft adds to the cache of a rank: its own tokens, and states to go back to; no block is spare."""
+    from vramfit.engines.speculative import drafting
+
+    work, draft = job.workload, drafting(job.workload).model
+    tokens = job.keys.max_batched_tokens or sizes(job.traits.memory_bytes, ranks)[0]
+    own = cache_bytes(draft, work, ranks, (0, draft.layer_count), tokens)
+    states = sum([one.layers * one.token_bytes for one in kinds(job.model, work, ranks, span) if one.kind == "state"])
+    return own + (work.parallel + 1) * (1 + (work.speculative_tokens or 0)) * states, 0
 
 
 def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks: int) -> float:

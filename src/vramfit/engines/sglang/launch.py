@@ -37,6 +37,17 @@ def _graphs(text: str) -> bool:
     return text == "disabled"
 
 
+_ALGORITHMS = {"mtp": "NEXTN", "eagle3": "EAGLE3", "draft": "STANDALONE"}
+"""SGLang's words for the methods of speculative decoding. ``NEXTN`` and ``EAGLE`` with a head in the model's own files are
+one (``srt/server_args.py``)."""
+
+
+def _algorithm(text: str) -> str | None:
+    """Method of ``--speculative-algorithm``; None for drafts from the text alone, which take no memory."""
+    words = {word: method for method, word in _ALGORITHMS.items()} | {"EAGLE": "mtp"}
+    return None if text.upper() == "NGRAM" else words.get(text.upper(), text)
+
+
 SERVER = Program(
     ("python", "-m", "sglang.launch_server"),
     (
@@ -50,6 +61,11 @@ SERVER = Program(
         Flag("--chunked-prefill-size", "max_batched_tokens"),
         Flag("--mem-fraction-static", "gpu_memory_utilization", spell=share_text),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
+        Flag("--speculative-algorithm", "speculative", (), spell=_ALGORITHMS.__getitem__, read=_algorithm),
+        Flag("--speculative-draft-model-path", "draft_model", ("--speculative-draft-model",)),
+        Flag("--speculative-num-steps", "speculative_tokens"),
+        Flag("--speculative-eagle-topk", "branches"),
+        Flag("--speculative-num-draft-tokens", "checked_tokens"),
         Flag("--cuda-graph-backend-decode", "enforce_eager", spell=_graphs_text, read=_graphs),
         Flag("--cuda-graph-backend-prefill", "eager_prefill", spell=_graphs_text, read=_graphs),
         Flag("--nnodes", "machines"),
@@ -84,6 +100,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         "max_batched_tokens": settings["max_batched_tokens"],
         "gpu_memory_utilization": settings["gpu_memory_utilization"],
         "kv_cache_type": work.kv_cache_type,
+        **_drafting(deployment),
         "enforce_eager": True if keys.enforce_eager else None,
         "eager_prefill": True if keys.enforce_eager else None,
     }
@@ -92,6 +109,20 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         return line(write.words(SERVER, values))
     values.update({"machines": count, "first_machine": f"{FIRST_MACHINE}:{PORT}"})
     return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
+
+
+def _drafting(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for what drafts: one branch, and one token more to check than is drafted."""
+    work = deployment.workload
+    if work.draft is None:
+        return {}
+    from vramfit.engines.speculative import drafting
+
+    draft, tokens = drafting(work), work.speculative_tokens or 0
+    return {
+        "speculative": draft.method, "draft_model": draft.repository, "speculative_tokens": tokens, "branches": 1,
+        "checked_tokens": tokens + 1,
+    }  # fmt: skip
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -106,5 +137,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys is None:
         return None
     keys.pop("eager_prefill", None)
+    branches, checked = keys.pop("branches", None), keys.pop("checked_tokens", None)
+    if "speculative" not in keys:
+        keys.pop("speculative_tokens", None)
+    elif "speculative_tokens" not in keys and branches in (None, "1") and (checked or "").isdigit():
+        keys["speculative_tokens"] = str(int(checked) - 1)
     keys.setdefault("context", "max")
     return with_quant(keys)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 SHARES = (0.95, 0.98)
@@ -42,6 +43,8 @@ class Vllm(Engine[Cards, ServerKeys]):
     cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8")
     groups = GROUPS
     record = ServerKeys
+    speculates = ("mtp", "eagle3", "draft")
+    speculative_tokens = 1
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
     recommended = 3
@@ -59,6 +62,12 @@ class Vllm(Engine[Cards, ServerKeys]):
         first = gpus[0]
         cards = Cards(step_tokens(first), step_sequences(first), mxfp4_kernel(first))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+
+    def head_scheme(self, scheme: Scheme) -> Scheme:
+        """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""
+        from vramfit.engines.servers import head_scheme
+
+        return head_scheme(scheme)
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -98,7 +107,11 @@ class Vllm(Engine[Cards, ServerKeys]):
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
-        return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        if deployment.workload.draft is not None:
+            from vramfit.engines import speculative
+
+            yield from speculative.settings(deployment, True)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``vllm serve`` command, one line for each machine."""

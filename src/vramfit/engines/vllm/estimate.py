@@ -43,6 +43,11 @@ vllm-project/vllm issue 13061) to the peak with the sampler of older versions, w
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what vLLM refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
+    if work.draft is not None:
+        from vramfit.engines.speculative import plain
+        from vramfit.engines.vllm.speculative import with_draft
+
+        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), _cached_more)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
@@ -91,6 +96,16 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
         pool=Pool(utilization, (0,) * job.gpu_count, True),
     )
+
+
+def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
+    """Bytes that a draft adds to the cache of a rank, and to a spare block."""
+    from vramfit.engines.speculative import plain
+
+    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
+    whole = bytes_needed(job.model, job.workload, ranks, span, tokens)
+    alone = bytes_needed(job.model, plain(job).workload, ranks, span, tokens)
+    return whole[0] - alone[0], whole[1] - alone[1]
 
 
 def _assumptions(

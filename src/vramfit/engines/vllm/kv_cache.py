@@ -76,6 +76,11 @@ def bytes_needed(model: Model, work: Workload, ranks: int, span: tuple[int, int]
     ``span`` is the range of layers of the rank's pipeline stage, and ``batched`` the number of tokens of one step.
     """
     found = kinds(model, work, ranks, span)
+    if work.draft is not None:
+        from vramfit.engines.speculative import drafting
+
+        draft = drafting(work).model
+        found = _merged([*found, *kinds(draft, work, ranks, (0, draft.layer_count))])
     if not found:
         return 0, 0
     counts, block = _blocks(found, work, batched * BATCHES_IN_FLIGHT, model)
@@ -90,6 +95,15 @@ def kinds(model: Model, work: Workload, ranks: int, span: tuple[int, int]) -> li
         for key in keys if count else ():
             merged[key] = merged.get(key, 0) + count
     return [Kind(kind, layers, size, window) for (kind, size, window), layers in merged.items()]
+
+
+def _merged(found: list[Kind]) -> list[Kind]:
+    """Join the caches of a model's layers and of its draft's that are equal."""
+    counts: dict[tuple[str, int, int | None], int] = {}
+    for one in found:
+        key = (one.kind, one.token_bytes, one.window)
+        counts[key] = counts.get(key, 0) + one.layers
+    return [Kind(kind, layers, size, window) for (kind, size, window), layers in counts.items()]
 
 
 @per_model
@@ -167,7 +181,7 @@ def _blocks(found: list[Kind], work: Workload, in_flight: int, model: Model) -> 
 def _blocks_of(kind: Kind, work: Workload, tokens: int, in_flight: int, model: Model) -> int:
     """Number of blocks of ``tokens`` tokens that one sequence takes in one group."""
     if kind.kind == "state":
-        return STATES_PER_SEQUENCE
+        return STATES_PER_SEQUENCE + (work.speculative_tokens or 0)
     if kind.kind == "cross":
         return -(-crossed_tokens(model, kind.window, work) // tokens)
     if kind.window is None:

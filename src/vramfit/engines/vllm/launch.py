@@ -65,6 +65,38 @@ def _images(text: str) -> dict[str, Any]:
     return keys
 
 
+def _drafts_text(values: tuple[str, int, str | None]) -> str:
+    method, tokens, name = values
+    word = {"draft": "draft_model"}.get(method, method)
+    model = "" if name is None else f', "model": "{name}"'
+    return f'{{"method": "{word}", "num_speculative_tokens": {tokens}{model}}}'
+
+
+def _drafts(text: str) -> dict[str, Any]:
+    """Read the keys of speculative decoding from JSON; raises ``UsageError`` for any other text.
+
+    Methods that draft from the text alone (``ngram``, ``suffix``) take no memory, and are no keys. The methods of single
+    models (``qwen3_next_mtp``, ``deepseek_mtp``) are ``mtp``; a model without a method is a draft model.
+    """
+    import json
+
+    from vramfit.errors import UsageError
+
+    try:
+        stated = json.loads(text)
+        method, model, tokens = stated.get("method"), stated.get("model"), stated.get("num_speculative_tokens")
+    except (ValueError, AttributeError):
+        hint = 'write it as {"method": "mtp", "num_speculative_tokens": 2}'
+        raise UsageError(f"--speculative-config {text} is not read", hint) from None
+    if method in ("ngram", "ngram_gpu", "suffix"):
+        return {}
+    if isinstance(method, str) and method.endswith("_mtp"):
+        method = "mtp"
+    keys = {"speculative": method or "draft", "draft_model": None if method == "mtp" else model}
+    keys["speculative_tokens"] = None if tokens is None else str(tokens)
+    return {key: value for key, value in keys.items() if value is not None}
+
+
 SERVE = Program(
     ("vllm", "serve"),
     (
@@ -78,6 +110,7 @@ SERVE = Program(
         Flag("--gpu-memory-utilization", "gpu_memory_utilization", spell=share_text),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--limit-mm-per-prompt", "limit", spell=_images_text, read=_images),
+        Flag("--speculative-config", "drafts", ("-sc",), spell=_drafts_text, read=_drafts),
         Flag("--enforce-eager", "enforce_eager", (), SWITCH, off=("--no-enforce-eager",)),
         Flag("--nnodes", "machines", ("-n",)),
         Flag("--master-addr", "first_machine"),
@@ -117,6 +150,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
         "kv_cache_type": work.kv_cache_type,
         "limit": (work.images, work.image_size) if work.images else None,
+        "drafts": None if work.draft is None else _drafting(deployment),
         "enforce_eager": keys.enforce_eager,
     }
     count = machines(deployment)
@@ -125,6 +159,14 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     values.update({"machines": count, "first_machine": FIRST_MACHINE})
     ranks = [{**values, "machine": rank, "waits": rank > 0} for rank in range(count)]
     return "\n".join([line(write.words(SERVE, each)) for each in ranks])
+
+
+def _drafting(deployment: Deployment) -> tuple[str, int, str | None]:
+    """Method, number of tokens and draft model of a deployment that speculates."""
+    from vramfit.engines.speculative import drafting
+
+    draft = drafting(deployment.workload)
+    return draft.method, deployment.workload.speculative_tokens or 0, draft.repository
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -138,5 +180,6 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys is None:
         return None
     keys.update(keys.pop("limit", {}))
+    keys.update(keys.pop("drafts", {}))
     keys.setdefault("context", "max")
     return with_quant(keys)

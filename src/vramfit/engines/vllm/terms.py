@@ -25,6 +25,12 @@ LOGS = "start-up logs in issues of vllm-project/vllm"
 
 def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of each rank to the ledger."""
+    if estimate.draft is not None:
+        from vramfit.engines import speculative
+        from vramfit.engines.vllm.speculative import SOURCE
+
+        speculative.account(job, estimate, ledger, account, SOURCE)
+        return
     ranks, count = layout(job)
     tokens = job.keys.max_batched_tokens or job.traits.step_tokens
     for number, gpu in enumerate(estimate.gpus):

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 FAULTS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, OverflowError, RecursionError)
 """Errors that reading meaningless values raises. The file is wrong then, or of a kind that is not known."""
 
+MTP_LAYERS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
+"""Fields with the number of layers that predict tokens ahead: DeepSeek's and GLM's, and Qwen's."""
+MOST_MTP_LAYERS = 64
+"""Largest number of such layers that is taken for one; models have one to three."""
+
 ENCODERS = ("ForSequenceClassification", "ForMaskedLM", "ForTokenClassification")
 """Ends of the names of classes that read a text once and keep nothing of it."""
 
@@ -178,7 +183,14 @@ def _model(
         architecture=Architecture(None, section.model_type, None),
         vision=tower,
         audio=None,
+        mtp_layers=_mtp_layers(root, section),
     )
+
+
+def _mtp_layers(root: Section, section: Section) -> int:
+    """Layers that predict tokens ahead, 0 where none are stated."""
+    stated = [one.raw.get(field) for one in (section, root) for field in MTP_LAYERS]
+    return max([value for value in stated if type(value) is int and 0 < value <= MOST_MTP_LAYERS], default=0)
 
 
 def _modality(class_name: str | None, tower: VisionTower | None) -> str:

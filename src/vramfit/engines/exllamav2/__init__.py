@@ -1,0 +1,67 @@
+"""Engine ExLlamaV2: EXL2 and GPTQ checkpoints on NVIDIA GPUs."""
+
+from __future__ import annotations
+
+from vramfit.engines.interface import Engine, View
+from vramfit.workload.common import BITS_OF_BLOCKS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
+    from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
+    from vramfit.workload.common import Workload
+
+
+class ExLlamaV2(Engine[None, None]):
+    """ExLlamaV2, which allocates the whole cache at the start and spreads whole layers over the GPUs."""
+
+    name = "exllamav2"
+    title = "ExLlamaV2"
+    families = ("exl2", "gptq", "plain")
+    scheme_of_class = {"fp16": "fp16", "int8": "exl2-8.0", "int4": "exl2-4.0"}
+    cache_types = ("f16", "fp8", "int8", "int6", "int4")
+    cache_words = BITS_OF_BLOCKS
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
+        """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
+        from vramfit.engines import exllama
+
+        return exllama.view(self.name, gpus)
+
+    def estimate(self, job: Job[None, None]) -> Estimate:
+        """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV2 refuses."""
+        from vramfit.engines.exllamav2.estimate import estimate
+
+        return estimate(job)
+
+    def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+        """Add the terms of one process to the ledger, GPU by GPU."""
+        from vramfit.engines.exllamav2.terms import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of ExLlamaV2's speed."""
+        from vramfit.engines.exllamav2.speed import PROFILE
+
+        return PROFILE
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """Write the command of the chat example."""
+        from vramfit.engines.exllamav2.launch import command
+
+        return command(deployment, estimate)
+
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a line that starts the chat example; None if no line does."""
+        from vramfit.engines.exllamav2.launch import read
+
+        return read(given)
+
+
+ENGINE = ExLlamaV2()

@@ -1,0 +1,63 @@
+"""Prediction head of a model (MTP, nextn): the layers that predict tokens ahead, as a model of their own.
+
+Such a layer is a block like the model's last one, behind a projection of two vectors side by side: the normalised
+embedding of the last token, and the normalised residual of the model's last layer. Embedding and output head are those of
+the model, unless the checkpoint has copies of them for the head (DeepSeek-V3 technical report, section 2.2; tensor names
+of ggml-org/llama.cpp b11434 ``src/llama-arch.cpp``, ``LLM_TENSOR_NEXTN_*``).
+"""
+
+from __future__ import annotations
+
+from vramfit._memo import per_model
+from vramfit._record import replace
+from vramfit.model import inventory
+from vramfit.model.architecture import Layers, Tensor
+from vramfit.model.counted import active_parameters, parameters, tensors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model.architecture import Model
+
+
+@per_model
+def prediction_head(model: Model) -> Model | None:
+    """Return the prediction head of a model as a model of ``mtp_layers`` layers; None for a model without one.
+
+    Its tensors are those that the head adds: embedding and output head are among them only where it has its own.
+    """
+    if not model.mtp_layers:
+        return None
+    last = max(model.layers, key=lambda group: group.indices[-1])
+    indices = tuple(range(model.mtp_layers))
+    head = replace(
+        model,
+        id=f"{model.id}-mtp",
+        name=f"prediction head of {model.name}",
+        tied=False,
+        layers=(Layers(indices, last.mixers, last.feed_forward),),
+        vision=None,
+        audio=None,
+        hf=(),
+        ollama=(),
+        files=(),
+        origin=None,
+        mtp_layers=0,
+        mtp_embeddings=False,
+    )
+    hidden = model.hidden
+    rows = [row for row in inventory.tensors(head) if row.layers]
+    own: list[tuple[str, tuple[int, ...], bool]] = [("nextn.eh_proj.weight", (2 * hidden, hidden), True)]
+    own += [(f"nextn.{name}.weight", (hidden,), False) for name in ("enorm", "hnorm", "shared_head_norm")]
+    if model.mtp_embeddings:
+        own += [(f"nextn.{name}.weight", (hidden, model.vocab), False) for name in ("embed_tokens", "shared_head_head")]
+    rows += [Tensor(name, shape, indices, "text", linear) for name, shape, linear in own]
+    tensors.remember(head, tuple(rows))
+    passed = sum([row.parameters for row in rows]) - inventory.resting_parameters(head)
+    active_parameters.remember(head, passed)
+    return head
+
+
+def head_parameters(model: Model) -> int:
+    """Number of parameters of a model's prediction head; 0 for a model without one."""
+    head = prediction_head(model)
+    return 0 if head is None else parameters(head)
