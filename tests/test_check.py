@@ -109,6 +109,29 @@ def test_what_happens_if_it_is_tried(outcome: str, platform: str) -> None:
     assert tried.link_bytes_per_second == 31_504_000_000
 
 
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        ("ollama run llama2:7b", {"engine": "ollama", "quant": "Q4_K_M"}),
+        (None, {"engine": "ollama", "quant": "Q8_0"}),
+        (None, {"quant": "Q4_K_M"}),
+        (None, {"engine": "ollama", "quant": "Q4_K_M", "model": "llama-3.1-8b"}),
+    ],
+)
+def test_best_known_files(expected: str | None, request_: dict[str, Any]) -> None:
+    """A tag or repository that the catalogue knows to be in the asked scheme stands in for files that nobody named."""
+    found = rows(**{"model": "llama-2-7b", **request_})[0].answer.known_command
+    assert (None if found is None else found.split("\n")[-1]) == expected
+
+
+def test_what_is_missing_of_the_ram() -> None:
+    """Where the GPU has room and the host has none, its shortage counts; nothing spills from the GPU."""
+    row = rows(quant="Q4_K_M", gpu_layers=0, ram="4GiB", platform="windows")[0]
+    assert row.if_tried is not None
+    assert ("out-of-memory", True) == (row.if_tried.outcome, row.if_tried.weights_fit)
+    assert row.if_tried.missing_bytes == -(row.answer.verdict.host_headroom_bytes or 0) > 0
+
+
 def test_what_fits_is_not_tried_in_vain() -> None:
     """A row that fits says nothing of failing."""
     assert rows()[1].if_tried is None

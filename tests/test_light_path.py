@@ -47,8 +47,8 @@ ALLOWED = {
     ),
     *(
         f"vramfit.quantization{name}"
-        for name in ("", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears", ".plain", ".quality",
-                     ".quality_measured", ".schemes")
+        for name in ("", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears", ".mixes",
+                     ".mixes_measured", ".plain", ".publishers", ".quality", ".quality_measured", ".schemes", ".spelling")
     ),
     *(
         f"vramfit.remedies{name}"

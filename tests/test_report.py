@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.catalogued import catalogue
 from tests.command import validator
 from tests.samples import Catalogue
 from vramfit import __version__
@@ -101,6 +102,27 @@ def test_an_unknown_speed_is_null() -> None:
     assert throughput["prefill_tokens_per_second"] is None
     rate = throughput["decode_tokens_per_second"]
     assert rate["low"] < rate["expected"] < rate["high"]
+
+
+def test_what_exceeds_has_no_speed_of_what_fits() -> None:
+    """It does not run as it is placed: what it does instead is told apart."""
+    found = told(quant="fp16")
+    assert ("exceeds", None) == (found["verdict"], found["throughput"])
+    assert found["if_tried"]["decode_tokens_per_second"] < 10
+    assert told()["throughput"]["decode_tokens_per_second"]["expected"] > 5
+
+
+def test_the_machine_s_memory_is_the_host_s() -> None:
+    """What a device shares with the CPU is known by the device, and counted once."""
+    raw = {"model": "llama-3.1-70b", "quant": "Q4_K_M", "gpu_layers": 0}
+    small, large = (
+        estimate_object(next(check(parse_request({"gpu": gpu, **raw}), catalogue())))
+        for gpu in ("m2-8gb", "m2-max-64gb")
+    )
+    gpu, host = small["devices"]
+    assert host["usable_bytes"] == 8 * 2**30 - gpu["total_bytes"]
+    assert host["headroom_bytes"] == host["usable_bytes"] - host["total_bytes"] < -(2**30)
+    assert ["exceeds", "fits"] == [small["verdict"], large["verdict"]]
 
 
 def test_notes_stand_among_the_assumptions() -> None:

@@ -26,6 +26,7 @@ KEYS: tuple[dict[str, Any], ...] = (
     {"parallel": 8, "context": 2048},
     {"gpu_layers": "auto"},
     {"gpu_layers": 20, "ram": 16 * 2**30},
+    {"gpu_layers": 0},
     {"platform": "windows", "reserve": 3 * 2**29},
     {"level": "fits", "flash_attention": "off"},
     {"task": "qlora", "sequence_length": 1024},

@@ -112,3 +112,45 @@ def test_an_engine_s_own_limit(word: str, headroom: int, budget: int, rounded_up
     found = judge(deployed("vllm", (card,), model("llama-2-7b"), find_scheme("fp16"), context=4096), estimate)
     assert (word, headroom * GIB) == (found.word, found.headroom_bytes)
     assert (min(budget, 10) * GIB,) == found.usable_bytes
+
+
+def together(
+    host: int, *needs: int, segment: str = "apple", memory: int = 16, usable: int = 12, **work: Any
+) -> Verdict:
+    """The verdict for needs in GiB of devices that share a machine's ``memory`` with the CPU, which has ``host``."""
+    facts = {"unified": True, "segment": segment, "memory_mib": memory * 1024, "usable_mib": {"linux": usable * 1024}}
+    cards = tuple(gpu("rtx4090", **facts) for _ in needs)
+    devices = tuple(device(f"gpu{i}", *[GIB * need] * 3) for i, need in enumerate(needs))
+    estimate = Estimate(devices, device("host", *[host * GIB] * 3), 0, (), {})
+    return judge(
+        deployed("transformers", cards, model("llama-2-7b"), find_scheme("fp16"), context=4096, **work), estimate
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "room", "host", "needs", "work"),
+    [
+        ("fits", 0, 8, (8,), {}),
+        ("exceeds", -1, 9, (8,), {}),
+        ("exceeds", -26, 42, (0,), {}),
+        ("fits", 0, 16, (8, 8), {}),
+        ("exceeds", -1, 17, (8, 8), {}),
+        ("exceeds", -1, 1, (17,), {"usable": 16}),
+        # What others hold is of the same memory.
+        ("exceeds", -1, 8, (8,), {"reserve_bytes": GIB}),
+        # Less RAM than the machine has is all that the host's share may take; more there is not.
+        ("exceeds", -1, 8, (1,), {"ram_bytes": 7 * GIB}),
+        ("exceeds", -1, 9, (8,), {"ram_bytes": 64 * GIB}),
+        # The RAM beside an integrated GPU is what its owner put in.
+        ("fits", 47, 9, (8,), {"ram_bytes": 64 * GIB, "segment": "apu"}),
+        ("exceeds", -1, 9, (8,), {"segment": "apu"}),
+        # It may have all that is known: then the machine's memory is not.
+        ("fits", None, 99, (8,), {"segment": "apu", "usable": 16}),
+    ],
+)
+def test_shared_memory_counts_once(
+    word: str, room: int | None, host: int, needs: tuple[int, ...], work: dict[str, Any]
+) -> None:
+    """Shares of the CPU and of devices that use the same memory are held against the machine's."""
+    verdict = together(host, *needs, **work)
+    assert (word, None if room is None else room * GIB) == (verdict.word, verdict.host_headroom_bytes)

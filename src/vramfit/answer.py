@@ -82,6 +82,11 @@ class Answer(Record):
         return engine(self.deployment.engine).command(self.deployment, self.estimate)
 
     @property
+    def known_command(self) -> str | None:
+        """``command`` if the files that it names are known to exist, else None."""
+        return self.command if engine(self.deployment.engine).names_known_files(self.deployment) else None
+
+    @property
     def reached(self) -> bool:
         """True if the verdict reaches the level that the deployment asks for."""
         return self.verdict.reaches(self.deployment.workload.level)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine
-from vramfit.engines.resolve import resolve
+from vramfit.engines.resolve import published, resolve
 from vramfit.errors import CannotTell
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
@@ -60,7 +60,7 @@ class IfTried(Record):
     weights_fit: bool
     """False if not even the weights can be loaded whole."""
     missing_bytes: int
-    """Part of the need that exceeds the GPUs, over all of them."""
+    """Part of the need that exceeds the GPUs, over all of them, or the host's memory where only that is exceeded."""
     link_bytes_per_second: int | None
     """PCIe bandwidth that the missing part would cross for every token."""
     decode_tokens_per_second: float | None
@@ -120,7 +120,8 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
         key = (("quant", deployment.scheme.id),)
         found = known.get(key) or answer(deployment)
         known[key] = found
-        yield checked(request, found, find(request, found, catalogue, known, everything=all_remedies))
+        remedies = find(request, found, catalogue, known, everything=all_remedies)
+        yield checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
 
 
 def _unanswered(request: Request, deployment: Deployment, reason: str) -> Unanswered:
@@ -192,11 +193,11 @@ def _if_tried(found: Answer) -> IfTried | None:
     pairs = tuple(zip(found.estimate.gpus, found.verdict.usable_bytes, strict=True))
     missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)
     card = found.deployment.gpus[0]
-    spills = found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
+    spills = missing and found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
     return IfTried(
         "spills" if spills else "out-of-memory",
         all(gpu.weights_bytes <= limit for gpu, limit in pairs),
-        missing,
+        missing or -(found.verdict.host_headroom_bytes or 0),
         card.host_link_bytes_per_second,
         spill_rate(found.deployment, found.estimate, missing),
     )

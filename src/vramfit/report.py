@@ -65,7 +65,8 @@ def estimate_object(checked: Checked) -> Object:
     found = checked.answer
     deployment, estimate, verdict = found.deployment, found.estimate, found.verdict
     gpus = estimate.gpus
-    host_usable = deployment.workload.ram_bytes
+    host_room = verdict.host_headroom_bytes
+    host_usable = None if host_room is None else host_room + estimate.host.total_bytes
     return {
         "name": checked.request.get("name"),
         "gpu": _gpu_object(deployment),
@@ -101,6 +102,7 @@ def estimate_object(checked: Checked) -> Object:
             "kv_cache": {"label": checked.cache_quality[0], "evidence": checked.cache_quality[1]},
         },
         "if_tried": _fields(checked.if_tried),
+        "command": found.known_command,
         "remedies": [_remedy_object(remedy, _speed_now(checked)) for remedy in checked.remedies],
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
@@ -130,6 +132,7 @@ def unknown_object(unanswered: Unanswered) -> Object:
         "throughput": None,
         "quality": None,
         "if_tried": None,
+        "command": None,
         "remedies": [],
         "assumptions": [f"{known}the rest is not known: {unanswered.reason}", SUPPLY]
         + ([] if deployment.model.origin is None else _origin_notes(deployment.model.origin)),
@@ -169,9 +172,13 @@ def _quant_object(deployment: Deployment) -> Object:
 
 
 def _throughput_object(found: Answer) -> Object | None:
+    """Object of the speed; None where it is unknown, and where the deployment does not run as the estimate places it.
+
+    ``if_tried`` has the outcome, and the speed with the missing part in system RAM.
+    """
     from vramfit.speed import throughput
 
-    speed = throughput(found.deployment, found.estimate)
+    speed = None if found.verdict.word == "exceeds" else throughput(found.deployment, found.estimate)
     if speed is None:
         return None
     return {

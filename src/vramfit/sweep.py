@@ -15,7 +15,7 @@ from vramfit.errors import VramfitError
 from vramfit.model import parameters
 from vramfit.quantization import SCHEMES
 from vramfit.quantization.quality import REFERENCE, quality, quality_rank
-from vramfit.verdict import word
+from vramfit.verdict import host_room, machine_bytes, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class _Alike(Record):
     shares: tuple[Share, ...]
     offered: tuple[int, ...]
     """Bytes that each GPU offers a program."""
+    unified: tuple[int, ...]
+    """Numbers of the GPUs that share the machine's memory."""
+    machine_bytes: int | None
+    """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
 
 
 class Sweep:
@@ -81,7 +85,9 @@ class Sweep:
             key, found = (error.message, error.hint), refusal(error)
         else:
             offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
-            key = found = _Alike(len(gpus), view.traits, view.shares, offered)
+            unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
+            machine = machine_bytes(gpus, work) if unified else None
+            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine)
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
@@ -124,7 +130,7 @@ class Sweep:
     def _compare(self, alike: _Alike, need: Estimate) -> Cell:
         work = self._work
         limits = None if need.pool is None else need.pool.limits(alike.offered)
-        required = together = 0
+        required = together = shared = 0
         headroom = certain = None
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
@@ -133,6 +139,8 @@ class Sweep:
                 limit = limits[index] + share.expected
             total = device.total_bytes + share.expected
             required += total
+            if index in alike.unified:
+                shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
             if headroom is None or room < headroom:
@@ -141,7 +149,7 @@ class Sweep:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
-        host = None if work.ram_bytes is None else work.ram_bytes - need.host.total_bytes
+        host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
         return {
             "verdict": word(headroom, certain, host),
             "required_bytes": required,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines import engine
+from vramfit.hardware import usable_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.hardware import Gpu
+    from vramfit.workload.common import Workload
 
 LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
 """Rank of each verdict. A deployment asks for at least ``fits`` or ``tight``."""
@@ -23,7 +28,7 @@ class Verdict(Record):
     usable_bytes: tuple[int, ...]
     """Bytes usable on each GPU: without the reserve for other programs, and no more than the engine allows itself."""
     host_headroom_bytes: int | None
-    """Host memory left; None when the host's size was not given."""
+    """Host memory left, less what GPUs that share it take; None when the host's size is not known."""
 
     def reaches(self, level: str) -> bool:
         """True if the verdict is at least as good as ``level``."""
@@ -41,8 +46,42 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
-    host_headroom = None if work.ram_bytes is None else work.ram_bytes - estimate.host.total_bytes
+    shared = sum(
+        [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
+    )
+    machine = machine_bytes(deployment.gpus, work)
+    host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
     return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom)
+
+
+def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:
+    """Memory that CPU and GPUs share, less the reserve; None if the GPUs have memory of their own, or it is not known.
+
+    It is that of the device where the device comes with it (Apple, Jetson, boards). An integrated GPU that may have all
+    of the memory that is known of it leaves the machine's to ``ram``.
+    """
+    machine = 0
+    for gpu in gpus:
+        if not gpu.unified:
+            continue
+        known = gpu.memory_bytes
+        if gpu.segment == "apu":
+            if work.ram_bytes is None and usable_bytes(gpu, work.platform) >= known:
+                return None
+            known = max(known, work.ram_bytes or 0)
+        machine += known - work.reserve_bytes
+    return machine or None
+
+
+def host_room(work: Workload, machine: int | None, host_bytes: int, shared_bytes: int) -> int | None:
+    """Bytes of host memory that are left; None when its size is not known.
+
+    ``machine`` is the memory that CPU and GPUs share, of which the GPUs take ``shared_bytes``.
+    """
+    rooms = [] if work.ram_bytes is None else [work.ram_bytes - host_bytes]
+    if machine is not None:
+        rooms.append(max(0, machine - shared_bytes) - host_bytes)
+    return min(rooms, default=None)
 
 
 def word(headroom_bytes: int, certain_bytes: int, host_headroom_bytes: int | None) -> str:

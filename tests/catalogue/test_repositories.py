@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.catalogued import catalogue
 from tests.command import vramfit
 from vramfit.catalogue.repositories import readings
 from vramfit.errors import UnknownModel
@@ -171,3 +172,11 @@ def test_a_form_in_the_name_is_that_of_all_weights(name: str, scheme: str, gigab
     noted = "its experts are taken to be FP8 as its name says" in " ".join(estimates[0]["assumptions"])
     assert (estimates[0]["quant"]["scheme"], noted) == (scheme, gigabytes == 1576)
     assert round(estimates[0]["quant"]["checkpoint_bytes"] / 10**9) == gigabytes
+
+
+def test_quantized_files_of_an_entry() -> None:
+    """Repositories with their scheme, and tags of Ollama's library with their engine."""
+    assert catalogue().published("qwen3-8b") == {
+        "Qwen/Qwen3-8B-FP8": {"quant": "fp8-block"},
+        "qwen3:8b": {"library": "ollama", "quant": "Q4_K_M"},
+    }

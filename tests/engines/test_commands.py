@@ -343,6 +343,101 @@ def test_what_is_written_is_read_back(engine: str, data: st.DataObject) -> None:
     assert again.command == asked.command
 
 
+REFERENCES: dict[str, list[tuple[str, str | None]]] = {
+    "llama.cpp": [
+        ("unsloth/Qwen3-8B-GGUF:Q4_K_M", None), ("unsloth/Qwen3-8B-GGUF:UD-Q4_K_XL", None),
+        ("bartowski/gemma-3-4b-it-GGUF", "Q6_K"), ("acme/Qwen3-8B-Q8_0-GGUF", None),
+        ("mradermacher/Qwen3-8B-i1-GGUF:IQ4_XS", None),
+    ],
+    "ollama": [
+        ("qwen3:8b", None), ("gemma3:4b-it-qat", None), ("gpt-oss:20b", None), ("unsloth/Qwen3-8B-GGUF:Q4_K_M", None),
+    ],
+    "vllm": [
+        ("Qwen/Qwen3-32B-AWQ", None), ("RedHatAI/Qwen3-8B-FP8-dynamic", None), ("openai/gpt-oss-20b", None),
+        ("unsloth/Llama-3.1-8B-Instruct", "fp16"), ("Qwen/Qwen3-8B", "fp8"),
+    ],
+    "sglang": [("Qwen/Qwen3-32B-AWQ", None), ("TheBloke/Mistral-7B-v0.1-GPTQ", None), ("Qwen/Qwen3-8B", "bf16")],
+    "exllamav3": [("turboderp/Qwen3-8B-exl3-4.0bpw", None)],
+    "exllamav2": [("turboderp/Llama-3.1-8B-exl2-4.0bpw", None)],
+    "mlx": [("mlx-community/Qwen3-8B-4bit", None), ("mlx-community/Qwen3-8B-mxfp4", None), ("Qwen/Qwen3-8B", "mlx-6bit")],
+}  # fmt: skip
+"""Published files of models in the catalogue, and the scheme that is asked for where the name states none."""
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.data())
+@pytest.mark.parametrize("engine", list(OWN))
+def test_published_files_are_read_back(engine: str, data: st.DataObject) -> None:
+    """A command of a report names the user's own files, and alone says model, scheme and every key of the deployment."""
+    name, quant = data.draw(st.sampled_from(REFERENCES[engine]))
+    raw = {**data.draw(requests(engine)), "model": name, "quant": quant}
+    raw = {key: value for key, value in raw.items() if value is not None}
+    try:
+        asked = answer(resolve(parse_request(raw), catalogue())[0])
+    except VramfitError:
+        assume(False)
+        raise
+    written = asked.known_command
+    assert written is not None
+    assert written == asked.command
+    keys = read_command(written).keys
+    model = str(keys["model"]).removeprefix("hf:").removeprefix("ollama:")
+    again = answer(
+        resolve(parse_request({"engine": engine, "gpu": raw["gpu"], **keys, "model": model}), catalogue())[0]
+    )
+    files = [
+        (one.repository, one.file, one.tag) for one in (asked.deployment.reference, again.deployment.reference) if one
+    ]
+    assert [files[0]] * 2 == files
+    assert (again.deployment.model, again.deployment.scheme) == (asked.deployment.model, asked.deployment.scheme)
+    assert again.estimate.gpus == asked.estimate.gpus
+    assert again.estimate.host == asked.estimate.host
+    assert again.known_command == written
+
+
+@pytest.mark.parametrize(
+    ("known", "request_"),
+    [
+        # A file or a checkpoint of a usual name is the user's to find.
+        (None, {"quant": "Q4_K_M"}),
+        (None, {"quant": "awq", "engine": "vllm"}),
+        (None, {"quant": "fp8-block", "engine": "vllm"}),
+        (None, {"quant": "awq"}),
+        (None, {"quant": "exl3-4.0"}),
+        (None, {"model": "Qwen/Qwen3-32B-AWQ", "quant": "gptq-int4", "engine": "vllm"}),
+        (None, {"model": "acme/Llama-2-7B-Q8_0-GGUF", "quant": "Q4_K_M"}),
+        (None, {"model": "deepseek-v3", "quant": "fp16", "engine": "vllm"}),
+        # A tag has its projector loaded whether images are asked for or not.
+        (None, {"model": "gemma3:4b", "images": 0}),
+        ("from_pretrained('meta-llama/Llama-2-7b-hf'", {"quant": "nf4"}),
+        ("from_pretrained('Qwen/Qwen3-32B-AWQ', dtype='auto'", {"model": "Qwen/Qwen3-32B-AWQ"}),
+        # In another scheme the release is loaded, not a repository that is quantized already.
+        ("from_pretrained('Qwen/Qwen3-32B', quant", {"model": "Qwen/Qwen3-32B-AWQ", "quant": "nf4"}),
+        ("vllm serve deepseek-ai/DeepSeek-V3 --max", {"model": "deepseek-v3", "quant": "fp8-block", "engine": "vllm"}),
+        ("vllm serve meta-llama/Llama-2-7b-hf --quantization fp8", {"quant": "fp8", "engine": "vllm"}),
+        ("llama-server -hf acme/Llama-2-7B-GGUF:Q4_K_M -c", {"model": "acme/Llama-2-7B-GGUF", "quant": "int4"}),
+        ("-hf acme/gemma-3-4b-it-GGUF:Q4_K_M -c", {"model": "acme/gemma-3-4b-it-GGUF:Q4_K_M"}),
+        (" --no-mmproj", {"model": "acme/gemma-3-4b-it-GGUF:Q4_K_M", "images": 0}),
+        ("\nollama run gemma3:4b", {"model": "gemma3:4b"}),
+        ("\nollama run gemma3:4b", {"model": "ollama:gemma3:4b", "images": 1}),
+        ("'FROM gemma3:4b' 'PARAMETER num_batch 512' 'PARAMETER num_gpu 3'", {"model": "gemma3:4b", "gpu_layers": 3}),
+        ("'PARAMETER num_batch 64'", {"model": "qwen3:8b", "ubatch": 64}),
+        ("'FROM hf.co/acme/Llama-2-7B-GGUF:Q8_0'", {
+            "model": "acme/Llama-2-7B-GGUF:Q8_0", "engine": "ollama", "gpu_layers": 9,
+        }),
+        ("hf download acme/Llama-2-7B-exl3-4.0bpw --local-dir Llama-2-7B-exl3-4.0bpw\npython examples/chat.py -m Llama-2", {
+            "model": "acme/Llama-2-7B-exl3-4.0bpw", "engine": "exllamav3",
+        }),
+    ],
+)  # fmt: skip
+def test_files_that_are_known(known: str | None, request_: dict[str, Any]) -> None:
+    """A report has a command where the files that it names are the user's own, or published."""
+    raw = {"gpu": "rtx4090", "model": "llama-2-7b", "context": 1024, **request_}
+    name = raw["model"].removeprefix("ollama:")
+    found = answer(resolve(parse_request({**raw, "model": name}), catalogue())[0]).known_command
+    assert known in found if known is not None and found is not None else known is found
+
+
 def said(text: str) -> tuple[str, dict[str, Any]]:
     """Engine and keys of a command."""
     found = read_command(text)

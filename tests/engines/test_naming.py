@@ -61,7 +61,6 @@ def test_the_file_of_llama_server(file: str, scheme: str, own: bool, origin: dic
 @pytest.mark.parametrize(
     ("source", "own", "origin"),
     [
-        ("llama2:7b", True, {"tag": "llama2:7b", "path": "/blobs/sha256-1", "store": "ollama"}),
         ("/data/a.gguf", True, {"path": "/data/a.gguf"}),
         ("../a.gguf", True, {"path": "../a.gguf"}),
         ("./a.gguf", True, {"path": "a.gguf"}),
@@ -70,8 +69,14 @@ def test_the_file_of_llama_server(file: str, scheme: str, own: bool, origin: dic
     ],
 )
 def test_what_a_modelfile_builds_on(source: str, own: bool, origin: dict[str, Any]) -> None:
-    """The user's own tag before the file that it stands for."""
+    """A file of the user's own, or the usual name."""
     assert f" 'FROM {source}' " in command("ollama", "Q8_0", own, **origin)
+
+
+def test_a_tag_needs_no_modelfile() -> None:
+    """The user's own tag before the file that it stands for."""
+    line = command("ollama", "Q8_0", True, tag="llama2:7b", path="/blobs/sha256-1", store="ollama")
+    assert line.endswith(" ollama serve &\nollama run llama2:7b")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_commands_name_what_is_there(stores: Path) -> None:
         ran = vramfit("recommend", "-m", name, "--limit", "1", "--format", "ndjson")
         commands.append(json.loads(ran.out.splitlines()[0])["command"])
     assert commands[0].startswith("llama-server -hf acme/Foo-GGUF:Q8_0 ")
-    assert "'FROM foo:latest'" in commands[1]
+    assert commands[1].endswith(" ollama serve &\nollama run foo:latest")
     assert commands[2].startswith(f"llama-server -m {stores}/.lmstudio/models/acme/Bar/Bar-Q8_0.gguf ")
 
 

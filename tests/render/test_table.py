@@ -205,6 +205,19 @@ def test_weights_that_fit_without_their_cache() -> None:
     assert "Spilled" not in text
 
 
+def test_ram_that_is_short() -> None:
+    """What the GPU has room for is not what fails."""
+    told = copy.deepcopy(report())
+    told["estimates"][0]["headroom_bytes"] = 0
+
+    text = " ".join(drawn(told).split())
+
+    assert (
+        "System RAM is 5.58 GiB short: what it cannot keep is read from the disk again for every token: about" in text
+    )
+    assert "Without a file to read it from, the system ends the process." in text
+
+
 def test_a_card_known_by_its_size_alone() -> None:
     """A custom GPU has no box and no driver that says anything of it."""
     told = copy.deepcopy(report())

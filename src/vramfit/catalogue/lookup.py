@@ -236,6 +236,19 @@ class Catalogue:
         """Deployment keys that a model's name states besides the model, once it was looked up: see ``repositories``."""
         return self._stated.get(name, {})
 
+    def published(self, name: str) -> dict[str, dict[str, str]]:
+        """Repositories and tags of Ollama's library that have an entry's model quantized, with what each states."""
+        from vramfit.catalogue import tags
+
+        facts = self._container.record("model_entry", self._model_number(name))
+        found = {repository: {"quant": scheme} for repository, scheme in (facts.get("quantized") or {}).items()}
+        for text in facts.get("ollama") or ():
+            tag = tags.read(text)
+            stated = {} if tag is None else tag.keys(self.model(name).dtype)
+            if stated:
+                found[text] = stated
+        return found
+
     def gpu_facts(self, name: str) -> dict[str, Any]:
         """Whole compiled entry of the GPU that ``name`` means, with its sources spelt out (``show``).
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Generic, TypeVar
 
     from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.reference import Reference
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
@@ -54,6 +55,8 @@ class Deployment(Record):
     checkpoint: Checkpoint
     engine: str
     workload: Workload
+    reference: Reference | None = None
+    """Published files that the request names for a model of the catalogue; None if it gives the model's id."""
 
     @property
     def model(self) -> Model:
@@ -293,6 +296,9 @@ class Engine(_Generic["V", "K"]):
     fallback: str | None = None
     """Name of the engine that remedies propose if this one cannot fit a model: one that runs files of fewer bits, partly
     in RAM."""
+    catalogued_files: bool = True
+    """True if the catalogue may know published files that the engine loads: checkpoints, or tags of Ollama's library.
+    It has no repositories of GGUF files."""
     most_sequences: int | None = None
     """Largest number of sequences that the engine holds at once, whatever the memory; None for no such limit."""
     spans_machines: bool = False
@@ -400,9 +406,22 @@ class Engine(_Generic["V", "K"]):
         """Changes of deployment keys that save memory at little cost, in the order in which to try them."""
         return ()
 
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other divisions of the model over the same GPUs, of which each offers so many bytes."""
+        return ()
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines or Python code that run the deployment with every setting that the estimate assumed."""
         raise NotImplementedError
+
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the files that the command names are known to exist: the user's own, or a repository's.
+
+        Otherwise it names them as they are usually called, and the user has to find or make them.
+        """
+        from vramfit.engines.naming import is_published
+
+        return is_published(deployment)
 
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of its program that change no memory, with the number of words behind each."""

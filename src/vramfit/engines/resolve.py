@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         def stated(self, name: str) -> Mapping[str, str]:
             """Values of deployment keys that a model's name states (``quant`` for a repository called ``…-AWQ``)."""
 
+        def published(self, name: str) -> Mapping[str, Mapping[str, str]]:
+            """Repositories and tags that have a model quantized, with the deployment keys that each states."""
+
         def gpus_for_sale(self, memory_bytes: int) -> Iterable[GpuRow]:
             """Rows of the GPUs that have more memory and a price, cheapest first."""
 
@@ -80,8 +83,37 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
             )
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
-    found = deployments(with_stated(request, catalogue.stated(request["model"])), gpus, model)
+    stated = catalogue.stated(request["model"])
+    found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
     return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
+
+
+def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+    """Deployments with the published files that the name of a catalogue's model means (``engines.reference``)."""
+    if ("/" not in name and ":" not in name and not name.lower().endswith(".gguf")) or found[
+        0
+    ].model.origin is not None:
+        return found
+    from vramfit.engines.reference import reference
+
+    files = reference(name, stated, found[0].model)
+    return tuple([replace(one, reference=files) for one in found])
+
+
+def published(deployment: Deployment, catalogue: Catalogue) -> Deployment:
+    """Deployment of the best-known files in its scheme, where its request names none and the catalogue knows some."""
+    runtime, model = engine(deployment.engine), deployment.model
+    named = deployment.reference is not None or model.origin is not None
+    if named or not runtime.catalogued_files or runtime.names_known_files(deployment):
+        return deployment
+    from vramfit.engines.reference import reference
+
+    for name, stated in catalogue.published(model.id).items():
+        if stated.get("quant") == deployment.scheme.id:
+            found = replace(deployment, reference=reference(name, stated, model))
+            if runtime.names_known_files(found):
+                return found
+    return deployment
 
 
 def drafted(request: Request, found: tuple[Deployment, ...], catalogue: Catalogue) -> tuple[Deployment, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, repository
+from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_published, is_stored, repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,11 +38,16 @@ def checkpoint(deployment: Deployment) -> dict[str, object]:
     scheme, native = deployment.scheme, deployment.model.dtype
     if scheme.id in DTYPES:
         return {"model": repository(deployment), "dtype": DTYPES[scheme.id]}
-    if native == scheme.family:
+    if native == scheme.family or is_stored(deployment):
         return {"model": repository(deployment)}
     if scheme.id in ON_LOAD:
         return {"model": repository(deployment), "quantization": ON_LOAD[scheme.id]}
     return {"model": repository(deployment) if is_own(deployment) else file_stem(deployment)}
+
+
+def names_known_files(deployment: Deployment) -> bool:
+    """Return True if ``checkpoint`` names a repository that has the weights, or 16-bit ones that a server quantizes."""
+    return is_published(deployment, ON_LOAD)
 
 
 def with_quant(keys: dict[str, Any]) -> dict[str, Any]:

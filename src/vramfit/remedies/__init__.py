@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.answer import Answer, answer
 from vramfit.engines import engine, engine_of_family
-from vramfit.engines.keys import moving_keys
+from vramfit.engines.keys import every_key, moving_keys
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.speed import depth_tokens
@@ -45,7 +45,8 @@ __all__ = ["Proposal", "Question", "Remedy", "find"]
 MOST = 10
 """Largest number of remedies reported unless all are requested."""
 
-STRATEGIES = (
+STRATEGIES: tuple[tuple[str, str], ...] = (
+    ("devices", "rearranged"),
     ("settings", "settings"),
     ("hardware", "raised"),
     ("weights", "quantized"),
@@ -59,7 +60,7 @@ STRATEGIES = (
     ("combinations", "pairs"),
 )
 """Modules of this room and their functions, in the order they are run: what costs least first."""
-TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[4:7], ("models", "smaller"), ("training", "pairs"))
+TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[5:8], ("models", "smaller"), ("training", "pairs"))
 """Modules and functions for fine-tuning, in the same order."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
@@ -77,6 +78,9 @@ BEARABLE_BAND = 2
 needless."""
 AT_HAND = ("quantize", "quantize-kv", "shorten-context", "fewer-sequences", "engine-setting")
 
+
+SPELLED = ("reserve", "tensor_split")
+"""Keys whose values a report spells, since what a command line takes is a text: sizes and proportions."""
 
 STATED = (
     ("gpu", ("usable",)),
@@ -247,6 +251,8 @@ def find(
     found: dict[tuple[str, Key], Remedy] = {}
     enough = False
     strategies = STRATEGIES if inference else TRAINING_STRATEGIES
+    if inference and not _is_arrangeable(asked):
+        strategies = STRATEGIES[1:]
     for module, function in strategies:
         if function == "settings" and asked.weights_short and not everything:
             continue  # no setting makes room for weights that exceed the card by themselves
@@ -263,6 +269,14 @@ def find(
     return tuple(ranked if everything else ranked[:MOST])
 
 
+def _is_arrangeable(asked: Answer) -> bool:
+    """Return True if the devices may have more to give: a reserve, or room on another one."""
+    gpus = asked.deployment.gpus
+    if asked.deployment.workload.reserve_bytes:
+        return True
+    return len(gpus) > 1 and asked.required_bytes <= sum(asked.verdict.usable_bytes)
+
+
 def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Request) -> Remedy:
     asked, after = question.first, proposal.answer
     named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
@@ -272,6 +286,9 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
         changes["engine"] = runtime  # the asked model's name chose it, and what the changes make of it may not
     for name in outdated(request, proposal.changes):
         changes[name] = None
+    for name in SPELLED:
+        if name in changes and changes[name] is not None:
+            changes[name] = every_key()[name].spelled(changes[name])
     was, now = asked.deployment.workload, after.deployment.workload
     following, deciding = moving_keys()
     if vars(now) != vars(was):

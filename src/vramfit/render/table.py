@@ -161,6 +161,11 @@ def _outcome(estimate: Object) -> list[str]:
     link, spilled = outcome.get("link_bytes_per_second"), outcome.get("decode_tokens_per_second")
     across = "" if link is None else f", across PCIe at {rate(link)}"
     slow = "" if spilled is None else f": about {tokens_per_second(spilled)} tokens/s"
+    if estimate["headroom_bytes"] >= 0:
+        return [
+            f"System RAM is {missing} short: what it cannot keep is read from the disk again for every token{slow}.",
+            "Without a file to read it from, the system ends the process.",
+        ]
     if outcome["outcome"] == "spills":
         return [
             f"It starts, but the driver moves {missing} into system RAM and fetches it for every token{across}{slow}.",

@@ -5,7 +5,7 @@ turboderp-org/exllamav2 at da07fac: ``exllamav2/model_init.py``, ``examples/chat
 
 from __future__ import annotations
 
-from vramfit.engines.naming import file_stem, is_own, repository
+from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 
@@ -44,7 +44,7 @@ CHAT = Program(
 def command(deployment: Deployment, _estimate: Estimate) -> str:
     """Write the line that starts the chat example, with a cache large enough for every sequence."""
     work, scheme = deployment.workload, deployment.scheme
-    in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment)
+    in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment) or is_stored(deployment)
     values = {
         "model": repository(deployment) if in_repository else file_stem(deployment),
         "context": work.context * work.parallel,

@@ -6,7 +6,7 @@ turboderp-org/exllamav3 at 4f8ad01 (1.4.1): ``model_init.py``, ``examples/chat.p
 from __future__ import annotations
 
 from vramfit.engines.exllamav3.estimate import BITS, PAGE
-from vramfit.engines.naming import file_stem, is_own, repository
+from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 
@@ -52,20 +52,43 @@ CHAT = Program(
     ),
 )
 
+DOWNLOAD = Program(
+    ("hf", "download"),
+    (Flag("--local-dir", "model"),),
+    also=(("huggingface-cli", "download"),),
+    positional="repository",
+    neutral=neutral("--quiet --force-download", "--revision --token --repo-type --cache-dir --max-workers"),
+)
+"""Download of a repository into a folder, from which the example loads (huggingface_hub 1.x, ``cli/download.py``)."""
+
 
 def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> str:
-    """Write the line that starts the chat example, with a cache large enough for every sequence."""
+    """Write the line that starts the chat example, with a cache large enough for every sequence.
+
+    It loads from a folder, so a repository is downloaded in a line before.
+    """
     work, scheme = deployment.workload, deployment.scheme
-    in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment)
+    in_repository = scheme.family in ("plain", deployment.model.dtype) or is_own(deployment) or is_stored(deployment)
     kinds = (work.kv_cache_type, work.kv_cache_type_v)
+    model, lines = repository(deployment) if in_repository else file_stem(deployment), []
+    if in_repository and model in (*deployment.model.hf, *_repositories(deployment)):
+        folder = model.rpartition("/")[2]
+        lines.append(line(write.words(DOWNLOAD, {"repository": model, "model": folder})))
+        model = folder
     values = {
-        "model": repository(deployment) if in_repository else file_stem(deployment),
+        "model": model,
         "context": -(-work.context // PAGE) * PAGE * work.parallel,
         "cache": None if kinds == ("f16", "f16") else kinds,
         **_drafting(deployment),
         "swa_full": keys.swa_full,
     }
-    return line(write.words(CHAT, values))
+    return "\n".join([*lines, line(write.words(CHAT, values))])
+
+
+def _repositories(deployment: Deployment) -> list[str]:
+    """Repositories that the request names, or that the model was read from."""
+    found = [one.repository for one in (deployment.reference, deployment.model.origin) if one is not None]
+    return [name for name in found if name is not None]
 
 
 def _drafting(deployment: Deployment) -> dict[str, object]:
@@ -91,6 +114,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys = first(CHAT, given)
     if keys is None:
         return None
+    downloaded = first(DOWNLOAD, given) or {}
+    if "model" in downloaded and downloaded["model"] == keys.get("model"):
+        keys["model"] = downloaded.get("repository", keys["model"])
     if "cache" in keys:
         keys["kv_cache_type"], keys["kv_cache_type_v"] = keys.pop("cache")
     if keys.pop("head", False):

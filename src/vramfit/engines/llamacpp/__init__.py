@@ -267,6 +267,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     record = LlamaCppKeys
     offloads = True
     places_experts = True
+    catalogued_files = False
     most_sequences = MOST_SEQUENCES
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
@@ -344,11 +345,25 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
             yield from speculative.settings(deployment, self.own_keys(deployment.workload))
 
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Proportions of the split by layers that even out what the GPUs have left."""
+        from vramfit.engines.llamacpp.remedies import divisions
+
+        return divisions(
+            self.own_keys(deployment.workload), deployment.gpus, deployment.workload, estimate, usable_bytes
+        )
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the line that starts ``llama-server``."""
         from vramfit.engines.llamacpp.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the GGUF file, and its projector, are the user's own or in a repository."""
+        from vramfit.engines.llamacpp.launch import names_known_files
+
+        return names_known_files(deployment)
 
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of ``llama-server`` and of how its file is mapped, which moves no memory between devices."""

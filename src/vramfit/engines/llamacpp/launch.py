@@ -7,7 +7,7 @@ at 00dc805.
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.placement import asked_cells
-from vramfit.engines.naming import file_stem, is_own, projector_file
+from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -193,9 +193,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "swa_full": keys.swa_full,
         "no_kv_offload": not keys.kv_offload,
         **_drafting(deployment, keys),
-        "projector": projector_file(deployment) if work.images and model.vision is not None else None,
         "projector_in_ram": bool(keys.mmproj == "host" and work.images and model.vision is not None),
-        "no_projector": keys.mmproj == "off",
+        "no_projector": keys.mmproj == "off" or _leaves_out_projector(deployment),
         **server_ram(keys),
     }
     return line(write.words(SERVER, values))
@@ -232,16 +231,37 @@ def _drafting(deployment: Deployment, keys: LlamaCppKeys) -> dict[str, Any]:
     return values
 
 
-def _file(deployment: Deployment) -> dict[str, str]:
-    """Values of the flags for the model's file: the user's own by path or repository, or a usual name to be downloaded."""
-    origin = deployment.model.origin
-    if origin is not None and is_own(deployment):
-        if origin.repository is not None and origin.file is not None:
-            tag = "" if origin.quant is None else f":{origin.quant}"
-            return {"repository": f"{origin.repository}{tag}"}
-        if origin.path is not None and deployment.scheme.family == "gguf":
-            return {"model": origin.path}
-    return {"model": f"{file_stem(deployment)}.gguf"}
+def _file(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for the files: the user's own by path or repository, or usual names of what is to be found.
+
+    A repository is downloaded, with the projector that it has beside the model.
+    """
+    work, own = deployment.workload, own_file(deployment)
+    sees = deployment.model.vision is not None
+    projector = projector_file(deployment) if work.images and sees else None
+    if own is not None and own.repository is not None:
+        kind = own.type_of(deployment.scheme) if deployment.reference is not None else own.quant
+        values: dict[str, object] = {"repository": own.repository if kind is None else f"{own.repository}:{kind}"}
+        return values if deployment.reference is not None else {**values, "projector": projector}
+    if own is not None and own.file is not None and deployment.scheme.family == "gguf":
+        return {"model": own.file, "projector": projector}
+    return {"model": f"{file_stem(deployment)}.gguf", "projector": projector}
+
+
+def _leaves_out_projector(deployment: Deployment) -> bool:
+    """Return True if a repository's projector would be loaded for no image."""
+    own, work = own_file(deployment), deployment.workload
+    in_repository = deployment.reference is not None and own is not None and own.repository is not None
+    return in_repository and deployment.model.vision is not None and not work.images
+
+
+def names_known_files(deployment: Deployment) -> bool:
+    """Return True if the GGUF file is the user's own or in a repository, and so is the projector that goes with it."""
+    own, origin = own_file(deployment), deployment.model.origin
+    if own is None or (own.repository is None and (own.file is None or deployment.scheme.family != "gguf")):
+        return False
+    sees = deployment.workload.images and deployment.model.vision is not None
+    return not sees or own.repository is not None or (origin is not None and origin.projector is not None)
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

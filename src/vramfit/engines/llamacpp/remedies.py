@@ -6,12 +6,17 @@ from vramfit.engines.interface import Setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from vramfit.engines.interface import Estimate
     from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.hardware import Gpu
+    from vramfit.workload.common import Workload
 
 LEAST_UBATCH = 64
 """Number of tokens of the smallest physical batch that a remedy proposes."""
+PARTS = 100
+"""Sum of the proportions that a remedy proposes."""
 
 
 def settings(keys: LlamaCppKeys, projector: bool = False, short_of_ram: bool = False) -> Iterator[Setting]:
@@ -36,3 +41,44 @@ def settings(keys: LlamaCppKeys, projector: bool = False, short_of_ram: bool = F
         tokens //= 2
         summary = f"process {tokens} tokens per step (ubatch)"
         yield Setting({"ubatch": tokens}, summary, "prompts are processed more slowly", 2)
+
+
+def divisions(
+    keys: LlamaCppKeys, gpus: Sequence[Gpu], work: Workload, estimate: Estimate, usable: Sequence[int]
+) -> Iterator[Setting]:
+    """Proportions that move layers from the fuller GPUs to the emptier ones, the whole way, half of it, and further.
+
+    Experts in RAM leave some layers far smaller than the others, so that equal numbers of layers do not fill GPUs alike:
+    the remaining experts are on the last one.
+    """
+    from vramfit.hardware import usable_bytes
+
+    if (
+        keys.split_mode != "layer"
+        or "split_mode" in estimate.settings
+        or "auto" in (work.gpu_layers, work.cpu_moe_layers)
+    ):
+        return
+    now = keys.tensor_split or [usable_bytes(gpu, work.platform) for gpu in gpus]
+    filled = [device.total_bytes / limit for device, limit in zip(estimate.gpus, usable, strict=True) if limit > 0]
+    if len(filled) < len(gpus) or min(filled) <= 0 or sum(now) <= 0:
+        return
+    proposed = {_parts(now)}
+    for power in (1.0, 0.5, 0.25, 1.5, 2.0):
+        shares = _parts([share / full**power for share, full in zip(now, filled, strict=True)])
+        if shares in proposed or 0 in shares:
+            continue
+        proposed.add(shares)
+        text = ",".join([f"{share:g}" for share in shares])
+        yield Setting(
+            {"tensor_split": shares},
+            f"divide the layers over the GPUs as {text} (-ts)",
+            "nothing: as many layers, more of them on the emptier card",
+            1,
+        )
+
+
+def _parts(shares: Sequence[float]) -> tuple[float, ...]:
+    """Proportions as whole numbers of about ``PARTS`` together."""
+    whole = sum(shares)
+    return tuple([float(round(PARTS * share / whole)) for share in shares])

@@ -41,6 +41,12 @@ class Mlx(Engine[None, None]):
 
         return estimate(job)
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the repository is known that has the weights, or 16-bit ones to be converted."""
+        from vramfit.engines.naming import is_published
+
+        return is_published(deployment, families=("mlx",))
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the commands that convert the model, if needed, and generate with it."""
         from vramfit.engines.mlx.launch import command

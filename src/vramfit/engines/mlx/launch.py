@@ -6,7 +6,7 @@ ml-explore/mlx-lm at d78bf58e2 (2026-08-22): ``mlx_lm/convert.py``, ``generate.p
 from __future__ import annotations
 
 from vramfit.engines.mlx.estimate import BITS
-from vramfit.engines.naming import file_stem, is_own, repository
+from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 
@@ -69,7 +69,7 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
     work, scheme = deployment.workload, deployment.scheme
     convert, generate = TEXT if deployment.model.vision is None else VISION
     model, lines = repository(deployment), []
-    if scheme.family == "mlx" and not is_own(deployment):
+    if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
         model = file_stem(deployment)
         values = {"source": repository(deployment), "model": model, "quantize": True, **scheme.settings}
         lines.append(line(write.words(convert, values)))

@@ -137,6 +137,12 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True for a tag, a repository of GGUF files, and a file of the user's own."""
+        from vramfit.engines.ollama.launch import names_known_files
+
+        return names_known_files(deployment)
+
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a server's environment, a Modelfile and a run; None if no line starts Ollama."""
         from vramfit.engines.ollama.launch import read

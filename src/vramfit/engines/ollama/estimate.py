@@ -27,6 +27,7 @@ from vramfit.units import GIB, MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.ollama import Cards, OllamaKeys
@@ -98,6 +99,22 @@ def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Sche
     batch = _batch(context * parallel, predicted, whole, min(free), without)
     batch = request.get("ubatch", request.get("batch", batch))
     return {"context": context, "parallel": parallel, "flash_attention": flash, "batch": batch, "ubatch": batch}
+
+
+def batch_of(deployment: Deployment, keys: OllamaKeys) -> int:
+    """Batch that Ollama chooses for a deployment by itself."""
+    work = deployment.workload
+    request: dict[str, Any] = {
+        "platform": work.platform,
+        "reserve": work.reserve_bytes,
+        "context": work.context,
+        "parallel": work.parallel,
+        "flash_attention": "on" if work.flash_attention else "off",
+        "sched_spread": keys.sched_spread,
+    }
+    if keys.backend is not None:
+        request["backend"] = keys.backend
+    return int(str(defaults(request, deployment.gpus, deployment.model, deployment.scheme)["ubatch"]))
 
 
 def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:

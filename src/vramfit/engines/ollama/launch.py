@@ -7,7 +7,7 @@ it starts inherits its environment, and reads variables of its own there (ggml-o
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.launch import cache_text, server_ram
-from vramfit.engines.naming import file_stem, is_own, projector_file
+from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line, quote
 
@@ -79,6 +79,8 @@ OTHER_PARAMETERS = (
     "repeat_penalty", "presence_penalty", "frequency_penalty", "stop", "num_thread", "use_mmap",
 )  # fmt: skip
 RECIPE = "Modelfile"
+HUB = "hf.co/"
+"""Beginning of the name of a repository of GGUF files (huggingface.co/docs/hub/ollama)."""
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str:
@@ -106,16 +108,20 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
     if decided.get("split_mode", keys.split_mode) == "none":
         number = decided.get("main_gpu", keys.main_gpu)
         parameters["main_gpu"] = number if isinstance(number, int) else 0
-    files = [_source(deployment, stem)]
-    if work.images and model.vision is not None:
+    source = _source(deployment, stem)
+    files = [source]
+    if work.images and model.vision is not None and _is_file(source):
         files.append(f"./{projector_file(deployment)}")
     recipe = [f"FROM {file}" for file in files]
     recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
     variables = [f"{name}={quote(text)}" for name, text in write.pairs(SERVE.variables, environment)]
     name = stem.lower()
+    serve = " ".join([*variables, *SERVE.words, "&"])
+    if not _is_file(source) and _is_its_own(deployment, estimate, keys):
+        return f"{serve}\n{line(write.words(RUN, {'name': source}))}"
     return "\n".join(
         [
-            " ".join([*variables, *SERVE.words, "&"]),
+            serve,
             line(["printf", "%s\\n", *recipe]) + f" > {RECIPE}",
             line(write.words(CREATE, {"name": name, "recipe": RECIPE})),
             line(write.words(RUN, {"name": name})),
@@ -124,14 +130,45 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
 
 
 def _source(deployment: Deployment, stem: str) -> str:
-    """Source of the model in a Modelfile: the user's own tag or file, or a file with the usual name."""
-    origin = deployment.model.origin
-    if origin is not None and is_own(deployment):
-        if origin.tag is not None:
-            return origin.tag
-        if origin.path is not None:
-            return origin.path if origin.path.startswith(("/", ".")) else f"./{origin.path}"
-    return f"./{stem}.gguf"
+    """Source of the model in a Modelfile: the user's own tag, repository or file, or a file with the usual name."""
+    own = own_file(deployment)
+    if own is None:
+        return f"./{stem}.gguf"
+    if own.tag is not None:
+        return own.tag
+    if own.repository is not None and deployment.reference is not None:
+        return f"{HUB}{own.repository}:{own.type_of(deployment.scheme)}"
+    path = own.file if deployment.model.origin is None else deployment.model.origin.path
+    if path is None:
+        return f"./{stem}.gguf"
+    return path if path.startswith(("/", ".")) else f"./{path}"
+
+
+def _is_file(source: str) -> bool:
+    return source.startswith(("/", "."))
+
+
+def _is_its_own(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> bool:
+    """Return True if Ollama chooses by itself what the deployment has, so that it needs no Modelfile."""
+    from vramfit.engines.ollama.estimate import batch_of, left_to_itself
+
+    work = deployment.workload
+    placed = work.gpu_layers == "all" and work.cpu_moe_layers == 0 and keys.split_mode == "layer"
+    return placed and keys.ubatch == batch_of(deployment, keys) and not left_to_itself(deployment, estimate)
+
+
+def names_known_files(deployment: Deployment) -> bool:
+    """Return True for a tag or a repository, which have their projectors with them, and for the user's own file.
+
+    A tag of a model that sees has its projector loaded even if no image is asked for.
+    """
+    own, model, images = own_file(deployment), deployment.model, deployment.workload.images
+    if own is None:
+        return False
+    if own.tag is not None or own.repository is not None:
+        source = _source(deployment, "")
+        return bool(images) or model.vision is None or _is_file(source)
+    return not images or model.vision is None or (model.origin is not None and model.origin.projector is not None)
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -153,7 +190,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
                 continue
             started = True
             name = stated.pop("name", None)
-            model = f"ollama:{name}" if program is RUN and name is not None else model
+            model = _named(name) if program is RUN and name is not None else model
             stated.pop("recipe", None)
             keys.update(stated)
     if not started:
@@ -164,6 +201,11 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         # Without num_gpu Ollama chooses the layers by itself.
         keys.update({"gpu_layers": "auto", **recipe})
     return keys
+
+
+def _named(name: str) -> str:
+    """Reference of a model that Ollama runs: a repository by its own name, anything else in Ollama's store."""
+    return name.removeprefix(HUB) if name.startswith(HUB) else f"ollama:{name}"
 
 
 def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
@@ -180,8 +222,8 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
     ]
     keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
     if files:
-        keys["model"] = files[0]
-    if len(files) < 2:
+        keys["model"] = files[0].removeprefix(HUB)
+    if len(files) < 2 and (not files or _is_file(files[0]) or files[0].lower().endswith(".gguf")):
         keys["images"] = 0
     if "main_gpu" in keys:
         keys["split_mode"] = "none"

@@ -71,6 +71,12 @@ class Transformers(Engine[None, None]):
 
         return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the repository is known that has the weights, or 16-bit ones for bitsandbytes."""
+        from vramfit.engines.naming import is_published
+
+        return is_published(deployment, families=("bitsandbytes",))
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write Python code that runs or trains the model."""
         from vramfit.engines.transformers.launch import command

@@ -119,6 +119,12 @@ class Vllm(Engine[Cards, ServerKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True if the repository is known that has the weights, or 16-bit ones to be quantized while loading."""
+        from vramfit.engines.serving import names_known_files
+
+        return names_known_files(deployment)
+
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a ``vllm serve`` line; None if no line starts vLLM."""
         from vramfit.engines.vllm.launch import read
