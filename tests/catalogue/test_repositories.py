@@ -27,6 +27,8 @@ STATED: list[tuple[str, dict[str, str]]] = [
     ("nvidia/Llama-3.1-8B-Instruct-NVFP4", {"quant": "nvfp4"}),
     ("somebody/Llama-3.1-8B-Instruct-2.4bpw-h6-exl2", {"quant": "exl2-2.4"}),
     ("mlx-community/Qwen3-4B-4bit", {"quant": "mlx-4bit"}),
+    ("mlx-community/Qwen3-4B-mlx", {"quant": "bf16"}),  # converted, not quantized
+    ("somebody/Qwen3-4B-MLX-fp16", {"quant": "fp16"}),
     ("somebody/Qwen3-4B-4bit", {"quant": "int4"}),
     ("mlx-community/Qwen3-4B-mxfp4", {"quant": "mlx-mxfp4"}),
     ("mlx-community/Qwen3-4B-mxfp8", {"quant": "mlx-mxfp8"}),
@@ -48,6 +50,9 @@ STATED: list[tuple[str, dict[str, str]]] = [
     # Edits of the weights change no shape; a mix that no scheme describes is named, and its size must be stated.
     ("HauhauCS/Qwen3.6-35B-A3B-Uncensored-HauhauCS-Aggressive-GGUF:IQ2_M", {"family": "gguf", "quant": "IQ2_M"}),
     ("huihui-ai/Qwen3-8B-abliterated", {}),
+    ("somebody/Qwen3.6-27B-Omnimerge-v4-GGUF:IQ3_M", {"family": "gguf", "quant": "IQ3_M"}),
+    ("turboderp/Qwen3.8-27B-exl3:SC_4.00bpw_H5", {"quant": "exl3-4.0-h5"}),
+    ("TheDrummer/Cydonia-24B-v4zk-GGUF:Q8_0", {"family": "gguf", "quant": "Q8_0"}),
     ("mudler/Qwen3.6-35B-A3B-APEX-GGUF:APEX-I-Nano", {"family": "gguf", "quant": "APEX-I-NANO"}),
     ("mudler/Qwen3.6-35B-A3B-APEX-GGUF", {"family": "gguf"}),
     ("Llama 2 13B AWQ 4bit g128", {"quant": "awq"}),
@@ -60,7 +65,8 @@ STATED: list[tuple[str, dict[str, str]]] = [
 
 UNKNOWN = (
     "TheBloke/dolphin-2.1-mistral-7B-AWQ",  # a fine-tune with a name of its own may be anything
-    "TheDrummer/Cydonia-24B-v4zk-GGUF:Q8_0",  # which model it was tuned from is not in the name
+    "somebody/Qwen3-8B-v4",  # a version alone may be anything
+    "somebody/Qwen3-8B-frankenmerge-v4",  # layers may be there twice
     "DavidAU/Qwen3-8B-REAP-4B-GGUF:Q4_K_M",  # experts or layers were cut out
     "somebody/Qwen3-8B-Aggressive",  # the grade of an edit alone is none
     "somebody/Qwen3-8B-nano",

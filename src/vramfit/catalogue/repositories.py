@@ -34,7 +34,7 @@ WITH_MATRIX = ("Q4_0", "Q5_0", "IQ4_NL", "IQ4_XS", "IQ3_XXS")
 """File types whose bytes an importance matrix changes (``quantization.gguf``); owners known to ``publishers`` use one."""
 
 NEUTRAL = frozenset((
-    "ud", "mtp", "mxfp8",
+    "ud", "mtp", "mxfp8", "sc",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
 ))  # fmt: skip
@@ -184,9 +184,10 @@ def _words(base: str) -> list[tuple[str, int]]:
 
 
 def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
-    """True if a word is the owner's own: its name, the grade of an edit, or a mix that no scheme describes."""
+    """True if a word is the owner's own: its name, the grade or version of an edit, or a mix that no scheme describes."""
     word, before = words[number], words[:number]
-    if word in STYLES and not set(publishers.EDITED).isdisjoint(before):
+    version = word[:1] == "v" and word[1:].replace(".", "", 1).isdigit()
+    if (word in STYLES or version) and not set(publishers.EDITED).isdisjoint(before):
         return True
     return word in (owner, APEX) or (word in TIERS and APEX in before)
 
@@ -236,6 +237,9 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
     if floats is not None and (owner == "mlx-community" or "mlx" in words):
         return {"quant": f"mlx-{floats}"}
     family = next((word for word in words if word in FAMILIES), "mlx" if owner == "mlx-community" and sizes else None)
+    if family == "mlx" and not sizes:
+        # mlx_lm.convert and mlx_vlm.convert keep 16 bits unless they are told to quantize (-q).
+        return {"quant": next((ALONE[word] for word in words if ALONE.get(word)), "bf16")}
     if family is not None:
         return _of_family(family, sizes)
     alone = [ALONE[word] for word in words if ALONE.get(word)]
