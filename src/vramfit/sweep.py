@@ -128,7 +128,7 @@ class Sweep:
             return refusal(error)
 
     def _compare(self, alike: _Alike, need: Estimate) -> Cell:
-        work = self._work
+        work, unified = self._work, alike.unified
         limits = None if need.pool is None else need.pool.limits(alike.offered)
         required = together = shared = 0
         headroom = certain = None
@@ -139,7 +139,7 @@ class Sweep:
                 limit = limits[index] + share.expected
             total = device.total_bytes + share.expected
             required += total
-            if index in alike.unified:
+            if unified and index in unified:
                 shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
@@ -149,7 +149,9 @@ class Sweep:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
-        host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
+        host = None
+        if alike.machine_bytes is not None or work.ram_bytes is not None:
+            host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
         return {
             "verdict": word(headroom, certain, host),
             "required_bytes": required,
