@@ -222,3 +222,19 @@ def test_norms_of_a_sandwich() -> None:
     """With norms behind both halves, the one behind attention is that, not the next half's."""
     assert gguf_name(["post_attention_layernorm", "weight"], True, sandwich=True) == "post_attention_norm.weight"
     assert gguf_name(["post_attention_layernorm", "weight"], True) == "ffn_norm.weight"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # transformers 5.24.0 ``activations.py``, XIELUActivation: alphas are trained, the other two are buffers.
+        ("model.layers.3.mlp.act_fn.beta", True),
+        ("model.layers.3.mlp.act_fn.eps", True),
+        ("model.layers.3.mlp.act_fn.alpha_p", False),
+        ("model.vision.layers.3.norm.beta", False),
+        ("model.layers.3.mlp.gate.bias", True),
+        ("model.layers.3.router.gate.bias", False),
+    ],
+)
+def test_what_is_saved_and_not_trained(name: str, expected: bool) -> None:
+    assert is_buffer(name) is expected

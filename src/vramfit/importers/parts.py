@@ -37,6 +37,7 @@ BUFFERS = frozenset((
     "e_score_correction_bias", "expert_bias", "balancing_biases", "router_bias", "token_type_ids", "layer_scalar", "tid2eid",
     "relative_position_index", "global_mean", "global_invstd", "cluster_size", "embed_avg", "inited",
     "weight_integer", "bias_integer", "weight_scaling_factor", "bias_scaling_factor", "fc_scaling_factor",
+    "act_fn.beta", "act_fn.eps",
     "act_scaling_factor", "shift", "codebook.embed", "x_min", "x_max", "k_scale", "v_scale", "q_scale", "prob_scale", "kv_scale",
 ))  # fmt: skip
 """Last words of names of what is saved and not trained: batch statistics, selection biases, tables, 8-bit scales."""
