@@ -6,10 +6,16 @@ folder that is made for the user alone.
 
 from __future__ import annotations
 
-import os
 from marshal import dumps
 
 from vramfit._finder import GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, CompiledFinder
+from vramfit.catalogue.files import write_atomically
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from vramfit._finder import Member
 
 MOST_GROUPS = 400
 """Number of groups beyond which none is added, more than the package has modules, so that the file cannot grow for ever."""
@@ -23,12 +29,12 @@ def write(finder: CompiledFinder) -> bool:
     """
     if finder.path is None:
         return False
-    bodies: dict[str, list[tuple[object, object]]] = {}
+    bodies: dict[str, list[tuple[Member, CodeType]]] = {}
     for outermost, member, code in finder.alone:
         if outermost not in finder.places:
             bodies.setdefault(outermost, []).append((member, code))
     # A module that failed was never finished, so what it had loaded until then is no group.
-    new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}  # type: ignore[index]
+    new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}
     if not new or len(new) + len(finder.places) > MOST_GROUPS:
         return False
     try:
@@ -49,24 +55,4 @@ def _replace(path: str, groups: dict[str, bytes]) -> bool:
     head = GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + index
     if len(head) > MOST_INDEX_BYTES:
         return False
-    temporary = f"{path}.{os.urandom(8).hex()}"
-    try:
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except OSError:
-        return False
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(b"".join((head, *groups.values())))
-        os.replace(temporary, path)
-    except OSError:
-        _remove(temporary)
-        return False
-    return True
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return
+    return write_atomically(path, b"".join((head, *groups.values())))

@@ -100,16 +100,23 @@ def _xdg(variable: str, otherwise: str) -> str | None:
     return base if os.path.isabs(base) else None
 
 
-def write_atomically(path: str, content: bytes) -> None:
-    """Replace ``path`` in one step, so that no other process reads half a file; failure to write is ignored."""
-    temporary = f"{path}.{os.getpid()}.tmp"
+def write_atomically(path: str, content: bytes) -> bool:
+    """Replace a file of the user's cache in one step, so that no other process reads half of it; tell whether it was.
+
+    Failure to write is ignored. File and folder are the user's alone, since what is kept may be private or run, and no
+    link of the temporary file's name is followed.
+    """
+    temporary = f"{path}.{os.urandom(8).hex()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "wb") as file:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        with open(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(content)
         os.replace(temporary, path)
     except OSError:
         _unlink(temporary)
+        return False
+    return True
 
 
 def _unlink(path: str) -> None:

@@ -90,13 +90,12 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
 
 def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
     """Deployments with the published files that the name of a catalogue's model means (``engines.reference``)."""
-    if ("/" not in name and ":" not in name and not name.lower().endswith(".gguf")) or found[
-        0
-    ].model.origin is not None:
+    model = found[0].model
+    if model.origin is not None or not ("/" in name or ":" in name or name.lower().endswith(".gguf")):
         return found
     from vramfit.engines.reference import reference
 
-    files = reference(name, stated, found[0].model)
+    files = reference(name, stated, model)
     return tuple([replace(one, reference=files) for one in found])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from vramfit.catalogue.files import write_atomically
 from vramfit.importers.stores import directory_of, home, read_json
 
 TYPE_CHECKING = False
@@ -74,16 +75,7 @@ class FactsCache:
         text = json.dumps({"form": FORM, "facts": facts}, separators=(",", ":"))
         if path is None or len(text) > largest_bytes:
             return
-        temporary = f"{path}.{os.getpid()}.tmp"
-        try:
-            # What is private in the Hub stays its reader's own here.
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(temporary, path)
-        except OSError:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+        write_atomically(path, text.encode())
 
 
 class KeptHeaders:
