@@ -131,14 +131,14 @@ def test_the_runtime_s_share_lies_outside_of_a_pool(outside: tuple[int, ...], id
         (60, 0.9, 50, (0, 20), True),
         (0, 0.9, 50, (0, 20), False),
         # The share is rounded up: 90.9 of 101.
-        (1, 0.9, 0, (10, 1), True),
+        (1, 0.9, 0, (11, 1), True),
     ],
 )
 def test_memory_that_must_be_free_at_the_start(
     expected: int, share: float, reserve: int, context: tuple[int, int], must: bool
 ) -> None:
     """The whole share beside the context and what others have, on the GPU with least."""
-    offered = [101 if share == 0.9 and context == (10, 1) else 100] * 2
+    offered = [101 if share == 0.9 and context == (11, 1) else 100] * 2
     assert expected == Pool(share, (0, 0), True, must, context).short_bytes(offered, reserve)
     assert three_gpus().on(SHARES).pool is None
 
