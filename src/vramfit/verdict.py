@@ -52,18 +52,21 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
-    short = 0 if estimate.pool is None else estimate.pool.short_bytes(offered, work.reserve_bytes)
-    if short:
-        headroom = min(headroom, -short)
+    refusal = estimate.refusal
+    if estimate.pool is not None:
+        lacking = estimate.pool.lacking_bytes([limit - device.total_bytes for device, limit in pairs])
+        short = estimate.pool.short_bytes(offered, work.reserve_bytes)
+        if refusal is None and (short or lacking):
+            refusal = _not_free(runtime.title, estimate.pool, short) if short else estimate.pool.spare_reason
+        if short or lacking:
+            headroom = min(headroom, -max(short, lacking))
     shared = sum(
         [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
     )
     machine = machine_bytes(deployment.gpus, work)
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
-    if estimate.refusal is not None:
-        return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
-    refusal = _not_free(runtime.title, estimate.pool, short) if short and estimate.pool is not None else None
-    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
+    kind = word(headroom, certain, host_headroom) if estimate.refusal is None else "unsupported"
+    return Verdict(kind, headroom, usable, host_headroom, refusal)
 
 
 def _not_free(title: str, pool: Pool, short_bytes: int) -> str:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.interface import Deployment, Estimate, Job, Serving, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -31,6 +31,8 @@ class Cards(Record):
     step_sequences: int
     """Number of sequences of a step, ``max_num_seqs``."""
     mxfp4_kernel: str
+    flashinfer_states: bool = False
+    """True if FlashInfer computes prompts in gated delta nets."""
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -40,7 +42,10 @@ class Vllm(Engine[Cards, ServerKeys]):
     title = "vLLM"
     families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
-    cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8")
+    cache_types = (
+        "f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8", "fp8_per_token_head", "int4_per_token_head", "nvfp4",
+        "turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc",
+    )  # fmt: skip
     groups = GROUPS
     record = ServerKeys
     speculates = ("mtp", "eagle3", "draft")
@@ -55,12 +60,14 @@ class Vllm(Engine[Cards, ServerKeys]):
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
+        from vramfit.engines.vllm.kv_tables import flashinfer_states
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("vllm does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         first = gpus[0]
-        cards = Cards(step_tokens(first), step_sequences(first), mxfp4_kernel(first))
+        kernel, exports = mxfp4_kernel(first), flashinfer_states(first)
+        cards = Cards(step_tokens(first), step_sequences(first), kernel, exports)
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
@@ -104,6 +111,12 @@ class Vllm(Engine[Cards, ServerKeys]):
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
         """Number of GPUs that each layer is split over."""
         return ranks(estimate)
+
+    def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
+        """Describe what the server does with the bytes that each GPU offers it."""
+        from vramfit.engines.vllm.serving import serving
+
+        return serving(deployment, estimate, self.own_keys(deployment.workload), usable_bytes)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""

@@ -18,7 +18,7 @@ from vramfit._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.vllm.kv_cache import Blocks
-    from vramfit.engines.vllm.kv_tables import Setting, Span
+    from vramfit.engines.vllm.kv_tables import Conditions, Span
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 
@@ -62,12 +62,12 @@ class Bucket(Record):
         return sum([page * _within(layers if kept is None else kept, span) for page, layers in self.pages])
 
 
-def compressed_blocks(model: Model, work: Workload, setting: Setting, flying: int, span: Span) -> Blocks:
+def compressed_blocks(model: Model, work: Workload, conditions: Conditions, flying: int, span: Span) -> Blocks:
     """Blocks that one request takes on a rank of a pipeline stage, with ``flying`` tokens in steps not yet processed."""
     from vramfit.engines.vllm.kv_cache import Blocks, window_blocks
 
-    entries, *windows = found = _buckets(model, setting.release)
-    packed = setting.release >= PACKED_SINCE
+    entries, *windows = found = _buckets(model, conditions.release)
+    packed = conditions.release >= PACKED_SINCE
     size = _rows_of_group(found, packed)
     groups = [(entries, None, -(-work.context // BLOCK))]
     for bucket in windows:
@@ -82,12 +82,12 @@ def compressed_blocks(model: Model, work: Workload, setting: Setting, flying: in
         return Blocks(total, block, total * block)
     rows = max([len(kept) if kept is not None else bucket.rows for bucket, kept, _ in groups])
     tuples = rows * sum([page for page, _ in entries.pages])
-    if setting.release >= DENSE_SINCE:
+    if conditions.release >= DENSE_SINCE:
         return Blocks(total, max([bucket.size(span, kept) for bucket, kept, _ in groups]), total * tuples)
     # The log divides bytes by the bytes of a block of entries.
     whole = sum([bucket.size(span, kept) * taken for bucket, kept, taken in groups])
     count = -(-whole // entries.size(span))
-    block = _bucket_bytes(groups, span) if setting.release >= BUCKETS_SINCE else tuples
+    block = _bucket_bytes(groups, span) if conditions.release >= BUCKETS_SINCE else tuples
     return Blocks(count, block, total * tuples)
 
 

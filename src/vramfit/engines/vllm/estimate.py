@@ -12,11 +12,11 @@ The formulas follow vLLM 0.33.0; each module names older versions that differ.
 from __future__ import annotations
 
 from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.vllm.activations import peak_bytes
-from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead
+from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, pool
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 
@@ -44,10 +44,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what vLLM refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.draft is not None:
-        from vramfit.engines.speculative import plain
-        from vramfit.engines.vllm.speculative import with_draft
-
-        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), _cached_more)
+        return _drafted(job)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
@@ -59,12 +56,13 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     spans = stage_layers(model.layer_count, count)
     stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
+    cached = caches(job, tokens, rows)
     gpus = []
     for number in range(job.gpu_count):
         stage, span = stage_weights[number // ranks], spans[number // ranks]
         # Stages send each other the hidden states of one step, and each has a buffer for them.
         compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
-        cache, block = bytes_needed(model, work, ranks, span, tokens)
+        cache, block = cache_bytes(keys, cached, number), cached.blocks[number].block_bytes
         extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
         gpus.append(
             DeviceMemory(
@@ -95,19 +93,37 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": utilization,
         },
-        # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(utilization, (0,) * job.gpu_count, True, must_be_free=True),
+        plan=cached,
+        pool=pool(keys, utilization, gpus, cached),
+        refusal=context_refusal(job),
     )
 
 
-def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
-    """Bytes that a draft adds to the cache of a rank, and to a spare block."""
+def _drafted(job: Job[Cards, ServerKeys]) -> Estimate:
+    """Estimate the memory of a server with a draft, whose layers share blocks with those of the model."""
+    from vramfit._record import replace
     from vramfit.engines.speculative import plain
+    from vramfit.engines.vllm.speculative import with_draft
 
-    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
-    whole = bytes_needed(job.model, job.workload, ranks, span, tokens)
-    alone = bytes_needed(job.model, plain(job).workload, ranks, span, tokens)
-    return whole[0] - alone[0], whole[1] - alone[1]
+    keys, cards = job.keys, job.traits
+    alone = estimate(plain(job))
+    tokens = keys.max_batched_tokens or cards.step_tokens
+    rows = sequences(keys, job.workload, cards.step_sequences)
+    cached, before = caches(job, tokens, rows), caches(plain(job), tokens, rows)
+
+    def more(_job: Job[Cards, ServerKeys], _ranks: int, span: tuple[int, int]) -> tuple[int, int]:
+        """Bytes that the draft adds to the cache of a rank, and to a spare block."""
+        number = next(number for number, one in enumerate(stage_spans) if one == span)
+        blocks = [found.blocks[number].block_bytes for found in (cached, before)]
+        sizes = [cache_bytes(keys, found, number) for found in (cached, before)]
+        return sizes[0] - sizes[1], blocks[0] - blocks[1]
+
+    ranks, count = layout(job)
+    spans = stage_layers(job.model.layer_count, count)
+    stage_spans = [spans[number // ranks] for number in range(job.gpu_count)]
+    found = with_draft(job, alone, cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), more)
+    utilization = keys.gpu_memory_utilization or UTILIZATION
+    return replace(found, plan=cached, pool=pool(keys, utilization, found.gpus, cached))
 
 
 def _assumptions(

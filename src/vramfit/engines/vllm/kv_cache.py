@@ -15,7 +15,7 @@ from vramfit.memory.vision import crossed_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.vllm.kv_tables import Key, Setting, Span, Table
+    from vramfit.engines.vllm.kv_tables import Key, Conditions, Span, Table
     from vramfit.model import Model
     from vramfit.model.mixers import Mixer
     from vramfit.workload.common import Workload
@@ -59,35 +59,35 @@ class Blocks(Record):
     """Bytes that the engine demands for the cache before it starts: in most releases those of the blocks."""
 
 
-def blocks(model: Model, work: Workload, setting: Setting, span: Span) -> Blocks:
+def blocks(model: Model, work: Workload, conditions: Conditions, span: Span) -> Blocks:
     """Blocks that one request takes on a rank of the pipeline stage with the layers of ``span``."""
-    flying = in_flight(model, setting)
+    flying = in_flight(model, conditions)
     if has_mixer(model, "compressed"):
         from vramfit.engines.vllm.compressed import compressed_blocks
 
-        return compressed_blocks(model, work, setting, flying, span)
-    found = tables(model, work, setting)
+        return compressed_blocks(model, work, conditions, flying, span)
+    found = tables(model, work, conditions)
     if not found:
         return Blocks(0, 0, 0)
-    count = sum([_blocks_of(table, work, flying, model, setting) for table in found])
+    count = sum([_blocks_of(table, work, flying, model, conditions) for table in found])
     size = block_bytes(found, span, model.layer_count)
     return Blocks(count, size, count * size)
 
 
-def in_flight(model: Model, setting: Setting) -> int:
+def in_flight(model: Model, conditions: Conditions) -> int:
     """Number of tokens that windowed layers keep for the steps that are scheduled and not processed."""
-    release, stages = setting.release, setting.stages
+    release, stages = conditions.release, conditions.stages
     if release < IN_FLIGHT_SINCE:
-        return setting.step_tokens
+        return conditions.step_tokens
     dense = not model.has_experts and not has_states(model)
     second = release >= V2_RUNNER_SINCE or (dense and release >= V2_DENSE_SINCE)
-    return (stages + 1 if second or stages == 1 else stages) * setting.step_tokens
+    return (stages + 1 if second or stages == 1 else stages) * conditions.step_tokens
 
 
-def _blocks_of(table: Table, work: Workload, flying: int, model: Model, setting: Setting) -> int:
+def _blocks_of(table: Table, work: Workload, flying: int, model: Model, conditions: Conditions) -> int:
     """Number of blocks that one sequence takes in one table, with ``flying`` tokens not processed yet."""
     if table.kind == "state":
-        return states_kept(model, work, setting)
+        return states_kept(model, work, conditions)
     if table.kind == "cross":
         return -(-crossed_tokens(model, table.window, work) // table.tokens)
     if table.kind == "chunked":
@@ -103,14 +103,14 @@ def window_blocks(window: int | None, context: int, flying: int, tokens: int) ->
     return -(-min(window - 1 + flying, context) // tokens) + 1
 
 
-def states_kept(model: Model, work: Workload, setting: Setting) -> int:
+def states_kept(model: Model, work: Workload, conditions: Conditions) -> int:
     """Number of states that each recurrent layer keeps for one sequence."""
     ahead = work.speculative_tokens or 0
     attends = any(mixer.widths.heads for group in model.layers for mixer in group.mixers)
-    if setting.release < ALIGNED_SINCE or not attends:
+    if conditions.release < ALIGNED_SINCE or not attends:
         return 1 + ahead
-    exports = has_mixer(model, "mamba2") or (setting.flashinfer and has_mixer(model, "gated_delta_net"))
-    return 2 + ahead + int(exports and setting.release >= CHECKPOINTS_SINCE)
+    exports = has_mixer(model, "mamba2") or (conditions.flashinfer and has_mixer(model, "gated_delta_net"))
+    return 2 + ahead + int(exports and conditions.release >= CHECKPOINTS_SINCE)
 
 
 def kinds(model: Model, work: Workload, ranks: int, span: Span) -> list[Kind]:

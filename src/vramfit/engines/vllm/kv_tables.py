@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.model.architecture import Cache
     from vramfit.model.mixers import Mixer
@@ -65,7 +66,7 @@ room of 640 (``VLLM_CUDA_MEM_ALIGN_KV_CACHE``; start-up logs of DeepSeek-Coder-V
 releases)."""
 
 
-class Setting(Record):
+class Conditions(Record):
     """Properties of a server that the cache depends on, besides the model and the workload."""
 
     release: tuple[int, ...]
@@ -91,6 +92,15 @@ class Table(Record):
     """Number of each layer, and bytes of its page on one rank; layers of a draft follow those of the model."""
 
 
+def flashinfer_states(gpu: Gpu) -> bool:
+    """Return True if FlashInfer computes prompts in gated delta nets on a card: on Hopper and Blackwell of any kind.
+
+    Source: ``layers/mamba/gdn/qwen_gdn_linear_attn.py`` ``_resolve_gdn_prefill_backend``; all known nets have keys of the
+    128 elements that it wants on Blackwell.
+    """
+    return gpu.compute_capability is not None and (gpu.compute_capability[0] in (9, 10, 12))
+
+
 def block_bytes(found: tuple[Table, ...], span: Span, layer_count: int) -> int:
     """Bytes of a block of the pool on a stage: the pages of the table with most; a draft belongs to the last stage."""
     start, stop = span
@@ -99,10 +109,10 @@ def block_bytes(found: tuple[Table, ...], span: Span, layer_count: int) -> int:
     return max(sizes)
 
 
-def tables(model: Model, work: Workload, setting: Setting) -> tuple[Table, ...]:
+def tables(model: Model, work: Workload, conditions: Conditions) -> tuple[Table, ...]:
     """Block tables of a model, those of its draft's layers among them."""
     ahead = work.speculative_tokens or 0
-    how = (setting.release, setting.ranks, setting.element_type, setting.flashinfer, ahead)
+    how = (conditions.release, conditions.ranks, conditions.element_type, conditions.flashinfer, ahead)
     if work.draft is None:
         return _tables(model, *how)
     from vramfit.engines.speculative import drafting
@@ -110,7 +120,7 @@ def tables(model: Model, work: Workload, setting: Setting) -> tuple[Table, ...]:
     draft, layers = drafting(work).model, _layers(model, *how)
     for key, numbers in _layers(draft, *how).items():
         layers.setdefault(key, []).extend([model.layer_count + number for number in numbers])
-    return _grouped(model, layers, setting.release, setting.flashinfer)
+    return _grouped(model, layers, conditions.release, conditions.flashinfer)
 
 
 @per_model

@@ -1,0 +1,120 @@
+"""vLLM's pool of blocks on each rank: what the requests of a deployment need of it, and what the engine demands besides.
+
+Read in vLLM 0.33.0: ``v1/worker/utils.py`` ``request_memory``, ``v1/worker/gpu_worker.py`` ``determine_available_memory``
+(``kv_cache_memory_bytes``), ``v1/core/kv_cache_planning.py`` ``_check_enough_kv_cache_memory``, ``config/compilation.py``
+``resolve_cudagraph_mode_and_sizes``.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.interface import Pool
+from vramfit.engines.vllm.kv_cache import blocks
+from vramfit.engines.vllm.kv_tables import Conditions, has_states
+from vramfit.engines.vllm.release import release
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vramfit.engines.interface import DeviceMemory, Job
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.vllm import Cards
+    from vramfit.engines.vllm.kv_cache import Blocks
+
+STATES_CHECKED_SINCE = (0, 21)
+"""Release from which on a model with recurrent layers does not start with fewer blocks than ``max_num_seqs``, if decoding
+runs as full CUDA graphs, which is the default. Before, it captured fewer graphs
+(0.19 ``adjust_cudagraph_sizes_for_mamba_cache``)."""
+
+SPARE_REASON = (
+    "vLLM does not start with max_num_seqs {:,}: each of so many requests needs a block of the cache for the states of the"
+    " recurrent layers before CUDA graphs are captured"
+)
+
+
+class Caches(Record):
+    """Cache of each rank, in the order of the GPUs."""
+
+    blocks: tuple[Blocks, ...]
+    """Blocks of one request."""
+    requests: int
+    """Number of requests that a rank holds."""
+    copies: int
+    """Number of ranks that hold requests of their own (data parallel)."""
+    least_blocks: int
+    """Number of blocks without which the engine does not start, whatever the requests take."""
+
+    def need_bytes(self, number: int) -> int:
+        """Bytes that the requests need on a GPU: of one alone as many as the engine demands before it starts."""
+        one = self.blocks[number]
+        return max(one.least_bytes, self.requests * one.count * one.block_bytes)
+
+
+def caches(job: Job[Cards, ServerKeys], step_tokens: int, sequences: int) -> Caches:
+    """Caches of all ranks for the requests of a job, in steps of ``step_tokens`` and at most ``sequences`` requests."""
+    model, work, keys = job.model, job.workload, job.keys
+    ranks, count = layout(job)
+    numbers = release(keys).numbers
+    wide = job.scheme.id == "fp32" and work.kv_cache_type == "f16"
+    conditions = Conditions(
+        numbers, ranks, count, step_tokens, "f32" if wide else work.kv_cache_type, job.traits.flashinfer_states
+    )
+    found = [blocks(model, work, conditions, span) for span in stage_layers(model.layer_count, count)]
+    copies = keys.data_parallel or 1
+    checked = numbers >= STATES_CHECKED_SINCE and not keys.enforce_eager and has_states(model)
+    per_stage = max(1, job.gpu_count // copies // count)
+    return Caches(
+        tuple([found[number // per_stage % count] for number in range(job.gpu_count)]),
+        -(-work.parallel // copies),
+        copies,
+        sequences if checked else 0,
+    )
+
+
+def cache_bytes(keys: ServerKeys, found: Caches, number: int) -> int:
+    """Bytes of the cache of a GPU without the block of the pool that is never given out (``BlockPool.null_block``).
+
+    A stated size of the cache is taken whatever the need.
+    """
+    need, size = found.need_bytes(number), found.blocks[number].block_bytes
+    return max(need, (keys.kv_cache_memory_bytes or 0) - size)
+
+
+def pool(keys: ServerKeys, utilization: float, gpus: Sequence[DeviceMemory], found: Caches) -> Pool:
+    """Limit that the engine sets itself on each GPU, and what it demands to be there or free before it starts.
+
+    A stated size of the cache replaces the share of the card, which must be free nonetheless.
+    """
+    stated = keys.kv_cache_memory_bytes
+    taken = [gpu.kv_cache_bytes + found.blocks[number].block_bytes for number, gpu in enumerate(gpus)]
+    spare = [max(0, found.least_blocks * one.block_bytes - size) for one, size in zip(found.blocks, taken, strict=True)]
+    fixed: tuple[int | None, ...] = ()
+    if stated is not None:
+        pairs = zip(gpus, taken, strict=True)
+        fixed = tuple([None if size <= stated else gpu.total_bytes - size + stated for gpu, size in pairs])
+    return Pool(
+        utilization,
+        (0,) * len(gpus),
+        True,
+        must_be_free=True,
+        fixed_bytes=fixed,
+        spare_bytes=tuple(spare) if any(spare) else (),
+        spare_reason=SPARE_REASON.format(found.least_blocks) if any(spare) else "",
+    )
+
+
+def context_refusal(job: Job[Cards, ServerKeys]) -> str | None:
+    """Reason why vLLM refuses the context of a job: it is longer than the model's maximum; None if it is not.
+
+    Models without attention have no such maximum. Source: ``config/model.py`` ``_get_and_verify_max_len``.
+    """
+    model, work = job.model, job.workload
+    attends = any(mixer.widths.heads for group in model.layers for mixer in group.mixers)
+    if not attends or not model.context or work.context <= model.context:
+        return None
+    return (
+        f"vLLM refuses a context of {work.context:,} tokens, because the model's maximum is {model.context:,}"
+        " (_get_and_verify_max_len in its config/model.py)"
+    )
