@@ -162,6 +162,8 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     held_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
+    later_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that the engine takes beside its share after it has filled that."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
@@ -176,9 +178,10 @@ class Pool(Record):
         if not self.must_be_free:
             return 0
         short = 0
-        for offered, held in zip(offered_bytes, self.held_bytes, strict=True):
+        later = self.later_bytes or (0,) * len(self.held_bytes)
+        for offered, held, after in zip(offered_bytes, self.held_bytes, later, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share - (offered - reserve_bytes - held))
+            short = max(short, share + after - (offered - reserve_bytes - held))
         return short
 
 
@@ -229,8 +232,9 @@ class Estimate(Record):
         ]
         pool = self.pool
         if pool is not None:
-            held = tuple([share.expected for share in shares])
-            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, held, strict=True)])
+            before = pool.held_bytes or (0,) * len(shares)
+            held = tuple([taken + share.expected for taken, share in zip(before, shares, strict=True)])
+            outside = tuple([taken + share.expected for taken, share in zip(pool.outside_bytes, shares, strict=True)])
             pool = replace(pool, outside_bytes=outside, held_bytes=held)
         return replace(self, gpus=tuple(gpus), pool=pool)
 
