@@ -160,10 +160,10 @@ class Pool(Record):
     """True if the share is rounded up to whole bytes, False if it is rounded to the nearest."""
     must_be_free: bool = False
     """True if the engine starts only if its whole share is free then."""
-    held_bytes: tuple[int, ...] = ()
+    context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
-    later_bytes: tuple[int, ...] = ()
-    """Bytes of each GPU that the engine takes beside its share after it has filled that."""
+    beside_bytes: tuple[int, ...] = ()
+    """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
@@ -178,10 +178,10 @@ class Pool(Record):
         if not self.must_be_free:
             return 0
         short = 0
-        later = self.later_bytes or (0,) * len(self.held_bytes)
-        for offered, held, after in zip(offered_bytes, self.held_bytes, later, strict=True):
+        beside = self.beside_bytes or (0,) * len(self.context_bytes)
+        for offered, context, further in zip(offered_bytes, self.context_bytes, beside, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share + after - (offered - reserve_bytes - held))
+            short = max(short, share - (offered - reserve_bytes - context - further))
         return short
 
 
@@ -232,10 +232,9 @@ class Estimate(Record):
         ]
         pool = self.pool
         if pool is not None:
-            before = pool.held_bytes or (0,) * len(shares)
-            held = tuple([taken + share.expected for taken, share in zip(before, shares, strict=True)])
-            outside = tuple([taken + share.expected for taken, share in zip(pool.outside_bytes, shares, strict=True)])
-            pool = replace(pool, outside_bytes=outside, held_bytes=held)
+            context = tuple([share.expected for share in shares])
+            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, context, strict=True)])
+            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.must_be_free else ())
         return replace(self, gpus=tuple(gpus), pool=pool)
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from vramfit.engines.vllm.budget import Libraries
     from vramfit.engines.vllm.profile_run import Peak
     from vramfit.engines.vllm.release import Release
+    from vramfit.engines.vllm.weights import Stage
 
 UTILIZATION, UTILIZATION_EARLIER = 0.92, 0.9
 """Default of ``gpu_memory_utilization`` from 0.21 on, and before (``config/cache.py``)."""
@@ -55,8 +56,8 @@ class Parts(Record):
     libraries: Libraries
     graphs_bytes: int
     """Bytes of the CUDA graphs: vLLM's own estimate if that is deducted from the share, else as measured."""
-    counted_bytes: int
-    """Bytes of the sampler's statistics that vLLM does not count within its share."""
+    beside_bytes: int
+    """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
@@ -82,11 +83,8 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     for number in range(job.gpu_count):
         stage, span = stage_weights[number // ranks], spans[number // ranks]
         cache, block = bytes_needed(model, work, ranks, span, tokens)
-        gpus.append(_device(f"gpu{number}", stage.weights_bytes, stage.read_bytes, weights_high, cache, block, of_stage[number // ranks]))
-    mine = [of_stage[number // ranks] for number in range(job.gpu_count)]
-    graphs = [0 if facts.graphs_in_share else one.graphs_bytes for one in mine]
-    held = tuple([one.libraries.outside_bytes for one in mine])
-    later = tuple([size + one.counted_bytes for size, one in zip(graphs, mine, strict=True)])
+        gpus.append(_device(f"gpu{number}", stage, weights_high, cache, block, of_stage[number // ranks]))
+    beside = tuple([of_stage[number // ranks].beside_bytes for number in range(job.gpu_count)])
     return Estimate(
         tuple(gpus),
         NOTHING,
@@ -100,14 +98,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
             "gpu_memory_utilization": utilization,
         },
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(
-            utilization,
-            tuple([before + after for before, after in zip(held, later, strict=True)]),
-            True,
-            must_be_free=True,
-            held_bytes=held,
-            later_bytes=later,
-        ),
+        pool=Pool(utilization, beside, True, must_be_free=True, beside_bytes=beside),
     )
 
 
@@ -145,13 +136,14 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
         graphs = round(graphs * ESTIMATED_SHARE)
     several = keys.data_parallel is not None and keys.data_parallel > 1
     held = libraries(model, ranks, count, last, cards.generation, facts, several)
-    return Parts(found, held, graphs, 0 if facts.counts_everything else found.counts_bytes)
+    beside = held.outside_bytes + (0 if facts.graphs_in_share else graphs)
+    beside += 0 if facts.counts_everything else found.counts_bytes
+    return Parts(found, held, graphs, beside)
 
 
-def _device(
-    name: str, weights: int, read: int, weights_high: float, cache: int, block: int, found: Parts
-) -> DeviceMemory:
+def _device(name: str, stage: Stage, weights_high: float, cache: int, block: int, found: Parts) -> DeviceMemory:
     """Memory of one GPU, without the CUDA context of a process on one GPU."""
+    weights = stage.weights_bytes
     compute, libraries = found.peak.total_bytes, found.libraries.inside_bytes + found.libraries.outside_bytes
     graphs = found.graphs_bytes
     return DeviceMemory(
@@ -172,7 +164,7 @@ def _device(
         + high_bytes(compute, PEAK)
         + high_bytes(libraries, LIBRARIES)
         + high_bytes(graphs, GRAPHS),
-        read,
+        stage.read_bytes,
     )
 
 
