@@ -168,6 +168,8 @@ class Pool(Record):
     """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
     spare_reason: str = ""
     """Reason why it does not start where they are not left, as a sentence without a full stop."""
+    beside_bytes: tuple[int, ...] = ()
+    """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
@@ -193,9 +195,10 @@ class Pool(Record):
         if not self.must_be_free:
             return 0
         short = 0
-        for offered, context in zip(offered_bytes, self.context_bytes, strict=True):
+        beside = self.beside_bytes or (0,) * len(self.context_bytes)
+        for offered, context, further in zip(offered_bytes, self.context_bytes, beside, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share - (offered - reserve_bytes - context))
+            short = max(short, share - (offered - reserve_bytes - context - further))
         return short
 
 

@@ -82,10 +82,13 @@ def cache_bytes(keys: ServerKeys, found: Caches, number: int) -> int:
     return max(need, (keys.kv_cache_memory_bytes or 0) - size)
 
 
-def pool(keys: ServerKeys, utilization: float, gpus: Sequence[DeviceMemory], found: Caches) -> Pool:
+def pool(
+    keys: ServerKeys, utilization: float, beside_bytes: tuple[int, ...], gpus: Sequence[DeviceMemory], found: Caches
+) -> Pool:
     """Limit that the engine sets itself on each GPU, and what it demands to be there or free before it starts.
 
-    A stated size of the cache replaces the share of the card, which must be free nonetheless.
+    A stated size of the cache replaces the share of the card, which must be free nonetheless. ``beside_bytes`` are taken
+    of each GPU outside of the share.
     """
     stated = keys.kv_cache_memory_bytes
     taken = [gpu.kv_cache_bytes + found.blocks[number].block_bytes for number, gpu in enumerate(gpus)]
@@ -96,9 +99,10 @@ def pool(keys: ServerKeys, utilization: float, gpus: Sequence[DeviceMemory], fou
         fixed = tuple([None if size <= stated else gpu.total_bytes - size + stated for gpu, size in pairs])
     return Pool(
         utilization,
-        (0,) * len(gpus),
-        True,
+        beside_bytes,
+        True,  # as ``request_memory`` rounds
         must_be_free=True,
+        beside_bytes=beside_bytes,
         fixed_bytes=fixed,
         spare_bytes=tuple(spare) if any(spare) else (),
         spare_reason=SPARE_REASON.format(found.least_blocks) if any(spare) else "",

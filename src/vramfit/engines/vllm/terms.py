@@ -6,7 +6,7 @@ from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.terms import span, stored_inputs
 from vramfit.engines.vllm.overhead import graph_bytes, libraries_bytes
 from vramfit.engines.vllm.pool import Caches
-from vramfit.engines.vllm.weights import rotary_bytes
+from vramfit.engines.vllm.rotary import rotary_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
