@@ -18,7 +18,7 @@ from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.vllm.budget import experts_kernel, libraries
 from vramfit.engines.vllm.graphs import graph_bytes, sizes
-from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, pool
+from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, pool, with_swap_space
 from vramfit.engines.vllm.profile_run import Rank, Step, peak
 from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.spread import (
@@ -84,7 +84,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     beside = tuple([of_stage[number // ranks].beside_bytes for number in range(job.gpu_count)])
     return Estimate(
         tuple(gpus),
-        NOTHING,
+        with_swap_space(NOTHING, job),
         job.checkpoint.file_bytes,
         _assumptions(job, ranks, count, utilization, tokens),
         {

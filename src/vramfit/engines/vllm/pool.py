@@ -7,12 +7,13 @@ Read in vLLM 0.33.0: ``v1/worker/utils.py`` ``request_memory``, ``v1/worker/gpu_
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.interface import Pool
 from vramfit.engines.vllm.kv_cache import blocks
 from vramfit.engines.vllm.kv_tables import Conditions, has_states
 from vramfit.engines.vllm.release import release
+from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ STATES_CHECKED_SINCE = (0, 21)
 runs as full CUDA graphs, which is the default. Before, it captured fewer graphs
 (0.19 ``adjust_cudagraph_sizes_for_mamba_cache``)."""
 
+SWAP_UNTIL = (0, 19)
+"""First release without swap space for requests that wait (0.17 ``config/cache.py`` still has ``swap_space``)."""
 SPARE_REASON = (
     "vLLM does not start with max_num_seqs {:,}: each of so many requests needs a block of the cache for the states of the"
     " recurrent layers before CUDA graphs are captured"
@@ -53,7 +56,10 @@ class Caches(Record):
 
 
 def caches(job: Job[Cards, ServerKeys], step_tokens: int, sequences: int) -> Caches:
-    """Caches of all ranks for the requests of a job, in steps of ``step_tokens`` and at most ``sequences`` requests."""
+    """Caches of all ranks for the requests of a job, in steps of ``step_tokens`` and at most ``sequences`` requests.
+
+    The requests are those of one copy of the model.
+    """
     model, work, keys = job.model, job.workload, job.keys
     ranks, count = layout(job)
     numbers = release(keys).numbers
@@ -67,7 +73,7 @@ def caches(job: Job[Cards, ServerKeys], step_tokens: int, sequences: int) -> Cac
     per_stage = max(1, job.gpu_count // copies // count)
     return Caches(
         tuple([found[number // per_stage % count] for number in range(job.gpu_count)]),
-        -(-work.parallel // copies),
+        work.parallel,
         copies,
         sequences if checked else 0,
     )
@@ -121,4 +127,26 @@ def context_refusal(job: Job[Cards, ServerKeys]) -> str | None:
     return (
         f"vLLM refuses a context of {work.context:,} tokens, because the model's maximum is {model.context:,}"
         " (_get_and_verify_max_len in its config/model.py)"
+    )
+
+
+def with_swap_space(host: DeviceMemory, job: Job[Cards, ServerKeys]) -> DeviceMemory:
+    """Add the swap space of all GPUs to the memory of the host, where a deployment states one.
+
+    Raises ``UsageError`` for a release without it.
+    """
+    each = job.keys.swap_space_bytes
+    if not each:
+        return host
+    if release(job.keys).numbers >= SWAP_UNTIL:
+        raise UsageError(
+            "vllm has no swap space from 0.19 on: requests that wait are computed again",
+            "leave swap_space out, or state an engine_version before 0.19",
+        )
+    size = each * job.gpu_count
+    return replace(
+        host,
+        overhead_bytes=host.overhead_bytes + size,
+        low_bytes=host.low_bytes + size,
+        high_bytes=host.high_bytes + size,
     )
