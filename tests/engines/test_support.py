@@ -102,7 +102,9 @@ def test_what_a_rule_is_about(
 ) -> None:
     """Schemes, caches, back ends and releases; the newest release is one that no rule has ended for."""
     known = Rule("it lacks kernels", "somewhere", below(8, 0), **rule)
-    reason = refusal((known,), (catalogue().gpu("rtx4090"), catalogue().gpu("t4")), SCHEMES["fp16"], WORK, release, backend)
+    reason = refusal(
+        (known,), (catalogue().gpu("rtx4090"), catalogue().gpu("t4")), SCHEMES["fp16"], WORK, release, backend
+    )
     assert ("it lacks kernels, and this is Tesla T4 with 7.5 (somewhere)" if expected else None) == reason
 
 
@@ -116,7 +118,9 @@ def test_a_rule_names_the_target_of_cards_without_a_capability() -> None:
 
 def test_a_report_says_why_it_is_unsupported() -> None:
     """With the rule and its source, no speed, and remedies that do start."""
-    found = vramfit("check", "-g", "t4", "-m", "qwen3-4b", "--engine", "vllm", "--quant", "awq", "-ctk", "fp8", "--json")
+    found = vramfit(
+        "check", "-g", "t4", "-m", "qwen3-4b", "--engine", "vllm", "--quant", "awq", "-ctk", "fp8", "--json"
+    )
     assert 1 == found.code
     (row,) = json.loads(found.out)["estimates"]
     assert "unsupported" == row["verdict"]
