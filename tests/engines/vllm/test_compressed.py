@@ -9,7 +9,8 @@ import pytest
 from tests.catalogued import catalogue
 from tests.engines.vllm.test_kv_tables import conditions
 from vramfit.engines.vllm.compressed import compressed_blocks
-from vramfit.engines.vllm.kv_cache import Blocks, blocks
+from vramfit.engines.vllm.kv_cache import blocks
+from vramfit.engines.vllm.kv_tables import Blocks
 from vramfit.units import GIB
 from vramfit.workload.common import Workload
 

@@ -9,7 +9,8 @@ import pytest
 from tests.catalogued import catalogue
 from tests.engines.vllm.test_kv_tables import NEWEST, conditions, hybrid
 from tests.samples import model
-from vramfit.engines.vllm.kv_cache import Blocks, blocks, in_flight, kinds, states_kept
+from vramfit.engines.vllm.kv_cache import blocks, in_flight, kinds, states_kept
+from vramfit.engines.vllm.kv_tables import Blocks
 from vramfit.units import GIB
 from vramfit.workload.common import Workload
 
@@ -131,7 +132,9 @@ def test_against_logs(logged: float, name: str, context: int, changes: dict[str,
 
 def test_kinds_for_other_servers() -> None:
     """SGLang counts tokens, with float32 states."""
-    found = [(kind.kind, kind.layers, kind.token_bytes, kind.window) for kind in kinds(hybrid(), Workload(64), 1, (0, 8))]
+    found = [
+        (kind.kind, kind.layers, kind.token_bytes, kind.window) for kind in kinds(hybrid(), Workload(64), 1, (0, 8))
+    ]
     assert [("state", 6, 2 * 15_360 + 4 * 81_920, None), ("full", 2, 2048, None)] == found
     v4 = catalogue().model("deepseek-v4-flash")
     kept = {(kind.kind, kind.token_bytes, kind.window): kind.layers for kind in kinds(v4, Workload(64), 1, (0, 43))}

@@ -104,7 +104,11 @@ def test_blocks_that_hold_a_state(tokens: int, ahead: int | None, ranks: int) ->
 
 @pytest.mark.parametrize(
     ("expected", "model_type"),
-    [(2 * 15_360 + 2 * 81_920, "mamba"), (2 * 15_360 + 4 * 81_920, "nemotron_h"), (2 * 15_360 + 4 * 81_920, "qwen3_5_text")],
+    [
+        (2 * 15_360 + 2 * 81_920, "mamba"),
+        (2 * 15_360 + 4 * 81_920, "nemotron_h"),
+        (2 * 15_360 + 4 * 81_920, "qwen3_5_text"),
+    ],
 )
 def test_element_types_of_states(expected: int, model_type: str) -> None:
     """16 bits unless the architecture asks for more."""
@@ -120,9 +124,7 @@ def test_element_types_of_states(expected: int, model_type: str) -> None:
     ("tokens", "release", "flashinfer"),
     [(1088, NEWEST, True), (1072, NEWEST, False), (1072, (0, 28, 0), True)],
 )
-def test_blocks_that_flashinfer_exports_states_into(
-    tokens: int, release: tuple[int, ...], flashinfer: bool
-) -> None:
+def test_blocks_that_flashinfer_exports_states_into(tokens: int, release: tuple[int, ...], flashinfer: bool) -> None:
     """Gated delta nets: multiples of 64 tokens instead of 16. A state has 2,170,880 bytes, a token 2048."""
     made = model(
         "llama-3.1-8b", layers=8, pattern="3*linear full", heads=16, kv_heads=2, head_dim=256,
@@ -176,7 +178,15 @@ def test_models_with_states(expected: bool, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("expected", "target"),
-    [(False, "sm_89"), (True, "sm_90"), (True, "sm_100"), (True, "sm_120"), (True, "sm_121"), (False, "gfx942"), (False, None)],
+    [
+        (False, "sm_89"),
+        (True, "sm_90"),
+        (True, "sm_100"),
+        (True, "sm_120"),
+        (True, "sm_121"),
+        (False, "gfx942"),
+        (False, None),
+    ],
 )
 def test_cards_that_flashinfer_runs_on(expected: bool, target: str | None) -> None:
     """Hopper and Blackwell."""

@@ -14,10 +14,10 @@ of 0.21, 0.25, 0.26, 0.27 and 0.28, which differ in the size of a block, and in 
 from __future__ import annotations
 
 from vramfit._record import Record
+from vramfit.engines.vllm.kv_tables import Blocks, window_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.vllm.kv_cache import Blocks
     from vramfit.engines.vllm.kv_tables import Conditions, Span
     from vramfit.model import Model
     from vramfit.workload.common import Workload
@@ -57,36 +57,50 @@ class Bucket(Record):
         """Number of layers with pages of the commonest size."""
         return max([len(layers) for _, layers in self.pages])
 
-    def size(self, span: Span, kept: tuple[int, ...] | None = None) -> int:
-        """Bytes of the pages of the layers in ``span``, of those with the numbers ``kept`` alone if they are given."""
-        return sum([page * _within(layers if kept is None else kept, span) for page, layers in self.pages])
+
+class Group(Record):
+    """Layers of a bucket that share a block table."""
+
+    bucket: Bucket
+    layers: tuple[int, ...] | None
+    """Numbers of the layers, or None for all of the bucket."""
+    blocks: int
+    """Number of blocks that one request takes."""
+
+    def pages(self, span: Span) -> list[tuple[int, int]]:
+        """Bytes of a page and number of layers in ``span`` that have one, for each size of page."""
+        start, stop = span
+        return [
+            (page, len([number for number in self.layers or layers if start <= number < stop]))
+            for page, layers in self.bucket.pages
+        ]
+
+    def size(self, span: Span) -> int:
+        """Bytes of the pages of the layers in ``span``."""
+        return sum([page * count for page, count in self.pages(span)])
 
 
 def compressed_blocks(model: Model, work: Workload, conditions: Conditions, flying: int, span: Span) -> Blocks:
     """Blocks that one request takes on a rank of a pipeline stage, with ``flying`` tokens in steps not yet processed."""
-    from vramfit.engines.vllm.kv_cache import Blocks, window_blocks
-
     entries, *windows = found = _buckets(model, conditions.release)
     packed = conditions.release >= PACKED_SINCE
     size = _rows_of_group(found, packed)
-    groups = [(entries, None, -(-work.context // BLOCK))]
+    groups = [Group(entries, None, -(-work.context // BLOCK))]
     for bucket in windows:
         count = -(-bucket.rows // size)
         taken = window_blocks(bucket.window, work.context, flying, bucket.tokens)
         layers = bucket.pages[0][1]
-        for start in range(count):
-            groups.append((bucket, layers[start::count] if count > 1 else None, taken))
-    total = sum([taken for _, _, taken in groups])
+        groups += [Group(bucket, layers[start::count] if count > 1 else None, taken) for start in range(count)]
+    total = sum([group.blocks for group in groups])
+    widest = max([group.size(span) for group in groups])
     if packed:
-        block = max([bucket.size(span, kept) for bucket, kept, _ in groups])
-        return Blocks(total, block, total * block)
-    rows = max([len(kept) if kept is not None else bucket.rows for bucket, kept, _ in groups])
+        return Blocks(total, widest, total * widest)
+    rows = max([group.bucket.rows if group.layers is None else len(group.layers) for group in groups])
     tuples = rows * sum([page for page, _ in entries.pages])
     if conditions.release >= DENSE_SINCE:
-        return Blocks(total, max([bucket.size(span, kept) for bucket, kept, _ in groups]), total * tuples)
-    # The log divides bytes by the bytes of a block of entries.
-    whole = sum([bucket.size(span, kept) * taken for bucket, kept, taken in groups])
-    count = -(-whole // entries.size(span))
+        return Blocks(total, widest, total * tuples)
+    # The log divides the bytes of all groups by those of a block of entries.
+    count = -(-sum([group.size(span) * group.blocks for group in groups]) // groups[0].size(span))
     block = _bucket_bytes(groups, span) if conditions.release >= BUCKETS_SINCE else tuples
     return Blocks(count, block, total * tuples)
 
@@ -130,17 +144,13 @@ def _rows_of_group(buckets: list[Bucket], packed: bool) -> int:
     return min(range(least, max(counts) + 1), key=lambda rows: (sum([-count % rows for count in counts]), -rows))
 
 
-def _bucket_bytes(groups: list[tuple[Bucket, tuple[int, ...] | None, int]], span: Span) -> int:
+def _bucket_bytes(groups: list[Group], span: Span) -> int:
     """Bytes of a block with as many pages of each size as any group has."""
     most: dict[int, int] = {}
-    for bucket, kept, _ in groups:
-        for page, layers in bucket.pages:
-            most[page] = max(most.get(page, 0), _within(layers if kept is None else kept, span))
+    for group in groups:
+        for page, count in group.pages(span):
+            most[page] = max(most.get(page, 0), count)
     return sum([page * count for page, count in most.items()])
-
-
-def _within(layers: tuple[int, ...], span: Span) -> int:
-    return len([number for number in layers if span[0] <= number < span[1]])
 
 
 def _page(size: int) -> int:

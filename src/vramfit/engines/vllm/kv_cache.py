@@ -9,13 +9,22 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import Record
-from vramfit.engines.vllm.kv_tables import CHECKPOINTS_SINCE, block_bytes, has_mixer, has_states, layer_key, tables
+from vramfit.engines.vllm.kv_tables import (
+    CHECKPOINTS_SINCE,
+    Blocks,
+    block_bytes,
+    has_mixer,
+    has_states,
+    layer_key,
+    tables,
+    window_blocks,
+)
 from vramfit.engines.vllm.kv_types import index_bytes
 from vramfit.memory.vision import crossed_tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.vllm.kv_tables import Key, Conditions, Span, Table
+    from vramfit.engines.vllm.kv_tables import Conditions, Key, Span, Table
     from vramfit.model import Model
     from vramfit.model.mixers import Mixer
     from vramfit.workload.common import Workload
@@ -47,16 +56,6 @@ class Kind(Record):
     window: int | None = None
     """Number of tokens that a layer keeps: its window, or the encoder's outputs that a ``cross`` layer attends to; None
     where it keeps all, and where those outputs are the patches of images."""
-
-
-class Blocks(Record):
-    """Blocks that one request of the full context takes on one rank."""
-
-    count: int
-    block_bytes: int
-    """Bytes of a block of the pool."""
-    least_bytes: int
-    """Bytes that the engine demands for the cache before it starts: in most releases those of the blocks."""
 
 
 def blocks(model: Model, work: Workload, conditions: Conditions, span: Span) -> Blocks:
@@ -93,14 +92,6 @@ def _blocks_of(table: Table, work: Workload, flying: int, model: Model, conditio
     if table.kind == "chunked":
         return -(-min((table.window or 0) + flying, work.context) // table.tokens)
     return window_blocks(table.window, work.context, flying, table.tokens)
-
-
-def window_blocks(window: int | None, context: int, flying: int, tokens: int) -> int:
-    """Number of blocks of ``tokens`` tokens that one sequence takes in layers that keep a window, or everything (None)."""
-    if window is None:
-        return -(-context // tokens)
-    # The window need not start at the boundary of a block, so it can touch one block more.
-    return -(-min(window - 1 + flying, context) // tokens) + 1
 
 
 def states_kept(model: Model, work: Workload, conditions: Conditions) -> int:

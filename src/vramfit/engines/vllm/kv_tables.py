@@ -92,6 +92,24 @@ class Table(Record):
     """Number of each layer, and bytes of its page on one rank; layers of a draft follow those of the model."""
 
 
+class Blocks(Record):
+    """Blocks that one request of the full context takes on one rank."""
+
+    count: int
+    block_bytes: int
+    """Bytes of a block of the pool."""
+    least_bytes: int
+    """Bytes that the engine demands for the cache before it starts: in most releases those of the blocks."""
+
+
+def window_blocks(window: int | None, context: int, flying: int, tokens: int) -> int:
+    """Number of blocks of ``tokens`` tokens that one sequence takes in layers that keep a window, or everything (None)."""
+    if window is None:
+        return -(-context // tokens)
+    # The window need not start at the boundary of a block, so it can touch one block more.
+    return -(-min(window - 1 + flying, context) // tokens) + 1
+
+
 def flashinfer_states(gpu: Gpu) -> bool:
     """Return True if FlashInfer computes prompts in gated delta nets on a card: on Hopper and Blackwell of any kind.
 
@@ -105,7 +123,9 @@ def block_bytes(found: tuple[Table, ...], span: Span, layer_count: int) -> int:
     """Bytes of a block of the pool on a stage: the pages of the table with most; a draft belongs to the last stage."""
     start, stop = span
     last = stop >= layer_count
-    sizes = [sum([size for number, size in table.pages if start <= number and (last or number < stop)]) for table in found]
+    sizes = [
+        sum([size for number, size in table.pages if start <= number and (last or number < stop)]) for table in found
+    ]
     return max(sizes)
 
 
@@ -210,8 +230,8 @@ def _grouped(
         own = tokens * token_bytes
         length = tokens * (page // own) if kind != "state" and page % own == 0 else tokens
         count = -(-len(numbers) // size)
-        for start in range(count):
-            found.append(Table(kind, window, length, tuple([(number, page) for number in numbers[start::count]])))
+        parts = [numbers[start::count] for start in range(count)]
+        found += [Table(kind, window, length, tuple([(number, page) for number in part])) for part in parts]
     return tuple(found)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import DeviceMemory, Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
-    from vramfit.engines.vllm.kv_cache import Blocks
+    from vramfit.engines.vllm.kv_tables import Blocks
 
 STATES_CHECKED_SINCE = (0, 21)
 """Release from which on a model with recurrent layers does not start with fewer blocks than ``max_num_seqs``, if decoding

@@ -1,4 +1,4 @@
-"""What vLLM does with the memory that it has: tokens and requests that its cache holds, and whether it starts.
+"""Serving figures of vLLM: tokens and requests that its cache holds with the memory that it has, and whether it starts.
 
 The log says it as "GPU KV cache size: N tokens, Maximum concurrency for M tokens per request: X" (0.33.0
 ``v1/core/kv_cache_utils.py`` ``get_kv_cache_capacity``). Requests beyond that wait in a queue.

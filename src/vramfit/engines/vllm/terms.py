@@ -46,9 +46,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         ledger.add("overhead", gpu.device, "spare block", spare, block, f"{VLLM} v1/core/block_pool.py null_block")
 
 
-def account_cache(
-    job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int
-) -> int:
+def account_cache(job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int) -> int:
     """Add the cache of one rank, and return the bytes of one block."""
     if not isinstance(plan, Caches):
         raise TypeError("an estimate of vLLM has the caches of its ranks")
