@@ -134,8 +134,8 @@ class Sweep:
         required = together = shared = short = 0
         headroom = certain = None
         if pool is not None and pool.must_be_free:
-            held = tuple([share.expected for share in alike.shares])
-            short = replace(pool, held_bytes=held).short_bytes(alike.offered, work.reserve_bytes)
+            context = tuple([share.expected for share in alike.shares])
+            short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes

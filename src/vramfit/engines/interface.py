@@ -160,7 +160,7 @@ class Pool(Record):
     """True if the share is rounded up to whole bytes, False if it is rounded to the nearest."""
     must_be_free: bool = False
     """True if the engine starts only if its whole share is free then."""
-    held_bytes: tuple[int, ...] = ()
+    context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
@@ -176,9 +176,9 @@ class Pool(Record):
         if not self.must_be_free:
             return 0
         short = 0
-        for offered, held in zip(offered_bytes, self.held_bytes, strict=True):
+        for offered, context in zip(offered_bytes, self.context_bytes, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share - (offered - reserve_bytes - held))
+            short = max(short, share - (offered - reserve_bytes - context))
         return short
 
 
@@ -229,9 +229,9 @@ class Estimate(Record):
         ]
         pool = self.pool
         if pool is not None:
-            held = tuple([share.expected for share in shares])
-            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, held, strict=True)])
-            pool = replace(pool, outside_bytes=outside, held_bytes=held)
+            context = tuple([share.expected for share in shares])
+            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, context, strict=True)])
+            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.must_be_free else ())
         return replace(self, gpus=tuple(gpus), pool=pool)
 
 
