@@ -24,7 +24,7 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
-from vramfit.engines.distributed import local_share, stage_layers
+from vramfit.engines.distributed import Experts, local_share, stage_layers
 from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
 from vramfit.quantization.microscaling import BLOCK, matrix_bytes
@@ -87,22 +87,29 @@ def mxfp4_kernel(gpu: Gpu) -> str:
 
 
 @per_model
-def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
-    """Weights of one rank in each of ``count`` pipeline stages, if every layer is split over ``ranks`` GPUs."""
+def stages(
+    checkpoint: Checkpoint, ranks: int, count: int, kernel: str, experts_over: Experts | None = None
+) -> tuple[Stage, ...]:
+    """Weights of one rank in each of ``count`` pipeline stages, if every layer is split over ``ranks`` GPUs.
+
+    Routed experts are split alike unless ``experts_over`` states another division.
+    """
     model, scheme = checkpoint.model, checkpoint.scheme
+    division = experts_over or Experts(ranks, False)
+    cut = 1 if division.whole else division.ranks
     read = [0] * model.layer_count
     modules: dict[str, list[int]] = {}
     active = model.active_shares
     first = last = last_read = embedding = 0
     for row in checkpoint.stored:
         tensor = row.tensor
-        above, below = local_share(model, tensor, ranks)
-        whole = _resident_bytes(row, scheme, ranks, kernel)
+        is_expert = "_exps." in tensor.name
+        above, below = division.share(model, tensor) if is_expert else local_share(model, tensor, ranks)
+        whole = _resident_bytes(row, scheme, cut if is_expert else ranks, kernel)
         size = -(-whole * above // below)
         if row.layers:
             packed = _packed_bytes(row, whole) * above // below
             stem = tensor.name.removesuffix(".weight")
-            is_expert = "_exps." in tensor.name
             for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
                 if part:
                     sizes = modules.setdefault(name, [0] * model.layer_count)
