@@ -116,9 +116,7 @@ def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
                 "use --expert-parallel, which leaves each expert whole",
             )
         best = ranks - 1
-        while best > 1 and (
-            count % best or _refused(model, scheme, best, best * times, keys.expert_parallel)
-        ):
+        while best > 1 and (count % best or _refused(model, scheme, best, best * times, keys.expert_parallel)):
             best -= 1
         others = "" if count == best else f" --pipeline-parallel {count // best}"
         raise UsageError(
@@ -167,7 +165,9 @@ def split_text(job: Job[V, ServerKeys], ranks: int, stages: int) -> list[str]:
     parts, times = [], copies(job.keys)
     if times > 1:
         experts = " and shares its experts with the others" if job.model.has_experts else ""
-        parts.append(f"{times} copies take their share of the requests each; a copy has {_gpus(ranks * stages)}{experts}")
+        parts.append(
+            f"{times} copies take their share of the requests each; a copy has {_gpus(ranks * stages)}{experts}"
+        )
     if ranks > 1:
         parts.append(f"each layer is split over {ranks} GPUs")
     if stages > 1:

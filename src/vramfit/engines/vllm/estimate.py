@@ -11,13 +11,21 @@ The formulas follow vLLM 0.33.0; each module names older versions that differ.
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
+from vramfit.engines.distributed import (
+    copies,
+    layout,
+    of_one_copy,
+    sequences_text,
+    split_text,
+    stage_layers,
+    stage_of,
+)
+from vramfit.engines.interface import DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.kv_cache import bytes_needed
+from vramfit.engines.vllm.loaded import host_memory, loaded
 from vramfit.engines.vllm.overhead import overhead
-from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -52,16 +60,19 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
     ranks, count = layout(job)
+    job = of_one_copy(job)
+    work = job.workload
     tokens = keys.max_batched_tokens or cards.step_tokens
     rows = sequences(keys, work, cards.step_sequences)
     peak, peak_high = peak_bytes(model, tokens, rows, ranks, work.images, work.image_size)
     utilization = keys.gpu_memory_utilization or UTILIZATION
     spans = stage_layers(model.layer_count, count)
-    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
+    loads = loaded(job, ranks, count, cards.mxfp4_kernel, (WEIGHTS_LOW, weights_high))
     gpus = []
     for number in range(job.gpu_count):
-        stage, span = stage_weights[number // ranks], spans[number // ranks]
+        stage = stage_of(number, ranks, count)
+        load, span = loads[stage], spans[stage]
         # Stages send each other the hidden states of one step, and each has a buffer for them.
         compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
         cache, block = bytes_needed(model, work, ranks, span, tokens)
@@ -69,33 +80,31 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         gpus.append(
             DeviceMemory(
                 f"gpu{number}",
-                stage.weights_bytes,
+                load.weights_bytes,
                 cache,
                 compute,
                 # One block of the pool is never used (``BlockPool.null_block``).
                 extra.expected_bytes + block,
-                round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
-                round(stage.weights_bytes * weights_high)
-                + cache
-                + max(round(compute * COMPUTE_HIGH), peak_high)
-                + extra.high_bytes
-                + block,
-                stage.read_bytes,
+                load.low_bytes + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
+                load.high_bytes + cache + max(round(compute * COMPUTE_HIGH), peak_high) + extra.high_bytes + block,
+                load.read_bytes,
             )
         )
     return Estimate(
         tuple(gpus),
-        NOTHING,
+        host_memory(job, loads, ranks),
         job.checkpoint.file_bytes,
         _assumptions(job, ranks, count, utilization, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "data_parallel": copies(keys),
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": utilization,
         },
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
+        streamed_bytes=sum([load.streamed_bytes for load in loads]),
         pool=Pool(utilization, (0,) * job.gpu_count, True, must_be_free=True),
     )
 

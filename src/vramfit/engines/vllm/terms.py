@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.distributed import copies, expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.terms import span, stored_inputs
 from vramfit.engines.vllm.kv_cache import bytes_needed, kinds
 from vramfit.engines.vllm.overhead import graph_bytes, libraries_bytes
@@ -32,9 +32,10 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         speculative.account(job, estimate, ledger, account, SOURCE)
         return
     ranks, count = layout(job)
+    job = of_one_copy(job)
     tokens = job.keys.max_batched_tokens or job.traits.step_tokens
     for number, gpu in enumerate(estimate.gpus):
-        layers = stage_layers(job.model.layer_count, count)[number // ranks]
+        layers = stage_layers(job.model.layer_count, count)[stage_of(number, ranks, count)]
         account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers)
         cache, block = bytes_needed(job.model, job.workload, ranks, layers, tokens)
         found = [
@@ -53,17 +54,36 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         account_overhead(job, ledger, gpu.device, ranks, layers)
         spare = "one block of the pool is never given out"
         ledger.add("overhead", gpu.device, "spare block", spare, block, f"{VLLM} v1/core/block_pool.py null_block")
+    if estimate.host.weights_bytes:
+        formula = "parameters of the layers from the first on, until cpu_offload bytes of each GPU are reached"
+        ledger.add(
+            "weights", "host", "weights in host memory", formula, estimate.host.weights_bytes,
+            f"{VLLM} model_executor/offloader/uva.py", cpu_offload_bytes=job.keys.cpu_offload_bytes, gpus=len(estimate.gpus),
+        )  # fmt: skip
 
 
 def account_weights(
     job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
 ) -> None:
-    """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
-    angles = rotary_bytes(job.model)
+    """Add the weights of one rank: its part of the loaded tensors, tables of rotary angles, and slots of adapters."""
+    angles, slots = rotary_bytes(job.model), 0
+    keys = job.keys
+    if keys.max_loras:
+        from vramfit.engines.vllm.lora import slot_bytes
+
+        stage = [start for start, _ in stage_layers(job.model.layer_count, count)].index(layers[0])
+        slots = slot_bytes(job, ranks, count, expert_division(keys, ranks))[stage]
+        ledger.add(
+            "weights", device, "slots of adapters", "2 B x slots x rank x (inputs + outputs on a rank) of each linear layer",
+            slots, f"{VLLM} lora/layers", max_loras=keys.max_loras, max_lora_rank=keys.max_lora_rank,
+        )  # fmt: skip
+    more = {"data_parallel": copies(keys)} if copies(keys) > 1 else {}
+    more |= {"expert_parallel": 1} if keys.expert_parallel else {}
+    more |= {"cpu_offload_bytes": keys.cpu_offload_bytes} if keys.cpu_offload_bytes else {}
     ledger.add(
         "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
-        "sum over the tensors of their cut for a rank, in the layout and padding of the kernels", size - angles,
-        f"{VLLM} model_executor/layers", tensor_parallel=ranks, pipeline_parallel=count,
+        "sum over the tensors of their cut for a rank, in the layout and padding of the kernels", size - angles - slots,
+        f"{VLLM} model_executor/layers", tensor_parallel=ranks, pipeline_parallel=count, **more,
         **stored_inputs(job.checkpoint, range(*layers)),
     )  # fmt: skip
     ledger.add(

@@ -12,7 +12,7 @@ Loading changes some sizes (vLLM 0.33.0 unless another version is named):
 - MXFP4 experts: widths are rounded up to multiples that depend on the card's kernel (``fused_moe/oracle/mxfp4.py``
   ``mxfp4_round_up_hidden_size_and_intermediate_size``).
 - Every matrix is a block of PyTorch's allocator, which rounds large blocks up, and matrices that a layer computes
-  together are one matrix (Q, K and V; gate and up): see ``_allocated_bytes``.
+  together are one matrix (Q, K and V; gate and up): see ``allocated_bytes``.
 - Tables of rotary angles for every position that the model supports are kept besides the weights, one for each kind of
   layer (``layers/rotary_embedding/base.py`` ``_compute_cos_sin_cache``). "Model loading took" in the log includes them.
 - Latent attention: decoding uses a 16-bit copy of a quantized ``kv_b_proj`` (``layers/attention/mla_attention.py``
@@ -55,6 +55,8 @@ FUSED = {
 }  # fmt: skip
 """Name of the matrix that each of these is loaded into together with others (``packed_modules_mapping`` of the models,
 ``fused_moe`` ``w13_weight``)."""
+EXPERTS = "_exps."
+"""Part of the names of routed experts' tensors."""
 UNPACKED = ("F16", "BF16", "F32")
 """Element types of tensors that are not quantized."""
 LARGE_ALLOCATION = 10 * MIB
@@ -86,6 +88,21 @@ def mxfp4_kernel(gpu: Gpu) -> str:
     return KERNELS.get(gpu.vendor, "marlin")
 
 
+class Parts(Record):
+    """Bytes of one rank's weights by the parts that they are loaded in."""
+
+    matrices: dict[str, list[int]]
+    """Bytes of each parameter of a layer, for every layer of the model, in the order of the layer's parameters."""
+    read: list[int]
+    """Bytes of each layer that a token reads."""
+    first_bytes: int
+    """Bytes outside of the layers on the first stage: embedding and towers."""
+    last_bytes: int
+    """Bytes outside of the layers on the last stage: the output head."""
+    last_read_bytes: int
+    embedding_bytes: int
+
+
 @per_model
 def stages(
     checkpoint: Checkpoint, ranks: int, count: int, kernel: str, experts_over: Experts | None = None
@@ -94,16 +111,38 @@ def stages(
 
     Routed experts are split alike unless ``experts_over`` states another division.
     """
+    model, parts = checkpoint.model, parts_of(checkpoint, ranks, kernel, experts_over)
+    last, last_read = parts.last_bytes, parts.last_read_bytes
+    if model.tied:
+        last_read += parts.embedding_bytes
+        last += allocated_bytes(parts.embedding_bytes) if count > 1 else 0
+    columns = zip(*[map(allocated_bytes, sizes) for sizes in parts.matrices.values()], strict=True)
+    layer = [sum(column) for column in columns]
+    angles = rotary_bytes(model)
+    found = []
+    for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
+        weights, reads = sum(layer[start:stop]) + angles, sum(parts.read[start:stop])
+        if number == 0:
+            weights += parts.first_bytes
+        if number == count - 1:
+            weights, reads = weights + last, reads + last_read
+        found.append(Stage(weights, reads))
+    return tuple(found)
+
+
+@per_model
+def parts_of(checkpoint: Checkpoint, ranks: int, kernel: str, experts_over: Experts | None) -> Parts:
+    """Bytes of one rank's weights by part, over all layers of the model."""
     model, scheme = checkpoint.model, checkpoint.scheme
     division = experts_over or Experts(ranks, False)
     cut = 1 if division.whole else division.ranks
     read = [0] * model.layer_count
-    modules: dict[str, list[int]] = {}
+    matrices: dict[str, list[int]] = {}
     active = model.active_shares
     first = last = last_read = embedding = 0
     for row in checkpoint.stored:
         tensor = row.tensor
-        is_expert = "_exps." in tensor.name
+        is_expert = EXPERTS in tensor.name
         above, below = division.share(model, tensor) if is_expert else local_share(model, tensor, ranks)
         whole = _resident_bytes(row, scheme, cut if is_expert else ranks, kernel)
         size = -(-whole * above // below)
@@ -112,35 +151,22 @@ def stages(
             stem = tensor.name.removesuffix(".weight")
             for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
                 if part:
-                    sizes = modules.setdefault(name, [0] * model.layer_count)
+                    sizes = matrices.setdefault(name, [0] * model.layer_count)
                     for index in row.layers:
                         sizes[index] += part
             for index in row.layers:
                 read[index] += round(size * active[index]) if is_expert else size
         elif tensor.part == "text" and tensor.name.startswith("output"):
-            last += tensor.copies * _allocated_bytes(size)
+            last += tensor.copies * allocated_bytes(size)
             last_read += size
         else:
-            first += tensor.copies * _allocated_bytes(size)
+            first += tensor.copies * allocated_bytes(size)
             if tensor.name == "token_embd.weight":
                 embedding = size
-    if model.tied:
-        last_read += embedding
-        last += _allocated_bytes(embedding) if count > 1 else 0
-    layer = [sum(column) for column in zip(*[map(_allocated_bytes, sizes) for sizes in modules.values()], strict=True)]
-    angles = rotary_bytes(model)
-    found = []
-    for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
-        weights, reads = sum(layer[start:stop]) + angles, sum(read[start:stop])
-        if number == 0:
-            weights += first
-        if number == count - 1:
-            weights, reads = weights + last, reads + last_read
-        found.append(Stage(weights, reads))
-    return tuple(found)
+    return Parts(matrices, read, first, last, last_read, embedding)
 
 
-def _allocated_bytes(size: int) -> int:
+def allocated_bytes(size: int) -> int:
     """Bytes that PyTorch counts as allocated for one tensor of ``size`` bytes in a new block."""
     if size < LARGE_ALLOCATION:
         return size
