@@ -154,10 +154,9 @@ FAMILIES = ("nvfp4", "awq", "gptq", "compressed_tensors", "mxfp4", "fp8")
 @per_model
 def spread(checkpoint: Checkpoint) -> Spread:
     """Spread of publishers' checkpoints in a scheme; ``EXACT`` for one that was read from a file."""
-    scheme, model = checkpoint.scheme, checkpoint.model
-    on_load = scheme.family == "fp8" and scheme.settings["scale"] == "tensor"
-    if checkpoint.source or scheme.family not in FAMILIES or on_load or model.dtype == scheme.family:
+    if checkpoint.source or checkpoint.scheme.family not in FAMILIES or _is_one_form(checkpoint):
         return EXACT
+    model = checkpoint.model
     recurrent, total, less, more = recurrent_layers(model), 0, 0, 0
     for row in checkpoint.stored:
         low, high = _bounds(checkpoint, row, kind_of(row.tensor, recurrent))
@@ -165,6 +164,19 @@ def spread(checkpoint: Checkpoint) -> Spread:
         less += max(0, row.total_bytes - row.count * low)
         more += max(0, row.count * high - row.total_bytes)
     return Spread(less / total, more / total) if total else EXACT
+
+
+def _is_one_form(checkpoint: Checkpoint) -> bool:
+    """Return True if all checkpoints of the model in the scheme are alike: its release, and what an engine makes of one.
+
+    ``fp8`` is not one form of a model whose release has experts in MXFP4 beside it (DeepSeek-V4): others have made them
+    FP8 too (sgl-project/DeepSeek-V4-Pro-FP8).
+    """
+    scheme, model = checkpoint.scheme, checkpoint.model
+    plain = scheme.family == "fp8" and scheme.settings["scale"] == "tensor"
+    if model.traits.expert_dtype == "mxfp4" and model.dtype == "fp8":
+        return not plain and scheme.family in ("fp8", "mxfp4")
+    return plain or model.dtype == scheme.family
 
 
 def _bounds(checkpoint: Checkpoint, row: Stored, kind: int) -> tuple[int, int]:
@@ -178,7 +190,9 @@ def _bounds(checkpoint: Checkpoint, row: Stored, kind: int) -> tuple[int, int]:
         if kind == EXPERTS or (kind == DENSE and not checkpoint.model.has_experts):
             return min(size, own), size
         return min(size, own), half
-    if kind == HEAD:
+    if kind == EXPERTS and scheme.family == "fp8":
+        return size, max(size, tensor.elements)
+    if kind == HEAD or checkpoint.model.traits.expert_dtype is not None:
         return size, size
     left = (RECURRENT, ATTENTION, SHARED) if checkpoint.model.has_experts else (RECURRENT,)
     if kind in left:
