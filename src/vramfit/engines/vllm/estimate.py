@@ -12,26 +12,12 @@ The formulas follow vLLM 0.33.0; ``release`` has what differs in older versions.
 
 from __future__ import annotations
 
-from vramfit._record import Record
 from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
-from vramfit.engines.servers import refuse_offload, sequences
-from vramfit.engines.vllm.budget import experts_kernel, libraries
-from vramfit.engines.vllm.graphs import graph_bytes, sizes
+from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.kv_cache import bytes_needed
-from vramfit.engines.vllm.profile_run import Rank, Step, peak
+from vramfit.engines.vllm.parts import parts, steps, utilization
 from vramfit.engines.vllm.release import release
-from vramfit.engines.vllm.spread import (
-    ESTIMATED_SHARE,
-    GRAPHS,
-    LIBRARIES,
-    PEAK,
-    WEIGHTS_HIGH,
-    WEIGHTS_HIGH_BITSANDBYTES,
-    WEIGHTS_LOW,
-    high_bytes,
-    low_bytes,
-)
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 
@@ -40,24 +26,17 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
-    from vramfit.engines.vllm.budget import Libraries
-    from vramfit.engines.vllm.profile_run import Peak
-    from vramfit.engines.vllm.release import Release
-    from vramfit.engines.vllm.weights import Stage
 
-UTILIZATION, UTILIZATION_EARLIER = 0.92, 0.9
-"""Default of ``gpu_memory_utilization`` from 0.21 on, and before (``config/cache.py``)."""
-
-
-class Parts(Record):
-    """Parts of one rank's memory that are neither weights nor cache."""
-
-    peak: Peak
-    libraries: Libraries
-    graphs_bytes: int
-    """Bytes of the CUDA graphs: vLLM's own estimate if that is deducted from the share, else as measured."""
-    beside_bytes: int
-    """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
+WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
+"""Lowest and highest factor of the expected weights. Loaded weights in start-up logs are within 0.5 % of the expected ones
+(tests/engines/vllm/measured.yaml), but some checkpoints of a scheme keep further layers at 16 bits."""
+WEIGHTS_HIGH_BITSANDBYTES = 1.08
+"""Highest factor of the expected weights for bitsandbytes: later versions undo the double quantization (``weights``), and
+dynamic checkpoints keep further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35,
+unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
+COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
+"""Lowest and highest factor of the peak of ``activations.peak_bytes``, which SGLang's estimate takes: 0.37 in a start-up log
+of a 14B on two GPUs (vllm-project/vllm issue 13061)."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
@@ -74,7 +53,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     ranks, count = layout(job)
     tokens, rows = steps(job)
     facts = release(keys)
-    utilization = keys.gpu_memory_utilization or (UTILIZATION if facts.numbers >= (0, 21) else UTILIZATION_EARLIER)
+    share = utilization(keys, facts)
     spans = stage_layers(model.layer_count, count)
     stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
@@ -83,88 +62,35 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     for number in range(job.gpu_count):
         stage, span = stage_weights[number // ranks], spans[number // ranks]
         cache, block = bytes_needed(model, work, ranks, span, tokens)
-        gpus.append(_device(f"gpu{number}", stage, weights_high, cache, block, of_stage[number // ranks]))
+        own = of_stage[number // ranks]
+        gpus.append(
+            DeviceMemory(
+                f"gpu{number}",
+                stage.weights_bytes,
+                cache,
+                own.peak.total_bytes,
+                # One block of the pool is never used (``BlockPool.null_block``).
+                own.overhead_bytes + block,
+                round(stage.weights_bytes * WEIGHTS_LOW) + cache + own.low_bytes,
+                round(stage.weights_bytes * weights_high) + cache + block + own.high_bytes,
+                stage.read_bytes,
+            )
+        )
     beside = tuple([of_stage[number // ranks].beside_bytes for number in range(job.gpu_count)])
     return Estimate(
         tuple(gpus),
         NOTHING,
         job.checkpoint.file_bytes,
-        _assumptions(job, ranks, count, utilization, tokens),
+        _assumptions(job, ranks, count, share, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
-            "gpu_memory_utilization": utilization,
+            "gpu_memory_utilization": share,
         },
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(utilization, beside, True, must_be_free=True, beside_bytes=beside),
-    )
-
-
-def steps(job: Job[Cards, ServerKeys]) -> tuple[int, int]:
-    """Largest numbers of tokens and of sequences of a step."""
-    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
-    return tokens, sequences(job.keys, job.workload, job.traits.step_sequences)
-
-
-def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
-    """Parts of the memory of one rank of a pipeline stage that are neither weights nor cache."""
-    model, work, keys, cards = job.model, job.workload, job.keys, job.traits
-    ranks, count = layout(job)
-    tokens, rows = steps(job)
-    last = stage == count - 1
-    kernel = experts_kernel(job.scheme, cards.generation, cards.mxfp4_kernel, facts)
-    rank = Rank(
-        ranks, count, stage == 0, last, keys.expert_parallel, kernel, cards.multiprocessors, cards.workspace_bytes
-    )
-    found = peak(model, job.scheme, Step(tokens, rows, work.images, work.image_size), rank, facts)
-    query = 1 + (work.speculative_tokens or 0)
-    captured = () if keys.enforce_eager else sizes(rows, tokens, query, facts, cards.generation == "blackwell")
-    graphs = graph_bytes(
-        model,
-        ranks,
-        stage_layers(model.layer_count, count)[stage],
-        captured,
-        rows * query,
-        facts,
-        kernel == "triton",
-        job.scheme.id == "w8a8",
-        cards.generation == "hopper",
-    )
-    if facts.graphs_in_share:
-        graphs = round(graphs * ESTIMATED_SHARE)
-    several = keys.data_parallel is not None and keys.data_parallel > 1
-    held = libraries(model, ranks, count, last, cards.generation, facts, several)
-    beside = held.outside_bytes + (0 if facts.graphs_in_share else graphs)
-    beside += 0 if facts.counts_everything else found.counts_bytes
-    return Parts(found, held, graphs, beside)
-
-
-def _device(name: str, stage: Stage, weights_high: float, cache: int, block: int, found: Parts) -> DeviceMemory:
-    """Memory of one GPU, without the CUDA context of a process on one GPU."""
-    weights = stage.weights_bytes
-    compute, libraries = found.peak.total_bytes, found.libraries.inside_bytes + found.libraries.outside_bytes
-    graphs = found.graphs_bytes
-    return DeviceMemory(
-        name,
-        weights,
-        cache,
-        compute,
-        # One block of the pool is never used (``BlockPool.null_block``).
-        libraries + graphs + block,
-        round(weights * WEIGHTS_LOW)
-        + cache
-        + low_bytes(compute, PEAK)
-        + low_bytes(libraries, LIBRARIES)
-        + low_bytes(graphs, GRAPHS),
-        round(weights * weights_high)
-        + cache
-        + block
-        + high_bytes(compute, PEAK)
-        + high_bytes(libraries, LIBRARIES)
-        + high_bytes(graphs, GRAPHS),
-        stage.read_bytes,
+        pool=Pool(share, beside, True, must_be_free=True, beside_bytes=beside),
     )
 
 
@@ -178,11 +104,9 @@ def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int])
     return whole[0] - alone[0], whole[1] - alone[1]
 
 
-def _assumptions(
-    job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
-) -> tuple[str, ...]:
+def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
     assumptions = [
-        f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
+        f"the cache holds {sequences_text(job.workload)}; vLLM takes {share:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]

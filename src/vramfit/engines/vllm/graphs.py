@@ -97,7 +97,7 @@ def _weights(model: Model, mxfp4: bool) -> tuple[float, ...]:
         factor = 1.0
         if any(mixer.kind == "compressed" for mixer in group.mixers):
             factor = COMPRESSED_FACTOR
-        elif any(mixer.kind not in (*ATTENTION, "encoder") for mixer in group.mixers):
+        elif any(mixer.kind not in ATTENTION for mixer in group.mixers):
             factor = STATE_FACTOR
         if group.experts is not None:
             factor = max(factor, MXFP4_FACTOR if mxfp4 else EXPERTS_FACTOR)

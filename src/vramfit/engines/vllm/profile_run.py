@@ -95,7 +95,9 @@ class Peak(Record):
     @property
     def total_bytes(self) -> int:
         """Bytes that the run adds to the weights at its peak."""
-        return max(self.kept_bytes + max(self.forward_bytes, self.sampler_bytes), self.encoder_bytes) + self.counts_bytes
+        return (
+            max(self.kept_bytes + max(self.forward_bytes, self.sampler_bytes), self.encoder_bytes) + self.counts_bytes
+        )
 
 
 def peak(model: Model, scheme: Scheme, step: Step, rank: Rank, release: Release) -> Peak:

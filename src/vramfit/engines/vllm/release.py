@@ -7,6 +7,7 @@ is dated to the later one, unless a start-up log places it earlier.
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import Record
 
 TYPE_CHECKING = False
@@ -67,8 +68,7 @@ class Release(Record):
             return True
         if self.numbers < (0, 25):
             return False
-        plain = all(mixer.kind in ATTENTION for group in model.layers for mixer in group.mixers)
-        return plain and all(group.experts is None for group in model.layers)
+        return not has_states(model) and all(group.experts is None for group in model.layers)
 
     def sampler_bytes(self, model: Model) -> int:
         """Bytes per row and vocabulary entry of the profile run's sampler."""
@@ -77,8 +77,14 @@ class Release(Record):
         return UNSAMPLED_BYTES if self.v2(model) and self.numbers < (0, 31) else SAMPLER_BYTES
 
 
-ATTENTION = ("full", "sliding", "chunked", "cross", "latent")
-"""Kinds of token mixers that keep no recurrent state."""
+ATTENTION = ("full", "sliding", "chunked", "cross", "encoder", "latent")
+"""Kinds of token mixers that keep neither a recurrent state nor a compressed cache."""
+
+
+@per_model
+def has_states(model: Model) -> bool:
+    """True if a layer keeps a recurrent state or a compressed cache."""
+    return any(mixer.kind not in ATTENTION for group in model.layers for mixer in group.mixers)
 
 
 def release(keys: ServerKeys) -> Release:

@@ -32,7 +32,6 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
-    from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme, Stored
 
 KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
