@@ -76,7 +76,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
                 stage.read_bytes,
             )
         )
-    beside = tuple([of_stage[number // ranks].beside_bytes for number in range(job.gpu_count)])
+    mine = [of_stage[number // ranks] for number in range(job.gpu_count)]
     return Estimate(
         tuple(gpus),
         NOTHING,
@@ -90,7 +90,13 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
             "gpu_memory_utilization": share,
         },
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(share, beside, True, must_be_free=True, beside_bytes=beside),
+        pool=Pool(
+            share,
+            tuple([one.outside_bytes for one in mine]),
+            True,
+            must_be_free=True,
+            beside_bytes=tuple([one.beside_bytes for one in mine]),
+        ),
     )
 
 

@@ -28,6 +28,9 @@ FULL_BYTES = round(0.11 * MIB)
 """Bytes of one dense layer in the graph of a whole step: the rest of the 15.9 MiB of a layer with 51 sizes of each."""
 EXPERTS_FACTOR = 2.0
 """Bytes of a layer with experts as a multiple of a dense one's: 32 MiB in the logs of DeepSeek-V2-Lite and Kimi-VL."""
+EXPERTS_FACTOR_EARLIER = 6.5
+"""The same before 0.11: Qwen3-235B took 8.68 GiB on each of eight A100 with 67 sizes in 0.8.5 (vllm-project/vllm issue
+18446)."""
 MXFP4_FACTOR = 3.4
 """The same for experts that the Triton kernels for MXFP4 run: 54 MiB in the log of gpt-oss-20b on two H100."""
 STATE_FACTOR = 3.0
@@ -82,7 +85,7 @@ def graph_bytes(
         return 0
     full = [size for size in captured if size <= rows] if release.full_graphs else []
     each = len(captured) * PIECE_BYTES + len(full) * FULL_BYTES
-    layers = sum(_weights(model, mxfp4)[span[0] : span[1]])
+    layers = sum(_weights(model, mxfp4, release.full_graphs)[span[0] : span[1]])
     size = BASE_BYTES + round(each * layers * (EIGHT_BIT_FACTOR if eight_bit else 1))
     if splits and full and not (model.vision is not None and model.architecture.model_type in UNSPLIT):
         size += SPLITS * max(full) * 4 * _outputs(model) // ranks
@@ -90,7 +93,7 @@ def graph_bytes(
 
 
 @per_model
-def _weights(model: Model, mxfp4: bool) -> tuple[float, ...]:
+def _weights(model: Model, mxfp4: bool, recent: bool) -> tuple[float, ...]:
     """Bytes of each layer's graph as multiples of those of a dense layer."""
     found = [1.0] * model.layer_count
     for group in model.layers:
@@ -100,7 +103,8 @@ def _weights(model: Model, mxfp4: bool) -> tuple[float, ...]:
         elif any(mixer.kind not in ATTENTION for mixer in group.mixers):
             factor = STATE_FACTOR
         if group.experts is not None:
-            factor = max(factor, MXFP4_FACTOR if mxfp4 else EXPERTS_FACTOR)
+            experts = MXFP4_FACTOR if mxfp4 else EXPERTS_FACTOR if recent else EXPERTS_FACTOR_EARLIER
+            factor = max(factor, experts)
         for index in group.indices:
             found[index] = factor
     return tuple(found)

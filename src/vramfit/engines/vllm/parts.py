@@ -48,8 +48,10 @@ class Parts(Record):
     libraries: Libraries
     graphs_bytes: int
     """Bytes of the CUDA graphs: vLLM's own estimate if that is deducted from the share, else as measured."""
-    beside_bytes: int
+    outside_bytes: int
     """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
+    beside_bytes: int
+    """Those for which there must be room beside the share: CUDA graphs find some in what the profile run reserved."""
     kinds: tuple[str, str, str]
     """Keys of ``SPREAD`` for the three terms."""
 
@@ -90,7 +92,7 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
     rank = Rank(
         ranks, count, stage == 0, last, keys.expert_parallel, kernel, cards.multiprocessors, cards.workspace_bytes
     )
-    found = peak(model, job.scheme, Step(tokens, rows, work.images, work.image_size), rank, facts)
+    found = peak(model, job.scheme, Step(tokens, rows, work.images, work.image_size, work.context), rank, facts)
     query = 1 + (work.speculative_tokens or 0)
     captured = () if keys.enforce_eager else sizes(rows, tokens, query, facts, cards.generation == "blackwell")
     graphs = graph_bytes(
@@ -108,9 +110,13 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
         graphs = round(graphs * ESTIMATED_SHARE)
     several = keys.data_parallel is not None and keys.data_parallel > 1
     held = libraries(model, ranks, count, last, cards.generation, facts, several)
-    beside = held.outside_bytes + (0 if facts.graphs_in_share else graphs)
-    beside += 0 if facts.counts_everything else found.counts_bytes
-    return Parts(found, held, graphs, beside, (_peak_kind(job, facts), _libraries_kind(job), _graphs_kind(facts)))
+    later = 0 if facts.graphs_in_share else graphs
+    later += 0 if facts.counts_everything else found.counts_bytes
+    beside = held.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
+    outside = held.outside_bytes + later
+    return Parts(
+        found, held, graphs, outside, beside, (_peak_kind(job, facts), _libraries_kind(job), _graphs_kind(facts))
+    )
 
 
 def utilization(keys: ServerKeys, facts: Release) -> float:
