@@ -26,11 +26,11 @@ CONSUMER = 12
 ALONE_BYTES, ALONE_BYTES_EARLIER = 256 * MIB, 133 * MIB
 """Non-torch bytes on one GPU of Hopper: 0.24-0.26 GiB from 0.18 on, 0.13 before."""
 SMALL_ALONE_BYTES, SMALL_ALONE_BYTES_EARLIER = 170 * MIB, 80 * MIB
-"""The same on cards of other generations: before 0.18 0.02-0.36 GiB, median 0.08, in 37 start-up logs (among them
+"""Non-torch bytes on one GPU of other generations: before 0.18 0.02-0.36 GiB, median 0.08, in 37 start-up logs (among them
 vllm-project/vllm issues 10517, 12330 and huggingface/cookbook ``fine_tune_chatbot_docs_synthetic``); from then on 0.10 on
 an L40S, 0.21 on an L4 and 0.32 on an A100, as what the other terms leave of the share."""
 UNSAMPLED_BYTES = 72 * MIB
-"""The same on a stage of a pipeline without the sampler: 0.07 GiB on the first of four."""
+"""Non-torch bytes on a stage of a pipeline without the sampler: 0.07 GiB on the first of four."""
 PEER_BYTES, PEER_BYTES_HOPPER = 225 * MIB, 430 * MIB
 """Further bytes for each further rank (NCCL and the custom all-reduce): two ranks 0.25-0.74 GiB, four 0.34-1.39
 (vllm-project/vllm issues 15815, 13061, 16570), eight about 1.8 (sgl-project/sglang issue 11716); two H100 0.55 in 0.11."""
@@ -44,8 +44,8 @@ context of 0.51."""
 NCCL_BYTES_EXPERTS = 490 * MIB
 """Further such bytes for a mixture of experts, whose experts have a group of ranks of their own: 2.01 GiB on two H100."""
 NCCL_BYTES = 100 * MIB
-"""The same on other cards for each further one: contexts of 0.17-0.64 GiB on one card against 0.37 on two A10 and 1.98 on
-eight RTX 5080 (out-of-memory messages in issues of vllm-project/vllm)."""
+"""Bytes that are taken before on other cards, for each further one: contexts of 0.17-0.64 GiB on one card against 0.37 on
+two A10 and 1.98 on eight RTX 5080 (out-of-memory messages in issues of vllm-project/vllm)."""
 HOPPER_CONTEXT_BYTES = 82 * MIB
 """Bytes that a context on Hopper takes beyond that of other cards: 0.51 GiB on an H100."""
 

@@ -29,18 +29,20 @@ FULL_BYTES = round(0.11 * MIB)
 EXPERTS_FACTOR = 2.0
 """Bytes of a layer with experts as a multiple of a dense one's: 32 MiB in the logs of DeepSeek-V2-Lite and Kimi-VL."""
 EXPERTS_FACTOR_EARLIER = 6.5
-"""The same before 0.11: Qwen3-235B took 8.68 GiB on each of eight A100 with 67 sizes in 0.8.5 (vllm-project/vllm issue
-18446)."""
+"""Bytes of a layer with experts before 0.11, as such a multiple: Qwen3-235B took 8.68 GiB on each of eight A100 with 67
+sizes in 0.8.5 (vllm-project/vllm issue 18446)."""
 MXFP4_FACTOR = 3.4
-"""The same for experts that the Triton kernels for MXFP4 run: 54 MiB in the log of gpt-oss-20b on two H100."""
+"""Bytes of a layer whose experts the Triton kernels for MXFP4 run, as such a multiple: 54 MiB in the log of gpt-oss-20b on
+two H100."""
 STATE_FACTOR = 3.0
-"""The same for a layer with a recurrent state: 32 layers of Qwen3.5-9B, three quarters of them gated delta nets, took 1.29
-GiB with 51 and 35 sizes in vLLM 0.18.0 on an L40S."""
+"""Bytes of a layer with a recurrent state, as such a multiple: 32 layers of Qwen3.5-9B, three quarters of them gated delta
+nets, took 1.29 GiB with 51 and 35 sizes in vLLM 0.18.0 on an L40S."""
 COMPRESSED_FACTOR = 6.0
-"""The same for DeepSeek-V4's layers, which compress, index and mix streams: 43 of them took 1.73 GiB with 64 sequences in
-vLLM 0.25.0 on two RTX PRO 6000."""
+"""Bytes of one of DeepSeek-V4's layers, which compress, index and mix streams, as such a multiple: 43 of them took 1.73 GiB
+with 64 sequences in vLLM 0.25.0 on two RTX PRO 6000."""
 EIGHT_BIT_FACTOR = 1.18
-"""The same for layers that quantize their inputs to 8 bits: 3 MiB more in the logs of W8A8 models."""
+"""Bytes of layers that quantize their inputs to 8 bits, as a multiple of those of others: 3 MiB more in the logs of W8A8
+models."""
 SPLITS = 32
 """Largest number of parts that FlashAttention 3 divides a sequence into inside of a graph; each has float32 outputs of its
 own (``flash_attn_max_num_splits_for_cuda_graph``, ``config/attention.py``). A fit to the logs finds 0.98 of these bytes."""

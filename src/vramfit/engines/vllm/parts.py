@@ -51,7 +51,7 @@ class Parts(Record):
     outside_bytes: int
     """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
     beside_bytes: int
-    """Those for which there must be room beside the share: CUDA graphs find some in what the profile run reserved."""
+    """Bytes that must find room beside the share: of these, CUDA graphs can use what the profile run reserved."""
     kinds: tuple[str, str, str]
     """Keys of ``SPREAD`` for the three terms."""
 
@@ -71,8 +71,8 @@ class Parts(Record):
         return self._bound(1)
 
     def _bound(self, side: int) -> int:
-        held = self.overhead_bytes - self.graphs_bytes
-        terms = zip((self.peak.total_bytes, held, self.graphs_bytes), self.kinds, strict=True)
+        library_bytes = self.overhead_bytes - self.graphs_bytes
+        terms = zip((self.peak.total_bytes, library_bytes, self.graphs_bytes), self.kinds, strict=True)
         return sum([round(size * SPREAD[kind][side]) for size, kind in terms])
 
 
@@ -109,13 +109,13 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
     if facts.graphs_in_share:
         graphs = round(graphs * ESTIMATED_SHARE)
     several = keys.data_parallel is not None and keys.data_parallel > 1
-    held = libraries(model, ranks, count, last, cards.generation, facts, several)
+    library = libraries(model, ranks, count, last, cards.generation, facts, several)
     later = 0 if facts.graphs_in_share else graphs
     later += 0 if facts.counts_everything else found.counts_bytes
-    beside = held.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
-    outside = held.outside_bytes + later
+    beside = library.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
+    outside = library.outside_bytes + later
     return Parts(
-        found, held, graphs, outside, beside, (_peak_kind(job, facts), _libraries_kind(job), _graphs_kind(facts))
+        found, library, graphs, outside, beside, (_peak_kind(job, facts), _libraries_kind(job), _graphs_kind(facts))
     )
 
 
