@@ -58,11 +58,12 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
     of_stage = [parts(job, facts, number) for number in range(count)]
-    gpus = []
+    gpus, starting = [], []
     for number in range(job.gpu_count):
         stage, span = stage_weights[number // ranks], spans[number // ranks]
         cache, block = bytes_needed(model, work, ranks, span, tokens)
         own = of_stage[number // ranks]
+        starting.append(stage.weights_bytes + own.starting_bytes + own.profiled_blocks * block)
         gpus.append(
             DeviceMemory(
                 f"gpu{number}",
@@ -96,6 +97,8 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
             True,
             must_be_free=True,
             beside_bytes=tuple([one.beside_bytes for one in mine]),
+            starting_bytes=tuple(starting) if mine[0].profiled_blocks else (),
+            starting_text=f"by a cache of {mine[0].profiled_blocks} blocks that CUDA graphs are captured with",
         ),
     )
 

@@ -51,6 +51,8 @@ UNSPLIT = ("gemma3_text", "gemma4_text", "gemma4_unified_text", "molmo2_text", "
 (``config/model.py`` ``is_mm_prefix_lm``); their Triton kernels need no such outputs."""
 LARGEST_SIZE, LARGEST_SIZE_BLACKWELL = 512, 1024
 """Largest size that is captured, and that of data-centre cards of Blackwell."""
+PROFILED_SINCE = (0, 18)
+"""First release that estimates its graphs by capturing some (a start-up log of 0.18.0; none in the source of 0.17.0)."""
 EARLIER_FACTOR = 0.25
 """Measured bytes before 0.13 as a share of the formula's: 0.10 and 0.39 GiB for Qwen3-0.6B and gpt-oss-20b in vLLM 0.11.0,
 whose measure contains no memory that PyTorch had kept from the profile run (llm-d results page)."""
@@ -65,6 +67,19 @@ def sizes(rows: int, tokens: int, query: int, release: Release, blackwell: bool)
     found += range(8, min(largest + 1, 256), 8)
     found += range(256, largest + 1, step)
     return tuple(found)
+
+
+def profiled_blocks(captured: tuple[int, ...], rows: int, release: Release) -> int:
+    """Number of blocks of the cache that vLLM makes to capture graphs with before it sizes the real one; 0 if it does not.
+
+    It has a block for each sequence of the largest size that is captured, and from 0.26 on for no more than ``rows``
+    sequences (0.19.0, 0.25.0 and 0.26.0 ``v1/worker/gpu_model_runner.py`` ``_init_minimal_kv_cache_for_profiling``). In models
+    with recurrent states a block is so large that this cache may not fit: 256 blocks ask 784 MiB for each of 16 tensors of
+    Qwen3.8-27B (vllm-project/recipes models/Qwen/Qwen3.8-27B.yaml), 512 blocks 1.03 GiB of Qwen3.5-9B's in 0.18.0.
+    """
+    if not captured or release.numbers < PROFILED_SINCE:
+        return 0
+    return captured[-1] if release.numbers < (0, 26) else min(rows, captured[-1])
 
 
 def graph_bytes(

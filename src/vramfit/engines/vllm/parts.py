@@ -6,7 +6,7 @@ from vramfit._record import Record
 from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.servers import sequences
 from vramfit.engines.vllm.budget import experts_kernel, libraries
-from vramfit.engines.vllm.graphs import graph_bytes, sizes
+from vramfit.engines.vllm.graphs import graph_bytes, profiled_blocks, sizes
 from vramfit.engines.vllm.profile_run import Rank, Step, peak
 from vramfit.engines.vllm.release import has_states
 
@@ -52,8 +52,16 @@ class Parts(Record):
     """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
     beside_bytes: int
     """Bytes that must find room beside the share: of these, CUDA graphs can use what the profile run reserved."""
+    profiled_blocks: int
+    """Number of blocks of the cache that graphs are captured with before the real one exists."""
     kinds: tuple[str, str, str]
     """Keys of ``SPREAD`` for the three terms."""
+
+    @property
+    def starting_bytes(self) -> int:
+        """Bytes that exist while graphs are captured to see what they take, without the cache that this needs."""
+        found = self.peak.kept_bytes + self.peak.counts_bytes + self.graphs_bytes
+        return found + self.libraries.inside_bytes + self.libraries.outside_bytes
 
     @property
     def overhead_bytes(self) -> int:
@@ -115,7 +123,13 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
     beside = library.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
     outside = library.outside_bytes + later
     return Parts(
-        found, library, graphs, outside, beside, (_peak_kind(job, facts), _libraries_kind(job), _graphs_kind(facts))
+        found,
+        library,
+        graphs,
+        outside,
+        beside,
+        profiled_blocks(captured, rows, facts),
+        (_peak_kind(job, facts), _libraries_kind(job), _graphs_kind(facts)),
     )
 
 
