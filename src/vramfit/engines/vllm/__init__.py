@@ -37,6 +37,10 @@ class Cards(Record):
     """Number of multiprocessors; 0 where no buffer of the release depends on it."""
     workspace_bytes: int
     """Bytes of cuBLAS's workspace."""
+    system_bytes: int = 0
+    """Bytes that are taken before vLLM starts of a memory that the GPU shares with the CPU."""
+    processes_bytes: int = 0
+    """Bytes that vLLM's processes take of such a memory on the CPU's side."""
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -65,7 +69,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
-        from vramfit.engines.vllm.budget import generation
+        from vramfit.engines.vllm.budget import generation, unified_bytes
         from vramfit.engines.vllm.release import release
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
@@ -81,6 +85,7 @@ class Vllm(Engine[Cards, ServerKeys]):
             generation(first),
             first.cores // cores_per_multiprocessor(first) if counted and first.cores else 0,
             workspace_bytes(first),
+            *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 

@@ -57,7 +57,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         )  # fmt: skip
         own = parts(job, facts, stage_of(number, ranks, count))
         account_peak(job, ledger, gpu.device, own.peak, facts, tokens, rows)
-        account_budget(ledger, gpu.device, own, ranks, facts)
+        account_budget(ledger, gpu.device, own, ranks, facts, job.traits.processes_bytes)
         spare = "one block of the pool is never given out"
         ledger.add("overhead", gpu.device, "spare block", spare, block, f"{VLLM} v1/core/block_pool.py null_block")
     if estimate.host.weights_bytes:
@@ -90,13 +90,16 @@ def account_peak(
     )  # fmt: skip
 
 
-def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: Release) -> None:
-    """Add libraries and CUDA graphs of one rank."""
+def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: Release, processes_bytes: int) -> None:
+    """Add libraries and CUDA graphs of one rank, and what its processes take of a memory shared with the CPU."""
     version = ".".join(map(str, facts.numbers))
     inside = "measured: one GPU, and more for each further rank"
     ledger.add(
-        "overhead", device, "libraries", inside, own.libraries.inside_bytes, MEASURED, ranks=ranks, version=version
-    )
+        "overhead", device, "libraries", inside, own.libraries.inside_bytes - processes_bytes, MEASURED, ranks=ranks,
+        version=version,
+    )  # fmt: skip
+    shared = "0.058 x the memory that CPU and GPU share"
+    ledger.add("overhead", device, "host memory of the processes", shared, processes_bytes, MEASURED)
     outside = "measured: what the first look at the card finds taken beyond a process's context"
     ledger.add("overhead", device, "NCCL", outside, own.libraries.outside_bytes, MEASURED, ranks=ranks)
     graphs = "160 MiB + layers x (sizes x 0.20 + whole steps x 0.11 MiB) + split outputs of attention"
