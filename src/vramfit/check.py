@@ -9,7 +9,7 @@ from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.resolve import published, resolve
-from vramfit.errors import CannotTell
+from vramfit.errors import CannotTell, UsageError
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
 from vramfit.search import largest
@@ -162,7 +162,10 @@ def _limits(found: Answer) -> Limits | None:
         return None
 
     def margin(**changes: int) -> int:
-        return answer(replace(deployment, workload=replace(work, **changes))).margin_bytes
+        try:
+            return answer(replace(deployment, workload=replace(work, **changes))).margin_bytes
+        except UsageError:
+            return -1  # a stated setting excludes it (``max_num_seqs``)
 
     here = found.margin_bytes
     context = largest(lambda n: margin(context=n), 1, max(model.context, work.context), (work.context, here))

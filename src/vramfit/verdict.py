@@ -57,7 +57,9 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
         lacking = estimate.pool.lacking_bytes([limit - device.total_bytes for device, limit in pairs])
         short = estimate.pool.short_bytes(offered, work.reserve_bytes)
         if refusal is None and (short or lacking):
-            refusal = _not_free(runtime.title, estimate.pool, short) if short else estimate.pool.spare_reason
+            starting = estimate.pool.starting_short_bytes(offered, work.reserve_bytes)
+            own = estimate.pool.spare_reason
+            refusal = _not_free(runtime.title, estimate.pool, short, starting == short) if short else own
         if short or lacking:
             headroom = min(headroom, -max(short, lacking))
     shared = sum(
@@ -69,7 +71,9 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     return Verdict(kind, headroom, usable, host_headroom, refusal)
 
 
-def _not_free(title: str, pool: Pool, short_bytes: int) -> str:
+def _not_free(title: str, pool: Pool, short_bytes: int, starting: bool) -> str:
+    if starting:
+        return f"while {title} starts, {gib(short_bytes)} more than each card has is taken {pool.starting_text}"
     return (
         f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
         " context and by what else runs there"

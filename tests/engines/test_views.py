@@ -33,7 +33,7 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"vendor", "compute_target", "memory_bytes", "name"},
+    "vllm": {"vendor", "compute_target", "memory_bytes", "name", "cores"},
     "sglang": {"vendor", "compute_target", "memory_bytes"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
@@ -60,7 +60,13 @@ TELLING = (
     "m4-max-128gb",
 )  # fmt: skip
 """GPUs on different sides of what engines distinguish."""
-VIEWED: tuple[dict[str, Any], ...] = ({}, {"gpu_layers": "auto"}, {"images": 1}, {"images": 1, "platform": "windows"})
+VIEWED: tuple[dict[str, Any], ...] = (
+    {},
+    {"gpu_layers": "auto"},
+    {"images": 1},
+    {"images": 1, "platform": "windows"},
+    {"engine_version": "0.19.0"},
+)
 """Fields of workloads that a view depends on, one of each branch."""
 
 gpus = st.one_of(st.sampled_from(TELLING), some_gpu_id).map(lambda name: catalogue().gpu(name))

@@ -19,24 +19,20 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("expected", "release", "stages", "kind"),
+    ("expected", "release", "stages", "v2"),
     [
-        (2048, (0, 25, 0), 1, "dense"),
-        (2048, (0, 25, 0), 4, "dense"),
-        (2 * 2048, (0, 26, 0), 1, "dense"),
-        (5 * 2048, (0, 26, 0), 4, "dense"),
-        # Mixtures have the V1 runner until 0.28: as many steps as stages, and two on one.
-        (2 * 2048, (0, 28, 0), 1, "mixture"),
-        (4 * 2048, (0, 28, 0), 4, "mixture"),
-        (4 * 2048, (0, 28, 0), 4, "states"),
-        (5 * 2048, (0, 29, 0), 4, "mixture"),
-        (5 * 2048, NEWEST, 4, "states"),
+        (2048, (0, 25, 0), 1, True),
+        (2048, (0, 25, 0), 4, False),
+        (2 * 2048, (0, 26, 0), 1, True),
+        (5 * 2048, (0, 26, 0), 4, True),
+        # The V1 runner has as many steps as stages, and two on one.
+        (2 * 2048, (0, 28, 0), 1, False),
+        (4 * 2048, (0, 28, 0), 4, False),
     ],
 )
-def test_tokens_in_flight(expected: int, release: tuple[int, ...], stages: int, kind: str) -> None:
-    """Steps that are scheduled at the same time, by release, stages and model."""
-    made = {"dense": model("sliding"), "mixture": model("mixtral-8x7b"), "states": hybrid()}[kind]
-    assert expected == in_flight(made, conditions(release=release, stages=stages))
+def test_tokens_in_flight(expected: int, release: tuple[int, ...], stages: int, v2: bool) -> None:
+    """Steps that are scheduled at the same time, by release, stages and runner."""
+    assert expected == in_flight(conditions(release=release, stages=stages, v2=v2))
 
 
 @pytest.mark.parametrize(

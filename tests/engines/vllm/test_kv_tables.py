@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.samples import gpu, model
-from vramfit.engines.vllm.kv_tables import Conditions, Table, block_bytes, flashinfer_states, has_states, tables
+from vramfit.engines.vllm.kv_tables import Conditions, Table, block_bytes, flashinfer_states, recurs, tables
 from vramfit.workload.common import Workload
 
 NEWEST = (0, 33, 0)
@@ -16,7 +16,7 @@ NEWEST = (0, 33, 0)
 def conditions(**changes: Any) -> Conditions:
     """One rank of the newest release with a 16-bit cache."""
     usual: dict[str, Any] = {
-        "release": NEWEST, "ranks": 1, "stages": 1, "step_tokens": 2048, "element_type": "f16", "flashinfer": False,
+        "release": NEWEST, "v2": True, "ranks": 1, "stages": 1, "step_tokens": 2048, "element_type": "f16", "flashinfer": False,
     }  # fmt: skip
     return Conditions(**{**usual, **changes})
 
@@ -173,7 +173,7 @@ def test_a_draft_joins_the_tables() -> None:
 @pytest.mark.parametrize(("expected", "name"), [(False, "llama-3.1-8b"), (True, "recurrent"), (False, "sliding")])
 def test_models_with_states(expected: bool, name: str) -> None:
     """Those with at least one recurrent layer."""
-    assert expected is has_states(model(name))
+    assert expected is recurs(model(name))
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,10 @@ class Cards(Record):
     """Bytes of cuBLAS's workspace."""
     flashinfer_states: bool = False
     """True if FlashInfer computes prompts in gated delta nets."""
+    system_bytes: int = 0
+    """Bytes that are taken before vLLM starts of a memory that the GPU shares with the CPU."""
+    processes_bytes: int = 0
+    """Bytes that vLLM's processes take of such a memory on the CPU's side."""
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -70,7 +74,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
-        from vramfit.engines.vllm.budget import generation
+        from vramfit.engines.vllm.budget import generation, unified_bytes
         from vramfit.engines.vllm.kv_tables import flashinfer_states
         from vramfit.engines.vllm.release import release
         from vramfit.engines.vllm.weights import mxfp4_kernel
@@ -88,6 +92,7 @@ class Vllm(Engine[Cards, ServerKeys]):
             first.cores // cores_per_multiprocessor(first) if counted and first.cores else 0,
             workspace_bytes(first),
             flashinfer_states(first),
+            *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 

@@ -26,11 +26,11 @@ CONSUMER = 12
 ALONE_BYTES, ALONE_BYTES_EARLIER = 256 * MIB, 133 * MIB
 """Non-torch bytes on one GPU of Hopper: 0.24-0.26 GiB from 0.18 on, 0.13 before."""
 SMALL_ALONE_BYTES, SMALL_ALONE_BYTES_EARLIER = 170 * MIB, 80 * MIB
-"""The same on cards of other generations: before 0.18 0.02-0.36 GiB, median 0.08, in 37 start-up logs (among them
+"""Non-torch bytes on one GPU of other generations: before 0.18 0.02-0.36 GiB, median 0.08, in 37 start-up logs (among them
 vllm-project/vllm issues 10517, 12330 and huggingface/cookbook ``fine_tune_chatbot_docs_synthetic``); from then on 0.10 on
 an L40S, 0.21 on an L4 and 0.32 on an A100, as what the other terms leave of the share."""
 UNSAMPLED_BYTES = 72 * MIB
-"""The same on a stage of a pipeline without the sampler: 0.07 GiB on the first of four."""
+"""Non-torch bytes on a stage of a pipeline without the sampler: 0.07 GiB on the first of four."""
 PEER_BYTES, PEER_BYTES_HOPPER = 225 * MIB, 430 * MIB
 """Further bytes for each further rank (NCCL and the custom all-reduce): two ranks 0.25-0.74 GiB, four 0.34-1.39
 (vllm-project/vllm issues 15815, 13061, 16570), eight about 1.8 (sgl-project/sglang issue 11716); two H100 0.55 in 0.11."""
@@ -43,12 +43,21 @@ NCCL_BYTES_HOPPER = 1044 * MIB
 context of 0.51."""
 NCCL_BYTES_EXPERTS = 490 * MIB
 """Further such bytes for a mixture of experts, whose experts have a group of ranks of their own: 2.01 GiB on two H100."""
-NCCL_BYTES = 160 * MIB
-"""The same on other cards: contexts of 0.17-0.48 GiB on one card against 0.37 on two A10 and 1.98 on eight RTX 5080 (out-of-
-memory messages in issues of vllm-project/vllm)."""
+NCCL_BYTES = 100 * MIB
+"""Bytes that are taken before on other cards, for each further one: contexts of 0.17-0.64 GiB on one card against 0.37 on
+two A10 and 1.98 on eight RTX 5080 (out-of-memory messages in issues of vllm-project/vllm)."""
 HOPPER_CONTEXT_BYTES = 82 * MIB
 """Bytes that a context on Hopper takes beyond that of other cards: 0.51 GiB on an H100."""
 
+
+UNIFIED_SYSTEM_SHARE = 0.083
+"""Share of a memory that CPU and GPU share that system and processes hold when vLLM looks at what is free, which is what the
+system calls available (``utils/mem_utils.py``): with 10 of a GB10's 121.7 GiB the default share of 0.92 does not start, as
+reported, and 0.90 does."""
+UNIFIED_SHARE = 0.058
+"""Share of such a memory that the server's processes take on the CPU's side afterwards, which counts as non-torch memory:
+about 7 GiB of a GB10's, as Qwen3.6-35B-A3B leaves 10.3 of a share of 0.85 for everything but weights, cache and graphs
+(start-up log of vLLM 0.22.0, 2026-05-30)."""
 
 BY_KERNEL = ("nvfp4", "plain", "fp8")
 """Families of schemes whose experts FlashInfer's kernels run on Blackwell (0.33.0 ``fused_moe/oracle/nvfp4.py``, ``fp8.py``,
@@ -87,7 +96,7 @@ def libraries(
             inside += PEER_BYTES * (ranks - 1)
     outside = HOPPER_CONTEXT_BYTES if generation == "hopper" else 0
     if ranks * stages > 1:
-        outside += NCCL_BYTES_HOPPER if linked else NCCL_BYTES
+        outside += NCCL_BYTES_HOPPER if linked else NCCL_BYTES * (ranks * stages - 1)
         if linked and ranks > 1 and any(group.experts is not None for group in model.layers):
             outside += NCCL_BYTES_EXPERTS
     return Libraries(inside, outside)
@@ -100,6 +109,17 @@ def generation(gpu: Gpu) -> str:
     if gpu.compute_capability < BLACKWELL:
         return "hopper"
     return "blackwell" if gpu.compute_capability[0] < CONSUMER else "blackwell-12"
+
+
+def unified_bytes(gpu: Gpu, offered_bytes: int) -> tuple[int, int]:
+    """Bytes of a memory shared with the CPU that are taken before vLLM looks, and that its processes take afterwards.
+
+    Both are 0 for cards with a memory of their own, and for other vendors', whose memory vLLM asks the driver about
+    (``is_integrated_gpu``).
+    """
+    if not gpu.unified or gpu.vendor != "nvidia":
+        return 0, 0
+    return round(UNIFIED_SYSTEM_SHARE * offered_bytes), round(UNIFIED_SHARE * offered_bytes)
 
 
 def experts_kernel(scheme: Scheme, generation: str, mxfp4_kernel: str, release: Release) -> str:

@@ -12,52 +12,42 @@ The formulas follow vLLM 0.33.0; ``release`` has what differs in older versions.
 
 from __future__ import annotations
 
-from vramfit._record import Record
-from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
-from vramfit.engines.servers import refuse_offload, sequences
-from vramfit.engines.vllm.budget import experts_kernel, libraries
-from vramfit.engines.vllm.graphs import graph_bytes, sizes
-from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, pool, with_swap_space
-from vramfit.engines.vllm.profile_run import Rank, Step, peak
-from vramfit.engines.vllm.release import release
-from vramfit.engines.vllm.spread import (
-    ESTIMATED_SHARE,
-    GRAPHS,
-    LIBRARIES,
-    PEAK,
-    WEIGHTS_HIGH,
-    WEIGHTS_HIGH_BITSANDBYTES,
-    WEIGHTS_LOW,
-    high_bytes,
-    low_bytes,
+from vramfit.engines.distributed import (
+    copies,
+    layout,
+    of_one_copy,
+    sequences_text,
+    split_text,
+    stage_layers,
+    stage_of,
 )
-from vramfit.engines.vllm.weights import stages
+from vramfit.engines.interface import DeviceMemory, Estimate, Pool
+from vramfit.engines.servers import refuse_offload
+from vramfit.engines.vllm.loaded import host_memory, loaded
+from vramfit.engines.vllm.parts import parts, steps, utilization
+from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, demanding, with_swap_space
+from vramfit.engines.vllm.release import release
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
-    from vramfit.engines.vllm.budget import Libraries
-    from vramfit.engines.vllm.profile_run import Peak
-    from vramfit.engines.vllm.release import Release
-    from vramfit.engines.vllm.weights import Stage
+    from vramfit.engines.vllm.parts import Parts
 
-UTILIZATION, UTILIZATION_EARLIER = 0.92, 0.9
-"""Default of ``gpu_memory_utilization`` from 0.21 on, and before (``config/cache.py``)."""
-
-
-class Parts(Record):
-    """Parts of one rank's memory that are neither weights nor cache."""
-
-    peak: Peak
-    libraries: Libraries
-    graphs_bytes: int
-    """Bytes of the CUDA graphs: vLLM's own estimate if that is deducted from the share, else as measured."""
-    beside_bytes: int
-    """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
+WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
+"""Lowest and highest factor of the expected weights. Loaded weights in start-up logs are within 0.5 % of the expected ones
+(tests/engines/vllm/measured.yaml), but some checkpoints of a scheme keep further layers at 16 bits."""
+WEIGHTS_HIGH_BITSANDBYTES = 1.08
+"""Highest factor of the expected weights for bitsandbytes: later versions undo the double quantization (``weights``), and
+dynamic checkpoints keep further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35,
+unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
+COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
+"""Lowest and highest factor of the peak of ``activations.peak_bytes``, which SGLang's estimate takes: 0.37 in a start-up log
+of a 14B on two GPUs (vllm-project/vllm issue 13061)."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
@@ -69,100 +59,67 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
     ranks, count = layout(job)
+    job = of_one_copy(job)
+    work = job.workload
     tokens, rows = steps(job)
     facts = release(keys)
-    utilization = keys.gpu_memory_utilization or (UTILIZATION if facts.numbers >= (0, 21) else UTILIZATION_EARLIER)
-    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    share = utilization(keys, facts)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
+    loads = loaded(job, ranks, count, cards.mxfp4_kernel, (WEIGHTS_LOW, weights_high))
     of_stage = [parts(job, facts, number) for number in range(count)]
     cached = caches(job, tokens, rows)
-    gpus = []
+    gpus, starting, mine = [], [], []
     for number in range(job.gpu_count):
-        stage = stage_weights[number // ranks]
+        stage = stage_of(number, ranks, count)
+        load = loads[stage]
         cache, block = cache_bytes(keys, cached, number), cached.blocks[number].block_bytes
-        gpus.append(_device(f"gpu{number}", stage, weights_high, cache, block, of_stage[number // ranks]))
-    beside = tuple([of_stage[number // ranks].beside_bytes for number in range(job.gpu_count)])
+        own = of_stage[stage]
+        mine.append(own)
+        starting.append(load.weights_bytes + own.starting_bytes + own.profiled_blocks * block)
+        gpus.append(
+            DeviceMemory(
+                f"gpu{number}",
+                load.weights_bytes,
+                cache,
+                own.peak.total_bytes,
+                # One block of the pool is never used (``BlockPool.null_block``).
+                own.overhead_bytes + block,
+                load.low_bytes + cache + own.low_bytes,
+                load.high_bytes + cache + block + own.high_bytes,
+                load.read_bytes,
+            )
+        )
     return Estimate(
         tuple(gpus),
-        with_swap_space(NOTHING, job),
+        with_swap_space(host_memory(job, loads, ranks), job),
         job.checkpoint.file_bytes,
-        _assumptions(job, ranks, count, utilization, tokens),
+        _assumptions(job, ranks, count, share, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "data_parallel": copies(keys),
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
-            "gpu_memory_utilization": utilization,
+            "gpu_memory_utilization": share,
         },
+        streamed_bytes=sum([load.streamed_bytes for load in loads]),
         plan=cached,
-        pool=pool(keys, utilization, beside, gpus, cached),
         refusal=context_refusal(job),
+        pool=demanding(_pool(share, mine, starting), keys, gpus, cached),
     )
 
 
-def steps(job: Job[Cards, ServerKeys]) -> tuple[int, int]:
-    """Largest numbers of tokens and of sequences of a step."""
-    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
-    return tokens, sequences(job.keys, job.workload, job.traits.step_sequences)
-
-
-def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
-    """Parts of the memory of one rank of a pipeline stage that are neither weights nor cache."""
-    model, work, keys, cards = job.model, job.workload, job.keys, job.traits
-    ranks, count = layout(job)
-    tokens, rows = steps(job)
-    last = stage == count - 1
-    kernel = experts_kernel(job.scheme, cards.generation, cards.mxfp4_kernel, facts)
-    rank = Rank(
-        ranks, count, stage == 0, last, keys.expert_parallel, kernel, cards.multiprocessors, cards.workspace_bytes
-    )
-    found = peak(model, job.scheme, Step(tokens, rows, work.images, work.image_size), rank, facts)
-    query = 1 + (work.speculative_tokens or 0)
-    captured = () if keys.enforce_eager else sizes(rows, tokens, query, facts, cards.generation == "blackwell")
-    graphs = graph_bytes(
-        model,
-        ranks,
-        stage_layers(model.layer_count, count)[stage],
-        captured,
-        rows * query,
-        facts,
-        kernel == "triton",
-        job.scheme.id == "w8a8",
-        cards.generation == "hopper",
-    )
-    if facts.graphs_in_share:
-        graphs = round(graphs * ESTIMATED_SHARE)
-    several = keys.data_parallel is not None and keys.data_parallel > 1
-    held = libraries(model, ranks, count, last, cards.generation, facts, several)
-    beside = held.outside_bytes + (0 if facts.graphs_in_share else graphs)
-    beside += 0 if facts.counts_everything else found.counts_bytes
-    return Parts(found, held, graphs, beside)
-
-
-def _device(name: str, stage: Stage, weights_high: float, cache: int, block: int, found: Parts) -> DeviceMemory:
-    """Memory of one GPU, without the CUDA context of a process on one GPU."""
-    weights = stage.weights_bytes
-    compute, libraries = found.peak.total_bytes, found.libraries.inside_bytes + found.libraries.outside_bytes
-    graphs = found.graphs_bytes
-    return DeviceMemory(
-        name,
-        weights,
-        cache,
-        compute,
-        # One block of the pool is never used (``BlockPool.null_block``).
-        libraries + graphs + block,
-        round(weights * WEIGHTS_LOW)
-        + cache
-        + low_bytes(compute, PEAK)
-        + low_bytes(libraries, LIBRARIES)
-        + low_bytes(graphs, GRAPHS),
-        round(weights * weights_high)
-        + cache
-        + block
-        + high_bytes(compute, PEAK)
-        + high_bytes(libraries, LIBRARIES)
-        + high_bytes(graphs, GRAPHS),
-        stage.read_bytes,
+def _pool(share: float, mine: Sequence[Parts], starting: Sequence[int]) -> Pool:
+    """Share of each GPU, and what lies beside it; ``starting`` has the bytes that each takes while graphs are profiled."""
+    blocks = mine[0].profiled_blocks
+    return Pool(
+        share,
+        tuple([one.outside_bytes for one in mine]),
+        True,  # as ``v1/worker/utils.py`` ``request_memory`` rounds
+        must_be_free=True,
+        beside_bytes=tuple([one.beside_bytes for one in mine]),
+        starting_bytes=tuple(starting) if blocks else (),
+        starting_text=f"by a cache of {blocks} blocks that CUDA graphs are captured with",
     )
 
 
@@ -172,9 +129,9 @@ def _drafted(job: Job[Cards, ServerKeys]) -> Estimate:
     from vramfit.engines.speculative import plain
     from vramfit.engines.vllm.speculative import with_draft
 
-    alone, keys = estimate(plain(job)), job.keys
-    tokens, rows = steps(job)
-    cached, before = caches(job, tokens, rows), caches(plain(job), tokens, rows)
+    keys, one = job.keys, of_one_copy(job)
+    tokens, rows = steps(one)
+    cached, before = caches(one, tokens, rows), caches(plain(one), tokens, rows)
     ranks, count = layout(job)
     spans = stage_layers(job.model.layer_count, count)
 
@@ -185,16 +142,14 @@ def _drafted(job: Job[Cards, ServerKeys]) -> Estimate:
         sizes = [cache_bytes(keys, found, number) for found in (cached, before)]
         return sizes[0] - sizes[1], blocks[0] - blocks[1]
 
-    found = with_draft(job, alone, job.traits.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), more)
-    share, beside = (0.0, ()) if found.pool is None else (found.pool.share, found.pool.outside_bytes)
-    return replace(found, plan=cached, pool=pool(keys, share, beside, found.gpus, cached))
+    found = with_draft(job, estimate(plain(job)), job.traits.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), more)
+    limit = None if found.pool is None else demanding(found.pool, keys, found.gpus, cached)
+    return replace(found, plan=cached, pool=limit)
 
 
-def _assumptions(
-    job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
-) -> tuple[str, ...]:
+def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
     assumptions = [
-        f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
+        f"the cache holds {sequences_text(job.workload)}; vLLM takes {share:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]

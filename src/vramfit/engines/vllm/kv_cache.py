@@ -14,7 +14,6 @@ from vramfit.engines.vllm.kv_tables import (
     Blocks,
     block_bytes,
     has_mixer,
-    has_states,
     layer_key,
     tables,
     window_blocks,
@@ -36,9 +35,6 @@ STATE_BYTES = 4
 IN_FLIGHT_SINCE = (0, 26)
 """Release from which on windowed layers keep the tokens of every step that is scheduled and not yet processed, not only
 those of one (vllm-project/vllm PR 47728)."""
-V2_RUNNER_SINCE, V2_DENSE_SINCE = (0, 29), (0, 25)
-"""Releases from which on every model has the V2 runner, and dense ones without recurrent layers (``use_v2_model_runner``).
-It schedules a step more than there are pipeline stages."""
 ALIGNED_SINCE = (0, 15)
 """Release from which on models with attention and recurrent layers have prefix caching in mode ``align``: two states for
 each sequence, one before and one after the current block. Until 0.28 it had to be asked for (vllm-project/vllm PR 50991),
@@ -60,7 +56,7 @@ class Kind(Record):
 
 def blocks(model: Model, work: Workload, conditions: Conditions, span: Span) -> Blocks:
     """Blocks that one request takes on a rank of the pipeline stage with the layers of ``span``."""
-    flying = in_flight(model, conditions)
+    flying = in_flight(conditions)
     if has_mixer(model, "compressed"):
         from vramfit.engines.vllm.compressed import compressed_blocks
 
@@ -73,14 +69,12 @@ def blocks(model: Model, work: Workload, conditions: Conditions, span: Span) -> 
     return Blocks(count, size, count * size)
 
 
-def in_flight(model: Model, conditions: Conditions) -> int:
+def in_flight(conditions: Conditions) -> int:
     """Number of tokens that windowed layers keep for the steps that are scheduled and not processed."""
-    release, stages = conditions.release, conditions.stages
-    if release < IN_FLIGHT_SINCE:
+    if conditions.release < IN_FLIGHT_SINCE:
         return conditions.step_tokens
-    dense = not model.has_experts and not has_states(model)
-    second = release >= V2_RUNNER_SINCE or (dense and release >= V2_DENSE_SINCE)
-    return (stages + 1 if second or stages == 1 else stages) * conditions.step_tokens
+    stages = conditions.stages
+    return (stages + 1 if conditions.v2 or stages == 1 else stages) * conditions.step_tokens
 
 
 def _blocks_of(table: Table, work: Workload, flying: int, model: Model, conditions: Conditions) -> int:

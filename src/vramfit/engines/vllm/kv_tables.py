@@ -71,6 +71,8 @@ class Conditions(Record):
 
     release: tuple[int, ...]
     """Release of vLLM, ``(0, 33, 0)``."""
+    v2: bool
+    """True if the V2 runner executes the model, which schedules a step more than there are pipeline stages."""
     ranks: int
     stages: int
     step_tokens: int
@@ -155,7 +157,7 @@ def _layers(
 ) -> dict[Key, list[int]]:
     """Numbers of the layers with each cache, in their order."""
     edges: set[int] = set()
-    if element_type in TURBOQUANT and not has_states(model):
+    if element_type in TURBOQUANT and not recurs(model):
         count = min(BOUNDARY_LAYERS, model.layer_count // 2)
         edges = {*range(count), *range(model.layer_count - count, model.layer_count)}
     found: dict[Key, list[int]] = {}
@@ -257,7 +259,7 @@ def has_mixer(model: Model, kind: str) -> bool:
 
 
 @per_model
-def has_states(model: Model) -> bool:
+def recurs(model: Model) -> bool:
     """Return True if the model has recurrent layers."""
     found = [mixer.cache((0,), model.hidden) for group in model.layers for mixer in group.mixers]
     return any(cache is not None and cache.kind == "state" for cache in found)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.engines.distributed import layout, stage_layers
-from vramfit.engines.interface import Pool
 from vramfit.engines.vllm.kv_cache import blocks
-from vramfit.engines.vllm.kv_tables import Conditions, has_states
+from vramfit.engines.vllm.kv_tables import Conditions, recurs
 from vramfit.engines.vllm.release import release
 from vramfit.errors import UsageError
 
@@ -19,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import DeviceMemory, Job
+    from vramfit.engines.interface import DeviceMemory, Job, Pool
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
     from vramfit.engines.vllm.kv_tables import Blocks
@@ -62,14 +61,15 @@ def caches(job: Job[Cards, ServerKeys], step_tokens: int, sequences: int) -> Cac
     """
     model, work, keys = job.model, job.workload, job.keys
     ranks, count = layout(job)
-    numbers = release(keys).numbers
+    facts = release(keys)
     wide = job.scheme.id == "fp32" and work.kv_cache_type == "f16"
+    kind = "f32" if wide else work.kv_cache_type
     conditions = Conditions(
-        numbers, ranks, count, step_tokens, "f32" if wide else work.kv_cache_type, job.traits.flashinfer_states
+        facts.numbers, facts.v2(model), ranks, count, step_tokens, kind, job.traits.flashinfer_states
     )
     found = [blocks(model, work, conditions, span) for span in stage_layers(model.layer_count, count)]
     copies = keys.data_parallel or 1
-    checked = numbers >= STATES_CHECKED_SINCE and not keys.enforce_eager and has_states(model)
+    checked = facts.numbers >= STATES_CHECKED_SINCE and not keys.enforce_eager and recurs(model)
     per_stage = max(1, job.gpu_count // copies // count)
     return Caches(
         tuple([found[number // per_stage % count] for number in range(job.gpu_count)]),
@@ -88,13 +88,10 @@ def cache_bytes(keys: ServerKeys, found: Caches, number: int) -> int:
     return max(need, (keys.kv_cache_memory_bytes or 0) - size)
 
 
-def pool(
-    keys: ServerKeys, utilization: float, beside_bytes: tuple[int, ...], gpus: Sequence[DeviceMemory], found: Caches
-) -> Pool:
-    """Limit that the engine sets itself on each GPU, and what it demands to be there or free before it starts.
+def demanding(pool: Pool, keys: ServerKeys, gpus: Sequence[DeviceMemory], found: Caches) -> Pool:
+    """Add to a pool what the caches demand: a stated size in place of the share, and blocks that must be left.
 
-    A stated size of the cache replaces the share of the card, which must be free nonetheless. ``beside_bytes`` are taken
-    of each GPU outside of the share.
+    The share must be free at the start nonetheless.
     """
     stated = keys.kv_cache_memory_bytes
     taken = [gpu.kv_cache_bytes + found.blocks[number].block_bytes for number, gpu in enumerate(gpus)]
@@ -103,16 +100,10 @@ def pool(
     if stated is not None:
         pairs = zip(gpus, taken, strict=True)
         fixed = tuple([None if size <= stated else gpu.total_bytes - size + stated for gpu, size in pairs])
-    return Pool(
-        utilization,
-        beside_bytes,
-        True,  # as ``request_memory`` rounds
-        must_be_free=True,
-        beside_bytes=beside_bytes,
-        fixed_bytes=fixed,
-        spare_bytes=tuple(spare) if any(spare) else (),
-        spare_reason=SPARE_REASON.format(found.least_blocks) if any(spare) else "",
-    )
+    if not any(spare):
+        return replace(pool, fixed_bytes=fixed, spare_bytes=(), spare_reason="")
+    reason = SPARE_REASON.format(found.least_blocks)
+    return replace(pool, fixed_bytes=fixed, spare_bytes=tuple(spare), spare_reason=reason)
 
 
 def context_refusal(job: Job[Cards, ServerKeys]) -> str | None:

@@ -17,9 +17,9 @@ or the peak of the vision encoder. In 32 start-up logs of vLLM 0.15 to 0.19 on H
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.vllm.activations import ACTIVATION_BYTES, vision_bytes, widest_layer
+from vramfit.engines.vllm.activations import ACTIVATION_BYTES, widest_layer
 from vramfit.engines.vllm.release import COUNTS_BYTES
-from vramfit.memory.vision import image_patches, tokens_of_image
+from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.architecture import Experts, FeedForward
 from vramfit.units import MIB
 
@@ -42,6 +42,13 @@ STREAM_BYTES = 24
 """Bytes of an element of each residual stream of a model that has several (DeepSeek-V4): six float32 copies, fitted to the
 shares that start-up logs leave: 5.30 GiB with 8,224 tokens and 1.39 with 2,048 on a GB10, about 2.3 with 4,096 on two RTX
 PRO 6000 and 4.0 with 8,192 on two H20 (vLLM 0.25.0 to 0.29)."""
+VIDEOS = {"qwen2_vl": 16384, "qwen2_5_vl": 16384}
+"""Tokens of two frames of the largest size, by ``model_type``, for models whose largest item is a video: such is encoded in
+place of images (``models/qwen2_vl.py`` ``get_max_video_tokens``; ``max_pixels`` 12,845,056 of Qwen2.5-VL's
+``preprocessor_config.json``). The videos of other models are no larger than their images."""
+FRAME_PAIRS = 7
+"""Half the largest number of frames of that video, which is shorter if it exceeds the context (``models/qwen2_vl.py``
+``_MAX_FRAMES_PER_VIDEO``, ``get_num_frames_with_most_features``)."""
 DEEP_OUTPUTS = {"qwen3_vl_text": 4, "qwen3_vl_moe_text": 4}
 """Widths of the vision encoder's outputs as multiples of the hidden width, by ``model_type``, where they are not 1: outputs
 of inner layers are kept beside those of the last (``models/qwen3_vl.py`` ``deepstack_visual_indexes``)."""
@@ -57,6 +64,8 @@ class Step(Record):
     """Number of images of a sequence; 0 if the server takes none."""
     image_size: tuple[int, int] | None
     """Width and height of each in pixels; None for the largest that the model takes."""
+    context: int
+    """Tokens that a sequence may hold, which a dummy video fills."""
 
 
 class Rank(Record):
@@ -107,7 +116,7 @@ def peak(model: Model, scheme: Scheme, step: Step, rank: Rank, release: Release)
     workspace = experts_bytes(model, step.tokens, rank)
     kept_workspace = release.keeps_workspace and rank.experts_kernel not in ALLOCATED_BY_KERNEL
     v2 = release.v2(model)
-    seen, pixels = _encoded(model, step) if rank.first else (0, 0)
+    images, seen, pixels = _encoded(model, step) if rank.first else (0, 0, 0)
     states = step.tokens * ACTIVATION_BYTES * model.hidden
     forward = _forward(model, scheme, step.tokens, rank, kept_workspace)
     if not kept_workspace:
@@ -126,7 +135,7 @@ def peak(model: Model, scheme: Scheme, step: Step, rank: Rank, release: Release)
         counts = int(step.rows * model.vocab * COUNTS_BYTES) if v2 else 0
     # The V2 runner frees the pixels before it runs the language model.
     kept = rank.workspace_bytes + seen + (0 if v2 else pixels) + (workspace if kept_workspace else 0)
-    encoder = vision_bytes(model, step.tokens, step.images, step.image_size) if rank.first else 0
+    encoder = encoder_bytes(model, images, step.image_size)
     return Peak(kept, forward, sampler, encoder + pixels + seen if encoder else 0, counts)
 
 
@@ -162,17 +171,21 @@ def _forward(model: Model, scheme: Scheme, tokens: int, rank: Rank, separate: bo
     return forward
 
 
-def _encoded(model: Model, step: Step) -> tuple[int, int]:
-    """Bytes of the encoder's outputs for the images of one step, and of the 16-bit pixels that it read.
+def _encoded(model: Model, step: Step) -> tuple[int, int, int]:
+    """Number of images encoded at once, bytes of the encoder's outputs for them, and of the 16-bit pixels that it read.
 
     As many of the largest images as a step has tokens for are encoded, at least one (``v1/worker/gpu_model_runner.py``
-    ``profile_run``, ``multimodal/encoder_budget.py``).
+    ``profile_run``, ``multimodal/encoder_budget.py``). A video counts as images
+    with as many tokens.
     """
     tower = model.vision
     if tower is None or not step.images:
-        return 0, 0
-    patches = image_patches(tower, step.image_size)
-    each = tokens_of_image(model, step.image_size) or patches
-    count = max(1, step.tokens // max(1, each))
-    outputs = count * each * ACTIVATION_BYTES * model.hidden * DEEP_OUTPUTS.get(model.architecture.model_type or "", 1)
-    return outputs, count * patches * ACTIVATION_BYTES * 3 * tower.patch**2 * (tower.frames or 1)
+        return 0, 0, 0
+    patches, kind = image_patches(tower, step.image_size), model.architecture.model_type or ""
+    each = max(1, tokens_of_image(model, step.image_size) or patches)
+    count = max(1, step.tokens // each)
+    frames = VIDEOS.get(kind, 0)
+    if frames:
+        count = max(count, max(1, min(FRAME_PAIRS, step.context // frames)) * frames // each)
+    outputs = count * each * ACTIVATION_BYTES * model.hidden * DEEP_OUTPUTS.get(kind, 1)
+    return count, outputs, count * patches * ACTIVATION_BYTES * 3 * tower.patch**2 * (tower.frames or 1)

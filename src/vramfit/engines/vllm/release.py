@@ -1,12 +1,13 @@
 """Facts that differ between releases of vLLM.
 
 A deployment states its release as ``engine_version``; without it the newest that was read counts. The sources of 0.11.0,
-0.13.0, 0.15.0, 0.17.0, 0.19.0, 0.21.0, 0.25.0, 0.26.0, 0.28.0, 0.30.0 and 0.33.0 were read; a change between two of them
+0.13.0, 0.15.0, 0.17.0, 0.19.0, 0.21.0, 0.25.0, 0.26.0, 0.28.0, 0.29.0, 0.30.0 and 0.33.0 were read; a change between two of them
 is dated to the later one, unless a start-up log places it earlier.
 """
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import Record
 
 TYPE_CHECKING = False
@@ -59,16 +60,15 @@ class Release(Record):
     ``config/compilation.py``)."""
 
     def v2(self, model: Model) -> bool:
-        """True if the V2 runner executes the model: each from 0.30 on, dense ones without states from 0.25 on.
+        """True if the V2 runner executes the model: each from 0.29 on, dense ones without states from 0.25 on.
 
-        Source: 0.25.0 and 0.28.0 ``config/vllm.py`` ``_is_default_v2_model_runner_model``, 0.30.0 ``use_v2_model_runner``.
+        Source: 0.25.0 and 0.28.0 ``config/vllm.py`` ``_is_default_v2_model_runner_model``, 0.29.0 ``use_v2_model_runner``.
         """
-        if self.numbers >= (0, 30):
+        if self.numbers >= (0, 29):
             return True
         if self.numbers < (0, 25):
             return False
-        plain = all(mixer.kind in ATTENTION for group in model.layers for mixer in group.mixers)
-        return plain and all(group.experts is None for group in model.layers)
+        return not has_states(model) and all(group.experts is None for group in model.layers)
 
     def sampler_bytes(self, model: Model) -> int:
         """Bytes per row and vocabulary entry of the profile run's sampler."""
@@ -77,8 +77,14 @@ class Release(Record):
         return UNSAMPLED_BYTES if self.v2(model) and self.numbers < (0, 31) else SAMPLER_BYTES
 
 
-ATTENTION = ("full", "sliding", "chunked", "cross", "latent")
-"""Kinds of token mixers that keep no recurrent state."""
+ATTENTION = ("full", "sliding", "chunked", "cross", "encoder", "latent")
+"""Kinds of token mixers that keep neither a recurrent state nor a compressed cache."""
+
+
+@per_model
+def has_states(model: Model) -> bool:
+    """True if a layer keeps a recurrent state or a compressed cache."""
+    return any(mixer.kind not in ATTENTION for group in model.layers for mixer in group.mixers)
 
 
 def release(keys: ServerKeys) -> Release:
