@@ -170,8 +170,8 @@ class Sweep:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
-        if pool is not None and pool.spare_bytes:
-            short = max(short, pool.lacking_bytes(rooms))
+        if pool is not None and not short:
+            short = pool.lacking_bytes(rooms)
         if short:
             headroom = min(headroom, -short)
         host = None

@@ -54,14 +54,11 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     certain = min([limit - device.high_bytes for device, limit in pairs])
     refusal = estimate.refusal
     if estimate.pool is not None:
-        lacking = estimate.pool.lacking_bytes([limit - device.total_bytes for device, limit in pairs])
-        short = estimate.pool.short_bytes(offered, work.reserve_bytes)
-        if refusal is None and (short or lacking):
-            starting = estimate.pool.starting_short_bytes(offered, work.reserve_bytes)
-            own = estimate.pool.spare_reason
-            refusal = _not_free(runtime.title, estimate.pool, short, starting == short) if short else own
-        if short or lacking:
-            headroom = min(headroom, -max(short, lacking))
+        left = [limit - device.total_bytes for device, limit in pairs]
+        short, reason = _at_the_start(runtime.title, estimate.pool, offered, work.reserve_bytes, left)
+        refusal = refusal or reason
+        if short:
+            headroom = min(headroom, -short)
     shared = sum(
         [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
     )
@@ -71,11 +68,23 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     return Verdict(kind, headroom, usable, host_headroom, refusal)
 
 
-def _not_free(title: str, pool: Pool, short_bytes: int, starting: bool) -> str:
-    if starting:
-        return f"while {title} starts, {gib(short_bytes)} more than each card has is taken {pool.starting_text}"
-    return (
-        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
+def _at_the_start(
+    title: str, pool: Pool, offered: Sequence[int], reserve_bytes: int, left: Sequence[int]
+) -> tuple[int, str | None]:
+    """Bytes that are short when an engine starts and the reason for it; 0 and None if it starts.
+
+    ``left`` has the bytes that the need leaves of each GPU. Where the need itself is not met and what exists for a moment
+    is short too, the need is the reason, and none is given.
+    """
+    short = pool.short_bytes(offered, reserve_bytes)
+    if not short:
+        lacking = pool.lacking_bytes(left)
+        return lacking, pool.spare_reason if lacking else None
+    if pool.starting_short_bytes(offered, reserve_bytes) == short:
+        reason = f"while {title} starts, {gib(short)} more than each card has is taken {pool.starting_text}"
+        return short, reason if min(left) >= 0 else None
+    return short, (
+        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short)} of that is taken: by its own"
         " context and by what else runs there"
     )
 
