@@ -12,6 +12,7 @@ The formulas follow vLLM 0.33.0; ``release`` has what differs in older versions.
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.engines.distributed import (
     copies,
     layout,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
     from vramfit.engines.vllm.parts import Parts
+    from vramfit.engines.vllm.pool import Caches
 
 WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
 """Lowest and highest factor of the expected weights. Loaded weights in start-up logs are within 0.5 % of the expected ones
@@ -125,7 +127,6 @@ def _pool(share: float, mine: Sequence[Parts], starting: Sequence[int]) -> Pool:
 
 def _drafted(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server with a draft, whose layers share blocks with those of the model."""
-    from vramfit._record import replace
     from vramfit.engines.speculative import plain
     from vramfit.engines.vllm.speculative import with_draft
 
@@ -137,14 +138,38 @@ def _drafted(job: Job[Cards, ServerKeys]) -> Estimate:
 
     def more(_job: Job[Cards, ServerKeys], _ranks: int, span: tuple[int, int]) -> tuple[int, int]:
         """Bytes that the draft adds to the cache of a rank, and to a spare block."""
-        number = spans.index(span) * ranks
-        blocks = [found.blocks[number].block_bytes for found in (cached, before)]
-        sizes = [cache_bytes(keys, found, number) for found in (cached, before)]
-        return sizes[0] - sizes[1], blocks[0] - blocks[1]
+        return _added(keys, cached, before, spans.index(span) * ranks)
 
     found = with_draft(job, estimate(plain(job)), job.traits.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), more)
-    limit = None if found.pool is None else demanding(found.pool, keys, found.gpus, cached)
-    return replace(found, plan=cached, pool=limit)
+    if found.draft is None:
+        raise AssertionError("a model with a draft has the draft's memory")
+    gpus, drafts = list(found.gpus), list(found.draft.gpus)
+    for number in range(len(gpus)):
+        # The draft's layers are on the last stage, and the blocks that its tokens and tables take on every one.
+        if stage_of(number, ranks, count) < count - 1:
+            added = _added(keys, cached, before, number)
+            gpus[number], drafts[number] = _with_cache(gpus[number], *added), _with_cache(drafts[number], *added)
+    draft = replace(found.draft, gpus=tuple(drafts))
+    limit = None if found.pool is None else demanding(found.pool, keys, gpus, cached)
+    return replace(found, gpus=tuple(gpus), draft=draft, plan=cached, pool=limit)
+
+
+def _added(keys: ServerKeys, cached: Caches, before: Caches, number: int) -> tuple[int, int]:
+    """Bytes of a GPU's cache with a draft beyond those without, and the same of a block."""
+    blocks = [found.blocks[number].block_bytes for found in (cached, before)]
+    sizes = [cache_bytes(keys, found, number) for found in (cached, before)]
+    return sizes[0] - sizes[1], blocks[0] - blocks[1]
+
+
+def _with_cache(device: DeviceMemory, cache_bytes: int, block_bytes: int) -> DeviceMemory:
+    """Memory of a device with more cache, and a larger spare block."""
+    return replace(
+        device,
+        kv_cache_bytes=device.kv_cache_bytes + cache_bytes,
+        overhead_bytes=device.overhead_bytes + block_bytes,
+        low_bytes=device.low_bytes + cache_bytes,
+        high_bytes=device.high_bytes + cache_bytes + block_bytes,
+    )
 
 
 def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
