@@ -16,8 +16,8 @@ from vramfit.render.commands import wrapped
 from vramfit.render.words import (
     gpu_name,
     headline,
-    held,
     joined,
+    requests_in_cache,
     requests_text,
     size,
     spare,
@@ -128,7 +128,9 @@ def test_fewer_requests_than_asked(end: str, changes: dict[str, Any]) -> None:
     asked = {"parallel": 16, "context": 8192}
     estimate = _with(FP16, serving=SERVING | changes, deployment=asked)
     assert headline([estimate]) == (f"LLaVA 1.6 13B does not fit an RTX 4090 in FP16: {end}", "")
-    assert held(_with(FP16, serving=SERVING, deployment=asked)).endswith("5.33 of 16 requests of 8,192 tokens at once")
+    assert requests_in_cache(_with(FP16, serving=SERVING, deployment=asked)).endswith(
+        "5.33 of 16 requests of 8,192 tokens at once"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from vramfit.render.fields import RUNS, error_text, tokens_per_second, usable_by
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.page import GAP, Page
 from vramfit.render.sections import Section, cache, card, model, run, sections
-from vramfit.render.words import headline, held, joined, quality, size, spare, speed
+from vramfit.render.words import headline, joined, quality, requests_in_cache, size, spare, speed
 from vramfit.units import gib, rate
 
 TYPE_CHECKING = False
@@ -168,7 +168,7 @@ def _outcome(estimate: Object) -> list[str]:
             "Without a file to read it from, the system ends the process.",
         ]
     if outcome["outcome"] == "queues":
-        return [f"It starts: {held(estimate)}, and the others wait until one of them is done."]
+        return [f"It starts: {requests_in_cache(estimate)}, and the others wait until one of them is done."]
     if outcome["outcome"] == "does-not-start":
         return [f"The weights load; then {engine} does not start: {estimate['serving']['refusal']}."]
     if outcome["outcome"] == "spills":

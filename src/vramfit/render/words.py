@@ -178,7 +178,7 @@ def _shortage(estimate: Object) -> str:
         return str(estimate["refusal"])
     serving = estimate.get("serving")
     if serving and serving["starts"] and serving["concurrent_requests"] < estimate["deployment"]["parallel"]:
-        return held(estimate)
+        return requests_in_cache(estimate)
     host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
     host_headroom = None if host is None else host.get("headroom_bytes")
     if estimate["headroom_bytes"] >= 0 and host_headroom is not None and host_headroom < 0:
@@ -186,7 +186,7 @@ def _shortage(estimate: Object) -> str:
     return _left(estimate)
 
 
-def held(estimate: Object) -> str:
+def requests_in_cache(estimate: Object) -> str:
     """Phrase on how many of the asked requests a server's cache holds at once."""
     asked, requests = estimate["deployment"], requests_text(estimate["serving"]["concurrent_requests"])
     return f"its cache holds {requests} of {asked['parallel']:,} requests of {asked['context']:,} tokens at once"

@@ -29,14 +29,14 @@ def serving(
         room = usable - gpu.total_bytes + gpu.kv_cache_bytes + one.block_bytes
         rooms.append(room if keys.kv_cache_memory_bytes is None else keys.kv_cache_memory_bytes)
     counts = [max(0, room // one.block_bytes) for room, one in zip(rooms, found.blocks, strict=True)]
-    held = min(counts) / max([one.count for one in found.blocks]) * found.copies
+    requests = min(counts) / max([one.count for one in found.blocks]) * found.copies
     pairs = zip(rooms, found.blocks, strict=True)
     room, least = min([(room, one.least_bytes) for room, one in pairs], key=lambda pair: pair[0] - pair[1])
     starts = room >= least
     limit = estimate.settings["max_num_seqs"]
     return Serving(
-        int(held * context),
-        round(held, 4),
+        int(requests * context),
+        round(requests, 4),
         limit if isinstance(limit, int) else None,
         starts,
         None if starts else _refusal(context, least, room),
