@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import Record
-from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.quantization.linears import groups, packed_bytes, rows
 
 TYPE_CHECKING = False
@@ -88,11 +87,13 @@ AS_RELEASED = Recipe(shared=FP8_BITS, dense=FP8_BITS, attention=FP8_BITS)
 """Recipe for a model released with experts in MXFP4 and the rest in FP8 (nvidia/DeepSeek-V4-Flash-NVFP4)."""
 
 
+@per_model
 def recurrent_layers(model: Model) -> frozenset[int]:
-    """Numbers of the layers that have no attention beside their recurrent mixer."""
+    """Numbers of the layers whose token mixers all keep a state instead of tokens."""
     found: list[int] = []
     for group in model.layers:
-        if group.mixers and not any(isinstance(mixer, Attention | LatentAttention) for mixer in group.mixers):
+        caches = [mixer.cache((0,), model.hidden) for mixer in group.mixers]
+        if caches and all(cache is not None and cache.kind == "state" for cache in caches):
             found += group.indices
     return frozenset(found)
 
