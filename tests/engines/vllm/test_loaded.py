@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,6 @@ from tests.deployed import job
 from tests.each import each
 from vramfit.engines import estimate
 from vramfit.engines.distributed import expert_division, layout
-from vramfit.engines.interface import Estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.vllm.loaded import Loaded, loaded, spread_bounds
@@ -22,6 +21,9 @@ from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
 from vramfit.sources import open_catalogue
 from vramfit.units import GIB
+
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Estimate
 
 BOUNDS = (0.995, 1.015)
 
@@ -132,9 +134,7 @@ def test_ranks_without_slots(rank: int) -> None:
 
 def test_weights_in_host_memory() -> None:
     """Whole parameters from the first layer on, until the asked bytes are reached; the largest is gate and up."""
-    (whole,), (left,) = (
-        weights(gpu="rtx4090", model="llama-3.1-8b", **keys) for keys in ({}, {"cpu_offload": "4GiB"})
-    )
+    (whole,), (left,) = (weights(gpu="rtx4090", model="llama-3.1-8b", **keys) for keys in ({}, {"cpu_offload": "4GiB"}))
     largest = 2 * 4096 * 2 * 14_336
     assert 4 * GIB <= left.host_bytes < 4 * GIB + largest
     assert whole.weights_bytes - left.weights_bytes == pytest.approx(left.host_bytes, rel=0.002)
