@@ -29,8 +29,8 @@ from vramfit.units import MIB
         (2, 2, False, "hopper", "0.19.0", 72 + 430, 82 + 1044),
         (1, 4, False, "hopper", "0.19.0", 72, 82 + 1044),
         (4, 1, True, "blackwell", None, 256 + 1863 + 90, 1044),
-        (4, 1, True, "blackwell-12", None, 170 + 3 * 225, 300),
-        (2, 2, True, "", None, 170 + 225, 300),
+        (4, 1, True, "blackwell-12", None, 170 + 3 * 225, 0),
+        (2, 2, True, "", None, 170 + 225, 0),
     ],
 )
 def test_libraries(

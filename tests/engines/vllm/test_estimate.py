@@ -326,8 +326,7 @@ def test_what_vllm_decided() -> None:
         "gpu_memory_utilization": 0.92,
     } == found.settings  # fmt: skip
     assert found.pool is not None
-    # NCCL of two cards.
-    assert (math.ceil(0.92 * 24080 * MIB) + 540 * MIB,) * 2 == found.pool.limits([24080 * MIB] * 2)
+    assert (math.ceil(0.92 * 24080 * MIB) + 440 * MIB,) * 2 == found.pool.limits([24080 * MIB] * 2)
 
 
 @pytest.mark.parametrize(

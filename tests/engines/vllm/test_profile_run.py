@@ -127,7 +127,7 @@ def test_images_stay_while_the_model_runs() -> None:
 
 def test_the_encoder_has_its_own_peak() -> None:
     """Without the language model's buffers: the larger of both counts."""
-    small = {"hidden": 64, "ffn": 64, "heads": 1, "vocab": 64}
+    small: dict[str, Any] = {"hidden": 64, "ffn": 64, "heads": 1, "vocab": 64}
     found = run("llava-1.5-7b", step=replace(STEP, images=1), **small)
     activations = 14 * 577 * 2 * (4 * 1024 + 2 * 4096)
     assert found.encoder_bytes == activations + 14 * (576 * 2 * 64 + 577 * 2 * 3 * 14**2)
