@@ -22,6 +22,7 @@ from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import _mxfp4_bytes, mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
+from vramfit.sources import open_catalogue
 from vramfit.units import MIB
 from vramfit.workload.common import Workload
 
@@ -371,3 +372,27 @@ def test_need_grows_with_what_is_asked(sample: str, ranks: int, context: int, pa
     more = rank(**{**asked, "gpu": f"{2 * ranks}xrtx4090"})
     assert more.weights_bytes < found.weights_bytes
     assert more.kv_cache_bytes <= found.kv_cache_bytes
+
+
+def test_the_cache_that_graphs_are_captured_with_must_fit() -> None:
+    """Qwen3.8 27B in NVFP4 on an RTX 5090: 256 blocks, whatever the share; not without graphs, nor with few sequences.
+
+    "Graph capture asks 784 MiB with 47 MiB free, at 0.80 and 0.93 alike" (vllm-project/recipes
+    models/Qwen/Qwen3.8-27B.yaml, section 1x RTX 5090).
+    """
+    raw = {
+        "gpu": "rtx5090", "model": "qwen3.8-27b", "quant": "nvfp4", "engine": "vllm", "context": 32768,
+        "kv_cache_type": "fp8", "engine_version": "0.26.1",
+    }  # fmt: skip
+    verdicts = {}
+    for name, keys in (
+        ("0.80", {"gpu_memory_utilization": 0.8}),
+        ("0.93", {"gpu_memory_utilization": 0.93}),
+        ("eager", {"enforce_eager": True}),
+        ("few", {"max_num_seqs": 8}),
+    ):
+        verdicts[name] = answer(resolve(parse_request({**raw, **keys}), open_catalogue())[0]).verdict
+    assert {"0.80": "exceeds", "0.93": "exceeds"} == {name: verdicts[name].word for name in ("0.80", "0.93")}
+    assert "a cache of 256 blocks that CUDA graphs are captured with" in str(verdicts["0.93"].refusal)
+    assert verdicts["eager"].refusal is None
+    assert verdicts["few"].refusal is None
