@@ -33,7 +33,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
         if bits == HALF_BITS or tensor.name.startswith(HALF):
             return half(tensor)
         if bits == FP8_BITS:
-            return Stored(tensor, "FP8", tensor.elements + GLOBAL_BYTES * experts(tensor), tensor.layers)
+            return Stored(tensor, "FP8", fp8_bytes(tensor), tensor.layers)
         return Stored(tensor, "NVFP4", matrix_bytes(tensor), tensor.layers)
 
     return tuple([stored(tensor) for tensor in tensors(model)])
@@ -42,3 +42,8 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
 def matrix_bytes(tensor: Tensor) -> int:
     """Bytes of a linear layer in NVFP4."""
     return packed_bytes(tensor.elements, 4) + rows(tensor) * groups(tensor, BLOCK) + GLOBAL_BYTES * experts(tensor)
+
+
+def fp8_bytes(tensor: Tensor) -> int:
+    """Bytes of a linear layer in FP8 beside others in NVFP4: one scale for its weights, and one for its inputs."""
+    return tensor.elements + GLOBAL_BYTES * experts(tensor)

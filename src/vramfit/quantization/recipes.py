@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import Record
-from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.quantization.linears import groups, packed_bytes, rows
 
 TYPE_CHECKING = False
@@ -38,12 +37,21 @@ EXPERTS, SHARED, DENSE, ATTENTION, RECURRENT, GATES, HEAD, OTHER = range(8)
 """Kinds of tensors. Gates are the two narrow projections of a gated delta net (``in_proj_a``, ``in_proj_b``), and OTHER
 everything that no scheme of these replaces."""
 GATE_NAMES = ("ssm_beta.weight", "ssm_alpha.weight")
-EXPERTS_ALONE_SINCE = "2026-01"
-"""Month of a model's release since which NVIDIA leaves attention in 16 bits: MiniMax-M2.5 and Qwen3.5 (2026-02) were the
-first, DeepSeek-V3.2 (2025-12) the last of the former kind. An unknown month counts as recent, which is the larger."""
+EARLIER = frozenset((
+    "apertus", "cohere", "cohere2", "deepseek_v2", "deepseek_v3", "deepseek_v32", "ernie4_5", "ernie4_5_moe", "exaone",
+    "exaone4", "falcon_h1", "gemma", "gemma2", "gemma3_text", "gemma3n_text", "glm", "glm4", "glm4_moe", "glm4v_moe_text",
+    "glm4v_text", "gpt_oss", "granite", "granitemoe", "granitemoehybrid", "hunyuan_v1_dense", "hunyuan_v1_moe",
+    "internlm2", "internlm3", "jamba", "kimi_k2", "kimi_linear", "lfm2", "lfm2_moe", "llama", "mimo", "mistral", "mixtral",
+    "mllama_text_model", "nemotron", "nemotron-nas", "olmo2", "olmo3", "olmoe", "phi", "phi3", "phi3_v", "phi4mm", "phimoe",
+    "qwen2", "qwen2_5_vl", "qwen2_moe", "qwen2_vl", "qwen3", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "seed_oss",
+    "smollm3", "solar_open", "stablelm", "starcoder2",
+))  # fmt: skip
+"""Architectures (``model_type``) whose NVFP4 checkpoints were made before 2026, when NVIDIA began to leave attention in 16
+bits: MiniMax-M2.5 and Qwen3.5 were the first, DeepSeek-V3.2 the last of the former kind. An architecture that is not known
+counts as recent, which is the larger."""
 FP8_REST_SINCE = "2026-04"
 """Month since which NVIDIA stores attention and delta nets of mixtures in FP8 (Qwen3.6-35B-A3B; Qwen3.5 has them in 16
-bits)."""
+bits, as is expected where the month is unknown)."""
 GROUP_32_SINCE = "2025-08"
 """Month of a model's release since which 4-bit repositories have groups of 32 as often as of 128: those called AWQ are
 mostly compressed-tensors with groups of 32 (cyankiwi), since AutoAWQ was given up. gemma-4-31B-it-AWQ-4bit so takes 19.6
@@ -88,11 +96,13 @@ AS_RELEASED = Recipe(shared=FP8_BITS, dense=FP8_BITS, attention=FP8_BITS)
 """Recipe for a model released with experts in MXFP4 and the rest in FP8 (nvidia/DeepSeek-V4-Flash-NVFP4)."""
 
 
+@per_model
 def recurrent_layers(model: Model) -> frozenset[int]:
-    """Numbers of the layers that have no attention beside their recurrent mixer."""
+    """Numbers of the layers whose token mixers all keep a state instead of tokens."""
     found: list[int] = []
     for group in model.layers:
-        if group.mixers and not any(isinstance(mixer, Attention | LatentAttention) for mixer in group.mixers):
+        caches = [mixer.cache((0,), model.hidden) for mixer in group.mixers]
+        if caches and all(cache is not None and cache.kind == "state" for cache in caches):
             found += group.indices
     return frozenset(found)
 
@@ -123,18 +133,18 @@ def nvfp4_recipe(model: Model) -> Recipe:
     """Recipe of NVIDIA's NVFP4 checkpoint of a model like this, which is expected without a repository."""
     if model.traits.expert_dtype == "mxfp4" and model.dtype == "fp8":
         return AS_RELEASED
-    month = model.released or EXPERTS_ALONE_SINCE
+    earlier = model.architecture.model_type in EARLIER
     mixers = {mixer.kind for group in model.layers for mixer in group.mixers}
     nets = "gated_delta_net" in mixers
     if not model.has_experts:
         if nets:
             return REST_IN_FP8
-        return FEED_FORWARD_ONLY if month >= EXPERTS_ALONE_SINCE and "mamba2" not in mixers else ALL
+        return ALL if earlier or "mamba2" in mixers else FEED_FORWARD_ONLY
     if "mamba2" in mixers:
         return NEMOTRON
-    if nets and month >= FP8_REST_SINCE:
+    if nets and (model.released or "") >= FP8_REST_SINCE:
         return REST_IN_FP8
-    if month >= EXPERTS_ALONE_SINCE:
+    if not earlier:
         return EXPERTS_ONLY
     return OUTPUTS_ONLY if model.has_latent_attention else ALL
 
@@ -194,7 +204,8 @@ def _bounds(checkpoint: Checkpoint, row: Stored, kind: int) -> tuple[int, int]:
         return size, max(size, tensor.elements)
     if kind == HEAD or checkpoint.model.traits.expert_dtype is not None:
         return size, size
-    left = (RECURRENT, ATTENTION, SHARED) if checkpoint.model.has_experts else (RECURRENT,)
+    few_bits = scheme.family != "fp8" and scheme.settings.get("bits", 4) < 8
+    left = (RECURRENT, ATTENTION, SHARED) if few_bits and checkpoint.model.has_experts else (RECURRENT,)
     if kind in left:
         return size, half
     if scheme.family in ("awq", "compressed_tensors") and _may_have_small_groups(checkpoint):

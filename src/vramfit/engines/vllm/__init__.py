@@ -23,6 +23,11 @@ SHARES = (0.95, 0.98)
 """Shares of a card that remedies propose, which leave less for other programs."""
 
 
+BUNDLES_TRITON = (0, 11)
+"""First release that comes with Triton's kernels for MXFP4: the log of vllm-project/vllm issue 23278 (0.10.1) says that it
+runs Marlin's on an H100."""
+
+
 class Cards(Record):
     """Settings that vLLM chooses according to the first card."""
 
@@ -87,7 +92,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         cards = Cards(
             step_tokens(first, facts),
             step_sequences(first, facts),
-            mxfp4_kernel(first),
+            mxfp4_kernel(first, facts.numbers >= BUNDLES_TRITON),
             generation(first),
             first.cores // cores_per_multiprocessor(first) if counted and first.cores else 0,
             workspace_bytes(first),

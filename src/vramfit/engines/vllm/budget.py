@@ -42,10 +42,9 @@ NCCL_BYTES_HOPPER = 1044 * MIB
 """Bytes on several data-centre cards from Hopper on that are taken before vLLM looks at the card: 1.48-1.55 GiB less the
 context of 0.51."""
 NCCL_BYTES_EXPERTS = 490 * MIB
-"""Further such bytes for a mixture of experts, whose experts have a group of ranks of their own: 2.01 GiB on two H100."""
-NCCL_BYTES = 100 * MIB
-"""Bytes that are taken before on other cards, for each further one: contexts of 0.17-0.64 GiB on one card against 0.37 on
-two A10 and 1.98 on eight RTX 5080 (out-of-memory messages in issues of vllm-project/vllm)."""
+"""Further such bytes for a mixture of experts, whose experts have a group of ranks of their own: 2.01 GiB on two H100. On
+cards of other generations, all that processes have beyond the context of one GPU is about what ``PEER_BYTES`` says: 1.35
+GiB on eight RTX 5080, 2.1 on eight A100 (out-of-memory messages in issues of vllm-project/vllm)."""
 HOPPER_CONTEXT_BYTES = 82 * MIB
 """Bytes that a context on Hopper takes beyond that of other cards: 0.51 GiB on an H100."""
 
@@ -95,9 +94,9 @@ def libraries(
         else:
             inside += PEER_BYTES * (ranks - 1)
     outside = HOPPER_CONTEXT_BYTES if generation == "hopper" else 0
-    if ranks * stages > 1:
-        outside += NCCL_BYTES_HOPPER if linked else NCCL_BYTES * (ranks * stages - 1)
-        if linked and ranks > 1 and any(group.experts is not None for group in model.layers):
+    if linked and ranks * stages > 1:
+        outside += NCCL_BYTES_HOPPER
+        if ranks > 1 and any(group.experts is not None for group in model.layers):
             outside += NCCL_BYTES_EXPERTS
     return Libraries(inside, outside)
 

@@ -33,30 +33,29 @@ factor (``linear_scaling_rope.py`` ``_compute_cos_sin_cache``). Gemma 3 scales t
 (``rope_scaling`` of google/gemma-3-4b-it, 12b, 27b)."""
 SEVERAL_POSITIONS = 4
 """Factor of the number of positions in multimodal rotary embeddings (``layers/rotary_embedding/mrope.py``)."""
-COMPUTED_LATER = "chunked"
-"""Kind of attention whose tables do not count as loaded: Llama 4 Scout's 10,485,760 positions would take 2.50 GiB, which
-its start-up logs do not contain (vLLM 0.19.0 in jgchn/llm-d-planner, branch accuracy)."""
+UNCOUNTED = ("llama4_text",)
+"""Kinds of models by ``model_type`` whose tables do not count as loaded: Llama 4 Scout's 10,485,760 positions would take
+2.50 GiB, which its start-up logs do not contain (vLLM 0.19.0 in jgchn/llm-d-planner, branch accuracy)."""
 
 
 @per_model
 def rotary_bytes(model: Model) -> int:
     """Bytes of the 16-bit sines and cosines of every position, for each head width and each kind of layer.
 
-    The result is 0 for a model with a learned position table or without positions.
+    The result is 0 for a model with a learned position table or without positions, and for tables that do not
+    count as loaded.
     """
     kind = model.architecture.model_type or ""
-    if model.traits.positions or kind in UNROTATED:
+    if model.traits.positions or kind in (*UNROTATED, *UNCOUNTED):
         return 0
     share = PARTIAL.get(kind, 1.0)
     widths = set()
     for group in model.layers:
         for mixer in group.mixers:
-            if isinstance(mixer, Attention) and mixer.kind in ("full", "sliding", COMPUTED_LATER):
+            if isinstance(mixer, Attention) and mixer.kind in ("full", "sliding", "chunked"):
                 widths.add((int(mixer.head_dim * share), mixer.kind))
             elif isinstance(mixer, LatentAttention):
                 widths.add((mixer.rope_dim, "full"))
-    if any(layers == COMPUTED_LATER for _, layers in widths):
-        return 0
     # If the patches of a tower span two frames, tokens have positions in time, height and width.
     several = model.vision is not None and model.vision.frames == 2
     positions = model.context * (SEVERAL_POSITIONS if several else 1)

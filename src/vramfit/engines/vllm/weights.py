@@ -74,12 +74,13 @@ class Stage(Record):
     """Bytes of weights read for each token: without the experts that the router leaves out, and without the embedding."""
 
 
-def mxfp4_kernel(gpu: Gpu) -> str:
+def mxfp4_kernel(gpu: Gpu, has_triton: bool = True) -> str:
     """Name of the kernel that runs MXFP4 experts on a card: Triton on Hopper, and one by vendor elsewhere.
 
-    Source: ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
+    Source: ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``. Releases that come without Triton's kernels
+    (``has_triton``) run Marlin's (0.11.0 ``quantization/mxfp4.py`` ``get_mxfp4_backend``).
     """
-    if at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
+    if has_triton and at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
         return "triton"
     return KERNELS.get(gpu.vendor, "marlin")
 
