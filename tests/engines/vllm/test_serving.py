@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.catalogued import catalogue
 from tests.engines.vllm.test_pool import answered
+from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.interface import Serving
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
 from vramfit.units import MIB
 
 
@@ -92,3 +96,39 @@ def test_encoders_have_no_cache() -> None:
     assert served(model="recurrent", context=8) is not None
     none = answered({"llama-3.1-8b": {"pattern": "encoder"}})
     assert engine("vllm").serving(none.deployment, none.estimate, none.verdict.usable_bytes) is None
+
+
+LLMD = {"context": 8192, "max_num_seqs": 1024, "max_batched_tokens": 8192, "engine_version": "0.19.0",
+        "gpu_memory_utilization": 0.95}  # fmt: skip
+"""Settings of start-up logs of vLLM 0.19.0 on H100 (jgchn/llm-d-planner, branch accuracy)."""
+
+
+@pytest.mark.parametrize(
+    ("logged", "request_"),
+    [
+        (58.11, {"model": "llama-3.1-8b", **LLMD}),
+        (116.21, {"model": "llama-3.1-8b", "kv_cache_type": "fp8", **LLMD}),
+        (232.43, {"model": "llama-3.1-8b", **LLMD, "context": 2048}),
+        (275.54, {"gpu": "4xh100-sxm", "model": "llama-3.1-8b", "pipeline_parallel": 4, **LLMD}),
+        (183.78, {"model": "deepseek-v2-lite", **LLMD}),
+        (20.60, {"model": "gemma-2-9b", "images": None, **LLMD}),
+        (4.46, {"model": "gemma-3-27b", **LLMD}),
+        (
+            316.07,
+            {"gpu": "2xh100-sxm", "model": "gpt-oss-20b", "quant": "MXFP4", **LLMD, "gpu_memory_utilization": 0.9},
+        ),
+        (2.43, {"gpu": "2xh100-sxm", "model": "qwen2.5-72b", **LLMD}),
+        (615.63, {"gpu": "4xh100-sxm", "model": "qwen2.5-7b", **LLMD}),
+        # jgchn/llm-d-planner too, vLLM 0.15.0, whose sampler sorts.
+        (33.55, {"model": "qwen3-14b", **LLMD, "engine_version": "0.15.0"}),
+    ],
+)
+def test_the_concurrency_of_logs(logged: float, request_: dict[str, Any]) -> None:
+    """Values of "Maximum concurrency for 8,192 tokens per request", within 3 %."""
+    raw = {"gpu": "h100-sxm", "quant": "bf16", "engine": "vllm", **request_}
+    found = answer(
+        resolve(parse_request({key: value for key, value in raw.items() if value is not None}), catalogue())[0]
+    )
+    serving = engine("vllm").serving(found.deployment, found.estimate, found.verdict.usable_bytes)
+    assert serving is not None
+    assert serving.concurrent_requests == pytest.approx(logged, rel=0.03)
