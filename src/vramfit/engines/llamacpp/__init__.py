@@ -286,7 +286,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         """The GGUF file in the scheme: the model's own where it is one."""
         from vramfit.engines.llamacpp.placement import loaded
 
-        return loaded(model, scheme)
+        return loaded(model, scheme, of_any_publisher=True)
 
     def sees(self, request: Request, model: Model) -> bool:
         """Return True if the model takes images and its projector is loaded."""
