@@ -47,7 +47,7 @@ ALLOWED = {
     ),
     *(
         f"vramfit.quantization{name}"
-        for name in ("", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears", ".mixes",
+        for name in ("", ".bare_types", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears", ".mixes",
                      ".mixes_measured", ".plain", ".publishers", ".quality", ".quality_measured", ".schemes", ".spelling")
     ),
     *(

@@ -43,25 +43,24 @@ def published(model: Model, scheme: Scheme) -> Published | None:
     stock = derive(model, scheme)
     own, head = stock.file_bytes, head_of(model, stock.stored)
     recent = is_recent(model)
-    unsloth: list[float] = []
-    known, idle = [1.0], 0
+    known, own_files, idle = [1.0], list[float](), 0
     for name, size in model.files:
         label = name.removesuffix(WITH_HEAD)
         owner, _, kind = label.partition("-")
-        if kind != scheme.id or not (is_recent(model) or label.startswith(DYNAMIC)):
+        if kind != scheme.id:
             continue
         carried = head if label != name else 0
         known.append((size - HEADER_BYTES * model.vocab - carried) / own)
         if label.startswith(DYNAMIC) or owner in OWNERS:
-            unsloth.append(known[-1])
+            own_files.append(known[-1])
             idle = max(idle, carried)
     hybrid = is_recent(model) and is_hybrid(model)
     if hybrid and f"{DYNAMIC}{scheme.id}" not in [name.removesuffix(WITH_HEAD) for name, _ in model.files]:
         base, low, _, high = UNSLOTH.get(scheme.id, {}).get(kind_of(model), ("", 1.0, 1.0, 1.0))
         known += [low, high] if base == scheme.id else []
     expected = 1.0
-    if hybrid and unsloth:
-        expected = sum(unsloth) / len(unsloth)
+    if hybrid and own_files:
+        expected = sum(own_files) / len(own_files)
     if known == [1.0]:
         return None
     return Published(min(known), expected, max(known), idle if expected != 1.0 else 0)

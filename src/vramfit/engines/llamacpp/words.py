@@ -85,11 +85,31 @@ def _stored(checkpoint: Checkpoint) -> list[str]:
     model, scheme = checkpoint.model, checkpoint.scheme
     if checkpoint.family == "gguf" and "mix" in scheme.settings:
         return _mixed(checkpoint)
+    if model.files and not checkpoint.source and checkpoint.scaled == 1:
+        return _downloaded(checkpoint)
     if scheme.id in ("MXFP4", "MXFP4_MOE") and not model.has_experts:
         return ["the model has no experts, which MXFP4 files of llama.cpp keep so: all of it becomes Q8_0"]
     if model.dtype == "mxfp4" and checkpoint.family == "gguf" and scheme.family == "gguf" and scheme.id != "MXFP4_MOE":
         return [f"every file of this model keeps the experts in MXFP4; {scheme.id} is how the rest is stored"]
     return []
+
+
+def _downloaded(checkpoint: Checkpoint) -> list[str]:
+    """Say which files a bare type is taken for, where those that people download are not stock."""
+    from vramfit.quantization import derive
+    from vramfit.quantization.bare_types import published
+
+    found = published(checkpoint.model, checkpoint.scheme)
+    if found is None or found.expected == 1 or checkpoint is derive(checkpoint.model, checkpoint.scheme):
+        return []
+    sentences = [
+        f"{checkpoint.scheme.id} is taken as what Unsloth publishes under the name: {found.expected:.3f} times the stock "
+        f"mix, {found.low:.2f} to {found.high:.2f} in publishers' files; file_size states what yours weighs",
+    ]
+    if checkpoint.idle_bytes:
+        head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
+        sentences.append(f"the files have a prediction head (MTP) of {head}, which is not loaded unless it is used")
+    return sentences
 
 
 def _mixed(checkpoint: Checkpoint) -> list[str]:
