@@ -188,7 +188,11 @@ def _rule_of_thumb(deployment: Deployment) -> RuleOfThumb | None:
 
 
 def _if_tried(found: Answer) -> IfTried | None:
-    if found.verdict.word != "exceeds" or found.deployment.workload.task != "inference":
+    if (
+        found.verdict.word != "exceeds"
+        or found.verdict.refusal is not None
+        or found.deployment.workload.task != "inference"
+    ):
         return None
     pairs = tuple(zip(found.estimate.gpus, found.verdict.usable_bytes, strict=True))
     missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)

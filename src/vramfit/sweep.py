@@ -8,7 +8,7 @@ calls, and then held against what each GPU offers. Each cell is what ``verdict.j
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
 from vramfit.errors import VramfitError
@@ -129,9 +129,13 @@ class Sweep:
 
     def _compare(self, alike: _Alike, need: Estimate) -> Cell:
         work, unified = self._work, alike.unified
-        limits = None if need.pool is None else need.pool.limits(alike.offered)
-        required = together = shared = 0
+        pool = need.pool
+        limits = None if pool is None else pool.limits(alike.offered)
+        required = together = shared = short = 0
         headroom = certain = None
+        if pool is not None and pool.must_be_free:
+            context = tuple([share.expected for share in alike.shares])
+            short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes
@@ -149,11 +153,13 @@ class Sweep:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
+        if short:
+            headroom = min(headroom, -short)
         host = None
         if alike.machine_bytes is not None or work.ram_bytes is not None:
             host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
         return {
-            "verdict": word(headroom, certain, host),
+            "verdict": word(headroom, certain, host) if need.refusal is None else "unsupported",
             "required_bytes": required,
             "usable_bytes": together,
             "headroom_bytes": headroom,
