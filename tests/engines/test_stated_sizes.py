@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.command import report
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UnsupportedScheme
@@ -101,6 +102,21 @@ def test_what_a_program_can_have(keys: dict[str, Any], usable: int) -> None:
 def test_integrated_memory_of_unknown_size_is_not_guessed() -> None:
     with pytest.raises(CannotTell, match="no memory of its own"):
         resolved(gpu="Radeon 890M", quant="Q4_K_M")
+
+
+def test_the_need_on_a_gpu_of_unknown_memory_is_answered() -> None:
+    """The verdict is unknown and the need is that of a machine with enough; what depends on the memory is null."""
+    asked = ("-g", "Radeon 890M", "-m", "qwen3-8b", "--quant", "Q4_K_M", "--engine", "llama.cpp")
+    found = report(*asked)
+    (one,) = found.estimates
+    (enough,) = report(*asked, "--ram", "512GiB").estimates
+
+    assert found.exit_code == 3
+    assert ("unknown", None, None, []) == (one["verdict"], one["headroom_bytes"], one["limits"], one["remedies"])
+    assert (None, None, None) == tuple(one["gpu"][key] for key in ("marketed_gb", "memory_bytes", "usable_bytes"))
+    assert [None, None] == [device["usable_bytes"] for device in one["devices"]]
+    assert enough["required_bytes"] == one["required_bytes"]
+    assert one["assumptions"][0].startswith("AMD Radeon 890M has no memory of its own")
 
 
 @pytest.mark.parametrize(

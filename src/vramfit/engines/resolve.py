@@ -8,7 +8,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
-from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
+from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
 from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
@@ -144,7 +144,7 @@ def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ..
     usable, ram = request.get("usable"), request.get("ram")
     try:
         gpus = catalogue.gpus(name)
-    except CannotTell:
+    except UnknownMemory:
         shared = usable if usable is not None or ram is None else ram // 2
         if not shared:
             raise
