@@ -111,7 +111,7 @@ def test_the_need_on_a_gpu_of_unknown_memory_is_answered() -> None:
     (one,) = found.estimates
     (enough,) = report(*asked, "--ram", "512GiB").estimates
 
-    assert found.exit_code == 3
+    assert found.code == 3
     assert ("unknown", None, None, []) == (one["verdict"], one["headroom_bytes"], one["limits"], one["remedies"])
     assert (None, None, None) == tuple(one["gpu"][key] for key in ("marketed_gb", "memory_bytes", "usable_bytes"))
     assert [None, None] == [device["usable_bytes"] for device in one["devices"]]
