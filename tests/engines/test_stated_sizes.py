@@ -122,7 +122,7 @@ def test_the_need_on_a_gpu_of_unknown_memory_is_answered() -> None:
 @pytest.mark.parametrize(
     ("raw", "context"),
     [("32k", 32768), ("32K", 32768), ("0.5k", 512), ("32,768", 32768), ("32768", 32768), (32768, 32768), ("max", 40960),
-     ("MAX", 40960), ("0", 40960), (0, 40960)],
+     ("MAX", 40960), ("0", 40960), (0, 40960), ("max/4", 10240), ("max/1", 40960)],
 )  # fmt: skip
 def test_contexts_as_people_write_them(raw: object, context: int) -> None:
     assert resolved(quant="Q4_K_M", context=raw).workload.context == context

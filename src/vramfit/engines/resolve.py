@@ -242,9 +242,11 @@ def _resolved(
 
 def _counted(request: Request, model: Model) -> Request:
     """The request with the model's own context where it asks for all of it."""
-    if request.get("context") != LARGEST:
+    context = request.get("context")
+    if not isinstance(context, str):
         return request
-    return {**request, "context": model.context or DEFAULT_CONTEXT_TOKENS}
+    whole, parts = model.context or DEFAULT_CONTEXT_TOKENS, context.removeprefix(LARGEST).removeprefix("/")
+    return {**request, "context": max(1, whole // int(parts or 1))}
 
 
 def _worded(request: Request, runtime: Engine[object, object]) -> Request:

@@ -42,7 +42,6 @@ def published(model: Model, scheme: Scheme) -> Published | None:
         return None
     stock = derive(model, scheme)
     own, head = stock.file_bytes, head_of(model, stock.stored)
-    recent = is_recent(model)
     known, own_files, idle = [1.0], list[float](), 0
     for name, size in model.files:
         label = name.removesuffix(WITH_HEAD)

@@ -190,6 +190,10 @@ def _laid_out(
         from vramfit.engines.llamacpp.overrides import applied
 
         contents = applied(placement.moved, job.checkpoint, parts, placement, contents)
+    if job.keys.adapter_bytes:
+        from vramfit.engines.llamacpp.adapters import with_adapters
+
+        contents = with_adapters(contents, placement, job.keys.adapter_bytes)
     if not job.keys.kv_offload:
         contents = without_offload(contents, HOST)
     return contents, compute(job.model, job.workload, job.keys, parts, placement, count, vulkan)

@@ -127,7 +127,7 @@ def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
     key_type, layers = job.keys.draft_kv_cache_type, job.keys.draft_gpu_layers
     value_type = job.keys.draft_kv_cache_type_v or key_type
     # ``-ot`` is the model's (``-otd`` the draft's), and the server's RAM for past prompts is counted once, with the model.
-    keys = replace(job.keys, override_tensor=None, context_checkpoints=0, cache_ram=0)
+    keys = replace(job.keys, override_tensor=None, adapter_bytes=0, context_checkpoints=0, cache_ram=0)
     own = replace(
         work, kv_cache_type=key_type, kv_cache_type_v=value_type, gpu_layers=layers, cpu_moe_layers=0, images=0, image_size=None,
         speculative="mtp" if draft.method == "mtp" else None, speculative_tokens=None, draft=None, own=keys,
