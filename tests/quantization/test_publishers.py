@@ -87,7 +87,7 @@ def test_names(name: str, id_: str, base: str) -> None:
         ("qwen3.8-27b", "Q4_K_M", 16.79,
             ["Q4_K_M is taken as what Unsloth publishes under the name: 0.998 times the stock mix, 0.98 to 1.06 in "
              "publishers' files; file_size states what yours weighs",
-             "the files have a prediction head (MTP) of 276 MiB, which is not loaded unless it is used"]),
+             "the file has a prediction head (MTP) of 276 MiB, which is not loaded unless it is used"]),
         ("qwen3-8b", "Q4_K_M", 5.02, []),
         ("qwen3-8b", "IQ4_KSS", 4.505,
             ["IQ4_KSS files need ik_llama.cpp: llama.cpp, Ollama and LM Studio do not load them",
@@ -199,3 +199,28 @@ def test_only_files_that_others_make_are_in_the_interval() -> None:
     assert any_publisher[1] - stated[1] == pytest.approx((0.0588 + 0.0175) * weights, rel=0.1)
     assert any_publisher[0] - stated[0] == pytest.approx(0.0185 * weights, rel=0.1)
     assert margins("--engine", "ollama")[1] < stated[1] + 100 * MIB
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "scheme", "head_mib"),
+    [
+        # A repository's owner makes the type that is asked beside its name by a recipe of his own.
+        ("unsloth/Qwen3.6-27B-GGUF", ("--quant", "Q6_K"), "unsloth-Q6_K", 0),
+        ("bartowski/Qwen3.8-27B-GGUF", ("--quant", "Q6_K"), "bartowski-Q6_K", 358),
+        ("unsloth/Qwen3-8B-GGUF", ("--quant", "Q6_K"), "Q6_K", 0),
+        # Names with MTP keep the head in the file.
+        ("unsloth/Qwen3.6-27B-MTP-GGUF:Q6_K", (), "unsloth-Q6_K", 332),
+        ("Qwen3.6-27B-MTP-Q6_K.gguf", (), "Q6_K", 332),
+    ],
+)
+def test_what_a_repository_s_name_says_of_its_files(
+    model: str, words: tuple[str, ...], scheme: str, head_mib: int
+) -> None:
+    asked = ("-g", "h200", "--engine", "llama.cpp", "--images", "0", "-m", model, *words)
+    (found,) = report(*asked).estimates
+    heads = [note for note in found["assumptions"] if note.startswith("the file has a prediction head (MTP) of ")]
+
+    assert scheme == found["quant"]["scheme"]
+    assert [f"the file has a prediction head (MTP) of {head_mib} MiB, which is not loaded unless it is used"][
+        : bool(head_mib)
+    ] == heads

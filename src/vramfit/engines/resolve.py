@@ -84,6 +84,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
+    request = as_owner_makes(request, stated, model)
     found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
     return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
 
@@ -96,7 +97,22 @@ def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ..
     from vramfit.engines.reference import reference
 
     files = reference(name, stated, model)
+    if model.mtp_layers and stated.get("family") == "gguf" and "-mtp" in name.lower():
+        from vramfit.engines.speculative import with_head
+
+        found = tuple([with_head(one) for one in found])
     return tuple([replace(one, reference=files) for one in found])
+
+
+def as_owner_makes(request: Request, stated: Mapping[str, str], model: Model) -> Request:
+    """The request with the type of GGUF as the owner of the named repository makes it (``unsloth-Q4_K_M``)."""
+    quant, name = request.get("quant"), request["model"]
+    if quant is None or "/" not in name or stated.get("family") != "gguf":
+        return request
+    from vramfit.catalogue.repositories import as_made
+
+    made = as_made({"quant": quant, "family": "gguf"}, name.removeprefix("hf:").partition(":")[0], model)
+    return {**request, "quant": made["quant"]}
 
 
 def published(deployment: Deployment, catalogue: Catalogue) -> Deployment:

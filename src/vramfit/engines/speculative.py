@@ -176,6 +176,20 @@ def head_checkpoint(deployment: Deployment, sized: bool) -> Checkpoint:
     return stored_head(engine(deployment.engine), deployment.checkpoint, 0 if sized else own_bytes)
 
 
+def with_head(deployment: Deployment) -> Deployment:
+    """The deployment of a file that keeps the model's prediction head, as names with ``-MTP`` say.
+
+    Its checkpoint has the bytes of the head, which are loaded only if it drafts.
+    """
+    checkpoint = deployment.checkpoint
+    if checkpoint.idle_bytes or checkpoint.source or checkpoint.scaled != 1:
+        return deployment
+    head = stored_head(engine(deployment.engine), checkpoint)
+    idle = sum([row.total_bytes for row in head.stored])
+    kept = Checkpoint(checkpoint.model, checkpoint.scheme, checkpoint.stored, idle_bytes=idle, family=checkpoint.family)
+    return replace(deployment, checkpoint=kept)
+
+
 def stored_head(runtime: Engine[Any, Any], checkpoint: Checkpoint, head_bytes: int | None = None) -> Checkpoint:
     """The head of a checkpoint's model, stored by its scheme, or scaled to ``head_bytes`` where those are known.
 

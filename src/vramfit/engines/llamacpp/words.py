@@ -75,7 +75,12 @@ def _idle_head(checkpoint: Checkpoint) -> list[str]:
     from vramfit.engines.speculative import stored_head
 
     model = checkpoint.model
-    if model.origin is not None or checkpoint.idle_bytes or not speculative.runs_head(model):
+    if model.origin is not None:
+        return []
+    if checkpoint.idle_bytes:
+        head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
+        return [f"the file has a prediction head (MTP) of {head}, which is not loaded unless it is used"]
+    if not speculative.runs_head(model):
         return []
     return [speculative.idle_head(stored_head(engine("llama.cpp"), checkpoint).file_bytes)]
 
@@ -102,14 +107,10 @@ def _downloaded(checkpoint: Checkpoint) -> list[str]:
     found = published(checkpoint.model, checkpoint.scheme)
     if found is None or found.expected == 1 or checkpoint is derive(checkpoint.model, checkpoint.scheme):
         return []
-    sentences = [
+    return [
         f"{checkpoint.scheme.id} is taken as what Unsloth publishes under the name: {found.expected:.3f} times the stock "
         f"mix, {found.low:.2f} to {found.high:.2f} in publishers' files; file_size states what yours weighs",
     ]
-    if checkpoint.idle_bytes:
-        head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
-        sentences.append(f"the files have a prediction head (MTP) of {head}, which is not loaded unless it is used")
-    return sentences
 
 
 def _mixed(checkpoint: Checkpoint) -> list[str]:
@@ -127,9 +128,6 @@ def _mixed(checkpoint: Checkpoint) -> list[str]:
     if mix.published_bytes is not None:
         size = f"{mix.published_bytes / GB:,.2f} GB of tensors"
         sentences.append(f"{scheme.id} weighs what {publisher} published: {size}; file_size states what yours weighs")
-        if mix.has_heads:
-            head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
-            sentences.append(f"the file has a prediction head (MTP) of {head}, which is not loaded unless it is used")
     elif mix.low < mix.high:
         whose = "a publisher's" if publisher == IK_NAME else f"{publisher}'s"
         sentences.append(
