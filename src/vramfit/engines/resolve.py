@@ -135,12 +135,15 @@ def drafted(request: Request, found: tuple[Deployment, ...], catalogue: Catalogu
     """Deployments with what drafts tokens for their model (``engines.speculative``)."""
     if all(request.get(name) is None for name in SPECULATING):
         return found
-    from vramfit.engines.speculative import speculating
+    from vramfit.engines.speculative import is_assistant, speculating
 
-    name = request.get("draft_model")
-    return tuple(
-        [speculating(request, one, None if name is None else _drafting(name, one, catalogue)) for one in found]
-    )
+    name, drafts = request.get("draft_model"), []
+    for one in found:
+        if name is not None and engine(one.engine).runs_assistants and is_assistant(name, one.model):
+            drafts.append(speculating({**request, "speculative": "mtp"}, one, None))
+        else:
+            drafts.append(speculating(request, one, None if name is None else _drafting(name, one, catalogue)))
+    return tuple(drafts)
 
 
 def _drafting(name: str, deployment: Deployment, catalogue: Catalogue) -> Checkpoint:

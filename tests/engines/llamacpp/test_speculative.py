@@ -304,3 +304,31 @@ def test_speculation_never_needs_less(
     devices = (*found.estimate.gpus, found.estimate.host)
     assert added == {part: sum(getattr(one, f"{part}_bytes") for one in devices) for part in added}
     assert all(one.low_bytes <= one.total_bytes <= one.high_bytes for one in found.estimate.gpus)
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "weights_mib"),
+    [
+        # 420 million parameters: 8.5 bits each, and 16.
+        ({"speculative": "mtp"}, "Q8_0", 425),
+        ({"draft_model": "mtp-gemma-4-26B-A4B-it-BF16.gguf"}, "BF16", 800),
+        ({"speculative": "draft", "draft_model": "google/gemma-4-26B-A4B-it-assistant"}, "Q8_0", 425),
+    ],
+)
+def test_an_assistant_reads_the_caches_of_its_model(keys: dict[str, Any], kind: str, weights_mib: int) -> None:
+    asked = {"model": "gemma-4-26b-a4b", "gpu": "rtx3090", "context": 8192}
+    without, found = parts(answered(**asked)), parts(answered(**asked, **keys))
+    more = [one - other for one, other in zip(found, without, strict=True)]
+    notes = answered(**asked, **keys).estimate.assumptions
+
+    assert (weights_mib, 0, 0) == (more[0], more[1], more[3])
+    assert 0 < more[2] < 200
+    assert [note for note in notes if note.startswith(f"the assistant in {kind} (")]
+    assert "--spec-type draft-mtp --spec-draft-n-max 3 --spec-draft-model gemma-4-26b-a4b-assistant-" in (
+        answered(**asked, **keys).command
+    )
+
+
+def test_a_model_without_a_known_assistant() -> None:
+    with pytest.raises(UsageError, match=r"Gemma 4 E4B has no prediction head"):
+        answered(model="gemma-4-e4b", speculative="mtp")

@@ -293,6 +293,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     most_sequences = MOST_SEQUENCES
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
+    runs_assistants = True
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),

@@ -86,7 +86,7 @@ def _drafting(deployment: Deployment, keys: LlamaCppKeys) -> dict[str, Any]:
 
     draft = drafting(work)
     values: dict[str, Any] = {"speculative": draft.method, "speculative_tokens": work.speculative_tokens}
-    if draft.method != "mtp":
+    if draft.method != "mtp" or draft.beside:
         origin = draft.model.origin
         path = None if origin is None else origin.path
         values["draft_model"] = path or f"{draft.model.id}-{draft.checkpoint.scheme.id}.gguf"

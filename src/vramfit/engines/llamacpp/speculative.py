@@ -70,7 +70,8 @@ def check(model: Model, work: Workload) -> None:
 def runs_head(model: Model) -> bool:
     """Return True if llama.cpp runs the prediction head of such a model."""
     kind = model.architecture
-    return kind.gguf in HEADS and kind.model_type not in WITHOUT_HEADS
+    known = kind.gguf in HEADS and kind.model_type not in WITHOUT_HEADS
+    return known or bool(model.traits.assistant_hidden)
 
 
 def output_rows(work: Workload) -> int:
@@ -162,6 +163,9 @@ def sentences(model: Model, work: Workload, keys: LlamaCppKeys) -> list[str]:
     draft, tokens = drafting(work), work.speculative_tokens or 0
     ahead = f"{tokens} token{'' if tokens == 1 else 's'} ahead"
     stored = draft.checkpoint.file_bytes
+    if draft.beside:
+        kind = draft.checkpoint.scheme.id
+        return [f"the assistant in {kind} ({gib(stored)}) drafts {ahead}; it reads the model's caches and has none"]
     found = {
         "mtp": f"the model's prediction head (MTP, {gib(stored)}) drafts {ahead}",
         "eagle3": f"the EAGLE-3 head {draft.name} ({gib(stored)}) drafts {ahead}",
