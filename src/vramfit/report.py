@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = "1.0"
 
 STATE_MEMORY = "give what a program can have of it as --usable, or the machine's memory as --ram"
-"""What to state of a GPU whose memory is unknown."""
+"""Hint for a GPU whose memory is unknown."""
 WEIGHT_FILES = (".gguf", ".safetensors")
 MOST_NAMED = 1
 """Number of files of weights that are named; more are counted."""

@@ -7,6 +7,7 @@ ggml-org/llama.cpp at 08d0baa ``tools/llama-bench/README.md``: a prompt of ``-p`
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.flags import CONSOLE_KEYS, adapters_bytes, refused, shares_text
+from vramfit.engines.llamacpp.reading import in_ram, named, placed
 from vramfit.errors import UsageError
 from vramfit.launch import Flag, Program, neutral
 from vramfit.workload.common import layers_word, switch_word
@@ -64,7 +65,6 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     Of several numbers of tokens the largest counts. Raises ``UsageError`` for several values of another flag, which are
     several deployments.
     """
-    from vramfit.engines.llamacpp.launch import in_ram, named, placed
     from vramfit.launch.read import first
 
     keys = first(BENCH, given)

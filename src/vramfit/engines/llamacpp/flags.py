@@ -77,77 +77,20 @@ def _draft_layers(text: str) -> str:
     return "all" if text in ("auto", "-1", "-2") else text
 
 
-def _truth(text: str) -> bool:
-    """True for the words that llama.cpp takes for it in a variable (``is_truthy``)."""
-    return text.strip().lower() in ("on", "enabled", "true", "1")
-
-
-def _if_true(text: str) -> bool | None:
-    """True, or None for a variable that turns on what is off without it."""
-    return _truth(text) or None
-
-
-def _if_false(text: str) -> bool | None:
-    """True, or None: for a variable that turns off what is on without it."""
-    return not _truth(text) or None
-
-
-def _spec_type(text: str) -> str | None:
+def spec_type(text: str) -> str | None:
     """Method of ``--spec-type``, whose words stand with commas between; None for n-grams alone, and for ``none``."""
     words = [word for word in text.split(",") if word != "none" and not word.startswith("ngram")]
     return words[0] if words else None
 
 
-def _commas(text: str) -> str:
+def commas(text: str) -> str:
     """Proportions with commas between; llama.cpp takes a slash for one."""
     return text.replace("/", ",")
 
 
-def _one(text: str) -> tuple[str, ...]:
+def one_pattern(text: str) -> tuple[str, ...]:
     """The patterns of one flag."""
     return (text,)
-
-
-VARIABLES = tuple(
-    [
-        Flag(f"LLAMA_ARG_{name}", key, read=read)
-        for name, key, read in (
-            ("MODEL", "model", None), ("MODEL_URL", "url", None), ("HF_REPO", "repository", None),
-            ("HF_FILE", "repository_file", None), ("CTX_SIZE", "cells", None), ("N_PARALLEL", "parallel", None),
-            ("OVERRIDE_TENSOR", "override_tensor", _one), ("N_GPU_LAYERS", "gpu_layers", layers_word),
-            ("N_CPU_MOE", "cpu_moe_layers", None), ("CPU_MOE", "all_experts", _if_true),
-            ("N_CPU_FFN", "ram_ffn_layers", None), ("SPLIT_MODE", "split_mode", None), ("MAIN_GPU", "main_gpu", None),
-            ("TENSOR_SPLIT", "tensor_split", _commas), ("BATCH", "batch", None), ("UBATCH", "ubatch", None),
-            ("FLASH_ATTN", "flash_attention", switch_word), ("CACHE_TYPE_K", "kv_cache_type", None),
-            ("CACHE_TYPE_V", "kv_cache_type_v", None), ("KV_UNIFIED", "unified_kv", _truth),
-            ("SWA_FULL", "swa_full", _if_true), ("KV_OFFLOAD", "no_kv_offload", _if_false),
-            ("NO_KV_OFFLOAD", "no_kv_offload", _if_true), ("SPEC_TYPE", "speculative", _spec_type),
-            ("SPEC_DRAFT_N_MAX", "speculative_tokens", None), ("DRAFT_MAX", "speculative_tokens", None),
-            ("SPEC_DRAFT_MODEL", "draft_model", None), ("MODEL_DRAFT", "draft_model", None),
-            ("SPEC_DRAFT_HF_REPO", "draft_repository", None), ("SPEC_DRAFT_CACHE_TYPE_K", "draft_kv_cache_type", None),
-            ("SPEC_DRAFT_CACHE_TYPE_V", "draft_kv_cache_type_v", None), ("MMPROJ", "projector", None),
-            ("MMPROJ_OFFLOAD", "projector_in_ram", _if_false), ("NO_MMPROJ_OFFLOAD", "projector_in_ram", _if_true),
-            ("MMPROJ_AUTO", "no_projector", _if_false), ("CTX_CHECKPOINTS", "context_checkpoints", None),
-            ("CHECKPOINT_MIN_SPACING_NT", "checkpoint_min_step", None), ("CACHE_RAM", "cache_ram", None),
-            ("FIT", "fit", switch_word), ("FIT_TARGET", "fit_target", None), ("DEVICE", "device", None),
-            ("RPC", "", refused("--rpc")), ("MOE_CACHE_MIB", "", refused("--moe-cache-mib")),
-        )
-    ]
-)  # fmt: skip
-"""Variables that stand for flags; a flag on the line counts for more (``common_params_parse_ex``)."""
-
-QUIET_VARIABLES = (
-    "THREADS THREADS_HTTP N_PREDICT PERF ROPE_SCALING_TYPE ROPE_SCALE ROPE_FREQ_BASE ROPE_FREQ_SCALE YARN_ORIG_CTX"
-    " YARN_EXT_FACTOR YARN_ATTN_FACTOR YARN_BETA_SLOW YARN_BETA_FAST REPACK NO_HOST DEFRAG_THOLD LOAD_MODE LAZY_MODE NUMA"
-    " MLOCK MMAP NO_MMAP FIT_CTX LOG_FILE LOG_JSONL LOG_COLORS OFFLINE LOG_VERBOSITY LOG_PREFIX LOG_TIMESTAMPS TEMPERATURE"
-    " TOP_K TOP_P MIN_P REPEAT_PENALTY PRESENCE_PENALTY FREQUENCY_PENALTY CACHE_IDLE_SLOTS CONTEXT_SHIFT POOLING"
-    " CONT_BATCHING IMAGE_MIN_TOKENS IMAGE_MAX_TOKENS MTMD_BATCH_MAX_TOKENS ALIAS TAGS HOST PORT REUSE_PORT STATIC_PATH"
-    " CORS_ORIGINS CORS_METHODS CORS_HEADERS CORS_CREDENTIALS API_PREFIX UI UI_CONFIG UI_CONFIG_FILE TOOLS AGENT EMBEDDINGS"
-    " RERANKING API_KEY_FILE SSL_KEY_FILE SSL_CERT_FILE CHAT_TEMPLATE CHAT_TEMPLATE_FILE CHAT_TEMPLATE_KWARGS TIMEOUT"
-    " CACHE_PROMPT CACHE_REUSE ENDPOINT_METRICS ENDPOINT_PROPS ENDPOINT_SLOTS SLOT_SAVE_PATH JINJA THINK THINK_BUDGET"
-    " REASONING REASONING_EFFORT PREFILL_ASSISTANT"
-)
-"""Names of variables that change no memory, without what they begin with."""
 
 
 MAPPING = neutral("--mlock --mmap --no-mmap --direct-io --no-direct-io", "")
@@ -159,13 +102,13 @@ SERVER = Program(
         Flag("-hf", "repository", ("-hfr", "--hf-repo")),
         Flag("-c", "cells", ("--ctx-size",)),
         Flag("-np", "parallel", ("--parallel",)),
-        Flag("-ot", "override_tensor", ("--override-tensor",), spell=",".join, read=_one, many=True),
+        Flag("-ot", "override_tensor", ("--override-tensor",), spell=",".join, read=one_pattern, many=True),
         Flag("-ngl", "gpu_layers", ("--gpu-layers", "--n-gpu-layers"), read=layers_word),
         Flag("--n-cpu-moe", "cpu_moe_layers", ("-ncmoe",)),
         Flag("--cpu-moe", "all_experts", ("-cmoe",), SWITCH),
         Flag("-sm", "split_mode", ("--split-mode",)),
         Flag("-mg", "main_gpu", ("--main-gpu",)),
-        Flag("-ts", "tensor_split", ("--tensor-split",), spell=shares_text, read=_commas),
+        Flag("-ts", "tensor_split", ("--tensor-split",), spell=shares_text, read=commas),
         Flag("-b", "batch", ("--batch-size",)),
         Flag("-ub", "ubatch", ("--ubatch-size",)),
         Flag("-fa", "flash_attention", ("--flash-attn",), read=switch_word),
@@ -174,7 +117,7 @@ SERVER = Program(
         Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
         Flag("--swa-full", "swa_full", (), SWITCH),
         Flag("--no-kv-offload", "no_kv_offload", ("-nkvo",), SWITCH, off=("-kvo", "--kv-offload")),
-        Flag("--spec-type", "speculative", (), spell=_SPEC_TYPES.__getitem__, read=_spec_type),
+        Flag("--spec-type", "speculative", (), spell=_SPEC_TYPES.__getitem__, read=spec_type),
         Flag("--spec-draft-n-max", "speculative_tokens", ("--draft", "--draft-n", "--draft-max")),
         Flag("--spec-draft-model", "draft_model", ("-md", "--model-draft")),
         Flag("--spec-draft-hf", "draft_repository", ("-hfd", "-hfrd", "--hf-repo-draft")),
@@ -201,7 +144,6 @@ SERVER = Program(
         Flag("-ncffn", "ram_ffn_layers", ("--n-cpu-ffn",)),
         *[Flag(flag, "", read=refused(flag)) for flag in REFUSED],
     ),
-    variables=VARIABLES,
     prefix="LLAMA_ARG_",
     neutral=neutral(
         "--perf --no-perf -e --escape --no-escape --check-tensors --log-disable --log-jsonl --no-log-jsonl -v --verbose"
@@ -239,8 +181,7 @@ SERVER = Program(
         " --prio-draft --spec-draft-poll --poll-draft --spec-ngram-mod-n-min --spec-ngram-mod-n-max"
         " --spec-ngram-mod-n-match --spec-ngram-simple-size-n --spec-ngram-simple-size-m",
     )
-    | {"--control-vector-layer-range": 2}
-    | dict.fromkeys([f"LLAMA_ARG_{name}" for name in QUIET_VARIABLES.split()], 1),
+    | {"--control-vector-layer-range": 2},
 )
 """A control vector is one row for each layer, less than 2 MiB."""
 

@@ -7,6 +7,7 @@ windows unless ``--useswa`` is given. It is started as a program of its own, who
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.flags import CONSOLE_KEYS, adapters_bytes
+from vramfit.engines.llamacpp.reading import in_ram
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program, neutral
 from vramfit.workload.common import layers_word
@@ -76,7 +77,6 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     Raises ``UsageError`` for a batch of -1, and for settings in a file (``--config``).
     """
     from vramfit._record import replace
-    from vramfit.engines.llamacpp.launch import in_ram
     from vramfit.launch.read import first
 
     backends: list[str] = []
