@@ -11,6 +11,7 @@ from vramfit._memo import per_model
 from vramfit._record import Record, replace
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
+from vramfit.engines.machine import check_machine
 from vramfit.errors import VramfitError
 from vramfit.model import parameters
 from vramfit.quantization import SCHEMES
@@ -59,6 +60,8 @@ class _Alike(Record):
     """Numbers of the GPUs that share the machine's memory."""
     machine_bytes: int | None
     """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
+    hardware: tuple[tuple[str, str | None, str | None], ...]
+    """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
 
 
 class Sweep:
@@ -70,6 +73,12 @@ class Sweep:
         self.refused: VramfitError | None = None
         """First reason why a cell has no answer."""
         self._alike: list[_Alike | Cell] = []
+        self._apart: dict[int, VramfitError] = {}
+        """Reasons why GPUs are not of one machine with this platform, which come before what a model is refused for."""
+        self._gpus: dict[object, tuple[Gpu, ...]] = {}
+        """GPUs of each kind of hardware."""
+        self._refusals: dict[object, str | None] = {}
+        """Reasons why the engine does not start, by hardware and scheme."""
         numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
 
@@ -78,19 +87,31 @@ class Sweep:
         work = self._work
         key: object
         found: _Alike | Cell
+        apart = None
         try:
+            check_machine(gpus, work.platform, self._engine.spans_machines)
+        except VramfitError as error:
+            apart = error
+        try:
+            if apart is not None:
+                raise apart
             view = self._engine.view(gpus, work)
         except VramfitError as error:
-            self.refused = self.refused or error
+            if apart is None:
+                self.refused = self.refused or error
             key, found = (error.message, error.hint), refusal(error)
         else:
             offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
             unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
             machine = machine_bytes(gpus, work) if unified else None
-            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine)
+            hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+            self._gpus.setdefault(hardware, gpus)
+            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
+            if apart is not None:
+                self._apart[number] = apart
         return number
 
     def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
@@ -99,11 +120,14 @@ class Sweep:
         Sets of one kind share one cell.
         """
         chosen = self._number if wanted is None else [self._number[index] for index in wanted]
+        for number in chosen if self._apart else ():
+            self.refused = self.refused or self._apart.get(number)
         try:
             self._engine.check(deployment.checkpoint, self._work)
         except VramfitError as error:
             self.refused = self.refused or error
-            return [refusal(error)] * len(chosen)
+            cell = refusal(error)
+            return [self._alike[number] if number in self._apart else cell for number in chosen]  # type: ignore[misc]
         kinds: dict[tuple[object, ...], Estimate | Cell] = {}
         found: dict[int, Cell] = {}
         for number in set(chosen):
@@ -115,8 +139,15 @@ class Sweep:
             need = kinds.get(kind)
             if need is None:
                 need = kinds[kind] = self._need(deployment, alike)
-            found[number] = need if isinstance(need, dict) else self._compare(alike, need)
+            found[number] = need if isinstance(need, dict) else self._compare(alike, need, deployment.scheme)
         return [found[number] for number in chosen]
+
+    def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
+        """Return True if the engine does not start with the scheme on that hardware."""
+        key = (alike.hardware, scheme.id)
+        if key not in self._refusals:
+            self._refusals[key] = self._engine.unsupported(self._gpus[alike.hardware], scheme, self._work)
+        return self._refusals[key] is not None
 
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
         """Estimate for one kind of GPUs, without the runtime's share of each."""
@@ -127,7 +158,7 @@ class Sweep:
             self.refused = self.refused or error
             return refusal(error)
 
-    def _compare(self, alike: _Alike, need: Estimate) -> Cell:
+    def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified
         pool = need.pool
         limits = None if pool is None else pool.limits(alike.offered)
@@ -158,8 +189,10 @@ class Sweep:
         host = None
         if alike.machine_bytes is not None or work.ram_bytes is not None:
             host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
+        refused = need.refusal is not None or self._unsupported(alike, scheme)
+        verdict = "unsupported" if refused else word(headroom, certain, host)
         return {
-            "verdict": word(headroom, certain, host) if need.refusal is None else "unsupported",
+            "verdict": verdict,
             "required_bytes": required,
             "usable_bytes": together,
             "headroom_bytes": headroom,
