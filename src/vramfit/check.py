@@ -137,7 +137,10 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
 def _unsized(request: Request, catalogue: Catalogue, reason: str) -> Iterator[Unanswered]:
     """Find the need of each deployment on a GPU whose memory is unknown, with all layers on it."""
     for deployment in resolve({**request, "usable": AMPLE_BYTES}, catalogue):
-        yield replace(_unanswered(request, deployment, reason), needing=answer(deployment))
+        if deployment.model.gap is not None:
+            yield _unanswered(request, deployment, deployment.model.gap)
+        else:
+            yield replace(_unanswered(request, deployment, reason), needing=answer(deployment))
 
 
 def _unanswered(request: Request, deployment: Deployment, reason: str) -> Unanswered:
