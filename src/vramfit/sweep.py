@@ -164,7 +164,7 @@ class Sweep:
         limits = None if pool is None else pool.limits(alike.offered)
         required = together = shared = short = 0
         headroom = certain = None
-        rooms = []
+        rooms: list[int] | None = [] if pool is not None and pool.spare_bytes else None
         if pool is not None and pool.must_be_free:
             context = tuple([share.expected for share in alike.shares])
             short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
@@ -179,14 +179,15 @@ class Sweep:
                 shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
-            rooms.append(room)
+            if rooms is not None:
+                rooms.append(room)
             if headroom is None or room < headroom:
                 headroom = room
             if certain is None or surely < certain:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
-        if pool is not None and not short:
+        if pool is not None and rooms and not short:
             short = pool.lacking_bytes(rooms)
         if short:
             headroom = min(headroom, -short)
