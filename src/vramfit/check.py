@@ -56,7 +56,8 @@ class IfTried(Record):
     """Outcome of running a deployment that exceeds the card."""
 
     outcome: str
-    """``out-of-memory``, or ``spills`` where the platform pages GPU memory to system RAM by itself."""
+    """``out-of-memory``; ``spills`` where the platform pages GPU memory to system RAM by itself; ``queues`` for a server
+    that starts and holds fewer requests at once than were asked; ``does-not-start`` for one that checks its cache first."""
     weights_fit: bool
     """False if not even the weights can be loaded whole."""
     missing_bytes: int
@@ -201,9 +202,13 @@ def _if_tried(found: Answer) -> IfTried | None:
     missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)
     card = found.deployment.gpus[0]
     spills = missing and found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
+    loads = all(gpu.weights_bytes <= limit for gpu, limit in pairs)
+    serving = engine(found.deployment.engine).serving(found.deployment, found.estimate, found.verdict.usable_bytes)
+    if serving is not None and loads and found.verdict.headroom_bytes < 0:
+        return IfTried("queues" if serving.starts else "does-not-start", True, missing, None, None)
     return IfTried(
         "spills" if spills else "out-of-memory",
-        all(gpu.weights_bytes <= limit for gpu, limit in pairs),
+        loads,
         missing or -(found.verdict.host_headroom_bytes or 0),
         card.host_link_bytes_per_second,
         spill_rate(found.deployment, found.estimate, missing),

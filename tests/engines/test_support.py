@@ -161,11 +161,36 @@ def test_remedies_start(name: str, engine_name: str, model: str) -> None:
     """No change is offered with which the engine does not start on the card that it names."""
     raw = {"gpu": name, "model": model, "engine": engine_name}
     run = vramfit("check", "-g", name, "-m", model, "--engine", engine_name, "--json")
-    if run.code not in (0, 1):
-        return
-    for row in json.loads(run.out)["estimates"]:
-        for remedy in row["remedies"]:
-            changed = {**raw, "quant": row["quant"]["scheme"], **remedy["changes"]}
-            (deployment, *_) = resolve(parse_request(changed), open_catalogue())
-            runtime = engine(deployment.engine)
-            assert None is runtime.unsupported(deployment.gpus, deployment.scheme, deployment.workload)
+    rows = json.loads(run.out)["estimates"] if run.code in (0, 1) else []
+    changed = [
+        {**raw, "quant": row["quant"]["scheme"], **remedy["changes"]} for row in rows for remedy in row["remedies"]
+    ]
+    reasons = []
+    for request in changed:
+        (deployment, *_) = resolve(parse_request(request), open_catalogue())
+        runtime = engine(deployment.engine)
+        reasons.append(runtime.unsupported(deployment.gpus, deployment.scheme, deployment.workload))
+    assert [None] * len(changed) == reasons
+
+
+@pytest.mark.parametrize(
+    ("word", "gpu", "keys"),
+    [
+        ("fits", "rtx5090", {"kv_cache_type": "nvfp4"}),
+        ("fits", "a100-sxm4-80gb", {"kv_cache_type": "nvfp4"}),
+        ("unsupported", "t4", {"kv_cache_type": "nvfp4"}),
+        ("unsupported", "mi300x", {"kv_cache_type": "nvfp4"}),
+        # FlashInfer's second kernel came with 0.31.
+        ("unsupported", "rtx5090", {"kv_cache_type": "nvfp4", "engine_version": "0.30.0"}),
+        ("fits", "b200", {"kv_cache_type": "nvfp4", "engine_version": "0.30.0"}),
+        ("fits", "rtx5090", {"kv_cache_type": "nvfp4", "engine_version": "0.31.0"}),
+        ("fits", "rtx3090", {"kv_cache_type": "turboquant_4bit_nc"}),
+        ("unsupported", "rtx3090", {"kv_cache_type": "turboquant_4bit_nc", "engine_version": "0.19.1"}),
+        ("fits", "rtx3090", {"kv_cache_type": "int8", "engine_version": "0.20.0"}),
+    ],
+)
+def test_cache_types_of_vllm(word: str, gpu: str, keys: dict[str, Any]) -> None:
+    """Types that pack scales, by card and release."""
+    raw = {"gpu": gpu, "model": "qwen3-0.6b", "engine": "vllm", "quant": "fp16", "context": 1024, **keys}
+    (found,) = resolve(parse_request(raw), catalogue())
+    assert word == answer(found).verdict.word

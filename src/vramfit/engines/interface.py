@@ -162,6 +162,12 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
+    fixed_bytes: tuple[int | None, ...] = ()
+    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
+    spare_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
+    spare_reason: str = ""
+    """Reason why it does not start where they are not left, as a sentence without a full stop."""
     beside_bytes: tuple[int, ...] = ()
     """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
     starting_bytes: tuple[int, ...] = ()
@@ -173,10 +179,21 @@ class Pool(Record):
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
         limits = []
-        for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
+        for number, (offered, outside) in enumerate(zip(offered_bytes, self.outside_bytes, strict=True)):
+            if self.fixed_bytes:
+                fixed = self.fixed_bytes[number]
+                limits.append((offered if fixed is None else min(offered, fixed)) + outside)
+                continue
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
             limits.append(share + outside)
         return tuple(limits)
+
+    def lacking_bytes(self, left_bytes: Iterable[int]) -> int:
+        """Bytes that are not left in addition to the need, on the GPU with fewest, where the need itself is met; else 0."""
+        left = tuple(left_bytes)
+        if not self.spare_bytes or min(left) < 0:
+            return 0
+        return max(0, *[spare - room for spare, room in zip(self.spare_bytes, left, strict=True)])
 
     def short_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> int:
         """Bytes of memory that must be free at the start and are not, on the GPU with fewest; 0 if nothing is short."""

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 CACHES = {"int8": "int8_per_token_head"}
 """vLLM's names of cache types that differ from vramfit's."""
-CACHE_OF = {"auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8"}
+CACHE_OF = {
+    "auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8", "fp8_ds_mla": "fp8",
+    "nvfp4_ds_mla": "nvfp4",
+}  # fmt: skip
 """Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
 DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_tokens")
 """Settings that the estimate decides and a command states."""
@@ -154,13 +157,13 @@ SERVE = Program(
 
 def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
     """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
-    work = deployment.workload
+    work, latent = deployment.workload, deployment.model.has_latent_attention
     values = {
         **checkpoint(deployment),
         "context": work.context,
         **{name: estimate.settings[name] for name in DECIDED},
         "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
-        "kv_cache_type": work.kv_cache_type,
+        "kv_cache_type": "nvfp4_ds_mla" if work.kv_cache_type == "nvfp4" and latent else work.kv_cache_type,
         "limit": (work.images, work.image_size) if work.images else None,
         "drafts": None if work.draft is None else _drafting(deployment),
         "enforce_eager": keys.enforce_eager,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vramfit.engines.distributed import copies, expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.terms import span, stored_inputs
-from vramfit.engines.vllm.kv_cache import bytes_needed, kinds
 from vramfit.engines.vllm.overhead import graph_bytes, libraries_bytes
 from vramfit.engines.vllm.parts import parts, steps
+from vramfit.engines.vllm.pool import Caches
 from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.rotary import rotary_bytes
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
-    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.interface import DeviceMemory, Estimate, Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.terms import Ledger
     from vramfit.engines.vllm import Cards
@@ -45,16 +45,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
     for number, gpu in enumerate(estimate.gpus):
         layers = stage_layers(job.model.layer_count, count)[stage_of(number, ranks, count)]
         account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers)
-        cache, block = bytes_needed(job.model, job.workload, ranks, layers, tokens)
-        found = [
-            f"{kind.layers} x {kind.kind}, {kind.token_bytes} B"
-            for kind in kinds(job.model, job.workload, ranks, layers)
-        ]
-        ledger.add(
-            "kv_cache", gpu.device, "paged cache", "blocks of all sequences at full length x bytes of a block", cache,
-            f"{VLLM} v1/kv_cache_interface.py", blocks=cache // block if block else 0, block_bytes=block, layers=found,
-            sequences=job.workload.parallel, context=job.workload.context,
-        )  # fmt: skip
+        block = account_cache(job, ledger, gpu, estimate.plan, number)
         own = parts(job, facts, stage_of(number, ranks, count))
         account_peak(job, ledger, gpu.device, own.peak, facts, tokens, rows)
         account_budget(ledger, gpu.device, own, ranks, facts, job.traits.processes_bytes)
@@ -104,6 +95,21 @@ def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: R
     ledger.add("overhead", device, "NCCL", outside, own.libraries.outside_bytes, MEASURED, ranks=ranks)
     graphs = "160 MiB + layers x (sizes x 0.20 + whole steps x 0.11 MiB) + split outputs of attention"
     ledger.add("overhead", device, "CUDA graphs", graphs, own.graphs_bytes, MEASURED, in_share=facts.graphs_in_share)
+
+
+def account_cache(job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int) -> int:
+    """Add the cache of one rank, and return the bytes of one block."""
+    if not isinstance(plan, Caches):
+        raise TypeError("an estimate of vLLM has the caches of its ranks")
+    one = plan.blocks[number]
+    formula = "requests x blocks of one at full length x bytes of a block"
+    if job.keys.kv_cache_memory_bytes is not None:
+        formula = "the stated size, and no less than requests x blocks of one at full length x bytes of a block"
+    ledger.add(
+        "kv_cache", gpu.device, "paged cache", formula, gpu.kv_cache_bytes, f"{VLLM} v1/kv_cache_interface.py",
+        requests=plan.requests, blocks=one.count, block_bytes=one.block_bytes, context=job.workload.context,
+    )  # fmt: skip
+    return one.block_bytes
 
 
 def account_weights(
