@@ -14,7 +14,7 @@ from vramfit.engines import estimate
 from vramfit.engines.distributed import expert_division, layout
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.vllm.loaded import Loaded, loaded, spread_bounds
+from vramfit.engines.vllm.loaded import Loaded, loaded, recipe_text, spread_bounds
 from vramfit.engines.vllm.lora import slot_bytes
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
@@ -175,6 +175,16 @@ def test_bounds(expected: tuple[float, float], model: str, scheme: str) -> None:
     """Those of loading times those of publishers."""
     found = spread_bounds(derive(open_catalogue().model(model), find_scheme(scheme)), BOUNDS)
     assert expected == pytest.approx(found, rel=0.001)
+
+
+def test_publishers_in_words() -> None:
+    """The range of their checkpoints; nothing for schemes that all make alike."""
+    model = open_catalogue().model("qwen3.8-27b")
+    assert [
+        "checkpoints in nvfp4 take 16.69 GiB to 28.05 GiB by what their publishers leave in 16 bits; a repository's own "
+        "files (hf:org/name) say which"
+    ] == recipe_text(derive(model, find_scheme("nvfp4")))
+    assert recipe_text(derive(model, find_scheme("bf16"))) == []
 
 
 KEYS = st.fixed_dictionaries(
