@@ -142,6 +142,13 @@ def test_weights_in_host_memory() -> None:
     assert whole.read_bytes - left.streamed_bytes == left.read_bytes
 
 
+def test_host_memory_that_was_measured() -> None:
+    """3.7682 GiB were left of a model of about 8.8 with --cpu-offload-gb 5 (LMCache/LMCache issue 1372): Qwen3-8B in FP8 by
+    that and by its 147,456 bytes of cache a token."""
+    (left,) = weights(gpu="rtx4090", model="qwen3-8b", quant="fp8", cpu_offload="5GiB")
+    assert left.weights_bytes / GIB == pytest.approx(3.7682, rel=0.001)
+
+
 def test_only_layers_go_to_host_memory() -> None:
     """Embedding and head stay on the GPU, however much is asked."""
     (left,) = weights(gpu="rtx4090", model="llama-3.1-8b", cpu_offload="64GiB")
