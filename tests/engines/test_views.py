@@ -33,7 +33,7 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"vendor", "compute_target", "memory_bytes", "name", "cores"},
+    "vllm": {"compute_target", "name", "cores", *USABLE},
     "sglang": {"vendor", "compute_target", "memory_bytes"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},

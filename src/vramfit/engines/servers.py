@@ -189,9 +189,8 @@ def sequences(keys: ServerKeys, work: Workload, usual: int) -> int:
 
 
 def ranks(estimate: Estimate) -> int:
-    """Number of GPUs that compute a layer at the same time: its ranks in all copies, as the estimate decided."""
-    ranks, times = estimate.settings["tensor_parallel"], estimate.settings.get("data_parallel", 1)
-    return ranks * times  # type: ignore[operator, no-any-return]
+    """Number of GPUs that each layer is split over, which the estimate decided."""
+    return estimate.settings["tensor_parallel"]  # type: ignore[return-value]
 
 
 BYTES_PER_CLOCK = 9.67
