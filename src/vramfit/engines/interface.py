@@ -162,12 +162,6 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
-    fixed_bytes: tuple[int | None, ...] = ()
-    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
-    spare_bytes: tuple[int, ...] = ()
-    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
-    spare_reason: str = ""
-    """Reason why it does not start where they are not left, as a sentence without a full stop."""
     beside_bytes: tuple[int, ...] = ()
     """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
     starting_bytes: tuple[int, ...] = ()
@@ -175,6 +169,12 @@ class Pool(Record):
     than it keeps."""
     starting_text: str = ""
     """Description of what takes them, as the end of a sentence."""
+    fixed_bytes: tuple[int | None, ...] = ()
+    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
+    spare_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
+    spare_reason: str = ""
+    """Reason why it does not start where they are not left, as a sentence without a full stop."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
