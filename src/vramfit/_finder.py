@@ -59,6 +59,16 @@ MOST_INDEX_BYTES = 1 << 15
 WRITABLE_BY_OTHERS = 0o022
 
 
+class Module(ModuleType):
+    """Module that is no package: an attribute that it lacks is looked up without writing the message of an error.
+
+    Every ``from … import`` asks the module for a ``__path__`` first, and Python's own modules write two messages for the
+    answer that there is none, a twentieth of a check. A module's ``__getattr__`` function is not called.
+    """
+
+    __getattribute__ = object.__getattribute__
+
+
 class CompiledFinder:
     """An entry of ``sys.meta_path`` for the modules below one package, whose folder it is given."""
 
@@ -127,7 +137,7 @@ class CompiledFinder:
 
     def module(self, name: str, is_package: bool, loader: object) -> ModuleType:
         """Make a module that is not run yet, as Python's import system would."""
-        module = ModuleType(name)
+        module = ModuleType(name) if is_package else Module(name)
         space = module.__dict__
         space["__spec__"] = spec = self._spec(name, is_package, loader)
         space["__loader__"] = loader
@@ -193,8 +203,9 @@ class _Loader:
         self._member = member
         self._data = data
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Return None: the module that Python makes by itself will do."""
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make a module that is no package; None for a package, which Python makes by itself."""
+        return Module(spec.name) if spec.submodule_search_locations is None else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's code in its name space, and note that it was found by itself."""
@@ -219,8 +230,9 @@ class _GroupLoader:
         self._finder = finder
         self._group: Group | None = group
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Return None: the module that Python makes by itself will do."""
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make a module that is no package; None for a package, which Python makes by itself."""
+        return Module(spec.name) if spec.submodule_search_locations is None else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the members that are not loaded yet, then the module itself, which is the last of them."""
