@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vramfit.catalogue import Catalogue, files
-from vramfit.catalogue.container import BadContainerError, in_memory, pack
+from vramfit.catalogue.container import BadContainerError, in_memory
+from vramfit.curation.packing import pack
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel, UsageError
 from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
