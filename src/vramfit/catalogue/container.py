@@ -4,7 +4,7 @@ magic (16 bytes) · file length (8) · header length (4) · header checksum (4) 
 
 A part is a section (any data), or the records of a kind, or their index: offset, length and checksum of each. A look-up
 table is a kind whose records are its shards, of which one is decoded for a key. Header, sections and records are
-``marshal`` of version 2, which every Python 3 reads and which holds plain data only. Each carries a checksum that is
+``marshal`` of version 4, which Python reads from 3.4 on and which holds plain data only. Each carries a checksum that is
 compared before unmarshalling, because ``marshal`` may crash on damaged input. Such a file is only ever one that
 ``curation.packing`` wrote.
 """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_MARSHAL_VERSION = 2
+_MARSHAL_VERSION = 4
 
 
 def pack(
