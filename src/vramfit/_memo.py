@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class _Base:
-        def __class_getitem__(cls, _):
-            return cls
+    from vramfit._record import Parametric as _Base
 
 
 class PerModel(_Base["S", "P", "T"]):

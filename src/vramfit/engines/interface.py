@@ -12,7 +12,7 @@ view also contains the memory that the runtime takes of each GPU for any model, 
 
 from __future__ import annotations
 
-from vramfit._record import Record, replace
+from vramfit._record import Parametric, Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,11 +40,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class _Generic:
-        def __class_getitem__(cls, _):
-            return cls
-
-    _OfView = _Generic
+    _Generic = _OfView = Parametric
 
 
 class Deployment(Record):

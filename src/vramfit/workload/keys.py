@@ -7,7 +7,7 @@ those of ``workload.common`` and ``workload.training``, and one of each engine t
 
 from __future__ import annotations
 
-from vramfit._record import Record, fields
+from vramfit._record import Parametric, Record, fields
 from vramfit.errors import UsageError
 from vramfit.units import rate_text, size_text
 
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class _Generic:
-        def __class_getitem__(cls, _):
-            return cls
+    _Generic = Parametric
 
 
 class Key(Record):
@@ -94,7 +92,9 @@ class Key(Record):
 
     def value_in(self, workload: Workload, request: Request) -> Any:
         """Value that a workload was made with; where its engine has no such key, the requested value or the default."""
-        field = self.stored_as
+        field = self.field or self.name
+        if field in workload.__dict__:
+            return workload.__dict__[field]
         for holder in (workload, workload.own, workload.training):
             if hasattr(holder, field):
                 return getattr(holder, field)
@@ -102,21 +102,22 @@ class Key(Record):
 
     def spelled(self, value: Any) -> Any:
         """Value as the report shows it, which is how one would type it: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
-        if value is None:
-            return None
-        if self.kind == "size":
+        kind = self.kind
+        if value is None or kind not in _SPELLED:
+            return value
+        if kind == "choice":
+            return ("on" if value else "off") if isinstance(value, bool) and self.choices == SWITCHED else value
+        if kind == "size":
             return value if value in self.choices else size_text(value)
-        if self.kind == "rate":
+        if kind == "rate":
             return rate_text(value)
-        if self.kind == "pixels":
+        if kind == "pixels":
             return "{}x{}".format(*value)
-        if self.kind == "shares":
-            return ",".join([f"{share:g}" for share in value])
-        if self.choices == SWITCHED and isinstance(value, bool):
-            return "on" if value else "off"
-        return value
+        return ",".join([f"{share:g}" for share in value])
 
 
+_SPELLED = frozenset(("choice", "size", "rate", "pixels", "shares"))
+"""Kinds of keys whose values a report may show otherwise than a workload holds them."""
 SWITCHED = ("on", "off")
 """Choices of a key that a file may also give as true or false, and that a record stores as such."""
 
