@@ -182,7 +182,7 @@ def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monke
     module = finder.module(names[-1], False, None)
     monkeypatch.setitem(sys.modules, names[-1], module)
     with pytest.raises(ZeroDivisionError):
-        _finder._GroupLoader(finder, (members, codes)).exec_module(module)
+        _finder._Loader(finder, members, codes).exec_module(module)
     assert finder.loading == []
     assert sys.modules.pop(names[0]).__dict__["A"] == 1
     assert names[1] not in sys.modules
@@ -203,7 +203,7 @@ def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, m
     )
     module = finder.module(names[-1], False, None)
     monkeypatch.setitem(sys.modules, names[-1], module)
-    _finder._GroupLoader(finder, (tuple((name, False, b"") for name in names), codes)).exec_module(module)
+    _finder._Loader(finder, tuple((name, False, b"") for name in names), codes).exec_module(module)
     assert module.__dict__["LOADED"] is True
     assert module.__dict__["member"] is sys.modules.pop(names[0])
     del sys.modules["parent_of_a_test"]

@@ -88,8 +88,7 @@ class CompiledFinder:
         if name in self.places and not other_threads():
             group = self.group(name)
             if group is not None:
-                _, is_package, _ = group[0][-1]
-                return self._spec(name, is_package, _GroupLoader(self, group))
+                return self._spec(name, group[0][-1][1], _Loader(self, *group))
             del self.places[name]
         is_package = False
         stem = name.rpartition(".")[2]
@@ -108,7 +107,8 @@ class CompiledFinder:
         state = _state(self.source(name, is_package))
         if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + state or len(data) == MOST_BYTES:
             return None
-        return self._spec(name, is_package, _Loader(self, (name, is_package, state), data))
+        code = loads(memoryview(data)[HEADER_BYTES:])  # noqa: S302
+        return self._spec(name, is_package, _Loader(self, ((name, is_package, state),), (code,), alone=True))
 
     def source(self, name: str, is_package: bool) -> str:
         """Path of a module's source."""
@@ -196,39 +196,16 @@ def _state(source: str) -> bytes | None:
 
 
 class _Loader:
-    """Loader that runs the code of one compiled file."""
-
-    def __init__(self, finder: CompiledFinder, member: Member, data: bytes) -> None:
-        self._finder = finder
-        self._member = member
-        self._data = data
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Make a module that is no package; None for a package, which Python makes by itself."""
-        return Module(spec.name) if spec.submodule_search_locations is None else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module's code in its name space, and note that it was found by itself."""
-        finder, (name, is_package, _) = self._finder, self._member
-        module.__dict__["__file__"] = finder.source(name, is_package)
-        code = loads(memoryview(self._data)[HEADER_BYTES:])  # noqa: S302
-        # The loader lives as long as its module: what was read would stay with it.
-        self._data = b""
-        finder.loading.append(name)
-        try:
-            exec(code, module.__dict__)  # noqa: S102
-        finally:
-            outermost = finder.loading[0]
-            finder.loading.pop()
-        finder.alone.append((outermost, self._member, code))
-
-
-class _GroupLoader:
     """Loader that runs a module, and before it those that it needs, in the order in which they were finished before."""
 
-    def __init__(self, finder: CompiledFinder, group: Group) -> None:
+    def __init__(
+        self, finder: CompiledFinder, members: tuple[Member, ...], codes: tuple[CodeType, ...], alone: bool = False
+    ) -> None:
         self._finder = finder
-        self._group: Group | None = group
+        self._members = members
+        self._codes = codes
+        self._alone = alone
+        """True for a module that was found by itself, which ``CompiledFinder.alone`` gets when it is finished."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Make a module that is no package; None for a package, which Python makes by itself."""
@@ -236,8 +213,34 @@ class _GroupLoader:
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the members that are not loaded yet, then the module itself, which is the last of them."""
-        finder, (members, codes) = self._finder, cast("Group", self._group)
-        self._group = None
+        finder, members, codes = self._finder, self._members, self._codes
+        # The loader lives as long as its module: the code of the others would stay with it.
+        self._members, self._codes = members[-1:], ()
+        waiting = [] if len(members) == 1 else self._waiting(members, codes)
+        loaded = sys.modules
+        name, is_package, _ = members[-1]
+        module.__dict__["__file__"] = finder.source(name, is_package)
+        finder.loading.append(name)
+        try:
+            while waiting:
+                one, made, code = waiting[0]
+                exec(code, made.__dict__)  # noqa: S102
+                parent, _, stem = one.rpartition(".")
+                setattr(loaded[parent], stem, made)
+                del waiting[0]
+            exec(codes[-1], module.__dict__)  # noqa: S102
+        finally:
+            outermost = finder.loading[0]
+            finder.loading.pop()
+            for one, _, _ in waiting:
+                del loaded[one]
+        if self._alone:
+            finder.alone.append((outermost, members[-1], codes[-1]))
+
+    def _waiting(
+        self, members: tuple[Member, ...], codes: tuple[CodeType, ...]
+    ) -> list[tuple[str, ModuleType, CodeType]]:
+        """Make the modules before the last that are not loaded yet: the name of each, the module, and its code."""
         loaded = sys.modules
         own = {name for name, _, _ in members}
         for name, _, _ in members[:-1]:
@@ -248,22 +251,9 @@ class _GroupLoader:
         waiting = []
         for (name, is_package, _), code in zip(members, codes):  # noqa: B905  (as many of either, by the writer)
             if name not in loaded:
-                loaded[name] = made = finder.module(name, is_package, self)
+                loaded[name] = made = self._finder.module(name, is_package, self)
                 waiting.append((name, made, code))
-        module.__dict__["__file__"] = finder.source(*members[-1][:2])
-        finder.loading.append(module.__name__)
-        try:
-            while waiting:
-                name, made, code = waiting[0]
-                exec(code, made.__dict__)  # noqa: S102
-                parent, _, stem = name.rpartition(".")
-                setattr(loaded[parent], stem, made)
-                del waiting[0]
-            exec(codes[-1], module.__dict__)  # noqa: S102
-        finally:
-            finder.loading.pop()
-            for name, _, _ in waiting:
-                del loaded[name]
+        return waiting
 
 
 def install() -> CompiledFinder | None:
