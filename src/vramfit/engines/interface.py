@@ -67,7 +67,7 @@ class Deployment(Record):
     @property
     def model_parameters(self) -> int:
         """Number of parameters of the model, counted tensor by tensor."""
-        from vramfit.model import parameters
+        from vramfit.model.counted import parameters
 
         return parameters(self.checkpoint.model)
 
