@@ -24,9 +24,8 @@ from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
 from _thread import _count as other_threads
 from marshal import loads
-from os import close, fstat, lseek, read, stat
+from os import close, fstat, read, stat
 from os import open as open_file
-from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ INDEX_LENGTH_BYTES = 4
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
 MOST_INDEX_BYTES = 1 << 15
+LARGE_PRIME = 2**61 - 1
+"""Divisor whose remainder stands for a folder in the name of its file of groups."""
 WRITABLE_BY_OTHERS = 0o022
 
 
@@ -117,8 +118,7 @@ class CompiledFinder:
     def data(self, name: str) -> bytes:
         """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
         offset, length = self.places[name]
-        lseek(self._file, self._start + offset, 0)
-        return read(self._file, length)
+        return os.pread(self._file, length, self._start + offset)
 
     def group(self, name: str) -> Group | None:
         """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
@@ -158,7 +158,9 @@ def _groups_path(folder: str) -> str | None:
         if home[:1] != "/":
             return None
         base = home + "/.cache"
-    return f"{base}/vramfit/modules-{crc32(folder.encode()):08x}.{sys.implementation.cache_tag}.bin"
+    # Loading a module of checksums for this would take a thirtieth of a bare interpreter.
+    number = int.from_bytes(folder.encode(), "little") % LARGE_PRIME
+    return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
 
 
 def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]]:

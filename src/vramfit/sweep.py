@@ -150,7 +150,7 @@ class Sweep:
             if isinstance(need, dict):
                 found.update(dict.fromkeys([*others, *[single.number for single in kind.singles]], need))
                 continue
-            if need.pool is None and not need.idle:
+            if kind.singles and need.pool is None and not need.idle:
                 _compare_singles(kind.singles, need, found)
             else:
                 others = (*others, *[single.number for single in kind.singles])

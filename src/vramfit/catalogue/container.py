@@ -12,7 +12,6 @@ compared before unmarshalling, because ``marshal`` may crash on damaged input. S
 from __future__ import annotations
 
 import marshal
-from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
 MAGIC = b"vramfit-cat\x00\x00\x00\x00\x04"
 """File type and, in the last byte, the version of this layout."""
 
-SHARDS = 256
-"""Number of parts of a look-up table, so that looking up one key decodes some ten of its thousands."""
+SHARDS = 251
+"""Number of parts of a look-up table, so that looking up one key decodes some ten of its thousands; a prime."""
+
+MODULUS = 2**30 - 35
+"""Prime of one digit of Python's integers, by which dividing a long number is quick."""
 
 _PREFIX = len(MAGIC) + 16
 _PLACE = 12
@@ -79,7 +81,7 @@ class Container:
 
     def _decode(self, start: int, length: int, check: int) -> Any:
         blob = self._read(start, length)
-        if len(blob) != length or crc32(blob) != check:
+        if len(blob) != length or checksum(blob) != check:
             raise BadContainerError("damaged")
         try:
             return marshal.loads(blob)  # noqa: S302  (checked above, and only ever written by pack)
@@ -94,4 +96,13 @@ def in_memory(content: bytes) -> Container:
 
 def shard_of(key: str) -> int:
     """Number of the shard that holds a key of a look-up table."""
-    return crc32(key.encode()) % SHARDS
+    return int.from_bytes(key.encode(), "little") % SHARDS
+
+
+def checksum(content: bytes) -> int:
+    """Remainder of the bytes as one number, which a change of any one of them changes; no length is in it.
+
+    ``zlib`` and ``binascii`` have better ones, and map two shared libraries into the process when they are loaded, which
+    takes as long as all else that is done with the catalogue.
+    """
+    return int.from_bytes(content, "little") % MODULUS

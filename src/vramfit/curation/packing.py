@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import marshal
-from zlib import crc32
 
-from vramfit.catalogue.container import MAGIC, SHARDS, shard_of
+from vramfit.catalogue.container import MAGIC, SHARDS, checksum, shard_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +29,12 @@ def pack(
     places: dict[str, tuple[int, int, int]] = {}
     offset = 0
     for name, blob in parts.items():
-        places[name] = (offset, len(blob), 0 if name.endswith("/records") else crc32(blob))
+        places[name] = (offset, len(blob), 0 if name.endswith("/records") else checksum(blob))
         offset += len(blob)
     header = _dump((key, places))
     prefix_bytes = len(MAGIC) + 16
     total = prefix_bytes + len(header) + offset
-    prefix = total.to_bytes(8, "little") + len(header).to_bytes(4, "little") + crc32(header).to_bytes(4, "little")
+    prefix = total.to_bytes(8, "little") + len(header).to_bytes(4, "little") + checksum(header).to_bytes(4, "little")
     return b"".join([MAGIC, prefix, header, *parts.values()])
 
 
@@ -54,6 +53,6 @@ def _index(blobs: list[bytes]) -> bytes:
     places = []
     offset = 0
     for blob in blobs:
-        places += [number.to_bytes(4, "little") for number in (offset, len(blob), crc32(blob))]
+        places += [number.to_bytes(4, "little") for number in (offset, len(blob), checksum(blob))]
         offset += len(blob)
     return b"".join(places)

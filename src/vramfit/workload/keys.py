@@ -95,10 +95,14 @@ class Key(Record):
         field = self.field or self.name
         if field in workload.__dict__:
             return workload.__dict__[field]
-        for holder in (workload, workload.own, workload.training):
-            if hasattr(holder, field):
-                return getattr(holder, field)
-        return request.get(self.name, self.default)
+        own = workload.own
+        place = _PLACES.get((field, type(own)))
+        if place is None:
+            holders = (workload, own, workload.training)
+            place = _PLACES[field, type(own)] = [*[hasattr(holder, field) for holder in holders], True].index(True)
+        if place == _IN_NONE:
+            return request.get(self.name, self.default)
+        return getattr((workload, own, workload.training)[place], field)
 
     def spelled(self, value: Any) -> Any:
         """Value as the report shows it, which is how one would type it: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
@@ -116,6 +120,9 @@ class Key(Record):
         return ",".join([f"{share:g}" for share in value])
 
 
+_PLACES: dict[tuple[str, type], int] = {}
+"""Which record has a field: a workload, its engine's own keys or those of fine-tuning, by the class of the engine's."""
+_IN_NONE = 3
 _SPELLED = frozenset(("choice", "size", "rate", "pixels", "shares"))
 """Kinds of keys whose values a report may show otherwise than a workload holds them."""
 SWITCHED = ("on", "off")
