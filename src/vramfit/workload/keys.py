@@ -107,7 +107,7 @@ class Key(Record):
     def spelled(self, value: Any) -> Any:
         """Value as the report shows it, which is how one would type it: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
         kind = self.kind
-        if value is None or kind not in _SPELLED:
+        if value is None or kind not in SPELLED:
             return value
         if kind == "choice":
             return ("on" if value else "off") if isinstance(value, bool) and self.choices == SWITCHED else value
@@ -123,7 +123,7 @@ class Key(Record):
 _PLACES: dict[tuple[str, type], int] = {}
 """Which record has a field: a workload, its engine's own keys or those of fine-tuning, by the class of the engine's."""
 _IN_NONE = 3
-_SPELLED = frozenset(("choice", "size", "rate", "pixels", "shares"))
+SPELLED = frozenset(("choice", "size", "rate", "pixels", "shares"))
 """Kinds of keys whose values a report may show otherwise than a workload holds them."""
 SWITCHED = ("on", "off")
 """Choices of a key that a file may also give as true or false, and that a record stores as such."""
