@@ -238,3 +238,24 @@ def test_modules_are_found_one_by_one_beside_other_threads(tmp_path: Path, monke
     monkeypatch.setattr(_finder, "other_threads", lambda: 0)
     finder.find_spec("vramfit.units", [str(SOURCE / "vramfit")])
     assert "vramfit.units" not in finder.places
+
+
+def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attribute that a module lacks is none, as ever; a package may have a function that makes it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    module, package = finder.module("one_of_a_test", False, None), finder.module("many_of_a_test", True, None)
+    assert (type(module), type(package)) == (_finder.Module, type(sys))
+    assert getattr(module, "__path__", 7) == 7
+    assert (module.__name__, module.__package__, package.__package__) == ("one_of_a_test", "", "many_of_a_test")
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = module.nothing
+    monkeypatch.setitem(sys.modules, "one_of_a_test", module)
+    with pytest.raises(ImportError, match="cannot import name 'nothing' from 'one_of_a_test'"):
+        exec("from one_of_a_test import nothing")
+    for name, made in (("one_of_a_test", _finder.Module), ("many_of_a_test", type(None))):
+        spec = finder._spec(name, made is not _finder.Module, None)
+        loader = _finder._Loader(finder, ((name, made is not _finder.Module, b""),), ())
+        assert type(loader.create_module(spec)) is made

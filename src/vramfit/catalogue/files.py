@@ -88,7 +88,9 @@ def data_directory() -> str | None:
 def cache_path(compiled_from: str) -> str | None:
     """Path of the compiled form of a data directory, or of it and the user's files; None without a home directory."""
     base = _xdg("XDG_CACHE_HOME", ".cache")
-    return None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
+    return (
+        None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
+    )
 
 
 def _xdg(variable: str, otherwise: str) -> str | None:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         """``typing.Generic`` with a single parameter for a type checker."""
 
 else:
-
     _Generic = _OfView = Parametric
 
 

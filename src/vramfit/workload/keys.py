@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         """Stand-in for ``typing.Generic``, which costs too much to load when the program runs."""
 
 else:
-
     _Generic = Parametric
 
 
