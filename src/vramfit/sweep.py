@@ -8,9 +8,10 @@ calls, and then held against what each GPU offers. Each cell is what ``verdict.j
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
+from vramfit.engines.machine import check_machine
 from vramfit.errors import VramfitError
 from vramfit.model import parameters
 from vramfit.quantization import SCHEMES
@@ -59,6 +60,8 @@ class _Alike(Record):
     """Numbers of the GPUs that share the machine's memory."""
     machine_bytes: int | None
     """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
+    hardware: tuple[tuple[str, str | None, str | None], ...]
+    """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
 
 
 class _Single(Record):
@@ -83,6 +86,8 @@ class _Kind(Record):
     others: tuple[int, ...]
     """Numbers of the sets that are compared device by device."""
     singles: tuple[_Single, ...]
+    unsupported: dict[str, frozenset[int]]
+    """Numbers of the singles that the engine does not start on, by scheme, once they were asked for."""
 
 
 class _Plan(Record):
@@ -108,6 +113,12 @@ class Sweep:
         self.refused: VramfitError | None = None
         """First reason why a cell has no answer."""
         self._alike: list[_Alike | Cell] = []
+        self._apart: dict[int, VramfitError] = {}
+        """Reasons why GPUs are not of one machine with this platform, which come before what a model is refused for."""
+        self._gpus: dict[object, tuple[Gpu, ...]] = {}
+        """GPUs of each kind of hardware."""
+        self._refusals: dict[object, str | None] = {}
+        """Reasons why the engine does not start, by hardware and scheme."""
         numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
         self._plans: dict[tuple[int, ...] | None, _Plan] = {}
@@ -117,19 +128,31 @@ class Sweep:
         work = self._work
         key: object
         found: _Alike | Cell
+        apart = None
         try:
+            check_machine(gpus, work.platform, self._engine.spans_machines)
+        except VramfitError as error:
+            apart = error
+        try:
+            if apart is not None:
+                raise apart
             view = self._engine.view(gpus, work)
         except VramfitError as error:
-            self.refused = self.refused or error
+            if apart is None:
+                self.refused = self.refused or error
             key, found = (error.message, error.hint), refusal(error)
         else:
             offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
             unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
             machine = machine_bytes(gpus, work) if unified else None
-            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine)
+            hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+            self._gpus.setdefault(hardware, gpus)
+            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
+            if apart is not None:
+                self._apart[number] = apart
         return number
 
     def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
@@ -138,27 +161,35 @@ class Sweep:
         Sets of one kind share one cell.
         """
         plan = self._plan(None if wanted is None else tuple(wanted))
+        chosen = plan.chosen
+        for number in chosen if self._apart else ():
+            self.refused = self.refused or self._apart.get(number)
         try:
             self._engine.check(deployment.checkpoint, self._work)
         except VramfitError as error:
             self.refused = self.refused or error
-            return [refusal(error)] * len(plan.chosen)
+            cell = refusal(error)
+            return [self._alike[number] if number in self._apart else cell for number in chosen]  # type: ignore[misc]
         found = {**plan.refused}
+        scheme = deployment.scheme
         for kind in plan.kinds:
             need = self._need(deployment, kind.first)
             others = kind.others
             if isinstance(need, dict):
                 found.update(dict.fromkeys([*others, *[single.number for single in kind.singles]], need))
                 continue
-            if kind.singles and need.pool is None and not need.idle:
-                _compare_singles(kind.singles, need, found)
+            if kind.singles and need.pool is None and need.refusal is None and not need.idle:
+                stopped = kind.unsupported.get(scheme.id)
+                if stopped is None:
+                    stopped = kind.unsupported[scheme.id] = self._stopped(kind, scheme)
+                _compare_singles(kind.singles, stopped, need, found)
             else:
                 others = (*others, *[single.number for single in kind.singles])
             for number in others:
                 alike = self._alike[number]
                 assert isinstance(alike, _Alike)
-                found[number] = self._compare(alike, need)
-        return list(map(found.__getitem__, plan.chosen))
+                found[number] = self._compare(alike, need, scheme)
+        return list(map(found.__getitem__, chosen))
 
     def _plan(self, wanted: tuple[int, ...] | None) -> _Plan:
         """Plan for the wanted sets, by number, or for all."""
@@ -189,7 +220,23 @@ class Sweep:
                 singles.append(_Single(number, share.expected, limit, limit - share.high, alike.machine_bytes))
         alone = {single.number for single in singles}
         others = tuple([number for number, _ in members if number not in alone])
-        return _Kind(members[0][1], others, tuple(singles))
+        return _Kind(members[0][1], others, tuple(singles), {})
+
+    def _stopped(self, kind: _Kind, scheme: Scheme) -> frozenset[int]:
+        """Numbers of the single GPUs of a kind that the engine does not start on with the scheme."""
+        found = []
+        for single in kind.singles:
+            alike = self._alike[single.number]
+            if isinstance(alike, _Alike) and self._unsupported(alike, scheme):
+                found.append(single.number)
+        return frozenset(found)
+
+    def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
+        """Return True if the engine does not start with the scheme on that hardware."""
+        key = (alike.hardware, scheme.id)
+        if key not in self._refusals:
+            self._refusals[key] = self._engine.unsupported(self._gpus[alike.hardware], scheme, self._work)
+        return self._refusals[key] is not None
 
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
         """Estimate for one kind of GPUs, without the runtime's share of each."""
@@ -200,11 +247,15 @@ class Sweep:
             self.refused = self.refused or error
             return refusal(error)
 
-    def _compare(self, alike: _Alike, need: Estimate) -> Cell:
+    def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified
-        limits = None if need.pool is None else need.pool.limits(alike.offered)
-        required = together = shared = 0
+        pool = need.pool
+        limits = None if pool is None else pool.limits(alike.offered)
+        required = together = shared = short = 0
         headroom = certain = None
+        if pool is not None and pool.must_be_free:
+            context = tuple([share.expected for share in alike.shares])
+            short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes
@@ -222,11 +273,15 @@ class Sweep:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
+        if short:
+            headroom = min(headroom, -short)
         host = None
         if alike.machine_bytes is not None or work.ram_bytes is not None:
             host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
+        refused = need.refusal is not None or self._unsupported(alike, scheme)
+        verdict = "unsupported" if refused else word(headroom, certain, host)
         return {
-            "verdict": word(headroom, certain, host),
+            "verdict": verdict,
             "required_bytes": required,
             "usable_bytes": together,
             "headroom_bytes": headroom,
@@ -234,16 +289,27 @@ class Sweep:
         }
 
 
-def _compare_singles(singles: tuple[_Single, ...], need: Estimate, found: dict[int, Cell]) -> None:
-    """Put the cells of single GPUs into ``found``, as ``Sweep._compare`` would make them."""
+def _compare_singles(
+    singles: tuple[_Single, ...], stopped: frozenset[int], need: Estimate, found: dict[int, Cell]
+) -> None:
+    """Put the cells of single GPUs into ``found``, as ``Sweep._compare`` would make them.
+
+    ``stopped`` has the numbers of those that the engine does not start on.
+    """
     (device,) = need.gpus
     total, high, host = device.total_bytes, device.high_bytes, need.host.total_bytes
     for single in singles:
-        required = total + single.share_bytes
+        number, required = single.number, total + single.share_bytes
         headroom, machine = single.limit_bytes - required, single.machine_bytes
         short = headroom < 0 or (machine is not None and max(0, machine - required) < host)
-        found[single.number] = {
-            "verdict": "exceeds" if short else "fits" if single.certain_bytes >= high else "tight",
+        found[number] = {
+            "verdict": "unsupported"
+            if number in stopped
+            else "exceeds"
+            if short
+            else "fits"
+            if single.certain_bytes >= high
+            else "tight",
             "required_bytes": required,
             "usable_bytes": single.limit_bytes,
             "headroom_bytes": headroom,
