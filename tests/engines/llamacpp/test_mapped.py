@@ -39,9 +39,7 @@ def answered(model: str, quant: str, gpu: str = "m4-max-128gb", **keys: Any) -> 
         ("qwen3-8b", "Q4_K_M", {"gpu": "rtx4090"}, False),
     ],
 )
-def test_the_embedding_lies_between_head_and_layers(
-    model: str, quant: str, keys: dict[str, Any], mapped: bool
-) -> None:
+def test_the_embedding_lies_between_head_and_layers(model: str, quant: str, keys: dict[str, Any], mapped: bool) -> None:
     found = answered(model, quant, **keys)
     listed = {term.name: term for term in terms(found.deployment) if term.device == "gpu0"}
     embedding = parts_of(found.deployment.checkpoint).input_bytes
