@@ -5,7 +5,6 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.hardware import usable_bytes
-from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ class Verdict(Record):
     """Host memory left, less what GPUs that share it take; None when the host's size is not known."""
     refusal: str | None = None
     """Reason why the engine does not start, where the need alone does not say it; None if it starts."""
+    rejected_bytes: int = 0
+    """Bytes of the asked request's cache beyond what the engine takes for it, of which it rejects the tokens."""
 
     def reaches(self, level: str) -> bool:
         """True if the verdict is at least as good as ``level``."""
@@ -46,13 +47,13 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     work, runtime = deployment.workload, engine(deployment.engine)
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     usable = tuple([size - work.reserve_bytes for size in offered])
-    if estimate.pool is not None:
-        limits = estimate.pool.limits(offered)
-        usable = tuple([min(pair) for pair in zip(usable, limits, strict=True)])
+    pool, rejected = estimate.pool, 0
+    if pool is not None:
+        usable, rejected = _within(pool, estimate, offered, usable, work.reserve_bytes)
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
-    short = 0 if estimate.pool is None else estimate.pool.short_bytes(offered, work.reserve_bytes)
+    short = 0 if pool is None else pool.short_bytes(offered, work.reserve_bytes)
     if short:
         headroom = min(headroom, -short)
     shared = sum(
@@ -62,15 +63,22 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
     if estimate.refusal is not None:
         return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
-    refusal = _not_free(runtime.title, estimate.pool, short) if short and estimate.pool is not None else None
-    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
+    refusal = pool.reason(runtime.title, offered, work.reserve_bytes) if short and pool is not None else None
+    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal, rejected)
 
 
-def _not_free(title: str, pool: Pool, short_bytes: int) -> str:
-    return (
-        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
-        " context and by what else runs there"
-    )
+def _within(
+    pool: Pool, estimate: Estimate, offered: Sequence[int], usable: tuple[int, ...], reserve_bytes: int
+) -> tuple[tuple[int, ...], int]:
+    """Bytes usable on each GPU within the limit of the engine, and the most that it rejects of a request's cache."""
+    rejected = 0
+    within = []
+    for device, most, limit in zip(estimate.gpus, usable, pool.limits(offered, reserve_bytes), strict=True):
+        own = min(most, limit)
+        stretched = pool.stretched(own, most, device.total_bytes, device.kv_cache_bytes)
+        rejected = max(rejected, stretched - own)
+        within.append(stretched)
+    return tuple(within), rejected
 
 
 def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:

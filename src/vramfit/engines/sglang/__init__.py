@@ -6,12 +6,13 @@ from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
 from vramfit.errors import UsageError
+from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.interface import Deployment, Estimate, Job, Serving, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -23,14 +24,57 @@ SHARES = (0.9, 0.95)
 """Static shares of a card that remedies propose, which leave less for activations."""
 
 
+class SGLangKeys(ServerKeys):
+    """Values of the servers' deployment keys, and of those that SGLang alone has."""
+
+    max_total_tokens: int | None = None
+    """Largest number of tokens of the cache; None for what the share leaves."""
+    swa_full_tokens_ratio: float | None = None
+    """Tokens of the windowed layers' pool for each of the full layers'; None for SGLang's own."""
+    mamba_full_memory_ratio: float | None = None
+    """Memory of recurrent states for each byte of the tokens' cache; None for SGLang's own."""
+
+
+KEYS = (
+    Key(
+        "max_total_tokens",
+        "count",
+        "SGLang: most tokens of the cache",
+        default_text="what the share leaves",
+    ),
+    Key(
+        "swa_full_tokens_ratio",
+        "number",
+        "SGLang: tokens of windowed layers for each of the full ones'",
+        minimum=0.01,
+        maximum=1.0,
+        default_text="0.8",
+    ),
+    Key(
+        "mamba_full_memory_ratio",
+        "number",
+        "SGLang: memory of recurrent states for each byte of the tokens' cache",
+        minimum=0.01,
+        maximum=100.0,
+        default_text="0.9",
+    ),
+)
+
+
 class Cards(Record):
     """Properties of the card with the least memory, which SGLang's settings depend on."""
 
     memory_bytes: int
     mxfp4_kernel: str
+    link: str
+    """What the ranks speak over: ``nvlink`` of Hopper or later, ``rocm`` on AMD cards, else ``pcie``."""
+    flashinfer: bool
+    """True if attention needs a workspace of FlashInfer's or TensorRT-LLM's."""
+    eight_bit_latents: bool
+    """True if sparse latents are cached in 8 bits unless a type is stated: on Blackwell."""
 
 
-class SGLang(Engine[Cards, ServerKeys]):
+class SGLang(Engine[Cards, SGLangKeys]):
     """SGLang, started by ``sglang.launch_server``."""
 
     name = "sglang"
@@ -38,8 +82,8 @@ class SGLang(Engine[Cards, ServerKeys]):
     families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
     cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
-    groups = GROUPS
-    record = ServerKeys
+    groups = (*GROUPS, Group(KEYS, 41))
+    record = SGLangKeys
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
     loads_in_class = {"int8": ("fp8",)}
@@ -50,13 +94,21 @@ class SGLang(Engine[Cards, ServerKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: memory and kernel of the smallest card, and the CUDA context of each."""
-        from vramfit.engines.cuda import context_share
+        from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least, context_share
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("sglang does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
-        cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest))
+        hopper, blackwell = at_least(smallest, HOPPER), at_least(smallest, BLACKWELL)
+        link = "nvlink" if hopper and smallest.nvlink_bytes_per_second else "pcie"
+        cards = Cards(
+            smallest.memory_bytes,
+            mxfp4_kernel(smallest),
+            "rocm" if smallest.vendor == "amd" else link,
+            smallest.vendor != "amd" and (blackwell or not hopper),
+            blackwell,
+        )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
@@ -65,13 +117,13 @@ class SGLang(Engine[Cards, ServerKeys]):
 
         return head_scheme(scheme)
 
-    def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
+    def estimate(self, job: Job[Cards, SGLangKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
         from vramfit.engines.sglang.estimate import estimate
 
         return estimate(job)
 
-    def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+    def account(self, job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of a server to the ledger, rank by rank."""
         from vramfit.engines.sglang.terms import account
 
@@ -100,6 +152,18 @@ class SGLang(Engine[Cards, ServerKeys]):
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
         """Number of GPUs that each layer is split over."""
         return ranks(estimate)
+
+    def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
+        """Describe what the cache holds and how many requests run at once."""
+        from vramfit.engines.sglang.serving import serving
+
+        return serving(self, deployment, estimate)
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Warn of a pool that is smaller than one request of the asked context."""
+        from vramfit.engines.sglang.serving import remarks
+
+        return remarks(self, deployment, estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""

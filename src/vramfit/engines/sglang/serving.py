@@ -1,0 +1,81 @@
+"""What an SGLang server does with the memory it has: tokens of its cache, requests at once, and prompts it rejects."""
+
+from __future__ import annotations
+
+from vramfit.engines.distributed import stage_layers
+from vramfit.engines.interface import Job, Serving
+from vramfit.engines.sglang.cache import Capacity, capacity
+from vramfit.engines.sglang.estimate import DRAFT_REQUESTS, Plan, rank_cells
+from vramfit.engines.sglang.layout import stage_of
+from vramfit.engines.sglang.overhead import LEAST_REQUESTS, MOST_REQUESTS
+from vramfit.engines.sglang.static import StaticPool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.sglang import Cards, SGLang, SGLangKeys
+
+REQUESTS_PER_CONTEXT = 512
+"""Requests that a server prepares for with a cache of one context (``resolve_max_num_reqs``)."""
+
+
+def serving(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Serving | None:
+    """What the server's cache holds over all copies, and how many requests it takes at once."""
+    held = held_by_copy(runtime, deployment, estimate)
+    made, pool = estimate.plan, estimate.pool
+    if held is None or not isinstance(made, Plan) or not isinstance(pool, StaticPool):
+        return None
+    work, copies = deployment.workload, made.spread.copies
+    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    short = pool.short_bytes(offered, work.reserve_bytes)
+    refusal = pool.reason(runtime.title, offered, work.reserve_bytes) if short else None
+    if refusal is not None:
+        held = Capacity(0, 0.0)
+    return Serving(
+        held.tokens * copies,
+        round(held.requests * copies, 2),
+        _most_requests(runtime.own_keys(work), held, deployment, copies),
+        refusal is None,
+        refusal,
+    )
+
+
+def held_by_copy(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Capacity | None:
+    """Tokens and requests that the cache of one copy of the attention layers holds: the least of its ranks."""
+    made, pool = estimate.plan, estimate.pool
+    if not isinstance(made, Plan) or not isinstance(pool, StaticPool):
+        return None
+    work = deployment.workload
+    view = runtime.view(deployment.gpus, work)
+    job: Job[Cards, SGLangKeys] = Job(deployment.checkpoint, work, view.traits, len(deployment.gpus))
+    spans = stage_layers(deployment.model.layer_count, made.spread.stages)
+    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    least: Capacity | None = None
+    for number, size in enumerate(pool.pool_bytes(offered, work.reserve_bytes)):
+        found = capacity(rank_cells(job, made, spans[stage_of(made.spread, number)]), size, made.demand)
+        if least is None or found.tokens < least.tokens:
+            least = found
+    return least
+
+
+def remarks(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+    """Warning where the pool is smaller than one request of the asked context; empty where it is not."""
+    held = held_by_copy(runtime, deployment, estimate)
+    context = deployment.workload.context
+    if held is None or deployment.workload.parallel > 1 or held.requests >= 1 or not held.tokens:
+        return ()
+    return (
+        f"SGLang starts all the same: at this share the pool holds {held.tokens:,} tokens, and prompts that do not fit"
+        f" into them are rejected; raise --mem-fraction-static for {context:,}",
+    )
+
+
+def _most_requests(keys: SGLangKeys, held: Capacity, deployment: Deployment, copies: int) -> int:
+    """Largest number of requests that run at once: the stated one, or one for every part of the cache."""
+    stated = keys.max_num_seqs
+    if stated is None and deployment.workload.draft is not None:
+        stated = DRAFT_REQUESTS
+    if stated is not None:
+        return stated
+    usual = int(held.tokens / deployment.workload.context * REQUESTS_PER_CONTEXT)
+    return copies * min(max(min(usual, MOST_REQUESTS), LEAST_REQUESTS), held.tokens // 2)
