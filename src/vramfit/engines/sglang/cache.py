@@ -51,6 +51,8 @@ padded to a page that is a multiple of 576."""
 STATE_RINGS = {4: 8, 128: 128}
 """Entries of the ring in which tokens wait to be compressed, by the number of tokens that become one entry
 (``get_compress_state_ring_size``)."""
+STEP_BYTES = 2**20
+"""Precision of the need of recurrent states with a draft."""
 COMPRESSED_PAGE = 256
 COMPRESSED_REQUESTS = 256
 """Tokens of a page of DeepSeek-V4's cache, and its default of ``max_running_requests`` (``deepseek_v4_hook.py``)."""
@@ -103,6 +105,8 @@ class Demand(Record):
     """Tokens of a prefill step."""
     checked_tokens: int = 0
     """Tokens that are checked at once when a draft is; 0 without one."""
+    running: int = 1
+    """Requests that may run at once, each of which has states to go back to if tokens are checked."""
     most_tokens: int | None = None
     """Largest number of tokens of the pool, ``max_total_tokens``; None for no limit."""
     state_ratio: float = STATE_RATIO
@@ -115,6 +119,8 @@ class Capacity(Record):
     """Tokens of the full layers."""
     requests: float
     """Requests of the full context at once."""
+    slots: int = 0
+    """Slots for recurrent states."""
 
 
 @per_model
@@ -213,17 +219,38 @@ def needed_bytes(cell: Cells, demand: Demand) -> int:
         tokens = min(tokens, demand.most_tokens)
     size = int(tokens * cell.pair_bytes) + 1 if cell.window_bytes else tokens * cell.token_bytes
     if cell.state_bytes:
-        states = (demand.requests * cell.slots + 1) * cell.state_bytes
-        states += demand.checked_tokens * (demand.requests + 1) * cell.state_bytes
-        share = demand.state_ratio
-        size = max(int(size * (1 + share)) + 1 if size else 0, int(states * (1 + share) / share) + 1)
+        size = _with_states(cell, demand, size, tokens)
     return size + cell.fixed_bytes
+
+
+def _with_states(cell: Cells, demand: Demand, size: int, tokens: int) -> int:
+    """Bytes of a pool whose part for tokens is at least ``size``, and whose part for states serves all requests."""
+    share = demand.state_ratio
+    if not demand.checked_tokens:
+        states = (demand.requests * cell.slots + 1) * cell.state_bytes
+        return max(int(size * (1 + share)) + 1 if size else 0, int(states * (1 + share) / share) + 1)
+    # Drafts share the states' part with the slots, and what they leave of it is the tokens': there is no closed form.
+    alone = Cells(cell.token_bytes, cell.window_bytes, cell.window, cell.window_ratio, cell.state_bytes, cell.slots)
+
+    def holds(pool_bytes: int) -> bool:
+        found = capacity(alone, pool_bytes, demand)
+        return found.tokens >= tokens and found.slots >= demand.requests * cell.slots
+
+    high = max(size, cell.state_bytes)
+    while not holds(high):
+        high *= 2
+    low = high // 2
+    while high - low > STEP_BYTES:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def capacity(cell: Cells, pool_bytes: int, demand: Demand) -> Capacity:
     """Tokens and requests of the full context that a pool of ``pool_bytes`` on each rank holds."""
     left = max(0, pool_bytes - cell.fixed_bytes)
     by_states = None
+    slots = 0
     if cell.state_bytes:
         checked, share = demand.checked_tokens, demand.state_ratio
         budget = left * share / (1 + share) - cell.state_bytes * (1 + checked)
@@ -231,11 +258,11 @@ def capacity(cell: Cells, pool_bytes: int, demand: Demand) -> Capacity:
         by_states = slots // cell.slots
         left -= (slots + 1) * cell.state_bytes
         if checked:
-            left -= checked * (min(demand.requests, by_states) + 1) * cell.state_bytes
+            left -= checked * (min(demand.running, by_states) + 1) * cell.state_bytes
         left = max(0, left)
     if not cell.pair_bytes:
         tokens = demand.tokens * (by_states or 0)
-        return Capacity(tokens, float(by_states or 0))
+        return Capacity(tokens, float(by_states or 0), slots)
     tokens = int(left / cell.pair_bytes)
     if demand.most_tokens is not None:
         tokens = min(tokens, demand.most_tokens)
@@ -244,4 +271,4 @@ def capacity(cell: Cells, pool_bytes: int, demand: Demand) -> Capacity:
         requests = min(requests, tokens * cell.window_ratio / min(demand.tokens, cell.window + 1))
     if by_states is not None:
         requests = min(requests, float(by_states))
-    return Capacity(tokens, requests)
+    return Capacity(tokens, requests, slots)

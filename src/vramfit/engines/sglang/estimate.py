@@ -105,6 +105,7 @@ def plan(job: Job[Cards, SGLangKeys]) -> Plan:
         work.context + _encoder_tokens(model, work),
         max(1, tokens // spread.attention_copies),
         0 if work.draft is None else 1 + (work.speculative_tokens or 0),
+        max(1, (keys.max_num_seqs or max(DRAFT_REQUESTS, work.parallel)) // spread.copies),
         keys.max_total_tokens,
         keys.mamba_full_memory_ratio or STATE_RATIO,
     )
