@@ -57,12 +57,10 @@ class Answer(Record):
         return self._least(min(limit - gpu.high_bytes for gpu, limit in pairs))
 
     def _least(self, room_bytes: int) -> int:
-        """Return the least of a GPU's room, the host's, and what is short of the start or of the whole request."""
+        """Return the least of a GPU's room, the host's, and what is short if the engine does not start."""
         verdict = self.verdict
         if verdict.refusal is not None:
             room_bytes = min(room_bytes, verdict.headroom_bytes, -1)
-        if verdict.rejected_bytes:
-            room_bytes = min(room_bytes, -verdict.rejected_bytes)
         host = verdict.host_headroom_bytes
         return room_bytes if host is None else min(room_bytes, host)
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment, Estimate, Pool
+    from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -34,8 +34,6 @@ class Verdict(Record):
     """Host memory left, less what GPUs that share it take; None when the host's size is not known."""
     refusal: str | None = None
     """Reason why the engine does not start, where the need alone does not say it; None if it starts."""
-    rejected_bytes: int = 0
-    """Bytes of the asked request's cache beyond what the engine takes for it, of which it rejects the tokens."""
 
     def reaches(self, level: str) -> bool:
         """True if the verdict is at least as good as ``level``."""
@@ -47,9 +45,13 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     work, runtime = deployment.workload, engine(deployment.engine)
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     usable = tuple([size - work.reserve_bytes for size in offered])
-    pool, rejected = estimate.pool, 0
+    pool = estimate.pool
     if pool is not None:
-        usable, rejected = _within(pool, estimate, offered, usable, work.reserve_bytes)
+        limits = [min(pair) for pair in zip(usable, pool.limits(offered, work.reserve_bytes), strict=True)]
+        triples = zip(limits, usable, estimate.gpus, strict=True)
+        usable = tuple(
+            [pool.stretched(limit, most, gpu.total_bytes, gpu.kv_cache_bytes) for limit, most, gpu in triples]
+        )
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
@@ -64,21 +66,7 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     if estimate.refusal is not None:
         return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
     refusal = pool.reason(runtime.title, offered, work.reserve_bytes) if short and pool is not None else None
-    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal, rejected)
-
-
-def _within(
-    pool: Pool, estimate: Estimate, offered: Sequence[int], usable: tuple[int, ...], reserve_bytes: int
-) -> tuple[tuple[int, ...], int]:
-    """Bytes usable on each GPU within the limit of the engine, and the most that it rejects of a request's cache."""
-    rejected = 0
-    within = []
-    for device, most, limit in zip(estimate.gpus, usable, pool.limits(offered, reserve_bytes), strict=True):
-        own = min(most, limit)
-        stretched = pool.stretched(own, most, device.total_bytes, device.kv_cache_bytes)
-        rejected = max(rejected, stretched - own)
-        within.append(stretched)
-    return tuple(within), rejected
+    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
 
 
 def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:

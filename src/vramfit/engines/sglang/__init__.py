@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
+from vramfit.engines.servers import GROUPS, SGLANG_GROUPS, ServerKeys, ranks, settings
 from vramfit.errors import UsageError
-from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,32 +34,6 @@ class SGLangKeys(ServerKeys):
     """Memory of recurrent states for each byte of the tokens' cache; None for SGLang's own."""
 
 
-KEYS = (
-    Key(
-        "max_total_tokens",
-        "count",
-        "SGLang: most tokens of the cache",
-        default_text="what the share leaves",
-    ),
-    Key(
-        "swa_full_tokens_ratio",
-        "number",
-        "SGLang: tokens of windowed layers for each of the full ones'",
-        minimum=0.01,
-        maximum=1.0,
-        default_text="0.8",
-    ),
-    Key(
-        "mamba_full_memory_ratio",
-        "number",
-        "SGLang: memory of recurrent states for each byte of the tokens' cache",
-        minimum=0.01,
-        maximum=100.0,
-        default_text="0.9",
-    ),
-)
-
-
 class Cards(Record):
     """Properties of the card with the least memory, which SGLang's settings depend on."""
 
@@ -82,7 +55,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
     families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
     cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
-    groups = (*GROUPS, Group(KEYS, 41))
+    groups = (*GROUPS, *SGLANG_GROUPS)
     record = SGLangKeys
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
@@ -166,7 +139,10 @@ class SGLang(Engine[Cards, SGLangKeys]):
         return remarks(self, deployment, estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
+        """Remedies in order: the share that holds the requests, a larger one, no CUDA graphs, smaller steps."""
+        from vramfit.engines.sglang.serving import settings_of_share
+
+        yield from settings_of_share(self, deployment, estimate)
         yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
         if deployment.workload.draft is not None:
             from vramfit.engines import speculative
@@ -176,8 +152,10 @@ class SGLang(Engine[Cards, SGLangKeys]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``sglang.launch_server`` command, one line for each machine."""
         from vramfit.engines.sglang.launch import command
+        from vramfit.engines.sglang.serving import raised_share
 
-        return command(deployment, estimate, self.own_keys(deployment.workload))
+        share = raised_share(self, deployment, estimate)
+        return command(deployment, estimate, self.own_keys(deployment.workload), share)
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the repository is known that has the weights, or 16-bit ones to be quantized while loading."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.distributed import stage_layers
-from vramfit.engines.interface import Job, Serving
+from vramfit.engines.interface import Job, Serving, Setting
 from vramfit.engines.sglang.cache import Capacity, capacity
 from vramfit.engines.sglang.estimate import DRAFT_REQUESTS, Plan, rank_cells
 from vramfit.engines.sglang.layout import stage_of
@@ -12,6 +12,8 @@ from vramfit.engines.sglang.static import StaticPool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.sglang import Cards, SGLang, SGLangKeys
 
@@ -61,13 +63,51 @@ def held_by_copy(runtime: SGLang, deployment: Deployment, estimate: Estimate) ->
 def remarks(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
     """Warning where the pool is smaller than one request of the asked context; empty where it is not."""
     held = held_by_copy(runtime, deployment, estimate)
-    context = deployment.workload.context
-    if held is None or deployment.workload.parallel > 1 or held.requests >= 1 or not held.tokens:
+    work = deployment.workload
+    if held is None or work.parallel > 1 or held.requests >= 1 or not held.tokens:
         return ()
+    share = estimate.settings["gpu_memory_utilization"]
+    found = f"at a static share of {share:g} SGLang starts with a cache of {held.tokens:,} tokens and rejects longer prompts"
+    raised = raised_share(runtime, deployment, estimate)
     return (
-        f"SGLang starts all the same: at this share the pool holds {held.tokens:,} tokens, and prompts that do not fit"
-        f" into them are rejected; raise --mem-fraction-static for {context:,}",
+        found if raised == share else f"{found}; the command raises it to {raised:g}, which holds {work.context:,}",
     )
+
+
+def raised_share(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> float:
+    """Static share for the command: SGLang's own or the stated one, and more where SGLang's holds less than one request.
+
+    It is not raised where the card has no memory for the request at all.
+    """
+    share, pool, work = estimate.settings["gpu_memory_utilization"], estimate.pool, deployment.workload
+    if not isinstance(share, float) or not isinstance(pool, StaticPool):
+        raise AssertionError("an estimate for SGLang has a static share")
+    if runtime.own_keys(work).gpu_memory_utilization is not None or not pool.one_request:
+        return share
+    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    least = pool.least_share(offered, work.reserve_bytes)
+    starts = not pool.short_bytes(offered, work.reserve_bytes)
+    holds = share < least <= pool.most_share(offered, work.reserve_bytes)
+    return least if starts and holds else share
+
+
+def settings_of_share(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Iterator[Setting]:
+    """Settings of a share that holds the asked requests, or that leaves enough for the rest of the server."""
+    pool, work = estimate.pool, deployment.workload
+    share = estimate.settings["gpu_memory_utilization"]
+    if not isinstance(pool, StaticPool) or not isinstance(share, float):
+        return
+    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    least, most = pool.least_share(offered, work.reserve_bytes), pool.most_share(offered, work.reserve_bytes)
+    if share < least <= most:
+        summary, trade = (
+            f"let sglang take {least:.1%} of the card instead of {share:.1%}",
+            "less is left for activations",
+        )
+        yield Setting({"gpu_memory_utilization": least}, summary, trade, 1)
+    elif least <= most < share:
+        summary, trade = f"leave sglang {most:.1%} of the card instead of {share:.1%}", "the cache holds fewer requests"
+        yield Setting({"gpu_memory_utilization": most}, summary, trade, 1)
 
 
 def _most_requests(keys: SGLangKeys, held: Capacity, deployment: Deployment, copies: int) -> int:

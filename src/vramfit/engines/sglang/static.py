@@ -72,6 +72,23 @@ class StaticPool(Pool):
             return total_bytes
         return limit_bytes
 
+    def least_share(self, offered_bytes: Sequence[int], reserve_bytes: int) -> float:
+        """Least share, to three decimals, with which the pool holds all asked requests; no more than 0.99."""
+        least = 0.0
+        for index, rank in enumerate(self.ranks):
+            whole = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
+            asked = rank.weights_bytes + rank.cache_bytes + rank.kept_bytes
+            least = max(least, asked / max(1, whole))
+        return min(0.99, -int(-least * 1000 // 1) / 1000)
+
+    def most_share(self, offered_bytes: Sequence[int], reserve_bytes: int) -> float:
+        """Largest share, to three decimals, that leaves activations and CUDA graphs what they need; 0 for none."""
+        most = 1.0
+        for index, rank in enumerate(self.ranks):
+            whole = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
+            most = min(most, 1 - rank.after_bytes / max(1, whole))
+        return max(0.0, most * 1000 // 1 / 1000)
+
     def reason(self, title: str, offered_bytes: Sequence[int], reserve_bytes: int) -> str:
         """Sentence on what is short at the start."""
         for index, static in enumerate(self.static_bytes(offered_bytes, reserve_bytes)):
