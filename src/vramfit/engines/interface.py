@@ -406,6 +406,10 @@ class Engine(_Generic["V", "K"]):
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``UsageError`` or ``CannotTell`` if the engine cannot run the checkpoint and workload on any GPU."""
 
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Largest number of sequences that the deployment's settings allow at once; None for no such limit."""
+        return self.most_sequences
+
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
         """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
         raise NotImplementedError
@@ -427,8 +431,12 @@ class Engine(_Generic["V", "K"]):
         """Add every term of an estimate of the job to the ledger, except for the runtime's own share of the GPUs."""
         raise NotImplementedError
 
-    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Return True if the GPUs can compute with the scheme; recommendations leave out those that cannot."""
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the engine does not start with the scheme on these GPUs, whatever the memory; None if it does."""
+        return None
+
+    def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """Return True if the GPUs compute with the scheme as it is; recommendations leave out those that unpack it."""
         return True
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:

@@ -215,12 +215,22 @@ def needed_bytes(cell: Cells, demand: Demand) -> int:
         recent = demand.requests * min(demand.tokens, cell.window + 1) + min(demand.step_tokens, asked)
         least = -int(-recent // cell.window_ratio)
         tokens = max(asked, least) if cell.token_bytes else least
-    if demand.most_tokens is not None:
-        tokens = min(tokens, demand.most_tokens)
-    size = int(tokens * cell.pair_bytes) + 1 if cell.window_bytes else tokens * cell.token_bytes
+    size = _tokens_bytes(cell, tokens)
     if cell.state_bytes:
         size = _with_states(cell, demand, size, tokens)
     return size + cell.fixed_bytes
+
+
+def most_bytes(cell: Cells, demand: Demand) -> int | None:
+    """Bytes of the pool of one rank that ``max_total_tokens`` ends; None where nothing does."""
+    if demand.most_tokens is None:
+        return None
+    size = _tokens_bytes(cell, demand.most_tokens)
+    return int(size * (1 + demand.state_ratio)) + 1 + cell.fixed_bytes if cell.state_bytes else size + cell.fixed_bytes
+
+
+def _tokens_bytes(cell: Cells, tokens: int) -> int:
+    return int(tokens * cell.pair_bytes) + 1 if cell.window_bytes else tokens * cell.token_bytes
 
 
 def _with_states(cell: Cells, demand: Demand, size: int, tokens: int) -> int:

@@ -15,7 +15,7 @@ from vramfit.engines.distributed import sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.servers import refuse_offload, sequences, version
 from vramfit.engines.serving import WIDE
-from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, needed_bytes
+from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, most_bytes, needed_bytes
 from vramfit.engines.sglang.layout import as_server, spread_of, stage_of, stage_weights
 from vramfit.engines.sglang.overhead import Overhead, overhead, workspace_bytes
 from vramfit.engines.sglang.share import NEWEST, Graphs, Spread, graphs, sizes, static_share
@@ -153,7 +153,9 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
     spans = stage_layers(model.layer_count, spread.stages)
     demand = replace(made.demand, checked_tokens=0)
     extras = [rank_overhead(job, made, span) for span in spans]
-    caches = [needed_bytes(rank_cells(job, made, span), demand) for span in spans]
+    found = [rank_cells(job, made, span) for span in spans]
+    caches = [needed_bytes(cell, demand) for cell in found]
+    most = [most_bytes(cell, demand) for cell in found]
     workspace = workspace_bytes(model, work.context, spread.ranks, keys.max_num_seqs) if cards.link == "rocm" else 0
     gpus, ranks = [], []
     offloaded = 0
@@ -167,7 +169,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         high = round(size * WEIGHTS_HIGH) + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes + workspace
         outside = extra.before_bytes + extra.after_bytes
         gpus.append(DeviceMemory(f"gpu{number}", size, cache, peak, outside, low, high, weights[stage].read_bytes))
-        ranks.append(Rank(extra.before_bytes, size, cache, extra.images_bytes, peak + extra.after_bytes))
+        ranks.append(Rank(extra.before_bytes, size, cache, extra.images_bytes, peak + extra.after_bytes, most[stage]))
     outside_bytes = tuple([rank.before_bytes + rank.after_bytes for rank in ranks])
     host = replace(NOTHING, weights_bytes=offloaded, low_bytes=offloaded, high_bytes=offloaded)
     return Estimate(
@@ -226,12 +228,6 @@ def _refuse(job: Job[Cards, SGLangKeys]) -> None:
         raise UsageError("sglang has no swap_space", "leave it out")
     if keys.max_loras:
         raise UsageError("LoRA adapters beside the model are not estimated for sglang", "use --engine vllm")
-    most = keys.max_total_tokens
-    if most is not None and work.parallel > 1 and most < work.parallel * work.context:
-        raise UsageError(
-            f"max_total_tokens {most:,} is less than {work.parallel:,} requests of {work.context:,} tokens hold",
-            "raise it, or shorten the context",
-        )
 
 
 def _assumptions(job: Job[Cards, SGLangKeys], made: Plan) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ class Rank(Record):
     """Bytes that the pool leaves of the share, for embeddings of images."""
     after_bytes: int
     """Bytes of activations, CUDA graphs and workspaces, ``kept_bytes`` among them."""
+    most_cache_bytes: int | None = None
+    """Bytes of the pool where ``max_total_tokens`` ends it; None where nothing does."""
 
 
 class StaticPool(Pool):
@@ -40,7 +42,10 @@ class StaticPool(Pool):
         found = []
         for index, rank in enumerate(self.ranks):
             before = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
-            found.append(max(0, round(before * self.share) - rank.kept_bytes))
+            static = max(0, round(before * self.share) - rank.kept_bytes)
+            if rank.most_cache_bytes is not None:
+                static = min(static, rank.weights_bytes + rank.most_cache_bytes)
+            found.append(static)
         return tuple(found)
 
     def pool_bytes(self, offered_bytes: Sequence[int], reserve_bytes: int) -> tuple[int, ...]:
