@@ -21,8 +21,6 @@ BLOCK = LAYERS * 16 * 2 * 256 * 2
         ("vllm", BLOCK, 0, "fp16", 1.015, {"enforce_eager": True}),
         # Later versions undo bitsandbytes' double quantization.
         ("vllm", BLOCK, 18 * LAYERS, "nf4", 1.08, {}),
-        ("sglang", 0, 18 * LAYERS, "fp16", 1.015, {}),
-        ("sglang", 0, 18 * LAYERS, "fp8", 1.015, {}),
     ],
 )
 def test_the_interval(
@@ -44,6 +42,32 @@ def test_the_interval(
         "high": round(heaviest * weights) + cache + round(1.35 * compute)
         + round(3 * 80 * MIB + 2.3 * graphs * MIB) + spare + round(1.6 * 440 * MIB),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("graphs", "sizes", "quant", "keys"),
+    [
+        # 6 MiB a layer for decoding, and 8 for each of 50 sizes of prefill up to 4,096 tokens.
+        (6 * LAYERS, 8 * 50, "fp16", {}),
+        (6 * LAYERS, 8 * 50, "fp8", {}),
+        (0, 0, "fp16", {"enforce_eager": True}),
+    ],
+)
+def test_the_interval_of_sglang(graphs: int, sizes: int, quant: str, keys: dict[str, Any]) -> None:
+    """What a process holds before it loads from 0.3 to 1.6, decoding's graphs to 2.5, prefill's to 2, libraries to 3 times."""
+    row = estimate("rtx3090", "three-layers", "sglang", quant, **keys)
+    device = row["devices"][0]
+    weights, cache, compute = (device[f"{part}_bytes"] for part in ("weights", "kv_cache", "compute"))
+
+    assert device["overhead_bytes"] == (440 + 90 + graphs + sizes + 384 + 160) * MIB
+    assert row["required_bytes"]["low"] == (
+        round(0.995 * weights) + cache + round(0.4 * compute)
+        + round(0.3 * (90 + graphs + 160) * MIB) + round(0.45 * 440 * MIB)
+    )  # fmt: skip
+    assert row["required_bytes"]["high"] == (
+        round(1.015 * weights) + cache + round(1.35 * compute)
+        + round(1.6 * 90 * MIB + 2.5 * graphs * MIB + 2 * sizes * MIB + 3 * 160 * MIB) + 384 * MIB + round(1.6 * 440 * MIB)
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

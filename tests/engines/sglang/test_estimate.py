@@ -10,7 +10,6 @@ from tests.samples import Catalogue, model
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.sglang.estimate import _prefill_sizes, static_share
 from vramfit.errors import UsageError
 from vramfit.units import MIB
 
