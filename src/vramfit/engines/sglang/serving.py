@@ -110,12 +110,14 @@ def settings_of_share(runtime: SGLang, deployment: Deployment, estimate: Estimat
         yield Setting({"gpu_memory_utilization": most}, summary, trade, 1)
 
 
-def _most_requests(keys: SGLangKeys, held: Capacity, deployment: Deployment, copies: int) -> int:
-    """Largest number of requests that run at once: the stated one, or one for every part of the cache."""
+def _most_requests(keys: SGLangKeys, held: Capacity, deployment: Deployment, copies: int) -> int | None:
+    """Largest number of requests that run at once: the stated one, or as many as SGLang prepares for; None without cache."""
     stated = keys.max_num_seqs
     if stated is None and deployment.workload.draft is not None:
         stated = DRAFT_REQUESTS
     if stated is not None:
         return stated
+    if not held.tokens:
+        return None
     usual = int(held.tokens / deployment.workload.context * REQUESTS_PER_CONTEXT)
     return copies * min(max(min(usual, MOST_REQUESTS), LEAST_REQUESTS), held.tokens // 2)
