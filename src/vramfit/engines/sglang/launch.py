@@ -93,7 +93,7 @@ SERVER = Program(
         Flag("--cuda-graph-backend-prefill", "eager_prefill", spell=_graphs_text, read=_graphs),
         Flag("--disable-cuda-graph", "disables_graphs", kind=SWITCH),
         Flag("--disable-decode-cuda-graph", "disables_graphs", kind=SWITCH),
-        Flag("--disable-prefill-cuda-graph", "eager_prefill", kind=SWITCH),
+        Flag("--disable-prefill-cuda-graph", "skips_prefill", kind=SWITCH),
         Flag("--nnodes", "machines"),
         Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
         Flag("--node-rank", "machine"),
@@ -190,6 +190,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys is None:
         return None
     keys.pop("eager_prefill", None)
+    keys.pop("skips_prefill", None)
     if keys.pop("disables_graphs", False):
         keys["enforce_eager"] = True
     _read_copies(keys)
