@@ -86,7 +86,7 @@ def test_what_is_decided() -> None:
         "gpu_memory_utilization": round(1 - (512 + 6144 + 256 + 2 * 16 + 400) / 24_564, 3),
     } == found.settings  # fmt: skip
     assert isinstance(found.plan, Plan)
-    assert (16, 50) == (found.plan.captured.batch, found.plan.captured.prefill_sizes)
+    assert (16, 50) == (found.plan.captured.batch, found.plan.captured.prefill_steps)
 
 
 def test_a_release_of_the_past() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.samples import model
 from vramfit.engines.sglang.early import early_share, fixed_reserve_bytes
-from vramfit.engines.sglang.share import Graphs, Spread, graphs, prefill_sizes, sizes, static_share, vision_factor
+from vramfit.engines.sglang.share import Graphs, Spread, count_prefill_steps, graphs, sizes, static_share, vision_factor
 from vramfit.units import GIB, MIB
 
 ONE = Spread(1, 1)
@@ -55,7 +55,7 @@ def test_sizes(expected: tuple[int, int], gib: float, ranks: int, release: tuple
 )  # fmt: skip
 def test_sizes_of_prefill(count: int, tokens: int) -> None:
     """By 4 up to 32, by 16 up to 256, by 32, 64 and 256 to 512, 1,024 and 4,096, and on by 512 (``cuda_graph_hook.py``)."""
-    assert count == prefill_sizes(tokens)
+    assert count == count_prefill_steps(tokens)
 
 
 @pytest.mark.parametrize(

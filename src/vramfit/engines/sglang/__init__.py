@@ -40,7 +40,7 @@ class Cards(Record):
     memory_bytes: int
     mxfp4_kernel: str
     link: str
-    """What the ranks speak over: ``nvlink`` of Hopper or later, ``rocm`` on AMD cards, else ``pcie``."""
+    """Link between the ranks: ``nvlink`` of Hopper or later, ``rocm`` on AMD cards, else ``pcie``."""
     flashinfer: bool
     """True if attention needs a workspace of FlashInfer's or TensorRT-LLM's."""
     eight_bit_latents: bool

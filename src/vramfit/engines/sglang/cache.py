@@ -95,7 +95,7 @@ class Cells(Record):
 
 
 class Demand(Record):
-    """What requests ask of the caches of one copy of the attention layers."""
+    """Demand of requests on the caches of one copy of the attention layers."""
 
     requests: int
     """Requests at once."""
@@ -113,7 +113,7 @@ class Demand(Record):
 
 
 class Capacity(Record):
-    """What a pool of a given size holds."""
+    """Contents of a pool of a given size."""
 
     tokens: int
     """Tokens of the full layers."""

@@ -199,7 +199,7 @@ def rank_overhead(job: Job[Cards, SGLangKeys], made: Plan, span: tuple[int, int]
     return overhead(
         spread.width * spread.stages,
         span[1] - span[0],
-        made.captured.prefill_sizes,
+        made.captured.prefill_steps,
         link=cards.link,
         flashinfer=cards.flashinfer,
         decodes_captured=not job.keys.enforce_eager,

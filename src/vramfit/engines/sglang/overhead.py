@@ -93,17 +93,17 @@ class Overhead(Record):
 
 
 def overhead(
-    world: int, layers: int, prefill_sizes: int, *, link: str, flashinfer: bool, decodes_captured: bool, sees: bool
+    world: int, layers: int, prefill_steps: int, *, link: str, flashinfer: bool, decodes_captured: bool, sees: bool
 ) -> Overhead:
     """Overhead of one of ``world`` ranks with ``layers`` layers.
 
-    ``link`` is ``nvlink``, ``rocm`` or ``pcie``, which the ranks speak over. ``prefill_sizes`` is the number of captured
+    ``link`` is ``nvlink``, ``rocm`` or ``pcie``, which the ranks speak over. ``prefill_steps`` is the number of captured
     prefill sizes.
     """
     return Overhead(
         before_bytes(world, link),
         DECODE_BYTES_PER_LAYER * layers if decodes_captured else 0,
-        PREFILL_GRAPH_BYTES * prefill_sizes,
+        PREFILL_GRAPH_BYTES * prefill_steps,
         FLASHINFER_BYTES if flashinfer else 0,
         IMAGE_CACHE_BYTES if sees else 0,
     )

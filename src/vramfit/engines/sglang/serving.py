@@ -1,4 +1,4 @@
-"""What an SGLang server does with the memory it has: tokens of its cache, requests at once, and prompts it rejects."""
+"""Service of an SGLang server with the memory it has: tokens of its cache, requests at once, and prompts it rejects."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ REQUESTS_PER_CONTEXT = 512
 
 
 def serving(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Serving | None:
-    """What the server's cache holds over all copies, and how many requests it takes at once."""
-    held = held_by_copy(runtime, deployment, estimate)
+    """Describe what the server's cache holds over all copies, and how many requests it takes at once."""
+    cached = copy_capacity(runtime, deployment, estimate)
     made, pool = estimate.plan, estimate.pool
-    if held is None or not isinstance(made, Plan) or not isinstance(pool, StaticPool):
+    if cached is None or not isinstance(made, Plan) or not isinstance(pool, StaticPool):
         return None
     work, copies = deployment.workload, made.spread.copies
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     short = pool.short_bytes(offered, work.reserve_bytes)
     refusal = pool.reason(runtime.title, offered, work.reserve_bytes) if short else None
     if refusal is not None:
-        held = Capacity(0, 0.0)
+        cached = Capacity(0, 0.0)
     return Serving(
-        held.tokens * copies,
-        round(held.requests * copies, 2),
-        _most_requests(runtime.own_keys(work), held, deployment, copies),
+        cached.tokens * copies,
+        round(cached.requests * copies, 2),
+        _most_requests(runtime.own_keys(work), cached, deployment, copies),
         refusal is None,
         refusal,
     )
 
 
-def held_by_copy(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Capacity | None:
+def copy_capacity(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Capacity | None:
     """Tokens and requests that the cache of one copy of the attention layers holds: the least of its ranks."""
     made, pool = estimate.plan, estimate.pool
     if not isinstance(made, Plan) or not isinstance(pool, StaticPool):
@@ -62,12 +62,12 @@ def held_by_copy(runtime: SGLang, deployment: Deployment, estimate: Estimate) ->
 
 def remarks(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
     """Warning where the pool is smaller than one request of the asked context; empty where it is not."""
-    held = held_by_copy(runtime, deployment, estimate)
+    cached = copy_capacity(runtime, deployment, estimate)
     work = deployment.workload
-    if held is None or work.parallel > 1 or held.requests >= 1 or not held.tokens:
+    if cached is None or work.parallel > 1 or cached.requests >= 1 or not cached.tokens:
         return ()
     share = estimate.settings["gpu_memory_utilization"]
-    found = f"at a static share of {share:g} SGLang starts with a cache of {held.tokens:,} tokens and rejects longer prompts"
+    found = f"at a static share of {share:g} SGLang starts with a cache of {cached.tokens:,} tokens and rejects longer prompts"
     raised = raised_share(runtime, deployment, estimate)
     return (
         found if raised == share else f"{found}; the command raises it to {raised:g}, which holds {work.context:,}",
@@ -110,14 +110,14 @@ def settings_of_share(runtime: SGLang, deployment: Deployment, estimate: Estimat
         yield Setting({"gpu_memory_utilization": most}, summary, trade, 1)
 
 
-def _most_requests(keys: SGLangKeys, held: Capacity, deployment: Deployment, copies: int) -> int | None:
+def _most_requests(keys: SGLangKeys, cached: Capacity, deployment: Deployment, copies: int) -> int | None:
     """Largest number of requests that run at once: the stated one, or as many as SGLang prepares for; None without cache."""
     stated = keys.max_num_seqs
     if stated is None and deployment.workload.draft is not None:
         stated = DRAFT_REQUESTS
     if stated is not None:
         return stated
-    if not held.tokens:
+    if not cached.tokens:
         return None
-    usual = int(held.tokens / deployment.workload.context * REQUESTS_PER_CONTEXT)
-    return copies * min(max(min(usual, MOST_REQUESTS), LEAST_REQUESTS), held.tokens // 2)
+    usual = int(cached.tokens / deployment.workload.context * REQUESTS_PER_CONTEXT)
+    return copies * min(max(min(usual, MOST_REQUESTS), LEAST_REQUESTS), cached.tokens // 2)

@@ -26,9 +26,9 @@ SIZES = (
 """Defaults by memory of the card: upper limit of the memory, tokens of a prefill step, and the largest batch captured in a
 CUDA graph, with fewer than four ranks and with more."""
 SIZES_OLD = ((20 * GIB, 2048, 8, 8), (35 * GIB, 2048, 24, 80), *SIZES[2:])
-"""Those of 0.5.3 to 0.5.19."""
+"""Defaults of 0.5.3 to 0.5.19."""
 SIZES_FIXED = ((35 * GIB, 2048, 8, 80), (160 * GIB, 8192, 160, 160), (None, 16384, 160, 160))
-"""Those of 0.4.8 to 0.5.2. Before 0.4.8 the first line ended at 25,000 MiB, and the last one did not exist."""
+"""Defaults of 0.4.8 to 0.5.2. Before 0.4.8 the first line ended at 25,000 MiB, and the last one did not exist."""
 SIZES_EARLY = ((25_000 * MIB, 2048, 8, 80), (None, 8192, 160, 160))
 
 FIXED_BYTES = 512 * MIB
@@ -112,7 +112,7 @@ class Graphs(Record):
 
     batch: int
     """Largest batch captured for decoding; 0 without CUDA graphs."""
-    prefill_sizes: int
+    prefill_steps: int
     """Number of prefill sizes captured; 0 if prefill is not."""
 
 
@@ -151,10 +151,10 @@ def graphs(
         and (not sees or name in BREAKABLE_VISION or kind in BREAKABLE_VISION_KINDS)
     )
     largest = min(tokens, LATENT_PREFILL_TOKENS) if model.has_latent_attention else tokens
-    return Graphs(batch, prefill_sizes(largest) if captured else 0)
+    return Graphs(batch, count_prefill_steps(largest) if captured else 0)
 
 
-def prefill_sizes(tokens: int) -> int:
+def count_prefill_steps(tokens: int) -> int:
     """Number of prefill sizes up to ``tokens`` for which a CUDA graph is captured."""
     count = 0
     for start, stop, step in PREFILL_STEPS:
@@ -202,8 +202,8 @@ def _reserved_bytes(memory_bytes: int, model: Model, tokens: int, captured: Grap
         reserved += COPY_SEQUENCE_BYTES * captured.batch * spread.attention_copies
         if captured.batch > LARGE_BATCH:
             reserved += COPY_SEQUENCE_BYTES_LARGE * captured.batch * spread.attention_copies
-    if captured.prefill_sizes:
-        reserved += LATENT_GRAPH_BYTES if model.has_latent_attention else PREFILL_GRAPH_BYTES * captured.prefill_sizes
+    if captured.prefill_steps:
+        reserved += LATENT_GRAPH_BYTES if model.has_latent_attention else PREFILL_GRAPH_BYTES * captured.prefill_steps
     return max(reserved, LARGE_RESERVE_BYTES) if memory_bytes > LARGE_BYTES else reserved
 
 
