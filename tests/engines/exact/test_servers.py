@@ -98,12 +98,19 @@ def test_what_reads_an_image_keeps_its_patches(engine: str, tokens: int, paralle
         ("frames", 4),
     ],
 )
-@pytest.mark.parametrize("engine", ["vllm", "sglang"])
-def test_tables_of_rotary_angles(model: str, tables: int, engine: str) -> None:
+def test_tables_of_rotary_angles(model: str, tables: int) -> None:
     """Beside the checkpoint, whose matrices here are too small to be rounded up."""
-    row = estimate("rtx3090", model, engine)
+    row = estimate("rtx3090", model, "vllm")
 
     assert row["breakdown"]["weights"] == row["quant"]["checkpoint_bytes"] + tables * 2 * 64 * 8192
+
+
+@pytest.mark.parametrize(("model", "tables"), [("three-layers", 1), ("chunks", 2), ("pictures", 1), ("frames", 1)])
+def test_tables_of_sglang_are_32_bit(model: str, tables: int) -> None:
+    """And have no rows for time, height and width (0.5.23 ``rotary_embedding/base.py``, ``mrope.py``)."""
+    row = estimate("rtx3090", model, "sglang")
+
+    assert row["breakdown"]["weights"] == row["quant"]["checkpoint_bytes"] + tables * 4 * 64 * 8192
 
 
 GROUP = 2 * 16 * (256 + 4 + 1) * 2

@@ -13,7 +13,7 @@ from vramfit._record import replace
 from vramfit.engines.distributed import layout
 from vramfit.engines.interface import Job
 from vramfit.engines.sglang.share import Spread
-from vramfit.engines.vllm.weights import Stage, rotary_bytes, stages
+from vramfit.engines.vllm.weights import POSITION_FACTOR, Stage, rotary_bytes, stages
 from vramfit.errors import UsageError
 from vramfit.quantization.checkpoint import Checkpoint
 
@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.sglang import Cards, SGLangKeys
+    from vramfit.model import Model
 
 WIDE = ("ffn_", "output.")
 """Beginnings of the names of tensors that all copies of the attention layers share."""
@@ -59,14 +60,27 @@ def stage_of(spread: Spread, number: int) -> int:
 
 def stage_weights(checkpoint: Checkpoint, spread: Spread, kernel: str) -> tuple[Stage, ...]:
     """Weights of one rank in each pipeline stage."""
-    if spread.attention_copies == 1:
-        return stages(checkpoint, spread.ranks, spread.stages, kernel)
-    own, wide = _parts(checkpoint)
     angles = rotary_bytes(checkpoint.model)
+    wider = angles_bytes(checkpoint.model) - angles
+    if spread.attention_copies == 1:
+        found = stages(checkpoint, spread.ranks, spread.stages, kernel)
+        return tuple([Stage(stage.weights_bytes + wider, stage.read_bytes) for stage in found])
+    own, wide = _parts(checkpoint)
     pairs = zip(
         stages(own, spread.ranks, spread.stages, kernel), stages(wide, spread.width, spread.stages, kernel), strict=True
     )
-    return tuple([Stage(a.weights_bytes + b.weights_bytes - angles, a.read_bytes + b.read_bytes) for a, b in pairs])
+    return tuple(
+        [Stage(a.weights_bytes + b.weights_bytes - angles + wider, a.read_bytes + b.read_bytes) for a, b in pairs]
+    )
+
+
+def angles_bytes(model: Model) -> int:
+    """Bytes of the tables of rotary angles: vLLM's in 32 bits, and no more rows for positions in time, height and width.
+
+    Source: 0.5.23 ``srt/layers/rotary_embedding/base.py`` ("cache needs to be in FP32 for numerical stability"), ``mrope.py``.
+    """
+    several = model.vision is not None and model.vision.frames == 2
+    return 2 * rotary_bytes(model) // (POSITION_FACTOR if several else 1)
 
 
 @per_model

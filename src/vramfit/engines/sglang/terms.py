@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from vramfit.engines.distributed import stage_layers
 from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead
-from vramfit.engines.sglang.layout import as_server, stage_of
-from vramfit.engines.vllm.terms import account_step, account_weights
+from vramfit.engines.sglang.layout import angles_bytes, as_server, stage_of
+from vramfit.engines.terms import span, stored_inputs
+from vramfit.engines.vllm.terms import account_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.sglang import Cards, SGLangKeys
     from vramfit.engines.sglang.overhead import Overhead
+    from vramfit.engines.sglang.share import Spread
     from vramfit.engines.terms import Ledger
 
 
@@ -27,9 +29,9 @@ def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> 
     spread = made.spread
     spans = stage_layers(job.model.layer_count, spread.stages)
     for number, gpu in enumerate(estimate.gpus):
-        span = spans[stage_of(spread, number)]
-        account_weights(as_server(job), ledger, gpu.device, gpu.weights_bytes, spread.ranks, spread.stages, span)
-        cell = rank_cells(job, made, span)
+        layers = spans[stage_of(spread, number)]
+        _account_weights(job, ledger, gpu.device, gpu.weights_bytes, spread, layers)
+        cell = rank_cells(job, made, layers)
         ledger.add(
             "kv_cache", gpu.device, "token pool", "tokens x bytes of a token, in pools of fixed proportions",
             gpu.kv_cache_bytes, "SGLang 0.5.23 srt/model_executor/pool_configurator.py", sequences=made.demand.requests,
@@ -37,11 +39,28 @@ def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> 
             window_ratio=cell.window_ratio, state_bytes=cell.state_bytes, slots=cell.slots, fixed_bytes=cell.fixed_bytes,
         )  # fmt: skip
         account_step(as_server(job), ledger, gpu.device, gpu.compute_bytes, made.step_tokens)
-        _account_overhead(ledger, gpu.device, rank_overhead(job, made, span), job.gpu_count)
+        _account_overhead(ledger, gpu.device, rank_overhead(job, made, layers), job.gpu_count)
     moved = "bytes of each GPU's weights that --cpu-offload-gb leaves in RAM"
     ledger.add(
         "weights", "host", "weights in RAM", moved, estimate.host.weights_bytes, "SGLang 0.5.23 srt/utils/offloader.py"
     )
+
+
+def _account_weights(
+    job: Job[Cards, SGLangKeys], ledger: Ledger, device: str, size: int, spread: Spread, layers: tuple[int, int]
+) -> None:
+    """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
+    angles = angles_bytes(job.model)
+    ledger.add(
+        "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
+        "sum over the tensors of their cut for a rank, in the layout and padding of vLLM's kernels", size - angles,
+        "SGLang 0.5.23 srt/layers", tensor_parallel=spread.ranks, pipeline_parallel=spread.stages, copies=spread.copies,
+        **stored_inputs(job.checkpoint, range(*layers)),
+    )  # fmt: skip
+    ledger.add(
+        "weights", device, "tables of rotary angles", "4 x width x positions, for each kind of layer", angles,
+        "SGLang 0.5.23 srt/layers/rotary_embedding/base.py", positions=job.model.context,
+    )  # fmt: skip
 
 
 def _account_overhead(ledger: Ledger, device: str, extra: Overhead, gpu_count: int) -> None:
