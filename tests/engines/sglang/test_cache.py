@@ -25,7 +25,7 @@ def named(sample: str, name: str, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("expected", "of", "cache_type", "ranks", "span", "rocm"),
+    ("expected", "of", "cache_type", "ranks", "span", "plain_rows"),
     [
         (Cells(131_072), model("llama-3.1-8b"), "f16", 1, (0, 32), False),
         (Cells(65_536), model("llama-3.1-8b"), "fp8", 1, (0, 32), False),
@@ -47,26 +47,26 @@ def named(sample: str, name: str, **changes: Any) -> Any:
         ),
     ],
 )  # fmt: skip
-def test_cells(expected: Cells, of: Any, cache_type: str, ranks: int, span: tuple[int, int], rocm: bool) -> None:
+def test_cells(expected: Cells, of: Any, cache_type: str, ranks: int, span: tuple[int, int], plain_rows: bool) -> None:
     """Bytes of a token, of a window's and of a slot on one rank."""
-    assert expected == cells(of, cache_type, ranks, span, rocm)
+    assert expected == cells(of, cache_type, ranks, span, plain_rows)
 
 
 @pytest.mark.parametrize(
-    ("each", "cache_type", "rocm"),
+    ("each", "cache_type", "plain_rows"),
     [
         # 576 wide in 16 bits, and the indexer's key of 128 in 8 with a float32 scale.
         (2 * 576 + 132, "f16", False),
-        # In 8 bits four scales are added and the rotary key of 64 stays wide; ROCm's rows have neither.
+        # In 8 bits four scales are added and the rotary key of 64 stays wide; plain rows have neither.
         (512 + 16 + 128 + 132, "fp8", False),
         (576 + 132, "fp8", True),
     ],
 )
-def test_sparse_latent_attention(each: int, cache_type: str, rocm: bool) -> None:
+def test_sparse_latent_attention(each: int, cache_type: str, plain_rows: bool) -> None:
     """``calculate_mla_kv_cache_dim`` and ``_compute_dsa_indexer_cell_size``."""
     sparse = {"query_rank": 1536, "kv_rank": 512, "nope_dim": 128, "rope_dim": 64, "value_dim": 128}
     of = model("latent", mla={**sparse, "indexer_dim": 128, "indexer_heads": 64})
-    assert Cells(4 * each) == cells(of, cache_type, 8, WHOLE, rocm)
+    assert Cells(4 * each) == cells(of, cache_type, 8, WHOLE, plain_rows)
 
 
 def test_a_stated_ratio() -> None:

@@ -125,11 +125,12 @@ class Capacity(Record):
 
 @per_model
 def cells(
-    model: Model, cache_type: str, ranks: int, span: tuple[int, int], rocm: bool, ratio: float | None = None
+    model: Model, cache_type: str, ranks: int, span: tuple[int, int], plain_rows: bool, ratio: float | None = None
 ) -> Cells:
     """Cells of one of ``ranks`` attention ranks, for the layers from ``span[0]`` to before ``span[1]``.
 
-    ``ratio`` is ``swa_full_tokens_ratio``, None for the default. ``rocm`` stands for AMD cards.
+    ``ratio`` is ``swa_full_tokens_ratio``, None for the default. ``plain_rows`` is True
+    where 8-bit sparse latents have neither scales nor a wide rotary key: on AMD cards and on Blackwell.
     """
     name = model.architecture.name or ""
     own_pool = name in WINDOW_POOLS
@@ -149,10 +150,10 @@ def cells(
                 whole = CONVOLUTION_BYTES * cache.convolution_elements + STATE_BYTES * cache.recurrent_elements
                 state += count * -(-whole // ranks)
             elif own_pool and cache.window is not None and cache.kind in ("sliding", "chunked"):
-                windowed += count * _row_bytes(mixer, cache, cache_type, ranks, rocm)
+                windowed += count * _row_bytes(mixer, cache, cache_type, ranks, plain_rows)
                 window = max(window, cache.window)
             else:
-                token += count * _row_bytes(mixer, cache, cache_type, ranks, rocm)
+                token += count * _row_bytes(mixer, cache, cache_type, ranks, plain_rows)
     if shape is not None:
         return _compressed(shape, compressed, WINDOW_RATIO_COMPRESSED if ratio is None else ratio)
     share = 0.0
@@ -163,15 +164,15 @@ def cells(
     return Cells(token, windowed, window, share, state, slots)
 
 
-def _row_bytes(mixer: Mixer, cache: Cache, cache_type: str, ranks: int, rocm: bool) -> int:
+def _row_bytes(mixer: Mixer, cache: Cache, cache_type: str, ranks: int, plain_rows: bool) -> int:
     """Bytes of one token of one layer on one rank."""
     block, size = ELEMENT_TYPES[cache_type]
     quantized = cache_type not in ("f16", "bf16")
     if cache.kind == "latent":
         each = cache.key_width * size // block
-        if cache.index_width and quantized and not rocm:
-            # The latent in 8 bits with a float32 scale for each 128 elements, and the rotary key in 16 bits. ROCm's
-            # kernels read plain 8-bit rows.
+        if cache.index_width and quantized and not plain_rows:
+            # The latent in 8 bits with a float32 scale for each 128 elements, and the rotary key in 16 bits. Triton's
+            # kernels on ROCm and TensorRT-LLM's on Blackwell read plain 8-bit rows (``_dsa_split_backend_resolution``).
             latent = cache.key_width - _rope_dim(mixer)
             each = latent + latent // INDEX_BLOCK * INDEX_SCALE_BYTES + 2 * _rope_dim(mixer)
         return each + _index_bytes(cache.index_width)

@@ -125,14 +125,15 @@ def cache_type(model: Model, stated: str, eight_bit: bool) -> str:
 
 def rank_cells(job: Job[Cards, SGLangKeys], made: Plan, span: tuple[int, int]) -> Cells:
     """Cells of one rank for the layers of its stage, those of the draft among them."""
-    ranks, rocm, ratio = made.spread.ranks, job.traits.link == "rocm", job.keys.swa_full_tokens_ratio
-    own = cells(job.model, made.cache_type, ranks, span, rocm, ratio)
+    ranks, ratio = made.spread.ranks, job.keys.swa_full_tokens_ratio
+    plain_rows = job.traits.link == "rocm" or job.traits.eight_bit_latents
+    own = cells(job.model, made.cache_type, ranks, span, plain_rows, ratio)
     if job.workload.draft is None:
         return own
     from vramfit.engines.speculative import drafting
 
     draft = drafting(job.workload).model
-    return own.with_draft(cells(draft, made.cache_type, ranks, (0, draft.layer_count), rocm, ratio))
+    return own.with_draft(cells(draft, made.cache_type, ranks, (0, draft.layer_count), plain_rows, ratio))
 
 
 def _cached_more(made: Plan, job: Job[Cards, SGLangKeys], ranks: int, span: tuple[int, int]) -> int:
