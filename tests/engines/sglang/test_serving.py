@@ -83,14 +83,21 @@ def test_a_stated_share_stays() -> None:
     assert warning.endswith("tokens and rejects longer prompts")
 
 
-@pytest.mark.parametrize("request_", [{"context": 32_768, "parallel": 2}, {"context": 131_072}])
-def test_what_does_not_fit_all_the_same(request_: dict[str, Any]) -> None:
-    """More requests than are held at once, and one that the card itself has no memory for."""
+@pytest.mark.parametrize(
+    ("share", "request_"),
+    [
+        (0.704, {"context": 32_768, "parallel": 2}),
+        (0.704, {"context": 131_072}),
+        (0.704, {"context": 32_768, "parallel": 2, "gpu": "2xrtx4090", "data_parallel": 2}),
+    ],
+)
+def test_what_does_not_fit_all_the_same(share: float, request_: dict[str, Any]) -> None:
+    """More requests than are held at once, in one copy or in two, and one that the card itself has no memory for."""
     found = answered(**request_)
     assert "exceeds" == found.verdict.word
     assert found.verdict.headroom_bytes < 0
     assert found.verdict.refusal is None
-    assert "--mem-fraction-static 0.704 " in found.command
+    assert f"--mem-fraction-static {share} " in found.command
 
 
 @pytest.mark.parametrize(

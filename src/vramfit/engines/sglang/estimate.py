@@ -188,9 +188,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         },
         offloaded,
         plan=made,
-        pool=StaticPool(
-            made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=made.demand.requests == 1
-        ),
+        pool=StaticPool(made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=work.parallel == 1),
     )
 
 
