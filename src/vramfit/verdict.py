@@ -5,12 +5,13 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.hardware import usable_bytes
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate, Pool
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -65,8 +66,16 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
     if estimate.refusal is not None:
         return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
-    refusal = pool.reason(runtime.title, offered, work.reserve_bytes) if short and pool is not None else None
+    refusal = None
+    if short and pool is not None:
+        refusal = _not_free(runtime.title, pool, offered, work.reserve_bytes, short)
     return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
+
+
+def _not_free(title: str, pool: Pool, offered: Sequence[int], reserve_bytes: int, short_bytes: int) -> str:
+    if pool.starting_short_bytes(offered, reserve_bytes) == short_bytes:
+        return f"while {title} starts, {gib(short_bytes)} more than each card has is taken {pool.starting_text}"
+    return pool.reason(title, offered, reserve_bytes)
 
 
 def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:

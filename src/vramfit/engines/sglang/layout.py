@@ -13,7 +13,8 @@ from vramfit._record import replace
 from vramfit.engines.distributed import layout
 from vramfit.engines.interface import Job
 from vramfit.engines.sglang.share import Spread
-from vramfit.engines.vllm.weights import POSITION_FACTOR, Stage, rotary_bytes, stages
+from vramfit.engines.vllm.rotary import SEVERAL_POSITIONS, rotary_bytes
+from vramfit.engines.vllm.weights import Stage, stages
 from vramfit.errors import UsageError
 from vramfit.quantization.checkpoint import Checkpoint
 
@@ -80,7 +81,7 @@ def angles_bytes(model: Model) -> int:
     Source: 0.5.23 ``srt/layers/rotary_embedding/base.py`` ("cache needs to be in FP32 for numerical stability"), ``mrope.py``.
     """
     several = model.vision is not None and model.vision.frames == 2
-    return 2 * rotary_bytes(model) // (POSITION_FACTOR if several else 1)
+    return 2 * rotary_bytes(model) // (SEVERAL_POSITIONS if several else 1)
 
 
 @per_model
