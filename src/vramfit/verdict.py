@@ -57,9 +57,9 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
     refusal = estimate.refusal
-    if estimate.pool is not None:
+    if pool is not None:
         left = [limit - device.total_bytes for device, limit in pairs]
-        short, reason = _at_the_start(runtime.title, estimate.pool, offered, work.reserve_bytes, left)
+        short, reason = _at_the_start(runtime.title, pool, offered, work.reserve_bytes, left)
         refusal = refusal or reason
         if short:
             headroom = min(headroom, -short)
