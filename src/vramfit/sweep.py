@@ -161,32 +161,34 @@ class Sweep:
     def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified
         pool = need.pool
-        limits = None if pool is None else pool.limits(alike.offered)
         required = together = shared = short = 0
         headroom = certain = None
-        rooms = []
+        rooms: list[int] | None = [] if pool is not None and pool.spare_bytes else None
         if pool is not None and pool.must_be_free:
             context = tuple([share.expected for share in alike.shares])
-            short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
+            pool = replace(pool, context_bytes=context)
+            short = pool.short_bytes(alike.offered, work.reserve_bytes)
+        limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes
-            if limits is not None and limits[index] + share.expected < limit:
-                limit = limits[index] + share.expected
             total = device.total_bytes + share.expected
+            if limits is not None and pool is not None and limits[index] + share.expected < limit:
+                limit = pool.stretched(limits[index] + share.expected, limit, total, device.kv_cache_bytes)
             required += total
             if unified and index in unified:
                 shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
-            rooms.append(room)
+            if rooms is not None:
+                rooms.append(room)
             if headroom is None or room < headroom:
                 headroom = room
             if certain is None or surely < certain:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
-        if pool is not None and not short:
+        if pool is not None and rooms and not short:
             short = pool.lacking_bytes(rooms)
         if short:
             headroom = min(headroom, -short)

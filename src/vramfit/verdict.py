@@ -46,16 +46,20 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     work, runtime = deployment.workload, engine(deployment.engine)
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     usable = tuple([size - work.reserve_bytes for size in offered])
-    if estimate.pool is not None:
-        limits = estimate.pool.limits(offered)
-        usable = tuple([min(pair) for pair in zip(usable, limits, strict=True)])
+    pool = estimate.pool
+    if pool is not None:
+        limits = [min(pair) for pair in zip(usable, pool.limits(offered, work.reserve_bytes), strict=True)]
+        triples = zip(limits, usable, estimate.gpus, strict=True)
+        usable = tuple(
+            [pool.stretched(limit, most, gpu.total_bytes, gpu.kv_cache_bytes) for limit, most, gpu in triples]
+        )
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
     refusal = estimate.refusal
-    if estimate.pool is not None:
+    if pool is not None:
         left = [limit - device.total_bytes for device, limit in pairs]
-        short, reason = _at_the_start(runtime.title, estimate.pool, offered, work.reserve_bytes, left)
+        short, reason = _at_the_start(runtime.title, pool, offered, work.reserve_bytes, left)
         refusal = refusal or reason
         if short:
             headroom = min(headroom, -short)
@@ -83,10 +87,7 @@ def _at_the_start(
     if pool.starting_short_bytes(offered, reserve_bytes) == short:
         reason = f"while {title} starts, {gib(short)} more than each card has is taken {pool.starting_text}"
         return short, reason if min(left) >= 0 else None
-    return short, (
-        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short)} of that is taken: by its own"
-        " context and by what else runs there"
-    )
+    return short, pool.reason(title, offered, reserve_bytes)
 
 
 def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:

@@ -34,7 +34,7 @@ READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
     "vllm": {"compute_target", "name", "cores", *USABLE},
-    "sglang": {"vendor", "compute_target", "memory_bytes"},
+    "sglang": {"vendor", "compute_target", "memory_bytes", "nvlink_bytes_per_second"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},

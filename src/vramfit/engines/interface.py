@@ -16,7 +16,7 @@ from vramfit._record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Generic, TypeVar
 
     from vramfit.engines.profile import SpeedProfile
@@ -162,12 +162,6 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
-    fixed_bytes: tuple[int | None, ...] = ()
-    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
-    spare_bytes: tuple[int, ...] = ()
-    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
-    spare_reason: str = ""
-    """Reason why it does not start where they are not left, as a sentence without a full stop."""
     beside_bytes: tuple[int, ...] = ()
     """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
     starting_bytes: tuple[int, ...] = ()
@@ -175,9 +169,18 @@ class Pool(Record):
     than it keeps."""
     starting_text: str = ""
     """Description of what takes them, as the end of a sentence."""
+    fixed_bytes: tuple[int | None, ...] = ()
+    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
+    spare_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
+    spare_reason: str = ""
+    """Reason why it does not start where they are not left, as a sentence without a full stop."""
 
-    def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
-        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
+    def limits(self, offered_bytes: Iterable[int], reserve_bytes: int = 0) -> tuple[int, ...]:
+        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each.
+
+        Others hold ``reserve_bytes`` of each; a share of what is free depends on it, and one of the card does not.
+        """
         limits = []
         for number, (offered, outside) in enumerate(zip(offered_bytes, self.outside_bytes, strict=True)):
             if self.fixed_bytes:
@@ -212,6 +215,23 @@ class Pool(Record):
             return 0
         sizes = zip(offered_bytes, self.starting_bytes, self.context_bytes, strict=True)
         return max(0, *[size + context - (offered - reserve_bytes) for offered, size, context in sizes])
+
+    def stretched(self, limit_bytes: int, usable_bytes: int, total_bytes: int, cache_bytes: int) -> int:
+        """Limit of a GPU for a need of ``total_bytes`` with ``cache_bytes`` of cache, where all is ``usable_bytes``.
+
+        It is greater than ``limit_bytes`` for an engine that starts with less cache than was asked for.
+        """
+        return limit_bytes
+
+    def reason(self, title: str, offered_bytes: Sequence[int], reserve_bytes: int) -> str:
+        """Sentence on what is short at the start of the engine called ``title``."""
+        from vramfit.units import gib
+
+        short = gib(self.short_bytes(offered_bytes, reserve_bytes))
+        return (
+            f"{title} starts only if {self.share:.1%} of each card is free, and {short} of that is taken: by its own"
+            " context and by what else runs there"
+        )
 
 
 class Estimate(Record):

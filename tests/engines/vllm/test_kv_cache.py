@@ -9,7 +9,7 @@ import pytest
 from tests.catalogued import catalogue
 from tests.engines.vllm.test_kv_tables import NEWEST, conditions, hybrid
 from tests.samples import model
-from vramfit.engines.vllm.kv_cache import blocks, in_flight, kinds, states_kept
+from vramfit.engines.vllm.kv_cache import blocks, in_flight, states_kept
 from vramfit.engines.vllm.kv_tables import Blocks
 from vramfit.units import GIB
 from vramfit.workload.common import Workload
@@ -124,14 +124,3 @@ def test_against_logs(logged: float, name: str, context: int, changes: dict[str,
     found: Model = catalogue().model(name)
     taken = blocks(found, Workload(context), conditions(**changes), (0, found.layer_count))
     assert taken.count * taken.block_bytes / GIB == pytest.approx(logged, rel=0.003)
-
-
-def test_kinds_for_other_servers() -> None:
-    """SGLang counts tokens, with float32 states."""
-    found = [
-        (kind.kind, kind.layers, kind.token_bytes, kind.window) for kind in kinds(hybrid(), Workload(64), 1, (0, 8))
-    ]
-    assert [("state", 6, 2 * 15_360 + 4 * 81_920, None), ("full", 2, 2048, None)] == found
-    v4 = catalogue().model("deepseek-v4-flash")
-    kept = {(kind.kind, kind.token_bytes, kind.window): kind.layers for kind in kinds(v4, Workload(64), 1, (0, 43))}
-    assert {("sliding", 584, 128): 43, ("full", 179, None): 21, ("full", 5, None): 20} == kept

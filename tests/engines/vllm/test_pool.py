@@ -91,9 +91,18 @@ def test_a_stated_size(word: str, cache: int, stated: str | None, more: dict[str
     assert (word, cache) == (found.verdict.word, found.estimate.gpus[0].kv_cache_bytes)
 
 
-def test_what_a_stated_size_lacks() -> None:
-    """Bytes that the need exceeds it by: 512 MiB and a block, of 256."""
-    assert -258 * MIB == answered(kv_cache_memory="256MiB").verdict.headroom_bytes
+@pytest.mark.parametrize(
+    ("short", "request_"),
+    [
+        # 512 MiB and a block of 2, of 256; a rank of two has half of the cache, whatever lies outside of its share.
+        (258, {"kv_cache_memory": "256MiB"}),
+        (129, {"kv_cache_memory": "128MiB", "gpu": "2xrtx4090"}),
+        (129, {"kv_cache_memory": "128MiB", "gpu": "2xrtx4090", "engine_version": "0.19.0"}),
+    ],
+)
+def test_what_a_stated_size_lacks(short: int, request_: dict[str, Any]) -> None:
+    """MiB that the need exceeds it by."""
+    assert -short * MIB == answered(**request_).verdict.headroom_bytes
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,11 @@ def demanding(pool: Pool, keys: ServerKeys, gpus: Sequence[DeviceMemory], found:
     spare = [max(0, found.least_blocks * one.block_bytes - size) for one, size in zip(found.blocks, taken, strict=True)]
     fixed: tuple[int | None, ...] = ()
     if stated is not None:
-        pairs = zip(gpus, taken, strict=True)
-        fixed = tuple([None if size <= stated else gpu.total_bytes - size + stated for gpu, size in pairs])
+        # The need contains what lies outside of the share, which the pool adds to its limit.
+        rest = [
+            gpu.total_bytes - size - beside for gpu, size, beside in zip(gpus, taken, pool.outside_bytes, strict=True)
+        ]
+        fixed = tuple([None if size <= stated else own + stated for own, size in zip(rest, taken, strict=True)])
     if not any(spare):
         return replace(pool, fixed_bytes=fixed, spare_bytes=(), spare_reason="")
     reason = SPARE_REASON.format(found.least_blocks)
