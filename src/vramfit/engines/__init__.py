@@ -31,6 +31,8 @@ class Registration(Record):
 
 
 _registered: dict[str, Registration] = {}
+_loaded: dict[str, Engine[object, object]] = {}
+"""Engines that were asked for, by their modules."""
 
 
 def register(registration: Registration) -> None:
@@ -84,7 +86,9 @@ def engine(name: str) -> Engine[object, object]:
         raise CannotTell(
             f'engine "{name}" is not modelled yet', f"modelled so far: {', '.join(names())}; see `vramfit list engines`"
         )
-    found: Engine[object, object] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
+    found = _loaded.get(known.module)
+    if found is None:
+        found = _loaded[known.module] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
     return found
 
 

@@ -12,7 +12,7 @@ view also contains the memory that the runtime takes of each GPU for any model, 
 
 from __future__ import annotations
 
-from vramfit._record import Record, replace
+from vramfit._record import Parametric, Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ if TYPE_CHECKING:
         """``typing.Generic`` with a single parameter for a type checker."""
 
 else:
-
-    class _Generic:
-        def __class_getitem__(cls, _):
-            return cls
-
-    _OfView = _Generic
+    _Generic = _OfView = Parametric
 
 
 class Deployment(Record):
@@ -71,7 +66,7 @@ class Deployment(Record):
     @property
     def model_parameters(self) -> int:
         """Number of parameters of the model, counted tensor by tensor."""
-        from vramfit.model import parameters
+        from vramfit.model.counted import parameters
 
         return parameters(self.checkpoint.model)
 

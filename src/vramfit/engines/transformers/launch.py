@@ -6,7 +6,6 @@ Arguments are those of transformers 5.24.0, PEFT 0.21.2 and TRL 1.16.0; tests/la
 from __future__ import annotations
 
 from vramfit.engines.naming import DTYPES, repository
-from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
 
 def _training(deployment: Deployment) -> str:
     """Write code that loads, wraps and trains the model with the deployment's sequence length, batch and optimizer."""
+    from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
+
     task, tuned = deployment.workload.task, deployment.workload.training
     optimizer = OPTIMIZER_BY_NAME[tuned.optimizer]
     parts, loading = _loading(deployment)
