@@ -18,7 +18,11 @@ if TYPE_CHECKING:
         """Base of ``PerModel`` for a type checker."""
 
 else:
-    from vramfit._record import Parametric as _Base
+
+    class _Base:
+        def __class_getitem__(cls, _):
+            return cls
+
 
 _MISSING: Any = object()
 

@@ -293,14 +293,14 @@ def _deployment_object(request: Request, deployment: Deployment, decided: Mappin
     }
     values = {}
     work = deployment.workload
-    held = vars(work)
+    given = vars(work)
     declared = shape(type(work))[1] | shape(type(work.training))[1]
     for name, field, default, varies, key in shown_keys():
         if name in used:
             values[name] = used[name]
             continue
-        if field in held:
-            value = held[field]
+        if field in given:
+            value = given[field]
         elif work.own is None and field not in declared:
             value = request.get(name, default)
         else:

@@ -74,7 +74,7 @@ class _Single(Record):
     limit_bytes: int
     """Bytes that it offers, less the reserve."""
     certain_bytes: int
-    """The same less the largest share of the runtime."""
+    """Bytes that it offers, less the reserve and the largest share of the runtime."""
     machine_bytes: int | None
     """Memory that the GPU shares with the CPU; None if it shares none, or if that is not known."""
 

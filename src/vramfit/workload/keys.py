@@ -120,7 +120,7 @@ class Key(Record):
 
 
 _PLACES: dict[tuple[str, type], int] = {}
-"""Which record has a field: a workload, its engine's own keys or those of fine-tuning, by the class of the engine's."""
+"""Number of the record that has a field: a workload, its engine's own keys, those of fine-tuning; by the class of own."""
 _IN_NONE = 3
 SPELLED = frozenset(("choice", "size", "rate", "pixels", "shares"))
 """Kinds of keys whose values a report may show otherwise than a workload holds them."""
