@@ -23,8 +23,8 @@ BLOCK = 16
         (80, 80, {"context": 1280, "max_batched_tokens": 512}),
         (79, 79, {"context": 1264, "max_batched_tokens": 512}),
         (1, 1, {"context": 1}),
-        # Of 1,010 tokens in flight three sequences have 337 each: 593 are 38 blocks, where 336 would be 37.
-        (38, 256, {"context": 4096, "max_batched_tokens": 505, "parallel": 3}),
+        # 1,010 tokens may be in flight for one of three sequences, and each counts as if it were that one: 1,266 tokens.
+        (80, 256, {"context": 4096, "max_batched_tokens": 505, "parallel": 3}),
     ],
 )
 def test_chunked_attention_in_vllm(chunked: int, full: int, keys: dict[str, Any]) -> None:

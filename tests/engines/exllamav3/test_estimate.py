@@ -65,7 +65,7 @@ def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("message", "request_"),
     [
-        ("exllamav3 runs on NVIDIA GPUs", {"gpu": "rx7900xtx"}),
+        ("exllamav3 runs on NVIDIA and AMD GPUs", {"gpu": "arcb580"}),
         ("exllamav3 is answered with every layer on the GPUs", {"gpu_layers": 3}),
         ("exllamav3 quantizes both K and V, or neither", {"kv_cache_type": "int8", "kv_cache_type_v": "f16"}),
     ],

@@ -79,8 +79,8 @@ def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("message", "request_"),
     [
-        ("mlx is answered for one Apple machine", {"gpu": "rtx4090"}),
-        ("mlx is answered for one Apple machine", {"gpu": "2xm4-max-64gb"}),
+        ("mlx is answered for one Apple machine or one NVIDIA card", {"gpu": "rx7900xtx"}),
+        ("mlx is answered for one Apple machine or one NVIDIA card", {"gpu": "2xrtx4090"}),
         ("mlx keeps every layer in the memory both processors share", {"gpu_layers": 3}),
         ("mlx keeps K and V in one type", {"kv_cache_type_v": "int8"}),
     ],

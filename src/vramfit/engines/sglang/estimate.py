@@ -22,6 +22,7 @@ from vramfit.engines.sglang.share import NEWEST, Graphs, Spread, graphs, sizes, 
 from vramfit.engines.sglang.static import Rank, StaticPool
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.estimate import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW
+from vramfit.engines.vllm.loaded import recipe_text, spread_bounds
 from vramfit.errors import UsageError
 from vramfit.memory.vision import crossed_tokens
 from vramfit.model.architecture import Attention, LatentAttention
@@ -158,16 +159,18 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
     caches = [needed_bytes(cell, demand) for cell in found]
     most = [most_bytes(cell, demand) for cell in found]
     workspace = workspace_bytes(model, work.context, spread.ranks, keys.max_num_seqs) if cards.link == "rocm" else 0
+    lowest, highest = spread_bounds(job.checkpoint, (WEIGHTS_LOW, WEIGHTS_HIGH))
     gpus, ranks = [], []
     offloaded = 0
     for number in range(job.gpu_count):
         stage = stage_of(spread, number)
         extra, cache = extras[stage], caches[stage]
-        moved = min(keys.cpu_offload_bytes, weights[stage].weights_bytes)
-        size = weights[stage].weights_bytes - moved
+        whole = weights[stage].weights_bytes
+        moved = min(keys.cpu_offload_bytes, whole)
+        size = whole - moved
         offloaded += moved
-        low = round(size * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
-        high = round(size * WEIGHTS_HIGH) + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes + workspace
+        low = max(0, round(whole * lowest) - moved) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
+        high = round(whole * highest) - moved + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes + workspace
         outside = extra.before_bytes + extra.after_bytes
         gpus.append(DeviceMemory(f"gpu{number}", size, cache, peak, outside, low, high, weights[stage].read_bytes))
         ranks.append(Rank(extra.before_bytes, size, cache, extra.images_bytes, peak + extra.after_bytes, most[stage]))
@@ -236,6 +239,7 @@ def _assumptions(job: Job[Cards, SGLangKeys], made: Plan) -> tuple[str, ...]:
         " before they are loaded",
         f"a prefill step processes up to {made.tokens:,} tokens",
     ]
+    assumptions += recipe_text(job.checkpoint)
     cell = rank_cells(job, made, (0, job.model.layer_count))
     if cell.window_bytes:
         assumptions.append(
