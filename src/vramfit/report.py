@@ -243,7 +243,7 @@ def _deployment_object(request: Request, deployment: Deployment, decided: Mappin
         "name": request.get("name"),
     }
     values = {}
-    for name, key in every_key().items():
+    for name, key in every_key(deployment.workload.task).items():
         if name in used:
             values[name] = used[name]
             continue

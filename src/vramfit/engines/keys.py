@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _shared: dict[str, Key] = {}
-_every: dict[tuple[str, ...], dict[str, Key]] = {}
+_every: dict[tuple[bool | str, ...], dict[str, Key]] = {}
 
 
 def common_keys() -> dict[str, Key]:
@@ -41,15 +41,22 @@ def _folded(name: str) -> str:
     return "".join([letter for letter in name.lower() if letter.isalnum()])
 
 
-def every_key() -> dict[str, Key]:
+def every_key(task: str | None = None) -> dict[str, Key]:
     """Deployment keys of all engines by name, in the order of help texts and reports.
 
-    If several engines declare a key with the same name, the first declaration is used.
+    For ``task`` inference those of ``workload.tuning`` are left out. If several engines declare a key with the same name,
+    the first declaration is used.
     """
-    known = _every.get(names())
+    tuned = task != "inference"
+    known = _every.get((tuned, *names()))
     if known is None:
-        groups = sorted((*COMMON, *TRAINING, *own_groups()), key=lambda group: group.place)
-        known = _every[names()] = {}
+        training = TRAINING
+        if tuned:
+            from vramfit.workload.tuning import GROUPS
+
+            training = (*TRAINING, *GROUPS)
+        groups = sorted((*COMMON, *training, *own_groups()), key=lambda group: group.place)
+        known = _every[(tuned, *names())] = {}
         for group in groups:
             for key in group.keys:
                 known.setdefault(key.name, key)
@@ -64,7 +71,7 @@ def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
     """Two groups of keys: those whose default depends on GPUs, model or engine, and those an engine may decide itself."""
     known = _moving.get(names())
     if known is None:
-        every = every_key().values()
+        every = every_key("inference").values()  # no key of ``workload.tuning`` follows or is decided
         following, decided = [key for key in every if key.follows], [key for key in every if key.decided]
         known = _moving[names()] = (tuple(following), tuple(decided))
     return known
@@ -75,6 +82,8 @@ def parse_request(raw: Request) -> dict[str, Any]:
     request = {}
     known = common_keys()
     for name, value in raw.items():
+        if name not in known:
+            known = every_key("inference")
         if name not in known:
             known = every_key()
         key = known.get(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines import cuda
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
+from vramfit.engines.interface import DeviceMemory, Estimate, Share
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
@@ -43,12 +43,10 @@ tensors alive."""
 
 
 def estimate(job: Job[None, None]) -> Estimate:
-    """Estimate the memory of an inference or fine-tuning run, device by device.
+    """Estimate the memory of an inference run, device by device.
 
     Raises ``UsageError`` and ``CannotTell`` for settings that transformers does not have.
     """
-    if job.workload.task != "inference":
-        return _estimate_training(job)
     model = job.model
     cut = slices(job.checkpoint)
     layers = model.layer_count
@@ -89,19 +87,6 @@ def runtime_share(gpu: Gpu) -> Share:
         context = own.expected // 4
         own = Share(round(context * cuda.CONTEXT_LOW), context, round(context * cuda.CONTEXT_HIGH))
     return Share(own.low, own.expected + workspace, own.high + workspace)
-
-
-def _estimate_training(job: Job[None, None]) -> Estimate:
-    """Estimate fine-tuning: every GPU has a whole replica (data parallel), whose states ZeRO may divide."""
-    from vramfit.memory.training import training_bytes
-
-    work = job.workload
-    parts = training_bytes(job.checkpoint, work.task, work.training, job.gpu_count)
-    gpus = tuple(
-        _device(f"gpu{number}", parts.states_bytes, 0, parts.activation_bytes, 0, 0, low_less=parts.upcast_bytes)
-        for number in range(job.gpu_count)
-    )
-    return Estimate(gpus, NOTHING, slices(job.checkpoint).total_bytes, parts.assumptions, {})
 
 
 def head_copy_bytes(job: Job[None, None]) -> int:
@@ -239,15 +224,13 @@ def _compute_bytes(job: Job[None, None], cut: Slices, encoder_tokens: int) -> in
         peak += tokens * widest_feed_forward(model) * 4
     elif job.scheme.family != "plain":
         peak += 2 * cut.largest_linear_elements
-    return max(peak, encoder_bytes(model, work.images, work.image_size))
+    return max(peak, encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention))
 
 
-def _device(
-    name: str, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
-) -> DeviceMemory:
+def _device(name: str, weights: int, cache: int, compute: int, growing: int, read: int) -> DeviceMemory:
     loose = cache + compute
     overhead = round(SLACK_SHARE * loose) + growing
-    low = weights - low_less + cache + round(compute * COMPUTE_LOW)
+    low = weights + cache + round(compute * COMPUTE_LOW)
     high = weights + cache + round(compute * COMPUTE_HIGH) + round(SLACK_HIGH * loose) + growing
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 

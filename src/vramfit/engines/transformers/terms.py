@@ -24,10 +24,7 @@ SLACK = "21 out-of-memory messages in issues of vllm-project/vllm and pytorch/py
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    """Add the terms of an inference or fine-tuning run to the ledger."""
-    if job.workload.task != "inference":
-        _account_training(job, estimate, ledger)
-        return
+    """Add the terms of an inference run to the ledger."""
     cut, last = slices(job.checkpoint), job.gpu_count - 1
     on_gpu = layers_on_gpu(job)
     spans = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
@@ -91,25 +88,3 @@ def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: i
         "overhead", device, "allocator slack", "share x (cache + compute)", slack, SLACK, share=SLACK_SHARE,
         kv_cache_bytes=gpu.kv_cache_bytes, compute_bytes=gpu.compute_bytes,
     )  # fmt: skip
-
-
-def _account_training(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    from vramfit.memory.training import training_bytes
-
-    work = job.workload
-    parts = training_bytes(job.checkpoint, work.task, work.training, job.gpu_count)
-    for gpu in estimate.gpus:
-        for name, formula, size, source in parts.states:
-            ledger.add(
-                "weights", gpu.device, name, formula, size, source, task=work.task, zero=work.training.zero_stage
-            )
-        ledger.add(
-            "compute", gpu.device, "saved activations and logits",
-            "tokens x (saved per layer and token x layers + logits), or the optimizer step's temporaries where larger",
-            gpu.compute_bytes, "the formula of memory.training; transformers 5.23.0 loss/loss_utils.py",
-            tokens=work.training.sequence_length * work.training.micro_batch,
-            gradient_checkpointing=work.training.gradient_checkpointing,
-        )  # fmt: skip
-        ledger.add(
-            "overhead", gpu.device, "allocator slack", "share x compute", gpu.overhead_bytes, SLACK, share=SLACK_SHARE
-        )
