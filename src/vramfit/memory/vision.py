@@ -33,8 +33,22 @@ def encoder_bytes(
     patches = image_patches(tower, size)
     if not patches:
         patches = tokens_of_image(model, size)
-    scores = 0 if flash_attention else tower.heads * _attended(tower, patches) * SCORE_BYTES
+    scores = 0
+    if not flash_attention:
+        if size is None:
+            patches = _released_patches(tower, patches)
+        scores = tower.heads * _attended(tower, patches) * SCORE_BYTES
     return images * patches * (ACTIVATION_BYTES * (4 * tower.hidden + 2 * tower.ffn) + scores)
+
+
+def _released_patches(tower: VisionTower, usual: int) -> int:
+    """Patches of the largest image that the released processor lets through, which is what eager attention fails at.
+
+    It is the recommended largest (``usual``) for most towers: 5,120 patches of Qwen2.5-VL, whose processor lets 65,536
+    through (``preprocessor_config.json`` of Qwen/Qwen2.5-VL-7B-Instruct; open-compass/VLMEvalKit issue 1021).
+    """
+    released = getattr(tower.image_tokens, "released_patches", None)
+    return usual if released is None else max(usual, released(tower))
 
 
 def _attended(tower: VisionTower, patches: int) -> int:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from vramfit.training.memory import TrainingMemory
     from vramfit.training.profile import Trainer
 
-UNEVEN = 0.02
-"""Share of the states and activations by which blocks are larger than what they hold."""
 LOW_SHARE, LOW_SLACK = 0.97, 0.02
 """Shares of the held memory and of the activations in the lower bound."""
 HIGH_SHARE, HIGH_SLACK = 1.03, 0.42
@@ -26,8 +24,8 @@ def slack_bytes(found: TrainingMemory, trainer: Trainer, room: int) -> int:
     """Bytes that the allocator keeps beside what a step holds; no more than the GPU has left, for it gives them back."""
     held = found.held_bytes(found.peak)
     factor = EAGER_SLACK if found.eager else 1.0
-    usual = round(factor * trainer.slack_share * found.loose_bytes)
-    return max(round(UNEVEN * held), min(usual, room - held))
+    usual = round(factor * trainer.slack_share * found.loose_bytes) + found.fixed_bytes
+    return max(round(trainer.uneven_share * held) + found.fixed_bytes, min(usual, room - held))
 
 
 def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, int]:
@@ -37,5 +35,5 @@ def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, 
     low = round(LOW_SHARE * fixed + LOW_SLACK * found.loose_bytes)
     most = HIGH_SLACK_FUSED if found.fused else HIGH_SLACK
     factor = EAGER_SLACK if found.eager else 1.0
-    high = round(HIGH_SHARE * held + most * factor * found.loose_bytes)
+    high = found.fixed_bytes + round(HIGH_SHARE * held + most * factor * found.loose_bytes)
     return min(low, held + slack), max(high, held + slack)

@@ -8,6 +8,7 @@ their sum.
 from __future__ import annotations
 
 from vramfit._record import Record
+from vramfit.memory.kv_cache import caches, token_bytes
 from vramfit.memory.weights import slices
 from vramfit.training.activations import image_bytes, layers
 from vramfit.training.loss import chunk_bytes
@@ -15,7 +16,9 @@ from vramfit.training.states import states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.model import Model
     from vramfit.quantization import Checkpoint
+    from vramfit.training.activations import Layer
     from vramfit.training.profile import Trainer
     from vramfit.training.states import States
     from vramfit.workload.common import Workload
@@ -54,6 +57,8 @@ class TrainingMemory(Record):
     """True if attention keeps its scores."""
     elastic_bytes: int
     """Bytes of the chunks of a fused loss, which shrink to the room that is left."""
+    fixed_bytes: int
+    """Bytes of the process that nothing else explains."""
 
     @property
     def peak(self) -> Moment:
@@ -86,54 +91,99 @@ def step_tokens(work: Workload, gpus: int) -> int:
     return rows * train.sequence_length
 
 
+class Step(Record):
+    """Facts of a step that several moments share."""
+
+    tokens: int
+    """Tokens of the step on one GPU."""
+    width: int
+    """Bytes of an element of the residual stream."""
+    head: int
+    """Bytes of an element of the hidden states that the head reads."""
+    stack: tuple[Layer, ...]
+    """Groups of equal layers."""
+    divided: bool
+    """True if FSDP divides the model."""
+
+
+def _step(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) -> Step:
+    quantized = work.task == "qlora"
+    bitsandbytes = checkpoint.scheme.family == "bitsandbytes"
+    divided = gpus > 1 and work.training.sharding == "fsdp"
+    # Under FSDP the upcast of the norms does not reach the residual stream (fms-acceleration, rows 58-62 and 78-86).
+    width = 4 if quantized and bitsandbytes and trainer.upcasts_norms and not divided else WIDTH
+    upcast = quantized and (bitsandbytes or trainer.upcasts_packed) and trainer.upcasts_embeddings
+    stack = layers(checkpoint.model, work, trainer, width, quantized=quantized)
+    return Step(step_tokens(work, gpus), width, 4 if upcast else WIDTH, stack, divided)
+
+
 def training_memory(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int, room: int) -> TrainingMemory:
     """Memory of one of ``gpus`` GPUs in each moment of a step; ``room`` is the bytes it offers beside the context."""
     model, train = checkpoint.model, work.training
     own = states(checkpoint, work, trainer, gpus)
-    tokens = step_tokens(work, gpus)
-    quantized = work.task == "qlora"
-    upcast = quantized and checkpoint.scheme.family == "bitsandbytes" and trainer.upcasts_norms
-    divided = gpus > 1 and train.sharding == "fsdp"
-    width = 4 if upcast and not divided else WIDTH
-    stack = layers(model, work, trainer, width, quantized=quantized)
-    unpacked = 2 * slices(checkpoint).largest_linear_elements if quantized else 0
-    saved, again = _saved(checkpoint, work, trainer, tokens, width, stack, divided and trainer.keeps_gathered)
+    step = _step(checkpoint, work, trainer, gpus)
+    saved, again = _saved(model, work, trainer, step)
     fused = train.fused_loss or trainer.fused_loss
     spare = max(0, room - own.weights - own.adapters - own.optimizer - own.gradients - saved)
-    packed = quantized and (checkpoint.scheme.family == "bitsandbytes" or trainer.upcasts_packed)
-    head = 4 if packed and trainer.upcasts_embeddings else WIDTH
-    each = trainer.upcast_logit_bytes if head > WIDTH else trainer.logit_bytes
+    logits, elastic = _logits(model, work, trainer, step, spare if fused else None)
+    gathered = own.gathered + (trainer.gathered_bytes * model.hidden * step.tokens if step.divided else 0)
+    moments = _moments(checkpoint, work, own, (saved, again, logits, gathered))
+    host = own.host
+    if trainer.host_checkpoints and train.gradient_checkpointing:
+        host += WIDTH * model.hidden * model.layer_count * step.tokens
+    eager = not work.flash_attention
+    return TrainingMemory(own, moments, host, saved + max(again, logits), fused, eager, elastic, trainer.fixed_bytes)
+
+
+def _moments(
+    checkpoint: Checkpoint, work: Workload, own: States, sizes: tuple[int, int, int, int]
+) -> tuple[Moment, ...]:
+    """Moments of a step; ``sizes`` are what is saved, a layer computed again, the logits, and what is gathered."""
+    saved, again, logits, gathered = sizes
+    train = work.training
+    unpacked = 2 * slices(checkpoint).largest_linear_elements if work.task == "qlora" else 0
+    # Gradients are freed after the optimizer's step, and come back during the backward pass.
+    kept = train.gradient_accumulation > 1 or work.task != "full"
+    before, common = ("saved", saved), ("gathered", gathered)
+    left = ("gathered", own.gathered if train.sharding == "zero3" else 0)
+    moments = [
+        Moment("loss", (before, ("logits", logits), common), kept),
+        Moment("layer", (before, ("layer", again), ("unpacked", unpacked), common), kept),
+        Moment("optimizer", (("temporary", own.temporary), left), True),
+    ]
+    images = image_bytes(checkpoint.model, work)
+    if images:
+        moments.append(Moment("images", (("images", images), common), kept))
+    if train.objective == "grpo":
+        moments.append(Moment("answers", (("cache", answer_bytes(checkpoint.model, work)), common), kept))
+    return tuple(moments)
+
+
+def _logits(model: Model, work: Workload, trainer: Trainer, step: Step, spare: int | None) -> tuple[int, int]:
+    """Bytes of logits and loss, and of these the part that shrinks to the ``spare`` bytes; None for a whole loss."""
+    if spare is not None:
+        return chunk_bytes(model, step.tokens, trainer, spare)
+    each = trainer.upcast_logit_bytes if step.head > WIDTH else trainer.logit_bytes
     plain = trainer.plain_losses.get(model.architecture.model_type or "")
     if plain is not None:
         each = plain[work.task != "full"]
-    full = (each * model.vocab + trainer.head_bytes * model.hidden) * tokens
-    logits, elastic = (full, 0) if not fused else chunk_bytes(model, tokens, trainer, spare)
-    spread = (trainer.gathered_bytes * model.hidden * tokens) if divided else 0
-    gathered = own.gathered + spread
-    accumulated = train.gradient_accumulation > 1 or work.task != "full"
-    moments = [
-        Moment("loss", (("saved", saved), ("logits", logits), ("gathered", gathered)), accumulated),
-        Moment("layer", (("saved", saved), ("layer", again), ("unpacked", unpacked), ("gathered", gathered)), accumulated),
-        Moment("optimizer", (("temporary", own.temporary), ("gathered", own.gathered if train.sharding == "zero3" else 0)), True),
-    ]
-    images = image_bytes(model, work)
-    if images:
-        moments.append(Moment("images", (("images", images), ("gathered", gathered)), accumulated))
-    host = own.host + (saved_on_host(checkpoint, work, tokens) if trainer.host_checkpoints and train.gradient_checkpointing else 0)
-    return TrainingMemory(own, tuple(moments), host, saved + max(again, logits), fused, not work.flash_attention, elastic)
+    return (each * model.vocab + trainer.head_bytes * model.hidden) * step.tokens, 0
 
 
-def saved_on_host(checkpoint: Checkpoint, work: Workload, tokens: int) -> int:
-    """Bytes of the layers' inputs in host memory."""
-    model = checkpoint.model
-    return WIDTH * model.hidden * model.layer_count * tokens
+def answer_bytes(model: Model, work: Workload) -> int:
+    """Bytes of the KV cache while a group of answers is sampled, each as long as a sample."""
+    train = work.training
+    each = 0
+    for cache in caches(model):
+        each += len(cache.layers) * cache.tokens_kept(train.sequence_length) * token_bytes(cache, "f16", "f16")
+    return each * max(train.generations, train.micro_batch)
 
 
-def _saved(checkpoint, work, trainer, tokens, width, stack, forced):  # type: ignore[no-untyped-def]
-    """Bytes saved for the whole backward pass, and those of the layer that is computed again."""
-    model = checkpoint.model
-    if work.training.gradient_checkpointing or forced:
-        inputs = 0 if trainer.host_checkpoints else width * model.hidden * model.layer_count
+def _saved(model: Model, work: Workload, trainer: Trainer, step: Step) -> tuple[int, int]:
+    """Bytes saved for the whole backward pass, and those that one layer adds when it is computed again."""
+    tokens, stack = step.tokens, step.stack
+    if work.training.gradient_checkpointing or (step.divided and trainer.keeps_gathered):
+        inputs = 0 if trainer.host_checkpoints else step.width * model.hidden * model.layer_count
         return inputs * tokens, round(max([layer.widest for layer in stack], default=0) * tokens)
     together = sum([layer.count * layer.saved for layer in stack])
     spare = max([layer.widest - layer.saved for layer in stack], default=0)

@@ -61,6 +61,10 @@ class Trainer(Record):
     """Scheme of 4-bit weights that it loads unless another is stated."""
     defaults: Mapping[str, Mapping[str, object]] = {}
     """Values of deployment keys by task, where the trainer's own default is another than the key's."""
+    fixed_bytes: int = 0
+    """Bytes of a process that nothing else explains, whatever is trained: compiled kernels and their workspaces."""
+    uneven_share: float = 0.02
+    """Share of what a step holds by which blocks are larger than what is in them: slack that never returns."""
     slack_share: float = 0.20
     """Share of the activations that the allocator keeps reserved beside them, in the middle."""
 

@@ -66,6 +66,8 @@ def states(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
     """States of a deployment on each of ``gpus`` GPUs."""
     train = work.training
     weights = weight_bytes(checkpoint, work, trainer)
+    if train.objective == "dpo" and work.task == "full":
+        weights *= 2  # the reference model, which adapters do without (trl 1.16.0 dpo_trainer.py)
     if work.task == "full":
         trained, adapters = sum([row.elements for row in checkpoint.stored]), 0
         width = 4 if train.mixed_precision and train.sharding not in DEEPSPEED else 2

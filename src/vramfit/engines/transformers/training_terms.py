@@ -25,6 +25,7 @@ PARTS = {
     "unpacked": ("dequantized matrix", "elements of the largest linear layer x 2"),
     "gathered": ("gathered parameters and buckets", "what GPUs exchange, and layers that are whole for a while"),
     "temporary": ("temporaries of the optimizer's step", "trained parameters x bytes each"),
+    "cache": ("KV cache of sampled answers", "answers x tokens x bytes of a token in all layers"),
     "images": ("vision tower", "patches x widths x bytes, scores of eager attention included"),
 }
 """Parts of a moment with their names and formulas."""
