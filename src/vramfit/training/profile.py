@@ -7,6 +7,9 @@ from vramfit._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.training.script import Run
 
 
 class Trainer(Record):
@@ -71,6 +74,15 @@ class Trainer(Record):
 
 def find_trainer(name: str) -> Trainer:
     """Profile of the trainer with that name, which is one of ``workload.tuning.TRAINERS``."""
-    module = __import__(f"vramfit.training.trainers.{name.replace('-', '_')}", fromlist=["TRAINER"])
-    found: Trainer = module.TRAINER
+    found: Trainer = _module(name).TRAINER
     return found
+
+
+def written(run: Run) -> str:
+    """Command, script or configuration that trains a run with its trainer."""
+    text: str = _module(run.train.trainer).script(run)
+    return text
+
+
+def _module(name: str) -> Any:
+    return __import__(f"vramfit.training.trainers.{name.replace('-', '_')}", fromlist=["TRAINER"])
