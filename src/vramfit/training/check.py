@@ -16,6 +16,10 @@ def refuse(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
     """Raise ``UsageError`` for keys that contradict each other."""
     train = work.training
     chosen = OPTIMIZER_BY_NAME[train.optimizer]
+    if train.objective not in trainer.objectives:
+        raise UsageError(
+            f"{trainer.title} does not train with {train.objective}", "use --trainer trl, or another objective"
+        )
     if work.task == "full" and chosen.adapters_only:
         raise UsageError(
             f"optimizer {chosen.name} trains adapters only", "use --task lora or qlora, or another optimizer"

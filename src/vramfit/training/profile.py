@@ -60,6 +60,8 @@ class Trainer(Record):
     saved_module_bytes: int | None = None
     """Bytes of a parameter of a matrix trained whole beside the adapters, with gradient and states; None for those of
     its width."""
+    objectives: tuple[str, ...] = ("sft", "dpo", "grpo")
+    """Values of ``objective`` that it has."""
     scheme: str = "nf4"
     """Scheme of 4-bit weights that it loads unless another is stated."""
     defaults: Mapping[str, Mapping[str, object]] = {}

@@ -77,6 +77,8 @@ def training(request: Request, defaults: Mapping[str, object]) -> Training:
     ``zero_stage`` is an old spelling of ``sharding``. Raises ``UsageError`` if both are stated and differ.
     """
     found = FORM.fill(request, **defaults)
+    if found.gradient_accumulation > 1 and request.get("optimizer_in_backward") is None:
+        found = replace(found, optimizer_in_backward=False)  # a trainer's own default that the request rules out
     stage, sharding = request.get("zero_stage"), request.get("sharding")
     if stage is not None:
         named = f"zero{stage}" if stage else "none"

@@ -27,6 +27,7 @@ TRAINER = Trainer(
     norm_bytes=5,
     quantized_input_bytes=2,
     keeps_gathered=True,
+    objectives=("sft",),
 )
 
 TARGETS = {

@@ -20,14 +20,14 @@ TRAINER = Trainer(
     "llamafactory 0.9.5 over transformers and peft; no runs of it are measured",
     upcasts_norms=False,
     upcasts_embeddings=False,
+    objectives=("sft", "dpo"),
 )
 
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
     train = run.train
-    stage = {"sft": "sft", "dpo": "dpo", "grpo": "sft"}[train.objective]
-    lines = [f"model_name_or_path: {run.repository}", f"stage: {stage}", "do_train: true"]
+    lines = [f"model_name_or_path: {run.repository}", f"stage: {train.objective}", "do_train: true"]
     lines.append(f"finetuning_type: {'full' if run.task == 'full' else 'lora'}")
     if run.task != "full":
         lines += [f"lora_rank: {train.lora_rank}", f"lora_dropout: {train.lora_dropout:g}"]

@@ -25,6 +25,7 @@ TRAINER = Trainer(
     bucket_elements=2 * 10**8,
     saved_module_bytes=11,
     defaults={"full": {"sharding": "zero3"}, "lora": {"sharding": "zero2"}},
+    objectives=("sft",),
 )
 
 

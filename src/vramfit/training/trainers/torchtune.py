@@ -25,6 +25,7 @@ TRAINER = Trainer(
     upcasts_norms=False,
     upcasts_embeddings=False,
     defaults={"full": {"optimizer": "paged_adamw8bit", "optimizer_in_backward": True}},
+    objectives=("sft", "dpo"),
 )
 
 OPTIMIZERS = {

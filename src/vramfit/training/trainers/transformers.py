@@ -25,6 +25,10 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Python code that loads, wraps and trains the model with the Trainer."""
+    if run.train.objective != "sft":
+        from vramfit.training.trainers import trl
+
+        return trl.script(run)  # the Trainer knows no other objective, and TRL's are made of it
     parts, how = loading(run)
     eager = "" if run.flash_attention else ", attn_implementation='eager'"
     code = f"{parts}; model = {run.kind}.from_pretrained({run.repository!r}, {how}{eager})"
