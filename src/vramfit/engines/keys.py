@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.workload.keys import Key, Request
+    from vramfit.workload.keys import Group, Key, Request
 
 
 _shared: dict[str, Key] = {}
@@ -50,7 +50,7 @@ def every_key(task: str | None = None) -> dict[str, Key]:
     tuned = task != "inference"
     known = _every.get((tuned, *names()))
     if known is None:
-        training = TRAINING
+        training: tuple[Group, ...] = TRAINING
         if tuned:
             from vramfit.workload.tuning import GROUPS
 

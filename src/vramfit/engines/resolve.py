@@ -15,6 +15,7 @@ from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
 from vramfit.workload.common import FORM as WORKLOAD
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
+from vramfit.workload.training import Training
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
-    from vramfit.workload.training import Training
     from vramfit.workload.keys import Request
 
     class Catalogue(Protocol):
@@ -424,10 +424,12 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
 
 def tuned(request: Request, task: str) -> Training:
     """Values of the keys of fine-tuning: the request's, else the trainer's own, else the keys' defaults."""
+    if SHARED.issuperset(request) and request.get("zero_stage") is None:
+        return TRAINING.fill(request)  # the default trainer has no defaults of its own
     from vramfit.training.profile import find_trainer
     from vramfit.workload.tuning import training
 
-    trainer = find_trainer(str(request.get("trainer") or "transformers"))
+    trainer = find_trainer(trainer_name(request))
     return training(request, trainer.defaults.get(task, {}))
 
 
@@ -437,7 +439,12 @@ def training_scheme(request: Request, task: str) -> str:
         return TRAINING_SCHEME
     from vramfit.training.profile import find_trainer
 
-    return find_trainer(str(request.get("trainer") or "transformers")).scheme
+    return find_trainer(trainer_name(request)).scheme
+
+
+def trainer_name(request: Request) -> str:
+    """Name of the requested trainer, or of the one that is meant where none is named."""
+    return str(request.get("trainer") or Training.trainer)
 
 
 def default_platform(gpus: tuple[Gpu, ...]) -> str:

@@ -7,11 +7,10 @@ their sum.
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, once
 from vramfit.memory.kv_cache import caches, token_bytes
 from vramfit.memory.weights import slices
 from vramfit.training.activations import image_bytes, layers
-from vramfit.training.loss import chunk_bytes
 from vramfit.training.states import states
 
 TYPE_CHECKING = False
@@ -60,7 +59,7 @@ class TrainingMemory(Record):
     fixed_bytes: int
     """Bytes of the process that nothing else explains."""
 
-    @property
+    @once
     def peak(self) -> Moment:
         """Largest moment."""
         return max(self.moments, key=self.held_bytes)
@@ -162,6 +161,8 @@ def _moments(
 def _logits(model: Model, work: Workload, trainer: Trainer, step: Step, spare: int | None) -> tuple[int, int]:
     """Bytes of logits and loss, and of these the part that shrinks to the ``spare`` bytes; None for a whole loss."""
     if spare is not None:
+        from vramfit.training.loss import chunk_bytes
+
         return chunk_bytes(model, step.tokens, trainer, spare)
     each = trainer.upcast_logit_bytes if step.head > WIDTH else trainer.logit_bytes
     plain = trainer.plain_losses.get(model.architecture.model_type or "")

@@ -33,7 +33,9 @@ def assumptions(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: 
     step = f"{train.micro_batch} {samples} of {train.sequence_length:,} tokens per step and GPU, all of them filled"
     found.append(step)
     if OPTIMIZER_BY_NAME[train.optimizer].paged:
-        found.append("the optimizer's states are paged: they count as the host's, and stay on the GPU while it has room")
+        found.append(
+            "the optimizer's states are paged: they count as the host's, and stay on the GPU while it has room"
+        )
     if trainer.host_checkpoints and train.gradient_checkpointing:
         found.append("the inputs of the layers wait in host memory until the backward pass")
     if gpus > 1:
@@ -70,7 +72,11 @@ def _divided(work: Workload, gpus: int) -> str:
         return f"each of the {gpus} GPUs holds everything (distributed data parallel)"
     if sharding == "fsdp":
         return f"FSDP divides weights, gradients and optimizer states over the {gpus} GPUs"
-    parts = {"1": "the optimizer's states", "2": "gradients and the optimizer's states", "3": "weights, gradients and the optimizer's states"}
+    parts = {
+        "1": "the optimizer's states",
+        "2": "gradients and the optimizer's states",
+        "3": "weights, gradients and the optimizer's states",
+    }
     return f"ZeRO stage {sharding[-1]} divides {parts[sharding[-1]]} over the {gpus} GPUs"
 
 

@@ -96,7 +96,8 @@ def divided(run: Run) -> str:
             stage += ", 'offload_optimizer': {'device': 'cpu'}"
         if train.offload_parameters:
             stage += ", 'offload_param': {'device': 'cpu'}"
-        return f", deepspeed={{'zero_optimization': {{{stage}}}, 'train_micro_batch_size_per_gpu': 'auto', 'bf16': {{'enabled': True}}}}"
+        rest = "'train_micro_batch_size_per_gpu': 'auto', 'bf16': {'enabled': True}"
+        return f", deepspeed={{'zero_optimization': {{{stage}}}, {rest}}}"
     if train.sharding == "fsdp":
         offload = " offload" if train.offload_parameters or train.offload_optimizer else ""
         return f", fsdp='full_shard auto_wrap{offload}'"

@@ -83,7 +83,7 @@ def states(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
     if train.sharding == "fsdp":
         return _fsdp(whole, checkpoint, work, trainer, gpus)
     # DistributedDataParallel copies gradients into buckets of its own (``gradient_as_bucket_view=False``).
-    return _offloaded(States(*_fields(whole), gathered=whole.gradients), work)
+    return _offloaded(States(*_fields(whole), whole.gradients, whole.host), work)
 
 
 def _fields(one: States) -> tuple[int, int, int, int, int]:
@@ -162,6 +162,9 @@ def _fsdp(whole: States, checkpoint: Checkpoint, work: Workload, trainer: Traine
     """
     cut = slices(checkpoint)
     gathered = 2 * max(cut.layer_bytes, default=0)
-    gathered += whole.weights if trainer.keeps_gathered and work.task != "full" else 2 * embedding_elements(checkpoint.model)
-    share = [value // gpus for value in _fields(whole)]
-    return _offloaded(States(*share, gathered=gathered, host=whole.host // gpus), work)
+    gathered += (
+        whole.weights if trainer.keeps_gathered and work.task != "full" else 2 * embedding_elements(checkpoint.model)
+    )
+    weights, adapters, gradients, optimizer, temporary = [value // gpus for value in _fields(whole)]
+    shared = States(weights, adapters, gradients, optimizer, temporary, gathered, whole.host // gpus)
+    return _offloaded(shared, work)

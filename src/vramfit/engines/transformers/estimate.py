@@ -42,7 +42,7 @@ COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
 tensors alive."""
 
 
-def estimate(job: Job[None, None]) -> Estimate:
+def estimate(job: Job[object, None]) -> Estimate:
     """Estimate the memory of an inference run, device by device.
 
     Raises ``UsageError`` and ``CannotTell`` for settings that transformers does not have.
@@ -89,7 +89,7 @@ def runtime_share(gpu: Gpu) -> Share:
     return Share(own.low, own.expected + workspace, own.high + workspace)
 
 
-def head_copy_bytes(job: Job[None, None]) -> int:
+def head_copy_bytes(job: Job[object, None]) -> int:
     """Bytes of the second copy of a tied head that loading fine-grained FP8 makes; 0 for other schemes."""
     if job.scheme.family != "fp8":
         return 0
@@ -98,7 +98,7 @@ def head_copy_bytes(job: Job[None, None]) -> int:
     return fp8_head_copy_bytes(job.model)
 
 
-def layers_on_gpu(job: Job[None, None]) -> int:
+def layers_on_gpu(job: Job[object, None]) -> int:
     """Number of layers on the GPUs, which are not streamed from host memory.
 
     Raises ``CannotTell`` for an automatic number, and ``UsageError`` for experts in RAM.
@@ -132,7 +132,7 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def layer_caches(job: Job[None, None]) -> list[tuple[int, Cache]]:
+def layer_caches(job: Job[object, None]) -> list[tuple[int, Cache]]:
     """Caches of the model, each with the bytes that one of its layers takes for all sequences."""
     work, model = job.workload, job.model
     sizes = []
@@ -210,7 +210,7 @@ def layers_between(cache: Cache, start: int, stop: int) -> int:
     return len([layer for layer in cache.layers if start <= layer < stop])
 
 
-def _compute_bytes(job: Job[None, None], cut: Slices, encoder_tokens: int) -> int:
+def _compute_bytes(job: Job[object, None], cut: Slices, encoder_tokens: int) -> int:
     """Bytes of activations in the longest forward pass, which takes all sequences whole.
 
     It is the prefill of their contexts, or the pass of an encoder that reads more tokens of each (``encoder_tokens``).
@@ -235,7 +235,7 @@ def _device(name: str, weights: int, cache: int, compute: int, growing: int, rea
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 
 
-def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
+def _assumptions(job: Job[object, None], on_gpu: int) -> tuple[str, ...]:
     work, model = job.workload, job.model
     assumptions = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:

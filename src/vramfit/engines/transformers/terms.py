@@ -23,7 +23,7 @@ CACHE = "transformers 5.23.0 cache_utils.py"
 SLACK = "21 out-of-memory messages in issues of vllm-project/vllm and pytorch/pytorch"
 
 
-def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of an inference run to the ledger."""
     cut, last = slices(job.checkpoint), job.gpu_count - 1
     on_gpu = layers_on_gpu(job)
@@ -50,13 +50,13 @@ def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
     _weights(job, ledger, "host", on_gpu, job.model.layer_count)
 
 
-def _weights(job: Job[None, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
+def _weights(job: Job[object, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     size = sum(slices(job.checkpoint).layer_bytes[start:stop])
     inputs = stored_inputs(job.checkpoint, range(start, stop))
     ledger.add("weights", device, span(start, stop), STORED, size, TENSORS, **inputs)
 
 
-def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
+def _caches(job: Job[object, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     work = job.workload
     formula = "layers x sequences x tokens kept x (key width x bytes of K + value width x bytes of V)"
     for each, cache in layer_caches(job):
@@ -67,7 +67,7 @@ def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop:
         )  # fmt: skip
 
 
-def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
+def _buffers(job: Job[object, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
     """Add the terms of activations, of a layer being copied from host memory, and of the allocator's slack."""
     work, device = job.workload, gpu.device
     formula = (

@@ -7,21 +7,20 @@ them back where there is none, so that this slack is part of the expected need b
 from __future__ import annotations
 
 from vramfit.engines import cuda
-from vramfit.engines.interface import DeviceMemory, Estimate, Share
+from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
 from vramfit.hardware import usable_bytes
 from vramfit.memory.weights import slices
-from vramfit.training.check import refuse
-from vramfit.training.interval import interval, slack_bytes
 from vramfit.training.memory import training_memory
-from vramfit.training.notes import assumptions
 from vramfit.training.profile import find_trainer
 from vramfit.units import MIB
+from vramfit.workload.training import Training
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.hardware import Gpu
     from vramfit.training.memory import TrainingMemory
+    from vramfit.training.profile import Trainer
     from vramfit.workload.common import Workload
 
     Rooms = tuple[int, ...]
@@ -29,6 +28,15 @@ if TYPE_CHECKING:
 TURING_SHARE = Share(105 * MIB, 141 * MIB, 240 * MIB)
 """Bytes of the CUDA context of a training process on a T4 (140.9 MiB in every run of fitcheck-llm 0.3.1, torch 2.10 and
 2.14); 104.9 MiB before its kernels are loaded."""
+LOW_SHARE, LOW_SLACK = 0.97, 0.02
+"""Shares of the held memory and of the activations in the lower bound. These and the other shares were fitted on the runs of
+tests/training/measured.yaml that have a figure of the process: T4 with transformers (fitcheck-llm 0.3.1), A100 with Qwen's
+script (QwenLM/Qwen README). docs/fine-tuning.md has the error that is left."""
+HIGH_SHARE, HIGH_SLACK = 1.03, 0.42
+HIGH_SLACK_FUSED = 0.22
+"""The same of the upper bound; a loss in chunks leaves less behind."""
+EAGER_SLACK = 1.6
+"""Factor of the slack where attention keeps its scores: blocks of a size that nothing else asks for."""
 
 
 def runtime_share(gpu: Gpu) -> Share:
@@ -41,9 +49,7 @@ def runtime_share(gpu: Gpu) -> Share:
 
 def rooms(gpus: tuple[Gpu, ...], work: Workload) -> Rooms:
     """Bytes that each GPU offers a step beside the context: what slack and chunks of a loss adapt to."""
-    return tuple(
-        [usable_bytes(gpu, work.platform) - work.reserve_bytes - runtime_share(gpu).expected for gpu in gpus]
-    )
+    return tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes - runtime_share(gpu).expected for gpu in gpus])
 
 
 def memory(job: Job[object, None], room: int) -> TrainingMemory:
@@ -56,23 +62,50 @@ def estimate_training(job: Job[object, None]) -> Estimate:
     """Estimate fine-tuning, device by device; raises ``UsageError`` for settings that no trainer runs together."""
     work = job.workload
     trainer = find_trainer(work.training.trainer)
-    refuse(job.checkpoint, work, trainer, job.gpu_count)
+    if work.task == "full" or work.training != Training():
+        from vramfit.training.check import refuse
+
+        refuse(job.checkpoint, work, trainer, job.gpu_count)
     traits: Rooms = job.traits  # type: ignore[assignment]
-    gpus, host = [], 0
-    for number, room in enumerate(traits):
-        found = memory(job, room)
-        gpus.append(_device(f"gpu{number}", found, room, trainer.name))
-        host += found.host_bytes
+    each = {room: memory(job, room) for room in set(traits)}
+    gpus = [_device(f"gpu{number}", each[room], room, trainer) for number, room in enumerate(traits)]
+    host = sum([each[room].host_bytes for room in traits])
     host_memory = DeviceMemory("host", host, 0, 0, 0, host, host)
     return Estimate(
         tuple(gpus), host_memory, slices(job.checkpoint).total_bytes,
-        assumptions(job.checkpoint, work, trainer, job.gpu_count), {},
+        Words(_assumptions, job), {},
     )  # fmt: skip
 
 
-def _device(name: str, found: TrainingMemory, room: int, trainer: str) -> DeviceMemory:
+def _assumptions(job: Job[object, None]) -> tuple[str, ...]:
+    from vramfit.training.notes import assumptions
+
+    work = job.workload
+    return assumptions(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count)
+
+
+def _device(name: str, found: TrainingMemory, room: int, trainer: Trainer) -> DeviceMemory:
     peak = found.peak
     kept, step = found.kept_bytes(peak), peak.bytes
-    overhead = slack_bytes(found, find_trainer(trainer), room)
-    low, high = interval(found, find_trainer(trainer), overhead)
+    overhead = slack_bytes(found, trainer, room)
+    low, high = interval(found, trainer, overhead)
     return DeviceMemory(name, kept, 0, step, overhead, low, high)
+
+
+def slack_bytes(found: TrainingMemory, trainer: Trainer, room: int) -> int:
+    """Bytes that the allocator keeps beside what a step holds; no more than the GPU has left, for it gives them back."""
+    held = found.held_bytes(found.peak)
+    factor = EAGER_SLACK if found.eager else 1.0
+    usual = round(factor * trainer.slack_share * found.loose_bytes) + found.fixed_bytes
+    return max(round(trainer.uneven_share * held) + found.fixed_bytes, min(usual, room - held))
+
+
+def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, int]:
+    """Lowest and highest bytes of a step, without the context of the process."""
+    held = found.held_bytes(found.peak)
+    fixed = held - found.elastic_bytes
+    low = round(LOW_SHARE * fixed + LOW_SLACK * found.loose_bytes)
+    most = HIGH_SLACK_FUSED if found.fused else HIGH_SLACK
+    factor = EAGER_SLACK if found.eager else 1.0
+    high = found.fixed_bytes + round(HIGH_SHARE * held + most * factor * found.loose_bytes)
+    return min(low, held + slack), max(high, held + slack)

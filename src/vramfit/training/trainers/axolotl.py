@@ -7,7 +7,6 @@ It prepares 4-bit models with PEFT and then casts embeddings and norms back to 1
 from __future__ import annotations
 
 from vramfit.training.profile import Trainer
-from vramfit.training.script import heredoc, truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
+    from vramfit.training.script import heredoc, truth
+
     train = run.train
     lines = [f"base_model: {run.repository}"]
     if run.task != "full":

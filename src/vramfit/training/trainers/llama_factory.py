@@ -8,7 +8,6 @@ its default (``hparams/model_args.py``).
 from __future__ import annotations
 
 from vramfit.training.profile import Trainer
-from vramfit.training.script import heredoc, truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
+    from vramfit.training.script import heredoc, truth
+
     train = run.train
     lines = [f"model_name_or_path: {run.repository}", f"stage: {train.objective}", "do_train: true"]
     lines.append(f"finetuning_type: {'full' if run.task == 'full' else 'lora'}")

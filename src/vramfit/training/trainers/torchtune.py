@@ -8,7 +8,6 @@ backward pass (``recipes/configs/llama3_1/8B_full_single_device.yaml``).
 from __future__ import annotations
 
 from vramfit.training.profile import Trainer
-from vramfit.training.script import truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,12 +43,17 @@ TARGETS = {"qv": "['q_proj','v_proj']", "attention": ATTENTION, "mlp": "[]", "al
 
 def script(run: Run) -> str:
     """Command that runs the recipe, with what differs from its configuration."""
+    from vramfit.training.script import truth
+
     train = run.train
     where = "single_device" if run.gpus == 1 else "distributed"
     recipe = "full_finetune" if run.task == "full" else "lora_finetune"
     name = "full" if run.task == "full" else run.task
     start = "tune run" if run.gpus == 1 else f"tune run --nproc_per_node {run.gpus}"
-    words = [f"{start} {recipe}_{where} --config YOUR_MODEL_{name}_{where}", f"checkpointer.checkpoint_dir={run.repository}"]
+    words = [
+        f"{start} {recipe}_{where} --config YOUR_MODEL_{name}_{where}",
+        f"checkpointer.checkpoint_dir={run.repository}",
+    ]
     words += [f"batch_size={train.micro_batch}", f"tokenizer.max_seq_len={train.sequence_length}", "dtype=bf16"]
     words += [f"gradient_accumulation_steps={train.gradient_accumulation}"]
     words += [f"enable_activation_checkpointing={truth(train.gradient_checkpointing).title()}"]

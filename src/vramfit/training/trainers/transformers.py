@@ -9,7 +9,6 @@ input is cast to fp32 (peft ``tuners/lora/layer.py``). Held against 59 T4 runs o
 from __future__ import annotations
 
 from vramfit.training.profile import Trainer
-from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Python code that loads, wraps and trains the model with the Trainer."""
+    from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object
+
     if run.train.objective != "sft":
         from vramfit.training.trainers import trl
 

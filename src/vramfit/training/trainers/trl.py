@@ -9,7 +9,6 @@ element of the hidden states. TRL 1.16 computes the loss of SFT in chunks; state
 from __future__ import annotations
 
 from vramfit.training.profile import Trainer
-from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ CLASSES = {"sft": "SFT", "dpo": "DPO", "grpo": "GRPO"}
 
 def script(run: Run) -> str:
     """Python code that loads and trains the model with TRL."""
+    from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object
+
     name, train = CLASSES[run.train.objective], run.train
     parts, how = loading(run)
     eager = "" if run.flash_attention else ", attn_implementation='eager'"

@@ -57,4 +57,6 @@ def script(run: Run) -> str:
     code += f"; from trl import {name}Config, {name}Trainer; settings = {name}Config({length}, "
     code += f"per_device_train_batch_size={train.micro_batch}, "
     code += f"gradient_accumulation_steps={train.gradient_accumulation}, {optimizer}bf16=True)"
-    return f"{code}; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}).train()"
+    return (
+        f"{code}; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}).train()"
+    )
