@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 TURING_SHARE = Share(105 * MIB, 141 * MIB, 240 * MIB)
 """Bytes of the CUDA context of a training process on a T4 (140.9 MiB in every run of fitcheck-llm 0.3.1, torch 2.10 and
 2.14); 104.9 MiB before its kernels are loaded."""
-LOW_SHARE, LOW_SLACK = 0.97, 0.02
+LOW_SHARE, LOW_SLACK = 0.97, 0.03
 """Shares of the held memory and of the activations in the lower bound. These and the other shares were fitted on the runs of
 tests/training/measured.yaml that have a figure of the process: T4 with transformers (fitcheck-llm 0.3.1), A100 with Qwen's
 script (QwenLM/Qwen README). docs/fine-tuning.md has the error that is left."""
-HIGH_SHARE, HIGH_SLACK = 1.03, 0.42
-HIGH_SLACK_FUSED = 0.22
-"""The same of the upper bound; a loss in chunks leaves less behind."""
+HIGH_SHARE, HIGH_SLACK = 1.03, 0.39
+HIGH_SLACK_FUSED, HIGH_SLACK_EAGER = 0.22, 0.55
+"""The same of the upper bound; a loss in chunks leaves less behind, the scores of eager attention more."""
 EAGER_SLACK = 1.6
 """Factor of the slack where attention keeps its scores: blocks of a size that nothing else asks for."""
 
@@ -105,7 +105,6 @@ def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, 
     held = found.held_bytes(found.peak)
     fixed = held - found.elastic_bytes
     low = round(LOW_SHARE * fixed + LOW_SLACK * found.loose_bytes)
-    most = HIGH_SLACK_FUSED if found.fused else HIGH_SLACK
-    factor = EAGER_SLACK if found.eager else 1.0
-    high = found.fixed_bytes + round(HIGH_SHARE * held + most * factor * found.loose_bytes)
+    most = HIGH_SLACK_FUSED if found.fused else HIGH_SLACK_EAGER if found.eager else HIGH_SLACK
+    high = found.fixed_bytes + round(HIGH_SHARE * held + most * found.loose_bytes)
     return min(low, held + slack), max(high, held + slack)
