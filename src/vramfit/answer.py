@@ -48,16 +48,21 @@ class Answer(Record):
         high = self.deployment.workload.level == "fits"
         pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
         margin = min(limit - (gpu.high_bytes if high else gpu.total_bytes) for gpu, limit in pairs)
-        host = self.verdict.host_headroom_bytes
-        return margin if host is None else min(margin, host)
+        return self._least(margin)
 
     @once
     def room_bytes(self) -> int:
         """Headroom of the tightest device against the high estimate, below zero if that does not fit."""
         pairs = zip(self.estimate.gpus, self.verdict.usable_bytes, strict=True)
-        room = min(limit - gpu.high_bytes for gpu, limit in pairs)
-        host = self.verdict.host_headroom_bytes
-        return room if host is None else min(room, host)
+        return self._least(min(limit - gpu.high_bytes for gpu, limit in pairs))
+
+    def _least(self, room_bytes: int) -> int:
+        """Return the least of a GPU's room, the host's, and what is short if the engine does not start."""
+        verdict = self.verdict
+        if verdict.refusal is not None:
+            room_bytes = min(room_bytes, verdict.headroom_bytes, -1)
+        host = verdict.host_headroom_bytes
+        return room_bytes if host is None else min(room_bytes, host)
 
     @property
     def weights_short(self) -> bool:

@@ -176,7 +176,7 @@ def _limits(found: Answer) -> Limits | None:
 
         # A context that the images alone exceed is refused, so it is no answer either.
         context = context if context >= work.images * tokens_of_image(model, work.image_size) else 0
-    most = engine(deployment.engine).most_sequences or MAX_PARALLEL
+    most = engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL
     parallel = largest(lambda n: margin(parallel=n), 1, max(most, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
 
@@ -211,7 +211,11 @@ def _rule_of_thumb(deployment: Deployment) -> RuleOfThumb | None:
 
 
 def _if_tried(found: Answer) -> IfTried | None:
-    if found.verdict.word != "exceeds" or found.deployment.workload.task != "inference":
+    if (
+        found.verdict.word != "exceeds"
+        or found.verdict.refusal is not None
+        or found.deployment.workload.task != "inference"
+    ):
         return None
     pairs = tuple(zip(found.estimate.gpus, found.verdict.usable_bytes, strict=True))
     missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)

@@ -10,7 +10,7 @@ from vramfit._record import fields
 from vramfit.engines import SUPPLY, engine
 from vramfit.engines.keys import every_key
 from vramfit.units import gib
-from vramfit.verdict import LEVELS
+from vramfit.verdict import LEVELS, RUNS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,9 +90,11 @@ def estimate_object(checked: Checked) -> Object:
             _device_object(estimate.host, host_usable),
         ],
         "verdict": verdict.word,
+        **_refusal_object(verdict.refusal),
         "headroom_bytes": verdict.headroom_bytes,
         "limits": _limits_object(checked),
         "rule_of_thumb": _fields(checked.rule_of_thumb),
+        **_serving_object(found),
         "throughput": _throughput_object(found),
         "quality": {
             "label": checked.quality[0],
@@ -118,6 +120,21 @@ def _limits_object(checked: Checked) -> Object | None:
     if checked.answer.deployment.workload.task != "inference":
         found |= {"max_sequence_length": limits.max_context, "max_micro_batch": limits.max_parallel}
     return found
+
+
+def _refusal_object(reason: str | None) -> Object:
+    """Field with the reason why the engine does not start; empty where it does, or where the need itself says it."""
+    return {} if reason is None else {"refusal": reason}
+
+
+def _serving_object(found: Answer) -> Object:
+    """Field with what a server does with its memory; empty for an engine that is no server."""
+    runtime = engine(found.deployment.engine)
+    serving = runtime.serving(found.deployment, found.estimate, found.verdict.usable_bytes)
+    if serving is None:
+        return {}
+    refusal = found.verdict.refusal or serving.refusal
+    return {"serving": {**(_fields(serving) or {}), "starts": serving.starts and refusal is None, "refusal": refusal}}
 
 
 def unknown_object(unanswered: Unanswered) -> Object:
@@ -187,7 +204,7 @@ def _throughput_object(found: Answer) -> Object | None:
     """
     from vramfit.speed import throughput
 
-    speed = None if found.verdict.word == "exceeds" else throughput(found.deployment, found.estimate)
+    speed = None if found.verdict.word not in RUNS else throughput(found.deployment, found.estimate)
     if speed is None:
         return None
     return {
@@ -305,7 +322,7 @@ def _speed_now(checked: Checked) -> float | None:
     if checked.if_tried is not None:
         return checked.if_tried.decode_tokens_per_second
     rate = checked.answer.rate
-    return None if rate is None or checked.answer.verdict.word == "exceeds" else rate.expected
+    return None if rate is None or checked.answer.verdict.word not in RUNS else rate.expected
 
 
 def _vision_parameters(deployment: Deployment) -> int | None:

@@ -8,7 +8,7 @@ calls, and then held against what each GPU offers. Each cell is what ``verdict.j
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
 from vramfit.errors import VramfitError
@@ -59,6 +59,8 @@ class _Alike(Record):
     """Numbers of the GPUs that share the machine's memory."""
     machine_bytes: int | None
     """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
+    hardware: tuple[tuple[str, str | None, str | None], ...]
+    """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
 
 
 class Sweep:
@@ -70,6 +72,10 @@ class Sweep:
         self.refused: VramfitError | None = None
         """First reason why a cell has no answer."""
         self._alike: list[_Alike | Cell] = []
+        self._gpus: dict[object, tuple[Gpu, ...]] = {}
+        """GPUs of each kind of hardware."""
+        self._refusals: dict[object, str | None] = {}
+        """Reasons why the engine does not start, by hardware and scheme."""
         numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
 
@@ -87,7 +93,9 @@ class Sweep:
             offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
             unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
             machine = machine_bytes(gpus, work) if unified else None
-            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine)
+            hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+            self._gpus.setdefault(hardware, gpus)
+            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
@@ -115,8 +123,15 @@ class Sweep:
             need = kinds.get(kind)
             if need is None:
                 need = kinds[kind] = self._need(deployment, alike)
-            found[number] = need if isinstance(need, dict) else self._compare(alike, need)
+            found[number] = need if isinstance(need, dict) else self._compare(alike, need, deployment.scheme)
         return [found[number] for number in chosen]
+
+    def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
+        """Return True if the engine does not start with the scheme on that hardware."""
+        key = (alike.hardware, scheme.id)
+        if key not in self._refusals:
+            self._refusals[key] = self._engine.unsupported(self._gpus[alike.hardware], scheme, self._work)
+        return self._refusals[key] is not None
 
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
         """Estimate for one kind of GPUs, without the runtime's share of each."""
@@ -127,11 +142,15 @@ class Sweep:
             self.refused = self.refused or error
             return refusal(error)
 
-    def _compare(self, alike: _Alike, need: Estimate) -> Cell:
+    def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified
-        limits = None if need.pool is None else need.pool.limits(alike.offered)
-        required = together = shared = 0
+        pool = need.pool
+        limits = None if pool is None else pool.limits(alike.offered)
+        required = together = shared = short = 0
         headroom = certain = None
+        if pool is not None and pool.must_be_free:
+            context = tuple([share.expected for share in alike.shares])
+            short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes
@@ -149,11 +168,15 @@ class Sweep:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
+        if short:
+            headroom = min(headroom, -short)
         host = None
         if alike.machine_bytes is not None or work.ram_bytes is not None:
             host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
+        refused = need.refusal is not None or self._unsupported(alike, scheme)
+        verdict = "unsupported" if refused else word(headroom, certain, host)
         return {
-            "verdict": word(headroom, certain, host),
+            "verdict": verdict,
             "required_bytes": required,
             "usable_bytes": together,
             "headroom_bytes": headroom,

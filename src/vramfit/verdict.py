@@ -5,30 +5,36 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines import engine
 from vramfit.hardware import usable_bytes
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate, Pool
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
-LEVELS = {"fits": 2, "tight": 1, "exceeds": 0}
+LEVELS = {"fits": 2, "tight": 1, "exceeds": 0, "unsupported": -1}
 """Rank of each verdict. A deployment asks for at least ``fits`` or ``tight``."""
+RUNS = ("fits", "tight")
+"""Verdicts on deployments that run."""
 
 
 class Verdict(Record):
     """Answer to the question whether a deployment fits."""
 
     word: str
-    """``fits`` if even the high estimate is within every device, ``tight`` if the expected one is, else ``exceeds``."""
+    """``fits`` if even the high estimate is within every device, ``tight`` if the expected one is, else ``exceeds``;
+    ``unsupported`` if the engine does not start it whatever the memory."""
     headroom_bytes: int
     """Usable minus expected bytes on the tightest GPU; negative for a deficit."""
     usable_bytes: tuple[int, ...]
     """Bytes usable on each GPU: without the reserve for other programs, and no more than the engine allows itself."""
     host_headroom_bytes: int | None
     """Host memory left, less what GPUs that share it take; None when the host's size is not known."""
+    refusal: str | None = None
+    """Reason why the engine does not start, where the need alone does not say it; None if it starts."""
 
     def reaches(self, level: str) -> bool:
         """True if the verdict is at least as good as ``level``."""
@@ -46,12 +52,25 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
+    short = 0 if estimate.pool is None else estimate.pool.short_bytes(offered, work.reserve_bytes)
+    if short:
+        headroom = min(headroom, -short)
     shared = sum(
         [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
     )
     machine = machine_bytes(deployment.gpus, work)
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
-    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom)
+    if estimate.refusal is not None:
+        return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
+    refusal = _not_free(runtime.title, estimate.pool, short) if short and estimate.pool is not None else None
+    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
+
+
+def _not_free(title: str, pool: Pool, short_bytes: int) -> str:
+    return (
+        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
+        " context and by what else runs there"
+    )
 
 
 def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:

@@ -22,7 +22,8 @@ CONTRACT = {
     "image_size", "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers",
     "cpu_moe_layers", "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization",
     "enforce_eager", "ram", "reserve", "platform", "task", "sequence_length", "micro_batch", "lora_rank", "optimizer",
-    "gradient_checkpointing", "zero_stage", "level", "name",
+    "gradient_checkpointing", "zero_stage", "level", "name", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
+    "kv_cache_memory", "cpu_offload", "swap_space", "engine_version", "max_loras", "max_lora_rank",
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
@@ -31,8 +32,9 @@ ORDER = [
     "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "kv_offload", "outputs", "gpu_layers",
     "cpu_moe_layers", "override_tensor", "mmproj", "backend",
     "split_mode", "main_gpu", "tensor_split", "sched_spread", "context_checkpoints", "cache_ram", "tensor_parallel",
-    "pipeline_parallel",
-    "max_batched_tokens", "gpu_memory_utilization", "enforce_eager", "speculative", "speculative_tokens",
+    "pipeline_parallel", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
+    "max_batched_tokens", "gpu_memory_utilization", "kv_cache_memory", "enforce_eager", "cpu_offload", "swap_space",
+    "engine_version", "max_loras", "max_lora_rank", "speculative", "speculative_tokens",
     "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers", "kv_bytes_per_token", "file_size",
     "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
     "platform", "task",

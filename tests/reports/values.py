@@ -19,7 +19,11 @@ LLAMA_CPP = (
     "override_tensor", "mmproj", "backend", "split_mode", "main_gpu", "tensor_split", "context_checkpoints", "cache_ram",
 )  # fmt: skip
 OLLAMA = (*LLAMA_CPP, "sched_spread")
-SERVERS = ("tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization", "enforce_eager")
+SERVERS = (
+    "tensor_parallel", "pipeline_parallel", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
+    "max_batched_tokens", "gpu_memory_utilization", "kv_cache_memory", "enforce_eager", "cpu_offload", "swap_space",
+    "engine_version", "max_loras", "max_lora_rank",
+)  # fmt: skip
 ADAPTERS = ("sequence_length", "micro_batch", "lora_rank", "optimizer", "gradient_checkpointing")
 TRAINING = (*ADAPTERS, "zero_stage")
 ALWAYS = ("gpu", "model", "engine", "task", "name")
@@ -123,6 +127,16 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "max_batched_tokens": (512, 2048, 8192, 16384, 3000),
     "gpu_memory_utilization": (0.5, 0.8, 0.9, 0.95, 1.0, "0.92"),
     "enforce_eager": (True, False),
+    "data_parallel": (1, 2),
+    "expert_parallel": (True, False),
+    "nodes": (1, 2),
+    "max_num_seqs": (64, 256, 1024),
+    "kv_cache_memory": ("2GiB", "10GB"),
+    "cpu_offload": ("0GiB", "4GiB"),
+    "swap_space": ("4GiB",),
+    "engine_version": ("0.8.5", "0.11.0", "0.19.0", "0.33.0"),
+    "max_loras": (0, 1, 4),
+    "max_lora_rank": (8, 16, 64),
     "sequence_length": (128, 512, 1000, 2048, 4096, 16384),
     "micro_batch": (1, 2, 4, 7, 16),
     "lora_rank": (1, 8, 16, 64, 256),

@@ -158,6 +158,10 @@ class Pool(Record):
     """Bytes that the engine takes of each GPU in addition to the share."""
     rounded_up: bool
     """True if the share is rounded up to whole bytes, False if it is rounded to the nearest."""
+    must_be_free: bool = False
+    """True if the engine starts only if its whole share is free then."""
+    context_bytes: tuple[int, ...] = ()
+    """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
@@ -166,6 +170,16 @@ class Pool(Record):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
             limits.append(share + outside)
         return tuple(limits)
+
+    def short_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> int:
+        """Bytes of memory that must be free at the start and are not, on the GPU with fewest; 0 if nothing is short."""
+        if not self.must_be_free:
+            return 0
+        short = 0
+        for offered, context in zip(offered_bytes, self.context_bytes, strict=True):
+            share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
+            short = max(short, share - (offered - reserve_bytes - context))
+        return short
 
 
 class Estimate(Record):
@@ -193,6 +207,8 @@ class Estimate(Record):
     """Memory of what drafts tokens for the model, which that of the devices includes; None without speculation."""
     pool: Pool | None = None
     """Limit that the engine sets itself below the usable memory of a card; None if it sets none."""
+    refusal: str | None = None
+    """Reason why the engine does not start this deployment whatever the memory, with its source; None if it does."""
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -213,8 +229,9 @@ class Estimate(Record):
         ]
         pool = self.pool
         if pool is not None:
-            outside = [taken + share.expected for taken, share in zip(pool.outside_bytes, shares, strict=True)]
-            pool = replace(pool, outside_bytes=tuple(outside))
+            context = tuple([share.expected for share in shares])
+            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, context, strict=True)])
+            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.must_be_free else ())
         return replace(self, gpus=tuple(gpus), pool=pool)
 
 
@@ -234,6 +251,20 @@ class Words:
 
     def __hash__(self) -> int:
         return hash(self())
+
+
+class Serving(Record):
+    """Description of what a server can do with the memory that it has, in its own terms."""
+
+    cache_tokens: int
+    """Number of tokens that the cache holds of requests of the full context."""
+    concurrent_requests: float
+    """Number of requests of the full context that the cache holds at once."""
+    max_num_seqs: int | None
+    """Largest number of requests that it processes at once; None if it sets none."""
+    starts: bool
+    refusal: str | None
+    """Reason why it does not start; None if it does."""
 
 
 NOTHING = DeviceMemory("host", 0, 0, 0, 0, 0, 0)
@@ -355,6 +386,10 @@ class Engine(_Generic["V", "K"]):
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``UsageError`` or ``CannotTell`` if the engine cannot run the checkpoint and workload on any GPU."""
 
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Largest number of sequences that the deployment's settings allow at once; None for no such limit."""
+        return self.most_sequences
+
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
         """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
         raise NotImplementedError
@@ -376,8 +411,12 @@ class Engine(_Generic["V", "K"]):
         """Add every term of an estimate of the job to the ledger, except for the runtime's own share of the GPUs."""
         raise NotImplementedError
 
-    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Return True if the GPUs can compute with the scheme; recommendations leave out those that cannot."""
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the engine does not start with the scheme on these GPUs, whatever the memory; None if it does."""
+        return None
+
+    def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """Return True if the GPUs compute with the scheme as it is; recommendations leave out those that unpack it."""
         return True
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
@@ -401,6 +440,10 @@ class Engine(_Generic["V", "K"]):
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
         """Number of GPUs that share each layer and compute at the same time; 1 if each GPU has layers of its own."""
         return 1
+
+    def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
+        """Describe what a server does with the bytes that each GPU offers it; None for an engine that is no server."""
+        return None
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Changes of deployment keys that save memory at little cost, in the order in which to try them."""

@@ -22,9 +22,28 @@ class ServerKeys(Record):
 
     tensor_parallel: int | None = None
     pipeline_parallel: int | None = None
+    data_parallel: int | None = None
+    """Number of copies of the attention layers, each with requests of its own."""
+    expert_parallel: bool = False
+    """True if every GPU has whole experts instead of a part of each."""
+    nodes: int | None = None
+    """Number of machines."""
+    max_num_seqs: int | None = None
+    """Largest number of requests that the server processes at once; further ones queue."""
     max_batched_tokens: int | None = None
     gpu_memory_utilization: float | None = None
+    kv_cache_memory_bytes: int | None = None
+    """Size of the cache on each GPU; None for what the share of the card leaves."""
     enforce_eager: bool = False
+    cpu_offload_bytes: int = 0
+    """Bytes of weights of each GPU that stay in host memory."""
+    swap_space_bytes: int | None = None
+    """Bytes of host memory for each GPU's cache of requests that wait."""
+    engine_version: str | None = None
+    """Version of the engine; None for the newest."""
+    max_loras: int = 0
+    """Number of adapters held beside the model."""
+    max_lora_rank: int = 16
 
 
 KEYS = (
@@ -47,23 +66,79 @@ KEYS = (
         decided=True,
     ),
     Key(
+        "data_parallel",
+        "count",
+        "copies of the attention layers, each with requests of its own",
+        flags=("-dp", "--data-parallel-size", "--dp-size"),
+        maximum=1024,
+        default_text="1",
+        decided=True,
+    ),
+    Key(
+        "expert_parallel",
+        "flag",
+        "whole experts on each GPU, not a part of each",
+        flags=("--enable-expert-parallel",),
+        default=False,
+    ),
+    Key(
+        "nodes",
+        "count",
+        "machines that the GPUs are in",
+        flags=("--nnodes",),
+        maximum=1024,
+        default_text="8 GPUs each",
+        decided=True,
+    ),
+    Key(
+        "max_num_seqs",
+        "count",
+        "requests processed at once; more of them queue",
+        flags=("--max-running-requests", "--max-batch-size"),
+        maximum=2**20,
+        default_text="the engine's",
+        decided=True,
+    ),
+    Key(
         "max_batched_tokens",
         "count",
-        "vLLM: tokens of one step",
-        flags=("--max-num-batched-tokens",),
+        "tokens of one step",
+        flags=("--max-num-batched-tokens", "--chunked-prefill-size"),
         default_text="the engine's",
         decided=True,
     ),
     Key(
         "gpu_memory_utilization",
         "number",
-        "vLLM: share of the card it may take",
+        "share of the card the server may take",
+        flags=("--mem-fraction-static", "--free-gpu-memory-fraction"),
         minimum=0.01,
         maximum=1.0,
         default_text="the engine's",
         decided=True,
     ),
-    Key("enforce_eager", "flag", "vLLM: no CUDA graphs", default=False),
+    Key(
+        "kv_cache_memory",
+        "size",
+        "size of the cache on each GPU, for example 10GiB",
+        flags=("--kv-cache-memory-bytes",),
+        default_text="what the share leaves",
+        field="kv_cache_memory_bytes",
+    ),
+    Key("enforce_eager", "flag", "no CUDA graphs", default=False),
+    Key(
+        "cpu_offload", "size", "weights of each GPU kept in RAM, for example 8GiB", default=0, field="cpu_offload_bytes"
+    ),
+    Key(
+        "swap_space",
+        "size",
+        "RAM for the cache of requests that wait, for each GPU",
+        default_text="the engine's",
+        field="swap_space_bytes",
+    ),
+    Key("engine_version", "text", "version of the engine, for example 0.19.0", default_text="the newest"),
+    Key("max_loras", "count", "LoRA adapters held beside the model", minimum=0, maximum=4096, default=0),
+    Key("max_lora_rank", "count", "largest rank of such an adapter", maximum=4096, default=16),
 )
 
 GROUPS = (Group(KEYS, 40),)
@@ -73,6 +148,44 @@ def refuse_offload(model: Model, work: Workload, name: str) -> None:
     """Raise ``UsageError`` if the deployment puts layers into host memory, where servers do not compute them."""
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):
         raise UsageError(f"{name} keeps every layer on the GPUs", "use --engine llama.cpp for layers in RAM")
+
+
+def version(keys: ServerKeys) -> tuple[int, ...] | None:
+    """Numbers of the version that a deployment states, ``(0, 19, 0)``; None for the newest.
+
+    Release candidates and builds count as the version that they precede or follow (``0.19.0rc1``, ``v0.19.0+cu128``).
+    Raises ``UsageError`` for a text without numbers.
+    """
+    text = keys.engine_version
+    if text is None or text.strip().lower() in ("latest", "newest"):
+        return None
+    numbers: list[int] = []
+    for part in text.strip().lower().removeprefix("v").split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+        if digits != part:
+            break
+    if not numbers:
+        raise UsageError(f'engine_version "{text}" is no version', "write it as 0.19.0")
+    return tuple(numbers)
+
+
+def sequences(keys: ServerKeys, work: Workload, usual: int) -> int:
+    """Number of requests that the server processes at once: the stated one, else ``usual``, and all that are asked.
+
+    Raises ``UsageError`` if fewer are stated than the deployment asks to be held at once.
+    """
+    stated = keys.max_num_seqs
+    if stated is None:
+        return max(usual, work.parallel)
+    if stated < work.parallel:
+        raise UsageError(
+            f"max_num_seqs {stated} is fewer than the {work.parallel} requests asked at once",
+            f"use --max-num-seqs {work.parallel}, or fewer users",
+        )
+    return stated
 
 
 def ranks(estimate: Estimate) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.render.bars import MARGIN, MARK, PARTS, SHADES, bar
-from vramfit.render.fields import gpu_devices, pick, tokens_per_second
+from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
 from vramfit.render.page import GAP, Column
 from vramfit.render.words import SIGNS, by_class, quality, scheme_beside_class, spare
 from vramfit.units import GIB, gib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vramfit.render.page import Page, Span
 
 
-VERDICT_STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
+VERDICT_STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
 _PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {
     MARGIN: "bright_black",
     MARK: "bold",
@@ -113,7 +113,7 @@ def _rows(estimates: Sequence[Object]) -> Iterator[list[Span]]:
         low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
         context = pick(estimate, "limits.max_context")
         rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
-        runs = estimate["verdict"] != "exceeds"
+        runs = estimate["verdict"] in RUNS
         yield [
             (name, "bold"),
             *(_gib(part.get(key)) for key in PARTS),

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     Object = Mapping[str, Any]
     """Object of a report, which is what its JSON holds: names with numbers, texts, lists and objects."""
 
+RUNS = ("fits", "tight")
+"""Verdicts on deployments that run."""
+
 
 def pick(estimate: Object, path: str) -> Any:
     """Value at a dotted path, ``required_bytes.high``; None as soon as a step is missing or null."""

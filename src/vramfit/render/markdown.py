@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.fields import cell, encodable, error_text, gpu_id, pick, tokens_per_second, usable_bytes
+from vramfit.render.fields import RUNS, cell, encodable, error_text, gpu_id, pick, tokens_per_second, usable_bytes
 from vramfit.units import gib
 
 TYPE_CHECKING = False
@@ -44,8 +44,8 @@ def escape(text: str) -> str:
 def _row(estimate: Object) -> list[str]:
     error = error_text(estimate)
     context = pick(estimate, "limits.max_context")
-    exceeds = estimate.get("verdict") == "exceeds"
-    rate = None if exceeds else pick(estimate, "throughput.decode_tokens_per_second.expected")
+    runs = estimate.get("verdict") in (*RUNS, None)
+    rate = None if not runs else pick(estimate, "throughput.decode_tokens_per_second.expected")
     remedies = estimate.get("remedies") or ()
     sizes = [pick(estimate, "required_bytes.expected"), usable_bytes(estimate), *(pick(estimate, p) for p in _SIZES)]
     return [

@@ -39,7 +39,7 @@ _ANSWERED = {
 }
 """Pattern for the rest of the line of a cell with an answer, which most have; equal to what ``_plain``, ``_csv`` and
 ``_json`` write."""
-STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unknown": "magenta"}
+STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
 _LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
 _NOTES = 3
 """Number of reasons for cells without an answer that are listed below a table."""

@@ -10,7 +10,7 @@ import os
 
 from vramfit.render.account import VERDICT_STYLES, draw_bars, draw_legend, draw_table, labels, verdict_span
 from vramfit.render.commands import wrapped
-from vramfit.render.fields import error_text, tokens_per_second, usable_bytes
+from vramfit.render.fields import RUNS, error_text, tokens_per_second, usable_bytes
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.page import GAP, Page
 from vramfit.render.sections import Section, card, model, run, sections
@@ -130,7 +130,7 @@ def _of(section: Section, estimate: Object) -> str:
 
 def _speed(page: Page, section: Section) -> None:
     """Draw the speed of each precision that runs, its bottleneck, and the time of a prompt."""
-    running = [e for e in section.estimates if e["verdict"] != "exceeds" and speed(e)]
+    running = [e for e in section.estimates if e["verdict"] in RUNS and speed(e)]
     if not running:
         return
     _title(page, "Speed")
@@ -194,7 +194,7 @@ def _remedies(page: Page, section: Section) -> None:
     estimate = _remedied(section)
     if not estimate["remedies"]:
         return
-    aim = "fit" if estimate["verdict"] == "exceeds" else "fit with room to spare"
+    aim = "fit" if estimate["verdict"] not in RUNS else "fit with room to spare"
     subject = _of(section, estimate).removeprefix(", ") or "it"
     _title(page, f"What would make {subject} {aim}")
     fields = [_figures(remedy) for remedy in estimate["remedies"]]

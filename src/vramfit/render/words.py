@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.fields import gpu_devices, tokens_per_second
+from vramfit.render.fields import RUNS, gpu_devices, tokens_per_second
 from vramfit.units import GIB, MIB, gib
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vramfit.render.fields import Object
 
 
-SIGNS = {"fits": "✓", "tight": "~", "exceeds": "✗", "unknown": "?"}
+SIGNS = {"fits": "✓", "tight": "~", "exceeds": "✗", "unsupported": "✗", "unknown": "?"}
 
 _QUALITY = {
     "reference": "16-bit weights",
@@ -147,10 +147,12 @@ def headline(estimates: Sequence[Object]) -> tuple[str, str]:
     fitting = [estimate for estimate in estimates[1:] if estimate["verdict"] == "fits"]
     if verdict == "unknown":
         lead = f"Whether {subject} fits {gpus} in {kind} is unknown."
-    elif verdict == "exceeds" and fitting:
+    elif verdict not in RUNS and fitting:
         named = joined([precision(estimate, classes) for estimate in fitting])
         rest = [estimate for estimate in estimates[1:] if estimate["verdict"] != "fits"]
         return f"{subject} fits {gpus} in {named}, not in {kind}: {_shortage(first)}.", _others(rest, verdict, classes)
+    elif verdict == "unsupported":
+        lead = f"{first['engine']} does not run {subject} in {kind} on {gpus}: {first['refusal']}."
     elif verdict == "exceeds":
         lead = f"{subject} does not fit {gpus} in {kind}: {_shortage(first)}."
     elif verdict == "tight":
@@ -166,7 +168,12 @@ def _left(estimate: Object) -> str:
 
 
 def _shortage(estimate: Object) -> str:
-    """Phrase on what is missing; the host's share can exceed it while the GPU holds its own."""
+    """Phrase on what is missing: why the engine does not start, or memory.
+
+    The host's share can exceed its memory while the GPU holds its own.
+    """
+    if estimate.get("refusal"):
+        return str(estimate["refusal"])
     host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
     host_headroom = None if host is None else host.get("headroom_bytes")
     if estimate["headroom_bytes"] >= 0 and host_headroom is not None and host_headroom < 0:
@@ -184,6 +191,8 @@ def _others(estimates: Sequence[Object], verdict: str, classes: bool) -> str:
 
 def _clause(verdict: str, names: list[str], *, again: bool) -> str:
     one = len(names) == 1
+    if verdict == "unsupported":
+        return f"{joined(names)} {'is' if one else 'are'} not supported{' either' if again else ''}"
     if verdict == "exceeds":
         return f"{joined(names)} {'does' if one else 'do'} not fit{' either' if again else ''}"
     if verdict == "unknown":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
-from vramfit.engines.servers import refuse_offload
+from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.estimate import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW
 from vramfit.engines.vllm.kv_cache import kinds
@@ -96,6 +96,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "max_num_seqs": keys.max_num_seqs if keys.max_num_seqs is None else sequences(keys, work, 1),
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": share,
         },

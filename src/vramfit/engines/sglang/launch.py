@@ -55,7 +55,7 @@ SERVER = Program(
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization"),
         Flag("--context-length", "context"),
-        Flag("--max-running-requests", "parallel"),
+        Flag("--max-running-requests", "max_num_seqs"),
         Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),
         Flag("--pp-size", "pipeline_parallel", ("--pipeline-parallel-size", "--pp")),
         Flag("--chunked-prefill-size", "max_batched_tokens"),
@@ -94,7 +94,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     values = {
         **checkpoint(deployment),
         "context": work.context,
-        "parallel": work.parallel,
+        "max_num_seqs": settings["max_num_seqs"],
         "tensor_parallel": settings["tensor_parallel"],
         "pipeline_parallel": settings["pipeline_parallel"],
         "max_batched_tokens": settings["max_batched_tokens"],

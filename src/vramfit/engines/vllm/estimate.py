@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
-from vramfit.engines.servers import refuse_offload
+from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead
@@ -53,7 +53,8 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     refuse_offload(model, work, "vllm")
     ranks, count = layout(job)
     tokens = keys.max_batched_tokens or cards.step_tokens
-    peak, peak_high = peak_bytes(model, tokens, cards.step_sequences, ranks, work.images, work.image_size)
+    rows = sequences(keys, work, cards.step_sequences)
+    peak, peak_high = peak_bytes(model, tokens, rows, ranks, work.images, work.image_size)
     utilization = keys.gpu_memory_utilization or UTILIZATION
     spans = stage_layers(model.layer_count, count)
     stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
@@ -90,11 +91,12 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "max_num_seqs": rows,
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": utilization,
         },
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(utilization, (0,) * job.gpu_count, True),
+        pool=Pool(utilization, (0,) * job.gpu_count, True, must_be_free=True),
     )
 
 

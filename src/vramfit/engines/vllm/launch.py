@@ -21,6 +21,8 @@ CACHES = {"int8": "int8_per_token_head"}
 """vLLM's names of cache types that differ from vramfit's."""
 CACHE_OF = {"auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8"}
 """Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
+DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_tokens")
+"""Settings that the estimate decides and a command states."""
 SCALES = {"k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
 """Factors of the letters after a count (``human_readable_int``): decimal for small letters, binary for capitals."""
 
@@ -103,7 +105,7 @@ SERVE = Program(
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization", ("-q",)),
         Flag("--max-model-len", "context", read=_context),
-        Flag("--max-num-seqs", "parallel", read=_count),
+        Flag("--max-num-seqs", "max_num_seqs", read=_count),
         Flag("--tensor-parallel-size", "tensor_parallel", ("-tp",)),
         Flag("--pipeline-parallel-size", "pipeline_parallel", ("-pp",)),
         Flag("--max-num-batched-tokens", "max_batched_tokens", read=_count),
@@ -145,8 +147,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     values = {
         **checkpoint(deployment),
         "context": work.context,
-        "parallel": work.parallel,
-        **{name: estimate.settings[name] for name in ("tensor_parallel", "pipeline_parallel", "max_batched_tokens")},
+        **{name: estimate.settings[name] for name in DECIDED},
         "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
         "kv_cache_type": work.kv_cache_type,
         "limit": (work.images, work.image_size) if work.images else None,
