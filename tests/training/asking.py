@@ -26,7 +26,9 @@ def asked(**keys: Any) -> Checked:
     return found
 
 
-def memory(model: str, task: str, gpus: int = 1, *, room: int = 80 * GIB, quant: str = "", **keys: Any) -> TrainingMemory:
+def memory(
+    model: str, task: str, gpus: int = 1, *, room: int = 80 * GIB, quant: str = "", **keys: Any
+) -> TrainingMemory:
     """Moments of a step on one GPU, for a model of the catalogue and keys of fine-tuning."""
     images, attention = keys.pop("images", 0), keys.pop("flash_attention", True)
     trainer = find_trainer(str(keys.get("trainer", "transformers")))

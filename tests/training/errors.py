@@ -28,7 +28,9 @@ def table() -> str:
         held = [allocated_error(row) for row in found if row.allocated is not None]
         whole = [row for row in found if row.process is not None]
         if held:
-            lines.append(f"| {trainer} | {len(held)} of {source} | allocated | {middle(held):.1%} | {most(held):.1%} | | |")
+            lines.append(
+                f"| {trainer} | {len(held)} of {source} | allocated | {middle(held):.1%} | {most(held):.1%} | | |"
+            )
         if whole:
             errors = [process_error(row) for row in whole]
             share = f"{sum(map(inside, whole))} of {len(whole)}"
@@ -48,4 +50,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["write"]:
         PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     else:
-        print(table(), end="")
+        sys.stdout.write(table())

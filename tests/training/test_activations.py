@@ -158,7 +158,8 @@ def test_images_pass_the_tower() -> None:
 
 def test_gradients_wait_for_the_backward_pass() -> None:
     """Of all weights they are not there with the logits, unless steps accumulate them."""
-    for keys, there in (({}, False), ({"gradient_accumulation": 2}, True)):
+    cases: list[tuple[dict[str, Any], bool]] = [({}, False), ({"gradient_accumulation": 2}, True)]
+    for keys, there in cases:
         found = memory("llama-2-7b", "full", **keys)
         assert [one.gradients for one in found.moments] == [there, there, True]
     assert [one.gradients for one in memory("llama-2-7b", "lora").moments] == [True, True, True]
@@ -170,4 +171,4 @@ def test_a_step_grows_with_its_tokens(sequence: int, batch: int, more: int) -> N
     one = memory("llama-2-7b", "lora", sequence_length=sequence, micro_batch=batch)
     whole = memory("llama-2-7b", "lora", sequence_length=sequence * batch)
     longer = memory("llama-2-7b", "lora", sequence_length=sequence + more, micro_batch=batch)
-    assert one.held_bytes(one.peak) == whole.held_bytes(whole.peak) <= longer.held_bytes(longer.peak)
+    assert one.moment_bytes(one.peak) == whole.moment_bytes(whole.peak) <= longer.moment_bytes(longer.peak)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.asking import memory
-from vramfit.training.network import adapted, adapter_parameters, embedding_elements
 from vramfit.sources import open_catalogue
+from vramfit.training.network import adapted, adapter_parameters, embedding_elements
 from vramfit.training.states import States
 
 P = 6_738_415_616
@@ -75,7 +75,7 @@ def test_a_tied_head_counts_once() -> None:
 def test_all_weights_in_bf16(optimizer: str, state_bytes: int, temporary: int) -> None:
     """Weights and gradients of two bytes, states of two each; torch's optimizers make a temporary copy of everything."""
     paged = round(P * (2 + 8 / 256)) if optimizer.startswith("paged") else 0
-    assert States(2 * P, 0, 2 * P, state_bytes, temporary, host=paged) == states("full", optimizer=optimizer)
+    assert States(2 * P, 0, 2 * P, state_bytes, temporary, host_bytes=paged) == states("full", optimizer=optimizer)
 
 
 def test_all_weights_in_fp32_under_autocast() -> None:
@@ -84,13 +84,13 @@ def test_all_weights_in_fp32_under_autocast() -> None:
 
 def test_an_optimizer_in_the_backward_pass_leaves_one_layer_of_gradients() -> None:
     found = states("full", optimizer_in_backward=True, optimizer="paged_adamw8bit")
-    assert (found.gradients, found.temporary) == (LAYER, 0)
+    assert (found.gradients_bytes, found.temporary_bytes) == (LAYER, 0)
 
 
 def test_dpo_keeps_a_reference_of_all_weights() -> None:
     """Adapters are switched off for it."""
-    assert states("full", objective="dpo").weights == 4 * P
-    assert states("lora", objective="dpo").weights == 2 * P
+    assert states("full", objective="dpo").weights_bytes == 4 * P
+    assert states("lora", objective="dpo").weights_bytes == 2 * P
 
 
 def test_adapters() -> None:
@@ -100,30 +100,37 @@ def test_adapters() -> None:
 
 @pytest.mark.parametrize(("trainer", "each"), [("transformers", 4), ("litgpt", 2), ("torchtune", 2), ("unsloth", 4)])
 def test_bytes_of_an_adapter(trainer: str, each: int) -> None:
-    assert states("lora", trainer=trainer).adapters == each * A
+    assert states("lora", trainer=trainer).adapters_bytes == each * A
 
 
 def test_matrices_trained_whole_beside_adapters() -> None:
     """Embedding and head: copy, gradient and two states of two bytes, or of four where the trainer upcasts them."""
-    assert states("lora", save_modules="embeddings").adapters - 4 * A == 8 * E
-    assert states("qlora", save_modules="embeddings").adapters - 4 * A == 16 * E
-    assert states("lora", save_modules="embeddings", trainer="qwen").adapters - 4 * A == 11 * E
+    assert states("lora", save_modules="embeddings").adapters_bytes - 4 * A == 8 * E
+    assert states("qlora", save_modules="embeddings").adapters_bytes - 4 * A == 16 * E
+    assert states("lora", save_modules="embeddings", trainer="qwen").adapters_bytes - 4 * A == 11 * E
 
 
 @pytest.mark.parametrize(
     ("trainer", "upcast"),
-    [("transformers", 2 * (E + NORMS)), ("trl", 0), ("unsloth", 0), ("llama-factory", 0), ("axolotl", 0), ("litgpt", 0)],
+    [
+        ("transformers", 2 * (E + NORMS)),
+        ("trl", 0),
+        ("unsloth", 0),
+        ("llama-factory", 0),
+        ("axolotl", 0),
+        ("litgpt", 0),
+    ],
 )
 def test_four_bit_weights(trainer: str, upcast: int) -> None:
     """PEFT's ``prepare_model_for_kbit_training`` makes embedding, head and norms fp32; other trainers do not."""
     linears = P - E - NORMS
     base = linears // 2 + linears // 64 + 4 * (linears // 64 // 256) + 224 * 1024 + 2 * (E + NORMS)
-    assert base + upcast == states("qlora", quant="nf4", trainer=trainer).weights
+    assert base + upcast == states("qlora", quant="nf4", trainer=trainer).weights_bytes
 
 
 def test_gptq_is_upcast_by_qwen_s_script_alone() -> None:
-    plain = states("qlora", quant="gptq-int4").weights
-    assert states("qlora", quant="gptq-int4", trainer="qwen").weights - plain == 2 * E
+    plain = states("qlora", quant="gptq-int4").weights_bytes
+    assert states("qlora", quant="gptq-int4", trainer="qwen").weights_bytes - plain == 2 * E
 
 
 @pytest.mark.parametrize(
@@ -133,9 +140,9 @@ def test_gptq_is_upcast_by_qwen_s_script_alone() -> None:
 def test_zero_divides_states(stage: int, weights: int, gradients: int) -> None:
     """The optimizer's are fp32, with an fp32 copy of the weights: 12 bytes a parameter, over four GPUs."""
     found = states("full", 4, sharding=f"zero{stage}")
-    assert (found.weights, found.gradients, found.optimizer) == (weights, gradients, 12 * P // 4)
-    assert found.temporary == 4 * 10**9
-    assert found.gathered == 2 * 2 * 5 * 10**8 + (2 * 10**9 if stage == 3 else 0)
+    assert (found.weights_bytes, found.gradients_bytes, found.optimizer_bytes) == (weights, gradients, 12 * P // 4)
+    assert found.temporary_bytes == 4 * 10**9
+    assert found.gathered_bytes == 2 * 2 * 5 * 10**8 + (2 * 10**9 if stage == 3 else 0)
     assert found == states("full", 4, zero_stage=stage)
 
 
@@ -144,7 +151,7 @@ def test_seventy_billions_on_thirty_two_cards() -> None:
     found = memory("llama-3.1-70b", "full", 32, sharding="zero3")
     kept = found.kept_bytes(found.moments[2])
     assert 39e9 < kept < 41e9
-    assert found.held_bytes(found.peak) < 60e9
+    assert found.moment_bytes(found.peak) < 60e9
 
 
 def test_fsdp_divides_everything_but_what_is_gathered() -> None:
@@ -155,12 +162,12 @@ def test_fsdp_divides_everything_but_what_is_gathered() -> None:
 def test_litgpt_leaves_frozen_weights_gathered() -> None:
     """FSDP frees parameters after their gradients, which frozen ones have not."""
     found = states("lora", 2, sharding="fsdp", trainer="litgpt")
-    assert (found.weights, found.gathered) == (P, 2 * P + 2 * LAYER)
+    assert (found.weights_bytes, found.gathered_bytes) == (P, 2 * P + 2 * LAYER)
 
 
 def test_data_parallel_copies_gradients_into_buckets() -> None:
-    assert states("full", 2).gathered == 2 * P
-    assert states("full", 2).weights == 2 * P
+    assert states("full", 2).gathered_bytes == 2 * P
+    assert states("full", 2).weights_bytes == 2 * P
 
 
 def test_offload_moves_states_to_the_host() -> None:
@@ -168,15 +175,15 @@ def test_offload_moves_states_to_the_host() -> None:
     divided = states("full", 4, sharding="fsdp")
     optimizer = states("full", 4, sharding="fsdp", offload_optimizer=True)
     everything = states("full", 4, sharding="fsdp", offload_parameters=True)
-    assert (optimizer.optimizer, optimizer.host) == (0, divided.optimizer)
-    assert optimizer.weights == divided.weights
-    assert everything == States(0, 0, 0, 0, 0, divided.gathered, 8 * P // 4)
+    assert (optimizer.optimizer_bytes, optimizer.host_bytes) == (0, divided.optimizer_bytes)
+    assert optimizer.weights_bytes == divided.weights_bytes
+    assert everything == States(0, 0, 0, 0, 0, divided.gathered_bytes, 8 * P // 4)
 
 
 @given(st.integers(1, 512), st.integers(1, 512))
 def test_rank_costs_sixteen_bytes_a_parameter(rank: int, more: int) -> None:
     def total(one: States) -> int:
-        return one.adapters + one.gradients + one.optimizer
+        return one.adapters_bytes + one.gradients_bytes + one.optimizer_bytes
 
     added = adapter_parameters(open_catalogue().model("llama-2-7b"), more)
     assert 16 * added == total(states("lora", lora_rank=rank + more)) - total(states("lora", lora_rank=rank))

@@ -5,7 +5,7 @@ A remedy is a request with some keys changed, so both the requested deployment a
 
 from __future__ import annotations
 
-from vramfit._record import replace
+from vramfit._record import fields, replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
@@ -62,6 +62,8 @@ SPECULATING = frozenset([key.name for key in SPECULATIVE])
 """Keys of speculative decoding."""
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
+TUNED = frozenset(["zero_stage", *fields(Training)]) - (frozenset(TRAINING.names) - {"zero_stage"})
+"""Keys of fine-tuning that ``workload.tuning`` reads: those that it declares, and the old spelling of one of them."""
 DEFAULT_CONTEXT_TOKENS = 4096
 """Number of tokens of the context, if the request states none."""
 NATIVE = ("fp16", "bf16")
@@ -428,7 +430,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
 
 def tuned(request: Request, task: str) -> Training:
     """Values of the keys of fine-tuning: the request's, else the trainer's own, else the keys' defaults."""
-    if SHARED.issuperset(request) and request.get("zero_stage") is None:
+    if TUNED.isdisjoint(request):
         return TRAINING.fill(request)  # the default trainer has no defaults of its own
     from vramfit.training.profile import find_trainer
     from vramfit.workload.tuning import training

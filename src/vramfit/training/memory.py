@@ -62,14 +62,19 @@ class TrainingMemory(Record):
     @once
     def peak(self) -> Moment:
         """Largest moment."""
-        return max(self.moments, key=self.held_bytes)
+        return max(self.moments, key=self.moment_bytes)
 
     def kept_bytes(self, moment: Moment) -> int:
         """Bytes of the states in a moment."""
         own = self.states
-        return own.weights + own.adapters + own.optimizer + (own.gradients if moment.gradients else 0)
+        return (
+            own.weights_bytes
+            + own.adapters_bytes
+            + own.optimizer_bytes
+            + (own.gradients_bytes if moment.gradients else 0)
+        )
 
-    def held_bytes(self, moment: Moment) -> int:
+    def moment_bytes(self, moment: Moment) -> int:
         """Bytes of a moment, its states included."""
         return self.kept_bytes(moment) + moment.bytes
 
@@ -123,11 +128,11 @@ def training_memory(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gp
     step = _step(checkpoint, work, trainer, gpus)
     saved, again = _saved(model, work, trainer, step)
     fused = train.fused_loss or trainer.fused_loss
-    spare = max(0, room - own.weights - own.adapters - own.optimizer - own.gradients - saved)
+    spare = max(0, room - own.weights_bytes - own.adapters_bytes - own.optimizer_bytes - own.gradients_bytes - saved)
     logits, elastic = _logits(model, work, trainer, step, spare if fused else None)
-    gathered = own.gathered + (trainer.gathered_bytes * model.hidden * step.tokens if step.divided else 0)
+    gathered = own.gathered_bytes + (trainer.gathered_bytes * model.hidden * step.tokens if step.divided else 0)
     moments = _moments(checkpoint, work, own, (saved, again, logits, gathered))
-    host = own.host
+    host = own.host_bytes
     if trainer.host_checkpoints and train.gradient_checkpointing:
         host += WIDTH * model.hidden * model.layer_count * step.tokens
     eager = not work.flash_attention
@@ -144,11 +149,11 @@ def _moments(
     # Gradients are freed after the optimizer's step, and come back during the backward pass.
     kept = train.gradient_accumulation > 1 or work.task != "full"
     before, common = ("saved", saved), ("gathered", gathered)
-    left = ("gathered", own.gathered if train.sharding == "zero3" else 0)
+    left = ("gathered", own.gathered_bytes if train.sharding == "zero3" else 0)
     moments = [
         Moment("loss", (before, ("logits", logits), common), kept),
         Moment("layer", (before, ("layer", again), ("unpacked", unpacked), common), kept),
-        Moment("optimizer", (("temporary", own.temporary), left), True),
+        Moment("optimizer", (("temporary", own.temporary_bytes), left), True),
     ]
     images = image_bytes(checkpoint.model, work)
     if images:

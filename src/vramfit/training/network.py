@@ -15,7 +15,7 @@ ATTENTION = ("attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "attn_q_a"
              "attn_kv_b", "attn_k_b", "attn_v_b")  # fmt: skip
 """Names of the attention's matrices (GGUF's, without ``.weight``)."""
 QUERY_VALUE = ("attn_q", "attn_v", "attn_qkv", "attn_q_b", "attn_v_b")
-"""Those that PEFT adapts unless it is told otherwise: queries and values, or the one matrix that has both (PEFT 0.21.2
+"""Matrices that PEFT adapts unless others are named: queries and values, or the one matrix that has both (PEFT 0.21.2
 ``utils/constants.py`` ``TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING``)."""
 FEED_FORWARD = ("ffn_gate", "ffn_up", "ffn_down", "ffn_gate_up", "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp")
 
@@ -47,7 +47,7 @@ class Adapted(Record):
     inputs: int
     """Sum of the input widths of the adapted matrices of the layer that has most, in elements."""
     all_inputs: int
-    """The same sum over all layers."""
+    """Sum of the input widths of the adapted matrices of all layers, in elements."""
 
 
 @per_model

@@ -20,11 +20,11 @@ class Trainer(Record):
     title: str
     """Name in its makers' spelling."""
     source: str
-    """Where the facts were read, or which runs they were fitted on."""
+    """Place where the facts were read, or runs that they were fitted on."""
     logit_bytes: int = 14
     """Bytes per token and row of the vocabulary at the start of the backward pass, where the head is 16-bit."""
     upcast_logit_bytes: int = 16
-    """The same where the head is fp32."""
+    """Bytes per token and row of the vocabulary at that moment, where the head is fp32."""
     plain_losses: Mapping[str, tuple[int, int]] = {}
     """Bytes per logit by model type, where it is another: of full fine-tuning, and of adapters under autocast."""
     adapted_input_bytes: float = 4

@@ -1,4 +1,4 @@
-"""What a trainer's command, script or configuration is written from: a run, and spellings that several trainers share."""
+"""Run that a trainer's command, script or configuration is written from, and spellings that several trainers share."""
 
 from __future__ import annotations
 

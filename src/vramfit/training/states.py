@@ -33,17 +33,17 @@ DEEPSPEED = ("zero1", "zero2", "zero3")
 class States(Record):
     """Bytes on one GPU, and in the host's memory for it."""
 
-    weights: int
-    adapters: int
+    weights_bytes: int
+    adapters_bytes: int
     """Bytes of adapters and of matrices trained whole beside them, with the gradients and states of the latter."""
-    gradients: int
-    optimizer: int
+    gradients_bytes: int
+    optimizer_bytes: int
     """Bytes of the optimizer's states, and of the fp32 copy of the weights that DeepSpeed keeps."""
-    temporary: int
+    temporary_bytes: int
     """Bytes of temporary tensors in the optimizer's step."""
-    gathered: int = 0
+    gathered_bytes: int = 0
     """Bytes of parameters that a GPU holds whole for a while, and of the buffers that GPUs exchange."""
-    host: int = 0
+    host_bytes: int = 0
     """Bytes in host memory for this GPU."""
 
 
@@ -83,11 +83,11 @@ def states(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
     if train.sharding == "fsdp":
         return _fsdp(whole, checkpoint, work, trainer, gpus)
     # DistributedDataParallel copies gradients into buckets of its own (``gradient_as_bucket_view=False``).
-    return _offloaded(States(*_fields(whole), whole.gradients, whole.host), work)
+    return _offloaded(States(*_fields(whole), whole.gradients_bytes, whole.host_bytes), work)
 
 
 def _fields(one: States) -> tuple[int, int, int, int, int]:
-    return one.weights, one.adapters, one.gradients, one.optimizer, one.temporary
+    return one.weights_bytes, one.adapters_bytes, one.gradients_bytes, one.optimizer_bytes, one.temporary_bytes
 
 
 def _whole(checkpoint: Checkpoint, work: Workload, base: tuple[int, int, int, int]) -> States:
@@ -105,7 +105,7 @@ def _whole(checkpoint: Checkpoint, work: Workload, base: tuple[int, int, int, in
         from vramfit.workload.optimizers import STATE_BYTES
 
         paged = round(trained * chosen.states * STATE_BYTES[chosen.bits])
-    return States(weights, adapters, gradients, chosen.state_bytes(trained, width), temporary, host=paged)
+    return States(weights, adapters, gradients, chosen.state_bytes(trained, width), temporary, host_bytes=paged)
 
 
 def _saved_modules_bytes(checkpoint: Checkpoint, work: Workload, trainer: Trainer) -> int:
@@ -122,9 +122,17 @@ def _offloaded(one: States, work: Workload) -> States:
     if not train.offload_optimizer and not train.offload_parameters:
         return one
     if not train.offload_parameters:
-        return States(one.weights, one.adapters, one.gradients, 0, 0, one.gathered, one.host + one.optimizer)
-    moved = one.optimizer + one.weights + one.adapters + one.gradients
-    return States(0, 0, 0, 0, 0, one.gathered, one.host + moved)
+        return States(
+            one.weights_bytes,
+            one.adapters_bytes,
+            one.gradients_bytes,
+            0,
+            0,
+            one.gathered_bytes,
+            one.host_bytes + one.optimizer_bytes,
+        )
+    moved = one.optimizer_bytes + one.weights_bytes + one.adapters_bytes + one.gradients_bytes
+    return States(0, 0, 0, 0, 0, one.gathered_bytes, one.host_bytes + moved)
 
 
 def _deepspeed(whole: States, work: Workload, trainer: Trainer, trained: int, gpus: int) -> States:
@@ -138,17 +146,17 @@ def _deepspeed(whole: States, work: Workload, trainer: Trainer, trained: int, gp
     optimizer = (kind.state_bytes(trained, 4) + (MASTER_BYTES * trained if full else 0)) // gpus
     gradients = (PARTIAL_BYTES if full else trainer.adapter_bytes) * trained // gpus
     if stage == 1:
-        gradients = whole.gradients
-    weights, adapters = whole.weights, whole.adapters
+        gradients = whole.gradients_bytes
+    weights, adapters = whole.weights_bytes, whole.adapters_bytes
     elements = BUCKET_ELEMENTS if stage == 3 else trainer.bucket_elements or BUCKET_ELEMENTS
     bucket = 2 * WIDTH_OF_BUCKET * elements
     gathered, temporary = bucket, 0
     if stage == 3:
-        gathered += WIDTH_OF_BUCKET * min(LIVE_PARAMETERS, whole.weights // 2)
+        gathered += WIDTH_OF_BUCKET * min(LIVE_PARAMETERS, whole.weights_bytes // 2)
         weights, adapters = weights // gpus, adapters // gpus
     if full:
         temporary = PARTIAL_BYTES * min(LIVE_PARAMETERS, trained // gpus)
-    return _offloaded(States(weights, adapters, gradients, optimizer, temporary, gathered, whole.host), work)
+    return _offloaded(States(weights, adapters, gradients, optimizer, temporary, gathered, whole.host_bytes), work)
 
 
 WIDTH_OF_BUCKET = 2
@@ -163,8 +171,10 @@ def _fsdp(whole: States, checkpoint: Checkpoint, work: Workload, trainer: Traine
     cut = slices(checkpoint)
     gathered = 2 * max(cut.layer_bytes, default=0)
     gathered += (
-        whole.weights if trainer.keeps_gathered and work.task != "full" else 2 * embedding_elements(checkpoint.model)
+        whole.weights_bytes
+        if trainer.keeps_gathered and work.task != "full"
+        else 2 * embedding_elements(checkpoint.model)
     )
     weights, adapters, gradients, optimizer, temporary = [value // gpus for value in _fields(whole)]
-    shared = States(weights, adapters, gradients, optimizer, temporary, gathered, whole.host // gpus)
+    shared = States(weights, adapters, gradients, optimizer, temporary, gathered, whole.host_bytes // gpus)
     return _offloaded(shared, work)

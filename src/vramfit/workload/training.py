@@ -30,7 +30,7 @@ class Training(Record):
     trainer: str = "transformers"
     """Name of a trainer of ``vramfit.training.trainers``."""
     objective: str = "sft"
-    """What is learned: ``sft`` (the next token), ``dpo`` (preferences), ``grpo`` (rewards of own answers)."""
+    """Objective of the training: ``sft`` (the next token), ``dpo`` (preferences), ``grpo`` (rewards of own answers)."""
     lora_targets: str = "all"
     """Linear layers that get adapters: ``qv``, ``attention``, ``mlp`` or ``all``."""
     lora_dropout: float = 0.0
@@ -45,7 +45,7 @@ class Training(Record):
     mixed_precision: bool = False
     """True if the weights are fp32 and the passes run under 16-bit autocast."""
     sharding: str = "none"
-    """How several GPUs divide the states: ``none``, ``zero1``, ``zero2``, ``zero3``, ``fsdp``."""
+    """Division of the states over several GPUs: ``none``, ``zero1``, ``zero2``, ``zero3``, ``fsdp``."""
     offload_optimizer: bool = False
     """True if the optimizer's states stay in host memory."""
     offload_parameters: bool = False

@@ -62,7 +62,7 @@ def test_the_host_s_share_is_held_against_its_memory(ram: str, word: str) -> Non
         ),
         ("fsdp divides states over several GPUs, and there is one", {"task": "lora", "sharding": "fsdp"}),
         ("LitGPT does not train with dpo", {"task": "lora", "trainer": "litgpt", "objective": "dpo"}),
-        ("model \"llama-2-7b\" takes no images", {"task": "lora", "images": 1}),
+        ('model "llama-2-7b" takes no images', {"task": "lora", "images": 1}),
     ],
 )
 def test_settings_that_no_trainer_runs(message: str, keys: dict[str, Any]) -> None:
@@ -128,7 +128,10 @@ def test_limits_are_the_last_that_reach_the_level() -> None:
     [
         ("transformers 5 fuses experts", {"model": "mixtral-8x7b", "task": "qlora"}),
         ("the optimizer's states are paged", {"task": "lora", "optimizer": "paged_adamw"}),
-        ("ZeRO stage 2 divides gradients and the optimizer's states over the 2 GPUs", {"task": "full", "sharding": "zero2"}),
+        (
+            "ZeRO stage 2 divides gradients and the optimizer's states over the 2 GPUs",
+            {"task": "full", "sharding": "zero2"},
+        ),
         ("FSDP divides weights, gradients and optimizer states over the 2 GPUs", {"task": "full", "sharding": "fsdp"}),
         ("each of the 2 GPUs holds everything", {"task": "lora"}),
         ("GRPO samples 8 answers to a prompt", {"task": "lora", "objective": "grpo"}),

@@ -34,7 +34,7 @@ tests/training/measured.yaml that have a figure of the process: T4 with transfor
 script (QwenLM/Qwen README). docs/fine-tuning.md has the error that is left."""
 HIGH_SHARE, HIGH_SLACK = 1.03, 0.39
 HIGH_SLACK_FUSED, HIGH_SLACK_EAGER = 0.22, 0.55
-"""The same of the upper bound; a loss in chunks leaves less behind, the scores of eager attention more."""
+"""Shares of the upper bound; a loss in chunks leaves less behind, the scores of eager attention more."""
 EAGER_SLACK = 1.6
 """Factor of the slack where attention keeps its scores: blocks of a size that nothing else asks for."""
 
@@ -94,17 +94,17 @@ def _device(name: str, found: TrainingMemory, room: int, trainer: Trainer) -> De
 
 def slack_bytes(found: TrainingMemory, trainer: Trainer, room: int) -> int:
     """Bytes that the allocator keeps beside what a step holds; no more than the GPU has left, for it gives them back."""
-    held = found.held_bytes(found.peak)
+    needed = found.moment_bytes(found.peak)
     factor = EAGER_SLACK if found.eager else 1.0
     usual = round(factor * trainer.slack_share * found.loose_bytes) + found.fixed_bytes
-    return max(round(trainer.uneven_share * held) + found.fixed_bytes, min(usual, room - held))
+    return max(round(trainer.uneven_share * needed) + found.fixed_bytes, min(usual, room - needed))
 
 
 def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, int]:
     """Lowest and highest bytes of a step, without the context of the process."""
-    held = found.held_bytes(found.peak)
-    fixed = held - found.elastic_bytes
+    needed = found.moment_bytes(found.peak)
+    fixed = needed - found.elastic_bytes
     low = round(LOW_SHARE * fixed + LOW_SLACK * found.loose_bytes)
     most = HIGH_SLACK_FUSED if found.fused else HIGH_SLACK_EAGER if found.eager else HIGH_SLACK
-    high = found.fixed_bytes + round(HIGH_SHARE * held + most * found.loose_bytes)
-    return min(low, held + slack), max(high, held + slack)
+    high = found.fixed_bytes + round(HIGH_SHARE * needed + most * found.loose_bytes)
+    return min(low, needed + slack), max(high, needed + slack)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from vramfit.training.memory import TrainingMemory
 
 STATES = (
-    ("weights", "weights", "stored bytes, what is upcast to fp32 in 4; divided by the sharding"),
-    ("adapters", "adapters and matrices trained whole", "parameters x bytes each"),
-    ("gradients", "gradients", "trained parameters x bytes each; divided by the sharding"),
-    ("optimizer", "optimizer states", "trained parameters x states x bytes each; divided by the sharding"),
+    ("weights_bytes", "weights", "stored bytes, what is upcast to fp32 in 4; divided by the sharding"),
+    ("adapters_bytes", "adapters and matrices trained whole", "parameters x bytes each"),
+    ("gradients_bytes", "gradients", "trained parameters x bytes each; divided by the sharding"),
+    ("optimizer_bytes", "optimizer states", "trained parameters x states x bytes each; divided by the sharding"),
 )
 """Fields of the states with their names and formulas."""
 PARTS = {
@@ -51,7 +51,7 @@ def account_training(job: Job[object, None], estimate: Estimate, ledger: Ledger)
 
 def _states(found: TrainingMemory, ledger: Ledger, device: str, source: str) -> None:
     for field, name, formula in STATES:
-        if field != "gradients" or found.peak.gradients:
+        if field != "gradients_bytes" or found.peak.gradients:
             ledger.add("weights", device, name, formula, getattr(found.states, field), source, moment=found.peak.name)
 
 
