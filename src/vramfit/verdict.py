@@ -62,11 +62,16 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
     if estimate.refusal is not None:
         return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
-    refusal = _not_free(runtime.title, estimate.pool, short) if short and estimate.pool is not None else None
+    refusal = None
+    if short and estimate.pool is not None:
+        starting = estimate.pool.starting_short_bytes(offered, work.reserve_bytes)
+        refusal = _not_free(runtime.title, estimate.pool, short, starting == short)
     return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
 
 
-def _not_free(title: str, pool: Pool, short_bytes: int) -> str:
+def _not_free(title: str, pool: Pool, short_bytes: int, starting: bool) -> str:
+    if starting:
+        return f"while {title} starts, {gib(short_bytes)} more than each card has is taken {pool.starting_text}"
     return (
         f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
         " context and by what else runs there"

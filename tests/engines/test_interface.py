@@ -143,6 +143,28 @@ def test_memory_that_must_be_free_at_the_start(
     assert three_gpus().on(SHARES).pool is None
 
 
+@pytest.mark.parametrize(
+    ("expected", "beside", "starting", "reserve"),
+    [
+        (0, (10, 0), (), 0),
+        (1, (11, 0), (), 0),
+        # The context of 10 counts as well.
+        (0, (), (90, 0), 0),
+        (3, (), (90, 0), 3),
+        (7, (), (0, 97), 0),
+        # The larger of both.
+        (20, (30, 0), (95, 0), 0),
+        (25, (30, 0), (115, 0), 0),
+    ],
+)
+def test_memory_beside_the_share_and_while_it_starts(
+    expected: int, beside: tuple[int, ...], starting: tuple[int, ...], reserve: int
+) -> None:
+    """Further bytes beside a share of 80, and bytes for a moment whatever the share; contexts of 10 and 20."""
+    pool = Pool(0.8, (0, 0), True, True, (10, 20), beside, starting, "by a cache")
+    assert expected == pool.short_bytes([100, 110], reserve)
+
+
 def test_shares_are_as_many_as_the_gpus() -> None:
     """A share that is missing is an error, never nothing."""
     with pytest.raises(ValueError, match="zip"):

@@ -33,12 +33,12 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"vendor", "compute_target", "memory_bytes", "name"},
+    "vllm": {"vendor", "compute_target", "memory_bytes", "name", "cores"},
     "sglang": {"vendor", "compute_target", "memory_bytes"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},
-    "mlx": {"vendor"},
+    "mlx": {"vendor", "compute_target"},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
 MODELS = (
@@ -60,7 +60,12 @@ TELLING = (
     "m4-max-128gb",
 )  # fmt: skip
 """GPUs on different sides of what engines distinguish."""
-VIEWED: tuple[dict[str, Any], ...] = ({}, {"gpu_layers": "auto"}, {"images": 1}, {"images": 1, "platform": "windows"})
+VIEWED: tuple[dict[str, Any], ...] = (
+    {},
+    {"gpu_layers": "auto"},
+    {"images": 1},
+    {"images": 1, "platform": "windows"},
+)
 """Fields of workloads that a view depends on, one of each branch."""
 
 gpus = st.one_of(st.sampled_from(TELLING), some_gpu_id).map(lambda name: catalogue().gpu(name))
@@ -86,6 +91,15 @@ class Watched(Gpu):
         return object.__getattribute__(self, name)
 
 
+RELEASES = {"vllm": "0.19.0"}
+"""Releases of engines whose view reads more than that of the newest."""
+
+
+def viewed(name: str) -> tuple[dict[str, Any], ...]:
+    """Fields of workloads that an engine's view depends on."""
+    return (*VIEWED, {"engine_version": RELEASES[name]}) if name in RELEASES else VIEWED
+
+
 def seen(name: str, cards: tuple[Gpu, ...], values: Mapping[str, Any]) -> View[Any] | None:
     """The view of some GPUs; None where the engine does not run on them."""
     try:
@@ -100,7 +114,7 @@ def test_a_view_reads_these_facts_and_no_others(name: str) -> None:
     noted: set[str] = set()
     answered = 0
     for card in TELLING:
-        for values in VIEWED:
+        for values in viewed(name):
             for count in (1, 2):
                 watched: Any = Watched(catalogue().gpu(card))
                 answered += seen(name, (watched,) * count, values) is not None
@@ -116,7 +130,7 @@ def test_each_of_these_facts_matters(name: str, fact: str) -> None:
     cards = [catalogue().gpu(card) for card in TELLING]
     changed = [
         (one, other, values, count)
-        for values in VIEWED
+        for values in viewed(name)
         for count in (1, 2)
         for one in cards
         for other in cards
@@ -158,9 +172,9 @@ def resolved(name: str, model: str, keys: Mapping[str, Any], cards: tuple[Gpu, .
 
 
 def told(deployment: Deployment) -> Any:
-    """The whole estimate, its words with it; or the kind of refusal."""
+    """The whole estimate, its words with it, but for the rules on what starts, which name the card; or the error's kind."""
     try:
-        return estimate(deployment)
+        return replace(estimate(deployment), refusal=None)
     except VramfitError as error:
         return type(error).__name__, error.code
 

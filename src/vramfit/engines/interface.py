@@ -162,6 +162,13 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
+    beside_bytes: tuple[int, ...] = ()
+    """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
+    starting_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that the engine takes for a moment while it starts, whatever its share; none if it takes no more
+    than it keeps."""
+    starting_text: str = ""
+    """Description of what takes them, as the end of a sentence."""
 
     def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
@@ -176,10 +183,18 @@ class Pool(Record):
         if not self.must_be_free:
             return 0
         short = 0
-        for offered, context in zip(offered_bytes, self.context_bytes, strict=True):
+        beside = self.beside_bytes or (0,) * len(self.context_bytes)
+        for offered, context, further in zip(offered_bytes, self.context_bytes, beside, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share - (offered - reserve_bytes - context))
-        return short
+            short = max(short, share - (offered - reserve_bytes - context - further))
+        return max(short, self.starting_short_bytes(offered_bytes, reserve_bytes))
+
+    def starting_short_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> int:
+        """Bytes that are short for a moment while the engine starts, on the GPU with fewest; 0 if nothing is."""
+        if not self.starting_bytes:
+            return 0
+        sizes = zip(offered_bytes, self.starting_bytes, self.context_bytes, strict=True)
+        return max(0, *[size + context - (offered - reserve_bytes) for offered, size, context in sizes])
 
 
 class Estimate(Record):
@@ -363,6 +378,9 @@ class Engine(_Generic["V", "K"]):
         from vramfit.quantization import derive
 
         return derive(model, scheme)
+
+    runs_assistants = False
+    """True if the engine drafts with a model that reads the other's caches (``model.assistant``)."""
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
         """Scheme that a checkpoint in ``scheme`` stores its prediction head in."""

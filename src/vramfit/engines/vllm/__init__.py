@@ -31,6 +31,12 @@ class Cards(Record):
     step_sequences: int
     """Number of sequences of a step, ``max_num_seqs``."""
     mxfp4_kernel: str
+    generation: str
+    """``hopper``, ``blackwell`` (data centre), ``blackwell-12`` or an empty text for all other cards."""
+    multiprocessors: int
+    """Number of multiprocessors; 0 where no buffer of the release depends on it."""
+    workspace_bytes: int
+    """Bytes of cuBLAS's workspace."""
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -57,14 +63,25 @@ class Vllm(Engine[Cards, ServerKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
-        from vramfit.engines.cuda import context_share
+        from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
+        from vramfit.engines.vllm.budget import generation
+        from vramfit.engines.vllm.release import release
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("vllm does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         first = gpus[0]
-        cards = Cards(step_tokens(first), step_sequences(first), mxfp4_kernel(first))
+        facts = release(self.own_keys(work))
+        counted = facts.candidate_rows and first.cores
+        cards = Cards(
+            step_tokens(first, facts),
+            step_sequences(first, facts),
+            mxfp4_kernel(first),
+            generation(first),
+            first.cores // cores_per_multiprocessor(first) if counted and first.cores else 0,
+            workspace_bytes(first),
+        )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:

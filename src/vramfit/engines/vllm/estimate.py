@@ -2,21 +2,22 @@
 
 The estimate is the memory *needed*: the least with which the server starts and has room for all sequences at full length.
 ``nvidia-smi`` shows more, because vLLM takes a fixed share of the card for any model (``gpu_memory_utilization``, 0.92 by
-default). Weights, the peak of the profile run, CUDA graphs and the cache must fit into that share, or vLLM refuses to
-start, so the share is the limit for the verdict. The CUDA context is not part of it, since vLLM counts from the memory
-that is in use when it first measures the card.
+default). Weights, the peak of the profile run, libraries and the cache must fit into that share, or vLLM refuses to start,
+so the share is the limit for the verdict; from 0.21 on an estimate of the CUDA graphs must fit too, which lie outside of it
+before. The CUDA context and NCCL are not part of it, since vLLM counts from the memory that is in use when it first
+measures the card. The whole share must be free then, and what comes later must find room beside it.
 
-The formulas follow vLLM 0.33.0; each module names older versions that differ.
+The formulas follow vLLM 0.33.0; ``release`` has what differs in older versions.
 """
 
 from __future__ import annotations
 
 from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
-from vramfit.engines.servers import refuse_offload, sequences
-from vramfit.engines.vllm.activations import peak_bytes
+from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.kv_cache import bytes_needed
-from vramfit.engines.vllm.overhead import overhead
+from vramfit.engines.vllm.parts import parts, steps, utilization
+from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
 
-UTILIZATION = 0.92
-"""Default of ``gpu_memory_utilization`` (``config/cache.py``; 0.9 in older versions)."""
 WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
 """Lowest and highest factor of the expected weights. Loaded weights in start-up logs are within 0.5 % of the expected ones
 (tests/engines/vllm/measured.yaml), but some checkpoints of a scheme keep further layers at 16 bits."""
@@ -36,8 +35,8 @@ WEIGHTS_HIGH_BITSANDBYTES = 1.08
 dynamic checkpoints keep further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35,
 unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
-"""Lowest and highest factor of the expected activation peak. Start-up logs range from 0.37 (a 14B on two GPUs,
-vllm-project/vllm issue 13061) to the peak with the sampler of older versions, which the upper bound includes in full."""
+"""Lowest and highest factor of the peak of ``activations.peak_bytes``, which SGLang's estimate takes: 0.37 in a start-up log
+of a 14B on two GPUs (vllm-project/vllm issue 13061)."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
@@ -52,51 +51,55 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
     ranks, count = layout(job)
-    tokens = keys.max_batched_tokens or cards.step_tokens
-    rows = sequences(keys, work, cards.step_sequences)
-    peak, peak_high = peak_bytes(model, tokens, rows, ranks, work.images, work.image_size)
-    utilization = keys.gpu_memory_utilization or UTILIZATION
+    tokens, rows = steps(job)
+    facts = release(keys)
+    share = utilization(keys, facts)
     spans = stage_layers(model.layer_count, count)
     stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
-    gpus = []
+    of_stage = [parts(job, facts, number) for number in range(count)]
+    gpus, starting = [], []
     for number in range(job.gpu_count):
         stage, span = stage_weights[number // ranks], spans[number // ranks]
-        # Stages send each other the hidden states of one step, and each has a buffer for them.
-        compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
         cache, block = bytes_needed(model, work, ranks, span, tokens)
-        extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
+        own = of_stage[number // ranks]
+        starting.append(stage.weights_bytes + own.starting_bytes + own.profiled_blocks * block)
         gpus.append(
             DeviceMemory(
                 f"gpu{number}",
                 stage.weights_bytes,
                 cache,
-                compute,
+                own.peak.total_bytes,
                 # One block of the pool is never used (``BlockPool.null_block``).
-                extra.expected_bytes + block,
-                round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
-                round(stage.weights_bytes * weights_high)
-                + cache
-                + max(round(compute * COMPUTE_HIGH), peak_high)
-                + extra.high_bytes
-                + block,
+                own.overhead_bytes + block,
+                round(stage.weights_bytes * WEIGHTS_LOW) + cache + own.low_bytes,
+                round(stage.weights_bytes * weights_high) + cache + block + own.high_bytes,
                 stage.read_bytes,
             )
         )
+    mine = [of_stage[number // ranks] for number in range(job.gpu_count)]
     return Estimate(
         tuple(gpus),
         NOTHING,
         job.checkpoint.file_bytes,
-        _assumptions(job, ranks, count, utilization, tokens),
+        _assumptions(job, ranks, count, share, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
-            "gpu_memory_utilization": utilization,
+            "gpu_memory_utilization": share,
         },
         # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(utilization, (0,) * job.gpu_count, True, must_be_free=True),
+        pool=Pool(
+            share,
+            tuple([one.outside_bytes for one in mine]),
+            True,
+            must_be_free=True,
+            beside_bytes=tuple([one.beside_bytes for one in mine]),
+            starting_bytes=tuple(starting) if mine[0].profiled_blocks else (),
+            starting_text=f"by a cache of {mine[0].profiled_blocks} blocks that CUDA graphs are captured with",
+        ),
     )
 
 
@@ -104,17 +107,15 @@ def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int])
     """Bytes that a draft adds to the cache of a rank, and to a spare block."""
     from vramfit.engines.speculative import plain
 
-    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
+    tokens, _ = steps(job)
     whole = bytes_needed(job.model, job.workload, ranks, span, tokens)
     alone = bytes_needed(job.model, plain(job).workload, ranks, span, tokens)
     return whole[0] - alone[0], whole[1] - alone[1]
 
 
-def _assumptions(
-    job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
-) -> tuple[str, ...]:
+def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
     assumptions = [
-        f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
+        f"the cache holds {sequences_text(job.workload)}; vLLM takes {share:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]

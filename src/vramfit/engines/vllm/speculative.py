@@ -18,7 +18,8 @@ from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.speculative import drafting, sentence, together
 from vramfit.engines.vllm.overhead import GRAPH_HIGH, GRAPH_LOW, graph_bytes
-from vramfit.engines.vllm.weights import rotary_bytes, stages
+from vramfit.engines.vllm.rotary import rotary_bytes
+from vramfit.engines.vllm.weights import stages
 from vramfit.quantization.checkpoint import Checkpoint
 
 TYPE_CHECKING = False

@@ -6,7 +6,9 @@ from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.terms import span, stored_inputs
 from vramfit.engines.vllm.kv_cache import bytes_needed, kinds
 from vramfit.engines.vllm.overhead import graph_bytes, libraries_bytes
-from vramfit.engines.vllm.weights import rotary_bytes
+from vramfit.engines.vllm.parts import parts, steps
+from vramfit.engines.vllm.release import release
+from vramfit.engines.vllm.rotary import rotary_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +18,15 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.terms import Ledger
     from vramfit.engines.vllm import Cards
+    from vramfit.engines.vllm.parts import Parts
+    from vramfit.engines.vllm.profile_run import Peak
+    from vramfit.engines.vllm.release import Release
 
     V = TypeVar("V")
 
 VLLM = "vLLM 0.33.0"
+PROFILE = f"{VLLM} v1/worker/gpu_model_runner.py profile_run"
+MEASURED = "start-up logs of vLLM 0.11 to 0.29 (engines/vllm/budget.py, graphs.py)"
 LOGS = "start-up logs in issues of vllm-project/vllm"
 
 
@@ -32,7 +39,8 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         speculative.account(job, estimate, ledger, account, SOURCE)
         return
     ranks, count = layout(job)
-    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
+    tokens, rows = steps(job)
+    facts = release(job.keys)
     for number, gpu in enumerate(estimate.gpus):
         layers = stage_layers(job.model.layer_count, count)[number // ranks]
         account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers)
@@ -46,13 +54,46 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
             f"{VLLM} v1/kv_cache_interface.py", blocks=cache // block if block else 0, block_bytes=block, layers=found,
             sequences=job.workload.parallel, context=job.workload.context,
         )  # fmt: skip
-        between = 2 * job.model.hidden * tokens if count > 1 else 0
-        account_step(job, ledger, gpu.device, gpu.compute_bytes - between, tokens)
-        sent = "2 x hidden x tokens of a step"
-        ledger.add("compute", gpu.device, "states between stages", sent, between, VLLM, hidden=job.model.hidden)
-        account_overhead(job, ledger, gpu.device, ranks, layers)
+        own = parts(job, facts, number // ranks)
+        account_peak(job, ledger, gpu.device, own.peak, facts, tokens, rows)
+        account_budget(ledger, gpu.device, own, ranks, facts)
         spare = "one block of the pool is never given out"
         ledger.add("overhead", gpu.device, "spare block", spare, block, f"{VLLM} v1/core/block_pool.py null_block")
+
+
+def account_peak(
+    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, tokens: int, rows: int
+) -> None:
+    """Add the profile run's peak: what exists throughout, and the larger of what comes and goes."""
+    kept = "cuBLAS workspace + buffers of experts + outputs of the vision encoder and its pixels"
+    came = peak.total_bytes - peak.counts_bytes
+    name, formula, size = "sampler", "sequences x vocabulary x bytes of an entry + hidden states", peak.sampler_bytes
+    if peak.encoder_bytes == came:
+        name, formula, size = "vision encoder", "images x patches x 2 x (4 width + 2 feed-forward) + pixels", came
+    elif peak.forward_bytes > peak.sampler_bytes:
+        name, formula, size = "forward pass", "tokens x 2 x (3 hidden + the widest layer)", peak.forward_bytes
+    ledger.add("compute", device, "kept during the profile run", kept, came - size, PROFILE, tokens=tokens)
+    ledger.add(
+        "compute", device, name, formula, size, PROFILE, tokens=tokens, sequences=rows, hidden=job.model.hidden,
+        vocab=job.model.vocab, images=job.workload.images, bytes_of_an_entry=facts.sampler_bytes(job.model),
+    )  # fmt: skip
+    ledger.add(
+        "compute", device, "counts of sampled tokens", "sequences x vocabulary x 4.125", peak.counts_bytes,
+        f"{VLLM} v1/worker/gpu/sample/penalties.py", sequences=rows, vocab=job.model.vocab,
+    )  # fmt: skip
+
+
+def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: Release) -> None:
+    """Add libraries and CUDA graphs of one rank."""
+    version = ".".join(map(str, facts.numbers))
+    inside = "measured: one GPU, and more for each further rank"
+    ledger.add(
+        "overhead", device, "libraries", inside, own.libraries.inside_bytes, MEASURED, ranks=ranks, version=version
+    )
+    outside = "measured: what the first look at the card finds taken beyond a process's context"
+    ledger.add("overhead", device, "NCCL", outside, own.libraries.outside_bytes, MEASURED, ranks=ranks)
+    graphs = "160 MiB + layers x (sizes x 0.20 + whole steps x 0.11 MiB) + split outputs of attention"
+    ledger.add("overhead", device, "CUDA graphs", graphs, own.graphs_bytes, MEASURED, in_share=facts.graphs_in_share)
 
 
 def account_weights(

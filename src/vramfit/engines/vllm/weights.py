@@ -13,8 +13,7 @@ Loading changes some sizes (vLLM 0.33.0 unless another version is named):
   ``mxfp4_round_up_hidden_size_and_intermediate_size``).
 - Every matrix is a block of PyTorch's allocator, which rounds large blocks up, and matrices that a layer computes
   together are one matrix (Q, K and V; gate and up): see ``_allocated_bytes``.
-- Tables of rotary angles for every position that the model supports are kept besides the weights, one for each kind of
-  layer (``layers/rotary_embedding/base.py`` ``_compute_cos_sin_cache``). "Model loading took" in the log includes them.
+- Tables of rotary angles are kept beside the weights (``rotary``).
 - Latent attention: decoding uses a 16-bit copy of a quantized ``kv_b_proj`` (``layers/attention/mla_attention.py``
   ``split_kv_b_proj``).
 """
@@ -25,7 +24,7 @@ from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
 from vramfit.engines.distributed import local_share, stage_layers
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.engines.vllm.rotary import rotary_bytes
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
 from vramfit.quantization.microscaling import BLOCK, matrix_bytes
 from vramfit.units import MIB
@@ -33,7 +32,6 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
-    from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme, Stored
 
 KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
@@ -64,8 +62,6 @@ SMALL_SIZE = MIB
 1 MiB of the remainder counts as allocated, because it is not split off (pytorch ``c10/cuda/CUDACachingAllocator.cpp``
 ``kMinLargeAlloc``, ``kRoundLarge``, ``kSmallSize``, ``should_split``). For this reason Qwen2.5-32B over two GPUs takes
 30.7098 GiB although its tensors are 30.51 (vllm-project/vllm issue 15815)."""
-POSITION_FACTOR = 4
-"""Factor of the number of positions in multimodal rotary embeddings (``layers/rotary_embedding/mrope.py``)."""
 
 
 class Stage(Record):
@@ -139,26 +135,6 @@ def _allocated_bytes(size: int) -> int:
         return size
     rest = -size % LARGE_STEP
     return size + rest if rest <= SMALL_SIZE else size
-
-
-def rotary_bytes(model: Model) -> int:
-    """Bytes of the 16-bit sines and cosines of every position, for each head width and each kind of layer.
-
-    The result is 0 for a model with a learned position table.
-    """
-    if model.traits.positions:
-        return 0
-    widths = set()
-    for group in model.layers:
-        for mixer in group.mixers:
-            if isinstance(mixer, Attention) and mixer.kind in ("full", "sliding", "chunked"):
-                widths.add((mixer.head_dim, mixer.kind))
-            elif isinstance(mixer, LatentAttention):
-                widths.add((mixer.rope_dim, "full"))
-    # If the patches of a tower span two frames, tokens have positions in time, height and width.
-    several = model.vision is not None and model.vision.frames == 2
-    positions = model.context * (POSITION_FACTOR if several else 1)
-    return sum(2 * width * positions for width, _ in widths)
 
 
 def _packed_bytes(row: Stored, whole: int) -> int:
