@@ -46,15 +46,22 @@ def pairs(question: Question) -> Iterator[Proposal]:
 
 
 def _halves(question: Question) -> Iterator[tuple[str, Changes, str]]:
+    """First halves of combinations, with activations recomputed in each."""
     work = question.asked.deployment.workload
     train = work.training
+    again: Changes = {} if train.gradient_checkpointing else {"gradient_checkpointing": True}
+    words = "" if train.gradient_checkpointing else ", recompute activations"
     if work.task != "qlora":
-        yield "quantize", {"task": "qlora", "quant": "nf4"}, "train adapters on 4-bit weights (QLoRA)"
-        return
-    if train.trainer != QUICK and len(question.asked.deployment.gpus) == 1:
-        yield "engine-setting", {"trainer": QUICK}, "train with Unsloth"
+        changes = {"task": "qlora", "quant": "nf4", **again}
+        yield "quantize", changes, f"train adapters on 4-bit weights (QLoRA){words}"
+    elif train.trainer != QUICK and len(question.asked.deployment.gpus) == 1:
+        yield "engine-setting", {"trainer": QUICK, **again}, f"train with Unsloth{words}"
     elif train.optimizer in REPLACED:
-        yield "engine-setting", {"optimizer": "paged_adamw8bit"}, "page the optimizer's states in 8 bits"
+        yield (
+            "engine-setting",
+            {"optimizer": "paged_adamw8bit", **again},
+            f"page the optimizer's states in 8 bits{words}",
+        )
 
 
 def _smaller_batch(question: Question) -> Iterator[Proposal | None]:
