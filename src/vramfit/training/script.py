@@ -17,6 +17,10 @@ LORA_ALPHA = 8
 """Default scale of an adapter in ``LoraConfig``, which PEFT's LoRA-FA optimizer needs as an argument."""
 
 
+UNNAMED = "# the optimizer is PEFT's LoRA-FA, which has no name here: give it to the trainer as an object"
+"""Line of a configuration for an optimizer that it cannot name."""
+
+
 class Run(Record):
     """Fine-tuning to be written down."""
 

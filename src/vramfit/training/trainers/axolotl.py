@@ -23,7 +23,7 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
-    from vramfit.training.script import heredoc, truth
+    from vramfit.training.script import UNNAMED, heredoc, truth
 
     train = run.train
     lines = [f"base_model: {run.repository}"]
@@ -40,7 +40,8 @@ def script(run: Run) -> str:
         lines.append(f"rl: {train.objective}")
     lines += [f"sequence_len: {train.sequence_length}", f"micro_batch_size: {train.micro_batch}"]
     lines += [f"gradient_accumulation_steps: {train.gradient_accumulation}"]
-    lines += [f"gradient_checkpointing: {truth(train.gradient_checkpointing)}", f"optimizer: {run.optimizer}"]
+    lines.append(f"gradient_checkpointing: {truth(train.gradient_checkpointing)}")
+    lines.append(f"optimizer: {run.optimizer}" if run.optimizer else UNNAMED)
     lines += [f"flash_attention: {truth(run.flash_attention)}", "bf16: true"]
     if train.fused_loss:
         lines += ["plugins: [axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin]", "cut_cross_entropy: true"]

@@ -25,7 +25,7 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
-    from vramfit.training.script import heredoc, truth
+    from vramfit.training.script import UNNAMED, heredoc, truth
 
     train = run.train
     lines = [f"model_name_or_path: {run.repository}", f"stage: {train.objective}", "do_train: true"]
@@ -38,7 +38,8 @@ def script(run: Run) -> str:
     if run.task == "qlora" and run.quantized is not None:
         lines += ["quantization_bit: 4", f"double_quantization: {truth(run.double)}"]
     lines += [f"cutoff_len: {train.sequence_length}", f"per_device_train_batch_size: {train.micro_batch}"]
-    lines += [f"gradient_accumulation_steps: {train.gradient_accumulation}", f"optim: {run.optimizer}", "bf16: true"]
+    lines += [f"gradient_accumulation_steps: {train.gradient_accumulation}", "bf16: true"]
+    lines.append(f"optim: {run.optimizer}" if run.optimizer else UNNAMED)
     if not train.gradient_checkpointing:
         lines.append("disable_gradient_checkpointing: true")
     if run.task == "full" and not train.mixed_precision:

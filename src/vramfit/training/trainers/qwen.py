@@ -36,7 +36,9 @@ def script(run: Run) -> str:
     words = [f"{start} finetune.py --model_name_or_path {run.repository} --bf16 True --lazy_preprocess True"]
     words += [f"--model_max_length {train.sequence_length}", f"--per_device_train_batch_size {train.micro_batch}"]
     words.append(f"--gradient_accumulation_steps {train.gradient_accumulation}")
-    words.append(f"--gradient_checkpointing {train.gradient_checkpointing} --optim {run.optimizer}")
+    words.append(f"--gradient_checkpointing {train.gradient_checkpointing}")
+    if run.optimizer is not None:
+        words.append(f"--optim {run.optimizer}")
     if run.task != "full":
         words.append(f"--use_lora --lora_r {train.lora_rank}")
     if run.task == "qlora":

@@ -37,6 +37,8 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Python code that loads, wraps and trains the model with Unsloth."""
+    from vramfit.training.script import optimizer_object
+
     train = run.train
     kind = "FastVisionModel" if run.sees else "FastLanguageModel"
     full = ", full_finetuning=True" if run.task == "full" else ""
@@ -54,9 +56,8 @@ def script(run: Run) -> str:
     if train.objective == "grpo":
         length = f"max_completion_length={train.sequence_length}, num_generations={train.generations}"
         more = ", reward_funcs=rewards"
-    code += f"; from trl import {name}Config, {name}Trainer; settings = {name}Config({length}, "
+    imported, made = optimizer_object(run)
+    code += f"{imported}; from trl import {name}Config, {name}Trainer; settings = {name}Config({length}, "
     code += f"per_device_train_batch_size={train.micro_batch}, "
     code += f"gradient_accumulation_steps={train.gradient_accumulation}, {optimizer}bf16=True)"
-    return (
-        f"{code}; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}).train()"
-    )
+    return f"{code}; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}{made}).train()"
