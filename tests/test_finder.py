@@ -182,7 +182,7 @@ def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monke
     module = finder.module(names[-1], False, None)
     monkeypatch.setitem(sys.modules, names[-1], module)
     with pytest.raises(ZeroDivisionError):
-        _finder._GroupLoader(finder, (members, codes)).exec_module(module)
+        _finder._Loader(finder, members, codes).exec_module(module)
     assert finder.loading == []
     assert sys.modules.pop(names[0]).__dict__["A"] == 1
     assert names[1] not in sys.modules
@@ -203,7 +203,7 @@ def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, m
     )
     module = finder.module(names[-1], False, None)
     monkeypatch.setitem(sys.modules, names[-1], module)
-    _finder._GroupLoader(finder, (tuple((name, False, b"") for name in names), codes)).exec_module(module)
+    _finder._Loader(finder, tuple((name, False, b"") for name in names), codes).exec_module(module)
     assert module.__dict__["LOADED"] is True
     assert module.__dict__["member"] is sys.modules.pop(names[0])
     del sys.modules["parent_of_a_test"]
@@ -238,3 +238,24 @@ def test_modules_are_found_one_by_one_beside_other_threads(tmp_path: Path, monke
     monkeypatch.setattr(_finder, "other_threads", lambda: 0)
     finder.find_spec("vramfit.units", [str(SOURCE / "vramfit")])
     assert "vramfit.units" not in finder.places
+
+
+def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attribute that a module lacks is none, as ever; a package may have a function that makes it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    module, package = finder.module("one_of_a_test", False, None), finder.module("many_of_a_test", True, None)
+    assert (type(module), type(package)) == (_finder.Module, type(sys))
+    assert getattr(module, "__path__", 7) == 7
+    assert (module.__name__, module.__package__, package.__package__) == ("one_of_a_test", "", "many_of_a_test")
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = module.nothing
+    monkeypatch.setitem(sys.modules, "one_of_a_test", module)
+    with pytest.raises(ImportError, match="cannot import name 'nothing' from 'one_of_a_test'"):
+        exec("from one_of_a_test import nothing")
+    for name, made in (("one_of_a_test", _finder.Module), ("many_of_a_test", type(None))):
+        spec = finder._spec(name, made is not _finder.Module, None)
+        loader = _finder._Loader(finder, ((name, made is not _finder.Module, b""),), ())
+        assert type(loader.create_module(spec)) is made

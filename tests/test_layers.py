@@ -35,7 +35,8 @@ LAYERS = (
     ("model", "hardware", "workload"),
     ("quantities",),
     ("units",),
-    ("errors", "search", "_record", "_memo", "_finder"),
+    ("errors", "search", "_memo", "_finder"),
+    ("_record",),
 )
 """Rooms from top to bottom: one may import those of lower lines."""
 BESIDE = {("report", "check")}

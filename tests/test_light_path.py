@@ -23,7 +23,7 @@ FORBIDDEN = {
 
 STANDARD = {
     "__future__", "atexit", "_collections_abc", "_json", "_stat", "genericpath", "marshal", "os", "os.path",
-    "posixpath", "stat", "ntpath", "nt", "zlib", "gc",
+    "posixpath", "stat", "ntpath", "nt", "gc",
 }  # fmt: skip
 """All of the standard library that a check loads beyond ``python -I -S``; ``site`` loads most of it anyway."""
 

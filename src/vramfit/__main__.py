@@ -74,6 +74,10 @@ def _open_missing_streams() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    if "--" in arguments and arguments[0] == "check":
+        from vramfit.cli.launched import run_launched
+
+        return run_launched(arguments)
     from vramfit.cli.options import COMMANDS, read
 
     values = read(arguments)

@@ -24,9 +24,8 @@ from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
 from _thread import _count as other_threads
 from marshal import loads
-from os import close, fstat, lseek, read, stat
+from os import close, fstat, read, stat
 from os import open as open_file
-from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +55,19 @@ INDEX_LENGTH_BYTES = 4
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
 MOST_INDEX_BYTES = 1 << 15
+LARGE_PRIME = 2**61 - 1
+"""Divisor whose remainder stands for a folder in the name of its file of groups."""
 WRITABLE_BY_OTHERS = 0o022
+
+
+class Module(ModuleType):
+    """Module that is no package: an attribute that it lacks is looked up without writing the message of an error.
+
+    Every ``from … import`` asks the module for a ``__path__`` first, and Python's own modules write two messages for the
+    answer that there is none, a twentieth of a check. A module's ``__getattr__`` function is not called.
+    """
+
+    __getattribute__ = object.__getattribute__
 
 
 class CompiledFinder:
@@ -78,8 +89,7 @@ class CompiledFinder:
         if name in self.places and not other_threads():
             group = self.group(name)
             if group is not None:
-                _, is_package, _ = group[0][-1]
-                return self._spec(name, is_package, _GroupLoader(self, group))
+                return self._spec(name, group[0][-1][1], _Loader(self, *group))
             del self.places[name]
         is_package = False
         stem = name.rpartition(".")[2]
@@ -98,7 +108,8 @@ class CompiledFinder:
         state = _state(self.source(name, is_package))
         if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + state or len(data) == MOST_BYTES:
             return None
-        return self._spec(name, is_package, _Loader(self, (name, is_package, state), data))
+        code = loads(memoryview(data)[HEADER_BYTES:])  # noqa: S302
+        return self._spec(name, is_package, _Loader(self, ((name, is_package, state),), (code,), alone=True))
 
     def source(self, name: str, is_package: bool) -> str:
         """Path of a module's source."""
@@ -107,8 +118,7 @@ class CompiledFinder:
     def data(self, name: str) -> bytes:
         """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
         offset, length = self.places[name]
-        lseek(self._file, self._start + offset, 0)
-        return read(self._file, length)
+        return os.pread(self._file, length, self._start + offset)
 
     def group(self, name: str) -> Group | None:
         """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
@@ -127,7 +137,7 @@ class CompiledFinder:
 
     def module(self, name: str, is_package: bool, loader: object) -> ModuleType:
         """Make a module that is not run yet, as Python's import system would."""
-        module = ModuleType(name)
+        module = ModuleType(name) if is_package else Module(name)
         space = module.__dict__
         space["__spec__"] = spec = self._spec(name, is_package, loader)
         space["__loader__"] = loader
@@ -148,7 +158,9 @@ def _groups_path(folder: str) -> str | None:
         if home[:1] != "/":
             return None
         base = home + "/.cache"
-    return f"{base}/vramfit/modules-{crc32(folder.encode()):08x}.{sys.implementation.cache_tag}.bin"
+    # Loading a module of checksums for this would take a thirtieth of a bare interpreter.
+    number = int.from_bytes(folder.encode(), "little") % LARGE_PRIME
+    return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
 
 
 def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]]:
@@ -186,46 +198,51 @@ def _state(source: str) -> bytes | None:
 
 
 class _Loader:
-    """Loader that runs the code of one compiled file."""
-
-    def __init__(self, finder: CompiledFinder, member: Member, data: bytes) -> None:
-        self._finder = finder
-        self._member = member
-        self._data = data
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Return None: the module that Python makes by itself will do."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module's code in its name space, and note that it was found by itself."""
-        finder, (name, is_package, _) = self._finder, self._member
-        module.__dict__["__file__"] = finder.source(name, is_package)
-        code = loads(memoryview(self._data)[HEADER_BYTES:])  # noqa: S302
-        # The loader lives as long as its module: what was read would stay with it.
-        self._data = b""
-        finder.loading.append(name)
-        try:
-            exec(code, module.__dict__)  # noqa: S102
-        finally:
-            outermost = finder.loading[0]
-            finder.loading.pop()
-        finder.alone.append((outermost, self._member, code))
-
-
-class _GroupLoader:
     """Loader that runs a module, and before it those that it needs, in the order in which they were finished before."""
 
-    def __init__(self, finder: CompiledFinder, group: Group) -> None:
+    def __init__(
+        self, finder: CompiledFinder, members: tuple[Member, ...], codes: tuple[CodeType, ...], alone: bool = False
+    ) -> None:
         self._finder = finder
-        self._group: Group | None = group
+        self._members = members
+        self._codes = codes
+        self._alone = alone
+        """True for a module that was found by itself, which ``CompiledFinder.alone`` gets when it is finished."""
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Return None: the module that Python makes by itself will do."""
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make a module that is no package; None for a package, which Python makes by itself."""
+        return Module(spec.name) if spec.submodule_search_locations is None else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the members that are not loaded yet, then the module itself, which is the last of them."""
-        finder, (members, codes) = self._finder, cast("Group", self._group)
-        self._group = None
+        finder, members, codes = self._finder, self._members, self._codes
+        # The loader lives as long as its module: the code of the others would stay with it.
+        self._members, self._codes = members[-1:], ()
+        waiting = [] if len(members) == 1 else self._waiting(members, codes)
+        loaded = sys.modules
+        name, is_package, _ = members[-1]
+        module.__dict__["__file__"] = finder.source(name, is_package)
+        finder.loading.append(name)
+        try:
+            while waiting:
+                one, made, code = waiting[0]
+                exec(code, made.__dict__)  # noqa: S102
+                parent, _, stem = one.rpartition(".")
+                setattr(loaded[parent], stem, made)
+                del waiting[0]
+            exec(codes[-1], module.__dict__)  # noqa: S102
+        finally:
+            outermost = finder.loading[0]
+            finder.loading.pop()
+            for one, _, _ in waiting:
+                del loaded[one]
+        if self._alone:
+            finder.alone.append((outermost, members[-1], codes[-1]))
+
+    def _waiting(
+        self, members: tuple[Member, ...], codes: tuple[CodeType, ...]
+    ) -> list[tuple[str, ModuleType, CodeType]]:
+        """Make the modules before the last that are not loaded yet: the name of each, the module, and its code."""
         loaded = sys.modules
         own = {name for name, _, _ in members}
         for name, _, _ in members[:-1]:
@@ -236,22 +253,9 @@ class _GroupLoader:
         waiting = []
         for (name, is_package, _), code in zip(members, codes):  # noqa: B905  (as many of either, by the writer)
             if name not in loaded:
-                loaded[name] = made = finder.module(name, is_package, self)
+                loaded[name] = made = self._finder.module(name, is_package, self)
                 waiting.append((name, made, code))
-        module.__dict__["__file__"] = finder.source(*members[-1][:2])
-        finder.loading.append(module.__name__)
-        try:
-            while waiting:
-                name, made, code = waiting[0]
-                exec(code, made.__dict__)  # noqa: S102
-                parent, _, stem = name.rpartition(".")
-                setattr(loaded[parent], stem, made)
-                del waiting[0]
-            exec(codes[-1], module.__dict__)  # noqa: S102
-        finally:
-            finder.loading.pop()
-            for name, _, _ in waiting:
-                del loaded[name]
+        return waiting
 
 
 def install() -> CompiledFinder | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Concatenate, Generic, ParamSpec, TypeVar
+    from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
     S = TypeVar("S")
     P = ParamSpec("P")
@@ -22,6 +22,9 @@ else:
     class _Base:
         def __class_getitem__(cls, _):
             return cls
+
+
+_MISSING: Any = object()
 
 
 class PerModel(_Base["S", "P", "T"]):
@@ -42,9 +45,10 @@ class PerModel(_Base["S", "P", "T"]):
         if entry is None:
             entry = self._known[id(model)] = (model, {})
         results = entry[1]
-        if args not in results:
-            results[args] = self._function(model, *args, **kwargs)
-        return results[args]
+        found: T = results.get(args, _MISSING)
+        if found is _MISSING:
+            found = results[args] = self._function(model, *args, **kwargs)
+        return found
 
     def remember(self, model: S, result: T) -> None:
         """Store the result for ``model`` alone that was computed before, with its catalogue entry for instance."""

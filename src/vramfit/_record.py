@@ -41,21 +41,19 @@ else:
             except KeyError:
                 fields, names, required = shape(kind)
             # A new dict of its own is read quicker than one whose keys all instances share.
-            self.__dict__ = dict(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest is named or default)
-            if not kwargs and required <= len(args) <= len(fields):
-                return
-            if kwargs:
-                if not kwargs.keys() <= names or (args and not kwargs.keys().isdisjoint(fields[: len(args)])):
-                    rest = fields[len(args) :]
-                    wrong = next(name for name in kwargs if name not in rest)
-                    raise TypeError(f"{kind.__name__} has no field {wrong} left to fill")
-                self.__dict__.update(kwargs)
-            if len(args) < required:
-                for name in fields[len(args) : required]:
-                    if name not in kwargs:
-                        raise TypeError(f"{kind.__name__} lacks {name}")
-            elif len(args) > len(fields):
-                raise TypeError(f"{kind.__name__} takes {len(fields)} values, not {len(args)}")
+            if not kwargs:
+                self.__dict__ = dict(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest has defaults)
+                if required <= len(args) <= len(fields):
+                    return
+            else:
+                self.__dict__ = values = {**dict(zip(fields, args)), **kwargs} if args else kwargs  # noqa: B905
+                if (
+                    kwargs.keys() <= names
+                    and len(values) == len(args) + len(kwargs)
+                    and (len(args) >= required or _REQUIRED[kind] <= values.keys())
+                ):
+                    return
+            raise _wrong(kind, args, kwargs)
 
         def __eq__(self, other):
             return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
@@ -69,6 +67,22 @@ else:
 
 _SHAPES: dict[type, Shape] = {}
 """Shapes of the record classes used so far: the fields in order, the set of them, how many have no default."""
+
+
+_REQUIRED: dict[type, frozenset[str]] = {}
+"""Fields of these classes that have no default."""
+
+
+def _wrong(kind: type, args: tuple[object, ...], kwargs: dict[str, object]) -> TypeError:
+    """Error for arguments that do not make a record of a class."""
+    fields, _, required = shape(kind)
+    if len(args) > len(fields):
+        return TypeError(f"{kind.__name__} takes {len(fields)} values, not {len(args)}")
+    surplus = [name for name in kwargs if name not in fields[len(args) :]]
+    if surplus:
+        return TypeError(f"{kind.__name__} has no field {surplus[0]} left to fill")
+    missing = [name for name in fields[len(args) : required] if name not in kwargs]
+    return TypeError(f"{kind.__name__} lacks {missing[0]}")
 
 
 def shape(kind: type) -> Shape:
@@ -91,7 +105,9 @@ def shape(kind: type) -> Shape:
     if True in defaults[:needed] or (needed and required < len(inherited)):
         raise TypeError(f"{kind.__name__} has a field without a default behind one with")
     fields = (*inherited, *own)
-    _SHAPES[kind] = found = (fields, frozenset(fields), required + needed)
+    required += needed
+    _REQUIRED[kind] = frozenset(fields[:required])
+    _SHAPES[kind] = found = (fields, frozenset(fields), required)
     return found
 
 
@@ -119,6 +135,9 @@ def replace(instance: R, **changes: object) -> R:
         raise TypeError(f"{kind.__name__} has no field {wrong}")
     copy = object.__new__(kind)
     known = instance.__dict__
+    if len(known) == len(in_order) and known.keys() == names:
+        copy.__dict__ = {**known, **changes}
+        return copy
     if known.keys() <= names:
         copy.__dict__.update(known)
     else:  # what else an instance remembers (``once``) was worked out from the old values
@@ -145,3 +164,11 @@ else:
                 return self
             value = instance.__dict__[self._function.__name__] = self._function(instance)
             return value
+
+
+class Parametric:
+    """Stand-in for ``typing.Generic`` at run time, where loading that would cost more than it serves."""
+
+    def __class_getitem__(cls, _: object) -> type[Parametric]:
+        """Return the class itself, whatever its parameters."""
+        return cls

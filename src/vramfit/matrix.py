@@ -113,7 +113,10 @@ class _Table:
         self.columns = asked
         self._request = request
         self._catalogue = catalogue
-        self._unusable = [None if column.problem is None else refusal(column.problem) for column in asked]
+        self._refused = {
+            place: refusal(column.problem) for place, column in enumerate(asked) if column.problem is not None
+        }
+        """Cells of the columns that have no answer for any model, by their place."""
         self._sets = [column.gpus for column in asked if column.problem is None]
         usable = request.get("usable")
         if usable is not None:
@@ -135,24 +138,25 @@ class _Table:
             yield self._best(request, model) if word == BEST else self._row(request, word, model)
 
     def _row(self, request: Request, word: str, model: Model) -> Object:
-        cells: list[Cell | None] = [*self._unusable]
+        cells: dict[int, Cell] = {**self._refused}
         found: Deployment | None = None
         for numbers in self._kinds(request, model):
             judged, resolved = self._judged(request, numbers, model)
             found = found or resolved
-            for number, cell in zip(numbers, judged, strict=True):
-                cells[self._places[number]] = cell
+            cells.update(zip(map(self._places.__getitem__, numbers), judged, strict=True))
         if found is None:
             quant = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
         else:
             quant = {"engine": found.engine, **_scheme(found.scheme, model)}
-        return {"model": model.id, **quant, "cells": cells}
+        return {"model": model.id, **quant, "cells": list(map(cells.__getitem__, range(len(self.columns))))}
 
     def _best(self, request: Request, model: Model) -> Object:
         """Row with the best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
         name = request.get("engine") or engine_of_family(BEST_FAMILY)
         level = LEVELS[request.get("level", "tight")]
-        cells: list[Object | None] = [None if one is None else {**one, **NO_SCHEME} for one in self._unusable]
+        cells: list[Object | None] = [None] * len(self.columns)
+        for place, one in self._refused.items():
+            cells[place] = {**one, **NO_SCHEME}
         waiting = set(range(len(self._sets)))
         for scheme in ladder(model, name, MEASURED, True):
             asked = {**request, "engine": name, "quant": scheme.id}

@@ -6,9 +6,9 @@ Renderers read nothing else. Keys follow the contract's order; keys beyond it ar
 from __future__ import annotations
 
 from vramfit import __version__
-from vramfit._record import fields
+from vramfit._record import fields, shape
 from vramfit.engines import SUPPLY, engine
-from vramfit.engines.keys import every_key
+from vramfit.engines.keys import shown_keys
 from vramfit.units import gib
 from vramfit.verdict import LEVELS, RUNS
 
@@ -301,14 +301,24 @@ def _deployment_object(request: Request, deployment: Deployment, decided: Mappin
         "name": request.get("name"),
     }
     values = {}
-    for name, key in every_key(deployment.workload.task).items():
+    work = deployment.workload
+    given = vars(work)
+    declared = shape(type(work))[1] | shape(type(work.training))[1]
+    for name, field, default, varies, key in shown_keys(work.task):
         if name in used:
             values[name] = used[name]
             continue
-        value = key.value_in(deployment.workload, request)
-        if key.decided and (value == "auto" or "auto" not in key.choices):
-            value = decided.get(name, key.default if value == "auto" else value)
-        values[name] = key.spelled(value)
+        if field in given:
+            value = given[field]
+        elif work.own is None and field not in declared:
+            value = request.get(name, default)
+        else:
+            value = key.value_in(work, request)
+        if varies:
+            if key.decided and (value == "auto" or "auto" not in key.choices):
+                value = decided.get(name, default if value == "auto" else value)
+            value = key.spelled(value)
+        values[name] = value
     return values
 
 

@@ -11,11 +11,10 @@ is part of what shows whether it is fresh. Without any, looking for them costs a
 from __future__ import annotations
 
 import os
-from zlib import crc32
 
 import vramfit
 from vramfit.catalogue import Catalogue, files
-from vramfit.catalogue.container import in_memory
+from vramfit.catalogue.container import checksum, in_memory
 from vramfit.errors import CatalogueError
 
 TYPE_CHECKING = False
@@ -71,7 +70,7 @@ def open_container(extra: Sequence[str] = ()) -> Container:
 
 def _overlaid(own: list[files.Own]) -> Container:
     data = files.source_directory()
-    contents = [(path, -1 if text is None else len(text), crc32(text or b""), named) for path, text, named in own]
+    contents = [(path, -1 if text is None else len(text), checksum(text or b""), named) for path, text, named in own]
     key = (freshness_key(data, (*_ROOMS, _RULES)), tuple(contents))
     path = files.cache_path("\n".join([data, *[path for path, _, _ in own]]))
     cached = files.read_compiled(path) if path else None

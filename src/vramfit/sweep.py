@@ -64,6 +64,46 @@ class _Alike(Record):
     """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
 
 
+class _Single(Record):
+    """One GPU, in the numbers that a comparison needs of it."""
+
+    number: int
+    """Number of its kind of sets."""
+    share_bytes: int
+    """Expected share of the runtime."""
+    limit_bytes: int
+    """Bytes that it offers, less the reserve."""
+    certain_bytes: int
+    """Bytes that it offers, less the reserve and the largest share of the runtime."""
+    machine_bytes: int | None
+    """Memory that the GPU shares with the CPU; None if it shares none, or if that is not known."""
+
+
+class _Kind(Record):
+    """Kinds of sets that have one estimate in common."""
+
+    first: _Alike
+    others: tuple[int, ...]
+    """Numbers of the sets that are compared device by device."""
+    singles: tuple[_Single, ...]
+    unsupported: dict[str, frozenset[int]]
+    """Numbers of the singles that the engine does not start on, by scheme, once they were asked for."""
+
+
+class _Plan(Record):
+    """Order in which the sets of one wish are estimated and compared."""
+
+    chosen: tuple[int, ...]
+    """Number of the kind of sets that each wanted set belongs to."""
+    refused: dict[int, Cell]
+    """Cells of those that the engine does not run on, by number."""
+    kinds: tuple[_Kind, ...]
+
+
+MOST_PLANS = 64
+"""Number of plans that are remembered: a matrix asks for the same few lists of sets again and again."""
+
+
 class Sweep:
     """Sets of GPUs to be compared with many models, for one engine and one workload."""
 
@@ -81,6 +121,7 @@ class Sweep:
         """Reasons why the engine does not start, by hardware and scheme."""
         numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
+        self._plans: dict[tuple[int, ...] | None, _Plan] = {}
 
     def _add(self, gpus: tuple[Gpu, ...], numbers: dict[object, int]) -> int:
         """Number of the kind of GPUs that a set belongs to, or of the reason why the engine refuses it."""
@@ -119,7 +160,8 @@ class Sweep:
 
         Sets of one kind share one cell.
         """
-        chosen = self._number if wanted is None else [self._number[index] for index in wanted]
+        plan = self._plan(None if wanted is None else tuple(wanted))
+        chosen = plan.chosen
         for number in chosen if self._apart else ():
             self.refused = self.refused or self._apart.get(number)
         try:
@@ -128,19 +170,66 @@ class Sweep:
             self.refused = self.refused or error
             cell = refusal(error)
             return [self._alike[number] if number in self._apart else cell for number in chosen]  # type: ignore[misc]
-        kinds: dict[tuple[object, ...], Estimate | Cell] = {}
-        found: dict[int, Cell] = {}
+        found = {**plan.refused}
+        scheme = deployment.scheme
+        for kind in plan.kinds:
+            need = self._need(deployment, kind.first)
+            others = kind.others
+            if isinstance(need, dict):
+                found.update(dict.fromkeys([*others, *[single.number for single in kind.singles]], need))
+                continue
+            if kind.singles and need.pool is None and need.refusal is None and not need.idle:
+                stopped = kind.unsupported.get(scheme.id)
+                if stopped is None:
+                    stopped = kind.unsupported[scheme.id] = self._stopped(kind, scheme)
+                _compare_singles(kind.singles, stopped, need, found)
+            else:
+                others = (*others, *[single.number for single in kind.singles])
+            for number in others:
+                alike = self._alike[number]
+                assert isinstance(alike, _Alike)
+                found[number] = self._compare(alike, need, scheme)
+        return list(map(found.__getitem__, chosen))
+
+    def _plan(self, wanted: tuple[int, ...] | None) -> _Plan:
+        """Plan for the wanted sets, by number, or for all."""
+        known = self._plans.get(wanted)
+        if known is not None:
+            return known
+        chosen = tuple(self._number if wanted is None else [self._number[index] for index in wanted])
+        refused: dict[int, Cell] = {}
+        kinds: dict[tuple[object, ...], list[tuple[int, _Alike]]] = {}
         for number in set(chosen):
             alike = self._alike[number]
-            if not isinstance(alike, _Alike):
-                found[number] = alike
-                continue
-            kind = (alike.gpu_count, alike.traits)
-            need = kinds.get(kind)
-            if need is None:
-                need = kinds[kind] = self._need(deployment, alike)
-            found[number] = need if isinstance(need, dict) else self._compare(alike, need, deployment.scheme)
-        return [found[number] for number in chosen]
+            if isinstance(alike, _Alike):
+                kinds.setdefault((alike.gpu_count, alike.traits), []).append((number, alike))
+            else:
+                refused[number] = alike
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
+        plan = self._plans[wanted] = _Plan(chosen, refused, tuple([self._kind(alike) for alike in kinds.values()]))
+        return plan
+
+    def _kind(self, members: list[tuple[int, _Alike]]) -> _Kind:
+        """Kind of these sets, with their numbers; nothing is single where the size of the host's memory is stated."""
+        singles = []
+        reserve = self._work.reserve_bytes
+        for number, alike in members:
+            if alike.gpu_count == 1 and self._work.ram_bytes is None:
+                (share,), limit = alike.shares, alike.offered[0] - reserve
+                singles.append(_Single(number, share.expected, limit, limit - share.high, alike.machine_bytes))
+        alone = {single.number for single in singles}
+        others = tuple([number for number, _ in members if number not in alone])
+        return _Kind(members[0][1], others, tuple(singles), {})
+
+    def _stopped(self, kind: _Kind, scheme: Scheme) -> frozenset[int]:
+        """Numbers of the single GPUs of a kind that the engine does not start on with the scheme."""
+        found = []
+        for single in kind.singles:
+            alike = self._alike[single.number]
+            if isinstance(alike, _Alike) and self._unsupported(alike, scheme):
+                found.append(single.number)
+        return frozenset(found)
 
     def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
         """Return True if the engine does not start with the scheme on that hardware."""
@@ -161,29 +250,35 @@ class Sweep:
     def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified
         pool = need.pool
-        limits = None if pool is None else pool.limits(alike.offered)
         required = together = shared = short = 0
         headroom = certain = None
+        rooms: list[int] | None = [] if pool is not None and pool.spare_bytes else None
         if pool is not None and pool.must_be_free:
             context = tuple([share.expected for share in alike.shares])
-            short = replace(pool, context_bytes=context).short_bytes(alike.offered, work.reserve_bytes)
+            pool = replace(pool, context_bytes=context)
+            short = pool.short_bytes(alike.offered, work.reserve_bytes)
+        limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes
-            if limits is not None and limits[index] + share.expected < limit:
-                limit = limits[index] + share.expected
             total = device.total_bytes + share.expected
+            if limits is not None and pool is not None and limits[index] + share.expected < limit:
+                limit = pool.stretched(limits[index] + share.expected, limit, total, device.kv_cache_bytes)
             required += total
             if unified and index in unified:
                 shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
+            if rooms is not None:
+                rooms.append(room)
             if headroom is None or room < headroom:
                 headroom = room
             if certain is None or surely < certain:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
+        if pool is not None and rooms and not short:
+            short = pool.lacking_bytes(rooms)
         if short:
             headroom = min(headroom, -short)
         host = None
@@ -195,6 +290,34 @@ class Sweep:
             "verdict": verdict,
             "required_bytes": required,
             "usable_bytes": together,
+            "headroom_bytes": headroom,
+            "error": None,
+        }
+
+
+def _compare_singles(
+    singles: tuple[_Single, ...], stopped: frozenset[int], need: Estimate, found: dict[int, Cell]
+) -> None:
+    """Put the cells of single GPUs into ``found``, as ``Sweep._compare`` would make them.
+
+    ``stopped`` has the numbers of those that the engine does not start on.
+    """
+    (device,) = need.gpus
+    total, high, host = device.total_bytes, device.high_bytes, need.host.total_bytes
+    for single in singles:
+        number, required = single.number, total + single.share_bytes
+        headroom, machine = single.limit_bytes - required, single.machine_bytes
+        short = headroom < 0 or (machine is not None and max(0, machine - required) < host)
+        found[number] = {
+            "verdict": "unsupported"
+            if number in stopped
+            else "exceeds"
+            if short
+            else "fits"
+            if single.certain_bytes >= high
+            else "tight",
+            "required_bytes": required,
+            "usable_bytes": single.limit_bytes,
             "headroom_bytes": headroom,
             "error": None,
         }

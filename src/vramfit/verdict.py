@@ -46,36 +46,48 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     work, runtime = deployment.workload, engine(deployment.engine)
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     usable = tuple([size - work.reserve_bytes for size in offered])
-    if estimate.pool is not None:
-        limits = estimate.pool.limits(offered)
-        usable = tuple([min(pair) for pair in zip(usable, limits, strict=True)])
+    pool = estimate.pool
+    if pool is not None:
+        limits = [min(pair) for pair in zip(usable, pool.limits(offered, work.reserve_bytes), strict=True)]
+        triples = zip(limits, usable, estimate.gpus, strict=True)
+        usable = tuple(
+            [pool.stretched(limit, most, gpu.total_bytes, gpu.kv_cache_bytes) for limit, most, gpu in triples]
+        )
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
-    short = 0 if estimate.pool is None else estimate.pool.short_bytes(offered, work.reserve_bytes)
-    if short:
-        headroom = min(headroom, -short)
+    refusal = estimate.refusal
+    if pool is not None:
+        left = [limit - device.total_bytes for device, limit in pairs]
+        short, reason = _at_the_start(runtime.title, pool, offered, work.reserve_bytes, left)
+        refusal = refusal or reason
+        if short:
+            headroom = min(headroom, -short)
     shared = sum(
         [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
     )
     machine = machine_bytes(deployment.gpus, work)
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
-    if estimate.refusal is not None:
-        return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
-    refusal = None
-    if short and estimate.pool is not None:
-        starting = estimate.pool.starting_short_bytes(offered, work.reserve_bytes)
-        refusal = _not_free(runtime.title, estimate.pool, short, starting == short)
-    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
+    kind = word(headroom, certain, host_headroom) if estimate.refusal is None else "unsupported"
+    return Verdict(kind, headroom, usable, host_headroom, refusal)
 
 
-def _not_free(title: str, pool: Pool, short_bytes: int, starting: bool) -> str:
-    if starting:
-        return f"while {title} starts, {gib(short_bytes)} more than each card has is taken {pool.starting_text}"
-    return (
-        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
-        " context and by what else runs there"
-    )
+def _at_the_start(
+    title: str, pool: Pool, offered: Sequence[int], reserve_bytes: int, left: Sequence[int]
+) -> tuple[int, str | None]:
+    """Bytes that are short when an engine starts and the reason for it; 0 and None if it starts.
+
+    ``left`` has the bytes that the need leaves of each GPU. Where the need itself is not met and what exists for a moment
+    is short too, the need is the reason, and none is given.
+    """
+    short = pool.short_bytes(offered, reserve_bytes)
+    if not short:
+        lacking = pool.lacking_bytes(left)
+        return lacking, pool.spare_reason if lacking else None
+    if pool.starting_short_bytes(offered, reserve_bytes) == short:
+        reason = f"while {title} starts, {gib(short)} more than each card has is taken {pool.starting_text}"
+        return short, reason if min(left) >= 0 else None
+    return short, pool.reason(title, offered, reserve_bytes)
 
 
 def machine_bytes(gpus: Sequence[Gpu], work: Workload) -> int | None:

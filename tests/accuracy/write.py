@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.accuracy import vllm
+from tests.accuracy import sglang, vllm
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "accuracy.md"
 OPENING = """# Accuracy of server estimates
@@ -23,11 +23,19 @@ The bounds are factors of the expected bytes (`SPREAD` in `src/vramfit/engines/v
 tenths of the logs. They were fitted on the logs of one half of the models and checked on those of the other, each half
 in turn, with five hundredths to spare:
 """
+SGLANG = """
+## SGLang
+
+Tokens of the cache in start-up logs (`tests/engines/sglang/measured.yaml` names each source). Weights, the static share,
+what was free before they were loaded and the bytes of a token all count in them. What a process holds before it loads
+(`src/vramfit/engines/sglang/overhead.py`) was read off the logs of the B200, the MI355X, the four H100 and LFM2, and off
+others; nothing is fitted on the rest.
+"""
 
 
 def page() -> str:
     """Text of the page."""
-    return "\n".join([OPENING, *vllm.table(), SPREADS, *vllm.spreads(), ""])
+    return "\n".join([OPENING, *vllm.table(), SPREADS, *vllm.spreads(), SGLANG, *sglang.table(), ""])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vramfit.catalogue import Catalogue, files
-from vramfit.catalogue.container import BadContainerError, in_memory, pack
+from vramfit.catalogue.container import BadContainerError, in_memory
+from vramfit.curation.packing import pack
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownModel, UsageError
 from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
@@ -243,15 +244,18 @@ def test_containers_notice_damage() -> None:
 
     assert (container.key, container.section("a"), container.look_up("t", "x")) == ("key", [1, 2], 1)
     assert (container.record("r", 1), container.table("t")) == ({"n": 2}, {"x": 1})
+    whole = _everything(data)
+    noticed = 0
     for at in range(len(data)):
         changed = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
-        with pytest.raises(BadContainerError):
-            _read_everything(changed)
+        try:
+            # Empty shards are alike: the place of one is as good as that of another.
+            assert _everything(changed) == whole
+        except BadContainerError:
+            noticed += 1
+    assert noticed > 0.99 * len(data)
 
 
-def _read_everything(data: bytes) -> None:
+def _everything(data: bytes) -> tuple[object, ...]:
     container = in_memory(data)
-    container.section("a")
-    container.table("t")
-    container.record("r", 0)
-    container.record("r", 1)
+    return container.section("a"), container.table("t"), container.record("r", 0), container.record("r", 1)

@@ -71,6 +71,36 @@ def test_both_roundings_of_a_pool(share: float, cards: list[tuple[int, int]]) ->
         assert most <= offered + beside
 
 
+@pytest.mark.parametrize(
+    ("expected", "fixed"),
+    [
+        # A stated size replaces the share, on a card that offers more; None stands for the card.
+        ((63, 103), (60, None)),
+        ((103, 23), (None, 20)),
+        ((103, 103), (200, 100)),
+    ],
+)
+def test_a_fixed_limit_of_a_pool(expected: tuple[int, int], fixed: tuple[int | None, int | None]) -> None:
+    """Besides what lies outside of it."""
+    assert expected == Pool(0.5, (3, 3), True, fixed_bytes=fixed).limits([100, 100])
+
+
+@pytest.mark.parametrize(
+    ("expected", "spare", "left"),
+    [
+        (0, (), (0, 0)),
+        (0, (5, 5), (5, 9)),
+        (1, (5, 5), (4, 9)),
+        (3, (5, 7), (4, 4)),
+        # The need itself is not met, which is worse.
+        (0, (5, 5), (-1, 9)),
+    ],
+)
+def test_what_a_pool_lacks(expected: int, spare: tuple[int, ...], left: tuple[int, int]) -> None:
+    """Bytes that are not left beside the need, on the GPU with fewest."""
+    assert expected == Pool(0.5, (0, 0), True, spare_bytes=spare).lacking_bytes(left)
+
+
 @pytest.mark.parametrize("offered", [[], [100, 100]])
 def test_a_pool_is_for_as_many_gpus_as_it_was_made_for(offered: list[int]) -> None:
     """A limit for each GPU, or an error: never one that is left out."""

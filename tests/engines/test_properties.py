@@ -107,7 +107,9 @@ def test_twice_the_layers_are_twice_the_cache(name: str, key: str, times: int, c
     work: dict[str, Any] = {"context": context, "parallel": parallel}
     single, double = (cache_bytes(estimated(name, sample(key, layers=n), **work)) for n in (layers, 2 * layers))
 
-    assert double == 2 * single > 0
+    # SGLang's pools have fixed proportions, so that a byte of each is rounded.
+    assert abs(double - 2 * single) <= (2 if name == "sglang" else 0)
+    assert single > 0
 
 
 @given(

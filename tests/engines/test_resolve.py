@@ -90,11 +90,12 @@ def test_kv_cache_type_v_follows_k() -> None:
 
 
 def test_apple_hardware_is_macos() -> None:
-    """Nobody need say so; another platform can still be asked."""
+    """Nobody need say so, and no other platform can be asked."""
     catalogue = Catalogue({"rtx4090": {"vendor": "apple"}})
     asked = {"gpu": ("rtx4090",), "model": "llama-2-7b"}
     assert "macos" == resolve(asked, catalogue)[0].workload.platform
-    assert "linux" == resolve({**asked, "platform": "linux"}, catalogue)[0].workload.platform
+    with pytest.raises(UsageError, match="runs macOS, not linux"):
+        resolve({**asked, "platform": "linux"}, catalogue)
     assert "linux" == resolved()[0].workload.platform
 
 

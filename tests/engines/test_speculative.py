@@ -66,11 +66,16 @@ def test_sglang_s_states_and_cache() -> None:
 
     A public upgrade note of SGLang 0.5.17 (August 2026).
     """
-    weights, cache, compute, overhead = added(engine="sglang", context=42752, parallel=4, **MTP)
-    states = 5 * 3 * 48 * (10240 * 3 * 2 + 48 * 128 * 128 * 4)
+    weights, cache, compute, overhead = added(engine="sglang", context=42752, parallel=4, max_num_seqs=4, **MTP)
+    slot = 48 * (10240 * 3 * 2 + 48 * 128 * 128 * 4)
+    states, own = 5 * 3 * slot, 4 * 42752 * 4096
     assert states == pytest.approx(2.15 * GIB, rel=0.01)
-    assert cache - states == 4 * 42752 * 4096
-    assert cache - states == pytest.approx(0.66 * GIB, rel=0.02)
+    assert own == pytest.approx(0.66 * GIB, rel=0.02)
+    # Without a draft 0.9 parts of 1.9 are slots, and with three checked tokens for five slots less by 1 + 3 / 5.
+    alone, tokens = 1.9 * 4 * 42752 * 65_536, 4 * 42752 * (65_536 + 4096)
+    taken = 0.9 / 1.9 / (1 + 3 / 5)
+    whole = (tokens + states + slot - 4 * slot / (1 + 3 / 5)) / (1 - taken)
+    assert cache == pytest.approx(whole - alone, abs=slot)
     assert (0, 18 * MIB) == (compute, overhead)
     assert weights == pytest.approx(2 * 424_699_392, rel=0.01)
 
@@ -94,10 +99,13 @@ def test_a_head_of_a_checkpoint_of_few_bits_is_in_sixteen() -> None:
 
 
 def test_the_draft_is_on_the_last_stage() -> None:
+    """Its weights are."""
     cards = {"gpu": "2xa100-sxm4-80gb", "engine": "vllm", "pipeline_parallel": 2, "tensor_parallel": 1}
     found, plain = answered(**cards, **MTP).estimate.gpus, answered(**cards).estimate.gpus
-    assert found[0] == plain[0]
+    assert found[0].weights_bytes == plain[0].weights_bytes
     assert found[1].weights_bytes > plain[1].weights_bytes
+    # Every stage has blocks for the states of drafted tokens.
+    assert all(one.kv_cache_bytes > other.kv_cache_bytes for one, other in zip(found, plain, strict=True))
 
 
 def test_a_draft_model_on_vllm() -> None:

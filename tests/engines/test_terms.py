@@ -40,6 +40,12 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "2xh100-sxm", "model": "llama-3.1-70b", "quant": "fp8"},
         {"gpu": "8xh200", "model": "deepseek-v3", "quant": "fp8", "pipeline_parallel": 2, "tensor_parallel": 4},
         {"gpu": "l4", "model": "qwen2.5-vl-7b", "quant": "awq", "enforce_eager": True},
+        {"gpu": "8xh200", "model": "deepseek-v3", "quant": "fp8", "data_parallel": 4, "expert_parallel": True},
+        {
+            "gpu": "4xh100-sxm", "model": "llama-3.1-70b", "quant": "awq", "pipeline_parallel": 2, "max_loras": 2,
+            "cpu_offload": "4GiB",
+        },
+        {"gpu": "gb10", "model": "qwen3.6-35b-a3b", "quant": "nvfp4"},
     ],
     "sglang": [
         {"gpu": "2xh100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4"},

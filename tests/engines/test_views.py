@@ -33,8 +33,8 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"vendor", "compute_target", "memory_bytes", "name", "cores"},
-    "sglang": {"vendor", "compute_target", "memory_bytes"},
+    "vllm": {"compute_target", "name", "cores", *USABLE},
+    "sglang": {"vendor", "compute_target", "memory_bytes", "nvlink_bytes_per_second"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},

@@ -2,29 +2,31 @@
 
 magic (16 bytes) · file length (8) · header length (4) · header checksum (4) · header · parts
 
-A part is a section (any data), a shard of a look-up table, or the records of a kind with their index. Header,
-sections, shards and records are ``marshal`` of version 2, which every Python 3 reads and which holds plain data only.
-Each carries a checksum that is compared before unmarshalling, because ``marshal`` may crash on damaged input. Such a
-file is only ever one that this program wrote.
+A part is a section (any data), or the records of a kind, or their index: offset, length and checksum of each. A look-up
+table is a kind whose records are its shards, of which one is decoded for a key. Header, sections and records are
+``marshal`` of version 4, which Python reads from 3.4 on and which holds plain data only. Each carries a checksum that is
+compared before unmarshalling, because ``marshal`` may crash on damaged input. Such a file is only ever one that
+``curation.packing`` wrote.
 """
 
 from __future__ import annotations
 
 import marshal
-from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
-MAGIC = b"vramfit-cat\x00\x00\x00\x00\x03"
+MAGIC = b"vramfit-cat\x00\x00\x00\x00\x04"
 """File type and, in the last byte, the version of this layout."""
 
-SHARDS = 16
-"""Number of parts of a look-up table, so that looking up one key decodes a sixteenth of it."""
+SHARDS = 251
+"""Number of parts of a look-up table, so that looking up one key decodes some ten of its thousands; a prime."""
 
-_MARSHAL_VERSION = 2
+MODULUS = 2**30 - 35
+"""Prime of one digit of Python's integers, by which dividing a long number is quick."""
+
 _PREFIX = len(MAGIC) + 16
 _PLACE = 12
 """Bytes per record in a kind's index: offset, length, checksum."""
@@ -32,32 +34,6 @@ _PLACE = 12
 
 class BadContainerError(ValueError):
     """A file that is no compiled catalogue, or a damaged one: treated as absent."""
-
-
-def pack(
-    key: object,
-    sections: Mapping[str, object],
-    tables: Mapping[str, Mapping[str, object]],
-    records: Mapping[str, list[Any]],
-) -> bytes:
-    """Bytes of a compiled file; ``key`` says what it was compiled from (see ``cache``)."""
-    parts = {name: _dump(value) for name, value in sections.items()}
-    for name, table in tables.items():
-        for shard in range(SHARDS):
-            parts[f"{name}/{shard}"] = _dump({k: v for k, v in table.items() if _shard(k) == shard})
-    for kind, entries in records.items():
-        blobs = [_dump(entry) for entry in entries]
-        parts[f"{kind}/records"] = b"".join(blobs)
-        parts[f"{kind}/index"] = _index(blobs)
-    places: dict[str, tuple[int, int, int]] = {}
-    offset = 0
-    for name, blob in parts.items():
-        places[name] = (offset, len(blob), 0 if name.endswith("/records") else crc32(blob))
-        offset += len(blob)
-    header = _dump((key, places))
-    total = _PREFIX + len(header) + offset
-    prefix = total.to_bytes(8, "little") + len(header).to_bytes(4, "little") + crc32(header).to_bytes(4, "little")
-    return b"".join([MAGIC, prefix, header, *parts.values()])
 
 
 class Container:
@@ -87,13 +63,13 @@ class Container:
 
     def look_up(self, table: str, key: str) -> Any:
         """Value of ``key`` in ``table``; None where it has none."""
-        return self.section(f"{table}/{_shard(key)}").get(key)
+        return self.record(table, shard_of(key)).get(key)
 
     def table(self, name: str) -> dict[str, Any]:
         """Whole look-up table."""
         whole: dict[str, Any] = {}
         for shard in range(SHARDS):
-            whole |= self.section(f"{name}/{shard}")
+            whole |= self.record(name, shard)
         return whole
 
     def record(self, kind: str, number: int) -> Any:
@@ -105,7 +81,7 @@ class Container:
 
     def _decode(self, start: int, length: int, check: int) -> Any:
         blob = self._read(start, length)
-        if len(blob) != length or crc32(blob) != check:
+        if len(blob) != length or checksum(blob) != check:
             raise BadContainerError("damaged")
         try:
             return marshal.loads(blob)  # noqa: S302  (checked above, and only ever written by pack)
@@ -118,18 +94,15 @@ def in_memory(content: bytes) -> Container:
     return Container(lambda start, length: content[start : start + length], len(content))
 
 
-def _dump(value: Any) -> bytes:
-    return marshal.dumps(value, _MARSHAL_VERSION)
+def shard_of(key: str) -> int:
+    """Number of the shard that holds a key of a look-up table."""
+    return int.from_bytes(key.encode(), "little") % SHARDS
 
 
-def _index(blobs: list[bytes]) -> bytes:
-    places = []
-    offset = 0
-    for blob in blobs:
-        places += [number.to_bytes(4, "little") for number in (offset, len(blob), crc32(blob))]
-        offset += len(blob)
-    return b"".join(places)
+def checksum(content: bytes) -> int:
+    """Remainder of the bytes as one number, which a change of any one of them changes; no length is in it.
 
-
-def _shard(key: str) -> int:
-    return crc32(key.encode()) % SHARDS
+    ``zlib`` and ``binascii`` have better ones, and map two shared libraries into the process when they are loaded, which
+    takes as long as all else that is done with the catalogue.
+    """
+    return int.from_bytes(content, "little") % MODULUS

@@ -7,9 +7,8 @@ one in ``$XDG_CACHE_HOME/vramfit/``. ``sources`` decides which of them is fresh.
 from __future__ import annotations
 
 import os
-from zlib import crc32
 
-from vramfit.catalogue.container import BadContainerError, Container
+from vramfit.catalogue.container import BadContainerError, Container, checksum
 from vramfit.errors import CatalogueError
 
 TYPE_CHECKING = False
@@ -89,7 +88,9 @@ def data_directory() -> str | None:
 def cache_path(compiled_from: str) -> str | None:
     """Path of the compiled form of a data directory, or of it and the user's files; None without a home directory."""
     base = _xdg("XDG_CACHE_HOME", ".cache")
-    return None if base is None else os.path.join(base, "vramfit", f"catalogue-{crc32(compiled_from.encode()):08x}.bin")
+    return (
+        None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
+    )
 
 
 def _xdg(variable: str, otherwise: str) -> str | None:

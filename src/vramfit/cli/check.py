@@ -131,6 +131,10 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
+    if "command" in raw:
+        from vramfit.engines.commands import with_command
+
+        raw = with_command(raw)
     request = parse_request(raw)
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):

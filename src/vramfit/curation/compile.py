@@ -8,11 +8,11 @@ import os
 from pydantic import ValidationError
 
 from vramfit._record import fields
-from vramfit.catalogue.container import pack
 from vramfit.catalogue.files import read_bytes
 from vramfit.catalogue.names import normalise
 from vramfit.catalogue.rows import GpuRow, ModelRow
 from vramfit.curation import derive
+from vramfit.curation.packing import pack
 from vramfit.curation.schema_errors import faults_of, model_faults
 from vramfit.curation.schema_gpus import validate_gpus
 from vramfit.curation.schema_models import InvalidModelsError, validate_models

@@ -26,9 +26,13 @@ class Registration(Record):
     """Families of schemes for which this engine is the default."""
     keys: str | None = None
     """Module that declares the engine's own deployment keys as ``GROUPS``; engines with the same keys share it."""
+    alone: str = ""
+    """Name of further groups in that module, with keys that none of the engines that share it has but this one."""
 
 
 _registered: dict[str, Registration] = {}
+_loaded: dict[str, Engine[object, object]] = {}
+"""Engines that were asked for, by their modules."""
 
 
 def register(registration: Registration) -> None:
@@ -40,7 +44,7 @@ for _one in (
     Registration("transformers", "vramfit.engines.transformers"),
     Registration("llama.cpp", "vramfit.engines.llamacpp", ("gguf",), keys="vramfit.engines.llamacpp"),
     Registration("vllm", "vramfit.engines.vllm", keys="vramfit.engines.servers"),
-    Registration("sglang", "vramfit.engines.sglang", keys="vramfit.engines.servers"),
+    Registration("sglang", "vramfit.engines.sglang", keys="vramfit.engines.servers", alone="SGLANG_GROUPS"),
     Registration("ollama", "vramfit.engines.ollama", keys="vramfit.engines.llamacpp"),
     Registration("exllamav2", "vramfit.engines.exllamav2", ("exl2",)),
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
@@ -70,8 +74,9 @@ def registered(name: str) -> Registration:
 
 def own_groups() -> tuple[Group, ...]:
     """Groups of deployment keys that belong to engines, each listed once."""
-    modules = dict.fromkeys([known.keys for known in _registered.values() if known.keys is not None])
-    return tuple([group for module in modules for group in __import__(module, fromlist=["GROUPS"]).GROUPS])
+    found = [(known.keys, name) for known in _registered.values() for name in ("GROUPS", known.alone) if name]
+    places = dict.fromkeys([(module, name) for module, name in found if module is not None])
+    return tuple([group for module, name in places for group in getattr(__import__(module, fromlist=[name]), name)])
 
 
 def engine(name: str) -> Engine[object, object]:
@@ -81,7 +86,9 @@ def engine(name: str) -> Engine[object, object]:
         raise CannotTell(
             f'engine "{name}" is not modelled yet', f"modelled so far: {', '.join(names())}; see `vramfit list engines`"
         )
-    found: Engine[object, object] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
+    found = _loaded.get(known.module)
+    if found is None:
+        found = _loaded[known.module] = __import__(known.module, fromlist=["ENGINE"]).ENGINE
     return found
 
 

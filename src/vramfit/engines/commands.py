@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines import engine, names
+from vramfit.engines.keys import common_keys
 from vramfit.errors import UsageError
 from vramfit.launch.read import Process, process, processes
+from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 
 class Command(Record):
@@ -19,6 +22,25 @@ class Command(Record):
     keys: dict[str, object]
     """Deployment keys with values like a user would type them; ``model`` is the repository, file or tag that the
     command names."""
+
+
+def with_command(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return raw deployment keys with those of the launch command under ``command``; the other keys count for more.
+
+    The command is shell lines, or the words of one. Raises ``UsageError`` where it is neither, and as ``read_command``.
+    """
+    rest = {name: value for name, value in raw.items() if name != "command"}
+    given = raw["command"]
+    if not given or not isinstance(given, str | list):
+        raise UsageError("command: no launch command", "for example: vramfit check -g rtx4090 -- llama-server -hf …")
+    found = read_command(given)
+    key = common_keys()["engine"]
+    asked = rest.get("engine")
+    if asked is not None and parse_value(key, asked) != found.engine:
+        raise UsageError(
+            f"the command starts {found.engine}, and engine asks for {rest['engine']}", "leave one of them out"
+        )
+    return {"engine": found.engine, **found.keys, **rest}
 
 
 def read_command(given: str | Sequence[str]) -> Command:

@@ -12,11 +12,11 @@ view also contains the memory that the runtime takes of each GPU for any model, 
 
 from __future__ import annotations
 
-from vramfit._record import Record, replace
+from vramfit._record import Parametric, Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Generic, TypeVar
 
     from vramfit.engines.profile import SpeedProfile
@@ -39,12 +39,7 @@ if TYPE_CHECKING:
         """``typing.Generic`` with a single parameter for a type checker."""
 
 else:
-
-    class _Generic:
-        def __class_getitem__(cls, _):
-            return cls
-
-    _OfView = _Generic
+    _Generic = _OfView = Parametric
 
 
 class Deployment(Record):
@@ -71,7 +66,7 @@ class Deployment(Record):
     @property
     def model_parameters(self) -> int:
         """Number of parameters of the model, counted tensor by tensor."""
-        from vramfit.model import parameters
+        from vramfit.model.counted import parameters
 
         return parameters(self.checkpoint.model)
 
@@ -169,14 +164,34 @@ class Pool(Record):
     than it keeps."""
     starting_text: str = ""
     """Description of what takes them, as the end of a sentence."""
+    fixed_bytes: tuple[int | None, ...] = ()
+    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
+    spare_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
+    spare_reason: str = ""
+    """Reason why it does not start where they are not left, as a sentence without a full stop."""
 
-    def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
-        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
+    def limits(self, offered_bytes: Iterable[int], reserve_bytes: int = 0) -> tuple[int, ...]:
+        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each.
+
+        Others hold ``reserve_bytes`` of each; a share of what is free depends on it, and one of the card does not.
+        """
         limits = []
-        for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
+        for number, (offered, outside) in enumerate(zip(offered_bytes, self.outside_bytes, strict=True)):
+            if self.fixed_bytes:
+                fixed = self.fixed_bytes[number]
+                limits.append((offered if fixed is None else min(offered, fixed)) + outside)
+                continue
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
             limits.append(share + outside)
         return tuple(limits)
+
+    def lacking_bytes(self, left_bytes: Iterable[int]) -> int:
+        """Bytes that are not left in addition to the need, on the GPU with fewest, where the need itself is met; else 0."""
+        left = tuple(left_bytes)
+        if not self.spare_bytes or min(left) < 0:
+            return 0
+        return max(0, *[spare - room for spare, room in zip(self.spare_bytes, left, strict=True)])
 
     def short_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> int:
         """Bytes of memory that must be free at the start and are not, on the GPU with fewest; 0 if nothing is short."""
@@ -195,6 +210,23 @@ class Pool(Record):
             return 0
         sizes = zip(offered_bytes, self.starting_bytes, self.context_bytes, strict=True)
         return max(0, *[size + context - (offered - reserve_bytes) for offered, size, context in sizes])
+
+    def stretched(self, limit_bytes: int, usable_bytes: int, total_bytes: int, cache_bytes: int) -> int:
+        """Limit of a GPU for a need of ``total_bytes`` with ``cache_bytes`` of cache, where all is ``usable_bytes``.
+
+        It is greater than ``limit_bytes`` for an engine that starts with less cache than was asked for.
+        """
+        return limit_bytes
+
+    def reason(self, title: str, offered_bytes: Sequence[int], reserve_bytes: int) -> str:
+        """Sentence on what is short at the start of the engine called ``title``."""
+        from vramfit.units import gib
+
+        short = gib(self.short_bytes(offered_bytes, reserve_bytes))
+        return (
+            f"{title} starts only if {self.share:.1%} of each card is free, and {short} of that is taken: by its own"
+            " context and by what else runs there"
+        )
 
 
 class Estimate(Record):

@@ -6,7 +6,7 @@ from vramfit._record import replace
 from vramfit.engines import DEFAULT, UNMODELLED, names, own_groups
 from vramfit.errors import UsageError
 from vramfit.workload.common import GROUPS as COMMON
-from vramfit.workload.keys import parse_value
+from vramfit.workload.keys import SPELLED, parse_value
 from vramfit.workload.training import GROUPS as TRAINING
 
 TYPE_CHECKING = False
@@ -61,6 +61,26 @@ def every_key(task: str | None = None) -> dict[str, Key]:
             for key in group.keys:
                 known.setdefault(key.name, key)
         known["engine"] = common_keys()["engine"]
+    return known
+
+
+_shown: dict[tuple[bool | str, ...], tuple[tuple[str, str, object, bool, Key], ...]] = {}
+
+
+def shown_keys(task: str) -> tuple[tuple[str, str, object, bool, Key], ...]:
+    """Keys in the order of a task's reports: name, field, default, True if the value may be shown otherwise than it is held, key.
+
+    A report asks this of every key, and reading it from the keys each time takes longer than all else that it does.
+    """
+    place: tuple[bool | str, ...] = (task != "inference", *names())
+    known = _shown.get(place)
+    if known is None:
+        known = _shown[place] = tuple(
+            [
+                (name, key.field or name, key.default, key.decided or key.kind in SPELLED, key)
+                for name, key in every_key(task).items()
+            ]
+        )
     return known
 
 

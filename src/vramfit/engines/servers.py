@@ -143,6 +143,34 @@ KEYS = (
 
 GROUPS = (Group(KEYS, 40),)
 
+SGLANG_KEYS = (
+    Key(
+        "max_total_tokens",
+        "count",
+        "SGLang: most tokens of the cache",
+        default_text="what the share leaves",
+    ),
+    Key(
+        "swa_full_tokens_ratio",
+        "number",
+        "SGLang: tokens of windowed layers for each of the full ones'",
+        minimum=0.01,
+        maximum=1.0,
+        default_text="0.8",
+    ),
+    Key(
+        "mamba_full_memory_ratio",
+        "number",
+        "SGLang: memory of recurrent states for each byte of the tokens' cache",
+        minimum=0.01,
+        maximum=100.0,
+        default_text="0.9",
+    ),
+)
+
+SGLANG_GROUPS = (Group(SGLANG_KEYS, 41),)
+"""Groups of keys that SGLang alone has. They stand here because tables of all keys are made without loading an engine."""
+
 
 def refuse_offload(model: Model, work: Workload, name: str) -> None:
     """Raise ``UsageError`` if the deployment puts layers into host memory, where servers do not compute them."""

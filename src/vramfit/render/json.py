@@ -71,28 +71,32 @@ def encodable(text: str, encoding: str) -> str:
 def _text(value: Any, newline: str, step: str, colon: str) -> str:
     # Exact types first: nearly every value of a report is one of these, and a look-up is quicker than a chain of tests.
     kind = type(value)
-    write = _PLAIN.get(kind)
-    if write is not None:
-        return write(value)
-    inner = newline + step
     if kind is dict or isinstance(value, dict):
-        if not value:
-            return "{}"
-        items = []
-        known = _KEYS[colon]
-        for key, item in value.items():
-            write = _PLAIN.get(type(item))
-            text = _text(item, inner, step, colon) if write is None else write(item)
-            items.append((known.get(key) or _key(key, known, colon)) + text)
-        return "{" + inner + ("," + inner).join(items) + newline + "}"
+        return _object(value, newline, step, colon) if value else "{}"
     if isinstance(value, list | tuple):
         if not value:
             return "[]"
-        return "[" + inner + ("," + inner).join([_text(item, inner, step, colon) for item in value]) + newline + "]"
+        inner = newline + step
+        return f"[{inner}{f',{inner}'.join([_text(item, inner, step, colon) for item in value])}{newline}]"
+    write = _PLAIN.get(kind)
+    if write is not None:
+        return write(value)
     for kind, write in _PLAIN.items():
         if isinstance(value, kind):
             return write(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _object(value: dict[Any, Any], newline: str, step: str, colon: str) -> str:
+    """Text of a mapping that is not empty."""
+    inner = newline + step
+    plain, known = _PLAIN.get, _KEYS[colon]
+    items = []
+    for key, item in value.items():
+        write = plain(type(item))
+        text = "null" if item is None else _text(item, inner, step, colon) if write is None else write(item)
+        items.append((known[key] if key in known else _key(key, known, colon)) + text)
+    return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
 
 
 _KEYS: dict[str, dict[str, str]] = {":": {}, ": ": {}}

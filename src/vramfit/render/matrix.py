@@ -7,6 +7,7 @@ The text formats give one line per cell, in blocks of a row, as soon as the row 
 from __future__ import annotations
 
 import shutil
+from operator import itemgetter
 
 from vramfit.render import plain
 from vramfit.render.csv import row as csv_row
@@ -62,25 +63,26 @@ def _texts(report: Object, style: str) -> Iterator[list[str]]:
     """Texts of the cells of each row, put together from the values of the GPU, the row and the cell."""
     part = {"plain": _plain, "csv": _csv}.get(style, _json)
     answered = _ANSWERED.get(style, _ANSWERED["json"])
+    figures = itemgetter("verdict", "required_bytes", "usable_bytes", "headroom_bytes")
+    reasons: dict[tuple[object, ...], str] = {}
     gpus = [part(("gpu",), {"gpu": gpu["id"]}) for gpu in report["gpus"]]
     for row in report["rows"]:
         each = "quant" not in row
         middle = part(_OF_MODEL if each else (*_OF_MODEL, *_OF_QUANT), row)
-        texts: dict[int, str] = {}
-        cells = []
-        for gpu, cell in zip(gpus, row["cells"], strict=True):
-            text = texts.get(id(cell))
-            if text is None:
-                text = middle + part(_OF_QUANT, cell) if each else middle
-                if cell["error"] is None:
-                    text += answered % (
-                        cell["verdict"], cell["required_bytes"], cell["usable_bytes"], cell["headroom_bytes"]
-                    )  # fmt: skip
-                else:
-                    text += part(_OF_VERDICT, cell)
-                texts[id(cell)] = text
-            cells.append(gpu + text)
-        yield cells
+        cells = row["cells"]
+        numbers = list(map(id, cells))
+        texts = {}
+        for number, cell in dict(zip(numbers, cells, strict=True)).items():
+            text = middle + part(_OF_QUANT, cell) if each else middle
+            if cell["error"] is None:
+                texts[number] = text + answered % figures(cell)
+                continue
+            # A reason is the same for a GPU or a model in every row.
+            reason = (*figures(cell), *cell["error"].values())
+            if reason not in reasons:
+                reasons[reason] = part(_OF_VERDICT, cell)
+            texts[number] = text + reasons[reason]
+        yield list(map(str.__add__, gpus, map(texts.__getitem__, numbers)))
 
 
 def _plain(keys: Sequence[str], values: Object) -> str:

@@ -7,7 +7,7 @@ those of ``workload.common`` and ``workload.training``, and one of each engine t
 
 from __future__ import annotations
 
-from vramfit._record import Record, fields
+from vramfit._record import Parametric, Record, fields
 from vramfit.errors import UsageError
 from vramfit.units import rate_text, size_text
 
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
         """Stand-in for ``typing.Generic``, which costs too much to load when the program runs."""
 
 else:
-
-    class _Generic:
-        def __class_getitem__(cls, _):
-            return cls
+    _Generic = Parametric
 
 
 class Key(Record):
@@ -94,29 +91,39 @@ class Key(Record):
 
     def value_in(self, workload: Workload, request: Request) -> Any:
         """Value that a workload was made with; where its engine has no such key, the requested value or the default."""
-        field = self.stored_as
-        for holder in (workload, workload.own, workload.training):
-            if hasattr(holder, field):
-                return getattr(holder, field)
-        return request.get(self.name, self.default)
+        field = self.field or self.name
+        if field in workload.__dict__:
+            return workload.__dict__[field]
+        own = workload.own
+        place = _PLACES.get((field, type(own)))
+        if place is None:
+            holders = (workload, own, workload.training)
+            place = _PLACES[field, type(own)] = [*[hasattr(holder, field) for holder in holders], True].index(True)
+        if place == _IN_NONE:
+            return request.get(self.name, self.default)
+        return getattr((workload, own, workload.training)[place], field)
 
     def spelled(self, value: Any) -> Any:
         """Value as the report shows it, which is how one would type it: ``"8GiB"``, ``"1344x1008"``, ``"3,1"``."""
-        if value is None:
-            return None
-        if self.kind == "size":
+        kind = self.kind
+        if value is None or kind not in SPELLED:
+            return value
+        if kind == "choice":
+            return ("on" if value else "off") if isinstance(value, bool) and self.choices == SWITCHED else value
+        if kind == "size":
             return value if value in self.choices else size_text(value)
-        if self.kind == "rate":
+        if kind == "rate":
             return rate_text(value)
-        if self.kind == "pixels":
+        if kind == "pixels":
             return "{}x{}".format(*value)
-        if self.kind == "shares":
-            return ",".join([f"{share:g}" for share in value])
-        if self.choices == SWITCHED and isinstance(value, bool):
-            return "on" if value else "off"
-        return value
+        return ",".join([f"{share:g}" for share in value])
 
 
+_PLACES: dict[tuple[str, type], int] = {}
+"""Number of the record that has a field: a workload, its engine's own keys, those of fine-tuning; by the class of own."""
+_IN_NONE = 3
+SPELLED = frozenset(("choice", "size", "rate", "pixels", "shares"))
+"""Kinds of keys whose values a report may show otherwise than a workload holds them."""
 SWITCHED = ("on", "off")
 """Choices of a key that a file may also give as true or false, and that a record stores as such."""
 

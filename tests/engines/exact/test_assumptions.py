@@ -70,7 +70,8 @@ def test_transformers(expected: list[str], gpu: str, model: str, quant: str, key
         ),
         (
             [
-                "the cache holds one sequence of 4,096 tokens; weights and cache may take 69.9% of each card",
+                "the cache holds one sequence of 4,096 tokens; weights and cache may take 71.5% of the memory that is free"
+                " before they are loaded",
                 "a prefill step processes up to 4,096 tokens", "the layers form 2 stages on a GPU each",
             ],
             "sglang", "2xrtx3090", "fp16", {"pipeline_parallel": 2},

@@ -43,35 +43,36 @@ def test_the_interval_of_vllm(graphs: int, quant: str, heaviest: float, keys: di
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("engine", "spare", "graphs", "quant", "heaviest", "keys"),
-    [("sglang", 0, 18 * LAYERS, "fp16", 1.015, {}), ("sglang", 0, 18 * LAYERS, "fp8", 1.015, {})],
-)
-def test_the_interval(
-    engine: str, spare: int, graphs: int, quant: str, heaviest: float, keys: dict[str, Any]
-) -> None:  # fmt: skip
-    """Weights from 0.995, activations from 0.4 to 1.35 times, 80 MiB of libraries and the graphs from 0.3 to 3 and 2.3.
-
-    The context of 440 MiB from 0.45 to 1.6 times.
-    """
-    row = estimate("rtx3090", "three-layers", engine, quant, **keys)
-    device = row["devices"][0]
-    weights, cache, compute = (device[f"{part}_bytes"] for part in ("weights", "kv_cache", "compute"))
-
-    assert device["overhead_bytes"] == (440 + 80 + graphs) * MIB + spare
-    assert row["required_bytes"] == {
-        "low": round(0.995 * weights) + cache + round(0.4 * compute)
-        + round(0.3 * (80 + graphs) * MIB) + round(0.45 * 440 * MIB),
-        "expected": weights + cache + compute + (440 + 80 + graphs) * MIB + spare,
-        "high": round(heaviest * weights) + cache + round(1.35 * compute)
-        + round(3 * 80 * MIB + 2.3 * graphs * MIB) + spare + round(1.6 * 440 * MIB),
-    }  # fmt: skip
-
-
 WORKSPACE = 9 * MIB
 """Bytes of cuBLAS's workspace, which exists throughout the profile run."""
 COUNTS = 256 * 1024 * 33 // 8
 """Bytes of the counts of sampled tokens, for 256 sequences and 1,024 entries."""
+
+
+@pytest.mark.parametrize(
+    ("graphs", "sizes", "quant", "keys"),
+    [
+        # 6 MiB a layer for decoding, and 8 for each of 50 sizes of prefill up to 4,096 tokens.
+        (6 * LAYERS, 8 * 50, "fp16", {}),
+        (6 * LAYERS, 8 * 50, "fp8", {}),
+        (0, 0, "fp16", {"enforce_eager": True}),
+    ],
+)
+def test_the_interval_of_sglang(graphs: int, sizes: int, quant: str, keys: dict[str, Any]) -> None:
+    """What a process holds before it loads from 0.3 to 1.6, decoding's graphs to 2.5, prefill's to 2, libraries to 3 times."""
+    row = estimate("rtx3090", "three-layers", "sglang", quant, **keys)
+    device = row["devices"][0]
+    weights, cache, compute = (device[f"{part}_bytes"] for part in ("weights", "kv_cache", "compute"))
+
+    assert device["overhead_bytes"] == (440 + 90 + graphs + sizes + 384 + 160) * MIB
+    assert row["required_bytes"]["low"] == (
+        round(0.995 * weights) + cache + round(0.4 * compute)
+        + round(0.3 * (90 + graphs + 160) * MIB) + round(0.45 * 440 * MIB)
+    )  # fmt: skip
+    assert row["required_bytes"]["high"] == (
+        round(1.015 * weights) + cache + round(1.35 * compute)
+        + round(1.6 * 90 * MIB + 2.5 * graphs * MIB + 2 * sizes * MIB + 3 * 160 * MIB) + 384 * MIB + round(1.6 * 440 * MIB)
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

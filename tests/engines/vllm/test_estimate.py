@@ -16,7 +16,6 @@ from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.servers import ServerKeys
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
-from vramfit.engines.vllm.kv_cache import bytes_needed
 from vramfit.engines.vllm.overhead import overhead
 from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import _mxfp4_bytes, mxfp4_kernel, stages
@@ -24,7 +23,6 @@ from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
 from vramfit.sources import open_catalogue
 from vramfit.units import MIB
-from vramfit.workload.common import Workload
 
 if TYPE_CHECKING:
     from vramfit.engines import DeviceMemory, Estimate
@@ -63,74 +61,6 @@ def test_llama_3_1_8b_whole() -> None:
     assert (440 + 170) * MIB + round(0.95 * graphs) + 16 * 131_072 == found.overhead_bytes
     assert found.low_bytes < found.total_bytes < found.high_bytes
     assert LLAMA_8B - 131_072 * 128 * 2 - 128_256 * 4096 * 2 == found.read_bytes
-
-
-@pytest.mark.parametrize(
-    ("expected", "request_"),
-    [
-        # Whole blocks of 16 tokens for each sequence.
-        (131_072 * 4096, {}),
-        (131_072 * 16, {"context": 1}),
-        (131_072 * 3 * 112, {"context": 100, "parallel": 3}),
-        (65_536 * 4096, {"kv_cache_type": "fp8"}),
-        # int8 carries a float32 scale for each K and V head.
-        ((65_536 + 32 * 2 * 8 * 4) * 4096, {"kv_cache_type": "int8"}),
-        # Heads are divided, and repeated when there are more ranks than heads.
-        (131_072 * 4096 // 2, {"gpu": "2xrtx4090"}),
-        (131_072 * 4096 // 8, {"gpu": "8xrtx4090"}),
-        (131_072 * 4096 // 8, {"gpu": "16xrtx4090"}),
-        # Each stage keeps its own layers.
-        (131_072 * 4096 // 4, {"gpu": "4xrtx4090", "pipeline_parallel": 4}),
-        # The latent is whole on every rank; fp8 halves it.
-        (4 * 576 * 2 * 4096, {"model": "latent"}),
-        (4 * 576 * 2 * 4096, {"model": "latent", "gpu": "8xrtx4090"}),
-        (4 * 576 * 4096, {"model": "latent", "gpu": "8xrtx4090", "kv_cache_type": "fp8"}),
-        # Mamba without attention: one state a sequence, convolution in 16 bits and state in float32, on no tokens.
-        (64 * (2 * 15_360 + 4 * 81_920), {"model": "recurrent"}),
-        (3 * 64 * (2 * 15_360 + 4 * 81_920), {"model": "recurrent", "context": 8, "parallel": 3}),
-    ],
-)
-def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
-    """Blocks of what a rank keeps, exactly."""
-    assert expected == rank(**request_).kv_cache_bytes
-
-
-@pytest.mark.parametrize(
-    ("blocks", "context", "batched"),
-    [
-        # Two full layers make the group, ten sliding ones five groups; a window keeps 1023 tokens and those in flight,
-        # which asynchronous scheduling doubles, and one block more because it starts anywhere.
-        (8192 + 5 * (-(-(1023 + 2 * 2048) // 16) + 1), 131_072, 2048),
-        (512 + 5 * (-(-(1023 + 2 * 512) // 16) + 1), 8192, 512),
-        (64 + 5 * (64 + 1), 1024, 2048),
-    ],
-)
-def test_layers_of_two_kinds_share_a_pool(blocks: int, context: int, batched: int) -> None:
-    """The worked sum of ``_max_memory_usage_bytes_from_groups`` for a model of five sliding layers to a full one."""
-    each = 2 * 16 * 4096
-    assert (blocks * each, each) == bytes_needed(model("sliding"), Workload(context), 1, (0, 12), batched)
-
-
-def test_layers_of_unequal_counts_are_padded() -> None:
-    """Three full and nine sliding layers need no padding, three and ten do: four groups of three."""
-    kept = [
-        bytes_needed(model("sliding", layers=layers, pattern=pattern), Workload(4096), 1, (0, layers), 16)
-        for layers, pattern in ((12, "3*sliding full"), (13, "3*sliding full"))
-    ]
-    block = 3 * 16 * 4096
-    window = -(-(1023 + 32) // 16) + 1
-    assert [((256 + 3 * window) * block, block), ((256 + 4 * window) * block, block)] == kept
-
-
-def test_attention_beside_states() -> None:
-    """The block grows until its page covers a state, and each sequence holds two states (mode ``align``)."""
-    hybrid = model(
-        "recurrent", layers=8, pattern="3*mamba full", heads=16, kv_heads=2, head_dim=256, ffn=4096, context=65_536
-    )
-    state, token = 2 * 15_360 + 4 * 81_920, 2 * 2 * 256 * 2
-    tokens = 16 * -(-state // (16 * token))
-    block = 2 * tokens * token
-    assert ((-(-65_536 // tokens) + 3 * 2) * block, block) == bytes_needed(hybrid, Workload(65_536), 1, (0, 8), 2048)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +253,8 @@ def test_what_vllm_decided() -> None:
     """The settings it would log, and the share of the card as the limit: the context lies outside of it."""
     found = estimated(gpu="2xrtx4090")
     assert {
-        "tensor_parallel": 2, "pipeline_parallel": 1, "max_num_seqs": 256, "max_batched_tokens": 2048,
+        "tensor_parallel": 2, "pipeline_parallel": 1, "data_parallel": 1, "max_num_seqs": 256,
+        "max_batched_tokens": 2048,
         "gpu_memory_utilization": 0.92,
     } == found.settings  # fmt: skip
     assert found.pool is not None

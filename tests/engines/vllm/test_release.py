@@ -42,13 +42,13 @@ def test_candidates_of_the_triton_sampler(version: str | None, expected: bool) -
 @pytest.mark.parametrize(
     ("sample", "version", "expected"),
     [
-        # Dense models without states from 0.25 on, all from 0.30 on.
+        # Dense models without states from 0.25 on, all from 0.29 on.
         ("llama-3.1-8b", "0.24", False),
         ("llama-3.1-8b", "0.25", True),
         ("latent", "0.25", True),
-        ("mixtral-8x7b", "0.29.1", False),
-        ("recurrent", "0.29.1", False),
-        ("mixtral-8x7b", "0.30", True),
+        ("mixtral-8x7b", "0.28.1", False),
+        ("recurrent", "0.28.1", False),
+        ("mixtral-8x7b", "0.29", True),
         ("recurrent", None, True),
     ],
 )

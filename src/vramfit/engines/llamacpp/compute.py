@@ -261,13 +261,6 @@ def _heir(node: Node, sources: tuple[Node, ...]) -> Node | None:
     return None
 
 
-def _placed_on(node: Node) -> int:
-    device = node.base.device
-    if device is None:
-        raise AssertionError("every node has a device once the graph is assigned")
-    return device
-
-
 def _assign(nodes: list[Node], gpus: int) -> None:
     """Give every node a device: first by weights, then by neighbours, of which GPUs take precedence over the host."""
     free = False
@@ -309,21 +302,28 @@ def _cut(nodes: list[Node]) -> tuple[list[tuple[Node, bool, tuple[Node, ...]]], 
     here: int | None = None
     start = cut_inputs = 0
     for node in nodes:
-        device = _placed_on(node)
+        device = node.base.device
+        if device is None:
+            raise AssertionError("every node has a device once the graph is assigned")
         used = node.sources
-        away = [source for source in used if source.base.device != device]
         if device != here:
             here, start, cut_inputs = device, len(steps), 0
-        if away:
-            if cut_inputs and [source for source in away if source.weight]:
-                start, cut_inputs = len(steps), 0
-            for source in away:
-                if (source, device) not in copies:
-                    copy = copies[source, device] = Node(source.size)
-                    copy.device = device
-                    steps[start + cut_inputs : start + cut_inputs] = [(source, False, (source,)), (copy, True, ())]
-                    cut_inputs += 2
-            used = tuple([copies[source, device] if source in away else source for source in used])
+        for source in used:
+            if source.base.device != device:
+                break
+        else:
+            steps.append((node, not node.stored, used))
+            continue
+        away = [source for source in used if source.base.device != device]
+        if cut_inputs and [source for source in away if source.weight]:
+            start, cut_inputs = len(steps), 0
+        for source in away:
+            if (source, device) not in copies:
+                copy = copies[source, device] = Node(source.size)
+                copy.device = device
+                steps[start + cut_inputs : start + cut_inputs] = [(source, False, (source,)), (copy, True, ())]
+                cut_inputs += 2
+        used = tuple([copies[source, device] if source in away else source for source in used])
         steps.append((node, not node.stored, used))
     return steps, list(copies.values())
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
+from vramfit.engines.servers import GROUPS, SGLANG_GROUPS, ServerKeys, ranks, settings
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.interface import Deployment, Estimate, Job, Serving, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -23,14 +23,31 @@ SHARES = (0.9, 0.95)
 """Static shares of a card that remedies propose, which leave less for activations."""
 
 
+class SGLangKeys(ServerKeys):
+    """Values of the servers' deployment keys, and of those that SGLang alone has."""
+
+    max_total_tokens: int | None = None
+    """Largest number of tokens of the cache; None for what the share leaves."""
+    swa_full_tokens_ratio: float | None = None
+    """Tokens of the windowed layers' pool for each of the full layers'; None for SGLang's own."""
+    mamba_full_memory_ratio: float | None = None
+    """Memory of recurrent states for each byte of the tokens' cache; None for SGLang's own."""
+
+
 class Cards(Record):
     """Properties of the card with the least memory, which SGLang's settings depend on."""
 
     memory_bytes: int
     mxfp4_kernel: str
+    link: str
+    """Link between the ranks: ``nvlink`` of Hopper or later, ``rocm`` on AMD cards, else ``pcie``."""
+    flashinfer: bool
+    """True if attention needs a workspace of FlashInfer's or TensorRT-LLM's."""
+    eight_bit_latents: bool
+    """True if sparse latents are cached in 8 bits unless a type is stated: on Blackwell."""
 
 
-class SGLang(Engine[Cards, ServerKeys]):
+class SGLang(Engine[Cards, SGLangKeys]):
     """SGLang, started by ``sglang.launch_server``."""
 
     name = "sglang"
@@ -38,8 +55,8 @@ class SGLang(Engine[Cards, ServerKeys]):
     families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
     cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
-    groups = GROUPS
-    record = ServerKeys
+    groups = (*GROUPS, *SGLANG_GROUPS)
+    record = SGLangKeys
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
     loads_in_class = {"int8": ("fp8",)}
@@ -54,13 +71,21 @@ class SGLang(Engine[Cards, ServerKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: memory and kernel of the smallest card, and the CUDA context of each."""
-        from vramfit.engines.cuda import context_share
+        from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least, context_share
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("sglang does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
-        cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest))
+        hopper, blackwell = at_least(smallest, HOPPER), at_least(smallest, BLACKWELL)
+        link = "nvlink" if hopper and smallest.nvlink_bytes_per_second else "pcie"
+        cards = Cards(
+            smallest.memory_bytes,
+            mxfp4_kernel(smallest),
+            "rocm" if smallest.vendor == "amd" else link,
+            smallest.vendor != "amd" and (blackwell or not hopper),
+            blackwell,
+        )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
@@ -77,13 +102,13 @@ class SGLang(Engine[Cards, ServerKeys]):
 
         return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
-    def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
+    def estimate(self, job: Job[Cards, SGLangKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
         from vramfit.engines.sglang.estimate import estimate
 
         return estimate(job)
 
-    def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+    def account(self, job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of a server to the ledger, rank by rank."""
         from vramfit.engines.sglang.terms import account
 
@@ -113,8 +138,23 @@ class SGLang(Engine[Cards, ServerKeys]):
         """Number of GPUs that each layer is split over."""
         return ranks(estimate)
 
+    def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
+        """Describe what the cache holds and how many requests run at once."""
+        from vramfit.engines.sglang.serving import serving
+
+        return serving(self, deployment, estimate)
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Warn of a pool that is smaller than one request of the asked context."""
+        from vramfit.engines.sglang.serving import remarks
+
+        return remarks(self, deployment, estimate)
+
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
+        """Remedies in order: the share that holds the requests, a larger one, no CUDA graphs, smaller steps."""
+        from vramfit.engines.sglang.serving import settings_of_share
+
+        yield from settings_of_share(self, deployment, estimate)
         yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
         if deployment.workload.draft is not None:
             from vramfit.engines import speculative
@@ -124,8 +164,10 @@ class SGLang(Engine[Cards, ServerKeys]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``sglang.launch_server`` command, one line for each machine."""
         from vramfit.engines.sglang.launch import command
+        from vramfit.engines.sglang.serving import raised_share
 
-        return command(deployment, estimate, self.own_keys(deployment.workload))
+        share = raised_share(self, deployment, estimate)
+        return command(deployment, estimate, self.own_keys(deployment.workload), share)
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the repository is known that has the weights, or 16-bit ones to be quantized while loading."""

@@ -1,171 +1,257 @@
-"""Memory of SGLang: layers split like in vLLM, a cache of single tokens, and a static share for weights and cache.
+"""Memory of SGLang: layers split like in vLLM, a pool of tokens, and a static share for weights and cache.
 
-``mem_fraction_static`` is that share of each card. If it is not stated (deployment key ``gpu_memory_utilization``),
-SGLang leaves out what it expects activations and CUDA graphs to take, according to the sizes of the card and of a step
-(0.5.23 ``srt/arg_groups/memory_hook.py``). A deployment fits if weights and the cache of its sequences fit into the share,
-and everything into the card. SGLang's layers come from vLLM, so the formulas for weights and activations are those of
-``vllm``.
+``mem_fraction_static`` is a share of what is free before SGLang loads (module ``static``). If it is not stated (deployment
+key ``gpu_memory_utilization``), SGLang leaves out what it expects activations and CUDA graphs to take (module ``share``).
+A deployment fits if weights and the cache of its requests fit into the share, and the rest into what is left of the card.
+SGLang's layers come from vLLM, so the formulas for weights and activations are those of ``vllm``.
+
+The formulas follow SGLang 0.5.23; each module names older releases that differ.
 """
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
-from vramfit.engines.servers import refuse_offload, sequences
+from vramfit._record import Record, replace
+from vramfit.engines.distributed import sequences_text, split_text, stage_layers
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.servers import refuse_offload, sequences, version
+from vramfit.engines.serving import WIDE
+from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, most_bytes, needed_bytes
+from vramfit.engines.sglang.layout import as_server, spread_of, stage_of, stage_weights
+from vramfit.engines.sglang.overhead import Overhead, overhead, workspace_bytes
+from vramfit.engines.sglang.share import NEWEST, Graphs, Spread, graphs, sizes, static_share
+from vramfit.engines.sglang.static import Rank, StaticPool
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.engines.vllm.estimate import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIGH, WEIGHTS_LOW
-from vramfit.engines.vllm.kv_cache import kinds
-from vramfit.engines.vllm.overhead import overhead
-from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 from vramfit.memory.vision import crossed_tokens
-from vramfit.units import GIB, MIB
+from vramfit.model.architecture import Attention, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Job
-    from vramfit.engines.servers import ServerKeys
-    from vramfit.engines.sglang import Cards
+    from vramfit.engines.sglang import Cards, SGLangKeys
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 
-SIZES = (
-    (20 * GIB, 2048, 8, 8),
-    (35 * GIB, 4096, 48, 160),
-    (60 * GIB, 4096, 32, 160),
-    (160 * GIB, 8192, 256, 512),
-    (None, 16384, 512, 512),
-)
-"""Defaults by memory of the card: upper limit of the memory, tokens of a prefill step, and the largest batch captured in a
-CUDA graph, with fewer than four ranks and with more."""
-FIXED_BYTES = 512 * MIB
-"""Bytes reserved on every card."""
-TOKEN_BYTES = 3 * MIB // 2
-"""Bytes reserved for each token of a step, ``chunked_prefill_size``: 1.5 MB, "a heuristic value"."""
-SEQUENCE_BYTES = 2 * MIB
-"""Bytes reserved for CUDA graphs, for each sequence of the largest captured batch."""
-PREFILL_GRAPH_BYTES = 8 * MIB
-LATENT_GRAPH_BYTES = 3 * GIB // 2
-"""Bytes reserved for the graph of each captured prefill size, and for all of them together if the model has latent
-attention (``reserve_for_graph_mb``)."""
-RANK_BYTES = 128 * MIB
-"""Bytes reserved for each rank, tensor-parallel or pipeline-parallel."""
-LARGE_BYTES, LARGE_RESERVE_BYTES = 60 * GIB, 10 * GIB
-"""Memory in bytes above which a card reserves more, and the bytes that it reserves at least."""
-VISION_SHARE = 0.95
-"""Factor of the static share for a model with a vision tower, if the tower has the size of CLIP ViT-L
-(``adjust_mem_fraction_for_vlm``)."""
+DRAFT_REQUESTS = 48
+"""Default of ``max_running_requests`` with speculative decoding (``arg_groups/speculative_hook.py``)."""
 
 
-def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
+class Plan(Record):
+    """Settings that a deployment or SGLang itself decides, and what its requests ask of the cache."""
+
+    spread: Spread
+    tokens: int
+    """Tokens of a prefill step, over all copies of the attention layers."""
+    captured: Graphs
+    share: float
+    demand: Demand
+    cache_type: str
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens of a prefill step in each copy of the attention layers."""
+        return max(1, self.tokens // self.spread.attention_copies)
+
+
+def estimate(job: Job[Cards, SGLangKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what SGLang refuses."""
-    model, work, keys, cards = job.model, job.workload, job.keys, job.traits
-    if work.draft is not None:
-        from vramfit.engines.speculative import plain
-        from vramfit.engines.vllm.speculative import with_draft
+    work = job.workload
+    _refuse(job)
+    made = plan(job)
+    if work.draft is None:
+        return _estimate(job, made)
+    from vramfit.engines.speculative import plain
+    from vramfit.engines.vllm.speculative import with_draft
 
-        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), _cached_more)
-    if work.kv_cache_type != work.kv_cache_type_v:
-        raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
-    refuse_offload(model, work, "sglang")
-    ranks, count = layout(job)
-    tokens, batch = sizes(cards.memory_bytes, ranks)
-    tokens = keys.max_batched_tokens or tokens
-    # Logits are computed only for the last token of each sequence, so the sampler has one row per sequence.
-    peak, _ = peak_bytes(model, tokens, work.parallel, ranks, work.images, work.image_size)
-    spans = stage_layers(model.layer_count, count)
-    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
-    share = keys.gpu_memory_utilization or static_share(cards.memory_bytes, model, tokens, batch, ranks * count)
-    gpus = []
-    for number in range(job.gpu_count):
-        stage, span = stage_weights[number // ranks], spans[number // ranks]
-        cache = cache_bytes(model, work, ranks, span, tokens)
-        extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
-        low = round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
-        high = round(stage.weights_bytes * WEIGHTS_HIGH) + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes
-        gpus.append(
-            DeviceMemory(
-                f"gpu{number}", stage.weights_bytes, cache, peak, extra.expected_bytes, low, high, stage.read_bytes
-            )
+    if made.spread.copies > 1:
+        raise UsageError(
+            "speculative decoding with data_parallel is not estimated for sglang", "leave one of the two out"
         )
+    alone = _estimate(plain(job), made)
+    kernel = job.traits.mxfp4_kernel
+    found = with_draft(job, alone, kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), lambda *rank: (_cached_more(made, *rank), 0))
+    pool = found.pool
+    if not isinstance(pool, StaticPool) or found.draft is None:
+        raise AssertionError("an estimate for SGLang has a static pool, and one with a draft has it")
+    pairs = zip(pool.ranks, found.gpus, found.draft.gpus, strict=True)
+    ranks = [
+        replace(
+            rank,
+            weights_bytes=gpu.weights_bytes,
+            cache_bytes=gpu.kv_cache_bytes,
+            after_bytes=rank.after_bytes + own.overhead_bytes,
+        )
+        for rank, gpu, own in pairs
+    ]
+    return replace(found, pool=replace(pool, ranks=tuple(ranks)))
+
+
+def plan(job: Job[Cards, SGLangKeys]) -> Plan:
+    """Settings of a server with its speculative decoding, if it has one."""
+    model, work, keys, cards = job.model, job.workload, job.keys, job.traits
+    release = version(keys) or NEWEST
+    spread = spread_of(job)
+    tokens, batch = sizes(cards.memory_bytes, spread.width, release)
+    tokens = keys.max_batched_tokens or tokens
+    if keys.max_num_seqs is not None:
+        batch = min(batch, sequences(keys, work, 1))
+    captured = graphs(model, tokens, batch, spread, eager=keys.enforce_eager, release=release)
+    share = keys.gpu_memory_utilization or static_share(
+        cards.memory_bytes, model, tokens, captured, spread, speculative=work.speculative, release=release
+    )
+    demand = Demand(
+        -(-work.parallel // spread.copies),
+        work.context + _encoder_tokens(model, work),
+        max(1, tokens // spread.attention_copies),
+        0 if work.draft is None else 1 + (work.speculative_tokens or 0),
+        max(1, (keys.max_num_seqs or max(DRAFT_REQUESTS, work.parallel)) // spread.copies),
+        keys.max_total_tokens,
+        keys.mamba_full_memory_ratio or STATE_RATIO,
+    )
+    return Plan(spread, tokens, captured, share, demand, cache_type(model, work.kv_cache_type, cards.eight_bit_latents))
+
+
+def cache_type(model: Model, stated: str, eight_bit: bool) -> str:
+    """Element type of the cache: for sparse latent attention on Blackwell, ``auto`` means 8 bits.
+
+    Source: ``arg_groups/overrides.py`` ``_dsa_kv_cache_dtype_default``.
+    """
+    sparse = model.has_latent_attention and any(
+        isinstance(mixer, LatentAttention) and mixer.indexer_dim for group in model.layers for mixer in group.mixers
+    )
+    return "fp8" if eight_bit and sparse and stated in WIDE else stated
+
+
+def rank_cells(job: Job[Cards, SGLangKeys], made: Plan, span: tuple[int, int]) -> Cells:
+    """Cells of one rank for the layers of its stage, those of the draft among them."""
+    ranks, ratio = made.spread.ranks, job.keys.swa_full_tokens_ratio
+    plain_rows = job.traits.link == "rocm" or job.traits.eight_bit_latents
+    own = cells(job.model, made.cache_type, ranks, span, plain_rows, ratio)
+    if job.workload.draft is None:
+        return own
+    from vramfit.engines.speculative import drafting
+
+    draft = drafting(job.workload).model
+    return own.with_draft(cells(draft, made.cache_type, ranks, (0, draft.layer_count), plain_rows, ratio))
+
+
+def _cached_more(made: Plan, job: Job[Cards, SGLangKeys], ranks: int, span: tuple[int, int]) -> int:
+    """Bytes that a draft adds to the cache of a rank: its own tokens, and states to go back to."""
+    from vramfit.engines.speculative import plain
+
+    alone = plain(job)
+    whole = needed_bytes(rank_cells(job, made, span), made.demand)
+    return whole - needed_bytes(rank_cells(alone, made, span), replace(made.demand, checked_tokens=0))
+
+
+def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
+    """Estimate of the model alone, with the settings of ``made``."""
+    model, work, keys, cards, spread = job.model, job.workload, job.keys, job.traits, made.spread
+    # Logits are computed only for the last token of each sequence, so the sampler has one row per sequence.
+    peak, _ = peak_bytes(model, made.step_tokens, made.demand.requests, spread.width, work.images, work.image_size)
+    weights = stage_weights(job.checkpoint, spread, cards.mxfp4_kernel)
+    spans = stage_layers(model.layer_count, spread.stages)
+    demand = replace(made.demand, checked_tokens=0)
+    extras = [rank_overhead(job, made, span) for span in spans]
+    found = [rank_cells(job, made, span) for span in spans]
+    caches = [needed_bytes(cell, demand) for cell in found]
+    most = [most_bytes(cell, demand) for cell in found]
+    workspace = workspace_bytes(model, work.context, spread.ranks, keys.max_num_seqs) if cards.link == "rocm" else 0
+    gpus, ranks = [], []
+    offloaded = 0
+    for number in range(job.gpu_count):
+        stage = stage_of(spread, number)
+        extra, cache = extras[stage], caches[stage]
+        moved = min(keys.cpu_offload_bytes, weights[stage].weights_bytes)
+        size = weights[stage].weights_bytes - moved
+        offloaded += moved
+        low = round(size * WEIGHTS_LOW) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
+        high = round(size * WEIGHTS_HIGH) + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes + workspace
+        outside = extra.before_bytes + extra.after_bytes
+        gpus.append(DeviceMemory(f"gpu{number}", size, cache, peak, outside, low, high, weights[stage].read_bytes))
+        ranks.append(Rank(extra.before_bytes, size, cache, extra.images_bytes, peak + extra.after_bytes, most[stage]))
+    outside_bytes = tuple([rank.before_bytes + rank.after_bytes for rank in ranks])
+    host = replace(NOTHING, weights_bytes=offloaded, low_bytes=offloaded, high_bytes=offloaded)
     return Estimate(
         tuple(gpus),
-        NOTHING,
+        host if offloaded else NOTHING,
         job.checkpoint.file_bytes,
-        _assumptions(job, ranks, count, share, tokens),
+        _assumptions(job, made),
         {
-            "tensor_parallel": ranks,
-            "pipeline_parallel": count,
-            "max_num_seqs": keys.max_num_seqs if keys.max_num_seqs is None else sequences(keys, work, 1),
-            "max_batched_tokens": tokens,
-            "gpu_memory_utilization": share,
+            "tensor_parallel": spread.ranks,
+            "pipeline_parallel": spread.stages,
+            "data_parallel": spread.copies if spread.copies > 1 else keys.data_parallel,
+            "max_num_seqs": None if keys.max_num_seqs is None else sequences(keys, work, 1),
+            "max_batched_tokens": made.tokens,
+            "gpu_memory_utilization": made.share,
         },
-        # The static share does not include activations and overhead.
-        pool=Pool(share, tuple([gpu.compute_bytes + gpu.overhead_bytes for gpu in gpus]), False),
+        offloaded,
+        plan=made,
+        pool=StaticPool(made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=work.parallel == 1),
     )
 
 
-def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
-    """Bytes that a draft adds to the cache of a rank: its own tokens, and states to go back to; no block is spare."""
-    from vramfit.engines.speculative import drafting
-
-    work, draft = job.workload, drafting(job.workload).model
-    tokens = job.keys.max_batched_tokens or sizes(job.traits.memory_bytes, ranks)[0]
-    own = cache_bytes(draft, work, ranks, (0, draft.layer_count), tokens)
-    states = sum([one.layers * one.token_bytes for one in kinds(job.model, work, ranks, span) if one.kind == "state"])
-    return own + (work.parallel + 1) * (1 + (work.speculative_tokens or 0)) * states, 0
-
-
-def static_share(memory_bytes: int, model: Model, tokens: int, batch: int, ranks: int) -> float:
-    """Default of ``mem_fraction_static``: the share of a card that weights and cache can take, between 0 and 1.
-
-    ``memory_bytes`` is the memory of the smallest card, ``tokens`` the number of tokens of a prefill step, ``batch`` the
-    largest captured batch, and ``ranks`` the number of all GPUs.
-    """
-    reserved = FIXED_BYTES + TOKEN_BYTES * max(tokens, 2048) + RANK_BYTES * ranks + SEQUENCE_BYTES * batch
-    reserved += LATENT_GRAPH_BYTES if model.has_latent_attention else PREFILL_GRAPH_BYTES * _prefill_sizes(tokens)
-    if memory_bytes > LARGE_BYTES:
-        reserved = max(reserved, LARGE_RESERVE_BYTES)
-    share = max(0.01, (memory_bytes - reserved) / memory_bytes)
-    return round(share * (VISION_SHARE if model.vision is not None else 1), 3)
+def rank_overhead(job: Job[Cards, SGLangKeys], made: Plan, span: tuple[int, int]) -> Overhead:
+    """Overhead of one rank for the layers of its stage."""
+    model, cards, spread = job.model, job.traits, made.spread
+    return overhead(
+        spread.width * spread.stages,
+        span[1] - span[0],
+        made.captured.prefill_steps,
+        link=cards.link,
+        flashinfer=cards.flashinfer,
+        decodes_captured=not job.keys.enforce_eager,
+        sees=model.vision is not None or model.audio is not None,
+    )
 
 
-def sizes(memory_bytes: int, ranks: int) -> tuple[int, int]:
-    """Default tokens of a prefill step and largest captured batch, for a card's memory and a number of ranks."""
-    for limit, tokens, few, many in SIZES:
-        if limit is None or memory_bytes < limit:
-            return tokens, few if ranks < 4 else many
-    raise AssertionError("the last row has no limit")
+def _encoder_tokens(model: Model, work: Workload) -> int:
+    """Tokens of an encoder that a request keeps in the pool beside its own (Llama 3.2 Vision, Whisper)."""
+    for group in model.layers:
+        for mixer in group.mixers:
+            if isinstance(mixer, Attention) and mixer.kind == "cross":
+                return crossed_tokens(model, mixer.encoder_tokens, work)
+    return 0
 
 
-def _prefill_sizes(tokens: int) -> int:
-    """Number of prefill sizes up to ``tokens`` for which a CUDA graph is captured (``cuda_graph_hook.py``)."""
-    steps = ((4, 33, 4), (48, 257, 16), (288, 513, 32), (576, 1025, 64), (1280, 4097, 256), (4608, 8193, 512))
-    return sum([len(range(start, min(stop, tokens + 1), step)) for start, stop, step in steps])
+def _refuse(job: Job[Cards, SGLangKeys]) -> None:
+    """Raise ``UsageError`` for keys that SGLang has nothing for, and for what it refuses."""
+    work, keys = job.workload, job.keys
+    if work.kv_cache_type != work.kv_cache_type_v:
+        raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
+    refuse_offload(job.model, work, "sglang")
+    if keys.kv_cache_memory_bytes is not None:
+        raise UsageError("sglang takes no size of the cache in bytes", "use --max-total-tokens or a share of the card")
+    if keys.swap_space_bytes:
+        raise UsageError("sglang has no swap_space", "leave it out")
+    if keys.max_loras:
+        raise UsageError("LoRA adapters beside the model are not estimated for sglang", "use --engine vllm")
 
 
-def cache_bytes(model: Model, work: Workload, ranks: int, span: tuple[int, int], tokens: int) -> int:
-    """Bytes of the cache of one rank, for the layers in ``span``.
-
-    Every token has a slot of its own. Windowed layers keep the tokens of one step of ``tokens`` in addition.
-    """
-    total = 0
-    for kind in kinds(model, work, ranks, span):
-        kept = work.context
-        if kind.kind == "state":
-            kept = 1
-        elif kind.kind == "cross":
-            kept = crossed_tokens(model, kind.window, work)
-        elif kind.window is not None:
-            kept = min(kept, kind.window + -(-tokens // work.parallel))
-        total += kind.layers * kind.token_bytes * kept
-    return total * work.parallel
-
-
-def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
+def _assumptions(job: Job[Cards, SGLangKeys], made: Plan) -> tuple[str, ...]:
+    spread, work = made.spread, job.workload
     assumptions = [
-        f"the cache holds {sequences_text(job.workload)}; weights and cache may take {share:.1%} of each card",
-        f"a prefill step processes up to {tokens:,} tokens",
+        f"the cache holds {sequences_text(work)}; weights and cache may take {made.share:.1%} of the memory that is free"
+        " before they are loaded",
+        f"a prefill step processes up to {made.tokens:,} tokens",
     ]
-    assumptions += split_text(job, ranks, count)
-    return tuple(assumptions)
+    cell = rank_cells(job, made, (0, job.model.layer_count))
+    if cell.window_bytes:
+        assumptions.append(
+            f"windowed layers have a pool of {cell.window_ratio:g} tokens for each of the full layers', whatever their window"
+        )
+    if cell.state_bytes:
+        taken = made.demand.state_ratio / (1 + made.demand.state_ratio)
+        assumptions.append(f"{taken:.0%} of the pool is for recurrent states, {cell.slots} slots for each request")
+    if made.cache_type != work.kv_cache_type:
+        assumptions.append(
+            "the cache of sparse latent attention is 8-bit on these cards unless a type is stated to SGLang"
+        )
+    if job.traits.link == "rocm" and not job.model.has_latent_attention:
+        assumptions.append("the upper bound includes AITER's workspace for decoding, which releases size differently")
+    if spread.copies > 1:
+        what = "attention layers" if spread.shares_experts else "model"
+        assumptions.append(f"{spread.copies} copies of the {what}, each with a cache and requests of its own")
+        return tuple(assumptions)
+    return (*assumptions, *split_text(as_server(job), spread.ranks, spread.stages))

@@ -5,28 +5,43 @@ SGLang 0.5.23: ``srt/arg_groups/fields/*.py`` and ``choices.py``; a flag is the 
 
 from __future__ import annotations
 
+from vramfit.engines.servers import ranks as ranks_of
+from vramfit.engines.servers import version
 from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
-from vramfit.launch import Flag, Program, neutral, write
+from vramfit.errors import UsageError
+from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
+from vramfit.units import GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.sglang import SGLangKeys
     from vramfit.launch.read import Process
 
 CACHES = {"fp8": "fp8_e4m3"}
 """SGLang's names of cache types that differ from vramfit's."""
 CACHE_OF = {"auto": None, "bfloat16": "bf16"}
 """Cache types by SGLang's names that differ; None for ``auto``, the element type of the model."""
+NEWEST, ATTENTION_COPIES = (0, 5, 23), (0, 5, 20)
+"""Newest release that was read, and the first taken to have ``--attn-dp-size`` (0.5.19 has not, 0.5.23 has)."""
 PORT = 5000
 """Port at which the machines of one server connect to the first."""
 
 
 def _cache_text(kind: str) -> str:
     return "auto" if kind in WIDE else CACHES.get(kind, kind)
+
+
+def _gib_text(size_bytes: int) -> str:
+    """Write a size in whole GiB, which SGLang calls GB, rounded up."""
+    return str(-(-size_bytes // GIB))
+
+
+def _gib(text: str) -> str:
+    return f"{text}GiB"
 
 
 def _graphs_text(eager: bool) -> str:
@@ -58,8 +73,16 @@ SERVER = Program(
         Flag("--max-running-requests", "max_num_seqs"),
         Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),
         Flag("--pp-size", "pipeline_parallel", ("--pipeline-parallel-size", "--pp")),
+        Flag("--dp-size", "data_parallel", ("--data-parallel-size", "--dp")),
+        Flag("--enable-dp-attention", "copies_attention", kind=SWITCH),
+        Flag("--attn-dp-size", "attention_copies", ("--attention-data-parallel-size",)),
+        Flag("--ep-size", "expert_ranks", ("--expert-parallel-size", "--ep")),
         Flag("--chunked-prefill-size", "max_batched_tokens"),
         Flag("--mem-fraction-static", "gpu_memory_utilization", spell=share_text),
+        Flag("--max-total-tokens", "max_total_tokens"),
+        Flag("--swa-full-tokens-ratio", "swa_full_tokens_ratio", spell=share_text),
+        Flag("--mamba-full-memory-ratio", "mamba_full_memory_ratio", spell=share_text),
+        Flag("--cpu-offload-gb", "cpu_offload", spell=_gib_text, read=_gib),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--speculative-algorithm", "speculative", (), spell=_ALGORITHMS.__getitem__, read=_algorithm),
         Flag("--speculative-draft-model-path", "draft_model", ("--speculative-draft-model",)),
@@ -68,13 +91,17 @@ SERVER = Program(
         Flag("--speculative-num-draft-tokens", "checked_tokens"),
         Flag("--cuda-graph-backend-decode", "enforce_eager", spell=_graphs_text, read=_graphs),
         Flag("--cuda-graph-backend-prefill", "eager_prefill", spell=_graphs_text, read=_graphs),
+        Flag("--disable-cuda-graph", "disables_graphs", kind=SWITCH),
+        Flag("--disable-decode-cuda-graph", "disables_graphs", kind=SWITCH),
+        Flag("--disable-prefill-cuda-graph", "skips_prefill", kind=SWITCH),
         Flag("--nnodes", "machines"),
         Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
         Flag("--node-rank", "machine"),
     ),
     also=(("sglang", "serve"), ("sglang.launch_server",)),
     neutral=neutral(
-        "--trust-remote-code --skip-server-warmup --enable-cache-report --log-requests --show-time-cost --enable-metrics"
+        "--trust-remote-code --disable-overlap-schedule --enable-mixed-chunk"
+        " --skip-server-warmup --enable-cache-report --log-requests --show-time-cost --enable-metrics"
         " --sleep-on-idle --enable-custom-logit-processor --enable-http2 --incremental-streaming-output --enable-trace"
         " --disable-outlines-disk-cache --weight-loader-disable-mmap --enable-ssl-refresh --stream-output",
         "--host --port --api-key --admin-api-key --served-model-name --chat-template --completion-template"
@@ -82,23 +109,32 @@ SERVER = Program(
         " --revision --download-dir --log-level --log-level-http --log-requests-level --log-requests-format"
         " --decode-log-interval --random-seed --watchdog-timeout --nccl-port --dist-timeout --fastapi-root-path"
         " --stream-interval --sampling-defaults --preferred-sampling-params --default-chat-template-kwargs"
-        " --grammar-backend --sampling-backend --schedule-policy --schedule-conservativeness --file-storage-path"
+        " --grammar-backend --sampling-backend --attention-backend --prefill-attention-backend --decode-attention-backend"
+        " --mm-attention-backend --moe-runner-backend --page-size --load-balance-method"
+        " --schedule-policy --schedule-conservativeness --file-storage-path"
         " --ssl-keyfile --ssl-certfile --ssl-ca-certs --crash-dump-folder --weight-version --constrained-json-whitespace-pattern",
     ),
 )
 
 
-def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
-    """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
+def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share: float) -> str:
+    """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed.
+
+    ``share`` is the static share, which is more than SGLang's own where that holds less than one request.
+    """
     work, settings = deployment.workload, estimate.settings
     values = {
         **checkpoint(deployment),
         "context": work.context,
         "max_num_seqs": settings["max_num_seqs"],
-        "tensor_parallel": settings["tensor_parallel"],
         "pipeline_parallel": settings["pipeline_parallel"],
+        **_copies(estimate, keys),
         "max_batched_tokens": settings["max_batched_tokens"],
-        "gpu_memory_utilization": settings["gpu_memory_utilization"],
+        "gpu_memory_utilization": share,
+        "max_total_tokens": keys.max_total_tokens,
+        "swa_full_tokens_ratio": keys.swa_full_tokens_ratio,
+        "mamba_full_memory_ratio": keys.mamba_full_memory_ratio,
+        "cpu_offload": keys.cpu_offload_bytes or None,
         "kv_cache_type": work.kv_cache_type,
         **_drafting(deployment),
         "enforce_eager": True if keys.enforce_eager else None,
@@ -109,6 +145,23 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         return line(write.words(SERVER, values))
     values.update({"machines": count, "first_machine": f"{FIRST_MACHINE}:{PORT}"})
     return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
+
+
+def _copies(estimate: Estimate, keys: SGLangKeys) -> dict[str, object]:
+    """Values of the flags for how the model is divided and copied.
+
+    ``tp_size`` counts the GPUs of all copies of the attention layers, and before 0.5.20 a switch told these from copies
+    of the model.
+    """
+    ranks, copies = ranks_of(estimate), keys.data_parallel or 1
+    if copies == 1:
+        return {"tensor_parallel": ranks, "expert_ranks": ranks if keys.expert_parallel and ranks > 1 else None}
+    if not keys.expert_parallel:
+        return {"tensor_parallel": ranks, "data_parallel": copies}
+    whole = {"tensor_parallel": ranks * copies, "expert_ranks": ranks * copies}
+    if (version(keys) or NEWEST) < ATTENTION_COPIES:
+        return {**whole, "data_parallel": copies, "copies_attention": True}
+    return {**whole, "attention_copies": copies}
 
 
 def _drafting(deployment: Deployment) -> dict[str, object]:
@@ -137,6 +190,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys is None:
         return None
     keys.pop("eager_prefill", None)
+    keys.pop("skips_prefill", None)
+    if keys.pop("disables_graphs", False):
+        keys["enforce_eager"] = True
+    _read_copies(keys)
     branches, checked = keys.pop("branches", None), keys.pop("checked_tokens", None)
     if "speculative" not in keys:
         keys.pop("speculative_tokens", None)
@@ -144,3 +201,22 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["speculative_tokens"] = str(int(checked) - 1)
     keys.setdefault("context", "max")
     return with_quant(keys)
+
+
+def _read_copies(keys: dict[str, Any]) -> None:
+    """Replace the flags for copies and experts in ``keys`` by the deployment keys that they mean."""
+    attention, experts = keys.pop("attention_copies", "1"), keys.pop("expert_ranks", "1")
+    if keys.pop("copies_attention", False):
+        attention = keys.pop("data_parallel", attention)
+    if not (attention.isdigit() and experts.isdigit()):
+        raise UsageError("sglang takes numbers of ranks", "write --attn-dp-size and --ep-size as whole numbers")
+    if int(attention) > 1:
+        width = str(keys.get("tensor_parallel", attention))
+        if not width.isdigit() or int(width) % int(attention):
+            raise UsageError(
+                f"sglang splits its {width} ranks over {attention} copies of the attention layers",
+                "--tp-size must be a multiple of --attn-dp-size",
+            )
+        keys.update(tensor_parallel=str(int(width) // int(attention)), data_parallel=attention, expert_parallel=True)
+    elif int(experts) > 1 and "data_parallel" not in keys:
+        keys["expert_parallel"] = True

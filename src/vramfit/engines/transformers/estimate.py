@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines import cuda
-from vramfit.engines.interface import DeviceMemory, Estimate, Share
+from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
@@ -74,7 +74,7 @@ def estimate(job: Job[object, None]) -> Estimate:
         tuple(gpus),
         host,
         cut.total_bytes,
-        _assumptions(job, on_gpu),
+        Words(_assumptions, job, on_gpu),
         {"gpu_layers": on_gpu if on_gpu < layers else "all"},
         streamed_bytes=streamed,
     )

@@ -49,6 +49,15 @@ HOPPER_CONTEXT_BYTES = 82 * MIB
 """Bytes that a context on Hopper takes beyond that of other cards: 0.51 GiB on an H100."""
 
 
+UNIFIED_SYSTEM_SHARE = 0.083
+"""Share of a memory that CPU and GPU share that system and processes hold when vLLM looks at what is free, which is what the
+system calls available (``utils/mem_utils.py``): with 10 of a GB10's 121.7 GiB the default share of 0.92 does not start, as
+reported, and 0.90 does."""
+UNIFIED_SHARE = 0.058
+"""Share of such a memory that the server's processes take on the CPU's side afterwards, which counts as non-torch memory:
+about 7 GiB of a GB10's, as Qwen3.6-35B-A3B leaves 10.3 of a share of 0.85 for everything but weights, cache and graphs
+(start-up log of vLLM 0.22.0, 2026-05-30)."""
+
 BY_KERNEL = ("nvfp4", "plain", "fp8")
 """Families of schemes whose experts FlashInfer's kernels run on Blackwell (0.33.0 ``fused_moe/oracle/nvfp4.py``, ``fp8.py``,
 ``unquantized.py``); in 16 bits from 0.21 on."""
@@ -99,6 +108,17 @@ def generation(gpu: Gpu) -> str:
     if gpu.compute_capability < BLACKWELL:
         return "hopper"
     return "blackwell" if gpu.compute_capability[0] < CONSUMER else "blackwell-12"
+
+
+def unified_bytes(gpu: Gpu, offered_bytes: int) -> tuple[int, int]:
+    """Bytes of a memory shared with the CPU that are taken before vLLM looks, and that its processes take afterwards.
+
+    Both are 0 for cards with a memory of their own, and for other vendors', whose memory vLLM asks the driver about
+    (``is_integrated_gpu``).
+    """
+    if not gpu.unified or gpu.vendor != "nvidia":
+        return 0, 0
+    return round(UNIFIED_SYSTEM_SHARE * offered_bytes), round(UNIFIED_SHARE * offered_bytes)
 
 
 def experts_kernel(scheme: Scheme, generation: str, mxfp4_kernel: str, release: Release) -> str:

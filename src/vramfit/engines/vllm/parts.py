@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.servers import sequences
 from vramfit.engines.vllm.budget import experts_kernel, libraries
@@ -32,6 +32,7 @@ SPREAD = {
     "peak, several streams": (0.5, 1.4),
     "libraries, one card": (0.35, 2.2),
     "libraries, fused": (0.9, 1.1),
+    "libraries, unified": (0.2, 1.6),
     "libraries, several cards": (0.4, 1.9),
     "graphs": (0.5, 1.5),
     "graphs, estimated": (0.3, 2.3),
@@ -118,9 +119,11 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
         graphs = round(graphs * ESTIMATED_SHARE)
     several = keys.data_parallel is not None and keys.data_parallel > 1
     library = libraries(model, ranks, count, last, cards.generation, facts, several)
+    if cards.processes_bytes:
+        library = replace(library, inside_bytes=library.inside_bytes + cards.processes_bytes)
     later = 0 if facts.graphs_in_share else graphs
     later += 0 if facts.counts_everything else found.counts_bytes
-    beside = library.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
+    beside = cards.system_bytes + library.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
     outside = library.outside_bytes + later
     return Parts(
         found,
@@ -149,6 +152,8 @@ def _peak_kind(job: Job[Cards, ServerKeys], facts: Release) -> str:
 
 
 def _libraries_kind(job: Job[Cards, ServerKeys]) -> str:
+    if job.traits.processes_bytes:
+        return "libraries, unified"
     if job.gpu_count == 1:
         return "libraries, one card"
     return "libraries, fused" if job.traits.generation == "hopper" else "libraries, several cards"

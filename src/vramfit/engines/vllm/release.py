@@ -1,7 +1,7 @@
 """Facts that differ between releases of vLLM.
 
 A deployment states its release as ``engine_version``; without it the newest that was read counts. The sources of 0.11.0,
-0.13.0, 0.15.0, 0.17.0, 0.19.0, 0.21.0, 0.25.0, 0.26.0, 0.28.0, 0.30.0 and 0.33.0 were read; a change between two of them
+0.13.0, 0.15.0, 0.17.0, 0.19.0, 0.21.0, 0.25.0, 0.26.0, 0.28.0, 0.29.0, 0.30.0 and 0.33.0 were read; a change between two of them
 is dated to the later one, unless a start-up log places it earlier.
 """
 
@@ -60,11 +60,11 @@ class Release(Record):
     ``config/compilation.py``)."""
 
     def v2(self, model: Model) -> bool:
-        """True if the V2 runner executes the model: each from 0.30 on, dense ones without states from 0.25 on.
+        """True if the V2 runner executes the model: each from 0.29 on, dense ones without states from 0.25 on.
 
-        Source: 0.25.0 and 0.28.0 ``config/vllm.py`` ``_is_default_v2_model_runner_model``, 0.30.0 ``use_v2_model_runner``.
+        Source: 0.25.0 and 0.28.0 ``config/vllm.py`` ``_is_default_v2_model_runner_model``, 0.29.0 ``use_v2_model_runner``.
         """
-        if self.numbers >= (0, 30):
+        if self.numbers >= (0, 29):
             return True
         if self.numbers < (0, 25):
             return False
