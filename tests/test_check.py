@@ -93,10 +93,13 @@ def test_limits_follow_the_level() -> None:
     assert 4096 < strict.max_context < easy.max_context
 
 
-def test_training_has_no_limits_and_no_rule_of_thumb() -> None:
-    """Neither means anything there."""
+def test_training_has_limits_of_a_step_and_no_rule_of_thumb() -> None:
+    """Of its samples' length, and of how many it takes at once."""
     (row,) = rows(task="qlora")
-    assert (None, None, None) == (row.limits, row.rule_of_thumb, row.if_tried)
+    assert (None, None) == (row.rule_of_thumb, row.if_tried)
+    assert row.limits is not None
+    assert row.limits.max_context > 2048
+    assert row.limits.max_parallel >= 1
 
 
 @pytest.mark.parametrize(("outcome", "platform"), [("out-of-memory", "linux"), ("spills", "windows")])

@@ -33,14 +33,17 @@ RAN: dict[str, dict[str, Any]] = {
     # The same tables, fine-tuning at 1304 tokens without checkpointing: peaks of 21.3, 29.07 and 23.14 GB.
     "litgpt lora 1": {
         "model": "llama-2-7b", "gpu": "a100-sxm4-40gb", "task": "lora", "sequence_length": 1304, "micro_batch": 1,
+        "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
     "litgpt lora 2": {
         "model": "llama-2-7b", "gpu": "a100-sxm4-40gb", "task": "lora", "sequence_length": 1304, "micro_batch": 2,
+        "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
     "litgpt qlora 13b": {
         "model": "llama-2-13b", "gpu": "a100-sxm4-40gb", "task": "qlora", "sequence_length": 1304, "micro_batch": 1,
+        "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
 }  # fmt: skip
@@ -61,14 +64,17 @@ DIED: dict[str, dict[str, Any]] = {
     "litgpt llama": {"model": "llama-2-70b", "gpu": "a100-sxm4-40gb", "quant": "bf16", "context": 256},
     "litgpt lora 13b": {
         "model": "llama-2-13b", "gpu": "a100-sxm4-40gb", "task": "lora", "sequence_length": 1304, "micro_batch": 2,
+        "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
     "litgpt lora 13b 4": {
         "model": "llama-2-13b", "gpu": "a100-sxm4-40gb", "task": "lora", "sequence_length": 1304, "micro_batch": 4,
+        "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
     "litgpt lora 7b": {
         "model": "llama-2-7b", "gpu": "a100-sxm4-40gb", "task": "lora", "sequence_length": 1304, "micro_batch": 4,
+        "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
     # Lightning-AI/litgpt config_hub/finetune/README.md at 2685705: out of memory on four 24 GB cards (FSDP).

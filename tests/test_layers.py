@@ -28,6 +28,7 @@ LAYERS = (
     ("answer",),
     ("verdict", "speed"),
     ("engines",),
+    ("training",),
     ("launch", "memory"),
     ("catalogue",),
     ("quantization",),
@@ -76,9 +77,10 @@ OTHERWISE_NAMED = {
     "ollama": ("catalogue/", "curation/", "entries/", "importers/", "model/", "render/"),
     "mlx": ("catalogue/", "curation/", "importers/", "quantization/"),
     "llama.cpp": ("importers/",),
+    "transformers": ("training/", "workload/"),
 }
 """Where an engine's name means something else: Ollama's library of models, the family of MLX's schemes, llama.cpp's cache
-of files."""
+of files, the trainer of transformers."""
 
 
 @dataclass(frozen=True)

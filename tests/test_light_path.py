@@ -38,9 +38,9 @@ ALLOWED = {
         f"vramfit.engines{name}"
         for name in ("", ".cuda", ".interface", ".keys", ".naming", ".profile", ".resolve", ".servers")
     ),
-    *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed")),
+    *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed", ".training")),
     *(f"vramfit.launch{name}" for name in ("", ".write")),
-    *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".training", ".vision", ".weights")),
+    *(f"vramfit.memory{name}" for name in ("", ".activations", ".kv_cache", ".vision", ".weights")),
     *(
         f"vramfit.model{name}"
         for name in ("", ".architecture", ".counted", ".encoder", ".image_rules", ".image_rules.anyres", ".packed", ".traits")
@@ -54,6 +54,11 @@ ALLOWED = {
     *(
         f"vramfit.remedies{name}"
         for name in ("", ".combinations", ".hardware", ".models", ".settings", ".weights")
+    ),
+    *(
+        f"vramfit.training{name}"
+        for name in ("", ".activations", ".memory", ".network", ".profile", ".script", ".states", ".trainers",
+                     ".trainers.transformers")
     ),
     *(f"vramfit.speed{name}" for name in ("", ".decode", ".prefill")),
     *(f"vramfit.workload{name}" for name in ("", ".common", ".keys", ".optimizers", ".training")),

@@ -35,7 +35,7 @@ def test_keys_in_the_contract_s_order() -> None:
 
 def test_every_deployment_key_is_reported() -> None:
     """In the order of their declaration, with the value used."""
-    assert list(every_key()) == list(told()["deployment"])
+    assert list(every_key("inference")) == list(told()["deployment"])
 
 
 @pytest.mark.parametrize(

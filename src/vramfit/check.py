@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vramfit.remedies import Key, Remedy
     from vramfit.workload.keys import Request
 
+MAX_TRAINED_TOKENS = 2**20
+"""Longest sample of fine-tuning that is looked for."""
 AMPLE_BYTES = 2**50
 """Memory that every deployment fits, in place of that of a GPU whose memory is unknown."""
 MAX_PARALLEL = 4096
@@ -40,7 +42,9 @@ class Limits(Record):
     """
 
     max_context: int
+    """Longest sequence that is held, or trained on."""
     max_parallel: int
+    """Largest number of sequences held at once, or samples of a step on one GPU."""
 
 
 class RuleOfThumb(Record):
@@ -80,7 +84,7 @@ class Checked(Record):
     cache_quality: tuple[str, str]
     """Label and evidence of the KV cache."""
     limits: Limits | None
-    """Limits of context and sequences; None for fine-tuning and for models without a context."""
+    """Limits of context and sequences, or of a step of fine-tuning; None for models without a context."""
     rule_of_thumb: RuleOfThumb | None
     if_tried: IfTried | None
     remedies: tuple[Remedy, ...]
@@ -177,8 +181,10 @@ def exit_code(reached: list[bool], *, any_row: bool, first_only: bool) -> int:
 def _limits(found: Answer) -> Limits | None:
     deployment = found.deployment
     work, model = deployment.workload, deployment.model
-    if work.task != "inference" or not model.layers:
+    if not model.layers:
         return None
+    if work.task != "inference":
+        return _training_limits(found)
 
     def margin(**changes: int) -> int:
         try:
@@ -196,6 +202,23 @@ def _limits(found: Answer) -> Limits | None:
     most = engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL
     parallel = largest(lambda n: margin(parallel=n), 1, max(most, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
+
+
+def _training_limits(found: Answer) -> Limits:
+    """Longest sample, and most samples of one step on a GPU, that still reach the level, all else equal."""
+    deployment = found.deployment
+    work = deployment.workload
+    train = work.training
+
+    def margin(**changes: int) -> int:
+        changed = replace(work, training=replace(train, **changes))
+        return answer(replace(deployment, workload=changed)).margin_bytes
+
+    here = found.margin_bytes
+    longest = max(MAX_TRAINED_TOKENS, train.sequence_length)
+    tokens = largest(lambda n: margin(sequence_length=n), 1, longest, (train.sequence_length, here))
+    most = max(MAX_PARALLEL, train.micro_batch)
+    return Limits(tokens, largest(lambda n: margin(micro_batch=n), 1, most, (train.micro_batch, here)))
 
 
 def _rule_of_thumb(deployment: Deployment) -> RuleOfThumb | None:

@@ -133,7 +133,7 @@ class _Table:
         """Rows of one model."""
         model, stated = self._catalogue.model(name), self._catalogue.stated(name)
         asked = self._request.get("quant") or ((stated["quant"],) if "quant" in stated else None)
-        for word in asked or quants(None, self._request.get("task", "inference")):
+        for word in asked or quants(self._request, self._request.get("task", "inference")):
             request = with_stated({**self._request, "quant": None if word == BEST else word}, stated)
             yield self._best(request, model) if word == BEST else self._row(request, word, model)
 

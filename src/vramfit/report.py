@@ -85,9 +85,7 @@ def estimate_object(checked: Checked) -> Object:
         "verdict": verdict.word,
         **_refusal_object(verdict.refusal),
         "headroom_bytes": verdict.headroom_bytes,
-        "limits": None
-        if checked.limits is None
-        else {"max_context": checked.limits.max_context, "max_parallel": checked.limits.max_parallel},
+        "limits": _limits_object(checked),
         "rule_of_thumb": _fields(checked.rule_of_thumb),
         **_serving_object(found),
         "throughput": _throughput_object(found),
@@ -104,6 +102,17 @@ def estimate_object(checked: Checked) -> Object:
         + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id))
         + _units(checked.request),
     }
+
+
+def _limits_object(checked: Checked) -> Object | None:
+    """Object of the limits; None where there are none. Those of fine-tuning are there by their keys' names too."""
+    limits = checked.limits
+    if limits is None:
+        return None
+    found: Object = {"max_context": limits.max_context, "max_parallel": limits.max_parallel}
+    if checked.answer.deployment.workload.task != "inference":
+        found |= {"max_sequence_length": limits.max_context, "max_micro_batch": limits.max_parallel}
+    return found
 
 
 def _refusal_object(reason: str | None) -> Object:
@@ -295,7 +304,7 @@ def _deployment_object(request: Request, deployment: Deployment, decided: Mappin
     work = deployment.workload
     given = vars(work)
     declared = shape(type(work))[1] | shape(type(work.training))[1]
-    for name, field, default, varies, key in shown_keys():
+    for name, field, default, varies, key in shown_keys(work.task):
         if name in used:
             values[name] = used[name]
             continue

@@ -16,13 +16,17 @@ from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.common import Workload
 from vramfit.workload.training import GROUPS as TRAINING
 from vramfit.workload.training import Training
+from vramfit.workload.tuning import GROUPS as TUNING
 
 CONTRACT = {
     "gpu", "model", "engine", "quant", "context", "parallel", "images", "kv_cache_type", "kv_cache_type_v",
     "image_size", "flash_attention", "batch", "ubatch", "unified_kv", "swa_full", "outputs", "gpu_layers",
     "cpu_moe_layers", "tensor_parallel", "pipeline_parallel", "max_batched_tokens", "gpu_memory_utilization",
     "enforce_eager", "ram", "reserve", "platform", "task", "sequence_length", "micro_batch", "lora_rank", "optimizer",
-    "gradient_checkpointing", "zero_stage", "level", "name", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
+    "gradient_checkpointing", "zero_stage", "trainer", "objective", "lora_targets", "lora_dropout",
+    "save_modules", "gradient_accumulation", "optimizer_in_backward", "fused_loss", "mixed_precision", "sharding",
+    "offload_optimizer", "offload_parameters", "generations",
+    "level", "name", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
     "kv_cache_memory", "cpu_offload", "swap_space", "engine_version", "max_loras", "max_lora_rank",
     "max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio",
 }  # fmt: skip
@@ -42,7 +46,9 @@ ORDER = [
     "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
     "platform", "task",
     "sequence_length", "micro_batch", "lora_rank",
-    "optimizer", "gradient_checkpointing", "zero_stage", "level", "name",
+    "optimizer", "gradient_checkpointing", "zero_stage", "trainer", "objective", "lora_targets", "lora_dropout",
+    "save_modules", "gradient_accumulation", "optimizer_in_backward", "fused_loss", "mixed_precision", "sharding",
+    "offload_optimizer", "offload_parameters", "generations", "level", "name",
 ]  # fmt: skip
 """As help texts and reports have them, whichever group declares them."""
 
@@ -93,7 +99,7 @@ def test_the_engine_s_choices_are_the_engines() -> None:
 
 def test_a_key_is_declared_once() -> None:
     """So a name means one thing, whichever engine has it."""
-    declared = [key for group in (*COMMON, *TRAINING, *own_groups()) for key in group.keys]
+    declared = [key for group in (*COMMON, *TRAINING, *TUNING, *own_groups()) for key in group.keys]
     assert sorted(key.name for key in declared) == sorted(every_key())
     assert {id(key) for key in declared if key.name != "engine"} <= {id(key) for key in every_key().values()}
 

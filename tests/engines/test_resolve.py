@@ -106,7 +106,7 @@ def test_several_gpus_are_devices_in_the_order_asked() -> None:
     assert ["rtx3060-12gb", "rtx3090", "rtx3090"] == [gpu.id for gpu in mixed]
 
 
-@pytest.mark.parametrize(("scheme", "task"), [("bf16", "full"), ("bf16", "lora"), ("nf4", "qlora")])
+@pytest.mark.parametrize(("scheme", "task"), [("bf16", "full"), ("bf16", "lora"), ("nf4-single", "qlora")])
 def test_training_is_one_row(scheme: str, task: str) -> None:
     """Fine-tuning has one usual way to store the base weights, not three classes."""
     assert [scheme] == [d.scheme.id for d in resolved(task=task)]

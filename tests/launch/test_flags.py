@@ -100,7 +100,7 @@ def verify_python(text: str) -> None:
             defined |= {alias.name for alias in node.names}
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            assert node.id in defined | {"model", "settings", "inputs", "samples"}, node.id
+            assert node.id in defined | {"model", "settings", "inputs", "samples", "tokenizer", "rewards"}, node.id
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)

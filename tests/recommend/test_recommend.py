@@ -229,7 +229,7 @@ def test_embeddings_are_judged_by_how_fast_they_read() -> None:
         ({}, "--gpu or --model"),
         ({"gpu": ("rtx4090",), "model": "phi-4"}, "not both"),
         ({"model": "phi-4", "use": "chat"}, "--use goes with --gpu"),
-        ({"gpu": ("rtx4090",), "task": "qlora"}, "inference"),
+        ({"gpu": ("rtx4090",), "task": "qlora", "min_speed": 5.0}, "how fast fine-tuning is"),
         ({"gpu": ("rtx4090",), "speculative": "mtp"}, "leaves speculative decoding out"),
     ],
 )
@@ -238,6 +238,18 @@ def test_requests_that_mean_nothing(request_: dict[str, Any], message: str) -> N
     with pytest.raises(UsageError, match=message) as caught:
         recommend(request_, catalogue())
     assert caught.value.hint
+
+
+def test_what_can_be_tuned_on_a_card() -> None:
+    """Largest models first, each an answer that a check gives too."""
+    report = recommend({"gpu": ("rtx3060-12gb",), "task": "qlora", "trainer": "unsloth", "limit": 3}, catalogue())
+    found = report["recommendations"]
+    assert found
+    for entry in found:
+        assert (entry["verdict"], entry["engine"]) == ("fits", "transformers")
+        assert entry["deployment"]["task"] == "qlora"
+        assert "FastLanguageModel" in entry["command"] or "FastVisionModel" in entry["command"]
+        assert entry["limits"]["max_sequence_length"] >= 2048
 
 
 def test_a_pipeline_has_no_recommendation() -> None:

@@ -183,7 +183,8 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         if style == "csv":
             from vramfit.engines.keys import every_key
 
-            options["keys"] = tuple(every_key())
+            reported = {key for one in report["estimates"] for key in one.get("deployment", ())}
+            options["keys"] = tuple([key for key in every_key() if key in reported or key in every_key("inference")])
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
 
 

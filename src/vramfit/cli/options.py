@@ -67,6 +67,8 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
     if arguments[0] == "check":
         # The engines' own keys are looked up only for a command line that has other flags than those all engines share.
         values = _values(arguments[1:], (*common_keys().values(), *OUTPUT_OPTIONS))
+        if values is None:
+            values = _values(arguments[1:], (*every_key("inference").values(), *OUTPUT_OPTIONS))
         if values is not None:
             return values
     return _values(arguments[1:], options(arguments[0]))

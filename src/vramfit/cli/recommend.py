@@ -10,7 +10,6 @@ from vramfit.cli.options import HERE, OUTPUT_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
-from vramfit.workload.training import KEYS as TRAINING_KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ WISHES: tuple[Key, ...] = (
 """Options for what a recommendation must meet, beside the deployment keys."""
 
 LEVEL = Key("level", "choice", "what each must reach", choices=("fits", "tight"), default_text="fits")
-LEFT_OUT = ("name", *[key.name for key in TRAINING_KEYS])
-"""Keys without a meaning here: those of fine-tuning, and the label."""
+LEFT_OUT = ("name",)
+"""Keys without a meaning here: the label."""
 
 OPTIONS: tuple[Key, ...] = (
     *[LEVEL if key.name == "level" else key for key in every_key().values() if key.name not in LEFT_OUT],

@@ -13,11 +13,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.workload.keys import Key, Request
+    from vramfit.workload.keys import Group, Key, Request
 
 
 _shared: dict[str, Key] = {}
-_every: dict[tuple[str, ...], dict[str, Key]] = {}
+_every: dict[tuple[bool | str, ...], dict[str, Key]] = {}
 
 
 def common_keys() -> dict[str, Key]:
@@ -41,15 +41,22 @@ def _folded(name: str) -> str:
     return "".join([letter for letter in name.lower() if letter.isalnum()])
 
 
-def every_key() -> dict[str, Key]:
+def every_key(task: str | None = None) -> dict[str, Key]:
     """Deployment keys of all engines by name, in the order of help texts and reports.
 
-    If several engines declare a key with the same name, the first declaration is used.
+    For ``task`` inference those of ``workload.tuning`` are left out. If several engines declare a key with the same name,
+    the first declaration is used.
     """
-    known = _every.get(names())
+    tuned = task != "inference"
+    known = _every.get((tuned, *names()))
     if known is None:
-        groups = sorted((*COMMON, *TRAINING, *own_groups()), key=lambda group: group.place)
-        known = _every[names()] = {}
+        training: tuple[Group, ...] = TRAINING
+        if tuned:
+            from vramfit.workload.tuning import GROUPS
+
+            training = (*TRAINING, *GROUPS)
+        groups = sorted((*COMMON, *training, *own_groups()), key=lambda group: group.place)
+        known = _every[(tuned, *names())] = {}
         for group in groups:
             for key in group.keys:
                 known.setdefault(key.name, key)
@@ -57,20 +64,21 @@ def every_key() -> dict[str, Key]:
     return known
 
 
-_shown: dict[tuple[str, ...], tuple[tuple[str, str, object, bool, Key], ...]] = {}
+_shown: dict[tuple[bool | str, ...], tuple[tuple[str, str, object, bool, Key], ...]] = {}
 
 
-def shown_keys() -> tuple[tuple[str, str, object, bool, Key], ...]:
-    """Keys in the order of reports: name, field, default, True if the value may be shown otherwise than it is held, key.
+def shown_keys(task: str) -> tuple[tuple[str, str, object, bool, Key], ...]:
+    """Keys in the order of a task's reports: name, field, default, True if the value may be shown otherwise than it is held, key.
 
     A report asks this of every key, and reading it from the keys each time takes longer than all else that it does.
     """
-    known = _shown.get(names())
+    place: tuple[bool | str, ...] = (task != "inference", *names())
+    known = _shown.get(place)
     if known is None:
-        known = _shown[names()] = tuple(
+        known = _shown[place] = tuple(
             [
                 (name, key.field or name, key.default, key.decided or key.kind in SPELLED, key)
-                for name, key in every_key().items()
+                for name, key in every_key(task).items()
             ]
         )
     return known
@@ -83,7 +91,7 @@ def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
     """Two groups of keys: those whose default depends on GPUs, model or engine, and those an engine may decide itself."""
     known = _moving.get(names())
     if known is None:
-        every = every_key().values()
+        every = every_key("inference").values()  # no key of ``workload.tuning`` follows or is decided
         following, decided = [key for key in every if key.follows], [key for key in every if key.decided]
         known = _moving[names()] = (tuple(following), tuple(decided))
     return known
@@ -94,6 +102,8 @@ def parse_request(raw: Request) -> dict[str, Any]:
     request = {}
     known = common_keys()
     for name, value in raw.items():
+        if name not in known:
+            known = every_key("inference")
         if name not in known:
             known = every_key()
         key = known.get(name)

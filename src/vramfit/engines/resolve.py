@@ -5,7 +5,7 @@ A remedy is a request with some keys changed, so both the requested deployment a
 
 from __future__ import annotations
 
-from vramfit._record import replace
+from vramfit._record import fields, replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
@@ -15,6 +15,7 @@ from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
 from vramfit.workload.common import FORM as WORKLOAD
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
+from vramfit.workload.training import Training
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,14 +62,16 @@ SPECULATING = frozenset([key.name for key in SPECULATIVE])
 """Keys of speculative decoding."""
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
+TUNED = frozenset(["zero_stage", *fields(Training)]) - (frozenset(TRAINING.names) - {"zero_stage"})
+"""Keys of fine-tuning that ``workload.tuning`` reads: those that it declares, and the old spelling of one of them."""
 DEFAULT_CONTEXT_TOKENS = 4096
 """Number of tokens of the context, if the request states none."""
 NATIVE = ("fp16", "bf16")
 """Schemes that belong to the class ``fp16`` without conversion."""
 RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4"}
 """Schemes of models released in fewer than 16 bits, by the element type of the release."""
-TRAINING_SCHEME = {"full": "bf16", "lora": "bf16", "qlora": "nf4"}
-"""Scheme of the base weights for each fine-tuning task, if the request states no ``quant``."""
+TRAINING_SCHEME = "bf16"
+"""Scheme of the base weights of fine-tuning, if the request states no ``quant``; 4-bit ones are in the trainer's."""
 
 
 def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
@@ -215,7 +218,6 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
             f"{model.name} is a pipeline whose activations are not modelled yet",
             f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
         )
-    asked = request.get("quant")
     runtime = engine(engine_name(request))
     model = _supplied(request, model, runtime)
     request = _worded(_counted(request, model), runtime)
@@ -223,7 +225,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     size = (request.get("file_size"), request.get("bits_per_weight"))
     if size != (None, None):
         return _of_size(request, gpus, model, runtime, work, size)
-    schemes = [_scheme(word, runtime, model) for word in quants(asked, work.task, model.dtype, runtime.families)]
+    schemes = [_scheme(word, runtime, model) for word in quants(request, work.task, model.dtype, runtime.families)]
     return _resolved(request, gpus, model, runtime, schemes, work)
 
 
@@ -355,16 +357,17 @@ def _nearer(asked: str | None, stated: str | None) -> str | None:
     return stated if asked in (kind.family, f"{kind.family}-{kind.precision}") else asked
 
 
-def quants(asked: str | None, task: str, dtype: str = "", families: Sequence[str] = ()) -> tuple[str, ...]:
+def quants(request: Request, task: str, dtype: str = "", families: Sequence[str] = ()) -> tuple[str, ...]:
     """Quantizations to resolve: the requested one, or else the three classes, or the scheme of a fine-tuning task.
 
     For a model released in fewer than 16 bits (``dtype``) they are the released form, if the engine loads its family
     (one of ``families``), and the classes of fewer bits.
     """
+    asked = request.get("quant")
     if asked is not None:
         return (asked,)
     if task != "inference":
-        return (TRAINING_SCHEME[task],)
+        return (training_scheme(request, task),)
     released = RELEASED.get(dtype)
     if released is None:
         return CLASSES
@@ -423,7 +426,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
         platform=default_platform(gpus),
         task=task,
         own=runtime.fill(request),
-        training=TRAINING.fill(request),
+        training=TRAINING.fill(request) if task == "inference" else tuned(request, task),
     )
     if work.images and not sees and work.image_tokens is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
@@ -447,6 +450,31 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     return work
 
 
+def tuned(request: Request, task: str) -> Training:
+    """Values of the keys of fine-tuning: the request's, else the trainer's own, else the keys' defaults."""
+    if TUNED.isdisjoint(request):
+        return TRAINING.fill(request)  # the default trainer has no defaults of its own
+    from vramfit.training.profile import find_trainer
+    from vramfit.workload.tuning import training
+
+    trainer = find_trainer(trainer_name(request))
+    return training(request, trainer.defaults.get(task, {}))
+
+
+def training_scheme(request: Request, task: str) -> str:
+    """Scheme of the base weights of a fine-tuning task, if the request states no ``quant``: the trainer's own."""
+    if task != "qlora":
+        return TRAINING_SCHEME
+    from vramfit.training.profile import find_trainer
+
+    return find_trainer(trainer_name(request)).scheme
+
+
+def trainer_name(request: Request) -> str:
+    """Name of the requested trainer, or of the one that is meant where none is named."""
+    return str(request.get("trainer") or Training.trainer)
+
+
 def default_platform(gpus: tuple[Gpu, ...]) -> str:
     """Default platform: macOS if every GPU is Apple's, else Linux."""
     return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
@@ -455,6 +483,9 @@ def default_platform(gpus: tuple[Gpu, ...]) -> str:
 def _check_images(work: Workload, model: Model) -> None:
     """Raise ``UsageError`` or ``CannotTell`` if the model cannot take images of that size, or the context is too short."""
     size, images, context = work.image_size, work.images, work.context
+    key = "context"
+    if work.task != "inference":
+        key, context = "sequence length", work.training.sequence_length
     if size is None:
         return
     if model.vision is None:
@@ -467,6 +498,6 @@ def _check_images(work: Workload, model: Model) -> None:
     if needed > context:
         each = f"{size[0]}x{size[1]} pixels"
         raise UsageError(
-            f"{f'{images} images' if images > 1 else 'an image'} of {each} take {needed} tokens of a context of {context}",
-            f"use --context {needed} or more, or smaller or fewer images",
+            f"{f'{images} images' if images > 1 else 'an image'} of {each} take {needed} tokens of a {key} of {context}",
+            f"use --{key.replace(' ', '-')} {needed} or more, or smaller or fewer images",
         )

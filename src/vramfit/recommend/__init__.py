@@ -44,8 +44,9 @@ def recommend(request: Request, catalogue: Listing) -> Object:
     names, model, use, speed, limit = (keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit"))
     if (names is None) == (model is None):
         raise UsageError("give --gpu or --model, and not both", EXAMPLES)
-    if keys.get("task", "inference") != "inference":
-        raise UsageError("recommend is for inference only", "leave task out; vramfit check answers for fine-tuning")
+    tunes = keys.get("task", "inference") != "inference"
+    if tunes and speed is not None:
+        raise UsageError("how fast fine-tuning is, is not modelled", "leave min_speed out")
     if any(keys.get(name) is not None for name in SPECULATING):
         raise UsageError(
             "recommend leaves speculative decoding out", "leave speculative out; vramfit check answers for a deployment"
@@ -54,7 +55,7 @@ def recommend(request: Request, catalogue: Listing) -> Object:
         raise UsageError("--use goes with --gpu", "leave it out: the model is given")
     use = use or DEFAULT_USE
     reads = use == "embedding" or (model is not None and catalogue.model(model).modality == "embedding")
-    least = speed if speed is not None else 0.0 if reads else READING_TOKENS_PER_SECOND
+    least = speed if speed is not None else 0.0 if reads or tunes else READING_TOKENS_PER_SECOND
     if model is not None:
         keys = dict(with_stated(keys, catalogue.stated(model)))
     stated = {name: value for name, value in keys.items() if value is not None}

@@ -100,6 +100,9 @@ def engines(gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[str, ...]:
     asked = criteria.keys.get("engine")
     if asked is not None:
         return (asked,)
+    task = criteria.keys.get("task", "inference")
+    if task != "inference":
+        return tuple([one.name for one in map(engine, names()) if task in one.tasks])
     platform = criteria.keys.get("platform", "linux")
     candidates = [
         one for one in map(engine, names()) if one.recommended is not None and one.recommended_on(gpus, platform)
@@ -111,7 +114,7 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
     # The context is stated, since the default of some engines follows the GPU.
     keys = {"context": min(DEFAULT_CONTEXT_TOKENS, model.context), **criteria.keys, "engine": name}
     try:
-        if "quant" in keys:
+        if "quant" in keys or keys.get("task", "inference") != "inference":
             (asked,) = deployments(keys, gpus, model)
             return _choice_of(asked, criteria)
         schemes = _schemes(name, model, gpus)

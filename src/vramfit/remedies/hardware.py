@@ -80,9 +80,10 @@ def _split(question: Question, card: Gpu, count: int) -> Proposal | None:
     if "tensor_parallel" in question.asked.estimate.settings:
         changes |= {"tensor_parallel": count, "pipeline_parallel": 1}
     sharded = ""
-    if before.workload.task == "full":
-        changes["zero_stage"] = 3
-        sharded = " with ZeRO stage 3"
+    if before.workload.task != "inference" and before.workload.training.sharding == "none":
+        stated = question.states("zero_stage")
+        changes |= {"zero_stage": 3} if stated else {"sharding": "fsdp"}
+        sharded = " with ZeRO stage 3" if stated else " with FSDP"
     after = question.attempt(changes)
     if after is None:
         return None

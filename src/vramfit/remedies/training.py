@@ -1,5 +1,5 @@
-"""Fine-tuning in less memory: first by what a step keeps beside the weights, then by adapters instead of the
-weights."""
+"""Fine-tuning in less memory, in the order of what it costs: smaller steps for the same batch, settings that change no
+result, another trainer, shorter samples, fewer trained parameters, and states divided over the GPUs there are."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vramfit.remedies import Changes, Question
+    from vramfit.workload.training import Training
 
 OPTIMIZERS = (
     ("adamw8bit", "the optimizer's states in 8 bits"),
     ("paged_adamw8bit", "the optimizer's states in 8 bits, paged out to RAM"),
 )
 OPTIMIZER_TRADE = "hardly any quality (8-bit states match 32-bit ones, arXiv 2110.02861); paging costs a little speed"
+REPLACED = ("adamw", "lion", "adamw8bit", "paged_adamw", "ademamix", "ademamix8bit", "adagrad", "rmsprop", "sgd")
+"""Optimizers that such a one can stand in for."""
+QUICK = "unsloth"
+"""Trainer of the least memory on one GPU (``vramfit.training.trainers``)."""
 LEAST_SEQUENCE = 256
 
 
 def steps(question: Question) -> Iterator[Proposal]:
-    """Settings that do not change the result, then smaller steps, then fewer trained parameters."""
-    yield from question.best(_free(question))
+    """Settings that do not change the result, then shorter samples, then fewer trained parameters."""
     yield from question.best(_smaller_batch(question))
+    yield from question.best(_free(question))
+    yield from question.best(_trainer(question))
     yield from question.best(_shorter(question))
     yield from question.best(_adapters(question))
+    yield from question.best(_divided(question))
 
 
 def pairs(question: Question) -> Iterator[Proposal]:
-    """Adapters of the least memory together with smaller steps, where neither is enough."""
-    if question.asked.deployment.workload.task == "qlora":
-        halves: tuple[tuple[str, Changes, str], ...] = (
-            ("engine-setting", {"optimizer": "paged_adamw8bit"}, "page the optimizer's states in 8 bits"),
-        )
-    else:
-        halves = (("quantize", {"task": "qlora", "quant": "nf4"}, "train adapters on 4-bit weights (QLoRA)"),)
-    for kind, changes, summary in halves:
+    """Adapters of the least memory, or all free settings together, with smaller steps, where neither is enough."""
+    for kind, changes, summary in _halves(question):
         half = question.upon(changes)
         if half is None or half.improves(half.asked):
             continue
@@ -44,30 +45,76 @@ def pairs(question: Question) -> Iterator[Proposal]:
             yield joined(kind, changes, summary, found, 2)
 
 
-def _free(question: Question) -> Iterator[Proposal | None]:
-    work = question.asked.deployment.workload.training
-    task = question.asked.deployment.workload.task
-    if not work.gradient_checkpointing:
-        trade = "a step takes about a third longer"
-        yield _changed(question, "engine-setting", {"gradient_checkpointing": True}, "recompute activations", trade, 1)
-    for optimizer, words in OPTIMIZERS:
-        if work.optimizer in ("adamw", "lion", "adamw8bit") and optimizer != work.optimizer:
-            yield _changed(question, "engine-setting", {"optimizer": optimizer}, f"keep {words}", OPTIMIZER_TRADE, 1)
-    gpus = len(question.asked.deployment.gpus)
-    if gpus > 1 and task == "full" and work.zero_stage < 3:
-        for stage in range(work.zero_stage + 1, 4):
-            summary = f"divide the states over the {gpus} GPUs with ZeRO stage {stage}"
-            yield _changed(question, "engine-setting", {"zero_stage": stage}, summary, "traffic between the GPUs", 1)
+def _halves(question: Question) -> Iterator[tuple[str, Changes, str]]:
+    """First halves of combinations, with activations recomputed in each."""
+    work = question.asked.deployment.workload
+    train = work.training
+    again: Changes = {} if train.gradient_checkpointing else {"gradient_checkpointing": True}
+    words = "" if train.gradient_checkpointing else ", recompute activations"
+    if work.task != "qlora":
+        changes = {"task": "qlora", "quant": "nf4", **again}
+        yield "quantize", changes, f"train adapters on 4-bit weights (QLoRA){words}"
+    elif train.trainer != QUICK and len(question.asked.deployment.gpus) == 1:
+        yield "engine-setting", {"trainer": QUICK, **again}, f"train with Unsloth{words}"
+    elif train.optimizer in REPLACED:
+        yield (
+            "engine-setting",
+            {"optimizer": "paged_adamw8bit", **again},
+            f"page the optimizer's states in 8 bits{words}",
+        )
 
 
 def _smaller_batch(question: Question) -> Iterator[Proposal | None]:
-    asked = question.asked.deployment.workload.training.micro_batch
-    size = asked
+    """Fewer samples per step, whose gradients are summed over more steps, so that the batch stays what it is."""
+    train = question.asked.deployment.workload.training
+    asked = size = train.micro_batch
     while size > 1:
         size //= 2
+        times = -(-asked // size)
+        changes: dict[str, object] = {"micro_batch": size}
+        if not train.optimizer_in_backward:
+            changes["gradient_accumulation"] = train.gradient_accumulation * times
         summary = f"take {size} sample{'s' if size > 1 else ''} per step"
-        trade = f"instead of {asked}; accumulate gradients over {-(-asked // size)} steps for the same batch"
-        yield _changed(question, "fewer-sequences", {"micro_batch": size}, summary, trade, 1)
+        trade = f"instead of {asked}; accumulate gradients over {times} steps for the same batch"
+        yield _changed(question, "fewer-sequences", changes, summary, trade, 1)
+
+
+def _free(question: Question) -> Iterator[Proposal | None]:
+    """Settings that cost little speed and no quality."""
+    work = question.asked.deployment.workload
+    train = work.training
+    if not work.flash_attention:
+        trade = "nothing: the same results, faster at long samples"
+        changes: Changes = {"flash_attention": "on"}
+        yield _changed(question, "engine-setting", changes, "turn flash attention on", trade, 1)
+    if not train.gradient_checkpointing:
+        trade = "a step takes about a third longer"
+        yield _changed(question, "engine-setting", {"gradient_checkpointing": True}, "recompute activations", trade, 1)
+    if not train.fused_loss:
+        trade = "nothing: the same loss, computed in chunks (Liger or Cut Cross-Entropy must know the architecture)"
+        yield _changed(question, "engine-setting", {"fused_loss": True}, "compute the loss in chunks", trade, 1)
+    for optimizer, words in OPTIMIZERS:
+        if train.optimizer in REPLACED and optimizer != train.optimizer:
+            yield _changed(question, "engine-setting", {"optimizer": optimizer}, f"keep {words}", OPTIMIZER_TRADE, 1)
+    yield from _together(question, train)
+
+
+def _together(question: Question, train: Training) -> Iterator[Proposal | None]:
+    """A chunked loss and paged states, which save at different moments of a step."""
+    if train.fused_loss or train.optimizer not in REPLACED:
+        return
+    changes: dict[str, object] = {"fused_loss": True, "optimizer": "paged_adamw8bit"}
+    if not train.gradient_checkpointing:
+        changes["gradient_checkpointing"] = True
+    summary = "compute the loss in chunks and page the optimizer's states in 8 bits"
+    yield _changed(question, "engine-setting", changes, summary, OPTIMIZER_TRADE, 1)
+
+
+def _trainer(question: Question) -> Iterator[Proposal | None]:
+    train, gpus = question.asked.deployment.workload.training, question.asked.deployment.gpus
+    if train.trainer != QUICK and len(gpus) == 1 and gpus[0].vendor in ("nvidia", "custom"):
+        trade = "another program; activations wait in RAM, and only architectures that it knows"
+        yield _changed(question, "engine-setting", {"trainer": QUICK}, "train with Unsloth", trade, 2)
 
 
 def _shorter(question: Question) -> Iterator[Proposal | None]:
@@ -89,6 +136,29 @@ def _adapters(question: Question) -> Iterator[Proposal | None]:
         summary = f"train adapters of rank {work.training.lora_rank} on 4-bit weights (QLoRA)"
         changes = {"task": "qlora", "quant": "nf4"}
         yield _changed(question, "quantize", changes, summary, "fewer parameters learn, on quantized weights", 2)
+
+
+def _divided(question: Question) -> Iterator[Proposal | None]:
+    """States divided over the GPUs that the deployment has, and then moved to RAM."""
+    gpus = len(question.asked.deployment.gpus)
+    if gpus == 1:
+        return
+    train = question.asked.deployment.workload.training
+    trade = "traffic between the GPUs in every step"
+    if question.states("zero_stage"):
+        for stage in range(train.zero_stage + 1, 4):
+            summary = f"divide the states over the {gpus} GPUs with ZeRO stage {stage}"
+            yield _changed(question, "engine-setting", {"zero_stage": stage}, summary, trade, 1)
+    elif train.sharding == "none":
+        for sharding, words in (("zero2", "ZeRO stage 2"), ("zero3", "ZeRO stage 3"), ("fsdp", "FSDP")):
+            summary = f"divide the states over the {gpus} GPUs with {words}"
+            yield _changed(question, "engine-setting", {"sharding": sharding}, summary, trade, 1)
+    if train.sharding in ("zero2", "zero3", "fsdp") and not train.offload_optimizer:
+        summary = "keep the optimizer's states in RAM"
+        yield _changed(question, "engine-setting", {"offload_optimizer": True}, summary, "slower steps", 2)
+    if train.sharding in ("zero3", "fsdp") and not train.offload_parameters:
+        summary = "keep parameters and optimizer states in RAM"
+        yield _changed(question, "engine-setting", {"offload_parameters": True}, summary, "much slower steps", 2)
 
 
 def _changed(

@@ -1,4 +1,8 @@
-"""Keys of fine-tuning, and the record of their values."""
+"""Record of the values of all keys of fine-tuning, and the keys of it that every report shows.
+
+The other keys are declared in ``workload.tuning``, which is loaded only for a deployment that is trained or that names
+one of them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ TASKS = ("inference", "full", "lora", "qlora")
 
 
 class Training(Record):
-    """Values of the keys of fine-tuning: the size of a step, what is trained, and what is kept besides."""
+    """Values of the keys of fine-tuning: the size of a step, what is trained, by which program, and where it is kept."""
 
     sequence_length: int = 2048
     """Tokens per sample."""
@@ -22,8 +26,32 @@ class Training(Record):
     gradient_checkpointing: bool = True
     """True if activations are computed again in the backward pass instead of being kept."""
     zero_stage: int = 0
-    """Stage of DeepSpeed ZeRO: 1 divides the optimizer's states over the GPUs, 2 the gradients too, 3 the weights
-    too."""
+    """Stage of DeepSpeed ZeRO, the number in ``sharding``; 0 for any other value of that key."""
+    trainer: str = "transformers"
+    """Name of a trainer of ``vramfit.training.trainers``."""
+    objective: str = "sft"
+    """Objective of the training: ``sft`` (the next token), ``dpo`` (preferences), ``grpo`` (rewards of own answers)."""
+    lora_targets: str = "all"
+    """Linear layers that get adapters: ``qv``, ``attention``, ``mlp`` or ``all``."""
+    lora_dropout: float = 0.0
+    save_modules: str | None = None
+    """Whole matrices trained beside the adapters: ``embeddings`` (and the head); None for none."""
+    gradient_accumulation: int = 1
+    """Steps whose gradients are summed before the optimizer's."""
+    optimizer_in_backward: bool = False
+    """True if each weight is updated as soon as its gradient is known, so that gradients never exist together."""
+    fused_loss: bool = False
+    """True if the loss is computed without the logits of all tokens (Liger, Cut Cross-Entropy)."""
+    mixed_precision: bool = False
+    """True if the weights are fp32 and the passes run under 16-bit autocast."""
+    sharding: str = "none"
+    """Division of the states over several GPUs: ``none``, ``zero1``, ``zero2``, ``zero3``, ``fsdp``."""
+    offload_optimizer: bool = False
+    """True if the optimizer's states stay in host memory."""
+    offload_parameters: bool = False
+    """True if the parameters stay in host memory, and their gradients and states with them."""
+    generations: int = 8
+    """Answers to one prompt in ``grpo``."""
 
 
 def _optimizers() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Hugging Face transformers: how accelerate spreads layers, the process's context, and the least that training takes."""
+"""Hugging Face transformers: how accelerate spreads layers, and the process's context."""
 
 from __future__ import annotations
 
@@ -83,54 +83,6 @@ def test_what_a_process_takes_of_a_card(gpu: str, context: int, workspace: int) 
         weights + cache + round(1.35 * compute) + round(1.6 * context * MIB) + workspace * MIB
         + round(0.12 * (cache + compute)) + CACHE
     )  # fmt: skip
-
-
-LINEAR = 4 * (256 + 256) + 3 * (256 + 512)
-"""Inputs and outputs of a layer's linear layers, which a rank of LoRA multiplies."""
-SIXTEEN_BITS = 2 * EMBEDDING + 2 * 256 * (3 * 2 + 1)
-"""What an NF4 checkpoint keeps in 16 bits: embedding, head, norms."""
-SAVED = 3 * 2 * 256 + 2 * (4 * 256 + 3 * 256 + 2 * 256) + 8 * 512 + 4 * 4 + 8 * 256 + 10 * 1024
-"""Bytes a token leaves for the backward pass with checkpointing: the inputs of three layers, one layer in full (norms, Q,
-K, V and output, feed-forward, log-sum-exp of 4 heads, fp32 norms) and its logits in 16 bits, fp32 and fp32 again."""
-
-
-@pytest.mark.parametrize(
-    ("task", "quant", "per_parameter", "upcast"),
-    [
-        # Frozen bf16 base; adapters, gradients and AdamW's two moments in fp32.
-        ("lora", "bf16", 16, 0),
-        # What stays 16-bit is upcast to fp32 by PEFT alone, so the least is without.
-        ("qlora", "nf4", 16, SIXTEEN_BITS),
-    ],
-)
-@pytest.mark.parametrize("rank", [1, 8])
-def test_the_least_an_adapter_takes(task: str, quant: str, per_parameter: int, upcast: int, rank: int) -> None:
-    row = estimate("rtx3090", "three-layers", "transformers", quant, task=task, lora_rank=rank, sequence_length=128)
-    states = row["quant"]["checkpoint_bytes"] + upcast + per_parameter * 3 * LINEAR * rank
-
-    assert row["breakdown"]["weights"] == states
-    assert row["breakdown"]["compute"] == 128 * SAVED
-    assert row["required_bytes"]["low"] == states - upcast + 128 * SAVED // 2 + round(0.45 * 440 * MIB)
-
-
-def test_the_least_full_fine_tuning_takes() -> None:
-    """Weights, gradients and two moments in bf16; one token leaves less than the optimizer's temporaries take."""
-    row = estimate("rtx3090", "three-layers", "transformers", "bf16", task="full", sequence_length=1)
-    model = EMBEDDING + 3 * LAYER + HEAD
-
-    assert (row["breakdown"]["weights"], row["breakdown"]["compute"]) == (4 * model, model)
-    assert row["required_bytes"]["low"] == 4 * model + model // 2 + round(0.45 * 440 * MIB)
-
-
-def test_an_adapter_s_temporaries() -> None:
-    """One token leaves less than the optimizer's temporaries take, which are as large as the adapters in fp32."""
-    row = estimate("rtx3090", "three-layers", "transformers", "bf16", task="lora", lora_rank=64, sequence_length=1)
-    adapters = 4 * 3 * LINEAR * 64
-
-    assert row["breakdown"]["compute"] == adapters
-    assert row["required_bytes"]["low"] == (
-        row["quant"]["checkpoint_bytes"] + 4 * adapters + adapters // 2 + round(0.45 * 440 * MIB)
-    )
 
 
 @pytest.mark.parametrize("parallel", [1, 3])

@@ -136,10 +136,11 @@ def test_two_gpus_share_the_layers() -> None:
 
 
 def test_training_replicates() -> None:
-    """Data parallel: every GPU holds the whole model and its optimizer."""
+    """Data parallel: every GPU holds the whole model and its optimizer, and buckets of its gradients."""
     one, two = estimated(task="lora", quant="bf16"), estimated(task="lora", quant="bf16", gpu="2xrtx4090")
     assert 2 == len(two.gpus)
-    assert {one.gpus[0].total_bytes} == {gpu.total_bytes for gpu in two.gpus}
+    assert {one.gpus[0].compute_bytes + 4 * 39_976_960} == {gpu.compute_bytes for gpu in two.gpus}
+    assert {one.gpus[0].weights_bytes} == {gpu.weights_bytes for gpu in two.gpus}
     assert 2 * 6_738_415_616 + 16 * 39_976_960 == one.gpus[0].weights_bytes
     assert 0 == one.gpus[0].kv_cache_bytes
     assert 2 * 6_738_415_616 == one.checkpoint_bytes
@@ -155,7 +156,7 @@ def test_training_replicates() -> None:
         ('device_map="auto"', {"gpu": "2xrtx3090"}),
         ("copied over PCIe for every token", {"gpu_layers": 1}),
         ("rank-16 adapters", {"task": "lora", "quant": "bf16"}),
-        ("1 sample(s) of 2048 tokens", {"task": "lora", "quant": "bf16"}),
+        ("1 sample of 2,048 tokens", {"task": "lora", "quant": "bf16"}),
     ],
 )
 def test_assumptions_are_told(said: str, request_: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 
-class Transformers(Engine[None, None]):
+class Transformers(Engine[object, None]):
     """Transformers with PyTorch, whose layers accelerate spreads over GPUs and host memory."""
 
     name = "transformers"
@@ -29,14 +29,23 @@ class Transformers(Engine[None, None]):
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Make the view of the GPUs, which contains only the CUDA context and workspaces of the runtime."""
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[object]:
+        """Make the view of the GPUs: the runtime's context and workspaces, and for training the room beside them."""
+        if work.task != "inference":
+            from vramfit.engines.transformers.training import rooms
+            from vramfit.engines.transformers.training import runtime_share as training_share
+
+            return View(rooms(gpus, work), tuple([training_share(gpu) for gpu in gpus]))
         from vramfit.engines.transformers.estimate import runtime_share
 
         return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
 
-    def estimate(self, job: Job[None, None]) -> Estimate:
+    def estimate(self, job: Job[object, None]) -> Estimate:
         """Estimate the memory of an inference or fine-tuning run, device by device."""
+        if job.workload.task != "inference":
+            from vramfit.engines.transformers.training import estimate_training
+
+            return estimate_training(job)
         from vramfit.engines.transformers.estimate import estimate
 
         return estimate(job)
@@ -47,8 +56,13 @@ class Transformers(Engine[None, None]):
 
         return PROFILE
 
-    def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+    def account(self, job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of an inference or fine-tuning run to the ledger."""
+        if job.workload.task != "inference":
+            from vramfit.engines.transformers.training_terms import account_training
+
+            account_training(job, estimate, ledger)
+            return
         from vramfit.engines.transformers.terms import account
 
         account(job, estimate, ledger)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines import cuda
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share, Words
+from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
 from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.activations import peak_bytes, widest_feed_forward
 from vramfit.memory.kv_cache import caches, index_row_bytes, row_bytes, token_bytes
@@ -42,13 +42,11 @@ COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.35
 tensors alive."""
 
 
-def estimate(job: Job[None, None]) -> Estimate:
-    """Estimate the memory of an inference or fine-tuning run, device by device.
+def estimate(job: Job[object, None]) -> Estimate:
+    """Estimate the memory of an inference run, device by device.
 
     Raises ``UsageError`` and ``CannotTell`` for settings that transformers does not have.
     """
-    if job.workload.task != "inference":
-        return _estimate_training(job)
     model = job.model
     cut = slices(job.checkpoint)
     layers = model.layer_count
@@ -91,20 +89,7 @@ def runtime_share(gpu: Gpu) -> Share:
     return Share(own.low, own.expected + workspace, own.high + workspace)
 
 
-def _estimate_training(job: Job[None, None]) -> Estimate:
-    """Estimate fine-tuning: every GPU has a whole replica (data parallel), whose states ZeRO may divide."""
-    from vramfit.memory.training import training_bytes
-
-    work = job.workload
-    parts = training_bytes(job.checkpoint, work.task, work.training, job.gpu_count)
-    gpus = tuple(
-        _device(f"gpu{number}", parts.states_bytes, 0, parts.activation_bytes, 0, 0, low_less=parts.upcast_bytes)
-        for number in range(job.gpu_count)
-    )
-    return Estimate(gpus, NOTHING, slices(job.checkpoint).total_bytes, parts.assumptions, {})
-
-
-def head_copy_bytes(job: Job[None, None]) -> int:
+def head_copy_bytes(job: Job[object, None]) -> int:
     """Bytes of the second copy of a tied head that loading fine-grained FP8 makes; 0 for other schemes."""
     if job.scheme.family != "fp8":
         return 0
@@ -113,7 +98,7 @@ def head_copy_bytes(job: Job[None, None]) -> int:
     return fp8_head_copy_bytes(job.model)
 
 
-def layers_on_gpu(job: Job[None, None]) -> int:
+def layers_on_gpu(job: Job[object, None]) -> int:
     """Number of layers on the GPUs, which are not streamed from host memory.
 
     Raises ``CannotTell`` for an automatic number, and ``UsageError`` for experts in RAM.
@@ -147,7 +132,7 @@ def split_layers(cut: Slices, on_gpu: int, gpus: int, before: int) -> list[tuple
     return ranges
 
 
-def layer_caches(job: Job[None, None]) -> list[tuple[int, Cache]]:
+def layer_caches(job: Job[object, None]) -> list[tuple[int, Cache]]:
     """Caches of the model, each with the bytes that one of its layers takes for all sequences."""
     work, model = job.workload, job.model
     sizes = []
@@ -225,7 +210,7 @@ def layers_between(cache: Cache, start: int, stop: int) -> int:
     return len([layer for layer in cache.layers if start <= layer < stop])
 
 
-def _compute_bytes(job: Job[None, None], cut: Slices, encoder_tokens: int) -> int:
+def _compute_bytes(job: Job[object, None], cut: Slices, encoder_tokens: int) -> int:
     """Bytes of activations in the longest forward pass, which takes all sequences whole.
 
     It is the prefill of their contexts, or the pass of an encoder that reads more tokens of each (``encoder_tokens``).
@@ -239,20 +224,18 @@ def _compute_bytes(job: Job[None, None], cut: Slices, encoder_tokens: int) -> in
         peak += tokens * widest_feed_forward(model) * 4
     elif job.scheme.family != "plain":
         peak += 2 * cut.largest_linear_elements
-    return max(peak, encoder_bytes(model, work.images, work.image_size))
+    return max(peak, encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention))
 
 
-def _device(
-    name: str, weights: int, cache: int, compute: int, growing: int, read: int, low_less: int = 0
-) -> DeviceMemory:
+def _device(name: str, weights: int, cache: int, compute: int, growing: int, read: int) -> DeviceMemory:
     loose = cache + compute
     overhead = round(SLACK_SHARE * loose) + growing
-    low = weights - low_less + cache + round(compute * COMPUTE_LOW)
+    low = weights + cache + round(compute * COMPUTE_LOW)
     high = weights + cache + round(compute * COMPUTE_HIGH) + round(SLACK_HIGH * loose) + growing
     return DeviceMemory(name, weights, cache, compute, overhead, low, high, read)
 
 
-def _assumptions(job: Job[None, None], on_gpu: int) -> tuple[str, ...]:
+def _assumptions(job: Job[object, None], on_gpu: int) -> tuple[str, ...]:
     work, model = job.workload, job.model
     assumptions = [f"the whole context of {work.context:,} tokens is filled by one prefill without chunking"]
     if work.images and model.vision is not None:

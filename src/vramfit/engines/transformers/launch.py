@@ -1,6 +1,7 @@
 """Python code that runs or trains a deployment with transformers, which is only written and never read.
 
-Arguments are those of transformers 5.24.0, PEFT 0.21.2 and TRL 1.16.0; tests/launch/flags.yaml records them.
+Arguments are those of transformers 5.24.0; tests/launch/flags.yaml records them, and those of what trains, which stands
+with the trainers.
 """
 
 from __future__ import annotations
@@ -10,9 +11,6 @@ from vramfit.engines.naming import DTYPES, repository
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
-
-LORA_ALPHA = 8
-"""Default scale of an adapter in ``LoraConfig``, which PEFT's LoRA-FA optimizer needs as an argument."""
 
 
 def command(deployment: Deployment, estimate: Estimate) -> str:
@@ -34,31 +32,24 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
 
 
 def _training(deployment: Deployment) -> str:
-    """Write code that loads, wraps and trains the model with the deployment's sequence length, batch and optimizer."""
-    from vramfit.workload.optimizers import OPTIMIZER_BY_NAME
+    """Write the command, script or configuration that trains the deployment with its trainer."""
+    from vramfit.training.profile import written
+    from vramfit.training.script import Run
 
-    task, tuned = deployment.workload.task, deployment.workload.training
-    optimizer = OPTIMIZER_BY_NAME[tuned.optimizer]
-    parts, loading = _loading(deployment)
-    code = f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading})"
-    if task != "full":
-        prepared = "prepare_model_for_kbit_training(model)" if task == "qlora" else "model"
-        names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if task == "qlora" else [])
-        code += f"; from peft import {', '.join(names)}"
-        code += f"; model = get_peft_model({prepared}, LoraConfig(r={tuned.lora_rank}, target_modules='all-linear'))"
-    chosen, made = f"optim={optimizer.transformers!r}, ", ""
-    if optimizer.transformers is None:
-        # The Trainer has no name for LoRA-FA, so it receives the optimizer itself and adds its usual schedule.
-        code += "; from peft.optimizers import create_lorafa_optimizer"
-        rank = f"r={tuned.lora_rank}, lora_alpha={LORA_ALPHA}, lr=settings.learning_rate"
-        chosen, made = "", f", optimizers=(create_lorafa_optimizer(model, {rank}), None)"
-    sharded = f", deepspeed={{'zero_optimization': {{'stage': {tuned.zero_stage}}}}}" if tuned.zero_stage else ""
-    return (
-        f"{code}; from trl import SFTConfig, SFTTrainer"
-        f"; settings = SFTConfig(max_length={tuned.sequence_length}, per_device_train_batch_size={tuned.micro_batch}, "
-        f"gradient_checkpointing={tuned.gradient_checkpointing}, {chosen}bf16=True{sharded})"
-        f"; SFTTrainer(model, settings, train_dataset=samples{made}).train()"
+    scheme, work = deployment.scheme, deployment.workload
+    quantized = str(scheme.settings["type"]) if scheme.family == "bitsandbytes" else None
+    run = Run(
+        repository(deployment),
+        work.task,
+        deployment.model.vision is not None,
+        DTYPES.get(scheme.id),
+        quantized,
+        bool(scheme.settings.get("double")),
+        work.flash_attention,
+        len(deployment.gpus),
+        work.training,
     )
+    return written(run)
 
 
 def _kind(deployment: Deployment) -> str:

@@ -23,11 +23,8 @@ CACHE = "transformers 5.23.0 cache_utils.py"
 SLACK = "21 out-of-memory messages in issues of vllm-project/vllm and pytorch/pytorch"
 
 
-def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    """Add the terms of an inference or fine-tuning run to the ledger."""
-    if job.workload.task != "inference":
-        _account_training(job, estimate, ledger)
-        return
+def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
+    """Add the terms of an inference run to the ledger."""
     cut, last = slices(job.checkpoint), job.gpu_count - 1
     on_gpu = layers_on_gpu(job)
     spans = split_layers(cut, on_gpu, job.gpu_count, cut.input_bytes + cut.other_bytes)
@@ -53,13 +50,13 @@ def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
     _weights(job, ledger, "host", on_gpu, job.model.layer_count)
 
 
-def _weights(job: Job[None, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
+def _weights(job: Job[object, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     size = sum(slices(job.checkpoint).layer_bytes[start:stop])
     inputs = stored_inputs(job.checkpoint, range(start, stop))
     ledger.add("weights", device, span(start, stop), STORED, size, TENSORS, **inputs)
 
 
-def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
+def _caches(job: Job[object, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     work = job.workload
     formula = "layers x sequences x tokens kept x (key width x bytes of K + value width x bytes of V)"
     for each, cache in layer_caches(job):
@@ -70,7 +67,7 @@ def _caches(job: Job[None, None], ledger: Ledger, device: str, start: int, stop:
         )  # fmt: skip
 
 
-def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
+def _buffers(job: Job[object, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
     """Add the terms of activations, of a layer being copied from host memory, and of the allocator's slack."""
     work, device = job.workload, gpu.device
     formula = (
@@ -91,25 +88,3 @@ def _buffers(job: Job[None, None], ledger: Ledger, gpu: DeviceMemory, staging: i
         "overhead", device, "allocator slack", "share x (cache + compute)", slack, SLACK, share=SLACK_SHARE,
         kv_cache_bytes=gpu.kv_cache_bytes, compute_bytes=gpu.compute_bytes,
     )  # fmt: skip
-
-
-def _account_training(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
-    from vramfit.memory.training import training_bytes
-
-    work = job.workload
-    parts = training_bytes(job.checkpoint, work.task, work.training, job.gpu_count)
-    for gpu in estimate.gpus:
-        for name, formula, size, source in parts.states:
-            ledger.add(
-                "weights", gpu.device, name, formula, size, source, task=work.task, zero=work.training.zero_stage
-            )
-        ledger.add(
-            "compute", gpu.device, "saved activations and logits",
-            "tokens x (saved per layer and token x layers + logits), or the optimizer step's temporaries where larger",
-            gpu.compute_bytes, "the formula of memory.training; transformers 5.23.0 loss/loss_utils.py",
-            tokens=work.training.sequence_length * work.training.micro_batch,
-            gradient_checkpointing=work.training.gradient_checkpointing,
-        )  # fmt: skip
-        ledger.add(
-            "overhead", gpu.device, "allocator slack", "share x compute", gpu.overhead_bytes, SLACK, share=SLACK_SHARE
-        )

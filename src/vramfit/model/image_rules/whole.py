@@ -43,6 +43,9 @@ class Native(Rule):
     """Largest number of pixels of an image; a larger image is scaled down."""
     min_pixels: int = 0
     """Smallest number of pixels of an image; a smaller image is scaled up."""
+    released_pixels: Count | None = None
+    """Largest number of pixels in the processor's file beside the released weights, if it is more than ``max_pixels``, which
+    is then what the model's makers recommend."""
 
     def tokens_of(self, width: int, height: int) -> int:
         """Number of prompt tokens of an image of this size."""
@@ -71,6 +74,11 @@ class Native(Rule):
         """Number of patches of an image of ``max_pixels``."""
         patch: int = tower.patch or self.patch
         return self.max_pixels // patch**2
+
+    def released_patches(self, tower: VisionTower) -> int:
+        """Number of patches of the largest image that the released processor lets through."""
+        patch: int = tower.patch or self.patch
+        return (self.released_pixels or self.max_pixels) // patch**2
 
     def patches(self, tower: VisionTower, width: int, height: int) -> int:
         """Number of patches of an image of this size."""

@@ -1,0 +1,110 @@
+"""Estimate of fine-tuning: the peak of a step on each GPU, what the allocator keeps beside it, and the host's share.
+
+What a step must hold decides whether it runs. The allocator keeps freed blocks reserved as long as there is room and gives
+them back where there is none, so that this slack is part of the expected need but never the reason for an ``exceeds``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines import cuda
+from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
+from vramfit.hardware import usable_bytes
+from vramfit.memory.weights import slices
+from vramfit.training.memory import training_memory
+from vramfit.training.profile import find_trainer
+from vramfit.units import MIB
+from vramfit.workload.training import Training
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Job
+    from vramfit.hardware import Gpu
+    from vramfit.training.memory import TrainingMemory
+    from vramfit.training.profile import Trainer
+    from vramfit.workload.common import Workload
+
+    Rooms = tuple[int, ...]
+
+TURING_SHARE = Share(105 * MIB, 141 * MIB, 240 * MIB)
+"""Bytes of the CUDA context of a training process on a T4 (140.9 MiB in every run of fitcheck-llm 0.3.1, torch 2.10 and
+2.14); 104.9 MiB before its kernels are loaded."""
+LOW_SHARE, LOW_SLACK = 0.97, 0.03
+"""Shares of the held memory and of the activations in the lower bound. These and the other shares were fitted on the runs of
+tests/training/measured.yaml that have a figure of the process: T4 with transformers (fitcheck-llm 0.3.1), A100 with Qwen's
+script (QwenLM/Qwen README). docs/fine-tuning.md has the error that is left."""
+HIGH_SHARE, HIGH_SLACK = 1.03, 0.39
+HIGH_SLACK_FUSED, HIGH_SLACK_EAGER = 0.22, 0.55
+"""Shares of the upper bound; a loss in chunks leaves less behind, the scores of eager attention more."""
+EAGER_SLACK = 1.6
+"""Factor of the slack where attention keeps its scores: blocks of a size that nothing else asks for."""
+
+
+def runtime_share(gpu: Gpu) -> Share:
+    """Bytes that the context of a training process takes of a GPU, workspaces of matrix products included."""
+    if gpu.compute_capability == cuda.TURING:
+        return TURING_SHARE
+    own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
+    return Share(own.low, own.expected + workspace, own.high + workspace)
+
+
+def rooms(gpus: tuple[Gpu, ...], work: Workload) -> Rooms:
+    """Bytes that each GPU offers a step beside the context: what slack and chunks of a loss adapt to."""
+    return tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes - runtime_share(gpu).expected for gpu in gpus])
+
+
+def memory(job: Job[object, None], room: int) -> TrainingMemory:
+    """Memory of one GPU of a job in each moment of a step."""
+    work = job.workload
+    return training_memory(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count, room)
+
+
+def estimate_training(job: Job[object, None]) -> Estimate:
+    """Estimate fine-tuning, device by device; raises ``UsageError`` for settings that no trainer runs together."""
+    work = job.workload
+    trainer = find_trainer(work.training.trainer)
+    if work.task == "full" or work.training != Training():
+        from vramfit.training.check import refuse
+
+        refuse(job.checkpoint, work, trainer, job.gpu_count)
+    traits: Rooms = job.traits  # type: ignore[assignment]
+    each = {room: memory(job, room) for room in set(traits)}
+    gpus = [_device(f"gpu{number}", each[room], room, trainer) for number, room in enumerate(traits)]
+    host = sum([each[room].host_bytes for room in traits])
+    host_memory = DeviceMemory("host", host, 0, 0, 0, host, host)
+    return Estimate(
+        tuple(gpus), host_memory, slices(job.checkpoint).total_bytes,
+        Words(_assumptions, job), {},
+    )  # fmt: skip
+
+
+def _assumptions(job: Job[object, None]) -> tuple[str, ...]:
+    from vramfit.training.notes import assumptions
+
+    work = job.workload
+    return assumptions(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count)
+
+
+def _device(name: str, found: TrainingMemory, room: int, trainer: Trainer) -> DeviceMemory:
+    peak = found.peak
+    kept, step = found.kept_bytes(peak), peak.bytes
+    overhead = slack_bytes(found, trainer, room)
+    low, high = interval(found, trainer, overhead)
+    return DeviceMemory(name, kept, 0, step, overhead, low, high)
+
+
+def slack_bytes(found: TrainingMemory, trainer: Trainer, room: int) -> int:
+    """Bytes that the allocator keeps beside what a step holds; no more than the GPU has left, for it gives them back."""
+    needed = found.moment_bytes(found.peak)
+    factor = EAGER_SLACK if found.eager else 1.0
+    usual = round(factor * trainer.slack_share * found.loose_bytes) + found.fixed_bytes
+    return max(round(trainer.uneven_share * needed) + found.fixed_bytes, min(usual, room - needed))
+
+
+def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, int]:
+    """Lowest and highest bytes of a step, without the context of the process."""
+    needed = found.moment_bytes(found.peak)
+    fixed = needed - found.elastic_bytes
+    low = round(LOW_SHARE * fixed + LOW_SLACK * found.loose_bytes)
+    most = HIGH_SLACK_FUSED if found.fused else HIGH_SLACK_EAGER if found.eager else HIGH_SLACK
+    high = found.fixed_bytes + round(HIGH_SHARE * needed + most * found.loose_bytes)
+    return min(low, needed + slack), max(high, needed + slack)

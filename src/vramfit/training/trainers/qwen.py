@@ -1,0 +1,48 @@
+"""``finetune.py`` of QwenLM/Qwen, for the first Qwen models.
+
+It runs DeepSpeed: ZeRO-3 for all weights, ZeRO-2 with buckets of 2e8 elements for LoRA (``finetune/ds_config_zero2.json``),
+and GPTQ for 4 bits, whose embeddings it makes fp32. Bytes of a logit (10, and 6 in 4 bits), of an adapter's input (2) and of
+a matrix trained whole (11) were fitted on the table of its README (A100 80 GB).
+"""
+
+from __future__ import annotations
+
+from vramfit.training.profile import Trainer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.training.script import Run
+
+TRAINER = Trainer(
+    "qwen",
+    "Qwen's finetune.py",
+    "QwenLM/Qwen finetune.py, constants by the A100 table of its README",
+    logit_bytes=10,
+    upcast_logit_bytes=6,
+    adapted_input_bytes=2,
+    upcasts_norms=False,
+    upcasts_packed=True,
+    bucket_elements=2 * 10**8,
+    saved_module_bytes=11,
+    defaults={"full": {"sharding": "zero3"}, "lora": {"sharding": "zero2"}},
+    objectives=("sft",),
+)
+
+
+def script(run: Run) -> str:
+    """Command that trains the model."""
+    train = run.train
+    start = "python" if run.gpus == 1 else f"torchrun --nproc_per_node {run.gpus}"
+    words = [f"{start} finetune.py --model_name_or_path {run.repository} --bf16 True --lazy_preprocess True"]
+    words += [f"--model_max_length {train.sequence_length}", f"--per_device_train_batch_size {train.micro_batch}"]
+    words.append(f"--gradient_accumulation_steps {train.gradient_accumulation}")
+    words.append(f"--gradient_checkpointing {train.gradient_checkpointing}")
+    if run.optimizer is not None:
+        words.append(f"--optim {run.optimizer}")
+    if run.task != "full":
+        words.append(f"--use_lora --lora_r {train.lora_rank}")
+    if run.task == "qlora":
+        words.append("--q_lora")
+    if train.sharding.startswith("zero"):
+        words.append(f"--deepspeed finetune/ds_config_zero{train.sharding[-1]}.json")
+    return " ".join(words)

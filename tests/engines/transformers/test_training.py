@@ -1,0 +1,155 @@
+"""Fine-tuning on devices: slack that gives way, the verdict near the limit, the host's share, refusals, terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.training.asking import asked
+from vramfit.engines.terms import terms
+from vramfit.errors import UsageError
+from vramfit.report import estimate_object
+from vramfit.units import GIB, MIB
+
+QLORA: dict[str, Any] = {"model": "llama-3.1-8b", "task": "qlora"}
+
+
+def test_slack_gives_way_near_the_limit() -> None:
+    """The same step on a card that has just enough of room for it: the process takes the card, and the verdict is tight."""
+    roomy = asked(gpu=("h100-sxm",), **QLORA).answer
+    held = roomy.estimate.gpus[0].weights_bytes + roomy.estimate.gpus[0].compute_bytes
+    usual = roomy.estimate.gpus[0].overhead_bytes
+    card = held + 440 * MIB + 32 * MIB + round(0.02 * held) + 10 * MIB
+    close = asked(gpu=(f"custom:{card}B",), **QLORA).answer
+    assert close.estimate.gpus[0].overhead_bytes < usual
+    assert close.verdict.word == "tight"
+    assert close.verdict.headroom_bytes <= 12 * MIB
+    short = asked(gpu=(f"custom:{card - 40 * MIB}B",), **QLORA).answer
+    assert short.verdict.word == "exceeds"
+
+
+def test_a_t4_has_a_small_context() -> None:
+    """140.9 MiB in fitcheck-llm's runs; inference keeps what is known of other cards."""
+    t4 = asked(gpu=("t4",), **QLORA).answer.estimate.gpus[0]
+    a100 = asked(gpu=("a100-sxm4-80gb",), **QLORA).answer.estimate.gpus[0]
+    assert a100.overhead_bytes - t4.overhead_bytes > 290 * MIB
+
+
+def test_every_gpu_has_the_same_and_the_host_the_sum() -> None:
+    keys = {"model": "llama-2-7b", "task": "full", "sharding": "fsdp", "offload_parameters": True}
+    found = asked(gpu=("4xrtx4090",), **keys).answer
+    assert len({gpu.total_bytes for gpu in found.estimate.gpus}) == 1
+    assert found.estimate.host.total_bytes == 4 * (8 * 6_738_415_616 // 4)
+    assert found.estimate.gpus[0].weights_bytes == 0
+
+
+@pytest.mark.parametrize(("ram", "word"), [("64GiB", "fits"), ("16GiB", "exceeds")])
+def test_the_host_s_share_is_held_against_its_memory(ram: str, word: str) -> None:
+    keys = {"model": "llama-2-7b", "task": "full", "sharding": "fsdp", "offload_parameters": True, "fused_loss": True}
+    assert asked(gpu=("4xh100-sxm",), ram=ram, **keys).answer.verdict.word == word
+
+
+@pytest.mark.parametrize(
+    ("message", "keys"),
+    [
+        ("optimizer lora_fa trains adapters only", {"task": "full", "optimizer": "lora_fa"}),
+        ("save_modules names what is trained beside adapters", {"task": "full", "save_modules": "embeddings"}),
+        ("all weights can be trained in 16 or 32 bits, not in nf4", {"task": "full", "quant": "nf4"}),
+        (
+            "an optimizer's step in the backward pass leaves no gradients to accumulate",
+            {"task": "full", "optimizer_in_backward": True, "gradient_accumulation": 2},
+        ),
+        ("fsdp divides states over several GPUs, and there is one", {"task": "lora", "sharding": "fsdp"}),
+        ("LitGPT does not train with dpo", {"task": "lora", "trainer": "litgpt", "objective": "dpo"}),
+        ('model "llama-2-7b" takes no images', {"task": "lora", "images": 1}),
+    ],
+)
+def test_settings_that_no_trainer_runs(message: str, keys: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        asked(model="llama-2-7b", **keys)
+    assert message == caught.value.message
+
+
+def test_an_image_has_to_go_into_a_sample() -> None:
+    with pytest.raises(UsageError, match="take 1225 tokens of a sequence length of 512"):
+        asked(model="qwen2-vl-7b", task="lora", images=1, image_size="1036x1036", sequence_length=512)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"task": "qlora"},
+        {"task": "full", "gpu": ("4xh100-sxm",), "sharding": "zero3", "offload_optimizer": True},
+        {"task": "lora", "trainer": "unsloth", "objective": "grpo"},
+        {"task": "lora", "gpu": ("2xh100-sxm",), "flash_attention": "off"},
+    ],
+)
+def test_terms_add_up(keys: dict[str, Any]) -> None:
+    """For every device and part of its memory."""
+    found = asked(model="llama-3.1-8b", **keys).answer
+    sums: dict[tuple[str, str], int] = {}
+    for term in terms(found.deployment):
+        sums[term.device, term.part] = sums.get((term.device, term.part), 0) + term.bytes
+    devices = [*found.estimate.gpus, *([found.estimate.host] if found.estimate.host.total_bytes else [])]
+    assert sums == {
+        (device.device, part): size
+        for device in devices
+        for part, size in (
+            ("weights", device.weights_bytes),
+            ("compute", device.compute_bytes),
+            ("overhead", device.overhead_bytes),
+        )
+        if size
+    }
+
+
+def test_the_report_of_a_step() -> None:
+    """Limits by both names, every key of fine-tuning, and what was assumed."""
+    found = estimate_object(asked(gpu=("rtx4090",), trainer="unsloth", **QLORA))
+    assert found["limits"]["max_sequence_length"] == found["limits"]["max_context"] > 60_000
+    assert found["limits"]["max_micro_batch"] == found["limits"]["max_parallel"] > 16
+    assert {"trainer", "objective", "sharding", "generations"} <= set(found["deployment"])
+    assert found["quant"]["scheme"] == "nf4"
+    assert "the inputs of the layers wait in host memory until the backward pass" in found["assumptions"]
+    assert found["devices"][1]["weights_bytes"] == 2 * 4096 * 32 * 2048
+
+
+def test_limits_are_the_last_that_reach_the_level() -> None:
+    found = asked(gpu=("rtx4090",), **QLORA)
+    assert found.limits is not None
+    for key, most in (("sequence_length", found.limits.max_context), ("micro_batch", found.limits.max_parallel)):
+        assert asked(gpu=("rtx4090",), **QLORA, **{key: most}).answer.reached
+        assert not asked(gpu=("rtx4090",), **QLORA, **{key: most + 1}).answer.reached
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ("transformers 5 fuses experts", {"model": "mixtral-8x7b", "task": "qlora"}),
+        ("the optimizer's states are paged", {"task": "lora", "optimizer": "paged_adamw"}),
+        (
+            "ZeRO stage 2 divides gradients and the optimizer's states over the 2 GPUs",
+            {"task": "full", "sharding": "zero2"},
+        ),
+        ("FSDP divides weights, gradients and optimizer states over the 2 GPUs", {"task": "full", "sharding": "fsdp"}),
+        ("each of the 2 GPUs holds everything", {"task": "lora"}),
+        ("GRPO samples 8 answers to a prompt", {"task": "lora", "objective": "grpo"}),
+        ("the reference is a second copy of the weights", {"task": "full", "objective": "dpo"}),
+        ("kept in fp32, and the passes run under 16-bit autocast", {"task": "full", "mixed_precision": True}),
+    ],
+)
+def test_assumptions_say_what_was_taken(words: str, keys: dict[str, Any]) -> None:
+    found = asked(**{"gpu": ("2xh100-sxm",), "model": "llama-3.1-8b", **keys}).answer
+    assert any(words in sentence for sentence in found.estimate.assumptions)
+
+
+def test_more_than_a_card_of_published_runs() -> None:
+    """70B in 4 bits under FSDP with parameters in RAM takes 14 GB of a card (axolotl issue 1428); 8B does not go into 24."""
+    found = asked(
+        gpu=("2xrtx3090",), model="llama-2-70b", task="qlora", sequence_length=512, lora_rank=32, sharding="fsdp",
+        offload_parameters=True,
+    ).answer  # fmt: skip
+    assert found.estimate.gpus[0].total_bytes < 14 * GIB
+    whole = asked(gpu=("8xrtx3090",), model="llama-3-8b", task="full", zero_stage=3, sequence_length=1024).answer
+    assert whole.verdict.word == "exceeds"
