@@ -130,12 +130,12 @@ class Sweep:
     def _compare(self, alike: _Alike, need: Estimate) -> Cell:
         work, unified = self._work, alike.unified
         pool = need.pool
-        limits = None if pool is None else pool.limits(alike.offered)
         required = together = shared = short = 0
         headroom = certain = None
-        if pool is not None and pool.must_be_free:
-            held = tuple([share.expected for share in alike.shares])
-            short = replace(pool, held_bytes=held).short_bytes(alike.offered, work.reserve_bytes)
+        if pool is not None and (pool.must_be_free or pool.taken_bytes is not None):
+            pool = replace(pool, held_bytes=tuple([share.expected for share in alike.shares]))
+            short = pool.short_bytes(alike.offered, work.reserve_bytes)
+        limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes

@@ -47,7 +47,7 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     usable = tuple([size - work.reserve_bytes for size in offered])
     if estimate.pool is not None:
-        limits = estimate.pool.limits(offered)
+        limits = estimate.pool.limits(offered, work.reserve_bytes)
         usable = tuple([min(pair) for pair in zip(usable, limits, strict=True)])
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])

@@ -61,11 +61,12 @@ GROUPED = ("awq", "gptq", "compressed_tensors")
 """Families of schemes whose scales cover groups of inputs, which must not be divided."""
 
 
-def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
+def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, int]:
     """Numbers of ranks and of pipeline stages, ``(tensor_parallel, pipeline_parallel)``.
 
     The default is tensor parallel over all GPUs. Raises ``UsageError`` if the product is not the number of GPUs, or if
-    the model cannot be divided by them.
+    the model cannot be divided by them. ``cuts_blocks`` is for an engine that says by itself what it does with a division
+    through blocks of FP8 scales.
     """
     keys, count = job.keys, job.gpu_count
     stages = keys.pipeline_parallel or 1
@@ -80,10 +81,12 @@ def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
             f"pipeline_parallel {stages} exceeds the {job.model.layer_count} layers of the model",
             "use fewer stages",
         )
-    problem = _indivisible(job.model, ranks) or _ungrouped(job.model, job.scheme, ranks)
+    problem = _indivisible(job.model, ranks)
+    if problem is None and not cuts_blocks:
+        problem = cut_blocks(job.model, job.scheme, ranks)
     if problem:
         best = ranks - 1
-        while best > 1 and (count % best or _indivisible(job.model, best) or _ungrouped(job.model, job.scheme, best)):
+        while best > 1 and (count % best or _indivisible(job.model, best) or cut_blocks(job.model, job.scheme, best)):
             best -= 1
         others = "" if count == best else f" --pipeline-parallel {count // best}"
         raise UsageError(
@@ -217,7 +220,7 @@ def _indivisible(model: Model, ranks: int) -> str | None:
     return None
 
 
-def _ungrouped(model: Model, scheme: Scheme, ranks: int) -> str | None:
+def cut_blocks(model: Model, scheme: Scheme, ranks: int) -> str | None:
     """Reason why a division over ``ranks`` would split a block of FP8 scales, which vLLM refuses; None if it does not.
 
     Source: vLLM 0.33.0 ``quantization/utils/fp8_utils.py`` ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe``.

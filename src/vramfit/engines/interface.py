@@ -162,9 +162,18 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     held_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
+    taken_bytes: tuple[int, ...] | None = None
+    """Bytes that the engine has taken of each GPU, beside those of the runtime, when it looks at what is free and takes
+    its share of that; None if the share is of the whole GPU."""
 
-    def limits(self, offered_bytes: Iterable[int]) -> tuple[int, ...]:
-        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each."""
+    def limits(self, offered_bytes: Iterable[int], reserve_bytes: int = 0) -> tuple[int, ...]:
+        """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each.
+
+        ``reserve_bytes`` are those that others hold of each.
+        """
+        if self.taken_bytes is not None:
+            held = [taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.held_bytes, strict=True)]
+            offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, held, strict=True)]
         limits = []
         for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
