@@ -132,8 +132,8 @@ class Sweep:
         pool = need.pool
         required = together = shared = short = 0
         headroom = certain = None
-        if pool is not None and (pool.must_be_free or pool.taken_bytes is not None):
-            pool = replace(pool, held_bytes=tuple([share.expected for share in alike.shares]))
+        if pool is not None and pool.looks:
+            pool = replace(pool, context_bytes=tuple([share.expected for share in alike.shares]))
             short = pool.short_bytes(alike.offered, work.reserve_bytes)
         limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):

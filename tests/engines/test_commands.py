@@ -134,13 +134,13 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
     ("expected", "request_"),
     [
         (
-            "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 1"
+            "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 256"
             " --tensor-parallel-size 1 --pipeline-parallel-size 1 --max-num-batched-tokens 2048"
             " --gpu-memory-utilization 0.92 --kv-cache-dtype auto",
             {"engine": "vllm"},
         ),
         (
-            "vllm serve meta-llama/Llama-3.1-8B --quantization fp8 --max-model-len 8192 --max-num-seqs 16"
+            "vllm serve meta-llama/Llama-3.1-8B --quantization fp8 --max-model-len 8192 --max-num-seqs 256"
             " --tensor-parallel-size 2 --pipeline-parallel-size 2 --max-num-batched-tokens 4096"
             " --gpu-memory-utilization 0.8 --kv-cache-dtype fp8 --enforce-eager",
             {
@@ -151,7 +151,7 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
         ),
         # A checkpoint that must be found or made has the model's name and the scheme's, like a GGUF.
         (
-            "vllm serve llava-1.5-7b-awq --max-model-len 4096 --max-num-seqs 1 --tensor-parallel-size 1"
+            "vllm serve llava-1.5-7b-awq --max-model-len 4096 --max-num-seqs 256 --tensor-parallel-size 1"
             " --pipeline-parallel-size 1 --max-num-batched-tokens 2048 --gpu-memory-utilization 0.92"
             """ --kv-cache-dtype auto --limit-mm-per-prompt '{"image": 2}'""",
             {"engine": "vllm", "model": "llava-1.5-7b", "quant": "int4", "images": 2},
@@ -159,7 +159,7 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
         # Two machines of eight: the same line on each, with its number.
         (
             "\n".join(
-                "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 1"
+                "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 256"
                 " --tensor-parallel-size 8 --pipeline-parallel-size 2 --max-num-batched-tokens 2048"
                 " --gpu-memory-utilization 0.92 --kv-cache-dtype auto --nnodes 2 --master-addr FIRST_MACHINE"
                 f" --node-rank {number}{' --headless' if number else ''}"
@@ -169,7 +169,7 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
         ),
         (
             "python -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --dtype bfloat16"
-            " --context-length 4096 --max-running-requests 1 --tp-size 2 --pp-size 1 --chunked-prefill-size 4096"
+            " --context-length 4096 --tp-size 2 --pp-size 1 --chunked-prefill-size 4096"
             " --mem-fraction-static 0.7 --kv-cache-dtype fp8_e4m3 --cuda-graph-backend-decode disabled"
             " --cuda-graph-backend-prefill disabled",
             {
@@ -322,6 +322,15 @@ def requests(draw: st.DrawFn, engine: str) -> dict[str, Any]:
     }
 
 
+SERVERS = ("vllm", "sglang")
+"""Engines whose commands do not say how many requests come at once, since further ones queue."""
+
+
+def asked_at_once(engine: str, raw: dict[str, Any]) -> dict[str, Any]:
+    """Number of requests at once of a deployment, where a command does not say it."""
+    return {"parallel": raw.get("parallel", 1)} if engine in SERVERS else {}
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.data())
 @pytest.mark.parametrize("engine", list(OWN))
@@ -337,6 +346,7 @@ def test_what_is_written_is_read_back(engine: str, data: st.DataObject) -> None:
     assert engine == found.engine
     # The catalogue's model and scheme stand for the file or repository that the command names.
     named = {name: raw[name] for name in ("gpu", "model", "quant")}
+    named |= asked_at_once(engine, raw)
     again = answer(resolve(parse_request({"engine": engine, **found.keys, **named}), catalogue())[0])
     assert again.estimate.gpus == asked.estimate.gpus
     assert again.estimate.host == asked.estimate.host
@@ -383,7 +393,10 @@ def test_published_files_are_read_back(engine: str, data: st.DataObject) -> None
     keys = read_command(written).keys
     model = str(keys["model"]).removeprefix("hf:").removeprefix("ollama:")
     again = answer(
-        resolve(parse_request({"engine": engine, "gpu": raw["gpu"], **keys, "model": model}), catalogue())[0]
+        resolve(
+            parse_request({"engine": engine, "gpu": raw["gpu"], **keys, "model": model, **asked_at_once(engine, raw)}),
+            catalogue(),
+        )[0]
     )
     files = [
         (one.repository, one.file, one.tag) for one in (asked.deployment.reference, again.deployment.reference) if one
@@ -572,7 +585,10 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
     ("text", "keys"),
     [
         ("vllm serve a/b", {"model": "a/b", "context": "max"}),
-        ("vllm serve a/b --max-model-len 32k --max_num_seqs 8", {"model": "a/b", "context": "32000", "parallel": "8"}),
+        (
+            "vllm serve a/b --max-model-len 32k --max_num_seqs 8",
+            {"model": "a/b", "context": "32000", "max_num_seqs": "8"},
+        ),
         (
             "vllm serve a/b --max-model-len=32K -tp 2 -pp 4",
             {"model": "a/b", "context": "32768", "tensor_parallel": "2", "pipeline_parallel": "4"},

@@ -117,6 +117,29 @@ def test_the_runtime_s_share_lies_outside_of_a_pool(outside: tuple[int, ...], id
     """The limit an engine sets itself does not count its own context; on an idle GPU there is none."""
     bare = three_gpus(pool=Pool(0.5, (1, 1, 1), True), idle=idle)
     assert Pool(0.5, outside, True) == bare.on(SHARES).pool
+    free = replace(bare, pool=Pool(0.5, (1, 1, 1), True, must_be_free=True)).on(SHARES).pool
+    context = tuple(taken - 1 for taken in outside)
+    assert Pool(0.5, outside, True, must_be_free=True, context_bytes=context) == free
+
+
+@pytest.mark.parametrize(
+    ("expected", "share", "reserve", "context", "must"),
+    [
+        (0, 0.9, 0, (10, 0), True),
+        (1, 0.9, 0, (11, 0), True),
+        (5, 0.9, 5, (10, 0), True),
+        (60, 0.9, 50, (0, 20), True),
+        (0, 0.9, 50, (0, 20), False),
+        # The share is rounded up: 90.9 of 101.
+        (1, 0.9, 0, (11, 1), True),
+    ],
+)
+def test_memory_that_must_be_free_at_the_start(
+    expected: int, share: float, reserve: int, context: tuple[int, int], must: bool
+) -> None:
+    """The whole share beside the context and what others have, on the GPU with least."""
+    offered = [101 if share == 0.9 and context == (11, 1) else 100] * 2
+    assert expected == Pool(share, (0, 0), True, must, context).short_bytes(offered, reserve)
     assert three_gpus().on(SHARES).pool is None
 
 
@@ -238,7 +261,7 @@ def test_own_keys_are_filled_in_from_a_request(name: str) -> None:
         assert asked.fill({"ubatch": 64}) is None
         return
     requested = {"ubatch": 64, "enforce_eager": True, "swa_full": True}
-    values = {key.name: key.default for group in asked.groups for key in group.keys} | requested
+    values = {key.stored_as: key.default for group in asked.groups for key in group.keys} | requested
     filled = asked.fill(requested)
     told = {field: getattr(filled, field) for field in fields(asked.record)}
     assert told == {field: values[field] for field in fields(asked.record)}

@@ -160,11 +160,16 @@ class Pool(Record):
     """True if the share is rounded up to whole bytes, False if it is rounded to the nearest."""
     must_be_free: bool = False
     """True if the engine starts only if its whole share is free then."""
-    held_bytes: tuple[int, ...] = ()
+    context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
     taken_bytes: tuple[int, ...] | None = None
     """Bytes that the engine has taken of each GPU, beside those of the runtime, when it looks at what is free and takes
     its share of that; None if the share is of the whole GPU."""
+
+    @property
+    def looks(self) -> bool:
+        """True if the engine looks at what is free of a GPU, so that it matters what others and the runtime hold."""
+        return self.must_be_free or self.taken_bytes is not None
 
     def limits(self, offered_bytes: Iterable[int], reserve_bytes: int = 0) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each.
@@ -172,7 +177,7 @@ class Pool(Record):
         ``reserve_bytes`` are those that others hold of each.
         """
         if self.taken_bytes is not None:
-            held = [taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.held_bytes, strict=True)]
+            held = [taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.context_bytes, strict=True)]
             offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, held, strict=True)]
         limits = []
         for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
@@ -185,9 +190,9 @@ class Pool(Record):
         if not self.must_be_free:
             return 0
         short = 0
-        for offered, held in zip(offered_bytes, self.held_bytes, strict=True):
+        for offered, context in zip(offered_bytes, self.context_bytes, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share - (offered - reserve_bytes - held))
+            short = max(short, share - (offered - reserve_bytes - context))
         return short
 
 
@@ -238,9 +243,9 @@ class Estimate(Record):
         ]
         pool = self.pool
         if pool is not None:
-            held = tuple([share.expected for share in shares])
-            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, held, strict=True)])
-            pool = replace(pool, outside_bytes=outside, held_bytes=held)
+            context = tuple([share.expected for share in shares])
+            outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, context, strict=True)])
+            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.looks else ())
         return replace(self, gpus=tuple(gpus), pool=pool)
 
 

@@ -318,17 +318,18 @@ def test_what_vllm_decided() -> None:
     """The settings it would log, and the share of the card as the limit: the context lies outside of it."""
     found = estimated(gpu="2xrtx4090")
     assert {
-        "tensor_parallel": 2, "pipeline_parallel": 1, "max_batched_tokens": 2048, "gpu_memory_utilization": 0.92,
+        "tensor_parallel": 2, "pipeline_parallel": 1, "max_num_seqs": 256, "max_batched_tokens": 2048,
+        "gpu_memory_utilization": 0.92,
     } == found.settings  # fmt: skip
     assert found.pool is not None
     assert (math.ceil(0.92 * 24080 * MIB) + 440 * MIB,) * 2 == found.pool.limits([24080 * MIB] * 2)
 
 
 @pytest.mark.parametrize(
-    ("word", "utilization"), [("exceeds", 0.5), ("exceeds", 0.65), ("tight", 0.75), ("fits", 0.92), ("fits", 1.0)]
+    ("word", "utilization"), [("exceeds", 0.5), ("exceeds", 0.65), ("tight", 0.75), ("fits", 0.92), ("exceeds", 1.0)]
 )
 def test_the_share_decides(word: str, utilization: float) -> None:
-    """The same need on the same card, allowed more and more of it."""
+    """The same need on the same card, allowed more and more of it, but no more than is free beside the context."""
     raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm"}
     found = answer(resolve(parse_request({**raw, "gpu_memory_utilization": utilization}), Catalogue())[0])
     assert (word, 17) == (found.verdict.word, round(found.required_bytes / 2**30))
