@@ -393,6 +393,10 @@ class Engine(_Generic["V", "K"]):
             form = self.__dict__["_form"] = Form(self.record, self.groups)
         return form.fill(request)
 
+    def most_at_once(self, work: Workload) -> int | None:
+        """Largest number of sequences that a deployment may ask to be held at once; None for no such limit."""
+        return self.most_sequences
+
     def own_keys(self, work: Workload) -> K:
         """Values of the engine's own deployment keys."""
         return work.own  # type: ignore[return-value]

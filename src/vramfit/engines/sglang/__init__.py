@@ -93,6 +93,10 @@ class SGLang(Engine[Cards, ServerKeys]):
 
         return PROFILE
 
+    def most_at_once(self, work: Workload) -> int | None:
+        """Largest number of requests at once, where the deployment states it."""
+        return self.own_keys(work).max_num_seqs
+
     def chunk_tokens(self, work: Workload) -> int | None:
         """Number of prompt tokens processed in one step."""
         return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
