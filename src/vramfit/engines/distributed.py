@@ -20,17 +20,24 @@ from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar
+    from typing import Protocol, TypeVar
 
     from vramfit.engines.interface import Job
-    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.servers import ServerKeys, Spread
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers
     from vramfit.model.mixers import Mixer
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
-    V = TypeVar("V")
+    class Cards(Protocol):
+        """Traits of a server's view of the GPUs, whatever else they have."""
+
+        @property
+        def spread(self) -> Spread:
+            """Machines of the GPUs."""
+
+    V = TypeVar("V", bound=Cards)
 
 VOCAB_PADDING = 64
 """Number of rows that embedding and head are padded to a multiple of before division (``DEFAULT_VOCAB_PADDING_SIZE``)."""
@@ -64,12 +71,12 @@ GROUPED = ("awq", "gptq", "compressed_tensors")
 def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, int]:
     """Numbers of ranks and of pipeline stages, ``(tensor_parallel, pipeline_parallel)``.
 
-    The default is tensor parallel over all GPUs. Raises ``UsageError`` if the product is not the number of GPUs, or if
+    The default is tensor parallel over the GPUs of a machine, and a pipeline stage for each machine. Raises ``UsageError`` if the product is not the number of GPUs, or if
     the model cannot be divided by them. ``cuts_blocks`` is for an engine that says by itself what it does with a division
     through blocks of FP8 scales.
     """
     keys, count = job.keys, job.gpu_count
-    stages = keys.pipeline_parallel or 1
+    stages = keys.pipeline_parallel or (job.traits.spread.stages if keys.tensor_parallel is None else 1)
     ranks = keys.tensor_parallel or max(1, count // stages)
     if ranks * stages != count:
         raise UsageError(

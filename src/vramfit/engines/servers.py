@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from vramfit.engines.interface import Estimate
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
@@ -44,6 +45,27 @@ class ServerKeys(Record):
     max_loras: int = 0
     """Number of adapters held beside the model."""
     max_lora_rank: int = 16
+
+
+class Spread(Record):
+    """Machines that the GPUs of a server are in."""
+
+    machines: int = 1
+    stages: int = 1
+    """Number of pipeline stages, if the deployment states no division."""
+
+
+ONE_MACHINE = Spread()
+
+
+def spread(gpus: tuple[Gpu, ...], work: Workload) -> Spread:
+    """Machines of the GPUs; raises ``UsageError`` if those that the deployment states do not divide the GPUs."""
+    nodes: int | None = work.own.nodes  # type: ignore[attr-defined]
+    if len(gpus) == 1 and nodes in (None, 1):
+        return ONE_MACHINE
+    from vramfit.engines import machines
+
+    return machines.spread(gpus, nodes)
 
 
 KEYS = (

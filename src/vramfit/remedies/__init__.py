@@ -83,7 +83,7 @@ SPELLED = ("reserve", "tensor_split")
 """Keys whose values a report spells, since what a command line takes is a text: sizes and proportions."""
 
 STATED = (
-    ("gpu", ("usable",)),
+    ("gpu", ("usable", "nodes")),
     ("quant", ("file_size", "bits_per_weight")),
     ("model", ("file_size", "bits_per_weight", "encoder_tokens")),
 )
@@ -92,7 +92,7 @@ STATED = (
 
 def outdated(request: Request, changes: Changes) -> list[str]:
     """Keys of a request that state facts of what the changes replace, and so mean nothing beside them."""
-    if request.keys().isdisjoint(("usable", "file_size", "bits_per_weight", "encoder_tokens")):
+    if request.keys().isdisjoint(("usable", "nodes", "file_size", "bits_per_weight", "encoder_tokens")):
         return []
     moved = [names for key, names in STATED if key in changes and changes[key] != request.get(key)]
     return list(dict.fromkeys([name for names in moved for name in names if name in request]))

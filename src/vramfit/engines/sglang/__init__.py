@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, settings, spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ class Cards(Record):
 
     memory_bytes: int
     mxfp4_kernel: str
+    spread: Spread = ONE_MACHINE
 
 
 class SGLang(Engine[Cards, ServerKeys]):
@@ -56,7 +57,7 @@ class SGLang(Engine[Cards, ServerKeys]):
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("sglang does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         smallest = min(gpus, key=lambda gpu: gpu.memory_bytes)
-        cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest))
+        cards = Cards(smallest.memory_bytes, mxfp4_kernel(smallest), spread(gpus, work))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:

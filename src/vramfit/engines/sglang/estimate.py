@@ -96,6 +96,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "nodes": cards.spread.machines,
             "max_num_seqs": keys.max_num_seqs if keys.max_num_seqs is None else sequences(keys, work, 1),
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": share,

@@ -5,7 +5,7 @@ SGLang 0.5.23: ``srt/arg_groups/fields/*.py`` and ``choices.py``; a flag is the 
 
 from __future__ import annotations
 
-from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line
 
@@ -68,7 +68,7 @@ SERVER = Program(
         Flag("--speculative-num-draft-tokens", "checked_tokens"),
         Flag("--cuda-graph-backend-decode", "enforce_eager", spell=_graphs_text, read=_graphs),
         Flag("--cuda-graph-backend-prefill", "eager_prefill", spell=_graphs_text, read=_graphs),
-        Flag("--nnodes", "machines"),
+        Flag("--nnodes", "nodes"),
         Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
         Flag("--node-rank", "machine"),
     ),
@@ -104,10 +104,12 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         "enforce_eager": True if keys.enforce_eager else None,
         "eager_prefill": True if keys.enforce_eager else None,
     }
-    count = machines(deployment)
+    count = machines(estimate)
     if count == 1:
         return line(write.words(SERVER, values))
-    values.update({"machines": count, "first_machine": f"{FIRST_MACHINE}:{PORT}"})
+    from vramfit.engines.machines import NAMES
+
+    values.update({"nodes": count, "first_machine": f"{NAMES[0]}:{PORT}"})
     return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
 
 

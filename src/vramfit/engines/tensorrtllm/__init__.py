@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, ranks
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ class Cards(Record):
 
     compute_capability: tuple[int, int] | None
     mxfp4_kernel: str
+    spread: Spread = ONE_MACHINE
 
 
 class TensorRtLlm(Engine[Cards, ServerKeys]):
@@ -53,7 +54,7 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
         if any(gpu.vendor not in ("nvidia", "custom") for gpu in gpus):
             raise UsageError(f"{self.name} runs on NVIDIA GPUs alone", "use --engine vllm, sglang or llama.cpp")
         oldest = min(gpus, key=lambda gpu: gpu.compute_capability or (99, 0))
-        cards = Cards(oldest.compute_capability, mxfp4_kernel(oldest))
+        cards = Cards(oldest.compute_capability, mxfp4_kernel(oldest), spread(gpus, work))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:

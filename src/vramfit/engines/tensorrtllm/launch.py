@@ -74,7 +74,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
 
     work, settings = deployment.workload, estimate.settings
     named = is_own(deployment) or is_stored(deployment) or deployment.scheme.family in ("plain", deployment.model.dtype)
-    count = machines(deployment)
+    count = machines(estimate)
     values = {
         "model": repository(deployment) if named else file_stem(deployment),
         "backend": "tensorrt" if deployment.scheme.family == CLASSIC else None,
@@ -92,10 +92,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     words = write.words(SERVE, values)
     if count == 1:
         return line(words)
-    from vramfit.engines.serving import machine_names
+    from vramfit.engines.machines import names
 
     each = len(deployment.gpus) // count
-    hosts = ",".join([f"{name}:{each}" for name in machine_names(count)])
+    hosts = ",".join([f"{name}:{each}" for name in names(count)])
     return line(["mpirun", "-n", str(len(deployment.gpus)), "-H", hosts, LAUNCHER, *words])
 
 

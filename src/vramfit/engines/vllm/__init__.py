@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, settings, spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ class Cards(Record):
     step_sequences: int
     """Number of sequences of a step, ``max_num_seqs``."""
     mxfp4_kernel: str
+    spread: Spread = ONE_MACHINE
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -60,7 +61,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("vllm does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         first = gpus[0]
-        cards = Cards(step_tokens(first), step_sequences(first), mxfp4_kernel(first))
+        cards = Cards(step_tokens(first), step_sequences(first), mxfp4_kernel(first), spread(gpus, work))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:

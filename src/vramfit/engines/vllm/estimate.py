@@ -91,6 +91,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "nodes": cards.spread.machines,
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
             "gpu_memory_utilization": utilization,
