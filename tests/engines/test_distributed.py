@@ -195,7 +195,7 @@ def test_layout(expected: tuple[int, int], request_: dict[str, Any]) -> None:
         ("exceeds the 4 layers", "fewer", {"gpu": "8xrtx4090", "model": "latent", "pipeline_parallel": 8}),
         (
             "blocks of 128", "--tensor-parallel 16 --pipeline-parallel 2",
-            {"gpu": "32xrtx4090", "quant": "fp8-block"},
+            {"gpu": "32xrtx4090", "tensor_parallel": 32, "quant": "fp8-block"},
         ),
     ],
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vramfit.engines.servers import Spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -20,8 +19,8 @@ NAMES = ("FIRST_MACHINE", "SECOND_MACHINE", "THIRD_MACHINE", "FOURTH_MACHINE")
 """Placeholders for the addresses of machines, which only the user knows."""
 
 
-def spread(gpus: Sequence[Gpu], nodes: int | None) -> Spread:
-    """Machines of the GPUs, and pipeline stages by default; raises ``UsageError`` if ``nodes`` do not divide the GPUs.
+def spread(gpus: Sequence[Gpu], nodes: int | None) -> tuple[int, int]:
+    """Numbers of machines of the GPUs and of pipeline stages by default; raises ``UsageError`` if ``nodes`` do not divide the GPUs.
 
     Layers are split inside a machine and stages lie across machines, since a split sums twice per layer over the link.
     Where machines have one GPU each, or share an NVLink, layers are split over all of them.
@@ -37,7 +36,7 @@ def spread(gpus: Sequence[Gpu], nodes: int | None) -> Spread:
         machines, left = divmod(count, _gpus_each(gpus[0]))
         machines = 1 if left or not machines else machines
     across = gpus[0].id in SUPERCHIPS or machines == count
-    return Spread(machines, 1 if across else machines)
+    return machines, 1 if across else machines
 
 
 def _gpus_each(gpu: Gpu) -> int:

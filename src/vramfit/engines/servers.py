@@ -65,7 +65,7 @@ def spread(gpus: tuple[Gpu, ...], work: Workload) -> Spread:
         return ONE_MACHINE
     from vramfit.engines import machines
 
-    return machines.spread(gpus, nodes)
+    return Spread(*machines.spread(gpus, nodes))
 
 
 KEYS = (

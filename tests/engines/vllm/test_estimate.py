@@ -72,7 +72,9 @@ def test_llama_3_1_8b_whole() -> None:
         # Heads are divided, and repeated when there are more ranks than heads.
         (131_072 * 4096 // 2, {"gpu": "2xrtx4090"}),
         (131_072 * 4096 // 8, {"gpu": "8xrtx4090"}),
-        (131_072 * 4096 // 8, {"gpu": "16xrtx4090"}),
+        (131_072 * 4096 // 8, {"gpu": "16xrtx4090", "tensor_parallel": 16}),
+        # Two machines have half of the layers each.
+        (131_072 * 4096 // 16, {"gpu": "16xrtx4090"}),
         # Each stage keeps its own layers.
         (131_072 * 4096 // 4, {"gpu": "4xrtx4090", "pipeline_parallel": 4}),
         # The latent is whole on every rank; fp8 halves it.
@@ -318,7 +320,7 @@ def test_what_vllm_decided() -> None:
     """The settings it would log, and the share of the card as the limit: the context lies outside of it."""
     found = estimated(gpu="2xrtx4090")
     assert {
-        "tensor_parallel": 2, "pipeline_parallel": 1, "max_num_seqs": 256, "max_batched_tokens": 2048,
+        "tensor_parallel": 2, "pipeline_parallel": 1, "nodes": 1, "max_num_seqs": 256, "max_batched_tokens": 2048,
         "gpu_memory_utilization": 0.92,
     } == found.settings  # fmt: skip
     assert found.pool is not None
