@@ -170,7 +170,7 @@ def _limits(found: Answer) -> Limits | None:
 
         # A context that the images alone exceed is refused, so it is no answer either.
         context = context if context >= work.images * tokens_of_image(model, work.image_size) else 0
-    most = engine(deployment.engine).most_at_once(work) or MAX_PARALLEL
+    most = engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL
     parallel = largest(lambda n: margin(parallel=n), 1, max(most, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
 

@@ -59,6 +59,8 @@ class _Alike(Record):
     """Numbers of the GPUs that share the machine's memory."""
     machine_bytes: int | None
     """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
+    hardware: tuple[tuple[str, str | None, str | None], ...]
+    """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
 
 
 class Sweep:
@@ -70,6 +72,10 @@ class Sweep:
         self.refused: VramfitError | None = None
         """First reason why a cell has no answer."""
         self._alike: list[_Alike | Cell] = []
+        self._gpus: dict[object, tuple[Gpu, ...]] = {}
+        """GPUs of each kind of hardware."""
+        self._refusals: dict[object, str | None] = {}
+        """Reasons why the engine does not start, by hardware and scheme."""
         numbers: dict[object, int] = {}
         self._number = [self._add(gpus, numbers) for gpus in sets]
 
@@ -87,7 +93,9 @@ class Sweep:
             offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
             unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
             machine = machine_bytes(gpus, work) if unified else None
-            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine)
+            hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+            self._gpus.setdefault(hardware, gpus)
+            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
@@ -115,8 +123,15 @@ class Sweep:
             need = kinds.get(kind)
             if need is None:
                 need = kinds[kind] = self._need(deployment, alike)
-            found[number] = need if isinstance(need, dict) else self._compare(alike, need)
+            found[number] = need if isinstance(need, dict) else self._compare(alike, need, deployment.scheme)
         return [found[number] for number in chosen]
+
+    def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
+        """Return True if the engine does not start with the scheme on that hardware."""
+        key = (alike.hardware, scheme.id)
+        if key not in self._refusals:
+            self._refusals[key] = self._engine.unsupported(self._gpus[alike.hardware], scheme, self._work)
+        return self._refusals[key] is not None
 
     def _need(self, deployment: Deployment, alike: _Alike) -> Estimate | Cell:
         """Estimate for one kind of GPUs, without the runtime's share of each."""
@@ -127,7 +142,7 @@ class Sweep:
             self.refused = self.refused or error
             return refusal(error)
 
-    def _compare(self, alike: _Alike, need: Estimate) -> Cell:
+    def _compare(self, alike: _Alike, need: Estimate, scheme: Scheme) -> Cell:
         work, unified = self._work, alike.unified
         pool = need.pool
         required = together = shared = short = 0
@@ -158,8 +173,10 @@ class Sweep:
         host = None
         if alike.machine_bytes is not None or work.ram_bytes is not None:
             host = host_room(work, alike.machine_bytes, need.host.total_bytes, shared)
+        refused = need.refusal is not None or self._unsupported(alike, scheme)
+        verdict = "unsupported" if refused else word(headroom, certain, host)
         return {
-            "verdict": word(headroom, certain, host) if need.refusal is None else "unsupported",
+            "verdict": verdict,
             "required_bytes": required,
             "usable_bytes": together,
             "headroom_bytes": headroom,

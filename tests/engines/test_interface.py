@@ -233,7 +233,10 @@ def test_what_an_engine_does_not_say() -> None:
     )  # fmt: skip
     assert {} == bare.defaults({}, question.gpus, question.model, question.scheme)
     assert bare.fill({"ubatch": 64}) is None
-    assert (True, True) == (bare.loads_on(question.scheme, question.gpus), bare.recommended_on(question.gpus, "linux"))
+    assert (True, True) == (
+        bare.computes_with(question.scheme, question.gpus),
+        bare.recommended_on(question.gpus, "linux"),
+    )
     assert ((), ()) == (tuple(bare.remarks(question, need)), tuple(bare.settings(question, need)))
     assert (USUAL, None, 1) == (bare.speed(), bare.chunk_tokens(question.workload), bare.ranks(question, need))
     assert bare.read_command([]) is None

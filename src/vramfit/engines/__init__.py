@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Job, Share
 from vramfit.errors import CannotTell
 
@@ -103,4 +103,6 @@ def estimate(deployment: Deployment) -> Estimate:
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)
     job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
-    return asked.estimate(job).on(view.shares)
+    found = asked.estimate(job).on(view.shares)
+    refusal = asked.unsupported(deployment.gpus, deployment.scheme, deployment.workload)
+    return found if refusal is None else replace(found, refusal=refusal)

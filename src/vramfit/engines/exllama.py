@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 VENDORS = ("nvidia", "custom")
-"""Vendors of the cards that both are answered for."""
+"""Vendors of the cards that both are answered for; ExLlamaV3 runs on some of AMD's too."""
 CHUNK = 2048
 """Number of prompt tokens processed at a time (``max_input_len`` of ExLlamaV2, ``max_chunk_size`` of ExLlamaV3)."""
 WORKSPACE_HIGH = 8
@@ -49,10 +49,11 @@ class Buffers(Record):
     """Bytes that they may take in addition."""
 
 
-def view(name: str, gpus: tuple[Gpu, ...]) -> View[None]:
-    """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
-    if any(gpu.vendor not in VENDORS for gpu in gpus):
-        raise UsageError(f"{name} runs on NVIDIA GPUs", "use --engine llama.cpp for others")
+def view(name: str, gpus: tuple[Gpu, ...], vendors: tuple[str, ...] = VENDORS) -> View[None]:
+    """Make the view of the GPUs, which contains only the context; raises ``UsageError`` for other than ``vendors``."""
+    if any(gpu.vendor not in vendors for gpu in gpus):
+        named = "NVIDIA and AMD" if "amd" in vendors else "NVIDIA"
+        raise UsageError(f"{name} runs on {named} GPUs", "use --engine llama.cpp for others")
     return View(None, tuple([context_share(gpu) for gpu in gpus]))
 
 

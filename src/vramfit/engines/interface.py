@@ -177,7 +177,9 @@ class Pool(Record):
         ``reserve_bytes`` are those that others hold of each.
         """
         if self.taken_bytes is not None:
-            held = [taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.context_bytes, strict=True)]
+            held = [
+                taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.context_bytes, strict=True)
+            ]
             offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, held, strict=True)]
         limits = []
         for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
@@ -393,16 +395,16 @@ class Engine(_Generic["V", "K"]):
             form = self.__dict__["_form"] = Form(self.record, self.groups)
         return form.fill(request)
 
-    def most_at_once(self, work: Workload) -> int | None:
-        """Largest number of sequences that a deployment may ask to be held at once; None for no such limit."""
-        return self.most_sequences
-
     def own_keys(self, work: Workload) -> K:
         """Values of the engine's own deployment keys."""
         return work.own  # type: ignore[return-value]
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``UsageError`` or ``CannotTell`` if the engine cannot run the checkpoint and workload on any GPU."""
+
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Largest number of sequences that the deployment's settings allow at once; None for no such limit."""
+        return self.most_sequences
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[V]:
         """Make the engine's view of the GPUs; raises ``UsageError`` for a GPU that the engine does not run on."""
@@ -425,8 +427,12 @@ class Engine(_Generic["V", "K"]):
         """Add every term of an estimate of the job to the ledger, except for the runtime's own share of the GPUs."""
         raise NotImplementedError
 
-    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Return True if the GPUs can compute with the scheme; recommendations leave out those that cannot."""
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the engine does not start with the scheme on these GPUs, whatever the memory; None if it does."""
+        return None
+
+    def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """Return True if the GPUs compute with the scheme as it is; recommendations leave out those that unpack it."""
         return True
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:

@@ -134,7 +134,7 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
 def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
     """Schemes that are tried in an engine, best quality first."""
     runtime = engine(name)
-    return tuple([scheme for scheme in ladder(model, name, OFFERED, False) if runtime.loads_on(scheme, gpus)])
+    return tuple([scheme for scheme in ladder(model, name, OFFERED, False) if runtime.computes_with(scheme, gpus)])
 
 
 _smallest_of: dict[tuple[str, ...], Scheme] = {}

@@ -95,9 +95,7 @@ def test_what_it_decided() -> None:
 @pytest.mark.parametrize("reserve", ["0B", "2GiB"])
 def test_the_cache_has_a_share_of_what_is_free(fraction: float, reserve: str) -> None:
     """Everything but the cache, the context included, is taken before, and so is what others hold."""
-    found = judged(
-        gpu="rtx4090", model="llama-3.2-1b", quant="bf16", gpu_memory_utilization=fraction, reserve=reserve
-    )
+    found = judged(gpu="rtx4090", model="llama-3.2-1b", quant="bf16", gpu_memory_utilization=fraction, reserve=reserve)
     (gpu,), (usable,) = found.estimate.gpus, found.verdict.usable_bytes
     offered = 24_080 * 2**20 - (2 * GIB if reserve == "2GiB" else 0)
     before = gpu.total_bytes - gpu.kv_cache_bytes
@@ -135,9 +133,10 @@ def test_tokens_of_start_up_logs(tokens: int, tolerance: float, request_: dict[s
 @pytest.mark.parametrize(
     ("reason", "request_"),
     [
+        ("it runs on NVIDIA GPUs alone", {"gpu": "mi300x", "quant": "bf16"}),
         ("it runs on Ampere cards and later", {"gpu": "t4", "model": "qwen2.5-1.5b", "quant": "fp16"}),
-        ("it has no FP8 kernels for compute capability 8.0", {"gpu": "a100-sxm4-80gb", "quant": "fp8"}),
-        ("it has no NVFP4 kernels for compute capability 9.0", {"gpu": "h100-sxm", "quant": "nvfp4"}),
+        ("its kernels for FP8 need compute capability 8.9", {"gpu": "a100-sxm4-80gb", "quant": "fp8"}),
+        ("its kernels for NVFP4 need Blackwell", {"gpu": "h100-sxm", "quant": "nvfp4"}),
         ("goes through blocks of 128 weights that share a scale, and a rank cannot load a part of one",
          {"gpu": "8xh200", "model": "qwen3-235b-a22b", "quant": "fp8-block"}),
     ],
@@ -156,7 +155,6 @@ def test_what_it_does_not_start_with(reason: str, request_: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("message", "request_"),
     [
-        ("runs on NVIDIA GPUs alone", {"gpu": "mi300x"}),
         ("keeps K and V in one type", {"kv_cache_type": "fp8", "kv_cache_type_v": "f16"}),
         ("keeps every layer on the GPUs", {"gpu_layers": 3}),
         ("32 attention heads", {"gpu": "3xrtx4090"}),

@@ -38,7 +38,7 @@ def test_images_are_encoded_before() -> None:
     seeing = open_catalogue().model("qwen2.5-vl-7b")
     text, _ = step_bytes(seeing, 2048, 8, 0, None)
     sight, high = step_bytes(seeing, 2048, 8, 1, None)
-    assert text < encoder_bytes(seeing, 1) == sight == high
+    assert text < encoder_bytes(seeing, 1) == sight < high
 
 
 def test_a_model_without_layers_has_none() -> None:

@@ -1,42 +1,56 @@
-"""Which cards and schemes TensorRT-LLM runs, by its own matrix."""
+"""Which cards and schemes TensorRT-LLM starts on, by its own matrix."""
 
 from __future__ import annotations
 
 import pytest
 
-from vramfit.engines.tensorrtllm.support import HARDWARE, MATRIX, unsupported
+from tests.catalogued import catalogue
+from tests.deployed import workload
+from vramfit.engines import engine
 from vramfit.quantization import find_scheme
 
+RUNS = engine("tensorrt-llm")
+
+
+def reason(quant: str, *cards: str) -> str | None:
+    gpus = tuple(catalogue().gpu(card) for card in cards)
+    return RUNS.unsupported(gpus, find_scheme(quant), workload("tensorrt-llm", context=4096))
+
 
 @pytest.mark.parametrize(
-    ("quant", "capability", "dtype"),
+    ("quant", "card"),
     [
-        ("bf16", (8, 0), "bf16"), ("bf16", (12, 1), "bf16"), ("fp8", (8, 9), "bf16"), ("fp8", (9, 0), "bf16"),
-        ("fp8-block", (9, 0), "fp8"), ("fp8-block", (10, 0), "fp8"), ("nvfp4", (10, 0), "bf16"),
-        ("nvfp4", (12, 0), "bf16"), ("MXFP4", (9, 0), "mxfp4"), ("MXFP4", (10, 3), "mxfp4"), ("awq", (8, 0), "bf16"),
-        ("gptq-int4", (9, 0), "bf16"), ("w8a8", (8, 0), "bf16"), ("nvfp4", None, "bf16"),
+        ("bf16", "a100-sxm4-80gb"), ("bf16", "gb10"), ("fp8", "rtx4090"), ("fp8", "h100-sxm"), ("fp8-block", "h200"),
+        ("fp8-block", "b200"), ("nvfp4", "b200"), ("nvfp4", "rtx5090"), ("MXFP4", "h100-sxm"), ("MXFP4", "b300"),
+        ("awq", "a100-sxm4-80gb"), ("awq", "h100-sxm"), ("gptq-int4", "rtx4090"), ("w8a8", "a100-sxm4-80gb"),
     ],
 )  # fmt: skip
-def test_what_runs(quant: str, capability: tuple[int, int] | None, dtype: str) -> None:
-    """From Ampere on, each family on the generations of the matrix, and anything on a card that is not known."""
-    assert unsupported(find_scheme(quant), capability, dtype) is None
+def test_what_runs(quant: str, card: str) -> None:
+    """From Ampere on, each family on the generations of the matrix."""
+    assert reason(quant, card) is None
 
 
 @pytest.mark.parametrize(
-    ("reason", "quant", "capability", "dtype"),
+    ("problem", "quant", "cards"),
     [
-        (f"it runs on Ampere cards and later ({HARDWARE})", "bf16", (7, 5), "bf16"),
-        (f"it runs on Ampere cards and later ({HARDWARE})", "fp8", (6, 1), "bf16"),
-        (f"it has no FP8 kernels for compute capability 8.0 ({MATRIX})", "fp8", (8, 0), "bf16"),
-        (f"it has no NVFP4 kernels for compute capability 9.0 ({MATRIX})", "nvfp4", (9, 0), "bf16"),
-        (f"it has no MXFP4 kernels for compute capability 8.9 ({MATRIX})", "MXFP4", (8, 9), "mxfp4"),
-        (f"it has no AWQ kernels for Blackwell ({MATRIX})", "awq", (10, 0), "bf16"),
-        (f"it has no GPTQ kernels for Blackwell ({MATRIX})", "gptq-int4", (12, 0), "bf16"),
-        (f"it has no INT8 kernels for Blackwell ({MATRIX})", "w8a8", (10, 0), "bf16"),
-        (f"it has no kernels for FP8 with scales by blocks on Ada Lovelace ({MATRIX})", "fp8-block", (8, 9), "bf16"),
-        # A release in FP8 has scales by blocks, whatever the scheme is called.
-        (f"it has no kernels for FP8 with scales by blocks on Ada Lovelace ({MATRIX})", "fp8", (8, 9), "fp8"),
+        ("it runs on NVIDIA GPUs alone, and this is AMD Instinct MI300X", "bf16", ["mi300x"]),
+        ("it runs on Ampere cards and later, and this is Tesla T4 with 7.5", "bf16", ["t4"]),
+        ("it runs on Ampere cards and later, and this is Tesla P40 with 6.1", "fp8", ["p40"]),
+        ("its kernels for FP8 need compute capability 8.9, and this is NVIDIA A100", "fp8", ["a100-sxm4-80gb"]),
+        ("its kernels for FP8 with scales by blocks need Hopper or later, and this", "fp8-block", ["l40s"]),
+        ("its kernels for NVFP4 need Blackwell, and this is NVIDIA H100", "nvfp4", ["h100-sxm"]),
+        ("its kernels for MXFP4 need Hopper or later, and this is NVIDIA L40S", "MXFP4", ["l40s"]),
+        ("it has no kernels on Blackwell for 4-bit weights with 16-bit activations", "awq", ["b200"]),
+        ("it has no kernels on Blackwell for 4-bit weights with 16-bit activations", "gptq-int4", ["rtx5090"]),
+        ("it has no kernels on Blackwell for INT8", "w8a8", ["b200"]),
+        # One card of several is enough.
+        ("its kernels for FP8 need compute capability 8.9, and this is NVIDIA A100", "fp8",
+         ["h100-sxm", "a100-sxm4-80gb"]),
     ],
-)
-def test_what_does_not_run(reason: str, quant: str, capability: tuple[int, int], dtype: str) -> None:
-    assert reason == unsupported(find_scheme(quant), capability, dtype)
+)  # fmt: skip
+def test_what_does_not_run(problem: str, quant: str, cards: list[str]) -> None:
+    """What is missing, the card, and where it was read."""
+    found = reason(quant, *cards)
+    assert found is not None
+    assert found.startswith(problem)
+    assert "(TensorRT-LLM " in found

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 
@@ -42,10 +43,17 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
+        """Make the view of the GPUs, which contains only the context; raises ``UsageError`` for other vendors."""
         from vramfit.engines import exllama
 
-        return exllama.view(self.name, gpus)
+        return exllama.view(self.name, gpus, (*exllama.VENDORS, "amd"))
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the kernels do not run on the GPUs; None if they do."""
+        from vramfit.engines.exllamav3.support import RULES
+        from vramfit.engines.support import refusal
+
+        return refusal(RULES, gpus, scheme, work)
 
     def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
         """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV3 refuses."""

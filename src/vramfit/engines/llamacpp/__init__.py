@@ -248,6 +248,11 @@ def offered_bytes(gpu: Gpu, platform: str, backend: str | None) -> int:
     return usable_bytes(gpu, platform)
 
 
+def surely_runs(gpu: Gpu) -> bool:
+    """Return True for GPUs that need no look at the rules: all but Intel's, TPUs, and CUDA cards below 5.0."""
+    return gpu.vendor in ("amd", "apple", "custom") or (gpu.compute_capability or (0, 0)) >= (5, 0)
+
+
 def _backend(gpu: Gpu) -> str:
     """Usual backend of a card; raises ``UsageError`` for a card that llama.cpp does not run on."""
     if gpu.vendor not in BACKEND_OF_VENDOR:
@@ -291,6 +296,17 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     def sees(self, request: Request, model: Model) -> bool:
         """Return True if the model takes images and its projector is loaded."""
         return model.sees and request.get("mmproj") != "off"
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why no back end, or not the requested one, runs on the GPUs; None if one does."""
+        backend = self.own_keys(work).backend
+        if backend != "sycl" and all(surely_runs(gpu) for gpu in gpus):
+            return None
+        from vramfit.engines.llamacpp.support import RULES
+        from vramfit.engines.support import refusal
+
+        usual = BACKEND_OF_VENDOR.get(gpus[0].vendor)
+        return refusal(RULES, gpus, scheme, work, backend=backend or usual)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
         """Raise ``CannotTell`` for a pipeline without a language model, and ``UsageError`` for a refused cache type."""

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch.read import Process
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
+
+
+VENDORS = ("apple", "nvidia")
+"""Vendors of the GPUs that MLX has a back end for."""
+CUDA_HIGH = 4
+"""Upper bound of what the CUDA back end takes beside its arrays, as a multiple of the context: nothing was measured."""
 
 
 class Mlx(Engine[None, None]):
@@ -30,10 +37,35 @@ class Mlx(Engine[None, None]):
     runtime_source = ""
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Make the view of the GPU, which is empty; raises ``UsageError`` unless it is a single Apple GPU."""
-        if len(gpus) > 1 or gpus[0].vendor != "apple":
-            raise UsageError("mlx is answered for one Apple machine", "use --engine llama.cpp for other GPUs")
-        return View(None, (Share(0, 0, 0),))
+        """Make the view of the GPU: a CUDA context for a card of NVIDIA's.
+
+        Raises ``UsageError`` unless it is a single GPU of Apple's or NVIDIA's (ml-explore/mlx ``docs/src/install.rst``).
+        """
+        if len(gpus) > 1 or gpus[0].vendor not in VENDORS:
+            raise UsageError(
+                "mlx is answered for one Apple machine or one NVIDIA card", "use --engine llama.cpp for other GPUs"
+            )
+        if gpus[0].vendor == "apple":
+            return View(None, (Share(0, 0, 0),))
+        from vramfit.engines.cuda import context_share
+
+        context = context_share(gpus[0])
+        return View(None, (Share(context.low, context.expected, CUDA_HIGH * context.expected),))
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why MLX's CUDA back end does not run on a card; None if it does."""
+        from vramfit.engines.support import Rule, below, refusal
+
+        source = "ml-explore/mlx docs/src/install.rst"
+        return refusal(
+            (Rule("its CUDA back end needs compute capability 7.5", source, below(7, 5)),), gpus, scheme, work
+        )
+
+    def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
+        """Remark that the arrays of the CUDA back end are taken to be those of Metal, if a card of NVIDIA's is asked."""
+        if deployment.gpus[0].vendor == "apple":
+            return ()
+        return ("MLX's CUDA back end was not measured: its arrays are taken to be those on Apple silicon",)
 
     def estimate(self, job: Job[None, None]) -> Estimate:
         """Estimate the memory of one process; raises ``UsageError`` for what MLX refuses."""

@@ -92,6 +92,15 @@ class Ollama(Engine[Cards, OllamaKeys]):
             free = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
         return View(Cards(view.traits, free), view.shares)
 
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why Ollama runs the model on the CPU instead of the GPUs; None if it uses them."""
+        if all(llamacpp.surely_runs(gpu) for gpu in gpus):
+            return None
+        from vramfit.engines.ollama.support import RULES
+        from vramfit.engines.support import refusal
+
+        return refusal(RULES, gpus, scheme, work)
+
     def estimate(self, job: Job[Cards, OllamaKeys]) -> Estimate:
         """Estimate the memory of a server, device by device."""
         from vramfit.engines.ollama.estimate import estimate

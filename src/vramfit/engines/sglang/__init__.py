@@ -49,6 +49,10 @@ class SGLang(Engine[Cards, ServerKeys]):
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Number of requests that the server is told to process at once; None if it decides."""
+        return self.own_keys(work).max_num_seqs
+
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: memory and kernel of the smallest card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share
@@ -65,6 +69,14 @@ class SGLang(Engine[Cards, ServerKeys]):
         from vramfit.engines.servers import head_scheme
 
         return head_scheme(scheme)
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
+        from vramfit.engines.servers import version
+        from vramfit.engines.sglang.support import RULES
+        from vramfit.engines.support import refusal
+
+        return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -93,10 +105,6 @@ class SGLang(Engine[Cards, ServerKeys]):
         from vramfit.engines.sglang.speed import PROFILE
 
         return PROFILE
-
-    def most_at_once(self, work: Workload) -> int | None:
-        """Largest number of requests at once, where the deployment states it."""
-        return self.own_keys(work).max_num_seqs
 
     def chunk_tokens(self, work: Workload) -> int | None:
         """Number of prompt tokens processed in one step."""

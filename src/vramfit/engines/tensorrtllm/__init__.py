@@ -5,7 +5,6 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
 from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
-from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +23,8 @@ SHARES = (0.95,)
 
 
 class Cards(Record):
-    """Properties of the oldest card, which decide what TensorRT-LLM runs."""
+    """Properties of the first card, and the machines of all."""
 
-    compute_capability: tuple[int, int] | None
     mxfp4_kernel: str
     spread: Spread = ONE_MACHINE
 
@@ -47,14 +45,11 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
-        """Make the view of the GPUs: generation and kernel of the oldest card, and the CUDA context of each."""
+        """Make the view of the GPUs: the kernel of the first, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
-        if any(gpu.vendor not in ("nvidia", "custom") for gpu in gpus):
-            raise UsageError(f"{self.name} runs on NVIDIA GPUs alone", "use --engine vllm, sglang or llama.cpp")
-        oldest = min(gpus, key=lambda gpu: gpu.compute_capability or (99, 0))
-        cards = Cards(oldest.compute_capability, mxfp4_kernel(oldest), spread(gpus, work))
+        cards = Cards(mxfp4_kernel(gpus[0]), spread(gpus, work))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
@@ -62,6 +57,13 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
         from vramfit.engines.servers import head_scheme
 
         return head_scheme(scheme)
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the server does not start with the scheme on the GPUs; None if it does."""
+        from vramfit.engines.support import refusal
+        from vramfit.engines.tensorrtllm.support import RULES
+
+        return refusal(RULES, gpus, scheme, work)
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -75,20 +77,14 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
 
         account(job, estimate, ledger)
 
-    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Return True if the GPUs have kernels for the scheme."""
-        from vramfit.engines.tensorrtllm.support import unsupported
-
-        return all(unsupported(scheme, gpu.compute_capability, "") is None for gpu in gpus)
-
     def speed(self) -> SpeedProfile:
         """Constants of TensorRT-LLM's speed."""
         from vramfit.engines.tensorrtllm.speed import PROFILE
 
         return PROFILE
 
-    def most_at_once(self, work: Workload) -> int | None:
-        """Largest number of requests at once, where the deployment states it."""
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Number of requests that the server is told to process at once; None if it decides."""
         return self.own_keys(work).max_num_seqs
 
     def chunk_tokens(self, work: Workload) -> int | None:

@@ -9,12 +9,12 @@ into that share. Weights and cache are exact; activations, workspaces and graphs
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
+from vramfit.engines.distributed import cut_blocks, layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool, Serving
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.tensorrtllm.cache import BLOCK, Cache
 from vramfit.engines.tensorrtllm.overhead import COMPUTE_LOW, overhead, step_bytes
-from vramfit.engines.tensorrtllm.support import CLASSIC, unsupported
+from vramfit.engines.tensorrtllm.support import CLASSIC
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
 
@@ -114,12 +114,7 @@ def _cached(job: Job[Cards, ServerKeys]) -> Workload:
 
 
 def _refusal(job: Job[Cards, ServerKeys], ranks: int) -> str | None:
-    """Reason why the server does not start on these cards or in this division, whatever the memory; None if it does."""
-    reason = unsupported(job.scheme, job.traits.compute_capability, job.model.dtype)
-    if reason is not None:
-        return reason
-    from vramfit.engines.distributed import cut_blocks
-
+    """Reason why the server does not start in this division, whatever the memory; None if it does."""
     cut = cut_blocks(job.model, job.scheme, ranks)
     if cut is None:
         return None
@@ -135,5 +130,7 @@ def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, fraction: 
     ]
     assumptions += split_text(job, ranks, count)
     if job.scheme.family == CLASSIC:
-        assumptions.append("INT8 needs an engine built for the TensorRT back end (until 1.2), which decides the cache type")
+        assumptions.append(
+            "INT8 needs an engine built for the TensorRT back end (until 1.2), which decides the cache type"
+        )
     return tuple(assumptions)

@@ -108,7 +108,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     from vramfit.launch.read import first
 
     own = [
-        replace(one, words=one.words[one.words.index(LAUNCHER) + 1 :]) if LAUNCHER in one.words else one for one in given
+        replace(one, words=one.words[one.words.index(LAUNCHER) + 1 :]) if LAUNCHER in one.words else one
+        for one in given
     ]
     keys = first(SERVE, own)
     if keys is None:

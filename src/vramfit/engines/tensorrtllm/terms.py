@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.servers import sequences
 from vramfit.engines.tensorrtllm.cache import BLOCK, Cache
 from vramfit.engines.tensorrtllm.estimate import MAX_BATCH_SIZE, MAX_NUM_TOKENS
 from vramfit.engines.tensorrtllm.overhead import LIBRARIES_BYTES, graph_bytes, graph_count, peer_bytes
-from vramfit.engines.servers import sequences
 from vramfit.engines.vllm.terms import account_weights
 
 TYPE_CHECKING = False

@@ -62,8 +62,19 @@ class Transformers(Engine[None, None]):
 
         return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
 
-    def loads_on(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Return True if the GPUs can compute with the scheme: FP8 needs Ada or later, all others run anywhere.
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why PyTorch or the scheme's kernels do not run on the GPUs; None if they do."""
+        from vramfit.engines.cuda import PASCAL, at_least
+
+        if scheme.id != "fbgemm_fp8" and all(at_least(gpu, PASCAL) for gpu in gpus):
+            return None
+        from vramfit.engines.support import refusal
+        from vramfit.engines.transformers.support import RULES
+
+        return refusal(RULES, gpus, scheme, work)
+
+    def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
+        """Return True if the GPUs compute with the scheme: FP8 needs Ada or later, all others run anywhere.
 
         Source: transformers 5.23.0 ``quantizers/quantizer_finegrained_fp8.py``.
         """

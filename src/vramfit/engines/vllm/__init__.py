@@ -52,6 +52,10 @@ class Vllm(Engine[Cards, ServerKeys]):
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Number of requests that the server is told to process at once; None if it decides."""
+        return self.own_keys(work).max_num_seqs
+
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share
@@ -69,6 +73,14 @@ class Vllm(Engine[Cards, ServerKeys]):
         from vramfit.engines.servers import head_scheme
 
         return head_scheme(scheme)
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
+        from vramfit.engines.servers import version
+        from vramfit.engines.support import refusal
+        from vramfit.engines.vllm.support import RULES
+
+        return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -97,10 +109,6 @@ class Vllm(Engine[Cards, ServerKeys]):
         from vramfit.engines.vllm.speed import PROFILE
 
         return PROFILE
-
-    def most_at_once(self, work: Workload) -> int | None:
-        """Largest number of requests at once, where the deployment states it."""
-        return self.own_keys(work).max_num_seqs
 
     def chunk_tokens(self, work: Workload) -> int | None:
         """Number of prompt tokens processed in one step."""

@@ -1,0 +1,47 @@
+"""GPUs that SGLang starts on, by scheme.
+
+SGLang 0.5.23 ``srt``: ``get_min_capability`` of each method in ``layers/quantization``, which ``model_loader/loader.py``
+compares with the card, and ``rocm_supported_quantization`` of ``configs/model_config.py``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.support import Rule, accelerators, amd_but, below, of
+
+METHODS = "sglang 0.5.23 srt/layers/quantization get_min_capability"
+ROCM = "sglang 0.5.23 srt/configs/model_config.py rocm_supported_quantization"
+
+RULES = (
+    Rule(
+        "it supports CUDA from compute capability 7.5",
+        "sglang 0.5.23 srt/model_executor/model_runner_components/load_model_utils.py",
+        below(7, 5),
+    ),
+    Rule("FP8, compressed-tensors and MXFP4 need compute capability 8.0", METHODS, below(8, 0),
+         ("fp8", "compressed_tensors", "mxfp4")),
+    # From 8.0 on --fp4-gemm-backend marlin runs the weights alone; without the flag such a card is refused.
+    Rule(
+        "NVFP4 needs Blackwell, or --fp4-gemm-backend marlin which no key states",
+        "sglang 0.5.23 srt/layers/quantization/modelopt_quant.py process_weights_after_loading",
+        below(10, 0),
+        ("nvfp4",),
+    ),
+    Rule("GPTQ, bitsandbytes, torchao and NVFP4 are not among its methods on ROCm", ROCM, of("amd"),
+         ("gptq", "bitsandbytes", "torchao", "nvfp4")),
+    Rule("8-bit integers are multiplied by a CUDA kernel, int8_scaled_mm",
+         "sglang 0.5.23 srt/layers/quantization/compressed_tensors/schemes/compressed_tensors_w8a8_int8.py", of("amd"),
+         schemes=("w8a8",)),
+    Rule(
+        "MXFP4 on AMD needs gfx950",
+        "sglang 0.5.23 srt/layers/quantization/__init__.py; sgl-project/sglang issue 17190",
+        amd_but("gfx95"),
+        ("mxfp4",),
+    ),
+    Rule(
+        "ROCm builds are for gfx942 and gfx950",
+        "docs.sglang.ai platforms/amd_gpu: MI300X, MI325X and MI355X; docker/rocm.Dockerfile GPU_ARCH",
+        amd_but("gfx942", "gfx95", "gfx90a", "gfx11", "gfx12"),
+    ),
+    Rule("it has no code for Gaudi and TPUs in this package", "sglang 0.5.23 srt/platforms", accelerators),
+)  # fmt: skip
+"""Reasons why SGLang does not start, in the order in which they are named."""

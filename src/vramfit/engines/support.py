@@ -1,0 +1,132 @@
+"""Rules on which GPUs an engine starts at all, whatever the memory: the code in its wheels, and its kernels for a scheme.
+
+Each engine has a table of them in its folder, with the release and the place where each was read. A rule that holds
+makes the verdict ``unsupported``, with the rule as the reason.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vramfit.hardware import Gpu
+    from vramfit.quantization import Scheme
+    from vramfit.workload.common import Workload
+
+    Test = Callable[[Gpu], bool]
+    """Function that returns True for GPUs that a rule holds for."""
+
+
+class Rule(Record):
+    """One reason why an engine does not start: on which GPUs, and with which schemes and cache types it holds."""
+
+    problem: str
+    """What is missing, as a clause: ``its wheels have no code for GPUs below compute capability 7.5``."""
+    source: str
+    """Where it was read: package, version and file, or an issue."""
+    holds: Test
+    families: tuple[str, ...] = ()
+    """Families of schemes that it holds for; empty for all."""
+    schemes: tuple[str, ...] = ()
+    """Ids of schemes that it holds for; empty for all of the families."""
+    caches: tuple[str, ...] = ()
+    """Cache types that it holds for; empty for all."""
+    backends: tuple[str, ...] = ()
+    """Back ends that it holds for; empty for all."""
+    since: tuple[int, ...] = ()
+    """First release that it holds for; empty for all."""
+    until: tuple[int, ...] = ()
+    """First release that it holds for no longer; empty for none."""
+
+    def concerns(self, scheme: Scheme, work: Workload, release: tuple[int, ...] | None, backend: str | None) -> bool:
+        """Return True if the rule is about the scheme, the cache, the back end and the release; None is the newest."""
+        if self.families and scheme.family not in self.families:
+            return False
+        if self.schemes and scheme.id not in self.schemes:
+            return False
+        if self.caches and not {work.kv_cache_type, work.kv_cache_type_v} & set(self.caches):
+            return False
+        if self.backends and backend not in self.backends:
+            return False
+        if release is None:
+            return not self.until
+        return release >= self.since and not (self.until and release >= self.until)
+
+
+def refusal(
+    rules: Iterable[Rule],
+    gpus: tuple[Gpu, ...],
+    scheme: Scheme,
+    work: Workload,
+    release: tuple[int, ...] | None = None,
+    backend: str | None = None,
+) -> str | None:
+    """Reason of the first rule that holds for one of the GPUs, with that GPU and the source; None if none holds."""
+    for rule in rules:
+        if rule.concerns(scheme, work, release, backend):
+            for gpu in gpus:
+                if rule.holds(gpu):
+                    return f"{rule.problem}, and this is {_described(gpu)} ({rule.source})"
+    return None
+
+
+def _described(gpu: Gpu) -> str:
+    capability = gpu.compute_capability
+    if capability is not None:
+        return f"{gpu.name} with {capability[0]}.{capability[1]}"
+    return gpu.name if gpu.compute_target is None else f"{gpu.name} ({gpu.compute_target})"
+
+
+def below(major: int, minor: int) -> Test:
+    """Test for CUDA cards below a compute capability; cards whose capability is not known pass."""
+
+    def test(gpu: Gpu) -> bool:
+        own = gpu.compute_capability
+        return own is not None and own < (major, minor)
+
+    return test
+
+
+def of(*vendors: str) -> Test:
+    """Test for GPUs of some vendors."""
+
+    def test(gpu: Gpu) -> bool:
+        return gpu.vendor in vendors
+
+    return test
+
+
+def not_of(*vendors: str) -> Test:
+    """Test for GPUs of any other vendor; those that a user describes pass."""
+
+    def test(gpu: Gpu) -> bool:
+        return gpu.vendor != "custom" and gpu.vendor not in vendors
+
+    return test
+
+
+def targets(*names: str) -> Test:
+    """Test for GPUs whose compute target begins with one of the names."""
+
+    def test(gpu: Gpu) -> bool:
+        return (gpu.compute_target or "").startswith(names)
+
+    return test
+
+
+def amd_but(*names: str) -> Test:
+    """Test for AMD GPUs whose compute target is known, and begins with none of the names."""
+
+    def test(gpu: Gpu) -> bool:
+        target = gpu.compute_target or ""
+        return gpu.vendor == "amd" and bool(target) and not target.startswith(names)
+
+    return test
+
+
+def accelerators(gpu: Gpu) -> bool:
+    """Test for devices that are no GPUs: Gaudi and TPUs, which need code of their own."""
+    return gpu.vendor == "google" or (gpu.architecture or "").startswith("Gaudi")

@@ -1,0 +1,16 @@
+"""GPUs that transformers starts on, by scheme: what PyTorch's and bitsandbytes' wheels have code for, and quantizers."""
+
+from __future__ import annotations
+
+from vramfit.engines.support import Rule, below, not_of
+
+RULES = (
+    Rule("no PyTorch wheel has code below compute capability 5.0", "pytorch/pytorch issue 172352", below(5, 0)),
+    Rule("the wheels of bitsandbytes have code for compute capability 6.0 and later",
+         "bitsandbytes 0.50.2 wheel; documentation of 0.48.1", below(6, 0), ("bitsandbytes",)),
+    Rule("fbgemm's FP8 needs compute capability 9.0", "transformers 5.24.0 quantizers/quantizer_fbgemm_fp8.py",
+         below(9, 0), schemes=("fbgemm_fp8",)),
+    Rule("fbgemm's FP8 needs CUDA or XPU", "transformers 5.24.0 quantizers/quantizer_fbgemm_fp8.py",
+         not_of("nvidia", "intel"), schemes=("fbgemm_fp8",)),
+)  # fmt: skip
+"""Reasons why transformers does not start, in the order in which they are named."""

@@ -1,0 +1,77 @@
+"""GPUs that vLLM starts on, by scheme and cache type.
+
+vLLM 0.33.0: ``get_min_capability`` of each method in ``model_executor/layers/quantization``, ``supported_quantization`` of
+each platform in ``platforms``, the architectures inside of the wheels' ``_C`` libraries.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.support import Rule, accelerators, amd_but, below, of
+
+TPU = "tpu-inference 0.32.0 platforms/tpu_platform.py supported_quantization"
+XPU = "vllm 0.33.0 platforms/xpu.py supported_quantization"
+ROCM = "vllm 0.33.0 platforms/rocm.py supported_quantization"
+FP8_CACHES = ("fp8", "fp8_e4m3", "fp8_e5m2")
+
+RULES = (
+    Rule("it supports CUDA from compute capability 7.0", "vllm-project/vllm issue 1374; platforms/cuda.py", below(7, 0)),
+    Rule(
+        "its wheels have code for compute capability 7.5 and later",
+        "vllm 0.33.0 wheel _C; docs.vllm.ai v0.15.1 and v0.31.0 installation/gpu",
+        below(7, 5),
+        # Documentation of 0.15.1 still lists Volta, and nothing read of later ones does.
+        since=(0, 16),
+    ),
+    Rule(
+        "its kernels for AWQ need compute capability 7.5",
+        "vllm 0.33.0 quantization/auto_awq.py get_min_capability",
+        below(7, 5),
+        ("awq",),
+    ),
+    Rule(
+        "its kernels for FP8 need compute capability 7.5",
+        "vllm 0.33.0 quantization/fp8.py get_min_capability",
+        below(7, 5),
+        ("fp8", "nvfp4", "compressed_tensors", "torchao"),
+    ),
+    Rule(
+        "its kernels for fbgemm's FP8 need compute capability 8.0",
+        "vllm 0.33.0 quantization/fbgemm_fp8.py get_min_capability",
+        below(8, 0),
+        schemes=("fbgemm_fp8",),
+    ),
+    Rule(
+        "MXFP4 needs bfloat16, from compute capability 8.0",
+        "vllm 0.33.0 quantization/mxfp4.py get_min_capability; vllm-project/vllm issue 23203",
+        below(8, 0),
+        ("mxfp4",),
+    ),
+    Rule(
+        "no attention backend has an FP8 cache below compute capability 8.0",
+        "vllm 0.33.0 v1/attention/backends/flashinfer.py, triton_attn.py, flash_attn.py",
+        below(8, 0),
+        caches=FP8_CACHES,
+    ),
+    Rule(
+        "ROCm builds are for gfx90a, gfx942, gfx950, gfx1100, gfx1101, gfx115x and gfx120x",
+        "docs.vllm.ai installation/gpu.rocm.inc.md; vllm-project/vllm issues 33811, 22458",
+        amd_but("gfx90a", "gfx942", "gfx950", "gfx1100", "gfx1101", "gfx115", "gfx120"),
+    ),
+    Rule(
+        "FP8 on AMD needs gfx942, gfx950 or gfx12",
+        "vllm 0.33.0 kernels/linear/scaled_mm/pytorch.py; vllm-project/vllm issue 51021",
+        amd_but("gfx942", "gfx950", "gfx12"),
+        ("fp8",),
+    ),
+    Rule("bitsandbytes is not among its methods on ROCm", ROCM, of("amd"), ("bitsandbytes",)),
+    Rule("NVFP4, bitsandbytes and torchao are not among its methods on Intel's GPUs", XPU,
+         lambda gpu: gpu.vendor == "intel" and not accelerators(gpu), ("nvfp4", "bitsandbytes", "torchao")),
+    Rule("the first Gaudi has no FP8", "docs.vllm.ai v0.10.0 quantization/inc",
+         lambda gpu: gpu.architecture == "Gaudi", ("fp8",)),
+    Rule("its methods on Gaudi are Neural Compressor's FP8, AWQ, GPTQ and compressed-tensors",
+         "docs.vllm.ai/projects/gaudi", lambda gpu: gpu.vendor == "intel" and accelerators(gpu),
+         ("nvfp4", "mxfp4", "bitsandbytes", "torchao")),
+    Rule("GPTQ, bitsandbytes and torchao are not among its methods on TPUs", TPU, of("google"),
+         ("gptq", "bitsandbytes", "torchao")),
+)  # fmt: skip
+"""Reasons why vLLM does not start, in the order in which they are named."""
