@@ -71,9 +71,9 @@ GROUPED = ("awq", "gptq", "compressed_tensors")
 def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, int]:
     """Numbers of ranks and of pipeline stages, ``(tensor_parallel, pipeline_parallel)``.
 
-    The default is tensor parallel over the GPUs of a machine, and a pipeline stage for each machine. Raises ``UsageError`` if the product is not the number of GPUs, or if
-    the model cannot be divided by them. ``cuts_blocks`` is for an engine that says by itself what it does with a division
-    through blocks of FP8 scales.
+    The default is tensor parallel over the GPUs of a machine, and a pipeline stage for each machine. Raises
+    ``UsageError`` if the product is not the number of GPUs, or if the model cannot be divided by them. ``cuts_blocks`` is
+    for an engine that says by itself what it does with a division through blocks of FP8 scales.
     """
     keys, count = job.keys, job.gpu_count
     stages = keys.pipeline_parallel or (job.traits.spread.stages if keys.tensor_parallel is None else 1)
