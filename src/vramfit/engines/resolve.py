@@ -85,6 +85,10 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
     found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
+    if "platform" in request or any(gpu.unified for gpu in gpus):
+        from vramfit.engines.machine import check_machine
+
+        check_machine(gpus, request.get("platform"), found)
     return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
 
 

@@ -1,0 +1,171 @@
+"""Which cards an engine starts on: every collected start, the tests that rules are made of, and what they lead to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.catalogued import catalogue
+from tests.command import vramfit
+from vramfit.answer import answer
+from vramfit.engines import engine
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
+from vramfit.engines.support import Rule, accelerators, amd_but, below, not_of, of, refusal, targets
+from vramfit.errors import VramfitError
+from vramfit.quantization import SCHEMES
+from vramfit.sources import open_catalogue
+from vramfit.workload.common import Workload
+
+STARTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "starts.yaml").read_text("utf-8"))["starts"]
+NOT_MODELLED = {
+    # By the vllm-metal plug-in, whose memory is MLX's.
+    ("vllm", "m4-max-64gb", "bf16"),
+}
+"""Starts that are refused although they work."""
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """Word of the verdict; ``refused`` for an error."""
+    request = {key: value for key, value in row.items() if key != "starts"}
+    try:
+        return answer(resolve(parse_request(request), open_catalogue())[0]).verdict.word
+    except VramfitError:
+        return "refused"
+
+
+@pytest.mark.parametrize("row", STARTS, ids=lambda row: " ".join(str(value) for value in row.values()))
+def test_every_collected_start(row: dict[str, Any]) -> None:
+    """An engine that starts has a verdict on the memory, and one that does not is unsupported or refused."""
+    if (row["engine"], row["gpu"], row["quant"]) in NOT_MODELLED or row["engine"] == "tensorrt-llm":
+        assert "refused" == verdict(row)
+        return
+    assert (verdict(row) in ("unsupported", "refused")) == (row["starts"] is False)
+
+
+@pytest.mark.parametrize(
+    ("expected", "test", "name"),
+    [
+        (True, below(7, 5), "v100-sxm2-16gb"),
+        (False, below(7, 5), "t4"),
+        (False, below(7, 5), "mi300x"),
+        (True, of("amd"), "mi300x"),
+        (False, of("amd"), "t4"),
+        (True, not_of("nvidia"), "mi300x"),
+        (False, not_of("nvidia"), "t4"),
+        (True, targets("gfx94"), "mi300x"),
+        (False, targets("gfx95"), "mi300x"),
+        (True, amd_but("gfx95"), "mi300x"),
+        (False, amd_but("gfx94"), "mi300x"),
+        (False, amd_but("gfx94"), "t4"),
+        (True, accelerators, "gaudi2"),
+        (True, accelerators, "tpu-v6e"),
+        (False, accelerators, "arcb580"),
+    ],
+)
+def test_cards_that_a_rule_holds_for(expected: bool, test: Any, name: str) -> None:
+    """By compute capability, vendor or compute target; what is not known of a card passes."""
+    assert expected == test(catalogue().gpu(name))
+
+
+WORK = Workload(4096, kv_cache_type="f16", kv_cache_type_v="fp8")
+
+
+@pytest.mark.parametrize(
+    ("expected", "rule", "release", "backend"),
+    [
+        (True, {}, None, None),
+        (True, {"families": ("plain", "awq")}, None, None),
+        (False, {"families": ("awq",)}, None, None),
+        (True, {"schemes": ("fp16",)}, None, None),
+        (False, {"schemes": ("bf16",)}, None, None),
+        (True, {"caches": ("fp8",)}, None, None),
+        (False, {"caches": ("int8",)}, None, None),
+        (True, {"backends": ("sycl",)}, None, "sycl"),
+        (False, {"backends": ("sycl",)}, None, None),
+        (True, {"since": (0, 16)}, None, None),
+        (True, {"since": (0, 16)}, (0, 16), None),
+        (False, {"since": (0, 16)}, (0, 15, 1), None),
+        (False, {"until": (0, 16)}, None, None),
+        (False, {"until": (0, 16)}, (0, 16), None),
+        (True, {"until": (0, 16)}, (0, 15, 1), None),
+    ],
+)
+def test_what_a_rule_is_about(
+    expected: bool, rule: dict[str, Any], release: tuple[int, ...] | None, backend: str | None
+) -> None:
+    """Schemes, caches, back ends and releases; the newest release is one that no rule has ended for."""
+    known = Rule("it lacks kernels", "somewhere", below(8, 0), **rule)
+    reason = refusal(
+        (known,), (catalogue().gpu("rtx4090"), catalogue().gpu("t4")), SCHEMES["fp16"], WORK, release, backend
+    )
+    assert ("it lacks kernels, and this is Tesla T4 with 7.5 (somewhere)" if expected else None) == reason
+
+
+def test_a_rule_names_the_target_of_cards_without_a_capability() -> None:
+    """``gfx942`` is what AMD's kernels are built for."""
+    rule = Rule("it lacks kernels", "somewhere", of("amd"))
+    assert "it lacks kernels, and this is AMD Instinct MI300X (gfx942) (somewhere)" == refusal(
+        (rule,), (catalogue().gpu("mi300x"),), SCHEMES["fp16"], WORK
+    )
+
+
+def test_a_report_says_why_it_is_unsupported() -> None:
+    """With the rule and its source, no speed, and remedies that do start."""
+    found = vramfit(
+        "check", "-g", "t4", "-m", "qwen3-4b", "--engine", "vllm", "--quant", "awq", "-ctk", "fp8", "--json"
+    )
+    assert 1 == found.code
+    (row,) = json.loads(found.out)["estimates"]
+    assert "unsupported" == row["verdict"]
+    assert row["refusal"].startswith("no attention backend has an FP8 cache below compute capability 8.0, and this is ")
+    assert row["throughput"] is None
+    assert row["limits"] == {"max_context": 0, "max_parallel": 0}
+    assert row["remedies"]
+    assert {remedy["verdict"] for remedy in row["remedies"]} <= {"fits", "tight"}
+
+
+def test_an_old_release_starts_on_cards_that_later_ones_left_out() -> None:
+    """Volta had code in the wheels until 0.15; AWQ never had."""
+    base = {"gpu": "v100-sxm2-32gb", "model": "qwen2.5-7b", "engine": "vllm", "context": 2048}
+    assert ["fits", "unsupported", "unsupported", "unsupported"] == [
+        verdict({**base, "quant": quant, "engine_version": release})
+        for quant, release in (("fp16", "0.11.0"), ("fp16", "0.16.0"), ("awq", "0.11.0"), ("fp16", "0.33.0"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["v100-sxm2-32gb", "t4", "rx7900xtx", "k80", "gaudi2"])
+def test_a_table_says_the_same_of_every_card(name: str) -> None:
+    """The sweep's cells are the verdicts of single checks."""
+    for engine_name, quant in (("vllm", "fp8"), ("sglang", "awq"), ("transformers", "nf4"), ("llama.cpp", "Q4_K_M")):
+        request = ["-m", "qwen3-4b", "--engine", engine_name, "--quant", quant, "--json"]
+        (cell,) = json.loads(vramfit("matrix", "-g", name, *request).out)["cells"]
+        alone = vramfit("check", "-g", name, *request)
+        single = "unknown" if alone.code == 2 else json.loads(alone.out)["estimates"][0]["verdict"]
+        assert single == cell["verdict"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(["t4", "v100-sxm2-32gb", "p40", "rtx3090", "h100-sxm", "rx7900xtx", "mi300x", "b200"]),
+    st.sampled_from(["vllm", "sglang", "transformers", "exllamav3"]),
+    st.sampled_from(["qwen2.5-7b", "llama-3.1-70b", "gpt-oss-20b"]),
+)
+def test_remedies_start(name: str, engine_name: str, model: str) -> None:
+    """No change is offered with which the engine does not start on the card that it names."""
+    raw = {"gpu": name, "model": model, "engine": engine_name}
+    run = vramfit("check", "-g", name, "-m", model, "--engine", engine_name, "--json")
+    if run.code not in (0, 1):
+        return
+    for row in json.loads(run.out)["estimates"]:
+        for remedy in row["remedies"]:
+            changed = {**raw, "quant": row["quant"]["scheme"], **remedy["changes"]}
+            (deployment, *_) = resolve(parse_request(changed), open_catalogue())
+            runtime = engine(deployment.engine)
+            assert None is runtime.unsupported(deployment.gpus, deployment.scheme, deployment.workload)
