@@ -348,6 +348,10 @@ class Engine(_Generic["V", "K"]):
     It has no repositories of GGUF files."""
     most_sequences: int | None = None
     """Largest number of sequences that the engine holds at once, whatever the memory; None for no such limit."""
+    repeats_parts: bool = False
+    """True if GPUs hold some parts of a model and its cache several times over, so that another division may need less."""
+    most_changes: int = 2
+    """Number of changes that a remedy combines if fewer do not suffice."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     recommended: int | None = None

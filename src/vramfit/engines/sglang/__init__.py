@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, settings, spread
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -45,6 +45,8 @@ class SGLang(Engine[Cards, ServerKeys]):
     speculative_tokens = 3
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
+    repeats_parts = True
+    most_changes = 3
     recommended = 4
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
@@ -115,12 +117,20 @@ class SGLang(Engine[Cards, ServerKeys]):
         return ranks(estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
-        yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        """Remedies in order: another share of the card, fewer requests at once, no CUDA graphs, smaller steps."""
+        from vramfit.engines.server_remedies import settings
+
+        yield from settings(self, deployment, estimate, SHARES)  # type: ignore[arg-type]
         if deployment.workload.draft is not None:
             from vramfit.engines import speculative
 
             yield from speculative.settings(deployment, True)
+
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other numbers of ranks and stages over the same GPUs."""
+        from vramfit.engines.server_remedies import divisions
+
+        return divisions(estimate)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``sglang.launch_server`` command, one line for each machine."""

@@ -41,6 +41,8 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
     record = ServerKeys
     loads_in_class = {"int4": ("nvfp4",)}
     spans_machines = True
+    repeats_parts = True
+    most_changes = 3
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
@@ -103,9 +105,15 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: a larger share of the free memory, fewer requests at once, no CUDA graphs, smaller steps."""
-        from vramfit.engines.servers import settings
+        from vramfit.engines.server_remedies import settings
 
-        return settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        return settings(self, deployment, estimate, SHARES, "of what is free")  # type: ignore[arg-type]
+
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other numbers of ranks and stages over the same GPUs."""
+        from vramfit.engines.server_remedies import divisions
+
+        return divisions(estimate)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``trtllm-serve`` command, behind ``mpirun`` for several machines."""
