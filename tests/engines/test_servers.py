@@ -8,7 +8,7 @@ import pytest
 
 from tests.deployed import workload
 from tests.samples import model
-from vramfit.engines.servers import ServerKeys, refuse_offload
+from vramfit.engines.servers import refuse_offload
 from vramfit.errors import UsageError
 
 

@@ -22,8 +22,9 @@ NAMES = ("FIRST_MACHINE", "SECOND_MACHINE", "THIRD_MACHINE", "FOURTH_MACHINE")
 def spread(gpus: Sequence[Gpu], nodes: int | None) -> tuple[int, int]:
     """Numbers of machines of the GPUs, and of pipeline stages by default.
 
-    Raises ``UsageError`` if ``nodes`` does not divide the GPUs. Layers are split inside a machine and stages lie across machines, since a split sums twice per layer over the link.
-    Where machines have one GPU each, or share an NVLink, layers are split over all of them.
+    Layers are split inside a machine and stages lie across machines, since a split sums twice per layer over the link.
+    Where machines have one GPU each, or share an NVLink, layers are split over all of them. Raises ``UsageError`` if
+    ``nodes`` does not divide the GPUs.
     """
     count = len(gpus)
     if nodes is not None:
