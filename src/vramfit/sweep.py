@@ -147,7 +147,7 @@ class Sweep:
         pool = need.pool
         required = together = shared = short = 0
         headroom = certain = None
-        if pool is not None and pool.looks:
+        if pool is not None and pool.reads_free:
             pool = replace(pool, context_bytes=tuple([share.expected for share in alike.shares]))
             short = pool.short_bytes(alike.offered, work.reserve_bytes)
         limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)

@@ -167,7 +167,7 @@ class Pool(Record):
     its share of that; None if the share is of the whole GPU."""
 
     @property
-    def looks(self) -> bool:
+    def reads_free(self) -> bool:
         """True if the engine looks at what is free of a GPU, so that it matters what others and the runtime hold."""
         return self.must_be_free or self.taken_bytes is not None
 
@@ -177,10 +177,10 @@ class Pool(Record):
         ``reserve_bytes`` are those that others hold of each.
         """
         if self.taken_bytes is not None:
-            held = [
+            before = [
                 taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.context_bytes, strict=True)
             ]
-            offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, held, strict=True)]
+            offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, before, strict=True)]
         limits = []
         for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
@@ -247,7 +247,7 @@ class Estimate(Record):
         if pool is not None:
             context = tuple([share.expected for share in shares])
             outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, context, strict=True)])
-            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.looks else ())
+            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.reads_free else ())
         return replace(self, gpus=tuple(gpus), pool=pool)
 
 

@@ -53,14 +53,14 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     for number in range(job.gpu_count):
         stage, span = stage_weights[number // ranks], spans[number // ranks]
         cache = Cache(model, work, ranks, span)
-        held = cache.total_bytes(work.parallel, rows)
+        cached = cache.total_bytes(work.parallel, rows)
         extra = overhead(ranks, span[1] - span[0], rows, eager=keys.enforce_eager)
         low = round(stage.weights_bytes * WEIGHTS_LOW) + cache.least_bytes(work.parallel)
         low += round(step * COMPUTE_LOW) + extra.low_bytes
-        high = round(stage.weights_bytes * WEIGHTS_HIGH) + held + step_high + extra.high_bytes
+        high = round(stage.weights_bytes * WEIGHTS_HIGH) + cached + step_high + extra.high_bytes
         gpus.append(
             DeviceMemory(
-                f"gpu{number}", stage.weights_bytes, held, step, extra.expected_bytes, low, high, stage.read_bytes
+                f"gpu{number}", stage.weights_bytes, cached, step, extra.expected_bytes, low, high, stage.read_bytes
             )
         )
     before = tuple([gpu.weights_bytes + gpu.compute_bytes + gpu.overhead_bytes for gpu in gpus])
@@ -88,13 +88,13 @@ def serving(deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int,
     ranks, count = int(str(settings["tensor_parallel"])), int(str(settings["pipeline_parallel"]))
     rows = int(str(settings["max_num_seqs"]))
     spans = stage_layers(deployment.model.layer_count, count)
-    held = []
+    requests = []
     for number, (gpu, usable) in enumerate(zip(estimate.gpus, usable_bytes, strict=True)):
         cache = Cache(deployment.model, work, ranks, spans[number // ranks])
         room = usable - gpu.total_bytes + gpu.kv_cache_bytes - cache.states_bytes(rows)
         if cache.request_bytes:
-            held.append(max(0, room) / cache.request_bytes)
-    concurrent = min(held, default=float(rows))
+            requests.append(max(0, room) / cache.request_bytes)
+    concurrent = min(requests, default=float(rows))
     starts = estimate.refusal is None and concurrent >= 1
     blocks = -(-work.context // BLOCK)
     return Serving(int(concurrent * blocks) * BLOCK, round(concurrent, 2), rows, starts, estimate.refusal)
