@@ -206,6 +206,34 @@ ASKED = (
 )
 
 
+SCENARIOS: tuple[dict[str, Any], ...] = (
+    {"gpu": "2xl40s", "model": "qwen3-32b", "quant": "fp8", "context": 32768, "parallel": 16, "kv_cache_type": "fp8"},
+    {"gpu": "2xl40s", "model": "Qwen/Qwen3-32B-AWQ", "context": 32768, "max_num_seqs": 64},
+    {"gpu": "8xh200", "model": "deepseek-r1", "quant": "fp8-block", "context": 65536},
+    {"gpu": "16xh100-sxm", "model": "deepseek-r1", "quant": "fp8-block"},
+    {"gpu": "16xh200", "model": "kimi-k2", "quant": "fp8-block", "context": 131072, "parallel": 8},
+    {"gpu": "4xh100-sxm", "model": "llama-3.1-70b", "quant": "fp8", "pipeline_parallel": 2, "max_batched_tokens": 4096},
+    {"gpu": "h100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4", "gpu_memory_utilization": 0.95},
+    {"gpu": "l4", "model": "qwen2.5-vl-7b", "quant": "awq", "images": 2, "enforce_eager": True},
+    {"gpu": "8xgb200", "model": "qwen3-235b-a22b", "quant": "nvfp4", "expert_parallel": True},
+    {"gpu": "2xgb10", "model": "llama-3.1-70b", "quant": "fp8", "gpu_memory_utilization": 0.8},
+)
+"""Deployments that engineers ask of servers, on one machine and on two."""
+
+
+def command_of(engine: str, number: int) -> str:
+    """Command of a scenario with an engine."""
+    request = parse_request({"engine": engine, **SCENARIOS[number]})
+    return answer(resolve(request, open_catalogue())[0]).command
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tensorrt-llm"])
+@pytest.mark.parametrize("number", range(len(SCENARIOS)))
+def test_commands_of_scenarios(engine: str, number: int) -> None:
+    """Ten scenarios with each server, several machines included."""
+    verify(command_of(engine, number))
+
+
 @cache
 def remedies(number: int, everything: bool) -> Any:
     """Of the first row of a question on an RTX 4090 unless it says otherwise."""
