@@ -11,6 +11,7 @@ from vramfit._memo import per_model
 from vramfit._record import Record, replace
 from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
+from vramfit.engines.machine import check_machine
 from vramfit.errors import VramfitError
 from vramfit.model import parameters
 from vramfit.quantization import SCHEMES
@@ -72,6 +73,8 @@ class Sweep:
         self.refused: VramfitError | None = None
         """First reason why a cell has no answer."""
         self._alike: list[_Alike | Cell] = []
+        self._apart: dict[int, VramfitError] = {}
+        """Reasons why GPUs are not of one machine with this platform, which come before what a model is refused for."""
         self._gpus: dict[object, tuple[Gpu, ...]] = {}
         """GPUs of each kind of hardware."""
         self._refusals: dict[object, str | None] = {}
@@ -84,10 +87,18 @@ class Sweep:
         work = self._work
         key: object
         found: _Alike | Cell
+        apart = None
         try:
+            check_machine(gpus, work.platform, self._engine.spans_machines)
+        except VramfitError as error:
+            apart = error
+        try:
+            if apart is not None:
+                raise apart
             view = self._engine.view(gpus, work)
         except VramfitError as error:
-            self.refused = self.refused or error
+            if apart is None:
+                self.refused = self.refused or error
             key, found = (error.message, error.hint), refusal(error)
         else:
             offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
@@ -99,6 +110,8 @@ class Sweep:
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
+            if apart is not None:
+                self._apart[number] = apart
         return number
 
     def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
@@ -107,11 +120,14 @@ class Sweep:
         Sets of one kind share one cell.
         """
         chosen = self._number if wanted is None else [self._number[index] for index in wanted]
+        for number in chosen if self._apart else ():
+            self.refused = self.refused or self._apart.get(number)
         try:
             self._engine.check(deployment.checkpoint, self._work)
         except VramfitError as error:
             self.refused = self.refused or error
-            return [refusal(error)] * len(chosen)
+            cell = refusal(error)
+            return [self._alike[number] if number in self._apart else cell for number in chosen]  # type: ignore[misc]
         kinds: dict[tuple[object, ...], Estimate | Cell] = {}
         found: dict[int, Cell] = {}
         for number in set(chosen):

@@ -88,7 +88,8 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     if "platform" in request or any(gpu.unified for gpu in gpus):
         from vramfit.engines.machine import check_machine
 
-        check_machine(gpus, request.get("platform"), found)
+        for one in found:
+            check_machine(gpus, one.workload.platform, engine(one.engine).spans_machines)
     return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
 
 

@@ -24,9 +24,9 @@ class Rule(Record):
     """One reason why an engine does not start: on which GPUs, and with which schemes and cache types it holds."""
 
     problem: str
-    """What is missing, as a clause: ``its wheels have no code for GPUs below compute capability 7.5``."""
+    """Clause on what is missing: ``its wheels have no code for GPUs below compute capability 7.5``."""
     source: str
-    """Where it was read: package, version and file, or an issue."""
+    """Package, version and file in which it was read, or an issue."""
     holds: Test
     families: tuple[str, ...] = ()
     """Families of schemes that it holds for; empty for all."""

@@ -64,9 +64,10 @@ class Transformers(Engine[None, None]):
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why PyTorch or the scheme's kernels do not run on the GPUs; None if they do."""
-        from vramfit.engines.cuda import PASCAL, at_least
+        from vramfit.engines.cuda import PASCAL
 
-        if scheme.id != "fbgemm_fp8" and all(at_least(gpu, PASCAL) for gpu in gpus):
+        # No rule but that of one scheme is about such cards, or about others than CUDA's.
+        if scheme.id != "fbgemm_fp8" and all((gpu.compute_capability or PASCAL) >= PASCAL for gpu in gpus):
             return None
         from vramfit.engines.support import refusal
         from vramfit.engines.transformers.support import RULES
