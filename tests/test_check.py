@@ -159,3 +159,21 @@ def test_exit_code(reached: list[bool], any_row: bool, first_only: bool) -> None
     """0 if all rows reach their level; the first alone for three classes; any one with ``--any``."""
     expected = any(reached) if any_row else reached[0] if first_only else all(reached)
     assert (0 if expected else 1) == exit_code(reached, any_row=any_row, first_only=first_only)
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        # 16 requests of 8,192 tokens need 12.5 GiB each of a cache that holds one.
+        (("queues", True, None), {"quant": "int8", "parallel": 16, "context": 4096}),
+        (("does-not-start", True, None), {"quant": "int8", "parallel": 1, "gpu_memory_utilization": 0.65}),
+        (("out-of-memory", False, None), {"quant": "fp16"}),
+    ],
+)
+def test_what_a_server_does(expected: tuple[Any, ...], request_: dict[str, Any]) -> None:
+    """It starts and lets requests wait, checks its cache first, or fails while it loads."""
+    tried = rows(engine="vllm", **request_)[0].if_tried
+    assert tried is not None
+    assert expected[:2] == (tried.outcome, tried.weights_fit)
+    if expected[0] != "out-of-memory":
+        assert tried.decode_tokens_per_second is None

@@ -31,6 +31,7 @@ KEYS: tuple[dict[str, Any], ...] = (
     {"level": "fits", "flash_attention": "off"},
     {"task": "qlora", "sequence_length": 1024},
     {"gpu_memory_utilization": 0.5},
+    {"kv_cache_memory": 2 * 2**30, "max_num_seqs": 512},
 )
 names = st.builds(
     lambda count, name: name if count == 1 else f"{count}x{name}", st.sampled_from((1, 1, 2, 4)), some_gpu_id

@@ -154,3 +154,16 @@ def test_shared_memory_counts_once(
     """Shares of the CPU and of devices that use the same memory are held against the machine's."""
     verdict = together(host, *needs, **work)
     assert (word, None if room is None else room * GIB) == (verdict.word, verdict.host_headroom_bytes)
+
+
+@pytest.mark.parametrize(
+    ("word", "headroom", "refusal", "spare"),
+    [("fits", 4, None, 4), ("exceeds", -1, "too few blocks", 5), ("exceeds", -6, "too few blocks", 10)],
+)
+def test_what_must_be_left_besides(word: str, headroom: int, refusal: str | None, spare: int) -> None:
+    """A need of 6 GiB on a card of 10, of which an engine wants some more before it starts."""
+    pool = Pool(1.0, (0,), True, spare_bytes=(spare * GIB,), spare_reason="too few blocks")
+    estimate = Estimate((device("gpu0", *[6 * GIB] * 3),), NOTHING, 0, (), {}, pool=pool)
+    cards = (gpu("rtx4090", usable_mib={"linux": 10 * 1024}),)
+    found = judge(deployed("transformers", cards, model("llama-2-7b"), find_scheme("fp16"), context=4096), estimate)
+    assert (word, headroom * GIB, refusal) == (found.word, found.headroom_bytes, found.refusal)

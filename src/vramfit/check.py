@@ -9,7 +9,7 @@ from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.resolve import published, resolve
-from vramfit.errors import CannotTell
+from vramfit.errors import CannotTell, UsageError
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
 from vramfit.search import largest
@@ -56,7 +56,8 @@ class IfTried(Record):
     """Outcome of running a deployment that exceeds the card."""
 
     outcome: str
-    """``out-of-memory``, or ``spills`` where the platform pages GPU memory to system RAM by itself."""
+    """``out-of-memory``; ``spills`` where the platform pages GPU memory to system RAM by itself; ``queues`` for a server
+    that starts and holds fewer requests at once than were asked; ``does-not-start`` for one that checks its cache first."""
     weights_fit: bool
     """False if not even the weights can be loaded whole."""
     missing_bytes: int
@@ -161,7 +162,10 @@ def _limits(found: Answer) -> Limits | None:
         return None
 
     def margin(**changes: int) -> int:
-        return answer(replace(deployment, workload=replace(work, **changes))).margin_bytes
+        try:
+            return answer(replace(deployment, workload=replace(work, **changes))).margin_bytes
+        except UsageError:
+            return -1  # a stated setting excludes it (``max_num_seqs``)
 
     here = found.margin_bytes
     context = largest(lambda n: margin(context=n), 1, max(model.context, work.context), (work.context, here))
@@ -198,9 +202,13 @@ def _if_tried(found: Answer) -> IfTried | None:
     missing = sum(max(0, gpu.total_bytes - limit) for gpu, limit in pairs)
     card = found.deployment.gpus[0]
     spills = missing and found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
+    loads = all(gpu.weights_bytes <= limit for gpu, limit in pairs)
+    serving = engine(found.deployment.engine).serving(found.deployment, found.estimate, found.verdict.usable_bytes)
+    if serving is not None and loads and found.verdict.headroom_bytes < 0:
+        return IfTried("queues" if serving.starts else "does-not-start", True, missing, None, None)
     return IfTried(
         "spills" if spills else "out-of-memory",
-        all(gpu.weights_bytes <= limit for gpu, limit in pairs),
+        loads,
         missing or -(found.verdict.host_headroom_bytes or 0),
         card.host_link_bytes_per_second,
         spill_rate(found.deployment, found.estimate, missing),

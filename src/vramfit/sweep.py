@@ -167,6 +167,7 @@ class Sweep:
             pool = replace(pool, context_bytes=tuple([share.expected for share in alike.shares]))
             short = pool.short_bytes(alike.offered, work.reserve_bytes)
         limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
+        rooms = []
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
             limit = alike.offered[index] - work.reserve_bytes
@@ -178,12 +179,15 @@ class Sweep:
                 shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
+            rooms.append(room)
             if headroom is None or room < headroom:
                 headroom = room
             if certain is None or surely < certain:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
+        if pool is not None and not short:
+            short = pool.lacking_bytes(rooms)
         if short:
             headroom = min(headroom, -short)
         host = None

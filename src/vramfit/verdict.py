@@ -52,23 +52,39 @@ def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     pairs = tuple(zip(estimate.gpus, usable, strict=True))
     headroom = min([limit - device.total_bytes for device, limit in pairs])
     certain = min([limit - device.high_bytes for device, limit in pairs])
-    short = 0 if estimate.pool is None else estimate.pool.short_bytes(offered, work.reserve_bytes)
-    if short:
-        headroom = min(headroom, -short)
+    refusal = estimate.refusal
+    if estimate.pool is not None:
+        left = [limit - device.total_bytes for device, limit in pairs]
+        short, reason = _at_the_start(runtime.title, estimate.pool, offered, work.reserve_bytes, left)
+        refusal = refusal or reason
+        if short:
+            headroom = min(headroom, -short)
     shared = sum(
         [device.total_bytes for device, gpu in zip(estimate.gpus, deployment.gpus, strict=True) if gpu.unified]
     )
     machine = machine_bytes(deployment.gpus, work)
     host_headroom = host_room(work, machine, estimate.host.total_bytes, shared)
-    if estimate.refusal is not None:
-        return Verdict("unsupported", headroom, usable, host_headroom, estimate.refusal)
-    refusal = _not_free(runtime.title, estimate.pool, short) if short and estimate.pool is not None else None
-    return Verdict(word(headroom, certain, host_headroom), headroom, usable, host_headroom, refusal)
+    kind = word(headroom, certain, host_headroom) if estimate.refusal is None else "unsupported"
+    return Verdict(kind, headroom, usable, host_headroom, refusal)
 
 
-def _not_free(title: str, pool: Pool, short_bytes: int) -> str:
-    return (
-        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short_bytes)} of that is taken: by its own"
+def _at_the_start(
+    title: str, pool: Pool, offered: Sequence[int], reserve_bytes: int, left: Sequence[int]
+) -> tuple[int, str | None]:
+    """Bytes that are short when an engine starts and the reason for it; 0 and None if it starts.
+
+    ``left`` has the bytes that the need leaves of each GPU. Where the need itself is not met and what exists for a moment
+    is short too, the need is the reason, and none is given.
+    """
+    short = pool.short_bytes(offered, reserve_bytes)
+    if not short:
+        lacking = pool.lacking_bytes(left)
+        return lacking, pool.spare_reason if lacking else None
+    if pool.starting_short_bytes(offered, reserve_bytes) == short:
+        reason = f"while {title} starts, {gib(short)} more than each card has is taken {pool.starting_text}"
+        return short, reason if min(left) >= 0 else None
+    return short, (
+        f"{title} starts only if {pool.share:.1%} of each card is free, and {gib(short)} of that is taken: by its own"
         " context and by what else runs there"
     )
 

@@ -149,6 +149,22 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
                 "enforce_eager": True, "parallel": 16,
             },
         ),
+        (
+            "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 256"
+            " --tensor-parallel-size 2 --pipeline-parallel-size 1 --data-parallel-size 2 --max-num-batched-tokens 2048"
+            " --gpu-memory-utilization 0.92 --kv-cache-dtype auto --cpu-offload-gb 1.5 --enable-lora --max-loras 2"
+            " --max-lora-rank 64",
+            {
+                "engine": "vllm", "gpu": "4xrtx4090", "data_parallel": 2, "max_loras": 2, "max_lora_rank": 64,
+                "cpu_offload": "1.5GiB",
+            },
+        ),
+        (
+            "vllm serve mistralai/Mixtral-8x7B-v0.1 --dtype bfloat16 --max-model-len 4096 --max-num-seqs 256"
+            " --tensor-parallel-size 4 --pipeline-parallel-size 1 --enable-expert-parallel --max-num-batched-tokens 2048"
+            " --gpu-memory-utilization 0.92 --kv-cache-dtype auto",
+            {"engine": "vllm", "model": "mixtral-8x7b", "quant": "bf16", "gpu": "4xrtx4090", "expert_parallel": True},
+        ),
         # A checkpoint that must be found or made has the model's name and the scheme's, like a GGUF.
         (
             "vllm serve llava-1.5-7b-awq --max-model-len 4096 --max-num-seqs 256 --tensor-parallel-size 1"
@@ -173,7 +189,7 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
             "ray start --address=FIRST_MACHINE:6379 --num-gpus=8\n"
             "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 256"
             " --tensor-parallel-size 8 --pipeline-parallel-size 2 --max-num-batched-tokens 2048"
-            " --gpu-memory-utilization 0.92 --kv-cache-dtype auto --distributed-executor-backend ray",
+            " --gpu-memory-utilization 0.9 --kv-cache-dtype auto --distributed-executor-backend ray",
             {"engine": "vllm", "gpu": "16xrtx4090", "engine_version": "0.8.5"},
         ),
         (
@@ -652,6 +668,17 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
             "vllm serve a/b --max-model-len 9 --served-model-name x y --port 80 --no-enforce-eager",
             {"model": "a/b", "context": "9", "enforce_eager": False},
         ),
+        (
+            "vllm serve a/b --max-model-len 9 -dp 2 --enable-expert-parallel --cpu-offload-gb 4.5",
+            {"model": "a/b", "context": "9", "data_parallel": "2", "expert_parallel": True, "cpu_offload": "4.5GiB"},
+        ),
+        ("vllm serve a/b --max-model-len 9 --enable-lora", {"model": "a/b", "context": "9", "max_loras": "1"}),
+        (
+            "vllm serve a/b --max-model-len 9 --enable-lora --max-loras 4 --max-lora-rank 64",
+            {"model": "a/b", "context": "9", "max_loras": "4", "max_lora_rank": "64"},
+        ),
+        # Without adapters there are no slots.
+        ("vllm serve a/b --max-model-len 9 --max-loras 4 --max-lora-rank 64", {"model": "a/b", "context": "9"}),
     ],
 )
 def test_vllm_is_read(text: str, keys: dict[str, Any]) -> None:
@@ -733,7 +760,7 @@ def test_words_are_read_as_a_line_is() -> None:
         ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
         ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
         ("LLAMA_ARG_SWA_FULL=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA_FULL"'),
-        ("vllm serve a/b --cpu-offload-gb 4", "--cpu-offload-gb of vllm serve is not known here"),
+        ("vllm serve a/b --offload-group-size 4", "--offload-group-size of vllm serve is not known here"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),
         ("OLLAMA_NEW=1 ollama serve", 'no variable of ollama serve is called "OLLAMA_NEW"'),
         (

@@ -13,7 +13,9 @@ from vramfit._record import replace
 from vramfit.engines import engine
 from vramfit.engines.cuda import at_least, context_share, cores_per_multiprocessor, workspace_bytes
 from vramfit.engines.ollama.estimate import _flash_attention
+from vramfit.engines.servers import ServerKeys
 from vramfit.engines.vllm.activations import step_sequences
+from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import mxfp4_kernel
 from vramfit.units import GIB, MIB
 
@@ -143,7 +145,8 @@ def test_apple_s_runtime_is_a_quarter() -> None:
 )
 def test_large_steps(target: str, memory: int, sequences: int) -> None:
     """From 70 GiB on, but for the GB10, which has the memory and not the speed."""
-    assert sequences == step_sequences(replace(card(target), memory_bytes=memory * GIB))
+    large = replace(card(target), memory_bytes=memory * GIB)
+    assert sequences == step_sequences(large, release(ServerKeys()))
 
 
 def test_at_least_compares_pairs() -> None:

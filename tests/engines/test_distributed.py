@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from tests.deployed import job
 from tests.each import each
 from tests.samples import Catalogue, model
-from vramfit.engines.distributed import layout, local_share, padding_needed, split_text, stage_layers
+from vramfit.engines.distributed import (
+    Experts,
+    copies,
+    expert_division,
+    layout,
+    local_share,
+    of_one_copy,
+    padding_needed,
+    split_text,
+    stage_layers,
+    stage_of,
+)
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
@@ -260,3 +271,110 @@ def test_the_split_in_words() -> None:
         ["each layer is split over 2 GPUs; the layers form 2 stages on groups of GPUs"],
         ["the layers form 2 stages on a GPU each"],
     ] == said
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        ((1, 1), {"gpu": "4xrtx4090", "data_parallel": 4}),
+        ((2, 1), {"gpu": "4xrtx4090", "data_parallel": 2}),
+        ((1, 2), {"gpu": "4xrtx4090", "data_parallel": 2, "pipeline_parallel": 2}),
+        ((2, 2), {"gpu": "8xrtx4090", "data_parallel": 2, "tensor_parallel": 2, "pipeline_parallel": 2}),
+    ],
+)
+def test_layout_of_copies(expected: tuple[int, int], request_: dict[str, Any]) -> None:
+    """Tensor parallel over all GPUs of a copy."""
+    assert expected == laid_out(**request_)
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "request_"),
+    [
+        (
+            "tensor_parallel 2 x pipeline_parallel 1 x data_parallel 4 is 8 GPUs, and 4 were given", "number of GPUs",
+            {"gpu": "4xrtx4090", "tensor_parallel": 2, "data_parallel": 4},
+        ),
+        ("Llama 3.1 8B has no experts", "leave expert_parallel out", {"gpu": "4xrtx4090", "expert_parallel": True}),
+        # An expert's width of 14,336 is seven blocks of 128 a rank on sixteen; on 32 it is 3.5.
+        (
+            "14336 / 32 goes through blocks of 128", "use --expert-parallel",
+            {"gpu": "32xrtx4090", "nodes": 1, "model": "mixtral-8x7b", "quant": "fp8-block"},
+        ),
+        # Copies divide the experts too.
+        (
+            "14336 / 32 goes through blocks of 128", "use --expert-parallel",
+            {"gpu": "32xrtx4090", "model": "mixtral-8x7b", "quant": "fp8-block", "data_parallel": 32},
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_divided_over_copies(message: str, hint: str, request_: dict[str, Any]) -> None:
+    """Says why, and what to type instead."""
+    with pytest.raises(UsageError, match=message) as caught:
+        laid_out(**request_)
+    assert hint in str(caught.value.hint)
+
+
+def test_whole_experts_need_no_division() -> None:
+    """A width that blocks of scales do not divide runs with whole experts (``validate_fp8_block_shape_moe``)."""
+    request = {"gpu": "32xrtx4090", "nodes": 1, "model": "mixtral-8x7b", "quant": "fp8-block", "expert_parallel": True}
+    assert laid_out(**request) == (32, 1)
+
+
+@pytest.mark.parametrize(
+    ("expected", "keys", "ranks"),
+    [
+        (None, {}, 4),
+        (None, {"expert_parallel": True}, 1),
+        (Experts(4, True), {"expert_parallel": True}, 4),
+        (Experts(8, False), {"data_parallel": 8}, 1),
+        (Experts(8, True), {"data_parallel": 4, "expert_parallel": True}, 2),
+    ],
+)
+def test_division_of_experts(expected: Experts | None, keys: dict[str, Any], ranks: int) -> None:
+    """Over the ranks of all copies (``FusedMoEParallelConfig.make``)."""
+    made = asked(gpu=f"{ranks * keys.get('data_parallel', 1)}xrtx4090", model="mixtral-8x7b", **keys)
+    assert expected == expert_division(made.keys, ranks)
+
+
+@pytest.mark.parametrize(
+    ("expected", "division"),
+    [
+        ((1, 4), Experts(4, False)),
+        ((2, 8), Experts(4, True)),
+        # Eight experts on three ranks: three on the first.
+        ((3, 8), Experts(3, True)),
+        ((1, 8), Experts(16, True)),
+    ],
+)
+def test_share_of_experts(expected: tuple[int, int], division: Experts) -> None:
+    """By width, or by their number with the remainder on the first ranks (``determine_expert_map``)."""
+    made = model("mixtral-8x7b")
+    tensor = next(t for t in tensors(made) if t.name == "ffn_gate_exps.weight")
+    assert expected == division.share(made, tensor)
+
+
+@pytest.mark.parametrize(
+    ("expected", "times", "parallel"), [(8, 1, 8), (4, 2, 8), (3, 4, 9), (1, 8, 1)]
+)  # fmt: skip
+def test_requests_of_one_copy(expected: int, times: int, parallel: int) -> None:
+    """All of them divided by the copies, rounded up."""
+    made = asked(gpu=f"{times}xrtx4090", data_parallel=times, parallel=parallel)
+    assert (times, expected) == (copies(made.keys), of_one_copy(made).workload.parallel)
+
+
+def test_places_of_gpus() -> None:
+    """Ranks are the innermost groups and copies the outermost (``initialize_model_parallel``)."""
+    assert [0, 0, 1, 1, 0, 0, 1, 1] == [stage_of(number, 2, 2) for number in range(8)]
+
+
+def test_copies_in_words() -> None:
+    """What a copy has, and what copies share."""
+    dense = asked(gpu="4xrtx4090", data_parallel=2)
+    mixture = asked(gpu="2xrtx4090", model="mixtral-8x7b", data_parallel=2, expert_parallel=True)
+    assert [
+        "2 copies take their share of the requests each; a copy has 2 GPUs; each layer is split over 2 GPUs"
+    ] == split_text(dense, 2, 1)
+    assert [
+        "2 copies take their share of the requests each; a copy has one GPU and shares its experts with the others; "
+        "each GPU has whole experts"
+    ] == split_text(mixture, 1, 1)

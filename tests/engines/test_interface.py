@@ -71,6 +71,36 @@ def test_both_roundings_of_a_pool(share: float, cards: list[tuple[int, int]]) ->
         assert most <= offered + beside
 
 
+@pytest.mark.parametrize(
+    ("expected", "fixed"),
+    [
+        # A stated size replaces the share, on a card that offers more; None stands for the card.
+        ((63, 103), (60, None)),
+        ((103, 23), (None, 20)),
+        ((103, 103), (200, 100)),
+    ],
+)
+def test_a_fixed_limit_of_a_pool(expected: tuple[int, int], fixed: tuple[int | None, int | None]) -> None:
+    """Besides what lies outside of it."""
+    assert expected == Pool(0.5, (3, 3), True, fixed_bytes=fixed).limits([100, 100])
+
+
+@pytest.mark.parametrize(
+    ("expected", "spare", "left"),
+    [
+        (0, (), (0, 0)),
+        (0, (5, 5), (5, 9)),
+        (1, (5, 5), (4, 9)),
+        (3, (5, 7), (4, 4)),
+        # The need itself is not met, which is worse.
+        (0, (5, 5), (-1, 9)),
+    ],
+)
+def test_what_a_pool_lacks(expected: int, spare: tuple[int, ...], left: tuple[int, int]) -> None:
+    """Bytes that are not left beside the need, on the GPU with fewest."""
+    assert expected == Pool(0.5, (0, 0), True, spare_bytes=spare).lacking_bytes(left)
+
+
 @pytest.mark.parametrize("offered", [[], [100, 100]])
 def test_a_pool_is_for_as_many_gpus_as_it_was_made_for(offered: list[int]) -> None:
     """A limit for each GPU, or an error: never one that is left out."""
@@ -141,6 +171,30 @@ def test_memory_that_must_be_free_at_the_start(
     offered = [101 if share == 0.9 and context == (11, 1) else 100] * 2
     assert expected == Pool(share, (0, 0), True, must, context).short_bytes(offered, reserve)
     assert three_gpus().on(SHARES).pool is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "beside", "starting", "reserve"),
+    [
+        (0, (10, 0), (), 0),
+        (1, (11, 0), (), 0),
+        # The context of 10 counts as well.
+        (0, (), (90, 0), 0),
+        (3, (), (90, 0), 3),
+        (7, (), (0, 97), 0),
+        # The larger of both.
+        (20, (30, 0), (95, 0), 0),
+        (25, (30, 0), (115, 0), 0),
+    ],
+)
+def test_memory_beside_the_share_and_while_it_starts(
+    expected: int, beside: tuple[int, ...], starting: tuple[int, ...], reserve: int
+) -> None:
+    """Further bytes beside a share of 80, and bytes for a moment whatever the share; contexts of 10 and 20."""
+    pool = Pool(
+        0.8, (0, 0), True, True, (10, 20), beside_bytes=beside, starting_bytes=starting, starting_text="by a cache"
+    )
+    assert expected == pool.short_bytes([100, 110], reserve)
 
 
 def test_shares_are_as_many_as_the_gpus() -> None:

@@ -171,3 +171,26 @@ def test_remedies_start(name: str, engine_name: str, model: str) -> None:
         runtime = engine(deployment.engine)
         reasons.append(runtime.unsupported(deployment.gpus, deployment.scheme, deployment.workload))
     assert [None] * len(changed) == reasons
+
+
+@pytest.mark.parametrize(
+    ("word", "gpu", "keys"),
+    [
+        ("fits", "rtx5090", {"kv_cache_type": "nvfp4"}),
+        ("fits", "a100-sxm4-80gb", {"kv_cache_type": "nvfp4"}),
+        ("unsupported", "t4", {"kv_cache_type": "nvfp4"}),
+        ("unsupported", "mi300x", {"kv_cache_type": "nvfp4"}),
+        # FlashInfer's second kernel came with 0.31.
+        ("unsupported", "rtx5090", {"kv_cache_type": "nvfp4", "engine_version": "0.30.0"}),
+        ("fits", "b200", {"kv_cache_type": "nvfp4", "engine_version": "0.30.0"}),
+        ("fits", "rtx5090", {"kv_cache_type": "nvfp4", "engine_version": "0.31.0"}),
+        ("fits", "rtx3090", {"kv_cache_type": "turboquant_4bit_nc"}),
+        ("unsupported", "rtx3090", {"kv_cache_type": "turboquant_4bit_nc", "engine_version": "0.19.1"}),
+        ("fits", "rtx3090", {"kv_cache_type": "int8", "engine_version": "0.20.0"}),
+    ],
+)
+def test_cache_types_of_vllm(word: str, gpu: str, keys: dict[str, Any]) -> None:
+    """Types that pack scales, by card and release."""
+    raw = {"gpu": gpu, "model": "qwen3-0.6b", "engine": "vllm", "quant": "fp16", "context": 1024, **keys}
+    (found,) = resolve(parse_request(raw), catalogue())
+    assert word == answer(found).verdict.word

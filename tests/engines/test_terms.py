@@ -40,6 +40,12 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "2xh100-sxm", "model": "llama-3.1-70b", "quant": "fp8"},
         {"gpu": "8xh200", "model": "deepseek-v3", "quant": "fp8", "pipeline_parallel": 2, "tensor_parallel": 4},
         {"gpu": "l4", "model": "qwen2.5-vl-7b", "quant": "awq", "enforce_eager": True},
+        {"gpu": "8xh200", "model": "deepseek-v3", "quant": "fp8", "data_parallel": 4, "expert_parallel": True},
+        {
+            "gpu": "4xh100-sxm", "model": "llama-3.1-70b", "quant": "awq", "pipeline_parallel": 2, "max_loras": 2,
+            "cpu_offload": "4GiB",
+        },
+        {"gpu": "gb10", "model": "qwen3.6-35b-a3b", "quant": "nvfp4"},
     ],
     "sglang": [
         {"gpu": "2xh100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4"},
@@ -114,15 +120,16 @@ def test_terms_of_a_small_deployment() -> None:
     assert "staging of a layer" not in found
 
 
-def test_terms_between_stages() -> None:
-    """One state of 4,096 in 16 bits for each of 2,048 tokens of a step goes from stage to stage; none with one stage."""
-    sent = []
+def test_terms_of_stages() -> None:
+    """The first stage of vLLM has no sampler: its peak is the forward pass; the last has one, as the only stage has."""
+    found = []
     for keys in ({"pipeline_parallel": 2}, {}):
         asked = {"gpu": "2xrtx4090", "model": "llama-3.1-8b", "quant": "fp16", "engine": "vllm", **keys}
         (deployment,) = resolve(parse_request(asked), open_catalogue())
-        sent.append([term.bytes for term in terms(deployment) if term.name == "states between stages"])
+        peaks = ("forward pass", "sampler")
+        found.append([(term.device, term.name) for term in terms(deployment) if term.name in peaks])
 
-    assert sent == [[2 * 4096 * 2048] * 2, []]
+    assert found == [[("gpu0", "forward pass"), ("gpu1", "sampler")], [("gpu0", "sampler"), ("gpu1", "sampler")]]
 
 
 def test_ledger_leaves_out_nothing_but_nothing() -> None:

@@ -33,7 +33,7 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"vendor", "compute_target", "memory_bytes", "name", "id", "unified"},
+    "vllm": {"compute_target", "name", "cores", "id", *USABLE},
     "sglang": {"vendor", "compute_target", "memory_bytes", "id", "unified"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
@@ -63,7 +63,12 @@ TELLING = (
 """GPUs on different sides of what engines distinguish."""
 COUNTS = (1, 2, 8)
 """Numbers of GPUs: one machine or several, by the kind of GPU."""
-VIEWED: tuple[dict[str, Any], ...] = ({}, {"gpu_layers": "auto"}, {"images": 1}, {"images": 1, "platform": "windows"})
+VIEWED: tuple[dict[str, Any], ...] = (
+    {},
+    {"gpu_layers": "auto"},
+    {"images": 1},
+    {"images": 1, "platform": "windows"},
+)
 """Fields of workloads that a view depends on, one of each branch."""
 
 gpus = st.one_of(st.sampled_from(TELLING), some_gpu_id).map(lambda name: catalogue().gpu(name))
@@ -89,6 +94,15 @@ class Watched(Gpu):
         return object.__getattribute__(self, name)
 
 
+RELEASES = {"vllm": "0.19.0"}
+"""Releases of engines whose view reads more than that of the newest."""
+
+
+def viewed(name: str) -> tuple[dict[str, Any], ...]:
+    """Fields of workloads that an engine's view depends on."""
+    return (*VIEWED, {"engine_version": RELEASES[name]}) if name in RELEASES else VIEWED
+
+
 def seen(name: str, cards: tuple[Gpu, ...], values: Mapping[str, Any]) -> View[Any] | None:
     """The view of some GPUs; None where the engine does not run on them."""
     try:
@@ -103,7 +117,7 @@ def test_a_view_reads_these_facts_and_no_others(name: str) -> None:
     noted: set[str] = set()
     answered = 0
     for card in TELLING:
-        for values in VIEWED:
+        for values in viewed(name):
             for count in COUNTS:
                 watched: Any = Watched(catalogue().gpu(card))
                 answered += seen(name, (watched,) * count, values) is not None
@@ -119,7 +133,7 @@ def test_each_of_these_facts_matters(name: str, fact: str) -> None:
     cards = [catalogue().gpu(card) for card in TELLING]
     changed = [
         (one, other, values, count)
-        for values in VIEWED
+        for values in viewed(name)
         for count in COUNTS
         for one in cards
         for other in cards

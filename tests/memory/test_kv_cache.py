@@ -79,6 +79,14 @@ BITS = {
     "q5_0": Fraction(11, 2), "q4_1": Fraction(5), "q4_0": Fraction(9, 2), "iq4_nl": Fraction(9, 2),
     "fp8": Fraction(8), "fp8_e4m3": Fraction(8), "fp8_e5m2": Fraction(8), "int8": Fraction(8), "int4": Fraction(4),
     **{f"int{bits}": Fraction(bits) for bits in (2, 3, 5, 6, 7)},
+    # K and V of a head of 128 elements with their scales, in bytes: engines/vllm/kv_types.
+    **{
+        name: Fraction(8 * size, 256)
+        for name, size in {
+            "fp8_per_token_head": 264, "int4_per_token_head": 136, "nvfp4": 144, "turboquant_k8v4": 196,
+            "turboquant_4bit_nc": 134, "turboquant_k3v4_nc": 118, "turboquant_3bit_nc": 102,
+        }.items()
+    },
 }  # fmt: skip
 
 

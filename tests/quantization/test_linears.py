@@ -75,7 +75,7 @@ def test_fused_experts_weigh_what_their_matrices_weigh(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["gptq-int4", "awq", "fp8", "w8a8", "nvfp4", "hqq-int4", "torchao-int4", "nf4"])
 def test_embedding_head_norms_and_routers_stay_16_bit(scheme: str) -> None:
-    model = dense(moe={"experts": 4, "active": 2, "width": 1024}, ffn=None)
+    model = dense(moe={"experts": 4, "active": 2, "width": 1024}, ffn=None, model_type="mixtral")
     kept = {row.tensor.name for row in stored(model, scheme) if row.type == "F16"}
 
     norms = {"attn_norm.weight", "ffn_norm.weight", "output_norm.weight"}

@@ -42,7 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
     "many sequences": {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "Q8_0", "context": 8192, "parallel": 32},
     "vllm short of a little": {
         "gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "bf16", "engine": "vllm", "context": 32768,
-        "gpu_memory_utilization": 0.85,
+        "gpu_memory_utilization": 0.82,
     },
     "vllm with many sequences": {
         "gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "bf16", "engine": "vllm", "parallel": 64,

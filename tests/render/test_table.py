@@ -205,6 +205,51 @@ def test_weights_that_fit_without_their_cache() -> None:
     assert "Spilled" not in text
 
 
+SERVING = {
+    "cache_tokens": 43_690, "concurrent_requests": 5.3399, "max_num_seqs": 256, "starts": True, "refusal": None
+}  # fmt: skip
+
+
+def serving(outcome: str | None, changes: dict[str, Any]) -> str:
+    """The page of a server that is asked to hold 16 requests of 8,192 tokens, as one line."""
+    told = copy.deepcopy(report())
+    told["estimates"] = told["estimates"][:1]
+    (estimate,) = told["estimates"]
+    estimate |= {"engine": "vllm", "serving": SERVING | changes}
+    estimate["deployment"] |= {"engine": "vllm", "parallel": 16, "context": 8192}
+    if outcome is not None:
+        estimate["if_tried"] |= {"outcome": outcome, "weights_fit": True, "decode_tokens_per_second": None}
+    return " ".join(drawn(told).split())
+
+
+def test_requests_that_wait() -> None:
+    """What the cache holds, and what happens beyond."""
+    text = serving("queues", {})
+
+    assert "Cache 43,690 tokens, 5.33 requests of 8,192 tokens at once" in text
+    assert "further requests wait in a queue; at most 256 are processed together, however short" in text
+    assert "It starts: its cache holds 5.33 of 16 requests of 8,192 tokens at once, and the others wait" in text
+    assert "further requests wait in a queue What" not in serving("queues", {"max_num_seqs": None})
+
+
+def test_a_server_that_does_not_start() -> None:
+    """The reason, and nothing on what its cache would hold."""
+    reason = "the cache of one request of 8,192 tokens takes 4.45 GiB, and 3.00 GiB are left for it"
+    text = serving("does-not-start", {"starts": False, "refusal": reason})
+
+    assert f"The weights load; then vllm does not start: {reason}." in text
+    assert "Cache 43,690" not in text
+
+
+def test_the_cache_of_one_of_several_rows() -> None:
+    """The row is named, and is the first that starts."""
+    told = copy.deepcopy(report())
+    for estimate, starts in zip(told["estimates"], (False, True, True), strict=True):
+        estimate["serving"] = SERVING | {"starts": starts}
+
+    assert "Cache in INT8: 43,690 tokens, 5.33 requests of 4,096 tokens at once" in " ".join(drawn(told).split())
+
+
 def test_ram_that_is_short() -> None:
     """What the GPU has room for is not what fails."""
     told = copy.deepcopy(report())

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from tests.render.sample import MIB, report, tight, two_gpus, unknown
 from vramfit.render.bars import MARGIN, MARK, SHADES, bar
 from vramfit.render.commands import wrapped
-from vramfit.render.words import gpu_name, headline, joined, size, spare, with_article, without_maker
+from vramfit.render.words import (
+    gpu_name,
+    headline,
+    joined,
+    requests_in_cache,
+    requests_text,
+    size,
+    spare,
+    with_article,
+    without_maker,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +107,39 @@ def test_a_shortage_of_system_ram_is_told_as_one() -> None:
     estimate["devices"][1] |= {"total_bytes": 20480 * MIB, "headroom_bytes": -4096 * MIB}
 
     assert headline([estimate])[0].endswith("in Q4_K_M: system RAM is 4.0 GiB short.")
+
+
+SERVING = {
+    "cache_tokens": 43_690, "concurrent_requests": 5.3399, "max_num_seqs": 256, "starts": True, "refusal": None
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("end", "changes"),
+    [
+        ("its cache holds 5.33 of 16 requests of 8,192 tokens at once.", {}),
+        # Where enough requests are held, or none is, memory is what is short.
+        ("5.6 GiB short.", {"concurrent_requests": 16.0}),
+        ("5.6 GiB short.", {"starts": False}),
+    ],
+)
+def test_fewer_requests_than_asked(end: str, changes: dict[str, Any]) -> None:
+    """A server starts and lets the others wait."""
+    asked = {"parallel": 16, "context": 8192}
+    estimate = _with(FP16, serving=SERVING | changes, deployment=asked)
+    assert headline([estimate]) == (f"LLaVA 1.6 13B does not fit an RTX 4090 in FP16: {end}", "")
+    assert requests_in_cache(_with(FP16, serving=SERVING, deployment=asked)).endswith(
+        "5.33 of 16 requests of 8,192 tokens at once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "requests"),
+    [("0", 0.0), ("0.99", 0.999), ("1", 1.0), ("15.99", 15.999), ("99.99", 99.999), ("100", 100.0), ("1,234", 1234.9)],
+)
+def test_numbers_of_requests_are_rounded_down(expected: str, requests: float) -> None:
+    """15.99 requests are not 16."""
+    assert expected == requests_text(requests)
 
 
 def test_sizes_never_round_to_nothing() -> None:

@@ -196,6 +196,15 @@ def test_ranks_read_at_the_same_time_and_are_summed(engine: str) -> None:
     assert linked["interconnect"] == pytest.approx(32 * 2 * USUAL.reduce_microseconds["NVLink"] / 1e6)
 
 
+def test_copies_serve_requests_of_their_own() -> None:
+    """Two copies with a request each step as one does alone, without sums over the cards."""
+    alone = terms(engine="vllm")
+    copied = terms(engine="vllm", gpu="2xrtx4090", data_parallel=2, parallel=2)
+    assert copied["interconnect"] == 0
+    assert copied["memory bandwidth"] == pytest.approx(alone["memory bandwidth"])
+    assert copied["kernel launches"] == alone["kernel launches"]
+
+
 def test_stages_read_one_after_another() -> None:
     """Two stages of a pipeline read what one GPU reads: no faster."""
     one, two = expected(engine="vllm"), expected(engine="vllm", gpu="2xrtx4090", pipeline_parallel=2)

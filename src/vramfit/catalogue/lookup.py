@@ -150,11 +150,11 @@ class Catalogue:
             from vramfit.catalogue.repositories import as_made
 
             self._stated[name] = as_made(self._stated[name], name, model)
-        if model.traits.expert_dtype is None or name not in self._stated:
+        if model.traits.expert_dtype is None or ("/" not in name and name not in self._stated):
             return model
         from vramfit.catalogue.repositories import in_stated_form
 
-        return in_stated_form(model, self._stated[name])
+        return in_stated_form(model, self._stated.get(name, {}), name)
 
     def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:
         """Number of the entry that ``name`` means, and the tag of Ollama's library that it is, where it is one."""

@@ -71,6 +71,10 @@ PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm
 """Vendors that people put before a model's name."""
 
 
+BASE = "-base"
+"""End of the name of a model that was not trained to follow instructions."""
+
+
 class Reading(Record):
     """Reading of a repository's name as that of a model."""
 
@@ -129,15 +133,18 @@ def as_made(keys: Mapping[str, str], name: str, model: Model) -> Mapping[str, st
     return keys
 
 
-def in_stated_form(model: Model, keys: Mapping[str, str]) -> Model:
+def in_stated_form(model: Model, keys: Mapping[str, str], name: str) -> Model:
     """Model of a repository whose name states the deployment keys ``keys``, with all of its weights in that form.
 
     A name that ends in ``FP8`` says so of all weights: where the release has its experts in MXFP4 beside the rest in FP8
     (DeepSeek-V4), the repackaged model has them in FP8 too, and weighs nearly twice as much
-    (sgl-project/DeepSeek-V4-Pro-FP8).
+    (sgl-project/DeepSeek-V4-Pro-FP8). So have the base models, whose experts were not trained for 4 bits:
+    deepseek-ai/DeepSeek-V4-Flash-Base has 283 GiB (model card of EnsueAI/DeepSeek-V4-Flash-Base-INT4).
     """
     quant = keys.get("quant")
-    if quant is None or model.traits.expert_dtype is None or find_scheme(quant).family != "fp8":
+    if model.traits.expert_dtype is None:
+        return model
+    if not name.lower().endswith(BASE) and (quant is None or find_scheme(quant).family != "fp8"):
         return model
     return replace(model, traits=replace(model.traits, expert_dtype="fp8"))
 

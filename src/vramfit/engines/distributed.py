@@ -1,18 +1,25 @@
-"""Distribution of a model over GPUs in vLLM and SGLang: tensor parallel within a layer, pipeline parallel across layers.
+"""Distribution of a model over GPUs in vLLM and SGLang: within a layer, across layers, and in copies.
 
 *Tensor parallel* divides each matrix: column-parallel matrices by their outputs, row-parallel ones by their inputs, and
 embedding and head by the vocabulary. Attention heads and the inner widths of experts are divided with them. Small or
 shared tensors are whole on every rank (norms, routers, latents, biases added after the ranks are summed), and K and V
 heads are repeated if there are fewer of them than ranks. *Pipeline parallel* gives each group of GPUs its own layers.
+*Data parallel* repeats all of that, with requests of its own for each copy, but for routed experts, which are divided over
+the ranks of all copies. They are divided by their inner width, or with *expert parallel* by their number.
 
 Read in vLLM 0.33.0: ``model_executor/layers/linear.py`` (``QKVParallelLinear.num_kv_head_replicas``,
 ``RowParallelLinear`` bias), ``vocab_parallel_embedding.py`` (``DEFAULT_VOCAB_PADDING_SIZE``), ``models/deepseek_v2.py``
-(``ReplicatedLinear``), ``layers/mamba/mamba_mixer2.py``, ``distributed/utils.py`` ``get_pp_indices``. SGLang 0.5.23 took
-these layers over (``srt/layers/linear.py``, ``srt/layers/vocab_parallel_embedding.py``).
+(``ReplicatedLinear``), ``layers/mamba/mamba_mixer2.py``, ``distributed/utils.py`` ``get_pp_indices``,
+``distributed/parallel_state.py`` ``initialize_model_parallel`` (copies are the outermost groups of ranks),
+``layers/fused_moe/config.py`` ``FusedMoEParallelConfig.make`` and ``layers/fused_moe/expert_map_manager.py``. SGLang 0.5.23
+took these layers over (``srt/layers/linear.py``, ``srt/layers/vocab_parallel_embedding.py``); its copies are those of
+``--enable-dp-attention``.
 """
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
+from vramfit._record import Record, replace
 from vramfit.errors import UsageError
 from vramfit.model.architecture import Attention
 from vramfit.model.mixers import LinearAttention, StateSpace
@@ -68,19 +75,40 @@ GROUPED = ("awq", "gptq", "compressed_tensors")
 """Families of schemes whose scales cover groups of inputs, which must not be divided."""
 
 
-def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, int]:
-    """Numbers of ranks and of pipeline stages, ``(tensor_parallel, pipeline_parallel)``.
+class Experts(Record):
+    """Division of routed experts over GPUs, which is that of other layers unless copies or whole experts are asked for."""
 
-    The default is tensor parallel over the GPUs of a machine, and a pipeline stage for each machine. Raises
-    ``UsageError`` if the product is not the number of GPUs, or if the model cannot be divided by them. ``cuts_blocks`` is
-    for an engine that says by itself what it does with a division through blocks of FP8 scales.
+    ranks: int
+    """Number of GPUs that the experts are divided over: the ranks of all copies."""
+    whole: bool
+    """True if each GPU has whole experts instead of a part of each."""
+
+    def share(self, model: Model, tensor: Tensor) -> tuple[int, int]:
+        """Part of a tensor of experts on one rank, as a fraction; the first ranks take what does not divide."""
+        if not self.whole:
+            return local_share(model, tensor, self.ranks)
+        count = tensor.shape[-1]
+        return -(-count // self.ranks), count
+
+
+def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, int]:
+    """Numbers of ranks and of pipeline stages of one copy, ``(tensor_parallel, pipeline_parallel)``.
+
+    The default is tensor parallel over the GPUs of a machine, and a pipeline stage for each machine; over all GPUs of a
+    copy where there are several. Raises ``UsageError`` if the product with the number of copies is not the number of GPUs,
+    or if the model cannot be divided by them. ``cuts_blocks`` is for an engine that says by itself what it does with a
+    division through blocks of FP8 scales.
     """
-    keys, count = job.keys, job.gpu_count
-    stages = keys.pipeline_parallel or (job.traits.spread.stages if keys.tensor_parallel is None else 1)
-    ranks = keys.tensor_parallel or max(1, count // stages)
-    if ranks * stages != count:
+    keys, count, times = job.keys, job.gpu_count, copies(job.keys)
+    stages = keys.pipeline_parallel
+    if stages is None:
+        stages = job.traits.spread.stages if keys.tensor_parallel is None and times == 1 else 1
+    ranks = keys.tensor_parallel or max(1, count // (stages * times))
+    if ranks * stages * times != count:
+        copied = f" x data_parallel {times}" if times > 1 else ""
         raise UsageError(
-            f"tensor_parallel {ranks} x pipeline_parallel {stages} is {ranks * stages} GPUs, and {count} were given",
+            f"tensor_parallel {ranks} x pipeline_parallel {stages}{copied} is {ranks * stages * times} GPUs, "
+            f"and {count} were given",
             "the product must be the number of GPUs",
         )
     if stages > job.model.layer_count:
@@ -88,12 +116,21 @@ def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, 
             f"pipeline_parallel {stages} exceeds the {job.model.layer_count} layers of the model",
             "use fewer stages",
         )
-    problem = _indivisible(job.model, ranks)
-    if problem is None and not cuts_blocks:
-        problem = cut_blocks(job.model, job.scheme, ranks)
+    if keys.expert_parallel and not job.model.has_experts:
+        raise UsageError(f"{job.model.name} has no experts to divide", "leave expert_parallel out")
+    model, scheme = job.model, job.scheme
+    if cuts_blocks:
+        problem = _indivisible(model, ranks, ranks * times, keys.expert_parallel)
+    else:
+        problem = _refused(model, scheme, ranks, ranks * times, keys.expert_parallel)
     if problem:
+        if model.has_experts and not keys.expert_parallel and not _refused(model, scheme, ranks, ranks * times, True):
+            raise UsageError(
+                f"{job.model.name} cannot be split over {ranks} GPUs: {problem}",
+                "use --expert-parallel, which leaves each expert whole",
+            )
         best = ranks - 1
-        while best > 1 and (count % best or _indivisible(job.model, best) or cut_blocks(job.model, job.scheme, best)):
+        while best > 1 and (count % best or _refused(model, scheme, best, best * times, keys.expert_parallel)):
             best -= 1
         others = "" if count == best else f" --pipeline-parallel {count // best}"
         raise UsageError(
@@ -101,6 +138,31 @@ def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, 
             f"use --tensor-parallel {best}{others}",
         )
     return ranks, stages
+
+
+def copies(keys: ServerKeys) -> int:
+    """Number of copies of the model, each with requests of its own."""
+    return keys.data_parallel or 1
+
+
+def expert_division(keys: ServerKeys, ranks: int) -> Experts | None:
+    """Division of routed experts, given the number of ranks of one copy; None if it is that of the other layers."""
+    over = ranks * copies(keys)
+    return Experts(over, keys.expert_parallel) if over > ranks or (keys.expert_parallel and over > 1) else None
+
+
+def of_one_copy(job: Job[V, ServerKeys]) -> Job[V, ServerKeys]:
+    """Job with the requests of one copy: all of them divided by the number of copies, rounded up."""
+    times = copies(job.keys)
+    if times == 1:
+        return job
+    work = job.workload
+    return replace(job, workload=replace(work, parallel=-(-work.parallel // times)))
+
+
+def stage_of(number: int, ranks: int, stages: int) -> int:
+    """Number of the pipeline stage that a GPU belongs to; copies are the outermost groups, and ranks the innermost."""
+    return number % (ranks * stages) // ranks
 
 
 def sequences_text(work: Workload) -> str:
@@ -114,13 +176,24 @@ def split_text(job: Job[V, ServerKeys], ranks: int, stages: int) -> list[str]:
     """Sentences on the distribution of the model over several GPUs, for an engine's assumptions."""
     if job.gpu_count == 1:
         return []
-    parts = []
+    parts, times = [], copies(job.keys)
+    if times > 1:
+        experts = " and shares its experts with the others" if job.model.has_experts else ""
+        parts.append(
+            f"{times} copies take their share of the requests each; a copy has {_gpus(ranks * stages)}{experts}"
+        )
     if ranks > 1:
         parts.append(f"each layer is split over {ranks} GPUs")
     if stages > 1:
         parts.append(f"the layers form {stages} stages on {'groups of GPUs' if ranks > 1 else 'a GPU each'}")
+    if job.keys.expert_parallel:
+        parts.append("each GPU has whole experts")
     padding = padding_needed(job.model, job.scheme, ranks)
     return ["; ".join(parts), *([padding] if padding else [])]
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPUs" if count > 1 else "one GPU"
 
 
 def stage_layers(layers: int, stages: int) -> list[tuple[int, int]]:
@@ -204,9 +277,15 @@ def _mixers(model: Model, tensor: Tensor) -> tuple[Mixer, ...]:
     return ()
 
 
-def _indivisible(model: Model, ranks: int) -> str | None:
-    """Reason why the model's widths cannot be divided by ``ranks``; None if they can."""
-    if ranks == 1:
+@per_model
+def _refused(model: Model, scheme: Scheme, ranks: int, over: int, whole: bool) -> str | None:
+    """Reason why an engine refuses to divide the model over ``ranks``, and its experts ``over`` so many; None if none."""
+    return _indivisible(model, ranks, over, whole) or cut_blocks(model, scheme, ranks, over, whole)
+
+
+def _indivisible(model: Model, ranks: int, over: int, whole: bool) -> str | None:
+    """Reason why the model's widths cannot be divided; None if they can."""
+    if over == 1:
         return None
     if model.vocab and -(-model.vocab // VOCAB_PADDING) * VOCAB_PADDING % ranks:
         return f"its vocabulary of {model.vocab} rows does not divide"
@@ -221,21 +300,21 @@ def _indivisible(model: Model, ranks: int) -> str | None:
                 return f"its {mixer.key_heads} linear-attention heads do not divide"
             if isinstance(mixer, StateSpace) and mixer.inner % ranks:
                 return f"its state-space width of {mixer.inner} does not divide"
-        for width in _inner_widths(group):
-            if width % ranks:
+        for width, parts in _inner_widths(group, ranks, over, whole):
+            if width % parts:
                 return f"its feed-forward width of {width} does not divide"
     return None
 
 
-def cut_blocks(model: Model, scheme: Scheme, ranks: int) -> str | None:
-    """Reason why a division over ``ranks`` would split a block of FP8 scales, which vLLM refuses; None if it does not.
+def cut_blocks(model: Model, scheme: Scheme, ranks: int, over: int, whole: bool) -> str | None:
+    """Reason why a division would split a block of FP8 scales, which vLLM refuses; None if it does not.
 
     Source: vLLM 0.33.0 ``quantization/utils/fp8_utils.py`` ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe``.
     """
     if scheme.family != "fp8" or (model.dtype != "fp8" and scheme.settings["scale"] != "block"):
         return None
-    width = cut_width(model, ranks, BLOCK)
-    return f"{width} / {ranks} goes through blocks of {BLOCK} weights that share a scale" if width else None
+    found = cut_width(model, BLOCK, ranks, over, whole)
+    return "{} / {} goes through blocks of {} weights that share a scale".format(*found, BLOCK) if found else None
 
 
 def padding_needed(model: Model, scheme: Scheme, ranks: int) -> str | None:
@@ -245,22 +324,30 @@ def padding_needed(model: Model, scheme: Scheme, ranks: int) -> str | None:
     publishers pad the feed-forward width: Qwen2.5-72B-Instruct-AWQ has 29,696 where the model has 29,568.
     """
     group = scheme.settings.get("group", -1) if scheme.family in GROUPED else -1
-    width = cut_width(model, ranks, group) if group > 0 else None
-    if width is None:
+    found = cut_width(model, group, ranks, ranks, False) if group > 0 else None
+    if found is None:
         return None
+    width = found[0]
     padded = -(-width // (group * ranks)) * group * ranks
     return f"needs a checkpoint whose feed-forward width of {width:,} is padded to {padded:,}"
 
 
-def cut_width(model: Model, ranks: int, group: int) -> int | None:
-    """First feed-forward width whose parts over ``ranks`` are no multiple of ``group`` inputs; None if there is none."""
+def cut_width(model: Model, group: int, ranks: int, over: int, whole: bool) -> tuple[int, int] | None:
+    """First feed-forward width whose parts are no multiple of ``group`` inputs, and the number of its parts, or None."""
     for layers in model.layers:
-        for width in _inner_widths(layers):
-            if ranks > 1 and width // ranks % group:
-                return width
+        for width, parts in _inner_widths(layers, ranks, over, whole):
+            if parts > 1 and width // parts % group:
+                return width, parts
     return None
 
 
-def _inner_widths(group: Layers) -> tuple[int, ...]:
-    """Inner widths of the feed-forward networks of a group of layers, which are divided over the ranks."""
-    return () if group.feed_forward is None else group.feed_forward.inner_widths
+def _inner_widths(group: Layers, ranks: int, over: int, whole: bool) -> list[tuple[int, int]]:
+    """Inner widths of the feed-forward networks of a group of layers, and the numbers of parts that each is cut into."""
+    network = group.feed_forward
+    if network is None:
+        return []
+    mixture = group.experts
+    if mixture is None:
+        return [(width, ranks) for width in network.inner_widths]
+    found = [(width, ranks) for width in (mixture.shared_width, mixture.dense_width) if width]
+    return found if whole else [(mixture.width, over), *found]

@@ -165,6 +165,19 @@ class Pool(Record):
     taken_bytes: tuple[int, ...] | None = None
     """Bytes that the engine has taken of each GPU, beside those of the runtime, when it looks at what is free and takes
     its share of that; None if the share is of the whole GPU."""
+    fixed_bytes: tuple[int | None, ...] = ()
+    """Bytes that replace the share of each GPU; None for all that the GPU offers. Empty if the share is the limit."""
+    spare_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that must be left in addition to the need, or the engine does not start. Empty for none."""
+    spare_reason: str = ""
+    """Reason why it does not start where they are not left, as a sentence without a full stop."""
+    beside_bytes: tuple[int, ...] = ()
+    """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
+    starting_bytes: tuple[int, ...] = ()
+    """Bytes of each GPU that the engine takes for a moment while it starts, whatever its share; none if it takes no more
+    than it keeps."""
+    starting_text: str = ""
+    """Description of what takes them, as the end of a sentence."""
 
     @property
     def reads_free(self) -> bool:
@@ -182,20 +195,39 @@ class Pool(Record):
             ]
             offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, before, strict=True)]
         limits = []
-        for offered, outside in zip(offered_bytes, self.outside_bytes, strict=True):
+        for number, (offered, outside) in enumerate(zip(offered_bytes, self.outside_bytes, strict=True)):
+            if self.fixed_bytes:
+                fixed = self.fixed_bytes[number]
+                limits.append((offered if fixed is None else min(offered, fixed)) + outside)
+                continue
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
             limits.append(share + outside)
         return tuple(limits)
+
+    def lacking_bytes(self, left_bytes: Iterable[int]) -> int:
+        """Bytes that are not left in addition to the need, on the GPU with fewest, where the need itself is met; else 0."""
+        left = tuple(left_bytes)
+        if not self.spare_bytes or min(left) < 0:
+            return 0
+        return max(0, *[spare - room for spare, room in zip(self.spare_bytes, left, strict=True)])
 
     def short_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> int:
         """Bytes of memory that must be free at the start and are not, on the GPU with fewest; 0 if nothing is short."""
         if not self.must_be_free:
             return 0
         short = 0
-        for offered, context in zip(offered_bytes, self.context_bytes, strict=True):
+        beside = self.beside_bytes or (0,) * len(self.context_bytes)
+        for offered, context, further in zip(offered_bytes, self.context_bytes, beside, strict=True):
             share = min(offered, -int(-offered * self.share // 1)) if self.rounded_up else round(self.share * offered)
-            short = max(short, share - (offered - reserve_bytes - context))
-        return short
+            short = max(short, share - (offered - reserve_bytes - context - further))
+        return max(short, self.starting_short_bytes(offered_bytes, reserve_bytes))
+
+    def starting_short_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> int:
+        """Bytes that are short for a moment while the engine starts, on the GPU with fewest; 0 if nothing is."""
+        if not self.starting_bytes:
+            return 0
+        sizes = zip(offered_bytes, self.starting_bytes, self.context_bytes, strict=True)
+        return max(0, *[size + context - (offered - reserve_bytes) for offered, size, context in sizes])
 
 
 class Estimate(Record):

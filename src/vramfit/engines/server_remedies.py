@@ -70,9 +70,11 @@ def _free_share(runtime: Engine[object, object], deployment: Deployment, estimat
     offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
     if not pool.short_bytes(offered, work.reserve_bytes):
         return
-    free = [size - work.reserve_bytes - own for size, own in zip(offered, pool.context_bytes, strict=True)]
+    beside = pool.beside_bytes or (0,) * len(offered)
+    taken = [work.reserve_bytes + own + further for own, further in zip(pool.context_bytes, beside, strict=True)]
+    free = [size - held for size, held in zip(offered, taken, strict=True)]
     share = min([100 * left // size for left, size in zip(free, offered, strict=True)]) / 100
-    if share >= LEAST_SHARE:
+    if LEAST_SHARE <= share < pool.share:
         summary = f"let {runtime.name} take {share:.0%} of the card, which is free, instead of {pool.share:.0%}"
         yield Setting({"gpu_memory_utilization": share}, summary, "a smaller cache: more requests queue", 1)
 

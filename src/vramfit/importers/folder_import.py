@@ -204,7 +204,12 @@ def _described(parts: Parts, config: Mapping[str, Any], found: Configured, origi
             model = replace(model, origin=replace(origin, stored_gap=note))
             count(model, own)
             keys["quant"] = STORED
-        return Imported(model, {**keys, **_engine_keys(scheme)})
+        listed = None
+        if scheme is not None and found.tensors:
+            from vramfit.importers.kept_layers import checkpoint_of
+
+            listed = checkpoint_of(model, scheme, parts.settings, parts.files[0])
+        return Imported(model, {**keys, **_engine_keys(scheme)}, listed)
     rows = (*stored_rows(header), *parts.beside)
     if not model.layers:
         model = replace(model, layers=_bare_layers(rows))

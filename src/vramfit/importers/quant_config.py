@@ -110,6 +110,8 @@ def _name(settings: Mapping[str, Any]) -> str | None:
     if method == "compressed-tensors":
         return _compressed(settings)
     if method.startswith("modelopt") or "quant_algo" in settings:
+        if settings.get("quant_algo") == "MIXED_PRECISION" and _has_nvfp4(settings):
+            return "nvfp4"  # with other layers in FP8 (nvidia/Qwen3.6-27B-NVFP4); ``kept_layers`` reads which
         return {"FP8": "fp8", "NVFP4": "nvfp4", "FP8_PB_WO": "fp8-block"}.get(str(settings.get("quant_algo")).upper())
     if method == "mlx":
         mode = settings.get("mode", "affine")
@@ -121,6 +123,21 @@ def _name(settings: Mapping[str, Any]) -> str | None:
     if method == "hqq":
         return _hqq(settings)
     return {"fbgemm_fp8": "fbgemm_fp8", "mxfp4": "MXFP4"}.get(method)
+
+
+def _has_nvfp4(settings: Mapping[str, Any]) -> bool:
+    """Return True if layers are named in groups or a list and some of them are NVFP4, all others FP8."""
+    groups, layers = settings.get("config_groups"), settings.get("quantized_layers")
+    if isinstance(groups, dict):
+        weights = [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        kinds = {
+            (one.get("num_bits"), one.get("type"), one.get("group_size")) for one in weights if isinstance(one, dict)
+        }
+        return (4, "float", 16) in kinds and kinds <= {(4, "float", 16), (8, "float", None)}
+    if isinstance(layers, dict):
+        names = {str(one.get("quant_algo")) for one in layers.values() if isinstance(one, dict)}
+        return bool(names & {"NVFP4", "W4A16_NVFP4"}) and names <= {"NVFP4", "W4A16_NVFP4", "FP8"}
+    return False
 
 
 def _bitsandbytes(settings: Mapping[str, Any]) -> str:

@@ -19,9 +19,12 @@ ELEMENT_TYPES: dict[str, tuple[int, int]] = {
     "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "fp8": (1, 1), "fp8_e4m3": (1, 1), "fp8_e5m2": (1, 1), "int8": (1, 1),
     "q8_0": (32, 34), "q5_1": (32, 24), "q5_0": (32, 22), "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
     "int4": (2, 1), "int7": (8, 7), "int6": (4, 3), "int5": (8, 5), "int3": (8, 3), "int2": (4, 1),
+    "fp8_per_token_head": (32, 33), "int4_per_token_head": (32, 17), "nvfp4": (16, 9), "turboquant_k8v4": (64, 49),
+    "turboquant_4bit_nc": (128, 67), "turboquant_k3v4_nc": (128, 59), "turboquant_3bit_nc": (128, 51),
 }  # fmt: skip
 """Elements and bytes of one block of each cache type (ggml-org/llama.cpp ``ggml/src/ggml-common.h``; for fp8 and int8
-vLLM 0.33 ``v1/kv_cache_interface.py``, which does not count the scales, and the other integers likewise)."""
+vLLM 0.33 ``v1/kv_cache_interface.py``, which does not count the scales, and the other integers likewise). Those of the last
+two lines are the mean of K and V in heads of 128 elements; ``engines/vllm/kv_types`` has their arithmetic."""
 
 
 def caches(model: Model) -> tuple[Cache, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.render.words import counted, joined
+from vramfit.render.words import by_class, counted, joined, precision, requests_text
 from vramfit.units import billions, gib, rate
 
 TYPE_CHECKING = False
@@ -83,6 +83,23 @@ def model(facts: Object) -> Iterator[str]:
         longest and f"context up to {longest:,} tokens",
         image and f"an image takes up to {image:,}" + (" of them" if longest else " tokens"),
     )
+
+
+def cache(section: Section) -> Iterator[str]:
+    """Lines on what a server's cache holds, and what happens beyond; none for an engine that is no server.
+
+    They are about the first estimate of which that is known.
+    """
+    estimate = next((one for one in section.estimates if (one.get("serving") or {}).get("starts")), None)
+    if estimate is None:
+        return
+    serving, context = estimate["serving"], estimate["deployment"]["context"]
+    about = f"in {precision(estimate, by_class(section.estimates))}: " if len(section.estimates) > 1 else ""
+    requests = requests_text(serving["concurrent_requests"])
+    yield f"{about}{serving['cache_tokens']:,} tokens, {requests} requests of {context:,} tokens at once"
+    most = serving.get("max_num_seqs")
+    together = "" if most is None else f"; at most {most:,} are processed together, however short"
+    yield f"further requests wait in a queue{together}"
 
 
 def run(estimate: Object) -> str:

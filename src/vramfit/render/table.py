@@ -13,8 +13,8 @@ from vramfit.render.commands import wrapped
 from vramfit.render.fields import RUNS, error_text, tokens_per_second, usable_bytes
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.page import GAP, Page
-from vramfit.render.sections import Section, card, model, run, sections
-from vramfit.render.words import headline, joined, quality, size, spare, speed
+from vramfit.render.sections import Section, cache, card, model, run, sections
+from vramfit.render.words import headline, joined, quality, requests_in_cache, size, spare, speed
 from vramfit.units import gib, rate
 
 TYPE_CHECKING = False
@@ -65,7 +65,8 @@ def _story(page: Page, section: Section) -> None:
     first, estimates = section.first, section.estimates
     _headline(page, section)
     page.blank()
-    for label, paragraph in (("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])):
+    paragraphs = [("GPU", card(first["gpu"])), ("Model", model(first["model"])), ("Run", [run(first)])]
+    for label, paragraph in (*paragraphs, ("Cache", cache(section))):
         for number, line in enumerate(paragraph):
             page.prose(line, label=(label if number == 0 else "", "dim"), hang=7)
     page.blank()
@@ -166,6 +167,10 @@ def _outcome(estimate: Object) -> list[str]:
             f"System RAM is {missing} short: what it cannot keep is read from the disk again for every token{slow}.",
             "Without a file to read it from, the system ends the process.",
         ]
+    if outcome["outcome"] == "queues":
+        return [f"It starts: {requests_in_cache(estimate)}, and the others wait until one of them is done."]
+    if outcome["outcome"] == "does-not-start":
+        return [f"The weights load; then {engine} does not start: {estimate['serving']['refusal']}."]
     if outcome["outcome"] == "spills":
         return [
             f"It starts, but the driver moves {missing} into system RAM and fetches it for every token{across}{slow}.",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vramfit.render.fields import Object
 
 
+WHOLE_REQUESTS = 100
+"""Number of requests from which on they are written without decimals."""
 SIGNS = {"fits": "✓", "tight": "~", "exceeds": "✗", "unsupported": "✗", "unknown": "?"}
 
 _QUALITY = {
@@ -174,11 +176,25 @@ def _shortage(estimate: Object) -> str:
     """
     if estimate.get("refusal"):
         return str(estimate["refusal"])
+    serving = estimate.get("serving")
+    if serving and serving["starts"] and serving["concurrent_requests"] < estimate["deployment"]["parallel"]:
+        return requests_in_cache(estimate)
     host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
     host_headroom = None if host is None else host.get("headroom_bytes")
     if estimate["headroom_bytes"] >= 0 and host_headroom is not None and host_headroom < 0:
         return f"system RAM is {spare(host_headroom, 1)}"
     return _left(estimate)
+
+
+def requests_in_cache(estimate: Object) -> str:
+    """Phrase on how many of the asked requests a server's cache holds at once."""
+    asked, requests = estimate["deployment"], requests_text(estimate["serving"]["concurrent_requests"])
+    return f"its cache holds {requests} of {asked['parallel']:,} requests of {asked['context']:,} tokens at once"
+
+
+def requests_text(requests: float) -> str:
+    """Write a number of requests with two decimals, rounded down, and whole ones from a hundred on."""
+    return f"{int(requests):,}" if requests >= WHOLE_REQUESTS else f"{int(requests * 100) / 100:g}"
 
 
 def _others(estimates: Sequence[Object], verdict: str, classes: bool) -> str:

@@ -150,13 +150,14 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         launches += found.recurrent_layers * pick(profile.recurrent_microseconds, deployment.gpus[-1].vendor) / 1e6
     links = 0.0
     if len(estimate.gpus) > 1:
-        ranks = asked.ranks(deployment, estimate)
+        ranks, copies = asked.ranks(deployment, estimate), copies_of(estimate)
+        # The ranks of a group read their parts at the same time, and copies of the model serve requests of their own.
+        bus, compute = bus / (ranks * copies), compute / (ranks * copies)
         if ranks > 1:
-            # The ranks of a group read their parts at the same time, and are summed twice in every layer.
-            bus, compute = bus / ranks, compute / ranks
+            # They are summed twice in every layer.
             link = "PCIe" if deployment.gpus[0].nvlink_bytes_per_second is None else "NVLink"
             links = found.layers * 2 * profile.reduce_microseconds[link] / 1e6
-        else:
+        elif copies == 1:
             launches += found.layers * profile.several_cards_microseconds / 1e6
     if sequences > 1:
         compute += matrix_seconds(deployment, sequences - 1) or 0.0
@@ -170,6 +171,12 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
     disk = _paged_bytes(deployment, estimate, read, bool(found.expert_layers)) / DISK_BYTES_PER_SECOND
     return bus, compute, launches, links, ram, 0.0, disk
+
+
+def copies_of(estimate: Estimate) -> int:
+    """Number of copies of the model that serve requests of their own."""
+    copies: int = estimate.settings.get("data_parallel") or 1  # type: ignore[assignment]
+    return copies
 
 
 class _Card(Record):

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from vramfit.engines import engine
-from vramfit.speed.decode import HOST_COPY_BYTES_PER_SECOND, attention_operations, matrix_rates, matrix_seconds
+from vramfit.speed.decode import (
+    HOST_COPY_BYTES_PER_SECOND,
+    attention_operations,
+    copies_of,
+    matrix_rates,
+    matrix_seconds,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +53,9 @@ def seconds(deployment: Deployment, estimate: Estimate, tokens: int) -> tuple[fl
         if link is not None:
             moved = 2 * model.layer_count * tokens * model.hidden * 2 * 2 * (ranks - 1) / ranks
             links = moved / link
-    elif len(deployment.gpus) > 1:
-        # Chunks follow each other through the cards like through a pipeline.
-        cards = len(deployment.gpus)
+    elif len(deployment.gpus) > copies_of(estimate):
+        # Chunks follow each other through the cards of one copy like through a pipeline.
+        cards = len(deployment.gpus) // copies_of(estimate)
         gained = (cards * chunks / (cards + chunks - 1)) ** profile.pipeline_exponent / (1 + profile.pipeline_cost)
         compute, weights = compute / gained, weights / gained
     pcie = 0.0

@@ -13,7 +13,8 @@ CLASSES = ("fp16", "int8", "int4")
 """Precision classes. Each engine names the scheme that it uses for one (``Engine.scheme_of_class``)."""
 
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "fp8", "fp8_e4m3", "fp8_e5m2",
-               "int8", "int7", "int6", "int5", "int4", "int3", "int2")  # fmt: skip
+               "int8", "int7", "int6", "int5", "int4", "int3", "int2", "fp8_per_token_head", "int4_per_token_head",
+               "nvfp4", "turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc")  # fmt: skip
 """Element types of a KV cache in any engine. Each engine offers some of them (``Engine.cache_types``)."""
 BITS_OF_BLOCKS = {"q8_0": "int8", "q5_0": "int5", "q4_0": "int4"}
 """Types of as many bits in engines whose own settings say ``q8`` or ``8``, where llama.cpp's types mean blocks."""

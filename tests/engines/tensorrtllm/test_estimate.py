@@ -86,9 +86,24 @@ def test_an_engine_of_the_tensorrt_back_end_decides_its_cache() -> None:
 
 def test_what_it_decided() -> None:
     assert {
-        "tensor_parallel": 2, "pipeline_parallel": 1, "nodes": 1, "max_num_seqs": 2048, "max_batched_tokens": 8192,
-        "gpu_memory_utilization": 0.9,
+        "tensor_parallel": 2, "pipeline_parallel": 1, "data_parallel": 1, "nodes": 1, "max_num_seqs": 2048,
+        "max_batched_tokens": 8192, "gpu_memory_utilization": 0.9,
     } == estimated(gpu="2xrtx4090").settings  # fmt: skip
+
+
+def test_copies_of_the_attention_layers() -> None:
+    """Attention data parallel: whole attention and a share of the requests on each GPU, and experts over all."""
+    request = {"model": "deepseek-r1", "quant": "fp8-block", "parallel": 64}
+    copied = judged(gpu="8xh200", data_parallel=8, expert_parallel=True, **request)
+    split = judged(gpu="8xh200", expert_parallel=True, **request)
+    assert len(copied.estimate.gpus) == 8
+    assert 8 * copied.estimate.gpus[0].kv_cache_bytes == split.estimate.gpus[0].kv_cache_bytes
+    assert copied.estimate.gpus[0].weights_bytes > split.estimate.gpus[0].weights_bytes
+    assert " --tp_size 8 --pp_size 1 --ep_size 8 --enable_attention_dp " in copied.command
+    served = engine("tensorrt-llm").serving(copied.deployment, copied.estimate, copied.verdict.usable_bytes)
+    assert served is not None
+    assert served.max_num_seqs == 8 * 2048
+    assert served.starts
 
 
 @pytest.mark.parametrize("fraction", [0.9, 0.45, 0.2])
@@ -160,6 +175,10 @@ def test_what_it_does_not_start_with(reason: str, request_: dict[str, Any]) -> N
         ("32 attention heads", {"gpu": "3xrtx4090"}),
         ("has no cache type q8_0", {"kv_cache_type": "q8_0"}),
         ("cannot load quant", {"quant": "Q4_K_M"}),
+        ("on each GPU, not on 2", {"gpu": "4xrtx4090", "data_parallel": 2}),
+        ("kv_cache_memory is not modelled", {"kv_cache_memory": "2GiB"}),
+        ("cpu_offload is not modelled", {"cpu_offload": "2GiB"}),
+        ("max_loras is not modelled", {"max_loras": 2}),
         ("fewer than the 9 requests asked at once", {"max_num_seqs": 8, "parallel": 9}),
     ],
 )

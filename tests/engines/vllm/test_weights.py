@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vramfit.engines.vllm.weights import _allocated_bytes
+from vramfit.engines.vllm.weights import allocated_bytes
 from vramfit.units import MIB
 
 
@@ -26,4 +26,4 @@ from vramfit.units import MIB
 )
 def test_what_is_counted_of_a_block(allocated: int, size: int) -> None:
     """``c10/cuda/CUDACachingAllocator.cpp`` ``should_split``."""
-    assert _allocated_bytes(size) == allocated
+    assert allocated_bytes(size) == allocated

@@ -9,7 +9,7 @@ and everything into the card. SGLang's layers come from vLLM, so the formulas fo
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
+from vramfit.engines.distributed import copies, layout, sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.vllm.activations import peak_bytes
@@ -68,6 +68,8 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("sglang keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "sglang")
+    if copies(keys) > 1:
+        raise UsageError("data_parallel of sglang is not modelled", "leave data_parallel out, or use --engine vllm")
     ranks, count = layout(job)
     tokens, batch = sizes(cards.memory_bytes, ranks)
     tokens = keys.max_batched_tokens or tokens

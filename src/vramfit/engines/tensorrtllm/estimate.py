@@ -9,7 +9,17 @@ into that share. Weights and cache are exact; activations, workspaces and graphs
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import cut_blocks, layout, sequences_text, split_text, stage_layers
+from vramfit.engines.distributed import (
+    copies,
+    cut_blocks,
+    expert_division,
+    layout,
+    of_one_copy,
+    sequences_text,
+    split_text,
+    stage_layers,
+    stage_of,
+)
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool, Serving
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.tensorrtllm.cache import BLOCK, Cache
@@ -38,23 +48,27 @@ WEIGHTS_LOW, WEIGHTS_HIGH = 0.98, 1.04
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what the command line refuses."""
-    model, work, keys = job.model, _cached(job), job.keys
+    model, keys, whole = job.model, job.keys, job
+    job = of_one_copy(job)
+    work = _cached(job)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("tensorrt-llm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "tensorrt-llm")
     ranks, count = layout(job, cuts_blocks=True)
+    _refuse_keys(keys, ranks)
     tokens = keys.max_batched_tokens or MAX_NUM_TOKENS
     rows = sequences(keys, work, MAX_BATCH_SIZE)
     fraction = keys.gpu_memory_utilization or FRACTION
     step, step_high = step_bytes(model, tokens, ranks, work.images, work.image_size)
     spans = stage_layers(model.layer_count, count)
-    stage_weights = stages(job.checkpoint, ranks, count, job.traits.mxfp4_kernel)
+    stage_weights = stages(job.checkpoint, ranks, count, job.traits.mxfp4_kernel, expert_division(keys, ranks))
     gpus = []
     for number in range(job.gpu_count):
-        stage, span = stage_weights[number // ranks], spans[number // ranks]
+        place = stage_of(number, ranks, count)
+        stage, span = stage_weights[place], spans[place]
         cache = Cache(model, work, ranks, span)
         cached = cache.total_bytes(work.parallel, rows)
-        extra = overhead(ranks, span[1] - span[0], rows, eager=keys.enforce_eager)
+        extra = overhead(ranks * copies(keys), span[1] - span[0], rows, eager=keys.enforce_eager)
         low = round(stage.weights_bytes * WEIGHTS_LOW) + cache.least_bytes(work.parallel)
         low += round(step * COMPUTE_LOW) + extra.low_bytes
         high = round(stage.weights_bytes * WEIGHTS_HIGH) + cached + step_high + extra.high_bytes
@@ -68,10 +82,11 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         tuple(gpus),
         NOTHING,
         job.checkpoint.file_bytes,
-        _assumptions(job, ranks, count, fraction, tokens),
+        _assumptions(whole, ranks, count, fraction, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "data_parallel": copies(keys),
             "nodes": job.traits.spread.machines,
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
@@ -86,18 +101,18 @@ def serving(deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int,
     """Describe what the cache holds in the memory that each GPU offers: tokens, and requests of the full context."""
     work, settings = deployment.workload, estimate.settings
     ranks, count = int(str(settings["tensor_parallel"])), int(str(settings["pipeline_parallel"]))
-    rows = int(str(settings["max_num_seqs"]))
+    rows, times = int(str(settings["max_num_seqs"])), int(str(settings["data_parallel"]))
     spans = stage_layers(deployment.model.layer_count, count)
     requests = []
     for number, (gpu, usable) in enumerate(zip(estimate.gpus, usable_bytes, strict=True)):
-        cache = Cache(deployment.model, work, ranks, spans[number // ranks])
+        cache = Cache(deployment.model, work, ranks, spans[stage_of(number, ranks, count)])
         room = usable - gpu.total_bytes + gpu.kv_cache_bytes - cache.states_bytes(rows)
         if cache.request_bytes:
             requests.append(max(0, room) / cache.request_bytes)
-    concurrent = min(requests, default=float(rows))
-    starts = estimate.refusal is None and concurrent >= 1
+    concurrent = min(requests, default=float(rows)) * times
+    starts = estimate.refusal is None and concurrent >= times
     blocks = -(-work.context // BLOCK)
-    return Serving(int(concurrent * blocks) * BLOCK, round(concurrent, 2), rows, starts, estimate.refusal)
+    return Serving(int(concurrent * blocks) * BLOCK, round(concurrent, 2), rows * times, starts, estimate.refusal)
 
 
 def _cached(job: Job[Cards, ServerKeys]) -> Workload:
@@ -113,9 +128,24 @@ def _cached(job: Job[Cards, ServerKeys]) -> Workload:
     return replace(work, kv_cache_type="f16", kv_cache_type_v="f16")
 
 
+def _refuse_keys(keys: ServerKeys, ranks: int) -> None:
+    """Raise ``UsageError`` for settings of other servers that are not modelled here."""
+    if copies(keys) > 1 and ranks > 1:
+        raise UsageError(
+            f"tensorrt-llm has a copy of the attention layers on each GPU, not on {ranks}",
+            "use --tensor-parallel 1, or leave data_parallel out",
+        )
+    if keys.kv_cache_memory_bytes is not None:
+        raise UsageError("kv_cache_memory is not modelled for tensorrt-llm", "use --gpu-memory-utilization")
+    if keys.cpu_offload_bytes or keys.max_loras:
+        name = "cpu_offload" if keys.cpu_offload_bytes else "max_loras"
+        raise UsageError(f"{name} is not modelled for tensorrt-llm", "leave it out, or use --engine vllm")
+
+
 def _refusal(job: Job[Cards, ServerKeys], ranks: int) -> str | None:
     """Reason why the server does not start in this division, whatever the memory; None if it does."""
-    cut = cut_blocks(job.model, job.scheme, ranks)
+    over = ranks * copies(job.keys)
+    cut = cut_blocks(job.model, job.scheme, ranks, over, job.keys.expert_parallel)
     if cut is None:
         return None
     return f"{cut}, and a rank cannot load a part of one (TensorRT-LLM _torch/modules/fused_moe/quantization.py)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit.engines.naming import file_stem, is_own, is_stored, repository
 from vramfit.engines.serving import WIDE, machines, share_text
-from vramfit.launch import Flag, Program, neutral, write
+from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 
 TYPE_CHECKING = False
@@ -48,6 +48,7 @@ SERVE = Program(
         Flag("--tp_size", "tensor_parallel", ("--tensor_parallel_size",)),
         Flag("--pp_size", "pipeline_parallel", ("--pipeline_parallel_size",)),
         Flag("--ep_size", "experts_over", ("--moe_expert_parallel_size",)),
+        Flag("--enable_attention_dp", "copies", (), SWITCH),
         Flag("--gpus_per_node", "gpus_per_node"),
         Flag(
             "--kv_cache_free_gpu_memory_fraction", "gpu_memory_utilization", ("--free_gpu_memory_fraction",),
@@ -74,16 +75,18 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
 
     work, settings = deployment.workload, estimate.settings
     named = is_own(deployment) or is_stored(deployment) or deployment.scheme.family in ("plain", deployment.model.dtype)
-    count = machines(estimate)
+    count, copies = machines(estimate), int(str(settings["data_parallel"]))
+    ranks = int(str(settings["tensor_parallel"])) * copies
     values = {
         "model": repository(deployment) if named else file_stem(deployment),
         "backend": "tensorrt" if deployment.scheme.family == CLASSIC else None,
         "context": work.context,
         "max_num_seqs": settings["max_num_seqs"],
         "max_batched_tokens": settings["max_batched_tokens"],
-        "tensor_parallel": settings["tensor_parallel"],
+        "tensor_parallel": ranks,
+        "copies": copies > 1,
         "pipeline_parallel": settings["pipeline_parallel"],
-        "experts_over": settings["tensor_parallel"] if keys.expert_parallel else None,
+        "experts_over": ranks if keys.expert_parallel else None,
         "gpus_per_node": len(deployment.gpus) // count if count > 1 else None,
         "gpu_memory_utilization": settings["gpu_memory_utilization"],
         "kv_cache_type": work.kv_cache_type,
@@ -117,6 +120,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     experts = keys.pop("experts_over", None)
     if experts not in (None, "1"):
         keys["expert_parallel"] = "true"
+    if keys.pop("copies", None) is not None:
+        keys["data_parallel"], keys["tensor_parallel"] = keys.get("tensor_parallel", "1"), "1"
     for name in ("backend", "gpus_per_node"):
         keys.pop(name, None)
     keys.setdefault("context", "max")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.distributed import copies, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.servers import sequences
 from vramfit.engines.tensorrtllm.cache import BLOCK, Cache
 from vramfit.engines.tensorrtllm.estimate import MAX_BATCH_SIZE, MAX_NUM_TOKENS
@@ -22,12 +22,14 @@ PLANNER = "ai-dynamo/aiconfigurator sdk/backends/trtllm_backend.py"
 
 def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of each rank to the ledger."""
+    job = of_one_copy(job)
     ranks, count = layout(job, cuts_blocks=True)
     work, keys = job.workload, job.keys
+    peers = ranks * copies(keys)
     tokens = keys.max_batched_tokens or MAX_NUM_TOKENS
     rows = sequences(keys, work, MAX_BATCH_SIZE)
     for number, gpu in enumerate(estimate.gpus):
-        device, layers = gpu.device, stage_layers(job.model.layer_count, count)[number // ranks]
+        device, layers = gpu.device, stage_layers(job.model.layer_count, count)[stage_of(number, ranks, count)]
         account_weights(job, ledger, device, gpu.weights_bytes, ranks, count, layers)
         cache = Cache(job.model, work, ranks, layers)
         states = cache.states_bytes(rows)
@@ -46,7 +48,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
             gpu.compute_bytes, PLANNER, tokens=tokens, hidden=job.model.hidden, ranks=ranks, images=work.images,
         )  # fmt: skip
         ledger.add("overhead", device, "libraries and workspaces", "1 GiB", LIBRARIES_BYTES, PLANNER)
-        ledger.add("overhead", device, "NCCL", "by the number of ranks", peer_bytes(ranks), PLANNER, ranks=ranks)
+        ledger.add("overhead", device, "NCCL", "by the number of ranks", peer_bytes(peers), PLANNER, ranks=peers)
         layer_count = layers[1] - layers[0]
         ledger.add(
             "overhead", device, "CUDA graphs", "0.5 MiB x layers x batch sizes",

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vramfit.engines.interface import Deployment, Estimate, Job, Setting
+    from vramfit.engines.interface import Deployment, Estimate, Job, Serving, Setting
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -23,6 +23,11 @@ SHARES = (0.95, 0.98)
 """Shares of a card that remedies propose, which leave less for other programs."""
 
 
+BUNDLES_TRITON = (0, 11)
+"""First release that comes with Triton's kernels for MXFP4: the log of vllm-project/vllm issue 23278 (0.10.1) says that it
+runs Marlin's on an H100."""
+
+
 class Cards(Record):
     """Settings that vLLM chooses according to the first card."""
 
@@ -31,6 +36,18 @@ class Cards(Record):
     step_sequences: int
     """Number of sequences of a step, ``max_num_seqs``."""
     mxfp4_kernel: str
+    generation: str
+    """``hopper``, ``blackwell`` (data centre), ``blackwell-12`` or an empty text for all other cards."""
+    multiprocessors: int
+    """Number of multiprocessors; 0 where no buffer of the release depends on it."""
+    workspace_bytes: int
+    """Bytes of cuBLAS's workspace."""
+    flashinfer_states: bool = False
+    """True if FlashInfer computes prompts in gated delta nets."""
+    system_bytes: int = 0
+    """Bytes that are taken before vLLM starts of a memory that the GPU shares with the CPU."""
+    processes_bytes: int = 0
+    """Bytes that vLLM's processes take of such a memory on the CPU's side."""
     spread: Spread = ONE_MACHINE
 
 
@@ -41,7 +58,10 @@ class Vllm(Engine[Cards, ServerKeys]):
     title = "vLLM"
     families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
-    cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8")
+    cache_types = (
+        "f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8", "fp8_per_token_head", "int4_per_token_head", "nvfp4",
+        "turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc",
+    )  # fmt: skip
     groups = GROUPS
     record = ServerKeys
     speculates = ("mtp", "eagle3", "draft")
@@ -60,14 +80,29 @@ class Vllm(Engine[Cards, ServerKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
-        from vramfit.engines.cuda import context_share
+        from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
+        from vramfit.engines.vllm.budget import generation, unified_bytes
+        from vramfit.engines.vllm.kv_tables import flashinfer_states
+        from vramfit.engines.vllm.release import release
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
             raise UsageError("vllm does not run on Apple GPUs", "use --engine mlx or llama.cpp")
         first = gpus[0]
-        cards = Cards(step_tokens(first), step_sequences(first), mxfp4_kernel(first), spread(gpus, work))
+        facts = release(self.own_keys(work))
+        counted = facts.candidate_rows and first.cores
+        cards = Cards(
+            step_tokens(first, facts),
+            step_sequences(first, facts),
+            mxfp4_kernel(first, facts.numbers >= BUNDLES_TRITON),
+            generation(first),
+            first.cores // cores_per_multiprocessor(first) if counted and first.cores else 0,
+            workspace_bytes(first),
+            flashinfer_states(first),
+            *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
+            spread=spread(gpus, work),
+        )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
@@ -119,6 +154,12 @@ class Vllm(Engine[Cards, ServerKeys]):
     def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
         """Number of GPUs that each layer is split over."""
         return ranks(estimate)
+
+    def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
+        """Describe what the server does with the bytes that each GPU offers it."""
+        from vramfit.engines.vllm.serving import serving
+
+        return serving(deployment, estimate, self.own_keys(deployment.workload), usable_bytes)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: another share of the card, fewer requests at once, no CUDA graphs, smaller steps."""

@@ -2,32 +2,44 @@
 
 The estimate is the memory *needed*: the least with which the server starts and has room for all sequences at full length.
 ``nvidia-smi`` shows more, because vLLM takes a fixed share of the card for any model (``gpu_memory_utilization``, 0.92 by
-default). Weights, the peak of the profile run, CUDA graphs and the cache must fit into that share, or vLLM refuses to
-start, so the share is the limit for the verdict. The CUDA context is not part of it, since vLLM counts from the memory
-that is in use when it first measures the card.
+default). Weights, the peak of the profile run, libraries and the cache must fit into that share, or vLLM refuses to start,
+so the share is the limit for the verdict; from 0.21 on an estimate of the CUDA graphs must fit too, which lie outside of it
+before. The CUDA context and NCCL are not part of it, since vLLM counts from the memory that is in use when it first
+measures the card. The whole share must be free then, and what comes later must find room beside it.
 
-The formulas follow vLLM 0.33.0; each module names older versions that differ.
+The formulas follow vLLM 0.33.0; ``release`` has what differs in older versions.
 """
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import layout, sequences_text, split_text, stage_layers
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
-from vramfit.engines.servers import refuse_offload, sequences
-from vramfit.engines.vllm.activations import peak_bytes
-from vramfit.engines.vllm.kv_cache import bytes_needed
-from vramfit.engines.vllm.overhead import overhead
-from vramfit.engines.vllm.weights import stages
+from vramfit._record import replace
+from vramfit.engines.distributed import (
+    copies,
+    layout,
+    of_one_copy,
+    sequences_text,
+    split_text,
+    stage_layers,
+    stage_of,
+)
+from vramfit.engines.interface import DeviceMemory, Estimate, Pool
+from vramfit.engines.servers import refuse_offload
+from vramfit.engines.vllm.loaded import host_memory, loaded
+from vramfit.engines.vllm.parts import parts, steps, utilization
+from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, demanding, with_swap_space
+from vramfit.engines.vllm.release import release
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
+    from vramfit.engines.vllm.parts import Parts
+    from vramfit.engines.vllm.pool import Caches
 
-UTILIZATION = 0.92
-"""Default of ``gpu_memory_utilization`` (``config/cache.py``; 0.9 in older versions)."""
 WEIGHTS_LOW, WEIGHTS_HIGH = 0.995, 1.015
 """Lowest and highest factor of the expected weights. Loaded weights in start-up logs are within 0.5 % of the expected ones
 (tests/engines/vllm/measured.yaml), but some checkpoints of a scheme keep further layers at 16 bits."""
@@ -36,86 +48,134 @@ WEIGHTS_HIGH_BITSANDBYTES = 1.08
 dynamic checkpoints keep further layers at 16 bits (Llama-3.1-8B 5.60 GiB instead of 5.35,
 unslothai/notebooks@bdda2efc Llama3.1_(8B)-GRPO)."""
 COMPUTE_LOW, COMPUTE_HIGH = 0.4, 1.35
-"""Lowest and highest factor of the expected activation peak. Start-up logs range from 0.37 (a 14B on two GPUs,
-vllm-project/vllm issue 13061) to the peak with the sampler of older versions, which the upper bound includes in full."""
+"""Lowest and highest factor of the peak of ``activations.peak_bytes``, which SGLang's estimate takes: 0.37 in a start-up log
+of a 14B on two GPUs (vllm-project/vllm issue 13061)."""
 
 
 def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     """Estimate the memory of a server, rank by rank; raises ``UsageError`` for what vLLM refuses."""
     model, work, keys, cards = job.model, job.workload, job.keys, job.traits
     if work.draft is not None:
-        from vramfit.engines.speculative import plain
-        from vramfit.engines.vllm.speculative import with_draft
-
-        return with_draft(job, estimate(plain(job)), cards.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), _cached_more)
+        return _drafted(job)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("vllm keeps K and V in one type", "leave kv_cache_type_v out")
     refuse_offload(model, work, "vllm")
     ranks, count = layout(job)
-    tokens = keys.max_batched_tokens or cards.step_tokens
-    rows = sequences(keys, work, cards.step_sequences)
-    peak, peak_high = peak_bytes(model, tokens, rows, ranks, work.images, work.image_size)
-    utilization = keys.gpu_memory_utilization or UTILIZATION
-    spans = stage_layers(model.layer_count, count)
-    stage_weights = stages(job.checkpoint, ranks, count, cards.mxfp4_kernel)
+    job = of_one_copy(job)
+    work = job.workload
+    tokens, rows = steps(job)
+    facts = release(keys)
+    share = utilization(keys, facts)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
-    gpus = []
+    loads = loaded(job, ranks, count, cards.mxfp4_kernel, (WEIGHTS_LOW, weights_high))
+    of_stage = [parts(job, facts, number) for number in range(count)]
+    cached = caches(job, tokens, rows)
+    gpus, starting, mine = [], [], []
     for number in range(job.gpu_count):
-        stage, span = stage_weights[number // ranks], spans[number // ranks]
-        # Stages send each other the hidden states of one step, and each has a buffer for them.
-        compute = peak + (2 * model.hidden * tokens if count > 1 else 0)
-        cache, block = bytes_needed(model, work, ranks, span, tokens)
-        extra = overhead(ranks, span[1] - span[0], eager=keys.enforce_eager)
+        stage = stage_of(number, ranks, count)
+        load = loads[stage]
+        cache, block = cache_bytes(keys, cached, number), cached.blocks[number].block_bytes
+        own = of_stage[stage]
+        mine.append(own)
+        starting.append(load.weights_bytes + own.starting_bytes + own.profiled_blocks * block)
         gpus.append(
             DeviceMemory(
                 f"gpu{number}",
-                stage.weights_bytes,
+                load.weights_bytes,
                 cache,
-                compute,
+                own.peak.total_bytes,
                 # One block of the pool is never used (``BlockPool.null_block``).
-                extra.expected_bytes + block,
-                round(stage.weights_bytes * WEIGHTS_LOW) + cache + round(compute * COMPUTE_LOW) + extra.low_bytes,
-                round(stage.weights_bytes * weights_high)
-                + cache
-                + max(round(compute * COMPUTE_HIGH), peak_high)
-                + extra.high_bytes
-                + block,
-                stage.read_bytes,
+                own.overhead_bytes + block,
+                load.low_bytes + cache + own.low_bytes,
+                load.high_bytes + cache + block + own.high_bytes,
+                load.read_bytes,
             )
         )
     return Estimate(
         tuple(gpus),
-        NOTHING,
+        with_swap_space(host_memory(job, loads, ranks), job),
         job.checkpoint.file_bytes,
-        _assumptions(job, ranks, count, utilization, tokens),
+        _assumptions(job, ranks, count, share, tokens),
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
             "nodes": cards.spread.machines,
+            "data_parallel": copies(keys),
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,
-            "gpu_memory_utilization": utilization,
+            "gpu_memory_utilization": share,
         },
-        # Rounded up as ``v1/worker/utils.py`` ``request_memory`` does.
-        pool=Pool(utilization, (0,) * job.gpu_count, True, must_be_free=True),
+        streamed_bytes=sum([load.streamed_bytes for load in loads]),
+        plan=cached,
+        refusal=context_refusal(job),
+        pool=demanding(_pool(share, mine, starting), keys, gpus, cached),
     )
 
 
-def _cached_more(job: Job[Cards, ServerKeys], ranks: int, span: tuple[int, int]) -> tuple[int, int]:
-    """Bytes that a draft adds to the cache of a rank, and to a spare block."""
+def _pool(share: float, mine: Sequence[Parts], starting: Sequence[int]) -> Pool:
+    """Share of each GPU, and what lies beside it; ``starting`` has the bytes that each takes while graphs are profiled."""
+    blocks = mine[0].profiled_blocks
+    return Pool(
+        share,
+        tuple([one.outside_bytes for one in mine]),
+        True,  # as ``v1/worker/utils.py`` ``request_memory`` rounds
+        must_be_free=True,
+        beside_bytes=tuple([one.beside_bytes for one in mine]),
+        starting_bytes=tuple(starting) if blocks else (),
+        starting_text=f"by a cache of {blocks} blocks that CUDA graphs are captured with",
+    )
+
+
+def _drafted(job: Job[Cards, ServerKeys]) -> Estimate:
+    """Estimate the memory of a server with a draft, whose layers share blocks with those of the model."""
     from vramfit.engines.speculative import plain
+    from vramfit.engines.vllm.speculative import with_draft
 
-    tokens = job.keys.max_batched_tokens or job.traits.step_tokens
-    whole = bytes_needed(job.model, job.workload, ranks, span, tokens)
-    alone = bytes_needed(job.model, plain(job).workload, ranks, span, tokens)
-    return whole[0] - alone[0], whole[1] - alone[1]
+    keys, one = job.keys, of_one_copy(job)
+    tokens, rows = steps(one)
+    cached, before = caches(one, tokens, rows), caches(plain(one), tokens, rows)
+    ranks, count = layout(job)
+    spans = stage_layers(job.model.layer_count, count)
+
+    def more(_job: Job[Cards, ServerKeys], _ranks: int, span: tuple[int, int]) -> tuple[int, int]:
+        """Bytes that the draft adds to the cache of a rank, and to a spare block."""
+        return _added(keys, cached, before, spans.index(span) * ranks)
+
+    found = with_draft(job, estimate(plain(job)), job.traits.mxfp4_kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), more)
+    if found.draft is None:
+        raise AssertionError("a model with a draft has the draft's memory")
+    gpus, drafts = list(found.gpus), list(found.draft.gpus)
+    for number in range(len(gpus)):
+        # The draft's layers are on the last stage, and the blocks that its tokens and tables take on every one.
+        if stage_of(number, ranks, count) < count - 1:
+            added = _added(keys, cached, before, number)
+            gpus[number], drafts[number] = _with_cache(gpus[number], *added), _with_cache(drafts[number], *added)
+    draft = replace(found.draft, gpus=tuple(drafts))
+    limit = None if found.pool is None else demanding(found.pool, keys, gpus, cached)
+    return replace(found, gpus=tuple(gpus), draft=draft, plan=cached, pool=limit)
 
 
-def _assumptions(
-    job: Job[Cards, ServerKeys], ranks: int, count: int, utilization: float, tokens: int
-) -> tuple[str, ...]:
+def _added(keys: ServerKeys, cached: Caches, before: Caches, number: int) -> tuple[int, int]:
+    """Bytes of a GPU's cache with a draft beyond those without, and the same of a block."""
+    blocks = [found.blocks[number].block_bytes for found in (cached, before)]
+    sizes = [cache_bytes(keys, found, number) for found in (cached, before)]
+    return sizes[0] - sizes[1], blocks[0] - blocks[1]
+
+
+def _with_cache(device: DeviceMemory, cache_bytes: int, block_bytes: int) -> DeviceMemory:
+    """Memory of a device with more cache, and a larger spare block."""
+    return replace(
+        device,
+        kv_cache_bytes=device.kv_cache_bytes + cache_bytes,
+        overhead_bytes=device.overhead_bytes + block_bytes,
+        low_bytes=device.low_bytes + cache_bytes,
+        high_bytes=device.high_bytes + cache_bytes + block_bytes,
+    )
+
+
+def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: float, tokens: int) -> tuple[str, ...]:
     assumptions = [
-        f"the cache holds {sequences_text(job.workload)}; vLLM takes {utilization:.0%} "
+        f"the cache holds {sequences_text(job.workload)}; vLLM takes {share:.0%} "
         "of each card whatever the need, and must start within that",
         f"a step processes up to {tokens:,} tokens",
     ]

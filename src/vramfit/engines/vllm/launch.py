@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 CACHES = {"int8": "int8_per_token_head"}
 """vLLM's names of cache types that differ from vramfit's."""
-CACHE_OF = {"auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8"}
+CACHE_OF = {
+    "auto": None, "float16": "f16", "bfloat16": "bf16", "int8_per_token_head": "int8", "fp8_ds_mla": "fp8",
+    "nvfp4_ds_mla": "nvfp4",
+}  # fmt: skip
 """Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
 DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_tokens")
 """Settings that the estimate decides and a command states."""
@@ -46,6 +49,11 @@ def _count(text: str) -> str:
 def _context(text: str) -> str:
     """Read a context; ``auto`` and -1 stand for the longest that fits on the card, at most the model's own."""
     return "max" if text in ("auto", "-1") else _count(text)
+
+
+def _gib_text(size: int) -> str:
+    """Write a size in GiB."""
+    return f"{size / 2**30:.12g}"
 
 
 def _images_text(images: tuple[int, tuple[int, int] | None]) -> str:
@@ -112,12 +120,18 @@ SERVE = Program(
         Flag("--max-num-seqs", "max_num_seqs", read=_count),
         Flag("--tensor-parallel-size", "tensor_parallel", ("-tp",)),
         Flag("--pipeline-parallel-size", "pipeline_parallel", ("-pp",)),
+        Flag("--data-parallel-size", "data_parallel", ("-dp",)),
+        Flag("--enable-expert-parallel", "expert_parallel", ("-ep",), SWITCH, off=("--no-enable-expert-parallel",)),
         Flag("--max-num-batched-tokens", "max_batched_tokens", read=_count),
         Flag("--gpu-memory-utilization", "gpu_memory_utilization", spell=share_text),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--limit-mm-per-prompt", "limit", spell=_images_text, read=_images),
         Flag("--speculative-config", "drafts", ("-sc",), spell=_drafts_text, read=_drafts),
         Flag("--enforce-eager", "enforce_eager", (), SWITCH, off=("--no-enforce-eager",)),
+        Flag("--cpu-offload-gb", "cpu_offload", spell=_gib_text, read=lambda text: f"{text}GiB"),
+        Flag("--enable-lora", "adapters", (), SWITCH, off=("--no-enable-lora",)),
+        Flag("--max-loras", "max_loras"),
+        Flag("--max-lora-rank", "max_lora_rank"),
         Flag("--nnodes", "nodes", ("-n",)),
         Flag("--master-addr", "first_machine"),
         Flag("--node-rank", "machine", ("-r",)),
@@ -148,16 +162,22 @@ SERVE = Program(
 
 def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
     """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
-    work = deployment.workload
+    work, latent = deployment.workload, deployment.model.has_latent_attention
     values = {
         **checkpoint(deployment),
         "context": work.context,
         **{name: estimate.settings[name] for name in DECIDED},
         "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
-        "kv_cache_type": work.kv_cache_type,
+        "kv_cache_type": "nvfp4_ds_mla" if work.kv_cache_type == "nvfp4" and latent else work.kv_cache_type,
         "limit": (work.images, work.image_size) if work.images else None,
         "drafts": None if work.draft is None else _drafting(deployment),
         "enforce_eager": keys.enforce_eager,
+        "data_parallel": keys.data_parallel,
+        "expert_parallel": keys.expert_parallel,
+        "cpu_offload": keys.cpu_offload_bytes or None,
+        "adapters": keys.max_loras > 0,
+        "max_loras": keys.max_loras or None,
+        "max_lora_rank": keys.max_lora_rank if keys.max_loras else None,
     }
     count = machines(estimate)
     if count == 1:
@@ -205,5 +225,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         return None
     keys.update(keys.pop("limit", {}))
     keys.update(keys.pop("drafts", {}))
+    if keys.pop("adapters", False):
+        keys.setdefault("max_loras", "1")
+    else:
+        keys.pop("max_loras", None)
+        keys.pop("max_lora_rank", None)
     keys.setdefault("context", "max")
     return with_quant(keys)

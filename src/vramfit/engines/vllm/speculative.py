@@ -14,11 +14,12 @@ requests of Qwen3.6-27B with two tokens ahead.
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.speculative import drafting, sentence, together
 from vramfit.engines.vllm.overhead import GRAPH_HIGH, GRAPH_LOW, graph_bytes
-from vramfit.engines.vllm.weights import rotary_bytes, stages
+from vramfit.engines.vllm.rotary import rotary_bytes
+from vramfit.engines.vllm.weights import stages
 from vramfit.quantization.checkpoint import Checkpoint
 
 TYPE_CHECKING = False
@@ -47,7 +48,8 @@ def with_draft(
     """
     ranks, count = layout(job)
     checkpoint = loaded(drafting(job.workload))
-    (stage,) = stages(checkpoint, ranks, 1, kernel)
+    (stage,) = stages(checkpoint, ranks, 1, kernel, expert_division(job.keys, ranks))
+    one = of_one_copy(job)
     weights = stage.weights_bytes
     if drafting(job.workload).method == "mtp":
         weights -= rotary_bytes(checkpoint.model)
@@ -56,8 +58,9 @@ def with_draft(
     spans = stage_layers(job.model.layer_count, count)
     gpus, drafts = [], []
     for number, gpu in enumerate(found.gpus):
-        last = number // ranks == count - 1
-        cache, block = cached(job, ranks, spans[number // ranks]) if last else (0, 0)
+        place = stage_of(number, ranks, count)
+        last = place == count - 1
+        cache, block = cached(one, ranks, spans[place]) if last else (0, 0)
         here, graph = (weights, graphs) if last else (0, 0)
         own = DeviceMemory(
             gpu.device,

@@ -12,6 +12,13 @@ TPU = "tpu-inference 0.32.0 platforms/tpu_platform.py supported_quantization"
 XPU = "vllm 0.33.0 platforms/xpu.py supported_quantization"
 ROCM = "vllm 0.33.0 platforms/rocm.py supported_quantization"
 FP8_CACHES = ("fp8", "fp8_e4m3", "fp8_e5m2")
+PACKED_CACHES = (
+    "int8", "fp8_per_token_head", "int4_per_token_head", "nvfp4", "turboquant_k8v4", "turboquant_4bit_nc",
+    "turboquant_k3v4_nc", "turboquant_3bit_nc",
+)  # fmt: skip
+"""Cache types with scales beside the values."""
+BLACKWELL_MAJOR = 10
+"""Major number of the compute capability of Blackwell in data centres."""
 
 RULES = (
     Rule("it supports CUDA from compute capability 7.0", "vllm-project/vllm issue 1374; platforms/cuda.py", below(7, 0)),
@@ -51,6 +58,32 @@ RULES = (
         "vllm 0.33.0 v1/attention/backends/flashinfer.py, triton_attn.py, flash_attn.py",
         below(8, 0),
         caches=FP8_CACHES,
+    ),
+    Rule(
+        "its NVFP4 caches need compute capability 8.0",
+        "vllm 0.33.0 v1/attention/backends/flashinfer.py _nvfp4_kv_on_fa2",
+        below(8, 0),
+        caches=("nvfp4",),
+    ),
+    Rule(
+        "its NVFP4 caches need compute capability 10.x before 0.31",
+        "vllm 0.21.0 and 0.30.0 v1/attention/backends/flashinfer.py supports_kv_cache_dtype",
+        lambda gpu: gpu.compute_capability is not None and gpu.compute_capability[0] != BLACKWELL_MAJOR,
+        caches=("nvfp4",),
+        until=(0, 31),
+    ),
+    Rule(
+        "NVFP4 caches are FlashInfer's, which does not run on AMD",
+        "vllm 0.33.0 v1/attention/backends/flashinfer.py supported_kv_cache_dtypes",
+        of("amd"),
+        caches=("nvfp4",),
+    ),
+    Rule(
+        "it has no caches of this type before 0.20",
+        "vllm 0.19.0 and 0.21.0 config/cache.py CacheDType",
+        lambda gpu: True,
+        caches=PACKED_CACHES,
+        until=(0, 20),
     ),
     Rule(
         "ROCm builds are for gfx90a, gfx942, gfx950, gfx1100, gfx1101, gfx115x and gfx120x",

@@ -12,9 +12,8 @@ Loading changes some sizes (vLLM 0.33.0 unless another version is named):
 - MXFP4 experts: widths are rounded up to multiples that depend on the card's kernel (``fused_moe/oracle/mxfp4.py``
   ``mxfp4_round_up_hidden_size_and_intermediate_size``).
 - Every matrix is a block of PyTorch's allocator, which rounds large blocks up, and matrices that a layer computes
-  together are one matrix (Q, K and V; gate and up): see ``_allocated_bytes``.
-- Tables of rotary angles for every position that the model supports are kept besides the weights, one for each kind of
-  layer (``layers/rotary_embedding/base.py`` ``_compute_cos_sin_cache``). "Model loading took" in the log includes them.
+  together are one matrix (Q, K and V; gate and up): see ``allocated_bytes``.
+- Tables of rotary angles are kept beside the weights (``rotary``).
 - Latent attention: decoding uses a 16-bit copy of a quantized ``kv_b_proj`` (``layers/attention/mla_attention.py``
   ``split_kv_b_proj``).
 """
@@ -24,8 +23,8 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least
-from vramfit.engines.distributed import local_share, stage_layers
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.engines.distributed import Experts, local_share, stage_layers
+from vramfit.engines.vllm.rotary import rotary_bytes
 from vramfit.quantization.linears import experts, groups, packed_bytes, rows
 from vramfit.quantization.microscaling import BLOCK, matrix_bytes
 from vramfit.units import MIB
@@ -33,7 +32,6 @@ from vramfit.units import MIB
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.hardware import Gpu
-    from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme, Stored
 
 KERNELS = {"nvidia": "marlin", "amd": "rocm", "intel": "xpu"}
@@ -55,6 +53,8 @@ FUSED = {
 }  # fmt: skip
 """Name of the matrix that each of these is loaded into together with others (``packed_modules_mapping`` of the models,
 ``fused_moe`` ``w13_weight``)."""
+EXPERTS = "_exps."
+"""Part of the names of routed experts' tensors."""
 UNPACKED = ("F16", "BF16", "F32")
 """Element types of tensors that are not quantized."""
 LARGE_ALLOCATION = 10 * MIB
@@ -64,8 +64,6 @@ SMALL_SIZE = MIB
 1 MiB of the remainder counts as allocated, because it is not split off (pytorch ``c10/cuda/CUDACachingAllocator.cpp``
 ``kMinLargeAlloc``, ``kRoundLarge``, ``kSmallSize``, ``should_split``). For this reason Qwen2.5-32B over two GPUs takes
 30.7098 GiB although its tensors are 30.51 (vllm-project/vllm issue 15815)."""
-POSITION_FACTOR = 4
-"""Factor of the number of positions in multimodal rotary embeddings (``layers/rotary_embedding/mrope.py``)."""
 
 
 class Stage(Record):
@@ -76,89 +74,101 @@ class Stage(Record):
     """Bytes of weights read for each token: without the experts that the router leaves out, and without the embedding."""
 
 
-def mxfp4_kernel(gpu: Gpu) -> str:
+def mxfp4_kernel(gpu: Gpu, has_triton: bool = True) -> str:
     """Name of the kernel that runs MXFP4 experts on a card: Triton on Hopper, and one by vendor elsewhere.
 
-    Source: ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``.
+    Source: ``fused_moe/oracle/mxfp4.py`` ``_get_priority_backends_for_gpt_oss``. Releases that come without Triton's kernels
+    (``has_triton``) run Marlin's (0.11.0 ``quantization/mxfp4.py`` ``get_mxfp4_backend``).
     """
-    if at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
+    if has_triton and at_least(gpu, HOPPER) and not at_least(gpu, BLACKWELL):
         return "triton"
     return KERNELS.get(gpu.vendor, "marlin")
 
 
+class Parts(Record):
+    """Bytes of one rank's weights by the parts that they are loaded in."""
+
+    matrices: dict[str, list[int]]
+    """Bytes of each parameter of a layer, for every layer of the model, in the order of the layer's parameters."""
+    read: list[int]
+    """Bytes of each layer that a token reads."""
+    first_bytes: int
+    """Bytes outside of the layers on the first stage: embedding and towers."""
+    last_bytes: int
+    """Bytes outside of the layers on the last stage: the output head."""
+    last_read_bytes: int
+    embedding_bytes: int
+
+
 @per_model
-def stages(checkpoint: Checkpoint, ranks: int, count: int, kernel: str) -> tuple[Stage, ...]:
-    """Weights of one rank in each of ``count`` pipeline stages, if every layer is split over ``ranks`` GPUs."""
-    model, scheme = checkpoint.model, checkpoint.scheme
-    read = [0] * model.layer_count
-    modules: dict[str, list[int]] = {}
-    active = model.active_shares
-    first = last = last_read = embedding = 0
-    for row in checkpoint.stored:
-        tensor = row.tensor
-        above, below = local_share(model, tensor, ranks)
-        whole = _resident_bytes(row, scheme, ranks, kernel)
-        size = -(-whole * above // below)
-        if row.layers:
-            packed = _packed_bytes(row, whole) * above // below
-            stem = tensor.name.removesuffix(".weight")
-            is_expert = "_exps." in tensor.name
-            for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
-                if part:
-                    sizes = modules.setdefault(name, [0] * model.layer_count)
-                    for index in row.layers:
-                        sizes[index] += part
-            for index in row.layers:
-                read[index] += round(size * active[index]) if is_expert else size
-        elif tensor.part == "text" and tensor.name.startswith("output"):
-            last += tensor.copies * _allocated_bytes(size)
-            last_read += size
-        else:
-            first += tensor.copies * _allocated_bytes(size)
-            if tensor.name == "token_embd.weight":
-                embedding = size
+def stages(
+    checkpoint: Checkpoint, ranks: int, count: int, kernel: str, experts_over: Experts | None = None
+) -> tuple[Stage, ...]:
+    """Weights of one rank in each of ``count`` pipeline stages, if every layer is split over ``ranks`` GPUs.
+
+    Routed experts are split alike unless ``experts_over`` states another division.
+    """
+    model, parts = checkpoint.model, parts_of(checkpoint, ranks, kernel, experts_over)
+    last, last_read = parts.last_bytes, parts.last_read_bytes
     if model.tied:
-        last_read += embedding
-        last += _allocated_bytes(embedding) if count > 1 else 0
-    layer = [sum(column) for column in zip(*[map(_allocated_bytes, sizes) for sizes in modules.values()], strict=True)]
+        last_read += parts.embedding_bytes
+        last += allocated_bytes(parts.embedding_bytes) if count > 1 else 0
+    columns = zip(*[map(allocated_bytes, sizes) for sizes in parts.matrices.values()], strict=True)
+    layer = [sum(column) for column in columns]
     angles = rotary_bytes(model)
     found = []
     for number, (start, stop) in enumerate(stage_layers(model.layer_count, count)):
-        weights, reads = sum(layer[start:stop]) + angles, sum(read[start:stop])
+        weights, reads = sum(layer[start:stop]) + angles, sum(parts.read[start:stop])
         if number == 0:
-            weights += first
+            weights += parts.first_bytes
         if number == count - 1:
             weights, reads = weights + last, reads + last_read
         found.append(Stage(weights, reads))
     return tuple(found)
 
 
-def _allocated_bytes(size: int) -> int:
+@per_model
+def parts_of(checkpoint: Checkpoint, ranks: int, kernel: str, experts_over: Experts | None) -> Parts:
+    """Bytes of one rank's weights by part, over all layers of the model."""
+    model, scheme = checkpoint.model, checkpoint.scheme
+    division = experts_over or Experts(ranks, False)
+    cut = 1 if division.whole else division.ranks
+    read = [0] * model.layer_count
+    matrices: dict[str, list[int]] = {}
+    active = model.active_shares
+    first = last = last_read = embedding = 0
+    for row in checkpoint.stored:
+        tensor = row.tensor
+        is_expert = EXPERTS in tensor.name
+        above, below = division.share(model, tensor) if is_expert else local_share(model, tensor, ranks)
+        whole = _resident_bytes(row, scheme, cut if is_expert else ranks, kernel)
+        size = -(-whole * above // below)
+        if row.layers:
+            packed = _packed_bytes(row, whole) * above // below
+            stem = tensor.name.removesuffix(".weight")
+            for name, part in ((FUSED.get(stem, stem), packed), (f"{FUSED.get(stem, stem)} scales", size - packed)):
+                if part:
+                    sizes = matrices.setdefault(name, [0] * model.layer_count)
+                    for index in row.layers:
+                        sizes[index] += part
+            for index in row.layers:
+                read[index] += round(size * active[index]) if is_expert else size
+        elif tensor.part == "text" and tensor.name.startswith("output"):
+            last += tensor.copies * allocated_bytes(size)
+            last_read += size
+        else:
+            first += tensor.copies * allocated_bytes(size)
+            if tensor.name == "token_embd.weight":
+                embedding = size
+    return Parts(matrices, read, first, last, last_read, embedding)
+
+
+def allocated_bytes(size: int) -> int:
     """Bytes that PyTorch counts as allocated for one tensor of ``size`` bytes in a new block."""
     if size < LARGE_ALLOCATION:
         return size
     rest = -size % LARGE_STEP
     return size + rest if rest <= SMALL_SIZE else size
-
-
-def rotary_bytes(model: Model) -> int:
-    """Bytes of the 16-bit sines and cosines of every position, for each head width and each kind of layer.
-
-    The result is 0 for a model with a learned position table.
-    """
-    if model.traits.positions:
-        return 0
-    widths = set()
-    for group in model.layers:
-        for mixer in group.mixers:
-            if isinstance(mixer, Attention) and mixer.kind in ("full", "sliding", "chunked"):
-                widths.add((mixer.head_dim, mixer.kind))
-            elif isinstance(mixer, LatentAttention):
-                widths.add((mixer.rope_dim, "full"))
-    # If the patches of a tower span two frames, tokens have positions in time, height and width.
-    several = model.vision is not None and model.vision.frames == 2
-    positions = model.context * (POSITION_FACTOR if several else 1)
-    return sum(2 * width * positions for width, _ in widths)
 
 
 def _packed_bytes(row: Stored, whole: int) -> int:

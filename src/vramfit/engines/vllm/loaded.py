@@ -1,0 +1,79 @@
+"""Weights that one rank of vLLM loads: its part of the checkpoint and slots for adapters, less what stays in host memory.
+
+Bounds are those of the loading, times the spread of what publishers leave in 16 bits (``quantization.recipes``).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.engines.distributed import copies, expert_division
+from vramfit.engines.interface import NOTHING, DeviceMemory
+from vramfit.engines.vllm.weights import stages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Job
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.vllm.weights import Stage
+    from vramfit.quantization import Checkpoint
+
+BY_RECIPES = ("nvfp4", "awq", "gptq", "compressed_tensors", "mxfp4", "fp8")
+"""Families of schemes of which publishers make checkpoints by recipes that differ (``quantization.recipes.FAMILIES``)."""
+
+
+class Loaded(Record):
+    """Weights of one rank of a pipeline stage, in bytes."""
+
+    weights_bytes: int
+    low_bytes: int
+    high_bytes: int
+    read_bytes: int
+    """Bytes of weights on the GPU that are read for each token."""
+    host_bytes: int = 0
+    """Bytes of weights in host memory."""
+    streamed_bytes: int = 0
+    """Bytes of these that cross PCIe for each token: without the experts that the router leaves out."""
+
+
+def loaded(
+    job: Job[Any, ServerKeys], ranks: int, count: int, kernel: str, bounds: tuple[float, float]
+) -> tuple[Loaded, ...]:
+    """Weights of one rank in each of ``count`` pipeline stages.
+
+    ``bounds`` are the lowest and the highest factor of what loading makes of a checkpoint.
+    """
+    keys, over = job.keys, expert_division(job.keys, ranks)
+    low, high = spread_bounds(job.checkpoint, bounds)
+    found = [_within(stage, low, high) for stage in stages(job.checkpoint, ranks, count, kernel, over)]
+    if keys.max_loras:
+        from vramfit.engines.vllm.lora import with_slots
+
+        found = with_slots(job, found, ranks, over)
+    if keys.cpu_offload_bytes:
+        from vramfit.engines.vllm.offload import with_offload
+
+        found = with_offload(job, found, ranks, kernel, over)
+    return tuple(found)
+
+
+def spread_bounds(checkpoint: Checkpoint, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Lowest and highest factor of a checkpoint's expected weights, publishers' recipes included."""
+    if checkpoint.source or checkpoint.scheme.family not in BY_RECIPES:
+        return bounds
+    from vramfit.quantization.recipes import spread
+
+    found = spread(checkpoint)
+    return bounds[0] * (1 - found.less), bounds[1] * (1 + found.more)
+
+
+def host_memory(job: Job[Any, ServerKeys], found: tuple[Loaded, ...], ranks: int) -> DeviceMemory:
+    """Host memory of all ranks' weights in it."""
+    size = sum([load.host_bytes for load in found]) * ranks * copies(job.keys)
+    return DeviceMemory("host", size, 0, 0, 0, size, size) if size else NOTHING
+
+
+def _within(stage: Stage, low: float, high: float) -> Loaded:
+    weights = stage.weights_bytes
+    return Loaded(weights, round(weights * low), round(weights * high), stage.read_bytes)
