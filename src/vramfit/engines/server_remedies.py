@@ -72,7 +72,7 @@ def _free_share(runtime: Engine[object, object], deployment: Deployment, estimat
         return
     beside = pool.beside_bytes or (0,) * len(offered)
     taken = [work.reserve_bytes + own + further for own, further in zip(pool.context_bytes, beside, strict=True)]
-    free = [size - held for size, held in zip(offered, taken, strict=True)]
+    free = [size - others for size, others in zip(offered, taken, strict=True)]
     share = min([100 * left // size for left, size in zip(free, offered, strict=True)]) / 100
     if LEAST_SHARE <= share < pool.share:
         summary = f"let {runtime.name} take {share:.0%} of the card, which is free, instead of {pool.share:.0%}"

@@ -88,7 +88,10 @@ def test_the_share_holds_weights_and_cache() -> None:
     assert found.settings["max_batched_tokens"] == 4096
 
 
-@pytest.mark.parametrize("request_", [{"gpu_layers": 10}, {"kv_cache_type": "fp8", "kv_cache_type_v": "f16"}])
+@pytest.mark.parametrize(
+    "request_",
+    [{"gpu_layers": 10}, {"kv_cache_type": "fp8", "kv_cache_type_v": "f16"}, {"gpu": "2xrtx4090", "data_parallel": 2}],
+)
 def test_what_sglang_does_not_do(request_: dict[str, Any]) -> None:
     """Said instead of left out."""
     with pytest.raises(UsageError):
