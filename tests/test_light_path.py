@@ -47,8 +47,9 @@ ALLOWED = {
     ),
     *(
         f"vramfit.quantization{name}"
-        for name in ("", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears", ".mixes",
-                     ".mixes_measured", ".plain", ".publishers", ".quality", ".quality_measured", ".schemes", ".spelling")
+        for name in ("", ".bare_types", ".bitsandbytes", ".checkpoint", ".gguf", ".gguf_layout", ".gguf_mix", ".linears",
+                     ".mixes", ".mixes_measured", ".plain", ".publishers", ".quality", ".quality_measured", ".schemes",
+                     ".spelling")
     ),
     *(
         f"vramfit.remedies{name}"

@@ -9,7 +9,7 @@ from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.resolve import published, resolve
-from vramfit.errors import CannotTell, UsageError
+from vramfit.errors import CannotTell, UnknownMemory, UsageError
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
 from vramfit.search import largest
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vramfit.remedies import Key, Remedy
     from vramfit.workload.keys import Request
 
+AMPLE_BYTES = 2**50
+"""Memory that every deployment fits, in place of that of a GPU whose memory is unknown."""
 MAX_PARALLEL = 4096
 """Largest number of sequences that is looked for."""
 BYTES_PER_PARAMETER = {"fp16": 2.0, "int8": 1.0, "int4": 0.5}
@@ -85,14 +87,16 @@ class Checked(Record):
 
 
 class Unanswered(Record):
-    """Deployment whose memory is unknown, with the known part of it."""
+    """Deployment of which the need is unknown, or what the GPU offers, with the known part of it."""
 
     request: Request
     deployment: Deployment
     reason: str
-    """Fact of the model that is missing."""
+    """Fact of the model or of the machine that is missing."""
     weights_bytes: int | None
     """Bytes of the tensors as engines load them; None where not even those are known."""
+    needing: Answer | None = None
+    """Answer for as much memory as anyone has, where only what the GPU offers is unknown: its need holds."""
 
 
 def check(request: Request, catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked]:
@@ -102,7 +106,8 @@ def check(request: Request, catalogue: Catalogue, *, all_remedies: bool = False)
     """
     for found in answers(request, catalogue, all_remedies=all_remedies):
         if isinstance(found, Unanswered):
-            raise CannotTell(f"the memory of {found.deployment.model.name} cannot be told: {found.reason}")
+            what = found.deployment.model.name if found.needing is None else "the GPU"
+            raise CannotTell(f"the memory of {what} cannot be told: {found.reason}")
         yield found
 
 
@@ -114,7 +119,12 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
     """
     # A remedy of one row, quantizing, is often another row: each is estimated once.
     known: dict[Key, Answer | None] = {}
-    for deployment in resolve(request, catalogue):
+    try:
+        deployments = resolve(request, catalogue)
+    except UnknownMemory as missing:
+        yield from _unsized(request, catalogue, missing.message)
+        return
+    for deployment in deployments:
         if deployment.model.gap is not None:
             yield _unanswered(request, deployment, deployment.model.gap)
             continue
@@ -123,6 +133,15 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
         known[key] = found
         remedies = find(request, found, catalogue, known, everything=all_remedies)
         yield checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
+
+
+def _unsized(request: Request, catalogue: Catalogue, reason: str) -> Iterator[Unanswered]:
+    """Find the need of each deployment on a GPU whose memory is unknown, with all layers on it."""
+    for deployment in resolve({**request, "usable": AMPLE_BYTES}, catalogue):
+        if deployment.model.gap is not None:
+            yield _unanswered(request, deployment, deployment.model.gap)
+        else:
+            yield replace(_unanswered(request, deployment, reason), needing=answer(deployment))
 
 
 def _unanswered(request: Request, deployment: Deployment, reason: str) -> Unanswered:

@@ -63,6 +63,10 @@ class CannotTell(VramfitError):
     exit_code = 3
 
 
+class UnknownMemory(CannotTell):
+    """A GPU without memory of its own, of a machine whose memory is not known."""
+
+
 class InputError(VramfitError):
     """A file that cannot be read or lacks something it must have: exit 4."""
 

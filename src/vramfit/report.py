@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 
+STATE_MEMORY = "give what a program can have of it as --usable, or the machine's memory as --ram"
+"""Hint for a GPU whose memory is unknown."""
 WEIGHT_FILES = (".gguf", ".safetensors")
 MOST_NAMED = 1
 """Number of files of weights that are named; more are counted."""
@@ -74,17 +76,8 @@ def estimate_object(checked: Checked) -> Object:
         "engine": deployment.engine,
         "quant": _quant_object(deployment),
         "deployment": _deployment_object(checked.request, deployment, estimate.settings),
-        "required_bytes": {
-            "low": sum(gpu.low_bytes for gpu in gpus),
-            "expected": found.required_bytes,
-            "high": sum(gpu.high_bytes for gpu in gpus),
-        },
-        "breakdown": {
-            "weights": sum(gpu.weights_bytes for gpu in gpus),
-            "kv_cache": sum(gpu.kv_cache_bytes for gpu in gpus),
-            "compute": sum(gpu.compute_bytes for gpu in gpus),
-            "overhead": sum(gpu.overhead_bytes for gpu in gpus),
-        },
+        "required_bytes": _required(gpus, found.required_bytes),
+        "breakdown": _breakdown(gpus),
         "devices": [
             *(_device_object(gpu, usable) for gpu, usable in zip(gpus, verdict.usable_bytes, strict=True)),
             _device_object(estimate.host, host_usable),
@@ -132,7 +125,7 @@ def unknown_object(unanswered: Unanswered) -> Object:
     """Object of a deployment whose memory is unknown, with null for what is not known of it."""
     deployment, weights = unanswered.deployment, unanswered.weights_bytes
     known = "" if weights is None else f"the weights take {gib(weights)}; "
-    return {
+    found: Object = {
         "name": unanswered.request.get("name"),
         "gpu": _gpu_object(deployment),
         "model": _model_object(deployment),
@@ -153,6 +146,45 @@ def unknown_object(unanswered: Unanswered) -> Object:
         "remedies": [],
         "assumptions": [f"{known}the rest is not known: {unanswered.reason}", SUPPLY]
         + ([] if deployment.model.origin is None else _origin_notes(deployment.model.origin)),
+    }
+    needing = unanswered.needing
+    return found if needing is None else {**found, **_unsized_object(unanswered, needing)}
+
+
+def _unsized_object(unanswered: Unanswered, found: Answer) -> Object:
+    """Parts of the object where only what the GPU offers is unknown: the need, its speed, and null for the memory."""
+    deployment, gpus = found.deployment, found.estimate.gpus
+    card = {**_gpu_object(deployment), **dict.fromkeys(("marketed_gb", "memory_bytes", "usable_bytes"))}
+    for kind in card.get("gpus", ()):
+        kind.update(dict.fromkeys(("marketed_gb", "memory_bytes", "usable_bytes")))
+    return {
+        "gpu": card,
+        "deployment": _deployment_object(unanswered.request, deployment, found.estimate.settings),
+        "required_bytes": _required(gpus, found.required_bytes),
+        "breakdown": _breakdown(gpus),
+        "devices": [_device_object(device, None) for device in (*gpus, found.estimate.host)],
+        "throughput": _throughput_object(found),
+        "quality": {"label": found.quality[0], "evidence": found.quality[1]},
+        "assumptions": [unanswered.reason, STATE_MEMORY, *found.estimate.assumptions],
+    }
+
+
+def _required(gpus: Sequence[DeviceMemory], expected: int) -> Object:
+    """Object of the need over all GPUs."""
+    return {
+        "low": sum(gpu.low_bytes for gpu in gpus),
+        "expected": expected,
+        "high": sum(gpu.high_bytes for gpu in gpus),
+    }
+
+
+def _breakdown(gpus: Sequence[DeviceMemory]) -> Object:
+    """Object of the parts over all GPUs."""
+    return {
+        "weights": sum(gpu.weights_bytes for gpu in gpus),
+        "kv_cache": sum(gpu.kv_cache_bytes for gpu in gpus),
+        "compute": sum(gpu.compute_bytes for gpu in gpus),
+        "overhead": sum(gpu.overhead_bytes for gpu in gpus),
     }
 
 

@@ -755,11 +755,14 @@ def test_words_are_read_as_a_line_is() -> None:
     [
         ("", 'no engine is known that "" starts'),
         ("text-generation-launcher --model-id a", 'no engine is known that "text-generation-launcher" starts'),
-        ("llama-server -m a --lora x", "--lora of llama-server is not modelled"),
-        ("llama-server -m a --rpc host:50052", "--rpc of llama-server is not modelled"),
+        ("llama-server -m a --lora x", "the adapter x is not on this machine, so its size is not known"),
+        (
+            "llama-server -m a --rpc host:50052",
+            "--rpc adds the devices of other machines, whose memory is not known here",
+        ),
         ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
         ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
-        ("LLAMA_ARG_SWA_FULL=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA_FULL"'),
+        ("LLAMA_ARG_SWA=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA"'),
         ("vllm serve a/b --offload-group-size 4", "--offload-group-size of vllm serve is not known here"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),
         ("OLLAMA_NEW=1 ollama serve", 'no variable of ollama serve is called "OLLAMA_NEW"'),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.command import report
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UnsupportedScheme
@@ -103,10 +104,25 @@ def test_integrated_memory_of_unknown_size_is_not_guessed() -> None:
         resolved(gpu="Radeon 890M", quant="Q4_K_M")
 
 
+def test_the_need_on_a_gpu_of_unknown_memory_is_answered() -> None:
+    """The verdict is unknown and the need is that of a machine with enough; what depends on the memory is null."""
+    asked = ("-g", "Radeon 890M", "-m", "qwen3-8b", "--quant", "Q4_K_M", "--engine", "llama.cpp")
+    found = report(*asked)
+    (one,) = found.estimates
+    (enough,) = report(*asked, "--ram", "512GiB").estimates
+
+    assert found.code == 3
+    assert ("unknown", None, None, []) == (one["verdict"], one["headroom_bytes"], one["limits"], one["remedies"])
+    assert (None, None, None) == tuple(one["gpu"][key] for key in ("marketed_gb", "memory_bytes", "usable_bytes"))
+    assert [None, None] == [device["usable_bytes"] for device in one["devices"]]
+    assert enough["required_bytes"] == one["required_bytes"]
+    assert one["assumptions"][0].startswith("AMD Radeon 890M has no memory of its own")
+
+
 @pytest.mark.parametrize(
     ("raw", "context"),
     [("32k", 32768), ("32K", 32768), ("0.5k", 512), ("32,768", 32768), ("32768", 32768), (32768, 32768), ("max", 40960),
-     ("MAX", 40960), ("0", 40960), (0, 40960)],
+     ("MAX", 40960), ("0", 40960), (0, 40960), ("max/4", 10240), ("max/1", 40960)],
 )  # fmt: skip
 def test_contexts_as_people_write_them(raw: object, context: int) -> None:
     assert resolved(quant="Q4_K_M", context=raw).workload.context == context

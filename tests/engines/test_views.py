@@ -38,7 +38,7 @@ READ = {
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},
-    "mlx": {"vendor"},
+    "mlx": {"vendor", "compute_target"},
     "tensorrt-llm": {"vendor", "compute_target", "id", "unified"},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
@@ -175,9 +175,9 @@ def resolved(name: str, model: str, keys: Mapping[str, Any], cards: tuple[Gpu, .
 
 
 def told(deployment: Deployment) -> Any:
-    """The whole estimate, its words with it; or the kind of refusal."""
+    """The whole estimate, its words with it, but for the rules on what starts, which name the card; or the error's kind."""
     try:
-        return estimate(deployment)
+        return replace(estimate(deployment), refusal=None)
     except VramfitError as error:
         return type(error).__name__, error.code
 

@@ -8,7 +8,8 @@ from tests.command import report
 from vramfit._record import replace
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import derive, find_scheme
-from vramfit.quantization.mixes import spread, spread_of_publishers
+from vramfit.quantization.bare_types import as_published, published, spread_of_publishers
+from vramfit.quantization.mixes import spread
 from vramfit.quantization.publishers import read
 from vramfit.sources import open_catalogue
 from vramfit.units import GB, GIB, MIB
@@ -32,7 +33,7 @@ WITHIN = [
 ]  # fmt: skip
 
 
-OF_MIXES = ("weigh", "(MTP)", " files need ")
+OF_MIXES = ("weighs", "(MTP)", " files need ")
 """Words of the sentences on mixes."""
 
 
@@ -82,8 +83,12 @@ def test_names(name: str, id_: str, base: str) -> None:
         ),
         ("qwen3.8-27b", "UD-Q4_K_XL", 17.55,
             ["UD-Q4_K_XL weighs what Unsloth published: 17.55 GB of tensors; file_size states what yours weighs",
-             "the model has a prediction head (MTP): 0.24 GiB more in files that keep it, which llama.cpp loads only with "
-             "--speculative mtp since August 2026, and always before"]),
+             "the file has a prediction head (MTP) of 286 MiB, which is not loaded unless it is used"]),
+        ("qwen3.8-27b", "Q4_K_M", 16.79,
+            ["Q4_K_M is taken as what Unsloth publishes under the name: 0.998 times the stock mix, 0.98 to 1.06 in "
+             "publishers' files; file_size states what yours weighs",
+             "the file has a prediction head (MTP) of 276 MiB, which is not loaded unless it is used"]),
+        ("qwen3-8b", "Q4_K_M", 5.02, []),
         ("qwen3-8b", "IQ4_KSS", 4.505,
             ["IQ4_KSS files need ik_llama.cpp: llama.cpp, Ollama and LM Studio do not load them",
              "IQ4_KSS is a publisher's own mix: taken as 0.99 times IQ4_XS, 0.96 to 1.01 in published files; file_size "
@@ -141,15 +146,41 @@ def test_repositories_state_them(name: str, entry: str, quant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("quant", "less", "more"),
-    # Sizes of data/models.yaml, less 44 bytes of header an entry of the vocabulary, and a head (MTP) of 235 MB at Q4_K_M.
-    [("Q4_K_M", 0.003, 0.057), ("IQ4_XS", 0.062, 0.017), ("Q8_0", 0.0, 0.0024), ("TQ1_0", 0.0, 0.0)],
+    ("model", "quant", "ratios"),
+    [
+        # Files of data/models.yaml, less 44 bytes of header an entry of the vocabulary and the head (MTP): Unsloth's plain
+        # and UD file, and bartowski's.
+        ("qwen3.8-27b", "Q4_K_M", (0.980, 0.998, 1.057)),
+        ("qwen3.8-27b", "IQ4_XS", (0.923, 0.970, 1.017)),
+        ("qwen3.8-27b", "Q8_0", (1.0, 1.0, 1.0024)),
+        # No UD file of the type is listed, so that other models' ratios bound it.
+        ("qwen3.6-27b", "IQ4_XS", (0.92, 1.017, 1.04)),
+        # Files of before February 2026 are stock; the UD file alone may be meant, where its like is listed.
+        ("qwen3-coder-30b-a3b", "IQ3_XXS", (1.0, 1.0, 1.034)),
+    ],
 )
-def test_a_type_without_a_publisher_may_be_any_publishers_file(quant: str, less: float, more: float) -> None:
-    """llama.cpp's interval reaches to the smallest and the largest file that is known of the type, ``UD-`` left out."""
-    model = CATALOGUE.model("qwen3.8-27b")
-    found = spread_of_publishers(derive(model, find_scheme(quant)))
-    assert found == pytest.approx((less, more), abs=6e-4)
+def test_a_type_without_a_publisher_may_be_any_publishers_file(
+    model: str, quant: str, ratios: tuple[float, float, float]
+) -> None:
+    found = published(CATALOGUE.model(model), find_scheme(quant))
+    assert found is not None
+    assert (found.low, found.expected, found.high) == pytest.approx(ratios, abs=2e-3)
+
+
+@pytest.mark.parametrize("quant", ["TQ1_0", "UD-Q4_K_XL", "bf16"])
+def test_a_type_that_nobody_publishes_or_one_alone_is_itself(quant: str) -> None:
+    checkpoint = derive(CATALOGUE.model("qwen3.8-27b"), find_scheme(quant))
+    assert (published(checkpoint.model, checkpoint.scheme), as_published(checkpoint)) == (None, checkpoint)
+    assert spread_of_publishers(checkpoint) == (0.0, 0.0)
+
+
+def test_what_is_not_quantized_stays_as_it_is_in_a_publisher_s_file() -> None:
+    stock = derive(CATALOGUE.model("qwen3.6-27b"), find_scheme("Q4_K_M"))
+    found, ratio = as_published(stock), published(stock.model, stock.scheme)
+    same = {row.type for row, was in zip(found.stored, stock.stored, strict=True) if row.bytes_each == was.bytes_each}
+    assert ratio is not None
+    assert {"F32", "Q4_K"} & same == {"F32"}
+    assert found.file_bytes - found.idle_bytes == pytest.approx(stock.file_bytes * ratio.expected, rel=1e-6)
 
 
 def test_only_files_that_others_make_are_in_the_interval() -> None:
@@ -164,6 +195,32 @@ def test_only_files_that_others_make_are_in_the_interval() -> None:
     stated = margins("--engine", "llama.cpp", "--file-size", "16.54GB")
     any_publisher = margins("--engine", "llama.cpp")
     weights = 15_800 * MIB
-    assert any_publisher[1] - stated[1] == pytest.approx(0.0566 * weights, rel=0.1)
-    assert any_publisher[0] - stated[0] == pytest.approx(0.0029 * weights, rel=0.3)
+    # Above are bartowski's file and the head, which builds before August 2026 load; below is Unsloth's UD file.
+    assert any_publisher[1] - stated[1] == pytest.approx((0.0588 + 0.0175) * weights, rel=0.1)
+    assert any_publisher[0] - stated[0] == pytest.approx(0.0185 * weights, rel=0.1)
     assert margins("--engine", "ollama")[1] < stated[1] + 100 * MIB
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "scheme", "head_mib"),
+    [
+        # A repository's owner makes the type that is asked beside its name by a recipe of his own.
+        ("unsloth/Qwen3.6-27B-GGUF", ("--quant", "Q6_K"), "unsloth-Q6_K", 0),
+        ("bartowski/Qwen3.8-27B-GGUF", ("--quant", "Q6_K"), "bartowski-Q6_K", 358),
+        ("unsloth/Qwen3-8B-GGUF", ("--quant", "Q6_K"), "Q6_K", 0),
+        # Names with MTP keep the head in the file.
+        ("unsloth/Qwen3.6-27B-MTP-GGUF:Q6_K", (), "unsloth-Q6_K", 332),
+        ("Qwen3.6-27B-MTP-Q6_K.gguf", (), "Q6_K", 332),
+    ],
+)
+def test_what_a_repository_s_name_says_of_its_files(
+    model: str, words: tuple[str, ...], scheme: str, head_mib: int
+) -> None:
+    asked = ("-g", "h200", "--engine", "llama.cpp", "--images", "0", "-m", model, *words)
+    (found,) = report(*asked).estimates
+    heads = [note for note in found["assumptions"] if note.startswith("the file has a prediction head (MTP) of ")]
+
+    assert scheme == found["quant"]["scheme"]
+    assert [f"the file has a prediction head (MTP) of {head_mib} MiB, which is not loaded unless it is used"][
+        : bool(head_mib)
+    ] == heads

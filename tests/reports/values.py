@@ -16,7 +16,8 @@ COMMON = (
 )  # fmt: skip
 LLAMA_CPP = (
     "batch", "ubatch", "unified_kv", "swa_full", "kv_offload", "outputs", "gpu_layers", "cpu_moe_layers",
-    "override_tensor", "mmproj", "backend", "split_mode", "main_gpu", "tensor_split", "context_checkpoints", "cache_ram",
+    "override_tensor", "mmproj", "adapter_size", "backend", "split_mode", "main_gpu", "tensor_split", "context_checkpoints",
+    "checkpoint_min_step", "cache_ram",
 )  # fmt: skip
 OLLAMA = (*LLAMA_CPP, "sched_spread")
 SERVERS = (
@@ -123,6 +124,8 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "override_tensor": ("ffn_.*_exps=CPU", ["blk.1.=CPU", "attn_k=CPU"], "token_embd.weight=CUDA0"),
     "mmproj": ("gpu", "host", "off"),
     "context_checkpoints": (0, 1, 32),
+    "checkpoint_min_step": (0, 256, 8192),
+    "adapter_size": ("0GiB", "300MiB", "1.5GB"),
     "cache_ram": ("0GiB", "2GiB", 4096, -1),
     "max_batched_tokens": (512, 2048, 8192, 16384, 3000),
     "gpu_memory_utilization": (0.5, 0.8, 0.9, 0.95, 1.0, "0.92"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
 from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
-from vramfit.errors import CannotTell, MissingModel, UnknownGpu, UnknownModel
+from vramfit.errors import MissingModel, UnknownGpu, UnknownMemory, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
@@ -103,7 +103,7 @@ class Catalogue:
     def gpu(self, name: str, shared_bytes: int | None = None) -> Gpu:
         """GPU that ``name`` means (no count; see ``parse_gpu``).
 
-        Raises ``UnknownGpu``, ``AmbiguousName``, or ``CannotTell`` for an integrated GPU without memory of its own.
+        Raises ``UnknownGpu``, ``AmbiguousName``, or ``UnknownMemory`` for an integrated GPU without memory of its own.
         """
         if name.lower().startswith(CUSTOM_PREFIX):
             from vramfit.catalogue.custom import custom_gpu
@@ -113,7 +113,7 @@ class Catalogue:
         if facts["memory_mib"] is None and shared_bytes is not None:
             facts |= {"memory_mib": shared_bytes // MIB, "vram_gb": round(shared_bytes / GIB), "unified": True}
         if facts["memory_mib"] is None:
-            raise CannotTell(
+            raise UnknownMemory(
                 f"{facts['name']} has no memory of its own: it uses the host's, whose size is not known",
                 "give --usable or --ram, or what it may use as -g custom:24GiB@90GB/s",
             )

@@ -416,6 +416,9 @@ class Engine(_Generic["V", "K"]):
 
         return derive(model, scheme)
 
+    runs_assistants = False
+    """True if the engine drafts with a model that reads the other's caches (``model.assistant``)."""
+
     def head_scheme(self, scheme: Scheme) -> Scheme:
         """Scheme that a checkpoint in ``scheme`` stores its prediction head in."""
         return scheme

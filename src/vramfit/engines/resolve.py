@@ -8,7 +8,7 @@ from __future__ import annotations
 from vramfit._record import replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
-from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
+from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
 from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
@@ -84,6 +84,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
+    request = as_owner_makes(request, stated, model)
     found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
     if "platform" in request or any(gpu.unified for gpu in gpus):
         from vramfit.engines.machine import check_machine
@@ -101,7 +102,22 @@ def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ..
     from vramfit.engines.reference import reference
 
     files = reference(name, stated, model)
+    if model.mtp_layers and stated.get("family") == "gguf" and "-mtp" in name.lower():
+        from vramfit.engines.speculative import with_head
+
+        found = tuple([with_head(one) for one in found])
     return tuple([replace(one, reference=files) for one in found])
+
+
+def as_owner_makes(request: Request, stated: Mapping[str, str], model: Model) -> Request:
+    """The request with the type of GGUF as the owner of the named repository makes it (``unsloth-Q4_K_M``)."""
+    quant, name = request.get("quant"), request["model"]
+    if quant is None or "/" not in name or stated.get("family") != "gguf":
+        return request
+    from vramfit.catalogue.repositories import as_made
+
+    made = as_made({"quant": quant, "family": "gguf"}, name.removeprefix("hf:").partition(":")[0], model)
+    return {**request, "quant": made["quant"]}
 
 
 def published(deployment: Deployment, catalogue: Catalogue) -> Deployment:
@@ -124,12 +140,15 @@ def drafted(request: Request, found: tuple[Deployment, ...], catalogue: Catalogu
     """Deployments with what drafts tokens for their model (``engines.speculative``)."""
     if all(request.get(name) is None for name in SPECULATING):
         return found
-    from vramfit.engines.speculative import speculating
+    from vramfit.engines.speculative import is_assistant, speculating
 
-    name = request.get("draft_model")
-    return tuple(
-        [speculating(request, one, None if name is None else _drafting(name, one, catalogue)) for one in found]
-    )
+    name, drafts = request.get("draft_model"), []
+    for one in found:
+        if name is not None and engine(one.engine).runs_assistants and is_assistant(name, one.model):
+            drafts.append(speculating({**request, "speculative": "mtp"}, one, None))
+        else:
+            drafts.append(speculating(request, one, None if name is None else _drafting(name, one, catalogue)))
+    return tuple(drafts)
 
 
 def _drafting(name: str, deployment: Deployment, catalogue: Catalogue) -> Checkpoint:
@@ -149,7 +168,7 @@ def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ..
     usable, ram = request.get("usable"), request.get("ram")
     try:
         gpus = catalogue.gpus(name)
-    except CannotTell:
+    except UnknownMemory:
         shared = usable if usable is not None or ram is None else ram // 2
         if not shared:
             raise
@@ -247,9 +266,11 @@ def _resolved(
 
 def _counted(request: Request, model: Model) -> Request:
     """The request with the model's own context where it asks for all of it."""
-    if request.get("context") != LARGEST:
+    context = request.get("context")
+    if not isinstance(context, str):
         return request
-    return {**request, "context": model.context or DEFAULT_CONTEXT_TOKENS}
+    whole, parts = model.context or DEFAULT_CONTEXT_TOKENS, context.removeprefix(LARGEST).removeprefix("/")
+    return {**request, "context": max(1, whole // int(parts or 1))}
 
 
 def _worded(request: Request, runtime: Engine[object, object]) -> Request:

@@ -36,6 +36,11 @@ MOST_VOCABULARY_DIFFERENCE = 128
 ``common/speculative.cpp``, ``SPEC_VOCAB_MAX_SIZE_DIFFERENCE``): paddings of one tokenizer are that far apart."""
 
 
+ASSISTANT_SCHEME = "Q8_0"
+"""Type of GGUF that assistants are run in, where nobody says otherwise (repositories on the Hub are named
+``…-MTP-Q8_0-GGUF``)."""
+
+
 class Draft(Record):
     """Head or model that drafts tokens for another model."""
 
@@ -45,6 +50,8 @@ class Draft(Record):
     """Stored tensors that are loaded for it; none that the model has already."""
     name: str | None
     """Name of the draft model as it was asked for; None for the model's own head."""
+    beside: bool = False
+    """True for an assistant, which is a file of its own and reads the model's caches."""
 
     @property
     def repository(self) -> str | None:
@@ -142,16 +149,44 @@ def speculating(request: Request, deployment: Deployment, own: Checkpoint | None
         )
     if method == "mtp" and own is not None and not own.model.mtp_layers:
         method = "draft"  # a whole model drafts as one, whatever the head of the other is called
-    if method == "mtp":
+    beside = method == "mtp" and runtime.runs_assistants and not model.mtp_layers
+    if beside:
+        found = assistant_checkpoint(deployment, name or "")
+    elif method == "mtp":
         found = head_checkpoint(deployment, request.get("file_size") is not None)
     elif own is None:
         raise UsageError(f"speculative: {method} needs a draft_model", "name it: --draft-model ID, repository or file")
     else:
         _check_vocabulary(model, own.model, method)
         found = own
-    draft = Draft(method, found, name if method != "mtp" else None)
+    draft = Draft(method, found, name if method != "mtp" else None, beside)
     tokens = request.get("speculative_tokens", runtime.speculative_tokens)
     return replace(deployment, workload=replace(work, speculative=method, speculative_tokens=tokens, draft=draft))
+
+
+def is_assistant(name: str, model: Model) -> bool:
+    """Return True if a draft's name is that of the model's assistant: ``…-assistant…``, ``mtp-….gguf``."""
+    base = name.lower().rpartition("/")[2]
+    return bool(model.traits.assistant_hidden) and ("assistant" in base or base.startswith("mtp-"))
+
+
+def assistant_checkpoint(deployment: Deployment, name: str) -> Checkpoint:
+    """The assistant of a deployment's model, in the type that the name of its file states, or most are published in.
+
+    Raises ``UsageError`` if none is known.
+    """
+    from vramfit.model.assistant import assistant
+
+    found = assistant(deployment.model)
+    if found is None:
+        raise UsageError(
+            f"{deployment.model.name} has no prediction head (MTP) that is known",
+            "use --speculative draft --draft-model ID with a smaller model of the same vocabulary",
+        )
+    word = name.upper().removesuffix(".GGUF").removesuffix("-GGUF").rpartition("-")[2]
+    scheme = SCHEMES.get(word)
+    kept = scheme if scheme is not None and scheme.family == "gguf" else SCHEMES[ASSISTANT_SCHEME]
+    return engine(deployment.engine).checkpoint(found, kept)
 
 
 def head_checkpoint(deployment: Deployment, sized: bool) -> Checkpoint:
@@ -174,6 +209,20 @@ def head_checkpoint(deployment: Deployment, sized: bool) -> Checkpoint:
         )
     own_bytes = None if file is None else file.idle_bytes
     return stored_head(engine(deployment.engine), deployment.checkpoint, 0 if sized else own_bytes)
+
+
+def with_head(deployment: Deployment) -> Deployment:
+    """The deployment of a file that keeps the model's prediction head, as names with ``-MTP`` say.
+
+    Its checkpoint has the bytes of the head, which are loaded only if it drafts.
+    """
+    checkpoint = deployment.checkpoint
+    if checkpoint.idle_bytes or checkpoint.source or checkpoint.scaled != 1:
+        return deployment
+    head = stored_head(engine(deployment.engine), checkpoint)
+    idle = sum([row.total_bytes for row in head.stored])
+    kept = Checkpoint(checkpoint.model, checkpoint.scheme, checkpoint.stored, idle_bytes=idle, family=checkpoint.family)
+    return replace(deployment, checkpoint=kept)
 
 
 def stored_head(runtime: Engine[Any, Any], checkpoint: Checkpoint, head_bytes: int | None = None) -> Checkpoint:

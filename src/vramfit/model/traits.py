@@ -148,6 +148,8 @@ class Traits(Record):
     """A learned gate scales the shared expert's output (Qwen2-MoE, Qwen3-Next)."""
     dense_beside_experts: bool = False
     """A dense network and the experts run in parallel in one layer, with router scales (Gemma 4 26B)."""
+    assistant_hidden: Count = 0
+    """Width of the assistant that drafts for the model and reads its caches (Gemma 4); 0 where none is known."""
     ssm_norms: bool = False
     """Mamba 1 normalises step size, B and C (Jamba)."""
     ssm_out_norm: bool = True

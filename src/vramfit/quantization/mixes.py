@@ -23,11 +23,11 @@ from vramfit.quantization.spelling import IMATRIX_MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import TypeVar
 
     from vramfit.model import Model
-    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.quantization import Scheme
 
     T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def kind_of(model: Model) -> str:
     """Kind of a model as far as publishers' mixes differ by it: ``dense``, ``hybrid``, ``sparse`` or ``sparse-2026``."""
     if model.has_experts:
         return "sparse-2026" if is_recent(model) else "sparse"
-    return "hybrid" if _is_hybrid(model) else "dense"
+    return "hybrid" if is_hybrid(model) else "dense"
 
 
 def is_recent(model: Model) -> bool:
@@ -110,7 +110,7 @@ def _ratios(model: Model, scheme: Scheme, publisher: str, label: str) -> tuple[s
         return stock, *_nearest(BARTOWSKI_2026[label], kind.partition("-")[0])
     if publisher == UNSLOTH_NAME and recent and label == "MXFP4_MOE":
         return stock, *UNSLOTH_MXFP4_2026
-    if publisher == UNSLOTH_NAME and recent and label in UNSLOTH_HYBRID_2026 and _is_hybrid(model):
+    if publisher == UNSLOTH_NAME and recent and label in UNSLOTH_HYBRID_2026 and is_hybrid(model):
         return stock, *UNSLOTH_HYBRID_2026[label]
     return stock, 1.0, 1.0, 1.0
 
@@ -120,7 +120,7 @@ def _nearest(rows: Mapping[str, T], kind: str) -> T:
     return rows[min(rows, key=lambda one: abs(KINDS.index(one) - KINDS.index(kind)))]
 
 
-def _is_hybrid(model: Model) -> bool:
+def is_hybrid(model: Model) -> bool:
     """True if layers of the model have gated delta nets in place of attention."""
     return "gated_delta_net" in [mixer.kind for group in model.layers for mixer in group.mixers]
 
@@ -142,22 +142,6 @@ def spread(model: Model, scheme: Scheme) -> tuple[float, float]:
     return 1 - mix.low / mix.expected, mix.high / mix.expected - 1
 
 
-@per_model
-def spread_of_publishers(checkpoint: Checkpoint) -> tuple[float, float]:
-    """Shares by which publishers' files of a stock type are known to be less and more than the type alone makes them.
-
-    Unsloth's own mixes are among them, because people leave out the ``UD-`` of their names.
-    """
-    model, own = checkpoint.model, checkpoint.file_bytes
-    ratios = [1.0]
-    for name, size in model.files:
-        plain = name.removesuffix(WITH_HEAD)
-        if plain.partition("-")[2] == checkpoint.scheme.id:
-            head = _head_bytes(model, list(checkpoint.stored)) if plain != name else 0
-            ratios.append((size - HEADER_BYTES * model.vocab - head) / own)
-    return 1 - min(ratios), max(ratios) - 1
-
-
 def as_mixed(model: Model, rows: list[Stored], mix: Mix) -> list[Stored]:
     """Rows of the model's own file in a publisher's mix, made from those of the mix's base."""
     if mix.ends is not None:
@@ -168,7 +152,7 @@ def as_mixed(model: Model, rows: list[Stored], mix: Mix) -> list[Stored]:
     if mix.published_bytes is not None:
         free_bytes = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if not same])
         kept_bytes = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if same])
-        ratio = (mix.published_bytes - kept_bytes) / (free_bytes + (_head_bytes(model, rows) if mix.has_heads else 0))
+        ratio = (mix.published_bytes - kept_bytes) / (free_bytes + (head_of(model, rows) if mix.has_heads else 0))
     return [
         row if same else Stored(row.tensor, row.type, round(row.bytes_each * ratio), row.layers)
         for row, same in zip(rows, fixed, strict=True)
@@ -180,11 +164,11 @@ def head_bytes(model: Model, scheme: Scheme, stored_rows: tuple[Stored, ...]) ->
     mix = mix_of(model, scheme)
     if mix is None or not mix.has_heads:
         return 0
-    return _head_bytes(model, [row for row in stored_rows if row.tensor.part == "text"])
+    return head_of(model, stored_rows)
 
 
-def _head_bytes(model: Model, rows: list[Stored]) -> int:
+def head_of(model: Model, rows: Sequence[Stored]) -> int:
     """Bytes of a prediction head: a layer like the last one, and a matrix that joins embedding and hidden state."""
     last = model.layer_count - 1
-    layer = sum([row.bytes_each for row in rows if last in row.layers])
+    layer = sum([row.bytes_each for row in rows if last in row.layers and row.tensor.part == "text"])
     return layer + tensor_bytes("Q8_0", 2 * model.hidden * model.hidden)

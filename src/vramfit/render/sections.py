@@ -56,8 +56,9 @@ def card(gpu: Object) -> Iterator[str]:
             yield _listed(counted(kind, kind["name"]), f"{gib(kind['memory_bytes'])}{_bandwidth(kind)}")
             continue
         yield _listed(counted(kind, kind["name"]), kind.get("architecture"), _price(kind))
+        size = "" if kind["marketed_gb"] is None else f"{kind['marketed_gb']:g} GB "
         yield _listed(
-            f"{kind['marketed_gb']:g} GB {kind.get('memory_type') or ''}".rstrip() + _bandwidth(kind),
+            f"{size}{kind.get('memory_type') or ''}".rstrip() + _bandwidth(kind),
             _number(kind.get("cores"), kind.get("core_unit") or "cores"),
             _number(kind.get("tensor_cores"), "tensor cores"),
         )

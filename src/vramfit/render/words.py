@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.fields import RUNS, gpu_devices, tokens_per_second
+from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
 from vramfit.units import GIB, MIB, gib
 
 TYPE_CHECKING = False
@@ -148,7 +148,9 @@ def headline(estimates: Sequence[Object]) -> tuple[str, str]:
     gpus, kind = with_article(gpu_name(first["gpu"])), precision(first, classes)
     fitting = [estimate for estimate in estimates[1:] if estimate["verdict"] == "fits"]
     if verdict == "unknown":
-        lead = f"Whether {subject} fits {gpus} in {kind} is unknown."
+        need = pick(first, "required_bytes.expected")
+        needs = "" if need is None else f"; it needs {gib(need)}"
+        lead = f"Whether {subject} fits {gpus} in {kind} is unknown{needs}."
     elif verdict not in RUNS and fitting:
         named = joined([precision(estimate, classes) for estimate in fitting])
         rest = [estimate for estimate in estimates[1:] if estimate["verdict"] != "fits"]

@@ -58,6 +58,9 @@ def _tokens(key: Key, raw: Any) -> int | str:
     text = raw.strip().lower()
     if text in key.choices or (text == "0" and key.choices):
         return key.choices[0]
+    word, slash, parts = text.partition("/")
+    if slash and word in key.choices and parts.isdecimal() and int(parts):
+        return f"{word}/{int(parts)}"
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text
     groups = digits.split(",")

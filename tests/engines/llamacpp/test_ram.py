@@ -45,10 +45,12 @@ def test_the_size_of_a_checkpoint(mebibytes: float, name: str, work: dict[str, A
         (4 * 4, 128, {"context": 32768, "parallel": 4}, {}),
         (4 + 3, 128, {"context": 32768, "parallel": 4}, {"unified_kv": True}),
         (0, 0, {"context": 131072}, {"context_checkpoints": 0}),
+        (4, 32, {"context": 1024}, {"checkpoint_min_step": 256}),
+        (32, 32, {"context": 1024}, {"checkpoint_min_step": 0}),
     ],
 )
 def test_the_number_of_checkpoints(made: int, most: int, work: dict[str, Any], keys: dict[str, Any]) -> None:
-    """One at the start of each slot's prompt and one for every 8,192 tokens, up to the limit of a slot."""
+    """One at the start of each slot's prompt and one for every step of its tokens, up to the limit of a slot."""
     found = kept_by_server(catalogue_model("qwen3.5-9b"), Workload(**work), LlamaCppKeys(**keys))
     assert (made, most) == (found.checkpoints, found.most_checkpoints)
 

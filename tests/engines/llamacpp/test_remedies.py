@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from vramfit.engines.interface import Setting
+from vramfit.engines.interface import DeviceMemory, Estimate, Setting
 from vramfit.engines.llamacpp import LlamaCppKeys
-from vramfit.engines.llamacpp.remedies import settings
+from vramfit.engines.llamacpp.remedies import divisions, settings
+from vramfit.sources import open_catalogue
+from vramfit.workload.common import Workload
 
 WINDOW = Setting(
     {"swa_full": False}, "keep only the window of sliding-window layers",
@@ -62,3 +64,23 @@ def test_what_moves_between_gpu_and_ram(
 ) -> None:
     """A projector that is on the GPU can go to RAM; states that are in RAM need not be kept."""
     assert expected == list(settings(LlamaCppKeys(ubatch=64, **values), projector, short))
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ([{"tensor_split": (67.0, 33.0)}, {"tensor_split": (59.0, 41.0)}, {"tensor_split": (54.0, 46.0)},
+          {"tensor_split": (74.0, 26.0)}, {"tensor_split": (80.0, 20.0)}, {"split_mode": "tensor"}], {}),
+        ([{"split_mode": "layer"}], {"split_mode": "none"}),
+        ([], {"split_mode": "tensor"}),
+        ([{"tensor_split": (67.0, 33.0)}, {"tensor_split": (59.0, 41.0)}, {"tensor_split": (54.0, 46.0)},
+          {"tensor_split": (74.0, 26.0)}, {"tensor_split": (80.0, 20.0)}], {"override_tensor": ("a=CPU",)}),
+    ],
+)  # fmt: skip
+def test_divisions(changes: list[dict[str, Any]], keys: dict[str, Any]) -> None:
+    """Layers move off the card that has twice as much; other splits come last, where the settings leave them a choice."""
+    filled = [DeviceMemory(f"gpu{number}", size, 0, 0, 0, size, size) for number, size in enumerate((10, 20))]
+    estimate = Estimate(tuple(filled), DeviceMemory("host", 0, 0, 0, 0, 0, 0), 0, (), {})
+    card = open_catalogue().gpu("rtx3090")
+    found = divisions(LlamaCppKeys(**keys), (card, card), Workload(context=4096, gpu_layers="all"), estimate, (20, 20))
+    assert changes == [setting.changes for setting in found]

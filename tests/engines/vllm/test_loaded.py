@@ -14,7 +14,7 @@ from vramfit.engines import estimate
 from vramfit.engines.distributed import expert_division, layout
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.vllm.loaded import Loaded, loaded, spread_bounds
+from vramfit.engines.vllm.loaded import Loaded, loaded, recipe_text, spread_bounds
 from vramfit.engines.vllm.lora import slot_bytes
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
@@ -142,6 +142,13 @@ def test_weights_in_host_memory() -> None:
     assert whole.read_bytes - left.streamed_bytes == left.read_bytes
 
 
+def test_host_memory_that_was_measured() -> None:
+    """3.7682 GiB were left of a model of about 8.8 with --cpu-offload-gb 5 (LMCache/LMCache issue 1372): Qwen3-8B in FP8 by
+    that and by its 147,456 bytes of cache a token."""
+    (left,) = weights(gpu="rtx4090", model="qwen3-8b", quant="fp8", cpu_offload="5GiB")
+    assert left.weights_bytes / GIB == pytest.approx(3.7682, rel=0.001)
+
+
 def test_only_layers_go_to_host_memory() -> None:
     """Embedding and head stay on the GPU, however much is asked."""
     (left,) = weights(gpu="rtx4090", model="llama-3.1-8b", cpu_offload="64GiB")
@@ -175,6 +182,16 @@ def test_bounds(expected: tuple[float, float], model: str, scheme: str) -> None:
     """Those of loading times those of publishers."""
     found = spread_bounds(derive(open_catalogue().model(model), find_scheme(scheme)), BOUNDS)
     assert expected == pytest.approx(found, rel=0.001)
+
+
+def test_publishers_in_words() -> None:
+    """The range of their checkpoints; nothing for schemes that all make alike."""
+    model = open_catalogue().model("qwen3.8-27b")
+    assert [
+        "checkpoints in nvfp4 take 16.69 GiB to 28.05 GiB by what their publishers leave in 16 bits; a repository's own "
+        "files (hf:org/name) say which"
+    ] == recipe_text(derive(model, find_scheme("nvfp4")))
+    assert recipe_text(derive(model, find_scheme("bf16"))) == []
 
 
 KEYS = st.fixed_dictionaries(

@@ -63,6 +63,10 @@ class LlamaCppKeys(Record):
     """False if caches and states stay in RAM (``--no-kv-offload``)."""
     context_checkpoints: int = 32
     """Largest number of states of a slot that the server keeps in RAM."""
+    checkpoint_min_step: int = 8192
+    """Smallest number of tokens between two of these states; 0 for one after each batch."""
+    adapter_bytes: int = 0
+    """Size of the LoRA adapters that are loaded beside the model."""
     cache_ram: int | str = 8 * GIB
     """Bytes of RAM that the server may fill with past prompts; ``unlimited`` for no bound."""
     draft_kv_cache_type: str = "f16"
@@ -171,6 +175,15 @@ PLACING_KEYS = (
         default="gpu",
     ),
 )
+ADAPTER_KEYS = (
+    Key(
+        "adapter_size",
+        "size",
+        "llama.cpp: size of the LoRA adapters that are loaded beside the model",
+        default=0,
+        field="adapter_bytes",
+    ),
+)
 SERVER_KEYS = (
     Key(
         "context_checkpoints",
@@ -179,6 +192,14 @@ SERVER_KEYS = (
         minimum=0,
         flags=("-ctxcp", "--ctx-checkpoints", "--swa-checkpoints"),
         default=32,
+    ),
+    Key(
+        "checkpoint_min_step",
+        "count",
+        "llama.cpp: tokens between two of these states at least",
+        minimum=0,
+        flags=("-cms",),
+        default=8192,
     ),
     Key(
         "cache_ram",
@@ -194,6 +215,7 @@ SERVER_KEYS = (
 GROUPS = (
     Group(CACHE_KEYS, 10),
     Group(PLACING_KEYS, 25),
+    Group(ADAPTER_KEYS, 26),
     Group(SPLIT_KEYS, 30),
     Group(SPREAD_KEYS, 35),
     Group(SERVER_KEYS, 36),
@@ -276,6 +298,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     most_sequences = MOST_SEQUENCES
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
+    runs_assistants = True
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),
@@ -291,7 +314,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         """The GGUF file in the scheme: the model's own where it is one."""
         from vramfit.engines.llamacpp.placement import loaded
 
-        return loaded(model, scheme)
+        return loaded(model, scheme, of_any_publisher=True)
 
     def sees(self, request: Request, model: Model) -> bool:
         """Return True if the model takes images and its projector is loaded."""
@@ -383,7 +406,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of ``llama-server`` and of how its file is mapped, which moves no memory between devices."""
-        from vramfit.engines.llamacpp.launch import MAPPING, SERVER
+        from vramfit.engines.llamacpp.flags import MAPPING, SERVER
 
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 

@@ -127,7 +127,14 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     contents, buffers = _laid_out(job, parts, placement, caches)
     # Metal maps the file from the first to the last tensor that it uses, so an embedding between them counts too. The exit
     # tables of an M5 Max included it (TheTom/turboquant_plus @ba52ad10); those of files that begin with it do not.
-    mapped = 0 if model.tied else parts.input_bytes
+    mapped = 0
+    if "metal" in backends and not model.tied:
+        from vramfit.engines.llamacpp.mapped import embedding_bytes, with_embedding
+
+        surely = embedding_bytes(job.checkpoint, parts, placement)
+        mapped = parts.input_bytes - surely
+        if surely:
+            contents = with_embedding(contents, placement.output_device, surely)
     tower = parts.vision_bytes if work.images else 0
     seeing = (tower, vision_compute_bytes(model, work.flash_attention, work.image_size)) if tower else (0, 0)
     at, none = HOST if tower_on_host else 0, (0, 0)
@@ -183,6 +190,10 @@ def _laid_out(
         from vramfit.engines.llamacpp.overrides import applied
 
         contents = applied(placement.moved, job.checkpoint, parts, placement, contents)
+    if job.keys.adapter_bytes:
+        from vramfit.engines.llamacpp.adapters import with_adapters
+
+        contents = with_adapters(contents, placement, job.keys.adapter_bytes)
     if not job.keys.kv_offload:
         contents = without_offload(contents, HOST)
     return contents, compute(job.model, job.workload, job.keys, parts, placement, count, vulkan)
@@ -213,7 +224,9 @@ def _gpu(
         from vramfit.engines.llamacpp.tensor import UNSURE_SHARE
 
         high += round(fixed * UNSURE_SHARE)
-    less, more = spread_bytes(job.checkpoint, contents.weights_bytes, job.keys.of_any_publisher)
+    less, more = spread_bytes(
+        job.checkpoint, contents.weights_bytes, job.keys.of_any_publisher, job.workload.draft is not None
+    )
     high += more
     return DeviceMemory(
         f"gpu{number}",
@@ -227,23 +240,29 @@ def _gpu(
     )
 
 
-def spread_bytes(checkpoint: Checkpoint, weights_bytes: int, of_any_publisher: bool) -> tuple[int, int]:
+def spread_bytes(
+    checkpoint: Checkpoint, weights_bytes: int, of_any_publisher: bool, speculates: bool
+) -> tuple[int, int]:
     """Bytes by which the weights may be less and more, where the file is a publisher's and nobody stated its size.
 
-    ``of_any_publisher`` is True if a scheme that names no publisher may be a file of any.
+    ``of_any_publisher`` is True if a scheme that names no publisher may be a file of any, and ``speculates`` if the head
+    of the file is loaded, and counted, anyhow.
     """
-    if checkpoint.scaled != 1:
+    if checkpoint.scaled != 1 or checkpoint.source:
         return 0, 0
     if "mix" in checkpoint.scheme.settings:
         from vramfit.quantization.mixes import spread
 
         less, more = spread(checkpoint.model, checkpoint.scheme)
-    elif checkpoint.model.files and of_any_publisher and not checkpoint.source:
-        from vramfit.quantization.mixes import spread_of_publishers
+    elif checkpoint.model.files and of_any_publisher:
+        from vramfit.quantization.bare_types import spread_of_publishers
 
         less, more = spread_of_publishers(checkpoint)
     else:
         return 0, 0
+    if checkpoint.idle_bytes and not speculates:
+        # Builds before August 2026 load the head of such a file with the model (pull request 26296).
+        more += checkpoint.idle_bytes / (checkpoint.file_bytes - checkpoint.idle_bytes)
     return round(weights_bytes * less), round(weights_bytes * more)
 
 

@@ -1,22 +1,15 @@
-"""Flags of ``llama-server``, for writing commands and for reading them.
-
-ggml-org/llama.cpp at 0c1e570 (2026, ``common/arg.cpp``); spellings and neutral flags also from its ``tools/server/README.md``
-at 00dc805.
-"""
+"""Commands of llama.cpp's programs, written and read by the tables of ``flags``."""
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp.flags import CONSOLE, CONSOLE_KEYS, SERVER
 from vramfit.engines.llamacpp.placement import asked_cells
 from vramfit.engines.naming import file_stem, own_file, projector_file
-from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch import write
 from vramfit.launch.write import line
-from vramfit.units import MIB
-from vramfit.workload.common import layers_word, switch_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
@@ -25,148 +18,10 @@ if TYPE_CHECKING:
 
 SLOTS = 4
 """Default number of slots: ``-np -1``, with one unified cache (``tools/server/server.cpp``)."""
-SERVER_RAM = ("context_checkpoints", "cache_ram")
+SERVER_RAM = ("context_checkpoints", "checkpoint_min_step", "cache_ram")
 """Keys of what the server keeps in RAM beside the model."""
-UNFITTED = ("override_tensor", "cpu_moe_layers", "tensor_split")
-"""Keys with which ``--fit`` gives up, so that every layer is on the GPUs unless the line states their number
-(``common/fit.cpp``)."""
-MARGIN = "1024"
-"""Number of MiB that ``--fit`` leaves free on each GPU (``common/common.h``, ``fit_params_target``)."""
-LARGEST = "max"
-"""Context of a command that states none, or 0: that of the model."""
-
-
-def shares_text(shares: tuple[float, ...]) -> str:
-    """Write proportions separated by commas, ``3,1``."""
-    return ",".join([f"{share:g}" for share in shares])
-
-
-def _refused(flag: str) -> Callable[[str], None]:
-    """Reader of a flag that moves memory in a way that is not modelled: it raises ``UsageError``."""
-
-    def read(text: str) -> None:
-        raise UsageError(
-            f"{flag} of llama-server is not modelled", f"leave it out, and add to reserve what {flag} takes"
-        )
-
-    return read
-
-
-def cache_text(size: int | str) -> str:
-    """Write a size of the prompt cache in MiB, and -1 for one without a bound."""
-    return "-1" if isinstance(size, str) else str(-(-size // MIB))
-
-
-_SPEC_TYPES = {"mtp": "draft-mtp", "eagle3": "draft-eagle3", "draft": "draft-simple"}
-"""Words of ``--spec-type`` for the methods that take memory; drafts from n-grams of the text take none."""
-
-
-def _spec_type(text: str) -> str | None:
-    """Method of ``--spec-type``, whose words stand with commas between; None for n-grams alone, and for ``none``."""
-    words = [word for word in text.split(",") if word != "none" and not word.startswith("ngram")]
-    return words[0] if words else None
-
-
-def _draft_layers(text: str) -> str:
-    """Number of layers of a draft on the GPU; ``auto`` and -1 are taken for all, which is what fits with the model."""
-    return "all" if text in ("auto", "-1", "-2") else text
-
-
-MAPPING = neutral("--mlock --mmap --no-mmap --direct-io --no-direct-io", "")
-
-SERVER = Program(
-    ("llama-server",),
-    (
-        Flag("-m", "model", ("--model",)),
-        Flag("-hf", "repository", ("-hfr", "--hf-repo")),
-        Flag("-c", "cells", ("--ctx-size",)),
-        Flag("-np", "parallel", ("--parallel",)),
-        Flag("-ot", "override_tensor", ("--override-tensor",), spell=",".join, read=lambda text: (text,), many=True),
-        Flag("-ngl", "gpu_layers", ("--gpu-layers", "--n-gpu-layers"), read=layers_word),
-        Flag("--n-cpu-moe", "cpu_moe_layers", ("-ncmoe",)),
-        Flag("--cpu-moe", "all_experts", ("-cmoe",), SWITCH),
-        Flag("-sm", "split_mode", ("--split-mode",)),
-        Flag("-mg", "main_gpu", ("--main-gpu",)),
-        Flag("-ts", "tensor_split", ("--tensor-split",), spell=shares_text, read=lambda text: text.replace("/", ",")),
-        Flag("-b", "batch", ("--batch-size",)),
-        Flag("-ub", "ubatch", ("--ubatch-size",)),
-        Flag("-fa", "flash_attention", ("--flash-attn",), read=switch_word),
-        Flag("-ctk", "kv_cache_type", ("--cache-type-k",)),
-        Flag("-ctv", "kv_cache_type_v", ("--cache-type-v",)),
-        Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
-        Flag("--swa-full", "swa_full", (), SWITCH),
-        Flag("--no-kv-offload", "no_kv_offload", ("-nkvo",), SWITCH, off=("-kvo", "--kv-offload")),
-        Flag("--spec-type", "speculative", (), spell=_SPEC_TYPES.__getitem__, read=_spec_type),
-        Flag("--spec-draft-n-max", "speculative_tokens", ("--draft", "--draft-n", "--draft-max")),
-        Flag("--spec-draft-model", "draft_model", ("-md", "--model-draft")),
-        Flag("--spec-draft-hf", "draft_repository", ("-hfd", "-hfrd", "--hf-repo-draft")),
-        Flag("--spec-draft-type-k", "draft_kv_cache_type", ("-ctkd", "--cache-type-k-draft")),
-        Flag("--spec-draft-type-v", "draft_kv_cache_type_v", ("-ctvd", "--cache-type-v-draft")),
-        Flag(
-            "--spec-draft-ngl",
-            "draft_gpu_layers",
-            ("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft"),
-            read=_draft_layers,
-        ),
-        Flag("--mmproj", "projector", ("-mm",)),
-        Flag("--no-mmproj-offload", "projector_in_ram", (), SWITCH, off=("--mmproj-offload",)),
-        Flag("--no-mmproj", "no_projector", ("--no-mmproj-auto",), SWITCH, off=("--mmproj-auto",)),
-        Flag("--ctx-checkpoints", "context_checkpoints", ("-ctxcp", "--swa-checkpoints")),
-        Flag("--cache-ram", "cache_ram", ("-cram",), spell=cache_text),
-        Flag("-fit", "fit", ("--fit",), read=switch_word),
-        Flag("-fitt", "fit_target", ("--fit-target",)),
-        Flag("-dev", "device", ("--device",)),
-        *[Flag(flag, "", read=_refused(flag)) for flag in ("--rpc", "--lora", "--lora-scaled", "--moe-cache-mib")],
-    ),
-    prefix="LLAMA_ARG_",
-    neutral=neutral(
-        "--perf --no-perf -e --escape --no-escape --check-tensors --log-disable --log-jsonl --no-log-jsonl -v --verbose"
-        " --log-verbose --offline --log-prefix --no-log-prefix --log-timestamps --no-log-timestamps --ignore-eos"
-        " --context-shift --no-context-shift -sp --special --warmup --no-warmup --spm-infill -cb --cont-batching -nocb"
-        " --no-cont-batching --reuse-port --cors-credentials --no-cors-credentials --ui --webui --no-ui --no-webui"
-        " --cache-prompt --no-cache-prompt --metrics --props --slots --no-slots --jinja --no-jinja --reasoning-preserve"
-        " --no-reasoning-preserve -ag --agent -no-ag --no-agent --prefill-assistant --no-prefill-assistant"
-        " --spec-draft-backend-sampling --no-spec-draft-backend-sampling --spec-default",
-        "-t --threads -tb --threads-batch -C --cpu-mask -Cr --cpu-range --cpu-strict --prio --poll -Cb --cpu-mask-batch -Crb"
-        " --cpu-range-batch --cpu-strict-batch --prio-batch --poll-batch -n --predict --n-predict --keep -dt --defrag-thold"
-        " --numa -hft --hf-token --log-file --log-colors -lv --verbosity --log-verbosity --samplers -s --seed --sampler-seq"
-        " --sampling-seq --temp --temperature --top-k --top-p --min-p --top-nsigma --top-n-sigma --xtc-probability"
-        " --xtc-threshold --typical --typical-p --repeat-last-n --repeat-penalty --presence-penalty --frequency-penalty"
-        " --dry-multiplier --dry-base --dry-allowed-length --dry-penalty-last-n --dry-sequence-breaker --adaptive-target"
-        " --adaptive-decay --dynatemp-range --dynatemp-exp --mirostat --mirostat-lr --mirostat-ent -l --logit-bias --grammar"
-        " --grammar-file -j --json-schema -jf --json-schema-file -r --reverse-prompt -a --alias --tags --embd-normalize"
-        " --host --port --path --cors-origins --cors-methods --cors-headers --api-prefix --ui-config --webui-config"
-        " --ui-config-file --webui-config-file --tools --tools-runtime --mcp-servers-config --mcp-servers-json --api-key"
-        " --api-key-file --ssl-key-file --ssl-cert-file --chat-template --chat-template-file --chat-template-kwargs -to"
-        " --timeout --sse-ping-interval --threads-http --cache-reuse --slot-save-path --media-path --reasoning-format -rea"
-        " --reasoning --reasoning-effort --reasoning-budget --reasoning-budget-message -sps --slot-prompt-similarity -fitc"
-        " --fit-ctx --control-vector --control-vector-scaled"
-        " --spec-draft-n-min --draft-min --draft-n-min --spec-draft-p-split --draft-p-split --spec-draft-p-min --draft-p-min"
-        " --spec-draft-sampling --spec-synth-len --spec-synth-rates --spec-draft-threads -td --threads-draft"
-        " --spec-draft-threads-batch -tbd --threads-batch-draft --spec-draft-cpu-mask -Cd --cpu-mask-draft"
-        " --spec-draft-cpu-range -Crd --cpu-range-draft --spec-draft-cpu-strict --cpu-strict-draft --spec-draft-prio"
-        " --prio-draft --spec-draft-poll --poll-draft --spec-ngram-mod-n-min --spec-ngram-mod-n-max"
-        " --spec-ngram-mod-n-match --spec-ngram-simple-size-n --spec-ngram-simple-size-m",
-    )
-    | {"--control-vector-layer-range": 2},
-)
-"""A control vector is one row for each layer, less than 2 MiB."""
-
-
-CONSOLE = Program(
-    ("llama-cli",),
-    SERVER.flags,
-    neutral={
-        **SERVER.neutral,
-        **neutral(
-            "-cnv --conversation -no-cnv --no-conversation -st --single-turn -i --interactive -mli --multiline-input"
-            " --simple-io -co --color --no-display-prompt --display-prompt --show-timings --no-show-timings",
-            "-p --prompt -f --file -sys --system-prompt -sysf --system-prompt-file --image",
-        ),
-    },
-)
-"""The program for a console: one sequence, logits of a whole batch, and nothing kept in RAM for later prompts."""
-CONSOLE_KEYS = {"parallel": "1", "outputs": "batch", "context_checkpoints": "0", "cache_ram": "0"}
+ADAPTER_FILE = "adapter.gguf"
+"""Name of the adapter in commands, where only its size is known."""
 
 
 def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> str:
@@ -186,6 +41,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "batch": keys.batch,
         "ubatch": keys.ubatch,
         "flash_attention": "on" if work.flash_attention else "off",
+        "adapters": ADAPTER_FILE if keys.adapter_bytes else None,
         "kv_cache_type": work.kv_cache_type,
         "kv_cache_type_v": work.kv_cache_type_v,
         "override_tensor": keys.override_tensor,
@@ -220,7 +76,7 @@ def _drafting(deployment: Deployment, keys: LlamaCppKeys) -> dict[str, Any]:
 
     draft = drafting(work)
     values: dict[str, Any] = {"speculative": draft.method, "speculative_tokens": work.speculative_tokens}
-    if draft.method != "mtp":
+    if draft.method != "mtp" or draft.beside:
         origin = draft.model.origin
         path = None if origin is None else origin.path
         values["draft_model"] = path or f"{draft.model.id}-{draft.checkpoint.scheme.id}.gguf"
@@ -269,17 +125,21 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
     Settings that the line leaves out have the program's defaults. Raises ``UsageError`` for an unknown flag.
     """
+    from vramfit.engines.llamacpp.reading import context_of, in_ram, named, placed
+    from vramfit.engines.llamacpp.variables import with_variables
     from vramfit.launch.read import first
 
-    keys = first(SERVER, given)
+    keys = first(with_variables(SERVER), given)
     if keys is None:
-        console = first(CONSOLE, given)
+        console = first(with_variables(CONSOLE), given)
         if console is None:
-            return None
+            from vramfit.engines.llamacpp import bench, kobold
+
+            found = bench.read(given)
+            return kobold.read(given) if found is None else found
         keys = {**CONSOLE_KEYS, **console}
     repository, left_out = keys.pop("repository", None), keys.pop("no_projector", False)
-    if "model" not in keys and repository is not None:
-        keys["model"] = f"hf:{repository}"
+    named(keys, repository)
     if left_out:
         keys["mmproj"] = "off"
     elif "projector" not in keys and repository is None:
@@ -295,34 +155,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys.setdefault("draft_model", f"hf:{drafts}")
     if "speculative" not in keys and "draft_model" not in keys:
         keys.pop("speculative_tokens", None)
-    if keys.pop("all_experts", False):
-        keys["cpu_moe_layers"] = "all"
+    in_ram(keys)
     if keys.get("parallel", "-1") == "-1":
         keys.update({"parallel": str(SLOTS), "unified_kv": keys.get("unified_kv", True)})
-    cells = keys.pop("cells", "0")
-    keys["context"] = LARGEST if cells == "0" else cells if keys.get("unified_kv") else _share(cells, keys["parallel"])
-    _placed(keys)
+    keys["context"] = context_of(keys.pop("cells", "0"), "1" if keys.get("unified_kv") else keys["parallel"])
+    placed(keys)
     return keys
-
-
-def _placed(keys: dict[str, Any]) -> None:
-    """Put devices and what is left to ``--fit`` into keys; raises ``UsageError`` for what they cannot say."""
-    fits = keys.pop("fit", "on") == "on" and not any(name in keys for name in UNFITTED)
-    target, device = keys.pop("fit_target", MARGIN), keys.pop("device", None)
-    if device == "none":
-        keys["gpu_layers"] = "0"
-    elif device is not None:
-        names = device.split(",")
-        numbers = [name.lstrip("".join(map(chr, range(65, 123)))) for name in names]
-        if len(numbers) == 1 and numbers[0].isdecimal():
-            keys.update({"split_mode": "none", "main_gpu": numbers[0]})
-        elif numbers != [str(number) for number in range(len(numbers))]:
-            raise UsageError(f"-dev {device} names some of the GPUs", "name just these with -g, and leave -dev out")
-    if fits and "gpu_layers" not in keys and set(target.split(",")) != {MARGIN}:
-        raise UsageError(f"--fit-target {target} is not modelled", f"auto leaves {MARGIN} MiB free; state -ngl")
-    keys.setdefault("gpu_layers", "auto" if fits else "all")
-
-
-def _share(cells: str, slots: str) -> str:
-    """Number of cells of one slot; text that is no number is returned for the key to refuse."""
-    return str(int(cells) // int(slots)) if cells.isdigit() and slots.isdigit() and int(slots) else cells

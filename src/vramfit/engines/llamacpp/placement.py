@@ -88,10 +88,20 @@ def parts_of(checkpoint: Checkpoint) -> Parts:
     return _cut(checkpoint.model, gguf_file(checkpoint).stored)
 
 
-def loaded(model: Model, scheme: Scheme, mxfp4: str = FILE_TYPE) -> Checkpoint:
-    """Find the GGUF file of a model in a scheme: its own where it was read from one in that scheme."""
+def loaded(model: Model, scheme: Scheme, mxfp4: str = FILE_TYPE, of_any_publisher: bool = False) -> Checkpoint:
+    """Find the GGUF file of a model in a scheme: its own where it was read from one in that scheme.
+
+    ``of_any_publisher`` is True if a scheme that names no publisher stands for the files that publishers make of it.
+    """
     found = derive(model, scheme)
-    return found if own_checkpoint(model) is found else gguf_file(found, mxfp4)
+    if own_checkpoint(model) is found:
+        return found
+    file = gguf_file(found, mxfp4)
+    if of_any_publisher and model.files:
+        from vramfit.quantization.bare_types import as_published
+
+        return as_published(file)
+    return file
 
 
 @per_model

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 
-LEAST_STEP_TOKENS = 8192
-"""Number of tokens between two checkpoints of a prompt at least (``common/common.h``, ``checkpoint_min_step``)."""
-
 PROCESS_BYTES = 512 * MIB
 """Bytes that the process may take besides: vocabulary, graph, and the host side of a GPU's driver."""
 
@@ -61,7 +58,7 @@ def kept_by_server(model: Model, work: Workload, keys: LlamaCppKeys) -> Kept:
     each = checkpoint_bytes(model, work, keys)
     most = keys.context_checkpoints * work.parallel
     # The slots of one cache have its cells between them, and each may have a first checkpoint.
-    steps = (work.context - 1) // (LEAST_STEP_TOKENS + 1)
+    steps = (work.context - 1) // (keys.checkpoint_min_step + 1)
     made = work.parallel + steps if keys.unified_kv else work.parallel * (1 + steps)
     return Kept(each, min(made, most) if each else 0, most if each else 0, prompts)
 
@@ -102,7 +99,8 @@ def sentences(found: Kept, keys: LlamaCppKeys, ram: bool) -> list[str]:
     if found.expected_bytes:
         texts.append(
             f"RAM has {found.checkpoints} context checkpoints of {found.checkpoint_bytes // MIB} MiB, one for each "
-            f"{LEAST_STEP_TOKENS:,} tokens of a prompt and {keys.context_checkpoints} of a slot at most (--ctx-checkpoints)"
+            f"{keys.checkpoint_min_step:,} tokens of a prompt and {keys.context_checkpoints} of a slot at most "
+            "(--ctx-checkpoints)"
         )
     if ram and keys.cache_ram != 0:
         bound = f"up to {found.prompts_bytes / GIB:.3g} GiB" if isinstance(keys.cache_ram, int) else "without a bound"

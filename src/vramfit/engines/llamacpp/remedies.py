@@ -49,8 +49,22 @@ def divisions(
     """Proportions that move layers from the fuller GPUs to the emptier ones, the whole way, half of it, and further.
 
     Experts in RAM leave some layers far smaller than the others, so that equal numbers of layers do not fill GPUs alike:
-    the remaining experts are on the last one.
+    the remaining experts are on the last one. Last come the other splits: over all GPUs for a deployment on one of them,
+    and of every matrix, which fills equal cards alike whatever the layers weigh.
     """
+    if keys.split_mode == "none":
+        summary, trade = "divide the layers over all GPUs (-sm layer)", "nothing: the other cards are idle today"
+        yield Setting({"split_mode": "layer"}, summary, trade, 1)
+    yield from _proportions(keys, gpus, work, estimate, usable)
+    if keys.split_mode == "layer" and not (keys.override_tensor or keys.adapter_bytes) and keys.kv_offload:
+        trade = "experimental in llama.cpp; faster over a fast link, slower over a narrow one"
+        yield Setting({"split_mode": "tensor"}, "divide every matrix over the GPUs (-sm tensor)", trade, 2)
+
+
+def _proportions(
+    keys: LlamaCppKeys, gpus: Sequence[Gpu], work: Workload, estimate: Estimate, usable: Sequence[int]
+) -> Iterator[Setting]:
+    """Proportions for the split by layers."""
     from vramfit.hardware import usable_bytes
 
     if (

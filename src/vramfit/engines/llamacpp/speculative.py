@@ -70,7 +70,8 @@ def check(model: Model, work: Workload) -> None:
 def runs_head(model: Model) -> bool:
     """Return True if llama.cpp runs the prediction head of such a model."""
     kind = model.architecture
-    return kind.gguf in HEADS and kind.model_type not in WITHOUT_HEADS
+    known = kind.gguf in HEADS and kind.model_type not in WITHOUT_HEADS
+    return known or bool(model.traits.assistant_hidden)
 
 
 def output_rows(work: Workload) -> int:
@@ -127,7 +128,7 @@ def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
     key_type, layers = job.keys.draft_kv_cache_type, job.keys.draft_gpu_layers
     value_type = job.keys.draft_kv_cache_type_v or key_type
     # ``-ot`` is the model's (``-otd`` the draft's), and the server's RAM for past prompts is counted once, with the model.
-    keys = replace(job.keys, override_tensor=None, context_checkpoints=0, cache_ram=0)
+    keys = replace(job.keys, override_tensor=None, adapter_bytes=0, context_checkpoints=0, cache_ram=0)
     own = replace(
         work, kv_cache_type=key_type, kv_cache_type_v=value_type, gpu_layers=layers, cpu_moe_layers=0, images=0, image_size=None,
         speculative="mtp" if draft.method == "mtp" else None, speculative_tokens=None, draft=None, own=keys,
@@ -162,6 +163,9 @@ def sentences(model: Model, work: Workload, keys: LlamaCppKeys) -> list[str]:
     draft, tokens = drafting(work), work.speculative_tokens or 0
     ahead = f"{tokens} token{'' if tokens == 1 else 's'} ahead"
     stored = draft.checkpoint.file_bytes
+    if draft.beside:
+        kind = draft.checkpoint.scheme.id
+        return [f"the assistant in {kind} ({gib(stored)}) drafts {ahead}; it reads the model's caches and has none"]
     found = {
         "mtp": f"the model's prediction head (MTP, {gib(stored)}) drafts {ahead}",
         "eagle3": f"the EAGLE-3 head {draft.name} ({gib(stored)}) drafts {ahead}",

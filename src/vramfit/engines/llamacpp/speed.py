@@ -16,12 +16,13 @@ PROFILE = SpeedProfile(
     bytes_per_clock={"": 6.35},
     # Unpacking is the limit on Apple's first two generations and, for quants below 4 bits, on cards like the Tesla P40
     # (Q2_K, set by hand, ggml-org/llama.cpp PR 4766). NVIDIA's newer cards read them at the rate of the bus: an Ampere card
-    # gave 45.1 tokens per second of an IQ2_XXS file (public report of 2026), twice what that limit would allow.
+    # gave 45.1 tokens per second of an IQ2_XXS file (public report of 2026), twice what that limit would allow. Apple's
+    # third generation on is between: an M4 gave 5.8 of a UD-Q3_K_XL file (sudoingX/qwen38-mtp issue 40).
     operations_per_weight={
         "K": {"": 0.0, "Apple 7-8": 32.6},
         "low": {
             "": 40.0, "Turing": 0.0, "Ampere": 0.0, "Ampere HBM": 0.0, "Ada Lovelace": 0.0, "Hopper": 0.0, "Blackwell": 0.0,
-            "NVIDIA unified": 0.0,
+            "NVIDIA unified": 0.0, "Apple 9": 27.0,
         },
     },
     unfused=Unfused(

@@ -44,6 +44,8 @@ def check(gpus: Sequence[Gpu], keys: LlamaCppKeys, backends: Sequence[str]) -> N
         raise UsageError(f"tensor_split names {len(keys.tensor_split)} GPUs of {len(gpus)}", "give one number for each")
     if keys.split_mode == "tensor" and "sycl" in backends:
         raise UsageError("llama.cpp cannot split tensors with sycl", "use --split-mode layer")
+    if keys.split_mode == "tensor" and keys.adapter_bytes:
+        raise UsageError("split_mode tensor is not modelled with LoRA adapters", "use --split-mode layer")
     if keys.split_mode == "row" and keys.override_tensor:
         raise UsageError("split_mode row is not modelled with tensors placed by name", "use --split-mode layer")
     if keys.split_mode == "row" and not set(backends) <= set(CUTTING):

@@ -40,6 +40,10 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     else:
         for number, device in devices.items():
             _weights(plan, ledger, number, device)
+        if "metal" in backends:
+            _mapped(plan, ledger, devices)
+        if keys.adapter_bytes:
+            _adapters(plan, ledger, devices, keys.adapter_bytes)
     tower, tower_buffer = plan.tower
     at = devices[plan.tower_device]
     inputs = stored_inputs(gguf_file(plan.checkpoint), names=("vision", "projector"))
@@ -106,6 +110,27 @@ def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
         ledger.add("weights", device, "final norm and output head", STORED, parts.output_bytes, LAYERS, **inputs)
         tied = 0 if number == HOST else parts.tied_bytes
         ledger.add("weights", device, "the embedding again, as head of a tied model", STORED, tied, LAYERS)
+
+
+def _adapters(plan: Plan, ledger: Ledger, devices: dict[int, str], adapter_bytes: int) -> None:
+    """Add the adapters of each device's layers."""
+    from vramfit.engines.llamacpp.adapters import bytes_on
+
+    share = "size of the adapters x layers on the device / layers"
+    source = f"{LLAMA} src/llama-adapter.cpp llama_adapter_lora_init_impl"
+    for number, device in devices.items():
+        size = bytes_on(plan.placement, number, adapter_bytes)
+        ledger.add("weights", device, "LoRA adapters", share, size, source, adapters=adapter_bytes)
+
+
+def _mapped(plan: Plan, ledger: Ledger, devices: dict[int, str]) -> None:
+    """Add the input embedding that Metal maps with the tensors on either side of it."""
+    from vramfit.engines.llamacpp.mapped import embedding_bytes
+
+    size = embedding_bytes(plan.checkpoint, parts_of(plan.checkpoint), plan.placement)
+    between = "the file from the first to the last tensor used: the embedding lies between head and layers"
+    device = devices[plan.placement.output_device]
+    ledger.add("weights", device, "input embedding, mapped with them", between, size, LAYERS)
 
 
 BY_ROWS = (

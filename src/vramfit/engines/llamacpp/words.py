@@ -75,7 +75,12 @@ def _idle_head(checkpoint: Checkpoint) -> list[str]:
     from vramfit.engines.speculative import stored_head
 
     model = checkpoint.model
-    if model.origin is not None or checkpoint.idle_bytes or not speculative.runs_head(model):
+    if model.origin is not None:
+        return []
+    if checkpoint.idle_bytes:
+        head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
+        return [f"the file has a prediction head (MTP) of {head}, which is not loaded unless it is used"]
+    if not speculative.runs_head(model):
         return []
     return [speculative.idle_head(stored_head(engine("llama.cpp"), checkpoint).file_bytes)]
 
@@ -85,11 +90,27 @@ def _stored(checkpoint: Checkpoint) -> list[str]:
     model, scheme = checkpoint.model, checkpoint.scheme
     if checkpoint.family == "gguf" and "mix" in scheme.settings:
         return _mixed(checkpoint)
+    if model.files and not checkpoint.source and checkpoint.scaled == 1:
+        return _downloaded(checkpoint)
     if scheme.id in ("MXFP4", "MXFP4_MOE") and not model.has_experts:
         return ["the model has no experts, which MXFP4 files of llama.cpp keep so: all of it becomes Q8_0"]
     if model.dtype == "mxfp4" and checkpoint.family == "gguf" and scheme.family == "gguf" and scheme.id != "MXFP4_MOE":
         return [f"every file of this model keeps the experts in MXFP4; {scheme.id} is how the rest is stored"]
     return []
+
+
+def _downloaded(checkpoint: Checkpoint) -> list[str]:
+    """Say which files a bare type is taken for, where those that people download are not stock."""
+    from vramfit.quantization import derive
+    from vramfit.quantization.bare_types import published
+
+    found = published(checkpoint.model, checkpoint.scheme)
+    if found is None or found.expected == 1 or checkpoint is derive(checkpoint.model, checkpoint.scheme):
+        return []
+    return [
+        f"{checkpoint.scheme.id} is taken as what Unsloth publishes under the name: {found.expected:.3f} times the stock "
+        f"mix, {found.low:.2f} to {found.high:.2f} in publishers' files; file_size states what yours weighs",
+    ]
 
 
 def _mixed(checkpoint: Checkpoint) -> list[str]:
@@ -107,9 +128,6 @@ def _mixed(checkpoint: Checkpoint) -> list[str]:
     if mix.published_bytes is not None:
         size = f"{mix.published_bytes / GB:,.2f} GB of tensors"
         sentences.append(f"{scheme.id} weighs what {publisher} published: {size}; file_size states what yours weighs")
-        if mix.has_heads:
-            head = f"{checkpoint.idle_bytes / MIB:,.0f} MiB"
-            sentences.append(f"the file has a prediction head (MTP) of {head}, which is not loaded unless it is used")
     elif mix.low < mix.high:
         whose = "a publisher's" if publisher == IK_NAME else f"{publisher}'s"
         sentences.append(

@@ -6,7 +6,8 @@ it starts inherits its environment, and reads variables of its own there (ggml-o
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.launch import cache_text, server_ram
+from vramfit.engines.llamacpp.flags import cache_text
+from vramfit.engines.llamacpp.launch import server_ram
 from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import Flag, Program, neutral, write
 from vramfit.launch.write import line, quote
@@ -51,6 +52,7 @@ SERVE = Program(
         Flag("LLAMA_ARG_KV_OFFLOAD", "kv_offload", spell=_switch_text, read=_switch),
         Flag("LLAMA_ARG_MMPROJ_OFFLOAD", "mmproj", read=lambda text: "gpu" if _switch(text) else "host"),
         Flag("LLAMA_ARG_CTX_CHECKPOINTS", "context_checkpoints"),
+        Flag("LLAMA_ARG_CHECKPOINT_MIN_SPACING_NT", "checkpoint_min_step"),
         Flag("LLAMA_ARG_CACHE_RAM", "cache_ram", spell=cache_text),
     ),
     prefix="OLLAMA_",

@@ -24,7 +24,7 @@ from vramfit.engines.distributed import (
 )
 from vramfit.engines.interface import DeviceMemory, Estimate, Pool
 from vramfit.engines.servers import refuse_offload
-from vramfit.engines.vllm.loaded import host_memory, loaded
+from vramfit.engines.vllm.loaded import host_memory, loaded, recipe_text
 from vramfit.engines.vllm.parts import parts, steps, utilization
 from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, demanding, with_swap_space
 from vramfit.engines.vllm.release import release
@@ -180,6 +180,7 @@ def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: flo
         f"a step processes up to {tokens:,} tokens",
     ]
     assumptions += split_text(job, ranks, count)
+    assumptions += recipe_text(job.checkpoint)
     if job.scheme.family == "bitsandbytes":
         assumptions.append(
             "needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so"

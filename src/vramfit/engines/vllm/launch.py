@@ -172,7 +172,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         "limit": (work.images, work.image_size) if work.images else None,
         "drafts": None if work.draft is None else _drafting(deployment),
         "enforce_eager": keys.enforce_eager,
-        "data_parallel": keys.data_parallel,
+        "data_parallel": keys.data_parallel if (keys.data_parallel or 1) > 1 else None,
         "expert_parallel": keys.expert_parallel,
         "cpu_offload": keys.cpu_offload_bytes or None,
         "adapters": keys.max_loras > 0,

@@ -9,6 +9,7 @@ from vramfit._record import Record
 from vramfit.engines.distributed import copies, expert_division
 from vramfit.engines.interface import NOTHING, DeviceMemory
 from vramfit.engines.vllm.weights import stages
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +67,18 @@ def spread_bounds(checkpoint: Checkpoint, bounds: tuple[float, float]) -> tuple[
 
     found = spread(checkpoint)
     return bounds[0] * (1 - found.less), bounds[1] * (1 + found.more)
+
+
+def recipe_text(checkpoint: Checkpoint) -> list[str]:
+    """Sentence on how far publishers' checkpoints differ, for an engine's assumptions; none where they do not."""
+    low, high = spread_bounds(checkpoint, (1.0, 1.0))
+    if low == high:
+        return []
+    size = checkpoint.file_bytes
+    return [
+        f"checkpoints in {checkpoint.scheme.id} take {gib(round(size * low))} to {gib(round(size * high))} by what their "
+        "publishers leave in 16 bits; a repository's own files (hf:org/name) say which"
+    ]
 
 
 def host_memory(job: Job[Any, ServerKeys], found: tuple[Loaded, ...], ranks: int) -> DeviceMemory:

@@ -1,0 +1,132 @@
+"""Commands of ``koboldcpp``, which runs llama.cpp with defaults of its own.
+
+LostRuins/koboldcpp at 000115d ``koboldcpp.py``: a context of 8,192 tokens for one user, batches of 512, and a whole cache for
+windows unless ``--useswa`` is given. It is started as a program of its own, whose name says the system, or by Python.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.llamacpp.flags import CONSOLE_KEYS, adapters_bytes
+from vramfit.engines.llamacpp.reading import in_ram
+from vramfit.errors import UsageError
+from vramfit.launch import SWITCH, Flag, Program, neutral
+from vramfit.workload.common import layers_word
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.launch.read import Process
+
+CONTEXT, BATCH = "8192", "512"
+CACHE_TYPES = {"0": "f16", "1": "q8_0", "2": "q4_0"}
+"""Element types of the levels of ``--quantkv``."""
+ALL_LAYERS = 999
+"""Number of layers of ``--moecpu`` without a number."""
+OPTIONAL = ("--gpulayers", "--gpu-layers", "--n-gpu-layers", "-ngl", "--moecpu", "--n-cpu-moe", "-ncmoe")
+"""Flags that may stand without their number, and then have ``1`` or all layers."""
+GPU_FLAGS = ("--usecuda", "--usecublas", "--usehipblas", "--usevulkan")
+"""Flags of a back end, behind which any number of words follow."""
+MANY = ("--tensor_split", "--tensorsplit", "--tensor-split", "-ts", "--lora", "--draftgpusplit")
+
+KOBOLD = Program(
+    ("koboldcpp",),
+    (
+        Flag("--model", "model", ("-m",)),
+        Flag("--contextsize", "context", ("--ctx-size", "-c")),
+        Flag("--gpulayers", "gpu_layers", ("--gpu-layers", "--n-gpu-layers", "-ngl"), read=layers_word),
+        Flag("--tensor_split", "tensor_split", ("--tensorsplit", "--tensor-split", "-ts")),
+        Flag("--maingpu", "main_gpu", ("--main-gpu", "-mg")),
+        Flag("--batchsize", "batch", ("--blasbatchsize", "--batch-size", "-b")),
+        Flag("--quantkv", "quantkv"),
+        Flag("--flashattention", "flash_attention", ("--flash-attn", "-fa"), SWITCH, on="on"),
+        Flag("--lowvram", "kv_offload", ("-nkvo", "--no-kv-offload"), SWITCH, on=False),
+        Flag("--useswa", "windows", (), SWITCH),
+        Flag("--mmproj", "projector"),
+        Flag("--mmprojcpu", "projector_in_ram", ("--no-mmproj-offload",), SWITCH),
+        Flag("--draftmodel", "draft_model", ("--model-draft", "-md")),
+        Flag("--draftamount", "speculative_tokens", ("--draft-max", "--draft-n")),
+        Flag("--draftgpulayers", "draft_gpu_layers", ("--gpu-layers-draft", "--n-gpu-layers-draft", "-ngld")),
+        Flag("--moecpu", "cpu_moe_layers", ("--n-cpu-moe", "-ncmoe")),
+        Flag("--overridetensors", "override_tensor", ("--override-tensor", "-ot"), read=lambda text: (text,), many=True),
+        Flag("--lora", "adapters", (), read=adapters_bytes, many=True),
+        Flag("--usecpu", "cpu_only", (), SWITCH),
+    ),
+    also=(
+        ("koboldcpp.py",), ("python", "koboldcpp.py"), ("koboldcpp.exe",), ("koboldcpp_nocuda.exe",), ("koboldcpp_cu12.exe",),
+        ("koboldcpp-nocuda.exe",), ("koboldcpp-linux-x64",), ("koboldcpp-linux-x64-nocuda",), ("koboldcpp-linux-x64-cuda1210",),
+        ("koboldcpp-linux-x64-cuda1150",), ("koboldcpp-linux-x64-rocm",), ("koboldcpp-mac-arm64",), ("koboldcpp.sh",),
+    ),
+    positional="model",
+    neutral=neutral(
+        "--launch --noshift --no-context-shift --nofastforward --usemmap --usemlock --mlock --noavx2 --cli --multiplayer"
+        " --websearch --remotetunnel --highpriority --foreground --quiet --nocertify --ignoremissing --jinja --jinja_tools"
+        " --jinja-tools --nomodel --nobostoken --showgui --skiplauncher --singleinstance --admin",
+        "--port --host --threads -t --blasthreads --batchthreads --threadsbatch --threads-batch --loramult"
+        " --overridenativecontext --onready --prompt -p --genlimit --promptlimit --preloadstory --savedatafile --visionmaxres"
+        " --password --ratelimit --chatcompletionsadapter --moeexperts --defaultgenamt --maxrequestsize --overridekv"
+        " --override-kv --config",
+        " --ropeconfig --debugmode --benchmark --multiuser --ssl --draftgpusplit",
+    ),
+)  # fmt: skip
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """Read the deployment keys of the first line that starts koboldcpp; None if no line does.
+
+    Raises ``UsageError`` for a batch of -1, and for settings in a file (``--config``).
+    """
+    from vramfit._record import replace
+    from vramfit.launch.read import first
+
+    backends: list[str] = []
+    keys = first(KOBOLD, [replace(one, words=_plain(one.words, backends)) for one in given])
+    if keys is None:
+        return None
+    cpu, level = keys.pop("cpu_only", False), keys.pop("quantkv", "0")
+    kind = CACHE_TYPES.get(level, level)
+    # Without flash attention only K is quantized.
+    flash = keys.setdefault("flash_attention", "off")
+    if kind != "f16":
+        keys |= {"kv_cache_type": kind, "kv_cache_type_v": kind if flash == "on" else "f16"}
+    batch = keys.pop("batch", BATCH)
+    if batch == "-1":
+        raise UsageError("--batchsize -1 of koboldcpp is not modelled", "state a number, or leave it out for 512")
+    keys |= {"batch": batch, "ubatch": batch, "swa_full": not keys.pop("windows", False)}
+    if "projector" not in keys:
+        keys["images"] = 0
+    elif keys.get("projector_in_ram"):
+        keys["mmproj"] = "host"
+    for name in ("projector", "projector_in_ram"):
+        keys.pop(name, None)
+    if keys.get("cpu_moe_layers") == str(ALL_LAYERS):
+        keys["cpu_moe_layers"] = "all"
+    if keys.get("draft_gpu_layers") == str(ALL_LAYERS):
+        keys["draft_gpu_layers"] = "all"
+    in_ram(keys)
+    keys["gpu_layers"] = "0" if cpu else keys.get("gpu_layers", "auto")
+    if "vulkan" in backends:
+        keys["backend"] = "vulkan"
+    return {**CONSOLE_KEYS, "context": CONTEXT, **keys}
+
+
+def _plain(words: tuple[str, ...], backends: list[str]) -> tuple[str, ...]:
+    """The words with one value behind each flag; ``backends`` gets the back ends that they name."""
+    found: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        following: list[str] = []
+        if word in (*GPU_FLAGS, *MANY):
+            while rest and not rest[0].startswith("-"):
+                following.append(rest.pop(0))
+        if word in GPU_FLAGS:
+            backends.append("vulkan" if word == "--usevulkan" else "cuda")
+            found += ["--lowvram"] if "lowvram" in following else []
+        elif word in MANY:
+            found += [word, ",".join(following)]
+        elif word in OPTIONAL and (not rest or (rest[0].startswith("-") and not rest[0][1:].isdecimal())):
+            found += [word, str(ALL_LAYERS) if "moe" in word else "1"]
+        else:
+            found.append(word)
+    return tuple(found)

@@ -1,0 +1,84 @@
+"""Deployment keys from the values of llama.cpp's flags, as far as several flags together say one."""
+
+from __future__ import annotations
+
+from vramfit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+UNFITTED = ("override_tensor", "cpu_moe_layers", "tensor_split")
+"""Keys with which ``--fit`` gives up, so that every layer is on the GPUs unless the line states their number
+(``common/fit.cpp``)."""
+MARGIN = "1024"
+"""Number of MiB that ``--fit`` leaves free on each GPU (``common/common.h``, ``fit_params_target``)."""
+EXPERTS, DENSE = "\\.ffn_(up|down|gate|gate_up)_(ch|)exps", "\\.ffn_(up|down|gate|gate_up)\\."
+"""Patterns of ``-ncmoe`` and ``-ncffn`` (``common/common.h``, ``LLM_FFN_EXPS_REGEX``)."""
+LARGEST = "max"
+"""Context of a command that states none, or 0: that of the model."""
+
+
+def placed(keys: dict[str, Any]) -> None:
+    """Put devices and what is left to ``--fit`` into keys; raises ``UsageError`` for what they cannot say."""
+    fits = keys.pop("fit", "on") == "on" and not any(name in keys for name in UNFITTED)
+    target, device = keys.pop("fit_target", MARGIN), keys.pop("device", None)
+    if device == "none":
+        keys["gpu_layers"] = "0"
+    elif device is not None:
+        names = device.split(",")
+        numbers = [name.lstrip("".join(map(chr, range(65, 123)))) for name in names]
+        if len(numbers) == 1 and numbers[0].isdecimal():
+            keys.update({"split_mode": "none", "main_gpu": numbers[0]})
+        elif numbers != [str(number) for number in range(len(numbers))]:
+            raise UsageError(f"-dev {device} names some of the GPUs", "name just these with -g, and leave -dev out")
+    if fits and "gpu_layers" not in keys and set(target.split(",")) != {MARGIN}:
+        raise UsageError(f"--fit-target {target} is not modelled", f"auto leaves {MARGIN} MiB free; state -ngl")
+    keys.setdefault("gpu_layers", "auto" if fits else "all")
+
+
+def named(keys: dict[str, Any], repository: str | None) -> None:
+    """Put the model's repository, file in it or address into keys."""
+    file, url = keys.pop("repository_file", None), keys.pop("url", None)
+    if "model" in keys:
+        return
+    if repository is not None:
+        keys["model"] = f"hf:{repository}" if file is None else f"hf:{repository.partition(':')[0]}:{file}"
+    elif url is not None:
+        keys["model"] = url
+
+
+def in_ram(keys: dict[str, Any]) -> None:
+    """Put what is kept in RAM into keys: experts, networks of dense layers, and the size of adapters.
+
+    The first pattern of a line decides, whichever flag it comes from (``common/arg.cpp``: ``-ot``, ``-ncmoe`` and
+    ``-ncffn`` add to one list), and as keys ``override_tensor`` comes first.
+    """
+    if keys.pop("all_experts", False):
+        keys["cpu_moe_layers"] = "all"
+    dense = keys.pop("ram_ffn_layers", "0")
+    given, experts = keys.get("override_tensor", ()), keys.get("cpu_moe_layers")
+    if given and experts is not None and list(keys).index("cpu_moe_layers") < list(keys).index("override_tensor"):
+        del keys["cpu_moe_layers"]
+        given = (f"{_blocks(experts)}{EXPERTS}=CPU", *given)
+    if dense.isdecimal() and int(dense):
+        given = (*given, f"{_blocks(dense)}{DENSE}=CPU")
+    if given:
+        keys["override_tensor"] = given
+    sizes = keys.pop("adapters", ())
+    if sizes:
+        keys["adapter_size"] = str(sum(sizes))
+
+
+def _blocks(layers: str) -> str:
+    """Pattern of the first layers' names; of every layer's for ``all``."""
+    if not layers.isdecimal():
+        return ""
+    return f"blk\\.({'|'.join(map(str, range(int(layers))))})"
+
+
+def context_of(cells: str, slots: str) -> str:
+    """Tokens of one slot, of cells that so many slots divide; text that is no number is returned for the key to refuse."""
+    if cells == "0":
+        return LARGEST if slots in ("1", "") else f"{LARGEST}/{slots}"
+    return str(int(cells) // int(slots)) if cells.isdigit() and slots.isdigit() and int(slots) else cells
