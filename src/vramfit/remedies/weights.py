@@ -7,7 +7,6 @@ from vramfit.quantization import derive, find_scheme, store
 from vramfit.quantization.quality import quality_rank
 from vramfit.quantization.schemes import SCHEMES
 from vramfit.remedies import Proposal
-from vramfit.remedies.settings import WIDE_TYPES
 from vramfit.search import largest_near
 from vramfit.units import gb, gib
 from vramfit.workload.common import CLASSES
@@ -40,9 +39,11 @@ def eight_bits(question: Question) -> Iterator[Proposal]:
     """Weights and cache both in FP8, where neither alone suffices."""
     before = question.asked.deployment
     runtime = engine(before.engine)
-    if before.scheme.precision != CLASSES[0] or before.workload.kv_cache_type not in WIDE_TYPES:
+    if before.scheme.precision != CLASSES[0] or EIGHT_BITS not in runtime.cache_types:
         return
-    if EIGHT_BITS not in runtime.cache_types:
+    from vramfit.remedies.settings import WIDE_TYPES
+
+    if before.workload.kv_cache_type not in WIDE_TYPES:
         return
     cache = {"kv_cache_type": EIGHT_BITS}
     for name in (*runtime.loads_in_class.get("int8", ()), runtime.scheme_of_class["int8"]):
