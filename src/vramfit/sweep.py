@@ -253,9 +253,8 @@ class Sweep:
         required = together = shared = short = 0
         headroom = certain = None
         rooms: list[int] | None = [] if pool is not None and pool.spare_bytes else None
-        if pool is not None and pool.must_be_free:
-            context = tuple([share.expected for share in alike.shares])
-            pool = replace(pool, context_bytes=context)
+        if pool is not None and pool.reads_free:
+            pool = replace(pool, context_bytes=tuple([share.expected for share in alike.shares]))
             short = pool.short_bytes(alike.offered, work.reserve_bytes)
         limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):

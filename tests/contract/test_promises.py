@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEYS: dict[str, st.SearchStrategy[Any]] = {
     "engine": st.sampled_from(
-        ["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx"]
+        ["transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx", "tensorrt-llm"]
     ),
     "quant": st.sampled_from(
         ["fp16", "bf16", "int8", "int4", "fp8", "awq", "Q8_0", "Q4_K_M", "IQ3_M", "F16", "MXFP4", "nf4"]
@@ -40,6 +40,9 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
     "gpu_memory_utilization": st.sampled_from([0.5, 0.85, 0.95]),
     "max_batched_tokens": st.sampled_from([1024, 8192]),
     "tensor_parallel": st.sampled_from([1, 2]),
+    "max_num_seqs": st.sampled_from([4, 64]),
+    "nodes": st.sampled_from([1, 2]),
+    "expert_parallel": st.booleans(),
     "enforce_eager": st.booleans(),
     "split_mode": st.sampled_from(["layer", "row", "none"]),
     "main_gpu": st.sampled_from([0, 1]),

@@ -189,6 +189,35 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
             ),
             {"engine": "vllm", "gpu": "16xrtx4090", "tensor_parallel": 8, "pipeline_parallel": 2},
         ),
+        # Releases without --nnodes join a cluster of Ray.
+        (
+            "ray start --head --port=6379 --num-gpus=8\n"
+            "ray start --address=FIRST_MACHINE:6379 --num-gpus=8\n"
+            "vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --max-num-seqs 256"
+            " --tensor-parallel-size 8 --pipeline-parallel-size 2 --max-num-batched-tokens 2048"
+            " --gpu-memory-utilization 0.9 --kv-cache-dtype auto --distributed-executor-backend ray",
+            {"engine": "vllm", "gpu": "16xrtx4090", "engine_version": "0.8.5"},
+        ),
+        (
+            "trtllm-serve serve meta-llama/Llama-3.1-8B --max_seq_len 4096 --max_batch_size 2048 --max_num_tokens 8192"
+            " --tp_size 1 --pp_size 1 --kv_cache_free_gpu_memory_fraction 0.9 --kv_cache_dtype auto",
+            {"engine": "tensorrt-llm"},
+        ),
+        (
+            "mpirun -n 16 -H FIRST_MACHINE:8,SECOND_MACHINE:8 trtllm-llmapi-launch trtllm-serve serve llama-3.1-8b-fp8"
+            " --max_seq_len 8192 --max_batch_size 64 --max_num_tokens 2048 --tp_size 8 --pp_size 2 --gpus_per_node 8"
+            " --kv_cache_free_gpu_memory_fraction 0.5 --kv_cache_dtype fp8 --set cuda_graph_config=null",
+            {
+                "engine": "tensorrt-llm", "gpu": "16xrtx4090", "quant": "fp8", "context": 8192, "max_num_seqs": 64,
+                "max_batched_tokens": 2048, "gpu_memory_utilization": 0.5, "kv_cache_type": "fp8", "enforce_eager": True,
+            },
+        ),
+        (
+            "trtllm-serve serve llama-3.1-8b-w8a8 --backend tensorrt --max_seq_len 4096 --max_batch_size 2048"
+            " --max_num_tokens 8192 --tp_size 1 --pp_size 1 --kv_cache_free_gpu_memory_fraction 0.9"
+            " --kv_cache_dtype auto",
+            {"engine": "tensorrt-llm", "quant": "w8a8"},
+        ),
         (
             "python -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --dtype bfloat16"
             " --context-length 4096 --tp-size 2 --pp-size 1 --chunked-prefill-size 4096"

@@ -206,7 +206,7 @@ def test_layout(expected: tuple[int, int], request_: dict[str, Any]) -> None:
         ("exceeds the 4 layers", "fewer", {"gpu": "8xrtx4090", "model": "latent", "pipeline_parallel": 8}),
         (
             "blocks of 128", "--tensor-parallel 16 --pipeline-parallel 2",
-            {"gpu": "32xrtx4090", "quant": "fp8-block"},
+            {"gpu": "32xrtx4090", "tensor_parallel": 32, "quant": "fp8-block"},
         ),
     ],
 )  # fmt: skip
@@ -298,7 +298,7 @@ def test_layout_of_copies(expected: tuple[int, int], request_: dict[str, Any]) -
         # An expert's width of 14,336 is seven blocks of 128 a rank on sixteen; on 32 it is 3.5.
         (
             "14336 / 32 goes through blocks of 128", "use --expert-parallel",
-            {"gpu": "32xrtx4090", "model": "mixtral-8x7b", "quant": "fp8-block"},
+            {"gpu": "32xrtx4090", "nodes": 1, "model": "mixtral-8x7b", "quant": "fp8-block"},
         ),
         # Copies divide the experts too.
         (
@@ -316,7 +316,7 @@ def test_what_cannot_be_divided_over_copies(message: str, hint: str, request_: d
 
 def test_whole_experts_need_no_division() -> None:
     """A width that blocks of scales do not divide runs with whole experts (``validate_fp8_block_shape_moe``)."""
-    request = {"gpu": "32xrtx4090", "model": "mixtral-8x7b", "quant": "fp8-block", "expert_parallel": True}
+    request = {"gpu": "32xrtx4090", "nodes": 1, "model": "mixtral-8x7b", "quant": "fp8-block", "expert_parallel": True}
     assert laid_out(**request) == (32, 1)
 
 

@@ -191,7 +191,9 @@ def test_memory_beside_the_share_and_while_it_starts(
     expected: int, beside: tuple[int, ...], starting: tuple[int, ...], reserve: int
 ) -> None:
     """Further bytes beside a share of 80, and bytes for a moment whatever the share; contexts of 10 and 20."""
-    pool = Pool(0.8, (0, 0), True, True, (10, 20), beside, starting, "by a cache")
+    pool = Pool(
+        0.8, (0, 0), True, True, (10, 20), beside_bytes=beside, starting_bytes=starting, starting_text="by a cache"
+    )
     assert expected == pool.short_bytes([100, 110], reserve)
 
 
@@ -254,7 +256,7 @@ def test_places_among_those_recommended_are_one_after_another() -> None:
     places = {name: engine(name).recommended for name in names()}
     assert {
         "llama.cpp": 0, "mlx": 1, "transformers": 2, "vllm": 3, "sglang": 4, "ollama": None, "exllamav2": None,
-        "exllamav3": None,
+        "exllamav3": None, "tensorrt-llm": None,
     } == places  # fmt: skip
 
 

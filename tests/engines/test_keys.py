@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vramfit._record import fields
-from vramfit.engines import UNMODELLED, engine, names, own_groups
+from vramfit.engines import engine, names, own_groups
 from vramfit.engines.keys import common_keys, every_key, parse_request
 from vramfit.errors import UsageError, VramfitError
 from vramfit.workload.common import GROUPS as COMMON
@@ -89,8 +89,8 @@ def test_common_keys_are_those_of_no_engine() -> None:
 
 
 def test_the_engine_s_choices_are_the_engines() -> None:
-    """Those that are modelled, then those that are not yet; the default in words names both."""
-    assert (*names(), *UNMODELLED) == every_key()["engine"].choices
+    """By name; the default in words says how one is chosen."""
+    assert names() == every_key()["engine"].choices
     assert (
         "by the model's name, the quant and keys of one engine alone; else transformers"
         == every_key()["engine"].default_words

@@ -79,12 +79,12 @@ def test_one_of_the_same_name_is_replaced() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_its_keys_stand_among_the_others() -> None:
-    """Where its group says; the engine's choices have its name, before those not modelled yet."""
+    """Where its group says; the engine's choices have its name."""
     order = list(every_key())
     assert ["mamba_full_memory_ratio", "page_tokens", "prefetch", "lanes", "speculative"] == order[
         order.index("mamba_full_memory_ratio") : order.index("speculative") + 1
     ]
-    assert (*names(), "tensorrt-llm") == every_key()["engine"].words
+    assert names() == every_key()["engine"].words
     assert {"page_tokens": "32", "prefetch": "true", "json": True} == read(
         ["check", "-pt", "32", "--prefetch", "--json"]
     )

@@ -114,7 +114,7 @@ def test_spreads(name: str, phase: str, spread: tuple[float, float]) -> None:
 def test_no_prompt_was_measured_in_the_others() -> None:
     """Their prompts have the widest interval."""
     unmeasured = [name for name in names() if "prefill" not in engine(name).speed().spread]
-    assert unmeasured == ["transformers", "vllm", "sglang", "exllamav2", "exllamav3"]
+    assert unmeasured == ["transformers", "vllm", "sglang", "exllamav2", "exllamav3", "tensorrt-llm"]
 
 
 def test_an_engine_that_states_nothing_has_wide_intervals() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vramfit.engines import DEFAULT, UNMODELLED, engine, engine_of_family, names, own_groups
+from vramfit.engines import DEFAULT, engine, engine_of_family, names, own_groups
 from vramfit.errors import CannotTell
 from vramfit.quantization import SCHEMES
 from vramfit.workload.keys import Group
@@ -12,14 +12,15 @@ from vramfit.workload.keys import Group
 
 def test_the_engines() -> None:
     """In the order of help texts and lists; each is what its folder calls it."""
-    expected = ("transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx")
+    expected = (
+        "transformers", "llama.cpp", "vllm", "sglang", "ollama", "exllamav2", "exllamav3", "mlx", "tensorrt-llm",
+    )  # fmt: skip
     assert expected == names()
     assert expected == tuple(engine(name).name for name in names())
     assert DEFAULT in names()
-    assert not set(UNMODELLED) & set(names())
 
 
-@pytest.mark.parametrize("name", [*UNMODELLED, "", "LLAMA.CPP", "vramfit"])
+@pytest.mark.parametrize("name", ["lmdeploy", "", "LLAMA.CPP", "vramfit"])
 def test_an_engine_that_is_not_modelled_is_no_guess(name: str) -> None:
     """Exit 3, with those that are."""
     with pytest.raises(CannotTell) as caught:
@@ -72,6 +73,7 @@ def test_groups_of_own_keys_come_once() -> None:
         ("exllamav2", False, None, False, None, {}, "card"),
         ("exllamav3", False, None, False, None, {}, "card"),
         ("mlx", False, 1, False, None, {}, "card"),
+        ("tensorrt-llm", True, None, False, None, {"int4": ("nvfp4",)}, "card"),
     ],
 )
 def test_what_is_asked_of_an_engine(

@@ -51,6 +51,12 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "2xh100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4"},
         {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "fp8", "parallel": 16},
     ],
+    "tensorrt-llm": [
+        {"gpu": "2xh100-sxm", "model": "llama-3.1-70b", "quant": "fp8", "kv_cache_type": "fp8"},
+        {"gpu": "16xh200", "model": "kimi-k2", "quant": "fp8-block", "max_num_seqs": 8},
+        {"gpu": "h100-sxm", "model": "nemotron-nano-9b-v2", "quant": "bf16", "max_num_seqs": 16, "enforce_eager": True},
+        {"gpu": "b200", "model": "qwen2.5-vl-7b", "quant": "nvfp4"},
+    ],
     "exllamav2": [
         {"gpu": "2xrtx3090", "model": "llama-3.1-70b", "quant": "exl2-4.0", "kv_cache_type": "int6"},
         {"gpu": "rtx4090", "model": "mixtral-8x7b", "quant": "exl2-3.0"},

@@ -33,12 +33,13 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"vendor", "compute_target"},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"compute_target", "name", "cores", *USABLE},
-    "sglang": {"vendor", "compute_target", "memory_bytes", "nvlink_bytes_per_second"},
+    "vllm": {"compute_target", "name", "cores", "id", *USABLE},
+    "sglang": {"vendor", "compute_target", "memory_bytes", "nvlink_bytes_per_second", "id", "unified", "segment"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},
     "mlx": {"vendor", "compute_target"},
+    "tensorrt-llm": {"vendor", "compute_target", "id", "unified"},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
 MODELS = (
@@ -56,10 +57,12 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 )
 QUANTS = (*CLASSES, "MXFP4")
 TELLING = (
-    "gtx1050", "gtx1080", "rtx4090", "l40s", "a100-sxm4-80gb", "h100-sxm", "h200", "b200", "gb10", "mi300x", "arcb580",
+    "gtx1050", "gtx1080", "rtx4090", "l40s", "a100-sxm4-80gb", "h100-sxm", "h200", "b200", "gb200", "gb10", "mi300x", "arcb580",
     "m4-max-128gb",
 )  # fmt: skip
 """GPUs on different sides of what engines distinguish."""
+COUNTS = (1, 2, 8)
+"""Numbers of GPUs: one machine or several, by the kind of GPU."""
 VIEWED: tuple[dict[str, Any], ...] = (
     {},
     {"gpu_layers": "auto"},
@@ -115,7 +118,7 @@ def test_a_view_reads_these_facts_and_no_others(name: str) -> None:
     answered = 0
     for card in TELLING:
         for values in viewed(name):
-            for count in (1, 2):
+            for count in COUNTS:
                 watched: Any = Watched(catalogue().gpu(card))
                 answered += seen(name, (watched,) * count, values) is not None
                 noted |= watched.__dict__["noted"]
@@ -131,7 +134,7 @@ def test_each_of_these_facts_matters(name: str, fact: str) -> None:
     changed = [
         (one, other, values, count)
         for values in viewed(name)
-        for count in (1, 2)
+        for count in COUNTS
         for one in cards
         for other in cards
         if seen(name, (one,) * count, values)

@@ -42,6 +42,9 @@ def verify_line(one: str) -> None:
     if words[0] == "printf":
         verify_modelfile(words)
         return
+    if words[0] == "mpirun":
+        assert [*words[:2], words[3], words[5]] == ["mpirun", "-n", "-H", "trtllm-llmapi-launch"]
+        words = words[6:]
     words = words[2 if words[:2] == ["python", "-m"] else 1 if words[0] == "python" else 0 :]
     program = words[0] if words[0] in KNOWN else " ".join(words[:2])
     known = KNOWN[program]
@@ -50,6 +53,9 @@ def verify_line(one: str) -> None:
     flags = {}
     while rest:
         word = rest.pop(0)
+        if word.startswith("--") and "=" in word:
+            word, _, value = word.partition("=")
+            rest.insert(0, value)
         kind = known["flags"].get(word)
         if kind is None:
             assert not word.startswith("-"), f"{program} has no {word}"
@@ -123,11 +129,12 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"cpu_moe_layers": "auto", "model": "mixtral-8x7b"},
     {"gpu": "2xrtx4090", "max_batched_tokens": 1024, "gpu_memory_utilization": 0.5},
     {"gpu": "16xrtx4090", "tensor_parallel": 8, "pipeline_parallel": 2},
+    {"gpu": "16xrtx4090", "engine_version": "0.8.5"},
     {"model": "llava-1.5-7b", "images": 2, "image_size": "336x336"},
 )
 
 
-@pytest.mark.parametrize("engine", ["transformers", "llama.cpp", "vllm", "sglang"])
+@pytest.mark.parametrize("engine", ["transformers", "llama.cpp", "vllm", "sglang", "tensorrt-llm"])
 @pytest.mark.parametrize("quant", ["fp16", "bf16", "int8", "nf4", "fp4-single", "fp8", "awq", "Q4_K_M", "F16"])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_commands_of_many_deployments(engine: str, quant: str, settings: dict[str, Any]) -> None:
@@ -192,9 +199,39 @@ ASKED = (
     {"model": "llama-3.1-8b", "parallel": 64, "engine": "vllm", "quant": "bf16"},
     {"model": "llama-3.1-70b", "engine": "sglang", "gpu": "h100-sxm"},
     {"model": "llama-3.1-405b", "engine": "vllm", "quant": "bf16", "gpu": "8xh100-sxm"},
+    {"model": "llama-3.1-70b", "engine": "tensorrt-llm", "gpu": "h100-sxm"},
+    {"model": "kimi-k2", "engine": "tensorrt-llm", "quant": "fp8-block", "gpu": "8xh100-sxm"},
     {"model": "llama-3.1-8b", "task": "full"},
     {"model": "llama-3.1-8b", "task": "qlora", "gpu": "rtx3060-12gb", "sequence_length": 8192},
 )
+
+
+SCENARIOS: tuple[dict[str, Any], ...] = (
+    {"gpu": "2xl40s", "model": "qwen3-32b", "quant": "fp8", "context": 32768, "parallel": 16, "kv_cache_type": "fp8"},
+    {"gpu": "2xl40s", "model": "Qwen/Qwen3-32B-AWQ", "context": 32768, "max_num_seqs": 64},
+    {"gpu": "8xh200", "model": "deepseek-r1", "quant": "fp8-block", "context": 65536},
+    {"gpu": "16xh100-sxm", "model": "deepseek-r1", "quant": "fp8-block"},
+    {"gpu": "16xh200", "model": "kimi-k2", "quant": "fp8-block", "context": 131072, "parallel": 8},
+    {"gpu": "4xh100-sxm", "model": "llama-3.1-70b", "quant": "fp8", "pipeline_parallel": 2, "max_batched_tokens": 4096},
+    {"gpu": "h100-sxm", "model": "gpt-oss-120b", "quant": "MXFP4", "gpu_memory_utilization": 0.95},
+    {"gpu": "l4", "model": "qwen2.5-vl-7b", "quant": "awq", "images": 2, "enforce_eager": True},
+    {"gpu": "8xgb200", "model": "qwen3-235b-a22b", "quant": "nvfp4", "expert_parallel": True},
+    {"gpu": "2xgb10", "model": "llama-3.1-70b", "quant": "fp8", "gpu_memory_utilization": 0.8},
+)
+"""Deployments that engineers ask of servers, on one machine and on two."""
+
+
+def command_of(engine: str, number: int) -> str:
+    """Command of a scenario with an engine."""
+    request = parse_request({"engine": engine, **SCENARIOS[number]})
+    return answer(resolve(request, open_catalogue())[0]).command
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tensorrt-llm"])
+@pytest.mark.parametrize("number", range(len(SCENARIOS)))
+def test_commands_of_scenarios(engine: str, number: int) -> None:
+    """Ten scenarios with each server, several machines included."""
+    verify(command_of(engine, number))
 
 
 @cache

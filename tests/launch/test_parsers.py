@@ -2,7 +2,7 @@
 
 None of them is a dependency. What is not installed, or cannot be imported without its GPU, is skipped; ``test_flags``
 holds all commands against recorded flags. In an environment of its own, on a machine without a GPU, all of this passed
-on 2026-11-25 with torch 2.13 (CPU), transformers 5.24, peft 0.21, trl 1.16, mlx-lm 0.32 with ``mlx[cpu]``, and without
+on 2026-11-29 with torch 2.13 (CPU), transformers 5.24, peft 0.21, trl 1.16, mlx-lm 0.32 with ``mlx[cpu]``, and without
 their dependencies (``--no-deps``, the missing imports by hand) sglang 0.5.23 and vllm 0.33.0.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.launch.test_flags import ASKED, remedies
+from tests.launch.test_flags import ASKED, SCENARIOS, command_of, remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,13 @@ CLASSES = {
 
 
 def commands() -> Iterator[str]:
-    """Of every remedy of the questions of ``test_flags``."""
+    """Of every remedy of the questions of ``test_flags``, and of its scenarios with each server."""
     for number in range(len(ASKED)):
         for remedy in remedies(number, True):
             yield remedy.command
+    for engine in ("vllm", "sglang"):
+        for number in range(len(SCENARIOS)):
+            yield command_of(engine, number)
 
 
 def lines(program: str) -> list[list[str]]:

@@ -65,7 +65,7 @@ STRATA = (
     Stratum("exllamav2", "inference", 32, COMMON),
     Stratum("exllamav3", "inference", 58, (*COMMON, "tensor_parallel")),
     Stratum("mlx", "inference", 90, COMMON),
-    Stratum("tensorrt-llm", "inference", 10, ("context",)),
+    Stratum("tensorrt-llm", "inference", 10, (*COMMON, *SERVERS)),
     Stratum("", "inference", 70, ("quant", "context", "ubatch", "optimizer")),
 )
 """Sizes by how much there is to go wrong; 2,000 together."""

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.speed import tensorrt_llm
 from tests.speed.literals import rewritten
 from tests.speed.rows import Row, deployed, rows
 from vramfit import engines
@@ -31,6 +30,7 @@ from vramfit.engines.llamacpp import speed as llamacpp
 from vramfit.engines.mlx import speed as mlx
 from vramfit.engines.profile import SpeedProfile, card_kind
 from vramfit.engines.sglang import speed as sglang
+from vramfit.engines.tensorrtllm import speed as tensorrtllm
 from vramfit.engines.transformers import speed as transformers
 from vramfit.engines.vllm import speed as vllm
 from vramfit.speed import decode, prefill
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 MODULES: tuple[ModuleType, ...] = (
-    profile, servers, llamacpp, mlx, transformers, exllamav3, vllm, sglang, tensorrt_llm
+    profile, servers, llamacpp, mlx, transformers, exllamav3, vllm, sglang, tensorrtllm
 )  # fmt: skip
 """Where constants are written."""
 CPP = llamacpp.PROFILE
@@ -217,7 +217,7 @@ def of_llamacpp(generated: list[Case]) -> list[Constant]:
 def of_servers() -> list[Constant]:
     """The constants of decoding in servers: those they share, and those of each one's kernels."""
     tables: list[Any] = [vllm.PROFILE.bytes_per_clock, sglang.PROFILE.bytes_per_clock]
-    own: Any = tensorrt_llm.PROFILE.bytes_per_clock
+    own: Any = tensorrtllm.PROFILE.bytes_per_clock
     return [
         *entries(servers.LAYER_MICROSECONDS, 70.0),
         Constant(servers, "BYTES_PER_CLOCK", 8.0, also=tuple((table, "") for table in tables)),
@@ -403,7 +403,6 @@ def write() -> None:
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    engines.register(engines.Registration("tensorrt-llm", "tests.speed.tensorrt_llm"))
     found = cases(rows())
     if "write" in arguments:
         fit(found)

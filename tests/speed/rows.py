@@ -60,7 +60,7 @@ class Row:
     @property
     def answerable(self) -> bool:
         """Whether the program knows the very engine."""
-        return self.engine not in engines.UNMODELLED and not self.stand_in
+        return not self.stand_in
 
     def request(self, prompt: int) -> dict[str, Any]:
         """The deployment whose speeds are for a prompt of so many tokens."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.speed import fit, tensorrt_llm
+from tests.speed import fit
 from tests.speed.literals import rewritten, written
 from vramfit.engines import servers
 from vramfit.engines.llamacpp import speed as llamacpp
+from vramfit.engines.tensorrtllm import speed as tensorrtllm
 from vramfit.engines.vllm import speed as vllm
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_a_name_inside_a_table_stays_a_name(monkeypatch: pytest.MonkeyPatch) -> 
 def test_servers_share_their_tables() -> None:
     """One number, whichever of them is asked: the fit moves it for all."""
     assert vllm.PROFILE.layer_microseconds is servers.LAYER_MICROSECONDS
-    assert tensorrt_llm.PROFILE.layer_microseconds is servers.LAYER_MICROSECONDS
+    assert tensorrtllm.PROFILE.layer_microseconds is servers.LAYER_MICROSECONDS
     assert vllm.PROFILE.bytes_per_clock[""] == servers.BYTES_PER_CLOCK
 
 

@@ -7,7 +7,7 @@ from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate
 from vramfit.errors import CannotTell
 
 __all__ = [
-    "DEFAULT", "UNMODELLED", "Deployment", "DeviceMemory", "Engine", "Estimate", "Registration", "Share", "engine",
+    "DEFAULT", "Deployment", "DeviceMemory", "Engine", "Estimate", "Registration", "Share", "engine",
     "engine_of_family", "estimate", "names", "own_groups", "register", "registered",
 ]  # fmt: skip
 
@@ -49,6 +49,7 @@ for _one in (
     Registration("exllamav2", "vramfit.engines.exllamav2", ("exl2",)),
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
     Registration("mlx", "vramfit.engines.mlx", ("mlx",)),
+    Registration("tensorrt-llm", "vramfit.engines.tensorrtllm", keys="vramfit.engines.servers"),
 ):
     register(_one)
 
@@ -57,9 +58,6 @@ DEFAULT = "transformers"
 
 SUPPLY = "where you know what a token takes in the cache, give --kv-bytes-per-token N"
 """Hint for models whose cache is unknown."""
-
-UNMODELLED = ("tensorrt-llm",)
-"""Engines that the contract names and that are not modelled yet."""
 
 
 def names() -> tuple[str, ...]:

@@ -27,17 +27,24 @@ from vramfit.quantization.fp8 import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar
+    from typing import Protocol, TypeVar
 
     from vramfit.engines.interface import Job
-    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.servers import ServerKeys, Spread
     from vramfit.model import Model, Tensor
     from vramfit.model.architecture import Layers
     from vramfit.model.mixers import Mixer
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
-    V = TypeVar("V")
+    class Cards(Protocol):
+        """Traits of a server's view of the GPUs, whatever else they have."""
+
+        @property
+        def spread(self) -> Spread:
+            """Machines of the GPUs."""
+
+    V = TypeVar("V", bound=Cards)
 
 VOCAB_PADDING = 64
 """Number of rows that embedding and head are padded to a multiple of before division (``DEFAULT_VOCAB_PADDING_SIZE``)."""
@@ -84,14 +91,18 @@ class Experts(Record):
         return -(-count // self.ranks), count
 
 
-def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
+def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, int]:
     """Numbers of ranks and of pipeline stages of one copy, ``(tensor_parallel, pipeline_parallel)``.
 
-    The default is tensor parallel over all GPUs of a copy. Raises ``UsageError`` if the product with the number of copies
-    is not the number of GPUs, or if the model cannot be divided by them.
+    The default is tensor parallel over the GPUs of a machine, and a pipeline stage for each machine; over all GPUs of a
+    copy where there are several. Raises ``UsageError`` if the product with the number of copies is not the number of GPUs,
+    or if the model cannot be divided by them. ``cuts_blocks`` is for an engine that says by itself what it does with a
+    division through blocks of FP8 scales.
     """
-    keys, count = job.keys, job.gpu_count
-    stages, times = keys.pipeline_parallel or 1, copies(keys)
+    keys, count, times = job.keys, job.gpu_count, copies(job.keys)
+    stages = keys.pipeline_parallel
+    if stages is None:
+        stages = job.traits.spread.stages if keys.tensor_parallel is None and times == 1 else 1
     ranks = keys.tensor_parallel or max(1, count // (stages * times))
     if ranks * stages * times != count:
         copied = f" x data_parallel {times}" if times > 1 else ""
@@ -108,7 +119,10 @@ def layout(job: Job[V, ServerKeys]) -> tuple[int, int]:
     if keys.expert_parallel and not job.model.has_experts:
         raise UsageError(f"{job.model.name} has no experts to divide", "leave expert_parallel out")
     model, scheme = job.model, job.scheme
-    problem = _refused(model, scheme, ranks, ranks * times, keys.expert_parallel)
+    if cuts_blocks:
+        problem = _indivisible(model, ranks, ranks * times, keys.expert_parallel)
+    else:
+        problem = _refused(model, scheme, ranks, ranks * times, keys.expert_parallel)
     if problem:
         if model.has_experts and not keys.expert_parallel and not _refused(model, scheme, ranks, ranks * times, True):
             raise UsageError(
@@ -266,7 +280,7 @@ def _mixers(model: Model, tensor: Tensor) -> tuple[Mixer, ...]:
 @per_model
 def _refused(model: Model, scheme: Scheme, ranks: int, over: int, whole: bool) -> str | None:
     """Reason why an engine refuses to divide the model over ``ranks``, and its experts ``over`` so many; None if none."""
-    return _indivisible(model, ranks, over, whole) or _ungrouped(model, scheme, ranks, over, whole)
+    return _indivisible(model, ranks, over, whole) or cut_blocks(model, scheme, ranks, over, whole)
 
 
 def _indivisible(model: Model, ranks: int, over: int, whole: bool) -> str | None:
@@ -292,7 +306,7 @@ def _indivisible(model: Model, ranks: int, over: int, whole: bool) -> str | None
     return None
 
 
-def _ungrouped(model: Model, scheme: Scheme, ranks: int, over: int, whole: bool) -> str | None:
+def cut_blocks(model: Model, scheme: Scheme, ranks: int, over: int, whole: bool) -> str | None:
     """Reason why a division would split a block of FP8 scales, which vLLM refuses; None if it does not.
 
     Source: vLLM 0.33.0 ``quantization/utils/fp8_utils.py`` ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe``.

@@ -157,6 +157,9 @@ class Pool(Record):
     """True if the engine starts only if its whole share is free then."""
     context_bytes: tuple[int, ...] = ()
     """Bytes that the runtime holds of each GPU when the engine looks at what is free."""
+    taken_bytes: tuple[int, ...] | None = None
+    """Bytes that the engine has taken of each GPU, beside those of the runtime, when it looks at what is free and takes
+    its share of that; None if the share is of the whole GPU."""
     beside_bytes: tuple[int, ...] = ()
     """Further bytes of each GPU that the engine takes beside its share, before it looks or after it has filled that."""
     starting_bytes: tuple[int, ...] = ()
@@ -171,11 +174,21 @@ class Pool(Record):
     spare_reason: str = ""
     """Reason why it does not start where they are not left, as a sentence without a full stop."""
 
+    @property
+    def reads_free(self) -> bool:
+        """True if the engine looks at what is free of a GPU, so that it matters what others and the runtime hold."""
+        return self.must_be_free or self.taken_bytes is not None
+
     def limits(self, offered_bytes: Iterable[int], reserve_bytes: int = 0) -> tuple[int, ...]:
         """Largest number of bytes that the engine takes of each GPU, given the usable bytes of each.
 
-        Others hold ``reserve_bytes`` of each; a share of what is free depends on it, and one of the card does not.
+        ``reserve_bytes`` are those that others hold of each.
         """
+        if self.taken_bytes is not None:
+            before = [
+                taken + own + reserve_bytes for taken, own in zip(self.taken_bytes, self.context_bytes, strict=True)
+            ]
+            offered_bytes = [max(0, offered - one) for offered, one in zip(offered_bytes, before, strict=True)]
         limits = []
         for number, (offered, outside) in enumerate(zip(offered_bytes, self.outside_bytes, strict=True)):
             if self.fixed_bytes:
@@ -278,7 +291,7 @@ class Estimate(Record):
         if pool is not None:
             context = tuple([share.expected for share in shares])
             outside = tuple([taken + share for taken, share in zip(pool.outside_bytes, context, strict=True)])
-            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.must_be_free else ())
+            pool = replace(pool, outside_bytes=outside, context_bytes=context if pool.reads_free else ())
         return replace(self, gpus=tuple(gpus), pool=pool)
 
 
@@ -379,6 +392,10 @@ class Engine(_Generic["V", "K"]):
     It has no repositories of GGUF files."""
     most_sequences: int | None = None
     """Largest number of sequences that the engine holds at once, whatever the memory; None for no such limit."""
+    repeats_parts: bool = False
+    """True if GPUs hold some parts of a model and its cache several times over, so that another division may need less."""
+    most_changes: int = 2
+    """Number of changes that a remedy combines if fewer do not suffice."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     recommended: int | None = None

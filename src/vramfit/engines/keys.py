@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines import DEFAULT, UNMODELLED, names, own_groups
+from vramfit.engines import DEFAULT, names, own_groups
 from vramfit.errors import UsageError
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.keys import SPELLED, parse_value
@@ -26,14 +26,13 @@ def common_keys() -> dict[str, Key]:
         for group in COMMON:
             _shared.update({key.name: key for key in group.keys})
     default = f"by the model's name, the quant and keys of one engine alone; else {DEFAULT}"
-    choices = (*names(), *UNMODELLED)
-    _shared["engine"] = replace(_shared["engine"], choices=choices, default_text=default, read=_engine_name)
+    _shared["engine"] = replace(_shared["engine"], choices=names(), default_text=default, read=_engine_name)
     return _shared
 
 
 def _engine_name(spelling: str) -> str:
     """Name of the engine that a spelling means, whatever its case, dots and dashes; the spelling of an unknown one."""
-    folded = {_folded(name): name for name in (*names(), *UNMODELLED)}
+    folded = {_folded(name): name for name in names()}
     return folded.get(_folded(spelling), spelling)
 
 

@@ -1,17 +1,15 @@
-"""Facts that the servers vLLM and SGLang share: deployment keys, constants of speed, and settings to try as remedies."""
+"""Facts that servers share: deployment keys, machines, and constants of speed."""
 
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Setting
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Group, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from vramfit.engines.interface import Estimate
+    from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
@@ -44,6 +42,27 @@ class ServerKeys(Record):
     max_loras: int = 0
     """Number of adapters held beside the model."""
     max_lora_rank: int = 16
+
+
+class Spread(Record):
+    """Machines that the GPUs of a server are in."""
+
+    machines: int = 1
+    stages: int = 1
+    """Number of pipeline stages, if the deployment states no division."""
+
+
+ONE_MACHINE = Spread()
+
+
+def spread(gpus: tuple[Gpu, ...], work: Workload) -> Spread:
+    """Machines of the GPUs; raises ``UsageError`` if those that the deployment states do not divide the GPUs."""
+    nodes: int | None = work.own.nodes  # type: ignore[attr-defined]
+    if len(gpus) == 1 and nodes in (None, 1):
+        return ONE_MACHINE
+    from vramfit.engines import machines
+
+    return Spread(*machines.spread(gpus, nodes))
 
 
 KEYS = (
@@ -241,30 +260,3 @@ def head_scheme(scheme: Scheme) -> Scheme:
     from vramfit.quantization import SCHEMES
 
     return scheme if scheme.family in HEADS_ALIKE else SCHEMES["bf16"]
-
-
-LEAST_STEP_TOKENS = 512
-"""Number of tokens of the smallest step that a remedy proposes."""
-
-
-def settings(
-    name: str, keys: ServerKeys, decided: Mapping[str, object], shares: tuple[float, ...]
-) -> Iterator[Setting]:
-    """Settings to try as remedies: a larger share of the card (one of ``shares``), no CUDA graphs, ever smaller steps.
-
-    ``decided`` contains the settings that the estimate decided (``Estimate.settings``).
-    """
-    share = decided.get("gpu_memory_utilization")
-    for step in shares:
-        if isinstance(share, float) and share < step:
-            summary = f"let {name} take {step:.0%} of the card instead of {share:.0%}"
-            trade = "less is left for other programs on the card"
-            yield Setting({"gpu_memory_utilization": step}, summary, trade, 1)
-    if not keys.enforce_eager:
-        trade = "decoding is slower without CUDA graphs, most of all for small models"
-        yield Setting({"enforce_eager": True}, f"run {name} without CUDA graphs", trade, 2)
-    tokens = decided.get("max_batched_tokens")
-    while isinstance(tokens, int) and tokens >= 2 * LEAST_STEP_TOKENS:
-        tokens //= 2
-        summary = f"process {tokens:,} tokens per step at most"
-        yield Setting({"max_batched_tokens": tokens}, summary, "prompts are processed more slowly", 2)

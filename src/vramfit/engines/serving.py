@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.engines.interface import Deployment
+    from vramfit.engines.interface import Deployment, Estimate
 
 WIDE = ("f16", "bf16", "f32")
 """Cache types that a command leaves at ``auto``, the element type of the model."""
@@ -21,13 +21,8 @@ QUANTIZATIONS = {
 }  # fmt: skip
 """Schemes by the value of ``--quantization`` (bitsandbytes makes NF4 of a 16-bit checkpoint). Other values leave the
 scheme to the checkpoint."""
-FIRST_MACHINE = "FIRST_MACHINE"
-"""Placeholder for the address of the first of several machines, which only the user knows."""
-GPUS_PER_MACHINE = 8
-"""Number of GPUs of one machine in a command for several machines."""
-SPREAD = ("machines", "first_machine", "machine", "waits")
-"""Names of the flags that say which of several machines a line is for. They are no deployment keys, because the number
-of machines follows from the GPUs."""
+SPREAD = ("first_machine", "machine", "waits", "executor")
+"""Names of the flags that say which of several machines a line is for, and how they are joined: no deployment keys."""
 
 
 def checkpoint(deployment: Deployment) -> dict[str, object]:
@@ -61,10 +56,9 @@ def with_quant(keys: dict[str, Any]) -> dict[str, Any]:
     return keys
 
 
-def machines(deployment: Deployment) -> int:
-    """Number of machines with eight GPUs each; 1 for counts that eight does not divide, as in some rented instances."""
-    count, left = divmod(len(deployment.gpus), GPUS_PER_MACHINE)
-    return 1 if left else count
+def machines(estimate: Estimate) -> int:
+    """Number of machines that the estimate decided on."""
+    return int(str(estimate.settings["nodes"]))
 
 
 def share_text(share: float) -> str:

@@ -124,21 +124,20 @@ def quant_objects(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def engine_objects() -> list[dict[str, Any]]:
-    """Objects of all engines of the contract, with their options; those not modelled yet are marked."""
-    from vramfit.engines import UNMODELLED, engine, names
+    """Objects of all engines, with their options."""
+    from vramfit.engines import engine, names
 
     objects = []
-    for name in (*names(), *UNMODELLED):
-        modelled = name not in UNMODELLED
-        module = engine(name) if modelled else None
+    for name in names():
+        module = engine(name)
         objects.append(
             {
                 "id": name,
-                "modelled": modelled,
-                "classes": None if module is None else dict(module.scheme_of_class),
-                "quant_families": None if module is None else list(module.families),
-                "cache_types": None if module is None else list(module.cache_types),
-                "tasks": None if module is None else list(module.tasks),
+                "modelled": True,
+                "classes": dict(module.scheme_of_class),
+                "quant_families": list(module.families),
+                "cache_types": list(module.cache_types),
+                "tasks": list(module.tasks),
             }
         )
     return objects

@@ -49,6 +49,7 @@ STRATEGIES: tuple[tuple[str, str], ...] = (
     ("devices", "rearranged"),
     ("settings", "settings"),
     ("hardware", "raised"),
+    ("weights", "eight_bits"),
     ("weights", "quantized"),
     ("weights", "offloaded"),
     ("hardware", "several"),
@@ -58,9 +59,11 @@ STRATEGIES: tuple[tuple[str, str], ...] = (
     ("models", "tuned"),
     ("combinations", "engines"),
     ("combinations", "pairs"),
+    ("combinations", "triples"),
 )
 """Modules of this room and their functions, in the order they are run: what costs least first."""
-TRAINING_STRATEGIES = (("training", "steps"), *STRATEGIES[5:8], ("models", "smaller"), ("training", "pairs"))
+HARDWARE = (("hardware", "several"), ("hardware", "bigger"), ("hardware", "rented"))
+TRAINING_STRATEGIES = (("training", "steps"), *HARDWARE, ("models", "smaller"), ("training", "pairs"))
 """Modules and functions for fine-tuning, in the same order."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
@@ -83,7 +86,7 @@ SPELLED = ("reserve", "tensor_split")
 """Keys whose values a report spells, since what a command line takes is a text: sizes and proportions."""
 
 STATED = (
-    ("gpu", ("usable",)),
+    ("gpu", ("usable", "nodes")),
     ("quant", ("file_size", "bits_per_weight")),
     ("model", ("file_size", "bits_per_weight", "encoder_tokens")),
 )
@@ -92,7 +95,7 @@ STATED = (
 
 def outdated(request: Request, changes: Changes) -> list[str]:
     """Keys of a request that state facts of what the changes replace, and so mean nothing beside them."""
-    if request.keys().isdisjoint(("usable", "file_size", "bits_per_weight", "encoder_tokens")):
+    if request.keys().isdisjoint(("usable", "nodes", "file_size", "bits_per_weight", "encoder_tokens")):
         return []
     moved = [names for key, names in STATED if key in changes and changes[key] != request.get(key)]
     return list(dict.fromkeys([name for names in moved for name in names if name in request]))
@@ -274,7 +277,9 @@ def _is_arrangeable(asked: Answer) -> bool:
     gpus = asked.deployment.gpus
     if asked.deployment.workload.reserve_bytes:
         return True
-    return len(gpus) > 1 and asked.required_bytes <= sum(asked.verdict.usable_bytes)
+    if len(gpus) == 1:
+        return False
+    return engine(asked.deployment.engine).repeats_parts or asked.required_bytes <= sum(asked.verdict.usable_bytes)
 
 
 def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Request) -> Remedy:

@@ -1,4 +1,7 @@
-"""Pairs of changes, where one is not enough: fewer bits per weight and another, or a smaller cache and another."""
+"""Pairs of changes, where one is not enough: fewer bits per weight and another, or a smaller cache and another.
+
+Servers, which have many settings, get three: fewer bits per weight, a smaller cache, and another.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,29 @@ def pairs(question: Question) -> Iterator[Proposal]:
     yield from _smaller_quantized(question)
 
 
+def triples(question: Question) -> Iterator[Proposal]:
+    """Fewer bits per weight, a smaller cache, and a setting or less of what was asked: for engines that combine three."""
+    before = question.asked.deployment
+    runtime = engine(before.engine)
+    kinds = [kind for kind in settings.CACHE_USUAL if kind in runtime.cache_types][-1:]
+    if runtime.most_changes < 3 or before.workload.kv_cache_type not in settings.WIDE_TYPES:
+        return
+    for changes, summary in _fewer_bits(question, loaded=True):
+        for kind in kinds:
+            both = {**changes, "kv_cache_type": kind}
+            found = _both(question, "quantize", both, f"{summary}, the KV cache to {kind}", (settings.settings,))
+            yield from found if question.everything else _most_kept(found)
+
+
+def _most_kept(found: Iterator[Proposal]) -> list[Proposal]:
+    """Return the proposal that leaves most of what was asked, among those that fit if any does; none of none.
+
+    Requests that wait lose nothing, which a shorter context does.
+    """
+    order = sorted(found, key=lambda one: (one.answer.verdict.word != "fits", "context" in one.changes, -one.kept))
+    return order[:1]
+
+
 def engines(question: Question) -> Iterator[Proposal]:
     """The model in the nearest precision with every other engine that needs less; only where everything is wanted."""
     before = question.asked.deployment
@@ -51,16 +77,24 @@ def engines(question: Question) -> Iterator[Proposal]:
             yield Proposal("engine-setting", changes, f"run it with {name} as {scheme}", trade, after, 2)
 
 
-def _fewer_bits(question: Question) -> Iterator[tuple[Changes, str]]:
-    """Usual scheme of each lower class, 4 bits first since they leave most room for the other half."""
+def _fewer_bits(question: Question, *, loaded: bool = False) -> Iterator[tuple[Changes, str]]:
+    """Usual scheme of each lower class, 4 bits first since they leave most room for the other half.
+
+    Before 4 bits come those that the engine has for newer cards, and with ``loaded`` the 8 bits that it makes while
+    loading.
+    """
     before = question.asked.deployment
     name = engine(before.engine).fallback or before.engine
-    for word in reversed(CLASSES[CLASSES.index(before.scheme.precision) + 1 :]):
-        scheme = find_scheme(engine(name).scheme_of_class[word])
+    runtime = engine(name)
+    lower = CLASSES[CLASSES.index(before.scheme.precision) + 1 :]
+    schemes = [(*runtime.loads_in_class.get(word, ()), runtime.scheme_of_class[word]) for word in reversed(lower)]
+    if not question.everything:
+        made = [one for word in lower[:-1] for one in runtime.loads_in_class.get(word, ())]
+        schemes = [tuple(made) if loaded else (), *schemes[:1]]
+    for found in dict.fromkeys(one for several in schemes for one in several):
+        scheme = find_scheme(found)
         changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
         yield changes, f"quantize to {scheme.id}" + ("" if name == before.engine else f" for {name}")
-        if not question.everything:
-            return
 
 
 def joined(kind: str, changes: Changes, summary: str, found: Proposal, least_effort: int) -> Proposal:

@@ -20,10 +20,12 @@ def rearranged(question: Question) -> Iterator[Proposal]:
 
 
 def _divided(question: Question) -> Iterator[Proposal | None]:
-    """Another division of the model over several GPUs, where one of them is short and all together have room."""
+    """Another division of the model over several GPUs, where all together have room or hold parts several times."""
     asked = question.asked
+    if len(asked.deployment.gpus) == 1:
+        return
     room = sum(asked.verdict.usable_bytes) - asked.required_bytes
-    if len(asked.deployment.gpus) == 1 or room < 0 or asked.verdict.headroom_bytes >= room:
+    if not engine(asked.deployment.engine).repeats_parts and (room < 0 or asked.verdict.headroom_bytes >= room):
         return
     for setting in engine(asked.deployment.engine).divisions(
         asked.deployment, asked.estimate, asked.verdict.usable_bytes

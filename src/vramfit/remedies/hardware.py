@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 COUNTS = (2, 3, 4, 6, 8)
 """Numbers of cards that people put in one machine."""
-NODES = 2
+NODES = (2, 4)
+"""Numbers of machines of eight that are tried."""
 OWNED = ("consumer", "workstation")
 """Segments of cards that people buy one at a time; the others are rented, or come as whole servers."""
 BIGGER_OFFERS = 2
@@ -54,7 +55,7 @@ def raised(question: Question) -> Iterator[Proposal]:
 
 
 def several(question: Question) -> Iterator[Proposal]:
-    """Smallest number of the card that holds the deployment; two machines of eight where eight do not."""
+    """Smallest number of the card that holds the deployment; machines of eight where eight cards do not."""
     gpus = question.asked.deployment.gpus
     card = gpus[0]
     if any(gpu.id != card.id for gpu in gpus) or card.unified or card.vendor == "custom":
@@ -65,8 +66,9 @@ def several(question: Question) -> Iterator[Proposal]:
     counts = [count for count in COUNTS if count > len(gpus) and (count >= least or _replicated(question))]
     proposals = list(question.best((_split(question, card, count) for count in counts), one=True))
     yield from proposals
-    if not proposals and len(gpus) <= COUNTS[-1]:
-        yield from question.best([_two_nodes(question, card)])
+    if not proposals:
+        machines = [count for count in NODES if count * COUNTS[-1] > len(gpus)]
+        yield from question.best((_nodes(question, card, count) for count in machines), one=True)
 
 
 def _replicated(question: Question) -> bool:
@@ -113,14 +115,14 @@ def _interconnect(after: Answer, card: Gpu) -> str:
     return f"the cards work one after another: no faster, and little crosses {link}"
 
 
-def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
-    """Two machines of eight cards: tensor parallel inside each, pipeline parallel between them."""
+def _nodes(question: Question, card: Gpu, machines: int) -> Proposal | None:
+    """Machines of eight cards: tensor parallel inside each, pipeline parallel between them."""
     before = question.asked.deployment
     if before.workload.task != "inference":
         return None
     each = COUNTS[-1]
     changes: dict[str, object] = {
-        "gpu": f"{NODES * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": NODES,
+        "gpu": f"{machines * each}x{card.id}", "tensor_parallel": each, "pipeline_parallel": machines,
     }  # fmt: skip
     if not engine(before.engine).spans_machines:
         server = next((one for one in map(engine, names()) if one.spans_machines), None)
@@ -132,11 +134,11 @@ def _two_nodes(question: Question, card: Gpu) -> Proposal | None:
     after = question.attempt(changes)
     if after is None:
         return None
-    more = NODES * each - len(before.gpus)
+    more = machines * each - len(before.gpus)
     return Proposal(
         "multi-node",
         changes,
-        f"split it over {NODES} machines of {each} x {card.name}",
+        f"split it over {machines} machines of {each} x {card.name}",
         f"{more} more cards; the machines pass hidden states on over their network",
         after,
         3,

@@ -30,7 +30,32 @@ HOPELESS_RATIO = 1.05
 """Ratio of a file's size to the room estimated for it beyond which the file is not tried."""
 LOADED = ("bitsandbytes", "fp8")
 """Families that an engine makes of the 16-bit checkpoint; the others are another file, to be found or made."""
+EIGHT_BITS = "fp8"
+"""Element type of a cache, and family of schemes, of 8-bit floats."""
 SPOKEN_CLASS = {"fp16": "16 bits", "int8": "INT8", "int4": "INT4"}
+
+
+def eight_bits(question: Question) -> Iterator[Proposal]:
+    """Weights and cache both in FP8, where neither alone suffices."""
+    before = question.asked.deployment
+    runtime = engine(before.engine)
+    if before.scheme.precision != CLASSES[0] or EIGHT_BITS not in runtime.cache_types:
+        return
+    from vramfit.remedies.settings import WIDE_TYPES
+
+    if before.workload.kv_cache_type not in WIDE_TYPES:
+        return
+    cache = {"kv_cache_type": EIGHT_BITS}
+    for name in (*runtime.loads_in_class.get("int8", ()), runtime.scheme_of_class["int8"]):
+        quant = {"quant": name}
+        if SCHEMES[name].family != EIGHT_BITS:
+            continue
+        if any(question.improves(question.attempt(changes)) for changes in (quant, cache)):
+            continue
+        after = question.attempt({**quant, **cache})
+        summary = f"quantize weights and KV cache to 8 bits ({SCHEMES[name].summary})"
+        if after is not None:
+            yield from question.best([Proposal("quantize", {**quant, **cache}, summary, after.quality[1], after, 1)])
 
 
 def quantized(question: Question) -> Iterator[Proposal]:

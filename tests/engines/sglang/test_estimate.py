@@ -83,7 +83,8 @@ def test_what_is_decided() -> None:
     """Requests at once only where they are stated, which captures no larger batch either."""
     found = estimated(gpu="2xrtx4090", max_num_seqs=16, parallel=2)
     assert {
-        "tensor_parallel": 2, "pipeline_parallel": 1, "data_parallel": None, "max_num_seqs": 16, "max_batched_tokens": 4096,
+        "tensor_parallel": 2, "pipeline_parallel": 1, "data_parallel": None, "nodes": 1, "max_num_seqs": 16,
+        "max_batched_tokens": 4096,
         "gpu_memory_utilization": round(1 - (512 + 6144 + 256 + 2 * 16 + 400) / 24_564, 3),
     } == found.settings  # fmt: skip
     assert isinstance(found.plan, Plan)

@@ -253,7 +253,7 @@ def test_what_vllm_decided() -> None:
     """The settings it would log, and the share of the card as the limit: the context lies outside of it."""
     found = estimated(gpu="2xrtx4090")
     assert {
-        "tensor_parallel": 2, "pipeline_parallel": 1, "data_parallel": 1, "max_num_seqs": 256,
+        "tensor_parallel": 2, "pipeline_parallel": 1, "nodes": 1, "data_parallel": 1, "max_num_seqs": 256,
         "max_batched_tokens": 2048,
         "gpu_memory_utilization": 0.92,
     } == found.settings  # fmt: skip

@@ -52,7 +52,8 @@ def estimated(changes: dict[str, dict[str, Any]] | None = None, **request: Any) 
         # Heads are divided, and repeated when there are more ranks than heads.
         (131_072 * 4096 // 2, {"gpu": "2xrtx4090"}),
         (131_072 * 4096 // 8, {"gpu": "8xrtx4090"}),
-        (131_072 * 4096 // 8, {"gpu": "16xrtx4090"}),
+        (131_072 * 4096 // 8, {"gpu": "16xrtx4090", "nodes": 1}),
+        (131_072 * 4096 // 16, {"gpu": "16xrtx4090"}),
         # Each stage keeps its own layers.
         (131_072 * 4096 // 4, {"gpu": "4xrtx4090", "pipeline_parallel": 4}),
         # The latent is whole on every rank; fp8 halves it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, SGLANG_GROUPS, ServerKeys, ranks, settings
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, SGLANG_GROUPS, ServerKeys, Spread, ranks, spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -45,6 +45,7 @@ class Cards(Record):
     """True if attention needs a workspace of FlashInfer's or TensorRT-LLM's."""
     eight_bit_latents: bool
     """True if sparse latents are cached in 8 bits unless a type is stated: on Blackwell."""
+    spread: Spread = ONE_MACHINE
 
 
 class SGLang(Engine[Cards, SGLangKeys]):
@@ -61,6 +62,8 @@ class SGLang(Engine[Cards, SGLangKeys]):
     speculative_tokens = 3
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
+    repeats_parts = True
+    most_changes = 3
     recommended = 4
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
@@ -85,6 +88,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
             "rocm" if smallest.vendor == "amd" else link,
             smallest.vendor != "amd" and (blackwell or not hopper),
             blackwell,
+            spread(gpus, work),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
@@ -151,15 +155,23 @@ class SGLang(Engine[Cards, SGLangKeys]):
         return remarks(self, deployment, estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies in order: the share that holds the requests, a larger one, no CUDA graphs, smaller steps."""
+        """Remedies in order: the share that holds the requests, another, fewer requests at once, no CUDA graphs, smaller
+        steps."""
+        from vramfit.engines.server_remedies import settings
         from vramfit.engines.sglang.serving import settings_of_share
 
         yield from settings_of_share(self, deployment, estimate)
-        yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        yield from settings(self, deployment, estimate, SHARES)  # type: ignore[arg-type]
         if deployment.workload.draft is not None:
             from vramfit.engines import speculative
 
             yield from speculative.settings(deployment, True)
+
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other numbers of ranks and stages over the same GPUs."""
+        from vramfit.engines.server_remedies import divisions
+
+        return divisions(estimate)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``sglang.launch_server`` command, one line for each machine."""

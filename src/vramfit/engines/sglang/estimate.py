@@ -185,6 +185,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
             "tensor_parallel": spread.ranks,
             "pipeline_parallel": spread.stages,
             "data_parallel": spread.copies if spread.copies > 1 else keys.data_parallel,
+            "nodes": cards.spread.machines,
             "max_num_seqs": None if keys.max_num_seqs is None else sequences(keys, work, 1),
             "max_batched_tokens": made.tokens,
             "gpu_memory_utilization": made.share,

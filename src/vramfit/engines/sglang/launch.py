@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vramfit.engines.servers import ranks as ranks_of
 from vramfit.engines.servers import version
-from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
@@ -94,7 +94,7 @@ SERVER = Program(
         Flag("--disable-cuda-graph", "disables_graphs", kind=SWITCH),
         Flag("--disable-decode-cuda-graph", "disables_graphs", kind=SWITCH),
         Flag("--disable-prefill-cuda-graph", "skips_prefill", kind=SWITCH),
-        Flag("--nnodes", "machines"),
+        Flag("--nnodes", "nodes"),
         Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
         Flag("--node-rank", "machine"),
     ),
@@ -140,10 +140,12 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
         "enforce_eager": True if keys.enforce_eager else None,
         "eager_prefill": True if keys.enforce_eager else None,
     }
-    count = machines(deployment)
+    count = machines(estimate)
     if count == 1:
         return line(write.words(SERVER, values))
-    values.update({"machines": count, "first_machine": f"{FIRST_MACHINE}:{PORT}"})
+    from vramfit.engines.machines import NAMES
+
+    values.update({"nodes": count, "first_machine": f"{NAMES[0]}:{PORT}"})
     return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
 
 

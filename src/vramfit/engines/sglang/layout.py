@@ -12,6 +12,7 @@ from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines.distributed import layout
 from vramfit.engines.interface import Job
+from vramfit.engines.servers import ONE_MACHINE
 from vramfit.engines.sglang.share import Spread
 from vramfit.engines.vllm.rotary import SEVERAL_POSITIONS, rotary_bytes
 from vramfit.engines.vllm.weights import Stage, stages
@@ -48,7 +49,8 @@ def spread_of(job: Job[Cards, SGLangKeys]) -> Spread:
             "each copy needs as many GPUs as the others",
         )
     keys = replace(job.keys, data_parallel=None, expert_parallel=False)
-    alone = replace(job, gpu_count=each, workload=replace(job.workload, own=keys))
+    traits = replace(job.traits, spread=ONE_MACHINE)
+    alone = replace(job, gpu_count=each, traits=traits, workload=replace(job.workload, own=keys))
     return Spread(*layout(as_server(alone)), copies, job.keys.expert_parallel)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ServerKeys, ranks, settings
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -48,6 +48,7 @@ class Cards(Record):
     """Bytes that are taken before vLLM starts of a memory that the GPU shares with the CPU."""
     processes_bytes: int = 0
     """Bytes that vLLM's processes take of such a memory on the CPU's side."""
+    spread: Spread = ONE_MACHINE
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -67,6 +68,8 @@ class Vllm(Engine[Cards, ServerKeys]):
     speculative_tokens = 1
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
+    repeats_parts = True
+    most_changes = 3
     recommended = 3
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
@@ -98,6 +101,7 @@ class Vllm(Engine[Cards, ServerKeys]):
             workspace_bytes(first),
             flashinfer_states(first),
             *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
+            spread=spread(gpus, work),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
@@ -158,12 +162,20 @@ class Vllm(Engine[Cards, ServerKeys]):
         return serving(deployment, estimate, self.own_keys(deployment.workload), usable_bytes)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies in order: a larger share of the card, no CUDA graphs, smaller steps."""
-        yield from settings(self.name, self.own_keys(deployment.workload), estimate.settings, SHARES)
+        """Remedies in order: another share of the card, fewer requests at once, no CUDA graphs, smaller steps."""
+        from vramfit.engines.server_remedies import settings
+
+        yield from settings(self, deployment, estimate, SHARES)  # type: ignore[arg-type]
         if deployment.workload.draft is not None:
             from vramfit.engines import speculative
 
             yield from speculative.settings(deployment, True)
+
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other numbers of ranks and stages over the same GPUs."""
+        from vramfit.engines.server_remedies import divisions
+
+        return divisions(estimate)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``vllm serve`` command, one line for each machine."""

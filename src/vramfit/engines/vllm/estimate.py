@@ -99,6 +99,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         {
             "tensor_parallel": ranks,
             "pipeline_parallel": count,
+            "nodes": cards.spread.machines,
             "data_parallel": copies(keys),
             "max_num_seqs": rows,
             "max_batched_tokens": tokens,

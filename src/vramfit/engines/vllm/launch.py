@@ -5,7 +5,7 @@ vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``conf
 
 from __future__ import annotations
 
-from vramfit.engines.serving import FIRST_MACHINE, WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
 from vramfit.launch import SWITCH, Flag, Program, neutral, write
 from vramfit.launch.write import line
 
@@ -26,6 +26,10 @@ CACHE_OF = {
 """Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
 DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_tokens")
 """Settings that the estimate decides and a command states."""
+JOINS_MACHINES = (0, 11, 1)
+"""First release with ``--nnodes`` (``engine/arg_utils.py``; 0.11.0 has none, 0.15.0 has it)."""
+RAY_PORT = 6379
+"""Port of a Ray cluster's head, its own default."""
 SCALES = {"k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
 """Factors of the letters after a count (``human_readable_int``): decimal for small letters, binary for capitals."""
 
@@ -128,10 +132,11 @@ SERVE = Program(
         Flag("--enable-lora", "adapters", (), SWITCH, off=("--no-enable-lora",)),
         Flag("--max-loras", "max_loras"),
         Flag("--max-lora-rank", "max_lora_rank"),
-        Flag("--nnodes", "machines", ("-n",)),
+        Flag("--nnodes", "nodes", ("-n",)),
         Flag("--master-addr", "first_machine"),
         Flag("--node-rank", "machine", ("-r",)),
         Flag("--headless", "waits", (), SWITCH),
+        Flag("--distributed-executor-backend", "executor"),
     ),
     positional="model",
     neutral=neutral(
@@ -148,7 +153,7 @@ SERVE = Program(
         " --max-log-len --revision --code-revision --tokenizer --tokenizer-mode --tokenizer-revision --config-format"
         " --generation-config --override-generation-config --load-format --download-dir --hf-token --seed --max-logprobs"
         " --logprobs-mode --otlp-traces-endpoint --collect-detailed-traces --scheduling-policy --stream-interval"
-        " --allowed-local-media-path --prefix-caching-hash-algo --master-port --distributed-executor-backend"
+        " --allowed-local-media-path --prefix-caching-hash-algo --master-port"
         " --structured-outputs-config --shutdown-timeout",
         "--served-model-name --allowed-origins --allowed-methods --allowed-headers --middleware --allowed-media-domains",
     ),
@@ -174,12 +179,30 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
         "max_loras": keys.max_loras or None,
         "max_lora_rank": keys.max_lora_rank if keys.max_loras else None,
     }
-    count = machines(deployment)
+    count = machines(estimate)
     if count == 1:
         return line(write.words(SERVE, values))
-    values.update({"machines": count, "first_machine": FIRST_MACHINE})
-    ranks = [{**values, "machine": rank, "waits": rank > 0} for rank in range(count)]
-    return "\n".join([line(write.words(SERVE, each)) for each in ranks])
+    return _on_machines(values, count, len(deployment.gpus) // count, keys)
+
+
+def _on_machines(values: dict[str, object], count: int, each: int, keys: ServerKeys) -> str:
+    """Lines for several machines with ``each`` GPUs, the first machine's first.
+
+    The server joins them by itself (``--nnodes``); releases before that join a cluster of Ray.
+    """
+    from vramfit.engines.machines import NAMES
+    from vramfit.engines.servers import version
+
+    stated = version(keys)
+    if stated is None or stated >= JOINS_MACHINES:
+        values.update({"nodes": count, "first_machine": NAMES[0]})
+        ranks = [{**values, "machine": rank, "waits": rank > 0} for rank in range(count)]
+        return "\n".join([line(write.words(SERVE, one)) for one in ranks])
+    started = [
+        f"ray start --head --port={RAY_PORT} --num-gpus={each}",
+        *[f"ray start --address={NAMES[0]}:{RAY_PORT} --num-gpus={each}"] * (count - 1),
+    ]
+    return "\n".join([*started, line(write.words(SERVE, {**values, "executor": "ray"}))])
 
 
 def _drafting(deployment: Deployment) -> tuple[str, int, str | None]:

@@ -1,0 +1,131 @@
+"""Engine TensorRT-LLM: NVIDIA's server, whose cache takes a share of what weights and activations leave free."""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.engines.interface import Engine, View
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.engines.interface import Deployment, Estimate, Job, Serving, Setting
+    from vramfit.engines.profile import SpeedProfile
+    from vramfit.engines.terms import Ledger
+    from vramfit.hardware import Gpu
+    from vramfit.launch.read import Process
+    from vramfit.quantization import Scheme
+    from vramfit.workload.common import Workload
+
+SHARES = (0.95,)
+"""Shares of the free memory that remedies propose: more leaves nothing for longer prompts than were measured."""
+
+
+class Cards(Record):
+    """Properties of the first card, and the machines of all."""
+
+    mxfp4_kernel: str
+    spread: Spread = ONE_MACHINE
+
+
+class TensorRtLlm(Engine[Cards, ServerKeys]):
+    """TensorRT-LLM, started by ``trtllm-serve`` with its PyTorch back end."""
+
+    name = "tensorrt-llm"
+    title = "TensorRT-LLM"
+    families = ("plain", "fp8", "nvfp4", "mxfp4", "awq", "gptq", "compressed_tensors")
+    scheme_of_class = {"fp16": "fp16", "int8": "fp8", "int4": "awq"}
+    cache_types = ("f16", "bf16", "fp8")
+    groups = GROUPS
+    record = ServerKeys
+    loads_in_class = {"int4": ("nvfp4",)}
+    spans_machines = True
+    repeats_parts = True
+    most_changes = 3
+    runtime_formula = "CUDA context of a process"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
+        """Make the view of the GPUs: the kernel of the first, and the CUDA context of each."""
+        from vramfit.engines.cuda import context_share
+        from vramfit.engines.vllm.weights import mxfp4_kernel
+
+        cards = Cards(mxfp4_kernel(gpus[0]), spread(gpus, work))
+        return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+
+    def head_scheme(self, scheme: Scheme) -> Scheme:
+        """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""
+        from vramfit.engines.servers import head_scheme
+
+        return head_scheme(scheme)
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the server does not start with the scheme on the GPUs; None if it does."""
+        from vramfit.engines.support import refusal
+        from vramfit.engines.tensorrtllm.support import RULES
+
+        return refusal(RULES, gpus, scheme, work)
+
+    def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
+        """Estimate the memory of a server, rank by rank."""
+        from vramfit.engines.tensorrtllm.estimate import estimate
+
+        return estimate(job)
+
+    def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Add the terms of a server to the ledger, rank by rank."""
+        from vramfit.engines.tensorrtllm.terms import account
+
+        account(job, estimate, ledger)
+
+    def speed(self) -> SpeedProfile:
+        """Constants of TensorRT-LLM's speed."""
+        from vramfit.engines.tensorrtllm.speed import PROFILE
+
+        return PROFILE
+
+    def largest_parallel(self, work: Workload) -> int | None:
+        """Number of requests that the server is told to process at once; None if it decides."""
+        return self.own_keys(work).max_num_seqs
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """Number of prompt tokens processed in one step."""
+        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
+
+    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
+        """Number of GPUs that each layer is split over."""
+        return ranks(estimate)
+
+    def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
+        """Describe what the cache holds in the memory that the GPUs offer."""
+        from vramfit.engines.tensorrtllm.estimate import serving
+
+        return serving(deployment, estimate, usable_bytes)
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """Remedies in order: a larger share of the free memory, fewer requests at once, no CUDA graphs, smaller steps."""
+        from vramfit.engines.server_remedies import settings
+
+        return settings(self, deployment, estimate, SHARES, "of what is free")  # type: ignore[arg-type]
+
+    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
+        """Other numbers of ranks and stages over the same GPUs."""
+        from vramfit.engines.server_remedies import divisions
+
+        return divisions(estimate)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """Write the ``trtllm-serve`` command, behind ``mpirun`` for several machines."""
+        from vramfit.engines.tensorrtllm.launch import command
+
+        return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a ``trtllm-serve`` line; None if no line starts it."""
+        from vramfit.engines.tensorrtllm.launch import read
+
+        return read(given)
+
+
+ENGINE = TensorRtLlm()

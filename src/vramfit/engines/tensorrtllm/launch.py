@@ -1,0 +1,128 @@
+"""Flags of ``trtllm-serve``, for writing commands and for reading them.
+
+NVIDIA/TensorRT-LLM ``commands/serve.py`` at 00209af, and ``docs/source/commands/trtllm-serve/trtllm-serve.rst`` at 0434755
+for ``--set``.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.naming import file_stem, is_own, is_stored, repository
+from vramfit.engines.serving import WIDE, machines, share_text
+from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch.write import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.servers import ServerKeys
+    from vramfit.launch.read import Process
+
+LAUNCHER = "trtllm-llmapi-launch"
+"""Program that starts the server on the first rank of an MPI job, and workers on the others (``llmapi/``)."""
+EAGER = "cuda_graph_config=null"
+"""Setting of ``--set`` without CUDA graphs."""
+
+
+def _cache_text(kind: str) -> str:
+    return "auto" if kind in WIDE else kind
+
+
+def _setting(text: str) -> bool:
+    """Read ``--set``, of which only the one for CUDA graphs is known; raises ``UsageError`` for any other."""
+    if text.replace(" ", "") != EAGER:
+        from vramfit.errors import UsageError
+
+        raise UsageError(f"--set {text} of trtllm-serve is not known here", "leave it out if it changes no memory")
+    return True
+
+
+SERVE = Program(
+    ("trtllm-serve", "serve"),
+    (
+        Flag("--backend", "backend"),
+        Flag("--max_seq_len", "context"),
+        Flag("--max_batch_size", "max_num_seqs"),
+        Flag("--max_num_tokens", "max_batched_tokens"),
+        Flag("--tp_size", "tensor_parallel", ("--tensor_parallel_size",)),
+        Flag("--pp_size", "pipeline_parallel", ("--pipeline_parallel_size",)),
+        Flag("--ep_size", "experts_over", ("--moe_expert_parallel_size",)),
+        Flag("--enable_attention_dp", "copies", (), SWITCH),
+        Flag("--gpus_per_node", "gpus_per_node"),
+        Flag(
+            "--kv_cache_free_gpu_memory_fraction", "gpu_memory_utilization", ("--free_gpu_memory_fraction",),
+            spell=share_text,
+        ),
+        Flag("--kv_cache_dtype", "kv_cache_type", spell=_cache_text, read=lambda text: None if text == "auto" else text),
+        Flag("--set", "enforce_eager", spell=lambda eager: EAGER, read=_setting),
+    ),
+    also=(("trtllm-serve",),),
+    positional="model",
+    neutral=neutral(
+        "--trust_remote_code --fail_fast_on_attention_window_too_large --enable_chunked_prefill --grpc --telemetry"
+        " --no-telemetry",
+        "--tokenizer --custom_tokenizer --host --port --log_level --num_postprocess_workers --revision --hf_revision"
+        " --reasoning_parser --tool_parser --metadata_server_config_file --otlp_traces_endpoint --media_io_kwargs"
+        " --chat_template --served_model_name --custom_module_dirs",
+    ),
+)  # fmt: skip
+
+
+def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
+    """Write the line that starts the server, behind ``mpirun`` for several machines, with what the estimate assumed."""
+    from vramfit.engines.tensorrtllm.support import CLASSIC
+
+    work, settings = deployment.workload, estimate.settings
+    named = is_own(deployment) or is_stored(deployment) or deployment.scheme.family in ("plain", deployment.model.dtype)
+    count, copies = machines(estimate), int(str(settings["data_parallel"]))
+    ranks = int(str(settings["tensor_parallel"])) * copies
+    values = {
+        "model": repository(deployment) if named else file_stem(deployment),
+        "backend": "tensorrt" if deployment.scheme.family == CLASSIC else None,
+        "context": work.context,
+        "max_num_seqs": settings["max_num_seqs"],
+        "max_batched_tokens": settings["max_batched_tokens"],
+        "tensor_parallel": ranks,
+        "copies": copies > 1,
+        "pipeline_parallel": settings["pipeline_parallel"],
+        "experts_over": ranks if keys.expert_parallel else None,
+        "gpus_per_node": len(deployment.gpus) // count if count > 1 else None,
+        "gpu_memory_utilization": settings["gpu_memory_utilization"],
+        "kv_cache_type": work.kv_cache_type,
+        "enforce_eager": True if keys.enforce_eager else None,
+    }
+    words = write.words(SERVE, values)
+    if count == 1:
+        return line(words)
+    from vramfit.engines.machines import names
+
+    each = len(deployment.gpus) // count
+    hosts = ",".join([f"{name}:{each}" for name in names(count)])
+    return line(["mpirun", "-n", str(len(deployment.gpus)), "-H", hosts, LAUNCHER, *words])
+
+
+def read(given: list[Process]) -> dict[str, Any] | None:
+    """Read the deployment keys of the first line that starts a server; None if no line does.
+
+    A line without a context uses the model's. Raises ``UsageError`` for an unknown flag.
+    """
+    from vramfit._record import replace
+    from vramfit.launch.read import first
+
+    own = [
+        replace(one, words=one.words[one.words.index(LAUNCHER) + 1 :]) if LAUNCHER in one.words else one
+        for one in given
+    ]
+    keys = first(SERVE, own)
+    if keys is None:
+        return None
+    experts = keys.pop("experts_over", None)
+    if experts not in (None, "1"):
+        keys["expert_parallel"] = "true"
+    if keys.pop("copies", None) is not None:
+        keys["data_parallel"], keys["tensor_parallel"] = keys.get("tensor_parallel", "1"), "1"
+    for name in ("backend", "gpus_per_node"):
+        keys.pop(name, None)
+    keys.setdefault("context", "max")
+    return keys
