@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 """Facts that decide what a program can have of a GPU."""
 READ = {
-    "transformers": {"vendor", "compute_target"},
+    "transformers": {"compute_target", *USABLE},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"compute_target", "name", "cores", "id", *USABLE},
+    "vllm": {"compute_target", "name", "cores", "id", "segment", *USABLE},
     "sglang": {"vendor", "compute_target", "memory_bytes", "nvlink_bytes_per_second", "id", "unified", "segment"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},
     "mlx": {"vendor", "compute_target"},
-    "tensorrt-llm": {"vendor", "compute_target", "id", "unified"},
+    "tensorrt-llm": {"vendor", "compute_target", "id", "unified", "segment"},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
 MODELS = (
@@ -94,13 +94,13 @@ class Watched(Gpu):
         return object.__getattribute__(self, name)
 
 
-RELEASES = {"vllm": "0.19.0"}
-"""Releases of engines whose view reads more than that of the newest."""
+FURTHER: dict[str, dict[str, Any]] = {"vllm": {"engine_version": "0.19.0"}, "transformers": {"task": "qlora"}}
+"""Fields with which an engine's view reads more: an older release, and fine-tuning, whose slack is what a GPU has left."""
 
 
 def viewed(name: str) -> tuple[dict[str, Any], ...]:
     """Fields of workloads that an engine's view depends on."""
-    return (*VIEWED, {"engine_version": RELEASES[name]}) if name in RELEASES else VIEWED
+    return (*VIEWED, FURTHER[name]) if name in FURTHER else VIEWED
 
 
 def seen(name: str, cards: tuple[Gpu, ...], values: Mapping[str, Any]) -> View[Any] | None:
