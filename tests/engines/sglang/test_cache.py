@@ -21,7 +21,7 @@ def named(sample: str, name: str, **changes: Any) -> Any:
     """A sample model of another architecture."""
     from vramfit._record import replace
 
-    return replace(model(sample, **changes), architecture=Architecture(name, None, None))
+    return replace(model(sample, **changes), architecture=Architecture(None, name, None))
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,15 @@ def named(sample: str, name: str, **changes: Any) -> Any:
         (Cells(4 * 576 * 2), model("latent"), "f16", 8, (0, 4), False),
         # Windows share the pool of the full layers where SGLang gives them none of their own.
         (Cells(12 * SLIDING), named("sliding", "gemma3"), "f16", 1, (0, 12), False),
-        (Cells(2 * SLIDING, 10 * SLIDING, 1024, 0.8), named("sliding", "gpt-oss"), "f16", 1, (0, 12), False),
-        (Cells(SLIDING, 5 * SLIDING, 1024, 0.8), named("sliding", "gemma4"), "f16", 1, (0, 6), False),
+        (Cells(2 * SLIDING, 10 * SLIDING, 1024, 0.8), named("sliding", "gpt_oss"), "f16", 1, (0, 12), False),
+        (Cells(SLIDING, 5 * SLIDING, 1024, 0.8), named("sliding", "gemma4_text"), "f16", 1, (0, 6), False),
         # A stage without full layers has nothing that its windows are a part of.
-        (Cells(0, 5 * SLIDING, 1024, 1.0), named("sliding", "gemma4"), "f16", 1, (0, 5), False),
+        (Cells(0, 5 * SLIDING, 1024, 1.0), named("sliding", "gemma4_text"), "f16", 1, (0, 5), False),
         # Convolution of 3 x 5,120 in 16 bits and a state of 16 x 5,120 in 32; three slots, and two more where tracked.
         (Cells(0, 0, 0, 0.0, 64 * (2 * 15_360 + 4 * 81_920), 3), named("recurrent", "mamba"), "f16", 1, (0, 64), False),
         (
             Cells(0, 0, 0, 0.0, 32 * (2 * 15_360 + 4 * 81_920) // 2, 5),
-            named("recurrent", "nemotron-h"), "fp8", 2, (0, 32), False,
+            named("recurrent", "nemotron_h"), "fp8", 2, (0, 32), False,
         ),
     ],
 )  # fmt: skip
@@ -71,7 +71,7 @@ def test_sparse_latent_attention(each: int, cache_type: str, plain_rows: bool) -
 
 def test_a_stated_ratio() -> None:
     """``swa_full_tokens_ratio``."""
-    found = cells(named("sliding", "gpt-oss"), "f16", 1, WHOLE, False, 0.25)
+    found = cells(named("sliding", "gpt_oss"), "f16", 1, WHOLE, False, 0.25)
     assert Cells(2 * SLIDING, 10 * SLIDING, 1024, 0.25) == found
     assert 2 * SLIDING + 2.5 * SLIDING == found.pair_bytes
 

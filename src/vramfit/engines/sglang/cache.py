@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Cache
     from vramfit.model.mixers import Mixer
 
-WINDOW_POOLS = ("gpt-oss", "llama4", "mimo2", "step35", "gemma4", "laguna", "mellum", "granite-swa", "deepseek4")
+WINDOW_POOLS = (
+    "gpt_oss", "llama4_text", "mimo_v2_flash", "step3p5", "gemma4_text", "gemma4_unified_text", "laguna", "mellum",
+    "granite_swa", "deepseek_v4",
+)  # fmt: skip
 """Architectures whose windowed layers have a pool of their own. Those of Gemma 2 and 3, EXAONE 4 and OLMo 3 are switched
 off (``arg_groups/model_overrides``), and others are not known to it: their layers keep every token."""
 WINDOW_RATIO = 0.8
@@ -36,7 +39,8 @@ SLOTS_PER_REQUEST = 3
 (``MAMBA_CACHE_SIZE_MAX_RUNNING_REQUESTS_RATIO``)."""
 TRACKING_SLOTS = 2
 TRACKED = (
-    "kimi-linear", "kimi-k3", "qwen35", "qwen3next", "falcon-h1", "granite-hybrid", "nemotron-h", "bailing-hybrid", "glm5-next",
+    "kimi_linear", "kimi_k3", "qwen3_5_text", "qwen3_5_moe_text", "qwen3_next", "falcon_h1", "granitemoehybrid", "nemotron_h",
+    "bailing_hybrid", "glm5_next",
 )  # fmt: skip
 """Slots that tracking the states adds, with batches scheduled ahead, and the architectures that do so
 (``_MAMBA_EXTRA_BUFFER_ARCHS``, ``get_mamba_tracking_slots``)."""
@@ -132,7 +136,7 @@ def cells(
     ``ratio`` is ``swa_full_tokens_ratio``, None for the default. ``plain_rows`` is True
     where 8-bit sparse latents have neither scales nor a wide rotary key: on AMD cards and on Blackwell.
     """
-    name = model.architecture.name or ""
+    name = model.architecture.model_type or ""
     own_pool = name in WINDOW_POOLS
     token = windowed = window = state = 0
     compressed: dict[int, int] = {}
@@ -145,7 +149,8 @@ def cells(
                 continue
             if cache.kind == "compressed":
                 compressed[cache.ratio] = compressed.get(cache.ratio, 0) + count
-                shape = cache
+                # Only the layers of the least ratio have an indexer.
+                shape = cache if shape is None or cache.index_width > shape.index_width else shape
             elif cache.kind == "state":
                 whole = CONVOLUTION_BYTES * cache.convolution_elements + STATE_BYTES * cache.recurrent_elements
                 state += count * -(-whole // ranks)

@@ -73,12 +73,12 @@ DEPTH = ("qwen2-vl", "qwen2.5-vl", "qwen3-vl", "qwen3.5", "glm4v", "glm-ocr")
 NEITHER = ("kimi", "deepseek-vl2", "molmo", "molmo2", "unmodelled")
 """Towers whose configuration calls both numbers otherwise (``vt_num_hidden_layers``, ``layers`` and ``width``)."""
 
-BREAKABLE_VISION = ("minimax-m3", "glm5-next")
+BREAKABLE_VISION = ("minimax_m3", "minimax_m3_vl_text", "glm5_next")
 """Architectures of models that see and whose prefill is captured all the same (``configs/model_config.py``
 ``multimodal_breakable_cuda_graph_supported_model_archs``)."""
 BREAKABLE_VISION_KINDS = ("qwen3.5", "kimi")
 """Towers of such models: Qwen3.5 to 3.8, Kimi K2.5."""
-UNCAPTURED = ("kimi-linear", "kimi-k3", "deepseek4")
+UNCAPTURED = ("kimi_linear", "kimi_k3", "deepseek_v4")
 """Architectures whose prefill is not captured (``disable_breakable_cudagraph_if_incompatible``)."""
 NEWEST = (0, 5, 23)
 """Newest release whose source was read."""
@@ -141,7 +141,7 @@ def graphs(
     """
     if eager:
         return Graphs(0, 0)
-    name = model.architecture.name or ""
+    name = model.architecture.model_type or ""
     sees = model.vision is not None or model.audio is not None
     kind = "" if model.vision is None else model.vision.kind
     captured = (
