@@ -19,7 +19,7 @@ def test_every_optimizer_has_an_answer_with_remedies(task: str, trainer: str) ->
     for optimizer in OPTIMIZERS:
         if optimizer.adapters_only and task == "full":
             continue
-        one = asked(gpu=("custom:6GiB",), model="llama-2-7b", task=task, trainer=trainer, optimizer=optimizer.name)
+        one = asked(gpu=("custom:4GiB",), model="llama-2-7b", task=task, trainer=trainer, optimizer=optimizer.name)
         found[optimizer.name] = one.answer.verdict.word, bool(one.remedies), bool(one.answer.command)
     assert len(found) >= len(OPTIMIZERS) - 1
     assert set(found.values()) <= {("exceeds", True, True), ("tight", True, True)}
