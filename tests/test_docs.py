@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from vramfit.catalogue.files import source_directory
 from vramfit.cli.options import COMMANDS, options, spellings
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
-from vramfit.engines import engine, names
+from vramfit.engines import engine, names, registered
+from vramfit.launch import Program
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -193,10 +195,22 @@ def inline() -> list[tuple[str, str]]:
     return found
 
 
+def flags_of_engines() -> set[str]:
+    """Flags of the programs that engines' launch tables read and write."""
+    found: set[str] = set()
+    for name in names():
+        launch = import_module(f"{registered(name).module}.launch")
+        for program in vars(launch).values():
+            if isinstance(program, Program):
+                found |= {word for flag in program.flags for word in (flag.flag, *flag.also, *flag.off)}
+                found |= set(program.neutral)
+    return found
+
+
 def test_flags_that_are_named_exist() -> None:
-    """Every ``--flag`` in running text is one of a command's, of the program's, or of a tool that is named beside it."""
+    """Every ``--flag`` in running text is one of a command's, of the program's, or of an engine's own."""
     known = {flag for command in COMMANDS for key in options(command) for flag in spellings(key)}
-    known |= {"--help", "--version", "--strict"}
+    known |= {"--help", "--version", "--strict", "--"} | flags_of_engines()
     known |= {flag for name in names() for flag in engine(name).switches}
     named = {
         (page, word)
