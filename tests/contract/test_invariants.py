@@ -10,6 +10,7 @@ import pytest
 
 from tests.command import Ran, report, vramfit
 from tests.each import each
+from vramfit.check import MAX_PARALLEL, MAX_TRAINED_TOKENS
 from vramfit.sources import open_catalogue
 
 CASES: dict[str, tuple[str, ...]] = {
@@ -234,15 +235,23 @@ def test_remedies_reach_the_level_and_change_something(name: str) -> None:
 
 @NAMES
 def test_limits_are_the_last_that_reach_the_level(name: str) -> None:
-    """``max_context`` reaches the asked level and one token more does not; the same of ``max_parallel``."""
+    """``max_context`` reaches the asked level and one token more does not; the same of ``max_parallel``.
+
+    Of fine-tuning they are the longest sample and the most samples of a step on a GPU.
+    """
     for estimate in each(ran(name).estimates):
         if estimate["limits"] is None:
             continue
         level = ("fits",) if estimate["deployment"]["level"] == "fits" else ("fits", "tight")
-        for key, limit, most in (
+        inference = (
             ("context", "max_context", max(estimate["model"]["max_context"], estimate["deployment"]["context"])),
             ("parallel", "max_parallel", 256 if estimate["engine"] in ("llama.cpp", "ollama") else 4096),
-        ):
+        )
+        training = (
+            ("sequence_length", "max_sequence_length", MAX_TRAINED_TOKENS),
+            ("micro_batch", "max_micro_batch", MAX_PARALLEL),
+        )
+        for key, limit, most in inference if estimate["deployment"]["task"] == "inference" else training:
             largest = estimate["limits"][limit]
             assert 0 <= largest <= most
             asked = {**request(CASES[name]), "quant": estimate["quant"]["scheme"], "engine": estimate["engine"]}

@@ -96,6 +96,13 @@ def moving_keys() -> tuple[tuple[Key, ...], tuple[Key, ...]]:
     return known
 
 
+def tuning_keys() -> tuple[Key, ...]:
+    """Keys of fine-tuning, whose defaults a trainer may set."""
+    common, inference = every_key(), every_key("inference")
+    own = [key for group in TRAINING for key in group.keys if key.name != "task"]
+    return (*own, *[key for name, key in common.items() if name not in inference])
+
+
 def parse_request(raw: Request) -> dict[str, Any]:
     """Parse the values of a request; raises ``UsageError`` for a key that no engine has, and for a value it refuses."""
     request = {}

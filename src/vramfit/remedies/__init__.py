@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.answer import Answer, answer
 from vramfit.engines import engine, engine_of_family
-from vramfit.engines.keys import every_key, moving_keys
+from vramfit.engines.keys import every_key, moving_keys, tuning_keys
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.speed import depth_tokens
@@ -301,6 +301,12 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
             value = key.value_in(now, request)
             if value != key.value_in(was, request):
                 changes.setdefault(key.name, value)
+        if now.task != "inference" and now.training != was.training:
+            # A trainer has defaults of its own, and what moves with it must be stated.
+            for key in tuning_keys():
+                value = key.value_in(now, request)
+                if value != key.value_in(was, request):
+                    changes.setdefault(key.name, value)
         if now.task == "inference" and depth_tokens(after.deployment) != depth_tokens(asked.deployment):
             changes.setdefault("prompt_tokens", depth_tokens(after.deployment))
     used, decided = after.estimate.settings, asked.estimate.settings

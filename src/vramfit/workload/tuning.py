@@ -74,13 +74,14 @@ FORM = Form(Training, (*TRAINING, *GROUPS))
 def training(request: Request, defaults: Mapping[str, object]) -> Training:
     """Values of all keys of fine-tuning, from a request, else from a trainer's own ``defaults``, else the keys'.
 
-    ``zero_stage`` is an old spelling of ``sharding``. Raises ``UsageError`` if both are stated and differ.
+    ``zero_stage`` is an old spelling of ``sharding``, in which 0 leaves it to ``sharding``. Raises ``UsageError`` if both
+    are stated and differ.
     """
     found = FORM.fill(request, **defaults)
     if found.gradient_accumulation > 1 and request.get("optimizer_in_backward") is None:
         found = replace(found, optimizer_in_backward=False)  # a trainer's own default that the request rules out
     stage, sharding = request.get("zero_stage"), request.get("sharding")
-    if stage is not None:
+    if stage or (stage is not None and sharding is None):
         named = f"zero{stage}" if stage else "none"
         if sharding is not None and sharding != named:
             raise UsageError(
