@@ -17,6 +17,7 @@ KINDS = {
     "UnsupportedScheme": ("unsupported-quant", 2),
     "CannotTell": ("cannot-tell", 3),
     "InputError": ("input", 4),
+    "UnknownMemory": ("unknown-memory", 3),
     "MissingModel": ("missing-model", 4),
     "CatalogueError": ("catalogue", 4),
 }

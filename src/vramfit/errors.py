@@ -64,7 +64,9 @@ class CannotTell(VramfitError):
 
 
 class UnknownMemory(CannotTell):
-    """A GPU without memory of its own, of a machine whose memory is not known."""
+    """A GPU without memory of its own, of a machine whose memory is not known: exit 3."""
+
+    code = "unknown-memory"
 
 
 class InputError(VramfitError):

@@ -137,8 +137,8 @@ def test_a_mix_that_no_scheme_describes_needs_its_size() -> None:
     name = "mudler/Qwen3.6-35B-A3B-APEX-GGUF:APEX-Nano"
     engine, scheme, assumptions = scheme_of("-m", name, "--file-size", "10.88GB")
 
-    assert (engine, scheme) == ("llama.cpp", "IQ2_S")
-    assert "the file's mix is taken to be that of IQ2_S, every tensor 1.022 times as large" in assumptions
+    assert (engine, scheme) == ("llama.cpp", "IQ2_XXS")
+    assert "the file's mix is taken to be that of IQ2_XXS, every tensor 1.014 times as large" in assumptions
     assert vramfit("check", "-g", "h200", "-m", name).code == 2
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
+from vramfit.engines.machine import check_machine
 from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
 from vramfit.errors import VramfitError
 from vramfit.quantization import derive
@@ -116,11 +117,13 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
     try:
         if "quant" in keys or keys.get("task", "inference") != "inference":
             (asked,) = deployments(keys, gpus, model)
+            check_machine(gpus, asked.workload.platform, engine(name).spans_machines)
             return _choice_of(asked, criteria)
         schemes = _schemes(name, model, gpus)
         if not schemes:
             return None
         (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
+        check_machine(gpus, smallest.workload.platform, engine(name).spans_machines)
         found = answer(smallest)
     except VramfitError as error:
         criteria.attempts.refused = criteria.attempts.refused or error

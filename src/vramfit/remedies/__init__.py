@@ -291,6 +291,8 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
         changes["engine"] = runtime  # the asked model's name chose it, and what the changes make of it may not
     for name in outdated(request, proposal.changes):
         changes[name] = None
+        if "engine" not in request:
+            changes["engine"] = runtime  # the keys that remain may choose another
     for name in SPELLED:
         if name in changes and changes[name] is not None:
             changes[name] = every_key()[name].spelled(changes[name])

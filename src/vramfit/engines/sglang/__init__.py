@@ -155,8 +155,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
         return remarks(self, deployment, estimate)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies in order: the share that holds the requests, another, fewer requests at once, no CUDA graphs, smaller
-        steps."""
+        """Remedies in order: the share that holds the requests, another, fewer of them, no CUDA graphs, smaller steps."""
         from vramfit.engines.server_remedies import settings
         from vramfit.engines.sglang.serving import settings_of_share
 
