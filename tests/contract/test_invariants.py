@@ -251,7 +251,7 @@ def test_limits_are_the_last_that_reach_the_level(name: str) -> None:
             ("sequence_length", "max_sequence_length", MAX_TRAINED_TOKENS),
             ("micro_batch", "max_micro_batch", MAX_PARALLEL),
         )
-        for key, limit, most in inference if estimate["deployment"]["task"] == "inference" else training:
+        for key, limit, most in each(inference if estimate["deployment"]["task"] == "inference" else training):
             largest = estimate["limits"][limit]
             assert 0 <= largest <= most
             asked = {**request(CASES[name]), "quant": estimate["quant"]["scheme"], "engine": estimate["engine"]}

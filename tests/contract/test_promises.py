@@ -109,7 +109,7 @@ def hold(asked: dict[str, Any], everything: bool) -> int:
 
 
 @given(questions(), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=150)
 def test_remedies_of_any_question_keep_their_promise(asked: dict[str, Any], everything: bool) -> None:
     """Exactly the promised verdict, bytes, speed and quality, on the asked keys and on the reported deployment."""
     hold(asked, everything)
