@@ -64,9 +64,7 @@ class CannotTell(VramfitError):
 
 
 class UnknownMemory(CannotTell):
-    """A GPU without memory of its own, of a machine whose memory is not known: exit 3."""
-
-    code = "unknown-memory"
+    """A GPU without memory of its own, of a machine whose memory is not known; its word is that of ``CannotTell``."""
 
 
 class InputError(VramfitError):
