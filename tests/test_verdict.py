@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.deployed import deployed
 from tests.samples import gpu, model
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.pool import Pool
 from vramfit.quantization import find_scheme
 from vramfit.units import GIB
 from vramfit.verdict import LEVELS, Verdict, judge

@@ -11,7 +11,7 @@ from vramfit.verdict import judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Estimate, Serving
     from vramfit.speed import Rate
     from vramfit.verdict import Verdict
 
@@ -28,6 +28,12 @@ class Answer(Record):
     deployment: Deployment
     estimate: Estimate
     verdict: Verdict
+
+    @once
+    def serving(self) -> Serving | None:
+        """Service of a server with the memory that it has; None for an engine that is no server."""
+        runtime = engine(self.deployment.engine)
+        return runtime.serving(self.deployment, self.estimate, self.verdict.usable_bytes)
 
     @once
     def required_bytes(self) -> int:

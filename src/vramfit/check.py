@@ -245,7 +245,7 @@ def _if_tried(found: Answer) -> IfTried | None:
     card = found.deployment.gpus[0]
     spills = missing and found.deployment.workload.platform == "windows" and card.vendor == "nvidia"
     loads = all(gpu.weights_bytes <= limit for gpu, limit in pairs)
-    serving = engine(found.deployment.engine).serving(found.deployment, found.estimate, found.verdict.usable_bytes)
+    serving = found.serving
     if serving is not None and loads and found.verdict.headroom_bytes < 0:
         return IfTried("queues" if serving.starts else "does-not-start", True, missing, None, None)
     return IfTried(

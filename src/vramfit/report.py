@@ -122,8 +122,7 @@ def _refusal_object(reason: str | None) -> Object:
 
 def _serving_object(found: Answer) -> Object:
     """Field with what a server does with its memory; empty for an engine that is no server."""
-    runtime = engine(found.deployment.engine)
-    serving = runtime.serving(found.deployment, found.estimate, found.verdict.usable_bytes)
+    serving = found.serving
     if serving is None:
         return {}
     refusal = found.verdict.refusal or serving.refusal

@@ -126,33 +126,30 @@ class Sweep:
     def _add(self, gpus: tuple[Gpu, ...], numbers: dict[object, int]) -> int:
         """Number of the kind of GPUs that a set belongs to, or of the reason why the engine refuses it."""
         work = self._work
-        key: object
-        found: _Alike | Cell
-        apart = None
         try:
             check_machine(gpus, work.platform, self._engine.spans_machines)
         except VramfitError as error:
-            apart = error
+            number = self._numbered((error.message, error.hint), refusal(error), numbers)
+            self._apart[number] = error
+            return number
         try:
-            if apart is not None:
-                raise apart
             view = self._engine.view(gpus, work)
         except VramfitError as error:
-            if apart is None:
-                self.refused = self.refused or error
-            key, found = (error.message, error.hint), refusal(error)
-        else:
-            offered = tuple([self._engine.offered_bytes(gpu, work) for gpu in gpus])
-            unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
-            machine = machine_bytes(gpus, work) if unified else None
-            hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
-            self._gpus.setdefault(hardware, gpus)
-            key = found = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
+            self.refused = self.refused or error
+            return self._numbered((error.message, error.hint), refusal(error), numbers)
+        offered = self._engine.offered_on(gpus, work)
+        unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
+        machine = machine_bytes(gpus, work) if unified else None
+        hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+        self._gpus.setdefault(hardware, gpus)
+        alike = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
+        return self._numbered(alike, alike, numbers)
+
+    def _numbered(self, key: object, found: _Alike | Cell, numbers: dict[object, int]) -> int:
+        """Number of what is known by ``key``, a new one if it was not met before."""
         number = numbers.setdefault(key, len(self._alike))
         if number == len(self._alike):
             self._alike.append(found)
-            if apart is not None:
-                self._apart[number] = apart
         return number
 
     def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
@@ -252,10 +249,9 @@ class Sweep:
         pool = need.pool
         required = together = shared = short = 0
         headroom = certain = None
-        rooms: list[int] | None = [] if pool is not None and pool.spare_bytes else None
+        rooms: list[int] = []
         if pool is not None and pool.reads_free:
             pool = replace(pool, context_bytes=tuple([share.expected for share in alike.shares]))
-            short = pool.short_bytes(alike.offered, work.reserve_bytes)
         limits = None if pool is None else pool.limits(alike.offered, work.reserve_bytes)
         for index, device in enumerate(need.gpus):
             share = NO_SHARE if index in need.idle else alike.shares[index]
@@ -268,16 +264,15 @@ class Sweep:
                 shared += total
             together += limit
             room, surely = limit - total, limit - device.high_bytes - share.high
-            if rooms is not None:
-                rooms.append(room)
+            rooms.append(room)
             if headroom is None or room < headroom:
                 headroom = room
             if certain is None or surely < certain:
                 certain = surely
         if headroom is None or certain is None:
             raise AssertionError("a set of GPUs has at least one")
-        if pool is not None and rooms and not short:
-            short = pool.lacking_bytes(rooms)
+        if pool is not None:
+            short = pool.short_bytes(alike.offered, work.reserve_bytes) or pool.lacking_bytes(rooms)
         if short:
             headroom = min(headroom, -short)
         host = None

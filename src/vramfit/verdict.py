@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment, Estimate, Pool
+    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.pool import Pool
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 
@@ -44,7 +45,7 @@ class Verdict(Record):
 def judge(deployment: Deployment, estimate: Estimate) -> Verdict:
     """Judge per device, as the contract says: a model split over GPUs fits only if every share fits."""
     work, runtime = deployment.workload, engine(deployment.engine)
-    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    offered = runtime.offered_on(deployment.gpus, work)
     usable = tuple([size - work.reserve_bytes for size in offered])
     pool = estimate.pool
     if pool is not None:

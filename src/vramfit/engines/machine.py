@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines import engine, names
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -22,9 +23,14 @@ def check_machine(gpus: tuple[Gpu, ...], platform: str, spans_machines: bool) ->
     if machines and len(gpus) > 1 and (apple or not alike or not spans_machines):
         raise UsageError(
             f"{machines[0].name} is a machine by itself, and {len(gpus)} devices were given",
-            "give one of them; vllm and sglang span several boards that are alike",
+            f"give one of them; several boards that are alike go with {', '.join(_spanning())}",
         )
     if platform == "macos" and not apple:
         raise UsageError(f"macOS does not drive {gpus[0].name}", "leave --platform out, or give linux or windows")
     if apple and platform != "macos":
         raise UsageError(f"{apple[0].name} runs macOS, not {platform}", "leave --platform out")
+
+
+def _spanning() -> list[str]:
+    """Names of the engines that run over several machines."""
+    return [name for name in names() if engine(name).spans_machines]

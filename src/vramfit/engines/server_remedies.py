@@ -67,12 +67,10 @@ def _free_share(runtime: Engine[object, object], deployment: Deployment, estimat
     pool, work = estimate.pool, deployment.workload
     if pool is None or not pool.must_be_free:
         return
-    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    offered = runtime.offered_on(deployment.gpus, work)
     if not pool.short_bytes(offered, work.reserve_bytes):
         return
-    beside = pool.beside_bytes or (0,) * len(offered)
-    taken = [work.reserve_bytes + own + further for own, further in zip(pool.context_bytes, beside, strict=True)]
-    free = [size - others for size, others in zip(offered, taken, strict=True)]
+    free = pool.free_bytes(offered, work.reserve_bytes)
     share = min([100 * left // size for left, size in zip(free, offered, strict=True)]) / 100
     if LEAST_SHARE <= share < pool.share:
         summary = f"let {runtime.name} take {share:.0%} of the card, which is free, instead of {pool.share:.0%}"

@@ -6,6 +6,7 @@ Liger takes about as many chunks as the vocabulary has widths, rounded up to a p
 
 from __future__ import annotations
 
+from vramfit.training.activations import WIDTH
 from vramfit.units import GIB
 
 TYPE_CHECKING = False
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 10
 """Bytes per logit in a chunk of a fused loss: 16-bit and fp32 logits, and the gradient in fp32."""
-WIDTH = 2
-"""Bytes of an element of the residual stream."""
 FREE_CHUNK_BYTES = 4 * GIB
 """Largest chunk that follows the free memory (unsloth_zoo 2026.10.9 ``fused_losses/cross_entropy_loss.py``
 ``_CE_TARGET_GB_CAP``)."""

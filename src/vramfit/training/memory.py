@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit._record import Record, once
 from vramfit.memory.kv_cache import caches, token_bytes
 from vramfit.memory.weights import slices
-from vramfit.training.activations import image_bytes, layers
+from vramfit.training.activations import WIDTH, image_bytes, layers
 from vramfit.training.states import states
 
 TYPE_CHECKING = False
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from vramfit.training.profile import Trainer
     from vramfit.training.states import States
     from vramfit.workload.common import Workload
-
-WIDTH = 2
-"""Bytes of an element of the residual stream in 16 bits."""
 
 
 class Moment(Record):

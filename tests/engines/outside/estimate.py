@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.pool import Pool
 from vramfit.memory.kv_cache import caches
 from vramfit.units import MIB
 

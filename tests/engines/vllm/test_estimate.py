@@ -16,8 +16,8 @@ from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.servers import ServerKeys
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
-from vramfit.engines.vllm.overhead import overhead
 from vramfit.engines.vllm.release import release
+from vramfit.engines.vllm.speculative import graph_bytes
 from vramfit.engines.vllm.weights import _mxfp4_bytes, mxfp4_kernel, stages
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
@@ -224,29 +224,10 @@ def test_images_of_one_step_are_encoded_together() -> None:
     assert 3 * per_image == peak_bytes(small, 2048, 1, 1, 1)[0]
 
 
-def test_overhead_grows_with_ranks_and_ends_with_eager() -> None:
-    """Graphs are by layer, libraries by rank."""
-    alone, pair, eager = overhead(1, 32, eager=False), overhead(2, 32, eager=False), overhead(1, 32, eager=True)
-    assert 225 * MIB == pair.expected_bytes - alone.expected_bytes
-    assert 32 * 18 * MIB == alone.expected_bytes - eager.expected_bytes
-    assert alone.low_bytes < alone.expected_bytes < alone.high_bytes
-
-
-@pytest.mark.parametrize(
-    ("ranks", "eager", "low", "expected", "high"),
-    [
-        # 80 MiB of libraries and 225 for each further rank: 0.3 to 3 times; 18 MiB a layer of graphs: 0.3 to 2.3 times.
-        (1, False, 0.3 * 80 + 0.3 * 18 * 32, 80 + 18 * 32, 3 * 80 + 2.3 * 18 * 32),
-        (4, False, 0.3 * 755 + 0.3 * 18 * 32, 755 + 18 * 32, 3 * 755 + 2.3 * 18 * 32),
-        (4, True, 0.3 * 755, 755, 3 * 755),
-    ],
-)
-def test_the_spread_of_overhead(ranks: int, eager: bool, low: float, expected: float, high: float) -> None:
-    """In MiB, 32 layers."""
-    found = overhead(ranks, 32, eager=eager)
-    assert (round(low * MIB), round(expected * MIB), round(high * MIB)) == (
-        found.low_bytes, found.expected_bytes, found.high_bytes
-    )  # fmt: skip
+def test_graphs_of_a_draft_grow_with_layers_and_end_with_eager() -> None:
+    """18 MiB a layer."""
+    assert 32 * 18 * MIB == graph_bytes(32, eager=False)
+    assert 0 == graph_bytes(32, eager=True)
 
 
 def test_what_vllm_decided() -> None:

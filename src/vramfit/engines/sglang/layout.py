@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from vramfit._memo import per_model
 from vramfit._record import replace
+from vramfit.engines import distributed
 from vramfit.engines.distributed import layout
 from vramfit.engines.interface import Job
 from vramfit.engines.servers import ONE_MACHINE
@@ -58,7 +59,7 @@ def stage_of(spread: Spread, number: int) -> int:
     """Pipeline stage of the GPU with that number."""
     if spread.shares_experts:
         return number // spread.width
-    return number % (spread.ranks * spread.stages) // spread.ranks
+    return distributed.stage_of(number, spread.ranks, spread.stages)
 
 
 def stage_weights(checkpoint: Checkpoint, spread: Spread, kernel: str) -> tuple[Stage, ...]:

@@ -28,7 +28,7 @@ def serving(runtime: SGLang, deployment: Deployment, estimate: Estimate) -> Serv
     if cached is None or not isinstance(made, Plan) or not isinstance(pool, StaticPool):
         return None
     work, copies = deployment.workload, made.spread.copies
-    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    offered = runtime.offered_on(deployment.gpus, work)
     short = pool.short_bytes(offered, work.reserve_bytes)
     refusal = pool.reason(runtime.title, offered, work.reserve_bytes) if short else None
     if refusal is not None:
@@ -51,7 +51,7 @@ def copy_capacity(runtime: SGLang, deployment: Deployment, estimate: Estimate) -
     view = runtime.view(deployment.gpus, work)
     job: Job[Cards, SGLangKeys] = Job(deployment.checkpoint, work, view.traits, len(deployment.gpus))
     spans = stage_layers(deployment.model.layer_count, made.spread.stages)
-    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    offered = runtime.offered_on(deployment.gpus, work)
     least: Capacity | None = None
     for number, size in enumerate(pool.pool_bytes(offered, work.reserve_bytes)):
         found = capacity(rank_cells(job, made, spans[stage_of(made.spread, number)]), size, made.demand)
@@ -84,7 +84,7 @@ def raised_share(runtime: SGLang, deployment: Deployment, estimate: Estimate) ->
         raise AssertionError("an estimate for SGLang has a static share")
     if runtime.own_keys(work).gpu_memory_utilization is not None or not pool.one_request:
         return share
-    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    offered = runtime.offered_on(deployment.gpus, work)
     least = pool.least_share(offered, work.reserve_bytes)
     starts = not pool.short_bytes(offered, work.reserve_bytes)
     holds = share < least <= pool.most_share(offered, work.reserve_bytes)
@@ -97,7 +97,7 @@ def settings_of_share(runtime: SGLang, deployment: Deployment, estimate: Estimat
     share = estimate.settings["gpu_memory_utilization"]
     if not isinstance(pool, StaticPool) or not isinstance(share, float):
         return
-    offered = [runtime.offered_bytes(gpu, work) for gpu in deployment.gpus]
+    offered = runtime.offered_on(deployment.gpus, work)
     least, most = pool.least_share(offered, work.reserve_bytes), pool.most_share(offered, work.reserve_bytes)
     if share < least <= most:
         summary, trade = (

@@ -8,7 +8,7 @@ cache what is left above ``free before x (1 - mem_fraction_static)`` (0.5.23 ``s
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Pool
+from vramfit.engines.pool import Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,16 @@ class StaticPool(Pool):
     one_request: bool = False
     """True if no more is asked than one request at once."""
 
+    def free_bytes(self, offered_bytes: Iterable[int], reserve_bytes: int) -> tuple[int, ...]:
+        """Bytes of each GPU that are free before the weights are loaded."""
+        free = super().free_bytes(offered_bytes, reserve_bytes)
+        return tuple([size - rank.before_bytes for size, rank in zip(free, self.ranks, strict=True)])
+
     def static_bytes(self, offered_bytes: Sequence[int], reserve_bytes: int) -> tuple[int, ...]:
         """Bytes for weights and cache on each GPU, given the usable bytes of each and those that others hold."""
         found = []
-        for index, rank in enumerate(self.ranks):
-            before = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
-            static = max(0, round(before * self.share) - rank.kept_bytes)
+        for rank, free in zip(self.ranks, self.free_bytes(offered_bytes, reserve_bytes), strict=True):
+            static = max(0, round(free * self.share) - rank.kept_bytes)
             if rank.most_cache_bytes is not None:
                 static = min(static, rank.weights_bytes + rank.most_cache_bytes)
             found.append(static)
@@ -62,11 +66,12 @@ class StaticPool(Pool):
         """Bytes without which SGLang does not come up: for weights in the share, or for activations in the rest."""
         offered = tuple(offered_bytes)
         short = 0
-        for index, static in enumerate(self.static_bytes(offered, reserve_bytes)):
-            rank = self.ranks[index]
-            whole = offered[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
-            short = max(short, rank.weights_bytes - static + 1, rank.after_bytes - (whole - static))
-        return max(0, short)
+        sizes = zip(
+            self.ranks, self.free_bytes(offered, reserve_bytes), self.static_bytes(offered, reserve_bytes), strict=True
+        )
+        for rank, free, static in sizes:
+            short = max(short, rank.weights_bytes - static + 1, rank.after_bytes - (free - static))
+        return short
 
     def stretched(self, limit_bytes: int, usable_bytes: int, total_bytes: int, cache_bytes: int) -> int:
         """Return the limit, or the need of a single request where the GPU has the memory and only the share is short.
@@ -80,27 +85,29 @@ class StaticPool(Pool):
     def least_share(self, offered_bytes: Sequence[int], reserve_bytes: int) -> float:
         """Least share, to three decimals, with which the pool holds all asked requests; no more than 0.99."""
         least = 0.0
-        for index, rank in enumerate(self.ranks):
-            whole = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
+        for rank, free in zip(self.ranks, self.free_bytes(offered_bytes, reserve_bytes), strict=True):
             asked = rank.weights_bytes + rank.cache_bytes + rank.kept_bytes
-            least = max(least, asked / max(1, whole))
+            least = max(least, asked / max(1, free))
         return min(0.99, -int(-least * 1000 // 1) / 1000)
 
     def most_share(self, offered_bytes: Sequence[int], reserve_bytes: int) -> float:
         """Largest share, to three decimals, that leaves activations and CUDA graphs what they need; 0 for none."""
         most = 1.0
-        for index, rank in enumerate(self.ranks):
-            whole = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
-            most = min(most, 1 - rank.after_bytes / max(1, whole))
+        for rank, free in zip(self.ranks, self.free_bytes(offered_bytes, reserve_bytes), strict=True):
+            most = min(most, 1 - rank.after_bytes / max(1, free))
         return max(0.0, most * 1000 // 1 / 1000)
 
     def reason(self, title: str, offered_bytes: Sequence[int], reserve_bytes: int) -> str:
         """Sentence on what is short at the start."""
-        for index, static in enumerate(self.static_bytes(offered_bytes, reserve_bytes)):
-            rank = self.ranks[index]
-            whole = offered_bytes[index] - reserve_bytes - self._context_bytes(index) - rank.before_bytes
+        sizes = zip(
+            self.ranks,
+            self.free_bytes(offered_bytes, reserve_bytes),
+            self.static_bytes(offered_bytes, reserve_bytes),
+            strict=True,
+        )
+        for rank, free, static in sizes:
             if rank.weights_bytes >= static:
-                least = min(1.0, (rank.weights_bytes + rank.kept_bytes) / max(1, whole))
+                least = min(1.0, (rank.weights_bytes + rank.kept_bytes) / max(1, free))
                 return (
                     f"{title} refuses to start: the weights leave no memory for the cache at --mem-fraction-static"
                     f" {self.share:g}; it must be above {least:.3f}"
@@ -110,6 +117,3 @@ class StaticPool(Pool):
             " more than the rest: it runs out of memory after it has loaded; lower --mem-fraction-static or"
             " --chunked-prefill-size"
         )
-
-    def _context_bytes(self, index: int) -> int:
-        return self.context_bytes[index] if self.context_bytes else 0

@@ -20,7 +20,8 @@ from vramfit.engines.distributed import (
     stage_layers,
     stage_of,
 )
-from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Pool, Serving
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Serving
+from vramfit.engines.pool import Pool
 from vramfit.engines.servers import refuse_offload, sequences
 from vramfit.engines.tensorrtllm.cache import BLOCK, Cache
 from vramfit.engines.tensorrtllm.overhead import COMPUTE_LOW, overhead, step_bytes

@@ -8,7 +8,7 @@ mixtures of experts, whose workspace grows with the experts of a token.
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
+from vramfit.engines.vllm.activations import vision_bytes
 from vramfit.model.architecture import Attention, Experts
 from vramfit.units import GIB, MIB
 
@@ -66,10 +66,7 @@ def step_bytes(model: Model, tokens: int, ranks: int, images: int, size: tuple[i
     each = next(count for least, count in PER_TOKEN if ranks >= least) * (MIXTURE_FACTOR if model.has_experts else 1)
     text = max(LEAST_BYTES, round(ACTIVATION_BYTES * tokens * width * each))
     high = round(text * COMPUTE_HIGH) + _workspace_bytes(model, tokens, ranks)
-    if model.vision is None or not images:
-        return text, high
-    one = tokens_of_image(model, size) or image_patches(model.vision, size)
-    sight = encoder_bytes(model, max(1, tokens // max(1, one)), size)
+    sight = vision_bytes(model, tokens, images, size)
     return max(text, sight), max(high, sight)
 
 

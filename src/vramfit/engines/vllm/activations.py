@@ -58,12 +58,12 @@ def peak_bytes(
     if not model.layers:
         return 0, 0
     layer = tokens * ACTIVATION_BYTES * (3 * model.hidden + widest_layer(model, ranks))
-    peak = max(layer, _vision_bytes(model, tokens, images, image_size))
+    peak = max(layer, vision_bytes(model, tokens, images, image_size))
     rows = min(tokens, sequences) * model.vocab if model.traits.head else 0
     return max(peak, rows * SAMPLER_BYTES), max(peak, rows * SORTING_BYTES)
 
 
-def _vision_bytes(model: Model, tokens: int, images: int, size: tuple[int, int] | None) -> int:
+def vision_bytes(model: Model, tokens: int, images: int, size: tuple[int, int] | None) -> int:
     """Bytes of the vision encoder's activations over all images of one step, at least one.
 
     The images have the largest size that the model accepts, unless ``--limit-mm-per-prompt`` states width and height

@@ -22,7 +22,8 @@ from vramfit.engines.distributed import (
     stage_layers,
     stage_of,
 )
-from vramfit.engines.interface import DeviceMemory, Estimate, Pool
+from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines.pool import Pool
 from vramfit.engines.servers import refuse_offload
 from vramfit.engines.vllm.loaded import host_memory, loaded, recipe_text
 from vramfit.engines.vllm.parts import parts, steps, utilization

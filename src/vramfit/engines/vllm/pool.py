@@ -8,7 +8,7 @@ Read in vLLM 0.33.0: ``v1/worker/utils.py`` ``request_memory``, ``v1/worker/gpu_
 from __future__ import annotations
 
 from vramfit._record import Record, replace
-from vramfit.engines.distributed import layout, stage_layers
+from vramfit.engines.distributed import copies, layout, stage_layers, stage_of
 from vramfit.engines.vllm.kv_cache import blocks
 from vramfit.engines.vllm.kv_tables import Conditions, recurs
 from vramfit.engines.vllm.release import release
@@ -18,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.interface import DeviceMemory, Job, Pool
+    from vramfit.engines.interface import DeviceMemory, Job
+    from vramfit.engines.pool import Pool
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
     from vramfit.engines.vllm.kv_tables import Blocks
@@ -68,13 +69,11 @@ def caches(job: Job[Cards, ServerKeys], step_tokens: int, sequences: int) -> Cac
         facts.numbers, facts.v2(model), ranks, count, step_tokens, kind, job.traits.flashinfer_states
     )
     found = [blocks(model, work, conditions, span) for span in stage_layers(model.layer_count, count)]
-    copies = keys.data_parallel or 1
     checked = facts.numbers >= STATES_CHECKED_SINCE and not keys.enforce_eager and recurs(model)
-    per_stage = max(1, job.gpu_count // copies // count)
     return Caches(
-        tuple([found[number // per_stage % count] for number in range(job.gpu_count)]),
+        tuple([found[stage_of(number, ranks, count)] for number in range(job.gpu_count)]),
         work.parallel,
-        copies,
+        copies(keys),
         sequences if checked else 0,
     )
 

@@ -17,10 +17,10 @@ from vramfit._record import replace
 from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.speculative import drafting, sentence, together
-from vramfit.engines.vllm.overhead import GRAPH_HIGH, GRAPH_LOW, graph_bytes
 from vramfit.engines.vllm.rotary import rotary_bytes
 from vramfit.engines.vllm.weights import stages
 from vramfit.quantization.checkpoint import Checkpoint
+from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     Cached = Callable[[Job[Any, Any], int, tuple[int, int]], tuple[int, int]]
     """Function giving the cache of one rank with its draft and that of a spare block, for its ranks and its layers."""
 
+GRAPH_BYTES_PER_LAYER = 18 * MIB
+"""Bytes of a draft's CUDA graphs of all batch sizes, per layer. Logs show 0.17-0.38 GiB for 28 layers, 0.56 (28), 0.59 (32),
+0.64 (40), 0.72 (36) and 2.41 for 60 layers on four GPUs (vllm-project/vllm issue 7553 and start-up logs of 0.7.3 to 0.10)."""
+GRAPH_LOW, GRAPH_HIGH = 0.3, 2.3
+"""Lowest and highest factor of that constant in those logs."""
 SHARED = ("nextn.embed_tokens.weight", "nextn.shared_head_head.weight")
 """Tensors of a head that servers replace by the model's own."""
 SOURCE = "vLLM 0.33.0 v1/spec_decode/eagle.py"
@@ -90,3 +95,8 @@ def loaded(draft: Draft) -> Checkpoint:
         return found
     rows = tuple([row for row in found.stored if row.tensor.name not in SHARED])
     return Checkpoint(found.model, found.scheme, rows, family=found.family)
+
+
+def graph_bytes(layers: int, *, eager: bool) -> int:
+    """Bytes of a draft's CUDA graphs of all batch sizes; 0 if ``eager``, without CUDA graphs."""
+    return 0 if eager else GRAPH_BYTES_PER_LAYER * layers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vramfit.engines.distributed import copies, expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.terms import span, stored_inputs
-from vramfit.engines.vllm.overhead import graph_bytes, libraries_bytes
 from vramfit.engines.vllm.parts import parts, steps
 from vramfit.engines.vllm.pool import Caches
 from vramfit.engines.vllm.release import release
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 VLLM = "vLLM 0.33.0"
 PROFILE = f"{VLLM} v1/worker/gpu_model_runner.py profile_run"
 MEASURED = "start-up logs of vLLM 0.11 to 0.29 (engines/vllm/budget.py, graphs.py)"
-LOGS = "start-up logs in issues of vllm-project/vllm"
 
 
 def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
@@ -149,12 +147,3 @@ def account_step(job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int
         "compute", device, "activations of a step", formula, size, f"{VLLM} v1/worker/gpu_model_runner.py profile_run",
         tokens=tokens, hidden=job.model.hidden, vocab=job.model.vocab, images=job.workload.images,
     )  # fmt: skip
-
-
-def account_overhead(job: Job[V, ServerKeys], ledger: Ledger, device: str, ranks: int, layers: tuple[int, int]) -> None:
-    """Add libraries and CUDA graphs of one rank."""
-    formula = "80 MiB + 225 MiB for each further rank"
-    ledger.add("overhead", device, "libraries", formula, libraries_bytes(ranks), LOGS, ranks=ranks)
-    layer_count = layers[1] - layers[0]
-    graphs = graph_bytes(layer_count, eager=job.keys.enforce_eager)
-    ledger.add("overhead", device, "CUDA graphs", "18 MiB x layers", graphs, LOGS, layers=layer_count)
