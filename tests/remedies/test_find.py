@@ -10,6 +10,7 @@ from tests.each import each
 from tests.samples import Catalogue
 from vramfit.answer import answer
 from vramfit.check import Checked, check
+from vramfit.engines import names
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.remedies import MOST
@@ -327,3 +328,13 @@ def test_a_limit_that_is_stated_or_no_owner_s_is_not_raised(request_: dict[str, 
 
     assert first.answer.verdict.word == "exceeds"
     assert [remedy for remedy in first.remedies if "usable" in remedy.proposal.changes] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_engine_has_something_to_offer(name: str) -> None:
+    """Its own scheme of fewer bits among the rest, whether a table has it or its name makes it (``exl2-8.0``)."""
+    gpu = "m1-16gb" if name == "mlx" else "rtx3060-12gb"
+    request = parse_request({"gpu": gpu, "model": "llama-2-13b", "quant": "fp16", "engine": name, "context": 1024})
+    found = next(check(request, open_catalogue()))
+    assert "exceeds" == found.answer.verdict.word
+    assert "quantize" in {remedy.proposal.kind for remedy in found.remedies}

@@ -47,13 +47,14 @@ def eight_bits(question: Question) -> Iterator[Proposal]:
         return
     cache = {"kv_cache_type": EIGHT_BITS}
     for name in (*runtime.loads_in_class.get("int8", ()), runtime.scheme_of_class["int8"]):
-        quant = {"quant": name}
-        if SCHEMES[name].family != EIGHT_BITS:
+        # An engine's scheme of a class need not be in the table: exl2-8.0 is made of its name.
+        quant, scheme = {"quant": name}, find_scheme(name)
+        if scheme.family != EIGHT_BITS:
             continue
         if any(question.improves(question.attempt(changes)) for changes in (quant, cache)):
             continue
         after = question.attempt({**quant, **cache})
-        summary = f"quantize weights and KV cache to 8 bits ({SCHEMES[name].summary})"
+        summary = f"quantize weights and KV cache to 8 bits ({scheme.summary})"
         if after is not None:
             yield from question.best([Proposal("quantize", {**quant, **cache}, summary, after.quality[1], after, 1)])
 
