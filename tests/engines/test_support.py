@@ -194,3 +194,16 @@ def test_cache_types_of_vllm(word: str, gpu: str, keys: dict[str, Any]) -> None:
     raw = {"gpu": gpu, "model": "qwen3-0.6b", "engine": "vllm", "quant": "fp16", "context": 1024, **keys}
     (found,) = resolve(parse_request(raw), catalogue())
     assert word == answer(found).verdict.word
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("fits", "mi300x"),
+        ("fits", "mi355x"),
+        *[("unsupported", one) for one in ("mi210", "rx7900xtx", "rx9070xt", "mi100")],
+    ],
+)
+def test_sglang_has_kernels_for_two_targets_of_amd(word: str, name: str) -> None:
+    """Its build stops for any but gfx942 and gfx950 (sgl-project/sglang sgl-kernel/setup_rocm.py at 01b582cb)."""
+    assert word == verdict({"gpu": name, "model": "qwen3-4b", "engine": "sglang", "quant": "bf16", "context": 1024})

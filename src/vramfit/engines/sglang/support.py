@@ -37,11 +37,8 @@ RULES = (
         amd_but("gfx95"),
         ("mxfp4",),
     ),
-    Rule(
-        "ROCm builds are for gfx942 and gfx950",
-        "docs.sglang.ai platforms/amd_gpu: MI300X, MI325X and MI355X; docker/rocm.Dockerfile GPU_ARCH",
-        amd_but("gfx942", "gfx95", "gfx90a", "gfx11", "gfx12"),
-    ),
+    Rule("its ROCm kernels build for gfx942 and gfx950 alone", "sgl-project/sglang sgl-kernel/setup_rocm.py at 01b582cb",
+         amd_but("gfx942", "gfx950")),
     Rule("it has no code for Gaudi and TPUs in this package", "sglang 0.5.23 srt/platforms", accelerators),
 )  # fmt: skip
 """Reasons why SGLang does not start, in the order in which they are named."""
