@@ -1,0 +1,217 @@
+"""Services of Compose files (compose-spec).
+
+All services run on one machine and share its GPUs. Of a file the machine's cards are never known, so that their kind comes
+from the user; which of them a service has does stand there.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from vramfit._record import replace
+from vramfit.errors import UsageError
+from vramfit.manifests import Ask, Container
+from vramfit.manifests.documents import Items, Table, at, items, table, text
+from vramfit.manifests.sizes import docker_bytes
+from vramfit.manifests.variables import env_file, interpolated, reference, references
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from vramfit.manifests.documents import Document
+
+HOST = "this host"
+VISIBLE = "NVIDIA_VISIBLE_DEVICES"
+"""Variable that NVIDIA's runtime reads (NVIDIA/nvidia-container-toolkit, ``README.md``)."""
+SELECTING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+"""Variables by which a program has a part of the GPUs of its container."""
+AMD = "/dev/kfd"
+CDI = "nvidia.com/gpu="
+ENV_FILE = ".env"
+
+
+def is_compose(data: Any) -> bool:
+    """True for a Compose file: services, each a mapping with an image or a build."""
+    services = at(data, "services")
+    return isinstance(services, Table) and any(
+        isinstance(one, Table) and any(key in one for key in ("image", "build", "command", "extends")) for one in services.values()
+    )
+
+
+def read(document: Document, data: Table, folder: str, environment: Mapping[str, str]) -> Iterator[Container]:
+    """Containers of the services; ``folder`` is where relative paths and ``.env`` are looked for.
+
+    As Compose has it, ``environment`` counts for more than ``.env``.
+    """
+    variables = {**_file(os.path.join(folder, ENV_FILE), environment), **environment}
+    services = table(data["services"])
+    for name, service in services.items():
+        if isinstance(service, Table):
+            line = services.lines[name]
+            yield _service(document.file, line, name, _extended(services, service), folder, variables)
+
+
+def _extended(services: Table, service: Table, depth: int = 8) -> Table:
+    """Service over the one of the same file that it extends."""
+    base = service.get("extends")
+    name = text(base) or text(at(base, "service"))
+    if not name or at(base, "file") or name not in services or depth == 0:
+        return service
+    merged = Table(service.line)
+    under = _extended(services, table(services[name]), depth - 1)
+    for one in (under, service):
+        merged.update(one)
+        merged.lines.update(one.lines)
+    for key in ("environment",):
+        both = [dict(_pairs(one.get(key))) for one in (under, service)]
+        joined = Table(service.line)
+        joined.update({**both[0], **both[1]})
+        merged[key] = joined
+    return merged
+
+
+def _service(
+    file: str, line: int, name: str, service: Table, folder: str, variables: Mapping[str, str]
+) -> Container:
+    set_, origins = _environment(service, folder, variables)
+    entrypoint = _words(service.get("entrypoint"), variables)
+    limit = text(at(service, "deploy", "resources", "limits", "memory")) or text(service.get("mem_limit"))
+    return Container(
+        file,
+        line,
+        name,
+        interpolated(text(service.get("image")), variables),
+        entrypoint or None,
+        _words(service.get("command"), variables) or (),
+        set_,
+        origins,
+        tuple(_mounts(service, folder, variables)),
+        _selected(_ask(service, variables, set_), set_),
+        docker_bytes(interpolated(limit, variables)) if limit else None,
+        1,
+        HOST,
+    )
+
+
+def _words(value: Any, variables: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Words of a command: a list's, or those of a string as a shell divides it, references replaced; None for none."""
+    if isinstance(value, Items):
+        return tuple([interpolated(text(one), variables) for one in value])
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        return tuple(shlex.split(interpolated(value, variables), comments=False))
+    except ValueError as error:
+        raise UsageError(f"cannot read the command: {str(error).lower()}", "close every quote") from None
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, str | None]]:
+    """Names and values of ``environment``, a mapping or a list of assignments; None for one passed on from outside."""
+    if isinstance(value, Table):
+        yield from value.items()
+    for one in items(value):
+        name, equals, assigned = text(one).partition("=")
+        yield name, assigned if equals else None
+
+
+def _environment(service: Table, folder: str, variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Variables of a service, and the origins of those whose value is not known."""
+    found: dict[str, str] = {}
+    files = service.get("env_file")
+    for one in files if isinstance(files, Items) else [files]:
+        path = text(at(one, "path")) or text(one)
+        if path:
+            found.update(_file(os.path.join(folder, interpolated(path, variables)), variables))
+    origins: dict[str, str] = {}
+    for name, value in _pairs(service.get("environment")):
+        given = variables.get(name) if value is None else interpolated(value, variables)
+        found[name] = reference(name) if given is None else given
+    for name, given in found.items():
+        if references(given):
+            origins[name] = "the environment, where it is not set"
+    return found, origins
+
+
+def _file(path: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables of a file; none where there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return env_file(file.read(), variables)
+    except (OSError, ValueError):
+        return {}
+
+
+def _mounts(service: Table, folder: str, variables: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Folders of a service, with the folder of this machine that each is; None for a named volume."""
+    for one in items(service.get("volumes")):
+        if isinstance(one, Table):
+            source, target = text(one.get("source")), text(one.get("target"))
+        else:
+            source, _, rest = interpolated(text(one), variables).partition(":")
+            target = rest.partition(":")[0]
+        if target:
+            source = os.path.expanduser(interpolated(source, variables))
+            named = not source.startswith((".", "/"))
+            yield target, None if named else os.path.normpath(os.path.join(folder, source))
+
+
+def _ask(service: Table, variables: Mapping[str, str], set_: Mapping[str, str]) -> Ask:
+    """GPUs that a service asks for, in any of the five ways to do so."""
+    short = service.get("gpus")
+    if isinstance(short, str):
+        return _counted(interpolated(short, variables))
+    devices = items(short) or items(at(service, "deploy", "resources", "reservations", "devices"))
+    for one in devices:
+        if isinstance(one, Table) and (any("gpu" in text(word) for word in items(one.get("capabilities"))) or short):
+            ids = [interpolated(text(each), variables) for each in items(one.get("device_ids"))]
+            if ids:
+                return _listed(",".join(ids))
+            return _counted(interpolated(text(one.get("count")), variables) or "all")
+    for one in items(service.get("devices")):
+        if text(one).startswith(AMD):
+            return Ask(None)
+        if text(one).startswith(CDI):
+            return _listed(text(one).removeprefix(CDI))
+    visible = set_.get(VISIBLE)
+    if text(service.get("runtime")) == "nvidia" or (visible not in (None, "", "none", "void")):
+        # CUDA's images have the variable with the value all (NVIDIA/nvidia-docker wiki, *CUDA*).
+        return _listed("all" if visible is None else visible)
+    return Ask(0)
+
+
+def _counted(count: str) -> Ask:
+    """Ask for a number of GPUs, ``all``, or -1 for all; Docker gives the first ones (moby, ``daemon/nvidia_linux.go``)."""
+    if count in ("all", "-1"):
+        return Ask(None)
+    if not count.isdigit():
+        raise UsageError(f'the number of GPUs "{count}" is not known', "set its variable in .env, or write a number")
+    return Ask(int(count), tuple(range(int(count))))
+
+
+def _listed(text_: str) -> Ask:
+    """Ask for GPUs by their numbers with commas between, or ``all``; of names (``GPU-…``) only the count is known."""
+    ids = [one.strip() for one in text_.split(",") if one.strip()]
+    if ids in (["all"], []):
+        return Ask(None if ids else 0)
+    if ids in (["none"], ["void"]):
+        return Ask(0)
+    if any(references(one) for one in ids):
+        raise UsageError(f'the GPUs "{text_}" are not known', "set the variable in .env")
+    return Ask(len(ids), tuple(map(int, ids)) if all(one.isdigit() for one in ids) else None)
+
+
+def _selected(ask: Ask, variables: Mapping[str, str]) -> Ask:
+    """GPUs that a program's own variable leaves of those that its container has."""
+    chosen = next((variables[name] for name in SELECTING if variables.get(name)), "")
+    ids = [one.strip() for one in chosen.split(",") if one.strip()]
+    if ask.count == 0 or not ids or not all(one.isdigit() for one in ids):
+        return ask
+    numbers = tuple(map(int, ids))
+    if ask.indices is None:
+        return replace(ask, count=len(ids), indices=numbers if ask.count is None else None)
+    # A number that the container does not have ends the list, as CUDA reads it.
+    have = [ask.indices[number] for number in numbers if number < len(ask.indices)]
+    return replace(ask, count=len(have), indices=tuple(have)) if have else ask

@@ -1,0 +1,87 @@
+"""Variables of manifests: ``.env`` files, and the references that are replaced before a program starts.
+
+A variable whose value is not known (a Secret, a field of the pod, one that is set nowhere) keeps its reference,
+``${NAME}``. Where that lands in a flag that does not matter, nothing is lost; where it lands in a deployment key, the
+error names the variable.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COMPOSE = re.compile(
+    r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"(?:(?P<rule>:?[-+?])(?P<other>[^{}]*(?:\{[^{}]*\}[^{}]*)*))?\})"
+)
+"""Compose's interpolation (compose-spec, ``spec.md``, *Interpolation*): ``$$``, ``$VAR``, ``${VAR}``, ``${VAR:-x}``,
+``${VAR-x}``, ``${VAR:+x}``, ``${VAR:?x}``; one level of them inside of another."""
+_KUBERNETES = re.compile(r"\$(?:(?P<escaped>\$\([A-Za-z_][A-Za-z0-9_.-]*\))|\((?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\))")
+"""References of ``command``, ``args`` and ``env`` of a container (Kubernetes API, ``core/v1`` Container): ``$(VAR)``,
+and ``$$(VAR)`` for the text itself."""
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*?)\s*$")
+_LEFT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def reference(name: str) -> str:
+    """Text that stands for the unknown value of a variable."""
+    return f"${{{name}}}"
+
+
+def references(text: str) -> tuple[str, ...]:
+    """Names of the variables whose values are unknown in a text."""
+    return tuple(_LEFT.findall(text))
+
+
+def interpolated(text: str, variables: Mapping[str, str]) -> str:
+    """Replace Compose's references; one of an unset variable without a default stays as ``${NAME}``."""
+
+    def replaced(found: re.Match[str]) -> str:
+        if found["escaped"]:
+            return "$"
+        name = found["plain"] or found["name"]
+        value, rule = variables.get(name), found["rule"] or ""
+        missing = not value if rule.startswith(":") else value is None
+        if rule.endswith("+"):
+            return "" if missing else interpolated(found["other"], variables)
+        if rule.endswith("-") and missing:
+            return interpolated(found["other"], variables)
+        return reference(name) if value is None or (missing and rule.endswith("?")) else value
+
+    return _COMPOSE.sub(replaced, text)
+
+
+def expanded(text: str, variables: Mapping[str, str]) -> str:
+    """Replace Kubernetes' references; one of an unset variable stays as it is, as there."""
+
+    def replaced(found: re.Match[str]) -> str:
+        if found["escaped"]:
+            return found["escaped"]
+        return variables.get(found["name"], found[0])
+
+    return _KUBERNETES.sub(replaced, text)
+
+
+def env_file(text: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables of an ``.env`` file: a line each, quotes taken off, references to earlier ones and ``variables`` replaced.
+
+    Single quotes keep a value as it is (Docker's documentation, *Set environment variables*, ``.env`` file syntax).
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        match = _ASSIGNMENT.match(line)
+        if match is None:
+            continue
+        name, value = match[1], match[2]
+        if value[:1] in ("'", '"') and value.find(value[0], 1) > 0:
+            quote, inner = value[0], value[1 : value.find(value[0], 1)]
+            found[name] = inner if quote == "'" else interpolated(inner, {**found, **variables})
+            continue
+        plain = re.split(r"(?:^|\s)#", value, maxsplit=1)[0].rstrip()
+        found[name] = interpolated(plain, {**found, **variables})
+    return found
