@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines import engine, names
 from vramfit.engines.keys import common_keys
 from vramfit.errors import UsageError
-from vramfit.launch.read import Process, process, processes
+from vramfit.launch import runs
+from vramfit.launch.read import arguments
+from vramfit.launch.shell import peeled, process, processes
 from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from vramfit.launch.words import Process
 
 
 class Command(Record):
@@ -48,10 +52,28 @@ def read_command(given: str | Sequence[str]) -> Command:
 
     Raises ``UsageError`` if no engine is known that the command starts, or for a flag that is not known.
     """
-    lines: list[Process] = processes(given) if isinstance(given, str) else [process(given)]
+    return read_processes(processes(given) if isinstance(given, str) else peeled(process(given)))
+
+
+def read_processes(given: list[Process]) -> Command:
+    """Read the engine and its keys from processes, in the order in which they are started; raises as ``read_command``."""
+    lines = [_entered(part) for one in given for part in peeled(one)]
     for name in names():
         keys = engine(name).read_command(lines)
         if keys is not None:
             return Command(name, keys)
     word = next((one.words[0] for one in lines if one.words), "")
     raise UsageError(f'no engine is known that "{word}" starts', "give the command that starts the server")
+
+
+def _entered(given: Process) -> Process:
+    """The process with its image's entry point in front of its words, where these start no known program themselves."""
+    if given.image is None:
+        return given
+    programs = [program for name in names() for program in engine(name).programs()]
+    if any(arguments(program, given) is not None for program in programs):
+        return given
+    for program in programs:
+        if any(runs(pattern, given.image) for pattern in program.images):
+            return replace(given, words=(*program.words, *given.words))
+    return given

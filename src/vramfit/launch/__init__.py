@@ -59,6 +59,9 @@ class Program(Record):
     """Prefix of the program's own environment variables; an unknown name with it is refused."""
     neutral: Mapping[str, int] = {}
     """Flags and variables that do not affect memory, with the number of words after each: -1 for all up to a flag."""
+    images: tuple[str, ...] = ()
+    """Container images whose entry point the program is: the end of a repository's name, and behind a colon how the tag
+    begins (``ggml-org/llama.cpp:server``)."""
 
     @property
     def title(self) -> str:
@@ -70,3 +73,12 @@ def neutral(switches: str, values: str, many: str = "") -> dict[str, int]:
     """Make a table of neutral flags from space-separated names: without a value, with one, and with any number."""
     table = {**dict.fromkeys(switches.split(), 0), **dict.fromkeys(values.split(), 1)}
     return {**table, **dict.fromkeys(many.split(), -1)}
+
+
+def runs(pattern: str, image: str) -> bool:
+    """Return True if a pattern of ``Program.images`` means an image, whichever registry it comes from."""
+    name, _, beginning = pattern.partition(":")
+    repository, _, _ = image.partition("@")
+    path, colon, tag = repository.rpartition(":")
+    path, tag = (path, tag) if colon and "/" not in tag else (repository, "")
+    return (path == name or path.endswith(f"/{name}")) and tag.startswith(beginning)

@@ -6,75 +6,17 @@ What changes the memory must be understood, so a flag that is neither in the tab
 from __future__ import annotations
 
 import difflib
-import shlex
 
-from vramfit._record import Record, replace
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from vramfit.launch import Flag, Program
-
-ENDS = ";&|"
-"""Characters that end a command in a shell line."""
-REDIRECTIONS = "<>"
-
-
-class Process(Record):
-    """Program as a shell would start it."""
-
-    variables: dict[str, str]
-    """Environment variables that the command line sets."""
-    words: tuple[str, ...]
-    """Program and its arguments."""
-    output: str | None = None
-    """File that its output goes to; None for none."""
-
-
-def processes(text: str) -> list[Process]:
-    """Split shell lines into the programs they start, in order; raises ``UsageError`` for lines no shell would read."""
-    found: list[Process] = []
-    for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=ENDS + REDIRECTIONS)
-        lexer.whitespace_split = True
-        try:
-            tokens = list(lexer)
-        except ValueError as error:
-            raise UsageError(f"cannot read the command: {error}".lower(), "close every quote") from None
-        begun: list[str] = []
-        for token in [*tokens, ENDS[0]]:
-            if not set(token) <= set(ENDS):
-                begun.append(token)
-            elif begun:
-                found.append(_redirected(begun))
-                begun = []
-    return found
-
-
-def process(words: Sequence[str]) -> Process:
-    """Make a process of words, whose leading assignments are its variables."""
-    rest = list(words)
-    variables = {}
-    while rest and "=" in rest[0] and rest[0].partition("=")[0].isidentifier():
-        name, _, value = rest.pop(0).partition("=")
-        variables[name] = value
-    return Process(variables, tuple(rest))
-
-
-def _redirected(words: list[str]) -> Process:
-    """Make a process of a shell's words, without redirections and what follows them."""
-    for number, word in enumerate(words):
-        if set(word) & set(REDIRECTIONS) and set(word) <= set(REDIRECTIONS + ENDS):
-            # The stream in front of >& is a word of its own.
-            end = number - 1 if word == ">&" and words[number - 1].isdigit() else number
-            into = words[number + 1] if word in (">", ">>") and number + 1 < len(words) else None
-            return replace(process(words[:end]), output=into)
-    return process(words)
-
+    from vramfit.launch.words import Process
 
 def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
     """Words behind those that start ``program``; None for another program.

@@ -145,6 +145,7 @@ SERVER = Program(
         *[Flag(flag, "", read=refused(flag)) for flag in REFUSED],
     ),
     prefix="LLAMA_ARG_",
+    images=("ggml-org/llama.cpp:server", "ggerganov/llama.cpp:server"),
     neutral=neutral(
         "--perf --no-perf -e --escape --no-escape --check-tensors --log-disable --log-jsonl --no-log-jsonl -v --verbose"
         " --log-verbose --offline --log-prefix --no-log-prefix --log-timestamps --no-log-timestamps --ignore-eos"
@@ -189,6 +190,7 @@ SERVER = Program(
 CONSOLE = Program(
     ("llama-cli",),
     SERVER.flags,
+    images=("ggml-org/llama.cpp:light", "ggerganov/llama.cpp:light"),
     neutral={
         **SERVER.neutral,
         **neutral(

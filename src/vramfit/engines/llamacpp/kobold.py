@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CONTEXT, BATCH = "8192", "512"
 CACHE_TYPES = {"0": "f16", "1": "q8_0", "2": "q4_0"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.sglang import SGLangKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHES = {"fp8": "fp8_e4m3"}
 """SGLang's names of cache types that differ from vramfit's."""

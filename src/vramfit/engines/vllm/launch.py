@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.servers import ServerKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHES = {"int8": "int8_per_token_head"}
 """vLLM's names of cache types that differ from vramfit's."""
@@ -138,7 +138,13 @@ SERVE = Program(
         Flag("--headless", "waits", (), SWITCH),
         Flag("--distributed-executor-backend", "executor"),
     ),
+    also=(
+        ("python", "-m", "vllm.entrypoints.openai.api_server"),
+        ("python", "-m", "vllm.entrypoints.api_server"),
+        ("python", "-m", "vllm.entrypoints.cli.main", "serve"),
+    ),
     positional="model",
+    images=("vllm/vllm-openai", "vllm-openai", "rocm/vllm-openai"),
     neutral=neutral(
         "--trust-remote-code --no-trust-remote-code --enable-auto-tool-choice --enable-prompt-tokens-details"
         " --enable-server-load-tracking --enable-force-include-usage --disable-uvicorn-access-log --allow-credentials"
