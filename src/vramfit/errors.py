@@ -55,6 +55,10 @@ class UnsupportedScheme(UsageError):
     code = "unsupported-quant"
 
 
+class UnknownProgram(UsageError):
+    """A command that starts no program of an engine; its word is that of ``UsageError``."""
+
+
 class CannotTell(VramfitError):
     """A question without an answer, since the entry lacks a fact or the engine or architecture is not modelled yet:
     exit 3."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ({"unified_kv": "true", "swa_full": "false"}, "check --unified-kv --no-swa-full"),
         ({"unified_kv": "false"}, "check --unified-kv --no-unified-kv"),
         ({"quant": "int8"}, "check --quant fp16 --quant int8"),
-        ({"file": "-", "format": "ndjson", "any": True}, "check -f - --format ndjson --any"),
+        ({"file": ["-"], "format": "ndjson", "any": True}, "check -f - --format ndjson --any"),
         ({"context": "-1"}, "check --context -1"),
         ({"name": "a=b"}, "check --name=a=b"),
         ({"name": ""}, "check --name="),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from vramfit.cli.options import HERE, OUTPUT_OPTIONS
+from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS
 from vramfit.errors import CannotTell, UsageError, VramfitError
 
 TYPE_CHECKING = False
@@ -13,12 +14,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue import Catalogue
+    from vramfit.check import Checked
+    from vramfit.cli.files import FileReport
     from vramfit.importers.load import Importer
 
 LONGEST_TIMEOUT_SECONDS = 3600
+PROJECT = "vramfit.yaml"
+"""Deployments file that is read where nothing is asked."""
+STDOUT = "-"
 
 _codes: list[int] = []
 """Exit code of each deployment answered so far; that of the last one may still change with its rows."""
+
+_files: list[FileReport] = []
+"""Report on the files that were asked about; empty where none was."""
 
 
 def last_exit_code() -> int:
@@ -29,6 +38,7 @@ def last_exit_code() -> int:
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
     _codes.clear()
+    _files.clear()
     return answered(values, _answer)
 
 
@@ -99,8 +109,32 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
 
 
 def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
-    _print(style, _answers(keys, output), output)
+    if "file" not in output:
+        output = _with_project(keys, output)
+    if "file" in output:
+        from vramfit.cli.files import failing
+
+        keys = failing(keys, output)
+    elif "fail_on" in output or style in FILE_FORMATS:
+        what = "--fail-on" if style not in FILE_FORMATS else f"--format {style}"
+        raise UsageError(f"{what} goes with --file", "put the deployment into a file, or ask with --level")
+    if output.get("output", STDOUT) == STDOUT:
+        _print(style, _answers(keys, output), output)
+    else:
+        from vramfit.cli.written import written
+
+        with written(str(output["output"])):
+            _print(style, _answers(keys, output), output)
     return last_exit_code()
+
+
+def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Output options with this folder's deployments file, if there is one and nothing else is asked."""
+    if keys or not os.path.isfile(PROJECT):
+        return output
+    if sys.stderr.isatty():
+        sys.stderr.write(f"reading {PROJECT}\n")
+    return {**output, "file": [PROJECT]}
 
 
 def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -109,24 +143,22 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
     if "file" not in output:
         yield from _rows(keys, catalogue, output)
         return
-    from vramfit.cli.deployments import read_deployments
-    from vramfit.report import error_document
+    from vramfit.cli.files import FileReport
 
-    if "gpu" in keys or "model" in keys:
-        raise UsageError("--file and --gpu or --model exclude each other", "put the GPU and the model into the file")
-    for name, raw in read_deployments(output["file"], keys):
-        try:
-            if isinstance(raw, VramfitError):
-                raise raw
-            yield from _rows(raw, catalogue, output)
-        except VramfitError as error:
-            _codes.append(error.exit_code)
-            sys.stderr.write(f"error: {'deployment' if name is None else name}: {error.message}\n")
-            yield error_document(error, name=name)
+    files = FileReport(
+        _codes,
+        lambda raw, found: _rows(raw, catalogue, output, found),
+        str(output.get("fail_on", "")),
+        any_row=bool(output.get("any")),
+    )
+    _files.append(files)
+    yield from files.answers(output["file"], keys, catalogue)
 
 
-def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Estimates of one deployment, one per quantization."""
+def _rows(
+    raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any], found: list[Checked] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Estimates of one deployment, one per quantization; their answers are added to ``found``."""
     from vramfit.check import Unanswered, answers, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
@@ -148,6 +180,8 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
+        if found is not None:
+            found.append(checked)
         yield estimate_object(checked)
 
 
@@ -171,12 +205,20 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
     from vramfit.report import document
 
     report = document(list(answers))
+    if _files:
+        from vramfit.cli.files import added, print_rows
+
+        if style in FILE_FORMATS:
+            print_rows(style, _files[0])
+            return
+        report = added(report, _files[0], style, notes="format" not in output)
     if style == "table":
         from vramfit.render.table import print_report
 
         print_report(
             report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")), width=None
         )
+        write_lines(sys.stdout, [str(one["summary"]) for one in (_files[0].shared if _files else ())], "\n")
     else:
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
         options: dict[str, Any] = {} if style == "markdown" else {"header": not output.get("no_header")}
@@ -193,8 +235,15 @@ def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
     from vramfit.report import document
 
     if not each_alone:
-        write(sys.stdout, document(list(answers)), 2)
+        report = document(list(answers))
+        if _files:
+            from vramfit.cli.files import added
+
+            report = added(report, _files[0], "json")
+        write(sys.stdout, report, 2)
         return
     for answer in answers:
         write(sys.stdout, answer, None)
         sys.stdout.flush()
+    for answer in _files[0].shared if _files else ():
+        write(sys.stdout, answer, None)

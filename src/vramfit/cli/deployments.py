@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from vramfit.curation.strict_yaml import Fault
 
 
-def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any] | VramfitError]]:
-    """Each deployment's label and raw keys: the file's defaults, then its own keys, then flags of the command line.
+def read_deployments(
+    text: str, label: str, flags: Mapping[str, Any]
+) -> Iterator[tuple[str | None, int, dict[str, Any] | VramfitError]]:
+    """Each deployment's name, line and raw keys: the file's defaults, then its own keys, then flags of the command line.
 
-    A deployment that is not written as one has the error in place of its keys, and the others are read. ``-`` reads
-    stdin. Raises ``InputError``, before the first, for a file that cannot be read or has another shape.
+    ``label`` is what messages call the file. A deployment that is not written as one has the error in place of its keys,
+    and the others are read. Raises ``InputError``, before the first, for a text of another shape.
     """
     from vramfit.curation.strict_yaml import fault_error, parse
 
-    label = "<stdin>" if path == "-" else path
-    parsed = parse(_text(path), label, commas=True)
+    parsed = parse(text, label, commas=True)
     own, shared = _parted(parsed.faults)
     if shared:
         raise fault_error(shared)
@@ -46,7 +47,8 @@ def read_deployments(path: str, flags: Mapping[str, Any]) -> Iterator[tuple[str 
             result = fault_error(own[number - 1])
         elif not isinstance(entry, dict):
             result = InputError(f"{label}: deployment {number} is not a mapping", "write gpu:, model: and other keys")
-        yield (None if name is None else str(name)), result
+        line, _ = parsed.marks.get(("deployments", number - 1), (1, 1))
+        yield (None if name is None else str(name)), line, result
 
 
 def _parted(faults: list[Fault]) -> tuple[dict[int, list[Fault]], list[Fault]]:
@@ -62,7 +64,8 @@ def _parted(faults: list[Fault]) -> tuple[dict[int, list[Fault]], list[Fault]]:
     return own, shared
 
 
-def _text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Text of a file, or of stdin for ``-``; raises ``InputError`` for one that cannot be read."""
     try:
         if path == "-":
             # As bytes, because the locale decides how text is decoded, and YAML is UTF-8.

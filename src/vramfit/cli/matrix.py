@@ -6,7 +6,7 @@ import sys
 
 from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
-from vramfit.cli.options import HERE, OUTPUT_OPTIONS
+from vramfit.cli.options import HERE, MANY_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
@@ -41,7 +41,7 @@ ASKED: tuple[Key, ...] = (
 _NAMES = {key.name: key for key in ASKED}
 OPTIONS: tuple[Key, ...] = (
     *[_NAMES.get(key.name, key) for key in every_key().values() if key.name != "name"],
-    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
+    *MANY_OPTIONS,
     HERE,
 )
 

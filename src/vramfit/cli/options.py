@@ -8,6 +8,7 @@ not judged here: ``engines.keys.parse_request`` does that for both paths.
 
 from __future__ import annotations
 
+from vramfit._record import replace
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.workload.keys import Key
 
@@ -20,11 +21,26 @@ COMMANDS = {"check": "vramfit.cli.check", "matrix": "vramfit.cli.matrix", "recom
 """Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
+FILE_FORMATS = ("github", "junit", "sarif")
+"""Formats for pipelines, whose findings stand in a file."""
+FAILING = ("exceeds", "tight", "never")
+"""Worst verdicts that let a command fail; ``never`` fails for errors alone."""
+_FORMAT = Key("format", "choice", "how to print", choices=FORMATS, default_text="table on a terminal, plain in a pipe")
 
 OUTPUT_OPTIONS: tuple[Key, ...] = (
-    Key("file", "text", "read deployments from a YAML file; - is stdin", flags=("-f",)),
+    Key(
+        "file",
+        "texts",
+        "read deployments from a file, or from one that starts models: Compose, Kubernetes, a chart's values, a systemd"
+        " unit; - is stdin; repeatable",
+        flags=("-f",),
+    ),
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
-    Key("format", "choice", "how to print", choices=FORMATS, default_text="table on a terminal, plain in a pipe"),
+    replace(_FORMAT, choices=(*FORMATS, *FILE_FORMATS), help="how to print; github, junit and sarif go with --file"),
+    Key("output", "text", "write the answer to a file, in one step; - is stdout", flags=("-o",), default_text="stdout"),
+    Key(
+        "fail_on", "choice", "verdict from which on the exit code is 1", choices=FAILING, default_text="as --level says"
+    ),
     Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
     Key("offline", "switch", "read models from this disk alone, never over the network"),
     Key("timeout", "text", "seconds a server may be silent", default_text="10"),
@@ -34,6 +50,15 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("color", "choice", "colour", choices=("auto", "always", "never"), default_text="auto"),
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
+
+MANY_OPTIONS: tuple[Key, ...] = tuple(
+    [
+        _FORMAT if key.name == "format" else key
+        for key in OUTPUT_OPTIONS
+        if key.name not in ("file", "any", "all_remedies", "output", "fail_on")
+    ]
+)
+"""Those of commands that go through many models or GPUs."""
 
 HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
 """An option of commands that go through many models."""

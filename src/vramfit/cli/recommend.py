@@ -6,7 +6,7 @@ import sys
 
 from vramfit.cli.check import answered, opened
 from vramfit.cli.console import wants_colour, write_lines
-from vramfit.cli.options import HERE, OUTPUT_OPTIONS
+from vramfit.cli.options import HERE, MANY_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
@@ -43,7 +43,7 @@ LEFT_OUT = ("name",)
 OPTIONS: tuple[Key, ...] = (
     *[LEVEL if key.name == "level" else key for key in every_key().values() if key.name not in LEFT_OUT],
     *WISHES,
-    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
+    *MANY_OPTIONS,
     HERE,
 )
 NOTHING_EXIT_CODE = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.engines import engine, names
 from vramfit.engines.keys import common_keys
-from vramfit.errors import UsageError
+from vramfit.errors import UnknownProgram, UsageError
 from vramfit.launch import runs
 from vramfit.launch.read import arguments
 from vramfit.launch.shell import peeled, process, processes
@@ -63,7 +63,7 @@ def read_processes(given: list[Process]) -> Command:
         if keys is not None:
             return Command(name, keys)
     word = next((one.words[0] for one in lines if one.words), "")
-    raise UsageError(f'no engine is known that "{word}" starts', "give the command that starts the server")
+    raise UnknownProgram(f'no engine is known that "{word}" starts', "give the command that starts the server")
 
 
 def _entered(given: Process) -> Process:

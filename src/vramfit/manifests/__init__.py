@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vramfit.errors import VramfitError
+
 
 class Ask(Record):
     """GPUs that a container asks for."""
@@ -58,6 +60,15 @@ class Container(Record):
     keys: Mapping[str, str] = {}
     """Deployment keys that the file states beside the command."""
     notes: tuple[str, ...] = ()
+
+
+class Broken(Record):
+    """Part of a file that starts a program in a manner that cannot be read."""
+
+    file: str
+    line: int
+    name: str
+    error: VramfitError
 
 
 class Passed(Record):

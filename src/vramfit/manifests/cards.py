@@ -50,7 +50,10 @@ OF_AWS = {
 }
 """Cards of Amazon's instances, where the name fits several (EC2's documentation, *Accelerated computing*: P5 has the H100
 SXM5, P4d and P4de the A100 SXM4, P3 and P3dn the V100 SXM2)."""
-_BY_MEMORY = {"a100": {40: "a100-sxm4-40gb", 80: "a100-sxm4-80gb"}, "v100": {16: "v100-sxm2-16gb", 32: "v100-sxm2-32gb"}}
+_BY_MEMORY = {
+    "a100": {40: "a100-sxm4-40gb", 80: "a100-sxm4-80gb"},
+    "v100": {16: "v100-sxm2-16gb", 32: "v100-sxm2-32gb"},
+}
 _SHARED, _SLICE = "-SHARED", re.compile(r"-MIG-(\d+g\.\d+gb)", re.IGNORECASE)
 _PROFILE = re.compile(r"(?:mig-)?\d+g\.(\d+)gb", re.IGNORECASE)
 SLICE_SHARE = 0.95
@@ -80,7 +83,9 @@ def asked(labels: Mapping[str, Sequence[str]], count: int | None, line_of: Mappi
             if value.upper().endswith(_SHARED) or labels.get("cloud.google.com/gke-max-shared-clients-per-gpu"):
                 notes.append(SHARES)
             kinds += _cards(name, value[: -len(_SHARED)] if value.upper().endswith(_SHARED) else value, labels)
-        return Ask(count, None, tuple(dict.fromkeys(kinds)), f"{name}: {', '.join(values)}", "", tuple(dict.fromkeys(notes)))
+        return Ask(
+            count, None, tuple(dict.fromkeys(kinds)), f"{name}: {', '.join(values)}", "", tuple(dict.fromkeys(notes))
+        )
     machine = next((labels[name][0] for name in MACHINES if labels.get(name)), "")
     if not machine and labels.get(MEMORY) and labels[MEMORY][0].isdigit():
         size = labels[MEMORY][0]

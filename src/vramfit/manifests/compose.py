@@ -11,7 +11,7 @@ import shlex
 
 from vramfit._record import replace
 from vramfit.errors import UsageError
-from vramfit.manifests import Ask, Container
+from vramfit.manifests import Ask, Broken, Container
 from vramfit.manifests.documents import Items, Table, at, items, table, text
 from vramfit.manifests.sizes import docker_bytes
 from vramfit.manifests.variables import env_file, interpolated, reference, references
@@ -37,11 +37,12 @@ def is_compose(data: Any) -> bool:
     """True for a Compose file: services, each a mapping with an image or a build."""
     services = at(data, "services")
     return isinstance(services, Table) and any(
-        isinstance(one, Table) and any(key in one for key in ("image", "build", "command", "extends")) for one in services.values()
+        isinstance(one, Table) and any(key in one for key in ("image", "build", "command", "extends"))
+        for one in services.values()
     )
 
 
-def read(document: Document, data: Table, folder: str, environment: Mapping[str, str]) -> Iterator[Container]:
+def read(document: Document, data: Table, folder: str, environment: Mapping[str, str]) -> Iterator[Container | Broken]:
     """Containers of the services; ``folder`` is where relative paths and ``.env`` are looked for.
 
     As Compose has it, ``environment`` counts for more than ``.env``.
@@ -51,7 +52,10 @@ def read(document: Document, data: Table, folder: str, environment: Mapping[str,
     for name, service in services.items():
         if isinstance(service, Table):
             line = services.lines[name]
-            yield _service(document.file, line, name, _extended(services, service), folder, variables)
+            try:
+                yield _service(document.file, line, name, _extended(services, service), folder, variables)
+            except UsageError as error:
+                yield Broken(document.file, line, name, error)
 
 
 def _extended(services: Table, service: Table, depth: int = 8) -> Table:
@@ -73,9 +77,7 @@ def _extended(services: Table, service: Table, depth: int = 8) -> Table:
     return merged
 
 
-def _service(
-    file: str, line: int, name: str, service: Table, folder: str, variables: Mapping[str, str]
-) -> Container:
+def _service(file: str, line: int, name: str, service: Table, folder: str, variables: Mapping[str, str]) -> Container:
     set_, origins = _environment(service, folder, variables)
     entrypoint = _words(service.get("entrypoint"), variables)
     limit = text(at(service, "deploy", "resources", "limits", "memory")) or text(service.get("mem_limit"))

@@ -110,7 +110,9 @@ def _parsed(document: Document) -> Value:
         raise InputError(f"{document.file}:{line}: not YAML: {error.problem or error.context}", hint) from None
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
-        raise InputError(f"{document.file}:{document.line}: not YAML: {problem}", "save the file as UTF-8 text") from None
+        raise InputError(
+            f"{document.file}:{document.line}: not YAML: {problem}", "save the file as UTF-8 text"
+        ) from None
 
 
 class _Open:
@@ -213,7 +215,9 @@ class _Builder:
         return int(self._document.line + event.start_mark.line)
 
     def _refuse(self, event: Any, problem: str) -> None:
-        raise InputError(f"{self._document.file}:{self._line(event)}: {problem}", "write it out, or give a part of the file")
+        raise InputError(
+            f"{self._document.file}:{self._line(event)}: {problem}", "write it out, or give a part of the file"
+        )
 
 
 def _merge(done: _Open) -> None:

@@ -69,7 +69,7 @@ def _predictor(owner: Owner, predictor: Table) -> Iterator[Container]:
 
 
 def _engine_words(words: tuple[str, ...], uri: str) -> tuple[str, ...]:
-    """Words of the engine among those of KServe's server, the model's flag under the name that engines have for it."""
+    """Words of the engine among those of KServe's server, the model first."""
     kept: list[str] = []
     model = uri
     rest = list(words)
@@ -81,7 +81,7 @@ def _engine_words(words: tuple[str, ...], uri: str) -> tuple[str, ...]:
             model = value if flag in MODEL_FLAGS else model
             continue
         kept.append(f"{flag}{equals}{value}")
-    return ("--model", model, *kept) if model else tuple(kept)
+    return (model, *kept) if model else tuple(kept)
 
 
 def _llm(owner: Owner, spec: Table) -> Iterator[Container]:
@@ -96,5 +96,5 @@ def _llm(owner: Owner, spec: Table) -> Iterator[Container]:
     found = container(owner, template, main, owner.name)
     if found.entrypoint is None and not found.arguments:
         extra = tuple(found.variables.get(EXTRA, "").split())
-        found = replace(found, image=found.image or LLM, arguments=("--model", uri, *extra))
+        found = replace(found, image=found.image or LLM, arguments=(uri, *extra))
     yield replace(found, mounts=(("/mnt/models", uri or None), *found.mounts))

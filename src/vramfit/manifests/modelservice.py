@@ -41,7 +41,9 @@ def read(document: Document, data: Table) -> Iterator[Container | Passed]:
         if not group or text(group.get("create")).lower() == "false":
             continue
         if kind not in GPU_KINDS:
-            yield Passed(document.file, group.line, f'group "{role}"', f"it runs on {kind}, which no engine here is known on")
+            yield Passed(
+                document.file, group.line, f'group "{role}"', f"it runs on {kind}, which no engine here is known on"
+            )
             continue
         yield from _group(document, role, group, model)
 
@@ -64,7 +66,7 @@ def _group(document: Document, role: str, group: Table, model: str) -> Iterator[
         ask = found.ask if found.ask.count else replace(found.ask, count=count)
         found = replace(found, ask=ask, line=group.lines.get("containers", one.line) if not one.line else one.line)
         if text(one.get("modelCommand")) in COMMANDS and found.entrypoint is None:
-            found = replace(found, image=found.image or LLM, arguments=("--model", model, *found.arguments))
+            found = replace(found, image=found.image or LLM, arguments=(model, *found.arguments))
         yield replace(found, mounts=(("/model-cache", model), *found.mounts))
 
 

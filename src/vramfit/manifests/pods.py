@@ -75,7 +75,13 @@ def container(owner: Owner, spec: Table, one: Table, label: str) -> Container:
         words("args"),
         variables,
         origins,
-        tuple([(text(mount.get("mountPath")), None) for mount in items(one.get("volumeMounts")) if isinstance(mount, Table)]),
+        tuple(
+            [
+                (text(mount.get("mountPath")), None)
+                for mount in items(one.get("volumeMounts"))
+                if isinstance(mount, Table)
+            ]
+        ),
         _ask(owner.cluster, spec, one),
         kubernetes_bytes(limit) if limit else None,
         owner.machines,
@@ -154,7 +160,9 @@ def _ask(cluster: Cluster, spec: Table, one: Table) -> Ask:
 
 def node_labels(spec: Table) -> dict[str, tuple[str, ...]]:
     """Labels that a pod's node must have, with the values allowed: its selector, and what every required term asks."""
-    labels = {name: (text(value),) for name, value in table(spec.get("nodeSelector")).items() if text(value)}
+    labels: dict[str, tuple[str, ...]] = {
+        name: (text(value),) for name, value in table(spec.get("nodeSelector")).items() if text(value)
+    }
     required = at(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     terms = [_expressions(items(at(term, "matchExpressions"))) for term in items(at(required, "nodeSelectorTerms"))]
     if terms:
@@ -167,5 +175,7 @@ def node_labels(spec: Table) -> dict[str, tuple[str, ...]]:
 def _expressions(expressions: Sequence[Any]) -> dict[str, tuple[str, ...]]:
     """Labels of a term that must have one of some values."""
     return {
-        text(at(one, "key")): texts(at(one, "values")) for one in expressions if at(one, "operator") == "In" and at(one, "values")
+        text(at(one, "key")): texts(at(one, "values"))
+        for one in expressions
+        if at(one, "operator") == "In" and at(one, "values")
     }

@@ -55,7 +55,9 @@ def applications(owner: Owner, config: Any, pod: Table) -> Iterator[Container | 
             name = text(at(application, "name")) or owner.name
             line = getattr(application, "line", owner.line)
             path = text(at(application, "import_path"))
-            yield Passed(owner.file, line, f'application "{name}"', f"{path or 'its code'} says in Python what it starts")
+            yield Passed(
+                owner.file, line, f'application "{name}"', f"{path or 'its code'} says in Python what it starts"
+            )
         for one in models:
             if isinstance(one, Table):
                 yield _container(owner, one, pod)
@@ -81,7 +83,7 @@ def _container(owner: Owner, config: Table, pod: Table) -> Container:
         f"{owner.name}/{name}" if owner.name else name,
         IMAGE,
         None,
-        ("--model", model, *words(arguments)),
+        (model, *words(arguments)),
         {} if within is None else within.variables,
         {} if within is None else within.origins,
         (),

@@ -32,7 +32,11 @@ def document(rows: Sequence[Object], version: str) -> dict[str, Any]:
     found = [row for row in rows if row["severity"] != NOTICE]
     used = [name for name in RULES if any(rule(row) == name for row in found)]
     driver = {"name": "vramfit", "version": version, "rules": [_rule(name) for name in used]}
-    run = {"tool": {"driver": driver}, "results": [_result(row, used) for row in found], "columnKind": "unicodeCodePoints"}
+    run = {
+        "tool": {"driver": driver},
+        "results": [_result(row, used) for row in found],
+        "columnKind": "unicodeCodePoints",
+    }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
@@ -57,9 +61,7 @@ def _result(row: Object, used: list[str]) -> dict[str, Any]:
     }
     if row["file"] is not None:
         region = {"startLine": max(1, row["line"])}
-        result["locations"] = [
-            {"physicalLocation": {"artifactLocation": {"uri": uri(row["file"])}, "region": region}}
-        ]
+        result["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": uri(row["file"])}, "region": region}}]
     return result
 
 

@@ -144,7 +144,15 @@ SERVE = Program(
         ("python", "-m", "vllm.entrypoints.cli.main", "serve"),
     ),
     positional="model",
-    images=("vllm/vllm-openai", "vllm-openai", "rocm/vllm-openai"),
+    images=(
+        "vllm/vllm-openai",
+        "vllm-openai",
+        "rocm/vllm-openai",
+        "llm-d/llm-d-cuda",
+        "llm-d/llm-d",
+        "rayproject/ray-llm",
+        "kserve/huggingfaceserver",
+    ),
     neutral=neutral(
         "--trust-remote-code --no-trust-remote-code --enable-auto-tool-choice --enable-prompt-tokens-details"
         " --enable-server-load-tracking --enable-force-include-usage --disable-uvicorn-access-log --allow-credentials"
