@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vramfit.catalogue import Catalogue
     from vramfit.check import Checked
     from vramfit.cli.files import FileReport
+    from vramfit.engines.commands import Command
     from vramfit.importers.load import Importer
 
 LONGEST_TIMEOUT_SECONDS = 3600
@@ -96,15 +97,18 @@ def _seconds(text: str) -> float:
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
+    from vramfit.launch.mask import one_line
+
+    message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)
     if as_json:
         from vramfit.render.json import write
         from vramfit.report import error_document
 
-        write(sys.stdout, error_document(error), indent)
+        write(sys.stdout, error_document(type(error)(message, hint)), indent)
         sys.stdout.flush()
-    sys.stderr.write(f"error: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"hint: {hint}\n")
     return error.exit_code
 
 
@@ -147,7 +151,7 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
     files = FileReport(
         _codes,
-        lambda raw, found: _rows(raw, catalogue, output, found),
+        lambda raw, found, command: _rows(raw, catalogue, output, found, command),
         str(output.get("fail_on", "")),
         any_row=bool(output.get("any")),
     )
@@ -156,17 +160,30 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
 
 
 def _rows(
-    raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any], found: list[Checked] | None = None
+    raw: Mapping[str, Any],
+    catalogue: Catalogue,
+    output: Mapping[str, Any],
+    found: list[Checked] | None = None,
+    command: Command | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Estimates of one deployment, one per quantization; their answers are added to ``found``."""
+    """Estimates of one deployment, one per quantization; their answers are added to ``found``.
+
+    ``command`` is the one that the deployment was read from, where that is done already.
+    """
     from vramfit.check import Unanswered, answers, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
+    show = _plain
     if "command" in raw:
+        from vramfit.cli.launched import command_files
         from vramfit.engines.commands import with_command
 
-        raw = with_command(raw)
+        raw, command = with_command(raw, command_files())
+    if command is not None:
+        from vramfit.cli.launched import shown_of
+
+        show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
     request = parse_request(raw)
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
@@ -175,14 +192,19 @@ def _rows(
 
             reached.append(False)
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
-            yield unknown_object(checked)
+            yield show(unknown_object(checked), checked)
             continue
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
         if found is not None:
             found.append(checked)
-        yield estimate_object(checked)
+        yield show(estimate_object(checked), checked)
+
+
+def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
+    """The object as it is, of a deployment that no command states."""
+    return shown
 
 
 def format_of(output: Mapping[str, Any]) -> str:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue import Catalogue
     from vramfit.check import Checked
-    from vramfit.manifests import Passed
-    from vramfit.manifests.starting import Started
+    from vramfit.engines.commands import Command
+    from vramfit.manifests import Broken, Container, Passed
 
-    Rows = Callable[[Mapping[str, Any], list[Checked]], Iterator[dict[str, Any]]]
-    """Function that answers raw deployment keys row by row, and leaves what it found in a list."""
+    Rows = Callable[[Mapping[str, Any], list[Checked], Command | None], Iterator[dict[str, Any]]]
+    """Function that answers raw deployment keys row by row, leaves what it found in a list, and knows the command."""
 
 STDIN = "-"
 
@@ -38,6 +38,7 @@ class Stated(Record):
     notes: tuple[str, ...] = ()
     cards: tuple[int, ...] | None = None
     """Numbers of the GPUs that it has of a host that it shares."""
+    command: Command | None = None
 
 
 class FileReport:
@@ -71,7 +72,7 @@ class FileReport:
         try:
             if isinstance(one.raw, VramfitError):
                 raise one.raw
-            for number, estimate in enumerate(self._answer(one.raw, found)):
+            for number, estimate in enumerate(self._answer(one.raw, found, one.command)):
                 shown = self._placed(one, estimate)
                 if every or not number:
                     self._row(one, shown)
@@ -216,36 +217,51 @@ def _manifest(
     text: str, path: str, keys: Mapping[str, Any], catalogue: Catalogue, passed_over: list[dict[str, Any]]
 ) -> Iterator[Stated]:
     """Deployments that a file of another program starts."""
-    from vramfit.manifests import Broken, Passed
+    from vramfit.manifests import Container, Passed
     from vramfit.manifests.read import read
-    from vramfit.manifests.starting import deployment
+    from vramfit.manifests.starting import asks
 
     file = None if path == STDIN else path
     folder = os.path.dirname(path) if file is not None else ""
+    every = list(read(text, _label(file), folder, os.environ))
+    asking = any(isinstance(one, Container) and asks(one) for one in every)
     found: list[Stated] = []
     left: list[Passed] = []
-    for one in read(text, _label(file), folder, os.environ):
-        if isinstance(one, Passed):
-            left.append(one)
-            continue
-        raw: dict[str, Any] | VramfitError
-        started: Started | None = None
-        try:
-            if isinstance(one, Broken):
-                raise one.error
-            started = deployment(one, keys, catalogue)
-            raw = started.keys
-        except UnknownProgram as error:
-            left.append(Passed(one.file, one.line, f'"{one.name}"', "" if isinstance(one, Broken) else error.message))
-            continue
-        except VramfitError as error:
-            raw = error
-        notes, cards = ((), None) if started is None else (started.notes, started.cards)
-        found.append(Stated(file, one.line, one.name, raw, True, notes, cards))
+    for one in every:
+        answer = one if isinstance(one, Passed) else _stated(one, file, keys, catalogue, alone=not asking)
+        if isinstance(answer, Passed):
+            left.append(answer)
+        else:
+            found.append(answer)
     passed_over += [{"file": file, "line": one.line, "what": one.what, "reason": one.reason or None} for one in left]
     if not found:
         raise _nothing(_label(file), left)
     yield from found
+
+
+def _stated(
+    one: Container | Broken, file: str | None, keys: Mapping[str, Any], catalogue: Catalogue, *, alone: bool
+) -> Stated | Passed:
+    """Deployment of a container, or the reason why it is passed over.
+
+    A container without a GPU is a deployment only if the file has no other (``alone``).
+    """
+    from vramfit.cli.launched import command_files
+    from vramfit.manifests import Broken, Passed
+    from vramfit.manifests.starting import asks, deployment
+
+    try:
+        if isinstance(one, Broken):
+            raise one.error
+        if not alone and not asks(one):
+            return Passed(one.file, one.line, f'"{one.name}"', "it asks for no GPU")
+        started = deployment(one, keys, catalogue, command_files())
+    except UnknownProgram as error:
+        reason = error.message if isinstance(one, Broken) or asks(one) else ""
+        return Passed(one.file, one.line, f'"{one.name}"', reason)
+    except VramfitError as error:
+        return Stated(file, one.line, one.name, error, True)
+    return Stated(file, one.line, one.name, started.keys, True, started.notes, started.cards, started.command)
 
 
 def _nothing(label: str, left: Sequence[Passed]) -> UsageError:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAMS = ("docker", "podman", "nerdctl", "nvidia-docker", "docker-compose")
-SWITCHES = frozenset(
+SWITCHES = (
     "--detach --disable-content-trust --help --init --interactive --no-healthcheck --oom-kill-disable --privileged"
     " --publish-all --quiet --read-only --rm --sig-proxy --tty --use-api-socket --replace --tls-verify --systemd --no-hosts"
-    " --http-proxy --passwd --no-hostname --no-deps --service-ports --build --remove-orphans -q".split()
+    " --http-proxy --passwd --no-hostname --no-deps --service-ports --build --remove-orphans -q"
 )
 """Flags without a value."""
 LETTERS = frozenset("ditTPqh")
@@ -40,13 +40,14 @@ def peeled(given: Process) -> Process | None:
     runs, composed = rest.pop(0) != "exec", "compose" in given.words[:4] or "compose" in given.words[0]
     flags = dict.fromkeys(("--entrypoint", "--gpus"), "")
     variables: dict[str, str] = {}
-    mounts = []
+    mounts: list[tuple[str, str]] = []
+    files: list[str] = []
     for name, value in _flags(rest):
         if name in ("-e", "--env"):
             pair = assignment(value) or (value, given.variables.get(value))
             variables.update({pair[0]: pair[1]} if pair[1] is not None else {})
         elif name == "--env-file":
-            variables[f"{ENV_FILE}{value}"] = ""
+            files.append(value)
         elif name in ("-v", "--volume", "--mount"):
             mounts += _mount(value)
         elif name == "--device" and value.startswith(DEVICES):
@@ -64,11 +65,8 @@ def peeled(given: Process) -> Process | None:
         image=image if runs and not composed else None,
         gpus=_gpus(flags["--gpus"], variables),
         mounts=tuple(mounts),
+        files=tuple(files),
     )
-
-
-ENV_FILE = "--env-file "
-"""Beginning of the name under which a file of variables stands among the variables until it is read."""
 
 
 def _flags(rest: list[str]) -> Iterator[tuple[str, Word]]:
@@ -78,7 +76,7 @@ def _flags(rest: list[str]) -> Iterator[tuple[str, Word]]:
         if word == "--":
             return
         name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if name in SWITCHES or (not name.startswith("--") and LETTERS.issuperset(name[1:])):
+        if name in SWITCHES.split() or (not name.startswith("--") and LETTERS.issuperset(name[1:])):
             continue
         if equals:
             yield name, Word(value)

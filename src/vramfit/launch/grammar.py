@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ENDS = ";&|()\n"
 """Characters that end a command."""
 BLANKS = " \t\r"
+PLACES = {"HOME": "~", "PWD": "."}
+"""Variables that every shell has, and how their folders are written without knowing them."""
 SETTERS = ("export", "declare", "typeset", "readonly", "local", "set")
 """Commands that set variables; ``set`` is that of Windows."""
 
@@ -266,6 +268,8 @@ class Reader:
             begin = self.place
             self.place += 1
             self._balanced()
+            if self.text[begin : self.place] == "$(pwd)":
+                return [_Piece(PLACES["PWD"])]
             unset.append(self.text[begin : self.place][:40])
             return []
         if behind == "{":
@@ -297,7 +301,7 @@ class Reader:
                 found += [_Piece(" ", True)] if number else []
                 found.append(_Piece(one))
             return [_Piece("", True), *found]
-        value = self.known.get(name)
+        value = self.known.get(name, PLACES.get(name))
         sign = rest.lstrip(":")[:1]
         if value is None or (not value and rest.startswith(":")):
             if sign in ("-", "=") and rest:

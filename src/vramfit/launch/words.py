@@ -5,7 +5,7 @@ A word remembers where it was read, so that a changed flag can be put back into 
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,17 +55,30 @@ class Process(Record):
     """GPUs that its container gets: ``all``, a number, or their numbers or names behind ``device=``; None if not said."""
     mounts: tuple[tuple[str, str], ...] = ()
     """Folders of the machine, each with its place in the container."""
+    files: tuple[str, ...] = ()
+    """Files with further environment variables of it."""
     input: str | None = None
     """Here-document that it reads; None for none."""
+    begin: str = ""
+    """Word that the whole command begins with, an assignment or the outermost program; empty if it is not known."""
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is started, wherever it was read."""
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [name for name in fields(Process) if name != "begin"]
+        return [getattr(self, name) for name in names] == [getattr(other, name) for name in names]
+
+    __hash__ = Record.__hash__
 
 
 def assigned(words: Sequence[str]) -> Process:
     """Make a process of words, whose leading assignments are its variables."""
-    rest, variables = list(words), {}
+    rest, variables, begin = list(words), {}, words[0] if words else ""
     while rest and (pair := assignment(rest[0])) is not None:
         variables[pair[0]] = pair[1]
         del rest[0]
-    return Process(variables, tuple(rest))
+    return Process(variables, tuple(rest), begin=begin)
 
 
 def assignment(word: str) -> tuple[str, Word] | None:

@@ -74,6 +74,8 @@ WRAPPERS = {
     "conda": Wrapper("-n --name -p --prefix --cwd", behind="run"),
     "mamba": Wrapper("-n --name -p --prefix --cwd", behind="run"),
     "micromamba": Wrapper("-n --name -p --prefix --cwd", behind="run"),
+    "mpirun": Wrapper("-n -np -N -H --host -host --hostfile -hostfile -x --map-by --bind-to --rank-by --mca"),
+    "mpiexec": Wrapper("-n -np -N -H --host -host --hostfile -hostfile -x --map-by --bind-to --rank-by --mca"),
     "srun": Wrapper("-N -n -c -p -w -t -A -q -J -G"),
     "nsys": Wrapper("-o -t -s -c -w -e -f", behind="profile"),
     "apptainer": Wrapper("-B --bind --env --pwd -H --home -W --workdir", 1, "exec"),
@@ -166,7 +168,7 @@ def _drop_flag(rest: list[str], values: str) -> None:
     """Drop a wrapper's flag from the front of the words, with its value."""
     word = rest.pop(0)
     if word in values.split() and rest:
-        del rest[0]
+        del rest[: 2 if word == "--mca" else 1]
 
 
 def _of_shell(given: Process, depth: int) -> list[Process]:
@@ -194,6 +196,7 @@ def _within(given: Process, source: Source, depth: int) -> list[Process]:
             image=one.image or given.image,
             gpus=one.gpus or given.gpus,
             mounts=(*one.mounts, *given.mounts),
+            files=(*one.files, *given.files),
         )
         for one in found
     ]

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
+    from vramfit.engines.commands import Command
     from vramfit.hardware import Gpu
+    from vramfit.launch.files import Files
+    from vramfit.launch.words import Process
     from vramfit.manifests import Container
 
     class Catalogue(Protocol):
@@ -46,16 +49,23 @@ class Started(Record):
     """Assumptions that the file makes necessary."""
     cards: tuple[int, ...] | None
     """Numbers of the host's GPUs that it has; None on a machine of its own."""
+    command: Command
 
 
-def deployment(given: Container, flags: Mapping[str, Any], catalogue: Catalogue) -> Started:
+def asks(given: Container) -> bool:
+    """True if a container asks for GPUs."""
+    return given.ask.count != 0 or bool(given.ask.kinds)
+
+
+def deployment(given: Container, flags: Mapping[str, Any], catalogue: Catalogue, files: Files) -> Started:
     """Deployment of a container, over which ``flags`` of the command line count.
 
     Raises ``UnknownProgram`` where it starts nothing that is known, and ``UsageError`` where the file lacks what the
     answer needs.
     """
+    begun, text = _process(given)
     try:
-        command = read_processes([_process(given)])
+        command = replace(read_processes([begun], files), text=text)
     except UsageError as error:
         origin = next(
             (f"{name} comes from {origin}" for name, origin in given.origins.items() if name in error.message), ""
@@ -80,11 +90,14 @@ def deployment(given: Container, flags: Mapping[str, Any], catalogue: Catalogue)
     rest = {name: value for name, value in flags.items() if name != "gpu"}
     raw = {"engine": command.engine, **keys, **rest}
     raw.setdefault("name", given.name)
-    return Started(raw, (*notes, *given.ask.notes, *given.notes), cards)
+    return Started(raw, (*notes, *given.ask.notes, *given.notes), cards, command)
 
 
-def _process(given: Container) -> Any:
-    """Process of a container; a variable of unknown value is one that is not set."""
+def _process(given: Container) -> tuple[Process, str | None]:
+    """Process of a container, and its words as a line where they start with the program.
+
+    A variable of unknown value is one that is not set.
+    """
     words = (*(given.entrypoint or ()), *given.arguments)
     known = {
         name: Word.at("", None, 0, 0, (name,)) if name in given.origins else Word(value)
@@ -92,7 +105,10 @@ def _process(given: Container) -> Any:
     }
     image = given.image if given.entrypoint is None else None
     mounts = tuple([(outside, inside) for inside, outside in given.mounts if outside is not None])
-    return replace(process(words), variables=known, image=image or None, mounts=mounts)
+    begun = process(words)
+    source = getattr(begun.begin, "source", None)
+    whole = replace(begun, variables={**known, **begun.variables}, image=image or None, mounts=mounts)
+    return whole, None if image or source is None else source.text
 
 
 def _machines(given: Container, keys: Mapping[str, Any]) -> int:
