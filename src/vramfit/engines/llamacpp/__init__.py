@@ -412,6 +412,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.llamacpp.bench import BENCH
         from vramfit.engines.llamacpp.flags import CONSOLE, SERVER
         from vramfit.engines.llamacpp.kobold import KOBOLD
