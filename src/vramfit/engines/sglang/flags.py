@@ -48,7 +48,7 @@ _NEUTRAL_SWITCHES = (
     " tokens-to-graph-tier --speculative-use-rejection-sampling --speculative-use-block-verification --speculative-"
     " enable-w4a4-mxfp4-megamoe --enable-flashinfer-allreduce-fusion --stream-output --enable-flashinfer --disable-"
     " flashinfer --disable-flashinfer-sampling --disable-disk-cache --enable-flashinfer-mla --enable-ep-moe --enable-"
-    " deepep-moe --enable-flashmla --disable-mla --disable-overlap-cg-plan --disable-jump-forward --enable-nan-"
+    " deepep-moe --enable-flashmla --disable-mla --disable-overlap-cg-plan --disable-overlap --disable-regex-jump-forward --enable-flashmla-decode --disable-jump-forward --enable-nan-"
     " detection --enable-custom-all-reduce --disable-nan-detection"
 )
 _NEUTRAL_VALUES = (
