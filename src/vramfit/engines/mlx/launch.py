@@ -57,7 +57,8 @@ OTHERS = neutral(
 )
 """Flags that do not change the memory of mlx-lm ``server.py`` and ``generate.py``, and of mlx-vlm's."""
 UNMODELLED = neutral(
-    "", "--adapter-path --draft-model --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes"
+    "",
+    "--adapter-path --draft-model --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme",
 )
 
 
@@ -76,13 +77,10 @@ def _programs(package: str) -> tuple[Program, Program, Program]:
 
 def _also(package: str, name: str) -> tuple[tuple[str, ...], ...]:
     """Other words that start a program of a package."""
-    module = ("python", "-m")
+    module, dashed = ("python", "-m"), package.replace("_", "-")
     return (
-        (*module, f"{package}.{name}"),
-        (package, name),
-        (*module, package, name),
-        (package.replace("_", "-"), name),
-    )
+        (*module, f"{package}.{name}"), (package, name), (*module, package, name), (dashed, name), (f"{dashed}.{name}",),
+    )  # fmt: skip
 
 
 TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")

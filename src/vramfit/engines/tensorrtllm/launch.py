@@ -102,15 +102,14 @@ SERVE = Program(
         " --moe_cluster_parallel_size --max_attention_window --host_cache_size --lora_config --peft_cache_config"
         " --sparse_attention_config --mamba_ssm_cache_dtype --custom_module_dirs --max_input_len",
     ),
-    neutral=neutral(
+    neutral=neutral("", " ".join([f"--{name}" for name in QUIET_SETTINGS.split()]))
+    | neutral(
         "--trust_remote_code --fail_fast_on_attention_window_too_large --enable_chunked_prefill --grpc --telemetry"
         " --no-telemetry",
         "--tokenizer --custom_tokenizer --host --port --log_level --num_postprocess_workers --revision --hf_revision"
         " --reasoning_parser --tool_parser --metadata_server_config_file --otlp_traces_endpoint --media_io_kwargs"
-        " --chat_template --served_model_name --config_file --log_level --server_role --kv_cache_dtype_scales"
-        " --media_storage_path --load_format --disagg_cluster_uri "
-        + " ".join([f"--{name}" for name in QUIET_SETTINGS.split()]),
-    ),
+        " --chat_template --served_model_name --config_file --server_role --media_storage_path --load_format",
+    )
 )  # fmt: skip
 
 
