@@ -174,14 +174,14 @@ def _rows(
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
-    show = _plain
+    show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
-        from vramfit.cli.launched import command_files
+        from vramfit.cli.command import command_files
         from vramfit.engines.commands import with_command
 
         raw, command = with_command(raw, command_files())
     if command is not None:
-        from vramfit.cli.launched import shown_of
+        from vramfit.cli.command import shown_of
 
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
     request = parse_request(raw)

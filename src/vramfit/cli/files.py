@@ -246,7 +246,7 @@ def _stated(
 
     A container without a GPU is a deployment only if the file has no other (``alone``).
     """
-    from vramfit.cli.launched import command_files
+    from vramfit.cli.command import command_files
     from vramfit.manifests import Broken, Passed
     from vramfit.manifests.starting import asks, deployment
 
