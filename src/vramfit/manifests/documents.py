@@ -31,6 +31,7 @@ _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _KIND = re.compile(r"^kind:[ \t]*[\"']?([A-Za-z0-9]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
 _NAME = re.compile(r"^metadata:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+name:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _TEMPLATE = "{{"
+TEMPLATED = "it is a template: render it first, as in `helm template . | vramfit check --file -`"
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Value = Any
@@ -106,7 +107,7 @@ def _parsed(document: Document) -> Value:
         line = document.line + (mark.line if mark else 0)
         hint = "indent with spaces, and quote a text with a colon and a space"
         if _TEMPLATE in document.text:
-            hint = "it is a template: render it first, as in `helm template . | vramfit check --file -`"
+            hint = TEMPLATED
         raise InputError(f"{document.file}:{line}: not YAML: {error.problem or error.context}", hint) from None
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
@@ -215,9 +216,8 @@ class _Builder:
         return int(self._document.line + event.start_mark.line)
 
     def _refuse(self, event: Any, problem: str) -> None:
-        raise InputError(
-            f"{self._document.file}:{self._line(event)}: {problem}", "write it out, or give a part of the file"
-        )
+        hint = TEMPLATED if _TEMPLATE in self._document.text else "write it out, or give a part of the file"
+        raise InputError(f"{self._document.file}:{self._line(event)}: {problem}", hint)
 
 
 def _merge(done: _Open) -> None:

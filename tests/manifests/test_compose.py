@@ -1,0 +1,145 @@
+"""Services of Compose files: GPUs, variables, and sums of what shares a card."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command import vramfit
+from vramfit.manifests import Ask, Broken, Container
+from vramfit.manifests.compose import read
+from vramfit.manifests.documents import documents
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def services(text: str, folder: str = "", environment: dict[str, str] | None = None) -> list[Container | Broken]:
+    """Containers of a file."""
+    (document,) = documents(text, "compose.yaml")
+    return list(read(document, document.data(), folder, environment or {}))
+
+
+def one(service: str, **environment: str) -> Container:
+    """Container of the only service, whose text is a flow mapping."""
+    (found,) = services(f"services: {{s: {service}}}", environment=environment)
+    assert isinstance(found, Container)
+    return found
+
+
+DEVICES = "deploy: {resources: {reservations: {devices: [%s]}}}"
+
+
+@pytest.mark.parametrize(
+    ("expected", "service"),
+    [
+        (Ask(0), "{image: a}"),
+        (Ask(None), "{image: a, gpus: all}"),
+        (Ask(2, (0, 1)), "{image: a, gpus: [{driver: nvidia, count: 2}]}"),
+        (Ask(1, (0,)), "{image: a, %s}" % (DEVICES % "{driver: nvidia, count: 1, capabilities: [gpu]}")),
+        (Ask(None), "{image: a, %s}" % (DEVICES % "{driver: nvidia, capabilities: [gpu]}")),
+        (Ask(None), "{image: a, %s}" % (DEVICES % "{count: -1, capabilities: [gpu]}")),
+        (Ask(2, (0, 3)), "{image: a, %s}" % (DEVICES % "{device_ids: ['0', '3'], capabilities: [gpu]}")),
+        (Ask(1), "{image: a, %s}" % (DEVICES % "{device_ids: ['GPU-18a3'], capabilities: [gpu]}")),
+        (Ask(0), "{image: a, %s}" % (DEVICES % "{driver: x, capabilities: [tpu]}")),
+        (Ask(None), "{image: a, runtime: nvidia}"),
+        (Ask(2, (1, 2)), "{image: a, runtime: nvidia, environment: {NVIDIA_VISIBLE_DEVICES: '1,2'}}"),
+        (Ask(0), "{image: a, runtime: nvidia, environment: [NVIDIA_VISIBLE_DEVICES=none]}"),
+        (Ask(1, (2,)), "{image: a, gpus: all, environment: [CUDA_VISIBLE_DEVICES=2]}"),
+        (Ask(1, (3,)), "{image: a, %s, environment: [CUDA_VISIBLE_DEVICES=1]}" % (DEVICES % "{device_ids: ['0', '3'], capabilities: [gpu]}")),
+        (Ask(None), "{image: a, devices: ['/dev/kfd:/dev/kfd', '/dev/dri']}"),
+        (Ask(1, (1,)), "{image: a, devices: [nvidia.com/gpu=1]}"),
+    ],
+)  # fmt: skip
+def test_gpus(expected: Ask, service: str) -> None:
+    assert expected == one(service).ask
+
+
+def test_words_variables_memory_and_mounts(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SIZE=4096\nMODEL=from-file\n", encoding="utf-8")
+    (tmp_path / "more.env").write_text("X=1\nTOKEN=${SECRET}\n", encoding="utf-8")
+    text = (
+        "services:\n  s:\n    image: a:${TAG:-1}\n    command: serve '${MODEL}' --len $SIZE\n    entrypoint: [run, \"--x\"]\n"
+        "    env_file: more.env\n    environment: [A=$SIZE, PASSED, HOME]\n    mem_limit: 8g\n"
+        "    volumes: ['./m:/models:ro', 'cache:/root']\n"
+    )
+    (found,) = services(text, str(tmp_path), {"MODEL": "from-shell", "HOME": "/home/u"})
+    assert isinstance(found, Container)
+    assert ("a:1", ("run", "--x"), ("serve", "from-shell", "--len", "4096"), 2**33) == (
+        found.image, found.entrypoint, found.arguments, found.ram_bytes,
+    )  # fmt: skip
+    assert {"X": "1", "TOKEN": "${SECRET}", "A": "4096", "PASSED": "${PASSED}", "HOME": "/home/u"} == found.variables
+    assert {"TOKEN", "PASSED"} == set(found.origins)
+    assert (("/models", str(tmp_path / "m")), ("/root", None)) == found.mounts
+
+
+def test_a_service_over_the_one_it_extends() -> None:
+    text = "services:\n  base: {image: a, environment: {A: '1', B: '1'}}\n  s: {extends: base, environment: {B: '2'}, gpus: all}\n"
+    found = services(text)[1]
+    assert isinstance(found, Container)
+    assert ("a", {"A": "1", "B": "2"}, Ask(None)) == (found.image, found.variables, found.ask)
+
+
+def test_an_unknown_number_of_gpus_is_the_service_s_error() -> None:
+    found = services("services:\n  s: {image: a, gpus: '${N}'}\n  t: {image: b}\n")
+    assert [Broken, Container] == [type(each) for each in found]
+
+
+TWO = """\
+services:
+  chat:
+    image: vllm/vllm-openai:latest
+    gpus: all
+    command: --model Qwen/Qwen3-8B --max-model-len 8192 --gpu-memory-utilization 0.9
+  small:
+    image: ghcr.io/ggml-org/llama.cpp:server-cuda
+    gpus: all
+    volumes: [models:/models]
+    command: -m /models/Qwen3-4B-Q4_K_M.gguf -c 8192 -np 1
+"""
+
+
+def test_services_that_fit_alone_and_not_together_are_a_no() -> None:
+    ran = vramfit("check", "-f", "-", "-g", "rtx4090", "--json", "--offline", stdin=TWO)
+    assert ran.code == 1
+    assert {"fits"} == {each["verdict"] for each in ran.estimates}
+    (shared,) = ran.document["shared"]
+    parts = shared["devices"][0]["parts"]
+    assert ["chat", "small"] == shared["shares"] == list(parts)
+    assert (shared["verdict"], ran.document["verdict"]) == ("exceeds", "exceeds")
+    small = next(each for each in ran.estimates if each["name"] == "small")
+    chat = next(each for each in ran.estimates if each["name"] == "chat")
+    assert parts["small"] == small["required_bytes"]["expected"]
+    assert parts["chat"] == chat["devices"][0]["usable_bytes"] > chat["required_bytes"]["expected"]
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "gpus"),
+    [
+        (0, TWO.replace("0.9\n", "0.75\n"), "rtx4090"),
+        (0, TWO.replace("gpus: all\n    command", "gpus: [{device_ids: ['0']}]\n    command").replace(
+            "gpus: all\n    volumes", "gpus: [{device_ids: ['1']}]\n    volumes"), "2xrtx4090"),
+        (1, TWO.replace("gpus: all\n    command", "gpus: 1\n    command").replace("gpus: all\n    volumes", "gpus: 1\n    volumes"),
+         "2xrtx4090"),
+    ],
+)  # fmt: skip
+def test_shares_and_cards_of_their_own(code: int, text: str, gpus: str) -> None:
+    """A smaller share leaves room; a card of its own does; Docker gives two that ask for one the same card."""
+    assert code == vramfit("check", "-f", "-", "-g", gpus, "--json", "--offline", stdin=text).code
+
+
+@pytest.mark.parametrize("style", ["plain", "csv", "markdown", "ndjson", "table"])
+def test_every_format_has_the_sum(style: str) -> None:
+    ran = vramfit("check", "-f", "-", "-g", "rtx4090", "--format", style, "--offline", stdin=TWO)
+    assert (ran.code, ran.err) == (1, "")
+    assert ("do not fit together" if style in ("table", "ndjson") else "chat + small") in ran.out
+
+
+def test_hosts_without_enough_cards() -> None:
+    text = "services: {s: {image: vllm/vllm-openai, command: '--model Qwen/Qwen3-8B', gpus: [{device_ids: ['3']}]}}"
+    ran = vramfit("check", "-f", "-", "-g", "2xrtx4090", "--format", "ndjson", stdin=text)
+    assert (ran.code, json.loads(ran.out)["error"]["message"]) == (
+        2, "<stdin>:1 has GPU 3, and the host that was given has 2",
+    )  # fmt: skip
