@@ -47,7 +47,11 @@ def test_shared_cards_are_noted_and_machines_kept() -> None:
 
 def test_slices() -> None:
     """Less than the 4.75 GiB and 16.0 GiB that NVIDIA's guide shows for these."""
-    assert ("custom:4529MiB", "custom:16307MiB", None) == (slice_of("1g.5gb"), slice_of("mig-1g.18gb"), slice_of("whole"))
+    assert ("custom:4529MiB", "custom:16307MiB", None) == (
+        slice_of("1g.5gb"),
+        slice_of("mig-1g.18gb"),
+        slice_of("whole"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,8 @@ def test_required_affinity_counts_and_a_preference_does_not() -> None:
     spec = _value(
         "nodeSelector: {a: x}\n"
         "affinity:\n  nodeAffinity:\n"
-        "    preferredDuringSchedulingIgnoredDuringExecution: [{preference: {matchExpressions: [{key: p, operator: In, values: [q]}]}}]\n"
+        "    preferredDuringSchedulingIgnoredDuringExecution:\n"
+        "    - {preference: {matchExpressions: [{key: p, operator: In, values: [q]}]}}\n"
         "    requiredDuringSchedulingIgnoredDuringExecution:\n      nodeSelectorTerms:\n"
         "      - matchExpressions: [{key: k, operator: In, values: [v, w]}, {key: only, operator: In, values: [z]}]\n"
         "      - matchExpressions: [{key: k, operator: In, values: [u]}, {key: e, operator: Exists}]\n"
@@ -111,5 +116,8 @@ def test_claims(expected: Ask, claim: str) -> None:
 
 
 def test_a_claim_that_the_file_lacks_is_named() -> None:
-    spec, container = _value("resourceClaims: [{name: c, resourceClaimName: t}]"), _value("resources: {claims: [{name: c}]}")
+    spec, container = (
+        _value("resourceClaims: [{name: c, resourceClaimName: t}]"),
+        _value("resources: {claims: [{name: c}]}"),
+    )
     assert claimed({}, spec, container, {}).label == 'ResourceClaim "t", which the file does not have'

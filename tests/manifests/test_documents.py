@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 
 from vramfit.errors import InputError
-from vramfit.manifests.documents import MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, Items, Table, at, documents, items, table, text, texts
+from vramfit.manifests.documents import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_DOCUMENTS,
+    Items,
+    Table,
+    at,
+    documents,
+    items,
+    table,
+    text,
+    texts,
+)
 
 
 def value(written: str) -> Any:
@@ -38,7 +50,9 @@ def test_values(expected: Any, written: str) -> None:
 
 def test_lines_are_those_of_the_file() -> None:
     """Keys, values of a list, and what comes behind a separator."""
-    found = documents("# head\na: 1\n---\nkind: Pod\nmetadata:\n  name: p # x\nspec:\n  list:\n  - one\n  - two: 2\n", "f")
+    found = documents(
+        "# head\na: 1\n---\nkind: Pod\nmetadata:\n  name: p # x\nspec:\n  list:\n  - one\n  - two: 2\n", "f"
+    )
     assert [("", "", 1), ("Pod", "p", 3)] == [(one.kind, one.name, one.line) for one in found]
     data = found[1].data()
     assert isinstance(data, Table)
@@ -53,7 +67,9 @@ def test_values_of_another_kind_are_none_and_empty() -> None:
     assert (None, {}, [], "", ("x", "y")) == (at(data, "c", "d"), table("x"), items("x"), text(data), texts(data["a"]))
 
 
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{i}: &b{i} [{','.join([f'*b{i - 1}' if i else '*a'] * 9)}]\n" for i in range(9))
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"b{i}: &b{i} [{','.join([f'*b{i - 1}' if i else '*a'] * 9)}]\n" for i in range(9)
+)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +101,10 @@ def test_a_template_is_to_be_rendered() -> None:
     ("expected", "written"),
     [
         (f"f.yaml: has {MAX_BYTES + 1:,} characters, and at most {MAX_BYTES:,} are read", "x" * (MAX_BYTES + 1)),
-        (f"f.yaml: has {MAX_DOCUMENTS + 2:,} documents, and at most {MAX_DOCUMENTS:,} are read", "---\n" * (MAX_DOCUMENTS + 1)),
+        (
+            f"f.yaml: has {MAX_DOCUMENTS + 2:,} documents, and at most {MAX_DOCUMENTS:,} are read",
+            "---\n" * (MAX_DOCUMENTS + 1),
+        ),
     ],
 )
 def test_files_that_are_too_large(expected: str, written: str) -> None:

@@ -105,7 +105,18 @@ CASES: dict[str, tuple[str, str, str, int]] = {
     ),
 }
 """By file: keys of the command line, the same question by keys, the finding's name and line."""
-SETTLED = ("name", "gpu", "model", "engine", "quant", "required_bytes", "breakdown", "verdict", "headroom_bytes", "limits")
+SETTLED = (
+    "name",
+    "gpu",
+    "model",
+    "engine",
+    "quant",
+    "required_bytes",
+    "breakdown",
+    "verdict",
+    "headroom_bytes",
+    "limits",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +127,9 @@ def _model_of_the_compose_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_file_is_asked_about_and_names_its_source() -> None:
     assert set(CASES) == {path.name for path in FOUND.iterdir()}
     heads = {path.name: path.read_text(encoding="utf-8").splitlines()[0] for path in FOUND.iterdir()}
-    assert [] == [name for name, head in heads.items() if not re.match(r"# (Reduced from|Facts of) \S+/\S+, .* at \w{7}", head)]
+    assert [] == [
+        name for name, head in heads.items() if not re.match(r"# (Reduced from|Facts of) \S+/\S+, .* at \w{7}", head)
+    ]
 
 
 def asked(name: str, *more: str) -> list[Any]:
@@ -131,7 +144,9 @@ def test_the_answer_is_that_to_the_keys(name: str) -> None:
     by_keys = report(*keys.split(), "--name", label, "--offline").estimates
     by_file = asked(name)
     assert by_keys
-    assert [{key: one[key] for key in SETTLED} for one in by_keys] == [{key: one[key] for key in SETTLED} for one in by_file]
+    assert [{key: one[key] for key in SETTLED} for one in by_keys] == [
+        {key: one[key] for key in SETTLED} for one in by_file
+    ]
     assert [{"file": str(FOUND / name), "line": line}] * len(by_keys) == [one["place"] for one in by_file]
 
 
@@ -151,4 +166,3 @@ def test_remedies_commands_read_again_give_their_promise(name: str) -> None:
         promised.append((remedy["verdict"], remedy["required_bytes"]))
         assert promised[-1] == (again["verdict"], again["required_bytes"]["expected"]), remedy["command"]
     assert promised
-

@@ -28,7 +28,7 @@ L4 = "nodeSelector: {cloud.google.com/gke-accelerator: nvidia-l4}"
             f"kind: {kind}\nmetadata: {{name: n}}\nspec: {{template: {{spec: {{containers: [{ONE}], {L4}}}}}}}"
             for kind in ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet")
         ],
-        f"kind: CronJob\nmetadata: {{name: n}}\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: [{ONE}], {L4}}}}}}}}}}}",
+        f"kind: CronJob\nmetadata: {{name: n}}\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: [{ONE}], {L4}}}}}}}}}}}",  # noqa: E501
         f"kind: List\nitems:\n- {{kind: Pod, metadata: {{name: n}}, spec: {{containers: [{ONE}], {L4}}}}}",
         '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "n"}, "spec": {"containers": [{"name": "c", "image": '
         '"vllm/vllm-openai", "args": ["Qwen/Qwen3-8B", "--max-model-len=8192"], "resources": {"limits": {"nvidia.com/gpu": 1}}}],'
@@ -59,7 +59,7 @@ def _pod(container: str, more: str = "") -> str:
         ("2xl4", _pod(CONTAINER % "nvidia.com/gpu: 2"), "-g l4"),
         ("mi300x", _pod(CONTAINER % "amd.com/gpu: 1"), "-g mi300x"),
         ("custom:9059mib", _pod(CONTAINER % "nvidia.com/mig-1g.10gb: 1"), ""),
-        ("8xh100-sxm", _pod(CONTAINER % "nvidia.com/gpu: 8", "  nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}"), ""),
+        ("8xh100-sxm", _pod(CONTAINER % "nvidia.com/gpu: 8", "  nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}"), ""),  # noqa: E501
         ("a10g", _pod(ONE, "  nodeSelector: {node.kubernetes.io/instance-type: g5.2xlarge}"), ""),
         ("h100-sxm", _pod(ONE, "  nodeSelector: {nvidia.com/gpu.product: Tesla-T4}"), "-g h100-sxm"),
         ("a100-sxm4-40gb", _pod(ONE, "  nodeSelector: {karpenter.k8s.aws/instance-gpu-name: a100}"), ""),
@@ -76,8 +76,8 @@ def test_gpus(gpus: str, text: str, flags: str) -> None:
     [
         ("<stdin>:5 names no GPU", _pod(ONE)),
         ("<stdin>:5 asks for no GPU", _pod("{image: vllm/vllm-openai, args: [Qwen/Qwen3-8B]}")),
-        ('<stdin>:5: no GPU is known of machines "m5.large"', _pod(ONE, "  nodeSelector: {node.kubernetes.io/instance-type: m5.large}")),
-        ('<stdin>:5: nvidia.com/gpu.product: GT-9: no GPU is called "GT-9"', _pod(ONE, "  nodeSelector: {nvidia.com/gpu.product: GT-9}")),
+        ('<stdin>:5: no GPU is known of machines "m5.large"', _pod(ONE, "  nodeSelector: {node.kubernetes.io/instance-type: m5.large}")),  # noqa: E501
+        ('<stdin>:5: nvidia.com/gpu.product: GT-9: no GPU is called "GT-9"', _pod(ONE, "  nodeSelector: {nvidia.com/gpu.product: GT-9}")),  # noqa: E501
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(message: str, text: str) -> None:
@@ -119,14 +119,13 @@ def test_a_model_of_unknown_name_is_asked_for() -> None:
     assert ran.code == 2
     assert "MODEL" in error["message"]
     assert 'MODEL comes from Secret "s"' in error["hint"]
-    assert 0 == asked(text, "-g", "l4", "-m", "Qwen/Qwen3-4B").code or True
 
 
 def test_nothing_known_is_an_error_that_names_what_there_is() -> None:
-    text = "kind: Service\nmetadata: {name: a}\n---\nkind: Pod\nmetadata: {name: b}\nspec: {containers: [{name: c, image: nginx}]}"
+    text = "kind: Service\nmetadata: {name: a}\n---\nkind: Pod\nmetadata: {name: b}\nspec: {containers: [{name: c, image: nginx}]}"  # noqa: E501
     ran = vramfit("check", "-f", "-", stdin=text)
     assert (2, "") == (ran.code, ran.out)
-    assert ran.err.startswith('error: <stdin>: nothing in it starts a program that is known: Service')
+    assert ran.err.startswith("error: <stdin>: nothing in it starts a program that is known: Service")
     assert '"b" (line 6)' in ran.err
 
 

@@ -33,7 +33,11 @@ def test_a_unit(tmp_path: Path) -> None:
     found = list(read(UNIT, "llama.service", str(tmp_path), {}))
     assert [9, 10] == [one.line for one in found]
     served = found[1]
-    assert ("/usr/bin/llama-server", Ask(1, (1,)), 2**36) == ((served.entrypoint or ("",))[0], served.ask, served.ram_bytes)
+    assert ("/usr/bin/llama-server", Ask(1, (1,)), 2**36) == (
+        (served.entrypoint or ("",))[0],
+        served.ask,
+        served.ram_bytes,
+    )
     path = tmp_path / "llama.service"
     path.write_text(UNIT, encoding="utf-8")
     ran = vramfit("check", "-f", str(path), "-g", "rtx3060-12gb", "--json", "--offline")

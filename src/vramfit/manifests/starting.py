@@ -125,9 +125,14 @@ def _gpus(
     The kind is the command line's, else the file's. The number is the file's, and of a file that asks for all of a host's
     GPUs the command line's.
     """
-    ask, notes = given.ask, []
+    ask = given.ask
+    notes: list[str] = []
     asked = flags.get("gpu")
     listed = [asked] if isinstance(asked, str) else list(asked or ())
+    if ask.count == 0 and not ask.kinds and not ask.machine and not ask.label:
+        if not listed:
+            raise UsageError(f"{_place(given)} asks for no GPU", "give -g to be answered for one, such as -g l4")
+        notes.append("the file asks for no GPU; the answer is for the one that was given")
     if listed:
         if AUTO in listed:
             return listed, (), None
@@ -135,10 +140,6 @@ def _gpus(
     else:
         host, said = _named(given, catalogue)
         notes += said
-    if ask.count == 0 and not ask.kinds and not ask.machine:
-        if not listed:
-            raise UsageError(f"{_place(given)} asks for no GPU", "give -g to be answered for one, such as -g l4")
-        notes.append("the file asks for no GPU; the answer is for the one that was given")
     count = ask.count or len(host)
     if ask.indices is not None and given.host and len(host) > 1:
         if max(ask.indices) >= len(host):

@@ -9,7 +9,7 @@ from vramfit.errors import UsageError
 from vramfit.manifests import Ask, Container
 from vramfit.manifests.compose import HOST, SELECTING
 from vramfit.manifests.sizes import docker_bytes
-from vramfit.manifests.variables import env_file
+from vramfit.manifests.variables import env_file, interpolated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def read(text: str, file: str, folder: str, environment: Mapping[str, str]) -> I
             chosen = next((variables[one] for one in SELECTING if variables.get(one)), "")
             ids = [one for one in chosen.split(",") if one.strip().isdigit()]
             ask = Ask(len(ids), tuple(map(int, ids))) if ids else Ask(None)
-            yield Container(file, line, name, "", _words(command), (), dict(variables), {}, (), ask, limit, 1, HOST)
+            words = tuple([interpolated(word, variables) for word in _words(command)])
+            yield Container(file, line, name, "", words, (), dict(variables), {}, (), ask, limit, 1, HOST)
 
 
 def _settings(text: str) -> Iterator[tuple[int, str, str]]:
