@@ -22,7 +22,7 @@ PATTERNS = (
     # NAME=value, and ?token=value of an address.
     (re.compile(rf"(?i)(?<![\w-])({_NAME})=({_VALUE})"), rf"\1={MASK}"),
     # A flag and its value.
-    (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)(\s+|=)(?!-){_VALUE}"), rf"\1\2{MASK}"),
+    (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)((?:\s|\\\n)+|=)(?![-\\]){_VALUE}"), rf"\1\2{MASK}"),
     # JSON, YAML and headers of HTTP.
     (
         re.compile(rf"(?i)([\"']{_NAME}[\"']|\b(?:\w+[_-])+(?:key|token|secret|password))(\s*:\s*){_VALUE}"),

@@ -131,7 +131,7 @@ def value_of(flag: Flag, name: str, text: str) -> Any:
     unset = getattr(text, "unset", ())
     if unset:
         raise _unset(unset[0], f"and {name} depends on it")
-    return text if flag.read is None else flag.read(str(text))
+    return str(text) if flag.read is None else flag.read(str(text))
 
 
 def plain(word: str) -> str:
