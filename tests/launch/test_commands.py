@@ -7,7 +7,7 @@ import io
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -15,9 +15,6 @@ import yaml
 from vramfit.__main__ import main
 from vramfit.engines.commands import read_command
 from vramfit.errors import VramfitError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FOUND: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "commands.yaml").read_text(encoding="utf-8"))
 READ = [number for number, row in enumerate(FOUND) if "keys" in row]

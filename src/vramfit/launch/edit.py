@@ -10,7 +10,7 @@ from vramfit.launch.write import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.launch import Flag, Program
+    from vramfit.launch import Program
     from vramfit.launch.read import Scan, Spot
     from vramfit.launch.words import Process
 

@@ -240,7 +240,7 @@ class Reader:
 
     def _double(self, unset: list[str]) -> list[_Piece]:
         """Pieces between double quotes."""
-        pieces = []
+        pieces: list[_Piece] = []
         self.place += 1
         while self.place < len(self.text):
             letter = self.text[self.place]

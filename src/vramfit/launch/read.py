@@ -203,8 +203,9 @@ class _Scanner:
         """Read all words."""
         while self.rest:
             word = self.rest.pop(0)
-            if not word and getattr(word, "unset", ()):
-                raise _unset(word.unset[0], "and the command depends on it")  # type: ignore[attr-defined]
+            unset: tuple[str, ...] = getattr(word, "unset", ())
+            if not word and unset:
+                raise _unset(unset[0], "and the command depends on it")
             if not word.startswith("-") or word == "-" or word[1:2].isdigit():
                 self._place(word)
             elif word != "--":
@@ -300,7 +301,7 @@ class _Scanner:
             while self.rest and not self.rest[0].startswith("-"):
                 taken.append(self.rest.pop(0))
             self.spots.append(Spot(flag, word, tuple(taken)))
-            text = _joined(taken)
+            text: str = _joined(taken)
         elif flag.kind == OPTIONAL and inline is None and not self._follows():
             self.spots.append(Spot(flag, word, ()))
             text = str(flag.on)

@@ -78,7 +78,8 @@ class Process(Record):
 
 def assigned(words: Sequence[str]) -> Process:
     """Make a process of words, whose leading assignments are its variables."""
-    rest, variables, begin = list(words), {}, words[0] if words else ""
+    rest, begin = list(words), words[0] if words else ""
+    variables: dict[str, str] = {}
     while rest and (pair := assignment(rest[0])) is not None:
         variables[pair[0]] = pair[1]
         del rest[0]
