@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vramfit.launch import Flag, Program
     from vramfit.launch.words import Process
 
+MOST_WORDS = 1000
+"""Number of words of a command that is read; those of people have some dozens."""
 MOST_UNKNOWN = 8
 """Number of unknown flags that are named; further ones are counted."""
 LONGEST_NAME = 60
@@ -69,6 +71,10 @@ def scan(program: Program, given: Process) -> Scan | None:
     that the table refuses.
     """
     words = arguments(program, given)
+    if words is not None and len(words) > MOST_WORDS:
+        raise UsageError(
+            f"the command has {len(words):,} words, more than {MOST_WORDS:,}", "leave out what changes nothing"
+        )
     return None if words is None else _Scanner(program, given, words).scan()
 
 
