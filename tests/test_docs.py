@@ -177,6 +177,8 @@ def test_deployments_that_are_shown_are_answered(block: Block) -> None:
         under = built_in(source_directory())
         assert check(block.text.encode(), str(block), under, needed_only=True).findings == []
         return
+    if block.page.endswith("ci.md") and "deployments" not in document:
+        return  # a pipeline, which tests/test_ci.py runs
     if "deployments" not in document:
         pytest.fail(f"{block}: what kind of file is this? say how to test it here")
     ran = vramfit("check", "--file", "-", "--json", stdin=block.text)
