@@ -58,7 +58,7 @@ MANY_OPTIONS: tuple[Key, ...] = tuple(
         if key.name not in ("file", "any", "all_remedies", "output", "fail_on")
     ]
 )
-"""Those of commands that go through many models or GPUs."""
+"""Output options of commands that go through many models or GPUs."""
 
 HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
 """An option of commands that go through many models."""
