@@ -30,11 +30,11 @@ class Part(Record):
 
 def claims(answer: Answer) -> list[tuple[int, int]]:
     """Expected and high bytes that a program holds of each of its GPUs."""
-    held: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for device, limit in zip(answer.estimate.gpus, answer.verdict.usable_bytes, strict=True):
         reserved = limit if answer.estimate.pool is not None else 0
-        held.append((max(device.total_bytes, reserved), max(device.high_bytes, reserved)))
-    return held
+        pairs.append((max(device.total_bytes, reserved), max(device.high_bytes, reserved)))
+    return pairs
 
 
 def shared(parts: Sequence[Part]) -> dict[str, Any] | None:

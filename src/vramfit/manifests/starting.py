@@ -138,8 +138,8 @@ def _gpus(
             return listed, (), None
         host = [name for text in listed for name in _each(str(text))]
     else:
-        host, said = _named(given, catalogue)
-        notes += said
+        host, remarks = _named(given, catalogue)
+        notes += remarks
     count = ask.count or len(host)
     if ask.indices is not None and given.host and len(host) > 1:
         if max(ask.indices) >= len(host):

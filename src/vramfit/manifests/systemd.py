@@ -55,15 +55,15 @@ def read(text: str, file: str, folder: str, environment: Mapping[str, str]) -> I
 
 def _settings(text: str) -> Iterator[tuple[int, str, str]]:
     """Line, key and value of each setting of ``[Service]``, continued lines joined."""
-    section, held, begun = "", "", 0
+    section, begun_text, begun = "", "", 0
     for number, line in enumerate(text.splitlines(), 1):
         row = line.strip()
-        if held or not row.startswith(("#", ";")):
-            begun = begun if held else number
+        if begun_text or not row.startswith(("#", ";")):
+            begun = begun if begun_text else number
             if row.endswith("\\"):
-                held += row[:-1].rstrip() + " "
+                begun_text += row[:-1].rstrip() + " "
                 continue
-            row, held = held + row, ""
+            row, begun_text = begun_text + row, ""
             if row.startswith("["):
                 section = row
             elif section == "[Service]" and "=" in row:

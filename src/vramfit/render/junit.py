@@ -33,14 +33,14 @@ def lines(rows: Sequence[Object]) -> Iterator[str]:
 def _case(row: Object) -> Iterator[str]:
     place = "" if row["file"] is None else f' file="{_text(row["file"])}" line="{row["line"]}"'
     opened = f'    <testcase name="{_text(title(row))}" classname="{_text(_name(row["file"]))}"{place}'
-    said = _text(message(row))
+    sentences = _text(message(row))
     if row["severity"] != ERROR:
         yield f"{opened}>"
-        yield f"      <system-out>{said}</system-out>"
+        yield f"      <system-out>{sentences}</system-out>"
     else:
         kind = "error" if _is_error(row) else "failure"
         yield f"{opened}>"
-        yield f'      <{kind} type="{rule(row)}" message="{said}"/>'
+        yield f'      <{kind} type="{rule(row)}" message="{sentences}"/>'
     yield "    </testcase>"
 
 
