@@ -6,7 +6,8 @@ import pytest
 
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program, neutral
-from vramfit.launch.read import Process, arguments, first, pairs, process, processes, values
+from vramfit.launch.read import arguments, first, pairs, values
+from vramfit.launch.shell import Process, process, processes
 
 TABLE = Program(
     ("serve", "model"),

@@ -86,15 +86,18 @@ def _seconds(text: str) -> float:
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
+    from vramfit.launch.mask import one_line
+
+    message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)
     if as_json:
         from vramfit.render.json import write
         from vramfit.report import error_document
 
-        write(sys.stdout, error_document(error), indent)
+        write(sys.stdout, error_document(type(error)(message, hint)), indent)
         sys.stdout.flush()
-    sys.stderr.write(f"error: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"hint: {hint}\n")
     return error.exit_code
 
 
@@ -131,10 +134,13 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
+    show = _plain
     if "command" in raw:
+        from vramfit.cli.launched import command_files, shown_of
         from vramfit.engines.commands import with_command
 
-        raw = with_command(raw)
+        raw, command = with_command(raw, command_files())
+        show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
     request = parse_request(raw)
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
@@ -143,12 +149,17 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
 
             reached.append(False)
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
-            yield unknown_object(checked)
+            yield show(unknown_object(checked), checked)
             continue
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
-        yield estimate_object(checked)
+        yield show(estimate_object(checked), checked)
+
+
+def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
+    """The object as it is, of a deployment that no command states."""
+    return shown
 
 
 def format_of(output: Mapping[str, Any]) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines import engine, names
 from vramfit.engines.keys import common_keys
 from vramfit.errors import UsageError
-from vramfit.launch.read import Process, process, processes
+from vramfit.launch import runs
+from vramfit.launch.files import NONE, on_machine, with_settings, with_texts, with_variables
+from vramfit.launch.read import arguments, notes
+from vramfit.launch.shell import peeled, process, processes
 from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from vramfit.launch import Program
+    from vramfit.launch.files import Files
+    from vramfit.launch.words import Process
+
+FILES = ("model", "draft_model")
+"""Keys whose value may be a file in a container, which is one of the machine where its folder is mounted."""
+MOST_NAMED = 40
+"""Number of characters of a program's name that a message shows."""
 
 
 class Command(Record):
@@ -22,36 +34,136 @@ class Command(Record):
     keys: dict[str, object]
     """Deployment keys with values like a user would type them; ``model`` is the repository, file or tag that the
     command names."""
+    notes: tuple[str, ...] = ()
+    """Sentences on flags that are not in the estimate: unknown ones, and those that are not modelled."""
+    processes: tuple[Process, ...] = ()
+    text: str | None = None
+    """The command as shell lines; None where it was not read from a text."""
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is stated, however it is written."""
+        if not isinstance(other, Command):
+            return NotImplemented
+        return (self.engine, self.keys, self.notes) == (other.engine, other.keys, other.notes)
+
+    __hash__ = Record.__hash__
 
 
-def with_command(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return raw deployment keys with those of the launch command under ``command``; the other keys count for more.
+def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str, Any], Command]:
+    """Return raw deployment keys with those of the launch command under ``command``, and the command.
 
-    The command is shell lines, or the words of one. Raises ``UsageError`` where it is neither, and as ``read_command``.
+    The other keys count for more. The command is shell lines, or the words of one. Raises ``UsageError`` where it is
+    neither, and as ``read_command``.
     """
     rest = {name: value for name, value in raw.items() if name != "command"}
     given = raw["command"]
     if not given or not isinstance(given, str | list):
         raise UsageError("command: no launch command", "for example: vramfit check -g rtx4090 -- llama-server -hf …")
-    found = read_command(given)
+    found = read_command(given, files)
     key = common_keys()["engine"]
     asked = rest.get("engine")
     if asked is not None and parse_value(key, asked) != found.engine:
         raise UsageError(
             f"the command starts {found.engine}, and engine asks for {rest['engine']}", "leave one of them out"
         )
-    return {"engine": found.engine, **found.keys, **rest}
+    return {"engine": found.engine, **found.keys, **rest}, found
 
 
-def read_command(given: str | Sequence[str]) -> Command:
+def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
     """Read the engine and its keys from shell lines, or from the words of a single line.
 
-    Raises ``UsageError`` if no engine is known that the command starts, or for a flag that is not known.
+    Raises ``UsageError`` if no engine is known that the command starts, or for what it cannot say; ``CannotTell`` for an
+    engine or a flag that is not modelled.
     """
-    lines: list[Process] = processes(given) if isinstance(given, str) else [process(given)]
+    if isinstance(given, str):
+        return replace(read_processes(processes(given), files), text=given)
+    whole = process(given)
+    source = getattr(whole.begin, "source", None)
+    return replace(read_processes(peeled(whole), files), text=None if source is None else source.text)
+
+
+def read_processes(given: list[Process], files: Files = NONE) -> Command:
+    """Read the engine and its keys from processes, in the order in which they are started; raises as ``read_command``."""
+    parts = [part for one in given for part in peeled(one)]
+    known = [program for name in names() for program in engine(name).programs()]
+    lines: list[Process] = []
+    for part in parts:
+        lines += _complete(part, lines, known, files)
     for name in names():
         keys = engine(name).read_command(lines)
         if keys is not None:
-            return Command(name, keys)
+            found = {key: _on_machine(keys[key], lines) if key in FILES else keys[key] for key in keys}
+            said = [note for program in engine(name).programs() for one in lines for note in notes(program, one)]
+            return Command(name, found, tuple(dict.fromkeys(said)), tuple(lines))
+    from vramfit.engines.others import refuse
+
+    refuse(lines)
     word = next((one.words[0] for one in lines if one.words), "")
-    raise UsageError(f'no engine is known that "{word}" starts', "give the command that starts the server")
+    shown = word if len(word) <= MOST_NAMED else f"{word[:MOST_NAMED]}…"
+    raise UsageError(f'no engine is known that "{shown}" starts', "give the command that starts the server")
+
+
+def restated(command: Command, engine_after: str, before: str, after: str) -> str:
+    """The user's command with what differs between two written commands changed: of its deployment, and of another.
+
+    The written command of the other deployment is returned where it starts another engine, and where the change cannot be
+    made in the user's text.
+    """
+    if command.text is None or command.engine != engine_after:
+        return after
+    from vramfit.launch.edit import applied, changes
+
+    old, new = processes(before), processes(after)
+    if len(old) != len(new):
+        return after
+    made = []
+    for first, second in zip(old, new, strict=True):
+        if first.words == second.words and first.variables == second.variables:
+            continue
+        pair = _own(command, first)
+        found = None if pair is None else changes(*pair, first, second)
+        if found is None:
+            return after
+        made += found
+    return applied(command.text, made) or after
+
+
+def _own(command: Command, written: Process) -> tuple[Program, Process] | None:
+    """Program of a written process, and the user's own process of it; None if there is none."""
+    for program in engine(command.engine).programs():
+        if arguments(program, written) is not None:
+            own = next((one for one in command.processes if arguments(program, one) is not None), None)
+            return None if own is None else (program, own)
+    return None
+
+
+def _complete(given: Process, before: list[Process], known: list[Program], files: Files) -> list[Process]:
+    """The process with its image's entry point, and with what its files say."""
+    one = with_variables(_entered(given, known), files)
+    for program in known:
+        one = with_settings(program, one, files)
+    for program in known:
+        if program.texts and arguments(program, one) is not None:
+            return with_texts(program, one, before, files)
+    return [one]
+
+
+def _entered(given: Process, known: list[Program]) -> Process:
+    """The process with its image's entry point in front of its words, where these start no known program themselves."""
+    if given.image is None or any(arguments(program, given) is not None for program in known):
+        return given
+    for program in known:
+        if any(runs(pattern, given.image) for pattern in program.images):
+            return replace(given, words=(*program.words, *given.words))
+    return given
+
+
+def _on_machine(value: object, lines: list[Process]) -> object:
+    """Path on the machine of a file in a container; any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    for one in lines:
+        found = on_machine(value, one)
+        if found != value:
+            return found
+    return value

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from vramfit.engines.reference import Reference
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -444,6 +445,10 @@ class Engine(_Generic["V", "K"]):
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of its program that change no memory, with the number of words behind each."""
         return {}
+
+    def programs(self) -> tuple[Program, ...]:
+        """Programs that start the engine, with their flags and the container images that they are the entry points of."""
+        return ()
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read deployment keys from shell lines that start the engine, with values like a user would type them.

@@ -17,6 +17,10 @@ SWITCH = "switch"
 """Kind of a flag that has no value of its own."""
 VALUE = "value"
 """Kind of a flag whose value follows, or stands behind ``=``."""
+OPTIONAL = "optional"
+"""Kind of a flag that may stand without its value, and then stands for ``on``."""
+WORDS = "words"
+"""Kind of a flag whose value is every word up to the next flag, with commas between."""
 
 
 class Flag(Record):
@@ -35,7 +39,7 @@ class Flag(Record):
     """Function giving the value of a text, None for a word that leaves the choice to the program; None where text is
     the value."""
     on: object = True
-    """Value that a switch stands for."""
+    """Value that a switch stands for, and text of an optional value that is left out."""
     off: tuple[str, ...] = ()
     """Flags that negate a switch."""
     many: bool = False
@@ -59,6 +63,23 @@ class Program(Record):
     """Prefix of the program's own environment variables; an unknown name with it is refused."""
     neutral: Mapping[str, int] = {}
     """Flags and variables that do not affect memory, with the number of words after each: -1 for all up to a flag."""
+    unmodelled: Mapping[str, int] = {}
+    """Flags and variables that may change the memory in a way that is not in the estimate, like ``neutral``."""
+    refused: Mapping[str, tuple[str, str]] = {}
+    """Flags that change the memory so much that no answer is right without them: the reason, and what to do."""
+    named: tuple[str, ...] = ()
+    """Flags that state the positional word instead."""
+    shortens: bool = False
+    """True if the beginning of a flag stands for it where no other begins like it (Python's ``argparse``)."""
+    settings: tuple[str, ...] = ()
+    """Flags whose value is a YAML file of flags without their dashes; the line counts for more."""
+    last_settings: Callable[[Mapping[str, Any]], list[str]] | None = None
+    """Function giving the words of such a file where the file counts for more than the line; None where the line does."""
+    texts: tuple[str, ...] = ()
+    """Flags whose value is a text file that the engine reads itself, and the name of the file where none is stated."""
+    images: tuple[str, ...] = ()
+    """Container images whose entry point the program is: the end of a repository's name, and behind a colon how the tag
+    begins (``ggml-org/llama.cpp:server``)."""
 
     @property
     def title(self) -> str:
@@ -70,3 +91,12 @@ def neutral(switches: str, values: str, many: str = "") -> dict[str, int]:
     """Make a table of neutral flags from space-separated names: without a value, with one, and with any number."""
     table = {**dict.fromkeys(switches.split(), 0), **dict.fromkeys(values.split(), 1)}
     return {**table, **dict.fromkeys(many.split(), -1)}
+
+
+def runs(pattern: str, image: str) -> bool:
+    """Return True if a pattern of ``Program.images`` means an image, whichever registry it comes from."""
+    name, _, beginning = pattern.partition(":")
+    repository, _, _ = image.partition("@")
+    path, colon, tag = repository.rpartition(":")
+    path, tag = (path, tag) if colon and "/" not in tag else (repository, "")
+    return (path == name or path.endswith(f"/{name}")) and tag.startswith(beginning)

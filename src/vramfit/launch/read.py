@@ -1,126 +1,84 @@
 """Values from a command line, by a program's table of flags.
 
-What changes the memory must be understood, so a flag that is neither in the table nor known to be neutral is an error.
+A flag that is in no table is passed over and named, with the nearest that is known: a program refuses what it does not know
+itself, so a word that is misspelled starts nothing, and what a newer release has added is said to be left out.
 """
 
 from __future__ import annotations
 
 import difflib
-import shlex
 
-from vramfit._record import Record, replace
-from vramfit.errors import UsageError
-from vramfit.launch import SWITCH
+from vramfit._record import Record
+from vramfit.errors import CannotTell, UsageError
+from vramfit.launch import OPTIONAL, SWITCH, WORDS
+from vramfit.launch.words import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from vramfit.launch import Flag, Program
+    from vramfit.launch.words import Process
 
-ENDS = ";&|"
-"""Characters that end a command in a shell line."""
-REDIRECTIONS = "<>"
-
-
-class Process(Record):
-    """Program as a shell would start it."""
-
-    variables: dict[str, str]
-    """Environment variables that the command line sets."""
-    words: tuple[str, ...]
-    """Program and its arguments."""
-    output: str | None = None
-    """File that its output goes to; None for none."""
+MOST_UNKNOWN = 8
+"""Number of unknown flags that are named; further ones are counted."""
+LONGEST_NAME = 60
+"""Number of characters of an unknown flag that are shown and compared with known ones."""
 
 
-def processes(text: str) -> list[Process]:
-    """Split shell lines into the programs they start, in order; raises ``UsageError`` for lines no shell would read."""
-    found: list[Process] = []
-    for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=ENDS + REDIRECTIONS)
-        lexer.whitespace_split = True
-        try:
-            tokens = list(lexer)
-        except ValueError as error:
-            raise UsageError(f"cannot read the command: {error}".lower(), "close every quote") from None
-        begun: list[str] = []
-        for token in [*tokens, ENDS[0]]:
-            if not set(token) <= set(ENDS):
-                begun.append(token)
-            elif begun:
-                found.append(_redirected(begun))
-                begun = []
-    return found
+class Spot(Record):
+    """Place of a flag on a line."""
+
+    flag: Flag
+    name: str
+    """Word that names it, with what stands behind ``=``."""
+    value: tuple[str, ...]
+    """Words behind it that are its value."""
 
 
-def process(words: Sequence[str]) -> Process:
-    """Make a process of words, whose leading assignments are its variables."""
-    rest = list(words)
-    variables = {}
-    while rest and "=" in rest[0] and rest[0].partition("=")[0].isidentifier():
-        name, _, value = rest.pop(0).partition("=")
-        variables[name] = value
-    return Process(variables, tuple(rest))
+class Scan(Record):
+    """What a command line says, by a program's table."""
 
-
-def _redirected(words: list[str]) -> Process:
-    """Make a process of a shell's words, without redirections and what follows them."""
-    for number, word in enumerate(words):
-        if set(word) & set(REDIRECTIONS) and set(word) <= set(REDIRECTIONS + ENDS):
-            # The stream in front of >& is a word of its own.
-            end = number - 1 if word == ">&" and words[number - 1].isdigit() else number
-            into = words[number + 1] if word in (">", ">>") and number + 1 < len(words) else None
-            return replace(process(words[:end]), output=into)
-    return process(words)
+    found: dict[str, Any]
+    """Value of each flag and variable by key."""
+    spots: tuple[Spot, ...]
+    positional: tuple[str, ...]
+    """Positional word, or the flag for it and its value; empty if there is none."""
+    unknown: tuple[str, ...]
+    """Flags and variables that are in no table."""
+    unmodelled: tuple[str, ...]
 
 
 def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
     """Words behind those that start ``program``; None for another program.
 
-    A folder in front of the program and the version behind ``python`` make no difference.
+    A folder in front of the program, the version behind ``python`` and options of Python make no difference.
     """
+    words = _started(given.words)
     for start in (program.words, *program.also):
-        if tuple(map(_plain, given.words[: len(start)])) == tuple(map(_plain, start)):
-            return given.words[len(start) :]
+        if tuple(map(plain, words[: len(start)])) == tuple(map(plain, start)):
+            return words[len(start) :]
     return None
 
 
-def values(program: Program, given: Process) -> dict[str, Any] | None:
-    """Key and value of each flag and variable; None for another program.
+def scan(program: Program, given: Process) -> Scan | None:
+    """Read what a process says; None for another program.
 
-    A value is text where the table has no function to read it, and of a flag given twice the last counts. Raises
-    ``UsageError`` for an unknown flag and for one without its value.
+    Raises ``UsageError`` for a flag without its value and for a word that belongs to none, and ``CannotTell`` for a flag
+    that the table refuses.
     """
     words = arguments(program, given)
-    if words is None:
-        return None
-    found = _variables(program, given.variables)
-    table = {name: flag for flag in program.flags for name in (flag.flag, *flag.also, *flag.off)}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-") or word == "-":
-            if not program.positional or program.positional in found:
-                raise UsageError(f'{program.title} has no place for "{word}"', "is a flag missing in front of it?")
-            found[program.positional] = word
-            continue
-        name, equals, inline = word.partition("=") if word.startswith("--") else (word, "", "")
-        name = name if name in table or name in program.neutral else name.replace("_", "-")
-        flag = table.get(name)
-        if flag is None:
-            _pass_over(program, name, rest, bool(equals), [*table, *program.neutral])
-        elif flag.kind == SWITCH:
-            if equals:
-                raise UsageError(f"{name} of {program.title} has no value", f"write {name} alone")
-            found[flag.key] = False if name in flag.off else flag.on
-        else:
-            if not equals and not rest:
-                raise UsageError(f"{name} of {program.title} has no value", f"write it behind {name}")
-            value = _value(flag, inline if equals else rest.pop(0))
-            found[flag.key] = (*found.get(flag.key, ()), *value) if flag.many else value
-    return {key: value for key, value in found.items() if value is not None}
+    return None if words is None else _Scanner(program, given, words).scan()
+
+
+def values(program: Program, given: Process) -> dict[str, Any] | None:
+    """Key and value of each flag and variable; None for another program. Raises as ``scan`` does.
+
+    A value is text where the table has no function to read it, and of a flag given twice the last counts.
+    """
+    read = scan(program, given)
+    return None if read is None else {key: value for key, value in read.found.items() if value is not None}
 
 
 def first(program: Program, given: Iterable[Process]) -> dict[str, Any] | None:
@@ -130,6 +88,23 @@ def first(program: Program, given: Iterable[Process]) -> dict[str, Any] | None:
         if found is not None:
             return found
     return None
+
+
+def notes(program: Program, given: Process) -> tuple[str, ...]:
+    """Sentences on what a process says that is not in the estimate; empty for another program."""
+    read = scan(program, given)
+    if read is None:
+        return ()
+    found = [f"{name} of {program.title} is not in the estimate" for name in dict.fromkeys(read.unmodelled)]
+    known = [*_table(program), *program.neutral, *program.unmodelled, *[flag.flag for flag in program.variables]]
+    unknown = list(dict.fromkeys(read.unknown))
+    for name in unknown[:MOST_UNKNOWN]:
+        near = difflib.get_close_matches(name[:LONGEST_NAME], known, 2)
+        hint = f": did you mean {' or '.join(near)}?" if near else ""
+        found.append(f"{_short(name)} of {program.title} is not known, and left out of the estimate{hint}")
+    if len(unknown) > MOST_UNKNOWN:
+        found.append(f"{len(unknown) - MOST_UNKNOWN} more flags of {program.title} are not known")
+    return tuple(found)
 
 
 def pairs(flags: Iterable[Flag], given: Iterable[tuple[str, str]], neutral: Iterable[str], what: str) -> dict[str, Any]:
@@ -143,42 +118,224 @@ def pairs(flags: Iterable[Flag], given: Iterable[tuple[str, str]], neutral: Iter
     for name, text in given:
         flag = table.get(name)
         if flag is not None:
-            found[flag.key] = _value(flag, text)
+            found[flag.key] = value_of(flag, name, text)
         elif name not in passed:
-            raise _unknown(f'no {what} is called "{name}"', name, [*table, *passed])
+            near = difflib.get_close_matches(name[:LONGEST_NAME], [*table, *passed], 2)
+            hint = f"did you mean {' or '.join(near)}?" if near else "leave it out if it changes nothing of the memory"
+            raise UsageError(f'no {what} is called "{_short(name)}"', hint)
     return found
 
 
-def _variables(program: Program, given: dict[str, str]) -> dict[str, Any]:
-    """Values of the environment variables that are the program's own."""
-    known = {flag.flag for flag in program.variables}
-    own = [(n, text) for n, text in given.items() if n in known or (program.prefix and n.startswith(program.prefix))]
-    return pairs(program.variables, own, program.neutral, f"variable of {program.title}")
+def value_of(flag: Flag, name: str, text: str) -> Any:
+    """Value of a text; raises ``UsageError`` for one that depends on a variable that is not set."""
+    unset = getattr(text, "unset", ())
+    if unset:
+        raise _unset(unset[0], f"and {name} depends on it")
+    return text if flag.read is None else flag.read(str(text))
 
 
-def _value(flag: Flag, text: str) -> Any:
-    return text if flag.read is None else flag.read(text)
+def plain(word: str) -> str:
+    """Word of a start without its folder and ending, and ``python`` without its version."""
+    from vramfit.launch.wrappers import program_name
+
+    name = program_name(word)
+    number = name[6:].replace(".", "")
+    return "python" if name == "py" or (name.startswith("python") and (number.isdigit() or not number)) else name
 
 
-def _pass_over(program: Program, name: str, rest: list[str], inline: bool, known: list[str]) -> None:
-    """Drop the words of a neutral flag from the front of ``rest``; raises ``UsageError`` for any other flag."""
-    follow = program.neutral.get(name)
-    if follow is None:
-        raise _unknown(f"{name} of {program.title} is not known here", name, known)
-    if inline:
-        return
-    while rest and follow and (follow > 0 or not rest[0].startswith("-")):
-        rest.pop(0)
-        follow -= 1
+def _started(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words without Python's own options in front of ``-m`` or a script."""
+    if not words or plain(words[0]) != "python":
+        return words
+    rest = list(words[1:])
+    while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c", "-"):
+        if rest.pop(0) in ("-W", "-X") and rest:
+            del rest[0]
+    return (words[0], *rest)
 
 
-def _unknown(message: str, name: str, known: list[str]) -> UsageError:
-    near = difflib.get_close_matches(name, known, 2)
-    hint = f"did you mean {' or '.join(near)}?" if near else "leave it out if it changes nothing of the memory"
-    return UsageError(message, hint)
+def _table(program: Program) -> dict[str, Flag]:
+    return {name: flag for flag in program.flags for name in (flag.flag, *flag.also, *flag.off)}
 
 
-def _plain(word: str) -> str:
-    """Word of a start without its folder, and ``python`` without its version."""
-    name = word.rsplit("/", 1)[-1]
-    return "python" if name.startswith("python") and name[6:].replace(".", "").isdigit() else name
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
+def _unset(name: str, why: str) -> UsageError:
+    shown = name if name[:1] in "$`" else f"${name}"
+    if shown[:2] == "$(" or shown[:1] == "`":
+        return UsageError(f"{shown} is not run here, {why}", "write what it prints in its place")
+    return UsageError(f"{shown} is not set, {why}", f"write a line {name}=… in front of the command")
+
+
+class _Scanner:
+    """Reading of one line's words from left to right."""
+
+    def __init__(self, program: Program, given: Process, words: tuple[str, ...]) -> None:
+        self.program = program
+        self.table = _table(program)
+        self.passed = {**program.neutral, **program.unmodelled, **dict.fromkeys((*program.settings, *program.texts), 1)}
+        self.by_flag = False
+        """True if the positional word was stated by a flag, which a word of its own replaces."""
+        self.rest = list(words)
+        self.found: dict[str, Any] = {}
+        self.spots: list[Spot] = []
+        self.positional: tuple[str, ...] = ()
+        self.loose: list[str] = []
+        """Words behind unknown flags, which are their values or else the positional word."""
+        self.unknown: list[str] = []
+        self.unmodelled: list[str] = []
+        self.dotted: dict[str, dict[str, Any]] = {}
+        """Parts of flags whose value is JSON, by flag: those that are stated one by one behind dots."""
+        self._variables(given.variables)
+
+    def scan(self) -> Scan:
+        """Read all words."""
+        while self.rest:
+            word = self.rest.pop(0)
+            if not word and getattr(word, "unset", ()):
+                raise _unset(word.unset[0], "and the command depends on it")  # type: ignore[attr-defined]
+            if not word.startswith("-") or word == "-" or word[1:2].isdigit():
+                self._place(word)
+            elif word != "--":
+                self._flag(word)
+        for flag, parts in self.dotted.items():
+            import json
+
+            self.found[self.table[flag].key] = value_of(self.table[flag], flag, json.dumps(parts))
+        if self.program.positional and self.program.positional not in self.found and len(self.loose) == 1:
+            self._place(self.loose[0])
+        return Scan(self.found, tuple(self.spots), self.positional, tuple(self.unknown), tuple(self.unmodelled))
+
+    def _variables(self, given: Mapping[str, str]) -> None:
+        """Read the environment variables that are the program's own."""
+        table = {name: flag for flag in self.program.variables for name in (flag.flag, *flag.also)}
+        for name, text in given.items():
+            if name in table:
+                self.found[table[name].key] = value_of(table[name], name, text)
+                self.spots.append(Spot(table[name], name, (text,)))
+            elif name in self.program.unmodelled:
+                self.unmodelled.append(name)
+            elif self.program.prefix and name.startswith(self.program.prefix) and name not in self.program.neutral:
+                self.unknown.append(name)
+
+    def _place(self, word: str) -> None:
+        """Take a word that belongs to no flag."""
+        program = self.program
+        if not program.positional or (program.positional in self.found and not self.by_flag):
+            raise UsageError(f'{program.title} has no place for "{_short(word)}"', "is a flag missing in front of it?")
+        if getattr(word, "unset", ()):
+            raise _unset(word.unset[0], f"and the {program.positional} depends on it")  # type: ignore[attr-defined]
+        self.found[program.positional] = str(word)
+        self.positional = (word,)
+        self.by_flag = False
+
+    def _flag(self, word: str) -> None:
+        """Take a flag with its value."""
+        stated, equals, inline = word.partition("=")
+        name = self._name(stated, word)
+        reason = self.program.refused.get(name)
+        if reason is not None:
+            raise CannotTell(*reason)
+        flag = self.table.get(name)
+        if name in self.program.named:
+            value = self._one(name, word, equals, inline)
+            self.found.pop(self.program.positional, None)
+            self._place(value)
+            self.positional = (word,) if equals else (word, value)
+            self.by_flag = True
+        elif flag is None and not self._part(name, inline if equals else None):
+            self._pass_over(name, bool(equals))
+        elif flag is not None:
+            self._known(flag, name, word, inline if equals else None)
+
+    def _name(self, stated: str, word: str) -> str:
+        """Name in the tables that a flag's spelling means: underscores for dashes, or only its beginning."""
+        known = (self.table, self.passed, self.program.named, self.program.refused)
+        for name in (stated, stated.replace("_", "-"), "--" + stated[2:].replace("-", "_")):
+            if any(name in names for names in known):
+                return name
+        dashes = stated.replace("_", "-")
+        if self.program.shortens and dashes.startswith("--") and len(dashes) > 4:
+            whole = {name for names in known for name in names if name.startswith(dashes)}
+            if len(whole) == 1:
+                return whole.pop()
+        return stated
+
+    def _part(self, name: str, inline: str | None) -> bool:
+        """Take one part of a flag whose value is JSON, ``--flag.part value``; False for any other word."""
+        base, dot, part = name.partition(".")
+        flag = self.table.get(base.replace("_", "-"))
+        if not dot or flag is None or flag.kind == SWITCH:
+            return False
+        text = inline if inline is not None else self.rest.pop(0) if self.rest else ""
+        inside = self.dotted.setdefault(base.replace("_", "-"), {})
+        *outer, last = part.split(".")
+        for key in outer:
+            inside = inside.setdefault(key, {})
+        inside[last] = int(text) if text.isdigit() else str(text)
+        return True
+
+    def _known(self, flag: Flag, name: str, word: str, inline: str | None) -> None:
+        """Take a flag of the table."""
+        if flag.kind == SWITCH:
+            if inline is not None and inline.lower() not in ("true", "false"):
+                raise UsageError(f"{name} of {self.program.title} has no value", f"write {name} alone")
+            off = (name in flag.off) != (inline is not None and inline.lower() == "false")
+            self.found[flag.key] = False if off else flag.on
+            self.spots.append(Spot(flag, word, ()))
+            return
+        if flag.kind == WORDS and inline is None:
+            taken = []
+            while self.rest and not self.rest[0].startswith("-"):
+                taken.append(self.rest.pop(0))
+            self.spots.append(Spot(flag, word, tuple(taken)))
+            text = _joined(taken)
+        elif flag.kind == OPTIONAL and inline is None and not self._follows():
+            self.spots.append(Spot(flag, word, ()))
+            text = str(flag.on)
+        else:
+            text = self._one(name, word, "" if inline is None else "=", inline or "")
+            self.spots.append(Spot(flag, word, () if inline is not None else (text,)))
+        value = value_of(flag, name, text)
+        self.found[flag.key] = (*self.found.get(flag.key, ()), *value) if flag.many else value
+
+    def _follows(self) -> bool:
+        """True if the next word is a value: no flag, and no file that belongs to the program itself."""
+        if not self.rest:
+            return False
+        word = self.rest[0]
+        return not word.startswith("-") or word[1:].isdigit()
+
+    def _one(self, name: str, word: str, equals: str, inline: str) -> str:
+        """The single value of a flag; raises ``UsageError`` where there is none."""
+        if equals:
+            return Word.at(inline, None, 0, 0, getattr(word, "unset", ()))
+        if not self.rest:
+            raise UsageError(f"{name} of {self.program.title} has no value", f"write it behind {name}")
+        return self.rest.pop(0)
+
+    def _pass_over(self, name: str, inline: bool) -> None:
+        """Drop the words of a flag that changes no key."""
+        follow = self.passed.get(name)
+        base = name.partition(".")[0].replace("_", "-")
+        if name in self.program.unmodelled or (follow is None and base in self.program.unmodelled and base != name):
+            self.unmodelled.append(name)
+            follow = 1 if follow is None else follow
+        elif follow is None and base in self.passed and base != name:
+            follow = 1
+        if follow is None:
+            self.unknown.append(name)
+            if not inline and self.rest and not self.rest[0].startswith("-"):
+                self.loose.append(self.rest.pop(0))
+            return
+        while not inline and self.rest and follow and (follow > 0 or not self.rest[0].startswith("-")):
+            self.rest.pop(0)
+            follow -= 1
+
+
+def _joined(words: list[str]) -> Word:
+    """Words with commas between, as one."""
+    unset = tuple([name for word in words for name in getattr(word, "unset", ())])
+    return Word.at(",".join(words), None, 0, 0, unset)

@@ -12,7 +12,7 @@ from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.sglang.launch import read
 from vramfit.errors import UsageError
-from vramfit.launch.read import processes
+from vramfit.launch.shell import processes
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.workload.common import Workload
 
 
@@ -56,6 +57,11 @@ class ExLlamaV2(Engine[None, None]):
         from vramfit.engines.exllamav2.launch import command
 
         return command(deployment, estimate)
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.exllamav2.launch import CHAT
+
+        return (CHAT,)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a line that starts the chat example; None if no line does."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHE_SWITCHES = {"fp8": "-c8", "int4": "-cq4", "int6": "-cq6", "int8": "-cq8"}
 """Switch that selects each cache type; none is needed for 16 bits."""

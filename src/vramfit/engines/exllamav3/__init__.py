@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -88,6 +89,11 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         from vramfit.engines.exllamav3.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.exllamav3.launch import CHAT
+
+        return (CHAT,)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a line that starts the chat example; None if no line does."""

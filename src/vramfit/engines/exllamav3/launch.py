@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.exllamav3 import ExLlamaKeys
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHE_BITS = {"f16": 16, **BITS}
 """Bits of an element of each cache type."""

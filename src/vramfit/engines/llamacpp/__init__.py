@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -409,6 +410,13 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         from vramfit.engines.llamacpp.flags import MAPPING, SERVER
 
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.llamacpp.bench import BENCH
+        from vramfit.engines.llamacpp.flags import CONSOLE, SERVER
+        from vramfit.engines.llamacpp.kobold import KOBOLD
+
+        return (SERVER, CONSOLE, BENCH, KOBOLD)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a line of ``llama-server`` or ``llama-cli``; None if no line starts one."""

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 LENGTHS = ("prompt", "generated", "depth", "batch", "ubatch")
 """Names of numbers of tokens; of several the largest needs most."""

@@ -7,7 +7,7 @@ ggml-org/llama.cpp at 0c1e570 (2026, ``common/arg.cpp``); spellings, neutral fla
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, neutral
+from vramfit.launch import OPTIONAL, SWITCH, Flag, Program, neutral
 from vramfit.units import MIB
 from vramfit.workload.common import layers_word, switch_word
 
@@ -25,6 +25,10 @@ REFUSED = {
     "--rpc": (
         "--rpc adds the devices of other machines, whose memory is not known here",
         "name those cards with -g beside the others, in the order of the devices, and leave --rpc out",
+    ),
+    "-dr": (
+        "-dr names a model of Docker Hub, which is not read here",
+        "name the repository that it comes from as -hf",
     ),
     "--moe-cache-mib": (
         "--moe-cache-mib keeps experts on the GPU in a way that is not modelled",
@@ -111,7 +115,7 @@ SERVER = Program(
         Flag("-ts", "tensor_split", ("--tensor-split",), spell=shares_text, read=commas),
         Flag("-b", "batch", ("--batch-size",)),
         Flag("-ub", "ubatch", ("--ubatch-size",)),
-        Flag("-fa", "flash_attention", ("--flash-attn",), read=switch_word),
+        Flag("-fa", "flash_attention", ("--flash-attn",), OPTIONAL, read=switch_word, on="on"),
         Flag("-ctk", "kv_cache_type", ("--cache-type-k",)),
         Flag("-ctv", "kv_cache_type_v", ("--cache-type-v",)),
         Flag("--kv-unified", "unified_kv", ("-kvu",), SWITCH, off=("-no-kvu", "--no-kv-unified")),
@@ -143,8 +147,11 @@ SERVER = Program(
         Flag("-mu", "url", ("--model-url",)),
         Flag("-ncffn", "ram_ffn_layers", ("--n-cpu-ffn",)),
         *[Flag(flag, "", read=refused(flag)) for flag in REFUSED],
+        Flag("--docker-repo", "", read=refused("-dr")),
     ),
+    also=(("llama", "serve"), ("server",), ("llama-cpp-server",)),
     prefix="LLAMA_ARG_",
+    images=("ggml-org/llama.cpp:server", "ggerganov/llama.cpp:server"),
     neutral=neutral(
         "--perf --no-perf -e --escape --no-escape --check-tensors --log-disable --log-jsonl --no-log-jsonl -v --verbose"
         " --log-verbose --offline --log-prefix --no-log-prefix --log-timestamps --no-log-timestamps --ignore-eos"
@@ -155,7 +162,8 @@ SERVER = Program(
         " --spec-draft-backend-sampling --no-spec-draft-backend-sampling --spec-default --repack -nr --no-repack --no-host"
         " --op-offload --no-op-offload --cache-idle-slots --no-cache-idle-slots --embedding --embeddings --rerank --reranking"
         " --lora-init-without-apply --models-autoload --no-models-autoload --skip-chat-parsing --no-skip-chat-parsing"
-        " --ui-mcp-proxy --no-ui-mcp-proxy --webui-mcp-proxy --no-webui-mcp-proxy",
+        " --ui-mcp-proxy --no-ui-mcp-proxy --webui-mcp-proxy --no-webui-mcp-proxy --list-devices --log-enable --no-mmproj-use-gpu"
+        " --mlock --mmap --no-mmap -dio --direct-io --no-direct-io",
         "-t --threads -tb --threads-batch -C --cpu-mask -Cr --cpu-range --cpu-strict --prio --poll -Cb --cpu-mask-batch -Crb"
         " --cpu-range-batch --cpu-strict-batch --prio-batch --poll-batch -n --predict --n-predict --keep -dt --defrag-thold"
         " --numa -hft --hf-token --log-file --log-colors -lv --verbosity --log-verbosity --samplers -s --seed --sampler-seq"
@@ -189,6 +197,8 @@ SERVER = Program(
 CONSOLE = Program(
     ("llama-cli",),
     SERVER.flags,
+    also=(("llama", "cli"), ("main",), ("llama-mtmd-cli",), ("llama-completion",)),
+    images=("ggml-org/llama.cpp:light", "ggerganov/llama.cpp:light"),
     neutral={
         **SERVER.neutral,
         **neutral(

@@ -9,33 +9,32 @@ from __future__ import annotations
 from vramfit.engines.llamacpp.flags import CONSOLE_KEYS, adapters_bytes
 from vramfit.engines.llamacpp.reading import in_ram
 from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, neutral
+from vramfit.launch import OPTIONAL, SWITCH, WORDS, Flag, Program, neutral
 from vramfit.workload.common import layers_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CONTEXT, BATCH = "8192", "512"
 CACHE_TYPES = {"0": "f16", "1": "q8_0", "2": "q4_0"}
 """Element types of the levels of ``--quantkv``."""
 ALL_LAYERS = 999
 """Number of layers of ``--moecpu`` without a number."""
-OPTIONAL = ("--gpulayers", "--gpu-layers", "--n-gpu-layers", "-ngl", "--moecpu", "--n-cpu-moe", "-ncmoe")
-"""Flags that may stand without their number, and then have ``1`` or all layers."""
-GPU_FLAGS = ("--usecuda", "--usecublas", "--usehipblas", "--usevulkan")
-"""Flags of a back end, behind which any number of words follow."""
-MANY = ("--tensor_split", "--tensorsplit", "--tensor-split", "-ts", "--lora", "--draftgpusplit")
 
 KOBOLD = Program(
     ("koboldcpp",),
     (
         Flag("--model", "model", ("-m",)),
         Flag("--contextsize", "context", ("--ctx-size", "-c")),
-        Flag("--gpulayers", "gpu_layers", ("--gpu-layers", "--n-gpu-layers", "-ngl"), read=layers_word),
-        Flag("--tensor_split", "tensor_split", ("--tensorsplit", "--tensor-split", "-ts")),
+        Flag(
+            "--gpulayers", "gpu_layers", ("--gpu-layers", "--n-gpu-layers", "-ngl"), OPTIONAL, read=layers_word, on="1"
+        ),
+        Flag("--tensor_split", "tensor_split", ("--tensorsplit", "--tensor-split", "-ts"), WORDS),
+        Flag("--usecuda", "backend_words", ("--usecublas", "--usehipblas"), WORDS),
+        Flag("--usevulkan", "vulkan_words", (), WORDS),
         Flag("--maingpu", "main_gpu", ("--main-gpu", "-mg")),
         Flag("--batchsize", "batch", ("--blasbatchsize", "--batch-size", "-b")),
         Flag("--quantkv", "quantkv"),
@@ -47,9 +46,9 @@ KOBOLD = Program(
         Flag("--draftmodel", "draft_model", ("--model-draft", "-md")),
         Flag("--draftamount", "speculative_tokens", ("--draft-max", "--draft-n")),
         Flag("--draftgpulayers", "draft_gpu_layers", ("--gpu-layers-draft", "--n-gpu-layers-draft", "-ngld")),
-        Flag("--moecpu", "cpu_moe_layers", ("--n-cpu-moe", "-ncmoe")),
+        Flag("--moecpu", "cpu_moe_layers", ("--n-cpu-moe", "-ncmoe"), OPTIONAL, on=str(ALL_LAYERS)),
         Flag("--overridetensors", "override_tensor", ("--override-tensor", "-ot"), read=lambda text: (text,), many=True),
-        Flag("--lora", "adapters", (), read=adapters_bytes, many=True),
+        Flag("--lora", "adapters", (), WORDS, read=adapters_bytes, many=True),
         Flag("--usecpu", "cpu_only", (), SWITCH),
     ),
     also=(
@@ -58,6 +57,8 @@ KOBOLD = Program(
         ("koboldcpp-linux-x64-cuda1150",), ("koboldcpp-linux-x64-rocm",), ("koboldcpp-mac-arm64",), ("koboldcpp.sh",),
     ),
     positional="model",
+    settings=("--config",),
+    shortens=True,
     neutral=neutral(
         "--launch --noshift --no-context-shift --nofastforward --usemmap --usemlock --mlock --noavx2 --cli --multiplayer"
         " --websearch --remotetunnel --highpriority --foreground --quiet --nocertify --ignoremissing --jinja --jinja_tools"
@@ -65,7 +66,7 @@ KOBOLD = Program(
         "--port --host --threads -t --blasthreads --batchthreads --threadsbatch --threads-batch --loramult"
         " --overridenativecontext --onready --prompt -p --genlimit --promptlimit --preloadstory --savedatafile --visionmaxres"
         " --password --ratelimit --chatcompletionsadapter --moeexperts --defaultgenamt --maxrequestsize --overridekv"
-        " --override-kv --config",
+        " --override-kv",
         " --ropeconfig --debugmode --benchmark --multiuser --ssl --draftgpusplit",
     ),
 )  # fmt: skip
@@ -74,15 +75,16 @@ KOBOLD = Program(
 def read(given: list[Process]) -> dict[str, Any] | None:
     """Read the deployment keys of the first line that starts koboldcpp; None if no line does.
 
-    Raises ``UsageError`` for a batch of -1, and for settings in a file (``--config``).
+    Raises ``UsageError`` for a batch of -1.
     """
-    from vramfit._record import replace
     from vramfit.launch.read import first
 
-    backends: list[str] = []
-    keys = first(KOBOLD, [replace(one, words=_plain(one.words, backends)) for one in given])
+    keys = first(KOBOLD, given)
     if keys is None:
         return None
+    backend, vulkan = keys.pop("backend_words", None), keys.pop("vulkan_words", None)
+    if "lowvram" in (backend or ""):
+        keys["kv_offload"] = False
     cpu, level = keys.pop("cpu_only", False), keys.pop("quantkv", "0")
     kind = CACHE_TYPES.get(level, level)
     # Without flash attention only K is quantized.
@@ -105,28 +107,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["draft_gpu_layers"] = "all"
     in_ram(keys)
     keys["gpu_layers"] = "0" if cpu else keys.get("gpu_layers", "auto")
-    if "vulkan" in backends:
+    if vulkan is not None:
         keys["backend"] = "vulkan"
     return {**CONSOLE_KEYS, "context": CONTEXT, **keys}
 
-
-def _plain(words: tuple[str, ...], backends: list[str]) -> tuple[str, ...]:
-    """The words with one value behind each flag; ``backends`` gets the back ends that they name."""
-    found: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        following: list[str] = []
-        if word in (*GPU_FLAGS, *MANY):
-            while rest and not rest[0].startswith("-"):
-                following.append(rest.pop(0))
-        if word in GPU_FLAGS:
-            backends.append("vulkan" if word == "--usevulkan" else "cuda")
-            found += ["--lowvram"] if "lowvram" in following else []
-        elif word in MANY:
-            found += [word, ",".join(following)]
-        elif word in OPTIONAL and (not rest or (rest[0].startswith("-") and not rest[0][1:].isdecimal())):
-            found += [word, str(ALL_LAYERS) if "moe" in word else "1"]
-        else:
-            found.append(word)
-    return tuple(found)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.llamacpp import LlamaCppKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 SLOTS = 4
 """Default number of slots: ``-np -1``, with one unified cache (``tools/server/server.cpp``)."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -84,6 +85,11 @@ class Mlx(Engine[None, None]):
         from vramfit.engines.mlx.launch import command
 
         return command(deployment, estimate)
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.mlx.launch import TEXT, VISION
+
+        return (*TEXT, *VISION)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of lines that convert a model and generate with it; None if no line generates."""

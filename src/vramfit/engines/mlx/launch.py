@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHE_BITS = {kind: str(bits) for kind, bits in BITS.items()}
 """Value of ``--kv-bits`` for each quantized cache type."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -151,6 +152,11 @@ class Ollama(Engine[Cards, OllamaKeys]):
         from vramfit.engines.ollama.launch import names_known_files
 
         return names_known_files(deployment)
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.ollama.launch import CREATE, RUN, SERVE
+
+        return (SERVE, RUN, CREATE)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a server's environment, a Modelfile and a run; None if no line starts Ollama."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.ollama import OllamaKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 
 def _switch_text(on: bool) -> str:
@@ -56,6 +56,7 @@ SERVE = Program(
         Flag("LLAMA_ARG_CACHE_RAM", "cache_ram", spell=cache_text),
     ),
     prefix="OLLAMA_",
+    images=("ollama/ollama", "ollama"),
     neutral=neutral(
         "",
         "OLLAMA_DEBUG OLLAMA_HOST OLLAMA_KEEP_ALIVE OLLAMA_LOAD_TIMEOUT OLLAMA_MAX_QUEUE OLLAMA_MODELS OLLAMA_NOHISTORY"

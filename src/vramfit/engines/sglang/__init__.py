@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -185,6 +186,11 @@ class SGLang(Engine[Cards, SGLangKeys]):
         from vramfit.engines.serving import names_known_files
 
         return names_known_files(deployment)
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.sglang.launch import SERVER
+
+        return (SERVER,)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of an ``sglang.launch_server`` line; None if no line starts SGLang."""

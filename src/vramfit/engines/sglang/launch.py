@@ -8,8 +8,9 @@ from __future__ import annotations
 from vramfit.engines.servers import ranks as ranks_of
 from vramfit.engines.servers import version
 from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.sglang.flags import NEUTRAL, REFUSED, UNMODELLED
 from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch import SWITCH, Flag, Program, write
 from vramfit.launch.write import line
 from vramfit.units import GIB
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.sglang import SGLangKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHES = {"fp8": "fp8_e4m3"}
 """SGLang's names of cache types that differ from vramfit's."""
@@ -98,22 +99,13 @@ SERVER = Program(
         Flag("--dist-init-addr", "first_machine", ("--nccl-init-addr",)),
         Flag("--node-rank", "machine"),
     ),
-    also=(("sglang", "serve"), ("sglang.launch_server",)),
-    neutral=neutral(
-        "--trust-remote-code --disable-overlap-schedule --enable-mixed-chunk"
-        " --skip-server-warmup --enable-cache-report --log-requests --show-time-cost --enable-metrics"
-        " --sleep-on-idle --enable-custom-logit-processor --enable-http2 --incremental-streaming-output --enable-trace"
-        " --disable-outlines-disk-cache --weight-loader-disable-mmap --enable-ssl-refresh --stream-output",
-        "--host --port --api-key --admin-api-key --served-model-name --chat-template --completion-template"
-        " --tool-call-parser --reasoning-parser --tokenizer-path --tokenizer-mode --tokenizer-worker-num --load-format"
-        " --revision --download-dir --log-level --log-level-http --log-requests-level --log-requests-format"
-        " --decode-log-interval --random-seed --watchdog-timeout --nccl-port --dist-timeout --fastapi-root-path"
-        " --stream-interval --sampling-defaults --preferred-sampling-params --default-chat-template-kwargs"
-        " --grammar-backend --sampling-backend --attention-backend --prefill-attention-backend --decode-attention-backend"
-        " --mm-attention-backend --moe-runner-backend --page-size --load-balance-method"
-        " --schedule-policy --schedule-conservativeness --file-storage-path"
-        " --ssl-keyfile --ssl-certfile --ssl-ca-certs --crash-dump-folder --weight-version --constrained-json-whitespace-pattern",
-    ),
+    also=(("sglang", "serve"), ("sglang.launch_server",), ("launch_server.py",)),
+    shortens=True,
+    settings=("--config",),
+    images=("lmsysorg/sglang",),
+    refused=REFUSED,
+    unmodelled=UNMODELLED,
+    neutral=NEUTRAL,
 )
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -120,6 +121,11 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
         from vramfit.engines.tensorrtllm.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.tensorrtllm.launch import SERVE
+
+        return (SERVE,)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a ``trtllm-serve`` line; None if no line starts it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.servers import ServerKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 LAUNCHER = "trtllm-llmapi-launch"
 """Program that starts the server on the first rank of an MPI job, and workers on the others (``llmapi/``)."""

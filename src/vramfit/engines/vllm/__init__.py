@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
-    from vramfit.launch.read import Process
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -188,6 +189,11 @@ class Vllm(Engine[Cards, ServerKeys]):
         from vramfit.engines.serving import names_known_files
 
         return names_known_files(deployment)
+
+    def programs(self) -> tuple[Program, ...]:
+        from vramfit.engines.vllm.launch import SERVE
+
+        return (SERVE,)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a ``vllm serve`` line; None if no line starts vLLM."""

@@ -6,7 +6,8 @@ vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``conf
 from __future__ import annotations
 
 from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
-from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.engines.vllm.flags import NEUTRAL, REFUSED, UNMODELLED
+from vramfit.launch import SWITCH, WORDS, Flag, Program, write
 from vramfit.launch.write import line
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.servers import ServerKeys
-    from vramfit.launch.read import Process
+    from vramfit.launch.words import Process
 
 CACHES = {"int8": "int8_per_token_head"}
 """vLLM's names of cache types that differ from vramfit's."""
@@ -24,6 +25,8 @@ CACHE_OF = {
     "nvfp4_ds_mla": "nvfp4",
 }  # fmt: skip
 """Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
+TEXT_METHODS = ("ngram", "ngram_gpu", "suffix")
+"""Methods that draft from the text alone, which take no memory."""
 DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_tokens")
 """Settings that the estimate decides and a command states."""
 JOINS_MACHINES = (0, 11, 1)
@@ -44,6 +47,12 @@ def _count(text: str) -> str:
     if scale is None or not number.replace(".", "", 1).isdigit():
         return text
     return str(round(float(number) * scale))
+
+
+def _bytes(text: str) -> str:
+    """Read a size in bytes, with or without a letter."""
+    count = _count(text)
+    return f"{count}B" if count.isdigit() else text
 
 
 def _context(text: str) -> str:
@@ -102,7 +111,7 @@ def _drafts(text: str) -> dict[str, Any]:
     except (ValueError, AttributeError):
         hint = 'write it as {"method": "mtp", "num_speculative_tokens": 2}'
         raise UsageError(f"--speculative-config {text} is not read", hint) from None
-    if method in ("ngram", "ngram_gpu", "suffix"):
+    if method in TEXT_METHODS:
         return {}
     if isinstance(method, str) and method.endswith("_mtp"):
         method = "mtp"
@@ -123,11 +132,18 @@ SERVE = Program(
         Flag("--data-parallel-size", "data_parallel", ("-dp",)),
         Flag("--enable-expert-parallel", "expert_parallel", ("-ep",), SWITCH, off=("--no-enable-expert-parallel",)),
         Flag("--max-num-batched-tokens", "max_batched_tokens", read=_count),
-        Flag("--gpu-memory-utilization", "gpu_memory_utilization", spell=share_text),
+        Flag("--gpu-memory-utilization", "gpu_memory_utilization", ("--device-memory-utilization",), spell=share_text),
+        Flag("--kv-cache-memory-bytes", "kv_cache_memory", ("--kv-cache-memory",), read=_bytes),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--limit-mm-per-prompt", "limit", spell=_images_text, read=_images),
         Flag("--speculative-config", "drafts", ("-sc",), spell=_drafts_text, read=_drafts),
-        Flag("--enforce-eager", "enforce_eager", (), SWITCH, off=("--no-enforce-eager",)),
+        Flag("--spec-method", "drafts_by"),
+        Flag("--spec-model", "drafts_with"),
+        Flag("--spec-tokens", "drafts_ahead"),
+        Flag("--enforce-eager", "enforce_eager", ("-O0",), SWITCH, off=("--no-enforce-eager",)),
+        Flag("--language-model-only", "text_only", (), SWITCH, off=("--no-language-model-only",)),
+        Flag("--lora-modules", "modules", kind=WORDS),
+        Flag("--swap-space", "swap_space", read=lambda text: f"{text}GiB"),
         Flag("--cpu-offload-gb", "cpu_offload", spell=_gib_text, read=lambda text: f"{text}GiB"),
         Flag("--enable-lora", "adapters", (), SWITCH, off=("--no-enable-lora",)),
         Flag("--max-loras", "max_loras"),
@@ -138,25 +154,21 @@ SERVE = Program(
         Flag("--headless", "waits", (), SWITCH),
         Flag("--distributed-executor-backend", "executor"),
     ),
-    positional="model",
-    neutral=neutral(
-        "--trust-remote-code --no-trust-remote-code --enable-auto-tool-choice --enable-prompt-tokens-details"
-        " --enable-server-load-tracking --enable-force-include-usage --disable-uvicorn-access-log --allow-credentials"
-        " --enable-ssl-refresh --enable-request-id-headers --disable-fastapi-docs --enable-log-requests"
-        " --no-enable-log-requests --disable-log-stats --disable-log-requests --enable-log-outputs --enable-prefix-caching"
-        " --no-enable-prefix-caching --enable-chunked-prefill --no-enable-chunked-prefill --async-scheduling"
-        " --no-async-scheduling --enable-reasoning --return-tokens-as-token-ids --use-tqdm-on-load --no-use-tqdm-on-load"
-        " --disable-custom-all-reduce",
-        "--host --port --uds --api-key --chat-template --chat-template-content-format --default-chat-template-kwargs"
-        " --response-role --tool-call-parser --tool-parser-plugin --reasoning-parser --reasoning-parser-plugin --root-path"
-        " --ssl-keyfile --ssl-certfile --ssl-ca-certs --ssl-cert-reqs --ssl-ciphers --uvicorn-log-level --log-config-file"
-        " --max-log-len --revision --code-revision --tokenizer --tokenizer-mode --tokenizer-revision --config-format"
-        " --generation-config --override-generation-config --load-format --download-dir --hf-token --seed --max-logprobs"
-        " --logprobs-mode --otlp-traces-endpoint --collect-detailed-traces --scheduling-policy --stream-interval"
-        " --allowed-local-media-path --prefix-caching-hash-algo --master-port"
-        " --structured-outputs-config --shutdown-timeout",
-        "--served-model-name --allowed-origins --allowed-methods --allowed-headers --middleware --allowed-media-domains",
+    also=(
+        ("python", "-m", "vllm.entrypoints.openai.api_server"),
+        ("python", "-m", "vllm.entrypoints.api_server"),
+        ("python", "-m", "vllm.entrypoints.cli.main", "serve"),
+        ("python", "-m", "vllm", "serve"),
+        ("api_server.py",),
     ),
+    positional="model",
+    named=("--model", "--model-tag"),
+    shortens=True,
+    settings=("--config",),
+    images=("vllm/vllm-openai", "vllm-openai", "vllm/vllm-openai-rocm", "rocm/vllm-openai"),
+    refused=REFUSED,
+    unmodelled=UNMODELLED,
+    neutral=NEUTRAL,
 )
 
 
@@ -224,11 +236,34 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys is None:
         return None
     keys.update(keys.pop("limit", {}))
-    keys.update(keys.pop("drafts", {}))
-    if keys.pop("adapters", False):
-        keys.setdefault("max_loras", "1")
-    else:
-        keys.pop("max_loras", None)
-        keys.pop("max_lora_rank", None)
+    if keys.pop("text_only", False):
+        keys["images"] = "0"
+    _read_drafts(keys)
+    _read_adapters(keys)
     keys.setdefault("context", "max")
     return with_quant(keys)
+
+
+def _read_drafts(keys: dict[str, Any]) -> None:
+    """Replace what the flags say of speculative decoding by deployment keys; the single flags count for more."""
+    names = {"drafts_by": "speculative", "drafts_with": "draft_model", "drafts_ahead": "speculative_tokens"}
+    keys.update(keys.pop("drafts", {}))
+    single = {name: keys.pop(flag) for flag, name in names.items() if flag in keys}
+    if not single:
+        return
+    method = single.get("speculative", "")
+    if method in TEXT_METHODS:
+        return
+    if method.endswith("_mtp"):
+        single["speculative"] = "mtp"
+    keys.update({"speculative": "draft", **single})
+
+
+def _read_adapters(keys: dict[str, Any]) -> None:
+    """Replace the flags for adapters by deployment keys: none are held unless they are enabled."""
+    keys.pop("modules", None)
+    if keys.pop("adapters", False):
+        keys.setdefault("max_loras", "1")
+        return
+    keys.pop("max_loras", None)
+    keys.pop("max_lora_rank", None)

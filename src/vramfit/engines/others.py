@@ -1,0 +1,136 @@
+"""Programs that run models and are not estimated: what they are called, and how to ask for the nearest that is.
+
+Flags: huggingface/text-generation-inference ``docs/source/reference/launcher.md`` (3.3), InternLM/lmdeploy
+``lmdeploy/cli/serve.py`` (0.10), aphrodite-engine/aphrodite-engine ``docs/``, abetlen/llama-cpp-python
+``llama_cpp/server/settings.py``, oobabooga/text-generation-webui ``modules/shared.py``, mlc-ai/mlc-llm ``docs/``.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record, replace
+from vramfit.errors import CannotTell
+from vramfit.launch import Flag, Program, runs
+from vramfit.launch.read import arguments, scan
+from vramfit.launch.write import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.launch.words import Process
+
+
+class Other(Record):
+    """Engine that is not estimated."""
+
+    title: str
+    nearest: str
+    """Engine whose estimate is nearest."""
+    program: Program
+
+
+KEYS = ("model", "quant", "context", "max_num_seqs", "tensor_parallel", "gpu_layers", "gpu_memory_utilization")
+"""Deployment keys that the next step states, in their order."""
+
+
+def _other(
+    title: str,
+    nearest: str,
+    words: str,
+    flags: dict[str, str],
+    *,
+    also: tuple[str, ...] = (),
+    positional: str = "",
+    images: tuple[str, ...] = (),
+    upper: bool = False,
+) -> Other:
+    """Make an engine of the words that start it, and its flags with their keys; ``upper`` for variables like the flags."""
+    table = tuple([Flag(flag, key) for flag, key in flags.items()])
+    variables = [Flag(flag.lstrip("-").replace("-", "_").upper(), key) for flag, key in flags.items()] if upper else []
+    starts = tuple([tuple(start.split()) for start in also])
+    program = Program(tuple(words.split()), table, starts, positional, tuple(variables), images=images)
+    return Other(title, nearest, program)
+
+
+OTHERS = (
+    _other(
+        "Text Generation Inference", "vllm", "text-generation-launcher",
+        {
+            "--model-id": "model", "--max-total-tokens": "context", "--num-shard": "tensor_parallel",
+            "--max-batch-size": "max_num_seqs", "--cuda-memory-fraction": "gpu_memory_utilization",
+        },
+        images=("huggingface/text-generation-inference", "text-generation-inference"), upper=True,
+    ),
+    _other(
+        "LMDeploy", "vllm", "lmdeploy serve api_server",
+        {"--session-len": "context", "--tp": "tensor_parallel", "--max-batch-size": "max_num_seqs"},
+        also=("lmdeploy chat", "lmdeploy serve gradio", "python -m lmdeploy serve api_server"), positional="model",
+    ),
+    _other(
+        "Aphrodite", "vllm", "aphrodite run",
+        {"--max-model-len": "context", "--tensor-parallel-size": "tensor_parallel", "-tp": "tensor_parallel"},
+        also=("python -m aphrodite.endpoints.openai.api_server",), positional="model",
+    ),
+    _other(
+        "llama-cpp-python", "llama.cpp", "python -m llama_cpp.server",
+        {"--model": "model", "--n_ctx": "context", "--n_gpu_layers": "gpu_layers"},
+    ),
+    _other(
+        "text-generation-webui", "llama.cpp", "python server.py",
+        {"--model": "model", "--ctx-size": "context", "--n_ctx": "context", "--gpu-layers": "gpu_layers"},
+    ),
+    _other(
+        "llamafile", "llama.cpp", "llamafile", {"-m": "model", "-c": "context", "-ngl": "gpu_layers"},
+        also=("llamafiler",),
+    ),
+    _other("MLC LLM", "vllm", "mlc_llm serve", {}, also=("mlc_llm chat", "python -m mlc_llm serve"), positional="model"),
+    _other("ramalama", "llama.cpp", "ramalama serve", {"-c": "context", "--ctx-size": "context", "--ngl": "gpu_layers"},
+           also=("ramalama run",), positional="model"),
+    _other("LM Studio", "llama.cpp", "lms load", {"--context-length": "context"}, positional="model"),
+    _other("Docker Model Runner", "llama.cpp", "docker model run", {}, positional="model"),
+    _other("OpenLLM", "vllm", "openllm serve", {}, positional="model"),
+    _other("Xinference", "vllm", "xinference launch", {"--model-name": "model", "-n": "model"}),
+    _other("Text Embeddings Inference", "transformers", "text-embeddings-router", {"--model-id": "model"},
+           images=("huggingface/text-embeddings-inference", "text-embeddings-inference"), upper=True),
+    _other("Infinity", "transformers", "infinity_emb v2", {"--model-id": "model"}),
+    _other("LocalAI", "llama.cpp", "local-ai run", {"--context-size": "context"}, positional="model",
+           images=("localai/localai",)),
+    _other("FastChat", "transformers", "python -m fastchat.serve.model_worker", {"--model-path": "model"},
+           also=("python -m fastchat.serve.cli", "python -m fastchat.serve.vllm_worker")),
+    _other("KTransformers", "llama.cpp", "ktransformers", {"--gguf_path": "model", "--model_path": "model"},
+           also=("python -m ktransformers.local_chat", "python ktransformers/server/main.py")),
+    _other("Triton", "tensorrt-llm", "tritonserver", {"--model-repository": "model"}),
+)  # fmt: skip
+"""Engines that are not estimated, by the words that start them."""
+
+
+def refuse(given: list[Process]) -> None:
+    """Raise ``CannotTell`` for a process that starts an engine which is not estimated, with the nearest question."""
+    for one in given:
+        for other in OTHERS:
+            started = _entered(other.program, one)
+            if started is not None:
+                raise CannotTell(f"{other.title} is not modelled yet", f"the nearest answer: {_question(other, started)}")
+
+
+def _entered(program: Program, given: Process) -> Process | None:
+    """The process if it is the program's, by its words or its image; None for another one."""
+    if arguments(program, given) is not None:
+        return given
+    if given.image is not None and any(runs(pattern, given.image) for pattern in program.images):
+        return replace(given, words=(*program.words, *given.words))
+    return None
+
+
+def _question(other: Other, given: Process) -> str:
+    """Command of ours that asks for the nearest engine with what the line states."""
+    from vramfit.errors import VramfitError
+
+    try:
+        read = scan(other.program, given)
+        stated = {} if read is None else read.found
+    except VramfitError:
+        stated = {}
+    words = ["vramfit", "check", "-g", "GPU", "-m", str(stated.get("model", "MODEL")), "--engine", other.nearest]
+    for key in KEYS[1:]:
+        if key in stated:
+            words += [f"--{key.replace('_', '-')}", str(stated[key])]
+    return line(words)

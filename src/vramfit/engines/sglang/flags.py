@@ -1,0 +1,160 @@
+"""Flags of ``sglang.launch_server`` that are no deployment key: those that change no memory, and those not modelled.
+
+Together with the table of ``launch`` these are all flags of SGLang 0.5.23 (``srt/arg_groups/fields/*.py``,
+``srt/server_args.py``), and some of releases before it.
+"""
+
+from __future__ import annotations
+
+from vramfit.launch import neutral
+
+REFUSED = {
+    "--disable-hybrid-swa-memory": (
+        "--disable-hybrid-swa-memory keeps the whole context in windowed layers too, which is not modelled",
+        "leave it out for the memory with pools of their own, which is less where the model has windows",
+    ),
+}
+"""Flags that raise the need without a bound that is known here."""
+
+_NEUTRAL_SWITCHES = (
+    "--mlx-enable-sampling --sleep-on-idle --use-ray --disaggregation-enable-kv-checksum --disaggregation-decode-"
+    " enable-radix-cache --enable-pd-role-switch --enable-adaptive-dispatch-to-encoder --enable-tf32-matmul --enable-"
+    " custom-logit-processor --enable-watermark --disable-outlines-disk-cache --enable-mis --enable-nvidia-megakernel"
+    " --enable-amd-monokernel --disable-flashinfer-autotune --triton-attention-reduce-in-fp32 --flashinfer-mla-"
+    " disable-ragged --enable-fused-qk-norm-rope --enable-precise-embedding-interpolation --enable-dsa-fused-indexer"
+    " --enable-mamba-cache-stochastic-rounding --disable-cuda-graph-padding --enable-profile-cuda-graph --enable-"
+    " cudagraph-gc --debug-cuda-graph --enable-torch-compile-debug-mode --enable-layerwise-nvtx-marker --enable-nccl-"
+    " nvls --disable-custom-all-reduce --enable-mscclpp --enable-torch-symm-mem --enable-scattered-sconv --pre-warm-"
+    " nccl --enable-quant-communications --enforce-disable-flashinfer-allreduce-fusion --enable-aiter-allreduce-fusion"
+    " --disable-aiter-allreduce-fusion-in-prefill --disable-aiter-allreduce-fusion-in-decode --enable-fused-moe-sum-"
+    " all-reduce --enable-w4a4-mxfp4-megamoe --enable-waterfill --disable-flashinfer-cutlass-moe-fp4-allgather --dllm-"
+    " fdfo --enable-deterministic-inference --enable-lora-overlap-loading --lora-strict-loading --disable-radix-cache"
+    " --enable-unified-cache-external-linker --enable-linker-mla-dedup --enable-lmcache --enable-flexkv --enable-"
+    " broadcast-mm-inputs-process --trust-mm-content-hashes --disable-fast-image-processor --trust-remote-code"
+    " --weight-loader-disable-mmap --weight-loader-prefetch-checkpoints --weight-loader-drop-cache-after-load"
+    " --remote-instance-weight-loader-start-seed-via-transfer-engine --delete-ckpt-after-loading --checkpoint-engine-"
+    " wait-weights-before-ready --log-requests --show-time-cost --enable-metrics --enable-mfu-metrics --enable-"
+    " metrics-for-all-schedulers --enable-request-time-stats-logging --enable-forward-pass-metrics --enable-trace"
+    " --export-metrics-to-file --enable-dp-attention-local-control-broadcast --enable-tp-lm-head-all-to-all --enable-"
+    " attn-tp-input-scattered --enable-layernorm-sp --enable-megamoe-for-layernorm-sp --disable-attn-tp-gather"
+    " --enable-p2p-check --enable-dynamic-chunking --enable-priority-scheduling --disable-priority-preemption --abort-"
+    " on-priority-when-disabled --schedule-low-priority-values-first --disable-chunked-prefix-cache --disable-overlap-"
+    " schedule --enable-mixed-chunk --enable-prefill-delayer --enable-response-store --skip-tokenizer-init --enable-"
+    " http-worker-reuseport --smg-grpc-mode --grpc-mode --skip-server-warmup --enable-http2 --enable-ssl-refresh"
+    " --trust-request-chat-template --enable-cache-report --return-input-ids --return-output-ids --strip-thinking-"
+    " cache --enable-strict-thinking --allow-auto-truncate --stream-response-default-include-usage --incremental-"
+    " streaming-output --enable-streaming-session --constrained-json-disable-any-whitespace --enable-dynamic-batch-"
+    " tokenizer --enable-tokenizer-batch-encode --disable-tokenizer-batch-decode --speculative-dspark-align-verify-"
+    " tokens-to-graph-tier --speculative-use-rejection-sampling --speculative-use-block-verification --speculative-"
+    " enable-w4a4-mxfp4-megamoe --enable-flashinfer-allreduce-fusion --stream-output --enable-flashinfer --disable-"
+    " flashinfer --disable-flashinfer-sampling --disable-disk-cache --enable-flashinfer-mla --enable-ep-moe --enable-"
+    " deepep-moe --enable-flashmla --disable-mla --disable-overlap-cg-plan --disable-jump-forward --enable-nan-"
+    " detection --enable-custom-all-reduce --disable-nan-detection"
+)
+_NEUTRAL_VALUES = (
+    "--base-gpu-id --gpu-id-step --random-seed --watchdog-timeout --soft-watchdog-timeout --decoupled-spec-bind-"
+    " endpoint --decoupled-spec-connect-endpoints --decoupled-spec-rank --decoupled-spec-role --disaggregation-decode-"
+    " allocation-policy --disaggregation-transfer-backend --disaggregation-bootstrap-port --disaggregation-ib-device"
+    " --disaggregation-decode-retraction-backup --disaggregation-decode-polling-interval --optimistic-prefill-attempts"
+    " --encoder-transfer-backend --encoder-bootstrap-port --pdmux-config-path --sm-group-num --disaggregation-decode-"
+    " host-receive-threshold --watermark-config --return-hidden-states-mode --sampling-mask-max-tokens --attention-"
+    " backend --decode-attention-backend --prefill-attention-backend --grammar-backend --fp8-gemm-backend --fp4-gemm-"
+    " backend --bf16-gemm-backend --dsa-prefill-backend --dsv4-prefill-backend --dsa-triton-union --dsa-decode-backend"
+    " --dsv4-attn-backend --dsa-paged-mqa-logits-backend --dsa-topk-backend --triton-attention-num-kv-splits --triton-"
+    " attention-split-tile-size --mamba-backend --mamba-cache-philox-rounds --mamba-track-interval --linear-attn-"
+    " backend --linear-attn-decode-backend --linear-attn-prefill-backend --linear-attn-verify-backend --context-bucket"
+    " --boundary-reduction --flashinfer-allreduce-fusion-backend --deepep-v2-mode --moe-runner-backend --flashinfer-"
+    " mxfp4-moe-precision --fuseep-mode --deepep-dispatcher-output-dtype --flashinfer-a2a-dispatch-type --ep-dispatch-"
+    " algorithm --eplb-algorithm --eplb-rebalance-num-iterations --eplb-rebalance-layers-per-chunk --eplb-min-"
+    " rebalancing-utilization-threshold --expert-distribution-recorder-mode --expert-distribution-recorder-buffer-size"
+    " --expert-balancedness-report-mode --deepep-config --mooncake-ib-device --elastic-ep-join-mode --elastic-ep-"
+    " scale-timeout --kt-cpuinfer --kt-threadpool-count --kt-max-deferred-experts-per-token --tbo-token-distribution-"
+    " threshold --rl-on-policy-target --lora-eviction-policy --lora-backend --lora-drain-wait-threshold --radix-"
+    " eviction-policy --radix-eviction-policy-config --radix-cache-backend --hicache-host-memory-mode --hicache-write-"
+    " policy --hicache-io-backend --hicache-mem-layout --hicache-storage-backend --hicache-storage-prefetch-policy"
+    " --hicache-storage-backend-extra-config --hicache-storage-prefetch-retry-poll-interval --hicache-storage-"
+    " prefetch-retry-max-attempts --unified-cache-external-linker-backend --unified-cache-external-linker-config"
+    " --lmcache-config-file --flexkv-config-file --mm-attention-backend --mm-processor-worker-num --mm-io-worker-num"
+    " --media-url-max-file-size-mb --mm-preprocess-cache-size-mb --image-processor-backend --mm-global-cache-backend"
+    " --mm-feature-transport --load-format --model-loader-extra-config --revision --model-impl --model-config-parser"
+    " --modelopt-checkpoint-restore-path --modelopt-checkpoint-save-path --modelopt-export-path --startup-weight-load-"
+    " mode --weight-loader-prefetch-num-threads --remote-instance-weight-loader-seed-instance-ip --remote-instance-"
+    " weight-loader-seed-instance-service-port --remote-instance-weight-loader-send-weights-group-ports --remote-"
+    " instance-weight-loader-backend --engine-info-bootstrap-port --modelexpress-config --download-dir --model-"
+    " checksum --decrypted-config-file --decrypted-draft-config-file --weight-cache-socket --weight-cache-timeout"
+    " --log-level --log-level-http --log-requests-level --log-requests-format --crash-dump-folder --smg-http-sidecar-"
+    " port --grpc-http-sidecar-port --load-snapshot-publish-interval --tokenizer-metrics-custom-labels-header --extra-"
+    " metric-labels --gc-warning-threshold-secs --decode-log-interval --kv-events-config --load-publish-endpoint"
+    " --forward-pass-metrics-worker-id --forward-pass-metrics-ipc-name --trace-modules --otlp-traces-endpoint --otlp-"
+    " service-name --export-metrics-to-file-dir --kv-canary --kv-canary-sweep-interval --debug-tensor-dump-output-"
+    " folder --debug-tensor-dump-input-file --forward-hooks --msprobe-dump-config --nccl-port --dist-timeout --gated-"
+    " launch-port --pp-async-batch-depth --load-balance-method --dcp-comm-backend --cp-strategy --elastic-ep-join-"
+    " rank-offset --max-queued-requests --prefill-decode-interval --prefill-decode-interval-min-bs --prefill-max-"
+    " requests --schedule-policy --default-priority-value --priority-scheduling-preemption-threshold --retraction-"
+    " policy --schedule-conservativeness --page-size --num-continuous-decode-steps --scheduler-recv-interval"
+    " --prefill-delayer-max-delay-passes --prefill-delayer-token-usage-low-watermark --prefill-delayer-queue-min-ratio"
+    " --prefill-delayer-max-delay-ms --min-free-slots-delay --tokenizer-path --tokenizer-mode --tokenizer-backend"
+    " --tokenizer-worker-num --detokenizer-worker-num --host --port --fastapi-root-path --grpc-port --grpc-response-"
+    " timeout-secs --sidecar --sidecar-args --warmups --http2-max-concurrent-streams --http2-initial-connection-"
+    " window-size --ssl-keyfile --ssl-certfile --ssl-ca-certs --ssl-keyfile-password --api-key --admin-api-key"
+    " --served-model-name --weight-version --chat-template --hf-chat-template-name --completion-template --file-"
+    " storage-path --default-chat-template-kwargs --tool-server --sampling-defaults --asr-max-buffer-seconds --asr-"
+    " max-concurrent-sessions --preferred-sampling-params --stream-interval --batch-notify-size --constrained-json-"
+    " whitespace-pattern --constrained-json-max-whitespace-cnt --dynamic-batch-tokenizer-batch-size --dynamic-batch-"
+    " tokenizer-batch-timeout --speculative-draft-model-revision --speculative-draft-load-format --speculative-dspark-"
+    " sps-table-path --speculative-dspark-confidence-sts-path --speculative-accept-threshold-single --speculative-"
+    " accept-threshold-acc --speculative-token-map --speculative-attention-mode --speculative-draft-attention-backend"
+    " --speculative-dsa-topk-backend --speculative-moe-runner-backend --speculative-moe-a2a-backend --spec-trace-dir"
+    " --speculative-ngram-min-bfs-breadth --speculative-ngram-max-bfs-breadth --speculative-ngram-match-type"
+    " --speculative-ngram-max-trie-depth --speculative-ngram-capacity --speculative-ngram-external-corpus-path"
+    " --speculative-ngram-external-sam-budget --speculative-ngram-external-corpus-max-tokens --sampling-backend"
+    " --reasoning-parser --tool-call-parser --kv-canary-real-data --monokernel-backend"
+)
+_NEUTRAL_WORDS = (
+    "--numa-node --gc-threshold --encoder-urls --encoder-register-urls --return-aux-hidden-state-layer-ids"
+    " --flashinfer-autotune-skip-ops --allowed-media-domains --custom-weight-loader --log-requests-target --uvicorn-"
+    " access-log-exclude-prefixes --tokenizer-metrics-allowed-custom-labels --bucket-time-to-first-token --bucket-"
+    " inter-token-latency --bucket-e2e-request-latency --prompt-tokens-buckets --generation-tokens-buckets --debug-"
+    " tensor-dump-layers --prefill-delayer-forward-passes-buckets --prefill-delayer-wait-seconds-buckets"
+)
+_UNMODELLED_SWITCHES = (
+    "--disaggregation-decode-enable-offload-kvcache --encoder-only --language-only --language-model-only --enable-"
+    " pdmux --enable-fp32-lm-head --enable-memory-saver --enable-weights-cpu-backup --enable-draft-weights-cpu-backup"
+    " --enable-return-hidden-states --enable-return-aux-hidden-states --enable-return-routed-experts --enable-return-"
+    " indexer-topk --enable-encoder-swa-bounded-replay --enable-decoder-swa-bounded-replay --enable-lean-attention"
+    " --enable-deepseek-v4-fp4-indexer --enable-int8-mamba-checkpoint --enable-linear-replayssm --enable-linear-"
+    " replayssm-spec --enable-torch-compile --enable-symm-mem --enable-eplb --enable-elastic-expert-backup --disable-"
+    " shared-experts-fusion --enforce-shared-experts-fusion --enable-paged-experts --enable-two-batch-overlap"
+    " --enable-single-batch-overlap --ple-offload-embedding --enable-lora --experts-shared-outer-loras --lora-use-"
+    " virtual-experts --enable-page-major-kv-layout --enable-unified-memory --enable-session-radix-cache --enable-"
+    " hierarchical-cache --enable-hicache --enable-hisparse --enable-multimodal --enable-prefix-mm-cache --mm-enable-"
+    " dp-encoder --enable-mm-global-cache --is-embedding --quantize-and-serve --dcp-replicate-q-proj --enable-prefill-"
+    " cp --enable-dsa-cache-layer-split --enable-cp-decode-attn-tp --enable-kv-cache-sharding --enable-dp-lm-head"
+    " --enable-shared-experts-attn-tp --enable-dense-mlp-attn-tp --prefill-only-disable-kv-cache --enable-multi-layer-"
+    " eagle --speculative-adaptive"
+)
+_UNMODELLED_VALUES = (
+    "--device --disaggregation-mode --num-reserved-decode-tokens --disaggregation-decode-extra-slots --prefill-kv-"
+    " cache-dequant-dtype --mamba-ssm-dtype --mamba-max-states-per-path --mamba-radix-cache-strategy --int8-mamba-"
+    " ckpt-size --linear-replayssm-cache-len --cuda-graph-config --cuda-graph-max-bs-decode --cuda-graph-max-bs-"
+    " prefill --cuda-graph-max-seq-len-prefill --cuda-graph-prefill-max-context --torch-compile-max-bs"
+    " --moe-a2a-backend --deepep-mode --ep-num-redundant-experts --init-expert-location --elastic-ep-backend --paged-"
+    " experts-num-resident --kt-weight-path --kt-method --kt-num-gpu-experts --offload-group-size --offload-num-in-"
+    " group --offload-prefetch-step --offload-mode --ple-offload-backend --ple-offload-dir --dllm-algorithm --dllm-"
+    " algorithm-config --max-lora-rank --max-loaded-loras --max-loras-per-batch --max-lora-chunk-size --hicache-ratio"
+    " --hicache-size --hicache-host-memory-fraction --hisparse-config --hierarchical-sparse-attention-extra-config"
+    " --mm-process-config --limit-mm-data-per-request --json-model-override-args --quantization-param-path --qsa-"
+    " indexer-dtype --modelopt-quant --rl-quant-profile --weight-cache-mode --dcp-size --decode-context-parallel-size"
+    " --pp-max-micro-batch-size --attn-cp-size --attention-context-parallel-size --moe-dp-size --moe-data-parallel-"
+    " size --dwdp-size --shared-experts-tp-size --moe-dense-tp-size --elastic-ep-initial-size --max-ep-size --max-"
+    " prefill-tokens --c128-page-size --swa-prefix-tails --max-mamba-cache-size --uno-lora-path --speculative-dflash-"
+    " block-size --speculative-domino-candidate-pool-size --speculative-dspark-block-size --speculative-draft-kv-"
+    " cache-dtype --speculative-draft-window-size --speculative-draft-sink-size --speculative-draft-model-quantization"
+    " --speculative-adaptive-config --cuda-graph-max-bs"
+)
+_UNMODELLED_WORDS = (
+    "--cuda-graph-bs-decode --cuda-graph-bs-prefill --lora-target-modules --lora-paths --cuda-graph-bs"
+)
+
+NEUTRAL = neutral(_NEUTRAL_SWITCHES, _NEUTRAL_VALUES, _NEUTRAL_WORDS)
+UNMODELLED = neutral(_UNMODELLED_SWITCHES, _UNMODELLED_VALUES, _UNMODELLED_WORDS)

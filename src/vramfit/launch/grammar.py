@@ -1,0 +1,360 @@
+"""Reading of shell text from left to right: words, quotes, variables, redirections and here-documents.
+
+The grammar is that of POSIX.1-2024, "Shell Command Language", with Bash's arrays; what would run a program (``$(…)``,
+backquotes) is unknown, like a variable that is not set. Nothing is run, and no file is opened.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record, replace
+from vramfit.errors import UsageError
+from vramfit.launch.words import Process, Source, Word, assigned, assignment, name_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENDS = ";&|()\n"
+"""Characters that end a command."""
+BLANKS = " \t\r"
+PLACES = {"HOME": "~", "PWD": "."}
+"""Variables that every shell has, and how their folders are written without knowing them."""
+SETTERS = ("export", "declare", "typeset", "readonly", "local", "set")
+"""Commands that set variables; ``set`` is that of Windows."""
+
+
+class _Piece(Record):
+    """Part of a word: text, and whether a shell would split it at blanks."""
+
+    text: str
+    splits: bool = False
+
+
+class Reader:
+    """Reading of one text from left to right, with the variables that it has set so far."""
+
+    def __init__(self, source: Source, variables: Mapping[str, str]) -> None:
+        self.source = source
+        self.text = source.text
+        self.place = 0
+        self.known: dict[str, str] = dict(variables)
+        self.arrays: dict[str, list[str]] = {}
+        self.exported: dict[str, str] = {}
+        self.found: list[Process] = []
+        self.words: list[Word] = []
+        self.output: str | None = None
+        self.input: str | None = None
+        self.into = ""
+        self.waiting: list[tuple[str, bool, bool]] = []
+        """Here-documents whose text begins on the next line: their ends, and whether tabs go and variables are read."""
+
+    def read(self) -> list[Process]:
+        """Read the whole text."""
+        while self.place < len(self.text):
+            letter = self.text[self.place]
+            if letter in BLANKS or self._continues():
+                self.place += 1 if letter in BLANKS else self._continues()
+            elif letter == "#":
+                self._skip_line()
+            elif letter in ENDS:
+                self._end(letter)
+            elif letter in "<>":
+                self._redirect()
+            else:
+                self._word()
+        self._finish()
+        return self.found
+
+    def _continues(self) -> int:
+        """Number of characters of a line's continuation here: a backslash, or ``^`` or a backquote of Windows; else 0."""
+        if self.text[self.place] not in "\\^`":
+            return 0
+        for end in ("\n", "\r\n"):
+            if self.text.startswith(end, self.place + 1):
+                return 1 + len(end)
+        return 0
+
+    def _skip_line(self) -> None:
+        end = self.text.find("\n", self.place)
+        self.place = len(self.text) if end < 0 else end
+
+    def _end(self, letter: str) -> None:
+        """End a command at ``;``, a pipe, a bracket or a line's end; behind a line's end stand its here-documents."""
+        if letter == "&" and self.text.startswith("&>", self.place):
+            self.place += 1
+            return
+        self.place += 1
+        if letter == "\n" and self.waiting:
+            waiting, self.waiting = self.waiting, []
+            for document in waiting:
+                self._document(*document)
+        self._finish()
+
+    def _document(self, end: str, tabs: bool, reads: bool) -> None:
+        """Take the here-document that begins here as the command's input."""
+        lines = []
+        while True:
+            if self.place >= len(self.text):
+                raise UsageError(
+                    f"cannot read the command: the here-document has no end {end}", "end it with that line"
+                )
+            line, newline, _ = self.text[self.place :].partition("\n")
+            self.place += len(line) + len(newline)
+            line = line.rstrip("\r").lstrip("\t") if tabs else line.rstrip("\r")
+            if line == end:
+                break
+            lines.append(line)
+        text = "\n".join(lines) + "\n" if lines else ""
+        self.input = Reader(Source(text), self.known).expanded() if reads else text
+
+    def expanded(self) -> str:
+        """Text with its variables replaced, like a here-document's."""
+        pieces = []
+        while self.place < len(self.text):
+            if self.text[self.place] == "$":
+                pieces += [piece.text for piece in self._dollar(True, [])]
+            else:
+                pieces.append(self.text[self.place])
+                self.place += 1
+        return "".join(pieces)
+
+    def _redirect(self) -> None:
+        """Read a redirection with the word behind it."""
+        begin = self.place
+        while self.place < len(self.text) and self.text[self.place] in "<>&|-" and self.place - begin < 3:
+            self.place += 1
+            if self.text[begin : self.place] in (">&", "<&", "<<-", "<<<", ">|"):
+                break
+        sign = self.text[begin : self.place].rstrip("-") if "<<" not in self.text[begin : self.place] else ""
+        sign = sign or self.text[begin : self.place]
+        if self.words and self.words[-1].isdigit() and self.words[-1].end == begin:
+            del self.words[-1]
+            sign = "2" + sign
+        while self.place < len(self.text) and self.text[self.place] in BLANKS:
+            self.place += 1
+        if self.place < len(self.text) and self.text[self.place] == "(":
+            self._balanced()
+            return
+        start, before = self.place, len(self.words)
+        if self.place < len(self.text) and self.text[self.place] not in ENDS + "<>":
+            self._word()
+        target = "".join(self.words[before:])
+        del self.words[before:]
+        if sign in ("<<", "<<-"):
+            quoted = self.text[start : start + 1] in "'\"\\"
+            self.waiting.append((target, sign == "<<-", not quoted))
+        elif sign == "<<<":
+            self.input = target
+        elif sign in (">", ">>", ">|"):
+            self.output = target
+
+    def _balanced(self) -> None:
+        """Skip from an opening bracket to behind the closing one."""
+        depth = 0
+        while self.place < len(self.text):
+            letter = self.text[self.place]
+            self.place += 1
+            depth += (letter == "(") - (letter == ")")
+            if letter in "'\"":
+                end = self.text.find(letter, self.place)
+                self.place = len(self.text) if end < 0 else end + 1
+            if not depth:
+                return
+        raise UsageError("cannot read the command: a bracket is not closed", "close every bracket")
+
+    def _word(self) -> None:
+        """Read one word, which may become several where an unquoted variable has blanks in it."""
+        start = self.place
+        pieces: list[_Piece] = []
+        unset: list[str] = []
+        quoted = False
+        while self.place < len(self.text):
+            letter = self.text[self.place]
+            if letter in BLANKS + ENDS + "<>" or self._continues():
+                if letter == "(" and self._array(start):
+                    return
+                break
+            if letter == "'":
+                pieces.append(_Piece(self._until("'")))
+                quoted = True
+            elif letter == '"':
+                pieces += self._double(unset)
+                quoted = True
+            elif letter == "\\":
+                pieces.append(_Piece(self._escaped(start)))
+            elif letter == "`":
+                self._until("`")
+                unset.append("`…`")
+            elif letter == "$":
+                pieces += self._dollar(False, unset)
+            else:
+                pieces.append(_Piece(letter))
+                self.place += 1
+        self._add(start, pieces, tuple(unset), quoted)
+
+    def _add(self, start: int, pieces: list[_Piece], unset: tuple[str, ...], quoted: bool) -> None:
+        """Add the word of these pieces, or the words that they split into."""
+        text = "".join([piece.text for piece in pieces])
+        whole = Word.at(text, self.source, start, self.place, unset)
+        if assignment(text) is not None or not any(piece.splits for piece in pieces):
+            if text or quoted or unset:
+                self.words.append(whole)
+            return
+        parts, fresh = [""], False
+        for piece in pieces:
+            if not piece.splits:
+                parts = [*parts, piece.text] if fresh else [*parts[:-1], parts[-1] + piece.text]
+                fresh = False
+                continue
+            for number, part in enumerate(piece.text.split()):
+                if number or fresh or (piece.text[:1].isspace() and parts[-1]):
+                    parts.append(part)
+                else:
+                    parts[-1] += part
+                fresh = False
+            fresh = piece.text[-1:].isspace()
+        parts = [part for part in parts if part or quoted]
+        if len(parts) == 1:
+            self.words.append(Word.at(parts[0], self.source, start, self.place, unset))
+        else:
+            self.words += [Word.at(part, None, 0, 0, unset) for part in parts]
+
+    def _until(self, quote: str) -> str:
+        """Text between the quote here and the next, behind which reading goes on."""
+        end = self.text.find(quote, self.place + 1)
+        if end < 0:
+            raise UsageError("cannot read the command: no closing quotation", "close every quote")
+        text = self.text[self.place + 1 : end]
+        self.place = end + 1
+        return text
+
+    def _escaped(self, start: int) -> str:
+        """Character behind a backslash; both in the path of a Windows file."""
+        path = self.text[start + 1 : start + 3] == ":\\" or self.text.startswith(".\\", start)
+        letter = self.text[self.place + 1 : self.place + 2]
+        self.place += 1 + len(letter)
+        return "\\" + letter if path and (letter.isalnum() or letter in "._-") else letter
+
+    def _double(self, unset: list[str]) -> list[_Piece]:
+        """Pieces between double quotes."""
+        pieces = []
+        self.place += 1
+        while self.place < len(self.text):
+            letter = self.text[self.place]
+            if letter == '"':
+                self.place += 1
+                return pieces
+            if letter == "\\":
+                behind = self.text[self.place + 1 : self.place + 2]
+                self.place += 2
+                pieces.append(_Piece("" if behind == "\n" else behind if behind in '$`"\\' else letter + behind))
+            elif letter == "`":
+                self._until("`")
+                unset.append("`…`")
+            elif letter == "$":
+                pieces += self._dollar(True, unset)
+            else:
+                pieces.append(_Piece(letter))
+                self.place += 1
+        raise UsageError("cannot read the command: no closing quotation", "close every quote")
+
+    def _dollar(self, quoted: bool, unset: list[str]) -> list[_Piece]:
+        """Pieces of what begins with a dollar: a variable, quoted text with escapes, or a program's output."""
+        behind = self.text[self.place + 1 : self.place + 2]
+        if behind == "'" and not quoted:
+            self.place += 1
+            return [_Piece(self._until("'").replace("\\n", "\n").replace("\\t", "\t").replace("\\\\", "\\"))]
+        if behind == "(":
+            begin = self.place
+            self.place += 1
+            self._balanced()
+            if self.text[begin : self.place] == "$(pwd)":
+                return [_Piece(PLACES["PWD"])]
+            unset.append(self.text[begin : self.place][:40])
+            return []
+        if behind == "{":
+            end = self.text.find("}", self.place)
+            if end < 0:
+                raise UsageError("cannot read the command: ${ is not closed", "close every bracket")
+            inside = self.text[self.place + 2 : end]
+            self.place = end + 1
+            return self._parameter(inside, quoted, unset)
+        name = name_in(self.text[self.place + 1 :])
+        if not name and behind and behind in "@*#?$!0123456789":
+            self.place += 2
+            if behind.isdigit() and behind != "0":
+                unset.append(behind)
+            return []
+        if not name or self.text.startswith("env:", self.place + 1):
+            self.place += 1
+            return [_Piece("$")]
+        self.place += 1 + len(name)
+        return self._parameter(name, quoted, unset)
+
+    def _parameter(self, inside: str, quoted: bool, unset: list[str]) -> list[_Piece]:
+        """Pieces of a variable by what stands between its braces: its name, and what to use where it is not set."""
+        name = name_in(inside)
+        rest = inside[len(name) :]
+        if rest in ("[@]", "[*]"):
+            found = []
+            for number, one in enumerate(self.arrays.get(name, ())):
+                found += [_Piece(" ", True)] if number else []
+                found.append(_Piece(one))
+            return [_Piece("", True), *found]
+        value = self.known.get(name, PLACES.get(name))
+        sign = rest.lstrip(":")[:1]
+        if value is None or (not value and rest.startswith(":")):
+            if sign in ("-", "=") and rest:
+                default = rest.lstrip(":")[1:]
+                text = Reader(Source(default.strip("\"'")), self.known).expanded()
+                return [_Piece(text, not quoted)]
+            if sign == "+":
+                return []
+            if value is None:
+                unset.append(name or inside)
+                return []
+        elif sign == "+":
+            return [_Piece(rest.lstrip(":")[1:], not quoted)]
+        unset += getattr(value, "unset", ())
+        return [_Piece(value, not quoted)]
+
+    def _array(self, start: int) -> bool:
+        """Read ``NAME=(words)`` or ``NAME+=(words)`` whose bracket is here; False for any other word."""
+        name, equals, rest = self.text[start : self.place].partition("=")
+        more = name.endswith("+")
+        if not equals or rest or not name.removesuffix("+").isidentifier():
+            return False
+        begin = self.place
+        self._balanced()
+        within = Reader(Source(self.text[begin + 1 : self.place - 1].replace("\n", " ")), self.known)
+        within.arrays = self.arrays
+        found = within.read()
+        listed = [text for one in found for text in (*[f"{k}={v}" for k, v in one.variables.items()], *one.words)]
+        name = name.removesuffix("+")
+        self.arrays[name] = [*(self.arrays.get(name, []) if more else []), *listed]
+        return True
+
+    def _finish(self) -> None:
+        """End the command, if one has begun: it sets variables, or is a process."""
+        words, output, given = self.words, self.output, self.input
+        self.words, self.output = [], None
+        if not words or self.waiting:
+            self.words, self.output = words, output
+            return
+        self.input = None
+        made = assigned(words)
+        if words[0].startswith("$env:"):
+            name, _, value = "".join(words).removeprefix("$env:").partition("=")
+            self.exported[name.strip()] = self.known[name.strip()] = value
+        elif not made.words:
+            self.known.update(made.variables)
+            self.exported.update({name: text for name, text in made.variables.items() if name in self.exported})
+        elif made.words[0] in SETTERS:
+            pairs = dict([pair for word in made.words[1:] if (pair := assignment(word)) is not None])
+            self.known.update(pairs)
+            self.exported.update(pairs)
+            names = [word for word in made.words[1:] if word in self.known]
+            self.exported.update({name: self.known[name] for name in names})
+        else:
+            variables = {**self.exported, **made.variables}
+            self.found.append(replace(made, variables=variables, output=output, input=given))

@@ -1,0 +1,71 @@
+"""Masking of secrets and escaping of control characters in what is printed of a command.
+
+Names of flags and variables: the engines' own tables, docker/cli, and the hosts of models; beginnings of tokens: the patterns
+of secret scanning that GitHub documents.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+_OTHER = r"(?<!per)(?<!eos)(?<!bos)(?<!pad)(?<!unk)(?<!sep)(?<!stop)(?<!mask)(?<!image)(?<!end)(?<!start)(?<!draft)"
+"""What stands in front of ``token`` where it means one of a text's."""
+_NAME = (
+    rf"[\w.-]*?(?:(?:{_OTHER}[_-]|(?<![\w-]))token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|secret[_-]?key|auth[_-]?key|credentials?)"
+)
+_VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\$\{[^}]*\}|[^\s"'`,;|&<>(){}\[\]]+)"""
+PATTERNS = (
+    # A whole word in quotes: 'HF_TOKEN=a b'.
+    (re.compile(rf"(?i)(['\"])({_NAME})=((?:(?!\1).)*)\1", re.DOTALL), rf"\1\2={MASK}\1"),
+    # NAME=value, and ?token=value of an address.
+    (re.compile(rf"(?i)(?<![\w-])({_NAME})=({_VALUE})"), rf"\1={MASK}"),
+    # A flag and its value.
+    (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)(\s+|=)(?!-){_VALUE}"), rf"\1\2{MASK}"),
+    # JSON, YAML and headers of HTTP.
+    (re.compile(rf"(?i)([\"']{_NAME}[\"']|\b(?:\w+[_-])+(?:key|token|secret|password))(\s*:\s*){_VALUE}"), rf"\1\2{MASK}"),
+    (re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.+/=~-]{2,}"), rf"\1\2{MASK}"),
+    # The password of an address, or a token in its place.
+    (re.compile(r"(://)([^\s/@:'\"]*:)?[^\s/@:'\"]+@"), rf"\1\2{MASK}@"),
+    (re.compile(r"(?i)([?&](?:[\w-]*(?:signature|credential)|sig|key|auth)=)[^\s&'\"]+"), rf"\1{MASK}"),
+    (
+        re.compile(
+            r"(?<![A-Za-z0-9])(?:hf_|sk-|gh[pousr]_|github_pat_|glpat-|nvapi-|AKIA|ASIA|xox[abp]-|eyJ|AIza|gsk_|r8_)"
+            r"[\w.+/=-]{8,}"
+        ),
+        MASK,
+    ),
+)
+"""Patterns of secrets, each with what is printed in its place."""
+
+
+def masked(text: str) -> str:
+    """Text with every secret replaced by ``***`` and control characters escaped, save line ends and tabs."""
+    for pattern, shown in PATTERNS:
+        text = pattern.sub(shown, text)
+    if text.isprintable():
+        return text
+    return "".join([letter if letter.isprintable() or letter in "\n\t" else _escaped(letter) for letter in text])
+
+
+def one_line(text: str) -> str:
+    """Text with secrets masked and every control character escaped, line ends included."""
+    return masked(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def masked_values(value: object) -> object:
+    """Value of plain data with secrets masked in every text."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {key: masked_values(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [masked_values(one) for one in value]
+    return value
+
+
+def _escaped(letter: str) -> str:
+    """Escape of a character: ``\\x1b``, ``\\u202e``."""
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
