@@ -44,7 +44,7 @@ def command_files() -> Files:
     """Functions that read the files which commands name, from this machine."""
     from vramfit.launch.files import Files
 
-    return Files(_text, _settings)
+    return Files(_text, _settings, _parsed)
 
 
 def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -73,9 +73,7 @@ def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any],
             found["remedies"] = [
                 {
                     **remedy,
-                    "command": restated(
-                        command, made.proposal.answer.deployment.engine, written[0], remedy["command"]
-                    ),
+                    "command": restated(command, made.proposal.answer.deployment.engine, written[0], remedy["command"]),
                 }
                 for remedy, made in zip(shown["remedies"], checked.remedies, strict=True)
             ]
@@ -107,9 +105,14 @@ def _text(path: str) -> str:
 
 def _settings(path: str) -> Mapping[str, Any]:
     """Mapping in a YAML or JSON file; raises ``InputError`` for a file with anything else."""
+    return _parsed(_text(path), path)
+
+
+def _parsed(text: str, path: str = "here-document") -> Mapping[str, Any]:
+    """Mapping in a YAML or JSON text; raises ``InputError`` for anything else."""
     from vramfit.curation.strict_yaml import fault_error, parse
 
-    parsed = parse(_text(path), path, commas=True)
+    parsed = parse(text, path, commas=True)
     if parsed.faults:
         raise fault_error(parsed.faults)
     if not isinstance(parsed.data, dict):

@@ -108,7 +108,9 @@ def refuse(given: list[Process]) -> None:
         for other in OTHERS:
             started = _entered(other.program, one)
             if started is not None:
-                raise CannotTell(f"{other.title} is not modelled yet", f"the nearest answer: {_question(other, started)}")
+                raise CannotTell(
+                    f"{other.title} is not modelled yet", f"the nearest answer: {_question(other, started)}"
+                )
 
 
 def _entered(program: Program, given: Process) -> Process | None:

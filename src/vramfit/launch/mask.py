@@ -24,7 +24,10 @@ PATTERNS = (
     # A flag and its value.
     (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)(\s+|=)(?!-){_VALUE}"), rf"\1\2{MASK}"),
     # JSON, YAML and headers of HTTP.
-    (re.compile(rf"(?i)([\"']{_NAME}[\"']|\b(?:\w+[_-])+(?:key|token|secret|password))(\s*:\s*){_VALUE}"), rf"\1\2{MASK}"),
+    (
+        re.compile(rf"(?i)([\"']{_NAME}[\"']|\b(?:\w+[_-])+(?:key|token|secret|password))(\s*:\s*){_VALUE}"),
+        rf"\1\2{MASK}",
+    ),
     (re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.+/=~-]{2,}"), rf"\1\2{MASK}"),
     # The password of an address, or a token in its place.
     (re.compile(r"(://)([^\s/@:'\"]*:)?[^\s/@:'\"]+@"), rf"\1\2{MASK}@"),

@@ -110,4 +110,3 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if vulkan is not None:
         keys["backend"] = "vulkan"
     return {**CONSOLE_KEYS, "context": CONTEXT, **keys}
-

@@ -152,9 +152,7 @@ _UNMODELLED_VALUES = (
     " cache-dtype --speculative-draft-window-size --speculative-draft-sink-size --speculative-draft-model-quantization"
     " --speculative-adaptive-config --cuda-graph-max-bs"
 )
-_UNMODELLED_WORDS = (
-    "--cuda-graph-bs-decode --cuda-graph-bs-prefill --lora-target-modules --lora-paths --cuda-graph-bs"
-)
+_UNMODELLED_WORDS = "--cuda-graph-bs-decode --cuda-graph-bs-prefill --lora-target-modules --lora-paths --cuda-graph-bs"
 
 NEUTRAL = neutral(_NEUTRAL_SWITCHES, _NEUTRAL_VALUES, _NEUTRAL_WORDS)
 UNMODELLED = neutral(_UNMODELLED_SWITCHES, _UNMODELLED_VALUES, _UNMODELLED_WORDS)
