@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.errors import VramfitError
-from vramfit.launch import SWITCH
+from vramfit.launch import VALUE
 from vramfit.launch.files import on_machine
 from vramfit.launch.read import arguments
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vramfit.launch.files import Files
     from vramfit.launch.words import Process
 
+TRUTHS = ("true", "false", "yes", "no")
 ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -30,9 +31,14 @@ def started(program: Program, given: Process) -> list[Process]:
         return [given]
     takes = {**program.neutral, **dict.fromkeys(program.settings, 1)}
     for flag in program.flags:
-        takes.update(dict.fromkeys((flag.flag, *flag.also), 0 if flag.kind == SWITCH else 1))
+        takes.update(dict.fromkeys((flag.flag, *flag.also), 1 if flag.kind == VALUE else 0))
     number = 0
-    while number < len(words) and words[number].startswith("-") and words[number] not in program.launches:
+    while number < len(words) and words[number] not in program.launches:
+        if number and words[number].lower() in TRUTHS:
+            number += 1  # behind a switch
+            continue
+        if not words[number].startswith("-"):
+            break
         name, equals, _ = words[number].partition("=")
         number += 1 + (0 if equals else takes.get(name, takes.get(name.replace("-", "_"), 0)))
     own, inner = words[:number], words[number:]

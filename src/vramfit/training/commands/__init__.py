@@ -43,7 +43,10 @@ def read(given: list[Process]) -> dict[str, object] | None:
             for program in _module(name).PROGRAMS:
                 stated = values(program, one)
                 if stated is not None:
-                    return {**launched, **_module(name).keys(stated, program)}
+                    found = {**launched, **_module(name).keys(stated, program)}
+                    if found.get("sharding", "none") != "none":
+                        found.pop("mixed_precision", None)  # what divides the states keeps copies of its own
+                    return found
     if launcher:
         script = next((one.words for one in given if not any(arguments(p, one) is not None for p in LAUNCHERS)), ())
         shown = next((word for word in script if word.endswith(".py")), " ".join(script[:3]) or "nothing")

@@ -55,7 +55,8 @@ FLAGS = (
 )
 UNMODELLED = (
     "unfrozen_parameters", "activation_offloading", "layer_offloading", "relora", "qat", "fp8", "tensor_parallel_size",
-    "context_parallel_size", "sequence_parallel_degree", "lisa_n_layers", "torch_compile", "spectrum_top_fraction", "llmcompressor",
+    "context_parallel_size", "sequence_parallel_degree", "lisa_n_layers", "torch_compile", "spectrum_top_fraction",
+    "llmcompressor",
 )  # fmt: skip
 PROGRAMS = (
     Program(

@@ -79,7 +79,7 @@ def deepspeed(stated: object) -> dict[str, object]:
         for name, key in (("offload_optimizer", "offload_optimizer"), ("offload_param", "offload_parameters")):
             if (zero.get(name) or {}).get("device", "none") != "none":
                 keys[key] = True
-        return keys
+        return _implied(keys)
     name = str(stated).lower().rpartition("/")[2].replace("-", "").replace("_", "")
     stage = next((digit for digit in "123" for word in ("zero", "z", "stage") if word + digit in name), "")
     if not stage:
@@ -89,6 +89,13 @@ def deepspeed(stated: object) -> dict[str, object]:
         keys["offload_optimizer"] = True
         if stage == "3":
             keys["offload_parameters"] = True
+    return _implied(keys)
+
+
+def _implied(keys: dict[str, object]) -> dict[str, object]:
+    """The keys without the optimizer's offload where parameters in RAM imply it."""
+    if keys.get("offload_parameters"):
+        keys.pop("offload_optimizer", None)
     return keys
 
 

@@ -85,15 +85,15 @@ def divided(stated: dict[str, Any]) -> dict[str, object]:
         file = stated.get("file") or inside.get("deepspeed_config_file")
         if file:
             return deepspeed(file)
-        plan = {**{name: inside.get(f"{name}_device") for name in ("offload_optimizer", "offload_param")}, **inside}
         stage = stated.get("zero_stage") or inside.get("zero_stage") or DEFAULT_STAGE
-        optimizer = stated.get("offload_optimizer") or plan.get("offload_optimizer_device")
-        parameters = stated.get("offload_parameters") or plan.get("offload_param_device")
-        return {
-            "sharding": f"zero{stage}",
-            **({"offload_optimizer": True} if optimizer not in (None, "none") else {}),
-            **({"offload_parameters": True} if parameters not in (None, "none") else {}),
-        }
+        optimizer = stated.get("offload_optimizer") or inside.get("offload_optimizer_device") or "none"
+        parameters = stated.get("offload_parameters") or inside.get("offload_param_device") or "none"
+        keys: dict[str, object] = {"sharding": f"zero{stage}"}
+        if parameters != "none":
+            keys["offload_parameters"] = True
+        elif optimizer != "none":
+            keys["offload_optimizer"] = True
+        return keys
     if stated.get("use_fsdp") or kind == "use_fsdp" or "fsdp" in stated:
         inside = structure(stated.get("fsdp"))
         offload = stated.get("fsdp_offload") or truth(str(inside.get("fsdp_offload_params", "false")))

@@ -174,6 +174,7 @@ video_maxlen video_min_pixels vllm_config vllm_enforce_eager vllm_gpu_util vllm_
 """Further fields of llamafactory 0.9.5 (``hparams``), and older ones."""
 
 TRL = """
+dataset_mixture logging_strategy dataset_name
 activation_offloading assistant_only_loss attn_implementation beta bnb_4bit_quant_storage bnb_4bit_quant_type
 cache_implementation cast_lm_head_to_fp32 chat_template chat_template_kwargs chat_template_path columns completion_only_loss
 data_dir data_files dataset_config dataset_configs dataset_kwargs dataset_mixer dataset_name dataset_num_proc dataset_splits
@@ -197,4 +198,4 @@ vllm_importance_sampling_clip_max vllm_importance_sampling_clip_min vllm_importa
 vllm_importance_sampling_mode vllm_max_model_length vllm_mode vllm_model_impl vllm_server_base_url vllm_server_host
 vllm_server_port vllm_server_timeout vllm_structured_outputs_regex vllm_tensor_parallel_size
 """
-"""Further fields of trl 1.16.0 (``SFTConfig``, ``DPOConfig``, ``GRPOConfig``, ``ModelConfig``, ``ScriptArguments``), and older ones."""
+"""Further fields of trl 1.16.0 (``SFTConfig``, ``DPOConfig``, ``GRPOConfig``, ``ModelConfig``), and older ones."""

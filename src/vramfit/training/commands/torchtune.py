@@ -44,16 +44,17 @@ NEUTRAL = neutral(
     "",
     "--nproc_per_node --nproc-per-node --nnodes --node_rank --rdzv-endpoint --rdzv_endpoint --rdzv_backend --rdzv-backend "
     "--rdzv_id --rdzv-id --master_port --master_addr --epochs --dtype --device --seed --shuffle --loss --output_dir "
-    "--optimizer.lr --optimizer.fused --optimizer.weight_decay --dataset --dataset._component_ --dataset.packed --log_every_n_steps "
-    "--log_peak_memory_stats --max_steps_per_epoch --checkpointer --checkpointer.checkpoint_files --checkpointer._component_ "
-    "--checkpointer.output_dir --checkpointer.model_type --checkpointer.recipe_checkpoint --tokenizer.path --tokenizer "
-    "--tokenizer._component_ --metric_logger --metric_logger._component_ --metric_logger.project --metric_logger.log_dir "
-    "--resume_from_checkpoint --lr_scheduler --lr_scheduler._component_ --lr_scheduler.num_warmup_steps --compile --clip_grad_norm "
-    "--model.lora_alpha --model.apply_lora_to_output --save_adapter_weights_only --profiler --run_name --loss._component_ "
-    "--loss.beta --dataset.source --dataset.split --dataset.column_map --dataset.train_on_input --profiler._component_ "
-    "--profiler.enabled --profiler.output_dir --profiler.cpu --profiler.cuda --profiler.profile_memory --profiler.with_stack "
-    "--profiler.record_shapes --profiler.with_flops --profiler.wait_steps --profiler.warmup_steps --profiler.active_steps "
-    "--profiler.num_cycles --dataset.data_files --dataset.conversation_column --dataset.conversation_style --dataset.new_system_prompt",
+    "--optimizer.lr --optimizer.fused --optimizer.weight_decay --dataset --dataset._component_ --dataset.packed "
+    "--log_every_n_steps --log_peak_memory_stats --max_steps_per_epoch --checkpointer --checkpointer.checkpoint_files "
+    "--checkpointer._component_ --checkpointer.output_dir --checkpointer.model_type --checkpointer.recipe_checkpoint "
+    "--tokenizer.path --tokenizer --tokenizer._component_ --metric_logger --metric_logger._component_ "
+    "--metric_logger.project --metric_logger.log_dir --resume_from_checkpoint --lr_scheduler --lr_scheduler._component_ "
+    "--lr_scheduler.num_warmup_steps --compile --clip_grad_norm --model.lora_alpha --model.apply_lora_to_output "
+    "--save_adapter_weights_only --profiler --run_name --loss._component_ --loss.beta --dataset.source --dataset.split "
+    "--dataset.column_map --dataset.train_on_input --profiler._component_ --profiler.enabled --profiler.output_dir "
+    "--profiler.cpu --profiler.cuda --profiler.profile_memory --profiler.with_stack --profiler.record_shapes "
+    "--profiler.with_flops --profiler.wait_steps --profiler.warmup_steps --profiler.active_steps --profiler.num_cycles "
+    "--dataset.data_files --dataset.conversation_column --dataset.conversation_style --dataset.new_system_prompt ",
 )
 PROGRAMS = (
     Program(

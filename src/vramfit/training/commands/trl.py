@@ -33,7 +33,7 @@ FLAGS = (
     flag("vllm_gpu_memory_utilization"),
     switch("vllm_enable_sleep_mode"),
 )
-UNMODELLED = ("activation_offloading", "precompute_ref_log_probs", "padding_free", "torch_compile", "beta")
+UNMODELLED = ("activation_offloading", "precompute_ref_log_probs", "padding_free", "torch_compile")
 
 
 def _program(objective: str) -> Program:
@@ -46,7 +46,8 @@ def _program(objective: str) -> Program:
         documents=("--config",),
         document_values=("deepspeed",),
         neutral=neutral_names(TRL, TRANSFORMERS, "accelerate_config num_processes", known=FLAGS),
-        unmodelled={f"--{name}": -1 for name in UNMODELLED},
+        # Of GRPO a beta above 0 takes a reference model; DPO has one in any case.
+        unmodelled={f"--{name}": -1 for name in (*UNMODELLED, *(("beta",) if objective == "grpo" else ()))},
     )  # fmt: skip
 
 
