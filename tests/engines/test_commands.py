@@ -760,7 +760,7 @@ def test_words_are_read_as_a_line_is() -> None:
     ("text", "message"),
     [
         ("", 'no engine is known that "" starts'),
-        ("text-generation-launcher --model-id a", 'no engine is known that "text-generation-launcher" starts'),
+        ("my-server --model-id a", 'no engine is known that "my-server" starts'),
         ("llama-server -m a --lora x", "the adapter x is not on this machine, so its size is not known"),
         (
             "llama-server -m a --rpc host:50052",
@@ -768,18 +768,84 @@ def test_words_are_read_as_a_line_is() -> None:
         ),
         ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
         ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
-        ("LLAMA_ARG_SWA=1 llama-server -m a", 'no variable of llama-server is called "LLAMA_ARG_SWA"'),
-        ("vllm serve a/b --offload-group-size 4", "--offload-group-size of vllm serve is not known here"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),
-        ("OLLAMA_NEW=1 ollama serve", 'no variable of ollama serve is called "OLLAMA_NEW"'),
         (
             "printf '%s\\n' 'FROM a' 'PARAMETER num_gpus 1' > Modelfile\nollama create a",
             'no parameter of a Modelfile is called "num_gpus"',
         ),
     ],
 )
-def test_what_might_change_the_memory_is_refused(text: str, message: str) -> None:
-    """A flag that is passed over in silence would be a wrong yes."""
+def test_what_cannot_be_told_is_refused(text: str, message: str) -> None:
+    """Memory of other machines, devices and files that are not known, and values that are none."""
     with pytest.raises(UsageError) as caught:
         read_command(text)
     assert message == caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("vllm serve a/b --offload-group-size 4", ("--offload-group-size of vllm serve is not in the estimate",)),
+        (
+            "vllm serve a/b --max-modle-len 4",
+            (
+                "--max-modle-len of vllm serve is not known, and left out of the estimate: did you mean --max-model-len"
+                " or --max-log-len?",
+            ),
+        ),
+        ("OLLAMA_NEW=1 ollama serve", ("OLLAMA_NEW of ollama serve is not known, and left out of the estimate",)),
+        ("OLLAMA_MAX_LOADED_MODELS=2 ollama serve", ("OLLAMA_MAX_LOADED_MODELS of ollama serve is not in the estimate",)),
+        (
+            "LLAMA_ARG_SWA=1 llama-server -m a",
+            (
+                "LLAMA_ARG_SWA of llama-server is not known, and left out of the estimate: did you mean LLAMA_ARG_SWA_FULL?",
+            ),
+        ),
+        ("vllm serve a/b --port 80 --seed 1 --trust-remote-code", ()),
+    ],
+)
+def test_what_is_left_out_is_named(text: str, notes: tuple[str, ...]) -> None:
+    """A program refuses what it does not know itself, so what is unknown is of a newer one: it is named, not refused."""
+    assert notes == read_command(text).notes
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "text-generation-launcher --model-id a/b --max-total-tokens 4096 --num-shard 2",
+            "Text Generation Inference is not modelled yet",
+            "the nearest answer: vramfit check -g GPU -m a/b --engine vllm --context 4096 --tensor-parallel 2",
+        ),
+        (
+            "docker run --gpus all ghcr.io/huggingface/text-generation-inference:3.3 --model-id a/b",
+            "Text Generation Inference is not modelled yet",
+            "the nearest answer: vramfit check -g GPU -m a/b --engine vllm",
+        ),
+        (
+            "lmdeploy serve api_server a/b --tp 2 --session-len 8192 --cache-max-entry-count 0.5",
+            "LMDeploy is not modelled yet",
+            "the nearest answer: vramfit check -g GPU -m a/b --engine vllm --context 8192 --tensor-parallel 2",
+        ),
+        (
+            "python -m llama_cpp.server --model m.gguf --n_gpu_layers 35 --n_ctx 4096",
+            "llama-cpp-python is not modelled yet",
+            "the nearest answer: vramfit check -g GPU -m m.gguf --engine llama.cpp --context 4096 --gpu-layers 35",
+        ),
+        (
+            "vllm serve a/b --disable-hybrid-kv-cache-manager",
+            "--disable-hybrid-kv-cache-manager keeps the whole context in windowed layers too, which is not modelled",
+            "leave it out for the memory with the manager, which is less where the model has windows",
+        ),
+        (
+            "koboldcpp x --sdmodel y",
+            "--sdmodel loads another model beside, whose memory is not known",
+            "leave it out, and give it as --reserve",
+        ),
+    ],
+)
+def test_what_is_not_modelled_is_refused_with_the_next_step(text: str, message: str, hint: str) -> None:
+    """By its name, with the nearest question that has an answer."""
+    with pytest.raises(CannotTell) as caught:
+        read_command(text)
+    assert (message, hint) == (caught.value.message, caught.value.hint)

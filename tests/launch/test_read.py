@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, neutral
-from vramfit.launch.read import arguments, first, pairs, values
+from vramfit.errors import CannotTell, UsageError
+from vramfit.launch import OPTIONAL, SWITCH, WORDS, Flag, Program, neutral
+from vramfit.launch.read import arguments, first, notes, pairs, values
 from vramfit.launch.shell import Process, process, processes
 
 TABLE = Program(
@@ -63,17 +65,18 @@ def test_values(line: str, expected: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
-        ("serve model --contxt 5", "--contxt of serve model is not known here", "did you mean --context"),
-        ("serve model --zzzzz", "--zzzzz of serve model is not known here", "leave it out if it changes nothing"),
-        ("serve model -x", "-x of serve model is not known here", None),
         ("serve model x y", 'serve model has no place for "y"', "is a flag missing in front of it?"),
         ("serve model -c", "-c of serve model has no value", "write it behind -c"),
-        ("serve model --eager=true", "--eager of serve model has no value", "write --eager alone"),
-        ("SERVE_SEAT=3 serve model", 'no variable of serve model is called "SERVE_SEAT"', "SERVE_SEATS"),
+        ("serve model --eager=3", "--eager of serve model has no value", "write --eager alone"),
+        ("serve model $NAME", "$NAME is not set, and the command depends on it", "write a line NAME=… in front"),
+        ("serve model --context $SIZE", "$SIZE is not set, and --context depends on it", "write a line SIZE=… in front"),
+        ("serve model --context ${SIZE}k", "$SIZE is not set, and --context depends on it", "write a line SIZE=… in front"),
+        ("serve model --context $(nproc)", "$(nproc) is not run here, and --context depends on it", "write what it prints"),
+        ("serve model --context `nproc`", "`…` is not run here, and --context depends on it", "write what it prints"),
     ],
 )
-def test_what_is_not_known_is_refused(line: str, message: str, hint: str | None) -> None:
-    """It might change the memory: the error names it, and the nearest that is known."""
+def test_what_has_no_value_is_refused(line: str, message: str, hint: str | None) -> None:
+    """The error names the flag, the word or the variable, and the next step."""
     with pytest.raises(UsageError) as caught:
         first(TABLE, processes(line))
     assert message == caught.value.message
@@ -138,3 +141,77 @@ def test_pairs_of_parameters() -> None:
 def test_the_table_of_neutral_flags() -> None:
     """Without a value, with one, with any number."""
     assert {"-a": 0, "--b": 0, "-c": 1, "-d": -1} == neutral("-a --b", "-c", "-d")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "found"),
+    [
+        (
+            "serve model x --contxt 5",
+            {"name": "x"},
+            ("--contxt of serve model is not known, and left out of the estimate: did you mean --context?",),
+        ),
+        ("serve model --zzzzz x", {"name": "x"}, ("--zzzzz of serve model is not known, and left out of the estimate",)),
+        ("serve model -x -y 3 z", {"name": "z"}, (
+            "-x of serve model is not known, and left out of the estimate",
+            "-y of serve model is not known, and left out of the estimate",
+        )),
+        ("SERVE_SEAT=3 serve model", {}, (
+            "SERVE_SEAT of serve model is not known, and left out of the estimate: did you mean SERVE_SEATS?",
+        )),
+        ("serve model --port $PORT --host ${HOST}", {}, ()),
+        ("serve model --context ${SIZE:-9}", {"context": "9"}, ()),
+        ("SIZE=7\nserve model --context $SIZE", {"context": "7"}, ()),
+        ("serve model --eager=true --eager=false", {"eager": False}, ()),
+        ("serve model " + " ".join(f"--z{n}zzzzzzz" for n in range(10)), {}, (
+            *[f"--z{n}zzzzzzz of serve model is not known, and left out of the estimate" for n in range(8)],
+            "2 more flags of serve model are not known",
+        )),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_named(line: str, expected: dict[str, object], found: tuple[str, ...]) -> None:
+    """It is passed over with the word behind it, unless that is the only one that the program may be started with."""
+    (process,) = processes(line)
+    assert (expected, found) == (values(TABLE, process), notes(TABLE, process))
+
+
+KINDS = Program(
+    ("serve",),
+    (
+        Flag("--layers", "layers", ("-l",), OPTIONAL, on="all"),
+        Flag("--split", "split", (), WORDS),
+        Flag("--drafts", "drafts", read=json.loads),
+    ),
+    positional="name",
+    named=("--model",),
+    shortens=True,
+    unmodelled=neutral("", "--blocks"),
+    refused={"--twice": ("--twice is not modelled", "leave it out")},
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("serve --layers", {"layers": "all"}),
+        ("serve --layers 3", {"layers": "3"}),
+        ("serve --layers -1", {"layers": "-1"}),
+        ("serve --layers=2 x", {"layers": "2", "name": "x"}),
+        ("serve -l --split 3 1", {"layers": "all", "split": "3,1"}),
+        ("serve --model x", {"name": "x"}),
+        ("serve --model=x", {"name": "x"}),
+        ("serve --model x y", {"name": "y"}),
+        ("serve x --lay 3", {"name": "x", "layers": "3"}),
+        ("serve --drafts.a 3 --drafts.b.c=x", {"drafts": {"a": 3, "b": {"c": "x"}}}),
+        ("serve --blocks 3 x", {"name": "x"}),
+    ],
+)
+def test_kinds_of_flags(line: str, expected: dict[str, object]) -> None:
+    """Values that may be left out, several words, parts of JSON, and the beginning of a flag."""
+    assert expected == first(KINDS, processes(line))
+
+
+def test_a_refused_flag() -> None:
+    """No answer is right without it."""
+    with pytest.raises(CannotTell, match="--twice is not modelled"):
+        first(KINDS, processes("serve --twice x"))

@@ -136,7 +136,7 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
 
     show = _plain
     if "command" in raw:
-        from vramfit.cli.launched import command_files, shown_of
+        from vramfit.cli.command import command_files, shown_of
         from vramfit.engines.commands import with_command
 
         raw, command = with_command(raw, command_files())

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 from vramfit.cli.options import read
-from vramfit.errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
-
-    from vramfit.engines.commands import Command
-    from vramfit.launch.files import Files
+    from collections.abc import Sequence
 
 BEHIND = "--"
 """Word behind which the command stands."""
-MOST_BYTES = 2**20
-"""Size of a file that a command names; settings are shorter."""
 
 
 def run_launched(arguments: Sequence[str]) -> int:
@@ -38,83 +29,3 @@ def run_launched(arguments: Sequence[str]) -> int:
     from vramfit.cli.check import run
 
     return run({**values, "command": words})
-
-
-def command_files() -> Files:
-    """Functions that read the files which commands name, from this machine."""
-    from vramfit.launch.files import Files
-
-    return Files(_text, _settings, _parsed)
-
-
-def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Function that puts the user's own command into a report's object, and what is left out into its assumptions.
-
-    What is left out is warned about on stderr too, unless ``quiet``. No secret of the command is in the object.
-    """
-    from vramfit.launch.mask import masked_values, one_line
-
-    if not quiet:
-        sys.stderr.writelines(f"warning: {one_line(note)}\n" for note in command.notes)
-
-    written: list[str] = []
-    """Command of ours for what the user's command starts: the first row, the form that its model's name means."""
-
-    def show(shown: dict[str, Any], checked: Any) -> dict[str, Any]:
-        from vramfit.engines.commands import restated
-
-        found = {**shown, "assumptions": [*command.notes, *shown["assumptions"]]}
-        answer = getattr(checked, "answer", None)
-        if answer is not None:
-            written.append(answer.command)
-            name = answer.deployment.engine
-            if shown["command"] is not None or len(written) == 1:
-                found["command"] = restated(command, name, written[0], answer.command)
-            found["remedies"] = [
-                {
-                    **remedy,
-                    "command": restated(command, made.proposal.answer.deployment.engine, written[0], remedy["command"]),
-                }
-                for remedy, made in zip(shown["remedies"], checked.remedies, strict=True)
-            ]
-        return masked_values(found)  # type: ignore[return-value]
-
-    return show
-
-
-def _text(path: str) -> str:
-    """Text of a file; raises ``InputError`` for one that cannot be read, or is too large."""
-    import os
-
-    whole = os.path.expanduser(path)
-    try:
-        with open(whole, "rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"cannot read {path}: not UTF-8 text", "save the file as UTF-8") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"cannot read {path}, which the command names: {reason}", "run it where the file is, or state its flags"
-        ) from None
-    if len(raw) > MOST_BYTES:
-        raise InputError(f"cannot read {path}: more than {MOST_BYTES:,} bytes", "give the file that the command reads")
-    return text
-
-
-def _settings(path: str) -> Mapping[str, Any]:
-    """Mapping in a YAML or JSON file; raises ``InputError`` for a file with anything else."""
-    return _parsed(_text(path), path)
-
-
-def _parsed(text: str, path: str = "here-document") -> Mapping[str, Any]:
-    """Mapping in a YAML or JSON text; raises ``InputError`` for anything else."""
-    from vramfit.curation.strict_yaml import fault_error, parse
-
-    parsed = parse(text, path, commas=True)
-    if parsed.faults:
-        raise fault_error(parsed.faults)
-    if not isinstance(parsed.data, dict):
-        raise InputError(f"{path}: not a mapping", "write flags without their dashes, each with its value")
-    return parsed.data

@@ -72,9 +72,11 @@ class Program(Record):
     shortens: bool = False
     """True if the beginning of a flag stands for it where no other begins like it (Python's ``argparse``)."""
     settings: tuple[str, ...] = ()
-    """Flags whose value is a YAML file of flags without their dashes; the line counts for more."""
-    last_settings: Callable[[Mapping[str, Any]], list[str]] | None = None
-    """Function giving the words of such a file where the file counts for more than the line; None where the line does."""
+    """Flags whose value is a file of settings, in YAML or JSON."""
+    settings_words: Callable[[Mapping[str, Any]], list[str]] | None = None
+    """Function giving the words of such a file; None where it has flags without their dashes."""
+    settings_win: bool = False
+    """True if the file counts for more than the line."""
     texts: tuple[str, ...] = ()
     """Flags whose value is a text file that the engine reads itself, and the name of the file where none is stated."""
     documents: tuple[str, ...] = ()

@@ -115,7 +115,7 @@ def _changed(
 ) -> list[Change] | None:
     """Changes of the places of one key to what is wanted; flags that are new go into ``added``. None if impossible."""
     places = [_place(spot) for spot in mine]
-    if any(place is None for place in places) and program.last_settings is not None:
+    if any(place is None for place in places) and program.settings_win:
         return None
     if len(mine) == len(wanted) == 1 and places[0] is not None and _replaces(mine[0], wanted[0]):
         return _revalued(mine[0], _value(wanted[0]))
@@ -143,7 +143,7 @@ def _opposite(program: Program, mine: tuple[Spot, ...]) -> str:
 
 def _replaces(mine: Spot, wanted: Spot) -> bool:
     """Return True if the value alone has to change."""
-    return bool(_value(mine)) and len(_value(wanted)) == 1 and mine.flag.kind != SWITCH and wanted.flag.kind != SWITCH
+    return bool(_value(mine)) and len(_value(wanted)) == 1 and SWITCH not in (mine.flag.kind, wanted.flag.kind)
 
 
 def _place(spot: Spot) -> tuple[Source, int, int] | None:

@@ -57,10 +57,8 @@ def with_settings(program: Program, given: Process, files: Files) -> Process:
     start = given.words[: len(given.words) - len(words)]
     for path in _values(program.settings, words):
         stated = files.settings(on_machine(path, given))
-        if program.last_settings is None:
-            words = (*flag_words(stated), *words)
-        else:
-            words = (*words, *program.last_settings(stated))
+        stated_words = (program.settings_words or flag_words)(stated)
+        words = (*words, *stated_words) if program.settings_win else (*stated_words, *words)
     return replace(given, words=(*start, *words))
 
 

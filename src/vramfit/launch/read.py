@@ -104,7 +104,7 @@ def notes(program: Program, given: Process) -> tuple[str, ...]:
     known = [*_table(program), *program.neutral, *program.unmodelled, *[flag.flag for flag in program.variables]]
     unknown = list(dict.fromkeys(read.unknown))
     for name in unknown[:MOST_UNKNOWN]:
-        near = difflib.get_close_matches(name[:LONGEST_NAME], known, 2)
+        near = _near(program, name, known)
         hint = f": did you mean {' or '.join(near)}?" if near else ""
         found.append(f"{_short(name)} of {program.title} is not known, and left out of the estimate{hint}")
     if len(unknown) > MOST_UNKNOWN:
@@ -161,6 +161,15 @@ def _started(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _table(program: Program) -> dict[str, Flag]:
     return {name: flag for flag in program.flags for name in (flag.flag, *flag.also, *flag.off)}
+
+
+def _near(program: Program, name: str, known: list[str]) -> list[str]:
+    """Known flags nearest to a flag, and variables nearest to a variable by what stands behind their common beginning."""
+    if name.startswith("-"):
+        return difflib.get_close_matches(name[:LONGEST_NAME], [one for one in known if one.startswith("-")], 2)
+    own = [one.removeprefix(program.prefix) for one in known if one.startswith(program.prefix)]
+    near = difflib.get_close_matches(name.removeprefix(program.prefix)[:LONGEST_NAME], own, 2)
+    return [program.prefix + one for one in near]
 
 
 def _short(name: str) -> str:

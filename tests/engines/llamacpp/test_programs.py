@@ -131,11 +131,9 @@ def test_koboldcpp_with_a_projector() -> None:
         ("LLAMA_ARG_RPC=1.2.3.4:5 llama-server -m x",
          "--rpc adds the devices of other machines, whose memory is not known here"),
         ("llama-server -m x --lora no.gguf", "the adapter no.gguf is not on this machine, so its size is not known"),
-        ("LLAMA_ARG_NO_SUCH=1 llama-server -m x", 'no variable of llama-server is called "LLAMA_ARG_NO_SUCH"'),
         ("llama-bench -m x -ngl 10,20", 'llama-bench runs a test for each of "10,20"'),
         ("llama-bench -m x -p many", '"many" is no number of tokens'),
         ("koboldcpp x --batchsize -1", "--batchsize -1 of koboldcpp is not modelled"),
-        ("koboldcpp x --sdmodel y", "--sdmodel of koboldcpp is not known here"),
     ],
 )  # fmt: skip
 def test_what_is_refused(line: str, message: str) -> None:

@@ -59,15 +59,21 @@ class ExLlamaV2(Engine[None, None]):
         return command(deployment, estimate)
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.exllamav2.launch import CHAT
 
         return (CHAT,)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a line that starts the chat example; None if no line does."""
+        """Read the deployment keys of a line that starts the chat example or TabbyAPI; None if no line does."""
         from vramfit.engines.exllamav2.launch import read
 
-        return read(given)
+        found = read(given)
+        if found is None:
+            from vramfit.engines.exllamav3 import tabby
+
+            found = tabby.read(given, self.name)
+        return found
 
 
 ENGINE = ExLlamaV2()

@@ -91,15 +91,22 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.exllamav3.launch import CHAT
+        from vramfit.engines.exllamav3.tabby import SERVER
 
-        return (CHAT,)
+        return (CHAT, SERVER)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a line that starts the chat example; None if no line does."""
+        """Read the deployment keys of a line that starts the chat example or TabbyAPI; None if no line does."""
         from vramfit.engines.exllamav3.launch import read
 
-        return read(given)
+        found = read(given)
+        if found is None:
+            from vramfit.engines.exllamav3 import tabby
+
+            found = tabby.read(given, self.name)
+        return found
 
 
 ENGINE = ExLlamaV3()

@@ -412,11 +412,13 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.llamacpp.bench import BENCH
         from vramfit.engines.llamacpp.flags import CONSOLE, SERVER
         from vramfit.engines.llamacpp.kobold import KOBOLD
+        from vramfit.engines.llamacpp.variables import with_variables
 
-        return (SERVER, CONSOLE, BENCH, KOBOLD)
+        return (with_variables(SERVER), with_variables(CONSOLE), BENCH, KOBOLD)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a line of ``llama-server`` or ``llama-cli``; None if no line starts one."""

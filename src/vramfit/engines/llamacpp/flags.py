@@ -162,7 +162,7 @@ SERVER = Program(
         " --spec-draft-backend-sampling --no-spec-draft-backend-sampling --spec-default --repack -nr --no-repack --no-host"
         " --op-offload --no-op-offload --cache-idle-slots --no-cache-idle-slots --embedding --embeddings --rerank --reranking"
         " --lora-init-without-apply --models-autoload --no-models-autoload --skip-chat-parsing --no-skip-chat-parsing"
-        " --ui-mcp-proxy --no-ui-mcp-proxy --webui-mcp-proxy --no-webui-mcp-proxy --list-devices --log-enable --no-mmproj-use-gpu"
+        " --ui-mcp-proxy --no-ui-mcp-proxy --webui-mcp-proxy --no-webui-mcp-proxy --list-devices --verbose-prompt --log-enable --no-mmproj-use-gpu"
         " --mlock --mmap --no-mmap -dio --direct-io --no-direct-io",
         "-t --threads -tb --threads-batch -C --cpu-mask -Cr --cpu-range --cpu-strict --prio --poll -Cb --cpu-mask-batch -Crb"
         " --cpu-range-batch --cpu-strict-batch --prio-batch --poll-batch -n --predict --n-predict --keep -dt --defrag-thold"
@@ -203,8 +203,8 @@ CONSOLE = Program(
         **SERVER.neutral,
         **neutral(
             "-cnv --conversation -no-cnv --no-conversation -st --single-turn -i --interactive -mli --multiline-input"
-            " --simple-io -co --color --no-display-prompt --display-prompt --show-timings --no-show-timings",
-            "-p --prompt -f --file -sys --system-prompt -sysf --system-prompt-file --image",
+            " -if --interactive-first --no-perf --instruct -ins --interactive-specials --simple-io -co --color --no-display-prompt --display-prompt --show-timings --no-show-timings",
+            "--in-prefix --in-suffix -bf --binary-file --prompt-cache -p --prompt -f --file -sys --system-prompt -sysf --system-prompt-file --image",
         ),
     },
 )

@@ -24,6 +24,10 @@ CACHE_TYPES = {"0": "f16", "1": "q8_0", "2": "q4_0"}
 ALL_LAYERS = 999
 """Number of layers of ``--moecpu`` without a number."""
 
+BESIDE = (
+    "--sdmodel", "--sdupscaler", "--whispermodel", "--ttsmodel", "--embeddingsmodel", "--musicllm", "--musicdiffusion",
+)  # fmt: skip
+"""Flags that load models for images, speech, search and music onto the GPU too."""
 KOBOLD = Program(
     ("koboldcpp",),
     (
@@ -57,6 +61,10 @@ KOBOLD = Program(
         ("koboldcpp-linux-x64-cuda1150",), ("koboldcpp-linux-x64-rocm",), ("koboldcpp-mac-arm64",), ("koboldcpp.sh",),
     ),
     positional="model",
+    refused={
+        flag: (f"{flag} loads another model beside, whose memory is not known", "leave it out, and give it as --reserve")
+        for flag in BESIDE
+    },
     settings=("--config",),
     shortens=True,
     neutral=neutral(

@@ -53,6 +53,9 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "no_projector": keys.mmproj == "off" or _leaves_out_projector(deployment),
         **server_ram(keys),
     }
+    if keys.outputs == "batch" and work.parallel == 1:
+        # The console's own settings, which the server's flags do not make: logits of a whole batch.
+        return line(write.words(CONSOLE, {**values, **dict.fromkeys(("parallel", "unified_kv", *SERVER_RAM))}))
     return line(write.words(SERVER, values))
 
 

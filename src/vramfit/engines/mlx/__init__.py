@@ -87,6 +87,7 @@ class Mlx(Engine[None, None]):
         return command(deployment, estimate)
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.mlx.launch import TEXT, VISION
 
         return (*TEXT, *VISION)

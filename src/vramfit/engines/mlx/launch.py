@@ -38,27 +38,49 @@ GENERATE_FLAGS = (
     Flag("--max-kv-size", "context"),
     Flag("--kv-bits", "kv_cache_type", spell=lambda kind: CACHE_BITS[kind], read=lambda text: CACHE_OF.get(text, text)),
 )
-OTHERS = neutral(
-    "--verbose --ignore-chat-template --use-default-chat-template --trust-remote-code",
-    "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port --image"
-    " --chat-template --extra-eos-token --dtype --upload-repo",
+SERVER_FLAGS = (
+    Flag("--model", "model", ("--model-path",)),
+    Flag("--decode-concurrency", "parallel"),
+    Flag("--kv-bits", "kv_cache_type", read=lambda text: CACHE_OF.get(text, text)),
+    Flag("--max-kv-size", "context"),
 )
-"""Flags that do not change the memory; that of an adapter is not among them."""
+"""Flags of the servers; those of the cache are mlx-vlm's, whose server alone has them."""
+OTHERS = neutral(
+    "--verbose --ignore-chat-template --use-default-chat-template --trust-remote-code --pipeline --no-pipeline"
+    " --no-trust-remote-code --tokenizer-only --dequantize",
+    "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port"
+    " --chat-template --dtype --upload-repo --allowed-origins --log-level --chat-template-args --chat-template-config"
+    " --prefill-response --min-tokens-to-keep --xtc-probability --xtc-threshold --prompt-concurrency --prefill-step-size"
+    " --num-draft-tokens --quant-predicate --kv-group-size --quantized-kv-start --prompt-cache-file --resize-shape"
+    " --eos-tokens --thinking-budget --thinking-start-token --thinking-end-token",
+    "--extra-eos-token --image --audio --video",
+)
+"""Flags that do not change the memory of mlx-lm ``server.py`` and ``generate.py``, and of mlx-vlm's."""
+UNMODELLED = neutral(
+    "",
+    "--adapter-path --draft-model --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme",
+)
 
 
-def _programs(package: str) -> tuple[Program, Program]:
-    """Converter and generator of a package, both as scripts and as modules."""
+def _programs(package: str) -> tuple[Program, Program, Program]:
+    """Converter, generator and server of a package, as scripts, as modules and as words of the package's script."""
     convert, generate, serve = (f"{package}.{name}" for name in ("convert", "generate", "server"))
-    module = ("python", "-m")
     return (
-        Program((convert,), CONVERT_FLAGS, also=((*module, convert),), neutral=OTHERS),
+        Program((convert,), CONVERT_FLAGS, also=_also(package, "convert"), shortens=True, neutral=OTHERS),
         Program(
-            (generate,),
-            GENERATE_FLAGS,
-            also=((*module, generate), (serve,), (*module, serve)),
-            neutral=OTHERS,
+            (generate,), GENERATE_FLAGS, (*_also(package, "generate"), *_also(package, "chat"), (f"{package}.chat",)),
+            shortens=True, neutral=OTHERS, unmodelled=UNMODELLED,
         ),
-    )
+        Program((serve,), SERVER_FLAGS, _also(package, "server"), shortens=True, neutral=OTHERS, unmodelled=UNMODELLED),
+    )  # fmt: skip
+
+
+def _also(package: str, name: str) -> tuple[tuple[str, ...], ...]:
+    """Other words that start a program of a package."""
+    module, dashed = ("python", "-m"), package.replace("_", "-")
+    return (
+        (*module, f"{package}.{name}"), (package, name), (*module, package, name), (dashed, name), (f"{dashed}.{name}",),
+    )  # fmt: skip
 
 
 TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
@@ -67,7 +89,7 @@ TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
 def command(deployment: Deployment, _estimate: Estimate) -> str:
     """Write the lines that convert the model, if its scheme is MLX's own, and generate with it."""
     work, scheme = deployment.workload, deployment.scheme
-    convert, generate = TEXT if deployment.model.vision is None else VISION
+    convert, generate, _ = TEXT if deployment.model.vision is None else VISION
     model, lines = repository(deployment), []
     if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
         model = file_stem(deployment)
@@ -94,9 +116,11 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     converted: dict[str, Any] = {}
     keys: dict[str, Any] | None = None
     for process in given:
-        for convert, generate in (TEXT, VISION):
+        for convert, *started in (TEXT, VISION):
             converted = values(convert, process) or converted
-            keys = values(generate, process) or keys
+            for program in started:
+                found = values(program, process)
+                keys = keys if found is None else found
     if keys is None:
         return None
     keys.pop("prompt", None)

@@ -154,6 +154,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
         return names_known_files(deployment)
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.ollama.launch import CREATE, RUN, SERVE
 
         return (SERVE, RUN, CREATE)

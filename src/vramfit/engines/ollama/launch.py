@@ -56,14 +56,24 @@ SERVE = Program(
         Flag("LLAMA_ARG_CACHE_RAM", "cache_ram", spell=cache_text),
     ),
     prefix="OLLAMA_",
+    unmodelled=neutral(
+        "", "OLLAMA_MAX_LOADED_MODELS OLLAMA_NEW_ENGINE OLLAMA_MULTIUSER_CACHE OLLAMA_VULKAN OLLAMA_INTEL_GPU"
+    ),
     images=("ollama/ollama", "ollama"),
     neutral=neutral(
         "",
         "OLLAMA_DEBUG OLLAMA_HOST OLLAMA_KEEP_ALIVE OLLAMA_LOAD_TIMEOUT OLLAMA_MAX_QUEUE OLLAMA_MODELS OLLAMA_NOHISTORY"
-        " OLLAMA_NOPRUNE OLLAMA_ORIGINS OLLAMA_REMOTES OLLAMA_NO_CLOUD OLLAMA_AUTH",
+        " OLLAMA_NOPRUNE OLLAMA_ORIGINS OLLAMA_REMOTES OLLAMA_NO_CLOUD OLLAMA_AUTH OLLAMA_EDITOR OLLAMA_TMPDIR OLLAMA_LLM_LIBRARY OLLAMA_API_BASE"
+        " OLLAMA_DEBUG_LOG_REQUESTS OLLAMA_NUM_THREADS OLLAMA_MAX_VRAM OLLAMA_API_KEY",
     ),
 )
-CREATE = Program(("ollama", "create"), (Flag("-f", "recipe", ("--file",)),), positional="name")
+CREATE = Program(
+    ("ollama", "create"),
+    (Flag("-f", "recipe", ("--file",)), Flag("-q", "requantized", ("--quantize",))),
+    positional="name",
+    neutral=neutral("--experimental", ""),
+    texts=("-f", "--file", "Modelfile"),
+)
 RUN = Program(
     ("ollama", "run"),
     positional="name",
@@ -79,7 +89,9 @@ PARAMETERS = (
 """Parameters of a Modelfile that change the memory."""
 OTHER_PARAMETERS = (
     "num_keep", "seed", "num_predict", "top_k", "top_p", "min_p", "typical_p", "repeat_last_n", "temperature",
-    "repeat_penalty", "presence_penalty", "frequency_penalty", "stop", "num_thread", "use_mmap",
+    "repeat_penalty", "presence_penalty", "frequency_penalty", "stop", "num_thread", "use_mmap", "mirostat",
+    "mirostat_eta", "mirostat_tau", "tfs_z", "penalize_newline", "numa", "use_mlock", "low_vram", "f16_kv", "num_gqa",
+    "logits_all", "vocab_only", "rope_frequency_base", "rope_frequency_scale",
 )  # fmt: skip
 RECIPE = "Modelfile"
 HUB = "hf.co/"
@@ -185,8 +197,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     recipe: dict[str, Any] = {}
     started, model = False, None
     for process in given:
-        if process.words[:1] == ("printf",) and process.output is not None:
-            recipe = _recipe(process.words[2:])
+        recipe = _written(process) or recipe
         for program in (SERVE, CREATE, RUN):
             stated = values(program, process)
             if stated is None:
@@ -195,6 +206,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
             name = stated.pop("name", None)
             model = _named(name) if program is RUN and name is not None else model
             stated.pop("recipe", None)
+            quant = stated.pop("requantized", None)
+            if quant is not None:
+                keys["quant"] = quant
             keys.update(stated)
     if not started:
         return None
@@ -204,6 +218,21 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         # Without num_gpu Ollama chooses the layers by itself.
         keys.update({"gpu_layers": "auto", **recipe})
     return keys
+
+
+def _written(process: Process) -> dict[str, Any]:
+    """Read the deployment keys of a Modelfile that a process writes; empty for any other process."""
+    if process.output is None or not process.words:
+        return {}
+    name, *rest = process.words
+    if name in ("cat", "tee"):
+        lines = (process.input or "").splitlines()
+    elif name in ("printf", "echo"):
+        words = [word for word in rest if word not in ("-e", "-n", "%s\\n", "%s")]
+        lines = [part for word in words for part in word.replace("\\n", "\n").splitlines()]
+    else:
+        return {}
+    return _recipe(tuple(lines)) if any(line.split()[:1] in (["FROM"], ["from"]) for line in lines) else {}
 
 
 def _named(name: str) -> str:
@@ -218,7 +247,9 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
     """
     from vramfit.launch.read import pairs
 
-    words = [line.split() for line in lines]
+    # Texts between three quotes, such as a template, may have lines that begin like an instruction.
+    whole = "\n".join(lines).split('"""')[::2]
+    words = [line.split() for line in "\n".join(whole).splitlines()]
     files = [rest[0] for name, *rest in words if name.upper() == "FROM" and rest]
     parameters = [
         (rest[0], " ".join(rest[1:])) for name, *rest in words if name.upper() == "PARAMETER" and len(rest) > 1

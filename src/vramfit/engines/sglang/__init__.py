@@ -188,6 +188,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
         return names_known_files(deployment)
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.sglang.launch import SERVER
 
         return (SERVER,)

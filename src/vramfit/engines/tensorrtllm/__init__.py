@@ -123,6 +123,7 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.tensorrtllm.launch import SERVE
 
         return (SERVE,)

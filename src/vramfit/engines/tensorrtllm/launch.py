@@ -13,12 +13,27 @@ from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.servers import ServerKeys
     from vramfit.launch.words import Process
 
+SETTINGS = {
+    "max_batch_size": "--max_batch_size", "max_num_tokens": "--max_num_tokens", "max_seq_len": "--max_seq_len",
+    "tensor_parallel_size": "--tp_size", "pipeline_parallel_size": "--pp_size", "moe_expert_parallel_size": "--ep_size",
+    "gpus_per_node": "--gpus_per_node", "backend": "--backend", "model": "--model",
+    "free_gpu_memory_fraction": "--kv_cache_free_gpu_memory_fraction", "dtype": "--kv_cache_dtype",
+}  # fmt: skip
+"""Flags of the settings in a file; the last two stand under ``kv_cache_config``."""
+QUIET_SETTINGS = (
+    "print_iter_log enable_chunked_prefill stream_interval num_postprocess_workers enable_autotuner"
+    " disable_overlap_scheduler trust_remote_code enable_iter_perf_stats return_perf_metrics scheduler_config"
+    " attn_backend enable_block_reuse event_buffer_size cache_transceiver_config enable_iter_req_stats"
+    " perf_metrics_max_requests batching_wait_iters timeout_iters tokenizer"
+)
+"""Settings that change no memory."""
 LAUNCHER = "trtllm-llmapi-launch"
 """Program that starts the server on the first rank of an MPI job, and workers on the others (``llmapi/``)."""
 EAGER = "cuda_graph_config=null"
@@ -36,6 +51,24 @@ def _setting(text: str) -> bool:
 
         raise UsageError(f"--set {text} of trtllm-serve is not known here", "leave it out if it changes no memory")
     return True
+
+
+def _settings_words(stated: Mapping[str, Any]) -> list[str]:
+    """Words of the settings in a file, which count for more than the line (``llmapi/llm_args.py``, ``update_llm_args``)."""
+    flat = {**stated, **(stated.get("kv_cache_config") or {})}
+    if "dtype" in stated:  # that of the weights
+        flat.pop("dtype", None)
+    found: list[str] = []
+    for name, value in flat.items():
+        if name in SETTINGS and value is not None:
+            found += [SETTINGS[name], str(value)]
+        elif name == "enable_attention_dp":
+            found += ["--enable_attention_dp"] if value else []
+        elif name == "cuda_graph_config" and value is None:
+            found += ["--set", EAGER]
+        elif name not in ("kv_cache_config", "cuda_graph_config") and value is not None:
+            found.append(f"--{name}={value}")
+    return found
 
 
 SERVE = Program(
@@ -57,15 +90,26 @@ SERVE = Program(
         Flag("--kv_cache_dtype", "kv_cache_type", spell=_cache_text, read=lambda text: None if text == "auto" else text),
         Flag("--set", "enforce_eager", spell=lambda eager: EAGER, read=_setting),
     ),
-    also=(("trtllm-serve",),),
+    also=(("trtllm-serve",), (LAUNCHER, "trtllm-serve", "serve"), (LAUNCHER, "trtllm-serve")),
     positional="model",
-    neutral=neutral(
+    named=("--model", "--model_path"),
+    settings=("--config", "--extra_llm_api_options"),
+    settings_words=_settings_words,
+    settings_win=True,
+    unmodelled=neutral(
+        "",
+        "--speculative_config --max_beam_width --max_tokens --moe_config --cp_size --ep_size_ratio --cluster_size"
+        " --moe_cluster_parallel_size --max_attention_window --host_cache_size --lora_config --peft_cache_config"
+        " --sparse_attention_config --mamba_ssm_cache_dtype --custom_module_dirs --max_input_len",
+    ),
+    neutral=neutral("", " ".join([f"--{name}" for name in QUIET_SETTINGS.split()]))
+    | neutral(
         "--trust_remote_code --fail_fast_on_attention_window_too_large --enable_chunked_prefill --grpc --telemetry"
         " --no-telemetry",
         "--tokenizer --custom_tokenizer --host --port --log_level --num_postprocess_workers --revision --hf_revision"
         " --reasoning_parser --tool_parser --metadata_server_config_file --otlp_traces_endpoint --media_io_kwargs"
-        " --chat_template --served_model_name --custom_module_dirs",
-    ),
+        " --chat_template --served_model_name --config_file --server_role --media_storage_path --load_format",
+    )
 )  # fmt: skip
 
 
@@ -107,14 +151,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
     A line without a context uses the model's. Raises ``UsageError`` for an unknown flag.
     """
-    from vramfit._record import replace
     from vramfit.launch.read import first
 
-    own = [
-        replace(one, words=one.words[one.words.index(LAUNCHER) + 1 :]) if LAUNCHER in one.words else one
-        for one in given
-    ]
-    keys = first(SERVE, own)
+    keys = first(SERVE, given)
     if keys is None:
         return None
     experts = keys.pop("experts_over", None)

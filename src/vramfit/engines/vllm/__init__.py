@@ -191,6 +191,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         return names_known_files(deployment)
 
     def programs(self) -> tuple[Program, ...]:
+        """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.vllm.launch import SERVE
 
         return (SERVE,)

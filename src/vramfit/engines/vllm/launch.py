@@ -159,6 +159,7 @@ SERVE = Program(
         ("python", "-m", "vllm.entrypoints.api_server"),
         ("python", "-m", "vllm.entrypoints.cli.main", "serve"),
         ("python", "-m", "vllm", "serve"),
+        ("python", "api_server.py"),
         ("api_server.py",),
     ),
     positional="model",

@@ -1,0 +1,115 @@
+"""Commands and settings of TabbyAPI, the server that is built on ExLlamaV3 and ExLlamaV2.
+
+theroyallab/tabbyAPI ``common/config_models.py``, ``common/args.py`` (a flag is a field's name with dashes) and
+``config_sample.yml``. It is started by a script with a name that others have too, and known by its flags.
+"""
+
+from __future__ import annotations
+
+from vramfit.engines.exllamav3.launch import CACHE_OF
+from vramfit.launch import SWITCH, WORDS, Flag, Program, neutral
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.launch.words import Process
+
+MODES = {"fp16": "f16", "q8": "int8", "q6": "int6", "q4": "int4", "fp8": "fp8"}
+"""Cache types by TabbyAPI's names; other names are the bits of K and V with a comma between."""
+SECTIONS = ("model", "draft_model", "network", "logging", "sampling", "developer", "embeddings", "lora", "memory")
+SCRIPTS = (("python", "main.py"), ("python", "start.py"), ("main.py",), ("start.sh",), ("start.bat",))
+"""Words that start its script, and others of that name; it is told from them by a flag of ``OWN``."""
+OWN = ("--model-name", "--cache-mode", "--max-seq-len", "--cache-size")
+
+
+def _words(stated: Mapping[str, Any]) -> list[str]:
+    """Words of a file of settings, whose sections hold the flags."""
+    flat: dict[str, Any] = {}
+    for section, values in stated.items():
+        if section in SECTIONS and isinstance(values, dict):
+            flat.update(values)
+    from vramfit.launch.files import flag_words
+
+    return flag_words(flat)
+
+
+SERVER = Program(
+    ("tabbyapi",),
+    (
+        Flag("--model-name", "model"),
+        Flag("--model-dir", "folder"),
+        Flag("--max-seq-len", "context"),
+        Flag("--cache-size", "cells"),
+        Flag("--cache-mode", "mode"),
+        Flag("--draft-model-name", "draft_model"),
+        Flag("--tensor-parallel", "tensor_parallel", (), SWITCH),
+        Flag("--backend", "backend"),
+        Flag("--gpu-split", "gpu_split", kind=WORDS),
+        Flag("--max-batch-size", "most"),
+    ),
+    also=(("tabbyAPI",),),
+    settings=("--config",),
+    settings_words=_words,
+    images=("theroyallab/tabbyapi",),
+    shortens=True,
+    neutral=neutral(
+        "--disable-auth --gpu-split-auto --inline-model-loading --disable-fetch-requests --send-tracebacks --log-prompt"
+        " --log-generation-params --log-requests --fasttensors --uvloop --unsafe-launch --realtime-process-priority"
+        " --use-dummy-models --vision --reasoning --disable-request-streaming --sysmem-recurrent-cache --update-deps",
+        "--host --port --api-servers --prompt-template --rope-scale --rope-alpha --tensor-parallel-backend"
+        " --autosplit-reserve --num-experts-per-token --dummy-model-names --use-as-default --override-preset"
+        " --reasoning-start-token --reasoning-end-token --draft-rope-scale --draft-rope-alpha --draft-gpu-split"
+        " --max-batch-size --embedding-model-dir --lora-dir --cuda-malloc-backend --tool-format",
+    ),
+    unmodelled=neutral(
+        "", "--chunk-size --output-chunking --draft-model-dir --draft-cache-mode --embedding-model-name --embeddings-device",
+        "--loras",
+    ),
+)  # fmt: skip
+
+
+def read(given: list[Process], backend: str) -> dict[str, Any] | None:
+    """Read the deployment keys of the first process that starts the server with a backend; None if none does.
+
+    Without a stated backend it is ExLlamaV3. Raises ``UsageError`` for a flag without its value.
+    """
+    from vramfit.launch.read import values
+
+    for one in given:
+        keys = values(SERVER, _entered(one))
+        if keys is not None and keys.pop("backend", "exllamav3").lower() == backend:
+            return _keys(keys)
+    return None
+
+
+def _entered(given: Process) -> Process:
+    """The process under the server's own name, if it starts its script with a flag that no other script has."""
+    from vramfit._record import replace
+    from vramfit.launch.read import plain
+
+    for start in SCRIPTS:
+        own = any(word.partition("=")[0].replace("_", "-") in OWN for word in given.words)
+        if own and tuple(map(plain, given.words[: len(start)])) == start:
+            return replace(given, words=(*SERVER.words, *given.words[len(start) :]))
+    return given
+
+
+def _keys(keys: dict[str, Any]) -> dict[str, Any]:
+    """Deployment keys of the flags' values."""
+    mode = keys.pop("mode", "fp16").lower()
+    key, comma, value = mode.partition(",")
+    kinds = (CACHE_OF.get(key, key), CACHE_OF.get(value, value)) if comma else (MODES.get(mode, mode),) * 2
+    if kinds != ("f16", "f16"):
+        keys["kv_cache_type"], keys["kv_cache_type_v"] = kinds
+    folder, cells = keys.pop("folder", None), keys.pop("cells", None)
+    if folder is not None and "model" in keys:
+        keys["model"] = f"{folder.rstrip('/')}/{keys['model']}"
+    for name in ("gpu_split", "most", "tensor_parallel"):
+        keys.pop(name, None)
+    context = keys.setdefault("context", "max" if cells is None else cells)
+    if cells is not None and cells.isdigit() and context.isdigit() and int(cells) > int(context):
+        slots, rest = divmod(int(cells), int(context))
+        keys.update({"context": cells} if rest else {"parallel": str(slots)})
+    return keys
