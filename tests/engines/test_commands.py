@@ -794,7 +794,10 @@ def test_what_cannot_be_told_is_refused(text: str, message: str) -> None:
             ),
         ),
         ("OLLAMA_NEW=1 ollama serve", ("OLLAMA_NEW of ollama serve is not known, and left out of the estimate",)),
-        ("OLLAMA_MAX_LOADED_MODELS=2 ollama serve", ("OLLAMA_MAX_LOADED_MODELS of ollama serve is not in the estimate",)),
+        (
+            "OLLAMA_MAX_LOADED_MODELS=2 ollama serve",
+            ("OLLAMA_MAX_LOADED_MODELS of ollama serve is not in the estimate",),
+        ),
         (
             "LLAMA_ARG_SWA=1 llama-server -m a",
             (

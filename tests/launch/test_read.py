@@ -69,9 +69,21 @@ def test_values(line: str, expected: dict[str, object]) -> None:
         ("serve model -c", "-c of serve model has no value", "write it behind -c"),
         ("serve model --eager=3", "--eager of serve model has no value", "write --eager alone"),
         ("serve model $NAME", "$NAME is not set, and the command depends on it", "write a line NAME=… in front"),
-        ("serve model --context $SIZE", "$SIZE is not set, and --context depends on it", "write a line SIZE=… in front"),
-        ("serve model --context ${SIZE}k", "$SIZE is not set, and --context depends on it", "write a line SIZE=… in front"),
-        ("serve model --context $(nproc)", "$(nproc) is not run here, and --context depends on it", "write what it prints"),
+        (
+            "serve model --context $SIZE",
+            "$SIZE is not set, and --context depends on it",
+            "write a line SIZE=… in front",
+        ),
+        (
+            "serve model --context ${SIZE}k",
+            "$SIZE is not set, and --context depends on it",
+            "write a line SIZE=… in front",
+        ),
+        (
+            "serve model --context $(nproc)",
+            "$(nproc) is not run here, and --context depends on it",
+            "write what it prints",
+        ),
         ("serve model --context `nproc`", "`…` is not run here, and --context depends on it", "write what it prints"),
     ],
 )

@@ -67,7 +67,7 @@ def test_without_checkpointing_every_layer_is_kept() -> None:
 
 def test_autocast_over_fp32_weights() -> None:
     """The stream is fp32, each matrix casts its input, and 16-bit copies of the weights exist beside them."""
-    kept = {"mixed_precision": True, "gradient_checkpointing": False}
+    kept: dict[str, Any] = {"mixed_precision": True, "gradient_checkpointing": False}
     assert parts("full", "loss", **kept) == {
         "saved": (PLAIN + 10 * D) * L * T,
         "logits": 14 * V * T,
@@ -107,7 +107,7 @@ def test_dora(more: int, norms: int, copies: int, task: str, keys: dict[str, Any
 
 
 def test_dora_with_dropout_keeps_all_copies_without_checkpointing() -> None:
-    keys = {"dora": True, "lora_dropout": 0.1, "gradient_checkpointing": False}
+    keys: dict[str, Any] = {"dora": True, "lora_dropout": 0.1, "gradient_checkpointing": False}
     assert parts("lora", "layer", **keys)["copies"] == parts("lora", "loss", **keys)["copies"] == 4 * ELEMENTS * L
 
 
