@@ -134,7 +134,7 @@ def _rows(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
-    show = _plain
+    show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
         from vramfit.cli.command import command_files, shown_of
         from vramfit.engines.commands import with_command

@@ -10,7 +10,7 @@ from vramfit.launch.write import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.launch import Flag, Program
+    from vramfit.launch import Program
     from vramfit.launch.read import Scan, Spot
     from vramfit.launch.words import Process
 
@@ -151,7 +151,7 @@ def _place(spot: Spot) -> tuple[Source, int, int] | None:
     words = [word for word in (spot.name, *spot.value) if isinstance(word, Word)]
     if spot.value and spot.name.isidentifier() and spot.name == spot.name.upper():
         words = words[-1:]
-    if not words or any(word.source is None for word in words):
+    if not words or any(word.source is None or not word.whole for word in words):
         return None
     return words[0].source, words[0].start, words[-1].end  # type: ignore[return-value]
 
@@ -162,7 +162,7 @@ def _revalued(spot: Spot, value: tuple[str, ...]) -> list[Change] | None:
         first, last = spot.value[0], spot.value[-1]
         if not isinstance(first, Word) or not isinstance(last, Word) or first.source is None:
             return None
-        return [Change(first.source, first.start, last.end, _like(first, value[0]))]
+        return [Change(first.source, first.start, last.end, _like(first, first.name + value[0]))]
     name = spot.name
     if not isinstance(name, Word) or name.source is None:
         return None
@@ -202,7 +202,7 @@ def _positional(said: Scan, new: Scan) -> Change | None:
     if not said.positional or not new.positional:
         return None
     word = said.positional[-1]
-    if not isinstance(word, Word) or word.source is None:
+    if not isinstance(word, Word) or word.source is None or not word.whole:
         return None
     text = str(new.positional[-1])
     if len(said.positional) == 1 and word.startswith("-"):

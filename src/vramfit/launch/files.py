@@ -94,12 +94,12 @@ def flag_words(stated: Mapping[str, Any]) -> list[str]:
 
 def on_machine(path: str, given: Process) -> str:
     """Path on the machine of a path in the process's container; the path itself where no folder is mounted there."""
-    longest = ""
+    longest, found = "", path
     for source, target in given.mounts:
         place = target.rstrip("/")
         if (path == place or path.startswith(f"{place}/")) and len(place) >= len(longest) and _is_folder(source):
             longest, found = place, source.rstrip("/") + path[len(place) :]
-    return found if longest else path
+    return found
 
 
 def _is_folder(source: str) -> bool:

@@ -217,7 +217,10 @@ class Reader:
         if len(parts) == 1:
             self.words.append(Word.at(parts[0], self.source, start, self.place, unset))
         else:
-            self.words += [Word.at(part, None, 0, 0, unset) for part in parts]
+            for part in parts:
+                word = Word.at(part, self.source, start, self.place, unset)
+                word.whole = False
+                self.words.append(word)
 
     def _until(self, quote: str) -> str:
         """Text between the quote here and the next, behind which reading goes on."""
@@ -237,7 +240,7 @@ class Reader:
 
     def _double(self, unset: list[str]) -> list[_Piece]:
         """Pieces between double quotes."""
-        pieces = []
+        pieces: list[_Piece] = []
         self.place += 1
         while self.place < len(self.text):
             letter = self.text[self.place]

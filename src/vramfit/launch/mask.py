@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 MASK = "***"
+LONGEST = 2000
+"""Number of characters of an error that are printed."""
 _OTHER = r"(?<!per)(?<!eos)(?<!bos)(?<!pad)(?<!unk)(?<!sep)(?<!stop)(?<!mask)(?<!image)(?<!end)(?<!start)(?<!draft)"
 """What stands in front of ``token`` where it means one of a text's."""
 _NAME = (
@@ -22,7 +24,7 @@ PATTERNS = (
     # NAME=value, and ?token=value of an address.
     (re.compile(rf"(?i)(?<![\w-])({_NAME})=({_VALUE})"), rf"\1={MASK}"),
     # A flag and its value.
-    (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)(\s+|=)(?!-){_VALUE}"), rf"\1\2{MASK}"),
+    (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)((?:\s|\\\n)+|=)(?![-\\]){_VALUE}"), rf"\1\2{MASK}"),
     # JSON, YAML and headers of HTTP.
     (
         re.compile(rf"(?i)([\"']{_NAME}[\"']|\b(?:\w+[_-])+(?:key|token|secret|password))(\s*:\s*){_VALUE}"),
@@ -53,8 +55,9 @@ def masked(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text with secrets masked and every control character escaped, line ends included."""
-    return masked(text).replace("\n", "\\n").replace("\t", "\\t")
+    """Text with secrets masked and every control character escaped, line ends included; a very long one is cut."""
+    found = masked(text).replace("\n", "\\n").replace("\t", "\\t")
+    return found if len(found) <= LONGEST else f"{found[:LONGEST]}…"
 
 
 def masked_values(value: object) -> object:

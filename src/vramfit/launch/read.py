@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vramfit.launch import Flag, Program
     from vramfit.launch.words import Process
 
+MOST_WORDS = 1000
+"""Number of words of a command that is read; those of people have some dozens."""
 MOST_UNKNOWN = 8
 """Number of unknown flags that are named; further ones are counted."""
 LONGEST_NAME = 60
@@ -74,6 +76,10 @@ def scan(program: Program, given: Process) -> Scan | None:
     that the table refuses.
     """
     words = arguments(program, given)
+    if words is not None and len(words) > MOST_WORDS:
+        raise UsageError(
+            f"the command has {len(words):,} words, more than {MOST_WORDS:,}", "leave out what changes nothing"
+        )
     return None if words is None else _Scanner(program, given, words).scan()
 
 
@@ -136,7 +142,7 @@ def value_of(flag: Flag, name: str, text: str) -> Any:
     unset = getattr(text, "unset", ())
     if unset:
         raise _unset(unset[0], f"and {name} depends on it")
-    return text if flag.read is None else flag.read(str(text))
+    return str(text) if flag.read is None else flag.read(str(text))
 
 
 def plain(word: str) -> str:
@@ -208,8 +214,9 @@ class _Scanner:
         """Read all words."""
         while self.rest:
             word = self.rest.pop(0)
-            if not word and getattr(word, "unset", ()):
-                raise _unset(word.unset[0], "and the command depends on it")  # type: ignore[attr-defined]
+            unset: tuple[str, ...] = getattr(word, "unset", ())
+            if not word and unset:
+                raise _unset(unset[0], "and the command depends on it")
             if not word.startswith("-") or word == "-" or word[1:2].isdigit():
                 self._place(word)
             elif word != "--":
@@ -305,7 +312,7 @@ class _Scanner:
             while self.rest and not self.rest[0].startswith("-"):
                 taken.append(self.rest.pop(0))
             self.spots.append(Spot(flag, word, tuple(taken)))
-            text = _joined(taken)
+            text: str = _joined(taken)
         elif flag.kind == OPTIONAL and inline is None and not self._follows():
             self.spots.append(Spot(flag, word, ()))
             text = str(flag.on)

@@ -31,6 +31,10 @@ class Word(str):
     """Number behind the last character."""
     unset: tuple[str, ...] = ()
     """Names of variables in it that are not set, and what stands for programs' output."""
+    whole = True
+    """False if the place has further words, as a variable's that a shell splits."""
+    name = ""
+    """Beginning of the word at its place that is not of this value: ``NAME=`` of a quoted assignment."""
 
     @classmethod
     def at(cls, text: str, source: Source | None, start: int, end: int, unset: tuple[str, ...] = ()) -> Word:
@@ -74,7 +78,8 @@ class Process(Record):
 
 def assigned(words: Sequence[str]) -> Process:
     """Make a process of words, whose leading assignments are its variables."""
-    rest, variables, begin = list(words), {}, words[0] if words else ""
+    rest, begin = list(words), words[0] if words else ""
+    variables: dict[str, str] = {}
     while rest and (pair := assignment(rest[0])) is not None:
         variables[pair[0]] = pair[1]
         del rest[0]
@@ -86,9 +91,15 @@ def assignment(word: str) -> tuple[str, Word] | None:
     name, equals, value = word.partition("=")
     if not equals or not name.isidentifier():
         return None
-    if isinstance(word, Word):
-        return name, Word.at(value, word.source, word.start + len(name) + 1, word.end, word.unset)
-    return name, Word(value)
+    if not isinstance(word, Word):
+        return name, Word(value)
+    found = Word.at(value, word.source, word.start, word.end, word.unset)
+    found.whole = word.whole
+    if word.source is not None and word.source.text.startswith(f"{name}=", word.start):
+        found.start += len(name) + 1
+    else:
+        found.name = f"{name}="
+    return name, found
 
 
 def references(word: str) -> tuple[str, ...]:

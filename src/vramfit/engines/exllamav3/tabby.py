@@ -61,7 +61,7 @@ SERVER = Program(
         "--host --port --api-servers --prompt-template --rope-scale --rope-alpha --tensor-parallel-backend"
         " --autosplit-reserve --num-experts-per-token --dummy-model-names --use-as-default --override-preset"
         " --reasoning-start-token --reasoning-end-token --draft-rope-scale --draft-rope-alpha --draft-gpu-split"
-        " --max-batch-size --embedding-model-dir --lora-dir --cuda-malloc-backend --tool-format",
+        " --embedding-model-dir --lora-dir --cuda-malloc-backend --tool-format",
     ),
     unmodelled=neutral(
         "", "--chunk-size --output-chunking --draft-model-dir --draft-cache-mode --embedding-model-name --embeddings-device",

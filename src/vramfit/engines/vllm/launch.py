@@ -83,7 +83,7 @@ def _images(text: str) -> dict[str, Any]:
         keys = {} if limit["count"] is None else {"images": str(limit["count"])}
         if {"width", "height"} <= set(limit):
             keys["image_size"] = f"{limit['width']}x{limit['height']}"
-    except (ValueError, AttributeError, KeyError):
+    except (ValueError, AttributeError, KeyError, RecursionError):
         raise UsageError(f"--limit-mm-per-prompt {text} is not read", 'write it as {"image": 2}') from None
     return keys
 
@@ -108,7 +108,7 @@ def _drafts(text: str) -> dict[str, Any]:
     try:
         stated = json.loads(text)
         method, model, tokens = stated.get("method"), stated.get("model"), stated.get("num_speculative_tokens")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         hint = 'write it as {"method": "mtp", "num_speculative_tokens": 2}'
         raise UsageError(f"--speculative-config {text} is not read", hint) from None
     if method in TEXT_METHODS:
