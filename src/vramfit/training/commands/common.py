@@ -157,7 +157,7 @@ def of_trainer(stated: dict[str, Any]) -> dict[str, object]:
     return keys
 
 
-def neutral_names(*texts: str, known: Iterable[Flag] = ()) -> dict[str, int]:
-    """Table of settings that mean nothing for the memory, each with any number of words, without those of ``known``."""
-    taken = {name for one in known for name in (one.flag, *one.also)}
+def neutral_names(*texts: str, known: Iterable[Flag], unmodelled: Iterable[str]) -> dict[str, int]:
+    """Table of settings that mean nothing for the memory, each with any number of words, without those of other tables."""
+    taken = {name for one in known for name in (one.flag, *one.also)} | {f"--{name}" for name in unmodelled}
     return {f"--{name}": -1 for text in texts for name in text.split() if f"--{name}" not in taken}

@@ -44,7 +44,7 @@ PROGRAMS = (
         documents=("",),
         document_values=("deepspeed",),
         variables=(),
-        neutral=neutral_names(LLAMA_FACTORY, TRANSFORMERS, known=FLAGS),
+        neutral=neutral_names(LLAMA_FACTORY, TRANSFORMERS, known=FLAGS, unmodelled=UNMODELLED),
         unmodelled={f"--{name}": -1 for name in UNMODELLED},
     ),
 )  # fmt: skip

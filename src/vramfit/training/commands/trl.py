@@ -45,7 +45,7 @@ def _program(objective: str) -> Program:
         ),
         documents=("--config",),
         document_values=("deepspeed",),
-        neutral=neutral_names(TRL, TRANSFORMERS, "accelerate_config num_processes", known=FLAGS),
+        neutral=neutral_names(TRL, TRANSFORMERS, "accelerate_config num_processes", known=FLAGS, unmodelled=(*UNMODELLED, *(("beta",) if objective == "grpo" else ()))),
         # Of GRPO a beta above 0 takes a reference model; DPO has one in any case.
         unmodelled={f"--{name}": -1 for name in (*UNMODELLED, *(("beta",) if objective == "grpo" else ()))},
     )  # fmt: skip
