@@ -69,7 +69,8 @@ PROGRAMS = (
         documents=("",),
         document_values=("deepspeed",),
         neutral={
-            **neutral_names(AXOLOTL, TRANSFORMERS, "launcher num_processes main_process_port sweep accelerate", known=FLAGS, unmodelled=UNMODELLED),
+            **neutral_names(AXOLOTL, TRANSFORMERS, "launcher num_processes main_process_port sweep accelerate",
+                known=FLAGS, unmodelled=UNMODELLED),
         },
         unmodelled={f"--{name}": -1 for name in UNMODELLED},
     ),

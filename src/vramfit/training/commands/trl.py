@@ -37,6 +37,8 @@ UNMODELLED = ("activation_offloading", "precompute_ref_log_probs", "padding_free
 
 
 def _program(objective: str) -> Program:
+    # Of GRPO a beta above 0 takes a reference model; DPO has one in any case.
+    left_out = (*UNMODELLED, *(("beta",) if objective == "grpo" else ()))
     return Program(
         ("trl", objective),
         FLAGS,
@@ -45,9 +47,10 @@ def _program(objective: str) -> Program:
         ),
         documents=("--config",),
         document_values=("deepspeed",),
-        neutral=neutral_names(TRL, TRANSFORMERS, "accelerate_config num_processes", known=FLAGS, unmodelled=(*UNMODELLED, *(("beta",) if objective == "grpo" else ()))),
-        # Of GRPO a beta above 0 takes a reference model; DPO has one in any case.
-        unmodelled={f"--{name}": -1 for name in (*UNMODELLED, *(("beta",) if objective == "grpo" else ()))},
+        neutral=neutral_names(
+            TRL, TRANSFORMERS, "accelerate_config num_processes", known=FLAGS, unmodelled=left_out
+        ),
+        unmodelled={f"--{name}": -1 for name in left_out},
     )  # fmt: skip
 
 
