@@ -80,9 +80,10 @@ OTHERWISE_NAMED = {
     "mlx": ("catalogue/", "curation/", "importers/", "quantization/"),
     "llama.cpp": ("importers/",),
     "transformers": ("training/", "workload/"),
+    "vllm": ("training/",),
 }
 """Where an engine's name means something else: Ollama's library of models, the family of MLX's schemes, llama.cpp's cache
-of files, the trainer of transformers."""
+of files, the trainer of transformers, and settings of trainers that name the vLLM beside them."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tests.reports.values import (
     SERVERS,
     SGLANG,
     TRAINING,
+    TUNING,
     Asked,
     gpus,
     model,
@@ -55,9 +56,9 @@ class Stratum:
 
 STRATA = (
     Stratum("transformers", "inference", 240, COMMON),
-    Stratum("transformers", "full", 110, (*TRAINING, "reserve", "platform", "level")),
-    Stratum("transformers", "lora", 120, (*ADAPTERS, "quant", "level")),
-    Stratum("transformers", "qlora", 110, (*ADAPTERS, "quant", "level")),
+    Stratum("transformers", "full", 110, (*TRAINING, *TUNING, "reserve", "platform", "level")),
+    Stratum("transformers", "lora", 120, (*ADAPTERS, *TUNING, "quant", "level")),
+    Stratum("transformers", "qlora", 110, (*ADAPTERS, *TUNING, "quant", "level")),
     Stratum("llama.cpp", "inference", 440, (*COMMON, *LLAMA_CPP)),
     Stratum("vllm", "inference", 300, (*COMMON, *SERVERS)),
     Stratum("sglang", "inference", 200, (*COMMON, *SERVERS, *SGLANG)),
@@ -78,6 +79,7 @@ SEVERAL = (
     "tensor_parallel",
     "pipeline_parallel",
     "zero_stage",
+    "sharding",
 )
 """Keys that mean something on several GPUs only."""
 

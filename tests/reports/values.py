@@ -28,6 +28,12 @@ SERVERS = (
 SGLANG = ("max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio")
 ADAPTERS = ("sequence_length", "micro_batch", "lora_rank", "optimizer", "gradient_checkpointing")
 TRAINING = (*ADAPTERS, "zero_stage")
+TUNING = (
+    "trainer", "objective", "lora_targets", "dora", "lora_dropout", "save_modules", "gradient_accumulation",
+    "optimizer_in_backward", "fused_loss", "mixed_precision", "sharding", "offload_optimizer", "offload_parameters",
+    "generations", "vllm_gpu_memory_utilization", "vllm_sleep_mode",
+)  # fmt: skip
+"""Keys of fine-tuning beside those of every trainer."""
 ALWAYS = ("gpu", "model", "engine", "task", "name")
 """Keys every stratum sets by itself."""
 
@@ -149,6 +155,22 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "lora_rank": (1, 8, 16, 64, 256),
     "gradient_checkpointing": (True, False),
     "zero_stage": (0, 1, 2, 3),
+    "trainer": ("transformers", "trl", "unsloth", "axolotl", "llama-factory", "LLaMA-Factory", "torchtune", "litgpt"),
+    "objective": ("sft", "dpo", "grpo"),
+    "lora_targets": ("qv", "attention", "mlp", "all"),
+    "dora": (True, False),
+    "lora_dropout": (0, 0.05, 0.1),
+    "save_modules": ("embeddings",),
+    "gradient_accumulation": (1, 2, 8),
+    "optimizer_in_backward": (True, False),
+    "fused_loss": (True, False),
+    "mixed_precision": (True, False),
+    "sharding": ("none", "zero1", "zero2", "zero3", "fsdp"),
+    "offload_optimizer": (True, False),
+    "offload_parameters": (True, False),
+    "generations": (2, 4, 8),
+    "vllm_gpu_memory_utilization": (0.2, 0.3, "0.5"),
+    "vllm_sleep_mode": (True, False),
 }
 
 

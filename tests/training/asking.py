@@ -32,7 +32,7 @@ def memory(
     """Moments of a step on one GPU, for a model of the catalogue and keys of fine-tuning."""
     images, attention = keys.pop("images", 0), keys.pop("flash_attention", True)
     trainer = find_trainer(str(keys.get("trainer", "transformers")))
-    train = training(keys, trainer.defaults.get(task, {}))
+    train = training(keys, trainer.defaults_of(task, gpus))
     scheme = quant or (trainer.scheme if task == "qlora" else "bf16")
     checkpoint = derive(open_catalogue().model(model), find_scheme(scheme))
     work = Workload(4096, task=task, training=train, images=images, flash_attention=attention)

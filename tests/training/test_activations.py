@@ -47,8 +47,8 @@ def test_unsloth_keeps_them_in_host_memory() -> None:
         (PLAIN + 5 * INPUTS, "lora", {"lora_dropout": 0.05}),
         (PLAIN + 4 * 4 * D, "lora", {"lora_targets": "attention"}),
         (PLAIN + 4 * 2 * D, "lora", {"lora_targets": "qv"}),
-        (PLAIN - 8 * D + 5 * D, "lora", {"trainer": "litgpt"}),
-        (PLAIN - 8 * D + 5 * D + 2 * INPUTS, "qlora", {"trainer": "litgpt"}),
+        (PLAIN - 8 * D + 5 * D, "lora", {"trainer": "litgpt", "gradient_checkpointing": True}),
+        (PLAIN - 8 * D + 5 * D + 2 * INPUTS, "qlora", {"trainer": "litgpt", "gradient_checkpointing": True}),
         (PLAIN + 4 * D, "lora", {"trainer": "unsloth"}),
         (2 * (PLAIN - 8 * D - 4 * H) + 8 * D + 4 * H, "qlora", {}),
         (PLAIN + 4 * INPUTS, "qlora", {"trainer": "trl"}),
@@ -63,6 +63,52 @@ def test_without_checkpointing_every_layer_is_kept() -> None:
     found = parts("full", "loss", gradient_checkpointing=False)
     assert found["saved"] == PLAIN * L * T
     assert parts("full", "layer", gradient_checkpointing=False)["layer"] == 0
+
+
+def test_autocast_over_fp32_weights() -> None:
+    """The stream is fp32, each matrix casts its input, and 16-bit copies of the weights exist beside them."""
+    kept: dict[str, Any] = {"mixed_precision": True, "gradient_checkpointing": False}
+    assert parts("full", "loss", **kept) == {
+        "saved": (PLAIN + 10 * D) * L * T,
+        "logits": 14 * V * T,
+        "gathered": 0,
+        "casts": 2 * 6_738_415_616,
+    }
+    again = parts("full", "layer", mixed_precision=True)
+    assert (again["saved"], again["layer"]) == (4 * D * L * T, (PLAIN + 10 * D) * T)
+    assert again["casts"] == 2 * (4 * D * D + 3 * D * F + 2 * D)
+    assert parts("full", "loss", mixed_precision=True)["casts"] == 2 * D * V
+    divided = parts("full", "loss", 2, mixed_precision=True, sharding="zero2")
+    assert "casts" not in divided
+    assert divided["saved"] == 2 * D * L * T
+
+
+OUTPUTS = 5 * D + 2 * F
+ELEMENTS = 4 * D * D + 3 * D * F
+WIDEST = F * F + 4 * D * F
+"""Of DoRA: outputs and elements of a layer's seven matrices, and what the norms of the widest need."""
+
+
+@pytest.mark.parametrize(
+    ("more", "norms", "copies", "task", "keys"),
+    [
+        (6 * OUTPUTS, 4 * WIDEST, 0, "lora", {}),
+        (8 * OUTPUTS, 4 * WIDEST, 0, "qlora", {}),
+        (8 * OUTPUTS, 4 * WIDEST, 4 * ELEMENTS, "lora", {"lora_dropout": 0.1}),
+        (4 * OUTPUTS, 2 * WIDEST, 0, "lora", {"trainer": "torchtune"}),
+        (6 * 4 * D, 4 * 5 * D * D, 0, "lora", {"lora_targets": "attention"}),
+    ],
+)
+def test_dora(more: int, norms: int, copies: int, task: str, keys: dict[str, Any]) -> None:
+    """Outputs of matrix and adapter are kept; norms are computed from copies in the adapter's type."""
+    plain, found = parts(task, "layer", **keys), parts(task, "layer", dora=True, **keys)
+    assert found["layer"] - plain["layer"] == more * T
+    assert (found["norms"], found.get("copies", 0)) == (norms, copies)
+
+
+def test_dora_with_dropout_keeps_all_copies_without_checkpointing() -> None:
+    keys: dict[str, Any] = {"dora": True, "lora_dropout": 0.1, "gradient_checkpointing": False}
+    assert parts("lora", "layer", **keys)["copies"] == parts("lora", "loss", **keys)["copies"] == 4 * ELEMENTS * L
 
 
 def test_layer_norm_keeps_no_copy() -> None:
@@ -86,7 +132,9 @@ def test_eager_attention_keeps_scores() -> None:
         (14 * V, "lora", {}),
         (16 * V, "qlora", {}),
         (14 * V + 6 * D, "qlora", {"trainer": "trl"}),
-        (4 * V, "lora", {"trainer": "litgpt"}),
+        (4 * V, "lora", {"trainer": "litgpt", "gradient_checkpointing": True}),
+        (16 * V, "lora", {"objective": "grpo", "generations": 1}),
+        (2 * 16 * V, "lora", {"objective": "dpo"}),
         (10 * V, "lora", {"trainer": "qwen"}),
         (6 * V, "qlora", {"trainer": "qwen", "quant": "gptq-int4"}),
     ],

@@ -103,6 +103,19 @@ def test_bytes_of_an_adapter(trainer: str, each: int) -> None:
     assert states("lora", trainer=trainer).adapters_bytes == each * A
 
 
+def test_magnitudes_of_dora_are_trained() -> None:
+    """One for each output of each adapted matrix."""
+    magnitudes = 32 * (5 * 4096 + 2 * 11_008)
+    assert states("lora", dora=True).adapters_bytes == 4 * (A + magnitudes)
+
+
+def test_trainers_own_defaults_on_one_gpu_and_on_several() -> None:
+    assert states("qlora", trainer="litgpt").optimizer_bytes == 0
+    assert states("full", trainer="torchtune").optimizer_bytes == 0
+    assert states("full", 2, trainer="torchtune").optimizer_bytes == 4 * P // 2
+    assert states("lora", 2, trainer="torchtune").weights_bytes == P
+
+
 def test_matrices_trained_whole_beside_adapters() -> None:
     """Embedding and head: copy, gradient and two states of two bytes, or of four where the trainer upcasts them."""
     assert states("lora", save_modules="embeddings").adapters_bytes - 4 * A == 8 * E

@@ -19,7 +19,8 @@ def test_training_defaults_are_the_contract_s() -> None:
         "gradient_checkpointing": True, "zero_stage": 0, "trainer": "transformers", "objective": "sft",
         "lora_targets": "all", "lora_dropout": 0.0, "save_modules": None, "gradient_accumulation": 1,
         "optimizer_in_backward": False, "fused_loss": False, "mixed_precision": False, "sharding": "none",
-        "offload_optimizer": False, "offload_parameters": False, "generations": 8,
+        "offload_optimizer": False, "offload_parameters": False, "generations": 8, "dora": False,
+        "vllm_gpu_memory_utilization": None, "vllm_sleep_mode": False,
     } == {name: getattr(work, name) for name in fields(Training)}  # fmt: skip
 
 
@@ -71,3 +72,18 @@ def test_optimizers_go_by_the_names_of_frameworks(spelling: str, name: str) -> N
 def test_optimizers_nobody_modelled_are_refused(spelling: str) -> None:
     with pytest.raises(UsageError):
         parse_value(every_key()["optimizer"], spelling)
+
+
+@pytest.mark.parametrize(
+    ("rows", "gpus", "keys"),
+    [
+        (3, 1, {"micro_batch": 3}),
+        (8, 1, {"objective": "grpo"}),
+        (2, 4, {"objective": "grpo"}),
+        (1, 2, {"objective": "grpo", "gradient_accumulation": 4}),
+        (8, 1, {"objective": "grpo", "micro_batch": 3}),
+        (6, 2, {"objective": "grpo", "micro_batch": 4, "generations": 6, "gradient_accumulation": 1}),
+    ],
+)
+def test_answers_are_sampled_in_whole_groups(rows: int, gpus: int, keys: dict[str, object]) -> None:
+    assert rows == Training(**keys).rows(gpus)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ def command_files() -> Files:
     """Functions that read the files which commands name, from this machine."""
     from vramfit.launch.files import Files
 
-    return Files(_text, _settings)
+    return Files(_text, _settings, _parsed)
 
 
 def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -83,9 +83,14 @@ def _text(path: str) -> str:
 
 def _settings(path: str) -> Mapping[str, Any]:
     """Mapping in a YAML or JSON file; raises ``InputError`` for a file with anything else."""
+    return _parsed(_text(path), path)
+
+
+def _parsed(text: str, path: str = "here-document") -> Mapping[str, Any]:
+    """Mapping in a YAML or JSON text; raises ``InputError`` for anything else."""
     from vramfit.curation.strict_yaml import fault_error, parse
 
-    parsed = parse(_text(path), path, commas=True)
+    parsed = parse(text, path, commas=True)
     if parsed.faults:
         raise fault_error(parsed.faults)
     if not isinstance(parsed.data, dict):

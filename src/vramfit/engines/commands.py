@@ -7,6 +7,7 @@ from vramfit.engines import engine, names
 from vramfit.engines.keys import common_keys
 from vramfit.errors import UnknownProgram, UsageError
 from vramfit.launch import runs
+from vramfit.launch.documents import started, with_documents
 from vramfit.launch.files import NONE, on_machine, with_settings, with_texts, with_variables
 from vramfit.launch.read import arguments, notes
 from vramfit.launch.shell import peeled, process, processes
@@ -87,6 +88,8 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     parts = [part for one in given for part in peeled(one)]
     known = [program for name in names() for program in engine(name).programs()]
     lines: list[Process] = []
+    for program in known:
+        parts = [one for part in parts for one in started(program, part)]
     for part in parts:
         lines += _complete(part, lines, known, files)
     for name in names():
@@ -142,6 +145,8 @@ def _complete(given: Process, before: list[Process], known: list[Program], files
     one = with_variables(_entered(given, known), files)
     for program in known:
         one = with_settings(program, one, files)
+    for program in known:
+        one = with_documents(program, one, before, files)
     for program in known:
         if program.texts and arguments(program, one) is not None:
             return with_texts(program, one, before, files)

@@ -426,7 +426,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
         platform=default_platform(gpus),
         task=task,
         own=runtime.fill(request),
-        training=TRAINING.fill(request) if task == "inference" else tuned(request, task),
+        training=TRAINING.fill(request) if task == "inference" else tuned(request, task, len(gpus)),
     )
     if work.images and not sees and work.image_tokens is None:
         raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
@@ -450,7 +450,7 @@ def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: En
     return work
 
 
-def tuned(request: Request, task: str) -> Training:
+def tuned(request: Request, task: str, gpus: int) -> Training:
     """Values of the keys of fine-tuning: the request's, else the trainer's own, else the keys' defaults."""
     if TUNED.isdisjoint(request):
         return TRAINING.fill(request)  # the default trainer has no defaults of its own
@@ -458,7 +458,7 @@ def tuned(request: Request, task: str) -> Training:
     from vramfit.workload.tuning import training
 
     trainer = find_trainer(trainer_name(request))
-    return training(request, trainer.defaults.get(task, {}))
+    return training(request, trainer.defaults_of(task, gpus))
 
 
 def training_scheme(request: Request, task: str) -> str:

@@ -79,6 +79,16 @@ class Program(Record):
     """True if the file counts for more than the line."""
     texts: tuple[str, ...] = ()
     """Flags whose value is a text file that the engine reads itself, and the name of the file where none is stated."""
+    documents: tuple[str, ...] = ()
+    """Flags whose value is a file with all settings, every one of which is stated; empty text for a word of no flag."""
+    document_values: tuple[str, ...] = ()
+    """Names of flags whose value may be a file of YAML or JSON, which then stands for its contents."""
+    assigns: bool = False
+    """True if words ``name=value`` are flags without their dashes, and ``~name`` takes one away."""
+    dotted: bool = False
+    """True if a mapping in such a file of settings is many flags with dots in their names."""
+    launches: tuple[str, ...] = ()
+    """Flags behind which a launcher has a module instead of a script; empty for a program that is no launcher."""
     images: tuple[str, ...] = ()
     """Container images whose entry point the program is: the end of a repository's name, and behind a colon how the tag
     begins (``ggml-org/llama.cpp:server``)."""

@@ -28,6 +28,8 @@ class Files(Record):
     text: Callable[[str], str] = _unread
     settings: Callable[[str], Mapping[str, Any]] = _unread
     """Function that reads a mapping, of YAML or JSON."""
+    parsed: Callable[[str], Mapping[str, Any]] = _unread
+    """Function that reads a mapping from a text, which a here-document has."""
 
 
 NONE = Files()

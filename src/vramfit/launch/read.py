@@ -59,9 +59,14 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
     """
     words = _started(given.words)
     for start in (program.words, *program.also):
-        if tuple(map(plain, words[: len(start)])) == tuple(map(plain, start)):
+        if len(words) >= len(start) and all(map(_starts, words, start)):
             return words[len(start) :]
     return None
+
+
+def _starts(word: str, start: str) -> bool:
+    """Return True if a word is one that starts a program; a folder that the program's own word has must be there."""
+    return plain(word) == plain(start) and ("/" not in start or word.replace("\\", "/").endswith(start))
 
 
 def scan(program: Program, given: Process) -> Scan | None:

@@ -44,6 +44,10 @@ COLUMNS: tuple[tuple[str, str | Callable[[Object], Any]], ...] = (
 """Fields of the row formats: a path into the recommendation, or a function of it."""
 
 
+TASKS = {"full": "all weights", "lora": "LoRA", "qlora": "QLoRA"}
+"""Words for what is trained."""
+
+
 def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
     """Lines of the recommendations in a text format."""
     found: Sequence[Object] = report["recommendations"]
@@ -84,7 +88,8 @@ def print_recommendations(report: Object, *, stream: TextIO, colour: bool) -> No
     first = next(iter(report["recommendations"]), None)
     if first is not None:
         page.blank()
-        page.prose((f"To run {first['model']['name']} on {with_article(gpu_name(first['gpu']))}:", ""))
+        verb = "run" if first["deployment"].get("task", "inference") == "inference" else "fine-tune"
+        page.prose((f"To {verb} {first['model']['name']} on {with_article(gpu_name(first['gpu']))}:", ""))
         for line in wrapped(first["command"], page.width - 2):
             page.line((line, "cyan"), indent=2)
     page.blank()
@@ -98,11 +103,18 @@ def _title(report: Object) -> str:
     context = f"{found[0]['deployment']['context']:,} tokens of context" if found else ""
     floor = f"at least {report['min_speed']:g} tokens/s" if report["min_speed"] else ""
     terms = ", ".join([term for term in (context, floor) if term])
+    task = found[0]["deployment"].get("task", "inference") if found else "inference"
+    if report["model"] is None and task != "inference":
+        train = found[0]["deployment"]
+        samples = f"samples of {train['sequence_length']:,} tokens, {train['micro_batch']} a step"
+        return f"What to fine-tune on {with_article(gpu_name(found[0]['gpu']))} ({TASKS[task]}): {samples}"
     if report["model"] is None:
         gpus = with_article(gpu_name(found[0]["gpu"])) if found else " + ".join(report["gpu"])
         lead = f"{'What to run' if found else 'Nothing in the catalogue runs'} on {gpus} for {report['use']}"
     else:
         name = found[0]["model"]["name"] if found else report["model"]
+        if task != "inference":
+            return f"What to fine-tune {name} on ({TASKS[task]})"
         lead = f"What to run {name} on" if found else f"No GPUs with a known price run {name}"
     return f"{lead}: {terms}" if terms else lead
 

@@ -27,6 +27,10 @@ copy, of the softmax and of the scores join them (8). In fp32 there is no copy: 
 ``modeling_llama.py`` ``eager_attention_forward``). The rest, 1 and 2, is the mean of 12 T4 runs of fitcheck-llm 0.3.1."""
 GATED, PLAIN = 4, 2
 """Activations per element of the inner width: gate, up, activated gate and product, or both sides of the activation."""
+AUTOCAST_BYTES = 10
+"""Bytes per element of the residual stream that a layer saves besides where weights are fp32 and the passes run under
+16-bit autocast: the stream is fp32, and each matrix casts its input for itself. Counted on transformers 5.24.0
+``modeling_llama.py`` with ``torch.autograd.graph.saved_tensors_hooks``, torch 2.13.0."""
 LOG_SUM_BYTES = 4
 """Bytes per head of the log-sum-exp that FlashAttention and SDPA save."""
 
@@ -61,16 +65,31 @@ def layer_bytes(
     return without + network, without
 
 
+def autocasts(work: Workload) -> bool:
+    """Return True if the weights are fp32 and every matrix is cast to 16 bits when it is used.
+
+    DeepSpeed and FSDP cast their own copies, in 16 bits throughout.
+    """
+    train = work.training
+    return train.mixed_precision and work.task == "full" and train.sharding == "none"
+
+
 def layers(model: Model, work: Workload, trainer: Trainer, width: int, *, quantized: bool) -> tuple[Layer, ...]:
-    """Bytes per token of each group of equal layers; ``width`` is the bytes of an element of the residual stream."""
+    """Bytes per token of each group of equal layers; ``width`` is the bytes of an activation."""
     train = work.training
     adapters = 0 if work.task == "full" else adapted(model, train.lora_targets).inputs
-    doubled = trainer.quantized_input_bytes * adapted(model, "all").inputs if quantized else 0
+    more = trainer.quantized_input_bytes * adapted(model, "all").inputs if quantized else 0
+    if train.dora:
+        from vramfit.training.dora import output_bytes
+
+        more += output_bytes(model, work, trainer, width)
+    if autocasts(work):
+        more += AUTOCAST_BYTES * model.hidden
     found = []
     for block in blocks(model):
         rms = not model.traits.norm_bias
         whole, without = layer_bytes(block, trainer, adapters, width, dropout=bool(train.lora_dropout), rms=rms)
-        saved, own = whole + doubled, without + doubled
+        saved, own = whole + more, without + more
         widest = saved
         if not work.flash_attention:
             scores = block.heads * train.sequence_length

@@ -10,7 +10,7 @@ from __future__ import annotations
 from vramfit._record import Record, once
 from vramfit.memory.kv_cache import caches, token_bytes
 from vramfit.memory.weights import slices
-from vramfit.training.activations import WIDTH, image_bytes, layers
+from vramfit.training.activations import WIDTH, autocasts, image_bytes, layers
 from vramfit.training.states import states
 
 TYPE_CHECKING = False
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from vramfit.training.profile import Trainer
     from vramfit.training.states import States
     from vramfit.workload.common import Workload
+
+
+PAIR_LOGIT_BYTES = 16
+"""Bytes per logit where the log-probabilities of given tokens are wanted (DPO, GRPO), not their mean: fp32 logits, and in
+the backward pass the gradients of their rows, the same put together, and the gradient of the tokens' own logits (TRL 0.15 to
+0.29 ``trainer/utils.py`` ``selective_log_softmax``; counted with torch 2.13.0)."""
 
 
 class Moment(Record):
@@ -77,19 +83,9 @@ class TrainingMemory(Record):
 
 
 def step_tokens(work: Workload, gpus: int) -> int:
-    """Tokens of one step on one GPU, each row padded to the sample's length.
-
-    Preferences are pairs of rows. Answers of ``grpo`` are sampled for whole groups, so that a step has at least a group's
-    rows over its accumulated steps and all GPUs (trl 1.16.0 ``grpo_config.py``: the generation batch is a multiple of
-    ``num_generations``).
-    """
+    """Tokens of one step on one GPU, each row padded to the sample's length; preferences are pairs of rows."""
     train = work.training
-    rows = train.micro_batch
-    if train.objective == "dpo":
-        rows *= 2
-    elif train.objective == "grpo":
-        rows = max(rows, -(-train.generations // (train.gradient_accumulation * gpus)))
-    return rows * train.sequence_length
+    return train.rows(gpus) * (2 if train.objective == "dpo" else 1) * train.sequence_length
 
 
 class Step(Record):
@@ -98,13 +94,27 @@ class Step(Record):
     tokens: int
     """Tokens of the step on one GPU."""
     width: int
-    """Bytes of an element of the residual stream."""
+    """Bytes of an element of the residual stream between two layers."""
     head: int
     """Bytes of an element of the hidden states that the head reads."""
     stack: tuple[Layer, ...]
     """Groups of equal layers."""
     divided: bool
     """True if FSDP divides the model."""
+
+
+class Sizes(Record):
+    """Bytes that moments of a step are made of."""
+
+    saved: int
+    """Bytes saved for the whole backward pass."""
+    again: int
+    """Bytes that one layer adds when it is computed again."""
+    logits: int
+    gathered: int
+    """Bytes of parameters that are whole for a while, and of buffers that GPUs exchange."""
+    beside: int
+    """Bytes that a vLLM takes of the same GPU."""
 
 
 def _step(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) -> Step:
@@ -115,20 +125,29 @@ def _step(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) -
     width = 4 if quantized and bitsandbytes and trainer.upcasts_norms and not divided else WIDTH
     upcast = quantized and (bitsandbytes or trainer.upcasts_packed) and trainer.upcasts_embeddings
     stack = layers(checkpoint.model, work, trainer, width, quantized=quantized)
-    return Step(step_tokens(work, gpus), width, 4 if upcast else WIDTH, stack, divided)
+    stream = 4 if autocasts(work) else width
+    return Step(step_tokens(work, gpus), stream, 4 if upcast else WIDTH, stack, divided)
 
 
-def training_memory(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int, room: int) -> TrainingMemory:
-    """Memory of one of ``gpus`` GPUs in each moment of a step; ``room`` is the bytes it offers beside the context."""
+def training_memory(
+    checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int, room: int, beside: int = 0
+) -> TrainingMemory:
+    """Memory of one of ``gpus`` GPUs in each moment of a step.
+
+    ``room`` is the bytes it offers beside the context, ``beside`` those of them that a vLLM takes.
+    """
     model, train = checkpoint.model, work.training
     own = states(checkpoint, work, trainer, gpus)
     step = _step(checkpoint, work, trainer, gpus)
     saved, again = _saved(model, work, trainer, step)
     fused = train.fused_loss or trainer.fused_loss
-    spare = max(0, room - own.weights_bytes - own.adapters_bytes - own.optimizer_bytes - own.gradients_bytes - saved)
+    if beside and trainer.shares_weights:
+        beside = max(0, beside - own.weights_bytes)
+    left = room - own.weights_bytes - own.adapters_bytes - own.optimizer_bytes - own.gradients_bytes - saved
+    spare = max(0, left if train.vllm_sleep_mode else left - beside)
     logits, elastic = _logits(model, work, trainer, step, spare if fused else None)
     gathered = own.gathered_bytes + (trainer.gathered_bytes * model.hidden * step.tokens if step.divided else 0)
-    moments = _moments(checkpoint, work, own, (saved, again, logits, gathered))
+    moments = _moments(checkpoint, work, trainer, own, Sizes(saved, again, logits, gathered, beside))
     host = own.host_bytes
     if trainer.host_checkpoints and train.gradient_checkpointing:
         host += WIDTH * model.hidden * model.layer_count * step.tokens
@@ -136,28 +155,56 @@ def training_memory(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gp
     return TrainingMemory(own, moments, host, saved + max(again, logits), fused, eager, elastic, trainer.fixed_bytes)
 
 
-def _moments(
-    checkpoint: Checkpoint, work: Workload, own: States, sizes: tuple[int, int, int, int]
-) -> tuple[Moment, ...]:
-    """Moments of a step; ``sizes`` are what is saved, a layer computed again, the logits, and what is gathered."""
-    saved, again, logits, gathered = sizes
-    train = work.training
+def _moments(checkpoint: Checkpoint, work: Workload, trainer: Trainer, own: States, sizes: Sizes) -> tuple[Moment, ...]:
+    """Moments of a step."""
+    train, model = work.training, checkpoint.model
     unpacked = 2 * slices(checkpoint).largest_linear_elements if work.task == "qlora" else 0
     # Gradients are freed after the optimizer's step, and come back during the backward pass.
     kept = train.gradient_accumulation > 1 or work.task != "full"
-    before, common = ("saved", saved), ("gathered", gathered)
+    before, common = ("saved", sizes.saved), ("gathered", sizes.gathered)
     left = ("gathered", own.gathered_bytes if train.sharding == "zero3" else 0)
+    vllm = (("vllm", sizes.beside),) if sizes.beside else ()
+    always = () if train.vllm_sleep_mode else vllm
+    loss, layer = _more(checkpoint, work, trainer)
     moments = [
-        Moment("loss", (before, ("logits", logits), common), kept),
-        Moment("layer", (before, ("layer", again), ("unpacked", unpacked), common), kept),
-        Moment("optimizer", (("temporary", own.temporary_bytes), left), True),
+        Moment("loss", (before, ("logits", sizes.logits), common, *loss, *always), kept),
+        Moment("layer", (before, ("layer", sizes.again), ("unpacked", unpacked), common, *layer, *always), kept),
+        Moment("optimizer", (("temporary", own.temporary_bytes), left, *always), True),
     ]
-    images = image_bytes(checkpoint.model, work)
+    images = image_bytes(model, work)
     if images:
-        moments.append(Moment("images", (("images", images), common), kept))
+        moments.append(Moment("images", (("images", images), common, *always), kept))
     if train.objective == "grpo":
-        moments.append(Moment("answers", (("cache", answer_bytes(checkpoint.model, work)), common), kept))
+        answers = vllm or (("cache", answer_bytes(model, work)),)
+        moments.append(Moment("answers", (*answers, common), kept))
     return tuple(moments)
+
+
+Parts = tuple[tuple[str, int], ...]
+
+
+def _more(checkpoint: Checkpoint, work: Workload, trainer: Trainer) -> tuple[Parts, Parts]:
+    """Parts that few deployments have in the moments of the loss and of a layer: casts of weights, norms of DoRA."""
+    loss: Parts = ()
+    layer: Parts = ()
+    train = work.training
+    if autocasts(work):
+        # Autocast keeps its 16-bit copies to the end of the forward pass, and the backward pass those that it saved.
+        cut = slices(checkpoint)
+        whole = cut.total_bytes
+        again = train.gradient_checkpointing
+        loss = (("casts", cut.output_read_bytes if again else whole),)
+        layer = (("casts", max(cut.layer_bytes, default=0) if again else whole),)
+    if train.dora:
+        from vramfit.training.dora import copied_bytes, norm_bytes
+
+        norms = norm_bytes(checkpoint.model, work, trainer)
+        copies = copied_bytes(checkpoint.model, work, trainer)
+        if not train.gradient_checkpointing:
+            copies *= checkpoint.model.layer_count
+            loss += (("copies", copies),) if copies else ()
+        layer += (("norms", norms), ("copies", copies)) if copies else (("norms", norms),)
+    return loss, layer
 
 
 def _logits(model: Model, work: Workload, trainer: Trainer, step: Step, spare: int | None) -> tuple[int, int]:
@@ -166,6 +213,8 @@ def _logits(model: Model, work: Workload, trainer: Trainer, step: Step, spare: i
         from vramfit.training.loss import chunk_bytes
 
         return chunk_bytes(model, step.tokens, trainer, spare)
+    if work.training.objective != "sft":
+        return (PAIR_LOGIT_BYTES * model.vocab + trainer.head_bytes * model.hidden) * step.tokens, 0
     each = trainer.upcast_logit_bytes if step.head > WIDTH else trainer.logit_bytes
     plain = trainer.plain_losses.get(model.architecture.model_type or "")
     if plain is not None:

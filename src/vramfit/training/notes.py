@@ -27,7 +27,8 @@ def assumptions(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: 
     else:
         width = {2: "16-bit", 4: "fp32"}[trainer.adapter_bytes]
         where = TARGETS[train.lora_targets]
-        found.append(f"rank-{train.lora_rank} adapters on {where}, kept in {width}; rank-stabilized ones take as much")
+        kind = "weight-decomposed adapters (DoRA)" if train.dora else "adapters"
+        found.append(f"rank-{train.lora_rank} {kind} on {where}, kept in {width}; rank-stabilized ones take as much")
     found += _quantized(checkpoint, work, trainer)
     samples = "sample" if train.micro_batch == 1 else "samples"
     step = f"{train.micro_batch} {samples} of {train.sequence_length:,} tokens per step and GPU, all of them filled"
@@ -40,7 +41,7 @@ def assumptions(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: 
         found.append("the inputs of the layers wait in host memory until the backward pass")
     if gpus > 1:
         found.append(_divided(work, gpus))
-    found += _objective(work)
+    found += _objective(work, trainer)
     return tuple(found)
 
 
@@ -80,14 +81,22 @@ def _divided(work: Workload, gpus: int) -> str:
     return f"ZeRO stage {sharding[-1]} divides {parts[sharding[-1]]} over the {gpus} GPUs"
 
 
-def _objective(work: Workload) -> list[str]:
+def _objective(work: Workload, trainer: Trainer) -> list[str]:
     train = work.training
     if train.objective == "dpo":
         reference = "a second copy of the weights" if work.task == "full" else "the model without its adapters"
         return [f"DPO takes a chosen and a rejected answer for each sample; the reference is {reference}"]
+    if train.vllm_gpu_memory_utilization is not None:
+        share = f"{train.vllm_gpu_memory_utilization:.0%} of each GPU"
+        weights = " with the trained weights in it" if trainer.shares_weights else ""
+        back = "and gives it back during a step" if train.vllm_sleep_mode else "during the steps as well"
+        return [
+            f"GRPO samples {train.generations} answers to a prompt with a vLLM in the same processes, which takes "
+            f"{share}{weights}, {back}; no reference model (beta is 0 by default)"
+        ]
     if train.objective == "grpo":
         return [
             f"GRPO samples {train.generations} answers to a prompt with transformers itself, and has no reference model "
-            "(beta is 0 by default); vLLM on the same GPU takes its own share besides"
+            "(beta is 0 by default); for a vLLM on the same GPUs state vllm_gpu_memory_utilization (TRL's default is 0.3)"
         ]
     return []

@@ -60,18 +60,38 @@ class Trainer(Record):
     saved_module_bytes: int | None = None
     """Bytes of a parameter of a matrix trained whole beside the adapters, with gradient and states; None for those of
     its width."""
+    targets: tuple[str, ...] = ("qv", "attention", "mlp", "all")
+    """Values of ``lora_targets`` that it has."""
+    steps_in_backward: bool = False
+    """True if it can update weights during the backward pass."""
+    fuses_loss: bool = True
+    """True if its loss can do without the logits of all tokens."""
+    mixes_precision: bool = True
+    """True if it can keep fp32 weights and compute under 16-bit autocast."""
+    checkpoints: bool = True
+    """True if it can compute activations again on a single GPU."""
+    dora: bool = True
+    """True if it has adapters with trained magnitudes."""
+    shares_weights: bool = False
+    """True if a vLLM beside it samples with the very weights that are trained."""
     objectives: tuple[str, ...] = ("sft", "dpo", "grpo")
     """Values of ``objective`` that it has."""
     scheme: str = "nf4"
     """Scheme of 4-bit weights that it loads unless another is stated."""
     defaults: Mapping[str, Mapping[str, object]] = {}
     """Values of deployment keys by task, where the trainer's own default is another than the key's."""
+    several: Mapping[str, Mapping[str, object]] = {}
+    """Further such values by task where it trains on several GPUs."""
     fixed_bytes: int = 0
     """Bytes of a process that nothing else explains, whatever is trained: compiled kernels and their workspaces."""
     uneven_share: float = 0.02
     """Share of what a step holds by which blocks are larger than what is in them: slack that never returns."""
     slack_share: float = 0.20
     """Share of the activations that the allocator keeps reserved beside them, in the middle."""
+
+    def defaults_of(self, task: str, gpus: int) -> dict[str, object]:
+        """Values of deployment keys that hold for a task on so many GPUs unless others are stated."""
+        return {**self.defaults.get(task, {}), **(self.several.get(task, {}) if gpus > 1 else {})}
 
 
 def find_trainer(name: str) -> Trainer:

@@ -19,6 +19,10 @@ LORA_ALPHA = 8
 
 UNNAMED = "# the optimizer is PEFT's LoRA-FA, which has no name here: give it to the trainer as an object"
 """Line of a configuration for an optimizer that it cannot name."""
+DEEPSPEED_FILE = "deepspeed.json"
+"""File of DeepSpeed's configuration, beside the trainer's own."""
+TUNERS = {"sft": "SFT", "dpo": "DPO", "grpo": "GRPO"}
+"""Beginnings of the names of TRL's classes, by the objective."""
 
 
 class Run(Record):
@@ -36,6 +40,10 @@ class Run(Record):
     double: bool
     """True if the scales of 4-bit weights are quantized too."""
     flash_attention: bool
+    images: int
+    """Images in a sample."""
+    image_size: tuple[int, int] | None
+    """Width and height of each in pixels; None for the largest that the processor lets through."""
     gpus: int
     train: Training
 
@@ -54,6 +62,11 @@ class Run(Record):
     def named_modules(self) -> tuple[str, ...]:
         """Names of the adapted modules, all of them spelled out."""
         return MODULES.get(self.train.lora_targets, (*ATTENTION, *FEED_FORWARD))
+
+    @property
+    def rows(self) -> int:
+        """Samples of a step on one GPU, or answers where these are sampled in groups."""
+        return self.train.rows(self.gpus)
 
     @property
     def optimizer(self) -> str | None:
@@ -86,32 +99,55 @@ def loading(run: Run) -> tuple[str, str]:
 def adapter(run: Run) -> str:
     """``LoraConfig`` of a run, as Python."""
     more = f", lora_dropout={run.train.lora_dropout:g}" if run.train.lora_dropout else ""
+    more += ", use_dora=True" if run.train.dora else ""
     if run.train.save_modules:
         more += ", modules_to_save=['embed_tokens', 'lm_head']"
     return f"LoraConfig(r={run.train.lora_rank}, target_modules={run.modules}{more})"
+
+
+def samples(run: Run) -> str:
+    """Length of the samples, and their images."""
+    text = f"samples of {run.train.sequence_length} tokens"
+    if run.images:
+        each = "of the largest size" if run.image_size is None else "of {}x{} pixels".format(*run.image_size)
+        text += f" with {run.images} image{'s' if run.images > 1 else ''} {each}"
+    return text
+
+
+def zero(run: Run) -> str:
+    """Configuration of DeepSpeed for a run that ZeRO divides, as JSON (which is YAML and Python as well)."""
+    train = run.train
+    stage = f'"stage": {train.sharding[-1]}'
+    if train.offload_optimizer or train.offload_parameters:
+        stage += ', "offload_optimizer": {"device": "cpu"}'
+    if train.offload_parameters:
+        stage += ', "offload_param": {"device": "cpu"}'
+    batch = '"train_micro_batch_size_per_gpu": "auto", "gradient_accumulation_steps": "auto"'
+    return f'{{"zero_optimization": {{{stage}}}, {batch}, "bf16": {{"enabled": "auto"}}}}'
 
 
 def divided(run: Run) -> str:
     """Arguments of ``TrainingArguments`` for how GPUs divide the states, each behind a comma; empty where they do not."""
     train = run.train
     if train.sharding.startswith("zero"):
-        stage = f"'stage': {train.sharding[-1]}"
-        if train.offload_optimizer or train.offload_parameters:
-            stage += ", 'offload_optimizer': {'device': 'cpu'}"
-        if train.offload_parameters:
-            stage += ", 'offload_param': {'device': 'cpu'}"
-        rest = "'train_micro_batch_size_per_gpu': 'auto', 'bf16': {'enabled': True}"
-        return f", deepspeed={{'zero_optimization': {{{stage}}}, {rest}}}"
+        return f", deepspeed={zero(run)}"
     if train.sharding == "fsdp":
         offload = " offload" if train.offload_parameters or train.offload_optimizer else ""
         return f", fsdp='full_shard auto_wrap{offload}'"
     return ""
 
 
+def zero_file(run: Run) -> list[str]:
+    """Shell lines that write DeepSpeed's configuration; none where ZeRO divides nothing."""
+    if not run.train.sharding.startswith("zero"):
+        return []
+    return heredoc(DEEPSPEED_FILE, [zero(run)]).splitlines()
+
+
 def arguments(run: Run) -> str:
     """Arguments that every configuration of the Trainer has, as Python."""
     train = run.train
-    found = f"per_device_train_batch_size={train.micro_batch}, "
+    found = f"per_device_train_batch_size={run.rows}, "
     if train.gradient_accumulation > 1:
         found += f"gradient_accumulation_steps={train.gradient_accumulation}, "
     found += f"gradient_checkpointing={train.gradient_checkpointing}, "
@@ -137,6 +173,16 @@ def launched(run: Run, code: str) -> str:
     return code if run.gpus == 1 else f"# torchrun --nproc-per-node {run.gpus} train.py\n{code}"
 
 
-def heredoc(name: str, lines: list[str], command: str) -> str:
-    """Shell lines that write a file and then run a command."""
-    return "\n".join([f"cat > {name} <<'END'", *lines, "END", command])
+def heredoc(name: str, lines: list[str], *after: str) -> str:
+    """Shell lines that write a file, and those ``after`` them."""
+    return "\n".join([f"cat > {name} <<'END'", *lines, "END", *after])
+
+
+def sampled(run: Run) -> str:
+    """Arguments of TRL's ``GRPOConfig`` for the answers, and for the vLLM that samples them."""
+    train = run.train
+    text = f"max_completion_length={train.sequence_length}, num_generations={train.generations}"
+    if train.vllm_gpu_memory_utilization is not None:
+        share = f"vllm_gpu_memory_utilization={train.vllm_gpu_memory_utilization:g}"
+        text += f", use_vllm=True, vllm_mode='colocate', {share}, vllm_enable_sleep_mode={train.vllm_sleep_mode}"
+    return text

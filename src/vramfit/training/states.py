@@ -73,6 +73,10 @@ def states(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
         width = 4 if train.mixed_precision and train.sharding not in DEEPSPEED else 2
     else:
         trained = adapter_parameters(checkpoint.model, train.lora_rank, train.lora_targets)
+        if train.dora:
+            from vramfit.training.dora import magnitudes
+
+            trained += magnitudes(checkpoint.model, train.lora_targets).parameters
         width = trainer.adapter_bytes
         adapters = width * trained + _saved_modules_bytes(checkpoint, work, trainer)
     whole = _whole(checkpoint, work, (weights, adapters, trained, width))

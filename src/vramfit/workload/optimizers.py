@@ -76,6 +76,18 @@ OPTIMIZERS = (
 OPTIMIZER_BY_NAME = {optimizer.name: optimizer for optimizer in OPTIMIZERS}
 
 
+CLASSES = {
+    "adamw": "torch.optim.AdamW", "adamw8bit": "bitsandbytes.optim.AdamW8bit", "sgd": "torch.optim.SGD",
+    "paged_adamw": "bitsandbytes.optim.PagedAdamW", "paged_adamw8bit": "bitsandbytes.optim.PagedAdamW8bit",
+    "adamw4bit": "torchao.optim.AdamW4bit", "ademamix": "bitsandbytes.optim.AdEMAMix",
+    "ademamix8bit": "bitsandbytes.optim.AdEMAMix8bit", "lion": "bitsandbytes.optim.Lion",
+    "lion8bit": "bitsandbytes.optim.Lion8bit", "paged_lion": "bitsandbytes.optim.PagedLion",
+    "paged_lion8bit": "bitsandbytes.optim.PagedLion8bit", "rmsprop": "torch.optim.RMSprop",
+    "adagrad": "torch.optim.Adagrad", "adafactor": "torch.optim.Adafactor",
+}  # fmt: skip
+"""Classes of the optimizers by name; none makes LoRA-FA, which needs the model as well."""
+
+
 def find_optimizer(spelling: str) -> Optimizer | None:
     """Find the optimizer that a framework or a user calls ``spelling``; None where no optimizer has that name."""
     plain = _plain(spelling)

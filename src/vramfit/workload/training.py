@@ -33,6 +33,8 @@ class Training(Record):
     """Objective of the training: ``sft`` (the next token), ``dpo`` (preferences), ``grpo`` (rewards of own answers)."""
     lora_targets: str = "all"
     """Linear layers that get adapters: ``qv``, ``attention``, ``mlp`` or ``all``."""
+    dora: bool = False
+    """True if adapters learn a magnitude of each output beside its direction (DoRA)."""
     lora_dropout: float = 0.0
     save_modules: str | None = None
     """Whole matrices trained beside the adapters: ``embeddings`` (and the head); None for none."""
@@ -52,6 +54,22 @@ class Training(Record):
     """True if the parameters stay in host memory, and their gradients and states with them."""
     generations: int = 8
     """Answers to one prompt in ``grpo``."""
+    vllm_gpu_memory_utilization: float | None = None
+    """Share of each GPU that a vLLM in the same processes takes for sampling them; None if the trained model answers."""
+    vllm_sleep_mode: bool = False
+    """True if that vLLM gives its memory back between two samplings."""
+
+    def rows(self, gpus: int) -> int:
+        """Samples of a step on each of ``gpus`` GPUs.
+
+        Answers of ``grpo`` are sampled for whole groups, so that the rows of all GPUs and accumulated steps are a multiple
+        of a group's (trl 1.16.0 ``grpo_config.py``: the generation batch is a multiple of ``num_generations``).
+        """
+        rows = self.micro_batch
+        if self.objective == "grpo":
+            while rows * self.gradient_accumulation * gpus % self.generations:
+                rows += 1
+        return rows
 
 
 def _optimizers() -> tuple[str, ...]:

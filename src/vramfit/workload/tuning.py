@@ -46,6 +46,7 @@ KEYS = (
         "lora_targets", "choice", "fine-tuning: linear layers with adapters", choices=TARGETS, default="all",
         read=str.lower,
     ),
+    Key("dora", "flag", "fine-tuning: adapters with trained magnitudes (DoRA)", default=False),
     Key("lora_dropout", "number", "fine-tuning: dropout before the adapters", minimum=0, maximum=1, default=0.0),
     Key(
         "save_modules", "choice", "fine-tuning: whole matrices trained beside the adapters", choices=("embeddings",),
@@ -64,6 +65,11 @@ KEYS = (
     Key("offload_optimizer", "flag", "fine-tuning: optimizer states in host memory", default=False),
     Key("offload_parameters", "flag", "fine-tuning: parameters in host memory", default=False),
     Key("generations", "count", "fine-tuning: answers to a prompt (grpo)", maximum=2**12, default=8),
+    Key(
+        "vllm_gpu_memory_utilization", "number", "fine-tuning: share of each GPU for a vLLM beside grpo", minimum=0.01,
+        maximum=1, default_text="none: the trainer's own model answers",
+    ),
+    Key("vllm_sleep_mode", "flag", "fine-tuning: that vLLM gives its memory back while a step runs", default=False),
 )  # fmt: skip
 
 GROUPS = (Group(KEYS, 71),)

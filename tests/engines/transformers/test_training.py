@@ -15,6 +15,19 @@ from vramfit.units import GIB, MIB
 QLORA: dict[str, Any] = {"model": "llama-3.1-8b", "task": "qlora"}
 
 
+def test_a_vllm_beside_the_steps_takes_its_share() -> None:
+    """Of all the card; asleep it is there only while answers are sampled, and with Unsloth it has the trained weights."""
+    keys = {"gpu": ("h100-sxm",), "model": "llama-3.1-8b", "task": "lora", "objective": "grpo", "fused_loss": True}
+    share = {"vllm_gpu_memory_utilization": 0.25}
+    alone, beside = asked(**keys).answer, asked(**keys, **share).answer
+    asleep = asked(**keys, **share, vllm_sleep_mode=True).answer
+    quarter = round(0.25 * beside.deployment.gpus[0].memory_bytes)
+    assert beside.estimate.gpus[0].compute_bytes - alone.estimate.gpus[0].compute_bytes == quarter
+    assert alone.required_bytes < asleep.required_bytes < beside.required_bytes
+    shared = [asked(**keys, trainer="unsloth", **more).answer.estimate.gpus[0].compute_bytes for more in ({}, share)]
+    assert shared[1] - shared[0] == quarter - 2 * 8_030_261_248
+
+
 def test_slack_gives_way_near_the_limit() -> None:
     """The same step on a card that has just enough of room for it: the process takes the card, and the verdict is tight."""
     roomy = asked(gpu=("h100-sxm",), **QLORA).answer
@@ -58,7 +71,22 @@ def test_the_host_s_share_is_held_against_its_memory(ram: str, word: str) -> Non
         ("all weights can be trained in 16 or 32 bits, not in nf4", {"task": "full", "quant": "nf4"}),
         (
             "an optimizer's step in the backward pass leaves no gradients to accumulate",
-            {"task": "full", "optimizer_in_backward": True, "gradient_accumulation": 2},
+            {"task": "full", "optimizer_in_backward": True, "gradient_accumulation": 2, "trainer": "torchtune"},
+        ),
+        ("transformers does not update weights in the backward pass", {"task": "full", "optimizer_in_backward": True}),
+        ("LitGPT has no fused loss", {"task": "lora", "trainer": "litgpt", "fused_loss": True}),
+        (
+            "LitGPT computes activations again under FSDP alone",
+            {"task": "lora", "trainer": "litgpt", "gradient_checkpointing": True},
+        ),
+        ("torchtune does not adapt mlp alone", {"task": "lora", "trainer": "torchtune", "lora_targets": "mlp"}),
+        ("axolotl keeps weights in 16 bits", {"task": "full", "trainer": "axolotl", "mixed_precision": True}),
+        ("LitGPT has no DoRA", {"task": "lora", "trainer": "litgpt", "dora": True}),
+        ("DoRA is a kind of adapters", {"task": "full", "dora": True}),
+        ("vLLM samples answers for grpo alone", {"task": "lora", "vllm_gpu_memory_utilization": 0.3}),
+        (
+            "vllm_sleep_mode is about a vLLM that is not there",
+            {"task": "lora", "objective": "grpo", "vllm_sleep_mode": True},
         ),
         ("fsdp divides states over several GPUs, and there is one", {"task": "lora", "sharding": "fsdp"}),
         ("LitGPT does not train with dpo", {"task": "lora", "trainer": "litgpt", "objective": "dpo"}),
@@ -136,6 +164,18 @@ def test_limits_are_the_last_that_reach_the_level() -> None:
         ("each of the 2 GPUs holds everything", {"task": "lora"}),
         ("GRPO samples 8 answers to a prompt", {"task": "lora", "objective": "grpo"}),
         ("the reference is a second copy of the weights", {"task": "full", "objective": "dpo"}),
+        (
+            "weight-decomposed adapters (DoRA) on every linear layer of the language model, kept in fp32; rank-stabilized",
+            {"task": "lora", "dora": True},
+        ),
+        (
+            "takes 30% of each GPU, and gives it back during a step",
+            {"task": "lora", "objective": "grpo", "vllm_gpu_memory_utilization": 0.3, "vllm_sleep_mode": True},
+        ),
+        (
+            "takes 50% of each GPU with the trained weights in it, during the steps as well",
+            {"task": "lora", "objective": "grpo", "vllm_gpu_memory_utilization": 0.5, "trainer": "unsloth"},
+        ),
         ("kept in fp32, and the passes run under 16-bit autocast", {"task": "full", "mixed_precision": True}),
     ],
 )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch import Program
+    from vramfit.launch.words import Process
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
@@ -102,6 +104,18 @@ class Transformers(Engine[object, None]):
         from vramfit.engines.naming import is_published
 
         return is_published(deployment, families=("bitsandbytes",))
+
+    def programs(self) -> tuple[Program, ...]:
+        """Programs of the trainers, and those that launch them."""
+        from vramfit.training.commands import programs
+
+        return programs()
+
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a line that trains; None if no line starts a trainer."""
+        from vramfit.training.commands import read
+
+        return read(given)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write Python code that runs or trains the model."""

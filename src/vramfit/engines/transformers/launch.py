@@ -46,6 +46,8 @@ def _training(deployment: Deployment) -> str:
         quantized,
         bool(scheme.settings.get("double")),
         work.flash_attention,
+        work.images,
+        work.image_size,
         len(deployment.gpus),
         work.training,
     )

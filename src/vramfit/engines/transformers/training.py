@@ -6,6 +6,7 @@ them back where there is none, so that this slack is part of the expected need b
 
 from __future__ import annotations
 
+from vramfit._record import Record
 from vramfit.engines import cuda
 from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
 from vramfit.hardware import usable_bytes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vramfit.training.profile import Trainer
     from vramfit.workload.common import Workload
 
-    Rooms = tuple[int, ...]
+    Rooms = tuple["Room", ...]
 
 TURING_SHARE = Share(105 * MIB, 141 * MIB, 240 * MIB)
 """Bytes of the CUDA context of a training process on a T4 (140.9 MiB in every run of fitcheck-llm 0.3.1, torch 2.10 and
@@ -39,6 +40,15 @@ EAGER_SLACK = 1.6
 """Factor of the slack where attention keeps its scores: blocks of a size that nothing else asks for."""
 
 
+class Room(Record):
+    """Bytes of a GPU that a step can use."""
+
+    bytes: int
+    """Bytes beside the context: what slack and chunks of a loss adapt to."""
+    vllm_bytes: int
+    """Bytes of them that a vLLM on the same GPU takes."""
+
+
 def runtime_share(gpu: Gpu) -> Share:
     """Bytes that the context of a training process takes of a GPU, workspaces of matrix products included."""
     if gpu.compute_capability == cuda.TURING:
@@ -48,14 +58,24 @@ def runtime_share(gpu: Gpu) -> Share:
 
 
 def rooms(gpus: tuple[Gpu, ...], work: Workload) -> Rooms:
-    """Bytes that each GPU offers a step beside the context: what slack and chunks of a loss adapt to."""
-    return tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes - runtime_share(gpu).expected for gpu in gpus])
+    """Bytes of each GPU that a step can use, and those that a vLLM takes: its share of all the GPU's memory."""
+    share = work.training.vllm_gpu_memory_utilization or 0.0
+    return tuple(
+        [
+            Room(
+                usable_bytes(gpu, work.platform) - work.reserve_bytes - runtime_share(gpu).expected,
+                round(share * gpu.memory_bytes),
+            )
+            for gpu in gpus
+        ]
+    )
 
 
-def memory(job: Job[object, None], room: int) -> TrainingMemory:
+def memory(job: Job[object, None], room: Room) -> TrainingMemory:
     """Memory of one GPU of a job in each moment of a step."""
     work = job.workload
-    return training_memory(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count, room)
+    trainer = find_trainer(work.training.trainer)
+    return training_memory(job.checkpoint, work, trainer, job.gpu_count, room.bytes, room.vllm_bytes)
 
 
 def estimate_training(job: Job[object, None]) -> Estimate:
@@ -84,10 +104,10 @@ def _assumptions(job: Job[object, None]) -> tuple[str, ...]:
     return assumptions(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count)
 
 
-def _device(name: str, found: TrainingMemory, room: int, trainer: Trainer) -> DeviceMemory:
+def _device(name: str, found: TrainingMemory, room: Room, trainer: Trainer) -> DeviceMemory:
     peak = found.peak
     kept, step = found.kept_bytes(peak), peak.bytes
-    overhead = slack_bytes(found, trainer, room)
+    overhead = slack_bytes(found, trainer, room.bytes)
     low, high = interval(found, trainer, overhead)
     return DeviceMemory(name, kept, 0, step, overhead, low, high)
 

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.terms import Ledger
+    from vramfit.engines.transformers.training import Room
     from vramfit.training.memory import TrainingMemory
 
 STATES = (
@@ -25,6 +26,16 @@ PARTS = {
     "unpacked": ("dequantized matrix", "elements of the largest linear layer x 2"),
     "gathered": ("gathered parameters and buckets", "what GPUs exchange, and layers that are whole for a while"),
     "temporary": ("temporaries of the optimizer's step", "trained parameters x bytes each"),
+    "casts": (
+        "16-bit casts of fp32 weights",
+        "elements x 2 of all weights; of a layer or the head where they are made again",
+    ),
+    "norms": (
+        "norms of adapted matrices (DoRA)",
+        "(inputs^2 + 4 x inputs x outputs) of the largest x bytes of an adapter",
+    ),
+    "copies": ("matrices in the adapters' type (DoRA)", "elements of a layer's adapted matrices x bytes of an adapter"),
+    "vllm": ("vLLM on the same GPU", "vllm_gpu_memory_utilization x memory of the GPU"),
     "cache": ("KV cache of sampled answers", "answers x tokens x bytes of a token in all layers"),
     "images": ("vision tower", "patches x widths x bytes, scores of eager attention included"),
 }
@@ -33,7 +44,7 @@ PARTS = {
 
 def account_training(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of the largest moment to the ledger, for every GPU and for the host."""
-    rooms: tuple[int, ...] = job.traits  # type: ignore[assignment]
+    rooms: tuple[Room, ...] = job.traits  # type: ignore[assignment]
     trainer = find_trainer(job.workload.training.trainer)
     for gpu, room in zip(estimate.gpus, rooms, strict=True):
         found = memory(job, room)

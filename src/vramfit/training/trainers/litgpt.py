@@ -9,6 +9,7 @@ input, and under FSDP frozen weights stay whole once they were gathered.
 from __future__ import annotations
 
 from vramfit.training.profile import Trainer
+from vramfit.workload.optimizers import CLASSES as OPTIMIZERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,20 @@ TRAINER = Trainer(
     norm_bytes=5,
     quantized_input_bytes=2,
     keeps_gathered=True,
+    fuses_loss=False,
+    checkpoints=False,
+    dora=False,
     objectives=("sft",),
+    defaults={
+        "full": {"gradient_checkpointing": False},
+        "lora": {"gradient_checkpointing": False},
+        "qlora": {"gradient_checkpointing": False, "optimizer": "paged_adamw"},
+    },
+    several={
+        "full": {"gradient_checkpointing": True, "sharding": "fsdp"},
+        "lora": {"gradient_checkpointing": True, "sharding": "fsdp"},
+        "qlora": {"gradient_checkpointing": True, "sharding": "fsdp"},
+    },
 )
 
 TARGETS = {
@@ -36,6 +50,11 @@ TARGETS = {
     "mlp": ("mlp",),
     "all": ("query", "key", "value", "projection", "mlp"),
 }
+QUANTIZED_OPTIMIZER = "paged_adamw"
+"""Optimizer of 4-bit training, which LitGPT makes whatever is asked (litgpt 0.5.13 ``utils.py``
+``instantiate_bnb_optimizer``)."""
+OTHER_OPTIMIZER = "# LitGPT trains 4-bit models with bitsandbytes' PagedAdamW alone: another optimizer needs other code"
+UNNAMED = "# the optimizer is PEFT's LoRA-FA, which LitGPT cannot make: its script has to be changed"
 PARTS = ("query", "key", "value", "projection", "mlp")
 
 
@@ -43,7 +62,8 @@ def script(run: Run) -> str:
     """Command that trains the model."""
     train = run.train
     kind = "finetune_full" if run.task == "full" else "finetune_lora"
-    words = [f"litgpt {kind} {run.repository} --precision bf16-true --devices {run.gpus}"]
+    precision = "bf16-mixed" if train.mixed_precision else "bf16-true"
+    words = [f"litgpt {kind} {run.repository} --precision {precision} --devices {run.gpus}"]
     words += [f"--train.max_seq_length {train.sequence_length}", f"--train.micro_batch_size {train.micro_batch}"]
     batch = train.micro_batch * train.gradient_accumulation * run.gpus
     words.append(f"--train.global_batch_size {batch}")
@@ -52,4 +72,12 @@ def script(run: Run) -> str:
     if run.task != "full":
         words += [f"--lora_r {train.lora_rank}", f"--lora_dropout {train.lora_dropout:g}"]
         words += [f"--lora_{part} {str(part in TARGETS[train.lora_targets]).lower()}" for part in PARTS]
-    return " ".join(words)
+    optimizer, before = OPTIMIZERS.get(train.optimizer), []
+    if run.task == "qlora":
+        words.append("--optimizer AdamW")
+        before = [] if train.optimizer == QUANTIZED_OPTIMIZER else [OTHER_OPTIMIZER]
+    elif optimizer is not None:
+        words.append(f"--optimizer {optimizer}")
+    else:
+        before = [UNNAMED]
+    return "\n".join([*before, " ".join(words)])

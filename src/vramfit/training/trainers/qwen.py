@@ -25,12 +25,20 @@ TRAINER = Trainer(
     bucket_elements=2 * 10**8,
     saved_module_bytes=11,
     defaults={"full": {"sharding": "zero3"}, "lora": {"sharding": "zero2"}},
+    fuses_loss=False,
+    dora=False,
     objectives=("sft",),
 )
 
 
+TARGETS = {"qv": "c_attn", "attention": "c_attn attn.c_proj", "mlp": "w1 w2 mlp.c_proj", "all": "c_attn c_proj w1 w2"}
+"""Names of the adapted modules in the first Qwen models, by the value of ``lora_targets``."""
+
+
 def script(run: Run) -> str:
     """Command that trains the model."""
+    from vramfit.training.script import DEEPSPEED_FILE, zero_file
+
     train = run.train
     start = "python" if run.gpus == 1 else f"torchrun --nproc_per_node {run.gpus}"
     words = [f"{start} finetune.py --model_name_or_path {run.repository} --bf16 True --lazy_preprocess True"]
@@ -40,9 +48,14 @@ def script(run: Run) -> str:
     if run.optimizer is not None:
         words.append(f"--optim {run.optimizer}")
     if run.task != "full":
-        words.append(f"--use_lora --lora_r {train.lora_rank}")
+        words.append(f"--use_lora --lora_r {train.lora_rank} --lora_dropout {train.lora_dropout:g}")
+        words.append(f"--lora_target_modules {TARGETS[train.lora_targets]}")
     if run.task == "qlora":
         words.append("--q_lora")
     if train.sharding.startswith("zero"):
-        words.append(f"--deepspeed finetune/ds_config_zero{train.sharding[-1]}.json")
+        offloads = train.offload_optimizer or train.offload_parameters
+        own = train.sharding in ("zero2", "zero3") and not offloads
+        words.append(f"--deepspeed {f'finetune/ds_config_{train.sharding}.json' if own else DEEPSPEED_FILE}")
+        if not own:
+            return "\n".join([*zero_file(run), " ".join(words)])
     return " ".join(words)

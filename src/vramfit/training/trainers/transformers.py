@@ -24,7 +24,7 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Python code that loads, wraps and trains the model with the Trainer."""
-    from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object
+    from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object, samples
 
     if run.train.objective != "sft":
         from vramfit.training.trainers import trl
@@ -40,5 +40,4 @@ def script(run: Run) -> str:
     imported, made = optimizer_object(run)
     code += f"{imported}; from transformers import Trainer, TrainingArguments"
     code += f"; settings = TrainingArguments({arguments(run)})"
-    longest = f"samples of {run.train.sequence_length} tokens"
-    return launched(run, f"{code}; Trainer(model, settings, train_dataset=samples{made}).train()  # {longest}")
+    return launched(run, f"{code}; Trainer(model, settings, train_dataset=samples{made}).train()  # {samples(run)}")

@@ -27,14 +27,21 @@ TRAINER = Trainer(
     scheme="nf4-single",
 )
 
-CLASSES = {"sft": "SFT", "dpo": "DPO", "grpo": "GRPO"}
-
 
 def script(run: Run) -> str:
     """Python code that loads and trains the model with TRL."""
-    from vramfit.training.script import adapter, arguments, launched, loading, optimizer_object
+    from vramfit.training.script import (
+        TUNERS,
+        adapter,
+        arguments,
+        launched,
+        loading,
+        optimizer_object,
+        sampled,
+        samples,
+    )
 
-    name, train = CLASSES[run.train.objective], run.train
+    name, train = TUNERS[run.train.objective], run.train
     parts, how = loading(run)
     eager = "" if run.flash_attention else ", attn_implementation='eager'"
     code = f"{parts}; model = {run.kind}.from_pretrained({run.repository!r}, {how}{eager})"
@@ -48,8 +55,11 @@ def script(run: Run) -> str:
         peft = ""
     length = f"max_length={train.sequence_length}"
     if train.objective == "grpo":
-        length = f"max_completion_length={train.sequence_length}, num_generations={train.generations}"
+        length = sampled(run)
         peft += ", reward_funcs=rewards"
     code += f"{imported}; from trl import {name}Config, {name}Trainer"
     code += f"; settings = {name}Config({length}, {arguments(run)})"
-    return launched(run, f"{code}; {name}Trainer(model, args=settings, train_dataset=samples{peft}{made}).train()")
+    about = f"  # {samples(run)}" if run.images else ""
+    return launched(
+        run, f"{code}; {name}Trainer(model, args=settings, train_dataset=samples{peft}{made}).train(){about}"
+    )

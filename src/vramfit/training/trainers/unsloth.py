@@ -30,6 +30,7 @@ TRAINER = Trainer(
     chunk_share=0.5,
     fixed_bytes=665 * MIB,
     uneven_share=0.01,
+    shares_weights=True,
     slack_share=0.13,
     defaults={"full": SMALL_STATES, "lora": SMALL_STATES, "qlora": SMALL_STATES},
 )
@@ -37,27 +38,49 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Python code that loads, wraps and trains the model with Unsloth."""
-    from vramfit.training.script import optimizer_object
+    from vramfit.training.script import TUNERS, divided, launched, optimizer_object, sampled, samples
 
     train = run.train
-    kind = "FastVisionModel" if run.sees else "FastLanguageModel"
-    full = ", full_finetuning=True" if run.task == "full" else ""
-    code = f"from unsloth import {kind}; model, tokenizer = {kind}.from_pretrained({run.repository!r}, "
-    code += f"max_seq_length={train.sequence_length}, load_in_4bit={run.task == 'qlora'}{full})"
-    if run.task != "full":
-        modules = list(run.named_modules) + (["embed_tokens", "lm_head"] if train.save_modules else [])
-        checkpointing = "'unsloth'" if train.gradient_checkpointing else "False"
-        code += f"; model = {kind}.get_peft_model(model, r={train.lora_rank}, lora_dropout={train.lora_dropout:g}, "
-        code += f"target_modules={modules!r}, use_gradient_checkpointing={checkpointing})"
-    name = {"sft": "SFT", "dpo": "DPO", "grpo": "GRPO"}[train.objective]
-    optimizer = f"optim={run.optimizer!r}, " if run.optimizer else ""
-    length = f"max_length={train.sequence_length}"
-    more = ""
-    if train.objective == "grpo":
-        length = f"max_completion_length={train.sequence_length}, num_generations={train.generations}"
-        more = ", reward_funcs=rewards"
+    name, kind = TUNERS[train.objective], "FastVisionModel" if run.sees else "FastLanguageModel"
+    length = sampled(run) if train.objective == "grpo" else f"max_length={train.sequence_length}"
+    more = ", reward_funcs=rewards" if train.objective == "grpo" else ""
     imported, made = optimizer_object(run)
+    optimizer = f"optim={run.optimizer!r}, " if run.optimizer else ""
+    code = f"from unsloth import {kind}; model, tokenizer = {kind}.from_pretrained({run.repository!r}, {_loading(run)})"
+    if run.task != "full":
+        code += f"; model = {kind}.get_peft_model(model, {_adapter(run)})"
     code += f"{imported}; from trl import {name}Config, {name}Trainer; settings = {name}Config({length}, "
-    code += f"per_device_train_batch_size={train.micro_batch}, "
-    code += f"gradient_accumulation_steps={train.gradient_accumulation}, {optimizer}bf16=True)"
-    return f"{code}; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}{made}).train()"
+    code += f"per_device_train_batch_size={run.rows}, gradient_accumulation_steps={train.gradient_accumulation}, "
+    code += f"gradient_checkpointing={train.gradient_checkpointing}, {optimizer}bf16=True{divided(run)})"
+    code += (
+        f"; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}{made}).train()"
+    )
+    return launched(run, f"{code}  # {samples(run)}" if run.images else code)
+
+
+def _checkpointing(run: Run) -> str:
+    return "'unsloth'" if run.train.gradient_checkpointing else "False"
+
+
+def _loading(run: Run) -> str:
+    """Arguments that load the model, and a vLLM beside it."""
+    train = run.train
+    text = f"max_seq_length={train.sequence_length}, load_in_4bit={run.task == 'qlora'}"
+    if run.task == "full":
+        mixed = ", float32_mixed_precision=True" if train.mixed_precision else ""
+        text += f", full_finetuning=True, use_gradient_checkpointing={_checkpointing(run)}{mixed}"
+    if not run.flash_attention:
+        text += ", attn_implementation='eager'"
+    if train.vllm_gpu_memory_utilization is not None:
+        text += f", fast_inference=True, gpu_memory_utilization={train.vllm_gpu_memory_utilization:g}"
+        text += ", unsloth_vllm_standby=True" if train.vllm_sleep_mode else ""
+    return text
+
+
+def _adapter(run: Run) -> str:
+    """Arguments of the adapters."""
+    train = run.train
+    modules = list(run.named_modules) + (["embed_tokens", "lm_head"] if train.save_modules else [])
+    text = f"r={train.lora_rank}, lora_dropout={train.lora_dropout:g}, target_modules={modules!r}, "
+    text += f"use_gradient_checkpointing={_checkpointing(run)}"
+    return f"{text}, use_dora=True" if train.dora else text
