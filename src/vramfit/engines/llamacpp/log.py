@@ -1,0 +1,352 @@
+"""Start-up logs of llama.cpp, builds of 2023 to 2026: the deployment and the buffers that they state.
+
+Source: ggml-org/llama.cpp ``src/llama.cpp`` (b1500 to b4500), then ``src/llama-model.cpp``, ``src/llama-context.cpp``,
+``src/llama-kv-cache.cpp``, ``src/llama-memory-recurrent.cpp`` and ``tools/mtmd/clip.cpp``. A loader prints
+``loaded meta data`` once for each time that it reads a file: for a dry run that fits settings to the memory too, whose
+buffers are 0 or projected, and for a draft model.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vramfit.engines.logs import Amount, Figure, Log, added, half_digit, size_bytes, sized, split_at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from vramfit.engines.interface import Deployment, Estimate
+
+MARKS = (
+    "buffer size", "llama_model_loader: ", "print_info:", "print_meta:", "n_ctx", "n_batch", "n_ubatch", "n_seq_max",
+    "flash_attn", "Flash Attention", "kv_unified", "type_k", "offloaded ", "using device", "  Device ", "compute capability",
+    "memory breakdown", "memory_breakdown", "build: ", "build:", "main: build", "model size:", "loading draft model",
+    "n_outputs_max", "buffer type overridden", "projected to use", "KV self size", "  - ", "|   - ", "using device ", "GPU name",
+)  # fmt: skip
+"""Words of which each line that is read has one."""
+
+BEGINS = re.compile(r"llama_model_loader: loaded meta data|llama_model_load(er)?: loading model from")
+BUFFER = re.compile(
+    r"(?P<function>\w+): +(?P<label>[A-Za-z]\w*?(?:\[\w+\])?) +(?:(?P<kind>model|KV|RS|compute|output|input) +)?buffer size"
+    r"(?: is)? *= *(?P<number>\d+(?:\.\d+)?) (?P<unit>MiB|GiB|MB)"
+)
+SIZE = re.compile(r"model size += (?P<number>[\d.]+) (?P<unit>GiB|MiB) \((?P<bits>[\d.]+) BPW\)|file size += (?P<n2>[\d.]+) (?P<u2>GiB|MiB) \((?P<b2>[\d.]+) BPW\)")
+TYPE = re.compile(r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.+?)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$")
+TITLE = re.compile(r"general\.name +(?:str +)?= (?P<name>.+?) *$")
+FILE = re.compile(r"loaded meta data with \d+ key-value pairs and \d+ tensors from (?P<path>.+?) \(version")
+OFFLOADED = re.compile(r"offloaded (?P<some>\d+)/(?P<all>\d+) layers to GPU")
+SETTING = re.compile(
+    r"(?:llama_\w+|\w+): (?P<name>n_ctx|n_batch|n_ubatch|n_seq_max|flash_attn|kv_unified|n_outputs_max) += (?P<value>\w+)"
+)
+FLASH = re.compile(r"Flash Attention was auto, set to (?P<value>enabled|disabled)")
+TYPES = re.compile(r"K \((?P<k>\w+)\): +[\d.]+ MiB, V \((?P<v>\w+)\)")
+CELLS = re.compile(r"\( *(?P<cells>\d+) cells, +\d+ layers, +(?P<seqs>\d+)(?:/(?P<streams>\d+))? seqs")
+DEVICE = re.compile(r"using device (?P<label>[A-Za-z]+\d*) \((?P<name>.*)\)(?: \([\w:.]+\))? - (?P<free>\d+) MiB free")
+LISTED = re.compile(r"Device (?P<number>\d+): (?P<name>[^,]+), (?:compute capability|gfx|VMM)")
+BUILD = re.compile(r"build:? = ?(?P<a>\d+) \(|build: (?P<b>\d+) \(|build_info: b(?P<c>\d+)")
+TABLE = re.compile(
+    r"\| +- (?P<label>[A-Za-z]+\d*)(?: \([^|]*\))? +\| +(?P<total>\d+) = (?P<free>\d+) \+ \((?P<own>\d+) = +(?P<model>\d+) \+"
+    r" +(?P<context>\d+) \+ +(?P<compute>\d+)\) \+ +(?P<rest>-?\d+)"
+)
+TOWER = re.compile(r"(?:clip\w*|load_hparams|loader|\w+): +model size: +(?P<number>[\d.]+) (?P<unit>MiB|MB)")
+EXPERTS = re.compile(r"tensor (?P<name>blk\.(?P<layer>\d+)\.ffn_\w*exps?\.\w+) .*buffer type overridden to (?P<buffer>\w+)")
+DRAFT = "loading draft model"
+VISION = ("alloc_compute_meta", "clip_model_load", "clip_init", "reserve_compute_meta", "warmup")
+"""Functions whose compute buffer is the vision tower's."""
+GPU_LABELS = re.compile(r"(?:CUDA|ROCm|HIP|Vulkan|SYCL|MUSA|CANN|OpenCL|GPUOpenCL|Metal|MTL)(?P<number>\d*)(?:_Split|_Mapped|_Private)?(?:\[\w+\])?$")
+BACKENDS = {"CUDA": "cuda", "ROCm": "rocm", "HIP": "rocm", "Vulkan": "vulkan", "SYCL": "sycl", "Metal": "metal", "MTL": "metal"}
+"""Backends by the beginning of a device's label."""
+WEIGHTS, CACHE, STATES, COMPUTE, TOWER_WEIGHTS, TOWER_COMPUTE, TOGETHER, PROCESS, FILE_SIZE = (
+    "weights", "KV cache", "recurrent states", "compute buffer", "vision weights", "vision compute buffer",
+    "buffers together", "process", "file",
+)  # fmt: skip
+
+
+class Start:
+    """Collector of what one start states; ``read`` takes a line at a time."""
+
+    def __init__(self) -> None:
+        self.figures: list[Figure] = []
+        self.compute: dict[tuple[str, str], Figure] = {}
+        self.settings: dict[str, str] = {}
+        self.devices: dict[str, str] = {}
+        self.listed: dict[str, str] = {}
+        self.labels: dict[str, None] = {}
+        self.matches: dict[str, re.Match[str]] = {}
+        self.experts: set[int] = set()
+        self.tables: list[re.Match[str]] = []
+        self.lines = 0
+
+    @property
+    def measured(self) -> bool:
+        """True if any buffer is larger than nothing: a dry run's are not."""
+        return any(figure.value for figure in (*self.figures, *self.compute.values()) if figure.name != "output buffer")
+
+    def read(self, line: str) -> None:
+        """Take what a line states."""
+        found = BUFFER.search(line)
+        if found is not None:
+            self.lines += 1
+            self._buffer(found)
+            return
+        for name, pattern in PATTERNS.items():
+            match = pattern.search(line)
+            if match is not None:
+                self.lines += 1
+                self._other(name, match)
+
+    def _buffer(self, found: re.Match[str]) -> None:
+        device = device_of(found["label"])
+        if device is None:
+            return
+        if device != "host":
+            self.labels.setdefault(found["label"].partition("_")[0], None)
+        unit = "MiB" if found["unit"] == "MB" else found["unit"]  # builds of 2023 write MB for 2^20
+        kind = found["kind"] or "model"
+        names = {"model": WEIGHTS, "KV": CACHE, "RS": STATES, "output": "output buffer", "input": "output buffer"}
+        if kind == "compute":
+            name = TOWER_COMPUTE if found["function"] in VISION else COMPUTE
+            # Reserved again where settings are found out, and the last is what stays; several labels are one host.
+            self.compute[(name, found["label"])] = sized(name, device, found["number"], unit)
+        else:
+            self.figures.append(sized(names[kind], device, found["number"], unit))
+
+    def _other(self, name: str, match: re.Match[str]) -> None:
+        if name == "setting":
+            self.settings[match["name"]] = match["value"]
+        elif name == "device":
+            self.devices[match["label"]] = match["name"]
+        elif name == "listed":
+            self.listed[match["number"]] = match["name"]
+        elif name == "experts":
+            if device_of(match["buffer"]) == "host":
+                self.experts.add(int(match["layer"]))
+        elif name == "table":
+            self.tables.append(match)
+        elif name == "tower":
+            self.figures.append(sized(TOWER_WEIGHTS, "gpu0", match["number"], "MiB"))
+        else:
+            self.matches[name] = match
+
+
+PATTERNS = {
+    "setting": SETTING, "flash": FLASH, "types": TYPES, "size": SIZE, "type": TYPE, "title": TITLE, "file": FILE,
+    "offloaded": OFFLOADED, "device": DEVICE, "listed": LISTED, "build": BUILD, "table": TABLE, "tower": TOWER,
+    "experts": EXPERTS,
+}  # fmt: skip
+
+
+def device_of(label: str) -> str | None:
+    """Device of a buffer type's label: ``gpu0`` for ``CUDA0``, ``host`` for ``CUDA_Host`` and ``CPU_Mapped``."""
+    found = GPU_LABELS.match(label)
+    if found is not None:
+        return f"gpu{found['number'] or 0}"
+    return "host" if label.startswith(("CPU", "BLAS", "AMX")) or label.endswith("_Host") else None
+
+
+def read(lines: Sequence[str]) -> Log | None:
+    """Read the last start that allocated something; None if no line states a buffer."""
+    before, *parts = split_at(lines, BEGINS)
+    starts: list[Start] = []
+    notes: list[str] = []
+    head = Start()
+    _fill(head, before)
+    drafted = False
+    for part in parts or ([before] if head.measured else []):
+        start = Start()
+        _fill(start, part)
+        if start.measured and not drafted:
+            starts.append(start)
+        elif start.measured:
+            notes.append("the draft model's buffers are not compared")
+        # The line stands at the end of the part before, and what is loaded next is the draft.
+        drafted = any(DRAFT in line for line in part)
+    if not starts:
+        return None
+    start = starts[-1]
+    for name in ("build",):
+        if name in head.matches:
+            start.matches.setdefault(name, head.matches[name])
+    start.listed = start.listed or head.listed
+    start.devices = start.devices or head.devices
+    lines_read = head.lines + sum([one.lines for one in starts])
+    return _log(start, len(starts), lines_read, notes)
+
+
+def _fill(start: Start, lines: Iterable[str]) -> None:
+    for line in lines:
+        start.read(line)
+
+
+def _log(start: Start, starts: int, lines: int, notes: list[str]) -> Log:
+    figures = added((*start.figures, *start.compute.values()))
+    count = 1 + max([int(one.device[3:]) for one in figures if one.device != "host"], default=-1)
+    names = tuple(start.devices[label] for label in start.labels if label in start.devices)
+    if len(names) != count:
+        names = tuple(start.listed.values()) if len(start.listed) == count else ()
+    together = _together(figures)
+    size = start.matches.get("size")
+    file_bytes = None
+    if size is not None:
+        number, unit = (size["number"], size["unit"]) if size["number"] else (size["n2"], size["u2"])
+        file_bytes = size_bytes(number, unit)
+        figures.append(Figure(FILE_SIZE, "", file_bytes, slack=half_digit(number, unit)))
+    for table in start.tables:
+        device = device_of(table["label"])
+        if device is not None and device != "host":
+            taken = int(table["own"]) + int(table["rest"])
+            figures.append(sized(PROCESS, device, str(taken), "MiB"))
+    build = start.matches.get("build")
+    return Log(
+        _keys(start, count),
+        _models(start),
+        names,
+        count,
+        (),
+        (*figures, *together),
+        None if build is None else f"b{build['a'] or build['b'] or build['c']}",
+        starts,
+        lines,
+        tuple(notes),
+        file_bytes,
+    )
+
+
+def _together(figures: list[Figure]) -> list[Figure]:
+    """Sum of the buffers of each GPU that has weights, cache and a compute buffer in the log."""
+    found = []
+    for device in dict.fromkeys([one.device for one in figures if one.device.startswith("gpu")]):
+        mine = [one for one in figures if one.device == device]
+        names = {one.name for one in mine}
+        if COMPUTE in names and WEIGHTS in names and names & {CACHE, STATES}:
+            total, slack = sum([one.value for one in mine]), sum([one.slack for one in mine])
+            found.append(Figure(TOGETHER, device, total, slack=slack))
+    return found
+
+
+def _models(start: Start) -> tuple[str, ...]:
+    """Names of the model: those of its file and of its folder as the cache of the Hub calls it, then its title."""
+    names: list[str] = []
+    file = start.matches.get("file")
+    if file is not None:
+        path = file["path"].replace("\\", "/")
+        repository = re.search(r"models--([^/]+?)--([^/]+)/", path)
+        if repository is not None:
+            names.append(f"{repository[1]}/{repository[2]}")
+        base = path.rpartition("/")[2]
+        if not base.startswith("sha256-"):
+            names.append(re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", base))
+    title = start.matches.get("title")
+    if title is not None:
+        names.append(title["name"])
+    return tuple(names)
+
+
+def _keys(start: Start, gpus: int) -> dict[str, object]:
+    """Deployment keys of a start."""
+    asked = start.settings
+    keys: dict[str, object] = {"outputs": "slots" if "n_outputs_max" in asked else "batch"}
+    slots = int(asked.get("n_seq_max", "1"))
+    shared = asked.get("kv_unified", "false") in ("true", "1")
+    cells = asked.get("n_ctx")
+    if cells is not None:
+        keys["context"] = str(int(cells) if shared else int(cells) // slots)
+    if slots > 1:
+        keys["parallel"] = str(slots)
+        keys["unified_kv"] = "true" if shared else "false"
+    for name, key in (("n_batch", "batch"), ("n_ubatch", "ubatch")):
+        if name in asked:
+            keys[key] = asked[name]
+    flash, auto = asked.get("flash_attn"), start.matches.get("flash")
+    if auto is not None:
+        keys["flash_attention"] = "on" if auto["value"] == "enabled" else "off"
+    elif flash in ("0", "disabled", "false"):
+        keys["flash_attention"] = "off"
+    types = start.matches.get("types")
+    if types is not None:
+        keys["kv_cache_type"], keys["kv_cache_type_v"] = types["k"], types["v"]
+    offloaded = start.matches.get("offloaded")
+    if offloaded is not None and offloaded["some"] != offloaded["all"]:
+        keys["gpu_layers"] = offloaded["some"]
+    if start.experts and start.experts == set(range(max(start.experts) + 1)):
+        keys["cpu_moe_layers"] = str(len(start.experts))
+    name = start.matches.get("type")
+    if name is not None:
+        keys["quant"] = quant_of(name["name"])
+    backend = next((one for label in start.labels for begin, one in BACKENDS.items() if label.startswith(begin)), None)
+    if backend is not None:
+        keys["backend"] = backend
+    # A tower that the log does not load is left out of the estimate: ``images`` decides that there.
+    if not any(one.name.startswith("vision") for one in (*start.figures, *start.compute.values())):
+        keys["images"] = "0"
+    return keys
+
+
+def quant_of(name: str) -> str:
+    """Scheme of a file type's name: ``Q4_K_M`` for ``Q4_K - Medium``, ``MXFP4_MOE`` for ``MXFP4 MoE``."""
+    kind, _, size = name.partition(" - ")
+    sizes = {"Small": "_S", "Medium": "_M", "Large": "_L"}
+    if size in sizes:
+        return kind + sizes[size]
+    words = {"mostly F16": "F16", "all F32": "F32", "mostly Q8_0": "Q8_0", "MXFP4 MoE": "MXFP4_MOE", "NVFP4": "NVFP4"}
+    return words.get(name, kind.removeprefix("mostly ").strip())
+
+
+def printed(deployment: Deployment, estimate: Estimate) -> Mapping[tuple[str, str], Amount]:
+    """Values of an estimate for the buffers that a log states, and for the whole of a process on each GPU.
+
+    Weights have the bounds of a file whose mix is the publisher's own, compute buffers those of the graph.
+    """
+    from vramfit.engines.llamacpp.estimate import COMPUTE_HIGH, COMPUTE_LOW, spread_bytes
+    from vramfit.engines.llamacpp.placement import HOST, Plan
+
+    plan = estimate.plan
+    if not isinstance(plan, Plan):
+        raise TypeError("an estimate of llama.cpp has its plan")
+    keys = deployment.workload.own
+    states = _states(deployment, plan, len(estimate.gpus), getattr(keys, "kv_offload", True))
+    publisher = getattr(keys, "of_any_publisher", True)
+    found: dict[tuple[str, str], Amount] = {(FILE_SIZE, ""): exactly(estimate.checkpoint_bytes)}
+    for number, device in [*enumerate(estimate.gpus), (HOST, estimate.host)]:
+        tower, tower_compute = plan.tower if number == plan.tower_device else (0, 0)
+        weights, compute = device.weights_bytes - tower, device.compute_bytes - tower_compute
+        less, more = spread_bytes(deployment.checkpoint, weights, publisher, False)
+        found[(WEIGHTS, device.device)] = Amount(weights - less, weights, weights + more)
+        kept = states.get(number, 0)
+        found[(CACHE, device.device)] = exactly(device.kv_cache_bytes - kept)
+        if kept:
+            found[(STATES, device.device)] = exactly(kept)
+        graph = Amount(compute * COMPUTE_LOW, compute, compute * COMPUTE_HIGH)
+        found[(COMPUTE, device.device)] = graph if number != HOST else exactly(compute)
+        if tower:
+            found[(TOWER_WEIGHTS, device.device)] = exactly(tower)
+            found[(TOWER_COMPUTE, device.device)] = exactly(tower_compute)
+        if number != HOST:
+            whole = device.weights_bytes + device.kv_cache_bytes + device.compute_bytes
+            found[(PROCESS, device.device)] = Amount(device.low_bytes, device.total_bytes, device.high_bytes)
+            low = whole - less - (1 - COMPUTE_LOW) * device.compute_bytes
+            high = whole + more + (COMPUTE_HIGH - 1) * device.compute_bytes
+            found[(TOGETHER, device.device)] = Amount(low, whole, high)
+    return found
+
+
+def exactly(size: float) -> Amount:
+    """Make an amount without bounds."""
+    return Amount(size, size, size)
+
+
+def _states(deployment: Deployment, plan: object, gpus: int, offload: bool) -> dict[int, int]:
+    """Bytes of recurrent states on each device, by the number that the placement has for it."""
+    from vramfit.engines.llamacpp.placement import HOST, Plan
+    from vramfit.memory.kv_cache import caches
+
+    assert isinstance(plan, Plan)
+    found: dict[int, int] = {}
+    for cache in caches(deployment.model):
+        if cache.kind == "state":
+            size = 4 * (cache.convolution_elements + cache.recurrent_elements) * deployment.workload.parallel
+            for layer in cache.layers:
+                home = plan.placement.layer_device[layer] if offload else HOST
+                found[home] = found.get(home, 0) + size
+    return found
