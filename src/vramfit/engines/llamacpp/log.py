@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
 
 MARKS = (
-    "buffer size", "llama_model_loader: ", "print_info:", "print_meta:", "n_ctx", "n_batch", "n_ubatch", "n_seq_max",
-    "flash_attn", "Flash Attention", "kv_unified", "type_k", "offloaded ", "using device", "  Device ", "compute capability",
-    "memory breakdown", "memory_breakdown", "build: ", "build:", "main: build", "model size:", "loading draft model",
-    "n_outputs_max", "buffer type overridden", "projected to use", "KV self size", "  - ", "|   - ", "using device ", "GPU name",
+    "buffer size", "loaded meta data", "loading model from", "general.name", "model ftype", "file type", "model size",
+    "file size", ": n_ctx  ", ": n_batch  ", ": n_ubatch  ", ": n_seq_max", ": flash_attn", "Flash Attention was auto",
+    ": kv_unified", ": n_outputs_max", " cells, ", "KV self size", "offloaded ", "using device ", "  Device ", "|   - ",
+    "build: ", "build = ", "build_info: ", "loading draft model", "buffer type overridden",
 )  # fmt: skip
 """Words of which each line that is read has one."""
 
@@ -72,6 +72,7 @@ class Start:
         self.settings: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.listed: dict[str, str] = {}
+        self.free: dict[str, str] = {}
         self.labels: dict[str, None] = {}
         self.matches: dict[str, re.Match[str]] = {}
         self.experts: set[int] = set()
@@ -117,6 +118,7 @@ class Start:
             self.settings[match["name"]] = match["value"]
         elif name == "device":
             self.devices[match["label"]] = match["name"]
+            self.free[match["label"]] = match["free"]
         elif name == "listed":
             self.listed[match["number"]] = match["name"]
         elif name == "experts":
@@ -169,7 +171,7 @@ def read(lines: Sequence[str]) -> Log | None:
         if name in head.matches:
             start.matches.setdefault(name, head.matches[name])
     start.listed = start.listed or head.listed
-    start.devices = start.devices or head.devices
+    start.devices, start.free = start.devices or head.devices, start.free or head.free
     lines_read = head.lines + sum([one.lines for one in starts])
     return _log(start, len(starts), lines_read, notes)
 
@@ -210,6 +212,7 @@ def _log(start: Start, starts: int, lines: int, notes: list[str]) -> Log:
         lines,
         tuple(notes),
         file_bytes,
+        any_gpu=True,
     )
 
 
@@ -269,6 +272,9 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
     offloaded = start.matches.get("offloaded")
     if offloaded is not None and offloaded["some"] != offloaded["all"]:
         keys["gpu_layers"] = offloaded["some"]
+    free = [start.free[label] for label in start.labels if label in start.free]
+    if len(free) == gpus > 1 and offloaded is not None:
+        keys["tensor_split"] = ",".join(free)
     if start.experts and start.experts == set(range(max(start.experts) + 1)):
         keys["cpu_moe_layers"] = str(len(start.experts))
     name = start.matches.get("type")
