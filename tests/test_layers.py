@@ -21,7 +21,7 @@ LAYERS = (
     ("_groups", "cli"),
     ("sources",),
     ("render", "importers", "curation"),
-    ("recommend", "matrix"),
+    ("recommend", "matrix", "verify"),
     ("check", "report", "entries"),
     ("sweep",),
     ("remedies",),
