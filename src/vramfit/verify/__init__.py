@@ -11,7 +11,7 @@ from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.errors import AmbiguousName, CannotTell, InputError, MissingModel, UnknownGpu, UnknownModel
+from vramfit.errors import AmbiguousName, CannotTell, InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel, UnsupportedScheme
 from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
@@ -111,11 +111,17 @@ def verify(lines: Sequence[str], given: Mapping[str, Any], catalogue: Catalogue)
         keys.pop("quant", None)
     keys["gpu"], unnamed = _gpus(log, given, catalogue)
     if unnamed:
-        notes.append(f"the log does not name the GPU, and {keys['gpu'][0]} stands for it: -g GPU is the real one")
+        notes.append(f"{keys['gpu'][0]} stands for the GPU, which the log does not name or not as one that is known: give -g")
+        keys.pop("backend", None)
     if log.memory_bytes and not unnamed:
         keys["usable"] = f"{min(log.memory_bytes)}B"
     keys |= given
-    deployment, amounts = _asked(keys, catalogue)
+    try:
+        deployment, amounts = _asked(keys, catalogue)
+    except UnsupportedScheme as error:
+        if "quant" in given:
+            raise
+        raise CannotTell(f"the log's file type: {error.message}", "give the nearest as --quant") from None
     whole = amounts.get(("file", ""))
     if whole is not None and log.file_bytes and not {"file_size", "bits_per_weight"} & given.keys():
         if abs(whole.expected / log.file_bytes - 1) > OTHER_MIX:
@@ -165,21 +171,25 @@ def _gpus(log: Log, given: Mapping[str, Any], catalogue: Catalogue) -> tuple[lis
         gpus = given["gpu"]
         return (list(gpus) if isinstance(gpus, list | tuple) else [str(gpus)]), False
     count = max(1, log.gpu_count)
-    if log.gpus:
-        found = [_known(name, catalogue) for name in log.gpus]
+    found = [_known(name, catalogue, log.any_gpu) for name in log.gpus]
+    if found and all(found):
         return ([f"{len(found)}x{found[0]}"] if len(set(found)) == 1 and len(found) > 1 else found), False
     if log.memory_bytes or log.any_gpu:
         one = f"custom:{min(log.memory_bytes) / GIB:.2f}GiB" if log.memory_bytes else ANY_GPU
         return [f"{count}x{one}" if count > 1 else one], True
-    raise CannotTell("the log does not name the GPU", "give it: vramfit verify LOG -g GPU")
+    what = f"no one GPU is known by the log's name {log.gpus[0]}" if log.gpus else "the log does not name the GPU"
+    raise CannotTell(what, "give it: vramfit verify LOG -g GPU")
 
 
-def _known(name: str, catalogue: Catalogue) -> str:
-    """Identifier of the GPU that a driver's name means; raises ``CannotTell`` where it means none or several."""
+def _known(name: str, catalogue: Catalogue, any_gpu: bool) -> str:
+    """Identifier of the GPU that a driver's name means; empty where it means none, or several and one cannot stand for all."""
     try:
         return catalogue.gpu(name).id
-    except (UnknownGpu, AmbiguousName) as error:
-        raise CannotTell(f"the log's GPU: {error.message}", "give it: vramfit verify LOG -g GPU") from None
+    except AmbiguousName:
+        # They differ in memory, which an engine whose buffers do not depend on the card does not notice.
+        return catalogue.gpus_of_driver_name(name)[-1] if any_gpu else ""
+    except (UnknownGpu, UnknownMemory):
+        return ""
 
 
 def exit_code(found: Verified) -> int:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 
-from vramfit.engines.logs import Amount, Figure, Log, added, half_digit, size_bytes, sized, split_at
+from vramfit.engines.logs import Amount, Figure, Log, added, half_digit, size_bytes, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from vramfit.engines.interface import Deployment, Estimate
 
@@ -22,7 +22,8 @@ MARKS = (
     "buffer size", "loaded meta data", "loading model from", "general.name", "model ftype", "file type", "model size",
     "file size", ": n_ctx  ", ": n_batch  ", ": n_ubatch  ", ": n_seq_max", ": flash_attn", "Flash Attention was auto",
     ": kv_unified", ": n_outputs_max", " cells, ", "KV self size", "offloaded ", "using device ", "  Device ", "|   - ",
-    "build: ", "build = ", "build_info: ", "loading draft model", "buffer type overridden",
+    "build: ", "build = ", "build_info: ", "loading draft model", "n_slots = ", "loading model '", " MiB free)", "buffer type overridden",
+    ": mla_attn", ": attn_max_b", ": fused_moe",
 )  # fmt: skip
 """Words of which each line that is read has one."""
 
@@ -35,6 +36,9 @@ SIZE = re.compile(r"model size += (?P<number>[\d.]+) (?P<unit>GiB|MiB) \((?P<bit
 TYPE = re.compile(r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.+?)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$")
 TITLE = re.compile(r"general\.name +(?:str +)?= (?P<name>.+?) *$")
 FILE = re.compile(r"loaded meta data with \d+ key-value pairs and \d+ tensors from (?P<path>.+?) \(version")
+SLOTS = re.compile(r"n_slots = (?P<slots>\d+)(?:, n_ctx_slot = (?P<cells>\d+))?(?:, kv_unified = '(?P<unified>\w+)')?")
+LOADS = re.compile(r"load_model: loading model '(?P<path>[^']+)'")
+OFFERED = re.compile(r"- (?P<label>[A-Za-z]+\d+) +: (?P<name>.+) \(\d+ MiB, (?P<free>\d+) MiB free\)")
 OFFLOADED = re.compile(r"offloaded (?P<some>\d+)/(?P<all>\d+) layers to GPU")
 SETTING = re.compile(
     r"(?:llama_\w+|\w+): (?P<name>n_ctx|n_batch|n_ubatch|n_seq_max|flash_attn|kv_unified|n_outputs_max) += (?P<value>\w+)"
@@ -44,6 +48,8 @@ TYPES = re.compile(r"K \((?P<k>\w+)\): +[\d.]+ MiB, V \((?P<v>\w+)\)")
 CELLS = re.compile(r"\( *(?P<cells>\d+) cells, +\d+ layers, +(?P<seqs>\d+)(?:/(?P<streams>\d+))? seqs")
 DEVICE = re.compile(r"using device (?P<label>[A-Za-z]+\d*) \((?P<name>.*)\)(?: \([\w:.]+\))? - (?P<free>\d+) MiB free")
 LISTED = re.compile(r"Device (?P<number>\d+): (?P<name>[^,]+), (?:compute capability|gfx|VMM)")
+SLOTS_BUILD = 9500
+"""Build from about which on the logits of one row a slot are reserved (June 2026); b8157 is of February, b10976 of September."""
 BUILD = re.compile(r"build:? = ?(?P<a>\d+) \(|build: (?P<b>\d+) \(|build_info: b(?P<c>\d+)")
 TABLE = re.compile(
     r"\| +- (?P<label>[A-Za-z]+\d*)(?: \([^|]*\))? +\| +(?P<total>\d+) = (?P<free>\d+) \+ \((?P<own>\d+) = +(?P<model>\d+) \+"
@@ -55,6 +61,12 @@ DRAFT = "loading draft model"
 VISION = ("alloc_compute_meta", "clip_model_load", "clip_init", "reserve_compute_meta", "warmup")
 """Functions whose compute buffer is the vision tower's."""
 GPU_LABELS = re.compile(r"(?:CUDA|ROCm|HIP|Vulkan|SYCL|MUSA|CANN|OpenCL|GPUOpenCL|Metal|MTL)(?P<number>\d*)(?:_Split|_Mapped|_Private)?(?:\[\w+\])?$")
+ROWS = re.compile(r"_R[48]$")
+"""Ending of ik_llama.cpp's types whose rows are interleaved, which changes no size."""
+FORK = (": mla_attn", ": attn_max_b", ": fused_moe")
+"""Settings that only ik_llama.cpp prints."""
+TYPED = re.compile(r"[-._](?:UD-)?(?:I?Q\d\w*|[BF]+16|F32|MXFP4\w*)$", re.IGNORECASE)
+"""Type at the end of a file's name."""
 BACKENDS = {"CUDA": "cuda", "ROCm": "rocm", "HIP": "rocm", "Vulkan": "vulkan", "SYCL": "sycl", "Metal": "metal", "MTL": "metal"}
 """Backends by the beginning of a device's label."""
 WEIGHTS, CACHE, STATES, COMPUTE, TOWER_WEIGHTS, TOWER_COMPUTE, TOGETHER, PROCESS, FILE_SIZE = (
@@ -66,7 +78,8 @@ WEIGHTS, CACHE, STATES, COMPUTE, TOWER_WEIGHTS, TOWER_COMPUTE, TOGETHER, PROCESS
 class Start:
     """Collector of what one start states; ``read`` takes a line at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Start | None = None) -> None:
+        """Begin with nothing, or with the settings of a dry run ``before`` it that the log does not print again."""
         self.figures: list[Figure] = []
         self.compute: dict[tuple[str, str], Figure] = {}
         self.settings: dict[str, str] = {}
@@ -78,14 +91,25 @@ class Start:
         self.experts: set[int] = set()
         self.tables: list[re.Match[str]] = []
         self.lines = 0
+        self.drafts = False
+        if before is not None:
+            self.settings, self.matches = dict(before.settings), dict(before.matches)
+            self.devices, self.free, self.listed = before.devices, before.free, before.listed
 
     @property
     def measured(self) -> bool:
         """True if any buffer is larger than nothing: a dry run's are not."""
         return any(figure.value for figure in (*self.figures, *self.compute.values()) if figure.name != "output buffer")
 
+    def begins_anew(self, line: str) -> bool:
+        """Return True for weights behind a cache or a compute buffer: those of another load."""
+        found = BUFFER.search(line)
+        later = bool(self.compute) or any(one.name in (CACHE, STATES) for one in self.figures)
+        return found is not None and found["kind"] in ("model", None) and later
+
     def read(self, line: str) -> None:
         """Take what a line states."""
+        self.drafts = self.drafts or DRAFT in line
         found = BUFFER.search(line)
         if found is not None:
             self.lines += 1
@@ -116,7 +140,7 @@ class Start:
     def _other(self, name: str, match: re.Match[str]) -> None:
         if name == "setting":
             self.settings[match["name"]] = match["value"]
-        elif name == "device":
+        elif name in ("device", "offered"):
             self.devices[match["label"]] = match["name"]
             self.free[match["label"]] = match["free"]
         elif name == "listed":
@@ -135,7 +159,7 @@ class Start:
 PATTERNS = {
     "setting": SETTING, "flash": FLASH, "types": TYPES, "size": SIZE, "type": TYPE, "title": TITLE, "file": FILE,
     "offloaded": OFFLOADED, "device": DEVICE, "listed": LISTED, "build": BUILD, "table": TABLE, "tower": TOWER,
-    "experts": EXPERTS,
+    "experts": EXPERTS, "slots": SLOTS, "loads": LOADS, "offered": OFFERED,
 }  # fmt: skip
 
 
@@ -149,36 +173,39 @@ def device_of(label: str) -> str | None:
 
 def read(lines: Sequence[str]) -> Log | None:
     """Read the last start that allocated something; None if no line states a buffer."""
-    before, *parts = split_at(lines, BEGINS)
+    head, notes = Start(), []
     starts: list[Start] = []
-    notes: list[str] = []
-    head = Start()
-    _fill(head, before)
+    start = head
     drafted = False
-    for part in parts or ([before] if head.measured else []):
-        start = Start()
-        _fill(start, part)
-        if start.measured and not drafted:
-            starts.append(start)
-        elif start.measured:
-            notes.append("the draft model's buffers are not compared")
-        # The line stands at the end of the part before, and what is loaded next is the draft.
-        drafted = any(DRAFT in line for line in part)
+    for line in lines:
+        whole = BEGINS.search(line) is not None
+        if whole or start.begins_anew(line):
+            _ended(start, starts, notes, drafted)
+            drafted = start.drafts
+            start = Start() if whole else Start(start)
+        start.read(line)
+    _ended(start, starts, notes, drafted)
     if not starts:
         return None
     start = starts[-1]
-    for name in ("build",):
-        if name in head.matches:
-            start.matches.setdefault(name, head.matches[name])
+    if any(word in line for line in lines for word in FORK):
+        notes.append("the log is of ik_llama.cpp, whose compute buffers are its own and not those of llama.cpp")
+    for name in ("build", "loads", "slots"):
+        known = next((one.matches[name] for one in (head, *starts[::-1]) if name in one.matches), None)
+        if known is not None:
+            start.matches.setdefault(name, known)
     start.listed = start.listed or head.listed
     start.devices, start.free = start.devices or head.devices, start.free or head.free
-    lines_read = head.lines + sum([one.lines for one in starts])
+    lines_read = sum([one.lines for one in dict.fromkeys([head, *starts])])
     return _log(start, len(starts), lines_read, notes)
 
 
-def _fill(start: Start, lines: Iterable[str]) -> None:
-    for line in lines:
-        start.read(line)
+def _ended(start: Start, starts: list[Start], notes: list[str], drafted: bool) -> None:
+    """Add a start to those that allocated something, unless what it loads is a draft model."""
+    if start.measured and not drafted:
+        starts.append(start)
+    elif start.measured:
+        notes.append("the draft model's buffers are not compared")
 
 
 def _log(start: Start, starts: int, lines: int, notes: list[str]) -> Log:
@@ -231,7 +258,7 @@ def _together(figures: list[Figure]) -> list[Figure]:
 def _models(start: Start) -> tuple[str, ...]:
     """Names of the model: those of its file and of its folder as the cache of the Hub calls it, then its title."""
     names: list[str] = []
-    file = start.matches.get("file")
+    file = start.matches.get("file") or start.matches.get("loads")
     if file is not None:
         path = file["path"].replace("\\", "/")
         repository = re.search(r"models--([^/]+?)--([^/]+)/", path)
@@ -239,22 +266,35 @@ def _models(start: Start) -> tuple[str, ...]:
             names.append(f"{repository[1]}/{repository[2]}")
         base = path.rpartition("/")[2]
         if not base.startswith("sha256-"):
-            names.append(re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", base))
+            names += _of_file(re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", base))
     title = start.matches.get("title")
     if title is not None:
         names.append(title["name"])
     return tuple(names)
 
 
+def _of_file(stem: str) -> list[str]:
+    """Names that a file's name may mean: as it is, with its publisher's owner in front, and without its type."""
+    bare = TYPED.sub("", stem)
+    owner, under, rest = stem.partition("_")
+    owned = [f"{owner}/{TYPED.sub('', rest)}"] if under and owner.isalpha() else []
+    return list(dict.fromkeys([stem, *owned, bare]))
+
+
 def _keys(start: Start, gpus: int) -> dict[str, object]:
     """Deployment keys of a start."""
     asked = start.settings
-    keys: dict[str, object] = {"outputs": "slots" if "n_outputs_max" in asked else "batch"}
-    slots = int(asked.get("n_seq_max", "1"))
-    shared = asked.get("kv_unified", "false") in ("true", "1")
+    build = start.matches.get("build")
+    number = 0 if build is None else int(build["a"] or build["b"] or build["c"])
+    keys: dict[str, object] = {"outputs": "slots" if "n_outputs_max" in asked or number >= SLOTS_BUILD else "batch"}
+    server = start.matches.get("slots")
+    slots = int(asked.get("n_seq_max") or (server["slots"] if server else "1"))
+    shared = (asked.get("kv_unified") or (server["unified"] if server else "false")) in ("true", "1")
     cells = asked.get("n_ctx")
     if cells is not None:
         keys["context"] = str(int(cells) if shared else int(cells) // slots)
+    elif server is not None and server["cells"] is not None:
+        keys["context"] = server["cells"]
     if slots > 1:
         keys["parallel"] = str(slots)
         keys["unified_kv"] = "true" if shared else "false"
@@ -292,11 +332,13 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
 def quant_of(name: str) -> str:
     """Scheme of a file type's name: ``Q4_K_M`` for ``Q4_K - Medium``, ``MXFP4_MOE`` for ``MXFP4 MoE``."""
     kind, _, size = name.partition(" - ")
+    if kind in ("Q2_K", "Q6_K", "IQ4_XS", "IQ4_NL"):
+        return kind
     sizes = {"Small": "_S", "Medium": "_M", "Large": "_L"}
     if size in sizes:
         return kind + sizes[size]
     words = {"mostly F16": "F16", "all F32": "F32", "mostly Q8_0": "Q8_0", "MXFP4 MoE": "MXFP4_MOE", "NVFP4": "NVFP4"}
-    return words.get(name, kind.removeprefix("mostly ").strip())
+    return words.get(name, ROWS.sub("", kind.removeprefix("mostly ").strip()))
 
 
 def printed(deployment: Deployment, estimate: Estimate) -> Mapping[tuple[str, str], Amount]:
@@ -318,7 +360,9 @@ def printed(deployment: Deployment, estimate: Estimate) -> Mapping[tuple[str, st
         tower, tower_compute = plan.tower if number == plan.tower_device else (0, 0)
         weights, compute = device.weights_bytes - tower, device.compute_bytes - tower_compute
         less, more = spread_bytes(deployment.checkpoint, weights, publisher, False)
-        found[(WEIGHTS, device.device)] = Amount(weights - less, weights, weights + more)
+        # What is printed of the host is the part of the file that is mapped, with what other devices hold of it.
+        bounds = (less, more) if number != HOST else (0, 0)
+        found[(WEIGHTS, device.device)] = Amount(weights - bounds[0], weights, weights + bounds[1])
         kept = states.get(number, 0)
         found[(CACHE, device.device)] = exactly(device.kv_cache_bytes - kept)
         if kept:
