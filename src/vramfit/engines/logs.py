@@ -73,6 +73,8 @@ class Log(Record):
     """Remarks on what the log leaves open, as sentences without a full stop."""
     file_bytes: int | None = None
     """Size of the model's file as the log states it; None if it does not."""
+    as_released: bool = False
+    """True if the log says that the weights are loaded as the model is released, whatever that is."""
     any_gpu: bool = False
     """True if the engine's buffers do not depend on the card, so that they can be compared without knowing it."""
 

@@ -10,7 +10,7 @@ from vramfit._record import Record
 from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.keys import parse_request
-from vramfit.engines.resolve import resolve
+from vramfit.engines.resolve import RELEASED, resolve
 from vramfit.errors import AmbiguousName, CannotTell, InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel, UnsupportedScheme
 from vramfit.units import GIB, gib
 
@@ -109,6 +109,8 @@ def verify(lines: Sequence[str], given: Mapping[str, Any], catalogue: Catalogue)
     keys["model"] = model
     if states_quant:
         keys.pop("quant", None)
+    elif keys.get("quant") == catalogue.model(model).dtype and keys["quant"] in RELEASED:
+        keys["quant"] = RELEASED[keys["quant"]]
     keys["gpu"], unnamed = _gpus(log, given, catalogue)
     if unnamed:
         notes.append(f"{keys['gpu'][0]} stands for the GPU, which the log does not name or not as one that is known: give -g")
@@ -117,7 +119,7 @@ def verify(lines: Sequence[str], given: Mapping[str, Any], catalogue: Catalogue)
         keys["usable"] = f"{min(log.memory_bytes)}B"
     keys |= given
     try:
-        deployment, amounts = _asked(keys, catalogue)
+        deployment, amounts = _asked(keys, log, catalogue)
     except UnsupportedScheme as error:
         if "quant" in given:
             raise
@@ -128,21 +130,21 @@ def verify(lines: Sequence[str], given: Mapping[str, Any], catalogue: Catalogue)
             size, usual = gib(log.file_bytes), gib(round(whole.expected))
             notes.append(f"the file is {size}, and {deployment.scheme.id} of this model {usual}: asked with its size")
             keys["file_size"] = f"{log.file_bytes}B"
-            deployment, found = _asked(keys, catalogue)
+            deployment, found = _asked(keys, log, catalogue)
             amounts = {**found, ("file", ""): whole}
     left_out = {"process"} if unnamed else set()
     pairs = [Pair(one, amounts.get((one.name, one.device))) for one in log.figures if one.name not in left_out]
     return Verified(name, log, keys, deployment, tuple(pairs), tuple(notes))
 
 
-def _asked(keys: Mapping[str, Any], catalogue: Catalogue) -> tuple[Deployment, Mapping[tuple[str, str], Amount]]:
+def _asked(
+    keys: Mapping[str, Any], log: Log, catalogue: Catalogue
+) -> tuple[Deployment, Mapping[tuple[str, str], Amount]]:
     """The deployment of the keys, and the values that its estimate has for the figures of a log."""
     found = resolve(parse_request(keys), catalogue)
-    if len(found) > 1 and len({one.scheme.id for one in found}) > 1 and "quant" not in keys:
-        first = found[0]
-        stated = catalogue.stated(str(keys["model"]))
-        if "quant" not in stated and keys.get("task", "inference") == "inference":
-            raise CannotTell("the log does not say the quantization", f"give --quant, for example {first.scheme.id}")
+    unknown = "quant" not in keys and "quant" not in catalogue.stated(str(keys["model"]))
+    if len(found) > 1 and unknown and not log.as_released:
+        raise CannotTell("the log does not say the quantization", f"give --quant, for example {found[0].scheme.id}")
     made = answer(found[0])
     runtime = engine(found[0].engine)
     return found[0], runtime.printed(found[0], made.estimate, made.verdict.usable_bytes)

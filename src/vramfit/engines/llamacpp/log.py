@@ -289,7 +289,8 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
     keys: dict[str, object] = {"outputs": "slots" if "n_outputs_max" in asked or number >= SLOTS_BUILD else "batch"}
     server = start.matches.get("slots")
     slots = int(asked.get("n_seq_max") or (server["slots"] if server else "1"))
-    shared = (asked.get("kv_unified") or (server["unified"] if server else "false")) in ("true", "1")
+    # Builds before July 2025 do not print it, and their slots share one cache.
+    shared = (asked.get("kv_unified") or (server["unified"] if server else None) or "true") in ("true", "1")
     cells = asked.get("n_ctx")
     if cells is not None:
         keys["context"] = str(int(cells) if shared else int(cells) // slots)
@@ -318,8 +319,12 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
     if start.experts and start.experts == set(range(max(start.experts) + 1)):
         keys["cpu_moe_layers"] = str(len(start.experts))
     name = start.matches.get("type")
+    path = start.matches.get("file") or start.matches.get("loads")
+    ending = None if path is None else TYPED.search(path["path"].removesuffix(".gguf"))
     if name is not None:
         keys["quant"] = quant_of(name["name"])
+    elif ending is not None:
+        keys["quant"] = ending[0][1:]
     backend = next((one for label in start.labels for begin, one in BACKENDS.items() if label.startswith(begin)), None)
     if backend is not None:
         keys["backend"] = backend

@@ -34,14 +34,14 @@ COMMAND = re.compile(r'cmd="?(?P<command>[^"]*)')
 FLAG = {
     "context": re.compile(r"--ctx-size (\d+)"),
     "parallel": re.compile(r"--parallel (\d+)"),
-    "batch": re.compile(r"--batch-size (\d+)"),
+    "ubatch": re.compile(r"--batch-size (\d+)"),
     "gpu_layers": re.compile(r"--n-gpu-layers (\d+)"),
     "kv_cache_type": re.compile(r"--kv-cache-type (\w+)"),
 }
 LOAD = {
     "context": re.compile(r"KvSize:(\d+)"),
     "parallel": re.compile(r"Parallel:(\d+)"),
-    "batch": re.compile(r"BatchSize:(\d+)"),
+    "ubatch": re.compile(r"BatchSize:(\d+)"),
     "kv_cache_type": re.compile(r"KvCacheType:(\w+)"),
 }
 FLASH = re.compile(r"--flash-attn\b|FlashAttention:(?:true|Enabled)")
@@ -80,11 +80,10 @@ def read(lines: Sequence[str]) -> Log | None:
     if "gpu_layers" in keys and log.keys.get("gpu_layers") is None:
         del keys["gpu_layers"]
     _per_slot(keys, log)
-    keys.pop("tensor_split", None)
     if "flash_attention" not in log.keys and asked:
         keys["flash_attention"] = "on" if any(FLASH.search(line) for line in asked) else "off"
-    keys.pop("outputs", None)
-    keys.pop("backend", None)
+    for name in ("backend", "batch", "tensor_split"):
+        keys.pop(name, None)
     cards = [match for line in lines for match in [COMPUTE.search(line)] if match and match["library"] != "cpu"]
     names = log.gpus or tuple(match["name"].strip('"') for match in cards[: log.gpu_count])
     version = last(VERSION, lines)
@@ -107,11 +106,10 @@ def read(lines: Sequence[str]) -> Log | None:
 def _per_slot(keys: dict[str, object], log: Log) -> None:
     """Put slots and their context into keys: Ollama multiplies the context by the slots that share a runner's cache."""
     slots = int(str(keys.get("parallel", "1")))
-    if slots > 1 and "context" not in log.keys:
+    if slots > 1 and "context" not in log.keys and "context" in keys:
         keys["context"] = str(int(str(keys["context"])) // slots)
     if slots == 1:
         keys.pop("parallel", None)
-    keys.pop("unified_kv", None)
 
 
 def _of_own_engine(lines: Sequence[str]) -> Log | None:

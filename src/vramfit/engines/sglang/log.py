@@ -56,8 +56,9 @@ def read(lines: Sequence[str]) -> Log | None:
     kind = last(re.compile(r"dtype=torch\.(?P<name>\w+)"), own)
     if kind is not None and keyword("quantization", given) is None:
         keys.setdefault("quant", {"float16": "fp16"}.get(kind["name"], "bf16"))
+    released = bool(given) and keyword("quantization", given) is None
     note = "SGLang does not print which GPU it runs on"
-    return Log(keys, names, (), count, (), tuple(_figures(own)), None, len(found), sum(map(len, found)), (note,))
+    return Log(keys, names, (), count, (), tuple(_figures(own)), None, len(found), sum(map(len, found)), (note,), as_released=released)
 
 
 def _keys(given: str, end: str) -> tuple[dict[str, object], int]:
