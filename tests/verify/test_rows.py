@@ -117,7 +117,7 @@ def vllm_lines(row: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"INFO 04-21 18:20:30 [core.py:105] Initializing a V1 LLM engine (v{version}) with config: model='{asked['model']}',"
         f" max_seq_len={asked.get('context', 4096)}, tensor_parallel_size={ranks}, pipeline_parallel_size={stages},"
-        f" quantization=None, enforce_eager={asked.get('enforce_eager', False)},"
+        f" quantization=None, chunked_prefill_enabled=True, enforce_eager={asked.get('enforce_eager', False)},"
         f" kv_cache_dtype={asked.get('kv_cache_type', 'auto')}"
     )
     if "total" in logged:
@@ -146,8 +146,11 @@ def test_figures_of_vllm_are_those_of_the_accuracy(row: Mapping[str, Any]) -> No
             continue
         pair = pairs[name]
         assert pair.amount is not None
+        # The accuracy of the room takes the logged weights off, where there are some, and verify the estimated ones.
+        weights = pairs["weights"].amount if name == "room for the cache" and "weights" in pairs else None
+        off = 0.0 if weights is None else weights.expected - own["weights"].logged
         assert pair.figure.value == pytest.approx(figure.logged, abs=0.006 * GIB)
-        assert pair.amount.expected == pytest.approx(figure.expected, rel=1e-3, abs=0.005 * GIB)
+        assert pair.amount.expected + off == pytest.approx(figure.expected, rel=1e-6, abs=0.001 * GIB)
         checked += 1
     assert checked == len(own) - ("context at the start" in own and "total" not in row["logged"])
 

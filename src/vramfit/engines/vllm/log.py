@@ -23,7 +23,7 @@ MARKS = (
     "LLM engine (v", "vLLM API server version", "non-default args", "args: Namespace", "Model loading took",
     "Loading model weights took", "total_gpu_memory", "non_torch_memory", "Available KV cache memory", "KV cache size:",
     "Maximum concurrency for", "Graph capturing finished", "torch peak memory increase", "# GPU blocks", "# cuda blocks",
-    "Free memory on device", "Actual usage is", "Requested memory:", "Estimated CUDA graph memory",
+    "Free memory on device", "Actual usage is", "Requested memory:", "Estimated CUDA graph memory", "non-torch",
     "Chunked prefill is enabled", "device_name=NVIDIA", "model weights take", "Initial free memory",
 )  # fmt: skip
 """Words of which each line that is read has one."""
