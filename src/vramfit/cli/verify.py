@@ -55,7 +55,9 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         _save(found, str(keys[SAVE.name]), catalogue)
     report = document(found)
     if log.dropped:
-        report["notes"].append(f"the log is longer than what is kept: {log.dropped:,} lines at its beginning were left out")
+        report["notes"].append(
+            f"the log is longer than what is kept: {log.dropped:,} lines at its beginning were left out"
+        )
     end = "\r\n" if style == "csv" else "\n"
     write_lines(sys.stdout, lines(style, report, header=not output.get("no_header")), end)
     return exit_code(found)

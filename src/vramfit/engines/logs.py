@@ -100,9 +100,8 @@ def added(figures: Iterable[Figure]) -> list[Figure]:
     found: dict[tuple[str, str], Figure] = {}
     for one in figures:
         before = found.get((one.name, one.device))
-        if before is not None:
-            one = Figure(one.name, one.device, before.value + one.value, one.unit, before.slack + one.slack)
-        found[(one.name, one.device)] = one
+        value, slack = (0.0, 0.0) if before is None else (before.value, before.slack)
+        found[(one.name, one.device)] = Figure(one.name, one.device, value + one.value, one.unit, slack + one.slack)
     return list(found.values())
 
 

@@ -11,7 +11,16 @@ from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import RELEASED, resolve
-from vramfit.errors import AmbiguousName, CannotTell, InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel, UnsupportedScheme
+from vramfit.errors import (
+    AmbiguousName,
+    CannotTell,
+    InputError,
+    MissingModel,
+    UnknownGpu,
+    UnknownMemory,
+    UnknownModel,
+    UnsupportedScheme,
+)
 from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
@@ -113,7 +122,9 @@ def verify(lines: Sequence[str], given: Mapping[str, Any], catalogue: Catalogue)
         keys["quant"] = RELEASED[keys["quant"]]
     keys["gpu"], unnamed = _gpus(log, given, catalogue)
     if unnamed:
-        notes.append(f"{keys['gpu'][0]} stands for the GPU, which the log does not name or not as one that is known: give -g")
+        notes.append(
+            f"{keys['gpu'][0]} stands for the GPU, which the log does not name or not as one that is known: give -g"
+        )
         keys.pop("backend", None)
     if log.memory_bytes and not unnamed:
         keys["usable"] = f"{min(log.memory_bytes)}B"
@@ -125,13 +136,13 @@ def verify(lines: Sequence[str], given: Mapping[str, Any], catalogue: Catalogue)
             raise
         raise CannotTell(f"the log's file type: {error.message}", "give the nearest as --quant") from None
     whole = amounts.get(("file", ""))
-    if whole is not None and log.file_bytes and not {"file_size", "bits_per_weight"} & given.keys():
-        if abs(whole.expected / log.file_bytes - 1) > OTHER_MIX:
-            size, usual = gib(log.file_bytes), gib(round(whole.expected))
-            notes.append(f"the file is {size}, and {deployment.scheme.id} of this model {usual}: asked with its size")
-            keys["file_size"] = f"{log.file_bytes}B"
-            deployment, found = _asked(keys, log, catalogue)
-            amounts = {**found, ("file", ""): whole}
+    stated = bool({"file_size", "bits_per_weight"} & given.keys())
+    if whole is not None and log.file_bytes and not stated and abs(whole.expected / log.file_bytes - 1) > OTHER_MIX:
+        size, usual = gib(log.file_bytes), gib(round(whole.expected))
+        notes.append(f"the file is {size}, and {deployment.scheme.id} of this model {usual}: asked with its size")
+        keys["file_size"] = f"{log.file_bytes}B"
+        deployment, found = _asked(keys, log, catalogue)
+        amounts = {**found, ("file", ""): whole}
     left_out = {"process"} if unnamed else set()
     pairs = [Pair(one, amounts.get((one.name, one.device))) for one in log.figures if one.name not in left_out]
     return Verified(name, log, keys, deployment, tuple(pairs), tuple(notes))
@@ -197,4 +208,3 @@ def _known(name: str, catalogue: Catalogue, any_gpu: bool) -> str:
 def exit_code(found: Verified) -> int:
     """Exit code: 0 if every figure with bounds is inside of them, else 1."""
     return 1 if found.outside else 0
-

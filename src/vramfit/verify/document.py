@@ -108,4 +108,3 @@ def _gpus(found: Verified) -> str:
     """GPUs as one text: ``2xrtx3090``, ``rtx3090,rtx4090``."""
     ids = [gpu.id for gpu in found.deployment.gpus]
     return f"{len(ids)}x{ids[0]}" if len(set(ids)) == 1 and len(ids) > 1 else ",".join(ids)
-

@@ -22,8 +22,8 @@ MARKS = (
     "buffer size", "loaded meta data", "loading model from", "general.name", "model ftype", "file type", "model size",
     "file size", ": n_ctx  ", ": n_batch  ", ": n_ubatch  ", ": n_seq_max", ": flash_attn", "Flash Attention was auto",
     ": kv_unified", ": n_outputs_max", " cells, ", "KV self size", "offloaded ", "using device ", "  Device ", "|   - ",
-    "build: ", "build = ", "build_info: ", "loading draft model", "n_slots = ", "loading model '", " MiB free)", "buffer type overridden",
-    ": mla_attn", ": attn_max_b", ": fused_moe",
+    "build: ", "build = ", "build_info: ", "loading draft model", "n_slots = ", "loading model '", " MiB free)",
+    "buffer type overridden",    ": mla_attn", ": attn_max_b", ": fused_moe",
 )  # fmt: skip
 """Words of which each line that is read has one."""
 
@@ -32,8 +32,10 @@ BUFFER = re.compile(
     r"(?P<function>\w+): +(?P<label>[A-Za-z]\w*?(?:\[\w+\])?) +(?:(?P<kind>model|KV|RS|compute|output|input) +)?buffer size"
     r"(?: is)? *= *(?P<number>\d+(?:\.\d+)?) (?P<unit>MiB|GiB|MB)"
 )
-SIZE = re.compile(r"model size += (?P<number>[\d.]+) (?P<unit>GiB|MiB) \((?P<bits>[\d.]+) BPW\)|file size += (?P<n2>[\d.]+) (?P<u2>GiB|MiB) \((?P<b2>[\d.]+) BPW\)")
-TYPE = re.compile(r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.+?)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$")
+SIZE = re.compile(r"(?:model|file) size += (?P<number>[\d.]+) (?P<unit>GiB|MiB) \([\d.]+ BPW\)")
+TYPE = re.compile(
+    r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.+?)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$"
+)
 TITLE = re.compile(r"general\.name +(?:str +)?= (?P<name>.+?) *$")
 FILE = re.compile(r"loaded meta data with \d+ key-value pairs and \d+ tensors from (?P<path>.+?) \(version")
 SLOTS = re.compile(r"n_slots = (?P<slots>\d+)(?:, n_ctx_slot = (?P<cells>\d+))?(?:, kv_unified = '(?P<unified>\w+)')?")
@@ -56,18 +58,30 @@ TABLE = re.compile(
     r" +(?P<context>\d+) \+ +(?P<compute>\d+)\) \+ +(?P<rest>-?\d+)"
 )
 TOWER = re.compile(r"(?:clip\w*|load_hparams|loader|\w+): +model size: +(?P<number>[\d.]+) (?P<unit>MiB|MB)")
-EXPERTS = re.compile(r"tensor (?P<name>blk\.(?P<layer>\d+)\.ffn_\w*exps?\.\w+) .*buffer type overridden to (?P<buffer>\w+)")
+EXPERTS = re.compile(
+    r"tensor (?P<name>blk\.(?P<layer>\d+)\.ffn_\w*exps?\.\w+) .*buffer type overridden to (?P<buffer>\w+)"
+)
 DRAFT = "loading draft model"
 VISION = ("alloc_compute_meta", "clip_model_load", "clip_init", "reserve_compute_meta", "warmup")
 """Functions whose compute buffer is the vision tower's."""
-GPU_LABELS = re.compile(r"(?:CUDA|ROCm|HIP|Vulkan|SYCL|MUSA|CANN|OpenCL|GPUOpenCL|Metal|MTL)(?P<number>\d*)(?:_Split|_Mapped|_Private)?(?:\[\w+\])?$")
+GPU_LABELS = re.compile(
+    r"(?:CUDA|ROCm|HIP|Vulkan|SYCL|MUSA|CANN|OpenCL|GPUOpenCL|Metal|MTL)(?P<number>\d*)(?:_Split|_Mapped|_Private)?(?:\[\w+\])?$"
+)
 ROWS = re.compile(r"_R[48]$")
 """Ending of ik_llama.cpp's types whose rows are interleaved, which changes no size."""
 FORK = (": mla_attn", ": attn_max_b", ": fused_moe")
 """Settings that only ik_llama.cpp prints."""
 TYPED = re.compile(r"[-._](?:UD-)?(?:I?Q\d\w*|[BF]+16|F32|MXFP4\w*)$", re.IGNORECASE)
 """Type at the end of a file's name."""
-BACKENDS = {"CUDA": "cuda", "ROCm": "rocm", "HIP": "rocm", "Vulkan": "vulkan", "SYCL": "sycl", "Metal": "metal", "MTL": "metal"}
+BACKENDS = {
+    "CUDA": "cuda",
+    "ROCm": "rocm",
+    "HIP": "rocm",
+    "Vulkan": "vulkan",
+    "SYCL": "sycl",
+    "Metal": "metal",
+    "MTL": "metal",
+}
 """Backends by the beginning of a device's label."""
 WEIGHTS, CACHE, STATES, COMPUTE, TOWER_WEIGHTS, TOWER_COMPUTE, TOGETHER, PROCESS, FILE_SIZE = (
     "weights", "KV cache", "recurrent states", "compute buffer", "vision weights", "vision compute buffer",
@@ -173,7 +187,8 @@ def device_of(label: str) -> str | None:
 
 def read(lines: Sequence[str]) -> Log | None:
     """Read the last start that allocated something; None if no line states a buffer."""
-    head, notes = Start(), []
+    head = Start()
+    notes: list[str] = []
     starts: list[Start] = []
     start = head
     drafted = False
@@ -218,7 +233,7 @@ def _log(start: Start, starts: int, lines: int, notes: list[str]) -> Log:
     size = start.matches.get("size")
     file_bytes = None
     if size is not None:
-        number, unit = (size["number"], size["unit"]) if size["number"] else (size["n2"], size["u2"])
+        number, unit = size["number"], size["unit"]
         file_bytes = size_bytes(number, unit)
         figures.append(Figure(FILE_SIZE, "", file_bytes, slack=half_digit(number, unit)))
     for table in start.tables:
@@ -318,11 +333,11 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
         keys["tensor_split"] = ",".join(free)
     if start.experts and start.experts == set(range(max(start.experts) + 1)):
         keys["cpu_moe_layers"] = str(len(start.experts))
-    name = start.matches.get("type")
+    kind = start.matches.get("type")
     path = start.matches.get("file") or start.matches.get("loads")
     ending = None if path is None else TYPED.search(path["path"].removesuffix(".gguf"))
-    if name is not None:
-        keys["quant"] = quant_of(name["name"])
+    if kind is not None:
+        keys["quant"] = quant_of(kind["name"])
     elif ending is not None:
         keys["quant"] = ending[0][1:]
     backend = next((one for label in start.labels for begin, one in BACKENDS.items() if label.startswith(begin)), None)

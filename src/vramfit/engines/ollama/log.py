@@ -28,7 +28,7 @@ OWN = re.compile(r'level=\w+ source=\w+\.go:\d+ msg=|\[GIN\]|msg="(?:starting ll
 BEGINS = re.compile(r'msg="?starting (?:llama server|runner|go runner|ollama engine)|msg=load request=')
 VERSION = re.compile(r"Listening on .*\(version (?P<version>[\d.]+\w*)")
 COMPUTE = re.compile(
-    r'inference compute" .*library=(?P<library>\w+) .*(?:name|description)=(?P<name>"[^"]*"|\S+) .*total="(?P<total>[\d.]+) (?P<unit>GiB|MiB)"'
+    r'inference compute" .*library=(?P<library>\w+) .*(?:name|description)=(?P<name>"[^"]*"|\S+) .*total='
 )
 COMMAND = re.compile(r'cmd="?(?P<command>[^"]*)')
 FLAG = {
@@ -46,10 +46,13 @@ LOAD = {
 }
 FLASH = re.compile(r"--flash-attn\b|FlashAttention:(?:true|Enabled)")
 SIZES = {
-    "weights": re.compile(r'msg="model weights" (?:device=(?P<device>\S+)|buffer=(?P<buffer>\S+)) size="?(?P<number>[\d.]+) (?P<unit>\w+)"?'),
+    "weights": re.compile(
+        r'msg="model weights" (?:device=(?P<device>\S+)|buffer=(?P<buffer>\S+)) size="?(?P<number>[\d.]+) (?P<unit>\w+)"?'
+    ),
     "KV cache": re.compile(r'msg="kv cache" device=(?P<device>\S+) size="?(?P<number>[\d.]+) (?P<unit>\w+)"?'),
     "compute buffer": re.compile(
-        r'msg="compute graph" (?:backend=\S+ )?(?:device=(?P<device>\S+)|buffer_type=(?P<buffer>\S+)) size="?(?P<number>[\d.]+) (?P<unit>\w+)"?'
+        r'msg="compute graph" (?:backend=\S+ )?(?:device=(?P<device>\S+)|buffer_type=(?P<buffer>\S+))'
+        r' size="?(?P<number>[\d.]+) (?P<unit>\w+)"?'
     ),
 }
 KIND = re.compile(r'architecture=(?P<architecture>\S+) file_type=(?P<type>\S+) name=(?P<name>"[^"]*"|\S*)')

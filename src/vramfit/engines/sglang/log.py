@@ -58,7 +58,19 @@ def read(lines: Sequence[str]) -> Log | None:
         keys.setdefault("quant", {"float16": "fp16"}.get(kind["name"], "bf16"))
     released = bool(given) and keyword("quantization", given) is None
     note = "SGLang does not print which GPU it runs on"
-    return Log(keys, names, (), count, (), tuple(_figures(own)), None, len(found), sum(map(len, found)), (note,), as_released=released)
+    return Log(
+        keys,
+        names,
+        (),
+        count,
+        (),
+        tuple(_figures(own)),
+        None,
+        len(found),
+        sum(map(len, found)),
+        (note,),
+        as_released=released,
+    )
 
 
 def _keys(given: str, end: str) -> tuple[dict[str, object], int]:
