@@ -86,6 +86,7 @@ def _seconds(text: str) -> float:
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
+    _codes.append(error.exit_code)
     if as_json:
         from vramfit.render.json import write
         from vramfit.report import error_document
