@@ -40,7 +40,7 @@ def kept(stream: BinaryIO, marks: Iterable[str]) -> Kept:
     found: deque[str] = deque()
     size = dropped = 0
     for line in _lines(stream):
-        if not any([mark in line for mark in wanted]):
+        if not any(mark in line for mark in wanted):
             continue
         text = SEQUENCES.sub("", _unpacked(line))
         found.append(text)
