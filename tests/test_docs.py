@@ -113,7 +113,9 @@ FILES = {
     for name, language, key in (("deployments.yaml", "yaml", "deployments"), ("config.json", "json", "model_type"))
     if block.language == language and key in (yaml.safe_load(block.text) or {})
 }
-"""Files the commands read: the deployments file and the model's configuration that are shown."""
+"""Files the commands read: the deployments file, the model's configuration and the log that are shown."""
+
+FILES["server.log"] = next(block.text for block in BLOCKS if "model buffer size" in block.text)
 
 
 def test_there_is_something_to_hold() -> None:

@@ -21,7 +21,7 @@ LAYERS = (
     ("_groups", "cli"),
     ("sources",),
     ("render", "importers", "curation", "manifests"),
-    ("recommend", "matrix"),
+    ("recommend", "matrix", "verify"),
     ("check", "report", "entries"),
     ("sweep",),
     ("remedies",),

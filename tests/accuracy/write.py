@@ -32,10 +32,55 @@ what was free before they were loaded and the bytes of a token all count in them
 others; nothing is fitted on the rest.
 """
 
+LOG = (Path(__file__).parent.parent / "verify" / "logs" / "llamacpp-b5781-vulkan.log").read_text("utf-8")
+OWN = f"""
+## A log of your own
+
+`vramfit verify` reads a start-up log (`-` is stdin), takes from it the engine and its release, the model, the file type, the
+GPUs and the settings, asks for that deployment, and prints each figure of the log beside the estimate's. What the log does
+not say is asked for, and what is given counts for more than the log: `-m`, `-g` and every other key of `vramfit check`.
+llama-server prints its buffers with `-v`, Ollama by itself; vLLM prints the parts of its profile run with
+`VLLM_LOGGING_LEVEL=DEBUG`, and no GPU, as SGLang; trainers print peaks and neither model nor length. Prefixes of services,
+colours, several starts in one file (the last counts) and a cut end change nothing. This log, saved as `server.log`,
+
+```text
+{LOG}```
+
+is of llama.cpp on Vulkan, whose graph reserved more than CUDA's does:
+
+```console
+$ vramfit verify server.log --format table
+SESSION
+```
+
+A figure has bounds where the estimate states some; weights and caches are arithmetic, and have none. The exit code is 0 if
+all that have bounds are inside, 1 if one is outside, 3 if the log lacks the model, the GPU or the quantization, and 4 if it
+cannot be read or has no figures. `--json`, `--format csv` and the like are those of other commands.
+
+### Send it
+
+A log that is outside is worth most. `--save DIR` writes the comparison as a row of YAML: engine and release, the catalogue's
+name of the model, the keys, the GPU, and each figure with ours. It has no paths, no names of hosts or users, and a model
+that is not in the catalogue is left out. Read it, and send it with a sentence on where the log is from:
+
+```sh
+vramfit verify server.log --save measurements --format plain
+```
+"""
+"""Section on comparing a log, whose session ``tests.refresh_docs`` writes and ``tests/test_docs.py`` holds."""
+
+
+def own_log() -> str:
+    """Section on a log of the reader's own, with what the command prints today."""
+    from tests.command import vramfit
+
+    printed = vramfit("verify", "-", "--format", "table", stdin=LOG).out
+    return OWN.replace("SESSION\n", printed)
+
 
 def page() -> str:
     """Text of the page."""
-    return "\n".join([OPENING, *vllm.table(), SPREADS, *vllm.spreads(), SGLANG, *sglang.table(), ""])
+    return "\n".join([OPENING, *vllm.table(), SPREADS, *vllm.spreads(), SGLANG, *sglang.table(), own_log()])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.command import vramfit
 from vramfit.cli.app import app, run_app
-from vramfit.cli.options import COMMANDS, long_flag, options, read, spellings
+from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options, read, spellings
 
 if TYPE_CHECKING:
     from vramfit.workload.keys import Key
@@ -67,8 +67,9 @@ def parameters(command: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_typer_has_the_same_options(command: str) -> None:
-    """One declaration serves both; neither has an option the other lacks, but for help."""
-    assert [key.name for key in options(command)] == [name for name in parameters(command) if name != "help"]
+    """One declaration serves both; neither has an option the other lacks, but for help and words without a flag."""
+    own = [ARGUMENTS[command].name] if command in ARGUMENTS else []
+    assert own + [key.name for key in options(command)] == [name for name in parameters(command) if name != "help"]
 
 
 @pytest.mark.parametrize(

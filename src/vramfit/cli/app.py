@@ -13,7 +13,7 @@ from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import import_ as import_command
 from vramfit.cli import list as list_command
 from vramfit.cli import show as show_command
-from vramfit.cli.options import COMMANDS, long_flag, options
+from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
 
@@ -111,15 +111,23 @@ _HELP = {
     "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
     "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
     "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
+    "verify": (
+        "A start-up log of llama-server, Ollama, vLLM, SGLang or a trainer: each figure that it states beside ours."
+        " Model, GPU and settings are read from the log; what is given here counts for more."
+        " Exit code: 0 if every figure that has bounds is inside of them, 1 if one is outside, 3 if the log lacks the"
+        " model, the GPU or the quantization (give -m, -g, --quant), 4 if it cannot be read or has no figures."
+    ),
 }
 
 
 def _declared(name: str) -> None:
     """Add a command whose options are declared as keys."""
-    keys = options(name)
+    keys, argument = options(name), ARGUMENTS.get(name)
 
     def command(**given: Any) -> None:
         values = {}
+        if argument is not None and given[argument.name] is not None:
+            values[argument.name] = given[argument.name]
         for key in keys:
             value = given[key.name]
             if value is None or (key.kind == "switch" and not value):
@@ -129,6 +137,10 @@ def _declared(name: str) -> None:
 
     command.__doc__ = _HELP[name]
     parameters = [_parameter(key) for key in keys]
+    if argument is not None:
+        word: Any = Annotated[str | None, typer.Argument(metavar=argument.name.upper(), help=argument.help)]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.insert(0, inspect.Parameter(argument.name, kind, default=None, annotation=word))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name)(command)

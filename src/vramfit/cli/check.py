@@ -97,6 +97,7 @@ def _seconds(text: str) -> float:
 
 def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) -> int:
     """Print an error as one line and a hint on stderr (as JSON also on stdout); returns its exit code."""
+    _codes.append(error.exit_code)
     from vramfit.launch.mask import one_line
 
     message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)

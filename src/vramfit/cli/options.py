@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-COMMANDS = {"check": "vramfit.cli.check", "matrix": "vramfit.cli.matrix", "recommend": "vramfit.cli.recommend"}
+COMMANDS = {
+    "check": "vramfit.cli.check",
+    "matrix": "vramfit.cli.matrix",
+    "recommend": "vramfit.cli.recommend",
+    "verify": "vramfit.cli.verify",
+}
 """Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
+
+ARGUMENTS = {"verify": Key("log", "text", "start-up log of a server or trainer; - is stdin")}
+"""Words of these commands that belong to no flag."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 FILE_FORMATS = ("github", "junit", "sarif")
