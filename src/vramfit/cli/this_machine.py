@@ -1,4 +1,4 @@
-"""This machine in the place of a GPU's name: deployment keys that mean it, and ``list gpus --here``."""
+"""The program's own machine in the place of a GPU's name: deployment keys that mean it, and ``list gpus --here``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vramfit.importers.machine.record import Machine
 
 _here: list[ThisMachine] = []
-"""This machine, once it was looked at: all deployments of a file get one answer."""
+"""Machine that was looked at already: the deployments of a file get one answer."""
 
 
 def resolved(

@@ -1,4 +1,4 @@
-"""This machine and its GPUs, in every format."""
+"""Lists of a machine's GPUs, with what was asked of whom, in every format."""
 
 from __future__ import annotations
 

@@ -34,6 +34,8 @@ FOLDERS = ("opt/rocm/bin",)
 INTEGRATED = ("gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1037", "gfx1103", "gfx1150",
               "gfx1151", "gfx1152", "gfx1153")  # fmt: skip
 """Targets that are APUs (LLVM, User Guide for AMDGPU Backend, table of processors)."""
+PAGE_BYTES = 4096
+"""Bytes of a page of the machines that have APUs."""
 NODES = ("sys", "class", "kfd", "kfd", "topology", "nodes")
 SMALL_CARVE_OUT = 2**31
 """Largest memory of its own that an AMD GPU of unknown target may have and still be taken for an APU; no card that
@@ -65,35 +67,51 @@ def devices(place: Place, memory: Memory) -> Found:
 
 
 def _device(place: Place, card: drm.Card, targets: Mapping[str, str], memory: Memory) -> Device:
-    """GPU of amdgpu's files.
-
-    An APU has its carve-out and the pages that GTT lets it borrow; they are one pool to it, of which no more is free
-    than the carve-out's rest and what the machine has left.
-    """
+    """GPU of amdgpu's files, an APU with the larger of its two pools."""
 
     def state(name: str) -> int | None:
         return count(place.read(*card.folder, f"mem_info_{name}"))
 
-    own, own_used, lent, lent_used = state("vram_total"), state("vram_used"), state("gtt_total"), state("gtt_used")
+    own, used, lent = state("vram_total"), state("vram_used"), state("gtt_total")
     target = targets.get(card.pci_address or "")
     guessed = target is None and own is not None and own <= SMALL_CARVE_OUT and (lent or 0) > own
     integrated = target in INTEGRATED or guessed
-    total, used = own, own_used
+    total = own
     if integrated and own is not None and lent is not None:
-        total = own + lent
-        used = None if own_used is None or lent_used is None else own_used + lent_used
-    used = part(used, total)
-    free = None if used is None or total is None else total - used
-    if integrated and free is not None and own is not None and memory.available_bytes is not None:
-        free = min(free, max(0, own - (own_used or 0)) + memory.available_bytes)
+        total, used, free = _pool(place, own, used, lent, state("gtt_used"), memory)
+    else:
+        used = part(used, total)
+        free = None if used is None or total is None else total - used
     name = clean(place.read(*card.folder, "product_name") or "")
     return Device(
-        name or f"{UNNAMED} {card.pci_id}", "amd", SYSFS, total or None,
-        used_bytes=used, free_bytes=free, gap=None if used is not None else NOT_STATED,
+        name or f"{UNNAMED} {card.pci_id}", "amd", SYSFS, total or None, used_bytes=used, free_bytes=free,
+        gap=None if used is not None else NOT_STATED,
         pci_id=card.pci_id, pci_address=card.pci_address, compute_target=target, display=card.display,
-        integrated=integrated, unified=integrated, usable_bytes=total if integrated else None,
+        integrated=integrated, unified=integrated, usable_bytes=total or None if integrated else None,
         shared_bytes=(own or 0) + memory.total_bytes if integrated and memory.total_bytes else None,
     )  # fmt: skip
+
+
+def _pool(
+    place: Place, own: int, own_used: int | None, lent: int, lent_used: int | None, memory: Memory
+) -> tuple[int, int | None, int | None]:
+    """Total, used and free bytes of an APU: of its carve-out, or of the pages that GTT lends it, whichever is larger.
+
+    ROCm allocates from one of them: with 4 GiB of carve-out and 96 GiB of GTT it reports 98,304 MiB (noamsto/nix-amd-ai
+    issue 42). What GTT may lend, TTM limits, and the machine does: with ``amdgpu.gttsize`` alone at 128 GiB it reports
+    62.47 GiB, half of 124.92 (ROCm/legacy-rocm-build issue 6004).
+    """
+    pages = count(place.read("sys", "module", "ttm", "parameters", "pages_limit"))
+    limits = [lent, memory.total_bytes or lent] + ([pages * PAGE_BYTES] if pages else [])
+    lent = min(limits)
+    if own >= lent:
+        used = part(own_used, own)
+        return own, used, None if used is None else own - used
+    used = None if lent_used is None else min(lent_used, lent)
+    free = None if used is None else lent - used
+    if free is not None and memory.available_bytes is not None:
+        free = min(free, memory.available_bytes)
+    return lent, used, free
 
 
 def kfd_targets(place: Place) -> dict[str, str]:
@@ -144,8 +162,8 @@ def parse_rocm_smi(text: str) -> list[Device]:
         target = clean(values.get("gfx version", ""))
         total, used = size(values.get("vram total memory (b)")), count(values.get("vram total used memory (b)"))
         lent, lent_used = size(values.get("gtt total memory (b)")), count(values.get("gtt total used memory (b)"))
-        if target in INTEGRATED and total is not None and lent is not None:
-            total, used = total + lent, None if used is None or lent_used is None else used + lent_used
+        if target in INTEGRATED and total is not None and lent is not None and lent > total:
+            total, used = lent, lent_used
         found.append(
             _named(
                 ROCM_SMI,

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 MODEL = ("proc", "device-tree", "model")
 SOURCE = "/proc/device-tree/model"
 UNIFIED = ("gb10", "n1x", "thor", "orin", "xavier", "(nvgpu)", "tegra")
-"""Words of the driver's names of such GPUs. An N1X states 8,128 MiB of its whole memory (unslothai/unsloth issue 10283)."""
+"""Words of the driver's names of such GPUs. An N1X states 8,128 MiB of its whole memory (unslothai/unsloth pull request
+10283)."""
+WINDOWS_SHARE = 0.83
+"""Share of a machine's memory that CUDA reports on Windows: 45.39 of 54.2 GiB on an N1X (unslothai/unsloth pull request
+11208)."""
 MODULES = ("jetson", "orin", "xavier", "thor")
 """Words of the models of boards that have a GPU of NVIDIA's."""
 LEFT_OUT = ("NVIDIA", "Developer", "Kit", "Engineering", "Reference", "Modification", "Module")
@@ -33,6 +37,19 @@ def devices(place: Place, stated: tuple[Device, ...], memory: Memory) -> Found:
         stated = (Device(board_name(board or ""), "nvidia", SOURCE),)
     found = [_sharing(one, memory, board if named else None) if is_unified(one) else one for one in stated]
     return Found(tuple(found), (probe,))
+
+
+def of_windows(stated: tuple[Device, ...], memory: Memory) -> tuple[Device, ...]:
+    """Devices with the share of the memory that Windows lets a GPU have which shares it."""
+    total = memory.total_bytes
+    if total is None:
+        return stated
+    return tuple(
+        [
+            replace(_sharing(one, memory, None), usable_bytes=round(WINDOWS_SHARE * total)) if is_unified(one) else one
+            for one in stated
+        ]
+    )
 
 
 def is_unified(device: Device) -> bool:
@@ -55,6 +72,6 @@ def _sharing(device: Device, memory: Memory, board: str | None) -> Device:
         memory_bytes=total,
         used_bytes=None if total is None or free is None else max(0, total - free),
         free_bytes=free,
-        gap=None if free is not None else "/proc/meminfo does not state it",
+        gap=None if free is not None else "the system does not state it",
         unified=True,
     )

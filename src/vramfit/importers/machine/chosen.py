@@ -105,16 +105,16 @@ def used_devices(machine: Machine) -> tuple[list[Device], list[str]]:
         notes.append(f"one program seldom uses cards of several vendors: {out} is left out")
         whole = [device for device in whole if device.vendor == most]
     if not whole:
-        raise NoGpu(f"no GPU was found on this machine: {tried(machine)}", GIVE)
+        raise NoGpu(f"no GPU was found on this machine: {outcomes(machine)}", GIVE)
     return whole, notes
 
 
-def tried(machine: Machine) -> str:
+def outcomes(machine: Machine) -> str:
     """Sources that were asked, with what they said where that is news, in one line."""
-    told = [f"{probe.source}: {probe.outcome}" for probe in machine.probes if not probe.absent]
+    news = [f"{probe.source}: {probe.outcome}" for probe in machine.probes if not probe.absent]
     hidden = [note for note in machine.notes if "_VISIBLE_DEVICES" in note or "AFFINITY" in note]
     absent = [probe.source for probe in machine.probes if probe.absent]
-    parts = [*hidden, *told, f"nothing at {', '.join(absent)}" if absent else ""]
+    parts = [*hidden, *news, f"nothing at {', '.join(absent)}" if absent else ""]
     return "; ".join([part for part in parts if part])
 
 
@@ -165,16 +165,16 @@ def _cap(keys: dict[str, Any], total_bytes: int, one: Match, catalogue: Catalogu
 
 def _reserve(devices: Sequence[Device]) -> tuple[str, str]:
     """Memory that others hold now, as the key ``reserve`` states it: of several cards the most."""
-    held = []
+    taken = []
     for device in devices:
         used, free, usable = device.used_bytes, device.free_bytes, device.usable_bytes or device.memory_bytes
         if used is None:
             raise CannotTell(
                 f"what is in use of {device.name} is not known: {device.gap or 'nothing states it'}", "give --reserve"
             )
-        held.append(max(used, usable - free) if device.integrated and usable and free is not None else used)
-    unequal = " on the fullest card" if len(set(held)) > 1 else " on each card" if len(held) > 1 else ""
-    return size_text(max(held)), f"others hold {gib(max(held))} now{unequal}; that is taken off"
+        taken.append(max(used, usable - free) if device.integrated and usable and free is not None else used)
+    unequal = " on the fullest card" if len(set(taken)) > 1 else " on each card" if len(taken) > 1 else ""
+    return size_text(max(taken)), f"others hold {gib(max(taken))} now{unequal}; that is taken off"
 
 
 def _state_ram(keys: dict[str, Any], memory: Memory) -> list[str]:

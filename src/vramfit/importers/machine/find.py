@@ -25,21 +25,21 @@ class ThisMachine:
 
     @property
     def machine(self) -> Machine:
-        """Everything that was found."""
+        """Machine as its sources state it, looked at once."""
         if self._machine is None:
             self._machine = find(self._place)
         return self._machine
 
     @property
     def memory(self) -> Memory:
-        """Its memory, for which no GPU is looked for where the system's files state it."""
+        """Memory of the machine, for which no GPU is looked for where the system's files state it."""
         if self._machine is None and self._place.system == "linux":
             return host.memory(self._place)
         return self.machine.memory
 
 
 def find(place: Place | None = None) -> Machine:
-    """Everything that this machine, or ``place``, states of its GPUs and memory; nothing found is no error."""
+    """Find the GPUs and the memory of this machine, or of ``place``; nothing found is no error."""
     place = Place() if place is None else place
     if place.system == "macos":
         found, memory = apple.devices(place)
@@ -67,7 +67,9 @@ def _of_windows(place: Place) -> tuple[Found, Memory]:
     own = _of_nvidia(place)
     listed, memory = windows.devices(place)
     others = [device for device in listed.devices if device.vendor != "nvidia" or not own.devices]
-    return Found((*own.devices, *others), (*own.probes, *listed.probes), own.driver or listed.driver), memory
+    return Found(
+        (*boards.of_windows(own.devices, memory), *others), (*own.probes, *listed.probes), own.driver or listed.driver
+    ), memory
 
 
 def _of_linux(place: Place, memory: Memory) -> Found:

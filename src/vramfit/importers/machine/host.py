@@ -53,18 +53,18 @@ def _limit(place: Place) -> tuple[int | None, int | None, str]:
             folder = (*base, *parts[:depth])
             most = size(place.read(*folder, limit))
             if most is not None:
-                found.append((most, _held(place, folder, used, idle), version))
+                found.append((most, _used(place, folder, used, idle), version))
     return min(found, default=(None, None, ""), key=lambda one: one[0])
 
 
-def _held(place: Place, folder: tuple[str, ...], used: str, idle: str) -> int | None:
+def _used(place: Place, folder: tuple[str, ...], used: str, idle: str) -> int | None:
     """Bytes that a cgroup holds, without pages of files that the kernel drops when memory is asked for."""
-    held = count(place.read(*folder, used))
-    if held is None:
+    usage = count(place.read(*folder, used))
+    if usage is None:
         return None
     lines = (place.read(*folder, "memory.stat") or "").splitlines()
     files = next((count(line.partition(" ")[2]) for line in lines if line.startswith(f"{idle} ")), None)
-    return max(0, held - (files or 0))
+    return max(0, usage - (files or 0))
 
 
 def module_kind(place: Place) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.errors import CannotTell, NoGpu
-from vramfit.importers.machine.chosen import GIVE, tried
+from vramfit.importers.machine.chosen import GIVE, outcomes
 from vramfit.importers.machine.match import match
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def machine_object(machine: Machine, catalogue: Catalogue) -> dict[str, Any]:
     """Object of a machine with all of its GPUs; raises ``NoGpu`` where it has none that programs see."""
     if not machine.devices:
-        raise NoGpu(f"no GPU was found on this machine: {tried(machine)}", GIVE)
+        raise NoGpu(f"no GPU was found on this machine: {outcomes(machine)}", GIVE)
     memory = machine.memory
     return {
         "gpus": [_device_object(number, device, machine, catalogue) for number, device in enumerate(machine.devices)],

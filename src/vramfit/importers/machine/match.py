@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.errors import AmbiguousName, CannotTell, UnknownGpu, UnknownMemory
 from vramfit.hardware import Gpu, usable_bytes
-from vramfit.units import GB, MIB, gib, size_text
+from vramfit.units import GB, GIB, MIB, gib, size_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ NEAR = 0.03
 differ by 2.2 % (an RTX 2080 Ti has 11,019 MiB before version 510 and 11,264 MiB after)."""
 SHARED_LEAST = 0.85
 """Least share of its memory that a machine whose GPU shares it reports: a Jetson Orin Nano of 8 GiB has 7,620 MiB."""
-ECC, ECC_NEAR = 15 / 16, 0.005
-"""Share of GDDR memory that is left with ECC on, which its owner may switch, and how near a size must be to it."""
+ECC, ECC_NEAR = (15 / 16, 7 / 8), 0.005
+"""Shares of GDDR memory that are left with ECC on, which its owner may switch, of NVIDIA's cards and of Intel's (an Arc
+Pro B60 has 21,414 and 24,480 MiB, intel/xpumanager issue 169), and how near a size must be to one."""
 EQUAL_BYTES = 16 * MIB
 """Difference that is none: AMD's files state up to 16 MiB less than the card's memory."""
 
 
 class Match(Record):
-    """What a device is to an estimate."""
+    """Device as an estimate takes it."""
 
     name: str
     """Name under which a check finds it: an id of the catalogue, or ``custom:SIZE``."""
@@ -38,7 +39,7 @@ class Match(Record):
 
 
 def match(device: Device, catalogue: Catalogue, platform: str) -> Match:
-    """What a device is; raises ``CannotTell`` for one whose memory neither driver nor catalogue knows."""
+    """Match of a device; raises ``CannotTell`` for one whose memory neither driver nor catalogue knows."""
     ids = _named(device, catalogue)
     fitting = _fitting(device, ids, catalogue)
     if fitting:
@@ -67,25 +68,26 @@ def _fitting(device: Device, ids: Iterable[str], catalogue: Catalogue) -> list[s
     found = []
     for one in ids:
         try:
-            memory = catalogue.gpu(one).memory_bytes
+            gpu = catalogue.gpu(one)
         except UnknownMemory:
             found.append(one)
             continue
-        if device.memory_bytes is None or _agree(device, memory):
+        if (device.memory_bytes is None and device.shared_bytes is None) or _agree(device, gpu):
             found.append(one)
-    if device.memory_bytes is None and len(found) > 1:
-        return []
-    return found
+    return found if device.memory_bytes is not None or device.shared_bytes is not None or len(found) == 1 else []
 
 
-def _agree(device: Device, memory_bytes: int) -> bool:
-    """True if a driver's total can be that of a card that usually reports ``memory_bytes``."""
-    total = device.memory_bytes or 0
+def _agree(device: Device, gpu: Gpu) -> bool:
+    """True if a driver's total can be that of a card, ECC on or off."""
+    total, usual = device.memory_bytes or 0, gpu.memory_bytes
     if device.unified and device.vendor != "apple":
-        return SHARED_LEAST * memory_bytes <= (device.shared_bytes or total) <= (1 + NEAR) * memory_bytes
-    if abs(total - memory_bytes) <= NEAR * memory_bytes:
-        return True
-    return any(abs(total / memory_bytes - ratio) <= ECC_NEAR for ratio in (ECC, 1 / ECC))
+        return SHARED_LEAST * usual <= (device.shared_bytes or total) <= (1 + NEAR) * usual
+    marketed = total / (gpu.marketed_gb * GIB)
+    return (
+        abs(total - usual) <= NEAR * usual
+        or 1 - NEAR <= marketed <= 1
+        or any(abs(marketed - share) <= ECC_NEAR for share in ECC)
+    )
 
 
 def _chosen(device: Device, fitting: Sequence[str], catalogue: Catalogue) -> str:

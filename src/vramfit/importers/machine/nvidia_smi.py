@@ -33,7 +33,8 @@ MOST_DEVICES = 64
 
 def devices(place: Place) -> Found:
     """GPUs and MIG slices that ``nvidia-smi`` states."""
-    fields, *others = QUERIES
+    fields: Sequence[str] = QUERIES[0]
+    others = list(QUERIES[1:])
     output = _asked(place, fields)
     while others and output.problem is not None and "not a valid field" in output.text:
         fields = others.pop(0)
@@ -88,7 +89,8 @@ def parse(text: str, fields: Sequence[str]) -> tuple[list[Device], str | None]:
                 mig_enabled=row.get("mig.mode.current") == "Enabled",
             )
         )  # fmt: skip
-        driver = row.get("driver_version") or driver
+        version = row.get("driver_version", "")
+        driver = version if version[:1].isdigit() else driver
     return found, driver
 
 

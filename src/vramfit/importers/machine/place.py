@@ -31,7 +31,7 @@ MOST_NAMES = 4096
 
 
 class Output(Record):
-    """What a program printed, and how it ended."""
+    """Text that a program printed, and how it ended."""
 
     text: str
     problem: str | None
@@ -147,11 +147,9 @@ def _run(command: list[str], variables: Mapping[str, str], limit_seconds: float)
     content = bytearray()
 
     def read() -> None:
-        while len(content) <= MOST_OUTPUT:
-            more = process.stdout.read1(MOST_FILE)
-            if not more:
-                return
-            content.extend(more)
+        with process.stdout as stream:
+            while len(content) <= MOST_OUTPUT and (more := stream.read1(MOST_FILE)):
+                content.extend(more)
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
@@ -180,7 +178,8 @@ def _ended(process: subprocess.Popen[bytes], reader: threading.Thread) -> int | 
             os.killpg(process.pid, 9)
         else:
             process.kill()
-    except OSError:
-        pass
+        process.wait(0.2)
+    except (OSError, subprocess.TimeoutExpired):
+        pass  # gone already, or beyond the reach of a signal in a driver's call
     reader.join(0.2)
     return None

@@ -58,7 +58,7 @@ class Device(Record):
     usable_bytes: int | None = None
     """Memory that a program can have where the system states it: carve-out and GTT of an APU, Metal's wired limit."""
     shared_bytes: int | None = None
-    """All memory of the machine whose CPU and GPU share it, the GPU's carve-out included, where that is not
+    """Memory of a machine whose CPU and GPU share it, the GPU's carve-out included, where that is not
     ``memory_bytes``."""
     display: bool | None = None
     """True if a display is attached; None where nobody says."""
@@ -92,7 +92,7 @@ class Memory(Record):
 
 
 class Machine(Record):
-    """Everything that was found."""
+    """Machine as its sources state it."""
 
     devices: tuple[Device, ...]
     """Devices in the drivers' order, those that variables hide left out."""

@@ -55,20 +55,23 @@ def parse(text: str) -> tuple[list[Device], Memory, str | None]:
     if not isinstance(document, dict):
         return [], Memory(), None
     sizes = _registered(_rows(document, "registry"))
-    found, driver = [], None
-    for row in _rows(document, "cards"):
-        device = _device(row, sizes)
-        if device is not None:
-            found.append(device)
-            driver = driver or clean(str(row.get("DriverVersion") or "")) or None
     system = document.get("system")
     system = system if isinstance(system, dict) else {}
     total, free = [size(str(system.get(name)), KIB) for name in ("TotalVisibleMemorySize", "FreePhysicalMemory")]
+    found, driver = [], None
+    for row in _rows(document, "cards"):
+        device = _device(row, sizes, total)
+        if device is not None:
+            found.append(device)
+            driver = driver or clean(str(row.get("DriverVersion") or "")) or None
     return found, Memory(total, free, _kind(_rows(document, "memory"))), driver
 
 
-def _device(row: dict[str, Any], sizes: dict[str, int]) -> Device | None:
-    """GPU of one row; None for what is no PCI device of a known vendor (remote displays, virtual ones)."""
+def _device(row: dict[str, Any], sizes: dict[str, int], machine_bytes: int | None) -> Device | None:
+    """GPU of one row; None for what is no PCI device of a known vendor (remote displays, virtual ones).
+
+    An integrated GPU has what Windows lets it borrow, which nothing states; its carve-out is not in the machine's bytes.
+    """
     name, place = clean(str(row.get("Name") or "")), str(row.get("PNPDeviceID") or "")
     numbers = re.match(r"PCI\\VEN_([0-9A-F]{4})&DEV_([0-9A-F]{4})", place, re.IGNORECASE)
     vendor = None if numbers is None else VENDORS.get(numbers[1].lower())
@@ -78,12 +81,21 @@ def _device(row: dict[str, Any], sizes: dict[str, int]) -> Device | None:
     stated = number_in(row, "AdapterRAM")
     small = None if stated is None or stated >= MOST_STATED or stated == 0 else stated
     total = sizes.get(number or "") or sizes.get(name) or small
-    integrated = vendor == "intel" and "arc" not in name.lower()
+    integrated = _is_integrated(vendor, name)
     return Device(
         name, vendor, SOURCE, None if integrated else total,
-        gap="Windows' list does not state it", pci_id=number,
-        display=bool(row.get("CurrentHorizontalResolution")), integrated=integrated, unified=integrated,
+        gap="Windows' list does not state it", pci_id=number, display=bool(row.get("CurrentHorizontalResolution")),
+        integrated=integrated, unified=integrated,
+        shared_bytes=machine_bytes + (total or 0) if integrated and machine_bytes is not None else None,
     )  # fmt: skip
+
+
+def _is_integrated(vendor: str, name: str) -> bool:
+    """True for a GPU inside a processor, by the vendors' names: Intel's cards are called Arc A or B, AMD's end in no
+    ``Graphics`` (``AMD Radeon(TM) 8060S Graphics``)."""
+    if vendor == "intel":
+        return not re.search(r"Arc(\(TM\))? (Pro )?[AB]\d", name)
+    return vendor == "amd" and name.endswith("Graphics") and " RX " not in name
 
 
 def _registered(rows: list[dict[str, Any]]) -> dict[str, int]:
