@@ -122,8 +122,14 @@ def test_files_mean_this_machine_where_they_say_so(tmp_path: Path, monkeypatch: 
     first, second, third, fourth = vramfit("check", "-f", str(file), "--json").estimates
     assert [["rtx5090", "rtx3090ti"]] * 2 == [one["deployment"]["gpu"] for one in (first, second)]
     assert "rtx4090" == fourth["deployment"]["gpu"]
-    assert "error" in third  # this machine has no /proc/meminfo
-    assert "how much RAM" in third["error"]["message"]
+    assert "45GiB" == third["deployment"]["ram"]
+
+
+def test_ram_that_nothing_states_is_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on("two-rtx3090", tmp_path, monkeypatch)
+    ran = vramfit("check", "--ram", "auto", *ASKED)
+    assert 3 == ran.code
+    assert "how much RAM this machine has is not known" in ran.err
 
 
 def test_ram_of_this_machine_for_a_named_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
