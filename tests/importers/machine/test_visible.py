@@ -39,8 +39,9 @@ DIVIDED = [
         (INTEL, {"ZE_AFFINITY_MASK": "1.0"}, ["arc 1"]),
         (INTEL, {"GGML_VK_VISIBLE_DEVICES": "0"}, ["arc 0"]),
         ([*NVIDIA, *AMD], {"GGML_VK_VISIBLE_DEVICES": "0"}, [one.name for one in (*NVIDIA, *AMD)]),
-        ([*NVIDIA, *AMD], {"CUDA_VISIBLE_DEVICES": "1"}, ["card 1", "radeon 0", "radeon 1", "radeon 2"]),
-        ([*AMD, *NVIDIA], {"CUDA_VISIBLE_DEVICES": ""}, ["radeon 0", "radeon 1", "radeon 2"]),
+        ([*NVIDIA, *AMD], {"CUDA_VISIBLE_DEVICES": "1"}, ["card 1", "radeon 1"]),
+        ([*AMD, *NVIDIA], {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "2"}, ["radeon 2"]),
+        ([*AMD, *NVIDIA], {"CUDA_VISIBLE_DEVICES": "GPU-1"}, ["radeon 0", "radeon 1", "radeon 2", "card 1"]),
     ],
 )
 def test_what_is_left(devices: list[Device], variables: dict[str, str], expected: list[str]) -> None:

@@ -41,7 +41,7 @@ class Match(Record):
 def match(device: Device, catalogue: Catalogue, platform: str) -> Match:
     """Match of a device; raises ``CannotTell`` for one whose memory neither driver nor catalogue knows."""
     ids = _named(device, catalogue)
-    fitting = _fitting(device, ids, catalogue)
+    fitting = _fitting(device, ids, catalogue) or _fitting(device, _rebuilt(device, catalogue), catalogue)
     if fitting:
         return _entry(device, _chosen(device, fitting, catalogue), fitting, catalogue, platform)
     if device.memory_bytes is None:
@@ -61,6 +61,13 @@ def _named(device: Device, catalogue: Catalogue) -> tuple[str, ...]:
     by_number = () if device.pci_id is None else catalogue.gpus_of_pci_id(device.pci_id)
     both = tuple([one for one in by_name if one in by_number])
     return both or by_name or by_number
+
+
+def _rebuilt(device: Device, catalogue: Catalogue) -> tuple[str, ...]:
+    """Ids of a card that was rebuilt with other memory, which catalogues name by its size: ``RTX 4090 48GB``."""
+    if device.memory_bytes is None or device.mig_parent is not None or device.unified:
+        return ()
+    return catalogue.gpus_called(f"{device.name} {round(device.memory_bytes / GIB)}GB")
 
 
 def _fitting(device: Device, ids: Iterable[str], catalogue: Catalogue) -> list[str]:

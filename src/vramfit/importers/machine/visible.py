@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 
 RUNTIMES = (
     ("nvidia", ("CUDA_VISIBLE_DEVICES",)),
-    ("amd", ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")),
+    ("amd", ("ROCR_VISIBLE_DEVICES",)),
+    ("amd", ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")),
     ("intel", ("ZE_AFFINITY_MASK",)),
 )
-"""Variables of each vendor's runtime, in the order in which they apply: HIP numbers what ROCr has left."""
+"""Variables of each vendor's runtime, of which the first that is set counts, in the order in which they apply: HIP numbers
+what ROCr has left, and reads CUDA's variable as its own (ROCm documentation, GPU isolation techniques)."""
 VULKAN = "GGML_VK_VISIBLE_DEVICES"
 """Variable of llama.cpp's Vulkan backend, for cards of any vendor."""
 
@@ -22,11 +24,10 @@ def visible(devices: Sequence[Device], variables: Mapping[str, str]) -> tuple[li
     """Devices that programs started from here see, and a sentence on each variable that is set."""
     left, notes = list(devices), []
     for vendor, names in RUNTIMES:
-        for name in names:
-            value = variables.get(name)
-            if value is not None and any(device.vendor == vendor for device in left):
-                left, note = _applied(left, vendor, name, value)
-                notes.append(note)
+        name = next((name for name in names if name in variables), None)
+        if name is not None and any(device.vendor == vendor for device in left):
+            left, note = _applied(left, vendor, name, variables[name])
+            notes.append(note)
     value = variables.get(VULKAN)
     vendors = {device.vendor for device in left}
     if value is not None and len(vendors) == 1:
