@@ -188,17 +188,12 @@ def _print_machine(narrowed: bool, as_json: bool, style: str | None, no_header: 
     """Print this machine and leave with the exit code; ``narrowed`` is true where the catalogue's options are given."""
 
     def run() -> None:
-        from vramfit.cli.this_machine import here_object
-        from vramfit.render import machine
+        from vramfit.cli.list_here import write_here
 
         chosen, colour = style_of(as_json, style), colour_of(color)
         if narrowed:
             raise UsageError("--here lists all GPUs of this machine", "leave the other options out")
-        found = here_object(opened(extra))
-        if chosen == "table":
-            machine.print_machine(found, stream=sys.stdout, colour=colour, header=not no_header)
-        else:
-            write_lines(chosen, machine.lines(chosen, found, header=not no_header))
+        write_here(opened(extra), chosen, colour=colour, header=not no_header)
 
     guarded(run, as_json=as_json or style in ("json", "ndjson"))
 

@@ -1,4 +1,4 @@
-"""The program's own machine in the place of a GPU's name: deployment keys that mean it, and ``list gpus --here``."""
+"""The program's own machine in the place of a GPU's name: deployment keys that mean it."""
 
 from __future__ import annotations
 
@@ -44,10 +44,3 @@ def this_machine() -> ThisMachine:
 
 def _tell(machine: Machine) -> None:
     sys.stderr.writelines(f"{probe.source}: {probe.outcome}\n" for probe in machine.probes)
-
-
-def here_object(catalogue: Catalogue) -> dict[str, Any]:
-    """Object of this machine, for ``list gpus --here``; raises ``NoGpu`` where it has none."""
-    from vramfit.importers.machine.listing import machine_object
-
-    return machine_object(this_machine().machine, catalogue)

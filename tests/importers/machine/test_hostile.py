@@ -91,6 +91,23 @@ def test_nvml_that_hangs_or_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "no answer in time" == next(probe.outcome for probe in find(bare(tmp_path)).probes if probe.source == "NVML")
 
 
+def test_an_answer_of_other_fields_is_no_answer(tmp_path: Path) -> None:
+    """Fewer are asked for, down to name and memory."""
+    program(tmp_path / "bin", "nvidia-smi", "echo 'NVIDIA GeForce RTX 4090, 24564'")
+    (device,) = find(bare(tmp_path)).devices
+    assert ("NVIDIA GeForce RTX 4090", 24564 * 2**20, None) == (device.name, device.memory_bytes, device.free_bytes)
+
+
+def test_windows_knows_the_cards_that_wsl_does_not_hand_through(tmp_path: Path) -> None:
+    (tmp_path / "root/proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "root/proc/sys/kernel/osrelease").write_text("6.6.87.2-microsoft-standard-WSL2\n")
+    card = '{"Name":"AMD Radeon RX 7900 XTX","AdapterRAM":4293918720,"PNPDeviceID":"PCI\\\\VEN_1002&DEV_744C&SUBSYS_1"}'
+    registry = '{"name":"AMD Radeon RX 7900 XTX","id":"PCI\\\\VEN_1002&DEV_744C","bytes":25753026560}'
+    program(tmp_path / "bin", "powershell.exe", f"""printf '%s' '{{"cards":{card},"registry":{registry}}}'""")
+    asked = on_this_machine({}, open_catalogue(), ThisMachine(bare(tmp_path)))
+    assert (["rx7900xtx"], "windows") == (asked.keys["gpu"], asked.keys["platform"])
+
+
 def test_a_card_whose_memory_nobody_knows(tmp_path: Path) -> None:
     program(tmp_path / "bin", "nvidia-smi", "echo '0, GPU-1, NVIDIA RTX 9999, -5, 1, 2, x, y, [N/A], z, w, 9'")
     with pytest.raises(CannotTell) as error:

@@ -51,6 +51,10 @@ def find(place: Place | None = None) -> Machine:
         memory = host.memory(place)
         found = _of_linux(place, memory)
         platform = "windows" if host.is_wsl(place) else "linux"
+        if not found.devices and platform == "windows":
+            # WSL hands NVIDIA's library through alone; of other vendors' cards Windows itself knows.
+            listed, _ = windows.devices(place)
+            found = Found(listed.devices, (*found.probes, *listed.probes), listed.driver)
     devices, notes = visible(found.devices, place.variables)
     if platform == "windows" and place.system == "linux":
         notes.append("in WSL the driver is Windows', so the card's usable memory is taken as on Windows")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from vramfit._record import Record, replace
+from vramfit.importers.machine.place import Output
 from vramfit.importers.machine.record import Device, Found, Probe, clean, count, part, pci_address, pci_id, size
 from vramfit.units import MIB
 
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.importers.machine.place import Output, Place
+    from vramfit.importers.machine.place import Place
 
 SOURCE = "nvidia-smi"
 FOLDERS = ("usr/lib/wsl/lib", "Windows/System32", "Program Files/NVIDIA Corporation/NVSMI")
@@ -33,15 +34,15 @@ MOST_DEVICES = 64
 
 def devices(place: Place) -> Found:
     """GPUs and MIG slices that ``nvidia-smi`` states."""
-    fields: Sequence[str] = QUERIES[0]
-    others = list(QUERIES[1:])
-    output = _asked(place, fields)
-    while others and output.problem is not None and "not a valid field" in output.text:
-        fields = others.pop(0)
-        output = _asked(place, fields)
+    output, driver = Output("", None), None
+    found: list[Device] = []
+    for fields in QUERIES:
+        output = place.run(SOURCE, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits", folders=FOLDERS)
+        found, driver = ([], None) if output.problem is not None else parse(output.text, fields)
+        if found or (output.problem is not None and "not a valid field" not in output.text):
+            break
     if output.problem is not None:
         return Found((), (Probe(SOURCE, output.problem, absent=output.absent),))
-    found, driver = parse(output.text, fields)
     if not found:
         line = clean(output.text.strip().partition("\n")[0])
         return Found((), (Probe(SOURCE, f"no GPU in its answer{f': {line}' if line else ''}"),))
@@ -49,10 +50,6 @@ def devices(place: Place) -> Found:
         found = _divided(place, found)
     probe = Probe(SOURCE, f"{len(found)} device{'' if len(found) == 1 else 's'}")
     return Found(tuple(found), (probe,), driver)
-
-
-def _asked(place: Place, fields: Sequence[str]) -> Output:
-    return place.run(SOURCE, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits", folders=FOLDERS)
 
 
 def parse(text: str, fields: Sequence[str]) -> tuple[list[Device], str | None]:

@@ -53,10 +53,16 @@ class Place:
         limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
         self._root = root
-        self.system = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux") if system is None else system
-        """``linux``, ``windows`` or ``macos``."""
         self.variables: Mapping[str, str] = os.environ if variables is None else variables
         self._limit_seconds = limit_seconds
+        self.system = self._own_system() if system is None else system
+        """``linux``, ``windows`` or ``macos``."""
+
+    def _own_system(self) -> str:
+        """System by Python's word for it; another one that has macOS' own program is taken for macOS."""
+        if sys.platform == "win32":
+            return "windows"
+        return "macos" if sys.platform == "darwin" or self.program("system_profiler") is not None else "linux"
 
     def path(self, *parts: str) -> str:
         """Path of a file below the root."""

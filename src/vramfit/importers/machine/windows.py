@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from vramfit.importers.machine.place import Place
 
-SOURCE = "powershell"
+SOURCE, INTEROP = "powershell", "powershell.exe"
+"""Program on Windows, and how WSL reaches it."""
 FOLDERS = ("Windows/System32/WindowsPowerShell/v1.0",)
 VENDORS = {"10de": "nvidia", "1002": "amd", "8086": "intel"}
 MOST_STATED = 2**32 - 2**20
@@ -38,7 +39,8 @@ SCRIPT = (
 
 def devices(place: Place) -> tuple[Found, Memory]:
     """GPUs and memory as Windows states them."""
-    output = place.run(SOURCE, "-NoProfile", "-NonInteractive", "-Command", SCRIPT, folders=FOLDERS)
+    name = SOURCE if place.system == "windows" or place.program(INTEROP) is None else INTEROP
+    output = place.run(name, "-NoProfile", "-NonInteractive", "-Command", SCRIPT, folders=FOLDERS)
     if output.problem is not None:
         return Found((), (Probe(SOURCE, output.problem, absent=output.absent),)), Memory()
     found, memory, driver = parse(output.text)
