@@ -33,11 +33,6 @@ class Asked(Record):
     """Sentences for the report's assumptions."""
 
 
-def means_machine(keys: Mapping[str, Any]) -> bool:
-    """True if raw deployment keys mean something of this machine; no ``gpu`` at all does."""
-    return AUTO in gpu_words(keys) or not gpu_words(keys) or AUTO in (keys.get("reserve"), keys.get("ram"))
-
-
 def gpu_words(keys: Mapping[str, Any]) -> list[str]:
     """Names under ``gpu`` of raw keys, ``auto`` in small letters; none where nothing is given."""
     given = keys.get("gpu")
