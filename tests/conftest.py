@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from vramfit.importers.machine.find import ThisMachine
+from vramfit.importers.machine.place import Place
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,4 +42,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(home))
         patch.setenv("PATH", os.environ.get("PATH", os.defpath))
+        # A machine without a GPU, whatever the tests run on; tests of machines bring their own.
+        patch.setattr("vramfit.importers.machine.nvml._library", lambda: None)
+        patch.setattr("vramfit.cli.this_machine._here", [ThisMachine(Place(str(home / "machine"), "linux", {}))])
         yield

@@ -19,16 +19,21 @@ import yaml
 
 from tests.command import vramfit
 from tests.each import each
+from tests.importers.machine.placing import place
 from vramfit.catalogue.files import source_directory
 from vramfit.cli.options import COMMANDS, options, spellings
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
 from vramfit.engines import engine, names, registered
+from vramfit.importers.machine.find import ThisMachine
 from vramfit.launch import Program
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LANGUAGES = {"console", "sh", "text", "yaml", "json", "python", "mermaid"}
+
+MACHINES = {"docs/this-machine.md": "rtx5090-and-3090ti"}
+"""Pages whose commands run on a machine of ``tests/importers/machine/machines.yaml``; those of others on one without a GPU."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,15 @@ def test_every_block_says_what_it_is(block: Block) -> None:
     assert block.language in LANGUAGES
 
 
-def run(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[int, str]:
+def run(shown: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[int, str]:
     """Exit code and output of one ``vramfit`` command, as if typed in a terminal 100 columns wide, without colour."""
+    command = shown.command
     words = shlex.split(command)
+    machine = MACHINES.get(shown.where.partition(":")[0])
+    if machine is not None:
+        (tmp_path / "machine").mkdir()
+        here = ThisMachine(place(machine, tmp_path / "machine", monkeypatch))
+        monkeypatch.setattr("vramfit.cli.this_machine._here", [here])
     assert words[0] == "vramfit", f"only vramfit is run here: {command}"
     assert not set(words) & {"|", ">", "<", ";", "&&", "||"}, f"a shell is not run here: {command}"
     monkeypatch.setenv("COLUMNS", "100")
@@ -158,7 +169,7 @@ def matches(expected: str, printed: str) -> bool:
 @pytest.mark.parametrize("shown", SESSIONS, ids=str)
 def test_sessions_print_what_is_shown(shown: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Word for word, so that the documentation cannot drift from the program."""
-    code, printed = run(shown.command, monkeypatch, tmp_path)
+    code, printed = run(shown, monkeypatch, tmp_path)
     assert code in (0, 1, 2, 3, 4)
     assert shown.output is not None
     assert matches(shown.output, printed), f"{shown}\nprints\n{printed}"
@@ -167,7 +178,7 @@ def test_sessions_print_what_is_shown(shown: Shown, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("shown", SCRIPTS, ids=str)
 def test_commands_that_are_shown_run(shown: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They give an answer: yes or no, not a usage error."""
-    code, printed = run(shown.command, monkeypatch, tmp_path)
+    code, printed = run(shown, monkeypatch, tmp_path)
     assert code in (0, 1), printed
 
 

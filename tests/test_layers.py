@@ -67,10 +67,12 @@ HOMES = {
         ("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "httpx", "huggingface_hub"),
         ("importers/",),
     ),
-    "threading": ("importers/progress.py",),
+    "threading": ("importers/progress.py", "importers/machine/place.py"),
+    "subprocess": ("importers/machine/place.py",),
+    "pynvml": ("importers/machine/nvml.py",),
     "concurrent": ("importers/hub.py",),
     "time": ("importers/client.py", "importers/facts_cache.py"),
-    **dict.fromkeys(("subprocess", "multiprocessing", "pickle", "shelve", "ctypes", "random"), ()),
+    **dict.fromkeys(("multiprocessing", "pickle", "shelve", "ctypes", "random"), ()),
 }
 """The only files that may import a module, by how their path below ``src/vramfit`` begins."""
 
@@ -248,8 +250,8 @@ def test_engines_are_known_by_name_in_their_folders_alone() -> None:
 def test_what_is_heavy_or_dangerous_has_one_home(module: str) -> None:
     """Typer in the command line, Rich in the renderers, Pydantic and YAML in the catalogue, the network in importers.
 
-    Nothing starts processes, unpickles or throws dice: same input, same bytes. Threads and clocks are for waiting on
-    servers, and for how long a branch of the Hub is taken to be where it was.
+    Nothing unpickles or throws dice: same input, same bytes. Threads and clocks are for waiting on servers and drivers,
+    and for how long a branch of the Hub is taken to be where it was; programs are started to ask for this machine's GPUs.
     """
     used = [one for one in imports() if one.module.split(".")[0] == module and not one.types]
     assert [] == [one.where for one in used if not one.file.startswith(HOMES[module] or ("\0",))]
@@ -266,7 +268,7 @@ def test_only_known_packages() -> None:
     import sys
 
     outside = {one.module.split(".")[0] for one in imports()} - set(sys.stdlib_module_names) - {"vramfit"}
-    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling", "huggingface_hub"}
+    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling", "huggingface_hub", "pynvml"}
 
 
 def module_of(file: str) -> str:

@@ -78,6 +78,10 @@ def _dispatch(arguments: list[str]) -> int:
         from vramfit.cli.launched import run_launched
 
         return run_launched(arguments)
+    if arguments[:2] == ["list", "gpus"] and "--here" in arguments and {"--here", "--json"}.issuperset(arguments[2:]):
+        from vramfit.cli.list_here import list_here
+
+        return list_here(as_json="--json" in arguments)
     from vramfit.cli.options import COMMANDS, read
 
     values = read(arguments)

@@ -78,6 +78,12 @@ class InputError(VramfitError):
     exit_code = 4
 
 
+class NoGpu(InputError):
+    """A machine without a GPU that can be found, asked for its GPUs: exit 4."""
+
+    code = "no-gpu"
+
+
 class MissingModel(InputError):
     """A repository or tag that its host does not have, or does not show: exit 4."""
 

@@ -102,7 +102,12 @@ def test_every_format_has_the_same_exit_code(style: str) -> None:
 @pytest.mark.parametrize(
     ("code", "word", "arguments"),
     [
-        (2, "usage", ["-m", "llama-2-7b"]),
+        (4, "no-gpu", ["-m", "llama-2-7b"]),
+        (4, "no-gpu", ["-g", "auto", "-m", "llama-2-7b"]),
+        (2, "usage", []),
+        (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--free"]),
+        (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--reserve", "auto"]),
+        (2, "usage", ["-g", "auto", "-m", "llama-2-7b", "--free", "--reserve", "1GiB"]),
         (2, "usage", ["-g", "rtx4090"]),
         (2, "unknown-gpu", ["-g", "rtx4900", "-m", "llama-2-7b"]),
         (2, "unknown-model", ["-g", "rtx4090", "-m", "lama-2-7b"]),

@@ -119,6 +119,13 @@ class Catalogue:
             )
         return gpu_from_facts(facts)
 
+    def with_gpus(self, gpus: Mapping[str, Gpu]) -> Catalogue:
+        """The catalogue with other GPUs under some names: those of this machine, as their driver describes them."""
+        found = Catalogue(self._container, self._importer)
+        found._gpus = {**self._gpus, **gpus}
+        found._models, found._stated, found._aliases = self._models, self._stated, self._aliases
+        return found
+
     def model(self, name: str) -> Model:
         """Model that ``name`` means: an entry, or what a reference leads to.
 
@@ -306,6 +313,11 @@ class Catalogue:
     def gpus_of_driver_name(self, name: str) -> tuple[str, ...]:
         """Ids of the GPUs whose driver prints ``name``: several where cards with other memory share it."""
         return self._ids("gpu", self._container.look_up("driver_names", normalise(name)))
+
+    def gpus_called(self, name: str) -> tuple[str, ...]:
+        """Ids of the GPUs that a driver's name or any other name means; none for an unknown one."""
+        known = self.gpus_of_driver_name(name)
+        return known or self._ids("gpu", self._container.look_up("gpu_aliases", normalise(name)))
 
     def gpus_of_pci_id(self, pci_id: str) -> tuple[str, ...]:
         """Ids of the GPUs with the PCI id ``10de:2684``."""

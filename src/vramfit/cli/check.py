@@ -23,6 +23,8 @@ LONGEST_TIMEOUT_SECONDS = 3600
 PROJECT = "vramfit.yaml"
 """Deployments file that is read where nothing is asked."""
 STDOUT = "-"
+AUTO = "auto"
+"""Word for this machine's GPUs, its RAM, and what others hold of its GPUs."""
 
 _codes: list[int] = []
 """Exit code of each deployment answered so far; that of the last one may still change with its rows."""
@@ -185,6 +187,11 @@ def _rows(
         from vramfit.cli.command import shown_of
 
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
+    notes: tuple[str, ...] = ()
+    if _means_machine(raw, output):
+        from vramfit.cli.this_machine import resolved
+
+        raw, catalogue, notes = resolved(raw, catalogue, output)
     request = parse_request(raw)
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
@@ -193,19 +200,46 @@ def _rows(
 
             reached.append(False)
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
-            yield show(unknown_object(checked), checked)
+            yield _noted(show(unknown_object(checked), checked), notes)
             continue
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
         if found is not None:
             found.append(checked)
-        yield show(estimate_object(checked), checked)
+        yield _noted(show(estimate_object(checked), checked), notes)
 
 
 def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
     """The object as it is, of a deployment that no command states."""
     return shown
+
+
+def _means_machine(raw: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
+    """True if a deployment means this machine: no GPU, or the word for it in place of one, of RAM or of the reserve."""
+    gpu = raw.get("gpu")
+    if gpu is None:
+        return "model" in raw
+    words = [gpu] if isinstance(gpu, str) else gpu if isinstance(gpu, list) else []
+    return "free" in output or AUTO in [str(word).lower() for word in (*words, raw.get("ram"), raw.get("reserve"))]
+
+
+def with_machine(
+    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Catalogue]:
+    """Keys of a command that names GPUs with this machine's in the place of the word for it, said on stderr."""
+    if "gpu" not in keys or not _means_machine(keys, output):
+        return keys, catalogue
+    from vramfit.cli.this_machine import resolved
+
+    keys, catalogue, notes = resolved(keys, catalogue, output)
+    sys.stderr.writelines(f"note: {note}\n" for note in notes)
+    return keys, catalogue
+
+
+def _noted(found: dict[str, Any], notes: tuple[str, ...]) -> dict[str, Any]:
+    """The object of a report with sentences on this machine in front of its assumptions."""
+    return {**found, "assumptions": [*notes, *found["assumptions"]]} if notes else found
 
 
 def format_of(output: Mapping[str, Any]) -> str:

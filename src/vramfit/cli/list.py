@@ -51,6 +51,7 @@ def _gpus(
     max_price: Annotated[float | None, typer.Option(metavar="USD", help="launch price at most")] = None,
     since: Since = None,
     search: Search = None,
+    here: Annotated[bool, typer.Option("--here", help="the GPUs of this machine, and what it was asked")] = False,
     sort: SortGpus = None,
     reverse: Reverse = False,
     as_json: Json = False,
@@ -76,6 +77,11 @@ def _gpus(
         chosen = filters.searched(filters.since(chosen, since), search, normalise)
         return filters.ordered("gpus", chosen, sort, reverse=reverse)
 
+    if here:
+        narrowed = (vendor, segment, family, min_memory, max_memory, max_price, since, search, sort)
+        _print_machine(
+            any(option is not None for option in narrowed) or reverse, as_json, style, no_header, color, extra
+        )
     _print("gpus", select, as_json, style, no_header, color)
 
 
@@ -176,6 +182,20 @@ def _both(one: list[Any], other: list[Any]) -> list[Any]:
     """Members of both lists, in the order of the first."""
     ids = {o["id"] for o in other}
     return [o for o in one if o["id"] in ids]
+
+
+def _print_machine(narrowed: bool, as_json: bool, style: str | None, no_header: bool, color: str, extra: Words) -> None:
+    """Print this machine and leave with the exit code; ``narrowed`` is true where the catalogue's options are given."""
+
+    def run() -> None:
+        from vramfit.cli.list_here import write_here
+
+        chosen, colour = style_of(as_json, style), colour_of(color)
+        if narrowed:
+            raise UsageError("--here lists all GPUs of this machine", "leave the other options out")
+        write_here(opened(extra), chosen, colour=colour, header=not no_header)
+
+    guarded(run, as_json=as_json or style in ("json", "ndjson"))
 
 
 def _print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import answered, opened
+from vramfit.cli.check import answered, opened, with_machine
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import HERE, MANY_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
@@ -55,6 +55,8 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
     from vramfit.catalogue.patterns import gpu_names, model_names
     from vramfit.matrix import matrix
 
+    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    keys, catalogue = with_machine(keys, catalogue, output)
     asked = {name: parse_value(key, keys[name]) for name, key in _NAMES.items() if name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in _NAMES})
     here = "here" in output
@@ -64,7 +66,6 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
         raise UsageError(
             "missing --gpu or --model", "vramfit matrix -g 'rtx40*' -m 'qwen3-*'; for everything, -g '*' -m '*'"
         )
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     gpus = gpu_names(catalogue, asked.get("gpu", (EVERYTHING,)))
     if "quant" in asked:
         request["quant"] = asked["quant"]

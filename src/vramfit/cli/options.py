@@ -52,6 +52,8 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("catalogue", "texts", "a file of your own GPUs or models to lay over the catalogue; may be repeated"),
     Key("offline", "switch", "read models from this disk alone, never over the network"),
     Key("timeout", "text", "seconds a server may be silent", default_text="10"),
+    Key("free", "switch", "judge this machine's GPUs by what is free of them now; the same as --reserve auto"),
+    Key("verbose", "switch", "say on stderr what this machine was asked for its GPUs", flags=("-v",)),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import answered, opened
+from vramfit.cli.check import answered, opened, with_machine
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import HERE, MANY_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
@@ -58,8 +58,9 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
     from vramfit.recommend import recommend
 
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
-    request = parse_request({name: value for name, value in keys.items() if name not in wishes})
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    keys, catalogue = with_machine(keys, catalogue, output)
+    request = parse_request({name: value for name, value in keys.items() if name not in wishes})
     if "here" in output:
         from vramfit.cli.here import ModelsHere, stored
 

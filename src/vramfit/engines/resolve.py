@@ -79,7 +79,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
 
     Raises ``UsageError`` for a missing key, an unknown name or a contradictory combination.
     """
-    for name in ("gpu", "model"):
+    for name in ("model", "gpu"):
         if name not in request:
             raise UsageError(
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"

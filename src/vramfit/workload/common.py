@@ -99,7 +99,13 @@ def layers_word(spelling: str) -> str:
 
 
 QUESTION = (
-    Key("gpu", "texts", "GPU: an id, [COUNTx]ID or custom:24GiB[@1008GB/s]; repeat it for mixed cards", flags=("-g",)),
+    Key(
+        "gpu",
+        "texts",
+        "GPU: an id, [COUNTx]ID, custom:24GiB[@1008GB/s] or auto; repeat it for mixed cards",
+        flags=("-g",),
+        default_text="auto: this machine's",
+    ),
     Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
     Key("engine", "choice", "the runtime"),
     Key(
@@ -270,7 +276,13 @@ SUPPLIED = (
 
 SURROUNDINGS = (
     Key("prompt_tokens", "tokens", "tokens of the prompt that speeds are given for", default_text="half the context"),
-    Key("ram", "size", "host memory, for example 64GiB", default_text="unknown: not checked", field="ram_bytes"),
+    Key(
+        "ram",
+        "size",
+        "host memory, for example 64GiB; auto: what is available here",
+        default_text="unknown: not checked",
+        field="ram_bytes",
+    ),
     Key(
         "ram_bandwidth",
         "rate",
@@ -278,7 +290,13 @@ SURROUNDINGS = (
         default_text="89.6GB/s",
         field="ram_bandwidth_bytes_per_second",
     ),
-    Key("reserve", "size", "GPU memory others hold, for example 1GiB", default=0, field="reserve_bytes"),
+    Key(
+        "reserve",
+        "size",
+        "GPU memory others hold, for example 1GiB; auto: what they hold here now",
+        default=0,
+        field="reserve_bytes",
+    ),
     Key(
         "usable",
         "size",
