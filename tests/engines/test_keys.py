@@ -28,7 +28,7 @@ CONTRACT = {
     "offload_optimizer", "offload_parameters", "generations",
     "level", "name", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
     "kv_cache_memory", "cpu_offload", "swap_space", "engine_version", "max_loras", "max_lora_rank",
-    "max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio",
+    "rope_scaling", "long_context", "max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio",
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
@@ -40,7 +40,8 @@ ORDER = [
     "tensor_parallel",
     "pipeline_parallel", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
     "max_batched_tokens", "gpu_memory_utilization", "kv_cache_memory", "enforce_eager", "cpu_offload", "swap_space",
-    "engine_version", "max_loras", "max_lora_rank", "max_total_tokens", "swa_full_tokens_ratio",
+    "engine_version", "max_loras", "max_lora_rank", "rope_scaling", "long_context", "max_total_tokens",
+    "swa_full_tokens_ratio",
     "mamba_full_memory_ratio", "speculative", "speculative_tokens",
     "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers", "kv_bytes_per_token", "file_size",
     "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",

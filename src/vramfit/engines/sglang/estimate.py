@@ -18,6 +18,7 @@ from vramfit.engines.serving import WIDE
 from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, most_bytes, needed_bytes
 from vramfit.engines.sglang.layout import as_server, spread_of, stage_of, stage_weights
 from vramfit.engines.sglang.overhead import Overhead, overhead, workspace_bytes
+from vramfit.engines.sglang.positions import context_refusal
 from vramfit.engines.sglang.share import NEWEST, Graphs, Spread, graphs, sizes, static_share
 from vramfit.engines.sglang.static import Rank, StaticPool
 from vramfit.engines.vllm.activations import peak_bytes
@@ -192,6 +193,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         },
         offloaded,
         plan=made,
+        refusal=context_refusal(model, work),
         pool=StaticPool(made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=work.parallel == 1),
     )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from vramfit.engines.servers import ranks as ranks_of
 from vramfit.engines.servers import version
-from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, switched, with_quant, with_variables
 from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, neutral, write
+from vramfit.launch import SWITCH, Flag, Program, neutral
 from vramfit.launch.write import line
 from vramfit.units import GIB
 
@@ -52,6 +52,18 @@ def _graphs(text: str) -> bool:
     return text == "disabled"
 
 
+def _overrides(text: str) -> dict[str, Any]:
+    from vramfit.engines.positions import read_overrides
+
+    return read_overrides(text, "--json-model-override-args")
+
+
+def _overrides_text(scaling: str) -> str:
+    from vramfit.engines.positions import overrides_text
+
+    return overrides_text(scaling, "rope_scaling")
+
+
 _ALGORITHMS = {"mtp": "NEXTN", "eagle3": "EAGLE3", "draft": "STANDALONE"}
 """SGLang's words for the methods of speculative decoding. ``NEXTN`` and ``EAGLE`` with a head in the model's own files are
 one (``srt/server_args.py``)."""
@@ -70,6 +82,7 @@ SERVER = Program(
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization"),
         Flag("--context-length", "context"),
+        Flag("--json-model-override-args", "overrides", spell=_overrides_text, read=_overrides),
         Flag("--max-running-requests", "max_num_seqs"),
         Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),
         Flag("--pp-size", "pipeline_parallel", ("--pipeline-parallel-size", "--pp")),
@@ -99,6 +112,9 @@ SERVER = Program(
         Flag("--node-rank", "machine"),
     ),
     also=(("sglang", "serve"), ("sglang.launch_server",)),
+    variables=(
+        Flag("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN", "long_context", spell=lambda allowed: "1", read=switched),
+    ),
     neutral=neutral(
         "--trust-remote-code --disable-overlap-schedule --enable-mixed-chunk"
         " --skip-server-warmup --enable-cache-report --log-requests --show-time-cost --enable-metrics"
@@ -126,6 +142,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
     values = {
         **checkpoint(deployment),
         "context": work.context,
+        "overrides": keys.rope_scaling,
+        "long_context": keys.long_context or None,
         "max_num_seqs": settings["max_num_seqs"],
         "pipeline_parallel": settings["pipeline_parallel"],
         **_copies(estimate, keys),
@@ -142,11 +160,11 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
     }
     count = machines(estimate)
     if count == 1:
-        return line(write.words(SERVER, values))
+        return line(with_variables(SERVER, values))
     from vramfit.engines.machines import NAMES
 
     values.update({"nodes": count, "first_machine": f"{NAMES[0]}:{PORT}"})
-    return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
+    return "\n".join([line(with_variables(SERVER, {**values, "machine": rank})) for rank in range(count)])
 
 
 def _copies(estimate: Estimate, keys: SGLangKeys) -> dict[str, object]:
@@ -191,6 +209,7 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys = first(SERVER, given)
     if keys is None:
         return None
+    keys.update(keys.pop("overrides", {}))
     keys.pop("eager_prefill", None)
     keys.pop("skips_prefill", None)
     if keys.pop("disables_graphs", False):
