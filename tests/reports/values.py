@@ -26,7 +26,7 @@ SERVERS = (
     "engine_version", "max_loras", "max_lora_rank",
 )  # fmt: skip
 POSITIONS = ("rope_scaling", "long_context")
-SGLANG = ("max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio")
+SGLANG = ("max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio", "cuda_graph_max_bs")
 ADAPTERS = ("sequence_length", "micro_batch", "lora_rank", "optimizer", "gradient_checkpointing")
 TRAINING = (*ADAPTERS, "zero_stage")
 ALWAYS = ("gpu", "model", "engine", "task", "name")
@@ -146,6 +146,7 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "long_context": (True, False),
     "max_total_tokens": (1000, 20_000, 300_000),
     "swa_full_tokens_ratio": (0.1, 0.5, 1.0),
+    "cuda_graph_max_bs": (8, 64, 512),
     "mamba_full_memory_ratio": (0.1, 0.9, 2.0),
     "sequence_length": (128, 512, 1000, 2048, 4096, 16384),
     "micro_batch": (1, 2, 4, 7, 16),

@@ -207,6 +207,13 @@ SGLANG_KEYS = (
         maximum=100.0,
         default_text="0.9",
     ),
+    Key(
+        "cuda_graph_max_bs",
+        "count",
+        "SGLang: largest batch captured in CUDA graphs",
+        flags=("--cuda-graph-max-bs-decode",),
+        default_text="by the card",
+    ),
 )
 
 SGLANG_GROUPS = (Group(SGLANG_KEYS, 41),)

@@ -41,6 +41,15 @@ from vramfit.launch.read import processes
         ),
         ({"max_num_seqs": "16"}, "--max-running-requests 16"),
         ({"enforce_eager": True}, "--disable-cuda-graph"),
+        ({"cuda_graph_max_bs": "16"}, "--cuda-graph-max-bs 16"),
+        ({"cuda_graph_max_bs": "8"}, "--cuda-graph-max-bs-decode 8"),
+        ({"max_loras": "8"}, "--enable-lora"),
+        (
+            {"max_loras": "2", "max_lora_rank": "32"},
+            "--lora-paths a=/x b=/y --max-loras-per-batch 2 --max-lora-rank 32",
+        ),
+        # Without adapters there are no slots.
+        ({}, "--max-loras-per-batch 2 --max-lora-rank 32"),
         ({}, "--disable-prefill-cuda-graph --attention-backend fa3 --page-size 64"),
     ],
 )
@@ -76,6 +85,9 @@ def test_what_cannot_be_read(flags: str) -> None:
             """ --dtype bfloat16 --context-length 4096 --json-model-override-args '{"max_position_embeddings": 65536}' --tp""",
             {"rope_scaling": "65536", "long_context": True},
         ),
+        ("--enable-lora --max-loras-per-batch 2 --max-lora-rank 64 --cuda-graph-max-bs-decode 4 --kv",
+         {"max_loras": 2, "max_lora_rank": 64, "cuda_graph_max_bs": 4}),
+        ("--cuda-graph-max-bs 4 --kv", {"cuda_graph_max_bs": 4, "engine_version": "0.5.10"}),
         ("--max-total-tokens 9000 --swa-full-tokens-ratio 0.5 --mamba-full-memory-ratio 0.25 --cpu-offload-gb 3",
          {"max_total_tokens": 9000, "swa_full_tokens_ratio": 0.5, "mamba_full_memory_ratio": 0.25, "cpu_offload": "2.5GiB"}),
     ],

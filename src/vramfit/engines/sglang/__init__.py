@@ -43,6 +43,8 @@ class SGLangKeys(PositionKeys):
     """Tokens of the windowed layers' pool for each of the full layers'; None for SGLang's own."""
     mamba_full_memory_ratio: float | None = None
     """Memory of recurrent states for each byte of the tokens' cache; None for SGLang's own."""
+    cuda_graph_max_bs: int | None = None
+    """Largest batch captured in CUDA graphs for decoding; None for SGLang's own."""
 
 
 class Cards(Record):

@@ -27,6 +27,10 @@ CACHE_OF = {"auto": None, "bfloat16": "bf16"}
 """Cache types by SGLang's names that differ; None for ``auto``, the element type of the model."""
 NEWEST, ATTENTION_COPIES = (0, 5, 23), (0, 5, 20)
 """Newest release that was read, and the first taken to have ``--attn-dp-size`` (0.5.19 has not, 0.5.23 has)."""
+GRAPHS_BY_PHASE = (0, 5, 20)
+"""First release taken to have ``--cuda-graph-max-bs-decode`` (0.5.19 has ``--cuda-graph-max-bs``, 0.5.23 this)."""
+PER_BATCH = "8"
+"""Default of ``--max-loras-per-batch`` (``fields/lora.py``)."""
 PORT = 5000
 """Port at which the machines of one server connect to the first."""
 
@@ -95,6 +99,11 @@ SERVER = Program(
         Flag("--max-total-tokens", "max_total_tokens"),
         Flag("--swa-full-tokens-ratio", "swa_full_tokens_ratio", spell=share_text),
         Flag("--mamba-full-memory-ratio", "mamba_full_memory_ratio", spell=share_text),
+        Flag("--enable-lora", "adapters", kind=SWITCH),
+        Flag("--max-loras-per-batch", "max_loras"),
+        Flag("--max-lora-rank", "max_lora_rank"),
+        Flag("--cuda-graph-max-bs-decode", "cuda_graph_max_bs"),
+        Flag("--cuda-graph-max-bs", "early_max_bs"),
         Flag("--cpu-offload-gb", "cpu_offload", spell=_gib_text, read=_gib),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--speculative-algorithm", "speculative", (), spell=_ALGORITHMS.__getitem__, read=_algorithm),
@@ -128,7 +137,9 @@ SERVER = Program(
         " --grammar-backend --sampling-backend --attention-backend --prefill-attention-backend --decode-attention-backend"
         " --mm-attention-backend --moe-runner-backend --page-size --load-balance-method"
         " --schedule-policy --schedule-conservativeness --file-storage-path"
-        " --ssl-keyfile --ssl-certfile --ssl-ca-certs --crash-dump-folder --weight-version --constrained-json-whitespace-pattern",
+        " --ssl-keyfile --ssl-certfile --ssl-ca-certs --crash-dump-folder --weight-version --constrained-json-whitespace-pattern"
+        " --lora-backend --lora-eviction-policy --max-loaded-loras --max-lora-chunk-size",
+        "--lora-paths --lora-target-modules",
     ),
 )
 
@@ -152,6 +163,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
         "max_total_tokens": keys.max_total_tokens,
         "swa_full_tokens_ratio": keys.swa_full_tokens_ratio,
         "mamba_full_memory_ratio": keys.mamba_full_memory_ratio,
+        "adapters": keys.max_loras > 0,
+        "max_loras": keys.max_loras or None,
+        "max_lora_rank": keys.max_lora_rank if keys.max_loras else None,
+        "cuda_graph_max_bs" if (version(keys) or NEWEST) >= GRAPHS_BY_PHASE else "early_max_bs": keys.cuda_graph_max_bs,
         "cpu_offload": keys.cpu_offload_bytes or None,
         "kv_cache_type": work.kv_cache_type,
         **_drafting(deployment),
@@ -214,6 +229,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys.pop("skips_prefill", None)
     if keys.pop("disables_graphs", False):
         keys["enforce_eager"] = True
+    if "early_max_bs" in keys:
+        keys["cuda_graph_max_bs"] = keys.pop("early_max_bs")
+    _read_adapters(keys, given)
     _read_copies(keys)
     branches, checked = keys.pop("branches", None), keys.pop("checked_tokens", None)
     if "speculative" not in keys:
@@ -222,6 +240,17 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["speculative_tokens"] = str(int(checked) - 1)
     keys.setdefault("context", "max")
     return with_quant(keys)
+
+
+def _read_adapters(keys: dict[str, Any], given: list[Process]) -> None:
+    """Leave the slots of adapters in ``keys`` where adapters are enabled, which ``--lora-paths`` does too."""
+    if any(word.partition("=")[0] in ("--lora-paths", "--lora_paths") for one in given for word in one.words):
+        keys["adapters"] = True
+    if keys.pop("adapters", False):
+        keys.setdefault("max_loras", PER_BATCH)
+    else:
+        keys.pop("max_loras", None)
+        keys.pop("max_lora_rank", None)
 
 
 def _read_copies(keys: dict[str, Any]) -> None:

@@ -189,7 +189,8 @@ SERVE = Program(
         " --logprobs-mode --otlp-traces-endpoint --collect-detailed-traces --scheduling-policy --stream-interval"
         " --allowed-local-media-path --prefix-caching-hash-algo --master-port"
         " --structured-outputs-config --shutdown-timeout",
-        "--served-model-name --allowed-origins --allowed-methods --allowed-headers --middleware --allowed-media-domains",
+        "--lora-modules --served-model-name --allowed-origins"
+        " --allowed-methods --allowed-headers --middleware --allowed-media-domains",
     ),
 )
 
