@@ -66,13 +66,14 @@ def estimate(job: Job[Cards, SGLangKeys]) -> Estimate:
     from vramfit.engines.speculative import plain
     from vramfit.engines.vllm.speculative import with_draft
 
-    if made.spread.copies > 1:
-        raise UsageError(
-            "speculative decoding with data_parallel is not estimated for sglang", "leave one of the two out"
-        )
     alone = _estimate(plain(job), made)
     kernel = job.traits.mxfp4_kernel
-    found = with_draft(job, alone, kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), lambda *rank: (_cached_more(made, *rank), 0))
+    bounds, divided = (WEIGHTS_LOW, WEIGHTS_HIGH), None
+    if made.spread.copies > 1:
+        from vramfit.engines.sglang.layout import draft_copies
+
+        divided = draft_copies(job, made.spread, kernel)
+    found = with_draft(job, alone, kernel, bounds, lambda *rank: (_cached_more(made, *rank), 0), divided)
     pool = found.pool
     if not isinstance(pool, StaticPool) or found.draft is None:
         raise AssertionError("an estimate for SGLang has a static pool, and one with a draft has it")
