@@ -178,7 +178,7 @@ POSITION_KEYS = (
         "RoPE scaling of vLLM and SGLang, KIND:FACTOR[:TRAINED] as in yarn:4:32768, or other positions, 131072",
         default_text="the model's",
     ),
-    Key("long_context", "flag", "vLLM, SGLang: take a context beyond the model's longest", default=False),
+    Key("long_context", "flag", "take a context beyond the longest of the model (vLLM, SGLang)", default=False),
 )
 
 POSITION_GROUPS = (Group(POSITION_KEYS, 40),)
