@@ -178,6 +178,19 @@ def test_transformers_code_is_python(quant: str, task: str) -> None:
             """ --kv-cache-dtype auto --limit-mm-per-prompt '{"image": 2}'""",
             {"engine": "vllm", "model": "llava-1.5-7b", "quant": "int4", "images": 2},
         ),
+        (
+            "VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096"
+            """ --hf-overrides '{"max_position_embeddings": 262144, "rope_parameters": {"rope_type": "yarn", "factor": 2.0,"""
+            """ "original_max_position_embeddings": 131072}}' --max-num-seqs 256 --tensor-parallel-size 1"""
+            " --pipeline-parallel-size 1 --max-num-batched-tokens 2048 --gpu-memory-utilization 0.92 --kv-cache-dtype auto",
+            {"engine": "vllm", "rope_scaling": "262144,yarn:2:131072", "long_context": True},
+        ),
+        (
+            """vllm serve meta-llama/Llama-3.1-8B --dtype float16 --max-model-len 4096 --hf-overrides '{"rope_scaling":"""
+            """ {"rope_type": "linear", "factor": 2.0}}' --max-num-seqs 256 --tensor-parallel-size 1"""
+            " --pipeline-parallel-size 1 --max-num-batched-tokens 2048 --gpu-memory-utilization 0.9 --kv-cache-dtype auto",
+            {"engine": "vllm", "rope_scaling": "linear:2", "engine_version": "0.11.0"},
+        ),
         # Two machines of eight: the same line on each, with its number.
         (
             "\n".join(
@@ -683,6 +696,16 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
             "vllm serve a/b --max-model-len 9 --enable-lora --max-loras 4 --max-lora-rank 64",
             {"model": "a/b", "context": "9", "max_loras": "4", "max_lora_rank": "64"},
         ),
+        (
+            """vllm serve a/b --hf-overrides '{"rope_parameters": {"rope_type": "yarn", "factor": 4.0,"""
+            """ "original_max_position_embeddings": 32768}, "max_position_embeddings": 131072}'""",
+            {"model": "a/b", "context": "max", "rope_scaling": "131072,yarn:4:32768"},
+        ),
+        (
+            "VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 vllm serve a/b --max-model-len 9"
+            """ --rope-scaling '{"type": "linear", "factor": 2.5}'""",
+            {"model": "a/b", "context": "9", "rope_scaling": "linear:2.5", "long_context": True},
+        ),
         # Without adapters there are no slots.
         ("vllm serve a/b --max-model-len 9 --max-loras 4 --max-lora-rank 64", {"model": "a/b", "context": "9"}),
     ],
@@ -769,6 +792,11 @@ def test_words_are_read_as_a_line_is() -> None:
         ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
         ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),
+        (
+            """vllm serve a/b --hf-overrides '{"num_hidden_layers": 4}'""",
+            "--hf-overrides overrides num_hidden_layers, which is not read",
+        ),
+        ("vllm serve a/b --hf-overrides yarn", "--hf-overrides yarn is not read"),
         (
             "printf '%s\\n' 'FROM a' 'PARAMETER num_gpus 1' > Modelfile\nollama create a",
             'no parameter of a Modelfile is called "num_gpus"',

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vramfit._record import fields
 from vramfit.engines import engine, names, own_groups
 from vramfit.engines.keys import common_keys, every_key, parse_request
-from vramfit.errors import UsageError, VramfitError
+from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.common import Workload
 from vramfit.workload.training import GROUPS as TRAINING
@@ -28,7 +28,8 @@ CONTRACT = {
     "offload_optimizer", "offload_parameters", "generations",
     "level", "name", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
     "kv_cache_memory", "cpu_offload", "swap_space", "engine_version", "max_loras", "max_lora_rank",
-    "max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio",
+    "rope_scaling", "long_context", "max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio",
+    "cuda_graph_max_bs",
 }  # fmt: skip
 """Names that scripts and deployments files rely on."""
 
@@ -40,8 +41,9 @@ ORDER = [
     "tensor_parallel",
     "pipeline_parallel", "data_parallel", "expert_parallel", "nodes", "max_num_seqs",
     "max_batched_tokens", "gpu_memory_utilization", "kv_cache_memory", "enforce_eager", "cpu_offload", "swap_space",
-    "engine_version", "max_loras", "max_lora_rank", "max_total_tokens", "swa_full_tokens_ratio",
-    "mamba_full_memory_ratio", "speculative", "speculative_tokens",
+    "engine_version", "max_loras", "max_lora_rank", "rope_scaling", "long_context", "max_total_tokens",
+    "swa_full_tokens_ratio",
+    "mamba_full_memory_ratio", "cuda_graph_max_bs", "speculative", "speculative_tokens",
     "draft_model", "draft_kv_cache_type", "draft_kv_cache_type_v", "draft_gpu_layers", "kv_bytes_per_token", "file_size",
     "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
     "platform", "task",
@@ -203,3 +205,13 @@ def test_any_value_is_typed_or_refused(name: str, raw: Any) -> None:
     elif value not in key.words:
         assert isinstance(value, int)
         assert key.minimum <= value <= key.maximum
+
+
+@pytest.mark.parametrize(
+    ("title", "nearest", "spelling"), [("LMDeploy", "vllm", "LMDeploy"), ("MLC LLM", "llama.cpp", "mlc-llm")]
+)
+def test_engines_that_are_not_modelled(title: str, nearest: str, spelling: str) -> None:
+    """By their own name, with what is near."""
+    with pytest.raises(CannotTell, match=title) as caught:
+        parse_request({"engine": spelling})
+    assert f"--engine {nearest} " in str(caught.value.hint)

@@ -81,8 +81,8 @@ def test_one_of_the_same_name_is_replaced() -> None:
 def test_its_keys_stand_among_the_others() -> None:
     """Where its group says; the engine's choices have its name."""
     order = list(every_key())
-    assert ["mamba_full_memory_ratio", "page_tokens", "prefetch", "lanes", "speculative"] == order[
-        order.index("mamba_full_memory_ratio") : order.index("speculative") + 1
+    assert ["cuda_graph_max_bs", "page_tokens", "prefetch", "lanes", "speculative"] == order[
+        order.index("cuda_graph_max_bs") : order.index("speculative") + 1
     ]
     assert names() == every_key()["engine"].words
     assert {"page_tokens": "32", "prefetch": "true", "json": True} == read(

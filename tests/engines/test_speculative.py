@@ -251,3 +251,18 @@ def test_speculation_never_needs_less(
         if term.part in sums:
             sums[term.part] += term.bytes
     assert sums == {part: sum(getattr(one, f"{part}_bytes") for one in devices) for part in sums}
+
+
+def test_copies_in_sglang() -> None:
+    """Copies of a model have a draft each; with copies of the attention layers, ranks share the draft's experts too."""
+    asked = {"engine": "sglang", "model": "qwen3.6-27b", "quant": "bf16", "context": 8192, "speculative": "mtp"}
+    alone = answered(**asked, gpu="h200", parallel=2).estimate.gpus[0]
+    copied = answered(**asked, gpu="2xh200", parallel=4, data_parallel=2).estimate.gpus
+    assert [(alone.weights_bytes, alone.kv_cache_bytes)] * 2 == [
+        (one.weights_bytes, one.kv_cache_bytes) for one in copied
+    ]
+    shared = {"engine": "sglang", "model": "deepseek-v3", "gpu": "8xh200", "data_parallel": 8, "expert_parallel": True}
+    shared["quant"] = "fp8-block"
+    weights = added(**shared, speculative="mtp", speculative_tokens=1)[0] / 8
+    # An eighth of 257 experts of 3 x 7,168 x 2,048 weights in 8 bits, and all of the attention and the joining matrix.
+    assert 257 * 3 * 7168 * 2048 / 8 < weights < 1.3 * 257 * 3 * 7168 * 2048 / 8

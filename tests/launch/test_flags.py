@@ -37,7 +37,8 @@ def verify_line(one: str) -> None:
     """One shell line, as ``sh`` splits it."""
     words = shlex.split(one.removesuffix(" &"))
     while "=" in words[0]:
-        assert words[0].partition("=")[0] in KNOWN["ollama variables"]["names"]
+        known = [name for kind in ("ollama", "server") for name in KNOWN[f"{kind} variables"]["names"]]
+        assert words[0].partition("=")[0] in known
         words = words[1:]
     if words[0] == "printf":
         verify_modelfile(words)
@@ -67,6 +68,15 @@ def verify_line(one: str) -> None:
     assert len(positional) == known.get("positional", 0), one
 
 
+JSON_FIELDS = {
+    "--limit-mm-per-prompt": {"image"},
+    "--hf-overrides": {"max_position_embeddings", "rope_parameters", "rope_scaling"},
+    "--json-model-override-args": {"max_position_embeddings", "rope_scaling"},
+    "--speculative-config": {"method", "num_speculative_tokens", "model"},
+}
+"""Fields of the objects that flags take."""
+
+
 def verify_value(flag: str, value: str | None, kind: str | list[str]) -> None:
     """The value of a flag is of its kind."""
     if isinstance(kind, list):
@@ -76,7 +86,7 @@ def verify_value(flag: str, value: str | None, kind: str | list[str]) -> None:
         assert re.fullmatch(NUMBER[kind], value), f"{flag} {value}"
     elif kind == "json":
         assert value is not None
-        assert set(json.loads(value)) == {"image"}
+        assert set(json.loads(value)) <= JSON_FIELDS[flag]
     else:
         assert (value is None) == (kind == "none")
 
@@ -219,6 +229,31 @@ SCENARIOS: tuple[dict[str, Any], ...] = (
     {"gpu": "2xgb10", "model": "llama-3.1-70b", "quant": "fp8", "gpu_memory_utilization": 0.8},
 )
 """Deployments that engineers ask of servers, on one machine and on two."""
+
+
+OWN: tuple[dict[str, Any], ...] = (
+    {
+        "engine": "vllm", "gpu": "h100-sxm", "model": "qwen3-8b", "context": 131072, "rope_scaling": "131072,yarn:4:32768",
+        "long_context": True, "max_loras": 2, "max_lora_rank": 64,
+    },
+    {
+        "engine": "sglang", "gpu": "h100-sxm", "model": "qwen3-8b", "context": 131072, "rope_scaling": "131072,yarn:4:32768",
+        "long_context": True, "max_loras": 2, "max_lora_rank": 64, "cuda_graph_max_bs": 16,
+    },
+    {"engine": "sglang", "gpu": "2xh200", "model": "qwen3.6-27b", "data_parallel": 2, "speculative": "mtp"},
+)  # fmt: skip
+"""Deployments with keys that one server or two have."""
+
+
+def own_command(number: int) -> str:
+    """Command of a deployment with keys that not all servers have."""
+    return answer(resolve(parse_request(OWN[number]), open_catalogue())[0]).command
+
+
+@pytest.mark.parametrize("number", range(len(OWN)))
+def test_commands_with_own_keys(number: int) -> None:
+    """Each flag is one that the server has, with variables in front."""
+    verify(own_command(number))
 
 
 def command_of(engine: str, number: int) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.launch.test_flags import ASKED, SCENARIOS, command_of, remedies
+from tests.launch.test_flags import ASKED, OWN, SCENARIOS, command_of, own_command, remedies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ def commands() -> Iterator[str]:
     for engine in ("vllm", "sglang"):
         for number in range(len(SCENARIOS)):
             yield command_of(engine, number)
+    for number in range(len(OWN)):
+        yield own_command(number)
 
 
 def lines(program: str) -> list[list[str]]:
@@ -49,6 +51,8 @@ def lines(program: str) -> list[list[str]]:
             continue
         for line in text.split("\n"):
             words = shlex.split(line.removesuffix(" &"))
+            while words and words[0].partition("=")[0].isidentifier() and "=" in words[0]:
+                words = words[1:]
             if words[: len(program.split())] == program.split():
                 found.append(words[len(program.split()) :])
     return found

@@ -25,7 +25,8 @@ SERVERS = (
     "max_batched_tokens", "gpu_memory_utilization", "kv_cache_memory", "enforce_eager", "cpu_offload", "swap_space",
     "engine_version", "max_loras", "max_lora_rank",
 )  # fmt: skip
-SGLANG = ("max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio")
+POSITIONS = ("rope_scaling", "long_context")
+SGLANG = ("max_total_tokens", "swa_full_tokens_ratio", "mamba_full_memory_ratio", "cuda_graph_max_bs")
 ADAPTERS = ("sequence_length", "micro_batch", "lora_rank", "optimizer", "gradient_checkpointing")
 TRAINING = (*ADAPTERS, "zero_stage")
 TUNING = (
@@ -147,8 +148,11 @@ _FIXED: dict[str, tuple[Any, ...]] = {
     "engine_version": ("0.8.5", "0.11.0", "0.19.0", "0.33.0"),
     "max_loras": (0, 1, 4),
     "max_lora_rank": (8, 16, 64),
+    "rope_scaling": ("yarn:4:32768", "linear:2", "131072", "1048576,yarn:4:262144"),
+    "long_context": (True, False),
     "max_total_tokens": (1000, 20_000, 300_000),
     "swa_full_tokens_ratio": (0.1, 0.5, 1.0),
+    "cuda_graph_max_bs": (8, 64, 512),
     "mamba_full_memory_ratio": (0.1, 0.9, 2.0),
     "sequence_length": (128, 512, 1000, 2048, 4096, 16384),
     "micro_batch": (1, 2, 4, 7, 16),

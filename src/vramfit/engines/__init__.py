@@ -26,8 +26,8 @@ class Registration(Record):
     """Families of schemes for which this engine is the default."""
     keys: str | None = None
     """Module that declares the engine's own deployment keys as ``GROUPS``; engines with the same keys share it."""
-    alone: str = ""
-    """Name of further groups in that module, with keys that none of the engines that share it has but this one."""
+    further: tuple[str, ...] = ()
+    """Names of further groups in that module, with keys that not all of the engines have that share it."""
 
 
 _registered: dict[str, Registration] = {}
@@ -43,8 +43,13 @@ def register(registration: Registration) -> None:
 for _one in (
     Registration("transformers", "vramfit.engines.transformers"),
     Registration("llama.cpp", "vramfit.engines.llamacpp", ("gguf",), keys="vramfit.engines.llamacpp"),
-    Registration("vllm", "vramfit.engines.vllm", keys="vramfit.engines.servers"),
-    Registration("sglang", "vramfit.engines.sglang", keys="vramfit.engines.servers", alone="SGLANG_GROUPS"),
+    Registration("vllm", "vramfit.engines.vllm", keys="vramfit.engines.servers", further=("POSITION_GROUPS",)),
+    Registration(
+        "sglang",
+        "vramfit.engines.sglang",
+        keys="vramfit.engines.servers",
+        further=("SGLANG_GROUPS", "POSITION_GROUPS"),
+    ),
     Registration("ollama", "vramfit.engines.ollama", keys="vramfit.engines.llamacpp"),
     Registration("exllamav2", "vramfit.engines.exllamav2", ("exl2",)),
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
@@ -72,7 +77,7 @@ def registered(name: str) -> Registration:
 
 def own_groups() -> tuple[Group, ...]:
     """Groups of deployment keys that belong to engines, each listed once."""
-    found = [(known.keys, name) for known in _registered.values() for name in ("GROUPS", known.alone) if name]
+    found = [(known.keys, name) for known in _registered.values() for name in ("GROUPS", *known.further)]
     places = dict.fromkeys([(module, name) for module, name in found if module is not None])
     return tuple([group for module, name in places for group in getattr(__import__(module, fromlist=[name]), name)])
 

@@ -82,6 +82,8 @@ class Experts(Record):
     """Number of GPUs that the experts are divided over: the ranks of all copies."""
     whole: bool
     """True if each GPU has whole experts instead of a part of each."""
+    shared_whole: bool = False
+    """True if the experts that all tokens share are whole on each GPU too."""
 
     def share(self, model: Model, tensor: Tensor) -> tuple[int, int]:
         """Part of a tensor of experts on one rank, as a fraction; the first ranks take what does not divide."""

@@ -328,6 +328,10 @@ class Engine(_Generic["V", "K"]):
         """Return True if the model takes images as the request loads it."""
         return model.sees
 
+    def extended(self, model: Model, request: Request) -> Model:
+        """The model with the longest context that the request's keys give it; itself for an engine without such keys."""
+        return model
+
     def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
         """The model as it is stored where a scheme is asked of this engine."""
         from vramfit.quantization import derive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines import DEFAULT, names, own_groups
-from vramfit.errors import UsageError
+from vramfit.errors import CannotTell, UsageError
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.keys import SPELLED, parse_value
 from vramfit.workload.training import GROUPS as TRAINING
@@ -30,10 +30,29 @@ def common_keys() -> dict[str, Key]:
     return _shared
 
 
+NOT_MODELLED = {
+    "lmdeploy": ("LMDeploy", "vllm"), "tgi": ("Text Generation Inference", "vllm"),
+    "textgenerationinference": ("Text Generation Inference", "vllm"), "aphrodite": ("Aphrodite", "vllm"),
+    "mlcllm": ("MLC LLM", "llama.cpp"), "ktransformers": ("KTransformers", "llama.cpp"),
+    "mistralrs": ("mistral.rs", "llama.cpp"), "openvino": ("OpenVINO", "llama.cpp"),
+}  # fmt: skip
+"""Titles of engines that are known by name and not modelled, with the modelled engine that loads files most like theirs."""
+
+
 def _engine_name(spelling: str) -> str:
-    """Name of the engine that a spelling means, whatever its case, dots and dashes; the spelling of an unknown one."""
+    """Name of the engine that a spelling means, whatever its case, dots and dashes; the spelling of an unknown one.
+
+    Raises ``CannotTell`` for one that is known and not modelled.
+    """
     folded = {_folded(name): name for name in names()}
-    return folded.get(_folded(spelling), spelling)
+    word = _folded(spelling)
+    if word in NOT_MODELLED and word not in folded:
+        title, nearest = NOT_MODELLED[word]
+        raise CannotTell(
+            f"the memory of {title} is not modelled: it sizes its buffers and its cache by rules of its own",
+            f"--engine {nearest} loads the same kind of files: weights and cache of a token are alike, the rest is not",
+        )
+    return folded.get(word, spelling)
 
 
 def _folded(name: str) -> str:

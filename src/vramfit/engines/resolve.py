@@ -219,7 +219,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
             f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
         )
     runtime = engine(engine_name(request))
-    model = _supplied(request, model, runtime)
+    model = runtime.extended(_supplied(request, model, runtime), request)
     request = _worded(_counted(request, model), runtime)
     work = _workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))

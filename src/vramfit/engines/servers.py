@@ -44,6 +44,15 @@ class ServerKeys(Record):
     max_lora_rank: int = 16
 
 
+class PositionKeys(ServerKeys):
+    """Values of the keys of servers that read a model's configuration themselves."""
+
+    rope_scaling: str | None = None
+    """Positions that the model is extended to (``engines.positions``); None for its own."""
+    long_context: bool = False
+    """True if the server takes a context beyond the model's longest."""
+
+
 class Spread(Record):
     """Machines that the GPUs of a server are in."""
 
@@ -162,6 +171,19 @@ KEYS = (
 
 GROUPS = (Group(KEYS, 40),)
 
+POSITION_KEYS = (
+    Key(
+        "rope_scaling",
+        "text",
+        "RoPE scaling of vLLM and SGLang, KIND:FACTOR[:TRAINED] as in yarn:4:32768, or other positions, 131072",
+        default_text="the model's",
+    ),
+    Key("long_context", "flag", "take a context beyond the longest of the model (vLLM, SGLang)", default=False),
+)
+
+POSITION_GROUPS = (Group(POSITION_KEYS, 40),)
+"""Groups of keys that servers have which read a model's configuration themselves."""
+
 SGLANG_KEYS = (
     Key(
         "max_total_tokens",
@@ -184,6 +206,13 @@ SGLANG_KEYS = (
         minimum=0.01,
         maximum=100.0,
         default_text="0.9",
+    ),
+    Key(
+        "cuda_graph_max_bs",
+        "count",
+        "SGLang: largest batch captured in CUDA graphs",
+        flags=("--cuda-graph-max-bs-decode",),
+        default_text="by the card",
     ),
 )
 

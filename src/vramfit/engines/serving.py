@@ -6,9 +6,11 @@ from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_publishe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.launch import Program
 
 WIDE = ("f16", "bf16", "f32")
 """Cache types that a command leaves at ``auto``, the element type of the model."""
@@ -59,6 +61,18 @@ def with_quant(keys: dict[str, Any]) -> dict[str, Any]:
 def machines(estimate: Estimate) -> int:
     """Number of machines that the estimate decided on."""
     return int(str(estimate.settings["nodes"]))
+
+
+def with_variables(program: Program, values: Mapping[str, object]) -> list[str]:
+    """Words of a program with the values of its variables in front."""
+    from vramfit.launch import write
+
+    return [*[f"{name}={text}" for name, text in write.pairs(program.variables, values)], *write.words(program, values)]
+
+
+def switched(text: str) -> bool:
+    """Read a switch of the environment: ``1`` or ``true``."""
+    return text.strip().lower() in ("1", "true")
 
 
 def share_text(share: float) -> str:

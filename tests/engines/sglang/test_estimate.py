@@ -142,7 +142,6 @@ def test_the_cache_may_be_ended() -> None:
         {"kv_cache_type": "fp8", "kv_cache_type_v": "f16"},
         {"kv_cache_memory": "4GiB"},
         {"swap_space": "4GiB"},
-        {"max_loras": 1},
         {"gpu": "3xrtx4090", "data_parallel": 2},
         {"data_parallel": 2},
         {"max_num_seqs": 1, "parallel": 2},

@@ -34,8 +34,22 @@ from vramfit.launch.shell import processes
             "--max-total-tokens 20000 --swa-full-tokens-ratio 0.5 --mamba-full-memory-ratio 0.2",
         ),
         ({"cpu_offload": "4GiB"}, "--cpu-offload-gb 4"),
+        (
+            {"rope_scaling": "yarn:4:32768"},
+            """--json-model-override-args '{"rope_scaling": {"rope_type": "yarn", "factor": 4,"""
+            """ "original_max_position_embeddings": 32768}}'""",
+        ),
         ({"max_num_seqs": "16"}, "--max-running-requests 16"),
         ({"enforce_eager": True}, "--disable-cuda-graph"),
+        ({"cuda_graph_max_bs": "16"}, "--cuda-graph-max-bs 16"),
+        ({"cuda_graph_max_bs": "8"}, "--cuda-graph-max-bs-decode 8"),
+        ({"max_loras": "8"}, "--enable-lora"),
+        (
+            {"max_loras": "2", "max_lora_rank": "32"},
+            "--lora-paths a=/x b=/y --max-loras-per-batch 2 --max-lora-rank 32",
+        ),
+        # Without adapters there are no slots.
+        ({}, "--max-loras-per-batch 2 --max-lora-rank 32"),
         ({}, "--disable-prefill-cuda-graph --attention-backend fa3 --page-size 64"),
     ],
 )
@@ -65,6 +79,15 @@ def test_what_cannot_be_read(flags: str) -> None:
             "--tp-size 4 --pp-size 1 --dp-size 2 --enable-dp-attention --ep-size 4 --chunked",
             {"data_parallel": 2, "expert_parallel": True, "engine_version": "0.5.10"},
         ),
+        (
+            "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1 python -m sglang.launch_server"
+            " --model-path mistralai/Mixtral-8x7B-v0.1"
+            """ --dtype bfloat16 --context-length 4096 --json-model-override-args '{"max_position_embeddings": 65536}' --tp""",
+            {"rope_scaling": "65536", "long_context": True},
+        ),
+        ("--enable-lora --max-loras-per-batch 2 --max-lora-rank 64 --cuda-graph-max-bs-decode 4 --kv",
+         {"max_loras": 2, "max_lora_rank": 64, "cuda_graph_max_bs": 4}),
+        ("--cuda-graph-max-bs 4 --kv", {"cuda_graph_max_bs": 4, "engine_version": "0.5.10"}),
         ("--max-total-tokens 9000 --swa-full-tokens-ratio 0.5 --mamba-full-memory-ratio 0.25 --cpu-offload-gb 3",
          {"max_total_tokens": 9000, "swa_full_tokens_ratio": 0.5, "mamba_full_memory_ratio": 0.25, "cpu_offload": "2.5GiB"}),
     ],

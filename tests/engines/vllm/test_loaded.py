@@ -14,7 +14,7 @@ from vramfit.engines import estimate
 from vramfit.engines.distributed import expert_division, layout
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.vllm.loaded import Loaded, loaded, recipe_text, spread_bounds
+from vramfit.engines.vllm.loaded import Loaded, division, loaded, recipe_text, spread_bounds
 from vramfit.engines.vllm.lora import slot_bytes
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
@@ -43,6 +43,28 @@ def weights(**request: Any) -> tuple[Loaded, ...]:
 def estimated(**request: Any) -> Estimate:
     """Memory of a server."""
     return estimate(resolve(parse_request({"engine": "vllm", "quant": "bf16", **request}), open_catalogue())[0])
+
+
+@pytest.mark.parametrize(
+    ("shared_parts", "keys"),
+    [
+        (1, {"tensor_parallel": 2, "data_parallel": 4, "expert_parallel": True}),
+        (1, {"tensor_parallel": 2, "data_parallel": 4, "expert_parallel": True, "engine_version": "0.11.0"}),
+        (2, {"tensor_parallel": 2, "data_parallel": 4, "expert_parallel": True, "engine_version": "0.10.0"}),
+        # Without whole experts, and without copies, they are cut like the rest.
+        (2, {"tensor_parallel": 2, "data_parallel": 4}),
+        (8, {"tensor_parallel": 8, "expert_parallel": True}),
+    ],
+)
+def test_shared_experts_are_whole_where_three_divisions_meet(shared_parts: int, keys: dict[str, Any]) -> None:
+    """58 layers of DeepSeek-V3 with an expert of 3 x 7,168 x 2,048 weights and the scales of its blocks."""
+    made = asked(gpu="8xh200", model="deepseek-v3", quant="fp8-block", **keys)
+    over, ranks = division(made, keys["tensor_parallel"]), keys["tensor_parallel"]
+    (found,) = stages(made.checkpoint, ranks, 1, "", over)
+    (cut,) = stages(made.checkpoint, ranks, 1, "", expert_division(made.keys, ranks))
+    weights_bytes = 58 * 3 * 7168 * 2048
+    more = weights_bytes // shared_parts - weights_bytes // ranks
+    assert more == pytest.approx(found.weights_bytes - cut.weights_bytes, rel=0.002)
 
 
 def test_copies_of_a_dense_model_are_whole() -> None:

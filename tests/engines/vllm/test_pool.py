@@ -8,10 +8,12 @@ import pytest
 
 from tests.samples import Catalogue
 from vramfit.answer import Answer, answer
+from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.vllm.pool import Caches
 from vramfit.errors import UsageError
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -178,3 +180,38 @@ def test_the_plan_of_an_estimate() -> None:
     assert isinstance(plan, Caches)
     assert (2, 3, 1, 0) == (len(plan.blocks), plan.requests, plan.copies, plan.least_blocks)
     assert 256 == plan.blocks[0].count
+
+
+@pytest.mark.parametrize(
+    ("logged_gib", "request_"),
+    [
+        # noonghunna/club-3090 issue 35 and syv-ai/qwen38-27b-rtx3090 issue 39, whose heads draft three tokens and one;
+        # yhfgyyf/vllm-deepseek-v4-sm89 issue 54, of a release before 0.26.
+        (
+            3.05,
+            {
+                "model": "qwen3.6-27b", "quant": "gptq-int4", "context": 180_000, "kv_cache_type": "turboquant_3bit_nc",
+                "speculative": "mtp", "speculative_tokens": 3, "engine_version": "0.21.0",
+            },
+        ),
+        (
+            4.76,
+            {
+                "model": "qwen3.8-27b", "quant": "gptq-int4", "context": 65_536, "speculative": "mtp",
+                "speculative_tokens": 1,
+            },
+        ),
+        (
+            1.34,
+            {
+                "gpu": "4xcustom:48GiB", "model": "deepseek-v4-flash", "quant": "MXFP4", "context": 131_072,
+                "kv_cache_type": "fp8", "max_num_seqs": 16, "engine_version": "0.25.0",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_one_request_as_logged(logged_gib: float, request_: dict[str, Any]) -> None:
+    """ "KV cache is needed" of the refusal, within a hundredth."""
+    raw = {"gpu": "rtx3090", "engine": "vllm", "images": 0, **request_}
+    found = estimate(resolve(parse_request(raw), open_catalogue())[0]).gpus[0]
+    assert logged_gib == pytest.approx(found.kv_cache_bytes / GIB, rel=0.01)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ONE_MACHINE, SGLANG_GROUPS, ServerKeys, Spread, ranks, spread
+from vramfit.engines.servers import (
+    GROUPS,
+    ONE_MACHINE,
+    POSITION_GROUPS,
+    SGLANG_GROUPS,
+    PositionKeys,
+    Spread,
+    ranks,
+    spread,
+)
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -18,14 +27,16 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 SHARES = (0.9, 0.95)
 """Static shares of a card that remedies propose, which leave less for activations."""
 
 
-class SGLangKeys(ServerKeys):
+class SGLangKeys(PositionKeys):
     """Values of the servers' deployment keys, and of those that SGLang alone has."""
 
     max_total_tokens: int | None = None
@@ -34,6 +45,8 @@ class SGLangKeys(ServerKeys):
     """Tokens of the windowed layers' pool for each of the full layers'; None for SGLang's own."""
     mamba_full_memory_ratio: float | None = None
     """Memory of recurrent states for each byte of the tokens' cache; None for SGLang's own."""
+    cuda_graph_max_bs: int | None = None
+    """Largest batch captured in CUDA graphs for decoding; None for SGLang's own."""
 
 
 class Cards(Record):
@@ -58,7 +71,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
     families = ("plain", "fp8", "awq", "gptq", "compressed_tensors", "bitsandbytes", "mxfp4", "nvfp4", "torchao")
     scheme_of_class = {"fp16": "fp16", "int8": "w8a8", "int4": "awq"}
     cache_types = ("f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2")
-    groups = (*GROUPS, *SGLANG_GROUPS)
+    groups = (*GROUPS, *SGLANG_GROUPS, *POSITION_GROUPS)
     record = SGLangKeys
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 3
@@ -93,6 +106,15 @@ class SGLang(Engine[Cards, SGLangKeys]):
             spread(gpus, work),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+
+    def extended(self, model: Model, request: Request) -> Model:
+        """Return the model with the longest context that RoPE scaling gives it."""
+        if request.get("rope_scaling") is None and not request.get("long_context"):
+            return model
+        from vramfit.engines.positions import extended
+        from vramfit.engines.sglang.positions import longest_context
+
+        return extended(model, request, longest_context)
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
         """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""

@@ -18,6 +18,7 @@ from vramfit.engines.serving import WIDE
 from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, most_bytes, needed_bytes
 from vramfit.engines.sglang.layout import as_server, spread_of, stage_of, stage_weights
 from vramfit.engines.sglang.overhead import Overhead, overhead, workspace_bytes
+from vramfit.engines.sglang.positions import context_refusal
 from vramfit.engines.sglang.share import NEWEST, Graphs, Spread, graphs, sizes, static_share
 from vramfit.engines.sglang.static import Rank, StaticPool
 from vramfit.engines.vllm.activations import peak_bytes
@@ -65,13 +66,14 @@ def estimate(job: Job[Cards, SGLangKeys]) -> Estimate:
     from vramfit.engines.speculative import plain
     from vramfit.engines.vllm.speculative import with_draft
 
-    if made.spread.copies > 1:
-        raise UsageError(
-            "speculative decoding with data_parallel is not estimated for sglang", "leave one of the two out"
-        )
     alone = _estimate(plain(job), made)
     kernel = job.traits.mxfp4_kernel
-    found = with_draft(job, alone, kernel, (WEIGHTS_LOW, WEIGHTS_HIGH), lambda *rank: (_cached_more(made, *rank), 0))
+    bounds, divided = (WEIGHTS_LOW, WEIGHTS_HIGH), None
+    if made.spread.copies > 1:
+        from vramfit.engines.sglang.layout import draft_copies
+
+        divided = draft_copies(job, made.spread, kernel)
+    found = with_draft(job, alone, kernel, bounds, lambda *rank: (_cached_more(made, *rank), 0), divided)
     pool = found.pool
     if not isinstance(pool, StaticPool) or found.draft is None:
         raise AssertionError("an estimate for SGLang has a static pool, and one with a draft has it")
@@ -95,6 +97,7 @@ def plan(job: Job[Cards, SGLangKeys]) -> Plan:
     spread = spread_of(job)
     tokens, batch = sizes(cards.memory_bytes, spread.width, release)
     tokens = keys.max_batched_tokens or tokens
+    batch = keys.cuda_graph_max_bs or batch
     if keys.max_num_seqs is not None:
         batch = min(batch, sequences(keys, work, 1))
     captured = graphs(model, tokens, batch, spread, eager=keys.enforce_eager, release=release)
@@ -152,6 +155,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
     # Logits are computed only for the last token of each sequence, so the sampler has one row per sequence.
     peak, _ = peak_bytes(model, made.step_tokens, made.demand.requests, spread.width, work.images, work.image_size)
     weights = stage_weights(job.checkpoint, spread, cards.mxfp4_kernel)
+    slots = rank_slots(job, spread)
     spans = stage_layers(model.layer_count, spread.stages)
     demand = replace(made.demand, checked_tokens=0)
     extras = [rank_overhead(job, made, span) for span in spans]
@@ -167,10 +171,11 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         extra, cache = extras[stage], caches[stage]
         whole = weights[stage].weights_bytes
         moved = min(keys.cpu_offload_bytes, whole)
-        size = whole - moved
+        size = whole - moved + slots[stage]
         offloaded += moved
-        low = max(0, round(whole * lowest) - moved) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
-        high = round(whole * highest) - moved + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes + workspace
+        beside = slots[stage] - moved
+        low = max(0, round(whole * lowest) + beside) + cache + round(peak * COMPUTE_LOW) + extra.low_bytes
+        high = round(whole * highest) + beside + cache + round(peak * COMPUTE_HIGH) + extra.high_bytes + workspace
         outside = extra.before_bytes + extra.after_bytes
         gpus.append(DeviceMemory(f"gpu{number}", size, cache, peak, outside, low, high, weights[stage].read_bytes))
         ranks.append(Rank(extra.before_bytes, size, cache, extra.images_bytes, peak + extra.after_bytes, most[stage]))
@@ -192,8 +197,18 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         },
         offloaded,
         plan=made,
+        refusal=context_refusal(model, work),
         pool=StaticPool(made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=work.parallel == 1),
     )
+
+
+def rank_slots(job: Job[Cards, SGLangKeys], spread: Spread) -> list[int]:
+    """Bytes of the slots of adapters on one rank of each pipeline stage; 0 without adapters."""
+    if not job.keys.max_loras:
+        return [0] * spread.stages
+    from vramfit.engines.sglang.adapters import slot_bytes
+
+    return slot_bytes(job, spread)
 
 
 def rank_overhead(job: Job[Cards, SGLangKeys], made: Plan, span: tuple[int, int]) -> Overhead:
@@ -229,8 +244,6 @@ def _refuse(job: Job[Cards, SGLangKeys]) -> None:
         raise UsageError("sglang takes no size of the cache in bytes", "use --max-total-tokens or a share of the card")
     if keys.swap_space_bytes:
         raise UsageError("sglang has no swap_space", "leave it out")
-    if keys.max_loras:
-        raise UsageError("LoRA adapters beside the model are not estimated for sglang", "use --engine vllm")
 
 
 def _assumptions(job: Job[Cards, SGLangKeys], made: Plan) -> tuple[str, ...]:

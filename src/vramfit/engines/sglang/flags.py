@@ -126,7 +126,7 @@ _NEUTRAL_VALUES = (
     " --reasoning-parser --tool-call-parser --kv-canary-real-data --monokernel-backend"
 )
 _NEUTRAL_WORDS = (
-    "--numa-node --gc-threshold --encoder-urls --encoder-register-urls --return-aux-hidden-state-layer-ids"
+    "--lora-paths --numa-node --gc-threshold --encoder-urls --encoder-register-urls --return-aux-hidden-state-layer-ids"
     " --flashinfer-autotune-skip-ops --allowed-media-domains --custom-weight-loader --log-requests-target"
     " --uvicorn-access-log-exclude-prefixes --tokenizer-metrics-allowed-custom-labels --bucket-time-to-first-token"
     " --bucket-inter-token-latency --bucket-e2e-request-latency --prompt-tokens-buckets --generation-tokens-buckets"
@@ -141,7 +141,7 @@ _UNMODELLED_SWITCHES = (
     " --enable-int8-mamba-checkpoint --enable-linear-replayssm --enable-linear-replayssm-spec --enable-torch-compile"
     " --enable-symm-mem --enable-eplb --enable-elastic-expert-backup --disable-shared-experts-fusion"
     " --enforce-shared-experts-fusion --enable-paged-experts --enable-two-batch-overlap --enable-single-batch-overlap"
-    " --ple-offload-embedding --enable-lora --experts-shared-outer-loras --lora-use-virtual-experts"
+    " --ple-offload-embedding --experts-shared-outer-loras --lora-use-virtual-experts"
     " --enable-page-major-kv-layout --enable-unified-memory --enable-session-radix-cache --enable-hierarchical-cache"
     " --enable-hicache --enable-hisparse --enable-multimodal --enable-prefix-mm-cache --mm-enable-dp-encoder"
     " --enable-mm-global-cache --is-embedding --quantize-and-serve --dcp-replicate-q-proj --enable-prefill-cp"
@@ -152,24 +152,24 @@ _UNMODELLED_SWITCHES = (
 _UNMODELLED_VALUES = (
     "--device --disaggregation-mode --num-reserved-decode-tokens --disaggregation-decode-extra-slots"
     " --prefill-kv-cache-dequant-dtype --mamba-ssm-dtype --mamba-max-states-per-path --mamba-radix-cache-strategy"
-    " --int8-mamba-ckpt-size --linear-replayssm-cache-len --cuda-graph-config --cuda-graph-max-bs-decode"
+    " --int8-mamba-ckpt-size --linear-replayssm-cache-len --cuda-graph-config"
     " --cuda-graph-max-bs-prefill --cuda-graph-max-seq-len-prefill --cuda-graph-prefill-max-context"
     " --torch-compile-max-bs --moe-a2a-backend --deepep-mode --ep-num-redundant-experts --init-expert-location"
     " --elastic-ep-backend --paged-experts-num-resident --kt-weight-path --kt-method --kt-num-gpu-experts"
     " --offload-group-size --offload-num-in-group --offload-prefetch-step --offload-mode --ple-offload-backend"
-    " --ple-offload-dir --dllm-algorithm --dllm-algorithm-config --max-lora-rank --max-loaded-loras"
-    " --max-loras-per-batch --max-lora-chunk-size --hicache-ratio --hicache-size --hicache-host-memory-fraction"
+    " --ple-offload-dir --dllm-algorithm --dllm-algorithm-config --max-loaded-loras"
+    " --max-lora-chunk-size --hicache-ratio --hicache-size --hicache-host-memory-fraction"
     " --hisparse-config --hierarchical-sparse-attention-extra-config --mm-process-config --limit-mm-data-per-request"
-    " --json-model-override-args --quantization-param-path --qsa-indexer-dtype --modelopt-quant --rl-quant-profile"
+    " --quantization-param-path --qsa-indexer-dtype --modelopt-quant --rl-quant-profile"
     " --weight-cache-mode --dcp-size --decode-context-parallel-size --pp-max-micro-batch-size --attn-cp-size"
     " --attention-context-parallel-size --moe-dp-size --moe-data-parallel-size --dwdp-size --shared-experts-tp-size"
     " --moe-dense-tp-size --elastic-ep-initial-size --max-ep-size --max-prefill-tokens --c128-page-size"
     " --swa-prefix-tails --max-mamba-cache-size --uno-lora-path --speculative-dflash-block-size"
     " --speculative-domino-candidate-pool-size --speculative-dspark-block-size --speculative-draft-kv-cache-dtype"
     " --speculative-draft-window-size --speculative-draft-sink-size --speculative-draft-model-quantization"
-    " --speculative-adaptive-config --cuda-graph-max-bs"
+    " --speculative-adaptive-config"
 )
-_UNMODELLED_WORDS = "--cuda-graph-bs-decode --cuda-graph-bs-prefill --lora-target-modules --lora-paths --cuda-graph-bs"
+_UNMODELLED_WORDS = "--cuda-graph-bs-decode --cuda-graph-bs-prefill --lora-target-modules --cuda-graph-bs"
 
 NEUTRAL = neutral(_NEUTRAL_SWITCHES, _NEUTRAL_VALUES, _NEUTRAL_WORDS)
 UNMODELLED = neutral(_UNMODELLED_SWITCHES, _UNMODELLED_VALUES, _UNMODELLED_WORDS)

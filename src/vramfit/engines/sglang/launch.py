@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from vramfit.engines.servers import ranks as ranks_of
 from vramfit.engines.servers import version
-from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, switched, with_quant, with_variables
 from vramfit.engines.sglang.flags import NEUTRAL, REFUSED, UNMODELLED
 from vramfit.errors import UsageError
-from vramfit.launch import SWITCH, Flag, Program, write
+from vramfit.launch import SWITCH, Flag, Program
 from vramfit.launch.write import line
 from vramfit.units import GIB
 
@@ -28,6 +28,10 @@ CACHE_OF = {"auto": None, "bfloat16": "bf16"}
 """Cache types by SGLang's names that differ; None for ``auto``, the element type of the model."""
 NEWEST, ATTENTION_COPIES = (0, 5, 23), (0, 5, 20)
 """Newest release that was read, and the first taken to have ``--attn-dp-size`` (0.5.19 has not, 0.5.23 has)."""
+GRAPHS_BY_PHASE = (0, 5, 20)
+"""First release taken to have ``--cuda-graph-max-bs-decode`` (0.5.19 has ``--cuda-graph-max-bs``, 0.5.23 this)."""
+PER_BATCH = "8"
+"""Default of ``--max-loras-per-batch`` (``fields/lora.py``)."""
 PORT = 5000
 """Port at which the machines of one server connect to the first."""
 
@@ -53,6 +57,18 @@ def _graphs(text: str) -> bool:
     return text == "disabled"
 
 
+def _overrides(text: str) -> dict[str, Any]:
+    from vramfit.engines.positions import read_overrides
+
+    return read_overrides(text, "--json-model-override-args")
+
+
+def _overrides_text(scaling: str) -> str:
+    from vramfit.engines.positions import overrides_text
+
+    return overrides_text(scaling, "rope_scaling")
+
+
 _ALGORITHMS = {"mtp": "NEXTN", "eagle3": "EAGLE3", "draft": "STANDALONE"}
 """SGLang's words for the methods of speculative decoding. ``NEXTN`` and ``EAGLE`` with a head in the model's own files are
 one (``srt/server_args.py``)."""
@@ -71,6 +87,7 @@ SERVER = Program(
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization"),
         Flag("--context-length", "context"),
+        Flag("--json-model-override-args", "overrides", spell=_overrides_text, read=_overrides),
         Flag("--max-running-requests", "max_num_seqs"),
         Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),
         Flag("--pp-size", "pipeline_parallel", ("--pipeline-parallel-size", "--pp")),
@@ -83,6 +100,11 @@ SERVER = Program(
         Flag("--max-total-tokens", "max_total_tokens"),
         Flag("--swa-full-tokens-ratio", "swa_full_tokens_ratio", spell=share_text),
         Flag("--mamba-full-memory-ratio", "mamba_full_memory_ratio", spell=share_text),
+        Flag("--enable-lora", "adapters", kind=SWITCH),
+        Flag("--max-loras-per-batch", "max_loras"),
+        Flag("--max-lora-rank", "max_lora_rank"),
+        Flag("--cuda-graph-max-bs-decode", "cuda_graph_max_bs"),
+        Flag("--cuda-graph-max-bs", "early_max_bs"),
         Flag("--cpu-offload-gb", "cpu_offload", spell=_gib_text, read=_gib),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--speculative-algorithm", "speculative", (), spell=_ALGORITHMS.__getitem__, read=_algorithm),
@@ -103,6 +125,9 @@ SERVER = Program(
     shortens=True,
     settings=("--config",),
     images=("lmsysorg/sglang",),
+    variables=(
+        Flag("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN", "long_context", spell=lambda allowed: "1", read=switched),
+    ),
     refused=REFUSED,
     unmodelled=UNMODELLED,
     neutral=NEUTRAL,
@@ -118,6 +143,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
     values = {
         **checkpoint(deployment),
         "context": work.context,
+        "overrides": keys.rope_scaling,
+        "long_context": keys.long_context or None,
         "max_num_seqs": settings["max_num_seqs"],
         "pipeline_parallel": settings["pipeline_parallel"],
         **_copies(estimate, keys),
@@ -126,6 +153,10 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
         "max_total_tokens": keys.max_total_tokens,
         "swa_full_tokens_ratio": keys.swa_full_tokens_ratio,
         "mamba_full_memory_ratio": keys.mamba_full_memory_ratio,
+        "adapters": keys.max_loras > 0,
+        "max_loras": keys.max_loras or None,
+        "max_lora_rank": keys.max_lora_rank if keys.max_loras else None,
+        "cuda_graph_max_bs" if (version(keys) or NEWEST) >= GRAPHS_BY_PHASE else "early_max_bs": keys.cuda_graph_max_bs,
         "cpu_offload": keys.cpu_offload_bytes or None,
         "kv_cache_type": work.kv_cache_type,
         **_drafting(deployment),
@@ -134,11 +165,11 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
     }
     count = machines(estimate)
     if count == 1:
-        return line(write.words(SERVER, values))
+        return line(with_variables(SERVER, values))
     from vramfit.engines.machines import NAMES
 
     values.update({"nodes": count, "first_machine": f"{NAMES[0]}:{PORT}"})
-    return "\n".join([line(write.words(SERVER, {**values, "machine": rank})) for rank in range(count)])
+    return "\n".join([line(with_variables(SERVER, {**values, "machine": rank})) for rank in range(count)])
 
 
 def _copies(estimate: Estimate, keys: SGLangKeys) -> dict[str, object]:
@@ -183,10 +214,14 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys = first(SERVER, given)
     if keys is None:
         return None
+    keys.update(keys.pop("overrides", {}))
     keys.pop("eager_prefill", None)
     keys.pop("skips_prefill", None)
     if keys.pop("disables_graphs", False):
         keys["enforce_eager"] = True
+    if "early_max_bs" in keys:
+        keys["cuda_graph_max_bs"] = keys.pop("early_max_bs")
+    _read_adapters(keys, given)
     _read_copies(keys)
     branches, checked = keys.pop("branches", None), keys.pop("checked_tokens", None)
     if "speculative" not in keys:
@@ -195,6 +230,17 @@ def read(given: list[Process]) -> dict[str, Any] | None:
         keys["speculative_tokens"] = str(int(checked) - 1)
     keys.setdefault("context", "max")
     return with_quant(keys)
+
+
+def _read_adapters(keys: dict[str, Any], given: list[Process]) -> None:
+    """Leave the slots of adapters in ``keys`` where adapters are enabled, which ``--lora-paths`` does too."""
+    if any(word.partition("=")[0] in ("--lora-paths", "--lora_paths") for one in given for word in one.words):
+        keys["adapters"] = True
+    if keys.pop("adapters", False):
+        keys.setdefault("max_loras", PER_BATCH)
+    else:
+        keys.pop("max_loras", None)
+        keys.pop("max_lora_rank", None)
 
 
 def _read_copies(keys: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.sglang import Cards, SGLangKeys
+    from vramfit.engines.vllm.speculative import Copies
     from vramfit.model import Model
 
 WIDE = ("ffn_", "output.")
@@ -76,6 +77,19 @@ def stage_weights(checkpoint: Checkpoint, spread: Spread, kernel: str) -> tuple[
     return tuple(
         [Stage(a.weights_bytes + b.weights_bytes - angles + wider, a.read_bytes + b.read_bytes) for a, b in pairs]
     )
+
+
+def draft_copies(job: Job[Cards, SGLangKeys], spread: Spread, kernel: str) -> Copies:
+    """Division of a draft over copies, which is that of the model: its attention layers are copied where the model's are."""
+    from vramfit.engines.speculative import drafting
+    from vramfit.engines.vllm.speculative import Copies, loaded
+
+    checkpoint = loaded(drafting(job.workload))
+    alone = replace(spread, stages=1)
+    (stage,) = stage_weights(checkpoint, alone, kernel)
+    wider = angles_bytes(checkpoint.model) - rotary_bytes(checkpoint.model)
+    own = Stage(stage.weights_bytes - wider, stage.read_bytes)
+    return Copies(spread.ranks, spread.stages, own, lambda number: stage_of(spread, number))
 
 
 def angles_bytes(model: Model) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.distributed import stage_layers
-from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead
+from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead, rank_slots
 from vramfit.engines.sglang.layout import angles_bytes, as_server, stage_of
 from vramfit.engines.terms import span, stored_inputs
 from vramfit.engines.vllm.terms import account_step
@@ -30,7 +30,14 @@ def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> 
     spans = stage_layers(job.model.layer_count, spread.stages)
     for number, gpu in enumerate(estimate.gpus):
         layers = spans[stage_of(spread, number)]
-        _account_weights(job, ledger, gpu.device, gpu.weights_bytes, spread, layers)
+        slots = rank_slots(job, spread)[stage_of(spread, number)]
+        if slots:
+            ledger.add(
+                "weights", gpu.device, "slots of adapters",
+                "2 B x slots x rank x (inputs + outputs on a rank) of each linear layer", slots,
+                "SGLang 0.5.23 srt/lora/mem_pool.py", max_loras=job.keys.max_loras, max_lora_rank=job.keys.max_lora_rank,
+            )  # fmt: skip
+        _account_weights(job, ledger, gpu.device, gpu.weights_bytes - slots, spread, layers)
         cell = rank_cells(job, made, layers)
         ledger.add(
             "kv_cache", gpu.device, "token pool", "tokens x bytes of a token, in pools of fixed proportions",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.interface import Engine, View
-from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
+from vramfit.engines.servers import (
+    GROUPS,
+    ONE_MACHINE,
+    POSITION_GROUPS,
+    PositionKeys,
+    ServerKeys,
+    Spread,
+    ranks,
+    spread,
+)
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -18,8 +27,10 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
+    from vramfit.workload.keys import Request
 
 SHARES = (0.95, 0.98)
 """Shares of a card that remedies propose, which leave less for other programs."""
@@ -64,8 +75,8 @@ class Vllm(Engine[Cards, ServerKeys]):
         "f16", "bf16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8", "fp8_per_token_head", "int4_per_token_head", "nvfp4",
         "turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc",
     )  # fmt: skip
-    groups = GROUPS
-    record = ServerKeys
+    groups = (*GROUPS, *POSITION_GROUPS)
+    record = PositionKeys
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 1
     loads_in_class = {"int8": ("fp8",)}
@@ -106,6 +117,15 @@ class Vllm(Engine[Cards, ServerKeys]):
             spread=spread(gpus, work),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
+
+    def extended(self, model: Model, request: Request) -> Model:
+        """Return the model with the longest context that RoPE scaling gives it (``config/model.py``)."""
+        if request.get("rope_scaling") is None and not request.get("long_context"):
+            return model
+        from vramfit.engines.positions import extended
+        from vramfit.engines.vllm.rotary import longest_context
+
+        return extended(model, request, longest_context(self.fill(request) or ServerKeys()))
 
     def head_scheme(self, scheme: Scheme) -> Scheme:
         """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""
@@ -183,7 +203,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         """Write the ``vllm serve`` command, one line for each machine."""
         from vramfit.engines.vllm.launch import command
 
-        return command(deployment, estimate, self.own_keys(deployment.workload))
+        return command(deployment, estimate, self.own_keys(deployment.workload))  # type: ignore[arg-type]
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the repository is known that has the weights, or 16-bit ones to be quantized while loading."""

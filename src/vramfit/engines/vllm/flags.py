@@ -62,7 +62,7 @@ _NEUTRAL_VALUES = (
     " --grpc-port --data-parallel-supervisor-port --dp-supervisor-probe-interval-s --dp-supervisor-probe-timeout-s"
     " --dp-supervisor-probe-failure-threshold --disable-access-log-for-endpoints --h11-max-incomplete-event-size"
     " --h11-max-header-count --expert-placement-strategy --weight-transfer-config --ec-transfer-config --ec-manager-config"
-    " --sleep-mode-backend --model-impl --device --rope-scaling --rope-theta --num-scheduler-steps --attention-config -ac"
+    " --sleep-mode-backend --model-impl --device --rope-theta --num-scheduler-steps --attention-config -ac"
     " --collect-detailed-traces --multi-step-stream-outputs --max-num-partial-prefills --max-long-partial-prefills"
     " --hf-config-path"
 )
@@ -78,7 +78,7 @@ _UNMODELLED_SWITCHES = (
     " enable-lora-bias enable-prompt-adapter"
 )
 _UNMODELLED_VALUES = (
-    "--runner --convert --task --quantization-config --hf-overrides --model-class-overrides --pooler-config"
+    "--runner --convert --task --quantization-config --model-class-overrides --pooler-config"
     " --override-pooler-config --decode-context-parallel-size -dcp --prefill-context-parallel-size -pcp"
     " --data-parallel-size-local -dpl --ubatch-size --elastic-ep-max-dp-size --dbo-decode-token-threshold"
     " --dbo-prefill-token-threshold --eplb-config --block-size --num-gpu-blocks-override --mamba-cache-dtype"

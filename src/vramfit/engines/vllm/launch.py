@@ -5,9 +5,9 @@ vLLM 0.33.0: ``engine/arg_utils.py``, ``entrypoints/common/cli_args.py``, ``conf
 
 from __future__ import annotations
 
-from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, with_quant
+from vramfit.engines.serving import WIDE, checkpoint, machines, share_text, switched, with_quant, with_variables
 from vramfit.engines.vllm.flags import NEUTRAL, REFUSED, UNMODELLED
-from vramfit.launch import SWITCH, WORDS, Flag, Program, write
+from vramfit.launch import SWITCH, WORDS, Flag, Program
 from vramfit.launch.write import line
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.engines.servers import ServerKeys
+    from vramfit.engines.servers import PositionKeys, ServerKeys
     from vramfit.launch.words import Process
 
 CACHES = {"int8": "int8_per_token_head"}
@@ -31,6 +31,8 @@ DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_
 """Settings that the estimate decides and a command states."""
 JOINS_MACHINES = (0, 11, 1)
 """First release with ``--nnodes`` (``engine/arg_utils.py``; 0.11.0 has none, 0.15.0 has it)."""
+ROPE_PARAMETERS = (0, 15)
+"""First release that was read in which a configuration has ``rope_parameters``; 0.11.0 has ``rope_scaling``."""
 RAY_PORT = 6379
 """Port of a Ray cluster's head, its own default."""
 SCALES = {"k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -88,6 +90,35 @@ def _images(text: str) -> dict[str, Any]:
     return keys
 
 
+def _overrides(text: str) -> dict[str, Any]:
+    from vramfit.engines.positions import read_overrides
+
+    return read_overrides(text, "--hf-overrides")
+
+
+def _rope(text: str) -> dict[str, Any]:
+    from vramfit.engines.positions import read_rope
+
+    return read_rope(text, "--rope-scaling")
+
+
+def _overrides_text(scaling: tuple[str, str]) -> str:
+    from vramfit.engines.positions import overrides_text
+
+    return overrides_text(*scaling)
+
+
+def _scaling(keys: PositionKeys) -> tuple[str, str] | None:
+    """Value of ``rope_scaling``, and the field of a configuration that a release has RoPE's parameters in."""
+    if keys.rope_scaling is None:
+        return None
+    from vramfit.engines.servers import version
+
+    return keys.rope_scaling, "rope_parameters" if (
+        version(keys) or ROPE_PARAMETERS
+    ) >= ROPE_PARAMETERS else "rope_scaling"
+
+
 def _drafts_text(values: tuple[str, int, str | None]) -> str:
     method, tokens, name = values
     word = {"draft": "draft_model"}.get(method, method)
@@ -126,6 +157,8 @@ SERVE = Program(
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization", ("-q",)),
         Flag("--max-model-len", "context", read=_context),
+        Flag("--hf-overrides", "overrides", spell=_overrides_text, read=_overrides),
+        Flag("--rope-scaling", "rope", read=_rope),
         Flag("--max-num-seqs", "max_num_seqs", read=_count),
         Flag("--tensor-parallel-size", "tensor_parallel", ("-tp",)),
         Flag("--pipeline-parallel-size", "pipeline_parallel", ("-pp",)),
@@ -163,6 +196,7 @@ SERVE = Program(
         ("api_server.py",),
     ),
     positional="model",
+    variables=(Flag("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "long_context", spell=lambda allowed: "1", read=switched),),
     named=("--model", "--model-tag"),
     shortens=True,
     settings=("--config",),
@@ -184,12 +218,14 @@ SERVE = Program(
 )
 
 
-def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str:
+def command(deployment: Deployment, estimate: Estimate, keys: PositionKeys) -> str:
     """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
     work, latent = deployment.workload, deployment.model.has_latent_attention
     values = {
         **checkpoint(deployment),
         "context": work.context,
+        "overrides": _scaling(keys),
+        "long_context": keys.long_context or None,
         **{name: estimate.settings[name] for name in DECIDED},
         "gpu_memory_utilization": estimate.settings["gpu_memory_utilization"],
         "kv_cache_type": "nvfp4_ds_mla" if work.kv_cache_type == "nvfp4" and latent else work.kv_cache_type,
@@ -205,7 +241,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: ServerKeys) -> str
     }
     count = machines(estimate)
     if count == 1:
-        return line(write.words(SERVE, values))
+        return line(with_variables(SERVE, values))
     return _on_machines(values, count, len(deployment.gpus) // count, keys)
 
 
@@ -221,12 +257,12 @@ def _on_machines(values: dict[str, object], count: int, each: int, keys: ServerK
     if stated is None or stated >= JOINS_MACHINES:
         values.update({"nodes": count, "first_machine": NAMES[0]})
         ranks = [{**values, "machine": rank, "waits": rank > 0} for rank in range(count)]
-        return "\n".join([line(write.words(SERVE, one)) for one in ranks])
+        return "\n".join([line(with_variables(SERVE, one)) for one in ranks])
     started = [
         f"ray start --head --port={RAY_PORT} --num-gpus={each}",
         *[f"ray start --address={NAMES[0]}:{RAY_PORT} --num-gpus={each}"] * (count - 1),
     ]
-    return "\n".join([*started, line(write.words(SERVE, {**values, "executor": "ray"}))])
+    return "\n".join([*started, line(with_variables(SERVE, {**values, "executor": "ray"}))])
 
 
 def _drafting(deployment: Deployment) -> tuple[str, int, str | None]:
@@ -247,7 +283,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     keys = first(SERVE, given)
     if keys is None:
         return None
-    keys.update(keys.pop("limit", {}))
+    for name in ("limit", "rope", "overrides"):
+        keys.update(keys.pop(name, {}))
     if keys.pop("text_only", False):
         keys["images"] = "0"
     _read_drafts(keys)

@@ -5,9 +5,10 @@ Bounds are those of the loading, times the spread of what publishers leave in 16
 
 from __future__ import annotations
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 from vramfit.engines.distributed import copies, expert_division
 from vramfit.engines.interface import NOTHING, DeviceMemory
+from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import stages
 from vramfit.units import gib
 
@@ -15,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from vramfit.engines.distributed import Experts
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm.weights import Stage
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 
 BY_RECIPES = ("nvfp4", "awq", "gptq", "compressed_tensors", "mxfp4", "fp8")
 """Families of schemes of which publishers make checkpoints by recipes that differ (``quantization.recipes.FAMILIES``)."""
+
+SHARED_WHOLE = {
+    "deepseek_v2": (0, 11), "deepseek_v3": (0, 11), "deepseek_v32": (0, 11), "kimi_k2": (0, 11), "glm_moe_dsa": (0, 11),
+    "llama4_text": (0, 11), "nemotron_h": (0, 15), "qwen2_moe": (0, 21), "qwen3_next": (0, 21), "qwen3_5_moe_text": (0, 21),
+}  # fmt: skip
+"""Models by ``model_type`` whose shared experts are whole on each rank where tensor, data and expert parallelism come
+together, and the first release that does so (``disable_tp=is_sequence_parallel`` in 0.11.0, 0.15.0, 0.21.0 and 0.33.0
+``model_executor/models``; ``use_sequence_parallel_moe`` in ``config/parallel.py``): each rank then has tokens of its own."""
 
 
 class Loaded(Record):
@@ -45,7 +55,7 @@ def loaded(
 
     ``bounds`` are the lowest and the highest factor of what loading makes of a checkpoint.
     """
-    keys, over = job.keys, expert_division(job.keys, ranks)
+    keys, over = job.keys, division(job, ranks)
     low, high = spread_bounds(job.checkpoint, bounds)
     found = [_within(stage, low, high) for stage in stages(job.checkpoint, ranks, count, kernel, over)]
     if keys.max_loras:
@@ -57,6 +67,15 @@ def loaded(
 
         found = with_offload(job, found, ranks, kernel, over)
     return tuple(found)
+
+
+def division(job: Job[Any, ServerKeys], ranks: int) -> Experts | None:
+    """Division of a job's experts, given the number of ranks of one copy; None if it is that of the other layers."""
+    over = expert_division(job.keys, ranks)
+    if over is None or not over.whole or ranks == 1 or copies(job.keys) == 1:
+        return over
+    since = SHARED_WHOLE.get(job.model.architecture.model_type or "")
+    return over if since is None or release(job.keys).numbers < since else replace(over, shared_whole=True)
 
 
 def spread_bounds(checkpoint: Checkpoint, bounds: tuple[float, float]) -> tuple[float, float]:

@@ -68,19 +68,24 @@ def slot_bytes(job: Job[Any, ServerKeys], ranks: int, count: int, over: Experts 
             f"max_lora_rank {keys.max_lora_rank} is no rank that vLLM has slots for",
             f"use one of {', '.join(str(rank) for rank in RANKS)}",
         )
-    division = over or Experts(ranks, False)
     each = keys.max_loras * keys.max_lora_rank * ELEMENT_BYTES
-    layers = [0] * model.layer_count
-    for tensor in tensors(model):
-        if tensor.part == "text" and tensor.linear and tensor.layers:
-            width = each * _width(model, tensor, ranks, division)
-            for index in tensor.layers:
-                layers[index] += width
-    sizes = [sum(layers[start:stop]) for start, stop in stage_layers(model.layer_count, count)]
+    sizes = [each * width for width in stage_widths(model, ranks, count, over)]
     if model.architecture.model_type in WITH_VOCABULARY and model.vocab <= LARGEST_VOCABULARY:
         sizes[0] += each * (model.vocab + model.hidden)
         sizes[-1] += each * (model.vocab + model.hidden)
     return sizes
+
+
+def stage_widths(model: Model, ranks: int, count: int, over: Experts | None) -> list[int]:
+    """Sums of inputs and outputs of all linear layers' adapters on one rank of each of ``count`` pipeline stages."""
+    division = over or Experts(ranks, False)
+    layers = [0] * model.layer_count
+    for tensor in tensors(model):
+        if tensor.part == "text" and tensor.linear and tensor.layers:
+            width = _width(model, tensor, ranks, division)
+            for index in tensor.layers:
+                layers[index] += width
+    return [sum(layers[start:stop]) for start, stop in stage_layers(model.layer_count, count)]
 
 
 def _width(model: Model, tensor: Tensor, ranks: int, division: Experts) -> int:

@@ -25,6 +25,14 @@ UTILIZATION, UTILIZATION_EARLIER = 0.92, 0.9
 ESTIMATED_SHARE = 0.95
 """vLLM's own estimate of its CUDA graphs as a share of what they take: 0.70-2.2, mostly 0.75-1.05, in 32 start-up logs of
 vLLM 0.19.0 on H100 (jgchn/llm-d-planner, branch accuracy)."""
+KEEPS_UNTIL = (0, 11)
+"""First release whose measure of its CUDA graphs contains no memory that PyTorch had kept of the profile run; 8.68 GiB in
+0.8.5 left no room for such a peak beside it and a share of 0.9 (vllm-project/vllm issue 18446)."""
+CUT_UP_SHARE = 0.65
+"""Bytes that PyTorch holds in blocks too small for a row of logits, as a share of the sampler's buffers, when the sampler is
+warmed up after Triton's kernels for MXFP4 ran: 1.78 GiB on one H100 and 1.62 on two were "reserved by PyTorch but
+unallocated" when gpt-oss-20b died there with a share of 0.95 and 1,024 sequences, 0.23 GiB short of a next buffer (vLLM
+0.19.0, jgchn/llm-d-planner at 2489dbb^, ``accuracy/results/v0.19.0/logs``). Other kernels got by with 0.58 GiB to spare."""
 SPREAD = {
     "peak": (0.94, 1.06),
     "peak, sorted": (0.26, 1.06),
@@ -52,7 +60,7 @@ class Parts(Record):
     outside_bytes: int
     """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
     beside_bytes: int
-    """Bytes that must find room beside the share: of these, CUDA graphs can use what the profile run reserved."""
+    """Bytes that must find room beside the share, so that the sampler can be warmed up after graphs were captured."""
     profiled_blocks: int
     """Number of blocks of the cache that graphs are captured with before the real one exists."""
     kinds: tuple[str, str, str]
@@ -123,7 +131,11 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
         library = replace(library, inside_bytes=library.inside_bytes + cards.processes_bytes)
     later = 0 if facts.graphs_in_share else graphs
     later += 0 if facts.counts_everything else found.counts_bytes
-    beside = cards.system_bytes + library.outside_bytes + max(0, later - max(found.forward_bytes, found.sampler_bytes))
+    # What early releases measured contains memory that PyTorch kept of the profile run (``EARLIER_FACTOR``).
+    kept = max(found.forward_bytes, found.sampler_bytes) if facts.numbers < KEEPS_UNTIL else 0
+    beside = cards.system_bytes + library.outside_bytes + max(0, later - kept)
+    if captured and kernel == "triton" and not facts.v2(model):
+        beside += round(CUT_UP_SHARE * found.sampler_bytes)
     outside = library.outside_bytes + later
     return Parts(
         found,

@@ -119,7 +119,7 @@ def context_refusal(job: Job[Cards, ServerKeys]) -> str | None:
         return None
     return (
         f"vLLM refuses a context of {work.context:,} tokens, because the model's maximum is {model.context:,}"
-        " (_get_and_verify_max_len in its config/model.py)"
+        " (_get_and_verify_max_len in its config/model.py); rope_scaling or long_context extends it"
     )
 
 

@@ -12,6 +12,10 @@ from vramfit.model.architecture import Attention, LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vramfit.engines.positions import Scaling
+    from vramfit.engines.servers import ServerKeys
     from vramfit.model import Model
 
 PARTIAL = {
@@ -31,11 +35,35 @@ LINEAR = {"gemma3_text": 8}
 """Factors of linearly scaled positions, by ``model_type``: the table of full layers has a row for each position times the
 factor (``linear_scaling_rope.py`` ``_compute_cos_sin_cache``). Gemma 3 scales those of its sizes that read images
 (``rope_scaling`` of google/gemma-3-4b-it, 12b, 27b)."""
+YARN_UNSCALED_SINCE = (0, 30)
+"""First release in which YaRN's factor extends no context, because ``max_position_embeddings`` is taken to contain it
+(vllm-project/vllm PR 56446, merged on 2026-09-11); before, the trained positions times the factor are the longest."""
+EXTENDED = ("", "su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "mrope", "default")
+"""Kinds of RoPE scaling whose factor ``max_position_embeddings`` contains (``_get_and_verify_max_len``)."""
 SEVERAL_POSITIONS = 4
 """Factor of the number of positions in multimodal rotary embeddings (``layers/rotary_embedding/mrope.py``)."""
 UNCOUNTED = ("llama4_text",)
 """Kinds of models by ``model_type`` whose tables do not count as loaded: Llama 4 Scout's 10,485,760 positions would take
 2.50 GiB, which its start-up logs do not contain (vLLM 0.19.0 in jgchn/llm-d-planner, branch accuracy)."""
+
+
+def longest_context(keys: ServerKeys) -> Callable[[Model, Scaling], int]:
+    """Rule for the longest context of a model with a stated RoPE scaling, in the release that a deployment states.
+
+    Source: ``config/model.py`` ``_get_and_verify_max_len``.
+    """
+    from vramfit.engines.vllm.release import release
+
+    numbers = release(keys).numbers
+
+    def longest(model: Model, stated: Scaling) -> int:
+        base = stated.positions or model.context
+        if stated.kind == "yarn" and numbers < YARN_UNSCALED_SINCE:
+            return int((stated.original or base) * stated.factor)
+        scaled = stated.kind not in EXTENDED and "gemma3" not in (model.architecture.model_type or "")
+        return int(base * stated.factor) if scaled else base
+
+    return longest
 
 
 @per_model

@@ -13,7 +13,7 @@ requests of Qwen3.6-27B with two tokens ahead.
 
 from __future__ import annotations
 
-from vramfit._record import replace
+from vramfit._record import Record, replace
 from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.speculative import drafting, sentence, together
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Job
     from vramfit.engines.speculative import Draft
+    from vramfit.engines.vllm.weights import Stage
 
     Cached = Callable[[Job[Any, Any], int, tuple[int, int]], tuple[int, int]]
     """Function giving the cache of one rank with its draft and that of a spare block, for its ranks and its layers."""
@@ -43,17 +44,32 @@ SHARED = ("nextn.embed_tokens.weight", "nextn.shared_head_head.weight")
 SOURCE = "vLLM 0.33.0 v1/spec_decode/eagle.py"
 
 
+class Copies(Record):
+    """Division over copies that are not vLLM's: of the whole model, or of its attention layers as in SGLang."""
+
+    ranks: int
+    stages: int
+    stage: Stage
+    """Weights of the draft on one rank, tables of rotary angles as vLLM has them included."""
+    stage_of: Callable[[int], int]
+    """Function giving the pipeline stage of a GPU."""
+
+
 def with_draft(
-    job: Job[Any, Any], found: Estimate, kernel: str, spread: tuple[float, float], cached: Cached
-) -> Estimate:
+    job: Job[Any, Any], found: Estimate, kernel: str, spread: tuple[float, float], cached: Cached,
+    divided: Copies | None = None,
+) -> Estimate:  # fmt: skip
     """Add the draft to the estimate of the model alone, rank by rank.
 
     ``cached`` gives the bytes of a rank's cache and of one spare block with the draft, as far as they exceed those of the
     model alone. ``kernel`` runs MXFP4 experts, and ``spread`` has the lowest and highest factor of expected weights.
     """
-    ranks, count = layout(job)
     checkpoint = loaded(drafting(job.workload))
-    (stage,) = stages(checkpoint, ranks, 1, kernel, expert_division(job.keys, ranks))
+    if divided is None:
+        ranks, count = layout(job)
+        (stage,) = stages(checkpoint, ranks, 1, kernel, expert_division(job.keys, ranks))
+    else:
+        ranks, count, stage = divided.ranks, divided.stages, divided.stage
     one = of_one_copy(job)
     weights = stage.weights_bytes
     if drafting(job.workload).method == "mtp":
@@ -63,7 +79,7 @@ def with_draft(
     spans = stage_layers(job.model.layer_count, count)
     gpus, drafts = [], []
     for number, gpu in enumerate(found.gpus):
-        place = stage_of(number, ranks, count)
+        place = stage_of(number, ranks, count) if divided is None else divided.stage_of(number)
         last = place == count - 1
         cache, block = cached(one, ranks, spans[place]) if last else (0, 0)
         here, graph = (weights, graphs) if last else (0, 0)

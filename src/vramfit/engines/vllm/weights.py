@@ -53,8 +53,8 @@ FUSED = {
 }  # fmt: skip
 """Name of the matrix that each of these is loaded into together with others (``packed_modules_mapping`` of the models,
 ``fused_moe`` ``w13_weight``)."""
-EXPERTS = "_exps."
-"""Part of the names of routed experts' tensors."""
+EXPERTS, SHARED_EXPERTS = "_exps.", "_shexp."
+"""Parts of the names of routed experts' tensors, and of those of the experts that all tokens share."""
 UNPACKED = ("F16", "BF16", "F32")
 """Element types of tensors that are not quantized."""
 LARGE_ALLOCATION = 10 * MIB
@@ -140,8 +140,9 @@ def parts_of(checkpoint: Checkpoint, ranks: int, kernel: str, experts_over: Expe
     for row in checkpoint.stored:
         tensor = row.tensor
         is_expert = EXPERTS in tensor.name
-        above, below = division.share(model, tensor) if is_expert else local_share(model, tensor, ranks)
-        whole = _resident_bytes(row, scheme, cut if is_expert else ranks, kernel)
+        parts = 1 if division.shared_whole and SHARED_EXPERTS in tensor.name else ranks
+        above, below = division.share(model, tensor) if is_expert else local_share(model, tensor, parts)
+        whole = _resident_bytes(row, scheme, cut if is_expert else parts, kernel)
         size = -(-whole * above // below)
         if row.layers:
             packed = _packed_bytes(row, whole) * above // below
