@@ -527,6 +527,23 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
+        # The device of the projector, and that of a draft, can be RAM.
+        (
+            "llama-server -m a -c 512 -np 1 --mmproj b -mmdev none -md c -devd none",
+            {
+                "model": "a",
+                "context": "512",
+                "parallel": "1",
+                "mmproj": "host",
+                "draft_model": "c",
+                "draft_gpu_layers": "0",
+                "gpu_layers": "auto",
+            },
+        ),
+        (
+            "llama-server -m a -c 512 -np 1 --mmproj b -mmdev CUDA0",
+            {"model": "a", "context": "512", "parallel": "1", "gpu_layers": "auto"},
+        ),
         # Left to itself a server has four slots over one cache, and as many layers on the GPU as fit.
         ("llama-server -m a.gguf", {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "max"}),
         ("llama-server -m a.gguf -c 0 -np 1", {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max"}),
@@ -790,6 +807,30 @@ def test_words_are_read_as_a_line_is() -> None:
             "--rpc adds the devices of other machines, whose memory is not known here",
         ),
         ("llama-server -m a --fit-target 512", "--fit-target 512 is not modelled"),
+        (
+            "llama-server -m a --kv-unified-per-slot 4096",
+            "--kv-unified-per-slot sizes the cache of all slots by the number of slots",
+        ),
+        (
+            "LLAMA_ARG_KV_UNIFIED_PER_SLOT=4096 llama-server -m a",
+            "--kv-unified-per-slot sizes the cache of all slots by the number of slots",
+        ),
+        (
+            "llama-server -m a -md b -otd exps=CPU",
+            "--spec-draft-override-tensor moves tensors of the draft in a way that is not modelled",
+        ),
+        (
+            "llama-server -m a -md b -ncmoed 4",
+            "--spec-draft-n-cpu-moe moves experts of the draft in a way that is not modelled",
+        ),
+        (
+            "llama-server -m a -md b -devd CUDA1",
+            "--spec-draft-device CUDA1 places the draft on GPUs of its own, which is not modelled",
+        ),
+        (
+            "llama-server -m a -mm b -mmdev CUDA10",
+            "--mmproj-device CUDA10 places the projector on another GPU than the first, which is not modelled",
+        ),
         ("llama-server -m a -dev CUDA1,CUDA2", "-dev CUDA1,CUDA2 names some of the GPUs"),
         ("vllm serve a/b --limit-mm-per-prompt 3", "--limit-mm-per-prompt 3 is not read"),
         (

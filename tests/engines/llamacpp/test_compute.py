@@ -7,7 +7,7 @@ import pytest
 from tests.engines.llamacpp.asking import estimated
 from tests.samples import model
 from vramfit.engines.llamacpp import compute
-from vramfit.engines.llamacpp.placement import HOST, parts_of, place
+from vramfit.engines.llamacpp.placement import HOST, Plan, parts_of, place
 from vramfit.quantization import derive, find_scheme
 
 SLIDING, FULL = 0, 1
@@ -59,3 +59,16 @@ def test_results_are_remembered_up_to_a_number(kept: list[int], most: int, monke
 
     assert sizes == kept
     assert len(compute._plans) == 1
+
+
+@pytest.mark.parametrize(("value_type", "size"), [("q8_0", 0), ("f16", 131072)])
+def test_unpacking_never_shrinks_a_buffer(value_type: str, size: int) -> None:
+    """The tensors may lie closer together with the room for unpacking: that is no memory given back."""
+    found = estimated(
+        "cogito-v2-preview-llama-109b-moe", "Q3_K_S", context=32000, kv_cache_type="q8_0", kv_cache_type_v=value_type,
+        cpu_moe_layers=44, ubatch=1024,
+    )  # fmt: skip
+    assert isinstance(found.plan, Plan)
+
+    assert found.plan.buffers.unpacking_bytes == (size,)
+    assert not [text for text in found.assumptions if "unpacks" in text]

@@ -94,7 +94,7 @@ def compute(
         result = Compute(
             tuple(plain),
             plan[HOST].peak_bytes(full, sliding),
-            tuple([more - less for more, less in zip(grown, plain, strict=True)]),
+            tuple([max(0, more - less) for more, less in zip(grown, plain, strict=True)]),
         )
         if len(_results) >= LARGEST_MEMORY:
             _results.clear()

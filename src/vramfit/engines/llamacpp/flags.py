@@ -34,8 +34,27 @@ REFUSED = {
         "--moe-cache-mib keeps experts on the GPU in a way that is not modelled",
         "leave it out, and give its size as --reserve",
     ),
+    "--kv-unified-per-slot": (
+        "--kv-unified-per-slot sizes the cache of all slots by the number of slots",
+        "leave it out, and give -c as that number of tokens times the number of slots, with -kvu",
+    ),
+    "--spec-draft-override-tensor": (
+        "--spec-draft-override-tensor moves tensors of the draft in a way that is not modelled",
+        "leave it out, and place the draft with --spec-draft-ngl",
+    ),
+    "--spec-draft-n-cpu-moe": (
+        "--spec-draft-n-cpu-moe moves experts of the draft in a way that is not modelled",
+        "leave it out, and place the draft with --spec-draft-ngl",
+    ),
 }
 """Flags that move memory in a way that is not modelled, with the reason and what to ask instead."""
+
+
+REFUSED_TOO = {
+    "--spec-draft-override-tensor": ("-otd", "--override-tensor-draft"),
+    "--spec-draft-n-cpu-moe": ("--spec-draft-ncmoe", "-ncmoed", "--n-cpu-moe-draft"),
+}
+"""Other spellings of flags of ``REFUSED``."""
 
 
 def refused(flag: str) -> Callable[[str], None]:
@@ -76,7 +95,7 @@ _SPEC_TYPES = {"mtp": "draft-mtp", "eagle3": "draft-eagle3", "draft": "draft-sim
 """Words of ``--spec-type`` for the methods that take memory; drafts from n-grams of the text take none."""
 
 
-def _draft_layers(text: str) -> str:
+def draft_layers(text: str) -> str:
     """Number of layers of a draft on the GPU; ``auto`` and -1 are taken for all, which is what fits with the model."""
     return "all" if text in ("auto", "-1", "-2") else text
 
@@ -131,9 +150,9 @@ SERVER = Program(
             "--spec-draft-ngl",
             "draft_gpu_layers",
             ("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft"),
-            read=_draft_layers,
+            read=draft_layers,
         ),
-        Flag("--mmproj", "projector", ("-mm",)),
+        Flag("--mmproj", "projector", ("-mm", "--mmproj-url", "-mmu")),
         Flag("--no-mmproj-offload", "projector_in_ram", (), SWITCH, off=("--mmproj-offload",)),
         Flag("--no-mmproj", "no_projector", ("--no-mmproj-auto",), SWITCH, off=("--mmproj-auto",)),
         Flag("--ctx-checkpoints", "context_checkpoints", ("-ctxcp", "--swa-checkpoints")),
@@ -146,7 +165,7 @@ SERVER = Program(
         Flag("-hff", "repository_file", ("--hf-file",)),
         Flag("-mu", "url", ("--model-url",)),
         Flag("-ncffn", "ram_ffn_layers", ("--n-cpu-ffn",)),
-        *[Flag(flag, "", read=refused(flag)) for flag in REFUSED],
+        *[Flag(flag, "", REFUSED_TOO.get(flag, ()), read=refused(flag)) for flag in REFUSED],
         Flag("--docker-repo", "", read=refused("-dr")),
     ),
     also=(("llama", "serve"), ("server",), ("llama-cpp-server",)),
@@ -167,6 +186,7 @@ SERVER = Program(
         " --op-offload --no-op-offload --cache-idle-slots --no-cache-idle-slots --embedding --embeddings --rerank"
         " --reranking"
         " --lora-init-without-apply --models-autoload --no-models-autoload --skip-chat-parsing --no-skip-chat-parsing"
+        " -bs --backend-sampling --version --completion-bash -cl --cache-list"
         " --ui-mcp-proxy --no-ui-mcp-proxy --webui-mcp-proxy --no-webui-mcp-proxy --list-devices --verbose-prompt"
         " --log-enable --no-mmproj-use-gpu"
         " --mlock --mmap --no-mmap -dio --direct-io --no-direct-io",
@@ -208,11 +228,16 @@ SERVER = Program(
         " --spec-draft-threads-batch -tbd --threads-batch-draft --spec-draft-cpu-mask -Cd --cpu-mask-draft"
         " --spec-draft-cpu-range -Crd --cpu-range-draft --spec-draft-cpu-strict --cpu-strict-draft --spec-draft-prio"
         " --prio-draft --spec-draft-poll --poll-draft --spec-ngram-mod-n-min --spec-ngram-mod-n-max"
-        " --spec-ngram-mod-n-match --spec-ngram-simple-size-n --spec-ngram-simple-size-m",
+        " --spec-ngram-mod-n-match --spec-ngram-simple-size-n --spec-ngram-simple-size-m --spec-ngram-simple-min-hits"
+        " --spec-ngram-map-k-size-n --spec-ngram-map-k-size-m --spec-ngram-map-k-min-hits --spec-ngram-map-k4v-size-n"
+        " --spec-ngram-map-k4v-size-m --spec-ngram-map-k4v-min-hits --spec-ngram-size-n --spec-ngram-size-m"
+        " --spec-ngram-min-hits --spec-draft-cpu-mask-batch -Cbd --cpu-mask-batch-draft --spec-draft-cpu-strict-batch"
+        " --cpu-strict-batch-draft --spec-draft-prio-batch --prio-batch-draft --spec-draft-poll-batch --poll-batch-draft"
+        " -lcs --lookup-cache-static -lcd --lookup-cache-dynamic",
     )
     | {"--control-vector-layer-range": 2},
 )
-"""A control vector is one row for each layer, less than 2 MiB."""
+"""A control vector is one row for each layer, less than 2 MiB; sampling on the GPU adds a few rows of logits."""
 
 
 CONSOLE = Program(

@@ -1,5 +1,7 @@
 """Environment variables of llama.cpp's programs, which stand for flags (``LLAMA_ARG_CTX_SIZE`` for ``-c``).
 
+Beside them stand the flags that say in other words what a flag of ``flags`` says, and are never written.
+
 Read in ggml-org/llama.cpp ``tools/server/README.md`` at 00dc805 and ``common/arg.cpp`` at 0c1e570. Commands that are written
 have none, so that the table is loaded for reading alone.
 """
@@ -7,7 +9,8 @@ have none, so that the table is loaded for reading alone.
 from __future__ import annotations
 
 from vramfit._record import replace
-from vramfit.engines.llamacpp.flags import commas, one_pattern, refused, spec_type
+from vramfit.engines.llamacpp.flags import commas, draft_layers, one_pattern, refused, spec_type
+from vramfit.errors import UsageError
 from vramfit.launch import Flag, Program
 from vramfit.workload.common import layers_word, switch_word
 
@@ -26,6 +29,34 @@ def _if_false(text: str) -> bool | None:
     """True, or None: for a variable that turns off what is on without it."""
     return not _truth(text) or None
 
+
+def draft_device(text: str) -> str:
+    """Number of layers of a draft on the GPU by the word of its device; ``UsageError`` for any device but ``none``."""
+    if text != "none":
+        raise UsageError(
+            f"--spec-draft-device {text} places the draft on GPUs of its own, which is not modelled",
+            "leave it out: the draft is then on the model's GPUs",
+        )
+    return "0"
+
+
+def projector_device(text: str) -> bool | None:
+    """True for ``none``, a projector in RAM; None for the first GPU, which has it anyway; ``UsageError`` for another."""
+    if text == "none":
+        return True
+    if text.endswith("0") and not text[-2:-1].isdigit():
+        return None
+    raise UsageError(
+        f"--mmproj-device {text} places the projector on another GPU than the first, which is not modelled",
+        "leave it out: the projector is then on the first GPU",
+    )
+
+
+DEVICES = (
+    Flag("--spec-draft-device", "draft_gpu_layers", ("-devd", "--device-draft"), read=draft_device),
+    Flag("--mmproj-device", "projector_in_ram", ("-mmdev",), read=projector_device),
+)
+"""Flags that name the device of a part, of which only RAM and the first GPU can be asked."""
 
 VARIABLES = tuple(
     [
@@ -49,6 +80,9 @@ VARIABLES = tuple(
             ("MMPROJ_AUTO", "no_projector", _if_false), ("CTX_CHECKPOINTS", "context_checkpoints", None),
             ("CHECKPOINT_MIN_SPACING_NT", "checkpoint_min_step", None), ("CACHE_RAM", "cache_ram", None),
             ("FIT", "fit", switch_word), ("FIT_TARGET", "fit_target", None), ("DEVICE", "device", None),
+            ("N_GPU_LAYERS_DRAFT", "draft_gpu_layers", draft_layers), ("MMPROJ_URL", "projector", None),
+            ("KV_UNIFIED_PER_SLOT", "", refused("--kv-unified-per-slot")),
+            ("SPEC_DRAFT_N_CPU_MOE", "", refused("--spec-draft-n-cpu-moe")),
             ("RPC", "", refused("--rpc")), ("MOE_CACHE_MIB", "", refused("--moe-cache-mib")),
         )
     ]
@@ -64,12 +98,15 @@ QUIET_VARIABLES = (
     " CORS_ORIGINS CORS_METHODS CORS_HEADERS CORS_CREDENTIALS API_PREFIX UI UI_CONFIG UI_CONFIG_FILE TOOLS AGENT EMBEDDINGS"
     " RERANKING API_KEY_FILE SSL_KEY_FILE SSL_CERT_FILE CHAT_TEMPLATE CHAT_TEMPLATE_FILE CHAT_TEMPLATE_KWARGS TIMEOUT"
     " CACHE_PROMPT CACHE_REUSE ENDPOINT_METRICS ENDPOINT_PROPS ENDPOINT_SLOTS SLOT_SAVE_PATH JINJA THINK THINK_BUDGET"
-    " REASONING REASONING_EFFORT PREFILL_ASSISTANT"
+    " REASONING REASONING_EFFORT PREFILL_ASSISTANT REASONING_PRESERVE BACKEND_SAMPLING VIDEO_FPS VIDEO_TIMESTAMP_INTERVAL"
+    " VIDEO_FFMPEG_DIR UI_MCP_PROXY TOOLS_RUNTIME MCP_SERVERS_CONFIG MCP_SERVERS_JSON SSE_PING_INTERVAL MODELS_DIR"
+    " MODELS_PRESET MODELS_MAX MODELS_AUTOLOAD SKIP_CHAT_PARSING SPEC_DRAFT_N_MIN DRAFT_MIN SPEC_SYNTH_LEN SPEC_SYNTH_RATES"
+    " SPEC_DRAFT_P_SPLIT SPEC_DRAFT_P_MIN SPEC_DRAFT_BACKEND_SAMPLING SPEC_DRAFT_SAMPLING"
 )
 """Names of variables that change no memory, without what they begin with."""
 
 
 def with_variables(program: Program) -> Program:
-    """Return the program with its variables."""
+    """Return the program with its variables, and with the flags that are read alone."""
     quiet = dict.fromkeys([f"LLAMA_ARG_{name}" for name in QUIET_VARIABLES.split()], 1)
-    return replace(program, variables=VARIABLES, neutral={**program.neutral, **quiet})
+    return replace(program, flags=(*program.flags, *DEVICES), variables=VARIABLES, neutral={**program.neutral, **quiet})

@@ -42,7 +42,7 @@ def assumptions(
     sentences += _stored(job.checkpoint)
     sentences += _placed(job, placement)
     unpacking = max(buffers.unpacking_bytes)
-    if unpacking and set(backends) & {"cuda", "rocm"}:
+    if unpacking >= MIB and set(backends) & {"cuda", "rocm"}:
         sentences.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
     sentences += kept_sentences(kept_by_server(model, work, keys), keys, work.ram_bytes is not None)
     if not keys.kv_offload:
