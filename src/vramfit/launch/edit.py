@@ -97,7 +97,7 @@ def _by_key(read: Scan) -> dict[str, tuple[Spot, ...]]:
 
 
 def _texts(spots: tuple[Spot, ...]) -> list[tuple[str, ...]]:
-    """What flags say, however they are spelled."""
+    """Names and values of flags, however they are spelled."""
     return [(spot.flag.flag, str(_is_off(spot)), *_value(spot)) for spot in spots]
 
 
@@ -147,7 +147,7 @@ def _replaces(mine: Spot, wanted: Spot) -> bool:
 
 
 def _place(spot: Spot) -> tuple[Source, int, int] | None:
-    """Where a flag stands with its value; None if it was not read from the text."""
+    """Place of a flag with its value; None if it was not read from the text."""
     words = [word for word in (spot.name, *spot.value) if isinstance(word, Word)]
     if spot.value and spot.name.isidentifier() and spot.name == spot.name.upper():
         words = words[-1:]
