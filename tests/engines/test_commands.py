@@ -868,9 +868,9 @@ def test_what_cannot_be_told_is_refused(text: str, message: str) -> None:
             ("OLLAMA_MAX_LOADED_MODELS of ollama serve is not in the estimate",),
         ),
         (
-            "LLAMA_ARG_SWA=1 llama-server -m a",
+            "LLAMA_ARG_SWA_FUL=1 llama-server -m a",
             (
-                "LLAMA_ARG_SWA of llama-server is not known, and left out of the estimate: did you mean LLAMA_ARG_SWA_FULL?",
+                "LLAMA_ARG_SWA_FUL of llama-server is not known, and left out of the estimate: did you mean LLAMA_ARG_SWA_FULL?",
             ),
         ),
         ("vllm serve a/b --port 80 --seed 1 --trust-remote-code", ()),

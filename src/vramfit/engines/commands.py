@@ -96,8 +96,8 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
         keys = engine(name).read_command(lines)
         if keys is not None:
             found = {key: _on_machine(keys[key], lines) if key in FILES else keys[key] for key in keys}
-            said = [note for program in engine(name).programs() for one in lines for note in notes(program, one)]
-            return Command(name, found, tuple(dict.fromkeys(said)), tuple(lines))
+            left_out = [note for program in engine(name).programs() for one in lines for note in notes(program, one)]
+            return Command(name, found, tuple(dict.fromkeys(left_out)), tuple(lines))
     from vramfit.engines.others import refuse
 
     refuse(lines)

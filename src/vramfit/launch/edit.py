@@ -29,17 +29,17 @@ def changes(program: Program, own: Process, before: Process, after: Process) -> 
 
     None where they cannot be made in the text: a flag that the program does not have, or words that were not read from it.
     """
-    said, old, new = scan(program, own), scan(program, before), scan(program, after)
-    if said is None or old is None or new is None:
+    own_scan, old, new = scan(program, own), scan(program, before), scan(program, after)
+    if own_scan is None or old is None or new is None:
         return None
     found: list[Change] = []
     if old.positional != new.positional:
-        changed = _positional(said, new)
+        changed = _positional(own_scan, new)
         if changed is None:
             return None
         found.append(changed)
     added: list[str] = []
-    first, second, mine = _by_key(old), _by_key(new), _by_key(said)
+    first, second, mine = _by_key(old), _by_key(new), _by_key(own_scan)
     for key in dict.fromkeys((*first, *second)):
         if _texts(first.get(key, ())) == _texts(second.get(key, ())):
             continue
@@ -97,7 +97,7 @@ def _by_key(read: Scan) -> dict[str, tuple[Spot, ...]]:
 
 
 def _texts(spots: tuple[Spot, ...]) -> list[tuple[str, ...]]:
-    """What flags say, however they are spelled."""
+    """Names and values of flags, however they are spelled."""
     return [(spot.flag.flag, str(_is_off(spot)), *_value(spot)) for spot in spots]
 
 
@@ -147,7 +147,7 @@ def _replaces(mine: Spot, wanted: Spot) -> bool:
 
 
 def _place(spot: Spot) -> tuple[Source, int, int] | None:
-    """Where a flag stands with its value; None if it was not read from the text."""
+    """Place of a flag with its value; None if it was not read from the text."""
     words = [word for word in (spot.name, *spot.value) if isinstance(word, Word)]
     if spot.value and spot.name.isidentifier() and spot.name == spot.name.upper():
         words = words[-1:]
@@ -197,15 +197,15 @@ def _with_blank(source: Source, start: int) -> int:
     return start
 
 
-def _positional(said: Scan, new: Scan) -> Change | None:
+def _positional(own_scan: Scan, new: Scan) -> Change | None:
     """Change of the positional word, or of the flag that states it."""
-    if not said.positional or not new.positional:
+    if not own_scan.positional or not new.positional:
         return None
-    word = said.positional[-1]
+    word = own_scan.positional[-1]
     if not isinstance(word, Word) or word.source is None or not word.whole:
         return None
     text = str(new.positional[-1])
-    if len(said.positional) == 1 and word.startswith("-"):
+    if len(own_scan.positional) == 1 and word.startswith("-"):
         flag = word.partition("=")[0]
         return Change(word.source, word.start, word.end, quote(f"{flag}={text}"))
     return Change(word.source, word.start, word.end, _like(word, text))

@@ -12,7 +12,7 @@ MASK = "***"
 LONGEST = 2000
 """Number of characters of an error that are printed."""
 _OTHER = r"(?<!per)(?<!eos)(?<!bos)(?<!pad)(?<!unk)(?<!sep)(?<!stop)(?<!mask)(?<!image)(?<!end)(?<!start)(?<!draft)"
-"""What stands in front of ``token`` where it means one of a text's."""
+"""Beginning of a name in front of ``token`` that does not make it one of a text's."""
 _NAME = (
     rf"[\w.-]*?(?:(?:{_OTHER}[_-]|(?<![\w-]))token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|secret[_-]?key|auth[_-]?key|credentials?)"

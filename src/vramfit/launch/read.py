@@ -40,7 +40,7 @@ class Spot(Record):
 
 
 class Scan(Record):
-    """What a command line says, by a program's table."""
+    """Contents of a command line, by a program's table."""
 
     found: dict[str, Any]
     """Value of each flag and variable by key."""

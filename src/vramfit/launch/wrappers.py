@@ -22,7 +22,7 @@ SHELLS = ("sh", "bash", "zsh", "dash", "ash", "ksh", "cmd")
 
 
 class Wrapper(Record):
-    """How many words of its own a wrapper has in front of the command."""
+    """Words of its own that a wrapper has in front of the command."""
 
     values: str = ""
     """Flags that are followed by a word of their own, separated by spaces."""
