@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import PAGES, run
+from tests.test_docs import PAGES, Shown, run
 
 SESSION = re.compile(r"(?ms)^```console\n(.*?)^```$")
 
@@ -47,7 +47,7 @@ def printed(command: str) -> str:
     here = Path.cwd()
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         try:
-            return run(command, patch, Path(folder))[1]
+            return run(Shown("", command, None), patch, Path(folder))[1]
         finally:
             os.chdir(here)
 

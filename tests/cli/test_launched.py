@@ -50,7 +50,6 @@ def test_a_command_in_a_file(command: str) -> None:
     [
         (("-g", "rtx3090", "--"), 2, "command: no launch command"),
         (("-g", "rtx3090", "--", "a-server"), 2, 'no engine is known that "a-server" starts'),
-        (("-g", "rtx3090", "--", *SERVER, "--no-such"), 2, "--no-such of llama-server is not known here"),
         (("-g", "rtx3090", "--engine", "vllm", "--", *SERVER), 2,
          "the command starts llama.cpp, and engine asks for vllm"),
         (("-g", "rtx3090", "--no-such", "1", "--", *SERVER), 2, "No such option: --no-such"),

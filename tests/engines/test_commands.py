@@ -113,8 +113,9 @@ GENERATE = "answer = model.generate(**inputs, max_length=4096)"
             "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', dtype=torch.bfloat16); "
             "from transformers import Trainer, TrainingArguments; "
             "settings = TrainingArguments(per_device_train_batch_size=1, gradient_checkpointing=True, "
-            "optim='adamw_torch', bf16=True, deepspeed={'zero_optimization': {'stage': 3}, "
-            "'train_micro_batch_size_per_gpu': 'auto', 'bf16': {'enabled': True}}); "
+            "optim='adamw_torch', bf16=True, "
+            'deepspeed={"zero_optimization": {"stage": 3}, "train_micro_batch_size_per_gpu": "auto", '
+            '"gradient_accumulation_steps": "auto", "bf16": {"enabled": "auto"}}); '
             "Trainer(model, settings, train_dataset=samples).train()  # samples of 2048 tokens",
             {"task": "full", "quant": "bf16", "gpu": "8xrtx4090", "zero_stage": 3},
         ),

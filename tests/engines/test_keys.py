@@ -48,9 +48,10 @@ ORDER = [
     "bits_per_weight", "encoder_tokens", "image_tokens", "prompt_tokens", "ram", "ram_bandwidth", "reserve", "usable",
     "platform", "task",
     "sequence_length", "micro_batch", "lora_rank",
-    "optimizer", "gradient_checkpointing", "zero_stage", "trainer", "objective", "lora_targets", "lora_dropout",
+    "optimizer", "gradient_checkpointing", "zero_stage", "trainer", "objective", "lora_targets", "dora", "lora_dropout",
     "save_modules", "gradient_accumulation", "optimizer_in_backward", "fused_loss", "mixed_precision", "sharding",
-    "offload_optimizer", "offload_parameters", "generations", "level", "name",
+    "offload_optimizer", "offload_parameters", "generations", "vllm_gpu_memory_utilization", "vllm_sleep_mode",
+    "level", "name",
 ]  # fmt: skip
 """As help texts and reports have them, whichever group declares them."""
 

@@ -84,8 +84,11 @@ def test_what_is_written_is_read_back(positions: int | None, rope: tuple[str, in
     if rope is not None:
         parts.append(":".join([str(word) for word in rope if word is not None]))
     text = ",".join(parts)
-    for field in ("rope_parameters", "rope_scaling") if text else ():
-        assert {"rope_scaling": text} == read_overrides(overrides_text(text, field), "--hf-overrides")
+    fields = ("rope_parameters", "rope_scaling") if text else ()
+
+    assert [{"rope_scaling": text} for _ in fields] == [
+        read_overrides(overrides_text(text, field), "--hf-overrides") for field in fields
+    ]
 
 
 @pytest.mark.parametrize(

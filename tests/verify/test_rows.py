@@ -46,7 +46,8 @@ def llamacpp_lines(row: Mapping[str, Any]) -> Iterator[str]:
     if "ftype" in row:
         yield f"{info}: {'model ftype' if old else 'file type'}      = {row['ftype']}"
     if "size_gib" in row:
-        yield f"{info}: {'model size' if old else 'file size'}   = {row['size_gib']:.2f} GiB ({row['bpw']:.2f} BPW)"
+        bits = f" ({row['bpw']:.2f} BPW)" if "bpw" in row else ""
+        yield f"{info}: {'model size' if old else 'file size'}   = {row['size_gib']:.2f} GiB{bits}"
     if "model" in row:
         yield f"{info}: general.name     = {row['model']}"
     if "offloaded" in row:

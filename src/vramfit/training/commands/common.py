@@ -1,4 +1,4 @@
-"""What the configurations of several trainers have in common: Trainer's arguments, targets of adapters, DeepSpeed, FSDP."""
+"""Settings that several trainers share: Trainer's arguments, targets of adapters, DeepSpeed, FSDP."""
 
 from __future__ import annotations
 
