@@ -63,3 +63,20 @@ def test_what_is_no_command(arguments: tuple[str, ...], code: int, message: str)
 def test_a_command_of_another_kind_is_the_error_of_its_deployment() -> None:
     ran = vramfit("check", "--file", "-", "--json", stdin="deployments:\n- gpu: rtx3090\n  command: 5\n")
     assert (2, "command: no launch command") == (ran.code, ran.document["estimates"][0]["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("-g", "2xrtx4090", "--", "vllm", "serve", "Qwen/Qwen2.5-14B-Instruct"), 2),
+        (("-g", "2xrtx4090", "--", "python", "-m", "sglang.launch_server", "--model", "Qwen/Qwen2.5-14B-Instruct"), 2),
+        (("-g", "2xrtx4090", "--", "vllm", "serve", "Qwen/Qwen2.5-14B-Instruct", "-tp", "2"), 0),
+        (("-g", "2xrtx4090", "--tensor-parallel", "2", "--", "vllm", "serve", "Qwen/Qwen2.5-14B-Instruct"), 0),
+        (("-g", "h100-sxm", "--", "vllm", "serve", "Qwen/Qwen2.5-14B-Instruct"), 0),
+    ],
+)
+def test_a_server_that_is_not_told_to_spread_uses_one_gpu(arguments: tuple[str, ...], code: int) -> None:
+    """Two cards are no yes for a command that leaves one of them idle."""
+    ran = vramfit("check", *arguments)
+
+    assert (code, code == 2) == (ran.code, "does not say over how many GPUs" in ran.err)

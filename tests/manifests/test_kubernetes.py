@@ -56,10 +56,10 @@ def _pod(container: str, more: str = "") -> str:
 @pytest.mark.parametrize(
     ("gpus", "text", "flags"),
     [
-        ("2xl4", _pod(CONTAINER % "nvidia.com/gpu: 2"), "-g l4"),
+        ("2xl4", _pod(CONTAINER % "nvidia.com/gpu: 2"), "-g l4 --tensor-parallel 2"),
         ("mi300x", _pod(CONTAINER % "amd.com/gpu: 1"), "-g mi300x"),
         ("custom:9059mib", _pod(CONTAINER % "nvidia.com/mig-1g.10gb: 1"), ""),
-        ("8xh100-sxm", _pod(CONTAINER % "nvidia.com/gpu: 8", "  nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}"), ""),  # noqa: E501
+        ("8xh100-sxm", _pod(CONTAINER % "nvidia.com/gpu: 8", "  nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}"), "--tensor-parallel 8"),  # noqa: E501
         ("a10g", _pod(ONE, "  nodeSelector: {node.kubernetes.io/instance-type: g5.2xlarge}"), ""),
         ("h100-sxm", _pod(ONE, "  nodeSelector: {nvidia.com/gpu.product: Tesla-T4}"), "-g h100-sxm"),
         ("a100-sxm4-40gb", _pod(ONE, "  nodeSelector: {karpenter.k8s.aws/instance-gpu-name: a100}"), ""),

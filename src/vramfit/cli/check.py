@@ -202,6 +202,10 @@ def _rows(
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
             yield _noted(show(unknown_object(checked), checked), notes)
             continue
+        if command is not None:
+            from vramfit.engines.commands import check_spread
+
+            check_spread(command, raw, len(checked.answer.deployment.gpus))
         reached.append(checked.answer.reached)
         code = exit_code(reached, any_row=bool(output.get("any")), first_only="quant" not in request)
         _codes[len(_codes) - (len(reached) > 1) :] = [code]

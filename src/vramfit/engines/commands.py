@@ -70,6 +70,19 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
     return {"engine": found.engine, **found.keys, **rest}, found
 
 
+SPREAD = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
+"""Keys that say over how many GPUs a server is spread."""
+
+
+def check_spread(command: Command, keys: Mapping[str, Any], gpus: int) -> None:
+    """Raise ``UsageError`` where a command leaves all but one of ``gpus`` GPUs unused, and no key says otherwise."""
+    if gpus > 1 and engine(command.engine).one_gpu_by_default and not any(name in keys for name in SPREAD):
+        raise UsageError(
+            f"the command does not say over how many GPUs the model is spread, which means one, and {gpus} were given",
+            f"have the command spread it over {gpus}, or ask with --tensor-parallel {gpus}; or give one GPU",
+        )
+
+
 def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
     """Read the engine and its keys from shell lines, or from the words of a single line.
 

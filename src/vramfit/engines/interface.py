@@ -304,6 +304,9 @@ class Engine(_Generic["V", "K"]):
     """Number of changes that a remedy combines if fewer do not suffice."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
+    one_gpu_by_default: bool = False
+    """True if its program uses one GPU unless the command states how the model is spread; a deployment that states
+    nothing of it is spread over all of its GPUs."""
     recommended: int | None = None
     """Rank among the engines that a recommendation tries if the request names none, lowest first; None if it does not
     try the engine."""

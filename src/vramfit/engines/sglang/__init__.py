@@ -77,6 +77,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
     speculative_tokens = 3
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
+    one_gpu_by_default = True
     repeats_parts = True
     most_changes = 3
     recommended = 4

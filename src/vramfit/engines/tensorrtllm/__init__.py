@@ -42,6 +42,7 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
     record = ServerKeys
     loads_in_class = {"int4": ("nvfp4",)}
     spans_machines = True
+    one_gpu_by_default = True
     repeats_parts = True
     most_changes = 3
     runtime_formula = "CUDA context of a process"

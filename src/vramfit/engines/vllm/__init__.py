@@ -81,6 +81,7 @@ class Vllm(Engine[Cards, ServerKeys]):
     speculative_tokens = 1
     loads_in_class = {"int8": ("fp8",)}
     spans_machines = True
+    one_gpu_by_default = True
     repeats_parts = True
     most_changes = 3
     recommended = 3
