@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FILES = ("model", "draft_model")
 """Keys whose value may be a file in a container, which is one of the machine where its folder is mounted."""
+SPREAD = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
+"""Keys that say over how many GPUs a server is spread."""
 MOST_NAMED = 40
 """Number of characters of a program's name that a message shows."""
 
@@ -68,10 +70,6 @@ def with_command(raw: Mapping[str, Any], files: Files = NONE) -> tuple[dict[str,
             f"the command starts {found.engine}, and engine asks for {rest['engine']}", "leave one of them out"
         )
     return {"engine": found.engine, **found.keys, **rest}, found
-
-
-SPREAD = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
-"""Keys that say over how many GPUs a server is spread."""
 
 
 def check_spread(command: Command, keys: Mapping[str, Any], gpus: int) -> None:

@@ -16,10 +16,10 @@ from vramfit._record import Parametric, Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Generic, TypeVar
 
-    from vramfit.engines.logs import Amount, Log
+    from vramfit.engines.logs import LogReader
     from vramfit.engines.pool import Pool
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.reference import Reference
@@ -466,21 +466,6 @@ class Engine(_Generic["V", "K"]):
         """
         return None
 
-    log_marks: tuple[str, ...] = ()
-    """Words of which each line of the engine's start-up log that states something has one; others are never kept."""
-
-    def read_log(self, lines: Sequence[str]) -> Log | None:
-        """Read the last start in the lines of a log; None if they state nothing that this engine prints.
-
-        The lines have no colours, and whatever a logger or a service manager puts in front of them may be there.
-        """
+    def log_reader(self) -> LogReader | None:
+        """Reader of the engine's start-up log; None for an engine whose log is not read."""
         return None
-
-    def printed(
-        self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]
-    ) -> Mapping[tuple[str, str], Amount]:
-        """Values that an estimate has for the figures of the engine's log, by name and device.
-
-        ``estimate`` includes the runtime's share of each GPU, and ``usable_bytes`` is what the verdict grants of each.
-        """
-        return {}

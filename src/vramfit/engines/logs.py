@@ -1,7 +1,7 @@
 """Records of what an engine's start-up log states, and helpers that the readers in the engines' folders share.
 
 A reader makes a ``Log`` of the lines that the room ``verify`` kept for it. The figures carry the names of the ``Amount``s
-that ``Engine.printed`` makes of an estimate, so that a figure and an amount of the same name and device are a pair.
+that ``LogReader.printed`` makes of an estimate, so that a figure and an amount of the same name and device are a pair.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from vramfit.units import GB, GIB, KB, KIB, MB, MIB, TIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from vramfit.engines.interface import Deployment, Engine, Estimate
 
 BYTES, TOKENS, REQUESTS = "bytes", "tokens", "requests"
 """Units of figures."""
@@ -77,6 +80,19 @@ class Log(Record):
     """True if the log says that the weights are loaded as the model is released, whatever that is."""
     any_gpu: bool = False
     """True if the engine's buffers do not depend on the card, so that they can be compared without knowing it."""
+
+
+class LogReader(Record):
+    """Reader of one engine's start-up logs."""
+
+    marks: tuple[str, ...]
+    """Words of which each line that states something has one; other lines are never kept."""
+    read: Callable[[Sequence[str]], Log | None]
+    """Function that reads the last start in the lines of a log; None if they state nothing that the engine prints. The
+    lines have no colours, and whatever a logger or a service manager puts in front of them may be there."""
+    printed: Callable[[Engine[Any, Any], Deployment, Estimate, tuple[int, ...]], Mapping[tuple[str, str], Amount]]
+    """Function that gives the values of an estimate for the figures of a log, by name and device. The estimate includes
+    the runtime's share of each GPU, and the last argument is what the verdict grants of each, in bytes."""
 
 
 def size_bytes(number: str, unit: str) -> int:

@@ -1,8 +1,8 @@
 """Programs that run models and are not estimated: what they are called, and how to ask for the nearest that is.
 
-Flags: huggingface/text-generation-inference ``docs/source/reference/launcher.md`` (3.3), InternLM/lmdeploy
-``lmdeploy/cli/serve.py`` (0.10), aphrodite-engine/aphrodite-engine ``docs/``, abetlen/llama-cpp-python
-``llama_cpp/server/settings.py``, oobabooga/text-generation-webui ``modules/shared.py``, mlc-ai/mlc-llm ``docs/``.
+Flags: huggingface/text-generation-inference at db931fc ``docs/source/reference/launcher.md``, InternLM/lmdeploy at 1263d5c
+``lmdeploy/cli/serve.py`` and ``utils.py``. The others' words are from recollection: they decide nothing but which program a
+refusal names, and what the question that it proposes states.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Command lines of ``docker run`` and its like: the image, the command in it, and what the container gets.
 
-docker/cli at v29 ``cli/command/container/opts.go``; containers/podman ``docs/source/markdown/podman-run.1.md.in``.
+docker/cli at 28f7560 (August 2026) ``cli/command/container/opts.go``, ``run.go`` and ``create.go``; containers/podman at
+02a77d2 ``cmd/podman/common/create.go``. The switches of ``compose run`` and podman's of networks are from recollection.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 PROGRAMS = ("docker", "podman", "nerdctl", "nvidia-docker", "docker-compose")
 SWITCHES = (
     "--detach --disable-content-trust --help --init --interactive --no-healthcheck --oom-kill-disable --privileged"
-    " --publish-all --quiet --read-only --rm --sig-proxy --tty --use-api-socket --replace --tls-verify --systemd --no-hosts"
-    " --http-proxy --passwd --no-hostname --no-deps --service-ports --build --remove-orphans -q"
+    " --publish-all --quiet --read-only --rm --sig-proxy --tty --use-api-socket --replace --tls-verify --no-hosts"
+    " --http-proxy --passwd --no-hostname --no-deps --service-ports --build --remove-orphans --env-host --unsetenv-all"
+    " --read-only-tmpfs --rootfs"
 )
 """Flags without a value."""
-LETTERS = frozenset("ditTPqh")
+LETTERS = frozenset("ditTPq")
 """Letters of short flags without a value, which may stand together (``-itd``)."""
 DEVICES = "nvidia.com/gpu="
 """Beginning of the name of a GPU's device in the Container Device Interface."""

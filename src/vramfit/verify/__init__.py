@@ -1,7 +1,7 @@
 """Use case of ``verify``: the figures of an engine's own log beside those of an estimate for the same deployment.
 
-Each engine reads its own log (``Engine.read_log``) and says what its estimate has for the figures (``Engine.printed``);
-here the reader is chosen, the deployment is put together, and figures and amounts of the same name and device are paired.
+Each engine has the reader of its own log, which says too what an estimate has for the figures (``LogReader``); here it is
+chosen, the deployment is put together, and figures and amounts of the same name and device are paired.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue import Catalogue
     from vramfit.engines.interface import Deployment
-    from vramfit.engines.logs import Amount, Figure, Log
+    from vramfit.engines.logs import Amount, Figure, Log, LogReader
 
 OTHER_MIX = 0.05
 """Share by which the file's size may differ from that of its type before it counts as another mix of types."""
@@ -80,7 +80,13 @@ class Verified(Record):
 
 def marks() -> tuple[str, ...]:
     """Words of which each line has one that any engine's reader understands."""
-    return tuple([mark for name in names() for mark in engine(name).log_marks])
+    return tuple([mark for reader in _readers().values() for mark in reader.marks])
+
+
+def _readers() -> dict[str, LogReader]:
+    """Reader of each engine whose log is read, by the engine's name."""
+    found = {name: engine(name).log_reader() for name in names()}
+    return {name: reader for name, reader in found.items() if reader is not None}
 
 
 def read(lines: Sequence[str], asked: str | None = None) -> tuple[str, Log]:
@@ -88,16 +94,16 @@ def read(lines: Sequence[str], asked: str | None = None) -> tuple[str, Log]:
 
     Raises ``InputError`` for a log that none does.
     """
+    readers = _readers()
     found: tuple[str, Log] | None = None
-    for name in names() if asked is None else (asked,):
-        log = engine(name).read_log(lines)
+    for name, reader in readers.items():
+        log = reader.read(lines) if asked in (None, name) else None
         if log is not None and (found is None or log.lines > found[1].lines):
             found = (name, log)
     if found is None:
-        readers = ", ".join([name for name in names() if engine(name).log_marks])
         raise InputError(
             "no start-up lines with memory figures were found in the log",
-            f"logs are read of {readers}; llama-server prints them with -v or --log-verbosity 4",
+            f"logs are read of {', '.join(readers)}; llama-server prints them with -v or --log-verbosity 4",
         )
     return found
 
@@ -157,8 +163,8 @@ def _asked(
     if len(found) > 1 and unknown and not log.as_released:
         raise CannotTell("the log does not say the quantization", f"give --quant, for example {found[0].scheme.id}")
     made = answer(found[0])
-    runtime = engine(found[0].engine)
-    return found[0], runtime.printed(found[0], made.estimate, made.verdict.usable_bytes)
+    runtime, reader = engine(found[0].engine), _readers()[found[0].engine]
+    return found[0], reader.printed(runtime, found[0], made.estimate, made.verdict.usable_bytes)
 
 
 def _model(log: Log, given: Mapping[str, Any], catalogue: Catalogue) -> tuple[str, bool]:

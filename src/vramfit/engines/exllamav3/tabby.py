@@ -1,13 +1,14 @@
 """Commands and settings of TabbyAPI, the server that is built on ExLlamaV3 and ExLlamaV2.
 
-theroyallab/tabbyAPI ``common/config_models.py``, ``common/args.py`` (a flag is a field's name with dashes) and
-``config_sample.yml``. It is started by a script with a name that others have too, and known by its flags.
+theroyallab/tabbyAPI at e632af4 (August 2026): ``common/config_models.py`` and ``common/args.py``, by which a flag is a
+field's name with dashes, and has a value even where the field is a truth. Flags of older releases are passed over too. It
+is started by a script with a name that others have too, and known by its flags.
 """
 
 from __future__ import annotations
 
 from vramfit.engines.exllamav3.launch import CACHE_OF
-from vramfit.launch import SWITCH, WORDS, Flag, Program, neutral
+from vramfit.launch import Flag, Program, neutral
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ SERVER = Program(
         Flag("--cache-size", "cells"),
         Flag("--cache-mode", "mode"),
         Flag("--draft-model-name", "draft_model"),
-        Flag("--tensor-parallel", "tensor_parallel", (), SWITCH),
         Flag("--backend", "backend"),
-        Flag("--gpu-split", "gpu_split", kind=WORDS),
-        Flag("--max-batch-size", "most"),
     ),
     also=(("tabbyAPI",),),
     settings=("--config",),
@@ -55,17 +53,24 @@ SERVER = Program(
     images=("theroyallab/tabbyapi",),
     shortens=True,
     neutral=neutral(
-        "--disable-auth --gpu-split-auto --inline-model-loading --disable-fetch-requests --send-tracebacks --log-prompt"
-        " --log-generation-params --log-requests --fasttensors --uvloop --unsafe-launch --realtime-process-priority"
-        " --use-dummy-models --vision --reasoning --disable-request-streaming --sysmem-recurrent-cache --update-deps",
-        "--host --port --api-servers --prompt-template --rope-scale --rope-alpha --tensor-parallel-backend"
-        " --autosplit-reserve --num-experts-per-token --dummy-model-names --use-as-default --override-preset"
-        " --reasoning-start-token --reasoning-end-token --draft-rope-scale --draft-rope-alpha --draft-gpu-split"
-        " --embedding-model-dir --lora-dir --cuda-malloc-backend --tool-format",
+        "",
+        "--host --port --sse-ping-interval --prompt-template --rope-scale --rope-alpha --tensor-parallel-backend"
+        " --reasoning-start-token --reasoning-end-token --start-in-reasoning --reasoning-budget-tokens"
+        " --reasoning-budget-message --template-vars-default --template-vars-force --tool-format --override-preset"
+        " --draft-rope-scale --draft-rope-alpha --ngram-match-min --embedding-model-dir --lora-dir"
+        " --sysmem-recurrent-cache --sysmem-kv-cache --num-experts-per-token --cuda-malloc-backend --seqlog-server-url"
+        " --seqlog-api-key",
+        "--api-servers --dummy-model-names --use-as-default --disable-auth --disable-fetch-requests --send-tracebacks"
+        " --log-prompt --log-generation-params --log-requests --log-chat-completion-requests --inline-model-loading"
+        " --use-dummy-models --force-enable-thinking --reasoning --tool-calls-in-reasoning --harmony --muse-glimmer"
+        " --cuda-malloc-async --unsafe-launch --disable-request-streaming --realtime-process-priority --seqlog"
+        " --gpu-split-auto --vision --fasttensors --uvloop --update-deps",
     ),
     unmodelled=neutral(
-        "", "--chunk-size --output-chunking --draft-model-dir --draft-cache-mode --embedding-model-name --embeddings-device",
-        "--loras",
+        "",
+        "--chunk-size --max-batch-size --cpu-moe-offload-layers --draft-mode --draft-num-tokens --draft-model-dir"
+        " --draft-cache-mode --embedding-model-name --embeddings-device",
+        "--tensor-parallel --output-chunking --gpu-split --autosplit-reserve --draft-gpu-split --dynamic-draft --loras",
     ),
 )  # fmt: skip
 
@@ -106,8 +111,8 @@ def _keys(keys: dict[str, Any]) -> dict[str, Any]:
     folder, cells = keys.pop("folder", None), keys.pop("cells", None)
     if folder is not None and "model" in keys:
         keys["model"] = f"{folder.rstrip('/')}/{keys['model']}"
-    for name in ("gpu_split", "most", "tensor_parallel"):
-        keys.pop(name, None)
+    if keys.get("context") == "-1":
+        del keys["context"]
     context = keys.setdefault("context", "max" if cells is None else cells)
     if cells is not None and cells.isdigit() and context.isdigit() and int(cells) > int(context):
         slots, rest = divmod(int(cells), int(context))

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 
-from vramfit.engines.logs import Amount, Figure, Log, added, half_digit, size_bytes, sized
+from vramfit.engines.logs import Amount, Figure, Log, LogReader, added, half_digit, size_bytes, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Engine, Estimate
 
 MARKS = (
     "buffer size", "loaded meta data", "loading model from", "general.name", "model ftype", "file type", "model size",
@@ -361,7 +362,9 @@ def quant_of(name: str) -> str:
     return words.get(name, ROWS.sub("", kind.removeprefix("mostly ").strip()))
 
 
-def printed(deployment: Deployment, estimate: Estimate) -> Mapping[tuple[str, str], Amount]:
+def printed(
+    _runtime: Engine[Any, Any], deployment: Deployment, estimate: Estimate, _usable_bytes: tuple[int, ...]
+) -> Mapping[tuple[str, str], Amount]:
     """Values of an estimate for the buffers that a log states, and for the whole of a process on each GPU.
 
     Weights have the bounds of a file whose mix is the publisher's own, compute buffers those of the graph.
@@ -420,3 +423,6 @@ def _states(deployment: Deployment, plan: object, gpus: int, offload: bool) -> d
                 home = plan.placement.layer_device[layer] if offload else HOST
                 found[home] = found.get(home, 0) + size
     return found
+
+
+READER = LogReader(MARKS, read, printed)

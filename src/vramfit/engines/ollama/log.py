@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from vramfit.engines.llamacpp import log as llamacpp
-from vramfit.engines.logs import Figure, Log, added, last, sized, split_at
+from vramfit.engines.logs import Figure, Log, LogReader, added, last, sized, split_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,3 +137,7 @@ def _of_own_engine(lines: Sequence[str]) -> Log | None:
     names = () if kind is None else (kind["name"].strip('"'),)
     keys: dict[str, object] = {} if kind is None else {"quant": kind["type"]}
     return Log(keys, tuple(filter(None, names)), (), gpus, (), tuple(figures), None, 1, count, any_gpu=True)
+
+
+READER = LogReader(MARKS, read, llamacpp.printed)
+"""Reader of Ollama's own lines, whose runner is llama.cpp: an estimate has the same values for the buffers of both."""

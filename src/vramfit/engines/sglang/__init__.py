@@ -18,10 +18,10 @@ from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from vramfit.engines.interface import Deployment, Estimate, Job, Serving, Setting
-    from vramfit.engines.logs import Amount, Log
+    from vramfit.engines.logs import LogReader
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -223,26 +223,11 @@ class SGLang(Engine[Cards, SGLangKeys]):
 
         return read(given)
 
-    @property
-    def log_marks(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Words of which each line that the reader of logs reads has one."""
-        from vramfit.engines.sglang.log import MARKS
+    def log_reader(self) -> LogReader:
+        """Reader of the engine's start-up log."""
+        from vramfit.engines.sglang.log import READER
 
-        return MARKS
-
-    def read_log(self, lines: Sequence[str]) -> Log | None:
-        """Read the last start in the lines of a log."""
-        from vramfit.engines.sglang.log import read
-
-        return read(lines)
-
-    def printed(
-        self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]
-    ) -> Mapping[tuple[str, str], Amount]:
-        """Values that an estimate has for the figures of the log."""
-        from vramfit.engines.sglang.log import printed
-
-        return printed(self, deployment, estimate, usable_bytes)
+        return READER
 
 
 ENGINE = SGLang()

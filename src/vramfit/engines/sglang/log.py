@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vramfit._record import replace
-from vramfit.engines.logs import TOKENS, Amount, Figure, Log, added, keyword, last, sized, split_at
+from vramfit.engines.logs import TOKENS, Amount, Figure, Log, LogReader, added, keyword, last, sized, split_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,3 +149,6 @@ def printed(
         tokens = serving.cache_tokens
         found[("tokens of the cache", "")] = Amount(tokens * bounds[0], tokens, tokens * bounds[1])
     return found
+
+
+READER = LogReader(MARKS, read, printed)

@@ -6,10 +6,8 @@ from vramfit.engines.interface import Engine, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from vramfit.engines.interface import Deployment, Estimate, Job
-    from vramfit.engines.logs import Amount, Log
+    from vramfit.engines.logs import LogReader
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
@@ -126,26 +124,11 @@ class Transformers(Engine[object, None]):
 
         return command(deployment, estimate)
 
-    @property
-    def log_marks(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Words of which each line that the reader of logs reads has one."""
-        from vramfit.engines.transformers.log import MARKS
+    def log_reader(self) -> LogReader:
+        """Reader of the engine's start-up log."""
+        from vramfit.engines.transformers.log import READER
 
-        return MARKS
-
-    def read_log(self, lines: Sequence[str]) -> Log | None:
-        """Read the last start in the lines of a log."""
-        from vramfit.engines.transformers.log import read
-
-        return read(lines)
-
-    def printed(
-        self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]
-    ) -> Mapping[tuple[str, str], Amount]:
-        """Values that an estimate has for the figures of the log."""
-        from vramfit.engines.transformers.log import printed
-
-        return printed(deployment, estimate)
+        return READER
 
 
 ENGINE = Transformers()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 
-from vramfit.engines.logs import Amount, Figure, Log, last, sized
+from vramfit.engines.logs import Amount, Figure, Log, LogReader, last, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.interface import Deployment, Engine, Estimate
 
 MARKS = (
     "memory reserved", "reserved memory", "mem_gpu_alloc", "mem_gpu_peaked", "max_memory_allocated", "max_memory_reserved",
@@ -90,7 +91,9 @@ def _tracked(match: re.Match[str]) -> Figure:
     return sized("", "", match["number"], unit)
 
 
-def printed(deployment: Deployment, estimate: Estimate) -> Mapping[tuple[str, str], Amount]:
+def printed(
+    _runtime: Engine[Any, Any], deployment: Deployment, estimate: Estimate, _usable_bytes: tuple[int, ...]
+) -> Mapping[tuple[str, str], Amount]:
     """Values of an estimate for torch's peaks: all but the runtime's overhead, with the bounds of the whole.
 
     What torch reserves is between what is allocated and the whole process.
@@ -103,3 +106,6 @@ def printed(deployment: Deployment, estimate: Estimate) -> Mapping[tuple[str, st
         (PEAK_RESERVED, "gpu0"): Amount(allocated * low, allocated, gpu.high_bytes),
         (LOADED, "gpu0"): Amount(gpu.weights_bytes, gpu.weights_bytes, gpu.weights_bytes),
     }
+
+
+READER = LogReader(MARKS, read, printed)

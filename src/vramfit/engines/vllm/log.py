@@ -9,7 +9,19 @@ from __future__ import annotations
 import re
 
 from vramfit.engines.interface import Job
-from vramfit.engines.logs import REQUESTS, TOKENS, Amount, Figure, Log, half_digit, keyword, last, sized, split_at
+from vramfit.engines.logs import (
+    REQUESTS,
+    TOKENS,
+    Amount,
+    Figure,
+    Log,
+    LogReader,
+    half_digit,
+    keyword,
+    last,
+    sized,
+    split_at,
+)
 from vramfit.units import GIB
 
 TYPE_CHECKING = False
@@ -278,3 +290,6 @@ def printed(
 
 def _spread(size: float, factors: tuple[float, float]) -> Amount:
     return Amount(size * factors[0], size, size * factors[1])
+
+
+READER = LogReader(MARKS, read, printed)
