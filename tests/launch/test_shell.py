@@ -54,6 +54,8 @@ def test_wrappers_and_quoting(text: str) -> None:
         ),
         ("docker run -v $HOME/m:/a -v $PWD/n:/b img", Process({}, (), image="img", mounts=(("~/m", "/a"), ("./n", "/b")))),
         ("A=1 docker run -e A -e B img", Process({"A": "1"}, (), image="img")),
+        ("docker run -h box -dq img", Process({}, (), image="img")),
+        ("podman run --systemd always --env-host img", Process({}, (), image="img")),
         (
             "docker run --gpus all img bash -c 'serve x'",
             Process({}, BARE, image="img", gpus="all"),

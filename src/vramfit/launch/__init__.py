@@ -92,6 +92,10 @@ class Program(Record):
     images: tuple[str, ...] = ()
     """Container images whose entry point the program is: the end of a repository's name, and behind a colon how the tag
     begins (``ggml-org/llama.cpp:server``)."""
+    scripts: tuple[tuple[str, ...], ...] = ()
+    """Words that start it where one of ``own`` is a flag: its script has a name that others have too."""
+    own: tuple[str, ...] = ()
+    """Flags that no other program with such a script has."""
 
     @property
     def title(self) -> str:

@@ -61,7 +61,16 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
     for start in (program.words, *program.also):
         if len(words) >= len(start) and all(map(_starts, words, start)):
             return words[len(start) :]
+    if program.scripts and not _flags_of(words).isdisjoint(program.own):
+        for start in program.scripts:
+            if len(words) >= len(start) and all(map(_starts, words, start)):
+                return words[len(start) :]
     return None
+
+
+def _flags_of(words: tuple[str, ...]) -> set[str]:
+    """Flags among words, with dashes for underscores."""
+    return {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("-")}
 
 
 def _starts(word: str, start: str) -> bool:

@@ -61,8 +61,9 @@ class ExLlamaV2(Engine[None, None]):
     def programs(self) -> tuple[Program, ...]:
         """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.exllamav2.launch import CHAT
+        from vramfit.engines.exllamav3.tabby import SERVER
 
-        return (CHAT,)
+        return (CHAT, SERVER)
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
         """Read the deployment keys of a line that starts the chat example or TabbyAPI; None if no line does."""

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 MODES = {"fp16": "f16", "q8": "int8", "q6": "int6", "q4": "int4", "fp8": "fp8"}
 """Cache types by TabbyAPI's names; other names are the bits of K and V with a comma between."""
 SECTIONS = ("model", "draft_model", "network", "logging", "sampling", "developer", "embeddings", "lora", "memory")
-SCRIPTS = (("python", "main.py"), ("python", "start.py"), ("main.py",), ("start.sh",), ("start.bat",))
-"""Words that start its script, and others of that name; it is told from them by a flag of ``OWN``."""
-OWN = ("--model-name", "--cache-mode", "--max-seq-len", "--cache-size")
 
 
 def _words(stated: Mapping[str, Any]) -> list[str]:
@@ -48,6 +45,8 @@ SERVER = Program(
         Flag("--backend", "backend"),
     ),
     also=(("tabbyAPI",),),
+    scripts=(("python", "main.py"), ("python", "start.py"), ("main.py",), ("start.sh",), ("start.bat",)),
+    own=("--model-name", "--cache-mode", "--max-seq-len", "--cache-size"),
     settings=("--config",),
     settings_words=_words,
     images=("theroyallab/tabbyapi",),
@@ -83,22 +82,10 @@ def read(given: list[Process], backend: str) -> dict[str, Any] | None:
     from vramfit.launch.read import values
 
     for one in given:
-        keys = values(SERVER, _entered(one))
+        keys = values(SERVER, one)
         if keys is not None and keys.pop("backend", "exllamav3").lower() == backend:
             return _keys(keys)
     return None
-
-
-def _entered(given: Process) -> Process:
-    """The process under the server's own name, if it starts its script with a flag that no other script has."""
-    from vramfit._record import replace
-    from vramfit.launch.read import plain
-
-    for start in SCRIPTS:
-        own = any(word.partition("=")[0].replace("_", "-") in OWN for word in given.words)
-        if own and tuple(map(plain, given.words[: len(start)])) == start:
-            return replace(given, words=(*SERVER.words, *given.words[len(start) :]))
-    return given
 
 
 def _keys(keys: dict[str, Any]) -> dict[str, Any]:
