@@ -194,7 +194,7 @@ def _rows(
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
         if isinstance(checked, Unanswered):
-            from vramfit.report import unknown_object
+            from vramfit.report.unknown import unknown_object
 
             reached.append(False)
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
