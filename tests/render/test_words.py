@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from tests.render.sample import MIB, report, tight, two_gpus, unknown
 from vramfit.render.bars import MARGIN, MARK, SHADES, bar
 from vramfit.render.commands import wrapped
-from vramfit.render.words import (
-    gpu_name,
-    headline,
-    joined,
-    requests_in_cache,
-    requests_text,
-    size,
-    spare,
-    with_article,
-    without_maker,
-)
+from vramfit.render.headline import gpu_name, headline, requests_in_cache, requests_text, with_article, without_maker
+from vramfit.render.words import joined, size, spare
 
 
 @pytest.mark.parametrize(
