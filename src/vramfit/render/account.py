@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vramfit.render.bars import MARGIN, MARK, PARTS, SHADES, bar
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
-from vramfit.render.page import GAP, Column
 from vramfit.render.headline import by_class, scheme_beside_class
-from vramfit.render.words import SIGNS, loss, quality
+from vramfit.render.page import GAP, Column
+from vramfit.render.words import SIGNS, duration, loss, quality
 from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
@@ -48,7 +48,9 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
     """
     names = labels(estimates)
     beside = [max(map(len, column)) for column in (names, *figures)]
-    room = page.width - 2 - sum(width + GAP for width in beside if width) - len("✗ exceeds") - GAP - len(MARK)
+    verdicts = [verdict_span(estimate["verdict"]) for estimate in estimates]
+    ending = max(len(text) for text, _ in verdicts) + GAP + len(MARK)
+    room = page.width - 2 - sum(width + GAP for width in beside if width) - ending
     devices = [_fullest(estimate) for estimate in estimates]
     drawable = [d for d in devices if d is not None]
     full = max((max(d[1], d[2]) for d in drawable), default=0)
@@ -57,7 +59,7 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
         style = VERDICT_STYLES.get(estimate["verdict"], "")
         values = [(column[i], style if column is figures[-1] else "") for column in figures]
         if room < 0:
-            row: list[Span] = [names[i], *values, verdict_span(estimate["verdict"])]
+            row: list[Span] = [names[i], *values, verdicts[i]]
             page.packed([[span] for span in row], indent=2)
             continue
         spans: list[Span] = [names[i].ljust(beside[0] + GAP)]
@@ -66,7 +68,7 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
             spans += [*_coloured(drawn), " " * (cells + len(MARK) + GAP - len(drawn))]
         for (text, colour), width in zip(values, beside[1:], strict=True):
             spans += [(text.rjust(width), colour), " " * GAP]
-        page.line(*spans, verdict_span(estimate["verdict"]), indent=2)
+        page.line(*spans, verdicts[i], indent=2)
     return cells >= _NARROWEST_BAR and bool(full)
 
 
@@ -83,41 +85,52 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
 
 
 def draw_table(page: Page, estimates: Sequence[Object]) -> None:
-    """Draw everything in GiB, a row per precision, and one per device where there are several; below each other what
-    finds no room side by side."""
+    """Draw everything in GiB, a row per precision, and one per device where there are several."""
     page.stacked(_columns(estimates, _ALL, devices=True))
 
 
 def draw_figures(page: Page, estimates: Sequence[Object]) -> None:
-    """Draw what is needed and free, the limits, the speed and the loss of quality, and the parts where there is room."""
-    columns = _columns(estimates, _SHORT, devices=len(estimates) == 1)
-    page.stacked(page.fitting(columns))
+    """Draw the need and its parts, what is free, the limits, the speed and the loss of quality; more where there is room.
+
+    Devices have rows where there is one estimate.
+    """
+    alone = len(estimates) == 1
+    wide = _columns(estimates, _WIDE, devices=alone)
+    page.stacked(wide if page.fits(wide) else _columns(estimates, _SHORT, devices=alone))
 
 
 _NONE = "–"
-_NOTHING = ("", _NONE, "0.00", ("", "dim"), (_NONE, "dim"), ("0.00", "dim"))
 _PARTED = ("weights", "KV\ncache", "compute", "overhead")
-_ALL = (*_PARTED, "needed", "free", "low–high", "in\nRAM", "longest\ncontext", "users", "tokens\nper s", "quality")
-_SHORT = (*_PARTED, "needed", "free", "in\nRAM", "longest\ncontext", "users", "tokens\nper s", "quality\nloss")
+_MEMORY = (*_PARTED, "needed", "free", "low–high", "in\nRAM")
+_USE = ("longest\ncontext", "users", "tokens\nper s")
+_ALL = (*_MEMORY, *_USE, "quality")
+_WIDE = (*_MEMORY, *_USE, "first\ntoken", "quality\nloss")
+_SHORT = (*_PARTED, "needed", "free", "in\nRAM", *_USE, "quality\nloss")
 _TRAINED = {"longest\ncontext": "longest\nsample", "users": "micro-\nbatch"}
 """Headings that fine-tuning has in the place of others."""
 _WORDS = ("quality", "quality\nloss")
 
 
 def _columns(estimates: Sequence[Object], headings: Sequence[str], *, devices: bool) -> list[Column]:
-    """Columns that have something to say; the parts, which add up, are one group that may go where not all is asked."""
+    """Columns that have something to say; the parts stand in one table with their sum."""
     rows = [row for one in zip(labels(estimates), estimates, strict=True) for row in _rows(*one, devices=devices)]
     columns = [Column("GiB", [row["GiB"] for row in rows], right=False)]
     training = any((one.get("deployment") or {}).get("task", "inference") != "inference" for one in estimates)
     several = any(len(gpu_devices(estimate)) > 1 for estimate in estimates)
     for heading in headings:
         cells = [row.get(heading, "") for row in rows]
-        if all(cell in _NOTHING for cell in cells):
+        if all(_is_nothing(cell, heading) for cell in cells):
             continue
         shown = _TRAINED.get(heading, heading) if training else heading
         shown = "free on\nfullest" if several and heading == "free" else shown
-        columns.append(Column(shown, cells, heading not in _WORDS, 1 if heading in _PARTED else 0))
+        columns.append(Column(shown, cells, heading not in _WORDS, group=1 if heading in _MEMORY else 2))
     return columns
+
+
+def _is_nothing(cell: Span, heading: str) -> bool:
+    """True for a cell that has no figure, or a part of which there is none."""
+    text = cell if isinstance(cell, str) else cell[0]
+    return text in ("", _NONE) or (text == "0.00" and heading in (*_PARTED, "in\nRAM"))
 
 
 def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, Span]]:
@@ -128,6 +141,7 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
     low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
     limits = estimate.get("limits") or {}
     rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
+    first = pick(estimate, "throughput.time_to_first_token_seconds")
     label = pick(estimate, "quality.label") or "unknown"
     yield {
         "GiB": (name, "bold"),
@@ -139,6 +153,7 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
         "longest\ncontext": _count(limits.get("max_context")),
         "users": _count(limits.get("max_parallel")),
         "tokens\nper s": tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else _NONE,
+        "first\ntoken": _NONE if first is None or estimate["verdict"] not in RUNS else duration(first),
         "quality": quality(label),
         "quality\nloss": loss(label),
     }

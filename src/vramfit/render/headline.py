@@ -108,7 +108,9 @@ def tally(estimates: Sequence[Object]) -> str:
         counts[word] = counts.get(word, 0) + 1
     words = [f"{n} {word.removesuffix('s') if n > 1 else word}" for word in SIGNS if (n := counts.get(word))]
     words += [f"{counts['']} without an answer"] if "" in counts else []
-    return f"{len(estimates)} estimate{'' if len(estimates) == 1 else 's'}: {joined(words)}." if words else "No estimates."
+    return (
+        f"{len(estimates)} estimate{'' if len(estimates) == 1 else 's'}: {joined(words)}." if words else "No estimates."
+    )
 
 
 def _left(estimate: Object) -> str:

@@ -63,7 +63,7 @@ def _product(found: Object) -> str:
 
 
 def _tightest(estimate: Object) -> str:
-    several = " on the fullest GPU" if len(gpu_devices(estimate)) > 1 else ""
+    several = " on the fullest" if len(gpu_devices(estimate)) > 1 else ""
     return spare(estimate["headroom_bytes"]) + several
 
 

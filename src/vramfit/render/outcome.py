@@ -1,4 +1,4 @@
-"""What happens if a deployment that does not fit is run anyway: in one clause, and in sentences."""
+"""Outcome of running a deployment that does not fit: in one clause, and in sentences."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def sentences(estimate: Object) -> list[str]:
             "Nothing says so on the screen.",
         ]
     if outcome["weights_fit"]:
-        found = [
-            f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."
-        ]
+        found = [f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."]
     else:
         offer = usable_bytes(estimate)
         against = "" if offer is None else f", {gib(offer)} usable"

@@ -50,8 +50,9 @@ class Column(Record):
     right: bool = True
     """True if aligned to the right, as numbers are."""
     drop: int = 0
-    """Priority for leaving the column out, the highest first; 0 stays at any width. Columns of one priority are summands
-    of a total: they go together, or stay together."""
+    """Priority for leaving the column out, the highest first; 0 stays at any width."""
+    group: int = 0
+    """Number of the columns that stand in one table where not all find room side by side."""
     style: str = "dim"
     """Style of the heading."""
 
@@ -112,16 +113,13 @@ class Page:
         The column number ``wrap`` (-1 is the last) is prose and takes the width that the others leave.
         """
         prose = None if wrap is None else columns[wrap]
-        kept = self.fitting(columns, indent, prose)
+        kept, left_out = list(columns), []
+        while self._too_wide(kept, indent, prose) and any(column.drop for column in kept):
+            gone = max(kept, key=lambda column: column.drop)
+            kept = [column for column in kept if column is not gone]
+            left_out.append(gone.heading.replace("\n", " "))
         self._draw(kept, indent, prose)
-        return [column.heading.replace("\n", " ") for column in columns if not any(column is one for one in kept)]
-
-    def fitting(self, columns: Sequence[Column], indent: int = 2, prose: Column | None = None) -> list[Column]:
-        """Columns that find room side by side once those that may go are left out in their order."""
-        kept = list(columns)
-        while self._too_wide(kept, indent, prose) and (least := max(column.drop for column in kept)):
-            kept = [column for column in kept if column.drop != least]
-        return kept
+        return left_out
 
     def fits(self, columns: Sequence[Column], indent: int = 2) -> bool:
         """True if the columns find room side by side, nothing wrapped."""
@@ -134,9 +132,8 @@ class Page:
             number = len(rest)
             while number > 1 and self._too_wide([first, *rest[:number]], indent, None):
                 number -= 1
-            summed = rest[number - 1].drop
-            if number < len(rest) and summed and rest[number].drop == summed and rest[0].drop != summed:
-                number = next(i for i, column in enumerate(rest) if column.drop == summed)
+            if number < len(rest) and rest[0].group != rest[number].group == rest[number - 1].group:
+                number = next(i for i, column in enumerate(rest) if column.group == rest[number].group)
             self._draw([first, *rest[:number]], indent, None)
             rest = rest[number:]
 
@@ -173,8 +170,10 @@ class Page:
                 line.append(" " * GAP)
             text = self.text(cell)
             if column is prose:
-                text, *more = self._wrapped(text, width)
-                below = [Text(" " * line.cell_len) + piece for piece in more]
+                lead = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
+                pieces = self._wrapped(text[len(lead) :], width - len(lead))
+                below = [Text(" " * line.cell_len + lead) + piece for piece in pieces[1:]]
+                text = Text(lead) + pieces[0]
             padding = " " * (width - text.cell_len)
             line = line + Text(padding) + text if column.right else line + text + Text(padding)
         self._lines += [line, *below]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.render.account import VERDICT_STYLES, labels
 from vramfit.render.commands import wrapped
-from vramfit.render.fields import error_text
+from vramfit.render.fields import RUNS, error_text
 from vramfit.render.headline import headline, tally
 
 TYPE_CHECKING = False
@@ -50,6 +50,15 @@ def of_row(section: Section, estimate: Object) -> str:
 def remedied(section: Section) -> Object:
     """Estimate whose remedies are shown: the first that has any."""
     return next((estimate for estimate in section.estimates if estimate.get("remedies")), {"remedies": ()})
+
+
+def question(section: Section, estimate: Object) -> str:
+    """Question that the remedies of an estimate answer."""
+    subject = of_row(section, estimate).removeprefix(", ") or "it"
+    if estimate["verdict"] == "unsupported":
+        return f"What would run {subject}"
+    aim = "fit" if estimate["verdict"] not in RUNS else "fit with room to spare"
+    return f"What would make {subject} {aim}"
 
 
 def draw_error(page: Page, error: Object) -> None:

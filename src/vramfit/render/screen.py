@@ -7,10 +7,10 @@ from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
 from vramfit.render.ledger import rule
 from vramfit.render.outcome import clause
 from vramfit.render.page import Column
-from vramfit.render.pieces import INDENT, draw_command, draw_headline, draw_title, of_row, remedied
+from vramfit.render.pieces import INDENT, draw_command, draw_headline, draw_title, of_row, question, remedied
 from vramfit.render.sections import cache_line, card_lines, model_line, run
 from vramfit.render.words import counted_noun, loss
-from vramfit.units import GIB, gb
+from vramfit.units import GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def draw_screen(page: Page, section: Section) -> None:
     if draw_bars(page, estimates):
         draw_legend(page, estimates)
     page.blank()
-    draw_figures(page, estimates)
+    if any(pick(one, "required_bytes.expected") or pick(one, "breakdown.weights") for one in estimates):
+        draw_figures(page, estimates)
     _asides(page, section)
     rest = _remedies(page, section)
     _command(page, section)
@@ -50,9 +51,9 @@ def draw_screen(page: Page, section: Section) -> None:
 
 def _asides(page: Page, section: Section) -> None:
     """Draw a line on the rule of thumb, and one on what happens if it is run anyway."""
-    tried = next((estimate for estimate in section.estimates if estimate.get("if_tried")), None)
+    exceeding = next((estimate for estimate in section.estimates if estimate.get("if_tried")), None)
     lines = [("Rule of thumb", rule(section.first))]
-    lines += [] if tried is None else [(f"Run anyway{of_row(section, tried)}", clause(tried))]
+    lines += [] if exceeding is None else [(f"Run anyway{of_row(section, exceeding)}", clause(exceeding))]
     lines = [(label, text) for label, text in lines if text]
     page.blank()
     for label, text in lines:
@@ -73,10 +74,8 @@ def _remedies(page: Page, section: Section) -> int:
     if not estimate["remedies"]:
         return 0
     shown = best_of_each_kind(estimate["remedies"])
-    aim = "fit" if estimate["verdict"] not in RUNS else "fit with room to spare"
-    title = f"What would make {of_row(section, estimate).removeprefix(', ') or 'it'} {aim}"
     page.blank()
-    draw_remedies(page, title, shown)
+    draw_remedies(page, question(section, estimate), shown)
     return len(estimate["remedies"]) - len(shown)
 
 
@@ -86,7 +85,7 @@ def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
     needed: list[Span] = [f"{remedy['required_bytes'] / GIB:,.2f}" for remedy in remedies]
     free: list[Span] = [f"{remedy['headroom_bytes'] / GIB:,.2f}" for remedy in remedies]
     speeds: list[Span] = [_speed(remedy) for remedy in remedies]
-    summaries: list[Span] = [_summary(remedy) for remedy in remedies]
+    summaries: list[Span] = ["  " + _summary(remedy) for remedy in remedies]
     columns = [Column("", summaries, right=False), Column("free\nGiB", free, drop=2)]
     if any(remedy["verdict"] != "fits" for remedy in remedies):
         columns.append(Column("", [(f"{text[:1]}", style) for text, style in signs], right=False))
@@ -95,8 +94,13 @@ def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
     losses: list[Span] = [loss(remedy.get("quality") or "unknown") for remedy in remedies]
     columns.append(Column("quality\nloss", losses, right=False, drop=1))
     with_need = [columns[0], Column("needed\nGiB", needed), *columns[1:]]
-    page.prose((title, "bold"))
-    page.table(with_need if page.fits(with_need) else columns, wrap=0)
+    columns = with_need if page.fits(with_need, 0) else columns
+    titled = [Column(title, columns[0].cells, right=False, style="bold"), *columns[1:]]
+    if page.fits(titled, 0):
+        columns = titled
+    else:
+        page.prose((title, "bold"))
+    page.table(columns, indent=0, wrap=0)
 
 
 def _speed(remedy: Object) -> str:
@@ -107,8 +111,8 @@ def _speed(remedy: Object) -> str:
 def _summary(remedy: Object) -> str:
     """Summary with the price, where it costs one, and without the file's size, which is in another unit."""
     cloud, price = remedy.get("cloud"), remedy.get("price_usd")
-    file = f", a file of {gb(remedy.get('checkpoint_bytes') or 0)}"
-    text = str(remedy["summary"]).replace(f"{file},", "").replace(file, "")
+    text, file, rest = str(remedy["summary"]).partition(", a file of ")
+    text += rest.partition(" GB")[2].removeprefix(",") if file else ""
     if cloud:
         return f"{text}, ${cloud['usd_per_hour']:,.2f}/h"
     return f"{text}, ${price:,}" if price else text
@@ -137,8 +141,10 @@ def _notes(page: Page, estimates: Sequence[Object]) -> None:
 
 def _more(page: Page, section: Section, rest: int) -> None:
     """Draw the line that says what ``--details`` adds."""
-    page.blank()
-    page.prose(("--details: ", "bold"), (", ".join(_left_out(section, rest)), "dim"))
+    parts = ", ".join(_left_out(section, rest))
+    if parts:
+        page.blank()
+        page.prose(("--details: ", "bold"), (parts, "dim"))
 
 
 def _left_out(section: Section, rest: int) -> Iterator[str]:
@@ -148,8 +154,9 @@ def _left_out(section: Section, rest: int) -> Iterator[str]:
         yield "each command and cost"
     if any(len(gpu_devices(estimate)) > 1 for estimate in section.estimates) and len(section.estimates) > 1:
         yield "each GPU"
-    yield "bounds"
+    if any(estimate.get("required_bytes") for estimate in section.estimates):
+        yield "bounds"
     if any(estimate.get("throughput") for estimate in section.estimates):
-        yield "time to the first token"
+        yield "time to first token"
     if rule(section.first):
-        yield "the whole account"
+        yield "the account"

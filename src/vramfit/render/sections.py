@@ -115,7 +115,7 @@ def model_line(facts: Object) -> str:
         if count is None
         else f"{billions(count)} parameters" + (f" ({joined(parts)})" if parts else ""),
         longest and f"context up to {longest:,}",
-        image and f"images up to {image:,} tokens",
+        image and f"images up to {image:,}",
     )
 
 
@@ -160,7 +160,8 @@ def run(estimate: Object) -> str:
         ("pipeline_parallel", "pipeline parallel over {}"),
     ):
         value = asked.get(key)
-        pieces.append(None if value in _MAKES_NO_DIFFERENCE else words.format(value))
+        alone = value == 1 and key.endswith("_parallel")
+        pieces.append(None if alone or value in _MAKES_NO_DIFFERENCE else words.format(value))
     pieces += ["flash attention off" if asked.get("flash_attention") == "off" else None, *_surroundings(asked)]
     return _listed(*pieces)
 

@@ -6,7 +6,7 @@ from vramfit.render.account import labels, verdict_span
 from vramfit.render.fields import RUNS, pick, tokens_per_second
 from vramfit.render.headline import gpu_name
 from vramfit.render.page import Column
-from vramfit.render.pieces import INDENT, draw_error, draw_tally, draw_title, remedied
+from vramfit.render.pieces import draw_error, draw_tally, remedied
 from vramfit.render.screen import draw_remedies
 from vramfit.render.words import loss
 from vramfit.units import GIB
@@ -31,13 +31,15 @@ _TEXTS = ("", "model", "GPU", "engine", "quant", "verdict", "quality\nloss")
 def draw_several(page: Page, parts: Sequence[Section]) -> None:
     """Draw several deployments."""
     rows = [row for number, section in enumerate(parts, 1) for row in _rows(number, section)]
-    columns = []
+    columns: list[Column] = []
     for place, (heading, drop) in enumerate(_HEADINGS):
         cells = [row[place] for row in rows]
         if any(cell not in ("", _NONE) for cell in cells):
             columns.append(Column(heading, cells, heading not in _TEXTS, drop))
-    if columns:
+    if columns and page.fits([column for column in columns if not column.drop], 0):
         page.table(columns, indent=0)
+    elif columns:
+        page.stacked(columns, indent=0)
     _remedies(page, parts)
     for number, section in enumerate(parts, 1):
         if section.is_error:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from vramfit.render.account import VERDICT_STYLES, draw_bars, draw_legend, draw_table, labels, verdict_span
-from vramfit.render.commands import wrapped
-from vramfit.render.fields import RUNS, error_text, pick, tokens_per_second
-from vramfit.render.headline import headline
+from vramfit.render.account import draw_bars, draw_legend, draw_table, labels, verdict_span
+from vramfit.render.fields import RUNS, pick, tokens_per_second
 from vramfit.render.ledger import draw_ledger, has_ledger
 from vramfit.render.outcome import sentences
 from vramfit.render.page import GAP
+from vramfit.render.pieces import (
+    INDENT,
+    draw_command,
+    draw_error,
+    draw_headline,
+    draw_tally,
+    draw_title,
+    of_row,
+    question,
+    remedied,
+)  # fmt: skip
 from vramfit.render.sections import cache, card, model, run
 from vramfit.render.words import joined, quality, size, spare, speed
 from vramfit.units import gib
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
     from vramfit.render.sections import Section
 
 
-_INDENT = 2
 _MARGIN_NOTE = "low to high, the margin of the bars: the real need lies within in nine cases of ten"
 _NUMBERED = 5
 """Columns before a remedy's text."""
@@ -60,18 +68,18 @@ def draw_overview(page: Page, parts: Sequence[Section]) -> None:
             draw_error(page, section.first)
             continue
         draw_headline(page, section)
-        page.prose((run(section.first), "dim"), indent=_INDENT)
+        page.prose((run(section.first), "dim"), indent=INDENT)
         drawn = draw_bars(page, section.estimates, figures=_figures_beside(section.estimates)) or drawn
         remedies = remedied(section)["remedies"]
         if remedies:
-            page.prose(*_remedy_line(remedies[0]), indent=_INDENT, label="→", hang=2)
-            draw_command(page, remedies[0], _INDENT + 2)
+            page.prose(*_remedy_line(remedies[0]), indent=INDENT, label="→", hang=2)
+            draw_command(page, remedies[0].get("command") or "", INDENT + 2)
     answered = [estimate for section in parts if not section.is_error for estimate in section.estimates]
     if drawn:
         page.blank()
         draw_legend(page, answered)
     _notes(page, answered)
-    draw_tally(page, parts, answered)
+    draw_tally(page, parts)
 
 
 def _figures_beside(estimates: Sequence[Object]) -> list[list[str]]:
@@ -96,7 +104,7 @@ def _labelled(page: Page, section: Section, estimates: Sequence[Object], say: Ca
     hang = 0 if len(section.estimates) == 1 else max(len(names[id(estimate)]) for estimate in estimates) + GAP
     for estimate in estimates:
         label = names[id(estimate)] if hang else ""
-        page.prose(say(estimate), indent=_INDENT, label=(label, "bold"), hang=hang)
+        page.prose(say(estimate), indent=INDENT, label=(label, "bold"), hang=hang)
 
 
 def _if_tried(page: Page, section: Section) -> None:
@@ -111,9 +119,7 @@ def _remedies(page: Page, section: Section) -> None:
     estimate = remedied(section)
     if not estimate["remedies"]:
         return
-    aim = "fit" if estimate["verdict"] not in RUNS else "fit with room to spare"
-    subject = of_row(section, estimate).removeprefix(", ") or "it"
-    draw_title(page, f"What would make {subject} {aim}")
+    draw_title(page, question(section, estimate))
     fields = [_figures(remedy) for remedy in estimate["remedies"]]
     widths = [max(len(figures[i][0]) for figures in fields) for i in range(len(fields[0]))]
     aligned = _NUMBERED + sum(widths) + GAP * (len(widths) - 1) <= page.width
@@ -126,11 +132,11 @@ def _remedies(page: Page, section: Section) -> None:
         traded = _traded(remedy)
         if traded:
             page.prose((traded, "dim"), hang=_NUMBERED)
-        draw_command(page, remedy, _NUMBERED)
+        draw_command(page, remedy.get("command") or "", _NUMBERED)
     others = [e for e in section.estimates if e is not estimate and e.get("remedies")]
     if others:
         named = joined([labels(section.estimates)[section.estimates.index(e)] for e in others])
-        page.prose((f"For the remedies of {named}, ask with --quant.", "dim"), indent=_INDENT)
+        page.prose((f"For the remedies of {named}, ask with --quant.", "dim"), indent=INDENT)
 
 
 def _figures(remedy: Object) -> list[tuple[str, str]]:
@@ -183,4 +189,4 @@ def _notes(page: Page, estimates: Sequence[Object]) -> None:
     if notes:
         draw_title(page, "Notes")
     for text in notes:
-        page.prose((text, "dim"), indent=_INDENT, label=("·", "dim"), hang=2)
+        page.prose((text, "dim"), indent=INDENT, label=("·", "dim"), hang=2)
