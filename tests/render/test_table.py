@@ -128,7 +128,7 @@ def test_colour_adds_codes_and_no_meaning(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("FORCE_COLOR", "1")
     plain = drawn(report())
 
-    assert "\x1b[1;31mLLaVA 1.6 13B fits an RTX 4090 in INT8 and INT4, not in FP16: 5.6 GiB short." in coloured
+    assert "\x1b[1mLLaVA 1.6 13B fits an RTX 4090 in INT8 and INT4, not in FP16: 5.6 GiB short." in coloured
     assert "\x1b" not in plain
     assert plain == Text.from_ansi(coloured).plain
 

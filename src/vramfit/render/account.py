@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 VERDICT_STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
-_PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {
-    MARGIN: "bright_black",
+_PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "dim"), strict=True)) | {
+    MARGIN: "dim",
     MARK: "bold",
 }
 _BEYOND = "red"

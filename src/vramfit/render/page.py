@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,7 +126,10 @@ class Page:
         return not self._too_wide(columns, indent, None)
 
     def stacked(self, columns: Sequence[Column], indent: int = 2) -> None:
-        """Draw all columns: those that find no room beside the others below them, behind the first one once more."""
+        """Draw all columns: those that find no room beside the others below them, behind the first one once more.
+
+        Rows that have nothing in the columns below are not drawn again.
+        """
         first, rest = columns[0], list(columns[1:])
         while rest:
             number = len(rest)
@@ -134,7 +137,9 @@ class Page:
                 number -= 1
             if number < len(rest) and rest[0].group != rest[number].group == rest[number - 1].group:
                 number = next(i for i, column in enumerate(rest) if column.group == rest[number].group)
-            self._draw([first, *rest[:number]], indent, None)
+            shown = [row for row in range(len(first.cells)) if any(column.cells[row] for column in rest[:number])]
+            columns = [first, *rest[:number]]
+            self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None)
             rest = rest[number:]
 
     def drawn(self) -> str:

@@ -24,7 +24,9 @@ def draw_headline(page: Page, section: Section) -> None:
     name = section.first.get("name")
     if name:
         page.prose((name, "bold underline"))
-    style = VERDICT_STYLES.get(section.first["verdict"], "")
+    # What fits is not red because something else does not.
+    mixed = section.first["verdict"] not in RUNS and any(one["verdict"] in RUNS for one in section.estimates)
+    style = "" if mixed else VERDICT_STYLES.get(section.first["verdict"], "")
     page.prose((lead, f"bold {style}".rstrip()), f" {others}" if others else "")
 
 
