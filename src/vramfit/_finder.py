@@ -52,7 +52,7 @@ CHECKED_BY_TIME = MAGIC_NUMBER + bytes(4)
 HEADER_BYTES = 16
 CACHE_FOLDER = "/__pycache__/"
 CACHE_ENDING = f".{sys.implementation.cache_tag}.pyc"
-GROUPS_MAGIC = MAGIC_NUMBER + b"vfg2"
+GROUPS_MAGIC = MAGIC_NUMBER + b"vfg3"
 INDEX_LENGTH_BYTES = 4
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
@@ -109,7 +109,7 @@ class CompiledFinder:
         data = read(handle, MOST_BYTES)
         close(handle)
         source = f"{self._folder}{name.replace('.', '/')}{'/__init__.py' if is_package else '.py'}"
-        state = _state(source)
+        state = state_of(source)
         if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + _stamp(state) or len(data) == MOST_BYTES:
             return None
         code = loads(memoryview(data)[HEADER_BYTES:])  # noqa: S302
@@ -126,7 +126,7 @@ class CompiledFinder:
         try:
             group: Group = loads(self.data(name))  # noqa: S302
             for _, _, source, state in group[0]:
-                if _state(source) != state:
+                if state_of(source) != state:
                     return None
         except (OSError, EOFError, ValueError, TypeError):
             return None
@@ -191,7 +191,7 @@ def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]
     return -1, 0, {}
 
 
-def _state(source: str) -> State | None:
+def state_of(source: str) -> State | None:
     """Size of a source in bytes, and the second of its last change; None where there is no source."""
     try:
         status = stat(source)

@@ -138,7 +138,8 @@ def quant_object(deployment: Deployment) -> Object:
 def deployment_object(request: Request, deployment: Deployment, decided: Mapping[str, object]) -> Object:
     """Object with every deployment key and the value used, ready to be asked again.
 
-    The engine chose the values in ``decided``. A key that the engine does not have stands there as it was given, or with its default.
+    The engine chose the values in ``decided``. A key that the engine does not have stands there as it was given, or with
+    its default.
     """
     gpus = request["gpu"]
     used: Object = {
