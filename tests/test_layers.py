@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "vramfit"
 
 LAYERS = (
     ("__main__",),
-    ("_groups", "cli"),
+    ("_groups", "_lean", "cli"),
     ("sources",),
     ("render", "importers", "curation", "manifests"),
     ("recommend", "matrix", "verify"),

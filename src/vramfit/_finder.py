@@ -10,7 +10,8 @@ as it is now; in every other case it answers None, and Python finds the module a
 It also reads *groups* from one file in the user's cache: a module that a function loads when it is called, with all that
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
 each member. The source of each member is compared, as for a .pyc file. What a command had to find one by one is added to the
-file when its answer is out (``vramfit._groups``). The file holds code, so it is read only if it is the user's own and nobody
+file when its answer is out (``vramfit._groups``), and the command after that makes the group's code lean
+(``vramfit._lean``). The file holds code, so it is read only if it is the user's own and nobody
 else may write to it.
 
 Only the command installs it; a program that imports vramfit is left alone.
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     Member = tuple[str, bool, str, State]
     """Module's name, True if it is a package, the path of its source, and the source's state."""
     Group = tuple[tuple[Member, ...], tuple[CodeType, ...]]
+    Place = tuple[int, int, bool]
+    """Place of a group in the file, its length in bytes, and True if its code is lean."""
 else:
     ModuleType = type(sys)
 
@@ -116,9 +119,13 @@ class CompiledFinder:
         loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
         return self._spec(name, is_package, source, loader)
 
+    def has_plain_groups(self) -> bool:
+        """Tell whether code of a group is not lean yet."""
+        return False in [lean for _, _, lean in self.places.values()]
+
     def data(self, name: str) -> bytes:
         """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
-        offset, length = self.places[name]
+        offset, length, _ = self.places[name]
         return os.pread(self._file, length, self._start + offset)
 
     def group(self, name: str) -> Group | None:
@@ -166,8 +173,8 @@ def _groups_path(folder: str) -> str | None:
     return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
 
 
-def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]]:
-    """Open the file of groups: its handle, where its data begins, and place and length of each group behind that.
+def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
+    """Open the file of groups: its handle, where its data begins, and the place of each group behind that.
 
     There are no groups where the file is not there, not the user's own, of another interpreter, or damaged.
     """
