@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.engine import Engine
+    from vramfit.engines.base import Engine
     from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.workload.keys import Request

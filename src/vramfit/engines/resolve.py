@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
-    from vramfit.engines.engine import Engine
+    from vramfit.engines.base import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vramfit.engines.engine import Engine
+    from vramfit.engines.base import Engine
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.servers import ServerKeys
 

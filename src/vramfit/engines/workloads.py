@@ -12,7 +12,7 @@ from vramfit.workload.training import Training, trainer_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.engine import Engine
+    from vramfit.engines.base import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.workload.common import Workload

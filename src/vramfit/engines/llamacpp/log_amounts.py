@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.engines.engine import Engine
+    from vramfit.engines.base import Engine
     from vramfit.engines.interface import Deployment, Estimate
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.engine import Engine
+from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
 
 TYPE_CHECKING = False
