@@ -51,14 +51,27 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(installed: Path, cache: Path) -> tuple[list[int], bytes]:
+def run(installed: Path, cache: Path, *flags: str) -> tuple[list[int], bytes]:
     """Run a check with a cache: the figures of ``PROGRAM``, and what was printed."""
     done = subprocess.run(
-        [sys.executable, "-I", "-c", PROGRAM.format(folder=str(installed))],
+        [sys.executable, "-I", *flags, "-c", PROGRAM.format(folder=str(installed))],
         env={"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PATH": os.environ["PATH"]},
         capture_output=True, check=False,
     )  # fmt: skip
     return [int(word) for word in done.stderr.split()], done.stdout
+
+
+def test_without_compiled_files_groups_are_made_from_sources(installed: Path, tmp_path: Path) -> None:
+    """As in a container whose environment says ``PYTHONDONTWRITEBYTECODE``: Python would compile every source each time."""
+    package, cache = tmp_path / "site", tmp_path / "cache"
+    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    first, text = run(package, cache, "-B")
+    run(package, cache, "-B")
+    third, same = run(package, cache, "-B")
+    assert first[2] > 60
+    assert third == [1, third[1], 0, 0]
+    assert text == same != b""
+    assert list(package.rglob("*.pyc")) == []
 
 
 def only_file(cache: Path) -> Path:

@@ -5,7 +5,8 @@ A check loads some 90 small modules, and finding them is a third of its start-up
 This one does two things about it.
 
 It opens the .pyc file of a module where it must be, and takes it only if it was compiled by this interpreter from the source
-as it is now; in every other case it answers None, and Python finds the module as it always does.
+as it is now; in every other case it answers None, and Python finds the module as it always does. Where Python may write no
+.pyc files (``PYTHONDONTWRITEBYTECODE``, usual in containers) it compiles the source, which Python would do each time.
 
 It also reads *groups* from one file in the user's cache: a module that a function loads when it is called, with all that
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
@@ -97,27 +98,41 @@ class CompiledFinder:
                 _, is_package, source, _ = group[0][-1]
                 return self._spec(name, is_package, source, _Loader(self, *group))
             del self.places[name]
+        return self._compiled(name, path[0]) or (self._compile(name, path[0]) if sys.dont_write_bytecode else None)
+
+    def _compiled(self, name: str, folder: str) -> ModuleSpec | None:
+        """Specification of a module by its .pyc file, if that is up to date."""
         is_package = False
         stem = name.rpartition(".")[2]
-        cache = path[0] + CACHE_FOLDER + stem + CACHE_ENDING
         try:
-            handle = open_file(cache, os.O_RDONLY)
+            handle = open_file(folder + CACHE_FOLDER + stem + CACHE_ENDING, os.O_RDONLY)
         except OSError:
             is_package = True
-            cache = f"{path[0]}/{stem}{CACHE_FOLDER}__init__{CACHE_ENDING}"
             try:
-                handle = open_file(cache, os.O_RDONLY)
+                handle = open_file(f"{folder}/{stem}{CACHE_FOLDER}__init__{CACHE_ENDING}", os.O_RDONLY)
             except OSError:
                 return None
         data = read(handle, MOST_BYTES)
         close(handle)
-        source = f"{self._folder}{name.replace('.', '/')}{'/__init__.py' if is_package else '.py'}"
+        source = f"{folder}/{stem}{'/__init__.py' if is_package else '.py'}"
         state = state_of(source)
         if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + _stamp(state) or len(data) == MOST_BYTES:
             return None
         code = loads(memoryview(data)[HEADER_BYTES:])  # noqa: S302
         loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
         return self._spec(name, is_package, source, loader)
+
+    def _compile(self, name: str, folder: str) -> ModuleSpec | None:
+        """Specification of a module by its source, for an interpreter that writes no .pyc files: it goes into a group."""
+        path = f"{folder}/{name.rpartition('.')[2]}"
+        for is_package, source in ((False, path + ".py"), (True, path + "/__init__.py")):
+            state = state_of(source)
+            if state is not None:
+                with open(source, "rb") as file:
+                    code = compile(file.read(), source, "exec", dont_inherit=True)
+                loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
+                return self._spec(name, is_package, source, loader)
+        return None
 
     def has_plain_groups(self) -> bool:
         """Tell whether code of a group is not lean yet."""

@@ -53,7 +53,7 @@ def write(finder: CompiledFinder) -> bool:
 
 
 def _leaner(data: bytes) -> bytes:
-    """The same group with lean code; as it is where it is damaged, which the next command finds out."""
+    """Group with lean code; as it is where it is damaged, which the next command finds out."""
     from vramfit._lean import lean
 
     try:
