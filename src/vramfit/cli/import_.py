@@ -56,7 +56,7 @@ def entry_lines(model: Model) -> str:
     from vramfit.catalogue.files import source_directory
     from vramfit.curation.overlay import Layers
     from vramfit.importers.entry import facts_of, traits_of
-    from vramfit.model.build import model_from_facts
+    from vramfit.curation.configured import model_of
 
     facts = facts_of(model)
     directory = source_directory()
@@ -66,7 +66,7 @@ def entry_lines(model: Model) -> str:
         layers = Layers(directory)
         try:
             layers.lay("import", text.encode())
-            built = model_from_facts(
+            built = model_of(
                 {k: v for k, v in layers.facts["models"][entry_id(model)].items() if k != "counted"}
             )
         except (CatalogueError, ValueError):
