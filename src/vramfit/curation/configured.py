@@ -14,6 +14,7 @@ from vramfit._record import replace
 from vramfit.importers.config.model import Configured, read_config
 from vramfit.importers.imported import count
 from vramfit.model import model_from_facts
+from vramfit.model.architecture import Attention
 from vramfit.model.build import nominal_billions, published_files
 from vramfit.model.spec import read_audio, read_vision
 from vramfit.model.traits import Architecture
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.model import Model
+    from vramfit.model import Layers, Model
+    from vramfit.model.mixers import Mixer
 
 OWN = (
     "id", "name", "family", "modality", "released", "licence", "dtype", "context", "model_type", "gguf", "config",
@@ -43,7 +45,9 @@ def model_of(facts: Mapping[str, Any]) -> Model:
     if foreign:
         raise ValueError(f"{foreign[0]}: is the configuration's, see config")
     read = _read(json.dumps(facts["config"], sort_keys=True), json.dumps(facts.get("processor") or {}))
-    gap = read.tensors_reason or read.caches_reason
+    context = facts.get("context") or read.model.context
+    layers = _read_throughout(read.model.layers, context)
+    gap = read.tensors_reason or (read.caches_reason if layers == read.model.layers else None)
     if gap is not None or read.tensors is None:
         raise ValueError(f"config: {gap}")
     vision = facts.get("vision")
@@ -52,7 +56,8 @@ def model_of(facts: Mapping[str, Any]) -> Model:
         **{field: facts[field] for field in ("id", "name", "family")},
         modality=facts.get("modality") or read.model.modality,
         dtype=facts.get("dtype") or read.model.dtype,
-        context=facts.get("context") or read.model.context,
+        context=context,
+        layers=layers,
         architecture=Architecture(None, read.model.architecture.model_type, facts.get("gguf")),
         vision=read_vision(vision) if vision else read.model.vision,
         audio=read_audio(facts["audio"]) if facts.get("audio") else None,
@@ -76,6 +81,17 @@ def completed(facts: dict[str, Any]) -> dict[str, Any]:
         return facts
     model = model_of(facts)
     return {**facts, "modality": model.modality, "context": model.context, "dtype": model.dtype}
+
+
+def _read_throughout(layers: tuple[Layers, ...], context: int) -> tuple[Layers, ...]:
+    """Layers whose cross-attention is to an encoder that reads the whole context, where its input may have any length."""
+    return tuple([replace(group, mixers=tuple([_crossing(one, context) for one in group.mixers])) for group in layers])
+
+
+def _crossing(mixer: Mixer, context: int) -> Mixer:
+    if isinstance(mixer, Attention) and mixer.kind == "cross" and mixer.encoder_tokens is None and context:
+        return replace(mixer, encoder_tokens=context)
+    return mixer
 
 
 @cache
