@@ -424,6 +424,14 @@ def _origin_notes(origin: Origin) -> list[str]:
     return [f"the model is read from {text}{commit}", *origin.notes]
 
 
+def _is_fine_tune(asked: str, model: Model) -> bool:
+    """True if a name is that of a model that was made of another, which answers for it."""
+    from vramfit.catalogue.derivatives import has_words_of_its_own
+
+    names = (model.id, model.name, model.family, *model.hf, *model.ollama)
+    return asked not in names and has_words_of_its_own(asked, names)
+
+
 def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     notes = []
     if deployment.model.origin is not None:
@@ -438,9 +446,13 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
 
         edited = any(word in asked.lower() for word in EDITED)
         how = "with edited weights of the same shapes" if edited else "repackaged but not changed"
+        if not edited and _is_fine_tune(asked, deployment.model):
+            how = "a fine-tune of the same architecture"
         notes.append(f"{asked} is taken for {deployment.model.name} by its name, {how}")
         if deployment.model.traits.expert_dtype == "fp8":
             notes.append(f"its experts are taken to be FP8 as its name says; {deployment.model.name} has them in MXFP4")
+    elif asked != deployment.model.id and _is_fine_tune(asked, deployment.model):
+        notes.append(f"{asked} is taken for {deployment.model.name}, as a fine-tune of the same architecture")
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 OWN = (
     "id", "name", "family", "modality", "released", "licence", "dtype", "context", "model_type", "gguf", "config",
-    "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "sources", "traits",
+    "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "fine_tunes", "sources",
+    "traits",
 )  # fmt: skip
 """Fields that an entry with ``config`` may state. Every other field is the configuration's."""
 
@@ -66,6 +67,7 @@ def model_of(facts: Mapping[str, Any]) -> Model:
         licence=facts.get("licence"),
         hf=tuple(facts.get("hf") or ()),
         ollama=tuple(facts.get("ollama") or ()),
+        fine_tunes=tuple(facts.get("fine_tunes") or ()),
         files=published_files(facts.get("files") or {}),
         mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
     )

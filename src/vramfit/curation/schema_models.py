@@ -20,7 +20,7 @@ from vramfit.model.spec import ArchitectureSpec, ModelSpec
 
 NAMED = ("id", "name", "family")
 """Fields that every entry states."""
-OWN = ("hf", "quantized", "files", "ollama")
+OWN = ("hf", "quantized", "files", "ollama", "fine_tunes")
 """Fields that an entry may state, and no family for its members."""
 
 

@@ -65,6 +65,7 @@ def build(spec: ModelSpec) -> Model:
         licence=spec.licence,
         hf=spec.hf,
         ollama=spec.ollama,
+        fine_tunes=spec.fine_tunes,
         files=published_files(spec.files or {}),
         mtp_layers=spec.mtp_layers,
         mtp_embeddings=spec.mtp_embeddings,

@@ -214,6 +214,9 @@ class ModelSpec(Record):
     with a prediction head. ``UD`` types are Unsloth's."""
     ollama: tuple[str, ...] = ()
     """Names in Ollama's library."""
+    fine_tunes: tuple[str, ...] = ()
+    """Repositories and tags of Ollama's library of fine-tunes with this very architecture, which are answered as this
+    model."""
     sources: tuple[str, ...] = ()
     """Keys of the sources that the figures come from."""
 
