@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from vramfit.curation.configured import model_of
 from vramfit.curation.schema_models import validate_models
-from vramfit.model import Model
+
+if TYPE_CHECKING:
+    from vramfit.model import Model
 
 DATA = Path(__file__).parents[2] / "data" / "models.yaml"
 
