@@ -100,7 +100,8 @@ def estimate_object(checked: Checked) -> Object:
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
         + _notes(deployment, estimate.host, checked.request.get("model", deployment.model.id))
-        + _units(checked.request),
+        + _units(checked.request)
+        + list(checked.notes),
     }
 
 
@@ -458,11 +459,15 @@ def _notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
 
 
 def _units(request: Request) -> list[str]:
-    """Say as what sizes were read that were written with a letter alone (``24G``), a GPU's in its name included."""
+    """Say as what sizes were read whose unit leaves it open (``24G``, ``24GB``), a GPU's in its name included."""
     texts = [(name, getattr(value, "written", "")) for name, value in request.items()]
     texts += [("gpu", one.partition("custom:")[2].partition("@")[0]) for one in request.get("gpu", ())]
-    letters = [(name, text) for name, text in texts if text[-1:].lower() in ("k", "m", "g", "t")]
-    return [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for name, text in letters]
+    sizes = [(name, text, text.strip().removesuffix("B").removesuffix("b")) for name, text in texts if text]
+    return [
+        f"{name}: {text} is read as {size[:-1].rstrip()} {size[-1].upper()}iB"
+        for name, text, size in sizes
+        if size[-1:].lower() in ("k", "m", "g", "t")
+    ]
 
 
 def _fields(record: Any) -> Object | None:

@@ -9,7 +9,8 @@ from vramfit._record import fields, replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
-from vramfit.quantization import STORED, find_scheme, own_checkpoint
+from vramfit.quantization import SCHEMES, STORED, find_scheme, own_checkpoint
+from vramfit.quantization.schemes import LOOSE
 from vramfit.units import gib
 from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
 from vramfit.workload.common import FORM as WORKLOAD
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
         def stated(self, name: str) -> Mapping[str, str]:
             """Values of deployment keys that a model's name states (``quant`` for a repository called ``…-AWQ``)."""
+
+        def notes(self, names: Iterable[str]) -> list[str]:
+            """Sentences on what was chosen for names of GPUs that mean one of several, once they were looked up."""
 
         def published(self, name: str) -> Mapping[str, Mapping[str, str]]:
             """Repositories and tags that have a model quantized, with the deployment keys that each states."""
@@ -324,6 +328,18 @@ def engine_name(request: Request) -> str:
     return engine_of_family(find_scheme(quant).family)
 
 
+def owners(request: Request) -> tuple[str, ...]:
+    """Sentences on the engine that was chosen where several have the request's keys; empty where none was.
+
+    Raises ``UsageError`` for keys that the asked engine does not have, or that no single engine has.
+    """
+    if SHARED.issuperset(request):
+        return ()
+    from vramfit.engines.choice import check_keys
+
+    return check_keys(request)
+
+
 def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:
     """Group sets of GPUs, by number, for which ``deployments`` gives equal results apart from the GPUs themselves.
 
@@ -393,12 +409,26 @@ def _scheme(word: str, runtime: Engine[object, object], model: Model) -> Scheme:
         raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
     else:
         scheme = find_scheme(runtime.scheme_of_class.get(word, word))
+        if scheme.family not in runtime.families:
+            scheme = _in_families(word, scheme, runtime)
     if scheme.family not in runtime.families:
         raise UnsupportedScheme(
             f'{runtime.name} cannot load quant "{word}"',
             f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
         )
     return scheme
+
+
+def _in_families(word: str, scheme: Scheme, runtime: Engine[object, object]) -> Scheme:
+    """Scheme of the engine's own families that a word means too; the scheme itself where it means none.
+
+    ``bf16`` is a type of GGUF files as well, and ``Q4`` no more than a number of bits.
+    """
+    known = SCHEMES.get(word.upper())
+    if known is not None and known.family in runtime.families:
+        return known
+    own = runtime.scheme_of_class.get(scheme.precision)
+    return scheme if own is None or word.lower() not in LOOSE else find_scheme(own)
 
 
 def _is_class_of(word: str, own: Scheme) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.quantities import parse_pixels, parse_rate, parse_size
+from vramfit.quantities import parse_memory, parse_pixels, parse_rate, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def parse(key: Key, raw: Any) -> Any:
         if isinstance(raw, str):
             if raw in key.choices:
                 return raw
-            return parse_size(raw)
+            return parse_size(raw) if key.decimal else parse_memory(raw)
         raise key.wrong(raw, "write the unit: 64GiB or 64GB")
     if kind == "shares":
         return _shares(key, raw)
