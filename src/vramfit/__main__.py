@@ -85,11 +85,13 @@ def _dispatch(arguments: list[str]) -> int:
     from vramfit.cli.options import COMMANDS, read
 
     values = read(arguments)
-    if values is None and arguments[:1] == ["check"]:
-        from vramfit.cli.flags import translated
+    if values is None and arguments and arguments[0] in COMMANDS:
+        from vramfit.cli.flags import own_words
 
-        arguments = translated(arguments)
-        values = read(arguments)
+        own = own_words(arguments)
+        if isinstance(own, int):
+            return own
+        arguments, values = own, read(own)
     if values is None:
         from vramfit.cli.app import run_app
 

@@ -31,6 +31,8 @@ ADDED = frozenset(
 )
 """Words beside a card's name that say who built it, or that it is a card."""
 _MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
+_INCHES = ("13", "14", "15", "16", "24", "inch")
+"""Words for the size of a Mac's screen."""
 _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
 """Form factors, as ids of cards have them."""
 _UNITS = ("gib", "gb", "g")
@@ -79,8 +81,10 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
 def _parted(name: str) -> tuple[list[str], float]:
     """Words of a card's own name, and the GB that are written beside it, 0 for none."""
     text = name.lower()
+    inches: tuple[str, ...] = ()
     for phrase in _MAC_WORDS:
-        text = text.replace(phrase, " ")
+        if phrase in text:
+            text, inches = text.replace(phrase, " "), _INCHES
     for sign in "()[]_/-":
         text = text.replace(sign, " ")
     words, size = [], 0.0
@@ -92,7 +96,7 @@ def _parted(name: str) -> tuple[list[str], float]:
             size = float(words.pop())
         elif unit and _is_number(digits):
             size = float(digits)
-        elif part not in ADDED:
+        elif part not in ADDED and part not in inches:
             words.append(part)
     return words, size
 

@@ -399,8 +399,10 @@ class Catalogue:
 
     def _suggestions(self, kind: str, key: str) -> str:
         """Hint for an unknown name: the ids whose names look most like it."""
-        from vramfit.catalogue.nearest import nearest, suggestions
+        from vramfit.catalogue.nearest import kin, nearest, of_size, suggestions
 
         aliases = self._container.table(f"{kind}_aliases")
         near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
+        if kind == "model":
+            near = of_size(key, near) or kin(key, aliases)
         return suggestions(kind, [entry for match in near for entry in self._ids(kind, aliases[match])])

@@ -209,6 +209,8 @@ def parse_value(key: Key, raw: Any) -> Any:
 
 def _divided(key: Key, raw: Any) -> list[Any]:
     """Texts between the separators of a text; what is no text, or has no separator, as it is."""
+    if isinstance(raw, str):
+        raw = raw.replace(" and ", key.separator[0])
     if not isinstance(raw, str) or not any(sign in raw for sign in key.separator):
         return [str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw]
     for sign in key.separator[1:]:

@@ -56,6 +56,8 @@ def _tokens(key: Key, raw: Any) -> int | str:
     if not isinstance(raw, str):
         return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
     text = raw.strip().lower()
+    for word in ("tokens", "token", "tok"):
+        text = text.removesuffix(word).rstrip(" -")
     if text in key.choices or (text == "0" and key.choices):
         return key.choices[0]
     word, slash, parts = text.partition("/")
@@ -63,7 +65,7 @@ def _tokens(key: Key, raw: Any) -> int | str:
         return f"{word}/{int(parts)}"
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text
-    groups = digits.split(",")
+    groups = digits.replace("_", ",").split(",")
     if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
         digits = "".join(groups)
     if factor == 1:

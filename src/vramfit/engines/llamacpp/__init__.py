@@ -184,6 +184,7 @@ ADAPTER_KEYS = (
         "llama.cpp: size of the LoRA adapters that are loaded beside the model",
         default=0,
         field="adapter_bytes",
+        decimal=True,
     ),
 )
 SERVER_KEYS = (
