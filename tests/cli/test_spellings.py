@@ -151,7 +151,7 @@ def test_there_are_sixty() -> None:
         (f"-g custom:24GB {M}", "gpu: 24GB is read as 24 GiB"),
         (
             f"-g h100 {M}",
-            "gpu: h100 is read as NVIDIA H100 SXM, the form most offered; h100-pcie has the same memory; h100-nvl has 94 GB",
+            "gpu: h100 is read as h100-sxm, the form most offered; h100-pcie has the same memory; h100-nvl has 94 GB",
         ),
         (
             f"{G} {M} --max-num-seqs 16",

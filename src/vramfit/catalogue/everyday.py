@@ -126,7 +126,7 @@ def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str]
     differing = "".join([f"; {one['id']} has {one['vram_gb']:g} GB" for one in more])
     listed = " and ".join(same)
     verb = "has" if len(same) == 1 else "have"
-    return taken, f"gpu: {name} is read as {entries[taken]['name']}, the form most offered; {listed} {verb} the same memory{differing}"
+    return taken, f"gpu: {name} is read as {entries[taken]['id']}, the form most offered; {listed} {verb} the same memory{differing}"
 
 
 def _formless(entry: str) -> str:

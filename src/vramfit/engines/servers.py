@@ -169,7 +169,8 @@ KEYS = (
     Key("max_lora_rank", "count", "largest rank of such an adapter", maximum=4096, default=16),
 )
 
-GROUPS = (Group(KEYS, 40),)
+TITLE = "Servers: vLLM, SGLang, TensorRT-LLM"
+GROUPS = (Group(KEYS, 40, TITLE),)
 
 POSITION_KEYS = (
     Key(
@@ -181,7 +182,7 @@ POSITION_KEYS = (
     Key("long_context", "flag", "take a context beyond the longest of the model (vLLM, SGLang)", default=False),
 )
 
-POSITION_GROUPS = (Group(POSITION_KEYS, 40),)
+POSITION_GROUPS = (Group(POSITION_KEYS, 40, TITLE),)
 """Groups of keys that servers have which read a model's configuration themselves."""
 
 SGLANG_KEYS = (
@@ -216,7 +217,7 @@ SGLANG_KEYS = (
     ),
 )
 
-SGLANG_GROUPS = (Group(SGLANG_KEYS, 41),)
+SGLANG_GROUPS = (Group(SGLANG_KEYS, 41, TITLE),)
 """Groups of keys that SGLang alone has. They stand here because tables of all keys are made without loading an engine."""
 
 

@@ -328,12 +328,16 @@ JUDGEMENT = (
 )
 """Keys that name the deployment and say what its verdict must reach."""
 
+_ASKED = [key.name for key in QUESTION].index("kv_cache_type")
+"""Number of keys that say what is run; those behind them say how its cache is kept."""
+
 GROUPS = (
-    Group(QUESTION, 0),
+    Group(QUESTION[:_ASKED], 0, "Model and GPU"),
+    Group(QUESTION[_ASKED:], 0),
     Group(OFFLOADING, 20),
-    Group(SPECULATIVE, 50),
+    Group(SPECULATIVE, 50, "Speculative decoding"),
     Group(SUPPLIED, 55),
     Group(SURROUNDINGS, 60),
-    Group(JUDGEMENT, 90),
+    Group(JUDGEMENT, 90, "Output"),
 )
 FORM = Form(Workload, GROUPS)

@@ -138,6 +138,8 @@ class Group(Record):
     keys: tuple[Key, ...]
     place: int
     """Position of the group in help texts and reports, the lowest first."""
+    title: str = "Memory"
+    """Heading in help texts; groups of one heading stand together."""
 
 
 class Form(_Generic["R"]):
