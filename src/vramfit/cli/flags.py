@@ -8,7 +8,7 @@ where a command line has something that is no declared option.
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.cli.options import long_flag, options, spellings
+from vramfit.cli.options import command_of, long_flag, options, spellings
 from vramfit.engines import DEFAULT, engine, engine_of_family, names
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.errors import UsageError, VramfitError
@@ -87,7 +87,8 @@ class _Line:
     """One command line and what was understood of it."""
 
     def __init__(self, arguments: list[str]) -> None:
-        self._command, self._rest = arguments[0], arguments[1:]
+        self._command = command_of(arguments) or arguments[0]
+        self._rest = arguments[1 + self._command.count(" ") :]
         self._declared = {flag: key for key in options(self._command) for flag in spellings(key)}
         self._own: list[str] = []
         """Words in flags of our own."""
@@ -109,7 +110,7 @@ class _Line:
             from vramfit.cli.words import placed
 
             return [self._command, *placed(self._plain, own), *own]
-        return [self._command, *own, *self._plain]
+        return [*self._command.split(), *own, *self._plain]
 
     def _take(self, word: str) -> None:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
