@@ -88,7 +88,7 @@ def _command(command: str, width: int) -> Iterator[str]:
     yield ""
     yield from _listed("Examples", EXAMPLES.get(command, ()))
     yield from _listed("Usage", usage_of(command))
-    for heading, keys in grouped(command):
+    for heading, keys in grouped(command) if command in COMMANDS else ():
         yield f"{heading}:"
         for key in keys:
             yield from _row(flags_of(key), words_of(key), width, COLUMN)
