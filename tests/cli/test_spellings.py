@@ -168,7 +168,11 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
-        (f"-g 24GB {M}", '"24GB" is a size and no GPU', "name the card, or say custom:24GB for any with that much memory"),
+        (
+            f"-g 24GB {M}",
+            '"24GB" is a size and no GPU',
+            "name the card, or say custom:24GB for any with that much memory",
+        ),
         (f"-g '' {M}", 'gpu: "" is not a valid value', "expected a gpu, or a list of them"),
         (
             f"-g 5090-48gb {M}",

@@ -25,9 +25,52 @@ COUNTS = {
 """Numbers of cards by the words in front of a name."""
 
 ADDED = frozenset(
-    "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified founders fe oc gaming"
-    " asus rog tuf msi ventus suprim trio gigabyte aorus eagle windforce evga zotac palit gainward inno3d pny sapphire nitro"
-    " pulse xfx powercolor asrock".split()
+    [
+        "gpu",
+        "gpus",
+        "card",
+        "cards",
+        "graphics",
+        "vram",
+        "ram",
+        "memory",
+        "with",
+        "the",
+        "a",
+        "an",
+        "my",
+        "of",
+        "desktop",
+        "silicon",
+        "unified",
+        "founders",
+        "fe",
+        "oc",
+        "gaming",
+        "asus",
+        "rog",
+        "tuf",
+        "msi",
+        "ventus",
+        "suprim",
+        "trio",
+        "gigabyte",
+        "aorus",
+        "eagle",
+        "windforce",
+        "evga",
+        "zotac",
+        "palit",
+        "gainward",
+        "inno3d",
+        "pny",
+        "sapphire",
+        "nitro",
+        "pulse",
+        "xfx",
+        "powercolor",
+        "asrock",
+    ]
 )
 """Words beside a card's name that say who built it, or that it is a card."""
 _MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
@@ -61,7 +104,8 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
         words, size = _parted(name)
         if size and not words:
             raise UnknownGpu(
-                f'"{name}" is a size and no GPU', f"name the card, or say custom:{size:g}GB for any with that much memory"
+                f'"{name}" is a size and no GPU',
+                f"name the card, or say custom:{size:g}GB for any with that much memory",
             )
         found = look_up(normalise(" ".join(words)))
         if size and found:
@@ -87,7 +131,8 @@ def _parted(name: str) -> tuple[list[str], float]:
             text, inches = text.replace(phrase, " "), _INCHES
     for sign in "()[]_/-":
         text = text.replace(sign, " ")
-    words, size = [], 0.0
+    words: list[str] = []
+    size = 0.0
     parts = text.split()
     for place, part in enumerate(parts):
         unit = next((unit for unit in _UNITS if part.endswith(unit)), "")
@@ -112,7 +157,9 @@ def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str]
     by its full name, so a name without a form means the others; one of less memory than these would be a reason to ask.
     """
     entries = {number: facts(number) for number in found}
-    if len({_formless(entry["id"]) for entry in entries.values()}) > 1 or not all(one["memory_mib"] for one in entries.values()):
+    if len({_formless(entry["id"]) for entry in entries.values()}) > 1 or not all(
+        one["memory_mib"] for one in entries.values()
+    ):
         return None
     taken = max(found, key=lambda number: (len(entries[number].get("rents") or ()), -number))
     memory = entries[taken]["memory_mib"]
@@ -126,7 +173,10 @@ def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str]
     differing = "".join([f"; {one['id']} has {one['vram_gb']:g} GB" for one in more])
     listed = " and ".join(same)
     verb = "has" if len(same) == 1 else "have"
-    return taken, f"gpu: {name} is read as {entries[taken]['id']}, the form most offered; {listed} {verb} the same memory{differing}"
+    return (
+        taken,
+        f"gpu: {name} is read as {entries[taken]['id']}, the form most offered; {listed} {verb} the same memory{differing}",
+    )
 
 
 def _formless(entry: str) -> str:

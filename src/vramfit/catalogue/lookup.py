@@ -354,7 +354,9 @@ class Catalogue:
         if several:
             from vramfit.catalogue.nearest import ambiguous
 
-            raise ambiguous("GPU", name, [one for number in several for one in self._ids("gpu", number)], "vramfit list gpus")
+            raise ambiguous(
+                "GPU", name, [one for number in several for one in self._ids("gpu", number)], "vramfit list gpus"
+            )
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
     def _numbers(self, key: str) -> tuple[int, ...]:
@@ -399,10 +401,10 @@ class Catalogue:
 
     def _suggestions(self, kind: str, key: str) -> str:
         """Hint for an unknown name: the ids whose names look most like it."""
-        from vramfit.catalogue.nearest import kin, nearest, of_size, suggestions
+        from vramfit.catalogue.nearest import nearest, of_size, siblings, suggestions
 
         aliases = self._container.table(f"{kind}_aliases")
         near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
         if kind == "model":
-            near = of_size(key, near) or kin(key, aliases)
+            near = of_size(key, near) or siblings(key, aliases)
         return suggestions(kind, [entry for match in near for entry in self._ids(kind, aliases[match])])

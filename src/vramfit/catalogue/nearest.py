@@ -64,7 +64,7 @@ def of_size(key: str, near: Iterable[str]) -> list[str]:
     return sorted(near, key=lambda match: size is not None and _size(match) != size)
 
 
-def kin(key: str, known: Iterable[str]) -> list[str]:
+def siblings(key: str, known: Iterable[str]) -> list[str]:
     """Names of models that begin with the same letters, nearest in size first; none for fewer than three letters.
 
     A model that nobody lists yet mostly has the architecture of its elder sister.

@@ -149,9 +149,7 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
-def _answers(
-    keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None
-) -> Iterator[dict[str, Any]]:
+def _answers(keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.options import ARGUMENTS, COMMANDS, command_of, long_flag, options, spellings
+from vramfit.cli.options import ARGUMENTS, command_of, long_flag, options, spellings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ def _values(key: Key, current: str) -> Candidates:
 
         schemes = [(name, scheme.summary) for name, scheme in SCHEMES.items() if name not in CLASSES]
         low = current.lower()
-        return [(word, text) for word, text in [*[(word, "") for word in CLASSES], *schemes] if word.lower().startswith(low)]
+        return [
+            (word, text) for word, text in [*[(word, "") for word in CLASSES], *schemes] if word.lower().startswith(low)
+        ]
     return _beginning(current, [(word, "") for word in key.words])
 
 

@@ -60,7 +60,7 @@ class _Found(Record):
     engine: str
     program: Program
     flag: Flag | None
-    """None for one that changes no memory."""
+    """Row of the program's table; None for a flag that changes no memory."""
     words: int
     """Number of words behind it: -1 for all up to the next flag."""
 
@@ -265,7 +265,11 @@ def _keys_of(name: str, words: Sequence[str]) -> list[str]:
     from vramfit.launch.words import Process
 
     program = next(one for one in engine(name).programs() if one.flags)
-    model = [STAND_IN] if program.positional else [next(flag.flag for flag in program.flags if flag.key == "model"), STAND_IN]
+    model = (
+        [STAND_IN]
+        if program.positional
+        else [next(flag.flag for flag in program.flags if flag.key == "model"), STAND_IN]
+    )
     usual = engine(name).read_command([Process({}, (*program.words, *model))]) or {}
     stated = engine(name).read_command([Process({}, (*program.words, *model, *words))]) or {}
     known, found = every_key(), []

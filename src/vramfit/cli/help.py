@@ -47,7 +47,7 @@ def print_help(command: str = "") -> int:
     lines = list(_command(command, _columns()) if command else _program(_columns()))
     shown = [f"{BOLD}{line}{PLAIN}" if colour and line.endswith(":") and line[:1].isupper() else line for line in lines]
     if sys.stdout.isatty():
-        from vramfit.cli.printing import show
+        from vramfit.cli.pager import show
 
         show("".join([f"{line}\n" for line in shown]))
     else:
@@ -79,7 +79,10 @@ def _program(width: int) -> Iterator[str]:
     yield from _row("-h, --help", "this help; after a command, that command's", width, 14)
     yield from _row("-V, --version", "the version", width, 14)
     yield ""
-    yield from wrapped("`vramfit help COMMAND` has all options of a command. Defaults of your own: config.yaml and VRAMFIT_* variables.", width)
+    yield from wrapped(
+        "`vramfit help COMMAND` has all options of a command. Defaults of your own: config.yaml and VRAMFIT_* variables.",
+        width,
+    )
     yield f"Documentation: {page_of('')}"
 
 
@@ -117,7 +120,12 @@ def grouped(command: str) -> list[tuple[str, list[Key]]]:
         declared = titles.get(key.name) if command.partition(" ")[0] not in ("list", "show") else None
         heading = OUTPUT_HEADING if key.name in printing or key.name == "no_pager" else declared or OPTIONS_HEADING
         found.setdefault(heading, []).append(key)
-    order = ["Words", *ORDER, *[name for name in found if name not in (*ORDER, "Words", OUTPUT_HEADING)], OUTPUT_HEADING]
+    order = [
+        "Words",
+        *ORDER,
+        *[name for name in found if name not in (*ORDER, "Words", OUTPUT_HEADING)],
+        OUTPUT_HEADING,
+    ]
     return [(name, found[name]) for name in order if name in found]
 
 
@@ -140,7 +148,11 @@ def flags_of(key: Key) -> str:
     if any(key in words for words in ARGUMENTS.values()):
         return key.name.upper()
     long = long_flag(key)
-    flags = [*[flag for flag in key.flags if not flag.startswith("--")], long, *[flag for flag in key.flags if flag.startswith("--")]]
+    flags = [
+        *[flag for flag in key.flags if not flag.startswith("--")],
+        long,
+        *[flag for flag in key.flags if flag.startswith("--")],
+    ]
     if key.kind == "flag":
         flags.append(f"--no-{long[2:]}")
     value = "" if key.kind in ("switch", "flag") else f" {METAVARS.get(key.kind, 'TEXT')}"

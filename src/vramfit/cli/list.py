@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from vramfit.catalogue.filters import SORT_KEYS
 from vramfit.cli.check import opened
 from vramfit.cli.options import LIST_OPTIONS
@@ -83,9 +81,7 @@ def _print(kind: str, style: str, objects: list[Any], given: Mapping[str, Any]) 
         from vramfit.cli.printing import colour_of, paged
 
         with paged(given) as stream:
-            listing.print_list(
-                kind, objects, stream=stream, colour=colour_of(given), header="no_header" not in given
-            )
+            listing.print_list(kind, objects, stream=stream, colour=colour_of(given), header="no_header" not in given)
     else:
         print_lines(style, listing.lines(style, kind, objects, header="no_header" not in given))
     return 0
@@ -112,7 +108,10 @@ def _models(given: Mapping[str, Any]) -> list[Any]:
     from vramfit.catalogue.names import normalise_model
     from vramfit.entries.listing import model_objects
 
-    least, most = filters.parameter_count(given.get("min_parameters")), filters.parameter_count(given.get("max_parameters"))
+    least, most = (
+        filters.parameter_count(given.get("min_parameters")),
+        filters.parameter_count(given.get("max_parameters")),
+    )
     found: list[Any] = list(model_objects(opened(given.get("catalogue"))))
     chosen = filters.words(found, ("family",), given.get("family"), "family")
     chosen = _both(chosen, filters.words(found, ("modality",), given.get("modality"), "modality"))

@@ -69,7 +69,8 @@ EXAMPLES = {
     ),
     "verify": ("vramfit verify server.log", "llama-server -m model.gguf 2>&1 | vramfit verify -"),
     "list gpus": (
-        "vramfit list gpus --vendor nvidia --min-memory 24GB --sort price", "vramfit list gpus --here", "vramfit list gpus --json",
+        "vramfit list gpus --vendor nvidia --min-memory 24GB --sort price",
+        "vramfit list gpus --here",
     ),
     "list models": (
         "vramfit list models --family qwen --max-parameters 14B", "vramfit list models --modality vision-language --since 2025",

@@ -1,12 +1,7 @@
-"""Printing of commands that look things up: formats, colour, a file, and a pager for what is longer than a terminal.
-
-A pager is started where stdout is a terminal and the lines do not go onto it: the program of ``VRAMFIT_PAGER`` or
-``PAGER``, else ``less -FRX``; an empty one, or ``cat``, prints at once.
-"""
+"""Printing of commands that look things up: formats, colour, a file, and a pager for what is longer than a terminal."""
 
 from __future__ import annotations
 
-import os
 import sys
 
 from vramfit.errors import VramfitError
@@ -14,19 +9,15 @@ from vramfit.errors import VramfitError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from io import StringIO
     from typing import Any, TextIO
 
     from vramfit.workload.keys import Key
 
-USUAL_PAGER = "less"
-LESS = "FRX"
-"""Options of less, where its variable states none: leave at once if all is on one screen, show colours, leave the text."""
 TEXT_STYLES = ("json", "ndjson")
 
 
-def answered(
-    values: Mapping[str, Any], declared: Sequence[Key], tell: Callable[[str, Mapping[str, Any]], int]
-) -> int:
+def answered(values: Mapping[str, Any], declared: Sequence[Key], tell: Callable[[str, Mapping[str, Any]], int]) -> int:
     """Have ``tell(style, values)`` print an answer from parsed option values, into a file where one is asked.
 
     Returns the exit code; an error is printed in the requested style.
@@ -73,7 +64,7 @@ class paged:  # noqa: N801  (used as a function)
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._pages = "no_pager" not in given and sys.stdout.isatty() and sys.stdin.isatty()
-        self._kept: TextIO | None = None
+        self._kept: StringIO | None = None
 
     def __enter__(self) -> TextIO:
         """The stream to print to."""
@@ -81,56 +72,17 @@ class paged:  # noqa: N801  (used as a function)
             return sys.stdout
         from io import StringIO
 
-        self._kept = StringIO()
+        class Kept(StringIO):
+            """Text in memory that is drawn as the terminal takes it."""
+
+            encoding = sys.stdout.encoding
+
+        self._kept = Kept()
         return self._kept
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Show what was printed."""
-        if self._kept is None or kind is not None:
-            return
-        show(self._kept.getvalue())
+        if self._kept is not None and kind is None:
+            from vramfit.cli.pager import show
 
-
-def show(text: str) -> None:
-    """Print a text to the terminal, through a pager where it has more lines than that."""
-    words = _pager()
-    if words and text.count("\n") >= _terminal_lines() and _runs(words, text):
-        return
-    sys.stdout.write(text)
-
-
-def _pager() -> list[str]:
-    """Words of the pager; empty where none is wanted."""
-    asked = os.environ.get("VRAMFIT_PAGER", os.environ.get("PAGER"))
-    if asked is not None and asked.strip() in ("", "cat"):
-        return []
-    if os.environ.get("TERM") == "dumb":
-        return []
-    import shlex
-    import shutil
-
-    words = [USUAL_PAGER] if asked is None else shlex.split(asked)
-    return words if shutil.which(words[0]) else []
-
-
-def _terminal_lines() -> int:
-    import shutil
-
-    return shutil.get_terminal_size((80, 24)).lines
-
-
-def _runs(words: list[str], text: str) -> bool:
-    """Run a pager on a text; False where it cannot be started."""
-    import subprocess
-
-    try:
-        with subprocess.Popen(
-            words, stdin=subprocess.PIPE, env={"LESS": LESS, **os.environ}, encoding=sys.stdout.encoding, errors="replace"
-        ) as process:
-            try:
-                process.communicate(text)
-            except (BrokenPipeError, KeyboardInterrupt):
-                process.wait()
-    except OSError:
-        return False
-    return True
+            show(self._kept.getvalue())

@@ -23,9 +23,10 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     Raises ``UsageError`` where nothing is left to name, or no part is a GPU's name.
     """
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
-    if has_gpu and has_model or len(words) > MOST_WORDS:
+    if (has_gpu and has_model) or len(words) > MOST_WORDS:
         raise UsageError(
-            f'"{words[0]}" belongs to no flag', "write flags with two dashes and one value each; see `vramfit check --help`"
+            f'"{words[0]}" belongs to no flag',
+            "write flags with two dashes and one value each; see `vramfit check --help`",
         )
     if has_gpu:
         return ["--model", " ".join(words)]

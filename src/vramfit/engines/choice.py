@@ -46,7 +46,9 @@ def check_keys(request: Request) -> tuple[str, ...]:
         having = [name for name in names() if key in _keys_of(name)]
         whose = _listed(having, "and")
         if asked is None:
-            raise UsageError(f"no engine has all of {_listed(sorted(wanted), 'and')}: {key} is of {whose}", "leave one out")
+            raise UsageError(
+                f"no engine has all of {_listed(sorted(wanted), 'and')}: {key} is of {whose}", "leave one out"
+            )
         hint = f"leave it out, or use --engine {having[0]}"
         raise UsageError(f"{asked} has no {key}: it is a key of {whose}", hint)
     wanted = wanted - _keys_of(DEFAULT)
@@ -57,7 +59,9 @@ def check_keys(request: Request) -> tuple[str, ...]:
     if registered(str(chosen)).keys == registered(str(chosen)).module:
         return ()
     others = _listed([name for name in having if name != chosen], "and")
-    return (f"engine: {chosen}, since it has {_listed(sorted(wanted), 'and')}, as {others} have; --engine chooses another",)
+    return (
+        f"engine: {chosen}, since it has {_listed(sorted(wanted), 'and')}, as {others} have; --engine chooses another",
+    )
 
 
 def _listed(words: Sequence[str], joiner: str) -> str:
