@@ -24,54 +24,12 @@ COUNTS = {
 }  # fmt: skip
 """Numbers of cards by the words in front of a name."""
 
-ADDED = frozenset(
-    [
-        "gpu",
-        "gpus",
-        "card",
-        "cards",
-        "graphics",
-        "vram",
-        "ram",
-        "memory",
-        "with",
-        "the",
-        "a",
-        "an",
-        "my",
-        "of",
-        "desktop",
-        "silicon",
-        "unified",
-        "founders",
-        "fe",
-        "oc",
-        "gaming",
-        "asus",
-        "rog",
-        "tuf",
-        "msi",
-        "ventus",
-        "suprim",
-        "trio",
-        "gigabyte",
-        "aorus",
-        "eagle",
-        "windforce",
-        "evga",
-        "zotac",
-        "palit",
-        "gainward",
-        "inno3d",
-        "pny",
-        "sapphire",
-        "nitro",
-        "pulse",
-        "xfx",
-        "powercolor",
-        "asrock",
-    ]
+_TRADE = (
+    "founders fe oc gaming asus rog tuf msi ventus suprim trio gigabyte aorus eagle windforce evga zotac palit gainward inno3d"
+    " pny sapphire nitro pulse xfx powercolor asrock"
 )
+_AROUND = "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified"
+ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
 """Words beside a card's name that say who built it, or that it is a card."""
 _MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
 _INCHES = ("13", "14", "15", "16", "24", "inch")

@@ -114,8 +114,11 @@ class _Line:
 
     def _take(self, word: str) -> None:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if flag in self._declared or self._negates(flag):
+        if flag in self._declared:
             self._keep(flag, word)
+        elif self._negates(flag):
+            if not self._switch(word):
+                self._keep(flag, word)
         elif not word.startswith("-") or word == "-" or word[1:2].isdigit():
             self._plain.append(word)
         elif self._asked is not None and flag in self._table(self._asked):
@@ -124,6 +127,8 @@ class _Line:
             folded = flag.lower().replace("_", "-") if equals or word.startswith("--") else flag
             if folded == flag or not self._of_program(folded, f"{folded}={value}" if equals else folded):
                 self._own.append(word)
+                if self._rest and not equals and not self._rest[0].startswith("-"):
+                    self._own.append(self._rest.pop(0))
 
     def _everyday(self, flag: str, equals: str, value: str) -> bool:
         """Replace an everyday word for a flag of ours, or one of ours in other letters; False for any other word."""

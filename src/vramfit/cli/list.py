@@ -51,7 +51,7 @@ OPTIONS: dict[str, tuple[Key, ...]] = {
         *LIST_OPTIONS,
     ),
     "quants": (
-        Key("class", "texts", "fp16, int8, int4; repeatable"),
+        Key("precision", "texts", "fp16, int8, int4; repeatable", flags=("--class",)),
         Key("family", "texts", "gguf, bitsandbytes, gptq, …; repeatable"),
         Key("engine", "text", "only what this engine loads"),
         _sort("quants"),
@@ -131,7 +131,7 @@ def _quants(given: Mapping[str, Any]) -> list[Any]:
     if engine is not None:
         check_engine(engine)
     found: list[Any] = list(quant_objects(opened(given.get("catalogue"))))
-    chosen = filters.words(found, ("class",), given.get("class"), "class")
+    chosen = filters.words(found, ("class",), given.get("precision"), "class")
     chosen = _both(chosen, filters.words(found, ("family",), given.get("family"), "family"))
     chosen = [one for one in chosen if engine is None or engine in one["engines"]]
     return filters.ordered("quants", chosen, given.get("sort"), reverse="reverse" in given)

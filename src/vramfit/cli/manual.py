@@ -1,4 +1,4 @@
-"""What each command is for, how it is used, and where its page is: one text for ``--help``, ``help`` and the man page."""
+"""Purpose, usage, examples and page of each command: one text for ``--help``, ``help`` and the man page."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ USAGE = {
 EXAMPLES = {
     "": (
         "vramfit check 4090 llama-3.1-8b",
-        "vramfit check -g rtx4090 -m llava-1.6-13b --context 8k --users 4",
+        "vramfit check --gpu rtx4090 --model llava-1.6-13b",
         "vramfit recommend -g 'RTX 3060 12GB'",
     ),
     "check": (

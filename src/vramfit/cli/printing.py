@@ -18,7 +18,7 @@ TEXT_STYLES = ("json", "ndjson")
 
 
 def answered(values: Mapping[str, Any], declared: Sequence[Key], tell: Callable[[str, Mapping[str, Any]], int]) -> int:
-    """Have ``tell(style, values)`` print an answer from parsed option values, into a file where one is asked.
+    """Print an answer by ``tell(style, values)``, from parsed option values, into a file where one is asked.
 
     Returns the exit code; an error is printed in the requested style.
     """

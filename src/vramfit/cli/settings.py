@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from vramfit.cli.check import SETTINGS, VARIABLES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue import Catalogue
 
-FILE = "config.yaml"
-PREFIX = "VRAMFIT_"
 MACHINE = ("gpu", "ram", "ram_bandwidth", "reserve", "usable", "platform", "level")
 """Deployment keys that say what the user has, and what must hold."""
 KEYS = (*MACHINE, "engine", "context", "parallel")
@@ -43,7 +43,7 @@ class Settings:
 
     def place(self, name: str) -> str:
         """Variable or file that states a setting."""
-        return f"{PREFIX}{name.upper()}" if name in self._environment else self._path
+        return f"{VARIABLES}{name.upper()}" if name in self._environment else self._path
 
     def with_output(self, output: Mapping[str, Any]) -> dict[str, Any]:
         """Output options with those that are set and not given."""
@@ -151,9 +151,9 @@ def settings() -> Settings | None:
     Raises ``UsageError`` for a file with a setting that there is not, and ``InputError`` for one that cannot be read.
     """
     environment = {
-        name[len(PREFIX) :].lower(): value
+        name[len(VARIABLES) :].lower(): value
         for name, value in os.environ.items()
-        if name.startswith(PREFIX) and value and name[len(PREFIX) :].lower() in NAMES
+        if name.startswith(VARIABLES) and value and name[len(VARIABLES) :].lower() in NAMES
     }
     path = config_path()
     found = {} if path is None else _read(path)
@@ -165,7 +165,7 @@ def config_path() -> str | None:
     from vramfit.catalogue.files import config_folder
 
     folder = config_folder()
-    path = "" if folder is None else os.path.join(folder, FILE)
+    path = "" if folder is None else os.path.join(folder, SETTINGS)
     try:
         os.stat(path)
     except OSError:
