@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS
+from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS, own_settings
 from vramfit.errors import CannotTell, UsageError, VramfitError
 
 TYPE_CHECKING = False
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 LONGEST_TIMEOUT_SECONDS = 3600
 PROJECT = "vramfit.yaml"
 """Deployments file that is read where nothing is asked."""
-SETTINGS, VARIABLES = "config.yaml", "VRAMFIT_"
-"""File in the configuration folder with the user's settings, and how variables with settings begin."""
 STDOUT = "-"
 AUTO = "auto"
 """Word for this machine's GPUs, its RAM, and what others hold of its GPUs."""
@@ -139,19 +137,6 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         with written(str(output["output"])):
             _print(style, _answers(keys, output, own), output)
     return last_exit_code()
-
-
-def own_settings() -> Settings | None:
-    """Settings of the user; None where there are none. Raises what ``settings.settings`` raises."""
-    from vramfit.catalogue.files import config_folder
-
-    folder = config_folder()
-    found = folder is not None and os.path.isfile(os.path.join(folder, SETTINGS))
-    if not found and not any(name.startswith(VARIABLES) for name in os.environ):
-        return None
-    from vramfit.cli.settings import settings
-
-    return settings()
 
 
 def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:

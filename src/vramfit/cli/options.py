@@ -8,6 +8,8 @@ not judged here: ``engines.keys.parse_request`` does that for both paths.
 
 from __future__ import annotations
 
+import os
+
 from vramfit._record import replace
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.workload.keys import Key
@@ -16,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from vramfit.cli.settings import Settings
 
 COMMANDS = {
     "check": "vramfit.cli.check",
@@ -91,6 +95,9 @@ LIST_OPTIONS: tuple[Key, ...] = (
     NO_PAGER,
 )
 """Output options of commands that look things up."""
+
+SETTINGS, VARIABLES = "config.yaml", "VRAMFIT_"
+"""File in the configuration folder with the user's settings, and how variables with settings begin."""
 
 HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
 """An option of commands that go through many models."""
@@ -185,3 +192,16 @@ def _values(arguments: Sequence[str], declared: Sequence[Key], words: Sequence[K
             values[key.name] = value
     # In the order they are declared, as Typer hands them over: the first of several faults is then the same one.
     return {key.name: values[key.name] for key in (*words, *declared) if key.name in values}
+
+
+def own_settings() -> Settings | None:
+    """Settings of the user; None where there are none. Raises what ``settings.settings`` raises."""
+    from vramfit.catalogue.files import config_folder
+
+    folder = config_folder()
+    found = folder is not None and os.path.isfile(os.path.join(folder, SETTINGS))
+    if not found and not any(name.startswith(VARIABLES) for name in os.environ):
+        return None
+    from vramfit.cli.settings import settings
+
+    return settings()

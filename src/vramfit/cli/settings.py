@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from vramfit.cli.check import SETTINGS, VARIABLES
+from vramfit.catalogue.files import config_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MACHINE = ("gpu", "ram", "ram_bandwidth", "reserve", "usable", "platform", "level")
 """Deployment keys that say what the user has, and what must hold."""
+SETTINGS, VARIABLES = "config.yaml", "VRAMFIT_"
 KEYS = (*MACHINE, "engine", "context", "parallel")
 """Deployment keys that may be set."""
 PRINTING = ("color", "offline", "timeout", "catalogue", "no_pager", "quiet")
@@ -162,8 +163,6 @@ def settings() -> Settings | None:
 
 def config_path() -> str | None:
     """Path of ``config.yaml``; None where there is none."""
-    from vramfit.catalogue.files import config_folder
-
     folder = config_folder()
     path = "" if folder is None else os.path.join(folder, SETTINGS)
     try:
