@@ -114,7 +114,7 @@ def _applies(name: str, value: Any, keys: Mapping[str, Any], catalogue: Catalogu
         return False
     try:
         if name == "platform":
-            from vramfit.engines.resolve import default_platform
+            from vramfit.engines.workloads import default_platform
 
             names = parse_request({"gpu": keys["gpu"]})["gpu"]
             usual = default_platform(tuple([gpu for one in names for gpu in catalogue.gpus(one)]))
