@@ -1,6 +1,6 @@
 """What the documentation shows is what the program does.
 
-In README.md, CONTRIBUTING.md and docs/*.md a block fenced as ``console`` is a session: lines that begin with ``$ `` are
+In README.md, CONTRIBUTING.md and docs/**/*.md a block fenced as ``console`` is a session: lines that begin with ``$ `` are
 commands, and what stands below each, up to the next, is all it prints, stdout and stderr, at a width of 100 and without
 colour; ``...`` on a line of its own stands for any lines. In blocks fenced as ``sh`` the ``vramfit`` commands run and
 must not fail as usage or as a bug. Links and paths named in backticks must exist.
@@ -29,7 +29,7 @@ from vramfit.importers.machine.find import ThisMachine
 from vramfit.launch import Program
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"console", "sh", "text", "yaml", "json", "python", "mermaid"}
 
 MACHINES = {"docs/this-machine.md": "rtx5090-and-3090ti"}
