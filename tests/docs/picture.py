@@ -27,7 +27,12 @@ def picture() -> str:
         patch.delenv("NO_COLOR", raising=False)
         drawn = vramfit(*COMMAND.split(), "--format", "table", "--color", "always", terminal=True)
     console = Console(
-        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor", legacy_windows=False
+        record=True,
+        width=WIDTH,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
     )
     console.print(Text.from_ansi(f"$ vramfit {COMMAND}\n{drawn.out}"), soft_wrap=True)
     svg = console.export_svg(title="vramfit", theme=SVG_EXPORT_THEME, unique_id="vramfit")

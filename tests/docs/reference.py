@@ -78,7 +78,9 @@ def commands() -> str:
         options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         keys = [one.name for one in options if one.name in every_key()]
-        rows = [(code((one.metavar or one.name or "").upper()), cell(getattr(one, "help", "") or "")) for one in arguments]
+        rows = [
+            (code((one.metavar or one.name or "").upper()), cell(getattr(one, "help", "") or "")) for one in arguments
+        ]
         rows += [(_flags(one), cell(one.help or "")) for one in options if one.name not in every_key()]
         if rows:
             parts.append(table(("option", "meaning"), rows))
@@ -185,7 +187,11 @@ def exit_codes() -> str:
     """Page of exit codes, with the words of the errors that have each."""
     kinds = sorted(_below(errors.VramfitError), key=lambda kind: (kind.exit_code, kind.code))
     rows = [
-        (str(kind.exit_code), f"`{kind.code}`", cell(cleandoc(kind.__doc__ or "").replace("``", "`")).partition(": exit")[0].rstrip("."))
+        (
+            str(kind.exit_code),
+            f"`{kind.code}`",
+            cell(cleandoc(kind.__doc__ or "").replace("``", "`")).partition(": exit")[0].rstrip("."),
+        )
         for kind in kinds
         if kind is not errors.VramfitError and "its word is that of" not in cell(kind.__doc__ or "")
     ]

@@ -26,7 +26,9 @@ def test_every_key_is_on_the_page() -> None:
 def test_every_command_is_on_the_page() -> None:
     """With the commands that stand below others."""
     page = reference.commands()
-    assert set() == {name for name in (*COMMANDS, "show", "import", "list gpus") if f"\n## vramfit {name}\n" not in page}
+    assert set() == {
+        name for name in (*COMMANDS, "show", "import", "list gpus") if f"\n## vramfit {name}\n" not in page
+    }
 
 
 def test_every_variable_is_on_the_page() -> None:
