@@ -10,7 +10,7 @@ import re
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from vramfit.engines import _registered as engines
 from vramfit.engines.keys import every_key
 from vramfit.workload import training, tuning
 from vramfit.workload.common import GROUPS as COMMON
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = ROOT / "tests" / "contract" / "report.schema.json"
@@ -54,7 +57,7 @@ ENVIRONMENT = {
 """Variables that the program reads, with what each does."""
 
 
-def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Markdown table."""
     lines = ["| " + " | ".join(row) + " |" for row in (headings, tuple("---" for _ in headings), *rows)]
     return "\n".join(lines) + "\n"
@@ -171,7 +174,7 @@ def _fields(definition: dict[str, Any], before: str = "", depth: int = 0) -> Any
 
 def _type(kind: dict[str, Any]) -> str:
     if "$ref" in kind:
-        return kind["$ref"].rpartition("/")[2].replace("_", " ")
+        return str(kind["$ref"]).rpartition("/")[2].replace("_", " ")
     if "const" in kind or "enum" in kind:
         words = [kind["const"]] if "const" in kind else kind["enum"]
         return ", ".join("null" if word is None else f"`{json.dumps(word)}`" for word in words)
@@ -216,7 +219,13 @@ def exit_codes() -> str:
 
 
 def _below(kind: type[errors.VramfitError]) -> list[type[errors.VramfitError]]:
-    return [kind, *(found for one in kind.__subclasses__() for found in _below(one))]
+    """Kinds of errors of the package, wherever they are declared."""
+    package = ROOT / "src"
+    for path in package.rglob("*.py"):
+        if re.search(r'(?m)^    code = "', path.read_text(encoding="utf-8")):
+            import_module(".".join(path.relative_to(package).with_suffix("").parts))
+    below = [one for one in kind.__subclasses__() if one.__module__.startswith("vramfit.")]
+    return [kind, *(found for one in below for found in _below(one))]
 
 
 def environment() -> str:

@@ -27,8 +27,9 @@ def page() -> str:
     parts = [
         "# What each engine puts on a GPU\n",
         WRITTEN,
-        "An estimate is a sum of terms: each has a formula, and the place where that formula or constant was read or measured."
-        " Below are the terms of one deployment of each engine, those of layers of one kind once. How far such sums are from what programs take: [accuracy](accuracy.md).\n",
+        "An estimate is a sum of terms: each has a formula, and the place where that formula or constant was read or"
+        " measured. Below are the terms of one deployment of each engine, those of layers of one kind once. How far such"
+        " sums are from what programs take: [accuracy](accuracy.md).\n",
     ]
     catalogue = open_catalogue()
     for engine, keys in EXAMPLES.items():

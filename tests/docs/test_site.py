@@ -6,13 +6,15 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests.docs.fresh import DOCS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SITE = DOCS.parent / "mkdocs.yml"
 
