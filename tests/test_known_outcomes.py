@@ -70,7 +70,8 @@ RAN: dict[str, dict[str, Any]] = {
     },
     # ggml-org/llama.cpp issue 24166 (June 2026): three slots over one cache of 262,144 cells, about 2 GB to spare.
     "llama.cpp-24166": {
-        "engine": "llama.cpp", "model": "gemma-4-26B-A4B-it-Q5_K_L.gguf", "gpu": "rtx3090", "context": 262144, "kv_cache_type": "q8_0", "parallel": 3,
+        "engine": "llama.cpp", "model": "gemma-4-26B-A4B-it-Q5_K_L.gguf", "gpu": "rtx3090",
+        "context": 262144, "kv_cache_type": "q8_0", "parallel": 3,
         "unified_kv": True, "images": 0,
     },
     # vllm-project/vllm issue 33263 (January 2026): 18.78 GiB of a 24 GB card are left for the cache.
@@ -139,7 +140,9 @@ DIED: dict[str, dict[str, Any]] = {
         "model": "Qwen/Qwen3-VL-235B-A22B-Instruct", "gpu": "8xa100-sxm4-80gb", "engine": "vllm", "context": 262144,
     },
     # ggml-org/llama.cpp issue 26674 (August 2026): files of 16 and 27.9 GB do not run whole on 16 GB.
-    "llama.cpp-26674 31b": {"engine": "llama.cpp", "model": "gemma-4-31B-it-qat-UD-Q4_K_XL.gguf", "gpu": "rtx5060ti-16gb", "images": 0},
+    "llama.cpp-26674 31b": {
+        "engine": "llama.cpp", "model": "gemma-4-31B-it-qat-UD-Q4_K_XL.gguf", "gpu": "rtx5060ti-16gb", "images": 0,
+    },
     "llama.cpp-26674 35b": {"engine": "llama.cpp", "model": "Qwen3.6-35B-A3B-UD-Q6_K.gguf", "gpu": "rtx5060ti-16gb", "images": 0},
 }  # fmt: skip
 

@@ -56,10 +56,12 @@ def _tokens(key: Key, raw: Any) -> int | str:
     if not isinstance(raw, str):
         return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
     text = raw.strip().lower()
-    if text in key.choices or (text == "0" and key.choices):
+    if text in key.choices:
+        return text
+    if text == "0" and key.choices:
         return key.choices[0]
     word, slash, parts = text.partition("/")
-    if slash and word in key.choices and parts.isdecimal() and int(parts):
+    if slash and word in key.choices[:1] and parts.isdecimal() and int(parts):
         return f"{word}/{int(parts)}"
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text

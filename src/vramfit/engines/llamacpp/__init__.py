@@ -72,6 +72,8 @@ class LlamaCppKeys(Record):
     """Size of the LoRA adapters that are loaded beside the model."""
     cache_ram: int | str = 8 * GIB
     """Bytes of RAM that the server may fill with past prompts; ``unlimited`` for no bound."""
+    fitted_from: int | None = None
+    """Context that the program would have had if it had fitted; None if nothing was shortened. No key."""
     draft_kv_cache_type: str = "f16"
     draft_kv_cache_type_v: str | None = None
     """Element type of V in the draft's cache; None for that of K."""
@@ -343,6 +345,12 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
         """Bytes that the requested backend offers of a GPU."""
         return offered_bytes(gpu, work.platform, self.own_keys(work).backend)
+
+    def with_fitting_context(self, deployment: Deployment) -> Deployment:
+        """Deployment with the context that ``--fit`` chooses."""
+        from vramfit.engines.llamacpp.fit_context import fitted
+
+        return fitted(deployment, self)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: their backends, and their memory if the placement depends on it."""

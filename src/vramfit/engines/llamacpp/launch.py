@@ -164,6 +164,6 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     in_ram(keys)
     if keys.get("parallel", "-1") == "-1":
         keys.update({"parallel": str(SLOTS), "unified_kv": keys.get("unified_kv", True)})
-    keys["context"] = context_of(keys.pop("cells", "0"), "1" if keys.get("unified_kv") else keys["parallel"])
+    keys["context"] = context_of(keys)
     placed(keys)
     return keys
