@@ -493,9 +493,6 @@ def test_published_files_are_read_back(engine: str, data: st.DataObject) -> None
         ("from_pretrained('Qwen/Qwen3-32B', quant", {"model": "Qwen/Qwen3-32B-AWQ", "quant": "nf4"}),
         ("vllm serve deepseek-ai/DeepSeek-V3 --max", {"model": "deepseek-v3", "quant": "fp8-block", "engine": "vllm"}),
         ("vllm serve meta-llama/Llama-2-7b-hf --quantization fp8", {"quant": "fp8", "engine": "vllm"}),
-        ("vllm serve meta-llama/Llama-2-7b-hf --quantization fp8_per_block", {"quant": "fp8-block", "engine": "vllm"}),
-        ("vllm serve meta-llama/Llama-2-7b-hf -q int8_per_channel_weight_only", {"quant": "w8a16", "engine": "vllm"}),
-        ("vllm serve meta-llama/Llama-2-7b-hf --quantization sym_int4", {"quant": "w4a16", "engine": "vllm"}),
         ("llama-server -hf acme/Llama-2-7B-GGUF:Q4_K_M -c", {"model": "acme/Llama-2-7B-GGUF", "quant": "int4"}),
         ("-hf acme/gemma-3-4b-it-GGUF:Q4_K_M -c", {"model": "acme/gemma-3-4b-it-GGUF:Q4_K_M"}),
         (" --no-mmproj", {"model": "acme/gemma-3-4b-it-GGUF:Q4_K_M", "images": 0}),
@@ -680,6 +677,9 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
     ("text", "keys"),
     [
         ("vllm serve a/b", {"model": "a/b", "context": "max"}),
+        ("vllm serve a/b --quantization sym_int4", {"model": "a/b", "context": "max", "quant": "w4a16"}),
+        ("vllm serve a/b -q fp8_per_block", {"model": "a/b", "context": "max", "quant": "fp8-block"}),
+        ("vllm serve a/b --quantization compressed-tensors", {"model": "a/b", "context": "max"}),
         (
             "vllm serve a/b --max-model-len 32k --max_num_seqs 8",
             {"model": "a/b", "context": "32000", "max_num_seqs": "8"},
