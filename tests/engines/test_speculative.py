@@ -51,6 +51,7 @@ def test_engines_and_their_methods() -> None:
     assert {
         "llama.cpp": (("mtp", "eagle3", "draft"), 3), "vllm": (("mtp", "eagle3", "draft"), 1),
         "sglang": (("mtp", "eagle3", "draft"), 3), "ollama": (("mtp",), 4), "exllamav3": (("mtp", "draft"), 4),
+        "mlx": (("mtp", "draft"), 3),
     } == {
         name: (engine(name).speculates, engine(name).speculative_tokens) for name in names() if engine(name).speculates
     }  # fmt: skip
