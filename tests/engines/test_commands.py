@@ -834,10 +834,6 @@ def test_words_are_read_as_a_line_is() -> None:
             "--spec-draft-override-tensor moves tensors of the draft in a way that is not modelled",
         ),
         (
-            "llama-server -m a -md b -ncmoed 4",
-            "--spec-draft-n-cpu-moe moves experts of the draft in a way that is not modelled",
-        ),
-        (
             "llama-server -m a -md b -devd CUDA1",
             "--spec-draft-device CUDA1 places the draft on GPUs of its own, which is not modelled",
         ),

@@ -61,13 +61,14 @@ def _whole(deployment: Deployment, context: int) -> Estimate:
     work = deployment.workload
     layers = "all" if work.gpu_layers == "auto" else work.gpu_layers
     experts = 0 if work.cpu_moe_layers == "auto" else work.cpu_moe_layers
-    own = _of_context(deployment, context, None)
+    own = _of_context(deployment, context, 0)
     return estimate(replace(own, workload=replace(own.workload, gpu_layers=layers, cpu_moe_layers=experts)))
 
 
-def _of_context(deployment: Deployment, context: int, before: int | None) -> Deployment:
-    """Deployment with another context, which was shortened from ``before``; a stated prompt is shortened with it."""
+def _of_context(deployment: Deployment, context: int, before: int) -> Deployment:
+    """Deployment with another context, which was shortened from ``before`` unless 0; a stated prompt is shortened too."""
     work = deployment.workload
     prompt = None if work.prompt_tokens is None else min(work.prompt_tokens, context)
-    own = replace(work.own, fitted_from=before)
+    own = replace(work.own)
+    own.fitted_from = before  # type: ignore[attr-defined]
     return replace(deployment, workload=replace(work, context=context, prompt_tokens=prompt, own=own))

@@ -56,6 +56,8 @@ def in_ram(keys: dict[str, Any]) -> None:
     """
     if keys.pop("all_experts", False):
         keys["cpu_moe_layers"] = "all"
+    if keys.pop("all_draft_experts", False):
+        keys["draft_cpu_moe_layers"] = "all"
     dense = keys.pop("ram_ffn_layers", "0")
     given, experts = keys.get("override_tensor", ()), keys.get("cpu_moe_layers")
     if given and experts is not None and list(keys).index("cpu_moe_layers") < list(keys).index("override_tensor"):
