@@ -71,8 +71,7 @@ RAN: dict[str, dict[str, Any]] = {
     # ggml-org/llama.cpp issue 24166 (June 2026): three slots over one cache of 262,144 cells, about 2 GB to spare.
     "llama.cpp-24166": {
         "engine": "llama.cpp", "model": "gemma-4-26B-A4B-it-Q5_K_L.gguf", "gpu": "rtx3090",
-        "context": 262144, "kv_cache_type": "q8_0", "parallel": 3,
-        "unified_kv": True, "images": 0,
+        "context": 262144, "kv_cache_type": "q8_0", "parallel": 3, "unified_kv": True, "images": 0,
     },
     # vllm-project/vllm issue 33263 (January 2026): 18.78 GiB of a 24 GB card are left for the cache.
     "vllm-33263": {
@@ -143,7 +142,9 @@ DIED: dict[str, dict[str, Any]] = {
     "llama.cpp-26674 31b": {
         "engine": "llama.cpp", "model": "gemma-4-31B-it-qat-UD-Q4_K_XL.gguf", "gpu": "rtx5060ti-16gb", "images": 0,
     },
-    "llama.cpp-26674 35b": {"engine": "llama.cpp", "model": "Qwen3.6-35B-A3B-UD-Q6_K.gguf", "gpu": "rtx5060ti-16gb", "images": 0},
+    "llama.cpp-26674 35b": {
+        "engine": "llama.cpp", "model": "Qwen3.6-35B-A3B-UD-Q6_K.gguf", "gpu": "rtx5060ti-16gb", "images": 0,
+    },
 }  # fmt: skip
 
 

@@ -20,7 +20,8 @@ LAYERS = (
     ("__main__",),
     ("_groups", "cli"),
     ("sources",),
-    ("render", "importers", "curation", "manifests"),
+    ("render", "curation", "manifests"),
+    ("importers",),
     ("recommend", "matrix", "verify"),
     ("check", "report", "entries"),
     ("sweep",),
@@ -35,6 +36,7 @@ LAYERS = (
     ("model", "hardware", "workload"),
     ("quantities",),
     ("units",),
+    ("_lean",),
     ("errors", "search", "_memo", "_finder"),
     ("_record",),
 )
