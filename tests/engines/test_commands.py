@@ -545,8 +545,11 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
             "llama-server -m a -c 512 -np 1 --mmproj b -mmdev CUDA0",
             {"model": "a", "context": "512", "parallel": "1", "gpu_layers": "auto"},
         ),
-        # Left to itself a server has four slots over one cache, and as many layers on the GPU as fit.
-        ("llama-server -m a.gguf", {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "max"}),
+        # Left to itself a server has four slots over one cache, and the context that fits.
+        (
+            "llama-server -m a.gguf",
+            {**LLAMA, "model": "a.gguf", "parallel": "4", "unified_kv": True, "context": "auto"},
+        ),
         ("llama-server -m a.gguf -c 0 -np 1", {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max"}),
         (
             "llama-server -m a.gguf -c 8192",
@@ -574,7 +577,14 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
         # With tensors placed by name --fit gives up, and with -fit off it does not run.
         (
             "llama-server -m a.gguf -np 1 --n-cpu-moe 9 -dev CUDA0,CUDA1",
-            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max", "gpu_layers": "all", "cpu_moe_layers": "9"},
+            {
+                **LLAMA,
+                "model": "a.gguf",
+                "parallel": "1",
+                "context": "auto",
+                "gpu_layers": "all",
+                "cpu_moe_layers": "9",
+            },
         ),
         (
             "llama-server -m a.gguf -np 1 -fit off -dev Vulkan1",
@@ -590,15 +600,15 @@ LLAMA = {"gpu_layers": "auto", "images": 0}
         ),
         (
             "llama-server -m a.gguf -np 1 -dev none -fitt 1024 -fitc 4096",
-            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "max", "gpu_layers": "0"},
+            {**LLAMA, "model": "a.gguf", "parallel": "1", "context": "auto", "gpu_layers": "0"},
         ),
         (
             "llama-server -hf a/b:Q4_K_M -np 1 --no-mmproj-offload --control-vector-layer-range 1 5",
-            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "host"},
+            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "auto", "gpu_layers": "auto", "mmproj": "host"},
         ),
         (
             "llama-server -hf a/b:Q4_K_M -np 1 --no-mmproj",
-            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "max", "gpu_layers": "auto", "mmproj": "off"},
+            {"model": "hf:a/b:Q4_K_M", "parallel": "1", "context": "auto", "gpu_layers": "auto", "mmproj": "off"},
         ),
         (
             "llama-cli -m a.gguf -c 8192 -ngl 99 -p 'Why?' -cnv",
@@ -667,6 +677,9 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
     ("text", "keys"),
     [
         ("vllm serve a/b", {"model": "a/b", "context": "max"}),
+        ("vllm serve a/b --quantization sym_int4", {"model": "a/b", "context": "max", "quant": "w4a16"}),
+        ("vllm serve a/b -q fp8_per_block", {"model": "a/b", "context": "max", "quant": "fp8-block"}),
+        ("vllm serve a/b --quantization compressed-tensors", {"model": "a/b", "context": "max"}),
         (
             "vllm serve a/b --max-model-len 32k --max_num_seqs 8",
             {"model": "a/b", "context": "32000", "max_num_seqs": "8"},
@@ -819,10 +832,6 @@ def test_words_are_read_as_a_line_is() -> None:
         (
             "llama-server -m a -md b -otd exps=CPU",
             "--spec-draft-override-tensor moves tensors of the draft in a way that is not modelled",
-        ),
-        (
-            "llama-server -m a -md b -ncmoed 4",
-            "--spec-draft-n-cpu-moe moves experts of the draft in a way that is not modelled",
         ),
         (
             "llama-server -m a -md b -devd CUDA1",

@@ -51,6 +51,7 @@ def test_engines_and_their_methods() -> None:
     assert {
         "llama.cpp": (("mtp", "eagle3", "draft"), 3), "vllm": (("mtp", "eagle3", "draft"), 1),
         "sglang": (("mtp", "eagle3", "draft"), 3), "ollama": (("mtp",), 4), "exllamav3": (("mtp", "draft"), 4),
+        "mlx": (("mtp", "draft"), 3),
     } == {
         name: (engine(name).speculates, engine(name).speculative_tokens) for name in names() if engine(name).speculates
     }  # fmt: skip
@@ -194,6 +195,8 @@ def test_commands_are_written_and_read(name: str) -> None:
         ({"draft_model": "d.gguf", "speculative_tokens": "8", "draft_gpu_layers": "99", "draft_kv_cache_type": "q8_0"},
          "llama-server -m m.gguf -md d.gguf -ngld 99 --draft-max 8 --draft-min 1 -ctkd q8_0"),
         ({"draft_model": "hf:org/d:Q8_0", "draft_gpu_layers": "all"}, "llama-server -m m.gguf -hfd org/d:Q8_0 -ngld -1"),
+        ({"draft_model": "d.gguf", "draft_cpu_moe_layers": "9"}, "llama-server -m m.gguf -md d.gguf -ncmoed 9"),
+        ({"draft_model": "d.gguf", "draft_cpu_moe_layers": "all"}, "llama-server -m m.gguf -md d.gguf -cmoed"),
         ({}, "llama-server -m m.gguf --spec-type ngram-mod --spec-draft-n-max 16"),
         ({"speculative": "draft-mtp"}, "llama-server -m m.gguf --spec-type ngram-mod,draft-mtp"),
     ],

@@ -12,7 +12,9 @@ from vramfit.sources import open_catalogue
 CATALOGUE = open_catalogue()
 
 
-@pytest.mark.parametrize(("name", "hidden", "heads"), [("gemma-4-26b-a4b", 2816, 16), ("gemma-4-31b", 5376, 32)])
+@pytest.mark.parametrize(
+    ("name", "hidden", "heads"), [("gemma-4-12b", 3840, 16), ("gemma-4-26b-a4b", 2816, 16), ("gemma-4-31b", 5376, 32)]
+)
 def test_parameters(name: str, hidden: int, heads: int) -> None:
     """Three layers with heads of 256 and one of 512, networks of 8,192, two projections, and an output matrix.
 

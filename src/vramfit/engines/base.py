@@ -9,6 +9,7 @@ and buffers on devices; ``verdict`` decides whether they fit. What is asked of i
 from __future__ import annotations
 
 from vramfit._record import Parametric
+from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,6 +168,13 @@ class Engine(_Generic["V", "K"]):
         from vramfit.hardware import usable_bytes
 
         return usable_bytes(gpu, work.platform)
+
+    def with_fitting_context(self, deployment: Deployment) -> Deployment:
+        """Deployment with the context that the engine chooses for the GPUs, of one with the model's own.
+
+        Raises ``UsageError`` for an engine that does not choose.
+        """
+        raise UsageError(f"{self.name} does not choose a context by itself", "state the tokens, or use context max")
 
     def offered_on(self, gpus: tuple[Gpu, ...], work: Workload) -> tuple[int, ...]:
         """Bytes of each GPU that a program of this engine can have."""

@@ -13,7 +13,7 @@ from vramfit.engines.workloads import counted, default_platform, worded, workloa
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, SPECULATIVE
+from vramfit.workload.common import CLASSES, EXPERTS, FITTING, LARGEST, SPECULATIVE
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
 
@@ -81,13 +81,16 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
     request = as_owner_makes(request, stated, model)
+    fitting = request.get("context") == FITTING
+    request = {**request, "context": LARGEST} if fitting else request
     found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
     if "platform" in request or any(gpu.unified for gpu in gpus):
         from vramfit.engines.machine import check_machine
 
         for one in found:
             check_machine(gpus, one.workload.platform, engine(one.engine).spans_machines)
-    return found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
+    found = found if SPECULATING.isdisjoint(request) else drafted(request, found, catalogue)
+    return tuple([engine(one.engine).with_fitting_context(one) for one in found]) if fitting else found
 
 
 def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ...]) -> tuple[Deployment, ...]:

@@ -18,11 +18,15 @@ ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes", "int8": "bitsandbytes", "fp4": "
 """Schemes that servers make of a 16-bit checkpoint while loading, and their ``--quantization``. Any other scheme needs a
 checkpoint that is stored in it."""
 QUANTIZATIONS = {
-    "fp8": "fp8", "bitsandbytes": "nf4", "awq": "awq", "awq_marlin": "awq", "gptq": "gptq-int4", "gptq_marlin": "gptq-int4",
-    "mxfp4": "MXFP4",
+    "fp8": "fp8", "bitsandbytes": "nf4", "awq": "awq", "awq_marlin": "awq", "auto_awq": "awq", "gptq": "gptq-int4",
+    "gptq_marlin": "gptq-int4", "auto_gptq": "gptq-int4", "mxfp4": "MXFP4", "gpt_oss_mxfp4": "MXFP4",
+    "modelopt_fp4": "nvfp4", "fp8_per_tensor": "fp8", "fp8_per_block": "fp8-block", "fp8_per_channel": "fp8-channel",
+    "nvfp4_per_token": "nvfp4", "int8_per_channel_weight_only": "w8a16", "w8a8_int8": "w8a8", "w8a8_fp8": "fp8-channel",
+    "sym_int4": "w4a16",
 }  # fmt: skip
-"""Schemes by the value of ``--quantization`` (bitsandbytes makes NF4 of a 16-bit checkpoint). Other values leave the
-scheme to the checkpoint."""
+"""Schemes by the value of ``--quantization`` (bitsandbytes makes NF4 of a 16-bit checkpoint; vLLM 0.33.0
+``layers/quantization/__init__.py``, SGLang 0.5.23 ``layers/quantization``, and ``sym_int4`` of Intel's builds). Other values
+leave the scheme to the checkpoint."""
 SPREAD = ("first_machine", "machine", "waits", "executor")
 """Names of the flags that say which of several machines a line is for, and how they are joined: no deployment keys."""
 

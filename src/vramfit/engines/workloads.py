@@ -5,8 +5,8 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.engines import DEFAULT
 from vramfit.errors import CannotTell, UsageError
+from vramfit.workload.common import FITTING, LARGEST
 from vramfit.workload.common import FORM as WORKLOAD
-from vramfit.workload.common import LARGEST
 from vramfit.workload.training import FORM as TRAINING
 from vramfit.workload.training import Training, trainer_name
 
@@ -107,6 +107,8 @@ def counted(request: Request, model: Model) -> Request:
     context = request.get("context")
     if not isinstance(context, str):
         return request
+    if context == FITTING:
+        raise UsageError("context auto depends on the GPUs of one deployment", "state the tokens, or use context max")
     whole, parts = model.context or DEFAULT_CONTEXT_TOKENS, context.removeprefix(LARGEST).removeprefix("/")
     return {**request, "context": max(1, whole // int(parts or 1))}
 

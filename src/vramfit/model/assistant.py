@@ -5,7 +5,8 @@ times as wide as its residual stream. It keeps no K and V: each layer attends to
 has. A projection takes the model's embedding of the last token and its last residual together to the assistant's width,
 another goes back; the output matrix is its own (``config.json`` of google/gemma-4-26B-A4B-it-assistant and
 gemma-4-31B-it-assistant: ``hidden_size`` 1024, ``intermediate_size`` 8192, ``num_kv_shared_layers`` 4; ggml-org/llama.cpp
-pull request 23398 ``src/models/gemma4-assistant.cpp``).
+pull request 23398 ``src/models/gemma4-assistant.cpp``). That of the 12B has 423 million parameters by its page on the Hub, and
+the same widths (files of sjakek/gemma4-12b-mtp-assistant).
 """
 
 from __future__ import annotations

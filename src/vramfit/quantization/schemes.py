@@ -143,11 +143,12 @@ ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in reversed(_
     "w8a8-int8": "w8a8", "int8-w8a8": "w8a8", "gptq": "gptq-int4", "awq-int4": "awq", "modelopt_fp4": "nvfp4",
     "int8wo": "torchao-int8", "int8_weight_only": "torchao-int8",
     "int4wo": "torchao-int4", "int4_weight_only": "torchao-int4", "hqq": "hqq-int4",
-    "mxfp4-moe": "MXFP4_MOE", "q3_k": "Q3_K_M", "q4_k": "Q4_K_M", "q5_k": "Q5_K_M",
+    "sym_int4": "w4a16", "mxfp4-moe": "MXFP4_MOE", "q3_k": "Q3_K_M", "q4_k": "Q4_K_M", "q5_k": "Q5_K_M",
     **dict(zip(LOOSE, ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"), strict=True)),
 }  # fmt: skip
 """Other spellings, in small letters. Where two ids differ in case only (``bf16``, GGUF's ``BF16``), small letters mean
-the former. ``Q4_K`` and its like are llama-quantize's own short forms (``tools/quantize/quantize.cpp``)."""
+the former. ``Q4_K`` and its like are llama-quantize's own short forms (``tools/quantize/quantize.cpp``). ``sym_int4`` is what
+Intel's builds of vLLM make while they load: symmetric 4 bits in groups (intel/llm-scaler issue 435)."""
 
 
 def aliases(scheme: Scheme) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from vramfit.workload.training import Training
 
 LARGEST = "max"
 """Word for the longest context that the model has."""
+FITTING = "auto"
+"""Word for the longest context that an engine chooses by itself for what the GPUs have."""
 
 CLASSES = ("fp16", "int8", "int4")
 """Precision classes. Each engine names the scheme that it uses for one (``Engine.scheme_of_class``)."""
@@ -125,8 +127,8 @@ QUESTION = (
     Key(
         "context",
         "tokens",
-        "tokens a sequence may hold",
-        choices=(LARGEST,),
+        "tokens a sequence may hold; max for all that the model has, auto for what llama.cpp chooses to fit",
+        choices=(LARGEST, FITTING),
         flags=("-c", "--ctx-size", "--max-model-len"),
         default_text="min(4096, the model's)",
         follows=True,

@@ -58,10 +58,12 @@ def _tokens(key: Key, raw: Any) -> int | str:
     text = raw.strip().lower()
     for word in ("tokens", "token", "tok"):
         text = text.removesuffix(word).rstrip(" -")
-    if text in key.choices or (text == "0" and key.choices):
+    if text in key.choices:
+        return text
+    if text == "0" and key.choices:
         return key.choices[0]
     word, slash, parts = text.partition("/")
-    if slash and word in key.choices and parts.isdecimal() and int(parts):
+    if slash and word in key.choices[:1] and parts.isdecimal() and int(parts):
         return f"{word}/{int(parts)}"
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text

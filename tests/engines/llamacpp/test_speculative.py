@@ -130,6 +130,21 @@ def test_draft_layers_in_ram() -> None:
     assert in_ram.estimate.host.weights_bytes > on_gpu.estimate.host.weights_bytes
 
 
+@pytest.mark.parametrize(("experts", "share"), [(0, 0), (12, 12), ("all", 48), (99, 48)])
+def test_experts_of_a_draft_in_ram(experts: int | str, share: int) -> None:
+    """Layers of a draft that is a mixture, from the first on; the model's own stay."""
+    asked: dict[str, Any] = {
+        "model": "qwen3-235b-a22b",
+        "images": None,
+        "draft_model": "qwen3-30b-a3b:Q8_0",
+        "gpu": "4xh100-sxm",
+    }
+    on_gpu, in_ram = answered(**asked).estimate, answered(**asked, draft_cpu_moe_layers=experts).estimate
+    each = 3 * 128 * 2048 * 768 * 34 // 32
+    assert in_ram.host.weights_bytes - on_gpu.host.weights_bytes == share * each
+    assert sum(gpu.weights_bytes for gpu in on_gpu.gpus) - sum(gpu.weights_bytes for gpu in in_ram.gpus) == share * each
+
+
 def test_the_layers_that_ngl_counts() -> None:
     """With a head they are one more: all 66 of Qwen3.8 27B, and 65 leave one of the model's own in RAM."""
     whole = answered(speculative="mtp").estimate.gpus
@@ -150,6 +165,10 @@ def test_experts_of_a_head_in_ram() -> None:
     asked: dict[str, Any] = {"model": "qwen3.6-35b-a3b", "speculative": "mtp"}
     head = [answered(**asked, cpu_moe_layers=layers).estimate.host.weights_bytes for layers in (40, "all")]
     assert 350 < (head[1] - head[0]) / MIB < 500
+    assert (
+        answered(**asked, draft_cpu_moe_layers="all").estimate.host.weights_bytes
+        > answered(**asked).estimate.host.weights_bytes
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,6 +296,10 @@ def test_command() -> None:
     ) == answered(
         model="qwen2.5-32b", images=None, draft_model="qwen2.5-0.5b", draft_kv_cache_type="q8_0", draft_gpu_layers=10
     ).command
+    assert (
+        " --spec-draft-n-cpu-moe 48"
+        in answered(model="qwen3-32b", images=None, draft_model="qwen3-30b-a3b", draft_cpu_moe_layers="all").command
+    )
 
 
 @given(

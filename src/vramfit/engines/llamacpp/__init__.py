@@ -48,6 +48,9 @@ class LlamaCppKeys(Record):
     of_any_publisher = True
     """False for a program that makes the files of its types itself; no key, and the same for all instances."""
 
+    fitted_from = 0
+    """Context that was shortened because it did not fit; 0 if none was. No key: it is set where the context is chosen."""
+
     batch: int = 2048
     ubatch: int = 512
     unified_kv: bool = False
@@ -77,6 +80,8 @@ class LlamaCppKeys(Record):
     """Element type of V in the draft's cache; None for that of K."""
     draft_gpu_layers: int | str = "all"
     """Number of layers of a draft model on the GPUs, or ``all``."""
+    draft_cpu_moe_layers: int | str = 0
+    """Number of layers of a draft, from the first on, whose routed experts stay in host memory, or ``all``."""
 
 
 CACHE_KEYS = (
@@ -158,6 +163,15 @@ DRAFT_KEYS = (
         minimum=0,
         flags=("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft", "--spec-draft-ngl"),
         default="all",
+    ),
+    Key(
+        "draft_cpu_moe_layers",
+        "count-or-word",
+        "llama.cpp: layers of a draft, from the first on, whose experts stay in RAM",
+        choices=("all",),
+        minimum=0,
+        flags=("-ncmoed", "--n-cpu-moe-draft", "--spec-draft-n-cpu-moe", "--spec-draft-ncmoe"),
+        default=0,
     ),
 )
 SPREAD_KEYS = (Key("sched_spread", "flag", "Ollama: over all GPUs even if one is enough", default=False),)
@@ -307,6 +321,7 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     recommended = 0
     switches = {
         **dict.fromkeys(("-cmoe", "--cpu-moe"), ("--cpu-moe-layers", "all")),
+        **dict.fromkeys(("-cmoed", "--cpu-moe-draft", "--spec-draft-cpu-moe"), ("--draft-cpu-moe-layers", "all")),
         **dict.fromkeys(("-no-kvu", "--no-kv-unified"), ("--no-unified-kv",)),
         **dict.fromkeys(("-nkvo", "--no-kv-offload"), ("--no-kv-offload",)),
         **dict.fromkeys(("--no-mmproj", "--no-mmproj-auto"), ("--mmproj", "off")),
@@ -345,6 +360,12 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     def offered_bytes(self, gpu: Gpu, work: Workload) -> int:
         """Bytes that the requested backend offers of a GPU."""
         return offered_bytes(gpu, work.platform, self.own_keys(work).backend)
+
+    def with_fitting_context(self, deployment: Deployment) -> Deployment:
+        """Deployment with the context that ``--fit`` chooses."""
+        from vramfit.engines.llamacpp.fit_context import fitted
+
+        return fitted(deployment, self)
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: their backends, and their memory if the placement depends on it."""

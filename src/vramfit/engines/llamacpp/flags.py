@@ -42,17 +42,12 @@ REFUSED = {
         "--spec-draft-override-tensor moves tensors of the draft in a way that is not modelled",
         "leave it out, and place the draft with --spec-draft-ngl",
     ),
-    "--spec-draft-n-cpu-moe": (
-        "--spec-draft-n-cpu-moe moves experts of the draft in a way that is not modelled",
-        "leave it out, and place the draft with --spec-draft-ngl",
-    ),
 }
 """Flags that move memory in a way that is not modelled, with the reason and what to ask instead."""
 
 
 REFUSED_TOO = {
     "--spec-draft-override-tensor": ("-otd", "--override-tensor-draft"),
-    "--spec-draft-n-cpu-moe": ("--spec-draft-ncmoe", "-ncmoed", "--n-cpu-moe-draft"),
 }
 """Other spellings of flags of ``REFUSED``."""
 
@@ -150,6 +145,12 @@ SERVER = Program(
             ("-ngld", "--gpu-layers-draft", "--n-gpu-layers-draft"),
             read=draft_layers,
         ),
+        Flag(
+            "--spec-draft-n-cpu-moe",
+            "draft_cpu_moe_layers",
+            ("--spec-draft-ncmoe", "-ncmoed", "--n-cpu-moe-draft"),
+        ),
+        Flag("--spec-draft-cpu-moe", "all_draft_experts", ("-cmoed", "--cpu-moe-draft"), SWITCH),
         Flag("--mmproj", "projector", ("-mm", "--mmproj-url", "-mmu")),
         Flag("--no-mmproj-offload", "projector_in_ram", (), SWITCH, off=("--mmproj-offload",)),
         Flag("--no-mmproj", "no_projector", ("--no-mmproj-auto",), SWITCH, off=("--mmproj-auto",)),

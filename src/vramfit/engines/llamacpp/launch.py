@@ -86,6 +86,8 @@ def _drafting(deployment: Deployment, keys: LlamaCppKeys) -> dict[str, Any]:
         path = None if origin is None else origin.path
         values["draft_model"] = path or f"{draft.model.id}-{draft.checkpoint.scheme.id}.gguf"
         values["draft_gpu_layers"] = None if keys.draft_gpu_layers == "all" else keys.draft_gpu_layers
+    experts = keys.draft_cpu_moe_layers
+    values["draft_cpu_moe_layers"] = (experts if isinstance(experts, int) else draft.model.layer_count) or None
     if (keys.draft_kv_cache_type, keys.draft_kv_cache_type_v) != ("f16", None):
         values["draft_kv_cache_type"] = keys.draft_kv_cache_type
         values["draft_kv_cache_type_v"] = keys.draft_kv_cache_type_v
@@ -164,6 +166,6 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     in_ram(keys)
     if keys.get("parallel", "-1") == "-1":
         keys.update({"parallel": str(SLOTS), "unified_kv": keys.get("unified_kv", True)})
-    keys["context"] = context_of(keys.pop("cells", "0"), "1" if keys.get("unified_kv") else keys["parallel"])
+    keys["context"] = context_of(keys)
     placed(keys)
     return keys

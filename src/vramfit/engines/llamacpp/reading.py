@@ -15,8 +15,8 @@ MARGIN = "1024"
 """Number of MiB that ``--fit`` leaves free on each GPU (``common/common.h``, ``fit_params_target``)."""
 EXPERTS, DENSE = "\\.ffn_(up|down|gate|gate_up)_(ch|)exps", "\\.ffn_(up|down|gate|gate_up)\\."
 """Patterns of ``-ncmoe`` and ``-ncffn`` (``common/common.h``, ``LLM_FFN_EXPS_REGEX``)."""
-LARGEST = "max"
-"""Context of a command that states none, or 0: that of the model."""
+LARGEST, FITTING = "max", "auto"
+"""Contexts of a command that states 0, that of the model, and of one that states none."""
 
 
 def placed(keys: dict[str, Any]) -> None:
@@ -56,6 +56,8 @@ def in_ram(keys: dict[str, Any]) -> None:
     """
     if keys.pop("all_experts", False):
         keys["cpu_moe_layers"] = "all"
+    if keys.pop("all_draft_experts", False):
+        keys["draft_cpu_moe_layers"] = "all"
     dense = keys.pop("ram_ffn_layers", "0")
     given, experts = keys.get("override_tensor", ()), keys.get("cpu_moe_layers")
     if given and experts is not None and list(keys).index("cpu_moe_layers") < list(keys).index("override_tensor"):
@@ -77,8 +79,16 @@ def _blocks(layers: str) -> str:
     return f"blk\\.({'|'.join(map(str, range(int(layers))))})"
 
 
-def context_of(cells: str, slots: str) -> str:
-    """Tokens of one slot, of cells that so many slots divide; text that is no number is returned for the key to refuse."""
+def context_of(keys: dict[str, Any]) -> str:
+    """Take the cells out of keys, and return the tokens of one slot.
+
+    What is no number is returned for the key to refuse. Without cells, ``--fit`` chooses a context for each slot.
+    """
+    cells, slots = keys.pop("cells", None), "1" if keys.get("unified_kv") else keys["parallel"]
+    if cells is None:
+        if keys.get("fit", "on") == "on" and keys.get("split_mode") != "tensor":
+            return FITTING
+        cells = "0"
     if cells == "0":
         return LARGEST if slots in ("1", "") else f"{LARGEST}/{slots}"
     return str(int(cells) // int(slots)) if cells.isdigit() and slots.isdigit() and int(slots) else cells

@@ -110,7 +110,8 @@ def with_draft(
     """
     own = draft_job(job)
     if drafting(job.workload).method == "mtp":
-        placement = _beside(plan.placement, own.model.layer_count, job.workload.cpu_moe_layers == "all")
+        in_ram = job.workload.cpu_moe_layers == "all" or bool(job.keys.draft_cpu_moe_layers)
+        placement = _beside(plan.placement, own.model.layer_count, in_ram)
         draft = of_placement(own, placement, layer_cache_bytes(own.model, own.workload, own.keys), False)
     else:
         draft = of_model(own)
@@ -130,7 +131,8 @@ def draft_job(job: Job[Cards, LlamaCppKeys]) -> Job[Cards, LlamaCppKeys]:
     # ``-ot`` is the model's (``-otd`` the draft's), and the server's RAM for past prompts is counted once, with the model.
     keys = replace(job.keys, override_tensor=None, adapter_bytes=0, context_checkpoints=0, cache_ram=0)
     own = replace(
-        work, kv_cache_type=key_type, kv_cache_type_v=value_type, gpu_layers=layers, cpu_moe_layers=0, images=0, image_size=None,
+        work, kv_cache_type=key_type, kv_cache_type_v=value_type, gpu_layers=layers,
+        cpu_moe_layers=job.keys.draft_cpu_moe_layers, images=0, image_size=None,
         speculative="mtp" if draft.method == "mtp" else None, speculative_tokens=None, draft=None, own=keys,
     )  # fmt: skip
     return replace(job, checkpoint=draft.checkpoint, workload=own)

@@ -82,7 +82,8 @@ VARIABLES = tuple(
             ("FIT", "fit", switch_word), ("FIT_TARGET", "fit_target", None), ("DEVICE", "device", None),
             ("N_GPU_LAYERS_DRAFT", "draft_gpu_layers", draft_layers), ("MMPROJ_URL", "projector", None),
             ("KV_UNIFIED_PER_SLOT", "", refused("--kv-unified-per-slot")),
-            ("SPEC_DRAFT_N_CPU_MOE", "", refused("--spec-draft-n-cpu-moe")),
+            ("SPEC_DRAFT_N_CPU_MOE", "draft_cpu_moe_layers", None),
+            ("SPEC_DRAFT_CPU_MOE", "all_draft_experts", _if_true),
             ("RPC", "", refused("--rpc")), ("MOE_CACHE_MIB", "", refused("--moe-cache-mib")),
         )
     ]

@@ -29,6 +29,11 @@ def assumptions(
     """Write the assumptions of an estimate as short sentences for the report."""
     model, work, keys = job.model, job.workload, job.keys
     sentences = []
+    if keys.fitted_from:
+        sentences.append(
+            f"--fit shortens the context from {keys.fitted_from:,} tokens to {work.context:,}, which leaves 1024 MiB of each "
+            "GPU free; -c states another, for which layers would move to RAM"
+        )
     asked = asked_cells(work, keys)
     rounded = padded(asked)
     if rounded != asked:

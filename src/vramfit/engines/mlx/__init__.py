@@ -34,6 +34,8 @@ class Mlx(Engine[None, None]):
     scheme_of_class = {"fp16": "fp16", "int8": "mlx-8bit", "int4": "mlx-4bit"}
     cache_types = ("bf16", "f16", "int8", "int6", "int5", "int4", "int3", "int2")
     cache_words = BITS_OF_BLOCKS
+    speculates = ("mtp", "draft")
+    speculative_tokens = 3
     recommended = 1
     runtime_formula = "nothing of its own"
     runtime_source = ""

@@ -44,6 +44,10 @@ their lower and upper bound; not measured here."""
 def estimate(job: Job[None, None]) -> Estimate:
     """Estimate the memory of one process; raises ``UsageError`` for layers in RAM, and for different types of K and V."""
     model, work = job.model, job.workload
+    if work.draft is not None:
+        from vramfit.engines.mlx.speculative import with_draft
+
+        return with_draft(job, estimate)
     if work.kv_cache_type != work.kv_cache_type_v:
         raise UsageError("mlx keeps K and V in one type", "leave kv_cache_type_v out")
     if work.cpu_moe_layers or work.gpu_layers not in ("all", model.layer_count):

@@ -32,17 +32,26 @@ CONVERT_FLAGS = (
     Flag("--q-group-size", "group"),
     Flag("--q-mode", "mode"),
 )
+DRAFT_FLAGS = (
+    Flag("--draft-model", "draft_model"),
+    Flag("--num-draft-tokens", "speculative_tokens"),
+    Flag("--draft-kind", "draft_kind"),
+    Flag("--draft-block-size", "draft_block"),
+)
+"""Flags of what drafts; the last two are mlx-vlm's, whose blocks begin with the token that was accepted last."""
 GENERATE_FLAGS = (
     Flag("--model", "model"),
     Flag("--prompt", "prompt", ("-p",)),
     Flag("--max-kv-size", "context"),
     Flag("--kv-bits", "kv_cache_type", spell=lambda kind: CACHE_BITS[kind], read=lambda text: CACHE_OF.get(text, text)),
+    *DRAFT_FLAGS,
 )
 SERVER_FLAGS = (
     Flag("--model", "model", ("--model-path",)),
     Flag("--decode-concurrency", "parallel"),
     Flag("--kv-bits", "kv_cache_type", read=lambda text: CACHE_OF.get(text, text)),
     Flag("--max-kv-size", "context"),
+    *DRAFT_FLAGS,
 )
 """Flags of the servers; those of the cache are mlx-vlm's, whose server alone has them."""
 OTHERS = neutral(
@@ -51,14 +60,14 @@ OTHERS = neutral(
     "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port"
     " --chat-template --dtype --upload-repo --allowed-origins --log-level --chat-template-args --chat-template-config"
     " --prefill-response --min-tokens-to-keep --xtc-probability --xtc-threshold --prompt-concurrency --prefill-step-size"
-    " --num-draft-tokens --quant-predicate --kv-group-size --quantized-kv-start --prompt-cache-file --resize-shape"
+    " --quant-predicate --kv-group-size --quantized-kv-start --prompt-cache-file --resize-shape"
     " --eos-tokens --thinking-budget --thinking-start-token --thinking-end-token",
     "--extra-eos-token --image --audio --video",
 )
 """Flags that do not change the memory of mlx-lm ``server.py`` and ``generate.py``, and of mlx-vlm's."""
 UNMODELLED = neutral(
     "",
-    "--adapter-path --draft-model --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme",
+    "--adapter-path --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme",
 )
 
 
@@ -89,7 +98,8 @@ TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
 def command(deployment: Deployment, _estimate: Estimate) -> str:
     """Write the lines that convert the model, if its scheme is MLX's own, and generate with it."""
     work, scheme = deployment.workload, deployment.scheme
-    convert, generate, _ = TEXT if deployment.model.vision is None else VISION
+    drafts = _drafting(deployment)
+    convert, generate, _ = TEXT if deployment.model.vision is None and "draft_kind" not in drafts else VISION
     model, lines = repository(deployment), []
     if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
         model = file_stem(deployment)
@@ -102,8 +112,23 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         "prompt": "-",
         "context": None if quantized else work.context,
         "kv_cache_type": work.kv_cache_type if quantized else None,
+        **drafts,
     }
     return "\n".join([*lines, line(write.words(generate, values))])
+
+
+def _drafting(deployment: Deployment) -> dict[str, object]:
+    """Values of the flags for what drafts; none without speculative decoding."""
+    work = deployment.workload
+    if work.draft is None:
+        return {}
+    from vramfit.engines.speculative import drafting
+
+    draft, tokens = drafting(work), work.speculative_tokens or 0
+    if draft.method == "mtp":
+        # The head's folder is what mlx-vlm's ``speculative.drafters`` split of the model.
+        return {"draft_model": f"{file_stem(deployment)}-mtp", "draft_kind": "mtp", "draft_block": tokens + 1}
+    return {"draft_model": draft.repository, "speculative_tokens": tokens}
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
@@ -124,11 +149,26 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     if keys is None:
         return None
     keys.pop("prompt", None)
+    _with_draft(keys)
     if "source" in converted and keys.get("model") == converted.get("model"):
         keys["model"] = converted["source"]
         if converted.get("quantize"):
             keys["quant"] = _quant(converted)
     return keys
+
+
+def _with_draft(keys: dict[str, Any]) -> None:
+    """Put what drafts into keys: a prediction head has a folder of its own, and is the model's."""
+    kind, block = keys.pop("draft_kind", None), keys.pop("draft_block", None)
+    if "draft_model" not in keys:
+        keys.pop("speculative_tokens", None)
+        return
+    if kind is not None:
+        keys["speculative"] = kind
+    if kind == "mtp":
+        del keys["draft_model"]
+    if block is not None and block.isdecimal():
+        keys["speculative_tokens"] = str(max(1, int(block) - 1))
 
 
 def _quant(converted: dict[str, Any]) -> str:

@@ -19,6 +19,12 @@ TOWERS = "Blaizzy/mlx-vlm 9b13f522 models/pixtral/vision.py, models/mllama/visio
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms to the ledger: weights, caches, temporary arrays of a prompt, and the memory of the process."""
+    if estimate.draft is not None:
+        from vramfit.engines import speculative
+        from vramfit.engines.mlx.speculative import SOURCE
+
+        speculative.account(job, estimate, ledger, account, SOURCE)
+        return
     work, (gpu,) = job.workload, estimate.gpus
     inputs = stored_inputs(job.checkpoint, range(job.model.layer_count), EVERYTHING)
     ledger.add("weights", "gpu0", "weights", STORED, gpu.weights_bytes, f"{MLX} mlx_lm/convert.py", **inputs)

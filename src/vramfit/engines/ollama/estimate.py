@@ -123,7 +123,8 @@ def check(checkpoint: Checkpoint, work: Workload, keys: OllamaKeys) -> None:
         raise UsageError("Ollama has one cache type for K and V", "leave kv_cache_type_v out")
     if keys.split_mode in ("row", "tensor") or keys.tensor_split is not None:
         raise UsageError("Ollama splits by layers in proportion to memory", "use --engine llama.cpp for other splits")
-    if (keys.draft_kv_cache_type, keys.draft_kv_cache_type_v, keys.draft_gpu_layers) != ("f16", None, "all"):
+    draft = (keys.draft_kv_cache_type, keys.draft_kv_cache_type_v, keys.draft_gpu_layers, keys.draft_cpu_moe_layers)
+    if draft != ("f16", None, "all", 0):
         raise UsageError("Ollama has no setting for the draft's cache or layers", "use --engine llama.cpp for these")
     if keys.batch != keys.ubatch:
         raise UsageError("Ollama has one batch size (num_batch)", "give ubatch alone")
