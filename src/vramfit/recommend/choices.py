@@ -160,7 +160,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         if CERTAIN_SHARE * certain_bytes > room_bytes:
             criteria.attempts.answered = True
             continue
-        freed_bytes = (larger_bytes - certain_bytes) / len(gpus) * (1 if len(gpus) == 1 else 2)
+        freed_bytes = (larger_bytes - certain_bytes) / len(gpus) * (1 if len(gpus) == 1 else 1.5)
         if short_bytes and freed_bytes * 1.1 < short_bytes:
             continue
         one = replace(deployment, checkpoint=runtime.checkpoint(model, scheme))
