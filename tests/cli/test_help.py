@@ -65,5 +65,5 @@ def test_man_page_has_every_option() -> None:
 )
 def test_examples_run(line: str) -> None:
     words = shlex.split(line)[1:]
-    ran = vramfit(*[word for word in words], "--json") if "--" not in words else vramfit(*words)
+    ran = vramfit(*words, "--json") if "--" not in words else vramfit(*words)
     assert ran.code in (0, 1), ran.err

@@ -93,6 +93,15 @@ def run(values: Mapping[str, Any]) -> int:
 
 
 def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+    if output.get("output", "-") == "-":
+        return _tell(style, keys, output)
+    from vramfit.cli.written import written
+
+    with written(str(output["output"])):
+        return _tell(style, keys, output)
+
+
+def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.recommend import recommend
 
     own = own_settings()
