@@ -208,8 +208,8 @@ def _certain_bytes(model: Model, scheme: Scheme) -> int:
 
 def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[Scheme, ...]:
     """Schemes that are tried in an engine, best quality first."""
-    runtime, tried = engine(name), ladder(model, name, criteria.labels, False)
-    return tuple([scheme for scheme in tried if runtime.computes_with(scheme, gpus)])
+    runtime, ranked = engine(name), ladder(model, name, criteria.labels, False)
+    return tuple([scheme for scheme in ranked if runtime.computes_with(scheme, gpus)])
 
 
 _smallest_of: dict[tuple[str, ...], Scheme] = {}

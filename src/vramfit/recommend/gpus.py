@@ -38,9 +38,9 @@ class Wishes(Record):
     vendors: tuple[str, ...] = ()
     """Vendors to choose from; empty for all."""
     budget_usd: float | None = None
-    """Most that a whole set may cost."""
+    """Highest price of a whole set."""
     max_price_usd: float | None = None
-    """Most that one card may cost."""
+    """Highest price of one card."""
     max_cards: int = MOST_CARDS
     prices: Mapping[str, Price] = {}
     """Prices of cards by id, in the place of the list price at launch."""
