@@ -11,6 +11,7 @@ from vramfit.verdict import judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines import Known
     from vramfit.engines.interface import Deployment, Estimate, Serving
     from vramfit.speed import Rate
     from vramfit.verdict import Verdict
@@ -103,7 +104,7 @@ class Answer(Record):
         return self.verdict.reaches(self.deployment.workload.level)
 
 
-def answer(deployment: Deployment) -> Answer:
-    """Estimate and judge one deployment."""
-    estimate = estimated(deployment)
+def answer(deployment: Deployment, known: Known | None = None) -> Answer:
+    """Estimate and judge one deployment; ``known`` remembers estimates for questions about many GPUs."""
+    estimate = estimated(deployment, known)
     return Answer(deployment, estimate, judge(deployment, estimate))

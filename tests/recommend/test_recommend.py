@@ -267,3 +267,62 @@ def test_choices_are_ordered_by_label_then_speed() -> None:
 
     assert choice("near-lossless", 20) < choice("reference", 10) < choice("small", 90) < choice("noticeable", 99)
     assert choice("severe", 1) < choice("unknown", 99)
+
+
+def offers(**keys: Any) -> list[Any]:
+    """Recommendations of GPUs for a model, as keys of the request ask for them."""
+    found: list[Any] = recommend({"limit": 4, **keys}, catalogue())["recommendations"]
+    return found
+
+
+def test_what_a_buyer_may_spend() -> None:
+    """Nothing dearer than the budget, which is for all cards together, and nothing to rent."""
+    found = offers(model="qwen3-32b", budget=1200.0)
+    assert found
+    assert max(entry["cost"]["price_usd"] for entry in found) <= 1200
+    assert {None} == {entry["cost"]["usd_per_hour"] for entry in found}
+    cards = offers(model="qwen3-32b", max_price=500.0)
+    assert cards
+    assert max(entry["cost"]["price_usd"] / entry["gpu"]["count"] for entry in cards) <= 500
+
+
+def test_what_a_buyer_wants() -> None:
+    """Vendors, a number of cards, and prices of the day."""
+    from vramfit.recommend.gpus import Price
+
+    amd = offers(model="qwen3-8b", vendor=("amd",))
+    assert amd
+    assert {"amd"} == {catalogue().gpu(entry["gpu"]["id"]).vendor for entry in amd}
+    assert {1} == {entry["gpu"]["count"] for entry in offers(model="qwen3-32b", max_cards=1)}
+    used = offers(model="qwen3-8b", prices={"rtx3090": Price(1.0, "2026-11")})
+    assert ("rtx3090", 1, "2026-11") == (used[0]["gpu"]["id"], used[0]["cost"]["price_usd"], used[0]["cost"]["as_of"])
+
+
+def test_a_mac_with_a_price() -> None:
+    from vramfit.recommend.gpus import Price
+
+    found = offers(model="qwen3-8b", vendor=("apple",), prices={"m4-max-64gb": Price(3000.0)})
+    assert ["m4-max-64gb"] == [entry["gpu"]["id"] for entry in found]
+
+
+def test_experts_go_to_ram_where_it_is_known() -> None:
+    """A mixture that exceeds the card is run with its experts in RAM; the deployment says so, and holds."""
+    found = recommend({"gpu": ("rtx3060-12gb",), "ram": 64 * 2**30, "limit": 3}, catalogue())
+    holds(found)
+    assert any(entry["deployment"]["cpu_moe_layers"] for entry in found["recommendations"])
+    without = recommend({"gpu": ("rtx3060-12gb",), "limit": 3}, catalogue())
+    assert not any(entry["deployment"]["cpu_moe_layers"] for entry in without["recommendations"])
+
+
+def test_the_floor_of_quality() -> None:
+    """Severe losses are let in only where they are asked for."""
+    usual = recommend({"gpu": ("rtx3090",), "limit": 10}, catalogue())
+    assert "noticeable" == usual["min_quality"]
+    assert "severe" not in {entry["quality"]["label"] for entry in usual["recommendations"]}
+    near = recommend({"gpu": ("rtx3090",), "limit": 10, "min_quality": "near-lossless"}, catalogue())
+    assert {"near-lossless", "reference"} >= {entry["quality"]["label"] for entry in near["recommendations"]}
+
+
+def test_wishes_for_a_card_that_is_given() -> None:
+    with pytest.raises(UsageError, match="go with --model"):
+        recommend({"gpu": ("rtx3090",), "budget": 100.0}, catalogue())

@@ -139,8 +139,11 @@ def _gpus(current: str) -> Candidates:
         cut = digits + 1
     lead = current[:cut]
     own = [("auto", "this machine"), ("custom:", "a card that is in no catalogue: custom:24GB")]
-    found = [*_ids("gpu", current[cut:]), *(_beginning(current, own) if not lead else [])]
-    return [(lead + word, text) for word, text in found]
+    words = [] if lead else _beginning(current, own)
+    found = _ids("gpu", current[cut:])
+    if words and found and not found[0][0].startswith(current):
+        found = []
+    return [(lead + word, text) for word, text in (*found, *words)]
 
 
 def _ids(kind: str, current: str) -> Candidates:

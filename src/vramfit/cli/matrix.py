@@ -9,6 +9,7 @@ from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import HERE, MANY_OPTIONS
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
+from vramfit.workload.common import CLASSES
 from vramfit.workload.keys import Key, parse_value
 
 TYPE_CHECKING = False
@@ -53,6 +54,15 @@ def run(values: Mapping[str, Any]) -> int:
 
 
 def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+    if output.get("output", "-") == "-":
+        return _tell(style, keys, output)
+    from vramfit.cli.written import written
+
+    with written(str(output["output"])):
+        return _tell(style, keys, output)
+
+
+def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.catalogue.patterns import gpu_names, model_names
     from vramfit.matrix import matrix
 
@@ -79,6 +89,12 @@ def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> in
     else:
         models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
     report = matrix(request, gpus, models, catalogue)
+    if style == "table" and sys.stdout.isatty() and "format" not in output:
+        from vramfit.render.matrix_summary import floods, print_summary
+
+        if floods(len(models) * len(request.get("quant") or CLASSES), len(gpus)):
+            print_summary(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
+            return 0
     if style == "table":
         from vramfit.render.matrix import print_matrix
 

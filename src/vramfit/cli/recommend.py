@@ -6,15 +6,19 @@ import sys
 
 from vramfit.cli.check import answered, opened, with_machine
 from vramfit.cli.console import wants_colour, write_lines
-from vramfit.cli.options import HERE, MANY_OPTIONS
+from vramfit.cli.options import HERE, MANY_OPTIONS, own_settings
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from vramfit.catalogue import Catalogue
+    from vramfit.cli.settings import Settings
+    from vramfit.recommend.gpus import Price
 
 WISHES: tuple[Key, ...] = (
     Key(
@@ -31,6 +35,23 @@ WISHES: tuple[Key, ...] = (
         minimum=0,
         maximum=1e6,
         default_text="5, about as fast as people read",
+    ),
+    Key(
+        "min_quality",
+        "choice",
+        "worst loss of quality that is recommended; severe lets in 1- and 2-bit files",
+        choices=("near-lossless", "small", "noticeable", "severe"),
+        default_text="noticeable",
+    ),
+    Key("vendor", "texts", "with --model: nvidia, amd, intel, apple; repeatable", separator=","),
+    Key("budget", "number", "with --model: USD that all cards together may cost", minimum=0, maximum=1e9),
+    Key("max_price", "number", "with --model: USD that one card may cost", minimum=0, maximum=1e9),
+    Key("max_cards", "count", "with --model: cards in one machine at most", maximum=64, default_text="8"),
+    Key(
+        "price",
+        "texts",
+        "what a card costs today or used, in USD: rtx3090=700 or rtx3090=700@2026-11; repeatable",
+        default_text="its list price at launch",
     ),
     Key("limit", "count", "recommendations at most, of GPUs to own and to rent each", default_text="10"),
 )
@@ -49,18 +70,59 @@ OPTIONS: tuple[Key, ...] = (
 NOTHING_EXIT_CODE = 1
 
 
+def _prices(stated: Sequence[str], own: Settings | None, catalogue: Catalogue) -> dict[str, Price]:
+    """Prices of cards by id, of the settings and then of the command line; raises ``UsageError`` for what is none."""
+    from vramfit.recommend.gpus import Price
+
+    found: dict[str, Price] = {}
+    settings = (None if own is None else own.value("prices")) or {}
+    pairs = settings.items() if isinstance(settings, dict) else [one.split("=", 1) for one in str(settings).split(",")]
+    for pair in [*pairs, *[one.split("=", 1) for one in stated]]:
+        name, value = pair if len(pair) == 2 else (pair[0], "")
+        amount, _, date = str(value).partition("@")
+        digits = amount.strip().lstrip("$").removesuffix("USD").replace(",", "").strip()
+        if not digits.replace(".", "", 1).isdigit():
+            raise UsageError(f'price: "{name}={value}" is not a valid value', "expected ID=USD, as rtx3090=700@2026-11")
+        found[catalogue.gpu(name.strip()).id] = Price(float(digits), date.strip() or None)
+    return found
+
+
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``recommend`` command line from its raw option values; returns the exit code, 1 for nothing found."""
     return answered(values, _print)
 
 
 def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+    if output.get("output", "-") == "-":
+        return _tell(style, keys, output)
+    from vramfit.cli.written import written
+
+    with written(str(output["output"])):
+        return _tell(style, keys, output)
+
+
+def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.recommend import recommend
 
+    own = own_settings()
+    if own is not None:
+        output = own.with_output(output)
+        names = {key.name for key in WISHES} if "model" in keys else {"min_speed"}
+        keys = own.with_wishes(keys, names - {"price"})
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     keys, catalogue = with_machine(keys, catalogue, output)
+    if own is not None:
+        leave = ("context", "parallel", *(("gpu",) if "model" in keys else ()))
+        plain = {name: value for name, value in keys.items() if name not in wishes}
+        plain, notes = own.with_keys({"model": None, **plain}, catalogue, keys, leave)
+        keys = {**wishes, **{name: value for name, value in plain.items() if value is not None}}
+        if "quiet" not in output:
+            sys.stderr.writelines(f"note: {note}\n" for note in notes)
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
+    prices = _prices(wishes.pop("price", ()), own, catalogue)
+    if "model" in request and prices:
+        wishes["prices"] = prices
     if "here" in output:
         from vramfit.cli.here import ModelsHere, stored
 

@@ -79,7 +79,8 @@ class Settings:
             value = None if stated or name in leave else self.value(name)
             if value is None or (name == "gpu" and "model" not in raw and "command" not in raw):
                 continue
-            if _applies(name, value, found, catalogue):
+            others = {key: known for key, known in found.items() if key != name}
+            if name in found or _applies(name, value, others, catalogue):
                 places[name] = self.place(name)
                 found[name] = value
         return found, tuple([f"{name}: {_shown(found[name])} is from {place}" for name, place in places.items()])

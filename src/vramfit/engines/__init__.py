@@ -16,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.workload.keys import Group
 
+    Known = dict[tuple[object, ...], tuple[object, Estimate]]
+    """Estimates by engine, checkpoint, workload, traits and number of GPUs, before the runtime's share of each GPU."""
+
 
 class Registration(Record):
     """Entry of an engine in the table of engines: its module, and facts needed before the module is loaded."""
@@ -104,10 +107,11 @@ def engine_of_family(family: str) -> str:
     return DEFAULT
 
 
-def estimate(deployment: Deployment) -> Estimate:
+def estimate(deployment: Deployment, known: Known | None = None) -> Estimate:
     """Estimate the memory that a deployment needs, device by device.
 
-    Raises ``UsageError`` for what the engine refuses, and ``CannotTell`` for what is not known or not modelled.
+    ``known`` remembers estimates by all that they depend on, for questions about many GPUs. Raises ``UsageError`` for what
+    the engine refuses, and ``CannotTell`` for what is not known or not modelled.
     """
     gap = deployment.model.gap
     if gap is not None:
@@ -116,6 +120,16 @@ def estimate(deployment: Deployment) -> Estimate:
     asked.check(deployment.checkpoint, deployment.workload)
     view = asked.view(deployment.gpus, deployment.workload)
     job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
-    found = asked.estimate(job).on(view.shares)
+    if known is None:
+        found = asked.estimate(job)
+    else:
+        place = (asked.name, id(job.checkpoint), deployment.workload, view.traits, len(deployment.gpus))
+        if place not in known:
+            known[place] = (
+                job.checkpoint,
+                asked.estimate(job),
+            )  # with the checkpoint, whose identity nothing else takes
+        found = known[place][1]
+    found = found.on(view.shares)
     refusal = asked.unsupported(deployment.gpus, deployment.scheme, deployment.workload)
     return found if refusal is None else replace(found, refusal=refusal)

@@ -10,13 +10,16 @@ from vramfit import __version__
 from vramfit.check import checked
 from vramfit.engines.resolve import SPECULATING, with_stated
 from vramfit.errors import CannotTell, UsageError
-from vramfit.recommend.choices import Attempts, Criteria
-from vramfit.recommend.gpus import cheapest
+from vramfit.recommend.choices import OFFERED, Attempts, Criteria
+from vramfit.recommend.gpus import Wishes, cheapest
 from vramfit.recommend.models import best_models
 from vramfit.report import FORMAT_VERSION, estimate_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from vramfit.recommend.choices import Choice
     from vramfit.recommend.gpus import Offer
     from vramfit.recommend.models import Listing
@@ -29,6 +32,12 @@ at four tokens to three words."""
 SHOWN = 10
 """Number of recommendations unless more are requested."""
 DEFAULT_USE = "chat"
+FLOOR = "noticeable"
+"""Worst label of quality that is recommended unless another is asked for."""
+LABELS_OFFERED = (*OFFERED, "severe")
+"""Labels of quality that may be the floor, best first; what nobody measured is never recommended."""
+WISHED = ("vendor", "budget", "max_price", "max_cards", "prices")
+"""Options that limit the GPUs to get."""
 EXAMPLES = (
     "vramfit recommend -g rtx4090 for what to run on it; vramfit recommend -m llama-3.3-70b for what to run it on"
 )
@@ -41,7 +50,10 @@ def recommend(request: Request, catalogue: Listing) -> Object:
     ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``, also where nothing could be estimated at all.
     """
     keys = {"level": "fits", **request}
-    names, model, use, speed, limit = (keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit"))
+    names, model, use, speed, limit, floor = (
+        keys.pop(name, None) for name in ("gpu", "model", "use", "min_speed", "limit", "min_quality")
+    )
+    wishes = _wishes({name: keys.pop(name, None) for name in WISHED})
     if (names is None) == (model is None):
         raise UsageError("give --gpu or --model, and not both", EXAMPLES)
     tunes = keys.get("task", "inference") != "inference"
@@ -53,17 +65,21 @@ def recommend(request: Request, catalogue: Listing) -> Object:
         )
     if model is not None and use is not None:
         raise UsageError("--use goes with --gpu", "leave it out: the model is given")
+    if names is not None and wishes != Wishes():
+        raise UsageError("a price, a vendor and a number of cards go with --model", "leave them out: the GPU is given")
     use = use or DEFAULT_USE
     reads = use == "embedding" or (model is not None and catalogue.model(model).modality == "embedding")
     least = speed if speed is not None else 0.0 if reads or tunes else READING_TOKENS_PER_SECOND
     if model is not None:
         keys = dict(with_stated(keys, catalogue.stated(model)))
     stated = {name: value for name, value in keys.items() if value is not None}
-    criteria = Criteria(stated, least, speed is not None, reads, Attempts())
+    floor = floor or FLOOR
+    labels = LABELS_OFFERED[: LABELS_OFFERED.index(floor) + 1]
+    criteria = Criteria(stated, least, speed is not None, reads, Attempts(), labels)
     if model is None:
         recommendations = _models(names, use, criteria, catalogue, limit or SHOWN)
     else:
-        recommendations = _gpus(model, criteria, catalogue, limit or SHOWN)
+        recommendations = _gpus(model, criteria, catalogue, limit or SHOWN, wishes)
     if criteria.attempts.refused is not None and not criteria.attempts.answered:
         raise criteria.attempts.refused
     return {
@@ -73,6 +89,7 @@ def recommend(request: Request, catalogue: Listing) -> Object:
         "model": None if model is None else catalogue.model(model).id,
         "use": use if model is None else None,
         "min_speed": least,
+        "min_quality": floor,
         "level": keys["level"],
         "recommendations": recommendations,
     }
@@ -91,13 +108,20 @@ def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Lis
     ]
 
 
-def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[Object]:
+def _wishes(given: Mapping[str, Any]) -> Wishes:
+    """Limits on the GPUs to get, from their options."""
+    found = {"vendors": given["vendor"], "budget_usd": given["budget"], "max_price_usd": given["max_price"],
+             "max_cards": given["max_cards"], "prices": given["prices"]}  # fmt: skip
+    return Wishes(**{name: value for name, value in found.items() if value})
+
+
+def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int, wishes: Wishes) -> list[Object]:
     model = catalogue.model(name)
     if model.components:
         raise CannotTell(f"{model.name} is a pipeline, which is not modelled yet", f"see `vramfit show {model.id}`")
     return [
         {"rank": rank, **_estimate((offer.name,), criteria, offer.choice), "cost": _cost(offer)}
-        for offers in cheapest(model, criteria, catalogue)
+        for offers in cheapest(model, criteria, catalogue, wishes)
         for rank, offer in enumerate(offers[:limit], 1)
     ]
 

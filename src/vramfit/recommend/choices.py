@@ -7,6 +7,7 @@ counts, then the speed.
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
@@ -18,10 +19,14 @@ from vramfit.quantization import derive
 from vramfit.quantization.quality import LABELS
 from vramfit.speed import prefill_rate
 from vramfit.sweep import ladder
+from vramfit.workload.common import EXPERTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vramfit.answer import Answer
+    from vramfit.engines import Known
     from vramfit.engines.interface import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -33,8 +38,11 @@ OFFERED = ("reference", "near-lossless", "small", "noticeable")
 COMFORTABLE = "small"
 """Worst label that still goes before a smaller model with a better one."""
 
-HOPELESS_SHARE = 0.2
-"""Share of a GPU by which the smallest scheme may exceed it before the search in an engine ends."""
+CERTAIN_SHARE = 0.9
+"""Share of a file's tensors, its largest left out, that are on the GPUs for certain: engines keep an embedding in RAM, and
+load no head for drafting that they do not use."""
+EXPERTS_ON = "auto"
+"""Value of the key for experts in RAM that leaves as many there as have to be."""
 
 
 class Attempts:
@@ -45,6 +53,8 @@ class Attempts:
         """True if anything could be estimated at all."""
         self.refused: VramfitError | None = None
         """First reason why something could not be estimated."""
+        self.known: Known = {}
+        """Estimates made so far."""
 
 
 class Criteria(Record):
@@ -59,6 +69,8 @@ class Criteria(Record):
     reads: bool
     """True if the model only reads (an embedding): its speed is that of the prompt."""
     attempts: Attempts
+    labels: tuple[str, ...] = OFFERED
+    """Labels of quality that may be recommended, best first."""
 
 
 class Choice(Record):
@@ -120,28 +132,84 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
             (asked,) = deployments(keys, gpus, model)
             check_machine(gpus, asked.workload.platform, engine(name).spans_machines)
             return _choice_of(asked, criteria)
-        schemes = _schemes(name, model, gpus)
+        schemes = _schemes(name, model, gpus, criteria)
         if not schemes:
             return None
         (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
         check_machine(gpus, smallest.workload.platform, engine(name).spans_machines)
-        found = answer(smallest)
     except VramfitError as error:
         criteria.attempts.refused = criteria.attempts.refused or error
         return None
-    criteria.attempts.answered = True
-    if _hopeless(found):
+    found = _first_in(smallest, schemes, criteria)
+    if found is None and model.has_experts and keys.get("ram") is not None and EXPERTS not in keys:
+        return _with_experts_in_ram(keys, schemes, gpus, model, criteria)
+    return found
+
+
+def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Criteria) -> Choice | None:
+    """Choice in the first scheme that meets the criteria.
+
+    Schemes whose weights alone exceed the GPUs are passed over without an estimate, and so are those that free fewer bytes
+    than the last estimate was short of.
+    """
+    runtime, model, gpus = engine(deployment.engine), deployment.model, deployment.gpus
+    room_bytes = sum([gpu.memory_bytes for gpu in gpus])
+    short_bytes, larger_bytes = 0, 0
+    for scheme in schemes:
+        certain_bytes = _certain_bytes(model, scheme)
+        if CERTAIN_SHARE * certain_bytes > room_bytes:
+            criteria.attempts.answered = True
+            continue
+        freed_bytes = (larger_bytes - certain_bytes) / len(gpus) * (1 if len(gpus) == 1 else 1.5)
+        if short_bytes and freed_bytes * 1.1 < short_bytes:
+            continue
+        one = replace(deployment, checkpoint=runtime.checkpoint(model, scheme))
+        try:
+            found = answer(one, criteria.attempts.known)
+        except VramfitError as error:
+            criteria.attempts.refused = criteria.attempts.refused or error
+            continue
+        criteria.attempts.answered = True
+        choice = _meeting(found, criteria)
+        if choice is not None:
+            return choice
+        short_bytes = max(0, -found.verdict.headroom_bytes) if found.verdict.refusal is None else 0
+        larger_bytes = certain_bytes
+    return None
+
+
+def _with_experts_in_ram(
+    keys: Request, schemes: Sequence[Scheme], gpus: tuple[Gpu, ...], model: Model, criteria: Criteria
+) -> Choice | None:
+    """Choice with as many layers' experts in RAM as have to be, in an engine that can leave them there."""
+    runtime = engine(str(keys["engine"]))
+    if not runtime.places_experts:
         return None
-    choices = (
-        _choice_of(replace(smallest, checkpoint=engine(name).checkpoint(model, scheme)), criteria) for scheme in schemes
-    )
-    return next((choice for choice in choices if choice is not None), None)
+    room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + keys["ram"]
+    for scheme in schemes:
+        if CERTAIN_SHARE * _certain_bytes(model, scheme) > room_bytes:
+            continue
+        try:
+            (one,) = deployments({**keys, "quant": scheme.id, EXPERTS: EXPERTS_ON}, gpus, model)
+            choice = _meeting(answer(one, criteria.attempts.known), criteria)
+        except VramfitError:
+            continue
+        if choice is not None:
+            return choice
+    return None
 
 
-def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...]) -> tuple[Scheme, ...]:
+@per_model
+def _certain_bytes(model: Model, scheme: Scheme) -> int:
+    """Bytes of a checkpoint's tensors without the largest, which may be an embedding that stays in RAM."""
+    checkpoint = derive(model, scheme)
+    return checkpoint.file_bytes - max([row.total_bytes for row in checkpoint.stored])
+
+
+def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[Scheme, ...]:
     """Schemes that are tried in an engine, best quality first."""
-    runtime = engine(name)
-    return tuple([scheme for scheme in ladder(model, name, OFFERED, False) if runtime.computes_with(scheme, gpus)])
+    runtime, ranked = engine(name), ladder(model, name, criteria.labels, False)
+    return tuple([scheme for scheme in ranked if runtime.computes_with(scheme, gpus)])
 
 
 _smallest_of: dict[tuple[str, ...], Scheme] = {}
@@ -155,22 +223,22 @@ def _smallest(schemes: tuple[Scheme, ...], model: Model) -> Scheme:
     return _smallest_of[key]
 
 
-def _hopeless(found: Answer) -> bool:
-    """True if even a need somewhat smaller would exceed the GPUs, so that no other scheme need be tried."""
-    return found.verdict.headroom_bytes < -HOPELESS_SHARE * min(found.verdict.usable_bytes)
-
-
 def _choice_of(deployment: Deployment, criteria: Criteria) -> Choice | None:
     """Choice made of a deployment; None if it misses the level or is too slow."""
     try:
-        found = answer(deployment)
+        found = answer(deployment, criteria.attempts.known)
     except VramfitError as error:
         criteria.attempts.refused = criteria.attempts.refused or error
         return None
     criteria.attempts.answered = True
+    return _meeting(found, criteria)
+
+
+def _meeting(found: Answer, criteria: Criteria) -> Choice | None:
+    """Choice of an answer; None if it misses the level or is too slow."""
     if not found.reached:
         return None
-    rate = prefill_rate(deployment, found.estimate) if criteria.reads else found.rate
+    rate = prefill_rate(found.deployment, found.estimate) if criteria.reads else found.rate
     if rate is None:
         return None if criteria.speed_asked else Choice(found, 0.0)
     return Choice(found, rate.expected) if rate.expected >= criteria.least_speed else None

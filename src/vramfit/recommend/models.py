@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from vramfit.catalogue.rows import ModelRow
+    from vramfit.catalogue.rows import GpuRow, ModelRow
     from vramfit.engines.resolve import Catalogue
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
         def model_rows(self) -> tuple[ModelRow, ...]:
             """Rows of all models."""
+
+        def gpu_rows(self) -> tuple[GpuRow, ...]:
+            """Rows of all GPUs."""
 
 
 USES = {
@@ -43,6 +46,10 @@ NEW_YEAR = 2026
 """Year whose first of January is the day to which sizes are put forward, so that they change with no clock."""
 UNDATED_MONTHS = -36
 """Months before that day at which a model of unknown date counts: three years."""
+
+
+FEWEST_BITS = 1.5
+"""Bits per weight below which no scheme is: a model that exceeds the memory with fewer is not looked at."""
 
 
 class Candidate(Record):
@@ -77,6 +84,8 @@ def best_models(
     """Select up to ``limit`` models, largest equivalent first, those whose best choice loses little quality ahead."""
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
     rows.sort(key=lambda row: (-equivalent_billions(row), row.id))
+    room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + (criteria.keys.get("ram") or 0)
+    rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
     comfortable: list[Candidate] = []
     others: list[Candidate] = []
     for row in rows:
