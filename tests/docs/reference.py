@@ -37,6 +37,10 @@ KINDS = {
 
 ENVIRONMENT = {
     "VRAMFIT_DEBUG": "`1` shows the traceback of an internal error, which is one line otherwise",
+    "VRAMFIT_PAGER": "program that long lists go through on a terminal; empty, or `cat`, prints at once; `less -FRX` by default",
+    "PAGER": "the same, after `VRAMFIT_PAGER`",
+    "VRAMFIT_CONFIG_DIR": "folder of your `config.yaml`, before `XDG_CONFIG_HOME`",
+    "APPDATA": "on Windows the folder in the place of `~/.config`",
     "COLUMNS": "width of the report, before what the terminal says",
     "NO_COLOR": "no colour, whatever its value; the flag `--color` beats it",
     "FORCE_COLOR": "colour in a pipe too; `NO_COLOR` beats it",
