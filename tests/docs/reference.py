@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vramfit import errors
+from vramfit.cli import settings
 from vramfit.cli.app import app
 from vramfit.cli.options import spellings
 from vramfit.engines import _registered as engines
@@ -237,6 +238,10 @@ def environment() -> str:
     rows = [(f"`{name}`", meaning) for name, meaning in ENVIRONMENT.items()]
     return "\n".join([
         "# Environment\n", WRITTEN, table(("variable", "what it does"), rows),
+        "## Defaults of your own\n",
+        "A variable `VRAMFIT_` with the name in capitals, or the name in `config.yaml`, sets one: "
+        + ", ".join(f"`{name}`" for name in sorted(settings.NAMES))
+        + ". A flag counts most, then the variable, a deployment of a file, `config.yaml`, and last the key's own default.\n",
         "Proxies are those of every program (`HTTPS_PROXY`, `NO_PROXY`). Variables that belong to an engine's launch command"
         " (`OLLAMA_…`, `LLAMA_ARG_…`, `VLLM_…`) are read from that command, not from this environment:"
         " [launch commands](../launch-commands.md).\n",
