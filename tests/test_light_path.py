@@ -133,6 +133,14 @@ def test_every_module_of_the_list_is_loaded_by_some_line() -> None:
     assert set() == ALLOWED - ours
 
 
+def test_the_table_is_drawn_without_the_console_of_rich() -> None:
+    """Its text and its styles are enough, and the console is most of what Rich takes to load."""
+    run = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import vramfit.render.screen, vramfit.render.story"
+    rich = {module for module in loaded(f"import site; site.main(); {run}") if module.startswith("rich")}
+    assert "rich.text" in rich
+    assert "rich.console" not in rich
+
+
 def test_the_measure_sees_what_is_loaded() -> None:
     """Were a forbidden module loaded, it would be found, and what it pulls in."""
     assert {"json", "re", "enum"} <= loaded("import json") - loaded("pass")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.accuracy import sglang, vllm
+from tests.accuracy import llamacpp, sglang, vllm
+from tests.training import errors
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "accuracy.md"
-OPENING = """# Accuracy of server estimates
+OPENING = """# Accuracy
 
-How far the estimates are from what servers print when they start, term by term. `python -m tests.accuracy.write` writes
-this page from the logs in `tests/engines/`, and a test holds it fresh.
+How far the estimates are from what programs print, term by term. `python -m tests.accuracy.write` writes this page from
+the logs in `tests/engines/` and `tests/training/`, and a test holds it fresh.
 
 ## vLLM
 
@@ -30,6 +31,20 @@ Tokens of the cache in start-up logs (`tests/engines/sglang/measured.yaml` names
 what was free before they were loaded and the bytes of a token all count in them. What a process holds before it loads
 (`src/vramfit/engines/sglang/overhead.py`) was read off the logs of the B200, the MI355X, the four H100 and LFM2, and off
 others; nothing is fitted on the rest.
+"""
+
+LLAMACPP = """
+## llama.cpp
+
+Its own accounting of runs that load no weights (`tests/engines/llamacpp/accounting.yaml`,
+`tests/engines/llamacpp/further_accounting.yaml`), to the MiB that it prints, over settings that change what it allocates:
+layers and experts in RAM, several GPUs, sequences, element types of the cache, flash attention on and off.
+"""
+TRAINING = """
+## Fine-tuning
+
+Peaks of measured runs (`tests/training/measured.yaml` names each source): what PyTorch allocated, and what the process
+took. What is made of them: [fine-tuning](fine-tuning.md).
 """
 
 LOG = (Path(__file__).parent.parent / "verify" / "logs" / "llamacpp-b5781-vulkan.log").read_text("utf-8")
@@ -80,7 +95,9 @@ def own_log() -> str:
 
 def page() -> str:
     """Text of the page."""
-    return "\n".join([OPENING, *vllm.table(), SPREADS, *vllm.spreads(), SGLANG, *sglang.table(), own_log()])
+    servers = [OPENING, *vllm.table(), SPREADS, *vllm.spreads(), SGLANG, *sglang.table()]
+    others = [LLAMACPP, *llamacpp.table(), "", llamacpp.drivers(), TRAINING, errors.table().rstrip(), own_log()]
+    return "\n".join([*servers, *others])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Read the change before committing it.
 
 from __future__ import annotations
 
+from tests.accuracy.write import PAGE, page
 from tests.docs.fresh import DOCS, WRITTEN
 from tests.refresh_docs import main
 
@@ -12,4 +13,5 @@ for name, write in WRITTEN.items():
     path = DOCS / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(write(), encoding="utf-8")
+PAGE.write_text(page(), encoding="utf-8")
 main()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vramfit import errors
+from vramfit.cli import settings
 from vramfit.cli.app import app
 from vramfit.cli.options import spellings
 from vramfit.engines import _registered as engines
@@ -37,6 +38,10 @@ KINDS = {
 
 ENVIRONMENT = {
     "VRAMFIT_DEBUG": "`1` shows the traceback of an internal error, which is one line otherwise",
+    "VRAMFIT_PAGER": "program that long lists go through on a terminal; empty, or `cat`, prints at once; `less -FRX` by default",
+    "PAGER": "the same, after `VRAMFIT_PAGER`",
+    "VRAMFIT_CONFIG_DIR": "folder of your `config.yaml`, before `XDG_CONFIG_HOME`",
+    "APPDATA": "on Windows the folder in the place of `~/.config`",
     "COLUMNS": "width of the report, before what the terminal says",
     "NO_COLOR": "no colour, whatever its value; the flag `--color` beats it",
     "FORCE_COLOR": "colour in a pipe too; `NO_COLOR` beats it",
@@ -233,6 +238,10 @@ def environment() -> str:
     rows = [(f"`{name}`", meaning) for name, meaning in ENVIRONMENT.items()]
     return "\n".join([
         "# Environment\n", WRITTEN, table(("variable", "what it does"), rows),
+        "## Defaults of your own\n",
+        "A variable `VRAMFIT_` with the name in capitals, or the name in `config.yaml`, sets one: "
+        + ", ".join(f"`{name}`" for name in sorted(settings.NAMES))
+        + ". A flag counts most, then the variable, a deployment of a file, `config.yaml`, and last the key's own default.\n",
         "Proxies are those of every program (`HTTPS_PROXY`, `NO_PROXY`). Variables that belong to an engine's launch command"
         " (`OLLAMA_…`, `LLAMA_ARG_…`, `VLLM_…`) are read from that command, not from this environment:"
         " [launch commands](../launch-commands.md).\n",

@@ -13,6 +13,7 @@ from rich.text import Text
 from tests.each import each
 from tests.render import golden
 from tests.render.sample import document, error, report, tight, two_gpus, unknown
+from vramfit.render.page import Page
 from vramfit.render.table import print_report
 
 REPORTS = {
@@ -313,3 +314,21 @@ def test_every_remedy_has_its_command_whole() -> None:
 
     for remedy in each(report()["estimates"][0]["remedies"]):
         assert run_together(remedy["command"]) in text
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("a bc def", 20, ["a bc def"]),
+        ("one two three four", 10, ["one two", "three four"]),
+        ("one  two three", 10, ["one  two", "three"]),
+        ("a unbreakableword b", 10, ["a", "unbreakabl", "eword b"]),
+        ("通义千问 大模型 abc", 10, ["通义千问", "大模型 abc"]),
+    ],
+)
+def test_prose_is_wrapped_at_words(text: str, width: int, expected: list[str]) -> None:
+    """By the cells that letters take; a word that is wider than the page is the only one broken within."""
+    page = Page(40, "utf-8", colour=False)
+    page.prose(text, indent=40 - width)
+
+    assert expected == [line.removeprefix(" " * (40 - width)) for line in page.drawn().splitlines()]

@@ -7,10 +7,9 @@ a name from a downloaded file cannot send control codes to the terminal.
 
 from __future__ import annotations
 
-import io
-
-from rich.cells import cell_len
-from rich.console import Console
+from rich.cells import cell_len, chop_cells
+from rich.color import ColorSystem
+from rich.style import Style
 from rich.text import Text
 
 from vramfit._record import Record, replace
@@ -66,10 +65,7 @@ class Page:
         self._encoding = encoding
         self._plain = not encoding.lower().replace("-", "").startswith("utf")
         self._lines: list[Text] = []
-        self._console = Console(
-            file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None, no_color=not colour,
-            width=self.width, highlight=False, markup=False, emoji=False, legacy_windows=False, force_jupyter=False,
-        )  # fmt: skip
+        self._colour = colour
 
     def text(self, *spans: Span) -> Text:
         """One Rich text of all pieces, safe to print in the stream's encoding."""
@@ -144,11 +140,9 @@ class Page:
 
     def drawn(self) -> str:
         """Text of the whole page, with terminal codes if it has colour."""
-        with self._console.capture() as captured:
-            for line in self._lines:
-                line.rstrip()
-                self._console.print(line, soft_wrap=True)
-        return captured.get()
+        for line in self._lines:
+            line.rstrip()
+        return "".join(f"{_coded(line) if self._colour else line.plain}\n" for line in self._lines)
 
     def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
         """Draw headings and rows of these columns."""
@@ -186,7 +180,7 @@ class Page:
     def _wrapped(self, text: Text, width: int) -> list[Text]:
         if text.cell_len <= width:
             return [text]
-        pieces = text.wrap(self._console, max(_NARROWEST_PROSE, width))
+        pieces = text.divide(_breaks(text.plain, max(_NARROWEST_PROSE, width)))
         for piece in pieces:
             piece.rstrip()
         return list(pieces)
@@ -207,3 +201,32 @@ class Page:
         if not self._plain:
             return text
         return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
+
+
+def _breaks(text: str, width: int) -> list[int]:
+    """Positions at which a text is broken so that no line is wider; only a word that is wider itself is broken within."""
+    found, at, used = [], 0, 0
+    for word in text.split(" "):
+        room = cell_len(word)
+        if used and used + room > width:
+            found.append(at)
+            used = 0
+        if room > width:
+            *whole, rest = chop_cells(word, width)
+            found += [at + sum(map(len, whole[:number])) for number in range(1, len(whole) + 1)]
+            used = cell_len(rest) + 1
+        else:
+            used += room + 1
+        at += len(word) + 1
+    return found
+
+
+def _coded(line: Text) -> str:
+    """Line with terminal codes: its spans follow each other and never overlap. Without Rich's console, which is most of
+    what Rich takes to load."""
+    plain, drawn, at = line.plain, "", 0
+    for span in line.spans:
+        styled = Style.parse(str(span.style)).render(plain[span.start : span.end], color_system=ColorSystem.STANDARD)
+        drawn += plain[at : span.start] + styled
+        at = span.end
+    return drawn + plain[at:]
