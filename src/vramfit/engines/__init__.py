@@ -58,8 +58,8 @@ for _one in (
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
     Registration("mlx", "vramfit.engines.mlx", ("mlx",)),
     Registration("tensorrt-llm", "vramfit.engines.tensorrtllm", keys="vramfit.engines.servers"),
-    Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.diffusers", pipelines=True),
-    Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.diffusers", pipelines=True),
+    Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.pipelines", pipelines=True),
+    Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.pipelines", pipelines=True),
 ):
     register(_one)
 

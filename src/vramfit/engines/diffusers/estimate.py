@@ -12,8 +12,8 @@ from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.diffusers import PipelineKeys
     from vramfit.engines.interface import Job
+    from vramfit.engines.pipelines import PipelineKeys
     from vramfit.hardware import Gpu
 
 IMAGE_SIZE, VIDEO_SIZE, VIDEO_FRAMES = (1024, 1024), (1280, 720), 81
@@ -23,10 +23,13 @@ PATCH = 16
 """Pixels of a side of the patch that is a denoiser's token: eight by the VAE, two by the patches (FLUX, SD3, Wan)."""
 FRAMES_A_TOKEN = 4
 """Frames that a video's VAE joins into one (AutoencoderKLWan, AutoencoderKLHunyuanVideo)."""
-TENSORS, TENSORS_LOW, TENSORS_HIGH = 40, 20, 60
+TENSORS, TENSORS_LOW, TENSORS_HIGH = 40, 10, 60
 """Results of the width of the residual stream that exist at once for each token of a denoiser, in 16 bits, with bounds.
 HunyuanVideo needs 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each
 token of the difference; Wan2.2 A14B in Q4 22.1 GiB for 1280x720x81 layer by layer (SceneWorks issue 1608), 30."""
+TENSORS_IMAGE = 20
+"""Number for an image, whose pipelines run without a second prompt beside the first, by the graph of a block of
+FLUX (queries, keys, values, the network's four widths and their copies): not measured."""
 VAE_PIXEL, VAE_PIXEL_LOW, VAE_PIXEL_HIGH = 3500, 800, 8000
 """Bytes that a VAE takes for each pixel that it decodes at once, in 16 bits, with bounds. SDXL in fp16 takes 21.7 GB for
 four images of 1024x1024 with 6.9 GB of weights (huggingface.co/blog, "Exploring simple optimizations for SDXL"), and
@@ -40,13 +43,12 @@ LAYER_SHARE = 0.03
 
 
 class Turn(Record):
-    """Activations of the turn that needs most, in bytes."""
+    """Weights on the GPU at a time, and activations beside them, in bytes."""
 
+    weights: int
     low: int
     expected: int
     high: int
-    known: bool
-    """False where the denoiser's width is not known, so that only the VAE is counted."""
 
 
 def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
@@ -55,28 +57,37 @@ def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
     offload = keys.component_offload or usual_offload
     sizes = component_bytes(job)
     on_gpu = {name: size for name, size in sizes.items() if not (is_text_encoder(name) and keys.text_encoder == "ram")}
-    resident = _resident(on_gpu, offload)
-    turn = activations(job)
+    found = turns(job, on_gpu, offload)
+    largest = max(found, key=lambda turn: turn.weights + turn.expected)
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
-    least = min(resident, max([size for name, size in on_gpu.items() if is_denoiser(name)], default=resident))
-    gpu = DeviceMemory("gpu0", resident, 0, turn.expected, 0, least + turn.low, resident + turn.high, resident)
-    waiting = sum(sizes.values()) - resident
+    denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights)
+    low = max([min(turn.weights, denoiser) + turn.low for turn in found])
+    high = max([turn.weights + turn.high for turn in found])
+    gpu = DeviceMemory("gpu0", largest.weights, 0, largest.expected, 0, low, high, largest.weights)
+    waiting = sum(sizes.values()) - largest.weights
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
+    width, height, frames = output_of(job)
+    settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
+    idle = tuple(range(1, job.gpu_count))
+    gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
+    stored = sum([row.total_bytes for row in job.checkpoint.stored])
+    return Estimate(gpus, host, stored, tuple(_notes(job, offload)), settings, idle=idle)
+
+
+def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
+    """Assumptions of the estimate."""
     width, height, frames = output_of(job)
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
     notes = [f"activations are those of {made}, one at a time; output_size and frames state others"]
-    if not turn.known:
-        notes.append("the denoiser's activations are not known for this pipeline: the need is that of its weights and VAE")
+    if not _width(job) and not any(one.name.startswith("unet") for one in job.model.components):
+        notes.append(
+            "the denoiser's activations are not known for this pipeline: the need is that of its weights and VAE"
+        )
     if offload == "none":
         notes.append("every component stays on the GPU; component_offload lets those wait in RAM whose turn it is not")
     if job.gpu_count > 1:
         notes.append("a pipeline runs on one GPU; the others stay idle")
-    return Estimate(
-        (gpu,) + tuple([DeviceMemory(f"gpu{n}", 0, 0, 0, 0, 0, 0) for n in range(1, job.gpu_count)]),
-        host, sum(row.total_bytes for row in job.checkpoint.stored), tuple(notes),
-        {"component_offload": offload, "output_size": (width, height), "frames": frames},
-        idle=tuple(range(1, job.gpu_count)),
-    )  # fmt: skip
+    return notes
 
 
 def component_bytes(job: Job[None, PipelineKeys]) -> dict[str, int]:
@@ -90,14 +101,22 @@ def component_bytes(job: Job[None, PipelineKeys]) -> dict[str, int]:
     }
 
 
-def _resident(sizes: dict[str, int], offload: str) -> int:
-    """Bytes of weights on the GPU at once."""
+def turns(job: Job[None, PipelineKeys], sizes: dict[str, int], offload: str) -> tuple[Turn, ...]:
+    """Turns of the text encoders, the denoiser and the VAE, each with the weights that are on the GPU in it."""
+    largest = {
+        "text": max([size for name, size in sizes.items() if is_text_encoder(name)], default=0),
+        "denoiser": max([size for name, size in sizes.items() if is_denoiser(name)], default=0),
+        "vae": sum([size for name, size in sizes.items() if not is_text_encoder(name) and not is_denoiser(name)]),
+    }
+    share = {"group": GROUP_SHARE, "sequential": LAYER_SHARE}.get(offload, 1.0)
+    weights = {name: size if name == "vae" else round(size * share) for name, size in largest.items()}
     if offload == "none":
-        return sum(sizes.values())
-    if offload == "model":
-        return max(sizes.values())
-    share = GROUP_SHARE if offload == "group" else LAYER_SHARE
-    return round(max(sizes.values()) * share)
+        weights = dict.fromkeys(largest, sum(sizes.values()))
+    return (
+        Turn(weights["text"], 0, 0, 0),
+        Turn(weights["denoiser"], *denoising(job)),
+        Turn(weights["vae"], *decoding(job)),
+    )
 
 
 def output_of(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
@@ -107,19 +126,25 @@ def output_of(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
     return width, height, job.keys.frames or (VIDEO_FRAMES if moving else 1)
 
 
-def activations(job: Job[None, PipelineKeys]) -> Turn:
-    """Activations of a step of the denoiser or of the VAE's decoding, whichever are more."""
+def denoising(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+    """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
     width, height, frames = output_of(job)
-    pixels = width * height * min(frames, VAE_FRAMES)
-    streams = [one.width for one in job.model.components if one.width and is_denoiser(one.name)]
     tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
-    row = 2 * max(streams, default=0) * tokens
-    return Turn(
-        max(TENSORS_LOW * row, VAE_PIXEL_LOW * width * height),
-        max(TENSORS * row, VAE_PIXEL * (pixels if streams else width * height)),
-        max(TENSORS_HIGH * row, VAE_PIXEL_HIGH * pixels),
-        bool(streams) or any(one.name.startswith("unet") for one in job.model.components),
-    )
+    row = 2 * _width(job) * tokens
+    return TENSORS_LOW * row, (TENSORS if frames > 1 else TENSORS_IMAGE) * row, TENSORS_HIGH * row
+
+
+def decoding(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+    """Lowest, expected and highest activations of the VAE's decoding, of an image or of a few frames at once."""
+    width, height, frames = output_of(job)
+    pixels = width * height
+    several = pixels * min(frames, VAE_FRAMES)
+    return VAE_PIXEL_LOW * pixels, VAE_PIXEL * several, VAE_PIXEL_HIGH * several
+
+
+def _width(job: Job[None, PipelineKeys]) -> int:
+    """Width of the denoiser's residual stream; 0 where it is not known."""
+    return max([one.width or 0 for one in job.model.components if is_denoiser(one.name)], default=0)
 
 
 def runtime_share(gpu: Gpu) -> Share:

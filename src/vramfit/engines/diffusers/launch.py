@@ -6,8 +6,8 @@ from vramfit.engines.naming import repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.diffusers import PipelineKeys
     from vramfit.engines.interface import Deployment
+    from vramfit.engines.pipelines import PipelineKeys
 
 CALLS = {
     "none": 'to("cuda")',

@@ -6,8 +6,8 @@ from vramfit.engines.diffusers.estimate import TENSORS, VAE_PIXEL, output_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.diffusers import PipelineKeys
     from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.pipelines import PipelineKeys
     from vramfit.engines.terms import Ledger
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
