@@ -43,12 +43,12 @@ LAYER_SHARE = 0.03
 
 
 class Turn(Record):
-    """Weights on the GPU at a time, and activations beside them, in bytes."""
+    """Weights on the GPU at a time, and activations beside them."""
 
-    weights: int
-    low: int
-    expected: int
-    high: int
+    weights_bytes: int
+    low_bytes: int
+    expected_bytes: int
+    high_bytes: int
 
 
 def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
@@ -58,13 +58,13 @@ def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
     sizes = component_bytes(job)
     on_gpu = {name: size for name, size in sizes.items() if not (is_text_encoder(name) and keys.text_encoder == "ram")}
     found = turns(job, on_gpu, offload)
-    largest = max(found, key=lambda turn: turn.weights + turn.expected)
+    largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
-    denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights)
-    low = max([min(turn.weights, denoiser) + turn.low for turn in found])
-    high = max([turn.weights + turn.high for turn in found])
-    gpu = DeviceMemory("gpu0", largest.weights, 0, largest.expected, 0, low, high, largest.weights)
-    waiting = sum(sizes.values()) - largest.weights
+    denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
+    low = max([min(turn.weights_bytes, denoiser) + turn.low_bytes for turn in found])
+    high = max([turn.weights_bytes + turn.high_bytes for turn in found])
+    gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
+    waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
     width, height, frames = output_of(job)
     settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
