@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from tests.catalogued import catalogue
@@ -36,9 +37,9 @@ def main() -> None:
     """Print the share of each list that is answered, and the names that are not."""
     for stem in ("vllm_recipes", "vllm_variants", "ollama_library"):
         missing = unanswered(stem)
-        print(f"{stem}: {len(names(stem)) - len(missing)} of {len(names(stem))} answered")
+        sys.stdout.write(f"{stem}: {len(names(stem)) - len(missing)} of {len(names(stem))} answered\n")
         for name in missing:
-            print(f"  {name}")
+            sys.stdout.write(f"  {name}\n")
 
 
 if __name__ == "__main__":
