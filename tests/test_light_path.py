@@ -37,8 +37,8 @@ ALLOWED = {
     *(
         f"vramfit.engines{name}"
         for name in (
-            "", ".base", ".cuda", ".interface", ".keys", ".naming", ".profile", ".quants", ".resolve", ".servers",
-            ".workloads",
+            "", ".base", ".cuda", ".interface", ".keys", ".naming", ".profile", ".pipelines", ".quants", ".resolve",
+            ".servers", ".workloads",
         )
     ),
     *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed", ".training")),

@@ -71,6 +71,11 @@ UNKNOWN = (
     "somebody/Qwen3-8B-Aggressive",  # the grade of an edit alone is none
     "somebody/Qwen3-8B-nano",
     "rhaymison/Llama-3-portuguese-Tom-cat-8b-instruct",
+    "somebody/Qwen3-8B-Gemma-3-4B",  # two sizes
+    "somebody/Qwen3-8B-OQ4e",  # a form that is not known
+    "somebody/Llama-3.1-8B-Instruct-EAGLE3",  # a part of a model
+    "somebody/Tom-Qwen3-8B-VL",  # another architecture
+    "somebody/Qwen-7B-Tom",  # a generation that is not stated
     "llama-3.1-8b (a remark)",
     "/models/llama-3.1-8b",  # a path is a file's business
     "./models/llama-3.1-8b",

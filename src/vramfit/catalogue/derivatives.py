@@ -9,7 +9,7 @@ base is worse than none. Loaded only when no entry has a name, and no file can b
 from __future__ import annotations
 
 from vramfit.catalogue.names import normalise_model
-from vramfit.catalogue.repositories import Reading, file_reading, packaging
+from vramfit.catalogue.repositories import STYLES, Reading, file_reading, packaging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ CHANGED = frozenset((
 ))  # fmt: skip
 """Words that speak of another architecture, of another size, of a part of a model, or of a longer context."""
 
+PARTS = ("franken", "merge", "prun", "expand", "upscal")
+"""Beginnings of further such words."""
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
+"""Letters of the names of repositories and files."""
 FEWEST_WORDS = 2
 """Words of the shortest id that is looked for: a generation and a size."""
 
@@ -35,8 +39,10 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
 
     ``known`` says whether the catalogue has exactly one entry of a name.
     """
-    text, _, chosen = name.strip().removeprefix("hf:").partition("@")[0].partition(":")
+    text, _, chosen = name.strip().partition("@")[0].partition(":")
     text = file_reading(text) or text
+    if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
+        return None
     words, keys = packaging(f"{text}-{chosen}" if chosen else text)
     found: list[tuple[int, int]] = []
     for start in range(len(words)):
@@ -50,7 +56,7 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
     start, stop = max(found, key=lambda one: one[1] - one[0])
     inside = all(start <= first and last <= stop for first, last in found)
     beside = [*words[:start], *_without_teachers(words[stop:], known)]
-    if not inside or any(word in CHANGED or _is_size(word) or _is_scheme(word) for word in beside):
+    if not inside or all(_is_version(word) for word in beside) or any(_is_change(word) for word in beside):
         return None
     return Reading("-".join(words[start:stop]), keys)
 
@@ -79,6 +85,16 @@ def _is_specific(run: list[str]) -> bool:
     if not sizes or any(word in ("instruct", "it", "chat", "base") for word in run[:1]):
         return False
     return any(character.isdigit() for word in run[: sizes[0]] for character in word)
+
+
+def _is_version(word: str) -> bool:
+    """True for a word that may stand behind any model: ``v4``, ``2507``, the grade of an edit."""
+    return word in STYLES or word.removeprefix("v").replace(".", "", 1).isdigit()
+
+
+def _is_change(word: str) -> bool:
+    """True for a word that speaks of another architecture, size or form than the base's."""
+    return word in CHANGED or word.startswith(PARTS) or _is_size(word) or _is_scheme(word)
 
 
 def _is_scheme(word: str) -> bool:

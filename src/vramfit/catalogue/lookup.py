@@ -228,7 +228,7 @@ class Catalogue:
         try:
             return importer.load(name, known, self._based)
         except InputError as error:
-            base = None if isinstance(error, MissingModel) else self._derived(name)
+            base = None if isinstance(error, MissingModel) else self._derived(name.removeprefix("hf:"))
             if base is not None:
                 self._stated[name] = base.keys
                 return base.model

@@ -21,10 +21,10 @@ from vramfit.model.traits import Architecture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from vramfit.model import Layers, Model
+    from vramfit.model import Layers, Model, Tensor
     from vramfit.model.mixers import Mixer
 
 OWN = (
@@ -33,6 +33,9 @@ OWN = (
     "traits",
 )  # fmt: skip
 """Fields that an entry with ``config`` may state. Every other field is the configuration's."""
+
+PARTS = ("text", "vision", "projector", "audio", "component")
+"""Parts of a model in the order of its tensors."""
 
 
 def model_of(facts: Mapping[str, Any]) -> Model:
@@ -73,7 +76,7 @@ def model_of(facts: Mapping[str, Any]) -> Model:
     )
     if not model.context and model.layers and any(group.mixers for group in model.layers):
         raise ValueError("context: missing, the configuration does not state it")
-    count(model, read.tensors)
+    count(model, _ordered(read.tensors))
     return model
 
 
@@ -83,6 +86,21 @@ def completed(facts: dict[str, Any]) -> dict[str, Any]:
         return facts
     model = model_of(facts)
     return {**facts, "modality": model.modality, "context": model.context, "dtype": model.dtype}
+
+
+def _ordered(tensors: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """Tensors by the parts of a model, with those of one name and shape in one row, as ``model.inventory`` has them."""
+    rows: dict[tuple[object, ...], Tensor] = {}
+    for tensor in tensors:
+        key = (tensor.name, tensor.shape, tensor.part, tensor.linear, tensor.buffer, bool(tensor.layers))
+        known = rows.get(key)
+        if known is None:
+            rows[key] = tensor
+        elif tensor.layers:
+            rows[key] = replace(known, layers=tuple(sorted({*known.layers, *tensor.layers})))
+        else:
+            rows[key] = replace(known, copies=known.copies + tensor.copies)
+    return tuple(sorted(rows.values(), key=lambda tensor: PARTS.index(tensor.part)))
 
 
 def _read_throughout(layers: tuple[Layers, ...], context: int) -> tuple[Layers, ...]:

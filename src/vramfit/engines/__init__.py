@@ -32,6 +32,8 @@ class Registration(Record):
     """Module that declares the engine's own deployment keys as ``GROUPS``; engines with the same keys share it."""
     further: tuple[str, ...] = ()
     """Names of further groups in that module, with keys that not all of the engines have that share it."""
+    pipelines: bool = False
+    """True if it runs pipelines of components, which make images, videos or sound, and nothing else."""
 
 
 _registered: dict[str, Registration] = {}
@@ -59,6 +61,8 @@ for _one in (
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
     Registration("mlx", "vramfit.engines.mlx", ("mlx",)),
     Registration("tensorrt-llm", "vramfit.engines.tensorrtllm", keys="vramfit.engines.servers"),
+    Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.pipelines", pipelines=True),
+    Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.pipelines", pipelines=True),
 ):
     register(_one)
 
@@ -72,6 +76,11 @@ SUPPLY = "where you know what a token takes in the cache, give --kv-bytes-per-to
 def names() -> tuple[str, ...]:
     """Names of all registered engines, in the order of their registration."""
     return tuple(_registered)
+
+
+def pipeline_engines() -> tuple[str, ...]:
+    """Names of the engines that run pipelines of components, the usual one first."""
+    return tuple([known.name for known in _registered.values() if known.pipelines])
 
 
 def registered(name: str) -> Registration:

@@ -209,11 +209,7 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     Raises ``CannotTell`` for a pipeline of components, and ``UsageError`` for a contradictory combination of keys.
     """
     if model.components:
-        weights = sum(component.parameters for component in model.components) * 2
-        raise CannotTell(
-            f"{model.name} is a pipeline whose activations are not modelled yet",
-            f"its parts together weigh {gib(weights)} in 16-bit; see `vramfit show {model.id}`",
-        )
+        request = _for_pipeline(request, model)
     runtime = engine(engine_name(request))
     model = runtime.extended(_supplied(request, model, runtime), request)
     request = worded(counted(request, model), runtime)
@@ -223,6 +219,23 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
         return _of_size(request, gpus, model, runtime, work, size)
     schemes = [scheme_of(word, runtime, model) for word in quants(request, work.task, model.dtype, runtime.families)]
     return _resolved(request, gpus, model, runtime, schemes, work)
+
+
+def _for_pipeline(request: Request, model: Model) -> Request:
+    """The request for a pipeline of components, with the engine of pipelines where it names none.
+
+    Raises ``CannotTell`` for an engine of language models.
+    """
+    from vramfit.engines import pipeline_engines
+
+    named, having = request.get("engine"), pipeline_engines()
+    if named is not None and named not in having:
+        weights = sum(component.parameters for component in model.components) * 2
+        raise CannotTell(
+            f"{model.name} is a pipeline, which {named} does not run",
+            f"use --engine {' or '.join(having)}; its parts together weigh {gib(weights)} in 16-bit",
+        )
+    return request if named is not None else {**request, "engine": having[0]}
 
 
 def _of_size(

@@ -265,6 +265,8 @@ class Component(Record):
     """Number of parameters."""
     architecture: str
     """Name of its class in diffusers or transformers."""
+    width: Count | None = None
+    """Width of a denoiser's residual stream; None for other components, and where it has several."""
 
 
 class Model(Record):

@@ -1,0 +1,88 @@
+"""Engine diffusers, for pipelines that make images and videos; ComfyUI shares its keys and its estimate."""
+
+from __future__ import annotations
+
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import Setting, View
+from vramfit.engines.pipelines import GROUPS, PipelineKeys
+from vramfit.errors import CannotTell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.terms import Ledger
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
+    from vramfit.quantization import Checkpoint, Scheme
+    from vramfit.workload.common import Workload
+
+
+class Diffusers(Engine[None, PipelineKeys]):
+    """Diffusers: a pipeline of a denoiser, text encoders and a VAE, which one process loads on one GPU."""
+
+    name = "diffusers"
+    title = "diffusers"
+    families: tuple[str, ...] = ("plain", "bitsandbytes", "fp8", "gguf", "torchao", "nvfp4")
+    scheme_of_class = {"fp16": "bf16", "int8": "int8", "int4": "nf4"}
+    cache_types = ("bf16",)
+    groups = GROUPS
+    record = PipelineKeys
+    usual_offload = "none"
+    """Mode of offloading where none is asked."""
+    runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
+    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
+        """Make the view of the GPUs, which contains only the runtime's context and workspaces."""
+        from vramfit.engines.diffusers.estimate import runtime_share
+
+        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+
+    def checkpoint(self, model: Model, scheme: Scheme) -> Checkpoint:
+        """Components as they are stored: the denoiser in the scheme, the others in 16 bits."""
+        from vramfit.engines.diffusers.components import checkpoint
+
+        return checkpoint(model, scheme)
+
+    def check(self, checkpoint: Checkpoint, work: Workload) -> None:
+        """Raise ``CannotTell`` for a model that is no pipeline."""
+        if not checkpoint.model.components:
+            raise CannotTell(
+                f"{checkpoint.model.name} is no pipeline of components", f"leave out --engine {self.name} for it"
+            )
+
+    def estimate(self, job: Job[None, PipelineKeys]) -> Estimate:
+        """Estimate the memory of one process, on its first GPU and in RAM."""
+        from vramfit.engines.diffusers.estimate import estimate
+
+        return estimate(job, self.usual_offload)
+
+    def account(self, job: Job[None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
+        """Add the terms of a pipeline to the ledger: its weights by component, and its activations."""
+        from vramfit.engines.diffusers.terms import account
+
+        account(job, estimate, ledger)
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """Remedies: to let components wait in RAM, and to quantize the text encoders."""
+        keys = self.own_keys(deployment.workload)
+        offload = keys.component_offload or self.usual_offload
+        if offload == "none":
+            trade = "each component is copied to the GPU when its turn comes"
+            yield Setting({"component_offload": "model"}, "keep only the running component on the GPU", trade, 1)
+        if offload in ("none", "model"):
+            trade = "blocks are copied at every step, which costs much speed"
+            yield Setting({"component_offload": "group"}, "copy the denoiser block by block", trade, 2)
+        if keys.text_encoder == "16bit":
+            yield Setting({"text_encoder": "int8"}, "load the text encoders in 8 bits", "prompts lose a little", 1)
+
+    def command(self, deployment: Deployment, estimate: Estimate) -> str:
+        """Write the lines of Python that load and run the pipeline."""
+        from vramfit.engines.diffusers.launch import command
+
+        return command(deployment, self.own_keys(deployment.workload), self.usual_offload)
+
+
+ENGINE = Diffusers()

@@ -1,0 +1,67 @@
+"""Components of a pipeline: their roles, and their bytes under a scheme.
+
+Quantization replaces the matrices of the denoiser; text encoders and the VAE stay in 16 bits unless they are quantized by
+themselves, and the VAE is published in 16 or 32 bits (diffusers 0.42.1 ``quantizers/pipe_quant_config.py``).
+"""
+
+from __future__ import annotations
+
+from vramfit.errors import UnsupportedScheme
+from vramfit.quantization.checkpoint import Checkpoint, Stored
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model import Model, Tensor
+    from vramfit.quantization import Scheme
+
+DENOISERS = ("transformer", "unet", "prior", "decoder")
+"""Beginnings of the names of components that run at every step."""
+TEXT_ENCODERS = ("text_encoder",)
+
+BITS = {
+    "int8": 8.0, "nf4": 4.127, "fp4": 4.127, "fp8": 8.0, "torchao-int8": 8.0, "torchao-int4": 4.5, "nvfp4": 4.5,
+    "Q8_0": 8.5, "Q6_K": 6.5625, "Q5_1": 6.0, "Q5_0": 5.5, "Q5_K": 5.5, "Q4_1": 5.0, "Q4_0": 4.5, "Q4_K": 4.5, "IQ4": 4.5,
+    "Q3_K": 3.4375, "Q2_K": 2.625,
+}  # fmt: skip
+"""Bits of a weight by the beginning of a scheme's id: those of GGUF's blocks (ggml ``ggml-common.h``), of NF4 with double
+quantization, of a byte with a scale for each row or matrix."""
+QUANTIZED_SHARE = 0.99
+"""Share of a denoiser's parameters in the matrices that are quantized; norms, embeddings and the last projection stay in
+16 bits. FLUX.1 in GGUF comes to 8.57 bits in Q8_0 and 4.6 in Q4_K_S by its files (city96/FLUX.1-dev-gguf)."""
+ENCODER_BITS = {"16bit": 16.0, "int8": 8.0, "nf4": 4.127, "ram": 16.0}
+"""Bits of a weight of the text encoders in each form of them."""
+KINDS = {16: "F16", 32: "F32"}
+
+
+def is_denoiser(name: str) -> bool:
+    """True for a component that runs at every step."""
+    return name.startswith(DENOISERS)
+
+
+def is_text_encoder(name: str) -> bool:
+    """True for a component that reads the prompt, once."""
+    return name.startswith(TEXT_ENCODERS)
+
+
+def checkpoint(model: Model, scheme: Scheme) -> Checkpoint:
+    """Components as they are stored: the denoiser in the scheme, the others in 16 bits."""
+    from vramfit.model import tensors
+
+    return Checkpoint(model, scheme, tuple([_stored(tensor, scheme) for tensor in tensors(model)]))
+
+
+def bits_of(scheme: Scheme) -> float:
+    """Bits of a parameter of the denoiser on average; raises ``UnsupportedScheme`` for a scheme without a figure here."""
+    if scheme.family == "plain":
+        return 8.0 * int(str(scheme.settings["bytes"]))
+    named = [name for name in BITS if scheme.id.startswith(name)]
+    if not named:
+        raise UnsupportedScheme(f"pipelines are not quantized as {scheme.id}", "use bf16, fp8, int8, nf4 or Q4_K_M")
+    return QUANTIZED_SHARE * BITS[max(named, key=len)] + (1 - QUANTIZED_SHARE) * 16
+
+
+def _stored(tensor: Tensor, scheme: Scheme) -> Stored:
+    plain = bits_of(scheme) if scheme.family == "plain" else 16.0
+    bits = bits_of(scheme) if is_denoiser(tensor.name) else plain
+    kind = KINDS.get(round(bits), scheme.id) if bits == round(bits) else scheme.id
+    return Stored(tensor, kind, round(tensor.elements * bits / 8), tensor.layers)

@@ -1,0 +1,155 @@
+"""Memory of a pipeline that makes images or videos: its components, and the activations of the largest of their turns.
+
+The text encoders run once, the denoiser at every step, the VAE at the end, so that their activations never add up. Which
+weights are on the GPU beside them is the mode of offloading's to say (``OFFLOADS``).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.engines.diffusers.components import ENCODER_BITS, is_denoiser, is_text_encoder
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.engines.interface import Job
+    from vramfit.engines.pipelines import PipelineKeys
+    from vramfit.hardware import Gpu
+
+IMAGE_SIZE, VIDEO_SIZE, VIDEO_FRAMES = (1024, 1024), (1280, 720), 81
+"""Size of what is made where none is asked, and frames of a video (diffusers 0.42.1, defaults of the Wan pipelines)."""
+
+PATCH = 16
+"""Pixels of a side of the patch that is a denoiser's token: eight by the VAE, two by the patches (FLUX, SD3, Wan)."""
+FRAMES_A_TOKEN = 4
+"""Frames that a video's VAE joins into one (AutoencoderKLWan, AutoencoderKLHunyuanVideo)."""
+TENSORS, TENSORS_LOW, TENSORS_HIGH = 40, 10, 60
+"""Results of the width of the residual stream that exist at once for each token of a denoiser, in 16 bits, with bounds.
+HunyuanVideo needs 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each
+token of the difference; Wan2.2 A14B in Q4 22.1 GiB for 1280x720x81 layer by layer (SceneWorks issue 1608), 30."""
+TENSORS_IMAGE = 20
+"""Number for an image, whose pipelines run without a second prompt beside the first, by the graph of a block of
+FLUX (queries, keys, values, the network's four widths and their copies): not measured."""
+VAE_PIXEL, VAE_PIXEL_LOW, VAE_PIXEL_HIGH = 3500, 800, 8000
+"""Bytes that a VAE takes for each pixel that it decodes at once, in 16 bits, with bounds. SDXL in fp16 takes 21.7 GB for
+four images of 1024x1024 with 6.9 GB of weights (huggingface.co/blog, "Exploring simple optimizations for SDXL"), and
+10.7 GB for one of 1280x1280 (siliconflow/onediff issue 408)."""
+VAE_FRAMES = 4
+"""Frames that a video's VAE decodes at once."""
+GROUP_SHARE = 0.1
+"""Share of the denoiser that is on the GPU when it is copied block by block, two blocks at a time."""
+LAYER_SHARE = 0.03
+"""Share of it when it is copied layer by layer."""
+
+
+class Turn(Record):
+    """Weights on the GPU at a time, and activations beside them."""
+
+    weights_bytes: int
+    low_bytes: int
+    expected_bytes: int
+    high_bytes: int
+
+
+def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
+    """Estimate the memory of one process; the second GPU and further ones are not used."""
+    keys = job.keys
+    offload = keys.component_offload or usual_offload
+    sizes = component_bytes(job)
+    on_gpu = {name: size for name, size in sizes.items() if not (is_text_encoder(name) and keys.text_encoder == "ram")}
+    found = turns(job, on_gpu, offload)
+    largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
+    # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
+    denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
+    low = max([min(turn.weights_bytes, denoiser) + turn.low_bytes for turn in found])
+    high = max([turn.weights_bytes + turn.high_bytes for turn in found])
+    gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
+    waiting = sum(sizes.values()) - largest.weights_bytes
+    host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
+    width, height, frames = output_of(job)
+    settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
+    idle = tuple(range(1, job.gpu_count))
+    gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
+    stored = sum([row.total_bytes for row in job.checkpoint.stored])
+    return Estimate(gpus, host, stored, tuple(_notes(job, offload)), settings, idle=idle)
+
+
+def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
+    """Assumptions of the estimate."""
+    width, height, frames = output_of(job)
+    made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
+    notes = [f"activations are those of {made}, one at a time; output_size and frames state others"]
+    if not _width(job) and not any(one.name.startswith("unet") for one in job.model.components):
+        notes.append(
+            "the denoiser's activations are not known for this pipeline: the need is that of its weights and VAE"
+        )
+    if offload == "none":
+        notes.append("every component stays on the GPU; component_offload lets those wait in RAM whose turn it is not")
+    if job.gpu_count > 1:
+        notes.append("a pipeline runs on one GPU; the others stay idle")
+    return notes
+
+
+def component_bytes(job: Job[None, PipelineKeys]) -> dict[str, int]:
+    """Bytes of each component as it is loaded, text encoders in the form that is asked of them."""
+    bits = ENCODER_BITS[job.keys.text_encoder]
+    return {
+        row.tensor.name: min(row.total_bytes, round(row.tensor.elements * bits / 8))
+        if is_text_encoder(row.tensor.name)
+        else row.total_bytes
+        for row in job.checkpoint.stored
+    }
+
+
+def turns(job: Job[None, PipelineKeys], sizes: dict[str, int], offload: str) -> tuple[Turn, ...]:
+    """Turns of the text encoders, the denoiser and the VAE, each with the weights that are on the GPU in it."""
+    largest = {
+        "text": max([size for name, size in sizes.items() if is_text_encoder(name)], default=0),
+        "denoiser": max([size for name, size in sizes.items() if is_denoiser(name)], default=0),
+        "vae": sum([size for name, size in sizes.items() if not is_text_encoder(name) and not is_denoiser(name)]),
+    }
+    share = {"group": GROUP_SHARE, "sequential": LAYER_SHARE}.get(offload, 1.0)
+    weights = {name: size if name == "vae" else round(size * share) for name, size in largest.items()}
+    if offload == "none":
+        weights = dict.fromkeys(largest, sum(sizes.values()))
+    return (
+        Turn(weights["text"], 0, 0, 0),
+        Turn(weights["denoiser"], *denoising(job)),
+        Turn(weights["vae"], *decoding(job)),
+    )
+
+
+def output_of(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+    """Width, height and frames of what is made."""
+    moving = job.model.modality == "video-generation"
+    width, height = job.keys.output_size or (VIDEO_SIZE if moving else IMAGE_SIZE)
+    return width, height, job.keys.frames or (VIDEO_FRAMES if moving else 1)
+
+
+def denoising(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+    """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
+    width, height, frames = output_of(job)
+    tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
+    row = 2 * _width(job) * tokens
+    return TENSORS_LOW * row, (TENSORS if frames > 1 else TENSORS_IMAGE) * row, TENSORS_HIGH * row
+
+
+def decoding(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+    """Lowest, expected and highest activations of the VAE's decoding, of an image or of a few frames at once."""
+    width, height, frames = output_of(job)
+    pixels = width * height
+    several = pixels * min(frames, VAE_FRAMES)
+    return VAE_PIXEL_LOW * pixels, VAE_PIXEL * several, VAE_PIXEL_HIGH * several
+
+
+def _width(job: Job[None, PipelineKeys]) -> int:
+    """Width of the denoiser's residual stream; 0 where it is not known."""
+    return max([one.width or 0 for one in job.model.components if is_denoiser(one.name)], default=0)
+
+
+def runtime_share(gpu: Gpu) -> Share:
+    """Bytes that the context and workspaces of a PyTorch process take of a GPU."""
+    from vramfit.engines import cuda
+
+    own, workspace = cuda.context_share(gpu), cuda.workspace_bytes(gpu)
+    return Share(own.low, own.expected + workspace, own.high + workspace)

@@ -1,0 +1,46 @@
+"""Deployment keys of engines that run pipelines: diffusers and ComfyUI."""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.workload.keys import Group, Key
+
+OFFLOADS = ("none", "model", "group", "sequential")
+"""Modes of keeping components in RAM (diffusers 0.42.1 ``pipelines/pipeline_utils.py`` ``enable_model_cpu_offload`` and
+``enable_sequential_cpu_offload``, ``hooks/group_offloading.py``)."""
+ENCODERS = ("16bit", "int8", "nf4", "ram")
+"""Forms of the text encoders: as published, quantized by bitsandbytes, or run in RAM."""
+
+PIPELINE_KEYS = (
+    Key(
+        "component_offload",
+        "choice",
+        "diffusers, comfyui: components that wait in RAM: none, whole ones (model), blocks (group), layers (sequential)",
+        choices=OFFLOADS,
+        default_text="none; model for comfyui",
+    ),
+    Key(
+        "text_encoder",
+        "choice",
+        "diffusers, comfyui: form of the text encoders; ram leaves them to the CPU",
+        choices=ENCODERS,
+        default="16bit",
+    ),
+    Key(
+        "output_size",
+        "pixels",
+        "diffusers, comfyui: width and height of what is made",
+        default_text="1024x1024, or 1280x720 of a video",
+    ),
+    Key("frames", "count", "diffusers, comfyui: frames of a video", default_text="81 of a video, else 1", maximum=4096),
+)
+GROUPS = (Group(PIPELINE_KEYS, 38),)
+
+
+class PipelineKeys(Record):
+    """Values of the keys of engines that run pipelines."""
+
+    component_offload: str | None = None
+    text_encoder: str = "16bit"
+    output_size: tuple[int, int] | None = None
+    frames: int | None = None

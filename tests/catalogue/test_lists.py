@@ -1,0 +1,31 @@
+"""Names that others publish: vLLM's recipes, Ollama's library."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.catalogue.listed import names, unanswered
+from tests.each import each
+
+STEMS = ("vllm_recipes", "vllm_variants", "ollama_library")
+LEAST_SHARE = {"vllm_recipes": 0.84, "vllm_variants": 0.9, "ollama_library": 0.9}
+"""Least share of each list that is answered; it may only rise."""
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_most_of_a_list_is_answered(stem: str) -> None:
+    assert 1 - len(unanswered(stem)) / len(names(stem)) >= LEAST_SHARE[stem]
+
+
+def test_names_left_out_are_listed_with_a_reason() -> None:
+    """Exactly those that are not answered: a name that is answered by now leaves the list."""
+    missing = {name for stem in each(STEMS) for name in unanswered(stem)}
+
+    assert set(names("left_out")) == missing
+
+
+def test_of_all_names_five_in_six_are_answered() -> None:
+    asked = {name for stem in STEMS for name in names(stem)}
+    missing = {name for stem in STEMS for name in unanswered(stem)}
+
+    assert len(missing) <= 0.15 * len(asked)
