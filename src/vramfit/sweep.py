@@ -90,6 +90,8 @@ class _Plan(Record):
     """Number of the kind of sets that each wanted set belongs to."""
     refused: dict[int, Cell]
     """Cells of those that the engine does not run on, by number."""
+    apart: VramfitError | None
+    """First reason why GPUs of a set are not of one machine with this platform."""
     kinds: tuple[_Kind, ...]
 
 
@@ -152,8 +154,7 @@ class Sweep:
         """
         plan = self._plan(None if wanted is None else tuple(wanted))
         chosen = plan.chosen
-        if self._apart and self.refused is None:
-            self.refused = next((self._apart[number] for number in chosen if number in self._apart), None)
+        self.refused = self.refused or plan.apart
         try:
             self._engine.check(deployment.checkpoint, self._work)
         except VramfitError as error:
@@ -197,7 +198,9 @@ class Sweep:
                 refused[number] = alike
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
-        plan = self._plans[wanted] = _Plan(chosen, refused, tuple([self._kind(alike) for alike in kinds.values()]))
+        apart = next((self._apart[number] for number in chosen if number in self._apart), None)
+        plan = _Plan(chosen, refused, apart, tuple([self._kind(alike) for alike in kinds.values()]))
+        self._plans[wanted] = plan
         return plan
 
     def _kind(self, members: list[tuple[int, _Alike]]) -> _Kind:
