@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         """Reason why there is no verdict: code, message and hint."""
 
     Figures = tuple[int, int, int, int | None]
-    """What a comparison needs of one GPU: the runtime's expected share; the bytes that it offers, less the reserve; these
+    """Figures of one GPU that a comparison needs: the runtime's expected share; the bytes that it offers, less the reserve; these
     less the largest share of the runtime; and the memory that it shares with the CPU, None if it shares none or if that
     is not known."""
     Group = tuple[Figures, bool, tuple[int, ...]]
