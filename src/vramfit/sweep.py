@@ -44,9 +44,9 @@ if TYPE_CHECKING:
         """Reason why there is no verdict: code, message and hint."""
 
     Figures = tuple[int, int, int, int | None]
-    """Figures of one GPU that a comparison needs: the runtime's expected share; the bytes that it offers, less the reserve; these
-    less the largest share of the runtime; and the memory that it shares with the CPU, None if it shares none or if that
-    is not known."""
+    """Figures of one GPU that a comparison needs: the runtime's expected share; the bytes that it offers, less the
+    reserve; these less the largest share of the runtime; and the memory that it shares with the CPU, None if it shares
+    none or if that is not known."""
     Group = tuple[Figures, bool, tuple[int, ...]]
     """Figures of GPUs, True if the engine does not start on them, and the numbers of the sets that are one of these."""
 
