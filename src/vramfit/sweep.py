@@ -43,6 +43,13 @@ if TYPE_CHECKING:
         error: dict[str, str | None] | None
         """Reason why there is no verdict: code, message and hint."""
 
+    Figures = tuple[int, int, int, int | None]
+    """Figures of one GPU that a comparison needs: the runtime's expected share; the bytes that it offers, less the
+    reserve; these less the largest share of the runtime; and the memory that it shares with the CPU, None if it shares
+    none or if that is not known."""
+    Group = tuple[Figures, bool, tuple[int, ...]]
+    """Figures of GPUs, True if the engine does not start on them, and the numbers of the sets that are one of these."""
+
 
 NO_SHARE = Share(0, 0, 0)
 
@@ -64,30 +71,16 @@ class _Alike(Record):
     """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
 
 
-class _Single(Record):
-    """One GPU, in the numbers that a comparison needs of it."""
-
-    number: int
-    """Number of its kind of sets."""
-    share_bytes: int
-    """Expected share of the runtime."""
-    limit_bytes: int
-    """Bytes that it offers, less the reserve."""
-    certain_bytes: int
-    """Bytes that it offers, less the reserve and the largest share of the runtime."""
-    machine_bytes: int | None
-    """Memory that the GPU shares with the CPU; None if it shares none, or if that is not known."""
-
-
 class _Kind(Record):
     """Kinds of sets that have one estimate in common."""
 
     first: _Alike
     others: tuple[int, ...]
     """Numbers of the sets that are compared device by device."""
-    singles: tuple[_Single, ...]
-    unsupported: dict[str, frozenset[int]]
-    """Numbers of the singles that the engine does not start on, by scheme, once they were asked for."""
+    singles: tuple[tuple[int, Figures], ...]
+    """Numbers of the sets that are one GPU, and what a comparison needs of it."""
+    groups: dict[str, tuple[Group, ...]]
+    """Singles that get the same cell, by scheme, once they were asked for."""
 
 
 class _Plan(Record):
@@ -97,6 +90,8 @@ class _Plan(Record):
     """Number of the kind of sets that each wanted set belongs to."""
     refused: dict[int, Cell]
     """Cells of those that the engine does not run on, by number."""
+    apart: VramfitError | None
+    """First reason why GPUs of a set are not of one machine with this platform."""
     kinds: tuple[_Kind, ...]
 
 
@@ -159,8 +154,7 @@ class Sweep:
         """
         plan = self._plan(None if wanted is None else tuple(wanted))
         chosen = plan.chosen
-        for number in chosen if self._apart else ():
-            self.refused = self.refused or self._apart.get(number)
+        self.refused = self.refused or plan.apart
         try:
             self._engine.check(deployment.checkpoint, self._work)
         except VramfitError as error:
@@ -173,15 +167,15 @@ class Sweep:
             need = self._need(deployment, kind.first)
             others = kind.others
             if isinstance(need, dict):
-                found.update(dict.fromkeys([*others, *[single.number for single in kind.singles]], need))
+                found.update(dict.fromkeys([*others, *[single[0] for single in kind.singles]], need))
                 continue
             if kind.singles and need.pool is None and need.refusal is None and not need.idle:
-                stopped = kind.unsupported.get(scheme.id)
-                if stopped is None:
-                    stopped = kind.unsupported[scheme.id] = self._stopped(kind, scheme)
-                _compare_singles(kind.singles, stopped, need, found)
+                groups = kind.groups.get(scheme.id)
+                if groups is None:
+                    groups = kind.groups[scheme.id] = self._groups(kind, scheme)
+                _compare_singles(groups, need, found)
             else:
-                others = (*others, *[single.number for single in kind.singles])
+                others = (*others, *[single[0] for single in kind.singles])
             for number in others:
                 alike = self._alike[number]
                 assert isinstance(alike, _Alike)
@@ -204,7 +198,9 @@ class Sweep:
                 refused[number] = alike
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
-        plan = self._plans[wanted] = _Plan(chosen, refused, tuple([self._kind(alike) for alike in kinds.values()]))
+        apart = next((self._apart[number] for number in chosen if number in self._apart), None)
+        plan = _Plan(chosen, refused, apart, tuple([self._kind(alike) for alike in kinds.values()]))
+        self._plans[wanted] = plan
         return plan
 
     def _kind(self, members: list[tuple[int, _Alike]]) -> _Kind:
@@ -214,19 +210,19 @@ class Sweep:
         for number, alike in members:
             if alike.gpu_count == 1 and self._work.ram_bytes is None:
                 (share,), limit = alike.shares, alike.offered[0] - reserve
-                singles.append(_Single(number, share.expected, limit, limit - share.high, alike.machine_bytes))
-        alone = {single.number for single in singles}
+                singles.append((number, (share.expected, limit, limit - share.high, alike.machine_bytes)))
+        alone = {single[0] for single in singles}
         others = tuple([number for number, _ in members if number not in alone])
         return _Kind(members[0][1], others, tuple(singles), {})
 
-    def _stopped(self, kind: _Kind, scheme: Scheme) -> frozenset[int]:
-        """Numbers of the single GPUs of a kind that the engine does not start on with the scheme."""
-        found = []
-        for single in kind.singles:
-            alike = self._alike[single.number]
-            if isinstance(alike, _Alike) and self._unsupported(alike, scheme):
-                found.append(single.number)
-        return frozenset(found)
+    def _groups(self, kind: _Kind, scheme: Scheme) -> tuple[Group, ...]:
+        """Single GPUs of a kind in groups that get the same cell with the scheme."""
+        found: dict[tuple[Figures, bool], list[int]] = {}
+        for number, figures in kind.singles:
+            alike = self._alike[number]
+            stopped = isinstance(alike, _Alike) and self._unsupported(alike, scheme)
+            found.setdefault((figures, stopped), []).append(number)
+        return tuple([(figures, stopped, tuple(numbers)) for (figures, stopped), numbers in found.items()])
 
     def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
         """Return True if the engine does not start with the scheme on that hardware."""
@@ -289,32 +285,23 @@ class Sweep:
         }
 
 
-def _compare_singles(
-    singles: tuple[_Single, ...], stopped: frozenset[int], need: Estimate, found: dict[int, Cell]
-) -> None:
-    """Put the cells of single GPUs into ``found``, as ``Sweep._compare`` would make them.
-
-    ``stopped`` has the numbers of those that the engine does not start on.
-    """
+def _compare_singles(groups: tuple[Group, ...], need: Estimate, found: dict[int, Cell]) -> None:
+    """Put the cells of single GPUs into ``found``, as ``Sweep._compare`` would make them: one cell for each group."""
     (device,) = need.gpus
     total, high, host = device.total_bytes, device.high_bytes, need.host.total_bytes
-    for single in singles:
-        number, required = single.number, total + single.share_bytes
-        headroom, machine = single.limit_bytes - required, single.machine_bytes
+    for (share, limit, certain, machine), stopped, numbers in groups:
+        required = total + share
+        headroom = limit - required
         short = headroom < 0 or (machine is not None and max(0, machine - required) < host)
-        found[number] = {
-            "verdict": "unsupported"
-            if number in stopped
-            else "exceeds"
-            if short
-            else "fits"
-            if single.certain_bytes >= high
-            else "tight",
+        cell: Cell = {
+            "verdict": "unsupported" if stopped else "exceeds" if short else "fits" if certain >= high else "tight",
             "required_bytes": required,
-            "usable_bytes": single.limit_bytes,
+            "usable_bytes": limit,
             "headroom_bytes": headroom,
             "error": None,
         }
+        for number in numbers:
+            found[number] = cell
 
 
 @per_model

@@ -7,7 +7,7 @@ The text formats give one line per cell, in blocks of a row, as soon as the row 
 from __future__ import annotations
 
 import shutil
-from operator import itemgetter
+from operator import add, itemgetter
 
 from vramfit.render import plain
 from vramfit.render.csv import row as csv_row
@@ -83,7 +83,7 @@ def _texts(report: Object, style: str) -> Iterator[list[str]]:
             if reason not in reasons:
                 reasons[reason] = part(_OF_VERDICT, cell)
             texts[number] = text + reasons[reason]
-        yield list(map(str.__add__, gpus, map(texts.__getitem__, numbers)))
+        yield list(map(add, gpus, map(texts.__getitem__, numbers)))
 
 
 def _plain(keys: Sequence[str], values: Object) -> str:
