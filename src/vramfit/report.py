@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.answer import Answer
-    from vramfit.check import Checked, Unanswered
+    from vramfit.checks import Checked, Unanswered
     from vramfit.engines.interface import Deployment, DeviceMemory
     from vramfit.errors import VramfitError
     from vramfit.hardware import Gpu

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue import Catalogue
-    from vramfit.check import Checked
+    from vramfit.checks import Checked
     from vramfit.cli.files import FileReport
     from vramfit.engines.commands import Command
     from vramfit.importers.load import Importer
@@ -173,18 +173,18 @@ def _rows(
 
     ``command`` is the one that the deployment was read from, where that is done already.
     """
-    from vramfit.check import Unanswered, answers, exit_code
+    from vramfit.checks import Unanswered, answers, exit_code
     from vramfit.engines.keys import parse_request
     from vramfit.report import estimate_object
 
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
-        from vramfit.cli.command import command_files
+        from vramfit.api.launched import command_files
         from vramfit.engines.commands import with_command
 
         raw, command = with_command(raw, command_files())
     if command is not None:
-        from vramfit.cli.command import shown_of
+        from vramfit.api.launched import shown_of
 
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
     notes: tuple[str, ...] = ()
