@@ -22,7 +22,7 @@ LAYERS = (
     ("api",),
     ("sources",),
     ("render", "importers", "curation", "manifests"),
-    ("recommend", "matrix", "verify"),
+    ("recommend", "matrix", "verify", "comparison", "curve"),
     ("checks", "report", "entries"),
     ("sweep",),
     ("remedies",),
@@ -71,6 +71,7 @@ HOMES = {
     "threading": ("importers/progress.py", "importers/machine/place.py"),
     "subprocess": ("importers/machine/place.py",),
     "pynvml": ("importers/machine/nvml.py",),
+    "matplotlib": ("render/chart.py",),
     "concurrent": ("importers/hub.py",),
     "time": ("importers/client.py", "importers/facts_cache.py"),
     **dict.fromkeys(("multiprocessing", "pickle", "shelve", "ctypes", "random"), ()),
@@ -269,7 +270,7 @@ def test_only_known_packages() -> None:
     import sys
 
     outside = {one.module.split(".")[0] for one in imports()} - set(sys.stdlib_module_names) - {"vramfit"}
-    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling", "huggingface_hub", "pynvml"}
+    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling", "huggingface_hub", "pynvml", "matplotlib"}
 
 
 def module_of(file: str) -> str:

@@ -74,7 +74,7 @@ def _open_missing_streams() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if "--" in arguments and arguments[0] == "check":
+    if "--" in arguments and arguments[0] in ("check", "explain", "plot"):
         from vramfit.cli.launched import run_launched
 
         return run_launched(arguments)

@@ -93,6 +93,12 @@ def _parameter(key: Key) -> inspect.Parameter:
     return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
+def _argument(key: Key) -> inspect.Parameter:
+    """Make a Typer argument, a word that belongs to no flag, for one declared key."""
+    word: Any = Annotated[str | None, typer.Argument(metavar=key.name.upper(), help=key.help)]
+    return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=word)
+
+
 def _metavar(key: Key) -> str:
     return {
         "count": "N",
@@ -111,6 +117,18 @@ _HELP = {
     "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
     "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
     "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
+    "explain": (
+        "The estimate as a derivation: each term with its formula, the numbers in it, its bytes and its source."
+        " Example: vramfit explain -g rtx4090 -m llava-1.6-13b --quant fp16 --term kv_cache"
+    ),
+    "compare": (
+        "Two deployments side by side: what differs between them and what it costs. Each is a name in a file or a launch"
+        " command. Example: vramfit compare 'vllm serve Qwen/Qwen3-8B' 'llama-server -hf Qwen/Qwen3-8B-GGUF' -g rtx4090"
+    ),
+    "plot": (
+        "The need as a curve, with the card's line and where it stops fitting: over the context, or over sequences, images"
+        " or quantizations. Example: vramfit plot -g rtx4090 -m llama-3.1-8b --quant Q4_K_M --over context"
+    ),
     "verify": (
         "A start-up log of llama-server, Ollama, vLLM, SGLang or a trainer: each figure that it states beside ours."
         " Model, GPU and settings are read from the log; what is given here counts for more."
@@ -122,12 +140,10 @@ _HELP = {
 
 def _declared(name: str) -> None:
     """Add a command whose options are declared as keys."""
-    keys, argument = options(name), ARGUMENTS.get(name)
+    keys, arguments = options(name), ARGUMENTS.get(name, ())
 
     def command(**given: Any) -> None:
-        values = {}
-        if argument is not None and given[argument.name] is not None:
-            values[argument.name] = given[argument.name]
+        values = {one.name: given[one.name] for one in arguments if given[one.name] is not None}
         for key in keys:
             value = given[key.name]
             if value is None or (key.kind == "switch" and not value):
@@ -136,11 +152,7 @@ def _declared(name: str) -> None:
         raise typer.Exit(__import__(COMMANDS[name], fromlist=["run"]).run(values))
 
     command.__doc__ = _HELP[name]
-    parameters = [_parameter(key) for key in keys]
-    if argument is not None:
-        word: Any = Annotated[str | None, typer.Argument(metavar=argument.name.upper(), help=argument.help)]
-        kind = inspect.Parameter.KEYWORD_ONLY
-        parameters.insert(0, inspect.Parameter(argument.name, kind, default=None, annotation=word))
+    parameters = [*[_argument(key) for key in arguments], *[_parameter(key) for key in keys]]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name)(command)

@@ -125,14 +125,30 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     elif "fail_on" in output or style in FILE_FORMATS:
         what = "--fail-on" if style not in FILE_FORMATS else f"--format {style}"
         raise UsageError(f"{what} goes with --file", "put the deployment into a file, or ask with --level")
+    found = answers_of(keys, output)
+    if "export" in output:
+        found = _exported(found, str(output["export"]))
     if output.get("output", STDOUT) == STDOUT:
-        _print(style, _answers(keys, output), output)
+        _print(style, found, output)
     else:
         from vramfit.cli.written import written
 
         with written(str(output["output"])):
-            _print(style, _answers(keys, output), output)
+            _print(style, found, output)
     return last_exit_code()
+
+
+def _exported(answers: Iterator[dict[str, Any]], path: str) -> Iterator[dict[str, Any]]:
+    """The answers again, after they were written into a file as a page."""
+    from vramfit.cli.exported import export, kind_of
+    from vramfit.render.markdown import lines
+    from vramfit.render.table import draw_report
+    from vramfit.report import document
+
+    kind_of(path)
+    found = list(answers)
+    export(path, document(found), draw_report, lines)
+    return iter(found)
 
 
 def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -144,17 +160,17 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
-def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def answers_of(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
     if "file" not in output:
-        yield from _rows(keys, catalogue, output)
+        yield from rows_of(keys, catalogue, output)
         return
     from vramfit.cli.files import FileReport
 
     files = FileReport(
         _codes,
-        lambda raw, found, command: _rows(raw, catalogue, output, found, command),
+        lambda raw, found, command: rows_of(raw, catalogue, output, found, command),
         str(output.get("fail_on", "")),
         any_row=bool(output.get("any")),
     )
@@ -162,7 +178,7 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dic
     yield from files.answers(output["file"], keys, catalogue)
 
 
-def _rows(
+def rows_of(
     raw: Mapping[str, Any],
     catalogue: Catalogue,
     output: Mapping[str, Any],
@@ -194,7 +210,12 @@ def _rows(
         raw, catalogue, notes = resolved(raw, catalogue, output)
     request = parse_request(raw)
     reached: list[bool] = []
-    for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
+    first = output.get("first")
+    for checked in answers(
+        request, catalogue, all_remedies=bool(output.get("all_remedies")), remedied=not output.get("bare")
+    ):
+        if first and reached and "quant" not in request:
+            return
         if isinstance(checked, Unanswered):
             from vramfit.report import unknown_object
 
@@ -211,7 +232,12 @@ def _rows(
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
         if found is not None:
             found.append(checked)
-        yield _noted(show(estimate_object(checked), checked), notes)
+        one = estimate_object(checked)
+        if output.get("explain"):
+            from vramfit.api.terms import term_objects
+
+            one["terms"] = term_objects(checked.answer.deployment)
+        yield _noted(show(one, checked), notes)
 
 
 def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
@@ -233,6 +259,19 @@ def with_machine(
 ) -> tuple[Mapping[str, Any], Catalogue]:
     """Keys of a command that names GPUs with this machine's in the place of the word for it, said on stderr."""
     if "gpu" not in keys or not _means_machine(keys, output):
+        return keys, catalogue
+    from vramfit.cli.this_machine import resolved
+
+    keys, catalogue, notes = resolved(keys, catalogue, output)
+    sys.stderr.writelines(f"note: {note}\n" for note in notes)
+    return keys, catalogue
+
+
+def with_machine_here(
+    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Catalogue]:
+    """Keys of one deployment with this machine in the place of a GPU that is not given, said on stderr."""
+    if not _means_machine(keys, output):
         return keys, catalogue
     from vramfit.cli.this_machine import resolved
 
@@ -276,9 +315,12 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
     if style == "table":
         from vramfit.render.table import print_report
 
-        print_report(
-            report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")), width=None
-        )
+        colour = wants_colour(sys.stdout, output.get("color", "auto"))
+        print_report(report, stream=sys.stdout, colour=colour, width=None)
+        if output.get("explain"):
+            from vramfit.render.explain import print_terms
+
+            print_terms(report, stream=sys.stdout, colour=colour)
         write_lines(sys.stdout, [str(one["summary"]) for one in (_files[0].shared if _files else ())], "\n")
     else:
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
@@ -289,6 +331,10 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
             reported = {key for one in report["estimates"] for key in one.get("deployment", ())}
             options["keys"] = tuple([key for key in every_key() if key in reported or key in every_key("inference")])
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
+        if output.get("explain") and style == "markdown":
+            from vramfit.render.explain import lines
+
+            write_lines(sys.stdout, ["", *lines(style, report)], "\n")
 
 
 def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:

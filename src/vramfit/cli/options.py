@@ -22,11 +22,18 @@ COMMANDS = {
     "matrix": "vramfit.cli.matrix",
     "recommend": "vramfit.cli.recommend",
     "verify": "vramfit.cli.verify",
+    "explain": "vramfit.cli.explain",
+    "compare": "vramfit.cli.compare",
+    "plot": "vramfit.cli.plot",
 }
 """Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
 
-ARGUMENTS = {"verify": Key("log", "text", "start-up log of a server or trainer; - is stdin")}
-"""Words of these commands that belong to no flag."""
+_SIDE = "a launch command, keys like quant=int8, or with --file the name of a deployment"
+ARGUMENTS: dict[str, tuple[Key, ...]] = {
+    "verify": (Key("log", "text", "start-up log of a server or trainer; - is stdin"),),
+    "compare": (Key("a", "text", _SIDE), Key("b", "text", _SIDE)),
+}
+"""Words of these commands that belong to no flag, in their order."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 FILE_FORMATS = ("github", "junit", "sarif")
@@ -54,6 +61,8 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("timeout", "text", "seconds a server may be silent", default_text="10"),
     Key("free", "switch", "judge this machine's GPUs by what is free of them now; the same as --reserve auto"),
     Key("verbose", "switch", "say on stderr what this machine was asked for its GPUs", flags=("-v",)),
+    Key("explain", "switch", "the terms that each estimate is the sum of too: table, markdown and JSON"),
+    Key("export", "text", "write the report into a file too, as a page that stands alone: .svg, .html or .md"),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
@@ -65,7 +74,7 @@ MANY_OPTIONS: tuple[Key, ...] = tuple(
     [
         _FORMAT if key.name == "format" else key
         for key in OUTPUT_OPTIONS
-        if key.name not in ("file", "any", "all_remedies", "output", "fail_on")
+        if key.name not in ("file", "any", "all_remedies", "output", "fail_on", "explain", "export")
     ]
 )
 """Output options of commands that go through many models or GPUs."""

@@ -129,6 +129,18 @@ class Page:
                 self._console.print(line, soft_wrap=True)
         return captured.get()
 
+    def exported(self, kind: str, title: str) -> str:
+        """Text of the whole page as ``svg`` or ``html``, in colour and standing alone."""
+        console = Console(
+            file=io.StringIO(), record=True, force_terminal=True, color_system="truecolor", width=self.width,
+            highlight=False, markup=False, emoji=False, legacy_windows=False, force_jupyter=False,
+        )  # fmt: skip
+        for line in self._lines:
+            line.rstrip()
+            console.print(line, soft_wrap=True)
+        # The id that the SVG's styles carry is a checksum of its lines unless it is given: equal reports give equal files.
+        return console.export_svg(title=title, unique_id="vramfit") if kind == "svg" else console.export_html()
+
     def _row(
         self, cells: Iterable[Span], columns: Sequence[Column], widths: Sequence[int], indent: int, prose: Column | None
     ) -> None:

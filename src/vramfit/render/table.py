@@ -40,17 +40,25 @@ def print_report(report: Object, *, stream: TextIO, colour: bool | None, width: 
     A stream whose encoding is not UTF-8 gets ASCII drawings.
     """
     in_colour = stream.isatty() if colour is None else colour
-    page = Page(width or _terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
+    page = Page(width or terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
+    draw_report(page, report)
+    stream.write(page.drawn())
+
+
+def draw_report(page: Page, report: Object) -> None:
+    """Draw the report for a person on a page: the whole story of one deployment, a section for each of several."""
     parts = sections(report.get("estimates", [report]))
     if len(parts) == 1 and not parts[0].is_error:
         _story(page, parts[0])
     else:
         _overview(page, parts)
-    stream.write(page.drawn())
 
 
-def _terminal_width(stream: TextIO) -> int:
-    """``COLUMNS`` where it is set, else what the terminal says; ``shutil`` does the same but imports much."""
+def terminal_width(stream: TextIO) -> int:
+    """Width of a terminal: ``COLUMNS`` where it is set, else what the terminal says.
+
+    ``shutil`` does the same but imports much.
+    """
     asked = os.environ.get("COLUMNS", "")
     if asked.isdecimal() and int(asked):
         return int(asked)
