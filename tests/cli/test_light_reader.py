@@ -68,7 +68,7 @@ def parameters(command: str) -> dict[str, Any]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_typer_has_the_same_options(command: str) -> None:
     """One declaration serves both; neither has an option the other lacks, but for help and words without a flag."""
-    own = [ARGUMENTS[command].name] if command in ARGUMENTS else []
+    own = [key.name for key in ARGUMENTS.get(command, ())]
     assert own + [key.name for key in options(command)] == [name for name in parameters(command) if name != "help"]
 
 

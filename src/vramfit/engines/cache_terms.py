@@ -29,12 +29,13 @@ def bits_of(kind: str) -> float:
 
 def add_cache(
     ledger: Ledger, device: str, name: str, cache: Cache, layers: int, sequences: int, size: int, source: str,
-    tokens: int, bits: tuple[float, float],
+    tokens: int, bits: tuple[float, float], words: tuple[str, str] = ("sequences", "tokens"),
 ) -> None:  # fmt: skip
     """Add the term of a cache of ``layers`` layers that takes ``size`` bytes for all sequences, each of ``tokens`` tokens.
 
     ``bits`` are those of an element of K and of V. Where widths and tokens do not make the bytes (states, pages, compressed
-    entries), the formula has one layer's bytes, or those of all together where layers differ.
+    entries), the formula has one layer's bytes, or those of all together where layers differ. ``words`` are the names of the
+    inputs for sequences and tokens.
     """
     if not size:
         return
@@ -47,21 +48,22 @@ def add_cache(
         index_bits = cache.index_bytes * 8 or bits[0]
         widths |= {"index_width": cache.index_width, "index_bits": index_bits}
         row, row_bits = f"{row} + index_width × index_bits", row_bits + cache.index_width * index_bits
-    outer, note = {"layers": layers, "sequences": sequences}, KEPT.get(cache.kind, "")
+    outer, note = {"layers": layers, words[0]: sequences}, KEPT.get(cache.kind, "")
+    front = f"layers × {words[0]}"
     copies = layers * sequences
     if copies and size * 8 == copies * tokens * row_bits:
-        formula = f"layers × sequences × tokens × ({row}) / 8"
-        ledger.add("kv_cache", device, name, formula, size, source, note, **outer, tokens=tokens, **widths)
+        formula = f"{front} × {words[1]} × ({row}) / 8"
+        ledger.add("kv_cache", device, name, formula, size, source, note, **outer, **{words[1]: tokens}, **widths)
         return
     each, rest = divmod(size, copies) if copies else (0, size)
     if rest:
         ledger.add_sum("kv_cache", device, name, size, source, note or "of all layers", cache_bytes=size)
     elif cache.kind == "state":
         states = f"of one layer and sequence: {_states(cache)}"
-        formula = "layers × sequences × state_bytes"
+        formula = f"{front} × state_bytes"
         ledger.add("kv_cache", device, name, formula, size, source, states, **outer, state_bytes=each)
     else:
-        formula = "layers × sequences × layer_bytes"
+        formula = f"{front} × layer_bytes"
         ledger.add("kv_cache", device, name, formula, size, source, note, **outer, layer_bytes=each)
 
 
