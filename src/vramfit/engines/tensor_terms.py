@@ -68,6 +68,19 @@ def is_input(row: Stored) -> bool:
     return row.tensor.part == "text" and not row.tensor.name.startswith("output")
 
 
+class Group:
+    """Tensors that do alike in a model and are stored in one type."""
+
+    def __init__(self) -> None:
+        self.count = self.elements = self.stored_bytes = 0
+
+    def add(self, row: Stored, count: int) -> None:
+        """Add ``count`` tensors of a row."""
+        self.count += count
+        self.elements += row.tensor.elements * count
+        self.stored_bytes += row.bytes_each * count
+
+
 def add_tensors(
     ledger: Ledger, device: str, where: str, rows: Iterable[tuple[Stored, int]], size: int, source: str, why: str = ""
 ) -> None:
@@ -76,18 +89,14 @@ def add_tensors(
     ``where`` follows the group's name (``layers 0-39``). What the engine's copy takes more or less than the checkpoint's
     tensors is a term of its own, whose note is ``why``.
     """
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[tuple[str, str], Group] = {}
     for row, count in rows:
-        tensor = row.tensor
-        group = group_of(tensor.name, tensor.part, bool(row.layers))
-        found = groups.setdefault((group, row.type), [0, 0, 0])
-        found[0] += count
-        found[1] += tensor.elements * count
-        found[2] += row.bytes_each * count
-    for (group, kind), (count, elements, stored) in groups.items():
-        name = ", ".join([word for word in (group, where if group not in OUTSIDE else "", kind) if word])
-        add_stored(ledger, device, name, count, elements, stored, source)
-    stored = sum([found[2] for found in groups.values()])
+        name = group_of(row.tensor.name, row.tensor.part, bool(row.layers))
+        groups.setdefault((name, row.type), Group()).add(row, count)
+    stored = 0
+    for (name, kind), group in groups.items():
+        words = [name, "" if name in OUTSIDE else where, kind]
+        stored += add_stored(ledger, device, ", ".join([word for word in words if word]), group, source)
     if size != stored:
         ledger.add(
             "weights", device, f"layout of the weights{f', {where}' if where else ''}", "loaded_bytes - stored_bytes",
@@ -100,22 +109,32 @@ OUTSIDE = ("final norm", "output head", "embeddings", *TOWERS.values())
 
 
 def add_stored(
-    ledger: Ledger, device: str, name: str, count: int, elements: int, size: int, source: str, part: str = "weights"
-) -> None:
-    """Add the term of ``count`` tensors of equal type: elements x bits / 8, and what is stored beside the values."""
+    ledger: Ledger, device: str, name: str, group: Group, source: str, share: tuple[int, int] = (1, 1)
+) -> int:
+    """Add the term of a group: elements x bits / 8, and what is stored beside the values; returns its bytes.
+
+    ``share`` is the part of each tensor that the device has, as a fraction, which padding can make larger than 1.
+    """
+    part, of = share
+    elements, stored = group.elements, group.stored_bytes
+    size = -(-stored * part // of)
+    note = f"{group.count:,} tensor{'' if group.count == 1 else 's'}"
     if not elements:
-        ledger.add_sum(part, device, name, size, source, stored_bytes=size)
-        return
-    note = f"{count:,} tensor{'' if count == 1 else 's'}"
-    fine, rest = divmod(size * 8 * FINE_BITS, elements)
+        ledger.add_sum("weights", device, name, size, source, note, stored_bytes=size)
+        return size
+    fine, rest = divmod(stored * 8 * FINE_BITS, elements)
+    inputs: dict[str, float] = {"elements": elements}
     if not rest:
-        bits = fine // FINE_BITS if fine % FINE_BITS == 0 else fine / FINE_BITS
-        ledger.add(part, device, name, "elements × bits / 8", size, source, note, elements=elements, bits=bits)
-        return
-    bits = size * 8 // elements
-    scales = size - -(-elements * bits // 8)
-    ledger.add(
-        part, device, name, "ceil(elements × bits / 8) + scales_bytes", size, source,
-        f"{note}; beside the values scales, zero points and what fills blocks", elements=elements, bits=bits,
-        scales_bytes=scales,
-    )  # fmt: skip
+        inputs["bits"] = fine // FINE_BITS if fine % FINE_BITS == 0 else fine / FINE_BITS
+        formula = "elements × bits / 8"
+    else:
+        bits = stored * 8 // elements
+        inputs |= {"bits": bits, "scales_bytes": stored - -(-elements * bits // 8)}
+        formula = "ceil(elements × bits / 8) + scales_bytes"
+        note += "; beside the values scales, zero points and what fills blocks"
+    if share != (1, 1):
+        inputs |= {"part": part, "of": of}
+        formula = f"ceil(({formula}) × part / of)"
+        note += f"; each GPU has {part} of {of} parts"
+    ledger.add("weights", device, name, formula, size, source, note, **inputs)
+    return size

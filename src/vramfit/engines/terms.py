@@ -49,13 +49,15 @@ class Ledger:
         self.terms: list[Term] = []
 
     def add(
-        self, part: str, device: str, name: str, formula: str, size: int, source: str, note: str = "", **inputs: float
+        self, part: str, device: str, name: str, formula: str, size: int, source: str, note: str = "", /, **inputs: float
     ) -> None:
         """Add a term of ``size`` bytes."""
         if size:
             self.terms.append(Term(name, part, device, formula, inputs, size, source, note))
 
-    def add_sum(self, part: str, device: str, name: str, size: int, source: str, note: str = "", **inputs: int) -> None:
+    def add_sum(
+        self, part: str, device: str, name: str, size: int, source: str, note: str = "", /, **inputs: int
+    ) -> None:
         """Add a term that is the sum of its inputs in bytes; those of 0 bytes are left out."""
         present = {name: value for name, value in inputs.items() if value}
         self.add(part, device, name, " + ".join(present), size, source, note, **present)

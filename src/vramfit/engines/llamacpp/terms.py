@@ -19,7 +19,7 @@ from vramfit.engines.llamacpp.placement import (
     physical_batch,
     widest_value,
 )
-from vramfit.engines.tensor_terms import EXPERTS, add_stored, add_tensors, rows_of
+from vramfit.engines.tensor_terms import EXPERTS, Group, add_stored, add_tensors, rows_of
 from vramfit.engines.terms import span
 from vramfit.memory.kv_cache import caches
 
@@ -135,7 +135,7 @@ def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
     if placement.output_device == number:
         add_tensors(ledger, device, "", rows_of(file, (), _is_output), parts.output_bytes, LAYERS)
         if number != HOST and parts.tied_bytes:
-            _embedding(file, ledger, device, "embeddings again, as head of a tied model", parts.tied_bytes)
+            _embedding(file, ledger, device, "embeddings again, as head of a tied model")
 
 
 def _is_output(row: Stored) -> bool:
@@ -143,10 +143,13 @@ def _is_output(row: Stored) -> bool:
     return row.tensor.part == "text" and row.tensor.name not in (*INPUT_TENSORS, *FIRST_LAYER_TENSORS)
 
 
-def _embedding(file: Checkpoint, ledger: Ledger, device: str, name: str, size: int) -> None:
+def _embedding(file: Checkpoint, ledger: Ledger, device: str, name: str) -> None:
     """Add another copy of the input embedding."""
-    rows = [row for row in file.stored if row.tensor.name == "token_embd.weight"]
-    add_stored(ledger, device, name, len(rows), sum([row.elements for row in rows]), size, LAYERS)
+    group = Group()
+    for row in file.stored:
+        if row.tensor.name == "token_embd.weight":
+            group.add(row, row.count)
+    add_stored(ledger, device, name, group, LAYERS)
 
 
 def _spans(layers: list[int]) -> str:
