@@ -56,18 +56,16 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
             "overhead", gpu.device, "spare block", block, f"{VLLM} v1/core/block_pool.py null_block",
             "one block of the pool is never given out", block_bytes=block,
         )  # fmt: skip
-    if estimate.host.weights_bytes:
-        ledger.add_sum(
-            "weights", "host", "weights in host memory", estimate.host.weights_bytes,
-            f"{VLLM} model_executor/offloader/uva.py",
-            f"parameters of the layers from the first on, until cpu_offload of each of {len(estimate.gpus)} GPUs is reached",
-            moved_bytes=estimate.host.weights_bytes - swap_bytes(job), swap_bytes=swap_bytes(job),
-        )  # fmt: skip
-
-
-def swap_bytes(job: Job[Cards, ServerKeys]) -> int:
-    """Bytes of swap space of all GPUs, for requests that wait."""
-    return (job.keys.swap_space_bytes or 0) * job.gpu_count
+    moved, swap = estimate.host.weights_bytes, (job.keys.swap_space_bytes or 0) * job.gpu_count
+    ledger.add_sum(
+        "weights", "host", "weights in host memory", moved, f"{VLLM} model_executor/offloader/uva.py",
+        f"parameters of the layers from the first on, until cpu_offload of each of {len(estimate.gpus)} GPUs is reached",
+        moved_bytes=moved,
+    )  # fmt: skip
+    ledger.add(
+        "overhead", "host", "swap space", "gpus × swap_bytes", swap, "vLLM 0.17 config/cache.py swap_space",
+        "for requests that wait", gpus=job.gpu_count, swap_bytes=job.keys.swap_space_bytes or 0,
+    )  # fmt: skip
 
 
 def account_peak(
