@@ -134,7 +134,13 @@ def account(
         )  # fmt: skip
         if own.compute_bytes:
             ledger.add_sum(
-                "compute", own.device, f"{word}: activations", own.compute_bytes, source, "", compute_bytes=own.compute_bytes
+                "compute",
+                own.device,
+                f"{word}: activations",
+                own.compute_bytes,
+                source,
+                "",
+                compute_bytes=own.compute_bytes,
             )
 
 

@@ -18,8 +18,8 @@ FINE_BITS = 32
 """Smallest part of a bit that the types of a block have whole numbers of: Q4_K has 4.5 bits, IQ2_XS 2.3125."""
 GROUPS = (
     ("experts", ("_exps.",)), ("shared experts", ("_shexp.",)), ("router", ("ffn_gate_inp", "exp_probs_b")),
-    ("recurrent mixers", ("ssm_", "time_mix", "shortconv", "kda_")), ("norms", ("norm",)), ("attention", ("attn", "indexer", "sinks")),
-    ("MLP", ("ffn_", "channel_mix")),
+    ("recurrent mixers", ("ssm_", "time_mix", "shortconv", "kda_")), ("norms", ("norm",)),
+    ("attention", ("attn", "indexer", "sinks")), ("MLP", ("ffn_", "channel_mix")),
 )  # fmt: skip
 """Groups of a layer's tensors, each with parts of their names (llama.cpp's); the first that matches counts."""
 TOWERS = {"vision": "vision tower", "projector": "projector", "audio": "audio tower", "component": "components"}

@@ -14,7 +14,7 @@ from vramfit.engines.interface import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from vramfit.engines.interface import Deployment
 
@@ -47,13 +47,27 @@ class Ledger:
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
+        self._names: dict[tuple[str, str, str], int] = {}
 
     def add(
-        self, part: str, device: str, name: str, formula: str, size: int, source: str, note: str = "", /, **inputs: float
+        self,
+        part: str,
+        device: str,
+        name: str,
+        formula: str,
+        size: int,
+        source: str,
+        note: str = "",
+        /,
+        **inputs: float,
     ) -> None:
-        """Add a term of ``size`` bytes."""
-        if size:
-            self.terms.append(Term(name, part, device, formula, inputs, size, source, note))
+        """Add a term of ``size`` bytes; a further one of a name on the device gets a number behind it."""
+        if not size:
+            return
+        key = (part, device, name)
+        self._names[key] = number = self._names.get(key, 0) + 1
+        title = name if number == 1 else f"{name} ({number})"
+        self.terms.append(Term(title, part, device, formula, inputs, size, source, note))
 
     def add_sum(
         self, part: str, device: str, name: str, size: int, source: str, note: str = "", /, **inputs: int

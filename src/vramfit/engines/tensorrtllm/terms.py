@@ -46,7 +46,13 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         _cache(ledger, device, Cache(job.model, work, ranks, layers), gpu.kv_cache_bytes, work, rows)
         _compute(job, ledger, device, gpu.compute_bytes, tokens, ranks)
         ledger.add_sum(
-            "overhead", device, "libraries and workspaces", LIBRARIES_BYTES, PLANNER, "1 GiB", library_bytes=LIBRARIES_BYTES
+            "overhead",
+            device,
+            "libraries and workspaces",
+            LIBRARIES_BYTES,
+            PLANNER,
+            "1 GiB",
+            library_bytes=LIBRARIES_BYTES,
         )
         peer = peer_bytes(peers)
         ledger.add_sum("overhead", device, "NCCL", peer, PLANNER, f"of {peers} ranks", peer_bytes=peer)
@@ -87,9 +93,7 @@ def _cache(ledger: Ledger, device: str, cache: Cache, size: int, work: Workload,
 KEPT_WHOLE = "every token, unless max_attention_window is stated"
 
 
-def _compute(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int, ranks: int
-) -> None:
+def _compute(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int, ranks: int) -> None:
     """Add the activations of a step: so many for each token and width, or the vision encoder's."""
     width, each = step_widths(job.model, ranks)
     if size == round(ACTIVATION_BYTES * tokens * width * each):

@@ -87,7 +87,13 @@ def _buffers(job: Job[object, None], ledger: Ledger, gpu: DeviceMemory, staging:
     growing = max([each for each, cache in layer_caches(job) if layers_between(cache, start, stop)], default=0)
     slack = round(SLACK_SHARE * (gpu.kv_cache_bytes + gpu.compute_bytes))
     ledger.add_sum(
-        "overhead", device, "growing cache", growing, CACHE, "one layer's cache, copied when it grows", layer_bytes=growing
+        "overhead",
+        device,
+        "growing cache",
+        growing,
+        CACHE,
+        "one layer's cache, copied when it grows",
+        layer_bytes=growing,
     )
     ledger.add(
         "overhead", device, "allocator slack", "round(share × (kv_cache_bytes + compute_bytes))", slack, SLACK,

@@ -75,13 +75,22 @@ def _weights(job: Job[object, None], found: TrainingMemory, ledger: Ledger, devi
         add_tensors(ledger, device, where, rows, size, source, more)
         return
     gpus = job.gpu_count
-    for formula, value in (("ceil(whole_bytes / gpus)", -(-whole // gpus)), ("floor(whole_bytes / gpus)", whole // gpus)):
+    for formula, value in (
+        ("ceil(whole_bytes / gpus)", -(-whole // gpus)),
+        ("floor(whole_bytes / gpus)", whole // gpus),
+    ):
         if size == value:
             note = "divided over the GPUs by the sharding"
             ledger.add("weights", device, "weights", formula, size, source, note, whole_bytes=whole, gpus=gpus)
             return
     ledger.add_sum(
-        "weights", device, "weights", size, source, f"the GPU's part of {whole:,} B, and what is whole on it", part_bytes=size
+        "weights",
+        device,
+        "weights",
+        size,
+        source,
+        f"the GPU's part of {whole:,} B, and what is whole on it",
+        part_bytes=size,
     )
 
 

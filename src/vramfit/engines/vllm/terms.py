@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.terms import span
-from vramfit.engines.vllm.activations import SAMPLER_BYTES, widest_layer
+from vramfit.engines.vllm.activations import widest_layer
 from vramfit.engines.vllm.budget import experts_kernel
 from vramfit.engines.vllm.loaded import division
 from vramfit.engines.vllm.parts import parts, steps
 from vramfit.engines.vllm.pool import Caches
 from vramfit.engines.vllm.profile_run import ALLOCATED_BY_KERNEL
-from vramfit.engines.vllm.release import COUNTS_BYTES, release
+from vramfit.engines.vllm.release import COUNTS_BYTES, SAMPLER_BYTES, release
 from vramfit.engines.vllm.rotary import rotary_bytes
 from vramfit.engines.vllm.weight_terms import MORE, add_rank_weights, rank_groups
 
@@ -72,7 +72,7 @@ def account_peak(
     job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, ranks: int
 ) -> None:
     """Add the profile run's peak: what exists throughout, and the larger of what comes and goes."""
-    tokens, rows = steps(job)
+    _, rows = steps(job)
     came = peak.total_bytes - peak.counts_bytes
     if peak.encoder_bytes == came:
         ledger.add_sum(
@@ -93,9 +93,7 @@ def account_peak(
     )  # fmt: skip
 
 
-def _add_step(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, ranks: int
-) -> None:
+def _add_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, ranks: int) -> None:
     """Add the larger of the sampler and the forward pass."""
     model = job.model
     tokens, rows = steps(job)

@@ -58,13 +58,20 @@ def _group(found: dict[Key, Group], name: str, kind: str, above: int, below: int
 
 
 def add_rank_weights(
-    ledger: Ledger, device: str, where: str, groups: Iterable[Mapping[Key, Group]], size: int, source: str, more: str = MORE
+    ledger: Ledger,
+    device: str,
+    where: str,
+    groups: Iterable[Mapping[Key, Group]],
+    size: int,
+    source: str,
+    more: str = MORE,
 ) -> None:
     """Add the weights of one rank, ``size`` bytes in all, by groups; ``more`` says what they take beside the stored bytes."""
     whole = 0
     for one in groups:
         for (name, kind, above, below), group in one.items():
-            words = [name, "" if name in OUTSIDE or "again" in name else where, kind]
+            cut = "" if above == below else f"{above}/{below}"
+            words = [name, "" if name in OUTSIDE or "again" in name else where, kind, cut]
             title = ", ".join([word for word in words if word])
             whole += add_stored(ledger, device, title, group, source, (above, below))
     if size != whole:
