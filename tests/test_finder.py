@@ -177,9 +177,9 @@ def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
     names = ("vramfit.first_of_a_test", "vramfit.second_of_a_test", "vramfit.third_of_a_test")
-    members = tuple((name, False, b"") for name in names)
+    members = tuple((name, False, "", (0, 0)) for name in names)
     codes = tuple(compile(text, name, "exec") for text, name in zip(("A = 1", "1 / 0", "B = 2"), names, strict=True))
-    module = finder.module(names[-1], False, None)
+    module = finder.module(names[-1], False, "", None)
     monkeypatch.setitem(sys.modules, names[-1], module)
     with pytest.raises(ZeroDivisionError):
         _finder._Loader(finder, members, codes).exec_module(module)
@@ -201,9 +201,9 @@ def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, m
         compile("A = 1", "a", "exec"),
         compile("from parent_of_a_test import LOADED, member", "b", "exec"),
     )
-    module = finder.module(names[-1], False, None)
+    module = finder.module(names[-1], False, "", None)
     monkeypatch.setitem(sys.modules, names[-1], module)
-    _finder._Loader(finder, tuple((name, False, b"") for name in names), codes).exec_module(module)
+    _finder._Loader(finder, tuple((name, False, "", (0, 0)) for name in names), codes).exec_module(module)
     assert module.__dict__["LOADED"] is True
     assert module.__dict__["member"] is sys.modules.pop(names[0])
     del sys.modules["parent_of_a_test"]
@@ -213,9 +213,9 @@ def test_a_root_that_was_never_finished_is_no_group(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
     code = compile("A = 1", "a", "exec")
-    finder.alone.append(("vramfit.broken", ("vramfit.part", False, b""), code))
+    finder.alone.append(("vramfit.broken", ("vramfit.part", False, "", (0, 0)), code))
     assert not _groups.write(finder)
-    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, b""), code))
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), code))
     assert _groups.write(finder)
     assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == ["vramfit.whole"]
 
@@ -224,7 +224,7 @@ def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: 
     (tmp_path / "vramfit").write_text("a file where the folder should be", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
-    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, b""), compile("A = 1", "a", "exec")))
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), compile("A = 1", "a", "exec")))
     assert not _groups.write(finder)
 
 
@@ -246,7 +246,7 @@ def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
     """An attribute that a module lacks is none, as ever; a package may have a function that makes it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
-    module, package = finder.module("one_of_a_test", False, None), finder.module("many_of_a_test", True, None)
+    module, package = finder.module("one_of_a_test", False, "", None), finder.module("many_of_a_test", True, "", None)
     assert (type(module), type(package)) == (_finder.Module, type(sys))
     assert getattr(module, "__path__", 7) == 7
     assert (module.__name__, module.__package__, package.__package__) == ("one_of_a_test", "", "many_of_a_test")
@@ -256,6 +256,6 @@ def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
     with pytest.raises(ImportError, match="cannot import name 'nothing' from 'one_of_a_test'"):
         exec("from one_of_a_test import nothing")
     for name, made in (("one_of_a_test", _finder.Module), ("many_of_a_test", type(None))):
-        spec = finder._spec(name, made is not _finder.Module, None)
-        loader = _finder._Loader(finder, ((name, made is not _finder.Module, b""),), ())
+        spec = finder._spec(name, made is not _finder.Module, "", None)
+        loader = _finder._Loader(finder, ((name, made is not _finder.Module, "", (0, 0)),), ())
         assert type(loader.create_module(spec)) is made

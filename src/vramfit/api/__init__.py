@@ -53,7 +53,8 @@ def check(
     """
     from vramfit.checks import Unanswered, answers
     from vramfit.engines.keys import parse_request
-    from vramfit.report import document, estimate_object, unknown_object
+    from vramfit.report import document, estimate_object
+    from vramfit.report.unknown import unknown_object
 
     asked = _asked(gpu, model, keys, _catalogue(catalogue, offline, timeout))
     found = []

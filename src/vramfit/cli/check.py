@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from vramfit.checks import Unanswered, answers, exit_code
 from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS
+from vramfit.engines.keys import parse_request
 from vramfit.errors import CannotTell, UsageError, VramfitError
+from vramfit.report import document, error_document, estimate_object
+from vramfit.sources import open_catalogue
+from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +72,6 @@ def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str |
     Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
     silent for ``timeout`` seconds.
     """
-    from vramfit.sources import open_catalogue
-
     seconds = None if timeout is None else _seconds(timeout)
     importers: list[Importer] = []
 
@@ -105,7 +108,6 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
     message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)
     if as_json:
         from vramfit.render.json import write
-        from vramfit.report import error_document
 
         write(sys.stdout, error_document(type(error)(message, hint)), indent)
         sys.stdout.flush()
@@ -189,10 +191,6 @@ def rows_of(
 
     ``command`` is the one that the deployment was read from, where that is done already.
     """
-    from vramfit.checks import Unanswered, answers, exit_code
-    from vramfit.engines.keys import parse_request
-    from vramfit.report import estimate_object
-
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
         from vramfit.api.launched import command_files
@@ -217,7 +215,7 @@ def rows_of(
         if first and reached and "quant" not in request:
             return
         if isinstance(checked, Unanswered):
-            from vramfit.report import unknown_object
+            from vramfit.report.unknown import unknown_object
 
             reached.append(False)
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
@@ -287,8 +285,6 @@ def _noted(found: dict[str, Any], notes: tuple[str, ...]) -> dict[str, Any]:
 
 def format_of(output: Mapping[str, Any]) -> str:
     """Format that was requested, or the one that suits where stdout goes."""
-    from vramfit.workload.keys import parse_value
-
     given = {k.name: parse_value(k, output[k.name]) for k in OUTPUT_OPTIONS if k.kind == "choice" and k.name in output}
     if output.get("json"):
         if given.get("format", "json") != "json":
@@ -302,7 +298,6 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         _print_json(answers, each_alone=style == "ndjson")
         return
     from vramfit.cli.console import wants_colour, write_lines
-    from vramfit.report import document
 
     report = document(list(answers))
     if _files:
@@ -339,7 +334,6 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
 
 def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
     from vramfit.render.json import write
-    from vramfit.report import document
 
     if not each_alone:
         report = document(list(answers))
