@@ -45,8 +45,6 @@ def last_exit_code() -> int:
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
-    _codes.clear()
-    _files.clear()
     return answered(values, _answer)
 
 
@@ -56,6 +54,8 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
     ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the requested
     style.
     """
+    _codes.clear()
+    _files.clear()
     output = {key.name: values[key.name] for key in (*OUTPUT_OPTIONS, HERE) if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
