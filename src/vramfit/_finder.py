@@ -5,12 +5,14 @@ A check loads some 90 small modules, and finding them is a third of its start-up
 This one does two things about it.
 
 It opens the .pyc file of a module where it must be, and takes it only if it was compiled by this interpreter from the source
-as it is now; in every other case it answers None, and Python finds the module as it always does.
+as it is now; in every other case it answers None, and Python finds the module as it always does. Where Python may write no
+.pyc files (``PYTHONDONTWRITEBYTECODE``, usual in containers) it compiles the source, which Python would do each time.
 
 It also reads *groups* from one file in the user's cache: a module that a function loads when it is called, with all that
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
 each member. The source of each member is compared, as for a .pyc file. What a command had to find one by one is added to the
-file when its answer is out (``vramfit._groups``). The file holds code, so it is read only if it is the user's own and nobody
+file when its answer is out (``vramfit._groups``), and the command after that makes the group's code lean
+(``vramfit._lean``). The file holds code, so it is read only if it is the user's own and nobody
 else may write to it.
 
 Only the command installs it; a program that imports vramfit is left alone.
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     Member = tuple[str, bool, str, State]
     """Module's name, True if it is a package, the path of its source, and the source's state."""
     Group = tuple[tuple[Member, ...], tuple[CodeType, ...]]
+    Place = tuple[int, int, bool]
+    """Place of a group in the file, its length in bytes, and True if its code is lean."""
 else:
     ModuleType = type(sys)
 
@@ -52,7 +56,7 @@ CHECKED_BY_TIME = MAGIC_NUMBER + bytes(4)
 HEADER_BYTES = 16
 CACHE_FOLDER = "/__pycache__/"
 CACHE_ENDING = f".{sys.implementation.cache_tag}.pyc"
-GROUPS_MAGIC = MAGIC_NUMBER + b"vfg2"
+GROUPS_MAGIC = MAGIC_NUMBER + b"vfg3"
 INDEX_LENGTH_BYTES = 4
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
@@ -94,31 +98,49 @@ class CompiledFinder:
                 _, is_package, source, _ = group[0][-1]
                 return self._spec(name, is_package, source, _Loader(self, *group))
             del self.places[name]
+        return self._compiled(name, path[0]) or (self._compile(name, path[0]) if sys.dont_write_bytecode else None)
+
+    def _compiled(self, name: str, folder: str) -> ModuleSpec | None:
+        """Specification of a module by its .pyc file, if that is up to date."""
         is_package = False
         stem = name.rpartition(".")[2]
-        cache = path[0] + CACHE_FOLDER + stem + CACHE_ENDING
         try:
-            handle = open_file(cache, os.O_RDONLY)
+            handle = open_file(folder + CACHE_FOLDER + stem + CACHE_ENDING, os.O_RDONLY)
         except OSError:
             is_package = True
-            cache = f"{path[0]}/{stem}{CACHE_FOLDER}__init__{CACHE_ENDING}"
             try:
-                handle = open_file(cache, os.O_RDONLY)
+                handle = open_file(f"{folder}/{stem}{CACHE_FOLDER}__init__{CACHE_ENDING}", os.O_RDONLY)
             except OSError:
                 return None
         data = read(handle, MOST_BYTES)
         close(handle)
-        source = f"{self._folder}{name.replace('.', '/')}{'/__init__.py' if is_package else '.py'}"
-        state = _state(source)
+        source = f"{folder}/{stem}{'/__init__.py' if is_package else '.py'}"
+        state = state_of(source)
         if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + _stamp(state) or len(data) == MOST_BYTES:
             return None
         code = loads(memoryview(data)[HEADER_BYTES:])  # noqa: S302
         loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
         return self._spec(name, is_package, source, loader)
 
+    def _compile(self, name: str, folder: str) -> ModuleSpec | None:
+        """Specification of a module by its source, for an interpreter that writes no .pyc files: it goes into a group."""
+        path = f"{folder}/{name.rpartition('.')[2]}"
+        for is_package, source in ((False, path + ".py"), (True, path + "/__init__.py")):
+            state = state_of(source)
+            if state is not None:
+                with open(source, "rb") as file:
+                    code = compile(file.read(), source, "exec", dont_inherit=True)
+                loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
+                return self._spec(name, is_package, source, loader)
+        return None
+
+    def has_plain_groups(self) -> bool:
+        """Tell whether code of a group is not lean yet."""
+        return False in [lean for _, _, lean in self.places.values()]
+
     def data(self, name: str) -> bytes:
         """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
-        offset, length = self.places[name]
+        offset, length, _ = self.places[name]
         return os.pread(self._file, length, self._start + offset)
 
     def group(self, name: str) -> Group | None:
@@ -126,7 +148,7 @@ class CompiledFinder:
         try:
             group: Group = loads(self.data(name))  # noqa: S302
             for _, _, source, state in group[0]:
-                if _state(source) != state:
+                if state_of(source) != state:
                     return None
         except (OSError, EOFError, ValueError, TypeError):
             return None
@@ -166,8 +188,8 @@ def _groups_path(folder: str) -> str | None:
     return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
 
 
-def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]]:
-    """Open the file of groups: its handle, where its data begins, and place and length of each group behind that.
+def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
+    """Open the file of groups: its handle, where its data begins, and the place of each group behind that.
 
     There are no groups where the file is not there, not the user's own, of another interpreter, or damaged.
     """
@@ -191,7 +213,7 @@ def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]
     return -1, 0, {}
 
 
-def _state(source: str) -> State | None:
+def state_of(source: str) -> State | None:
     """Size of a source in bytes, and the second of its last change; None where there is no source."""
     try:
         status = stat(source)

@@ -127,9 +127,14 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     elif "fail_on" in output or style in FILE_FORMATS:
         what = "--fail-on" if style not in FILE_FORMATS else f"--format {style}"
         raise UsageError(f"{what} goes with --file", "put the deployment into a file, or ask with --level")
+<<<<<<< HEAD
     found = answers_of(keys, output)
     if "export" in output:
         found = _exported(found, str(output["export"]))
+=======
+    if style == "table":
+        output = {**output, "own_command": True}
+>>>>>>> main
     if output.get("output", STDOUT) == STDOUT:
         _print(style, found, output)
     else:
@@ -201,6 +206,8 @@ def rows_of(
         from vramfit.api.launched import shown_of
 
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
+    elif output.get("own_command"):
+        show = _with_command
     notes: tuple[str, ...] = ()
     if _means_machine(raw, output):
         from vramfit.cli.this_machine import resolved
@@ -241,6 +248,12 @@ def rows_of(
 def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
     """The object as it is, of a deployment that no command states."""
     return shown
+
+
+def _with_command(shown: dict[str, Any], checked: object) -> dict[str, Any]:
+    """Object with the deployment's own command, for people: whose file may still have to be downloaded."""
+    answer = getattr(checked, "answer", None)
+    return shown if answer is None else {**shown, "own_command": answer.command}
 
 
 def _means_machine(raw: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
@@ -310,12 +323,23 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
     if style == "table":
         from vramfit.render.table import print_report
 
+<<<<<<< HEAD
         colour = wants_colour(sys.stdout, output.get("color", "auto"))
         print_report(report, stream=sys.stdout, colour=colour, width=None)
         if output.get("explain"):
             from vramfit.render.explain import print_terms
 
             print_terms(report, stream=sys.stdout, colour=colour)
+=======
+        print_report(
+            report,
+            stream=sys.stdout,
+            colour=wants_colour(sys.stdout, output.get("color", "auto")),
+            width=None,
+            # Every remedy is asked for to be read whole.
+            details="details" in output or "all_remedies" in output,
+        )
+>>>>>>> main
         write_lines(sys.stdout, [str(one["summary"]) for one in (_files[0].shared if _files else ())], "\n")
     else:
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
@@ -326,10 +350,26 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
             reported = {key for one in report["estimates"] for key in one.get("deployment", ())}
             options["keys"] = tuple([key for key in every_key() if key in reported or key in every_key("inference")])
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
+<<<<<<< HEAD
         if output.get("explain") and style == "markdown":
             from vramfit.render.explain import lines
 
             write_lines(sys.stdout, ["", *lines(style, report)], "\n")
+=======
+        if style == "plain" and "format" not in output and "quiet" not in output:
+            _summarize(report)
+
+
+def _summarize(report: Mapping[str, Any]) -> None:
+    """Print the verdict for a person on stderr, where stdout is a pipe."""
+    from vramfit.cli.console import write_lines
+    from vramfit.render.headline import headline, tally
+
+    estimates = report["estimates"]
+    line = tally(estimates) if _files else " ".join(headline(estimates)).rstrip()
+    sys.stdout.flush()
+    write_lines(sys.stderr, [line], "\n")
+>>>>>>> main
 
 
 def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:

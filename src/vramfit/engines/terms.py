@@ -39,7 +39,7 @@ class Term(Record):
     source: str
     """Source of the formula or the constant: where it was read or measured."""
     note: str = ""
-    """What the formula does not say, in words; empty where it says everything."""
+    """Words on what the formula does not say; empty where it says everything."""
 
 
 class Ledger:
