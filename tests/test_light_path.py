@@ -29,15 +29,9 @@ STANDARD = {
 
 ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._finder", "vramfit._memo", "vramfit._record", "vramfit.answer",
-<<<<<<< HEAD
-    "vramfit.checks", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.report", "vramfit.search",
-    "vramfit.sources", "vramfit.units",
-    "vramfit.verdict",
-=======
-    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
+    "vramfit.checks", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
     "vramfit.units", "vramfit.verdict",
     *(f"vramfit.report{name}" for name in ("", ".amounts", ".asked", ".notes")),
->>>>>>> main
     *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".lookup", ".names", ".rows")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
     *(
