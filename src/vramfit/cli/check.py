@@ -127,14 +127,11 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     elif "fail_on" in output or style in FILE_FORMATS:
         what = "--fail-on" if style not in FILE_FORMATS else f"--format {style}"
         raise UsageError(f"{what} goes with --file", "put the deployment into a file, or ask with --level")
-<<<<<<< HEAD
-    found = answers_of(keys, output)
-    if "export" in output:
-        found = _exported(found, str(output["export"]))
-=======
     if style == "table":
         output = {**output, "own_command": True}
->>>>>>> main
+    found = answers_of(keys, output)
+    if "export" in output:
+        found = _exported(found, str(output["export"]), output)
     if output.get("output", STDOUT) == STDOUT:
         _print(style, found, output)
     else:
@@ -145,16 +142,16 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     return last_exit_code()
 
 
-def _exported(answers: Iterator[dict[str, Any]], path: str) -> Iterator[dict[str, Any]]:
+def _exported(answers: Iterator[dict[str, Any]], path: str, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The answers again, after they were written into a file as a page."""
     from vramfit.cli.exported import export, kind_of
     from vramfit.render.markdown import lines
     from vramfit.render.table import draw_report
-    from vramfit.report import document
 
     kind_of(path)
     found = list(answers)
-    export(path, document(found), draw_report, lines)
+    details = "details" in output or "all_remedies" in output
+    export(path, document(found), lambda page, report: draw_report(page, report, details=details), lines)
     return iter(found)
 
 
@@ -323,23 +320,14 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
     if style == "table":
         from vramfit.render.table import print_report
 
-<<<<<<< HEAD
         colour = wants_colour(sys.stdout, output.get("color", "auto"))
-        print_report(report, stream=sys.stdout, colour=colour, width=None)
+        # Every remedy is asked for to be read whole.
+        details = "details" in output or "all_remedies" in output
+        print_report(report, stream=sys.stdout, colour=colour, width=None, details=details)
         if output.get("explain"):
             from vramfit.render.explain import print_terms
 
             print_terms(report, stream=sys.stdout, colour=colour)
-=======
-        print_report(
-            report,
-            stream=sys.stdout,
-            colour=wants_colour(sys.stdout, output.get("color", "auto")),
-            width=None,
-            # Every remedy is asked for to be read whole.
-            details="details" in output or "all_remedies" in output,
-        )
->>>>>>> main
         write_lines(sys.stdout, [str(one["summary"]) for one in (_files[0].shared if _files else ())], "\n")
     else:
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
@@ -350,12 +338,10 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
             reported = {key for one in report["estimates"] for key in one.get("deployment", ())}
             options["keys"] = tuple([key for key in every_key() if key in reported or key in every_key("inference")])
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
-<<<<<<< HEAD
         if output.get("explain") and style == "markdown":
             from vramfit.render.explain import lines
 
             write_lines(sys.stdout, ["", *lines(style, report)], "\n")
-=======
         if style == "plain" and "format" not in output and "quiet" not in output:
             _summarize(report)
 
@@ -369,7 +355,6 @@ def _summarize(report: Mapping[str, Any]) -> None:
     line = tally(estimates) if _files else " ".join(headline(estimates)).rstrip()
     sys.stdout.flush()
     write_lines(sys.stderr, [line], "\n")
->>>>>>> main
 
 
 def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:

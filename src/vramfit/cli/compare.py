@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vramfit.cli.files import Stated
     from vramfit.workload.keys import Key
 
-LEFT_OUT = ("any", "all_remedies", "explain", "fail_on")
+LEFT_OUT = ("any", "all_remedies", "details", "explain", "fail_on", "quiet")
 OPTIONS: tuple[Key, ...] = (
     *[key for key in every_key().values() if key.name != "name"],
     *[key for key in OUTPUT_OPTIONS if key.name not in LEFT_OUT],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TERM = Key(
     "term", "texts", "only these terms: a part (weights, kv_cache, compute, overhead), a device, or words of a name"
 )
-LEFT_OUT = ("any", "all_remedies", "explain", "fail_on")
+LEFT_OUT = ("any", "all_remedies", "details", "explain", "fail_on", "quiet")
 OPTIONS: tuple[Key, ...] = (*every_key().values(), TERM, *[key for key in OUTPUT_OPTIONS if key.name not in LEFT_OUT])
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 

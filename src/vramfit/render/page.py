@@ -150,7 +150,6 @@ class Page:
                 self._console.print(line, soft_wrap=True)
         return captured.get()
 
-<<<<<<< HEAD
     def exported(self, kind: str, title: str) -> str:
         """Text of the whole page as ``svg`` or ``html``, in colour and standing alone."""
         console = Console(
@@ -162,7 +161,7 @@ class Page:
             console.print(line, soft_wrap=True)
         # The id that the SVG's styles carry is a checksum of its lines unless it is given: equal reports give equal files.
         return console.export_svg(title=title, unique_id="vramfit") if kind == "svg" else console.export_html()
-=======
+
     def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
         """Draw headings and rows of these columns."""
         widths = [self.column_width(column) for column in columns]
@@ -178,7 +177,6 @@ class Page:
             self._row(cells, columns, widths, indent, None)
         for row in range(len(columns[0].cells)):
             self._row([column.cells[row] for column in columns], columns, widths, indent, prose)
->>>>>>> main
 
     def _row(
         self, cells: Iterable[Span], columns: Sequence[Column], widths: Sequence[int], indent: int, prose: Column | None

@@ -30,12 +30,12 @@ def print_report(
     """
     in_colour = stream.isatty() if colour is None else colour
     page = Page(width or terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
-    draw_report(page, report)
+    draw_report(page, report, details=details)
     stream.write(page.drawn())
 
 
-def draw_report(page: Page, report: Object) -> None:
-    """Draw the report for a person on a page: the whole story of one deployment, a section for each of several."""
+def draw_report(page: Page, report: Object, *, details: bool = False) -> None:
+    """Draw the report for a person on a page; the whole of it with ``details``."""
     parts = sections(report.get("estimates", [report]))
     alone = len(parts) == 1 and not parts[0].is_error
     if details:
@@ -47,14 +47,9 @@ def draw_report(page: Page, report: Object) -> None:
 
         draw_screen(page, parts[0])
     else:
-<<<<<<< HEAD
-        _overview(page, parts)
-=======
         from vramfit.render.several import draw_several
 
         draw_several(page, parts)
-    stream.write(page.drawn())
->>>>>>> main
 
 
 def terminal_width(stream: TextIO) -> int:
