@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from vramfit.memory.kv_cache import ELEMENT_TYPES
+from vramfit.engines.distributed import local_kv_heads
+from vramfit.memory.kv_cache import ELEMENT_TYPES, caches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.memory.kv_cache import Cache
+    from vramfit.model import Model
 
 KINDS = {
     "full": "full attention", "sliding": "sliding window", "chunked": "attention in chunks", "cross": "cross attention",
@@ -79,3 +81,28 @@ KEPT = {
 def _states(cache: Cache) -> str:
     parts = (("of the convolution", cache.convolution_elements), ("of the recurrence", cache.recurrent_elements))
     return ", ".join([f"{elements:,} elements {words}" for words, elements in parts if elements])
+
+
+def equal_rows(
+    model: Model, layers: tuple[int, int], ranks: int, token_bytes: float, bits: tuple[float, float]
+) -> tuple[str, dict[str, float]] | None:
+    """Formula of the bytes of a token in all layers from a first to before a last one on one of ``ranks`` ranks.
+
+    It is for models whose layers have equal caches; None for others, and where it does not give ``token_bytes``.
+    """
+    found = caches(model)
+    if len(found) != 1 or not found[0].key_width or found[0].index_width:
+        return None
+    (cache,) = found
+    count = len([layer for layer in cache.layers if layers[0] <= layer < layers[1]])
+    heads = max([mixer.widths.kv_heads for group in model.layers for mixer in group.mixers], default=0)
+    key, value = cache.key_width, cache.value_width
+    if ranks > 1 and heads > 1:
+        local = local_kv_heads(heads, ranks)
+        key, value = key * local // heads, value * local // heads
+    inputs: dict[str, float] = {"layers": count, "key_width": key, "key_bits": bits[0]}
+    row, total = "key_width × key_bits", key * bits[0]
+    if value:
+        inputs |= {"value_width": value, "value_bits": bits[1]}
+        row, total = f"({row} + value_width × value_bits)", total + value * bits[1]
+    return (f"layers × {row} / 8", inputs) if count * total == token_bytes * 8 else None

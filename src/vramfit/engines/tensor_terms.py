@@ -130,11 +130,13 @@ def add_stored(
     else:
         bits = stored * 8 // elements
         inputs |= {"bits": bits, "scales_bytes": stored - -(-elements * bits // 8)}
-        formula = "ceil(elements × bits / 8) + scales_bytes"
+        values = "elements × bits / 8" if elements * bits % 8 == 0 else "ceil(elements × bits / 8)"
+        formula = f"{values} + scales_bytes"
         note += "; beside the values scales, zero points and what fills blocks"
     if share != (1, 1):
         inputs |= {"part": part, "of": of}
-        formula = f"ceil(({formula}) × part / of)"
+        whole = f"({formula})" if "+" in formula else formula
+        formula = f"{whole} × part / of" if stored * part % of == 0 else f"ceil({whole} × part / of)"
         note += f"; each GPU has {part} of {of} parts"
     ledger.add("weights", device, name, formula, size, source, note, **inputs)
     return size

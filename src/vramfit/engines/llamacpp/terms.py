@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines.cache_terms import add_cache, bits_of, cache_name
+from vramfit.engines.llamacpp.compute import programs_of
 from vramfit.engines.llamacpp.estimate import UNPACKING
+from vramfit.engines.llamacpp.peak import add_buffer
 from vramfit.engines.llamacpp.placement import (
     FIRST_LAYER_TENSORS,
     HOST,
@@ -79,10 +81,17 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
             f"{LLAMA} tools/server/server-context.cpp create_checkpoint", "states and windows of cells, of all slots",
             checkpoints=plan.kept.checkpoints, checkpoint_bytes=plan.kept.checkpoint_bytes,
         )  # fmt: skip
+    file, work = parts_of(plan.checkpoint), job.workload
+    laid, run, cell_count = programs_of(job.model, work, keys, file, plan.placement, len(plan.buffers.gpu_bytes))
+    room = (cell_count.full, cell_count.sliding)
     for number, device in devices.items():
         size = plan.buffers.host_bytes if number == HOST else plan.buffers.gpu_bytes[number]
-        layout = "the high-water mark of the graph's tensors in their order, each freed when it was last read"
-        ledger.add_sum("compute", device, "compute buffer", size, ALLOCATOR, layout, buffer_bytes=size)
+        program = laid.get(number)
+        if program is not None and program.peak_bytes(*room) == size:
+            add_buffer(ledger, device, file, job.model, run, program, room, ALLOCATOR)
+        else:
+            layout = "the high-water mark of the graph's tensors in their order, each freed when it was last read"
+            ledger.add_sum("compute", device, "compute buffer", size, ALLOCATOR, layout, buffer_bytes=size)
         if number != HOST and backends[plan.first + number] in UNPACKING:
             unpacked = "K and V of a layer in F16, which its flash attention reads"
             extra = plan.buffers.unpacking_bytes[number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import stage_layers
 from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead, rank_slots
 from vramfit.engines.sglang.layout import angles_bytes, as_server, parts_of_copies, stage_of
@@ -14,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import DeviceMemory, Estimate, Job
     from vramfit.engines.sglang import Cards, SGLangKeys
-    from vramfit.engines.sglang.cache import Cells, Demand
+    from vramfit.engines.sglang.cache import Cells
+    from vramfit.engines.sglang.estimate import Plan
     from vramfit.engines.sglang.overhead import Overhead
     from vramfit.engines.sglang.share import Spread
     from vramfit.engines.terms import Ledger
@@ -39,7 +41,7 @@ def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> 
         if slots:
             add_slots(ledger, gpu.device, slots, as_server(job).keys, f"{SGLANG} srt/lora/mem_pool.py")
         _account_weights(job, ledger, gpu.device, gpu.weights_bytes - slots, spread, layers)
-        _account_cache(ledger, gpu, rank_cells(job, made, layers), made.demand)
+        _account_cache(job, ledger, gpu, rank_cells(job, made, layers), made, layers)
         account_step(as_server(job), ledger, gpu.device, gpu.compute_bytes, made.step_tokens, spread.width)
         _account_overhead(ledger, gpu.device, rank_overhead(job, made, layers), job.gpu_count)
     moved = estimate.host.weights_bytes
@@ -70,18 +72,27 @@ def _account_weights(
     )  # fmt: skip
 
 
-def _account_cache(ledger: Ledger, gpu: DeviceMemory, cell: Cells, demand: Demand) -> None:
+def _account_cache(
+    job: Job[Cards, SGLangKeys], ledger: Ledger, gpu: DeviceMemory, cell: Cells, made: Plan, layers: tuple[int, int]
+) -> None:
     """Add the pool: tokens of all requests, and what windows, states and pools of fixed proportions make of it."""
+    demand = made.demand
     size, asked = gpu.kv_cache_bytes, demand.requests * demand.tokens
     source = f"{SGLANG} srt/model_executor/pool_configurator.py"
     inputs: dict[str, float] = {
         "requests": demand.requests, "tokens": demand.tokens, "token_bytes": cell.token_bytes
     }  # fmt: skip
     if size == asked * cell.token_bytes + cell.fixed_bytes:
-        formula = "requests × tokens × token_bytes"
+        formula, note = "requests × tokens × token_bytes", "of all layers of the rank"
+        bits = bits_of(made.cache_type)
+        rows = equal_rows(job.model, layers, made.spread.ranks, cell.token_bytes, (bits, bits))
+        if rows is not None:
+            del inputs["token_bytes"]
+            formula, note = f"requests × tokens × {rows[0]}", "widths are those of one GPU"
+            inputs |= rows[1]
         if cell.fixed_bytes:
             formula, inputs = f"{formula} + fixed_bytes", {**inputs, "fixed_bytes": cell.fixed_bytes}
-        ledger.add("kv_cache", gpu.device, "token pool", formula, size, source, "of all layers of the rank", **inputs)
+        ledger.add("kv_cache", gpu.device, "token pool", formula, size, source, note, **inputs)
         return
     extra = size - asked * cell.token_bytes
     words = []

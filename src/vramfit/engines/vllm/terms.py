@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.terms import span
 from vramfit.engines.vllm.activations import widest_layer
@@ -48,7 +49,7 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
     for number, gpu in enumerate(estimate.gpus):
         layers = stage_layers(job.model.layer_count, count)[stage_of(number, ranks, count)]
         account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers, division(job, ranks))
-        block = account_cache(job, ledger, gpu, estimate.plan, number)
+        block = account_cache(job, ledger, gpu, estimate.plan, number, layers, ranks)
         own = parts(job, facts, stage_of(number, ranks, count))
         account_peak(job, ledger, gpu.device, own.peak, facts, ranks)
         account_budget(ledger, gpu.device, own, ranks, facts, job.traits.processes_bytes)
@@ -149,7 +150,10 @@ def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: R
     )  # fmt: skip
 
 
-def account_cache(job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int) -> int:
+def account_cache(
+    job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int, layers: tuple[int, int],
+    ranks: int,
+) -> int:  # fmt: skip
     """Add the cache of one rank, and return the bytes of one block."""
     if not isinstance(plan, Caches):
         raise TypeError("an estimate of vLLM has the caches of its ranks")
@@ -162,9 +166,31 @@ def account_cache(job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory
         stated = (job.keys.kv_cache_memory_bytes or 0) - one.block_bytes
         inputs = {"least_bytes": max(one.least_bytes, stated), **inputs}
         note = f"the least that the engine starts with, or the stated size; else {note}"
+    rows = _block_rows(job, one.block_bytes, layers, ranks)
+    if rows is not None:
+        del inputs["block_bytes"]
+        formula, inputs = formula.replace("block_bytes", f"block_tokens × {rows[0]}"), {**inputs, **rows[1]}
+        note = f"{note}; widths are those of one GPU"
     source = f"{VLLM} v1/kv_cache_interface.py"
     ledger.add("kv_cache", gpu.device, "paged cache", formula, size, source, note, **inputs)
     return one.block_bytes
+
+
+def _block_rows(
+    job: Job[Cards, ServerKeys], block_bytes: int, layers: tuple[int, int], ranks: int
+) -> tuple[str, dict[str, float]] | None:
+    """Formula of a block's bytes by layers and widths, where all layers have equal caches; None elsewhere."""
+    work = job.workload
+    bits = bits_of(work.kv_cache_type), bits_of(work.kv_cache_type_v)
+    for tokens in BLOCK_TOKENS:
+        found = equal_rows(job.model, layers, ranks, block_bytes / tokens, bits)
+        if found is not None:
+            return found[0], {"block_tokens": tokens, **found[1]}
+    return None
+
+
+BLOCK_TOKENS = (16, 32, 64, 128)
+"""Tokens of a block, by kernel (``v1/attention/backends``, ``get_supported_kernel_block_sizes``)."""
 
 
 def account_weights(
