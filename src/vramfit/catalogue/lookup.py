@@ -9,7 +9,7 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
 from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
-from vramfit.errors import MissingModel, UnknownGpu, UnknownMemory, UnknownModel
+from vramfit.errors import InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
@@ -211,7 +211,13 @@ class Catalogue:
         """
         try:
             return importer.load(name, known, self._based)
-        except MissingModel as error:
+        except InputError as error:
+            base = None if isinstance(error, MissingModel) else self._derived(name)
+            if base is not None:
+                self._stated[name] = base.keys
+                return base.model
+            if not isinstance(error, MissingModel):
+                raise
             from vramfit.catalogue.nearest import nearest
 
             key = normalise_model(name.rpartition("/")[2].removeprefix("hf:").removeprefix("ollama:").partition("@")[0])
@@ -229,7 +235,13 @@ class Catalogue:
         from vramfit.catalogue.repositories import file_reading
 
         known = file_reading(name)
-        return known if known is not None and self.knows(known) else None
+        return known if known is not None and (self.knows(known) or self._derived(known)) else None
+
+    def _derived(self, name: str) -> Reading | None:
+        """Reading of a fine-tune's name as that of its base (``derivatives``); None where the words do not tell it."""
+        from vramfit.catalogue.derivatives import base_reading
+
+        return base_reading(name, lambda run: isinstance(self._alias(run), int))
 
     def _based(self, name: str) -> tuple[Model, Mapping[str, Any]]:
         """Model of any name, with the deployment keys that the name states."""
@@ -355,6 +367,10 @@ class Catalogue:
                     known = self._container.record("model_entry", found).get("quantized") or {}
                     recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
                     self._stated[name] = {"quant": recipe} if recipe else reading.keys
+            else:
+                base = self._derived(name)
+                if base is not None:
+                    found, self._stated[name] = self._alias(base.model), base.keys
         if isinstance(found, int):
             return found
         if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from typing import Annotated, Any
 
@@ -17,6 +18,15 @@ from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
 
+
+def documentation() -> str:
+    """Line on where the pages are: in the package, or beside it in a checkout; empty where they are in neither."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    folders = [os.path.join(package, "docs"), os.path.join(os.path.dirname(os.path.dirname(package)), "docs")]
+    found = next((folder for folder in folders if os.path.isfile(os.path.join(folder, "python.md"))), None)
+    return "" if found is None else f"Documentation: {found}"
+
+
 app = typer.Typer(
     name="vramfit",
     add_completion=False,
@@ -24,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Will this model fit this GPU, by how much, and if not, what would make it fit?",
-    epilog="Example: vramfit check --gpu rtx4090 --model llava-1.6-13b",
+    epilog=f"Example: vramfit check --gpu rtx4090 --model llava-1.6-13b\n\n{documentation()}".rstrip(),
 )
 
 

@@ -111,4 +111,5 @@ def _names(model: Model, cells: tuple[int, int]) -> dict[int, str]:
                 found.setdefault(own.heads * count, "attention scores")
             for width, name in ((own.query, "queries"), (own.key, "keys or values"), (own.output, "attention results")):
                 found.setdefault(width, name)
-    return {**found, model.hidden: "hidden states"}
+    masks = {count // 2: "attention mask in 16 bits" for count in cells}
+    return {**masks, **found, model.hidden: "hidden states"}
