@@ -71,7 +71,7 @@ HOMES = {
         ("importers/",),
     ),
     "threading": ("importers/progress.py", "importers/machine/place.py"),
-    "subprocess": ("importers/machine/place.py",),
+    "subprocess": ("importers/machine/place.py", "cli/pager.py"),
     "pynvml": ("importers/machine/nvml.py",),
     "matplotlib": ("render/chart.py",),
     "concurrent": ("importers/hub.py",),

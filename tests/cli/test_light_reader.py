@@ -61,8 +61,10 @@ def test_everything_else_is_typer_s(line: str) -> None:
 
 def parameters(command: str) -> dict[str, Any]:
     """The Typer command's options by name."""
-    group: Any = typer.main.get_command(app)
-    return {parameter.name: parameter for parameter in group.commands[command].params}
+    found: Any = typer.main.get_command(app)
+    for word in command.split():
+        found = found.commands[word]
+    return {parameter.name: parameter for parameter in found.params}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

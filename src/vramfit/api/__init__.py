@@ -85,19 +85,17 @@ def estimate(
 
     Arguments are those of ``check``. Raises ``CannotTell`` where the memory is not known.
     """
-    from vramfit._record import replace
-    from vramfit.answer import answer
-    from vramfit.checks import checked
+    from vramfit.checks import Unanswered, answers
     from vramfit.engines.keys import parse_request
-    from vramfit.engines.resolve import published, resolve
+    from vramfit.errors import CannotTell
     from vramfit.report import estimate_object
 
     asked = _asked(gpu, model, keys, _catalogue(catalogue, offline, timeout))
-    request = parse_request(asked.keys)
-    found = answer(next(iter(resolve(request, asked.catalogue))))
-    asked.check_spread(len(found.deployment.gpus))
-    complete = checked(request, replace(found, deployment=published(found.deployment, asked.catalogue)))
-    return Estimate(asked.shown(estimate_object(complete), complete))
+    found = next(answers(parse_request(asked.keys), asked.catalogue, remedied=False))
+    if isinstance(found, Unanswered):
+        raise CannotTell(f"the memory of {found.deployment.model.name} cannot be told: {found.reason}")
+    asked.check_spread(len(found.answer.deployment.gpus))
+    return Estimate(asked.shown(estimate_object(found), found))
 
 
 def load_model(

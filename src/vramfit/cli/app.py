@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from typing import Annotated, Any
 
@@ -12,20 +11,10 @@ import typer
 from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import import_ as import_command
-from vramfit.cli import list as list_command
-from vramfit.cli import show as show_command
-from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options
+from vramfit.cli.manual import SUMMARIES
+from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options, run
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
-
-
-def documentation() -> str:
-    """Line on where the pages are: in the package, or beside it in a checkout; empty where they are in neither."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    folders = [os.path.join(package, "docs"), os.path.join(os.path.dirname(os.path.dirname(package)), "docs")]
-    found = next((folder for folder in folders if os.path.isfile(os.path.join(folder, "python.md"))), None)
-    return "" if found is None else f"Documentation: {found}"
-
 
 app = typer.Typer(
     name="vramfit",
@@ -34,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Will this model fit this GPU, by how much, and if not, what would make it fit?",
-    epilog=f"Example: vramfit check --gpu rtx4090 --model llava-1.6-13b\n\n{documentation()}".rstrip(),
+    epilog="Example: vramfit check --gpu rtx4090 --model llava-1.6-13b",
 )
 
 
@@ -103,12 +92,6 @@ def _parameter(key: Key) -> inspect.Parameter:
     return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
-def _argument(key: Key) -> inspect.Parameter:
-    """Make a Typer argument, a word that belongs to no flag, for one declared key."""
-    word: Any = Annotated[str | None, typer.Argument(metavar=key.name.upper(), help=key.help)]
-    return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=word)
-
-
 def _metavar(key: Key) -> str:
     return {
         "count": "N",
@@ -123,29 +106,15 @@ def _metavar(key: Key) -> str:
     }.get(key.kind, "TEXT")
 
 
-_HELP = {
-    "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
-    "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
-    "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
-    "explain": (
-        "The estimate as a derivation: each term with its formula, the numbers in it, its bytes and its source."
-        " Example: vramfit explain -g rtx4090 -m llava-1.6-13b --quant fp16 --term kv_cache"
-    ),
-    "compare": (
-        "Two deployments side by side: what differs between them and what it costs. Each is a name in a file or a launch"
-        " command. Example: vramfit compare 'vllm serve Qwen/Qwen3-8B' 'llama-server -hf Qwen/Qwen3-8B-GGUF' -g rtx4090"
-    ),
-    "plot": (
-        "The need as a curve, with the card's line and where it stops fitting: over the context, or over sequences, images"
-        " or quantizations. Example: vramfit plot -g rtx4090 -m llama-3.1-8b --quant Q4_K_M --over context"
-    ),
-    "verify": (
-        "A start-up log of llama-server, Ollama, vLLM, SGLang or a trainer: each figure that it states beside ours."
-        " Model, GPU and settings are read from the log; what is given here counts for more."
-        " Exit code: 0 if every figure that has bounds is inside of them, 1 if one is outside, 3 if the log lacks the"
-        " model, the GPU or the quantization (give -m, -g, --quant), 4 if it cannot be read or has no figures."
-    ),
-}
+_LISTING = typer.Typer(help="List GPUs, models, quantization schemes or engines.")
+app.add_typer(_LISTING, name="list")
+
+
+def _argument(key: Key) -> inspect.Parameter:
+    """Make a Typer argument, a word that belongs to no flag, for one declared key."""
+    kind: Any = list[str] | None if key.kind == "texts" else str | None
+    word: Any = Annotated[kind, typer.Argument(metavar=key.name.upper(), help=key.help)]
+    return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=word)
 
 
 def _declared(name: str) -> None:
@@ -153,22 +122,23 @@ def _declared(name: str) -> None:
     keys, arguments = options(name), ARGUMENTS.get(name, ())
 
     def command(**given: Any) -> None:
-        values = {one.name: given[one.name] for one in arguments if given[one.name] is not None}
+        values = {one.name: given[one.name] for one in arguments if given[one.name]}
         for key in keys:
             value = given[key.name]
             if value is None or (key.kind == "switch" and not value):
                 continue
             values[key.name] = ("true" if value else "false") if key.kind == "flag" else value
-        raise typer.Exit(__import__(COMMANDS[name], fromlist=["run"]).run(values))
+        raise typer.Exit(run(name, values))
 
-    command.__doc__ = _HELP[name]
+    command.__doc__ = SUMMARIES[name]
     parameters = [*[_argument(key) for key in arguments], *[_parameter(key) for key in keys]]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    app.command(name)(command)
+    _, _, second = name.partition(" ")
+    (_LISTING if second else app).command(second or name)(command)
 
 
-for declared in _HELP:
+for declared in COMMANDS:
     _declared(declared)
-for command in (list_command, show_command, import_command, catalogue_command):
+for command in (import_command, catalogue_command):
     command.register(app)

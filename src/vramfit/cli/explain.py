@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from vramfit.cli.check import answered, answers_of, last_exit_code
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.options import OUTPUT_OPTIONS, own_settings
 from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
@@ -36,7 +36,7 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     given = {name: value for name, value in keys.items() if name != TERM.name}
     wanted = parse_value(TERM, keys[TERM.name]) if TERM.name in keys else ()
     asked = {**output, "explain": True, "bare": True, "first": True}
-    report = document([_chosen(one, wanted) for one in answers_of(given, asked)])
+    report = document([_chosen(one, wanted) for one in answers_of(given, asked, own_settings())])
     if "export" in output:
         from vramfit.cli.exported import export
         from vramfit.render.explain import draw, lines
