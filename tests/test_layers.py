@@ -19,11 +19,12 @@ PACKAGE = ROOT / "src" / "vramfit"
 LAYERS = (
     ("__main__",),
     ("_groups", "cli"),
+    ("api",),
     ("sources",),
     ("render", "curation", "manifests"),
     ("importers",),
-    ("recommend", "matrix", "verify"),
-    ("check", "report", "entries"),
+    ("recommend", "matrix", "verify", "comparison", "curve"),
+    ("checks", "report", "entries"),
     ("sweep",),
     ("remedies",),
     ("answer",),
@@ -41,16 +42,16 @@ LAYERS = (
     ("_record",),
 )
 """Rooms from top to bottom: one may import those of lower lines."""
-BESIDE = {("report", "check")}
+BESIDE = {("report", "checks")}
 """Neighbours that may meet: the report is the plain-data form of what ``check`` returns."""
 TYPES_ONLY = {("_memo", "model")}
 """Names an annotation needs from above; nothing is imported when the program runs."""
 UNAWARE = {
-    "curation": {"check", "report", "remedies", "verdict", "speed", "engines", "memory", "render", "cli"},
-    "importers": {"check", "report", "remedies", "verdict", "speed", "render", "cli"},
-    "manifests": {"check", "report", "remedies", "speed", "curation", "render", "importers", "cli"},
+    "curation": {"checks", "report", "remedies", "verdict", "speed", "engines", "memory", "render", "cli"},
+    "importers": {"checks", "report", "remedies", "verdict", "speed", "render", "cli"},
+    "manifests": {"checks", "report", "remedies", "speed", "curation", "render", "importers", "cli"},
     "render": {
-        "check", "report", "entries", "remedies", "verdict", "speed", "engines", "memory", "catalogue", "curation",
+        "checks", "report", "entries", "remedies", "verdict", "speed", "engines", "memory", "catalogue", "curation",
         "sources", "importers", "manifests", "cli",
     },
 }  # fmt: skip
@@ -72,6 +73,7 @@ HOMES = {
     "threading": ("importers/progress.py", "importers/machine/place.py"),
     "subprocess": ("importers/machine/place.py", "cli/pager.py"),
     "pynvml": ("importers/machine/nvml.py",),
+    "matplotlib": ("render/chart.py",),
     "concurrent": ("importers/hub.py",),
     "time": ("importers/client.py", "importers/facts_cache.py"),
     **dict.fromkeys(("multiprocessing", "pickle", "shelve", "ctypes", "random"), ()),
@@ -105,7 +107,7 @@ class Import:
 
     @property
     def where(self) -> str:
-        """For messages: ``engines/resolve.py:7 imports vramfit.check``."""
+        """For messages: ``engines/resolve.py:7 imports vramfit.checks``."""
         return f"{self.file}:{self.line} imports {self.module}"
 
 
@@ -189,9 +191,9 @@ def test_the_reader_of_imports_reads_them() -> None:
     assert ("verdict.py", "vramfit.engines", False, False) in found
     assert ("verdict.py", "vramfit.engines.interface", True, False) in found
     assert ("__main__.py", "vramfit.cli.options", False, True) in found
-    tree = ast.parse('def later():\n    return __import__("vramfit.check")')
+    tree = ast.parse('def later():\n    return __import__("vramfit.checks")')
     assert [(one.module, one.deferred) for one in _walk(tree.body[0], "x.py", False, False)] == [
-        ("vramfit.check", True)
+        ("vramfit.checks", True)
     ]
     assert len(between_rooms()) > 100
 
@@ -270,7 +272,7 @@ def test_only_known_packages() -> None:
     import sys
 
     outside = {one.module.split(".")[0] for one in imports()} - set(sys.stdlib_module_names) - {"vramfit"}
-    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling", "huggingface_hub", "pynvml"}
+    assert outside <= {"typer", "rich", "pydantic", "yaml", "hatchling", "huggingface_hub", "pynvml", "matplotlib"}
 
 
 def module_of(file: str) -> str:

@@ -29,7 +29,7 @@ STANDARD = {
 
 ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._finder", "vramfit._memo", "vramfit._record", "vramfit.answer",
-    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
+    "vramfit.checks", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
     "vramfit.units", "vramfit.verdict",
     *(f"vramfit.report{name}" for name in ("", ".amounts", ".asked", ".notes")),
     *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".lookup", ".names", ".rows")),
@@ -124,7 +124,7 @@ def test_our_own_modules_are_those_needed(name: str) -> None:
     """Likewise; engines, schemes, renderers and the slow path of the catalogue are loaded when used."""
     ours = {module for module in after(LINES[name]) if module.startswith("vramfit")}
     assert set() == {module for module in ours - ALLOWED if not module.startswith(ENGINE)}
-    assert {"vramfit.check", "vramfit.verdict", "vramfit.catalogue.lookup"} <= ours
+    assert {"vramfit.checks", "vramfit.verdict", "vramfit.catalogue.lookup"} <= ours
 
 
 def test_every_module_of_the_list_is_loaded_by_some_line() -> None:

@@ -10,7 +10,7 @@ from tests.catalogued import catalogue
 from tests.command import validator
 from tests.samples import Catalogue
 from vramfit import __version__
-from vramfit.check import check
+from vramfit.checks import check
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import CannotTell, UnknownGpu
 from vramfit.report import document, error_document, estimate_object

@@ -82,7 +82,7 @@ def _dispatch(arguments: list[str]) -> int:
         found = early(arguments)
         if found is not None:
             return found
-    if "--" in arguments and arguments[0] == "check":
+    if "--" in arguments and arguments[0] in ("check", "explain", "plot"):
         from vramfit.cli.launched import run_launched
 
         return run_launched(arguments)

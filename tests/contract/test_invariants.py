@@ -10,7 +10,7 @@ import pytest
 
 from tests.command import Ran, report, vramfit
 from tests.each import each
-from vramfit.check import MAX_PARALLEL, MAX_TRAINED_TOKENS
+from vramfit.checks import MAX_PARALLEL, MAX_TRAINED_TOKENS
 from vramfit.sources import open_catalogue
 
 CASES: dict[str, tuple[str, ...]] = {

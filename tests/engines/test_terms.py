@@ -111,11 +111,18 @@ def test_terms_of_a_small_deployment() -> None:
 
     # 32 layers x 1 sequence x 1,024 tokens x 2 x 8 heads x 128 x 2 bytes.
     assert 32 * 1024 * 2 * 8 * 128 * 2 == cache.bytes
-    assert {"layers": 32, "sequences": 1, "context": 1024, "type_k": "f16", "type_v": "f16", "key_width": 1024,
-            "value_width": 1024} == cache.inputs  # fmt: skip
-    assert found["input embedding"].bytes == 128256 * 4096 * 2
-    assert found["final norm and output head"].bytes == 128256 * 4096 * 2 + 4096 * 2
-    assert found["layers 0-31"].inputs["tensors"] == 32 * 9
+    assert "layers × sequences × tokens × (key_width × key_bits + value_width × value_bits) / 8" == cache.formula
+    assert {"layers": 32, "sequences": 1, "tokens": 1024, "key_width": 1024, "key_bits": 16, "value_width": 1024,
+            "value_bits": 16} == cache.inputs  # fmt: skip
+    assert found["embeddings, BF16"].bytes == found["output head, BF16"].bytes == 128256 * 4096 * 2
+    assert found["final norm, BF16"].bytes == 4096 * 2
+    attention = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024)
+    assert (attention * 2, {"elements": attention, "bits": 16}) == (
+        found["attention, layers 0-31, BF16"].bytes,
+        found["attention, layers 0-31, BF16"].inputs,
+    )
+    assert found["MLP, layers 0-31, BF16"].bytes == 32 * 3 * 4096 * 14336 * 2
+    assert found["norms, layers 0-31, BF16"].note == "64 tensors"
     assert found["runtime"].bytes == (440 + 9) * 2**20
     assert "staging of a layer" not in found
 
@@ -136,9 +143,13 @@ def test_ledger_leaves_out_nothing_but_nothing() -> None:
     """A term of no bytes is none."""
     ledger = Ledger()
     ledger.add("weights", "gpu0", "a", "f", 0, "s")
-    ledger.add("weights", "gpu0", "b", "f", 7, "s", layers=2)
+    ledger.add("weights", "gpu0", "b", "layers + 5", 7, "s", "n", layers=2)
+    ledger.add_sum("compute", "host", "c", 3, "s", a=3, b=0)
 
-    assert [Term("b", "weights", "gpu0", "f", {"layers": 2}, 7, "s")] == ledger.terms
+    assert [
+        Term("b", "weights", "gpu0", "layers + 5", {"layers": 2}, 7, "s", "n"),
+        Term("c", "compute", "host", "a", {"a": 3}, 3, "s"),
+    ] == ledger.terms
 
 
 @pytest.mark.parametrize(("start", "stop", "words"), [(0, 1, "layer 0"), (5, 6, "layer 5"), (0, 40, "layers 0-39")])

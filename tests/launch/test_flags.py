@@ -15,7 +15,7 @@ import yaml
 
 from tests.samples import Catalogue
 from vramfit.answer import answer
-from vramfit.check import check
+from vramfit.checks import check
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.sources import open_catalogue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.catalogued import catalogue
-from vramfit.check import Checked, check
+from vramfit.checks import Checked, check
 from vramfit.engines.keys import parse_request
 
 if TYPE_CHECKING:

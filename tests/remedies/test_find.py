@@ -9,7 +9,7 @@ import pytest
 from tests.each import each
 from tests.samples import Catalogue
 from vramfit.answer import answer
-from vramfit.check import Checked, check
+from vramfit.checks import Checked, check
 from vramfit.engines import names
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
@@ -269,7 +269,7 @@ def test_remedies_are_for_the_same_work() -> None:
 
 def test_rows_share_their_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quantizing to int8 is the second row: it is estimated once."""
-    import vramfit.check
+    import vramfit.checks
     import vramfit.remedies
 
     asked: list[str] = []
@@ -280,7 +280,7 @@ def test_rows_share_their_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
             asked.append(f"{deployment.scheme.id} {deployment.model.id} {len(deployment.gpus)}x{deployment.gpus[0].id}")
         return answer(deployment)
 
-    monkeypatch.setattr(vramfit.check, "answer", counted)
+    monkeypatch.setattr(vramfit.checks, "answer", counted)
     monkeypatch.setattr(vramfit.remedies, "answer", counted)
     list(check(parse_request({"gpu": "rtx4090", "model": "llama-2-13b"}), Catalogue()))
     assert {"int8 llama-2-13b 1xrtx4090", "nf4 llama-2-13b 1xrtx4090", "Q8_0 llama-2-13b 1xrtx4090"} <= set(asked)

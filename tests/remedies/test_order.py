@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vramfit.check import Checked, check
+from vramfit.checks import Checked, check
 from vramfit.engines.keys import parse_request
 from vramfit.remedies import (
     LAST_BAND,

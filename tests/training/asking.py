@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vramfit.check import check
+from vramfit.checks import check
 from vramfit.engines.keys import parse_request
 from vramfit.quantization import derive, find_scheme
 from vramfit.sources import open_catalogue
@@ -15,7 +15,7 @@ from vramfit.workload.common import Workload
 from vramfit.workload.tuning import training
 
 if TYPE_CHECKING:
-    from vramfit.check import Checked
+    from vramfit.checks import Checked
     from vramfit.training.memory import TrainingMemory
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.training.errors import PAGE, written
 from tests.training.rows import allocated_error, inside, middle, most, process_error, rows, width
-from vramfit.check import check
+from vramfit.checks import check
 from vramfit.engines.keys import parse_request
 from vramfit.sources import open_catalogue
 

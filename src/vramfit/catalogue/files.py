@@ -14,7 +14,7 @@ from vramfit.errors import CatalogueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     Own: TypeAlias = tuple[str, bytes | None, bool]
@@ -160,9 +160,10 @@ class _File:
         os.lseek(self._descriptor, start, os.SEEK_SET)
         return os.read(self._descriptor, length)
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        # At the interpreter's end the module's names may be gone already.
         if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+            close(self._descriptor)
 
 
 def read_compiled(path: str) -> Container | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from vramfit.check import Unanswered, answers, exit_code
+from vramfit.checks import Unanswered, answers, exit_code
 from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS, own_settings
 from vramfit.engines.keys import parse_request
 from vramfit.errors import CannotTell, UsageError, VramfitError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue import Catalogue
-    from vramfit.check import Checked
+    from vramfit.checks import Checked
     from vramfit.cli.files import FileReport
     from vramfit.cli.settings import Settings
     from vramfit.engines.commands import Command
@@ -46,8 +46,6 @@ def last_exit_code() -> int:
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
-    _codes.clear()
-    _files.clear()
     return answered(values, _answer)
 
 
@@ -57,6 +55,8 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
     ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the requested
     style.
     """
+    _codes.clear()
+    _files.clear()
     output = {key.name: values[key.name] for key in (*OUTPUT_OPTIONS, HERE) if key.name in values}
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
@@ -133,14 +133,30 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         raise UsageError(f"{what} goes with --file", "put the deployment into a file, or ask with --level")
     if style == "table":
         output = {**output, "own_command": True}
+    found = answers_of(keys, output, own)
+    if "export" in output:
+        found = _exported(found, str(output["export"]), output)
     if output.get("output", STDOUT) == STDOUT:
-        _print(style, _answers(keys, output, own), output)
+        _print(style, found, output)
     else:
         from vramfit.cli.written import written
 
         with written(str(output["output"])):
-            _print(style, _answers(keys, output, own), output)
+            _print(style, found, output)
     return last_exit_code()
+
+
+def _exported(answers: Iterator[dict[str, Any]], path: str, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answers again, after they were written into a file as a page."""
+    from vramfit.cli.exported import export, kind_of
+    from vramfit.render.markdown import lines
+    from vramfit.render.table import draw_report
+
+    kind_of(path)
+    found = list(answers)
+    details = "details" in output or "all_remedies" in output
+    export(path, document(found), lambda page, report: draw_report(page, report, details=details), lines)
+    return iter(found)
 
 
 def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -152,7 +168,9 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
-def _answers(keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None) -> Iterator[dict[str, Any]]:
+def answers_of(
+    keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
+) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
 
@@ -160,9 +178,9 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings |
         raw: Mapping[str, Any], found: list[Checked] | None = None, command: Command | None = None
     ) -> Iterator[dict[str, Any]]:
         if own is None:
-            return _rows(raw, catalogue, output, found, command)
+            return rows_of(raw, catalogue, output, found, command)
         raw, notes = own.with_keys(raw, catalogue, keys)
-        return _rows(raw, catalogue, output, found, command, notes)
+        return rows_of(raw, catalogue, output, found, command, notes)
 
     if "file" not in output:
         yield from rows(keys)
@@ -179,7 +197,7 @@ def _answers(keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings |
     yield from files.answers(output["file"], keys, catalogue)
 
 
-def _rows(
+def rows_of(
     raw: Mapping[str, Any],
     catalogue: Catalogue,
     output: Mapping[str, Any],
@@ -194,12 +212,12 @@ def _rows(
     """
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
-        from vramfit.cli.command import command_files
+        from vramfit.api.launched import command_files
         from vramfit.engines.commands import with_command
 
         raw, command = with_command(raw, command_files())
     if command is not None:
-        from vramfit.cli.command import shown_of
+        from vramfit.api.launched import shown_of
 
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
     elif output.get("own_command"):
@@ -211,7 +229,12 @@ def _rows(
         notes = (*here, *notes)
     request = parse_request(raw)
     reached: list[bool] = []
-    for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
+    first = output.get("first")
+    for checked in answers(
+        request, catalogue, all_remedies=bool(output.get("all_remedies")), remedied=not output.get("bare")
+    ):
+        if first and reached and "quant" not in request:
+            return
         if isinstance(checked, Unanswered):
             from vramfit.report.unknown import unknown_object
 
@@ -228,7 +251,12 @@ def _rows(
         _codes[len(_codes) - (len(reached) > 1) :] = [code]
         if found is not None:
             found.append(checked)
-        yield _noted(show(estimate_object(checked), checked), notes)
+        one = estimate_object(checked)
+        if output.get("explain"):
+            from vramfit.api.terms import term_objects
+
+            one["terms"] = term_objects(checked.answer.deployment)
+        yield _noted(show(one, checked), notes)
 
 
 def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
@@ -256,6 +284,19 @@ def with_machine(
 ) -> tuple[Mapping[str, Any], Catalogue]:
     """Keys of a command that names GPUs with this machine's in the place of the word for it, said on stderr."""
     if "gpu" not in keys or not _means_machine(keys, output):
+        return keys, catalogue
+    from vramfit.cli.this_machine import resolved
+
+    keys, catalogue, notes = resolved(keys, catalogue, output)
+    sys.stderr.writelines(f"note: {note}\n" for note in notes)
+    return keys, catalogue
+
+
+def with_machine_here(
+    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Catalogue]:
+    """Keys of one deployment with this machine in the place of a GPU that is not given, said on stderr."""
+    if not _means_machine(keys, output):
         return keys, catalogue
     from vramfit.cli.this_machine import resolved
 
@@ -296,14 +337,14 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
     if style == "table":
         from vramfit.render.table import print_report
 
-        print_report(
-            report,
-            stream=sys.stdout,
-            colour=wants_colour(sys.stdout, output.get("color", "auto")),
-            width=None,
-            # Every remedy is asked for to be read whole.
-            details="details" in output or "all_remedies" in output,
-        )
+        colour = wants_colour(sys.stdout, output.get("color", "auto"))
+        # Every remedy is asked for to be read whole.
+        details = "details" in output or "all_remedies" in output
+        print_report(report, stream=sys.stdout, colour=colour, width=None, details=details)
+        if output.get("explain"):
+            from vramfit.render.explain import print_terms
+
+            print_terms(report, stream=sys.stdout, colour=colour)
         write_lines(sys.stdout, [str(one["summary"]) for one in (_files[0].shared if _files else ())], "\n")
     else:
         module = __import__(f"vramfit.render.{style}", fromlist=["lines"])
@@ -314,6 +355,10 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
             reported = {key for one in report["estimates"] for key in one.get("deployment", ())}
             options["keys"] = tuple([key for key in every_key() if key in reported or key in every_key("inference")])
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
+        if output.get("explain") and style == "markdown":
+            from vramfit.render.explain import lines
+
+            write_lines(sys.stdout, ["", *lines(style, report)], "\n")
         if style == "plain" and "format" not in output and "quiet" not in output:
             _summarize(report)
 

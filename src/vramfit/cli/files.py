@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.catalogue import Catalogue
-    from vramfit.check import Checked
+    from vramfit.checks import Checked
     from vramfit.engines.commands import Command
     from vramfit.manifests import Broken, Container, Passed
 
@@ -246,7 +246,7 @@ def _stated(
 
     A container without a GPU is a deployment only if the file has no other (``alone``).
     """
-    from vramfit.cli.command import command_files
+    from vramfit.api.launched import command_files
     from vramfit.manifests import Broken, Passed
     from vramfit.manifests.starting import asks, deployment
 

@@ -1,8 +1,8 @@
-"""``vramfit check [keys] -- COMMAND``: a deployment read from the command that starts it."""
+"""``vramfit check [keys] -- COMMAND``, and ``explain`` and ``plot``: a deployment read from the command that starts it."""
 
 from __future__ import annotations
 
-from vramfit.cli.options import read
+from vramfit.cli.options import COMMANDS, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ BEHIND = "--"
 
 
 def run_launched(arguments: Sequence[str]) -> int:
-    """Check the command behind ``--`` with the keys in front of it, which count for more; returns the exit code."""
+    """Answer the command behind ``--`` with the keys in front of it, which count for more; returns the exit code."""
     at = list(arguments).index(BEHIND)
     own, words = list(arguments[:at]), list(arguments[at + 1 :])
     values = read(own)
@@ -28,6 +28,5 @@ def run_launched(arguments: Sequence[str]) -> int:
         from vramfit.cli.app import run_app
 
         return run_app(own)
-    from vramfit.cli.check import run
-
-    return run({**values, "command": words})
+    code: int = __import__(COMMANDS[own[0]], fromlist=["run"]).run({**values, "command": words})
+    return code

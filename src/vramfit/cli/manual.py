@@ -6,6 +6,15 @@ SUMMARY = "Will this model fit this GPU, by how much, and if not, what would mak
 
 SUMMARIES = {
     "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
+    "explain": "The estimate as a derivation: each term with its formula, the numbers in it, its bytes and its source.",
+    "compare": (
+        "Two deployments side by side: what differs between them and what it costs. Each is keys like quant=int8, a launch"
+        " command, or with --file the name of a deployment."
+    ),
+    "plot": (
+        "The need as a curve, with the card's line and where it stops fitting: over the context, or over sequences, images or"
+        " quantizations."
+    ),
     "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
     "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
     "verify": (
@@ -31,6 +40,9 @@ USAGE = {
         "vramfit check GPU MODEL [options]", "vramfit check -g GPU -m MODEL [options]", "vramfit check --file FILE [options]",
         "vramfit check [options] -- llama-server … | vllm serve … | …",
     ),
+    "explain": ("vramfit explain -g GPU -m MODEL [options]", "vramfit explain [options] -- vllm serve … | …"),
+    "compare": ("vramfit compare A B -g GPU -m MODEL [options]", "vramfit compare A B --file FILE [options]"),
+    "plot": ("vramfit plot -g GPU -m MODEL [options]", "vramfit plot [options] -- vllm serve … | …"),
     "recommend": ("vramfit recommend -g GPU [options]", "vramfit recommend -m MODEL [options]"),
     "matrix": ("vramfit matrix -g GPU… -m MODEL… [options]",),
     "verify": ("vramfit verify LOG [options]",),
@@ -55,6 +67,20 @@ EXAMPLES = {
         "vramfit check -g rtx4090 -- llama-server -m model.gguf -c 16384 -ngl 99",
         "vramfit check -g rtx4090 -m llama-3.1-8b --task qlora",
         "vramfit check --file deployments.yaml --format junit",
+    ),
+    "explain": (
+        "vramfit explain -g rtx4090 -m llama-3.1-8b --quant fp16 --term kv_cache",
+        "vramfit explain -g rtx4090 -m llava-1.6-13b --export need.html",
+    ),
+    "compare": (
+        'vramfit compare "quant=fp16" "quant=Q4_K_M context=32k" -g rtx4090 -m llama-3.1-8b',
+        'vramfit compare "vllm serve Qwen/Qwen3-8B" "llama-server -m Qwen3-8B-Q8_0.gguf" -g rtx4090',
+        "vramfit compare chat code --file deployments.yaml",
+    ),
+    "plot": (
+        "vramfit plot -g rtx4090 -m llama-3.1-8b --quant Q4_K_M --parallel 2",
+        "vramfit plot -g rtx4090 -m llama-3.1-8b --engine llama.cpp --over quant",
+        "vramfit plot -g rtx4090 -m llama-3.1-8b --output need.svg",
     ),
     "recommend": (
         "vramfit recommend -g rtx4090",
@@ -93,6 +119,9 @@ EXAMPLES = {
 PAGES = {
     "": "docs/command-line.md",
     "check": "docs/remedies.md, docs/servers.md, docs/llama-cpp.md, docs/fine-tuning.md, docs/command-line.md",
+    "explain": "docs/explain.md",
+    "compare": "docs/explain.md",
+    "plot": "docs/explain.md",
     "recommend": "docs/choosing.md",
     "matrix": "docs/choosing.md",
     "verify": "docs/launch-commands.md",

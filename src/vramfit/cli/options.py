@@ -26,6 +26,9 @@ COMMANDS = {
     "matrix": "vramfit.cli.matrix",
     "recommend": "vramfit.cli.recommend",
     "verify": "vramfit.cli.verify",
+    "explain": "vramfit.cli.explain",
+    "compare": "vramfit.cli.compare",
+    "plot": "vramfit.cli.plot",
     "list gpus": "vramfit.cli.list",
     "list models": "vramfit.cli.list",
     "list quants": "vramfit.cli.list",
@@ -35,9 +38,11 @@ COMMANDS = {
 """Commands whose options are declared as ``Key``s, and the modules that have their ``run``. A module of several commands
 has its ``OPTIONS`` by their second words, and its ``run`` takes that word too."""
 
+_SIDE = "a launch command, keys like quant=int8, or with --file the name of a deployment"
 ARGUMENTS: dict[str, tuple[Key, ...]] = {
     "verify": (Key("log", "text", "start-up log of a server or trainer; - is stdin"),),
     "show": (Key("id", "texts", "GPU or model, as people write it: l4, m4 max 128gb"),),
+    "compare": (Key("a", "text", _SIDE), Key("b", "text", _SIDE)),
 }
 """Words of these commands that belong to no flag, in their order; the last takes all further ones if it is ``texts``."""
 
@@ -69,6 +74,8 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("verbose", "switch", "say on stderr what this machine was asked for its GPUs", flags=("-v",)),
     Key("details", "switch", "all of the report: every command, cost, bound and device, and the account of the need"),
     Key("quiet", "switch", "no summary, note, warning or progress on stderr; errors are printed", flags=("-q",)),
+    Key("explain", "switch", "the terms that each estimate is the sum of too: table, markdown and JSON"),
+    Key("export", "text", "write the report into a file too, as a page that stands alone: .svg, .html or .md"),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
@@ -80,7 +87,7 @@ MANY_OPTIONS: tuple[Key, ...] = tuple(
     [
         _FORMAT if key.name == "format" else key
         for key in OUTPUT_OPTIONS
-        if key.name not in ("file", "any", "all_remedies", "details", "fail_on")
+        if key.name not in ("file", "any", "all_remedies", "details", "fail_on", "explain", "export")
     ]
 )
 """Output options of commands that go through many models or GPUs."""

@@ -27,7 +27,7 @@ LEFT_OUT = ("name", "level")
 OPTIONS: tuple[Key, ...] = (
     *[key for key in every_key().values() if key.name not in LEFT_OUT],
     SAVE,
-    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies")],
+    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies", "explain", "export")],
 )
 
 

@@ -119,12 +119,11 @@ def name_of(mixer: Mixer) -> str:
 
 
 class Sources(Record):
-    """Places in an engine's repository where each kind of term was read, and the formula of the activations."""
+    """Places in an engine's repository where each kind of term was read."""
 
     weights: str
     cache: str
     compute: str
-    compute_formula: str
     embedding: str
 
 
@@ -134,34 +133,31 @@ def account_layers(
     ledger: Ledger,
     sources: Sources,
     add_caches: Callable[[str, int, int], None],
+    add_compute: Callable[[str, int, int, int], None],
 ) -> None:
     """Add the terms of one process to the ledger, GPU by GPU.
 
-    ``add_caches`` adds those of the caches of a device with the layers from a first up to a last one.
+    ``add_caches`` adds those of the caches of a device with the layers from a first up to a last one, ``add_compute`` those
+    of its activations, whose bytes it is given.
     """
-    from vramfit.engines.terms import STORED, span, stored_inputs
+    from vramfit.engines.tensor_terms import add_tensors, is_head, is_input, is_tower, rows_of
+    from vramfit.engines.terms import span
 
-    work, cut, last = job.workload, slices(job.checkpoint), job.gpu_count - 1
+    cut, last, file = slices(job.checkpoint), job.gpu_count - 1, job.checkpoint
     towers = tower_bytes(job)
     spans = split_layers(cut, job.model.layer_count, job.gpu_count, towers)
     for gpu, (start, stop) in zip(estimate.gpus, spans, strict=True):
         device = gpu.device
-        inputs = stored_inputs(job.checkpoint, range(start, stop))
         layers = sum(cut.layer_bytes[start:stop])
-        ledger.add("weights", device, span(start, stop), STORED, layers, sources.weights, **inputs)
+        add_tensors(ledger, device, span(start, stop), rows_of(file, range(start, stop)), layers, sources.weights)
         if device == "gpu0" and towers:
-            inputs = stored_inputs(job.checkpoint, names=("vision", "projector", "audio", "component"))
-            ledger.add("weights", device, "towers and projectors", STORED, towers, sources.weights, **inputs)
+            add_tensors(ledger, device, "", rows_of(file, (), is_tower), towers, sources.weights)
         if device == f"gpu{last}":
-            inputs = stored_inputs(job.checkpoint, names=("output",))
-            head = "final norm and output head"
-            ledger.add("weights", device, head, STORED, cut.output_bytes, sources.weights, **inputs)
+            add_tensors(ledger, device, "", rows_of(file, (), is_head), cut.output_bytes, sources.weights)
         add_caches(device, start, stop)
-        ledger.add(
-            "compute", device, "activations of a chunk", sources.compute_formula, gpu.compute_bytes, sources.compute,
-            tokens=min(CHUNK, work.context), images=work.images,
+        add_compute(device, start, stop, gpu.compute_bytes)
+        ledger.add_sum(
+            "overhead", device, "workspaces", gpu.overhead_bytes, "pytorch CUDABlas.cpp", "cuBLAS workspace",
+            workspace_bytes=gpu.overhead_bytes,
         )  # fmt: skip
-        workspace = "cuBLAS workspace, 32 MiB"
-        ledger.add("overhead", device, "workspaces", workspace, gpu.overhead_bytes, "pytorch CUDABlas.cpp")
-    inputs = stored_inputs(job.checkpoint, names=("token_embd", "position_embd", "per_layer"))
-    ledger.add("weights", "host", "input embedding", STORED, cut.input_bytes, sources.embedding, **inputs)
+    add_tensors(ledger, "host", "", rows_of(file, (), is_input), cut.input_bytes, sources.embedding)

@@ -122,12 +122,27 @@ def account(
     word = "prediction head" if drafting(job.workload).method == "mtp" else "draft"
     tokens = job.workload.speculative_tokens or 0
     for own in (*draft.gpus, draft.host):
-        stored = "sum over the tensors of their part on the device"
-        ledger.add("weights", own.device, word, stored, own.weights_bytes, source, checkpoint=draft.checkpoint_bytes)
-        more = "cache of model and draft together less that of the model alone"
-        ledger.add("kv_cache", own.device, f"{word}: cache and states", more, own.kv_cache_bytes, source, tokens=tokens)
-        graphs = "18 MiB x layers, and what a spare block of the pool grows by"
-        ledger.add("overhead", own.device, f"{word}: CUDA graphs", graphs, own.overhead_bytes, source)
+        stored = f"its tensors' part on the device, of {draft.checkpoint_bytes:,} B stored"
+        ledger.add_sum("weights", own.device, word, own.weights_bytes, source, stored, loaded_bytes=own.weights_bytes)
+        ledger.add_sum(
+            "kv_cache", own.device, f"{word}: cache and states", own.kv_cache_bytes, source,
+            f"cache of model and draft together, less that of the model alone; {tokens} tokens ahead",
+            cache_bytes=own.kv_cache_bytes,
+        )  # fmt: skip
+        ledger.add_sum(
+            "overhead", own.device, f"{word}: CUDA graphs", own.overhead_bytes, source,
+            "18 MiB for each layer, and what a spare block of the pool grows by", graph_bytes=own.overhead_bytes,
+        )  # fmt: skip
+        if own.compute_bytes:
+            ledger.add_sum(
+                "compute",
+                own.device,
+                f"{word}: activations",
+                own.compute_bytes,
+                source,
+                "",
+                compute_bytes=own.compute_bytes,
+            )
 
 
 def speculating(request: Request, deployment: Deployment, own: Checkpoint | None) -> Deployment:

@@ -1,7 +1,9 @@
 """Terms: the summands of an estimate, each with its formula, its inputs and its source.
 
 They are made only on request, by the functions that the estimate calls too. For every device and part of the memory,
-the bytes of the terms add up to those in ``DeviceMemory`` (tests/engines/test_terms.py).
+the bytes of the terms add up to those in ``DeviceMemory``, and the formula of each gives its bytes when the inputs stand
+in the place of their names (tests/engines/test_terms.py). A formula is arithmetic: names of inputs, numbers, ``+ - × /``,
+brackets, and ``max``, ``min``, ``ceil``, ``round``. What arithmetic cannot say is the note.
 """
 
 from __future__ import annotations
@@ -12,35 +14,32 @@ from vramfit.engines.interface import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from vramfit.engines.interface import Deployment
-    from vramfit.memory.kv_cache import Cache
-    from vramfit.quantization import Checkpoint
 
 PARTS = ("weights", "kv_cache", "compute", "overhead")
 """Parts of a device's memory, in the order of the report's breakdown."""
-
-STORED = "sum over the tensors of elements x stored bits / 8"
-"""Formula for the bytes of tensors that are loaded like the checkpoint stores them."""
 
 
 class Term(Record):
     """Summand of a device's memory."""
 
     name: str
-    """Name of the thing that takes the memory: ``layers 0-39``, ``KV cache, full attention``."""
+    """Name of the thing that takes the memory: ``attention, layers 0-39, F16``, ``KV cache, full attention``."""
     part: str
     """Part of the breakdown that the term belongs to: one of ``PARTS``."""
     device: str
     """``gpu0``, ``gpu1``, …, ``host``."""
     formula: str
-    """Formula of the bytes, in words and mathematical signs."""
-    inputs: Mapping[str, object]
+    """Arithmetic that gives the bytes, in the names of the inputs."""
+    inputs: Mapping[str, float]
     """Numbers that the formula uses, by name."""
     bytes: int
     source: str
     """Source of the formula or the constant: where it was read or measured."""
+    note: str = ""
+    """Words on what the formula does not say; empty where it says everything."""
 
 
 class Ledger:
@@ -48,11 +47,34 @@ class Ledger:
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
+        self._names: dict[tuple[str, str, str], int] = {}
 
-    def add(self, part: str, device: str, name: str, formula: str, size: int, source: str, **inputs: object) -> None:
-        """Add a term of ``size`` bytes."""
-        if size:
-            self.terms.append(Term(name, part, device, formula, inputs, size, source))
+    def add(
+        self,
+        part: str,
+        device: str,
+        name: str,
+        formula: str,
+        size: int,
+        source: str,
+        note: str = "",
+        /,
+        **inputs: float,
+    ) -> None:
+        """Add a term of ``size`` bytes; a further one of a name on the device gets a number behind it."""
+        if not size:
+            return
+        key = (part, device, name)
+        self._names[key] = number = self._names.get(key, 0) + 1
+        title = name if number == 1 else f"{name} ({number})"
+        self.terms.append(Term(title, part, device, formula, inputs, size, source, note))
+
+    def add_sum(
+        self, part: str, device: str, name: str, size: int, source: str, note: str = "", /, **inputs: int
+    ) -> None:
+        """Add a term that is the sum of its inputs in bytes; those of 0 bytes are left out."""
+        present = {name: value for name, value in inputs.items() if value}
+        self.add(part, device, name, " + ".join(present), size, source, note, **present)
 
 
 def terms(deployment: Deployment) -> tuple[Term, ...]:
@@ -66,64 +88,15 @@ def terms(deployment: Deployment) -> tuple[Term, ...]:
     asked.account(job, found, ledger)
     for number, share in enumerate(view.shares):
         if number not in found.idle:
-            gpu = deployment.gpus[number]
-            known: dict[str, object] = {"gpu": gpu.id, "low": share.low, "high": share.high}
             ledger.add(
-                "overhead",
-                f"gpu{number}",
-                "runtime",
-                asked.runtime_formula,
-                share.expected,
-                asked.runtime_source,
-                **known,
-            )
+                "overhead", f"gpu{number}", "runtime", "runtime_bytes", share.expected, asked.runtime_source,
+                f"{asked.runtime_formula}; between {share.low:,} and {share.high:,} B on this card",
+                runtime_bytes=share.expected,
+            )  # fmt: skip
     devices = [f"gpu{number}" for number in range(len(deployment.gpus))] + ["host"]
     return tuple(sorted(ledger.terms, key=lambda term: (devices.index(term.device), PARTS.index(term.part))))
-
-
-def stored_inputs(checkpoint: Checkpoint, layers: Iterable[int] = (), names: Iterable[str] = ()) -> dict[str, object]:
-    """Numbers of tensors and elements, and element types, of some layers and of some tensors outside the layers.
-
-    ``names`` selects tensors outside the layers by part of the checkpoint (``vision``) or by the beginning of their name
-    (``output``).
-    """
-    wanted, beginnings = set(layers), tuple(names)
-    count = elements = 0
-    types: dict[str, int] = {}
-    for row in checkpoint.stored:
-        tensor = row.tensor
-        if row.layers:
-            copies = tensor.copies * len([layer for layer in row.layers if layer in wanted])
-        elif tensor.part in beginnings or (tensor.part == "text" and tensor.name.startswith(beginnings or "\0")):
-            copies = tensor.copies
-        else:
-            copies = 0
-        if copies:
-            count += copies
-            elements += tensor.elements * copies
-            types[row.type] = types.get(row.type, 0) + tensor.elements * copies
-    return {"tensors": count, "elements": elements, "types": types, "scheme": checkpoint.scheme.id}
 
 
 def span(start: int, stop: int) -> str:
     """Write a range of layers: ``layers 0-39`` for those from ``start`` to before ``stop``, ``layer 5`` for one."""
     return f"layer {start}" if stop - start == 1 else f"layers {start}-{stop - 1}"
-
-
-def cache_name(cache: Cache) -> str:
-    """Name of a cache's term: ``KV cache, sliding window``."""
-    kinds = {
-        "full": "full attention", "sliding": "sliding window", "chunked": "attention in chunks", "cross": "cross attention",
-        "latent": "latent attention", "compressed": "compressed attention", "state": "recurrent states",
-    }  # fmt: skip
-    return f"KV cache, {kinds.get(cache.kind, cache.kind)}"
-
-
-def cache_inputs(cache: Cache) -> dict[str, object]:
-    """Widths, window and compression ratio of a cache, for its term; those that are 0 or None are left out."""
-    named = {
-        "key_width": cache.key_width, "value_width": cache.value_width, "index_width": cache.index_width,
-        "window": cache.window, "ratio": cache.ratio, "convolution_elements": cache.convolution_elements,
-        "recurrent_elements": cache.recurrent_elements,
-    }  # fmt: skip
-    return {name: value for name, value in named.items() if value}

@@ -7,7 +7,7 @@ GPUs. Each recommendation is an estimate as a check reports it, and its deployme
 from __future__ import annotations
 
 from vramfit import __version__
-from vramfit.check import checked
+from vramfit.checks import checked
 from vramfit.engines.resolve import SPECULATING, with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.choices import OFFERED, Attempts, Criteria

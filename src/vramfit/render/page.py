@@ -144,6 +144,22 @@ class Page:
             line.rstrip()
         return "".join(f"{_coded(line) if self._colour else line.plain}\n" for line in self._lines)
 
+    def exported(self, kind: str, title: str) -> str:
+        """Text of the whole page as ``svg`` or ``html``, in colour and standing alone."""
+        import io
+
+        from rich.console import Console
+
+        console = Console(
+            file=io.StringIO(), record=True, force_terminal=True, color_system="truecolor", width=self.width,
+            highlight=False, markup=False, emoji=False, legacy_windows=False, force_jupyter=False,
+        )  # fmt: skip
+        for line in self._lines:
+            line.rstrip()
+            console.print(line, soft_wrap=True)
+        # The id that the SVG's styles carry is a checksum of its lines unless it is given: equal reports give equal files.
+        return console.export_svg(title=title, unique_id="vramfit") if kind == "svg" else console.export_html()
+
     def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
         """Draw headings and rows of these columns."""
         widths = [self.column_width(column) for column in columns]

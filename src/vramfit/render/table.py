@@ -29,7 +29,13 @@ def print_report(
     A stream whose encoding is not UTF-8 gets ASCII drawings.
     """
     in_colour = stream.isatty() if colour is None else colour
-    page = Page(width or _terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
+    page = Page(width or terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
+    draw_report(page, report, details=details)
+    stream.write(page.drawn())
+
+
+def draw_report(page: Page, report: Object, *, details: bool = False) -> None:
+    """Draw the report for a person on a page; the whole of it with ``details``."""
     parts = sections(report.get("estimates", [report]))
     alone = len(parts) == 1 and not parts[0].is_error
     if details:
@@ -44,11 +50,13 @@ def print_report(
         from vramfit.render.several import draw_several
 
         draw_several(page, parts)
-    stream.write(page.drawn())
 
 
-def _terminal_width(stream: TextIO) -> int:
-    """``COLUMNS`` where it is set, else what the terminal says; ``shutil`` does the same but imports much."""
+def terminal_width(stream: TextIO) -> int:
+    """Width of a terminal: ``COLUMNS`` where it is set, else what the terminal says.
+
+    ``shutil`` does the same but imports much.
+    """
     asked = os.environ.get("COLUMNS", "")
     if asked.isdecimal() and int(asked):
         return int(asked)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vramfit.answer import Answer
-    from vramfit.check import Checked
+    from vramfit.checks import Checked
     from vramfit.errors import VramfitError
     from vramfit.remedies import Remedy
     from vramfit.report.amounts import Object

@@ -11,7 +11,7 @@ from vramfit.units import gib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.answer import Answer
-    from vramfit.check import Unanswered
+    from vramfit.checks import Unanswered
     from vramfit.report.amounts import Object
 
 STATE_MEMORY = "give what a program can have of it as --usable, or the machine's memory as --ram"

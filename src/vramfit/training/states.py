@@ -68,17 +68,8 @@ def states(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
     weights = weight_bytes(checkpoint, work, trainer)
     if train.objective == "dpo" and work.task == "full":
         weights *= 2  # the reference model, which adapters do without (trl 1.16.0 dpo_trainer.py)
-    if work.task == "full":
-        trained, adapters = sum([row.elements for row in checkpoint.stored]), 0
-        width = 4 if train.mixed_precision and train.sharding not in DEEPSPEED else 2
-    else:
-        trained = adapter_parameters(checkpoint.model, train.lora_rank, train.lora_targets)
-        if train.dora:
-            from vramfit.training.dora import magnitudes
-
-            trained += magnitudes(checkpoint.model, train.lora_targets).parameters
-        width = trainer.adapter_bytes
-        adapters = width * trained + _saved_modules_bytes(checkpoint, work, trainer)
+    trained, width = trained_parameters(checkpoint, work, trainer)
+    adapters = 0 if work.task == "full" else width * trained + _saved_modules_bytes(checkpoint, work, trainer)
     whole = _whole(checkpoint, work, (weights, adapters, trained, width))
     if train.sharding in DEEPSPEED:
         return _deepspeed(whole, work, trainer, trained, gpus)
@@ -88,6 +79,20 @@ def states(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) 
         return _fsdp(whole, checkpoint, work, trainer, gpus)
     # DistributedDataParallel copies gradients into buckets of its own (``gradient_as_bucket_view=False``).
     return _offloaded(States(*_fields(whole), whole.gradients_bytes, whole.host_bytes), work)
+
+
+def trained_parameters(checkpoint: Checkpoint, work: Workload, trainer: Trainer) -> tuple[int, int]:
+    """Number of parameters that are trained, and the bytes of each; without matrices trained whole beside adapters."""
+    train = work.training
+    if work.task == "full":
+        width = 4 if train.mixed_precision and train.sharding not in DEEPSPEED else 2
+        return sum([row.elements for row in checkpoint.stored]), width
+    trained = adapter_parameters(checkpoint.model, train.lora_rank, train.lora_targets)
+    if train.dora:
+        from vramfit.training.dora import magnitudes
+
+        trained += magnitudes(checkpoint.model, train.lora_targets).parameters
+    return trained, trainer.adapter_bytes
 
 
 def _fields(one: States) -> tuple[int, int, int, int, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.catalogued import catalogue
 from vramfit.answer import Answer, answer
-from vramfit.check import check
+from vramfit.checks import check
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import terms

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.each import each
 from tests.engines.llamacpp.asking import devices, estimated
 from vramfit.answer import answer
-from vramfit.check import check
+from vramfit.checks import check
 from vramfit.engines.keys import parse_request
 from vramfit.engines.llamacpp.compute import aligned, high_water
 from vramfit.engines.llamacpp.vulkan import PIECE_BYTES, buffer_bytes, windows_bytes

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from vramfit.answer import answer
-from vramfit.check import Checked
+from vramfit.checks import Checked
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.importers.client import Network

@@ -79,7 +79,7 @@ def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
     width, height, frames = output_of(job)
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
     notes = [f"activations are those of {made}, one at a time; output_size and frames state others"]
-    if not _width(job) and not any(one.name.startswith("unet") for one in job.model.components):
+    if not width_of(job) and not any(one.name.startswith("unet") for one in job.model.components):
         notes.append(
             "the denoiser's activations are not known for this pipeline: the need is that of its weights and VAE"
         )
@@ -130,7 +130,7 @@ def denoising(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
     """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
     width, height, frames = output_of(job)
     tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
-    row = 2 * _width(job) * tokens
+    row = 2 * width_of(job) * tokens
     return TENSORS_LOW * row, (TENSORS if frames > 1 else TENSORS_IMAGE) * row, TENSORS_HIGH * row
 
 
@@ -142,7 +142,7 @@ def decoding(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
     return VAE_PIXEL_LOW * pixels, VAE_PIXEL * several, VAE_PIXEL_HIGH * several
 
 
-def _width(job: Job[None, PipelineKeys]) -> int:
+def width_of(job: Job[None, PipelineKeys]) -> int:
     """Width of the denoiser's residual stream; 0 where it is not known."""
     return max([one.width or 0 for one in job.model.components if is_denoiser(one.name)], default=0)
 

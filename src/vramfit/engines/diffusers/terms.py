@@ -1,8 +1,20 @@
-"""Terms of an estimate for a pipeline."""
+"""Terms of an estimate for a pipeline: the weights of the largest turn, what waits in RAM, and that turn's activations."""
 
 from __future__ import annotations
 
-from vramfit.engines.diffusers.estimate import TENSORS, VAE_PIXEL, output_of
+from vramfit.engines.diffusers.components import is_text_encoder
+from vramfit.engines.diffusers.estimate import (
+    FRAMES_A_TOKEN,
+    PATCH,
+    TENSORS,
+    TENSORS_IMAGE,
+    VAE_FRAMES,
+    VAE_PIXEL,
+    component_bytes,
+    denoising,
+    output_of,
+    width_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,19 +23,56 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
+TOKENS = "engines/diffusers/estimate.py TENSORS and TENSORS_IMAGE, with their sources"
+PIXELS = "engines/diffusers/estimate.py VAE_PIXEL, with its sources"
 
 
 def account(job: Job[None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms to the ledger: the weights on the GPU and in RAM, and the activations of the largest turn."""
     gpu, host = estimate.gpus[0], estimate.host
-    mode = estimate.settings["component_offload"]
-    formula = "components that are on the device at once, parameters x bits / 8"
-    ledger.add("weights", "gpu0", "components", formula, gpu.weights_bytes, WEIGHTS, component_offload=mode)
-    if host.weights_bytes:
-        ledger.add("weights", "host", "components in RAM", formula, host.weights_bytes, WEIGHTS, component_offload=mode)
+    sizes = component_bytes(job)
+    if estimate.settings["component_offload"] == "none":
+        in_ram = {name for name in sizes if is_text_encoder(name) and job.keys.text_encoder == "ram"}
+        on_gpu = {_word(name): size for name, size in sizes.items() if name not in in_ram}
+        ledger.add_sum("weights", "gpu0", "components", gpu.weights_bytes, WEIGHTS, "every component at once", **on_gpu)
+        waiting = {_word(name): sizes[name] for name in in_ram}
+        ledger.add_sum("weights", "host", "components in RAM", host.weights_bytes, WEIGHTS, **waiting)
+    else:
+        note = "the largest component, or the blocks of it that are on the GPU at once"
+        ledger.add("weights", "gpu0", "components", "turn", gpu.weights_bytes, WEIGHTS, note, turn=gpu.weights_bytes)
+        words = {_word(name): size for name, size in sizes.items()}
+        formula = f"{' + '.join(words)} - turn"
+        ledger.add(
+            "weights",
+            "host",
+            "components in RAM",
+            formula,
+            host.weights_bytes,
+            WEIGHTS,
+            turn=gpu.weights_bytes,
+            **words,
+        )
+    _activations(job, gpu.compute_bytes, ledger)
+
+
+def _activations(job: Job[None, PipelineKeys], size: int, ledger: Ledger) -> None:
+    """Add the activations of the denoiser if its turn is the largest, else those of the VAE."""
     width, height, frames = output_of(job)
+    if size == denoising(job)[1]:
+        ledger.add(
+            "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results", size, TOKENS,
+            f"patches of {PATCH} x {PATCH} pixels, {FRAMES_A_TOKEN} frames of a video in one",
+            tokens=(width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN), width=width_of(job),
+            results=TENSORS if frames > 1 else TENSORS_IMAGE,
+        )  # fmt: skip
+        return
     ledger.add(
-        "compute", "gpu0", "activations", "the denoiser's tokens x width x 2 x results at once, or the VAE's pixels x bytes",
-        gpu.compute_bytes, "engines/diffusers/estimate.py TENSORS and VAE_PIXEL, with their sources",
-        width=width, height=height, frames=frames, results=TENSORS, bytes_a_pixel=VAE_PIXEL,
+        "compute", "gpu0", "activations of the VAE", "image_width × image_height × frames × bytes_a_pixel", size, PIXELS,
+        "an image, or a few frames at once", image_width=width, image_height=height, frames=min(frames, VAE_FRAMES),
+        bytes_a_pixel=VAE_PIXEL,
     )  # fmt: skip
+
+
+def _word(name: str) -> str:
+    """Name of a component as a formula has it: letters, digits and underlines."""
+    return "".join([letter if letter.isalnum() else "_" for letter in name])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from vramfit.engines.exllama import Sources, account_layers, name_of
-from vramfit.engines.exllamav3.estimate import cache_bytes
+from vramfit.engines.cache_terms import add_cache
+from vramfit.engines.compute_terms import add_encoder, add_layer, add_unpacked
+from vramfit.engines.exllama import CHUNK, Sources, account_layers, name_of
+from vramfit.engines.exllamav3.estimate import BITS, GROUP, PAGE, SCALE_BYTES, cache_bytes
+from vramfit.memory.activations import peak_bytes
+from vramfit.memory.vision import encoder_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +20,6 @@ SOURCES = Sources(
     f"{EXLLAMA} exllamav3/modules",
     f"{EXLLAMA} exllamav3/cache",
     f"{EXLLAMA} generator/generator.py",
-    "one layer's results and one matrix unpacked to 16 bits, or the vision encoder's",
     f"{EXLLAMA} modules/embedding.py prefer_cpu",
 )
 
@@ -29,17 +32,34 @@ def account(job: Job[None, ExLlamaKeys], estimate: Estimate, ledger: Ledger) -> 
 
         speculative.account(job, estimate, ledger, account, SOURCE)
         return
-    work = job.workload
+    work, model = job.workload, job.model
+    bits = _bits(work.kv_cache_type), _bits(work.kv_cache_type_v)
 
     def caches(device: str, start: int, stop: int) -> None:
-        for group in job.model.layers:
+        tokens = -(-work.context // PAGE) * PAGE
+        for group in model.layers:
             count = len([index for index in group.indices if start <= index < stop])
-            each = sum([cache_bytes(mixer, job) for mixer in group.mixers])
-            kinds = " and ".join([name_of(mixer) for mixer in group.mixers])
-            ledger.add(
-                "kv_cache", device, f"cache, {kinds}", "layers x sequences x pages x 256 tokens x widths x bits / 8",
-                count * each, SOURCES.cache, layers=count, sequences=work.parallel, context=work.context,
-                type_k=work.kv_cache_type, type_v=work.kv_cache_type_v,
-            )  # fmt: skip
+            for mixer in group.mixers:
+                cache = mixer.cache((0,), model.hidden)
+                if cache is not None:
+                    size = count * cache_bytes(mixer, job)
+                    add_cache(
+                        ledger, device, f"cache, {name_of(mixer)}", cache, count, work.parallel, size, SOURCES.cache,
+                        tokens, bits,
+                    )  # fmt: skip
 
-    account_layers(job, estimate, ledger, SOURCES, caches)
+    def compute(device: str, _start: int, _stop: int, size: int) -> None:
+        if size == encoder_bytes(model, work.images, work.image_size):
+            add_encoder(ledger, device, model, work.images, work.image_size)
+            return
+        tokens = min(CHUNK, work.context)
+        peak = peak_bytes(model, tokens, flash_attention=True, sequence=tokens)
+        add_layer(ledger, device, model, tokens, tokens, peak, SOURCES.compute)
+        add_unpacked(ledger, device, (size - peak) // 2, SOURCES.weights)
+
+    account_layers(job, estimate, ledger, SOURCES, caches, compute)
+
+
+def _bits(kind: str) -> float:
+    """Bits of an element of a cache type, its share of a group's scale included."""
+    return BITS[kind] + 8 * SCALE_BYTES / GROUP if kind in BITS else 16

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.engines.llamacpp.graph import Graph, Size
-    from vramfit.engines.llamacpp.placement import Parts, Placement
+    from vramfit.engines.llamacpp.placement import Cells, Parts, Placement
     from vramfit.model import Model
     from vramfit.model.architecture import Layers
     from vramfit.workload.common import Workload
@@ -60,31 +60,11 @@ def compute(
     vulkan: bool = False,
 ) -> Compute:  # fmt: skip
     """Compute buffers of every GPU and of the host, in bytes; ``vulkan`` is True if a GPU uses that backend."""
-    room = cells(work, keys, local_window(model))
-    moved = placement.moved
-    run = _run(model, work, keys, room.streams, vulkan, HOST if moved is None else moved.table_device)
-    chosen = _representatives(model, parts, placement)
-    head = () if moved is None else moved.head(model.tied)
-    output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes}, head)
-    # The id of a model can be a key because ``parts_of`` keeps the model alive, so that no other can get the same id.
-    key = (
-        id(model), run, gpus, placement.pipelined, output.device, head,
-        (output.device == HOST or bool(head)) and parts.head_bytes, room if vulkan else None,
-        *[(number, home.device, home.expert_device, home.moved, *home.tensors.items()) for number, _, home in chosen],
-    )  # fmt: skip
+    wanted = _wanted(model, work, keys, parts, placement, gpus, vulkan)
+    key, run, room = wanted.key, wanted.run, wanted.room
     result = _results.get((key, room))
     if result is None:
-        plan = _plans.get(key)
-        if plan is None:
-            graph = build_graph(model, run, [(group, home) for _, group, home in chosen], output)
-            if vulkan:
-                from vramfit.engines.llamacpp.vulkan import leave_to_cpu
-
-                leave_to_cpu(graph, room)
-            plan = programs(graph, gpus, placement.pipelined)
-            if len(_plans) >= LARGEST_MEMORY:
-                _plans.clear()
-            _plans[key] = plan
+        plan = _planned(model, placement, gpus, wanted, vulkan)
         laid_out: LaidOut | None = None
         if vulkan:
             from vramfit.engines.llamacpp.vulkan import buffer_bytes
@@ -103,6 +83,61 @@ def compute(
             _results.clear()
         _results[key, room] = result
     return result
+
+
+class Wanted(Record):
+    """Graph that a deployment computes."""
+
+    key: tuple[object, ...]
+    """Facts that the allocations depend on, but for the number of cells."""
+    run: Run
+    room: Cells
+    chosen: list[tuple[int, Layers, Home]]
+    """Layers that stand for all of them."""
+    output: Home
+
+
+def programs_of(
+    model: Model, work: Workload, keys: LlamaCppKeys, parts: Parts, placement: Placement, gpus: int
+) -> tuple[Plan, Run, Cells]:
+    """Allocations of every device without Vulkan, the run that they are for, and the number of cells."""
+    wanted = _wanted(model, work, keys, parts, placement, gpus, False)
+    return _planned(model, placement, gpus, wanted, False), wanted.run, wanted.room
+
+
+def _wanted(
+    model: Model, work: Workload, keys: LlamaCppKeys, parts: Parts, placement: Placement, gpus: int, vulkan: bool
+) -> Wanted:
+    room = cells(work, keys, local_window(model))
+    moved = placement.moved
+    run = _run(model, work, keys, room.streams, vulkan, HOST if moved is None else moved.table_device)
+    chosen = _representatives(model, parts, placement)
+    head = () if moved is None else moved.head(model.tied)
+    output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes}, head)
+    # The id of a model can be a key because ``parts_of`` keeps the model alive, so that no other can get the same id.
+    key = (
+        id(model), run, gpus, placement.pipelined, output.device, head,
+        (output.device == HOST or bool(head)) and parts.head_bytes, room if vulkan else None,
+        *[(number, home.device, home.expert_device, home.moved, *home.tensors.items()) for number, _, home in chosen],
+    )  # fmt: skip
+    return Wanted(key, run, room, chosen, output)
+
+
+def _planned(model: Model, placement: Placement, gpus: int, wanted: Wanted, vulkan: bool) -> Plan:
+    """Allocations of every device for a graph."""
+    plan = _plans.get(wanted.key)
+    if plan is None:
+        layers = [(group, home) for _, group, home in wanted.chosen]
+        graph = build_graph(model, wanted.run, layers, wanted.output)
+        if vulkan:
+            from vramfit.engines.llamacpp.vulkan import leave_to_cpu
+
+            leave_to_cpu(graph, wanted.room)
+        plan = programs(graph, gpus, placement.pipelined)
+        if len(_plans) >= LARGEST_MEMORY:
+            _plans.clear()
+        _plans[wanted.key] = plan
+    return plan
 
 
 def _run(model: Model, work: Workload, keys: LlamaCppKeys, streams: int, vulkan: bool, table_device: int) -> Run:

@@ -351,13 +351,14 @@ def layer_cache_bytes(model: Model, work: Workload, keys: LlamaCppKeys) -> list[
     widest = 0 if work.flash_attention else widest_value(model)
     per_layer = [0] * model.layer_count
     for cache in found:
-        size = _cache_bytes(cache, work, physical_batch(work, keys), room, widest, window)
+        size = cache_bytes(cache, work, physical_batch(work, keys), room, widest, window)
         for layer in cache.layers:
             per_layer[layer] += size
     return per_layer
 
 
-def _cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None) -> int:
+def cache_bytes(cache: Cache, work: Workload, batch: int, room: Cells, widest_value: int, window: int | None) -> int:
+    """Bytes of one layer of a cache, for all sequences; ``widest_value`` is the width that all layers' V has, 0 for its own."""
     if cache.kind == "state":
         return 4 * (cache.convolution_elements + cache.recurrent_elements) * work.parallel
     if cache.kind == "cross":

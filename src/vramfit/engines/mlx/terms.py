@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from vramfit.engines.mlx.estimate import IN_FLIGHT, PREFILL, PROCESS_BYTES, cache_bytes, temporaries
-from vramfit.engines.terms import STORED, cache_inputs, cache_name, stored_inputs
+from vramfit.engines.cache_terms import add_cache, cache_name
+from vramfit.engines.compute_terms import add_encoder
+from vramfit.engines.mlx.estimate import BITS, IN_FLIGHT, PREFILL, PROCESS_BYTES, STEP, cache_bytes, temporaries
+from vramfit.engines.tensor_terms import add_tensors, rows_of
+from vramfit.engines.terms import span
+from vramfit.memory.activations import peak_bytes
 from vramfit.memory.kv_cache import caches
 
 TYPE_CHECKING = False
@@ -11,10 +15,10 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Estimate, Job
     from vramfit.engines.terms import Ledger
 
-EVERYTHING = ("token_embd", "position_embd", "output", "per_layer", "vision", "projector", "audio", "component")
 MLX = "ml-explore/mlx-lm d78bf58e"
 KERNELS = "ml-explore/mlx 846d17622 scaled_dot_product_attention.cpp use_fallback"
 TOWERS = "Blaizzy/mlx-vlm 9b13f522 models/pixtral/vision.py, models/mllama/vision.py"
+VLM = "Blaizzy/mlx-vlm 9b13f522"
 
 
 def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
@@ -25,32 +29,46 @@ def account(job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
 
         speculative.account(job, estimate, ledger, account, SOURCE)
         return
-    work, (gpu,) = job.workload, estimate.gpus
-    inputs = stored_inputs(job.checkpoint, range(job.model.layer_count), EVERYTHING)
-    ledger.add("weights", "gpu0", "weights", STORED, gpu.weights_bytes, f"{MLX} mlx_lm/convert.py", **inputs)
-    for cache in caches(job.model):
-        ledger.add(
-            "kv_cache", "gpu0", cache_name(cache), "layers x sequences x tokens, in steps of 256, x widths x bits / 8",
-            len(cache.layers) * cache_bytes(cache, job) * work.parallel, f"{MLX} mlx_lm/models/cache.py",
-            layers=len(cache.layers), sequences=work.parallel, context=work.context, type=work.kv_cache_type,
-            **cache_inputs(cache),
+    model, work, (gpu,) = job.model, job.workload, estimate.gpus
+    layers = range(model.layer_count)
+    rows = rows_of(job.checkpoint, layers, lambda _: True)
+    where = span(0, model.layer_count) if layers else ""
+    add_tensors(ledger, "gpu0", where, rows, gpu.weights_bytes, f"{MLX} mlx_lm/convert.py")
+    bits = BITS.get(work.kv_cache_type, 16)
+    for cache in caches(model):
+        count = len(cache.layers)
+        tokens = -(-cache.tokens_kept(work.context) // STEP) * STEP
+        if cache.window is not None:
+            tokens = min(-(-work.context // STEP) * STEP, cache.window - 1 + min(PREFILL, work.context))
+        add_cache(
+            ledger, "gpu0", cache_name(cache), cache, count, work.parallel,
+            count * cache_bytes(cache, job) * work.parallel, f"{MLX} mlx_lm/models/cache.py", tokens, (bits, bits),
         )  # fmt: skip
-    beside, tokens = temporaries(job), min(PREFILL, work.context) * work.parallel
-    ledger.add(
-        "compute", "gpu0", "vision encoder", "images x patches x 2 x (4 x width + 2 x network's)", beside.tower,
-        "Blaizzy/mlx-vlm 9b13f522", images=work.images,
+    _compute(job, ledger)
+    ledger.add_sum(
+        "overhead", "gpu0", "process", PROCESS_BYTES, "not measured here; the interval is wide",
+        "Metal's context, kernels and the interpreter", process_bytes=PROCESS_BYTES,
     )  # fmt: skip
+
+
+def _compute(job: Job[None, None], ledger: Ledger) -> None:
+    """Add the temporary arrays of the peak: of the tower with its scores, or of the language model beside it."""
+    model, work, beside = job.model, job.workload, temporaries(job)
+    add_encoder(ledger, "gpu0", model, work.images, work.image_size, VLM)
     if beside.tower_scores > beside.layers + beside.scores:
-        pairs = "pairs of patches x (4 x heads + 6 of the mask)"
-        ledger.add("compute", "gpu0", "vision encoder's scores", pairs, beside.tower_scores, TOWERS, images=work.images)
-    else:
-        ledger.add(
-            "compute", "gpu0", "temporaries of a prompt", "layers in flight x one layer's results", beside.layers,
-            f"{MLX} mlx_lm/BENCHMARKS.md", in_flight=IN_FLIGHT, tokens=tokens,
+        ledger.add_sum(
+            "compute", "gpu0", "vision encoder's scores", beside.tower_scores, TOWERS,
+            "pairs of patches x (4 B x heads + 6 B of the mask)", score_bytes=beside.tower_scores,
         )  # fmt: skip
-        ledger.add(
-            "compute", "gpu0", "attention scores", "tokens of a step x heads x cached tokens x 2", beside.scores, KERNELS,
-            tokens=tokens, context=work.context,
-        )  # fmt: skip
-    process = "Metal's context, kernels and the interpreter"
-    ledger.add("overhead", "gpu0", "process", process, PROCESS_BYTES, "not measured here; the interval is wide")
+        return
+    step = min(PREFILL, work.context)
+    layer = peak_bytes(model, step * work.parallel, flash_attention=True, sequence=step)
+    ledger.add(
+        "compute", "gpu0", "temporaries of a prompt", "round(in_flight × layer_bytes)", beside.layers,
+        f"{MLX} mlx_lm/BENCHMARKS.md", f"results of one layer for {step * work.parallel:,} tokens, of several at a time",
+        in_flight=IN_FLIGHT, layer_bytes=layer,
+    )  # fmt: skip
+    ledger.add_sum(
+        "compute", "gpu0", "attention scores", beside.scores, KERNELS,
+        "tokens of a step x heads x cached tokens x 2 B, without a fused kernel", score_bytes=beside.scores,
+    )  # fmt: skip

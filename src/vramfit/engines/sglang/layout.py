@@ -70,7 +70,7 @@ def stage_weights(checkpoint: Checkpoint, spread: Spread, kernel: str) -> tuple[
     if spread.attention_copies == 1:
         found = stages(checkpoint, spread.ranks, spread.stages, kernel)
         return tuple([Stage(stage.weights_bytes + wider, stage.read_bytes) for stage in found])
-    own, wide = _parts(checkpoint)
+    own, wide = parts_of_copies(checkpoint)
     pairs = zip(
         stages(own, spread.ranks, spread.stages, kernel), stages(wide, spread.width, spread.stages, kernel), strict=True
     )
@@ -102,7 +102,7 @@ def angles_bytes(model: Model) -> int:
 
 
 @per_model
-def _parts(checkpoint: Checkpoint) -> tuple[Checkpoint, Checkpoint]:
+def parts_of_copies(checkpoint: Checkpoint) -> tuple[Checkpoint, Checkpoint]:
     """Tensors that each copy of the attention layers has, and those that the copies share."""
     own = tuple([row for row in checkpoint.stored if not row.tensor.name.startswith(WIDE)])
     wide = tuple([row for row in checkpoint.stored if row.tensor.name.startswith(WIDE)])

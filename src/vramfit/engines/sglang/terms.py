@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import stage_layers
 from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead, rank_slots
-from vramfit.engines.sglang.layout import angles_bytes, as_server, stage_of
-from vramfit.engines.terms import span, stored_inputs
-from vramfit.engines.vllm.terms import account_step
+from vramfit.engines.sglang.layout import angles_bytes, as_server, parts_of_copies, stage_of
+from vramfit.engines.terms import span
+from vramfit.engines.vllm.terms import account_step, add_slots
+from vramfit.engines.vllm.weight_terms import MORE, add_rank_weights, rank_groups
+from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Estimate, Job
+    from vramfit.engines.interface import DeviceMemory, Estimate, Job
     from vramfit.engines.sglang import Cards, SGLangKeys
+    from vramfit.engines.sglang.cache import Cells
+    from vramfit.engines.sglang.estimate import Plan
     from vramfit.engines.sglang.overhead import Overhead
     from vramfit.engines.sglang.share import Spread
     from vramfit.engines.terms import Ledger
+
+SGLANG = "SGLang 0.5.23"
 
 
 def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> None:
@@ -32,25 +39,16 @@ def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> 
         layers = spans[stage_of(spread, number)]
         slots = rank_slots(job, spread)[stage_of(spread, number)]
         if slots:
-            ledger.add(
-                "weights", gpu.device, "slots of adapters",
-                "2 B x slots x rank x (inputs + outputs on a rank) of each linear layer", slots,
-                "SGLang 0.5.23 srt/lora/mem_pool.py", max_loras=job.keys.max_loras, max_lora_rank=job.keys.max_lora_rank,
-            )  # fmt: skip
+            add_slots(ledger, gpu.device, slots, as_server(job).keys, f"{SGLANG} srt/lora/mem_pool.py")
         _account_weights(job, ledger, gpu.device, gpu.weights_bytes - slots, spread, layers)
-        cell = rank_cells(job, made, layers)
-        ledger.add(
-            "kv_cache", gpu.device, "token pool", "tokens x bytes of a token, in pools of fixed proportions",
-            gpu.kv_cache_bytes, "SGLang 0.5.23 srt/model_executor/pool_configurator.py", sequences=made.demand.requests,
-            context=made.demand.tokens, token_bytes=cell.token_bytes, window_bytes=cell.window_bytes,
-            window_ratio=cell.window_ratio, state_bytes=cell.state_bytes, slots=cell.slots, fixed_bytes=cell.fixed_bytes,
-        )  # fmt: skip
-        account_step(as_server(job), ledger, gpu.device, gpu.compute_bytes, made.step_tokens)
+        _account_cache(job, ledger, gpu, rank_cells(job, made, layers), made, layers)
+        account_step(as_server(job), ledger, gpu.device, gpu.compute_bytes, made.step_tokens, spread.width)
         _account_overhead(ledger, gpu.device, rank_overhead(job, made, layers), job.gpu_count)
-    moved = "bytes of each GPU's weights that --cpu-offload-gb leaves in RAM"
-    ledger.add(
-        "weights", "host", "weights in RAM", moved, estimate.host.weights_bytes, "SGLang 0.5.23 srt/utils/offloader.py"
-    )
+    moved = estimate.host.weights_bytes
+    ledger.add_sum(
+        "weights", "host", "weights in RAM", moved, f"{SGLANG} srt/utils/offloader.py",
+        "bytes of each GPU's weights that --cpu-offload-gb leaves in RAM", moved_bytes=moved,
+    )  # fmt: skip
 
 
 def _account_weights(
@@ -58,27 +56,73 @@ def _account_weights(
 ) -> None:
     """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
     angles = angles_bytes(job.model)
-    ledger.add(
-        "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
-        "sum over the tensors of their cut for a rank, in the layout and padding of vLLM's kernels", size - angles,
-        "SGLang 0.5.23 srt/layers", tensor_parallel=spread.ranks, pipeline_parallel=spread.stages, copies=spread.copies,
-        **stored_inputs(job.checkpoint, range(*layers)),
+    if spread.attention_copies == 1:
+        groups = [rank_groups(job.checkpoint, spread.ranks, None, layers, spread.stages)]
+    else:
+        own, wide = parts_of_copies(job.checkpoint)
+        groups = [
+            rank_groups(own, spread.ranks, None, layers, spread.stages),
+            rank_groups(wide, spread.width, None, layers, spread.stages),
+        ]
+    more = f"{MORE}, less what stays in RAM" if job.keys.cpu_offload_bytes else MORE
+    add_rank_weights(ledger, device, span(*layers), groups, size - angles, f"{SGLANG} srt/layers", more)
+    ledger.add_sum(
+        "weights", device, "tables of rotary angles", angles, f"{SGLANG} srt/layers/rotary_embedding/base.py",
+        f"4 B x width x {job.model.context:,} positions, for each kind of layer", table_bytes=angles,
     )  # fmt: skip
+
+
+def _account_cache(
+    job: Job[Cards, SGLangKeys], ledger: Ledger, gpu: DeviceMemory, cell: Cells, made: Plan, layers: tuple[int, int]
+) -> None:
+    """Add the pool: tokens of all requests, and what windows, states and pools of fixed proportions make of it."""
+    demand = made.demand
+    size, asked = gpu.kv_cache_bytes, demand.requests * demand.tokens
+    source = f"{SGLANG} srt/model_executor/pool_configurator.py"
+    inputs: dict[str, float] = {
+        "requests": demand.requests, "tokens": demand.tokens, "token_bytes": cell.token_bytes
+    }  # fmt: skip
+    if size == asked * cell.token_bytes + cell.fixed_bytes:
+        formula, note = "requests × tokens × token_bytes", "of all layers of the rank"
+        bits = bits_of(made.cache_type)
+        rows = equal_rows(job.model, layers, made.spread.ranks, cell.token_bytes, (bits, bits))
+        if rows is not None:
+            del inputs["token_bytes"]
+            formula, note = f"requests × tokens × {rows[0]}", "widths are those of one GPU"
+            inputs |= rows[1]
+        if cell.fixed_bytes:
+            formula, inputs = f"{formula} + fixed_bytes", {**inputs, "fixed_bytes": cell.fixed_bytes}
+        ledger.add("kv_cache", gpu.device, "token pool", formula, size, source, note, **inputs)
+        return
+    extra = size - asked * cell.token_bytes
+    words = []
+    if cell.window_bytes:
+        words.append(f"a pool of {cell.window_ratio:g} tokens of {cell.window_bytes:,} B for windowed layers")
+    if cell.state_bytes:
+        words.append(f"{cell.slots} slots of {cell.state_bytes:,} B for the states of a request, in a fixed proportion")
+    if cell.fixed_bytes:
+        words.append(f"{cell.fixed_bytes:,} B that depend on neither")
     ledger.add(
-        "weights", device, "tables of rotary angles", "4 x width x positions, for each kind of layer", angles,
-        "SGLang 0.5.23 srt/layers/rotary_embedding/base.py", positions=job.model.context,
+        "kv_cache", gpu.device, "token pool", "requests × tokens × token_bytes + beside_bytes", size, source,
+        "; ".join(["of all layers that keep every token", *words]), **inputs, beside_bytes=extra,
     )  # fmt: skip
 
 
 def _account_overhead(ledger: Ledger, device: str, extra: Overhead, gpu_count: int) -> None:
     """Add what a process holds before it loads, its CUDA graphs, workspaces and libraries."""
-    logs = "start-up logs in issues of sgl-project/sglang"
-    ranks = "90 MiB alone; NVLink 1750 MiB + 30 a rank, PCIe 130 MiB + 66 a rank, ROCm 3200 MiB"
-    ledger.add("overhead", device, "process and links", ranks, extra.before_bytes, logs, gpus=gpu_count)
-    ledger.add("overhead", device, "CUDA graphs for decoding", "6 MiB x layers", extra.decode_bytes, logs)
-    hook = "SGLang 0.5.23 srt/arg_groups/memory_hook.py"
-    ledger.add("overhead", device, "CUDA graphs for prefill", "8 MiB x sizes", extra.prefill_bytes, hook)
-    environ = "SGLang 0.5.23 srt/environ.py"
-    ledger.add("overhead", device, "attention workspace", "384 MiB except on Hopper", extra.workspace_bytes, environ)
-    ledger.add("overhead", device, "cache of image embeddings", "100 MiB", extra.images_bytes, environ)
-    ledger.add("overhead", device, "libraries", "160 MiB", extra.libraries_bytes, logs)
+    logs, environ = "start-up logs in issues of sgl-project/sglang", f"{SGLANG} srt/environ.py"
+    links = f"90 MiB alone; NVLink 1750 MiB + 30 a rank, PCIe 130 MiB + 66 a rank, ROCm 3200 MiB; here {gpu_count} GPUs"
+    hook = f"{SGLANG} srt/arg_groups/memory_hook.py"
+    for name, size, words, source in (
+        ("process and links", extra.before_bytes, links, logs),
+        ("CUDA graphs for decoding", extra.decode_bytes, "6 MiB for each layer", logs),
+        ("CUDA graphs for prefill", extra.prefill_bytes, "8 MiB for each size", hook),
+        ("attention workspace", extra.workspace_bytes, "384 MiB except on Hopper", environ),
+        ("cache of image embeddings", extra.images_bytes, "100 MiB", environ),
+        ("libraries", extra.libraries_bytes, "160 MiB", logs),
+    ):
+        whole, rest = divmod(size, MIB)
+        if rest:
+            ledger.add_sum("overhead", device, name, size, source, words, bytes=size)
+        else:
+            ledger.add("overhead", device, name, "mebibytes × 1048576", size, source, words, mebibytes=whole)

@@ -62,12 +62,18 @@ def step_bytes(model: Model, tokens: int, ranks: int, images: int, size: tuple[i
     """
     if not model.layers:
         return 0, 0
-    width = max([model.hidden, *[_width(mixer) for group in model.layers for mixer in group.mixers]])
-    each = next(count for least, count in PER_TOKEN if ranks >= least) * (MIXTURE_FACTOR if model.has_experts else 1)
+    width, each = step_widths(model, ranks)
     text = max(LEAST_BYTES, round(ACTIVATION_BYTES * tokens * width * each))
     high = round(text * COMPUTE_HIGH) + _workspace_bytes(model, tokens, ranks)
     sight = vision_bytes(model, tokens, images, size)
     return max(text, sight), max(high, sight)
+
+
+def step_widths(model: Model, ranks: int) -> tuple[int, float]:
+    """Width of the model's widest queries or hidden state, and the activations for each of its elements and token."""
+    width = max([model.hidden, *[_width(mixer) for group in model.layers for mixer in group.mixers]])
+    each = next(count for least, count in PER_TOKEN if ranks >= least) * (MIXTURE_FACTOR if model.has_experts else 1)
+    return width, each
 
 
 def _width(mixer: Mixer) -> int:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import copies, layout, of_one_copy, stage_layers, stage_of
+from vramfit.engines.cache_terms import KINDS
+from vramfit.engines.distributed import copies, expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.servers import sequences
 from vramfit.engines.tensorrtllm.cache import BLOCK, Cache
 from vramfit.engines.tensorrtllm.estimate import MAX_BATCH_SIZE, MAX_NUM_TOKENS
-from vramfit.engines.tensorrtllm.overhead import LIBRARIES_BYTES, graph_bytes, graph_count, peer_bytes
+from vramfit.engines.tensorrtllm.overhead import (
+    ACTIVATION_BYTES,
+    GRAPH_BYTES,
+    LEAST_BYTES,
+    LIBRARIES_BYTES,
+    graph_bytes,
+    graph_count,
+    peer_bytes,
+    step_widths,
+)
 from vramfit.engines.vllm.terms import account_weights
 
 TYPE_CHECKING = False
@@ -15,6 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.tensorrtllm import Cards
     from vramfit.engines.terms import Ledger
+    from vramfit.workload.common import Workload
 
 EXECUTOR = "TensorRT-LLM _torch/pyexecutor"
 PLANNER = "ai-dynamo/aiconfigurator sdk/backends/trtllm_backend.py"
@@ -30,28 +41,67 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
     rows = sequences(keys, work, MAX_BATCH_SIZE)
     for number, gpu in enumerate(estimate.gpus):
         device, layers = gpu.device, stage_layers(job.model.layer_count, count)[stage_of(number, ranks, count)]
-        account_weights(job, ledger, device, gpu.weights_bytes, ranks, count, layers)
-        cache = Cache(job.model, work, ranks, layers)
-        states = cache.states_bytes(rows)
-        found = [f"{kind.layers} x {kind.kind}, {kind.token_bytes} B" for kind in cache.kinds]
-        ledger.add(
-            "kv_cache", device, "paged cache", "requests x blocks of 32 tokens x layers x bytes of a token",
-            gpu.kv_cache_bytes - states, f"{EXECUTOR}/resource_manager.py KVCacheManager", layers=found,
-            requests=work.parallel, context=work.context, block=BLOCK,
-        )  # fmt: skip
-        ledger.add(
-            "kv_cache", device, "recurrent states", "(max_batch_size + 1) x bytes of a request's states", states,
-            f"{EXECUTOR}/mamba_cache_manager.py", max_batch_size=rows, state_bytes=cache.state_bytes,
-        )  # fmt: skip
-        ledger.add(
-            "compute", device, "activations of a step", "2 x tokens x width x activations per element, and the encoder",
-            gpu.compute_bytes, PLANNER, tokens=tokens, hidden=job.model.hidden, ranks=ranks, images=work.images,
-        )  # fmt: skip
-        ledger.add("overhead", device, "libraries and workspaces", "1 GiB", LIBRARIES_BYTES, PLANNER)
-        ledger.add("overhead", device, "NCCL", "by the number of ranks", peer_bytes(peers), PLANNER, ranks=peers)
+        over = expert_division(keys, ranks)
+        account_weights(job, ledger, device, gpu.weights_bytes, ranks, count, layers, over)
+        _cache(ledger, device, Cache(job.model, work, ranks, layers), gpu.kv_cache_bytes, work, rows)
+        _compute(job, ledger, device, gpu.compute_bytes, tokens, ranks)
+        ledger.add_sum(
+            "overhead",
+            device,
+            "libraries and workspaces",
+            LIBRARIES_BYTES,
+            PLANNER,
+            "1 GiB",
+            library_bytes=LIBRARIES_BYTES,
+        )
+        peer = peer_bytes(peers)
+        ledger.add_sum("overhead", device, "NCCL", peer, PLANNER, f"of {peers} ranks", peer_bytes=peer)
         layer_count = layers[1] - layers[0]
         ledger.add(
-            "overhead", device, "CUDA graphs", "0.5 MiB x layers x batch sizes",
-            graph_bytes(layer_count, rows, eager=keys.enforce_eager), "NVIDIA/TensorRT-LLM issue 5872",
-            layers=layer_count, batch_sizes=graph_count(rows),
+            "overhead", device, "CUDA graphs", "layers × batch_sizes × graph_bytes",
+            graph_bytes(layer_count, rows, eager=keys.enforce_eager), "NVIDIA/TensorRT-LLM issue 5872", "",
+            layers=layer_count, batch_sizes=graph_count(rows), graph_bytes=GRAPH_BYTES,
         )  # fmt: skip
+
+
+def _cache(ledger: Ledger, device: str, cache: Cache, size: int, work: Workload, rows: int) -> None:
+    """Add the paged cache by kinds of layers, and the pool of recurrent states."""
+    blocks, left = -(-work.context // BLOCK), size
+    for kind in cache.kinds:
+        each = kind.layers * kind.token_bytes
+        if kind.kind == "state":
+            ledger.add(
+                "kv_cache", device, "recurrent states", "(max_batch_size + 1) × layers × state_bytes", (rows + 1) * each,
+                f"{EXECUTOR}/mamba_cache_manager.py", "", max_batch_size=rows, layers=kind.layers,
+                state_bytes=kind.token_bytes,
+            )  # fmt: skip
+            left -= (rows + 1) * each
+        elif kind.kind != "cross":
+            ledger.add(
+                "kv_cache", device, f"paged cache, {KINDS.get(kind.kind, kind.kind)}",
+                "requests × blocks × block_tokens × layers × token_bytes", work.parallel * blocks * BLOCK * each,
+                f"{EXECUTOR}/resource_manager.py KVCacheManager", KEPT_WHOLE if kind.window else "", requests=work.parallel,
+                blocks=blocks, block_tokens=BLOCK, layers=kind.layers, token_bytes=kind.token_bytes,
+            )  # fmt: skip
+            left -= work.parallel * blocks * BLOCK * each
+    ledger.add_sum(
+        "kv_cache", device, "paged cache, cross attention", left, f"{EXECUTOR}/resource_manager.py KVCacheManager",
+        "keys and values of what the encoder read", crossed_bytes=left,
+    )  # fmt: skip
+
+
+KEPT_WHOLE = "every token, unless max_attention_window is stated"
+
+
+def _compute(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int, ranks: int) -> None:
+    """Add the activations of a step: so many for each token and width, or the vision encoder's."""
+    width, each = step_widths(job.model, ranks)
+    if size == round(ACTIVATION_BYTES * tokens * width * each):
+        ledger.add(
+            "compute", device, "activations of a step", "round(tokens × 2 × width × activations)", size, PLANNER,
+            "so many 16-bit activations for each token and element of the width", tokens=tokens, width=width,
+            activations=each,
+        )  # fmt: skip
+        return
+    words = "the least that is counted" if size == LEAST_BYTES else "the vision encoder, for all images of a step"
+    ledger.add_sum("compute", device, "activations of a step", size, PLANNER, words, activation_bytes=size)

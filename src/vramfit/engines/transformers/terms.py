@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vramfit.engines.terms import STORED, cache_inputs, cache_name, span, stored_inputs
+from vramfit.engines.cache_terms import add_cache, bits_of, cache_name
+from vramfit.engines.compute_terms import add_encoder, add_layer, add_unpacked
+from vramfit.engines.tensor_terms import add_tensors, is_head, is_input, is_tower, rows_of
+from vramfit.engines.terms import span
 from vramfit.engines.transformers.estimate import (
     SLACK_SHARE,
     head_copy_bytes,
@@ -11,16 +14,20 @@ from vramfit.engines.transformers.estimate import (
     layers_on_gpu,
     split_layers,
 )
+from vramfit.memory.activations import peak_bytes, widest_feed_forward
+from vramfit.memory.vision import encoder_bytes
 from vramfit.memory.weights import slices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import DeviceMemory, Estimate, Job
     from vramfit.engines.terms import Ledger
+    from vramfit.memory.kv_cache import Cache
 
 TENSORS = "the model's tensors, counted by its config (transformers 5.23.0 models)"
 CACHE = "transformers 5.23.0 cache_utils.py"
 SLACK = "21 out-of-memory messages in issues of vllm-project/vllm and pytorch/pytorch"
+INT8 = "bitsandbytes autograd/_functions.py MatMul8bitLt"
 
 
 def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
@@ -32,17 +39,14 @@ def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
         device = f"gpu{number}"
         _weights(job, ledger, device, start, stop)
         if number == 0:
-            inputs = stored_inputs(job.checkpoint, names=("token_embd", "position_embd"))
-            ledger.add("weights", device, "input embedding", STORED, cut.input_bytes, TENSORS, **inputs)
-            towers = stored_inputs(job.checkpoint, names=("vision", "projector", "audio", "component"))
-            ledger.add("weights", device, "towers and projectors", STORED, cut.other_bytes, TENSORS, **towers)
+            add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_input), cut.input_bytes, TENSORS)
+            add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_tower), cut.other_bytes, TENSORS)
         if number == last:
-            inputs = stored_inputs(job.checkpoint, names=("output",))
-            ledger.add("weights", device, "final norm and output head", STORED, cut.output_bytes, TENSORS, **inputs)
-            copy = "a 16-bit copy of a tied head, vocabulary x hidden x 2"
+            add_tensors(ledger, device, "", rows_of(job.checkpoint, (), is_head), cut.output_bytes, TENSORS)
             ledger.add(
-                "weights", device, "copy of the head", copy, head_copy_bytes(job), "transformers 5.23.0 quantizers",
-                vocab=job.model.vocab, hidden=job.model.hidden,
+                "weights", device, "copy of the head", "vocabulary × hidden × 2", head_copy_bytes(job),
+                "transformers 5.23.0 quantizers", "a tied head is copied in 16 bits while loading", vocabulary=job.model.vocab,
+                hidden=job.model.hidden,
             )  # fmt: skip
         _caches(job, ledger, device, start, stop)
         staging = max(cut.layer_bytes[on_gpu:], default=0) if number == 0 else 0
@@ -52,39 +56,65 @@ def account(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
 
 def _weights(job: Job[object, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     size = sum(slices(job.checkpoint).layer_bytes[start:stop])
-    inputs = stored_inputs(job.checkpoint, range(start, stop))
-    ledger.add("weights", device, span(start, stop), STORED, size, TENSORS, **inputs)
+    add_tensors(ledger, device, span(start, stop), rows_of(job.checkpoint, range(start, stop)), size, TENSORS)
 
 
 def _caches(job: Job[object, None], ledger: Ledger, device: str, start: int, stop: int) -> None:
     work = job.workload
-    formula = "layers x sequences x tokens kept x (key width x bytes of K + value width x bytes of V)"
+    types = work.kv_cache_type, work.kv_cache_type_v
     for each, cache in layer_caches(job):
         count = layers_between(cache, start, stop)
-        ledger.add(
-            "kv_cache", device, cache_name(cache), formula, each * count, CACHE, layers=count, sequences=work.parallel,
-            context=work.context, type_k=work.kv_cache_type, type_v=work.kv_cache_type_v, **cache_inputs(cache),
+        add_cache(
+            ledger, device, cache_name(cache), cache, count, work.parallel, each * count, CACHE, kept(cache, work.context),
+            (bits_of(types[0]), bits_of(types[1])),
         )  # fmt: skip
+
+
+def kept(cache: Cache, context: int) -> int:
+    """Tokens of a sequence that a layer keeps; those of a cross cache are what the encoder read, and not known here."""
+    tokens = cache.tokens_kept(context)
+    return min(tokens, cache.window - 1) if cache.window else tokens
 
 
 def _buffers(job: Job[object, None], ledger: Ledger, gpu: DeviceMemory, staging: int, start: int, stop: int) -> None:
     """Add the terms of activations, of a layer being copied from host memory, and of the allocator's slack."""
-    work, device = job.workload, gpu.device
-    formula = (
-        "the largest of one layer's results, the logits of the last tokens and the vision encoder, tokens x widths x 2"
-    )
-    ledger.add(
-        "compute", device, "activations", formula, gpu.compute_bytes - staging, "transformers 5.23.0 modeling_llama.py",
-        tokens=work.context * work.parallel, hidden=job.model.hidden, images=work.images,
-        flash_attention=work.flash_attention,
+    device = gpu.device
+    _activations(job, ledger, device, gpu.compute_bytes - staging)
+    ledger.add_sum(
+        "compute", device, "staging of a layer", staging, "accelerate hooks.py", "the largest layer in host memory",
+        layer_bytes=staging,
     )  # fmt: skip
-    ledger.add(
-        "compute", device, "staging of a layer", "the largest layer in host memory", staging, "accelerate hooks.py"
-    )
     growing = max([each for each, cache in layer_caches(job) if layers_between(cache, start, stop)], default=0)
     slack = round(SLACK_SHARE * (gpu.kv_cache_bytes + gpu.compute_bytes))
-    ledger.add("overhead", device, "growing cache", "one layer's cache, copied when it grows", growing, CACHE)
+    ledger.add_sum(
+        "overhead",
+        device,
+        "growing cache",
+        growing,
+        CACHE,
+        "one layer's cache, copied when it grows",
+        layer_bytes=growing,
+    )
     ledger.add(
-        "overhead", device, "allocator slack", "share x (cache + compute)", slack, SLACK, share=SLACK_SHARE,
-        kv_cache_bytes=gpu.kv_cache_bytes, compute_bytes=gpu.compute_bytes,
+        "overhead", device, "allocator slack", "round(share × (kv_cache_bytes + compute_bytes))", slack, SLACK,
+        share=SLACK_SHARE, kv_cache_bytes=gpu.kv_cache_bytes, compute_bytes=gpu.compute_bytes,
     )  # fmt: skip
+
+
+def _activations(job: Job[object, None], ledger: Ledger, device: str, size: int) -> None:
+    """Add what one forward pass needs: the longest prompt's largest layer with what its kernels unpack, or the encoder."""
+    model, work = job.model, job.workload
+    if size == encoder_bytes(model, work.images, work.image_size, flash_attention=work.flash_attention):
+        add_encoder(ledger, device, model, work.images, work.image_size, flash_attention=work.flash_attention)
+        return
+    sequence = max(work.context, max([cache.encoder_tokens or 0 for _, cache in layer_caches(job)], default=0))
+    tokens = sequence * work.parallel
+    peak = peak_bytes(model, tokens, flash_attention=work.flash_attention, sequence=sequence)
+    add_layer(ledger, device, model, tokens, sequence, peak, flash_attention=work.flash_attention)
+    if job.scheme.settings.get("type") == "int8":
+        ledger.add(
+            "compute", device, "int32 results of 8-bit products", "tokens × inner × 4", size - peak, INT8,
+            tokens=tokens, inner=widest_feed_forward(model),
+        )  # fmt: skip
+    elif size > peak:
+        add_unpacked(ledger, device, (size - peak) // 2, "transformers 5.23.0 quantizers")

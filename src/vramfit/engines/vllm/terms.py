@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from vramfit.engines.distributed import copies, expert_division, layout, of_one_copy, stage_layers, stage_of
-from vramfit.engines.terms import span, stored_inputs
+from vramfit.engines.cache_terms import bits_of, equal_rows
+from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
+from vramfit.engines.terms import span
+from vramfit.engines.vllm.activations import widest_layer
+from vramfit.engines.vllm.budget import experts_kernel
+from vramfit.engines.vllm.loaded import division
 from vramfit.engines.vllm.parts import parts, steps
 from vramfit.engines.vllm.pool import Caches
-from vramfit.engines.vllm.release import release
+from vramfit.engines.vllm.profile_run import ALLOCATED_BY_KERNEL
+from vramfit.engines.vllm.release import COUNTS_BYTES, SAMPLER_BYTES, release
 from vramfit.engines.vllm.rotary import rotary_bytes
+from vramfit.engines.vllm.weight_terms import MORE, add_rank_weights, rank_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
+    from vramfit.engines.distributed import Experts
     from vramfit.engines.interface import DeviceMemory, Estimate, Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.terms import Ledger
@@ -38,81 +45,158 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
         return
     ranks, count = layout(job)
     job = of_one_copy(job)
-    tokens, rows = steps(job)
     facts = release(job.keys)
     for number, gpu in enumerate(estimate.gpus):
         layers = stage_layers(job.model.layer_count, count)[stage_of(number, ranks, count)]
-        account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers)
-        block = account_cache(job, ledger, gpu, estimate.plan, number)
+        account_weights(job, ledger, gpu.device, gpu.weights_bytes, ranks, count, layers, division(job, ranks))
+        block = account_cache(job, ledger, gpu, estimate.plan, number, layers, ranks)
         own = parts(job, facts, stage_of(number, ranks, count))
-        account_peak(job, ledger, gpu.device, own.peak, facts, tokens, rows)
+        account_peak(job, ledger, gpu.device, own.peak, facts, ranks)
         account_budget(ledger, gpu.device, own, ranks, facts, job.traits.processes_bytes)
-        spare = "one block of the pool is never given out"
-        ledger.add("overhead", gpu.device, "spare block", spare, block, f"{VLLM} v1/core/block_pool.py null_block")
-    if estimate.host.weights_bytes:
-        formula = "parameters of the layers from the first on, until cpu_offload bytes of each GPU are reached"
-        ledger.add(
-            "weights", "host", "weights in host memory", formula, estimate.host.weights_bytes,
-            f"{VLLM} model_executor/offloader/uva.py", cpu_offload_bytes=job.keys.cpu_offload_bytes, gpus=len(estimate.gpus),
+        ledger.add_sum(
+            "overhead", gpu.device, "spare block", block, f"{VLLM} v1/core/block_pool.py null_block",
+            "one block of the pool is never given out", block_bytes=block,
         )  # fmt: skip
+    moved, swap = estimate.host.weights_bytes, (job.keys.swap_space_bytes or 0) * job.gpu_count
+    ledger.add_sum(
+        "weights", "host", "weights in host memory", moved, f"{VLLM} model_executor/offloader/uva.py",
+        f"parameters of the layers from the first on, until cpu_offload of each of {len(estimate.gpus)} GPUs is reached",
+        moved_bytes=moved,
+    )  # fmt: skip
+    ledger.add(
+        "overhead", "host", "swap space", "gpus × swap_bytes", swap, "vLLM 0.17 config/cache.py swap_space",
+        "for requests that wait", gpus=job.gpu_count, swap_bytes=job.keys.swap_space_bytes or 0,
+    )  # fmt: skip
 
 
 def account_peak(
-    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, tokens: int, rows: int
+    job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, ranks: int
 ) -> None:
     """Add the profile run's peak: what exists throughout, and the larger of what comes and goes."""
-    kept = "cuBLAS workspace + buffers of experts + outputs of the vision encoder and its pixels"
+    _, rows = steps(job)
     came = peak.total_bytes - peak.counts_bytes
-    name, formula, size = "sampler", "sequences x vocabulary x bytes of an entry + hidden states", peak.sampler_bytes
     if peak.encoder_bytes == came:
-        name, formula, size = "vision encoder", "images x patches x 2 x (4 width + 2 feed-forward) + pixels", came
-    elif peak.forward_bytes > peak.sampler_bytes:
-        name, formula, size = "forward pass", "tokens x 2 x (3 hidden + the widest layer)", peak.forward_bytes
-    ledger.add("compute", device, "kept during the profile run", kept, came - size, PROFILE, tokens=tokens)
+        ledger.add_sum(
+            "compute", device, "vision encoder", came, PROFILE, "activations of all images of a step, pixels and outputs",
+            encoder_bytes=came,
+        )  # fmt: skip
+    else:
+        workspace = job.traits.workspace_bytes
+        ledger.add_sum(
+            "compute", device, "kept during the profile run", peak.kept_bytes, PROFILE,
+            "cuBLAS's workspace; buffers of experts, outputs of the vision encoder and its pixels",
+            workspace_bytes=workspace, buffer_bytes=peak.kept_bytes - workspace,
+        )  # fmt: skip
+        _add_step(job, ledger, device, peak, facts, ranks)
     ledger.add(
-        "compute", device, name, formula, size, PROFILE, tokens=tokens, sequences=rows, hidden=job.model.hidden,
-        vocab=job.model.vocab, images=job.workload.images, bytes_of_an_entry=facts.sampler_bytes(job.model),
+        "compute", device, "counts of sampled tokens", "floor(sequences × vocabulary × count_bytes)", peak.counts_bytes,
+        f"{VLLM} v1/worker/gpu/sample/penalties.py", sequences=rows, vocabulary=job.model.vocab, count_bytes=COUNTS_BYTES,
     )  # fmt: skip
+
+
+def _add_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Peak, facts: Release, ranks: int) -> None:
+    """Add the larger of the sampler and the forward pass."""
+    model = job.model
+    tokens, rows = steps(job)
+    rows = min(tokens, rows)
+    if peak.sampler_bytes >= peak.forward_bytes:
+        entry = facts.sampler_bytes(model)
+        plain = rows * model.vocab * entry + (tokens + 2 * rows) * 2 * model.hidden
+        extra = peak.sampler_bytes - plain
+        formula = "sequences × vocabulary × entry_bytes + (tokens + 2 × sequences) × 2 × hidden"
+        inputs: dict[str, float] = {
+            "sequences": rows, "vocabulary": model.vocab, "entry_bytes": entry, "tokens": tokens, "hidden": model.hidden
+        }  # fmt: skip
+        if extra:
+            formula, inputs = f"{formula} + candidate_bytes", {**inputs, "candidate_bytes": extra}
+        ledger.add(
+            "compute", device, "sampler", formula, peak.sampler_bytes, PROFILE,
+            "logits of every sequence, hidden states of all tokens and two copies of those sampled from", **inputs,
+        )  # fmt: skip
+        return
+    kernel = experts_kernel(job.scheme, job.traits.generation, job.traits.mxfp4_kernel, facts)
+    separate = facts.keeps_workspace and kernel not in ALLOCATED_BY_KERNEL
+    wide = widest_layer(model, ranks, not separate)
+    extra = peak.forward_bytes - tokens * 2 * (3 * model.hidden + wide)
     ledger.add(
-        "compute", device, "counts of sampled tokens", "sequences x vocabulary x 4.125", peak.counts_bytes,
-        f"{VLLM} v1/worker/gpu/sample/penalties.py", sequences=rows, vocab=job.model.vocab,
+        "compute", device, "forward pass", "tokens × 2 × (3 × hidden + widest) + more_bytes", peak.forward_bytes, PROFILE,
+        "the wider of attention and feed-forward network on a rank; more: compiled code, 8-bit copies of inputs, what stages"
+        " send each other, further residual streams, experts' buffers where those are larger",
+        tokens=tokens, hidden=model.hidden, widest=wide, more_bytes=extra,
     )  # fmt: skip
 
 
 def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: Release, processes_bytes: int) -> None:
     """Add libraries and CUDA graphs of one rank, and what its processes take of a memory shared with the CPU."""
     version = ".".join(map(str, facts.numbers))
-    inside = "measured: one GPU, and more for each further rank"
-    ledger.add(
-        "overhead", device, "libraries", inside, own.libraries.inside_bytes - processes_bytes, MEASURED, ranks=ranks,
-        version=version,
+    inside = own.libraries.inside_bytes - processes_bytes
+    ledger.add_sum(
+        "overhead", device, "libraries", inside, MEASURED,
+        f"measured: one GPU, and more for each further rank; here {ranks} of version {version}", library_bytes=inside,
     )  # fmt: skip
-    shared = "0.058 x the memory that CPU and GPU share"
-    ledger.add("overhead", device, "host memory of the processes", shared, processes_bytes, MEASURED)
-    outside = "measured: what the first look at the card finds taken beyond a process's context"
-    ledger.add("overhead", device, "NCCL", outside, own.libraries.outside_bytes, MEASURED, ranks=ranks)
-    graphs = "160 MiB + layers x (sizes x 0.20 + whole steps x 0.11 MiB) + split outputs of attention"
-    ledger.add("overhead", device, "CUDA graphs", graphs, own.graphs_bytes, MEASURED, in_share=facts.graphs_in_share)
+    ledger.add_sum(
+        "overhead", device, "host memory of the processes", processes_bytes, MEASURED,
+        "0.058 of the memory that CPU and GPU share", process_bytes=processes_bytes,
+    )  # fmt: skip
+    outside = own.libraries.outside_bytes
+    ledger.add_sum(
+        "overhead", device, "NCCL", outside, MEASURED,
+        "measured: what the first look at the card finds taken beyond a process's context", outside_bytes=outside,
+    )  # fmt: skip
+    ledger.add_sum(
+        "overhead", device, "CUDA graphs", own.graphs_bytes, MEASURED,
+        "160 MiB, and for each layer 0.20 MiB a size and 0.11 MiB a whole step; split outputs of attention",
+        graph_bytes=own.graphs_bytes,
+    )  # fmt: skip
 
 
-def account_cache(job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int) -> int:
+def account_cache(
+    job: Job[Cards, ServerKeys], ledger: Ledger, gpu: DeviceMemory, plan: object, number: int, layers: tuple[int, int],
+    ranks: int,
+) -> int:  # fmt: skip
     """Add the cache of one rank, and return the bytes of one block."""
     if not isinstance(plan, Caches):
         raise TypeError("an estimate of vLLM has the caches of its ranks")
     one = plan.blocks[number]
-    formula = "requests x blocks of one at full length x bytes of a block"
-    if job.keys.kv_cache_memory_bytes is not None:
-        formula = "the stated size, and no less than requests x blocks of one at full length x bytes of a block"
-    ledger.add(
-        "kv_cache", gpu.device, "paged cache", formula, gpu.kv_cache_bytes, f"{VLLM} v1/kv_cache_interface.py",
-        requests=plan.requests, blocks=one.count, block_bytes=one.block_bytes, context=job.workload.context,
-    )  # fmt: skip
+    inputs: dict[str, float] = {"requests": plan.requests, "blocks": one.count, "block_bytes": one.block_bytes}
+    size, formula = gpu.kv_cache_bytes, "requests × blocks × block_bytes"
+    note = f"blocks of one request of {job.workload.context:,} tokens, each with a page of every layer"
+    if size != plan.requests * one.count * one.block_bytes:
+        formula = f"max(least_bytes, {formula})"
+        stated = (job.keys.kv_cache_memory_bytes or 0) - one.block_bytes
+        inputs = {"least_bytes": max(one.least_bytes, stated), **inputs}
+        note = f"the least that the engine starts with, or the stated size; else {note}"
+    rows = _block_rows(job, one.block_bytes, layers, ranks)
+    if rows is not None:
+        del inputs["block_bytes"]
+        formula, inputs = formula.replace("block_bytes", f"block_tokens × {rows[0]}"), {**inputs, **rows[1]}
+        note = f"{note}; widths are those of one GPU"
+    source = f"{VLLM} v1/kv_cache_interface.py"
+    ledger.add("kv_cache", gpu.device, "paged cache", formula, size, source, note, **inputs)
     return one.block_bytes
 
 
+def _block_rows(
+    job: Job[Cards, ServerKeys], block_bytes: int, layers: tuple[int, int], ranks: int
+) -> tuple[str, dict[str, float]] | None:
+    """Formula of a block's bytes by layers and widths, where all layers have equal caches; None elsewhere."""
+    work = job.workload
+    bits = bits_of(work.kv_cache_type), bits_of(work.kv_cache_type_v)
+    for tokens in BLOCK_TOKENS:
+        found = equal_rows(job.model, layers, ranks, block_bytes / tokens, bits)
+        if found is not None:
+            return found[0], {"block_tokens": tokens, **found[1]}
+    return None
+
+
+BLOCK_TOKENS = (16, 32, 64, 128)
+"""Tokens of a block, by kernel (``v1/attention/backends``, ``get_supported_kernel_block_sizes``)."""
+
+
 def account_weights(
-    job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int]
-) -> None:
+    job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, ranks: int, count: int, layers: tuple[int, int],
+    over: Experts | None,
+) -> None:  # fmt: skip
     """Add the weights of one rank: its part of the loaded tensors, tables of rotary angles, and slots of adapters."""
     angles, slots = rotary_bytes(job.model), 0
     keys = job.keys
@@ -121,29 +205,48 @@ def account_weights(
 
         stage = [start for start, _ in stage_layers(job.model.layer_count, count)].index(layers[0])
         slots = slot_bytes(job, ranks, count, expert_division(keys, ranks))[stage]
+        add_slots(ledger, device, slots, keys, f"{VLLM} lora/layers")
+    more = f"{MORE}, less what stays in host memory" if keys.cpu_offload_bytes else MORE
+    groups = rank_groups(job.checkpoint, ranks, over, layers, count)
+    add_rank_weights(
+        ledger, device, span(*layers), [groups], size - angles - slots, f"{VLLM} model_executor/layers", more
+    )
+    ledger.add_sum(
+        "weights", device, "tables of rotary angles", angles, f"{VLLM} layers/rotary_embedding/base.py",
+        f"2 B x width x {job.model.context:,} positions, for each kind of layer", table_bytes=angles,
+    )  # fmt: skip
+
+
+def add_slots(ledger: Ledger, device: str, size: int, keys: ServerKeys, source: str) -> None:
+    """Add the slots of adapters that a server has beside the model."""
+    rank, loras = keys.max_lora_rank, keys.max_loras
+    each, rest = divmod(size, 2 * rank * loras)
+    if rest:
+        ledger.add_sum("weights", device, "slots of adapters", size, source, "", slot_bytes=size)
+        return
+    ledger.add(
+        "weights", device, "slots of adapters", "2 × slots × rank × widths", size, source,
+        "inputs and outputs on a rank of each linear layer, in 16 bits", slots=loras, rank=rank, widths=each,
+    )  # fmt: skip
+
+
+def account_step(job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int, ranks: int) -> None:
+    """Add the activations of one step: its largest layer, the sampler's logits, or the vision encoder."""
+    model = job.model
+    widest = widest_layer(model, ranks) if model.layers else 0
+    if size == tokens * 2 * (3 * model.hidden + widest):
         ledger.add(
-            "weights", device, "slots of adapters", "2 B x slots x rank x (inputs + outputs on a rank) of each linear layer",
-            slots, f"{VLLM} lora/layers", max_loras=keys.max_loras, max_lora_rank=keys.max_lora_rank,
+            "compute", device, "activations of a step", "tokens × 2 × (3 × hidden + widest)", size, PROFILE,
+            "the wider of attention and feed-forward network on a rank", tokens=tokens, hidden=model.hidden, widest=widest,
         )  # fmt: skip
-    more = {"data_parallel": copies(keys)} if copies(keys) > 1 else {}
-    more |= {"expert_parallel": 1} if keys.expert_parallel else {}
-    more |= {"cpu_offload_bytes": keys.cpu_offload_bytes} if keys.cpu_offload_bytes else {}
-    ledger.add(
-        "weights", device, f"cut of {span(*layers)}, embedding, head and towers",
-        "sum over the tensors of their cut for a rank, in the layout and padding of the kernels", size - angles - slots,
-        f"{VLLM} model_executor/layers", tensor_parallel=ranks, pipeline_parallel=count, **more,
-        **stored_inputs(job.checkpoint, range(*layers)),
-    )  # fmt: skip
-    ledger.add(
-        "weights", device, "tables of rotary angles", "2 x width x positions, for each kind of layer", angles,
-        f"{VLLM} layers/rotary_embedding/base.py", positions=job.model.context,
-    )  # fmt: skip
-
-
-def account_step(job: Job[V, ServerKeys], ledger: Ledger, device: str, size: int, tokens: int) -> None:
-    """Add the activations of one step."""
-    formula = "the largest of tokens x 2 x (3 hidden + the widest layer), the sampler's logits and the vision encoder"
-    ledger.add(
-        "compute", device, "activations of a step", formula, size, f"{VLLM} v1/worker/gpu_model_runner.py profile_run",
-        tokens=tokens, hidden=job.model.hidden, vocab=job.model.vocab, images=job.workload.images,
-    )  # fmt: skip
+        return
+    rows = min(tokens, job.workload.parallel)
+    if model.vocab and size == rows * model.vocab * SAMPLER_BYTES:
+        ledger.add(
+            "compute", device, "sampler", "sequences × vocabulary × entry_bytes", size, PROFILE, "", sequences=rows,
+            vocabulary=model.vocab, entry_bytes=SAMPLER_BYTES,
+        )  # fmt: skip
+        return
+    ledger.add_sum(
+        "compute", device, "vision encoder", size, PROFILE, "activations of all images of a step", encoder_bytes=size
+    )

@@ -117,11 +117,13 @@ def check(request: Request, catalogue: Catalogue, *, all_remedies: bool = False)
         yield found
 
 
-def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = False) -> Iterator[Checked | Unanswered]:
+def answers(
+    request: Request, catalogue: Catalogue, *, all_remedies: bool = False, remedied: bool = True
+) -> Iterator[Checked | Unanswered]:
     """Answer each requested deployment in order, as it is ready.
 
-    With ``all_remedies`` an answer has every remedy that was found instead of the best few. Raises ``VramfitError``
-    before the first answer for a bad request.
+    With ``all_remedies`` an answer has every remedy that was found instead of the best few, without ``remedied`` none.
+    Raises ``VramfitError`` before the first answer for a bad request.
     """
     # A remedy of one row, quantizing, is often another row: each is estimated once.
     known: dict[Key, Answer | None] = {}
@@ -138,7 +140,7 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
         key = (("quant", deployment.scheme.id),)
         found = known.get(key) or answer(deployment)
         known[key] = found
-        remedies = find(request, found, catalogue, known, everything=all_remedies)
+        remedies = find(request, found, catalogue, known, everything=all_remedies) if remedied else ()
         one = checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
         notes = [*catalogue.notes(request["gpu"]), *chosen]
         yield replace(one, notes=tuple(notes)) if notes else one

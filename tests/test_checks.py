@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import Catalogue
-from vramfit.check import Checked, RuleOfThumb, check, exit_code
+from vramfit.checks import Checked, RuleOfThumb, check, exit_code
 from vramfit.engines.keys import parse_request
 from vramfit.errors import UnknownModel
 from vramfit.units import GIB
