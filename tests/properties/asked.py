@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,8 @@ class Violation:
     changes: Raw
     """Keys that make the other deployment of the comparison; empty where one deployment breaks the invariant alone."""
     found: str
-    explained: str | None = field(default=None)
-    """Reason of ``explained.py``; None where there is none."""
+    fell: tuple[str, ...] = ()
+    """Parts of the GPUs' memory of which the harder deployment needs less, where the invariant is about the need."""
 
     @property
     def kind(self) -> str:
@@ -83,3 +83,9 @@ def rows() -> Listed:
     """Rows of the catalogue that deployments are drawn from: GPUs whose memory is known, models, schemes, engines."""
     gpus = [row for row in gpu_objects(catalogue()) if row["memory_bytes"] is not None]
     return Listed(gpus, model_objects(catalogue()), quant_objects(catalogue()), engine_objects())
+
+
+def parts(found: Answer) -> dict[str, int]:
+    """Bytes of each part of the memory over all GPUs."""
+    names = ("weights", "kv_cache", "compute", "overhead")
+    return {name: sum(getattr(gpu, f"{name}_bytes") for gpu in found.estimate.gpus) for name in names}

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.properties.asked import Violation, needs, rank, rows
+from tests.properties.asked import Violation, needs, parts, rank, rows
 from vramfit.memory.kv_cache import ELEMENT_TYPES
+from vramfit.quantization import SCHEMES, derive
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _reserve(raw: Raw, found: Answer, rng: Random) -> Pair | None:
 def _usable(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     """What a program can have of each card, near the need where it matters."""
     need = max(max(gpu.total_bytes, gpu.high_bytes) for gpu in found.estimate.gpus)
-    less = max(GIB, round(need * rng.uniform(0.5, 2.0)))
+    less = rng.choice((max(GIB, round(need * rng.uniform(0.5, 2.0))), *TIERS))
     more = round(less * rng.choice((1.001, 1.02, 1.3, 3)))
     return {"usable": f"{more // MIB + 1}MiB"}, {"usable": f"{less // MIB}MiB"}
 
@@ -109,9 +110,9 @@ def _card(raw: Raw, found: Answer, rng: Random) -> Pair | None:
 
 def _custom(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     count = len(found.deployment.gpus)
-    less = rng.choice((4, 8, 16, 24, 48, 80, 141))
+    less = rng.choice((4, 8, 16, 23, 24, 47, 48, 80, 141))
     more = rng.choice((less + 1, less * 2, less + 7))
-    return {"gpu": f"{count}x custom:{more}GiB".replace(" ", "")}, {"gpu": f"{count}xcustom:{less}GiB"}
+    return {"gpu": f"{count}xcustom:{more}GiB"}, {"gpu": f"{count}xcustom:{less}GiB"}
 
 
 def _cache(raw: Raw, found: Answer, rng: Random) -> Pair | None:
@@ -134,13 +135,16 @@ def _classes(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     return {"quant": less}, {"quant": more}
 
 
-def _gguf(raw: Raw, found: Answer, rng: Random) -> Pair | None:
-    listed = [one for one in rows().quants_of(raw["engine"]) if one["family"] in ("gguf", "exl2", "exl3", "mlx")]
-    first, second = rng.sample(listed, 2) if len(listed) > 1 else (None, None)
-    if first is None or second is None or first["family"] != second["family"]:
+def _scheme(raw: Raw, found: Answer, rng: Random) -> Pair | None:
+    """Another scheme of the family that takes fewer or more bytes of this very model."""
+    scheme, model = found.deployment.scheme, found.deployment.model
+    alike = [row["id"] for row in rows().quants if row["family"] == scheme.family and row["id"] != scheme.id]
+    if not alike or scheme.id not in SCHEMES:
         return None
-    less, more = sorted((first, second), key=lambda row: row["bits_per_weight"] or 0)
-    return None if less["bits_per_weight"] == more["bits_per_weight"] else ({"quant": less["id"]}, {"quant": more["id"]})
+    other = rng.choice(alike)
+    sizes = {one: derive(model, SCHEMES[one]).file_bytes for one in (scheme.id, other)}
+    less, more = sorted(sizes, key=sizes.__getitem__)
+    return None if sizes[less] == sizes[more] else ({"quant": less}, {"quant": more})
 
 
 def _bits(raw: Raw, found: Answer, rng: Random) -> Pair | None:
@@ -159,17 +163,12 @@ def _layers(raw: Raw, found: Answer, rng: Random) -> Pair | None:
 
 
 def _experts(raw: Raw, found: Answer, rng: Random) -> Pair | None:
-    if not any(row.expert for row in found.deployment.checkpoint.stored if hasattr(row, "expert")):
-        pass
     more = rng.randint(1, found.deployment.model.layer_count)
     return {"cpu_moe_layers": more}, {"cpu_moe_layers": rng.randint(0, more - 1)}
 
 
-def _share(raw: Raw, found: Answer, rng: Random) -> Pair | None:
-    less = rng.randint(20, 97)
-    return {"gpu_memory_utilization": rng.randint(less + 1, 99) / 100}, {"gpu_memory_utilization": less / 100}
-
-
+TIERS = tuple([round(size * GIB) for size in (22.9, 23.5, 46.9, 47.5)])
+"""Sizes about which engines choose other defaults (Ollama's contexts, vLLM's and SGLang's steps)."""
 LLAMA = ("llama.cpp", "ollama")
 SERVERS = ("vllm", "sglang", "tensorrt-llm")
 
@@ -184,13 +183,12 @@ STEPS = (
     Step("custom", _custom, needs_more=False, task=""),
     Step("cache type", _cache),
     Step("class", _classes),
-    Step("scheme", _gguf, engines=(*LLAMA, "exllamav2", "exllamav3", "mlx")),
+    Step("scheme", _scheme),
     Step("bits", _bits, engines=LLAMA),
     Step("flash attention", _flash),
     Step("ubatch", _counted("ubatch", 8192, _own("ubatch")), engines=LLAMA),
     Step("layers", _layers, engines=LLAMA),
     Step("experts", _experts, engines=("llama.cpp",)),
-    Step("share", _share, needs_more=False, engines=SERVERS),
     Step("max_num_seqs", _counted("max_num_seqs", 2048, _own("max_num_seqs")), engines=SERVERS),
     Step("max_batched_tokens", _counted("max_batched_tokens", 65536, _own("max_batched_tokens")), engines=SERVERS),
     Step("max_loras", _counted("max_loras", 16, _own("max_loras")), engines=("vllm", "sglang")),
@@ -223,14 +221,17 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
             yield Violation(f"{step.name}: refused with more", base, harder_keys, str(easier))
         return
     (one,) = easier
-    if rank(harder) > rank(one):
+    smaller, larger = parts(one), parts(harder)
+    fell = tuple([name for name, value in smaller.items() if larger[name] < value])
+    starts = min(rank(harder), rank(one)) >= 0  # whether a scheme or a cache type starts is no matter of size
+    if rank(harder) > rank(one) and (starts or not step.needs_more):
         words = f"{one.verdict.word} becomes {harder.verdict.word}"
-        yield Violation(f"{step.name}: verdict", base, harder_keys, words)
+        yield Violation(f"{step.name}: verdict", base, harder_keys, words, fell)
     if step.needs_more and not decided(one, harder):
         before, after = needs(one), needs(harder)
-        for name, value in before.items():
-            if after[name] < value:
-                yield Violation(f"{step.name}: need {name}", base, harder_keys, f"{value} becomes {after[name]}")
+        less = [f"{name} {value} becomes {after[name]}" for name, value in before.items() if after[name] < value]
+        if less:
+            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), fell)
 
 
 def decided(*found: Answer) -> bool:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from tests.catalogued import catalogue
 from tests.properties.asked import Violation, rows
 from vramfit.check import checked
+from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
+from vramfit.quantization import SCHEMES
 from vramfit.recommend import recommend
 from vramfit.remedies import find
 from vramfit.report import estimate_object
@@ -96,7 +98,7 @@ def unnamed(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     for row in rows().quants_of(raw["engine"]):
         model = "gpt-oss-20b" if row["family"] == "mxfp4" else "mixtral-8x7b" if row["id"] == "MXFP4_MOE" else "llama-3.1-8b"
         asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": model}
-        asked |= {"engine": raw["engine"], "quant": row["id"]}
+        asked |= {"engine": raw["engine"], "quant": engine(raw["engine"]).word_of(SCHEMES[row["id"]])}
         found = asker.answers(asked)
         if not isinstance(found, tuple):
             yield Violation("scheme: refused", asked, {}, str(found))

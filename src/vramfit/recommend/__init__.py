@@ -29,6 +29,8 @@ at four tokens to three words."""
 SHOWN = 10
 """Number of recommendations unless more are requested."""
 DEFAULT_USE = "chat"
+POSITIONS = frozenset(("rope_scaling", "long_context"))
+"""Keys that give a model a longer context than its own."""
 EXAMPLES = (
     "vramfit recommend -g rtx4090 for what to run on it; vramfit recommend -m llama-3.3-70b for what to run it on"
 )
@@ -95,6 +97,12 @@ def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int) -> list
     model = catalogue.model(name)
     if model.components:
         raise CannotTell(f"{model.name} is a pipeline, which is not modelled yet", f"see `vramfit show {model.id}`")
+    context = criteria.keys.get("context")
+    if isinstance(context, int) and context > model.context > 0 and not POSITIONS.intersection(criteria.keys):
+        raise UsageError(
+            f"{model.name} takes {model.context:,} tokens, and a context of {context:,} was asked",
+            f"use --context {model.context} or less",
+        )
     return [
         {"rank": rank, **_estimate((offer.name,), criteria, offer.choice), "cost": _cost(offer)}
         for offers in cheapest(model, criteria, catalogue)
