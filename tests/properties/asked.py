@@ -18,6 +18,8 @@ from vramfit.verdict import LEVELS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vramfit.engines.interface import DeviceMemory
+
     Raw = Mapping[str, Any]
     """Deployment keys as a file has them."""
 
@@ -68,14 +70,13 @@ def rank(found: Answer) -> int:
     return LEVELS[found.verdict.word]
 
 
-def needs(found: Answer) -> dict[str, int]:
-    """Bytes that a deployment needs of its GPUs: at least, as expected and at most."""
-    gpus = found.estimate.gpus
-    return {
-        "low": sum(gpu.low_bytes for gpu in gpus),
-        "expected": sum(gpu.total_bytes for gpu in gpus),
-        "high": sum(gpu.high_bytes for gpu in gpus),
-    }
+def needs(found: Answer, host: bool = False) -> dict[str, int]:
+    """Bytes that a deployment needs of its GPUs, or of them and the host: as expected and at most.
+
+    The least is left out: an interval may be wider where more is asked.
+    """
+    devices = _devices(found, host)
+    return {"expected": sum(one.total_bytes for one in devices), "high": sum(one.high_bytes for one in devices)}
 
 
 @cache
@@ -85,7 +86,11 @@ def rows() -> Listed:
     return Listed(gpus, model_objects(catalogue()), quant_objects(catalogue()), engine_objects())
 
 
-def parts(found: Answer) -> dict[str, int]:
-    """Bytes of each part of the memory over all GPUs."""
+def parts(found: Answer, host: bool = False) -> dict[str, int]:
+    """Bytes of each part of the memory over all GPUs, or over them and the host."""
     names = ("weights", "kv_cache", "compute", "overhead")
-    return {name: sum(getattr(gpu, f"{name}_bytes") for gpu in found.estimate.gpus) for name in names}
+    return {name: sum(getattr(one, f"{name}_bytes") for one in _devices(found, host)) for name in names}
+
+
+def _devices(found: Answer, host: bool) -> tuple[DeviceMemory, ...]:
+    return (*found.estimate.gpus, found.estimate.host) if host else found.estimate.gpus

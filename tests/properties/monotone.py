@@ -33,6 +33,10 @@ class Step:
     """The two values of the key for a deployment; None where the key means nothing to it."""
     needs_more: bool = True
     """Whether the need must not fall; else only the verdict must not become better."""
+    verdict: bool = True
+    """Whether the verdict must not become better; more on the GPUs is less in RAM."""
+    host: bool = False
+    """Whether the need of the host counts too: of two files the larger may have less of its bytes on the GPUs."""
     engines: tuple[str, ...] = ()
     """Engines that have the key; empty for all."""
     task: str = "inference"
@@ -144,7 +148,7 @@ def _scheme(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     other = rng.choice(alike)
     sizes = {one: derive(model, SCHEMES[one]).file_bytes for one in (scheme.id, other)}
     less, more = sorted(sizes, key=sizes.__getitem__)
-    return None if sizes[less] == sizes[more] else ({"quant": less}, {"quant": more})
+    return None if sizes[more] < sizes[less] * LEAST_STEP else ({"quant": less}, {"quant": more})
 
 
 def _bits(raw: Raw, found: Answer, rng: Random) -> Pair | None:
@@ -167,6 +171,8 @@ def _experts(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     return {"cpu_moe_layers": more}, {"cpu_moe_layers": rng.randint(0, more - 1)}
 
 
+LEAST_STEP = 1.02
+"""Least ratio of two files' sizes: allocators round matrices up, which is more of one file than of another."""
 TIERS = tuple([round(size * GIB) for size in (22.9, 23.5, 46.9, 47.5)])
 """Sizes about which engines choose other defaults (Ollama's contexts, vLLM's and SGLang's steps)."""
 LLAMA = ("llama.cpp", "ollama")
@@ -182,13 +188,13 @@ STEPS = (
     Step("card", _card, needs_more=False, task=""),
     Step("custom", _custom, needs_more=False, task=""),
     Step("cache type", _cache),
-    Step("class", _classes),
-    Step("scheme", _scheme),
-    Step("bits", _bits, engines=LLAMA),
+    Step("class", _classes, host=True),
+    Step("scheme", _scheme, host=True),
+    Step("bits", _bits, host=True, engines=LLAMA),
     Step("flash attention", _flash),
     Step("ubatch", _counted("ubatch", 8192, _own("ubatch")), engines=LLAMA),
-    Step("layers", _layers, engines=LLAMA),
-    Step("experts", _experts, engines=("llama.cpp",)),
+    Step("layers", _layers, engines=LLAMA, verdict=False),
+    Step("experts", _experts, engines=("llama.cpp",), verdict=False),
     Step("max_num_seqs", _counted("max_num_seqs", 2048, _own("max_num_seqs")), engines=SERVERS),
     Step("max_batched_tokens", _counted("max_batched_tokens", 65536, _own("max_batched_tokens")), engines=SERVERS),
     Step("max_loras", _counted("max_loras", 16, _own("max_loras")), engines=("vllm", "sglang")),
@@ -221,14 +227,14 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
             yield Violation(f"{step.name}: refused with more", base, harder_keys, str(easier))
         return
     (one,) = easier
-    smaller, larger = parts(one), parts(harder)
+    smaller, larger = parts(one, step.host), parts(harder, step.host)
     fell = tuple([name for name, value in smaller.items() if larger[name] < value])
     starts = min(rank(harder), rank(one)) >= 0  # whether a scheme or a cache type starts is no matter of size
-    if rank(harder) > rank(one) and (starts or not step.needs_more):
+    if step.verdict and rank(harder) > rank(one) and (starts or not step.needs_more):
         words = f"{one.verdict.word} becomes {harder.verdict.word}"
         yield Violation(f"{step.name}: verdict", base, harder_keys, words, fell)
     if step.needs_more and not decided(one, harder):
-        before, after = needs(one), needs(harder)
+        before, after = needs(one, step.host), needs(harder, step.host)
         less = [f"{name} {value} becomes {after[name]}" for name, value in before.items() if after[name] < value]
         if less:
             yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), fell)
