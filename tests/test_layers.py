@@ -35,7 +35,7 @@ LAYERS = (
     ("model", "hardware", "workload"),
     ("quantities",),
     ("units",),
-    ("errors", "search", "_memo", "_finder"),
+    ("bounded", "errors", "search", "_memo", "_finder"),
     ("_record",),
 )
 """Rooms from top to bottom: one may import those of lower lines."""

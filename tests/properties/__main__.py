@@ -35,7 +35,9 @@ def main() -> int:
 
 def _print(run: Run, seconds: float) -> None:
     asked = ", ".join(f"{name} {count:,}" for name, count in run.asked.items())
-    print(f"asked: {asked}; {run.asker.asked:,} deployments answered or refused ({run.asker.refused:,}), {seconds:.0f} s")
+    print(
+        f"asked: {asked}; {run.asker.asked:,} deployments answered or refused ({run.asker.refused:,}), {seconds:.0f} s"
+    )
     print(f"explained by an engine's source: {sum(run.explained.values()):,}")
     for kind, count in run.explained.most_common():
         print(f"  {count:,} {kind}")
@@ -43,7 +45,9 @@ def _print(run: Run, seconds: float) -> None:
     for kind, count in Counter(one.kind for one in run.violations).most_common():
         print(f"  {count:,} {kind}")
     for one in run.violations:
-        print(json.dumps({"invariant": one.invariant, "deployment": one.raw, "changes": one.changes, "found": one.found}))
+        print(
+            json.dumps({"invariant": one.invariant, "deployment": one.raw, "changes": one.changes, "found": one.found})
+        )
 
 
 if __name__ == "__main__":

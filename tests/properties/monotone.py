@@ -242,6 +242,4 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
 
 def decided(*found: Answer) -> bool:
     """Whether the engine chose by itself which layers the GPUs take, so that a larger need moves some of them away."""
-    return any(
-        "auto" in (one.deployment.workload.gpu_layers, one.deployment.workload.cpu_moe_layers) for one in found
-    )
+    return any("auto" in (one.deployment.workload.gpu_layers, one.deployment.workload.cpu_moe_layers) for one in found)

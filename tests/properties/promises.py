@@ -9,7 +9,6 @@ from tests.properties.asked import Violation, rows
 from vramfit.check import checked
 from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
-from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.quantization import SCHEMES
 from vramfit.recommend import recommend
@@ -96,7 +95,13 @@ def _row(row: Mapping[str, Any], keys: Raw, asker: Asker) -> Iterator[Violation]
 def unnamed(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     """Schemes that an engine is listed with and that, asked by their id, are refused or taken for another."""
     for row in rows().quants_of(raw["engine"]):
-        model = "gpt-oss-20b" if row["family"] == "mxfp4" else "mixtral-8x7b" if row["id"] == "MXFP4_MOE" else "llama-3.1-8b"
+        model = (
+            "gpt-oss-20b"
+            if row["family"] == "mxfp4"
+            else "mixtral-8x7b"
+            if row["id"] == "MXFP4_MOE"
+            else "llama-3.1-8b"
+        )
         asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": model}
         asked |= {"engine": raw["engine"], "quant": engine(raw["engine"]).word_of(SCHEMES[row["id"]])}
         found = asker.answers(asked)

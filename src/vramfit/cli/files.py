@@ -57,6 +57,9 @@ class FileReport:
 
     def answers(self, paths: Sequence[str], keys: Mapping[str, Any], catalogue: Catalogue) -> Iterator[dict[str, Any]]:
         """Report objects of all files in their order."""
+        from vramfit.cli.deployments import begin
+
+        begin()
         for path in paths:
             parts: list[Any] = []
             for one in stated(path, keys, catalogue, self.passed_over):

@@ -33,5 +33,5 @@ def with_defaults(deployment: Deployment, request: Request, **changes: int) -> D
     own = {name: value for name, value in values.items() if name not in work.__dict__}
     changed = {name: value for name, value in values.items() if name in work.__dict__}
     if own:
-        changed["own"] = replace(work.own, **own)  # type: ignore[type-var]
+        changed["own"] = replace(work.own, **own)
     return replace(deployment, workload=replace(work, **changed))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit.check import checked
-from vramfit.engines.resolve import SPECULATING, with_stated
+from vramfit.engines.resolve import SPECULATING, devices, with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.choices import Attempts, Criteria
 from vramfit.recommend.gpus import cheapest
@@ -81,7 +81,7 @@ def recommend(request: Request, catalogue: Listing) -> Object:
 
 
 def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[Object]:
-    gpus = tuple([gpu for name in names for gpu in catalogue.gpus(name)])
+    gpus = devices({"gpu": names}, catalogue)
     return [
         {
             "rank": rank,
