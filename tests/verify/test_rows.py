@@ -11,7 +11,7 @@ import yaml
 from tests.accuracy.vllm import LOGS as VLLM_LOGS
 from tests.accuracy.vllm import _of_row
 from tests.verify.asking import HERE, lines, verified
-from vramfit.engines.llamacpp.log import device_of
+from vramfit.engines.llamacpp.log_lines import device_of
 from vramfit.engines.logs import Figure
 from vramfit.errors import CannotTell
 from vramfit.units import GIB, MIB

@@ -1,73 +1,35 @@
 """Start-up logs of llama.cpp, builds of 2023 to 2026: the deployment and the buffers that they state.
 
-Source: ggml-org/llama.cpp ``src/llama.cpp`` (b1500 to b4500), then ``src/llama-model.cpp``, ``src/llama-context.cpp``,
-``src/llama-kv-cache.cpp``, ``src/llama-memory-recurrent.cpp`` and ``tools/mtmd/clip.cpp``. A loader prints
-``loaded meta data`` once for each time that it reads a file: for a dry run that fits settings to the memory too, whose
-buffers are 0 or projected, and for a draft model.
+A loader prints ``loaded meta data`` once for each time that it reads a file: for a dry run that fits settings to the
+memory too, whose buffers are 0 or projected, and for a draft model. What each line states is read in ``log_lines``.
 """
 
 from __future__ import annotations
 
 import re
 
-from vramfit.engines.logs import Amount, Figure, Log, LogReader, added, half_digit, size_bytes, sized
+from vramfit.engines.llamacpp.log_amounts import printed
+from vramfit.engines.llamacpp.log_lines import (
+    BEGINS,
+    CACHE,
+    COMPUTE,
+    FILE_SIZE,
+    MARKS,
+    PROCESS,
+    STATES,
+    TOGETHER,
+    WEIGHTS,
+    Start,
+    device_of,
+)
+from vramfit.engines.logs import Figure, Log, LogReader, added, half_digit, size_bytes, sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate
-
-MARKS = (
-    "buffer size", "loaded meta data", "loading model from", "general.name", "model ftype", "file type", "model size",
-    "file size", ": n_ctx  ", ": n_batch  ", ": n_ubatch  ", ": n_seq_max", ": flash_attn", "Flash Attention was auto",
-    ": kv_unified", ": n_outputs_max", " cells, ", "KV self size", "offloaded ", "using device ", "  Device ", "|   - ",
-    "build: ", "build = ", "build_info: ", "loading draft model", "n_slots = ", "loading model '", " MiB free)",
-    "buffer type overridden",    ": mla_attn", ": attn_max_b", ": fused_moe",
-)  # fmt: skip
-"""Words of which each line that is read has one."""
-
-BEGINS = re.compile(r"llama_model_loader: loaded meta data|llama_model_load(er)?: loading model from")
-BUFFER = re.compile(
-    r"(?P<function>\w+): +(?P<label>[A-Za-z]\w*?(?:\[\w+\])?) +(?:(?P<kind>model|KV|RS|compute|output|input) +)?buffer size"
-    r"(?: is)? *= *(?P<number>\d+(?:\.\d+)?) (?P<unit>MiB|GiB|MB)"
-)
-SIZE = re.compile(r"(?:model|file) size += (?P<number>[\d.]+) (?P<unit>GiB|MiB) \([\d.]+ BPW\)")
-TYPE = re.compile(
-    r"(?:model ftype|file type) += (?:\(guessed\) )?(?P<name>.+?)(?: - [\d.]+ bpw.*)?(?: \(guessed\))? *$"
-)
-TITLE = re.compile(r"general\.name +(?:str +)?= (?P<name>.+?) *$")
-FILE = re.compile(r"loaded meta data with \d+ key-value pairs and \d+ tensors from (?P<path>.+?) \(version")
-SLOTS = re.compile(r"n_slots = (?P<slots>\d+)(?:, n_ctx_slot = (?P<cells>\d+))?(?:, kv_unified = '(?P<unified>\w+)')?")
-LOADS = re.compile(r"load_model: loading model '(?P<path>[^']+)'")
-OFFERED = re.compile(r"- (?P<label>[A-Za-z]+\d+) +: (?P<name>.+) \(\d+ MiB, (?P<free>\d+) MiB free\)")
-OFFLOADED = re.compile(r"offloaded (?P<some>\d+)/(?P<all>\d+) layers to GPU")
-SETTING = re.compile(
-    r"(?:llama_\w+|\w+): (?P<name>n_ctx|n_batch|n_ubatch|n_seq_max|flash_attn|kv_unified|n_outputs_max) += (?P<value>\w+)"
-)
-FLASH = re.compile(r"Flash Attention was auto, set to (?P<value>enabled|disabled)")
-TYPES = re.compile(r"K \((?P<k>\w+)\): +[\d.]+ MiB, V \((?P<v>\w+)\)")
-CELLS = re.compile(r"\( *(?P<cells>\d+) cells, +\d+ layers, +(?P<seqs>\d+)(?:/(?P<streams>\d+))? seqs")
-DEVICE = re.compile(r"using device (?P<label>[A-Za-z]+\d*) \((?P<name>.*)\)(?: \([\w:.]+\))? - (?P<free>\d+) MiB free")
-LISTED = re.compile(r"Device (?P<number>\d+): (?P<name>[^,]+), (?:compute capability|gfx|VMM)")
 SLOTS_BUILD = 9500
 """Build from about which on the logits of one row a slot are reserved (June 2026); b8157 is of February, b10976 of September."""
-BUILD = re.compile(r"build:? = ?(?P<a>\d+) \(|build: (?P<b>\d+) \(|build_info: b(?P<c>\d+)")
-TABLE = re.compile(
-    r"\| +- (?P<label>[A-Za-z]+\d*)(?: \([^|]*\))? +\| +(?P<total>\d+) = (?P<free>\d+) \+ \((?P<own>\d+) = +(?P<model>\d+) \+"
-    r" +(?P<context>\d+) \+ +(?P<compute>\d+)\) \+ +(?P<rest>-?\d+)"
-)
-TOWER = re.compile(r"(?:clip\w*|load_hparams|loader|\w+): +model size: +(?P<number>[\d.]+) (?P<unit>MiB|MB)")
-EXPERTS = re.compile(
-    r"tensor (?P<name>blk\.(?P<layer>\d+)\.ffn_\w*exps?\.\w+) .*buffer type overridden to (?P<buffer>\w+)"
-)
-DRAFT = "loading draft model"
-VISION = ("alloc_compute_meta", "clip_model_load", "clip_init", "reserve_compute_meta", "warmup")
-"""Functions whose compute buffer is the vision tower's."""
-GPU_LABELS = re.compile(
-    r"(?:CUDA|ROCm|HIP|Vulkan|SYCL|MUSA|CANN|OpenCL|GPUOpenCL|Metal|MTL)(?P<number>\d*)(?:_Split|_Mapped|_Private)?(?:\[\w+\])?$"
-)
 ROWS = re.compile(r"_R[48]$")
 """Ending of ik_llama.cpp's types whose rows are interleaved, which changes no size."""
 FORK = (": mla_attn", ": attn_max_b", ": fused_moe")
@@ -84,106 +46,6 @@ BACKENDS = {
     "MTL": "metal",
 }
 """Backends by the beginning of a device's label."""
-WEIGHTS, CACHE, STATES, COMPUTE, TOWER_WEIGHTS, TOWER_COMPUTE, TOGETHER, PROCESS, FILE_SIZE = (
-    "weights", "KV cache", "recurrent states", "compute buffer", "vision weights", "vision compute buffer",
-    "buffers together", "process", "file",
-)  # fmt: skip
-
-
-class Start:
-    """Collector of what one start states; ``read`` takes a line at a time."""
-
-    def __init__(self, before: Start | None = None) -> None:
-        """Begin with nothing, or with the settings of a dry run ``before`` it that the log does not print again."""
-        self.figures: list[Figure] = []
-        self.compute: dict[tuple[str, str], Figure] = {}
-        self.settings: dict[str, str] = {}
-        self.devices: dict[str, str] = {}
-        self.listed: dict[str, str] = {}
-        self.free: dict[str, str] = {}
-        self.labels: dict[str, None] = {}
-        self.matches: dict[str, re.Match[str]] = {}
-        self.experts: set[int] = set()
-        self.tables: list[re.Match[str]] = []
-        self.lines = 0
-        self.drafts = False
-        if before is not None:
-            self.settings, self.matches = dict(before.settings), dict(before.matches)
-            self.devices, self.free, self.listed = before.devices, before.free, before.listed
-
-    @property
-    def measured(self) -> bool:
-        """True if any buffer is larger than nothing: a dry run's are not."""
-        return any(figure.value for figure in (*self.figures, *self.compute.values()) if figure.name != "output buffer")
-
-    def begins_anew(self, line: str) -> bool:
-        """Return True for weights behind a cache or a compute buffer: those of another load."""
-        found = BUFFER.search(line)
-        later = bool(self.compute) or any(one.name in (CACHE, STATES) for one in self.figures)
-        return found is not None and found["kind"] in ("model", None) and later
-
-    def read(self, line: str) -> None:
-        """Take what a line states."""
-        self.drafts = self.drafts or DRAFT in line
-        found = BUFFER.search(line)
-        if found is not None:
-            self.lines += 1
-            self._buffer(found)
-            return
-        for name, pattern in PATTERNS.items():
-            match = pattern.search(line)
-            if match is not None:
-                self.lines += 1
-                self._other(name, match)
-
-    def _buffer(self, found: re.Match[str]) -> None:
-        device = device_of(found["label"])
-        if device is None:
-            return
-        if device != "host":
-            self.labels.setdefault(found["label"].partition("_")[0], None)
-        unit = "MiB" if found["unit"] == "MB" else found["unit"]  # builds of 2023 write MB for 2^20
-        kind = found["kind"] or "model"
-        names = {"model": WEIGHTS, "KV": CACHE, "RS": STATES, "output": "output buffer", "input": "output buffer"}
-        if kind == "compute":
-            name = TOWER_COMPUTE if found["function"] in VISION else COMPUTE
-            # Reserved again where settings are found out, and the last is what stays; several labels are one host.
-            self.compute[(name, found["label"])] = sized(name, device, found["number"], unit)
-        else:
-            self.figures.append(sized(names[kind], device, found["number"], unit))
-
-    def _other(self, name: str, match: re.Match[str]) -> None:
-        if name == "setting":
-            self.settings[match["name"]] = match["value"]
-        elif name in ("device", "offered"):
-            self.devices[match["label"]] = match["name"]
-            self.free[match["label"]] = match["free"]
-        elif name == "listed":
-            self.listed[match["number"]] = match["name"]
-        elif name == "experts":
-            if device_of(match["buffer"]) == "host":
-                self.experts.add(int(match["layer"]))
-        elif name == "table":
-            self.tables.append(match)
-        elif name == "tower":
-            self.figures.append(sized(TOWER_WEIGHTS, "gpu0", match["number"], "MiB"))
-        else:
-            self.matches[name] = match
-
-
-PATTERNS = {
-    "setting": SETTING, "flash": FLASH, "types": TYPES, "size": SIZE, "type": TYPE, "title": TITLE, "file": FILE,
-    "offloaded": OFFLOADED, "device": DEVICE, "listed": LISTED, "build": BUILD, "table": TABLE, "tower": TOWER,
-    "experts": EXPERTS, "slots": SLOTS, "loads": LOADS, "offered": OFFERED,
-}  # fmt: skip
-
-
-def device_of(label: str) -> str | None:
-    """Device of a buffer type's label: ``gpu0`` for ``CUDA0``, ``host`` for ``CUDA_Host`` and ``CPU_Mapped``."""
-    found = GPU_LABELS.match(label)
-    if found is not None:
-        return f"gpu{found['number'] or 0}"
-    return "host" if label.startswith(("CPU", "BLAS", "AMX")) or label.endswith("_Host") else None
 
 
 def read(lines: Sequence[str]) -> Log | None:
@@ -360,69 +222,6 @@ def quant_of(name: str) -> str:
         return kind + sizes[size]
     words = {"mostly F16": "F16", "all F32": "F32", "mostly Q8_0": "Q8_0", "MXFP4 MoE": "MXFP4_MOE", "NVFP4": "NVFP4"}
     return words.get(name, ROWS.sub("", kind.removeprefix("mostly ").strip()))
-
-
-def printed(
-    _runtime: Engine[Any, Any], deployment: Deployment, estimate: Estimate, _usable_bytes: tuple[int, ...]
-) -> Mapping[tuple[str, str], Amount]:
-    """Values of an estimate for the buffers that a log states, and for the whole of a process on each GPU.
-
-    Weights have the bounds of a file whose mix is the publisher's own, compute buffers those of the graph.
-    """
-    from vramfit.engines.llamacpp.estimate import COMPUTE_HIGH, COMPUTE_LOW, spread_bytes
-    from vramfit.engines.llamacpp.placement import HOST, Plan
-
-    plan = estimate.plan
-    if not isinstance(plan, Plan):
-        raise TypeError("an estimate of llama.cpp has its plan")
-    keys = deployment.workload.own
-    states = _states(deployment, plan, len(estimate.gpus), getattr(keys, "kv_offload", True))
-    publisher = getattr(keys, "of_any_publisher", True)
-    found: dict[tuple[str, str], Amount] = {(FILE_SIZE, ""): exactly(estimate.checkpoint_bytes)}
-    for number, device in [*enumerate(estimate.gpus), (HOST, estimate.host)]:
-        tower, tower_compute = plan.tower if number == plan.tower_device else (0, 0)
-        weights, compute = device.weights_bytes - tower, device.compute_bytes - tower_compute
-        less, more = spread_bytes(deployment.checkpoint, weights, publisher, False)
-        # What is printed of the host is the part of the file that is mapped, with what other devices hold of it.
-        bounds = (less, more) if number != HOST else (0, 0)
-        found[(WEIGHTS, device.device)] = Amount(weights - bounds[0], weights, weights + bounds[1])
-        kept = states.get(number, 0)
-        found[(CACHE, device.device)] = exactly(device.kv_cache_bytes - kept)
-        if kept:
-            found[(STATES, device.device)] = exactly(kept)
-        graph = Amount(compute * COMPUTE_LOW, compute, compute * COMPUTE_HIGH)
-        found[(COMPUTE, device.device)] = graph if number != HOST else exactly(compute)
-        if tower:
-            found[(TOWER_WEIGHTS, device.device)] = exactly(tower)
-            found[(TOWER_COMPUTE, device.device)] = exactly(tower_compute)
-        if number != HOST:
-            whole = device.weights_bytes + device.kv_cache_bytes + device.compute_bytes
-            found[(PROCESS, device.device)] = Amount(device.low_bytes, device.total_bytes, device.high_bytes)
-            low = whole - less - (1 - COMPUTE_LOW) * device.compute_bytes
-            high = whole + more + (COMPUTE_HIGH - 1) * device.compute_bytes
-            found[(TOGETHER, device.device)] = Amount(low, whole, high)
-    return found
-
-
-def exactly(size: float) -> Amount:
-    """Make an amount without bounds."""
-    return Amount(size, size, size)
-
-
-def _states(deployment: Deployment, plan: object, gpus: int, offload: bool) -> dict[int, int]:
-    """Bytes of recurrent states on each device, by the number that the placement has for it."""
-    from vramfit.engines.llamacpp.placement import HOST, Plan
-    from vramfit.memory.kv_cache import caches
-
-    assert isinstance(plan, Plan)
-    found: dict[int, int] = {}
-    for cache in caches(deployment.model):
-        if cache.kind == "state":
-            size = 4 * (cache.convolution_elements + cache.recurrent_elements) * deployment.workload.parallel
-            for layer in cache.layers:
-                home = plan.placement.layer_device[layer] if offload else HOST
-                found[home] = found.get(home, 0) + size
-    return found
 
 
 READER = LogReader(MARKS, read, printed)

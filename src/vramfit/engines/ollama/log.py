@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 
 from vramfit.engines.llamacpp import log as llamacpp
+from vramfit.engines.llamacpp.log_amounts import printed
+from vramfit.engines.llamacpp.log_lines import MARKS as LLAMACPP_MARKS
+from vramfit.engines.llamacpp.log_lines import device_of
 from vramfit.engines.logs import Figure, Log, LogReader, added, last, sized, split_at
 
 TYPE_CHECKING = False
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MARKS = (
-    *llamacpp.MARKS, 'msg="starting llama server"', 'msg="starting runner"', 'msg="inference compute"', "server config",
+    *LLAMACPP_MARKS, 'msg="starting llama server"', 'msg="starting runner"', 'msg="inference compute"', "server config",
     'msg="model weights"', 'msg="kv cache"', 'msg="compute graph"', 'msg="offload', "msg=offload", "msg=load request=",
     "file_type=", 'msg="Listening on',
 )  # fmt: skip
@@ -126,7 +129,7 @@ def _of_own_engine(lines: Sequence[str]) -> Log | None:
                 continue
             count += 1
             label = match["device"] or match["buffer"]
-            device = llamacpp.device_of(label)
+            device = device_of(label)
             if device is not None:
                 found[(name, label)] = sized(name, device, match["number"], match["unit"])
     if not found:
@@ -139,5 +142,5 @@ def _of_own_engine(lines: Sequence[str]) -> Log | None:
     return Log(keys, tuple(filter(None, names)), (), gpus, (), tuple(figures), None, 1, count, any_gpu=True)
 
 
-READER = LogReader(MARKS, read, llamacpp.printed)
+READER = LogReader(MARKS, read, printed)
 """Reader of Ollama's own lines, whose runner is llama.cpp: an estimate has the same values for the buffers of both."""
