@@ -1,4 +1,4 @@
-"""Streams that fail: a reader that goes away, a full disk, closed streams. The exit code is the verdict's, or 4, and nothing else."""
+"""Streams that fail: a reader that goes away, a full disk, closed streams. The exit code is the verdict's, or 4."""
 
 from __future__ import annotations
 

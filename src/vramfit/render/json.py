@@ -45,7 +45,15 @@ def quoted(text: str) -> str:
         from _json import encode_basestring
     except ImportError:  # an interpreter without the C accelerator, such as PyPy
         from json.encoder import py_encode_basestring as encode_basestring
-    return encode_basestring(text)
+    found = encode_basestring(text)
+    # A terminal acts upon other characters than the standard has escaped, and some turn the direction of text.
+    return found if found.isprintable() else "".join([one if one.isprintable() else escape(one) for one in found])
+
+
+def escape(letter: str) -> str:
+    """``\\u202e``, as two halves where it takes two."""
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join([f"\\u{int.from_bytes(units[at : at + 2], 'big'):04x}" for at in range(0, len(units), 2)])
 
 
 def escape_surrogates(text: str) -> str:

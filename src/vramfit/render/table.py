@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from vramfit.render.fields import printable
 from vramfit.render.page import Page
 from vramfit.render.sections import sections
 
@@ -30,7 +31,7 @@ def print_report(
     """
     in_colour = stream.isatty() if colour is None else colour
     page = Page(width or _terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
-    parts = sections(report.get("estimates", [report]))
+    parts = sections([printable(one) for one in report.get("estimates", [report])])
     alone = len(parts) == 1 and not parts[0].is_error
     if details:
         from vramfit.render.story import draw_overview, draw_story
