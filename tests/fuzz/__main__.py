@@ -23,7 +23,9 @@ def main() -> int:
     record = json.loads(given.record.read_text(encoding="utf-8")) if given.record.exists() else {}
     bad = False
     for name in [given.target] if given.target else TARGETS:
-        known = record.setdefault(f"{name} {given.seed}", {"inputs": 0, "refused": 0, "failures": [], "slow": [], "seconds": 0})
+        known = record.setdefault(
+            f"{name} {given.seed}", {"inputs": 0, "refused": 0, "failures": [], "slow": [], "seconds": 0}
+        )
         found = run(name, TARGETS[name], given.seed, known["inputs"], given.inputs)
         known["inputs"] += found.inputs
         known["refused"] += found.refused
@@ -34,7 +36,9 @@ def main() -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         known["peak_mib"] = max(known.get("peak_mib", 0), peak)
         bad = bad or bool(found.failures or found.slow)
-        print(f"{name}: {known['inputs']:,} inputs, {len(known['failures'])} failures, {known['seconds']} s, {peak} MiB")
+        print(
+            f"{name}: {known['inputs']:,} inputs, {len(known['failures'])} failures, {known['seconds']} s, {peak} MiB"
+        )
         given.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 1 if bad else 0
 

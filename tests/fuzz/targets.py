@@ -71,7 +71,7 @@ def _manifest(data: bytes) -> object:
 
 @cache
 def _folder() -> Path:
-    shared = Path("/dev/shm")  # noqa: S108  (memory, where there is any)
+    shared = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="vramfit-fuzz-", dir=shared if shared.is_dir() else None))
 
 
@@ -124,7 +124,8 @@ ARGUMENTS = (
     "matrix -g rtx* -m qwen* --quant best", "recommend -g rtx4090 --use chat --min-speed 20", "list gpus --format csv",
 )  # fmt: skip
 DEPLOYMENTS = (
-    "defaults: {quant: int4}\ndeployments:\n- {gpu: [rtx4090, 2xrtx3090], model: llama-2-7b, context: 32k}\n- gpu: a\n  command: 'x y'\n",
+    "defaults: {quant: int4}\ndeployments:\n- {gpu: [rtx4090, 2xrtx3090], model: llama-2-7b, context: 32k}\n"
+    "- gpu: a\n  command: x\n",
     '{"deployments": [{"gpu": "rtx4090", "model": "a", "tensor_split": "3,1", "ram": "64GiB", "parallel": 4}]}',
 )
 GPUS = "gpus:\n- id: rtx9999\n  name: RTX 9999\n  memory: {bus_bits: 384, data_rate_gbps: 28}\n  sources: [a]\n"

@@ -45,15 +45,14 @@ def quoted(text: str) -> str:
         from _json import encode_basestring
     except ImportError:  # an interpreter without the C accelerator, such as PyPy
         from json.encoder import py_encode_basestring as encode_basestring
-    found = encode_basestring(text)
-    # A terminal acts upon other characters than the standard has escaped, and some turn the direction of text.
-    return found if found.isprintable() else "".join([one if one.isprintable() else escape(one) for one in found])
+    return encode_basestring(text).translate(ACTING)
 
 
-def escape(letter: str) -> str:
-    """``\\u202e``, as two halves where it takes two."""
-    units = letter.encode("utf-16-be", "surrogatepass")
-    return "".join([f"\\u{int.from_bytes(units[at : at + 2], 'big'):04x}" for at in range(0, len(units), 2)])
+ACTING = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+"""Escapes of characters that the standard lets stand, and that a terminal acts upon or that turn the direction of text."""
 
 
 def escape_surrogates(text: str) -> str:
