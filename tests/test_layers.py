@@ -38,7 +38,7 @@ LAYERS = (
     ("quantities",),
     ("units",),
     ("_lean",),
-    ("errors", "search", "_memo", "_finder"),
+    ("bounded", "errors", "search", "_memo", "_finder"),
     ("_record",),
 )
 """Rooms from top to bottom: one may import those of lower lines."""

@@ -11,7 +11,7 @@ from vramfit._finder import install
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import TextIO
 
 GC_THRESHOLD = 100_000
@@ -33,9 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         finder = install()
     arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
+    if argv is None:
+        sys.stdout, sys.stderr = Kept(sys.stdout), Kept(sys.stderr)
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
+        failed = getattr(sys.stdout, "failed", None)
+        if failed is not None and not isinstance(failed, BrokenPipeError):
+            code = _unwritten(failed)
     except BrokenPipeError:
         code = _close_stdout()
     except OSError as error:
@@ -51,6 +56,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         _leave(code)
     return code
+
+
+class Kept:
+    """Stream whose failures do not end a command, so that its exit code stays the verdict's.
+
+    After the first failure it takes what is written and sends it nowhere; lines of a generator are not asked for any more.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failed: OSError | None = None
+        """First error in writing; None while there is none."""
+
+    def write(self, text: str) -> int:
+        """Write a text; returns its length."""
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            self._fail(error)
+        return len(text)
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """Write texts, until one cannot be written."""
+        for text in texts:
+            if self.failed is not None:
+                return
+            self.write(text)
+
+    def flush(self) -> None:
+        """Write what is in the buffer."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.failed = self.failed or error
+        _discard(self._stream)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
 
 
 def _leave(code: int) -> None:

@@ -137,7 +137,7 @@ def answers(
         if deployment.model.gap is not None:
             yield _unanswered(request, deployment, deployment.model.gap)
             continue
-        key = (("quant", deployment.scheme.id),)
+        key = (("quant", engine(deployment.engine).word_of(deployment.scheme)),)
         found = known.get(key) or answer(deployment)
         known[key] = found
         remedies = find(request, found, catalogue, known, everything=all_remedies) if remedied else ()
@@ -168,7 +168,7 @@ def checked(request: Request, found: Answer, remedies: tuple[Remedy, ...] = ()) 
         found,
         quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
         cache_quality(deployment.workload.kv_cache_type, deployment.workload.kv_cache_type_v),
-        _limits(found),
+        _limits(request, found),
         _rule_of_thumb(deployment),
         _if_tried(found),
         remedies,
@@ -185,13 +185,15 @@ def exit_code(reached: list[bool], *, any_row: bool, first_only: bool) -> int:
     return 0 if all(reached[:1] if first_only else reached) else 1
 
 
-def _limits(found: Answer) -> Limits | None:
+def _limits(request: Request, found: Answer) -> Limits | None:
     deployment = found.deployment
     work, model = deployment.workload, deployment.model
     if not model.layers:
         return None
     if work.task != "inference":
         return _training_limits(found)
+    if engine(deployment.engine).follows_gpus:
+        return _following_limits(request, found)
 
     def margin(**changes: int) -> int:
         try:
@@ -201,14 +203,47 @@ def _limits(found: Answer) -> Limits | None:
 
     here = found.margin_bytes
     context = largest(lambda n: margin(context=n), 1, max(model.context, work.context), (work.context, here))
-    if work.image_size is not None:
-        from vramfit.memory.vision import tokens_of_image
-
-        # A context that the images alone exceed is refused, so it is no answer either.
-        context = context if context >= work.images * tokens_of_image(model, work.image_size) else 0
+    context = _holding_images(context, deployment)
     most = engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL
     parallel = largest(lambda n: margin(parallel=n), 1, max(most, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
+
+
+def _following_limits(request: Request, found: Answer) -> Limits:
+    """Limits for an engine whose defaults follow the context and the sequences: they are set anew for each number."""
+    from vramfit.engines.following import defaults_with, with_defaults
+    from vramfit.search import largest_in_pieces
+
+    deployment = found.deployment
+    work = deployment.workload
+
+    def margin(**changes: int) -> int:
+        try:
+            return answer(with_defaults(deployment, request, **changes)).margin_bytes
+        except UsageError:
+            return -1
+
+    def setting(**changes: int) -> object:
+        try:
+            return defaults_with(deployment, request, **changes)
+        except UsageError:
+            return None
+
+    most = max(deployment.model.context, work.context)
+    context = largest_in_pieces(lambda n: margin(context=n), lambda n: setting(context=n), 1, most)
+    most = max(engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL, work.parallel)
+    parallel = largest_in_pieces(lambda n: margin(parallel=n), lambda n: setting(parallel=n), 1, most)
+    return Limits(_holding_images(context, deployment), parallel)
+
+
+def _holding_images(context: int, deployment: Deployment) -> int:
+    """The context, or 0 where the images alone exceed it, which is refused."""
+    work = deployment.workload
+    if work.image_size is None:
+        return context
+    from vramfit.memory.vision import tokens_of_image
+
+    return context if context >= work.images * tokens_of_image(deployment.model, work.image_size) else 0
 
 
 def _training_limits(found: Answer) -> Limits:

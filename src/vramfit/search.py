@@ -41,6 +41,33 @@ def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int,
     return bottom
 
 
+def largest_in_pieces(margin: Callable[[int], int], setting: Callable[[int], object], low: int, high: int) -> int:
+    """Find what ``largest`` finds where a setting follows ``n``, so that ``margin`` falls only while ``setting(n)`` is equal.
+
+    Places at which the setting changes are found between powers of two, one for each.
+    """
+    bounds, start = [], low
+    while start < high:
+        stop = min(2 * start, high)
+        before = setting(start)
+        if setting(stop) != before:
+            first, other = start, stop
+            while other - first > 1:
+                middle = (first + other) // 2
+                if setting(middle) == before:
+                    first = middle
+                else:
+                    other = middle
+            bounds.append(other)
+        start = stop
+    end = high
+    for begin in (*reversed(bounds), low):
+        if end >= begin and margin(begin) >= 0:
+            return largest(margin, begin, end)
+        end = begin - 1
+    return low - 1
+
+
 def largest_near(margin: Callable[[int], int], low: int, high: int, guess: int, slope: int) -> int:
     """Find what ``largest`` finds where it lies near ``guess`` and one step costs about ``slope``.
 

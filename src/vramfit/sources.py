@@ -56,16 +56,26 @@ def open_container(extra: Sequence[str] = ()) -> Container:
     if data is None:
         installed = files.read_compiled(files.installed_path())
         if installed is None:
-            raise CatalogueError("the installed catalogue is missing or damaged", "reinstall vramfit")
+            raise _damaged()
+        installed.repair = _raise_damaged
         return installed
     key = freshness_key(data)
     path = files.cache_path(data)
-    cached = files.read_compiled(path) if path else None
-    if cached is not None and cached.key == key:
-        return cached
-    from vramfit.curation.compile import compile_directory
 
-    return _kept(path, compile_directory(data, key))
+    def compiled() -> bytes:
+        from vramfit.curation.compile import compile_directory
+
+        return compile_directory(data, key)
+
+    return _fresh(path, key, compiled) or _spare(path, key, compiled)
+
+
+def _damaged() -> CatalogueError:
+    return CatalogueError("the installed catalogue is missing or damaged", "reinstall vramfit")
+
+
+def _raise_damaged() -> Container:
+    raise _damaged()
 
 
 def _overlaid(own: list[files.Own]) -> Container:
@@ -73,17 +83,44 @@ def _overlaid(own: list[files.Own]) -> Container:
     contents = [(path, -1 if text is None else len(text), checksum(text or b""), named) for path, text, named in own]
     key = (freshness_key(data, (*_ROOMS, _RULES)), tuple(contents))
     path = files.cache_path("\n".join([data, *[path for path, _, _ in own]]))
-    cached = files.read_compiled(path) if path else None
-    if cached is not None and cached.key == key:
-        return cached
-    from vramfit.curation.overlay import compile_overlaid
 
-    return _kept(path, compile_overlaid(data, key, own))
+    def compiled() -> bytes:
+        from vramfit.curation.overlay import compile_overlaid
+
+        return compile_overlaid(data, key, own)
+
+    return _fresh(path, key, compiled) or _spare(path, key, compiled)
 
 
-def _kept(path: str | None, content: bytes) -> Container:
-    if path:
+def _fresh(path: str | None, key: object, compile_: Callable[[], bytes]) -> Container | None:
+    """Compiled file of the user's cache, if it was made from what there is now; made anew where a part is damaged."""
+    cached = None if path is None else files.read_compiled(path, own=True)
+    if path is None or cached is None or cached.key != key:
+        return None
+
+    def again() -> Container:
+        content = compile_()
         files.write_atomically(path, content)
+        return in_memory(content)
+
+    cached.repair = again
+    return cached
+
+
+def _spare(path: str | None, key: object, compile_: Callable[[], bytes]) -> Container:
+    """Compiled file from the place for a cache that cannot be written, or one compiled now and kept where that goes."""
+    if path is None:
+        return in_memory(compile_())
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    spare = None if os.access(folder, os.W_OK) else files.spare_path(path)
+    cached = _fresh(spare, key, compile_)
+    if cached is not None:
+        return cached
+    content = compile_()
+    if not files.write_atomically(path, content) and spare is not None:
+        files.write_atomically(spare, content)
     return in_memory(content)
 
 

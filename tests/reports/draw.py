@@ -93,7 +93,7 @@ def draw(listed: Listed, seed: int = SEED) -> list[dict[str, Any]]:
         rng = Random(f"{seed} {stratum.engine} {stratum.task}")
         for number in range(stratum.size):
             first = stratum.keys[number % len(stratum.keys)]
-            keys = _deployment(stratum, first, listed, rng)
+            keys = deployment(stratum, first, listed, rng)
             if first == "optimizer":  # each in turn, so that none is left to chance
                 keys["optimizer"] = OPTIMIZERS[optimizers % len(OPTIMIZERS)]
                 optimizers += 1
@@ -104,7 +104,7 @@ def draw(listed: Listed, seed: int = SEED) -> list[dict[str, Any]]:
     return [{"name": f"d{number:04}", **keys} for number, (_, _, keys) in enumerate(found, 1)]
 
 
-def _deployment(stratum: Stratum, key: str, listed: Listed, rng: Random) -> dict[str, Any]:
+def deployment(stratum: Stratum, key: str, listed: Listed, rng: Random) -> dict[str, Any]:
     others = rng.sample(stratum.keys, min(len(stratum.keys), rng.choice((0, 0, 1, 2, 3, 4))))
     if rng.random() < FOREIGN_SHARE:
         others.append(rng.choice((*COMMON, *OLLAMA, *SERVERS, *TRAINING)))

@@ -64,11 +64,11 @@ def _text(path: str) -> str:
     """Text of a file; raises ``InputError`` for one that cannot be read, or is too large."""
     import os
 
+    from vramfit.bounded import read_bytes
+
     whole = os.path.expanduser(path)
     try:
-        with open(whole, "rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        text = raw.decode("utf-8")
+        text = read_bytes(whole, MOST_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(f"cannot read {path}: not UTF-8 text", "save the file as UTF-8") from None
     except (OSError, ValueError) as error:
@@ -76,8 +76,6 @@ def _text(path: str) -> str:
         raise InputError(
             f"cannot read {path}, which the command names: {reason}", "run it where the file is, or state its flags"
         ) from None
-    if len(raw) > MOST_BYTES:
-        raise InputError(f"cannot read {path}: more than {MOST_BYTES:,} bytes", "give the file that the command reads")
     return text
 
 

@@ -45,6 +45,8 @@ class Container:
         Raises ``BadContainerError`` when it is not a whole compiled file.
         """
         self._read = read
+        self.repair: Callable[[], Container] | None = None
+        """Function that makes a sound one where a part turns out to be damaged; None where nothing can."""
         prefix = read(0, _PREFIX)
         if prefix[: len(MAGIC)] != MAGIC or int.from_bytes(prefix[16:24], "little") != size:
             raise BadContainerError("not a compiled catalogue, or cut short")
@@ -58,6 +60,12 @@ class Container:
 
     def section(self, name: str) -> Any:
         """Data of one section."""
+        try:
+            return self._section(name)
+        except BadContainerError:
+            return self._repaired()._section(name)
+
+    def _section(self, name: str) -> Any:
         offset, length, check = self._places[name]
         return self._decode(self._start + offset, length, check)
 
@@ -74,10 +82,23 @@ class Container:
 
     def record(self, kind: str, number: int) -> Any:
         """Record ``number`` of a kind, from 0."""
+        try:
+            return self._record(kind, number)
+        except BadContainerError:
+            return self._repaired()._record(kind, number)
+
+    def _record(self, kind: str, number: int) -> Any:
         start = self._start + self._places[f"{kind}/index"][0] + number * _PLACE
         place = self._read(start, _PLACE)
         offset, length, check = (int.from_bytes(place[at : at + 4], "little") for at in (0, 4, 8))
         return self._decode(self._start + self._places[f"{kind}/records"][0] + offset, length, check)
+
+    def _repaired(self) -> Container:
+        """This container with the parts of a sound one; raises the error at hand where there is none."""
+        if self.repair is None:
+            raise  # noqa: PLE0704  (called where one is handled)
+        self.__dict__.update(vars(self.repair()))
+        return self
 
     def _decode(self, start: int, length: int, check: int) -> Any:
         blob = self._read(start, length)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SOURCES = ("gpus.yaml", "models.yaml")
 COMPILED = "catalogue.bin"
+MOST_BYTES = 16 * 2**20
+"""Bytes of a catalogue file that are read."""
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 """Folder of the package."""
@@ -39,7 +41,7 @@ def own_files(extra: Sequence[str] = ()) -> list[Own]:
         except OSError:
             continue
         try:
-            found.append((path, read_bytes(path), False))
+            found.append((path, read_bytes(path, 0), False))
         except CatalogueError:
             found.append((path, None, False))
     found += [(os.path.abspath(path), read_bytes(path), True) for path in extra]
@@ -78,11 +80,12 @@ def source_directory() -> str:
     return data_directory() or os.path.join(PACKAGE, "data")
 
 
-def read_bytes(path: str) -> bytes:
-    """Content of a catalogue file; raises ``CatalogueError`` when it cannot be read."""
+def read_bytes(path: str, seconds: float = 10) -> bytes:
+    """Content of a catalogue file; raises ``CatalogueError`` when it cannot be read, or is silent for so many seconds."""
+    from vramfit.bounded import read_bytes as read
+
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read(path, MOST_BYTES, seconds)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise CatalogueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
@@ -112,6 +115,23 @@ def cache_path(compiled_from: str) -> str | None:
     base = _xdg("XDG_CACHE_HOME", ".cache")
     return (
         None if base is None else os.path.join(base, "vramfit", f"catalogue-{checksum(compiled_from.encode()):08x}.bin")
+    )
+
+
+def spare_path(path: str) -> str | None:
+    """Path of a cache file where the user's folder for caches cannot be written: below the folder of the login, or of
+    temporary files; None where there is no folder that is the user's alone."""
+    if os.name != "posix":
+        return None
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = f"{base}/vramfit" if base[:1] == "/" else f"/tmp/vramfit-{os.geteuid()}"  # noqa: S108  (owner and mode are checked)
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        status = os.lstat(folder)
+    except OSError:
+        return None
+    return (
+        os.path.join(folder, os.path.basename(path)) if status.st_mode & KIND == 0o040000 and _is_own(status) else None
     )
 
 
@@ -149,12 +169,25 @@ def _unlink(path: str) -> None:
         return
 
 
-class _File:
-    """File read in parts, by one descriptor for its life: another process may put a newer file in its place."""
+KIND, FILE = 0o170000, 0o100000
+WRITABLE_BY_OTHERS = 0o022
+_HOW = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_ITSELF = _HOW | getattr(os, "O_NOFOLLOW", 0)
 
-    def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self.size = os.fstat(self._descriptor).st_size
+
+class _File:
+    """File read in parts, by one descriptor for its life: another process may put a newer file in its place.
+
+    With ``own`` it must be the user's, no link, and nobody else may write to it; ``OSError`` otherwise, as for what is no
+    file.
+    """
+
+    def __init__(self, path: str, own: bool) -> None:
+        self._descriptor = os.open(path, _ITSELF if own else _HOW)
+        status = os.fstat(self._descriptor)
+        self.size = status.st_size
+        if status.st_mode & KIND != FILE or (own and not _is_own(status)):
+            raise OSError("not the user's own file")
 
     def read(self, start: int, length: int) -> bytes:
         os.lseek(self._descriptor, start, os.SEEK_SET)
@@ -166,10 +199,18 @@ class _File:
             close(self._descriptor)
 
 
-def read_compiled(path: str) -> Container | None:
-    """The compiled file at ``path``, of which only the parts asked for are read; None if there is no sound one."""
+def _is_own(status: os.stat_result) -> bool:
+    """True for what belongs to the user and what nobody else may write to; always where files have no owner."""
+    return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS)
+
+
+def read_compiled(path: str, own: bool = False) -> Container | None:
+    """The compiled file at ``path``, of which only the parts asked for are read; None if there is no sound one.
+
+    With ``own`` it must be the user's own file, since what is in it is trusted.
+    """
     try:
-        file = _File(path)
+        file = _File(path, own)
         return Container(file.read, file.size)
     except (OSError, BadContainerError):
         return None

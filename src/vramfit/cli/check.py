@@ -86,7 +86,10 @@ def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str |
         return importers[0]
 
     catalogue = open_catalogue(tuple(extra or ()), importer)
-    sys.stderr.writelines(f"warning: {warning}\n" for warning in catalogue.warnings)
+    if catalogue.warnings:
+        from vramfit.cli.console import tell
+
+        tell(sys.stderr, [f"warning: {warning}" for warning in catalogue.warnings])
     return catalogue
 
 
@@ -288,7 +291,9 @@ def with_machine(
     from vramfit.cli.this_machine import resolved
 
     keys, catalogue, notes = resolved(keys, catalogue, output)
-    sys.stderr.writelines(f"note: {note}\n" for note in notes)
+    from vramfit.cli.console import tell
+
+    tell(sys.stderr, [f"note: {note}" for note in notes])
     return keys, catalogue
 
 

@@ -24,6 +24,14 @@ def wants_colour(stream: TextIO, asked: str) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def tell(stream: TextIO, texts: Iterable[str]) -> None:
+    """Write each text as one line, whatever is in it: control characters are escaped, line ends too, secrets masked."""
+    for text in texts:
+        from vramfit.launch.mask import one_line
+
+        stream.write(f"{one_line(text)}\n")
+
+
 def write_lines(stream: TextIO, lines: Iterable[str], line_end: str) -> None:
     """Write each line with its end; what the stream's encoding lacks becomes an escape instead of an error."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

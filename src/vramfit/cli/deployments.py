@@ -64,15 +64,32 @@ def _parted(faults: list[Fault]) -> tuple[dict[int, list[Fault]], list[Fault]]:
     return own, shared
 
 
+MOST_BYTES = 10 * 2**20
+"""Bytes of a file of deployments or of a manifest that are read."""
+MOST_TOGETHER_BYTES = 64 * 2**20
+"""Bytes of all files of one command."""
+_read_bytes = [0]
+"""Bytes that this command has read of files."""
+
+
+def begin() -> None:
+    """Count the bytes of a command's files anew."""
+    _read_bytes[0] = 0
+
+
 def read_text(path: str) -> str:
-    """Text of a file, or of stdin for ``-``; raises ``InputError`` for one that cannot be read."""
+    """Text of a file, or of stdin for ``-``; raises ``InputError`` for one that cannot be read, or is too long."""
+    from vramfit.bounded import read_bytes, read_stream
+
     try:
-        if path == "-":
-            # As bytes, because the locale decides how text is decoded, and YAML is UTF-8.
-            raw = getattr(sys.stdin, "buffer", None)
-            return sys.stdin.read() if raw is None else bytes(raw.read()).decode("utf-8")
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        most = min(MOST_BYTES, MOST_TOGETHER_BYTES - _read_bytes[0])
+        # As bytes, because the locale decides how text is decoded, and YAML is UTF-8.
+        stream = getattr(sys.stdin, "buffer", None) if path == "-" else None
+        if path == "-" and stream is None:
+            return sys.stdin.read(most)
+        raw = read_bytes(path, most) if stream is None else read_stream(stream, most)
+        _read_bytes[0] += len(raw)
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(f"cannot read {path}: not UTF-8 text", "save the file as UTF-8") from None
     except (OSError, ValueError) as error:

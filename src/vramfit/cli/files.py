@@ -6,6 +6,7 @@ import os
 import sys
 
 from vramfit._record import Record
+from vramfit.cli.console import tell
 from vramfit.errors import UnknownProgram, UsageError, VramfitError
 from vramfit.report import error_document
 
@@ -57,6 +58,9 @@ class FileReport:
 
     def answers(self, paths: Sequence[str], keys: Mapping[str, Any], catalogue: Catalogue) -> Iterator[dict[str, Any]]:
         """Report objects of all files in their order."""
+        from vramfit.cli.deployments import begin
+
+        begin()
         for path in paths:
             parts: list[Any] = []
             for one in stated(path, keys, catalogue, self.passed_over):
@@ -84,9 +88,8 @@ class FileReport:
         except VramfitError as error:
             self._codes.append(error.exit_code)
             where = f"{_label(one.file)}:{one.line}: " if one.manifest else ""
-            sys.stderr.write(
-                f"error: {where}{'deployment' if one.name is None else one.name}: {_unplaced(error, where)}\n"
-            )
+            label = "deployment" if one.name is None else one.name
+            tell(sys.stderr, [f"error: {where}{label}: {_unplaced(error, where)}"])
             shown = self._placed(one, error_document(error, name=one.name))
             self._row(one, shown)
             yield shown
@@ -172,7 +175,7 @@ def added(report: dict[str, Any], files: FileReport, style: str, *, notes: bool 
         changed["estimates"] = [*report["estimates"], *files.shared]
     if notes and files.passed_over:
         named = [f"{one['what']} (line {one['line']})" for one in files.passed_over]
-        sys.stderr.write(f"note: nothing known is started by {', '.join(named)}\n")
+        tell(sys.stderr, [f"note: nothing known is started by {', '.join(named)}"])
     return changed
 
 

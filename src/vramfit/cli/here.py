@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from vramfit.cli.console import tell
 from vramfit.entries.entry import imported_row
 from vramfit.errors import InputError, VramfitError
 
@@ -85,7 +86,7 @@ class ModelsHere:
             if problem is None:
                 yield found.reference
             else:
-                sys.stderr.write(f"warning: {found.reference} is left out: {problem}\n")
+                tell(sys.stderr, [f"warning: {found.reference} is left out: {problem}"])
 
     def _row(self, name: str) -> ModelRow:
         return imported_row(self.model(name), name)

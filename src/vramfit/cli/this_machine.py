@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from vramfit.cli.console import tell
 from vramfit.importers.machine.chosen import on_this_machine
 from vramfit.importers.machine.find import ThisMachine
 
@@ -43,4 +44,4 @@ def this_machine() -> ThisMachine:
 
 
 def _tell(machine: Machine) -> None:
-    sys.stderr.writelines(f"{probe.source}: {probe.outcome}\n" for probe in machine.probes)
+    tell(sys.stderr, [f"{probe.source}: {probe.outcome}" for probe in machine.probes])

@@ -65,13 +65,14 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
 
 def _kept(path: str, marks: tuple[str, ...]) -> Kept:
     """Lines of a log file, or of stdin for ``-``; raises ``InputError`` for one that cannot be read."""
-    from vramfit.verify.lines import kept
+    from vramfit.bounded import open_file
+    from vramfit.verify.lines import Bounded, kept
 
     try:
         if path == "-":
-            return kept(sys.stdin.buffer, marks)
-        with open(path, "rb") as file:
-            return kept(file, marks)
+            return kept(Bounded(sys.stdin.buffer), marks)
+        with open(open_file(path), "rb") as file:
+            return kept(Bounded(file), marks)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}: {reason}", "give a log file, or - for stdin") from None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 4 * 2**20
 """Largest file that is read; the shipped catalogue is an eighth of it."""
 
+MAX_VALUES = 250_000
+"""Most keys and values of a file; the shipped catalogue has a third of it."""
 MAX_DEPTH = 32
 """Deepest nesting; the catalogue needs 6."""
 
@@ -152,7 +154,7 @@ def _compose(text: str) -> yaml.Node | None:
 def _refused_events(text: str, name: str) -> list[Fault]:
     """Faults that must be known before a tree is built: composing recurses once per level, and aliases multiply."""
     faults = []
-    depth = 0
+    depth = values = 0
     loader = _BASE(text)
     try:
         while loader.check_event():
@@ -162,6 +164,12 @@ def _refused_events(text: str, name: str) -> list[Fault]:
                 problem = f"the alias *{event.anchor} repeats another value"
                 faults.append(_event_fault(event, name, problem, "write the value out"))
                 if len(faults) >= _MAX_ALIAS_FAULTS:
+                    break
+            elif kind is yaml.ScalarEvent:
+                values += 1
+                if values > MAX_VALUES:
+                    problem = f"more than {MAX_VALUES:,} keys and values, the most that are read"
+                    faults.append(_event_fault(event, name, problem, "divide the file"))
                     break
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 depth += 1

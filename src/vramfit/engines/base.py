@@ -130,6 +130,14 @@ class Engine(_Generic["V", "K"]):
 
         return derive(model, scheme)
 
+    def word_of(self, scheme: Scheme) -> str:
+        """Word that asks this engine for a scheme: its id, or another name where the id is a class that means another one."""
+        if self.scheme_of_class.get(scheme.id, scheme.id) == scheme.id:
+            return scheme.id
+        from vramfit.quantization.schemes import aliases
+
+        return next(iter(aliases(scheme)), scheme.id)
+
     runs_assistants = False
     """True if the engine drafts with a model that reads the other's caches (``model.assistant``)."""
 

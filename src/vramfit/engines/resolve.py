@@ -6,6 +6,7 @@ A remedy is a request with some keys changed, so both the requested deployment a
 from __future__ import annotations
 
 from vramfit._record import replace
+from vramfit.catalogue.names import MAX_GPUS
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
 from vramfit.engines.quants import nearer, quants, scheme_of
@@ -77,7 +78,7 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
             raise UsageError(
                 f"missing --{name}", f"vramfit check --gpu rtx4090 --model llava-1.6-13b (no {name} was given)"
             )
-    gpus = tuple(gpu for name in request["gpu"] for gpu in _devices(name, request, catalogue))
+    gpus = devices(request, catalogue)
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
     request = as_owner_makes(request, stated, model)
@@ -157,6 +158,16 @@ def _drafting(name: str, deployment: Deployment, catalogue: Catalogue) -> Checkp
     usual = deployment.scheme.id if deployment.scheme.id != STORED else deployment.scheme.precision
     word = stated or (STORED if own is not None else usual)
     return runtime.checkpoint(model, scheme_of(word, runtime, model))
+
+
+def devices(request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:
+    """Devices of a request; raises ``UsageError`` for more than one set can have, whatever their names."""
+    gpus: list[Gpu] = []
+    for name in request["gpu"]:
+        gpus += _devices(name, request, catalogue)
+        if len(gpus) > MAX_GPUS:
+            raise UsageError(f"more than {MAX_GPUS:,} GPUs were given", f"give {MAX_GPUS:,} or fewer")
+    return tuple(gpus)
 
 
 def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:

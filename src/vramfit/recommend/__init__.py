@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit.checks import checked
-from vramfit.engines.resolve import SPECULATING, with_stated
+from vramfit.engines.resolve import SPECULATING, devices, with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.choices import OFFERED, Attempts, Criteria
 from vramfit.recommend.gpus import Wishes, cheapest
@@ -38,6 +38,8 @@ LABELS_OFFERED = (*OFFERED, "severe")
 """Labels of quality that may be the floor, best first; what nobody measured is never recommended."""
 WISHED = ("vendor", "budget", "max_price", "max_cards", "prices")
 """Options that limit the GPUs to get."""
+POSITIONS = frozenset(("rope_scaling", "long_context"))
+"""Keys that give a model a longer context than its own."""
 EXAMPLES = (
     "vramfit recommend -g rtx4090 for what to run on it; vramfit recommend -m llama-3.3-70b for what to run it on"
 )
@@ -96,7 +98,7 @@ def recommend(request: Request, catalogue: Listing) -> Object:
 
 
 def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Listing, limit: int) -> list[Object]:
-    gpus = tuple([gpu for name in names for gpu in catalogue.gpus(name)])
+    gpus = devices({"gpu": names}, catalogue)
     return [
         {
             "rank": rank,
@@ -119,6 +121,12 @@ def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int, wishes:
     model = catalogue.model(name)
     if model.components:
         raise CannotTell(f"{model.name} is a pipeline, which is not modelled yet", f"see `vramfit show {model.id}`")
+    context = criteria.keys.get("context")
+    if isinstance(context, int) and context > model.context > 0 and not POSITIONS.intersection(criteria.keys):
+        raise UsageError(
+            f"{model.name} takes {model.context:,} tokens, and a context of {context:,} was asked",
+            f"use --context {model.context} or less",
+        )
     return [
         {"rank": rank, **_estimate((offer.name,), criteria, offer.choice), "cost": _cost(offer)}
         for offers in cheapest(model, criteria, catalogue, wishes)

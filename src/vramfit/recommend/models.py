@@ -105,4 +105,4 @@ def _suits(model: Model, use: str, criteria: Criteria) -> bool:
     if not model.layers or (use == "vision" and model.vision is None):
         return False
     asked = criteria.keys.get("context")
-    return asked is None or bool(asked <= model.context)
+    return not isinstance(asked, int) or asked <= model.context

@@ -171,7 +171,8 @@ class Question:
         }
         """Values of keys that follow the GPUs unless they are given: a remedy is for what was requested, and keeps
         them."""
-        self._request = {**request, "quant": deployment.scheme.id, "engine": deployment.engine, **self.pinned}
+        quant = engine(deployment.engine).word_of(deployment.scheme)
+        self._request = {**request, "quant": quant, "engine": deployment.engine, **self.pinned}
         self._answers = answers
 
     def attempt(self, changes: Changes) -> Answer | None:
@@ -284,9 +285,9 @@ def _is_arrangeable(asked: Answer) -> bool:
 
 def _remedy(proposal: Proposal, question: Question, before: Rate | None, request: Request) -> Remedy:
     asked, after = question.first, proposal.answer
-    named = {} if "quant" in request else {"quant": after.deployment.scheme.id}
-    changes = {**named, **question.pinned, **proposal.changes}
     runtime = after.deployment.engine
+    named = {} if "quant" in request else {"quant": engine(runtime).word_of(after.deployment.scheme)}
+    changes = {**named, **question.pinned, **proposal.changes}
     if "engine" not in request and runtime != engine_of_family(after.deployment.scheme.family):
         changes["engine"] = runtime  # the asked model's name chose it, and what the changes make of it may not
     for name in outdated(request, proposal.changes):

@@ -69,7 +69,7 @@ def engines(question: Question) -> Iterator[Proposal]:
             continue
         module = engine(name)
         same = before.scheme.family in module.families
-        scheme = before.scheme.id if same else module.scheme_of_class[before.scheme.precision]
+        scheme = module.word_of(before.scheme) if same else module.scheme_of_class[before.scheme.precision]
         changes = {"engine": name, "quant": scheme}
         after = question.attempt(changes)
         if after is not None and question.improves(after):

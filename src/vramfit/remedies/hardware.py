@@ -129,7 +129,8 @@ def _nodes(question: Question, card: Gpu, machines: int) -> Proposal | None:
         if server is None:
             return None
         scheme = before.scheme
-        usual = scheme.id if scheme.family in server.families else server.scheme_of_class[scheme.precision]
+        same = scheme.family in server.families
+        usual = server.word_of(scheme) if same else server.scheme_of_class[scheme.precision]
         changes |= {"engine": server.name, "quant": usual}
     after = question.attempt(changes)
     if after is None:

@@ -154,7 +154,8 @@ def _bytes_each(deployment: Deployment, scheme: Scheme) -> int:
 def _quantize(question: Question, name: str, scheme: Scheme) -> Proposal | None:
     """Proposal of the model stored as ``scheme``; None if the engine cannot run that."""
     before = question.asked.deployment
-    changes = {"quant": scheme.id} if name == before.engine else {"engine": name, "quant": scheme.id}
+    quant = engine(name).word_of(scheme)
+    changes = {"quant": quant} if name == before.engine else {"engine": name, "quant": quant}
     after = question.attempt(changes)
     if after is None:
         return None

@@ -91,8 +91,25 @@ def lines(report: Object, *, keys: Sequence[str], header: bool = True) -> Iterat
 
 
 def row(values: Iterable[str]) -> str:
-    """One record without its line end; quoted only where a value holds a comma, quote, line break or edge spaces."""
-    return ",".join(_quoted(encodable(value)) for value in values)
+    """One record without its line end; quoted only where a value holds a comma, quote, line break or edge spaces.
+
+    A text that a spreadsheet would take for a formula has an apostrophe in front (owasp.org, *CSV Injection*).
+    """
+    return ",".join(_quoted(_no_formula(encodable(value))) for value in values)
+
+
+FORMULA = "=+-@\t\r"
+"""Characters that a formula begins with; a minus begins numbers too."""
+
+
+def _no_formula(value: str) -> str:
+    if value[:1] not in FORMULA or not value:
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return f"'{value}" if value[0] == "+" else value
 
 
 def _quoted(value: str) -> str:

@@ -61,11 +61,40 @@ def _counted(identity: str, count: int) -> str:
     return identity if count == 1 else f"{count}x{identity}"
 
 
+KEPT = "\n\t\u00a0\u202f"
+"""Characters that are no letters or signs and stay as they are: line ends, tabs and spaces that do not break."""
+
+
 def encodable(text: str) -> str:
-    """``text`` with each lone surrogate replaced by U+FFFD, so that writing it cannot fail."""
-    if text.isascii():
+    """``text`` with lone surrogates as U+FFFD, so that writing it cannot fail, and characters that control as escapes.
+
+    A terminal acts upon such a character, and it may turn the direction of what stands behind it.
+    """
+    if text.isprintable():
         return text
-    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return "".join([one if one.isprintable() or one in KEPT else _escape(one) for one in text])
+
+
+LINES = ("command",)
+"""Fields of a report that have several lines."""
+
+
+def printable(value: Any, name: str = "") -> Any:
+    """Plain data with each text ``encodable``, and on one line but for the fields that have several."""
+    if isinstance(value, str):
+        found = encodable(value)
+        return found if name in LINES else found.replace("\n", "\\n")
+    if isinstance(value, dict):
+        return {key: printable(one, key) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable(one, name) for one in value]
+    return value
+
+
+def _escape(letter: str) -> str:
+    """``\\x1b`` or ``\\u202e``; U+FFFD for half a character."""
+    code = ord(letter)
+    return "\ufffd" if "\ud800" <= letter <= "\udfff" else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def tokens_per_second(rate: float) -> str:

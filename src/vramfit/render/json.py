@@ -45,7 +45,14 @@ def quoted(text: str) -> str:
         from _json import encode_basestring
     except ImportError:  # an interpreter without the C accelerator, such as PyPy
         from json.encoder import py_encode_basestring as encode_basestring
-    return encode_basestring(text)
+    return encode_basestring(text).translate(ACTING)
+
+
+ACTING = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+"""Escapes of characters that the standard lets stand, and that a terminal acts upon or that turn the direction of text."""
 
 
 def escape_surrogates(text: str) -> str:

@@ -19,7 +19,9 @@ _RIGHT = frozenset(_HEADINGS[6:15])
 _SIZES = (
     "headroom_bytes", "breakdown.weights", "breakdown.kv_cache", "breakdown.compute", "breakdown.overhead",
 )  # fmt: skip
-_SPECIAL = "\\`*[]<>|~"
+_SPECIAL = "\\`*[]<>|~$"
+_UNNAMED = "@<!-- -->"
+"""Sign before a name that mentions nobody: GitHub looks for mentions in the text between elements."""
 
 
 def lines(report: Object) -> Iterator[str]:
@@ -38,6 +40,8 @@ def escape(text: str) -> str:
     """``text`` as literal Markdown inside a table cell, on one line."""
     flat = " ".join(encodable(text).split())
     escaped = "".join("\\" + c if c in _SPECIAL else c for c in flat).replace("&", "&amp;")
+    if "@" in escaped:
+        escaped = escaped.replace("@", _UNNAMED)
     return escaped.replace(" _", " \\_").replace("_ ", "\\_ ") if "_" in escaped else escaped
 
 

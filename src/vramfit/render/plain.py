@@ -7,7 +7,7 @@ always one value.
 
 from __future__ import annotations
 
-from vramfit.render.fields import cell, error_text, gpu_id, pick, usable_bytes
+from vramfit.render.fields import cell, encodable, error_text, gpu_id, pick, usable_bytes
 from vramfit.render.json import escape_surrogates
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def escape(text: str) -> str:
 
     Backslashes are doubled.
     """
-    return escape_surrogates(text.translate(_ESCAPES))
+    return encodable(escape_surrogates(text.translate(_ESCAPES)))
 
 
 def _values(estimate: Object) -> Iterator[str]:

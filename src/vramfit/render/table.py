@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from vramfit.render.fields import printable
 from vramfit.render.page import Page
 from vramfit.render.sections import sections
 
@@ -36,7 +37,7 @@ def print_report(
 
 def draw_report(page: Page, report: Object, *, details: bool = False) -> None:
     """Draw the report for a person on a page; the whole of it with ``details``."""
-    parts = sections(report.get("estimates", [report]))
+    parts = sections([printable(one) for one in report.get("estimates", [report])])
     alone = len(parts) == 1 and not parts[0].is_error
     if details:
         from vramfit.render.story import draw_overview, draw_story

@@ -146,7 +146,7 @@ def deployment_object(request: Request, deployment: Deployment, decided: Mapping
         "gpu": list(gpus) if len(gpus) > 1 else gpus[0],
         "model": deployment.model.id,
         "engine": deployment.engine,
-        "quant": deployment.scheme.id,
+        "quant": engine(deployment.engine).word_of(deployment.scheme),
         "name": request.get("name"),
     }
     values = {}

@@ -7,6 +7,7 @@ import re
 from collections import deque
 
 from vramfit._record import Record
+from vramfit.bounded import too_long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,31 @@ PACKED = '{"log":"'
 """Beginning of a line in a file of Docker's json-file driver."""
 
 
+MOST_BYTES = 2**30
+"""Bytes of a log that are read; a server that logs every request may write as much in days."""
+
+
+class Bounded:
+    """Lines and blocks of a stream, of which no more than a log has are read; raises ``OSError`` where there is more."""
+
+    def __init__(self, stream: BinaryIO, most_bytes: int = MOST_BYTES) -> None:
+        self._stream, self._left, self._most = stream, most_bytes, most_bytes
+
+    def readline(self, size: int) -> bytes:
+        """Next line, or the first so many bytes of it."""
+        return self._counted(self._stream.readline(size))
+
+    def read(self, size: int) -> bytes:
+        """Next so many bytes."""
+        return self._counted(self._stream.read(size))
+
+    def _counted(self, found: bytes) -> bytes:
+        self._left -= len(found)
+        if self._left < 0:
+            raise too_long(self._most)
+        return found
+
+
 class Kept(Record):
     """Lines that were kept of a log."""
 
@@ -31,7 +57,7 @@ class Kept(Record):
     """Number of lines that were understood by their words and dropped for want of room."""
 
 
-def kept(stream: BinaryIO, marks: Iterable[str]) -> Kept:
+def kept(stream: Bounded | BinaryIO, marks: Iterable[str]) -> Kept:
     """Keep the lines of a stream that have one of the words ``marks``, without colours and line ends.
 
     Bytes that are not UTF-8 become replacement characters; UTF-16 with its mark, as PowerShell writes, is read too.
@@ -51,7 +77,7 @@ def kept(stream: BinaryIO, marks: Iterable[str]) -> Kept:
     return Kept(tuple(found), dropped)
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
+def _lines(stream: Bounded | BinaryIO) -> Iterator[str]:
     """Lines of a stream, each cut at the limit."""
     first = stream.readline(LONGEST_LINE_BYTES)
     if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -66,7 +92,7 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
         raw = stream.readline(LONGEST_LINE_BYTES)
 
 
-def _wide(first: bytes, stream: BinaryIO) -> Iterator[str]:
+def _wide(first: bytes, stream: Bounded | BinaryIO) -> Iterator[str]:
     """Lines of a stream in UTF-16."""
     from codecs import getincrementaldecoder
 

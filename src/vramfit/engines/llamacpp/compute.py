@@ -19,6 +19,7 @@ from vramfit._record import Record
 from vramfit.engines.llamacpp.graph import NOTHING, Home, Node, Run
 from vramfit.engines.llamacpp.layers import build_graph
 from vramfit.engines.llamacpp.placement import HOST, cells, local_window, physical_batch
+from vramfit.memory.kv_cache import caches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,8 +150,12 @@ def _run(model: Model, work: Workload, keys: LlamaCppKeys, streams: int, vulkan:
 
         rows, states = output_rows(work), states_each(model, work)
     outputs = batch if keys.outputs == "batch" else min(batch, rows)
+    key_type, value_type = work.kv_cache_type, work.kv_cache_type_v
+    if not caches(model):
+        # An encoder attends to K and V as they are computed (``src/llama-graph.cpp`` ``build_attn_inp_no_cache``).
+        key_type = value_type = "f16"
     return Run(
-        tokens, outputs, work.parallel, streams, work.flash_attention, work.kv_cache_type, work.kv_cache_type_v, states,
+        tokens, outputs, work.parallel, streams, work.flash_attention, key_type, value_type, states,
         work.speculative == "mtp", vulkan, keys.kv_offload, table_device,
     )  # fmt: skip
 
@@ -170,7 +175,8 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
     for number, group in enumerate(model.layers):
         for index in group.indices:
             group_of[index] = number
-    devices, offloaded, last = placement.layer_device, placement.cpu_moe_layers, model.layer_count - 2
+    devices, last = placement.layer_device, model.layer_count - 2
+    offloaded = placement.cpu_moe_layers if model.has_experts else 0
     by_name = () if placement.moved is None else placement.moved.layers
     mixed = len(model.layers) > 1
     whole = HOST in devices and any(mixer.kind in STATE_SPACE for group in model.layers for mixer in group.mixers)

@@ -1,0 +1,48 @@
+"""One run of a target over changed inputs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.fuzz.changed import changed
+from vramfit.errors import VramfitError
+
+if TYPE_CHECKING:
+    from tests.fuzz.targets import Target
+
+SLOW_SECONDS = 1.0
+"""Processor time of one input from which it counts as a hang."""
+
+
+@dataclass
+class Outcome:
+    """What became of the inputs of a run."""
+
+    inputs: int = 0
+    refused: int = 0
+    failures: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def run(name: str, target: Target, seed: str, first: int, count: int) -> Outcome:
+    """Give the target so many inputs, from number ``first`` on; an input follows from seed, target and number alone."""
+    found, corpus = Outcome(), target.corpus()
+    started = time.process_time()
+    for number in range(first, first + count):
+        data = changed(corpus, Random(f"{seed} {name} {number}"))
+        began = time.process_time()
+        try:
+            target.read(data)
+        except VramfitError:
+            found.refused += 1
+        except Exception as error:  # whatever it is, it is the finding
+            found.failures.append(f"{number}: {type(error).__name__}: {error}"[:300])
+        if time.process_time() - began > SLOW_SECONDS:
+            found.slow.append(str(number))
+        found.inputs += 1
+    found.seconds = time.process_time() - started
+    return found

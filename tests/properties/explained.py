@@ -1,0 +1,136 @@
+"""What engines themselves do against an invariant, each with the line of the source that does it.
+
+An explanation holds for the named engines, invariants and parts of the memory alone: whatever else breaks the invariant is a
+violation. ``docs/reliability.md`` has the list for readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.properties.asked import Raw, Violation
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One thing that an engine does, and the violations that it explains."""
+
+    reason: str
+    source: str
+    engines: tuple[str, ...]
+    invariants: tuple[str, ...]
+    """Beginnings of the invariants' names."""
+    parts: tuple[str, ...] = ()
+    """Parts of which alone less is needed; empty where the invariant is about the verdict."""
+    where: Callable[[Raw], bool] = lambda raw: True
+
+    def explains(self, found: Violation) -> bool:
+        """Whether a violation is what the engine does."""
+        harder = {**found.raw, **found.changes}
+        return (
+            found.raw.get("engine") in self.engines
+            and found.invariant.startswith(self.invariants)
+            and set(found.fell) <= set(self.parts)
+            and (self.where(found.raw) or self.where(harder))
+        )
+
+
+def _partly_in_ram(raw: Raw) -> bool:
+    layers = raw.get("gpu_layers", "all")
+    return (
+        layers != "all" or raw.get("kv_offload") in (False, "false") or "override_tensor" in raw or raw.get("mmproj") == "host"
+        or raw.get("cpu_moe_layers", 0) != 0
+    )  # fmt: skip
+
+
+def _states_no(key: str) -> Callable[[Raw], bool]:
+    return lambda raw: key not in raw
+
+
+LLAMA = ("llama.cpp", "ollama")
+QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "int8", "int6", "int5", "int4", "int3", "int2")
+MEMORY = ("usable", "card", "custom", "reserve")
+
+EXPLANATIONS = (
+    Explanation(
+        "with layers, experts or the cache in RAM the graph is cut into pieces by where each operation runs, and what runs on"
+        " the CPU then needs no buffer on the GPU: more scores, cells or sequences may move an operation there",
+        "ggml-org/llama.cpp ggml/src/ggml-backend.cpp ggml_backend_sched_split_graph; src/llama-graph.cpp build_attn_mha",
+        LLAMA, ("flash", "cache", "context", "parallel", "ubatch", "layers", "experts", "class", "scheme", "bits", "images"),
+        ("compute", "overhead"), _partly_in_ram,
+    ),
+    Explanation(
+        "tensors are put into the smallest hole that holds them, and the buffer is as large as the highest end: larger tensors"
+        " may fall into other holes",
+        "ggml-org/llama.cpp ggml/src/ggml-alloc.c ggml_dyn_tallocr_alloc",
+        LLAMA, ("flash", "cache", "context", "parallel", "ubatch", "class", "scheme", "bits", "images"), ("compute",),
+    ),
+    Explanation(
+        "flash attention unpacks a cache that is not F16 to F16, and attention without it does not",
+        "ggml-org/llama.cpp ggml/src/ggml-cuda/fattn.cu",
+        LLAMA, ("flash",), ("overhead",), lambda raw: raw.get("kv_cache_type", "f16") != "f16",
+    ),
+    Explanation(
+        "a model is put on one GPU alone where its predicted size is at most 80 % of what is free there, and spread over all"
+        " where it is larger; the prediction leaves out what it needs besides",
+        "ollama/ollama server/sched.go bestSingleGPUFit",
+        ("ollama",), ("class", "scheme", "bits", "cache", "context", "parallel", "images", "flash", *MEMORY),
+        ("compute", "overhead", "weights", "kv_cache"), lambda raw: isinstance(raw["gpu"], list) or raw["gpu"][:1].isdigit(),
+    ),
+    Explanation(
+        "the batch shrinks as context or file grow against the free memory",
+        "ollama/ollama server/sched.go automaticGenerationBatch",
+        ("ollama",), ("class", "scheme", "bits", "cache", "context", "parallel", "flash", "images", *MEMORY),
+        ("compute", "overhead", "kv_cache"), lambda raw: not {"batch", "ubatch"} & set(raw),
+    ),
+    Explanation(
+        "the default context is 32,768 tokens from 23 GiB and 262,144 from 47 GiB on, so that a larger card may not hold what a"
+        " smaller one does; the report says so, and context states another",
+        "ollama/ollama server/routes.go (vram-based default context)",
+        ("ollama",), MEMORY, (), _states_no("context"),
+    ),
+    Explanation(
+        "attention over a quantized cache is two products with the scores of all heads between them, where the fused kernel of"
+        " the 16-bit cache keeps none",
+        "ml-explore/mlx-lm mlx_lm/models/base.py quantized_scaled_dot_product_attention",
+        ("mlx",), ("cache",), ("compute",), lambda raw: raw.get("kv_cache_type") in QUANTIZED,
+    ),
+    Explanation(
+        "matrices in LLM.int8 are multiplied by way of 8-bit copies of the activations, products in 32 bits, and 16-bit copies"
+        " of the columns with outliers",
+        "bitsandbytes-foundation/bitsandbytes bitsandbytes/autograd/_functions.py MatMul8bitLt",
+        ("transformers",), ("class", "scheme"), ("compute", "overhead"),
+    ),
+    Explanation(
+        "8-bit matrices are multiplied with 8-bit copies of the activations, which are made beside them",
+        "vllm-project/vllm csrc/quantization/w8a8/int8/scaled_quant.cu; vllm/_custom_ops.py scaled_int8_quant",
+        ("vllm", "sglang"), ("class", "scheme"), ("compute", "overhead"),
+    ),
+    Explanation(
+        "quantized matrices are unpacked to 16 bits into a buffer of the largest of them, the output's of a large vocabulary",
+        "turboderp-org/exllamav2 exllamav2/linear.py temp_dq_size",
+        ("exllamav2",), ("class", "scheme"), ("compute",),
+    ),
+    Explanation(
+        "of a model with recurrent layers the pages of both kinds of cache are made equally large, so that the tokens of a page"
+        " follow the bytes of one",
+        "vllm-project/vllm vllm/model_executor/models/config.py HybridAttentionMambaModelConfig",
+        ("vllm",), ("cache",), ("kv_cache", "overhead"),
+    ),
+    Explanation(
+        "TurboQuant keeps rows of powers of two for each head, keeps the first and last layers in 16 bits, and no sliding"
+        " windows",
+        "vllm-project/vllm vllm/v1/attention/backends/turboquant_attn.py; vllm/v1/kv_cache_interface.py",
+        ("vllm",), ("cache",), ("kv_cache", "compute", "overhead"),
+        lambda raw: str(raw.get("kv_cache_type")).startswith("turboquant"),
+    ),
+)  # fmt: skip
+
+
+def explanation(found: Violation) -> Explanation | None:
+    """What explains a violation; None for one that is a fault."""
+    return next((one for one in EXPLANATIONS if one.explains(found)), None)

@@ -1,0 +1,111 @@
+"""Promises: what a remedy or a recommendation says comes out where its deployment keys are asked afresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.catalogued import catalogue
+from tests.properties.asked import Violation, rows
+from vramfit.checks import checked
+from vramfit.engines import engine
+from vramfit.engines.keys import parse_request
+from vramfit.errors import VramfitError
+from vramfit.quantization import SCHEMES
+from vramfit.recommend import recommend
+from vramfit.remedies import find
+from vramfit.report import estimate_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from random import Random
+
+    from tests.properties.asked import Asker, Raw
+
+STATED_OF = {
+    "gpu": ("usable", "nodes"),
+    "quant": ("file_size", "bits_per_weight"),
+    "model": ("file_size", "bits_per_weight", "encoder_tokens"),
+}
+"""Keys that state a fact of a card or of a file, and mean nothing once it is replaced (docs/remedies.md)."""
+USES = ("chat", "code", "vision", "embedding")
+
+
+def unkept(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
+    """Remedies of which the changes, put on the deployment, lead to another verdict or need."""
+    found = asker.one(raw)
+    if found is None:
+        return
+    request = parse_request(raw)
+    remedies = find(request, found, catalogue(), {}, everything=rng.random() < 0.1)
+    report = estimate_object(checked(request, found, remedies))
+    for remedy in report["remedies"]:
+        changes = remedy["changes"]
+        dropped = {name for key, names in STATED_OF.items() if key in changes for name in names}
+        asked = {name: value for name, value in raw.items() if name not in dropped} | changes
+        again = asker.answers(asked)
+        promised = (remedy["verdict"], remedy["required_bytes"], remedy["headroom_bytes"])
+        if not isinstance(again, tuple):
+            yield Violation("remedy: refused", raw, changes, f"{promised}: {again}")
+            continue
+        told = (again[0].verdict.word, again[0].required_bytes, again[0].verdict.headroom_bytes)
+        if told != promised:
+            yield Violation("remedy: promise", raw, changes, f"{promised} promised, {told} found")
+
+
+def unasked(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
+    """Rows of a recommendation that are beyond the model's context, or are answered otherwise when asked by their keys."""
+    keys = {name: raw[name] for name in ("context", "parallel", "kv_cache_type", "reserve", "ram") if name in raw}
+    if rng.random() < 0.3:
+        keys["engine"] = raw["engine"]
+    if rng.random() < 0.3:
+        keys["quant"] = rng.choice(("int8", "int4", raw.get("quant", "fp16")))
+    if rng.random() < 0.5:
+        keys |= {"gpu": raw["gpu"]}
+        wishes: dict[str, Any] = {"use": rng.choice(USES), "limit": 3}
+    else:
+        keys |= {"model": rng.choice(rows().models)["id"]}
+        wishes = {"limit": 3}
+    asker.asked += 1
+    try:
+        report = recommend({**parse_request(keys), **wishes}, catalogue())
+    except VramfitError:
+        asker.refused += 1
+        return
+    for row in report["recommendations"]:
+        yield from _row(row, {**keys, **wishes}, asker)
+
+
+def _row(row: Mapping[str, Any], keys: Raw, asker: Asker) -> Iterator[Violation]:
+    deployment = {name: value for name, value in row["deployment"].items() if value is not None}
+    most = row["model"]["max_context"]
+    if most is not None and deployment["context"] > most:
+        yield Violation("recommendation: beyond the model's context", keys, deployment, f"at most {most}")
+    again = asker.answers(deployment)
+    promised = (row["verdict"], row["required_bytes"]["expected"], row["quant"]["scheme"])
+    if not isinstance(again, tuple):
+        yield Violation("recommendation: refused", keys, deployment, f"{promised}: {again}")
+        return
+    told = (again[0].verdict.word, again[0].required_bytes, again[0].deployment.scheme.id)
+    if told != promised:
+        yield Violation("recommendation: asked back", keys, deployment, f"{promised} promised, {told} found")
+    if again[0].verdict.word == "unsupported":
+        yield Violation("recommendation: does not start", keys, deployment, str(again[0].verdict.refusal))
+
+
+def unnamed(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
+    """Schemes that an engine is listed with and that, asked by their id, are refused or taken for another."""
+    for row in rows().quants_of(raw["engine"]):
+        model = (
+            "gpt-oss-20b"
+            if row["family"] == "mxfp4"
+            else "mixtral-8x7b"
+            if row["id"] == "MXFP4_MOE"
+            else "llama-3.1-8b"
+        )
+        asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": model}
+        asked |= {"engine": raw["engine"], "quant": engine(raw["engine"]).word_of(SCHEMES[row["id"]])}
+        found = asker.answers(asked)
+        if not isinstance(found, tuple):
+            yield Violation("scheme: refused", asked, {}, str(found))
+        elif found[0].deployment.scheme.id != row["id"]:
+            yield Violation("scheme: taken for another", asked, {}, found[0].deployment.scheme.id)

@@ -1,0 +1,48 @@
+"""Invariants of drawn deployments: a part of the long run, drawn anew each time, with the seed in the message of a failure."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from tests.properties.asked import rows
+from tests.properties.drawn import drawn
+from tests.properties.promises import unnamed
+from tests.properties.suite import INVARIANTS, Run
+from vramfit.engines import names
+
+SEED = int(os.environ.get("VRAMFIT_SEED") or secrets.randbits(32))
+"""Seed of this run; VRAMFIT_SEED repeats one."""
+EXAMPLES = {"monotone": 150, "sums": 60, "shares": 60, "limits": 60, "remedies": 12, "recommendations": 3}
+"""Deployments drawn for each invariant."""
+
+
+def test_every_invariant_is_drawn_for() -> None:
+    assert INVARIANTS.keys() == EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("name", INVARIANTS)
+def test_holds_of_whatever_is_drawn(name: str) -> None:
+    """Hypothesis shrinks what breaks it; the long run lists all that does."""
+
+    @seed(SEED)
+    @settings(derandomize=False, max_examples=EXAMPLES[name], deadline=None)
+    @given(st.randoms(use_true_random=False))
+    def holds(rng: st.random.Random) -> None:  # type: ignore[name-defined]
+        run = Run()
+        run.hold(name, INVARIANTS[name][0], drawn(rng), rng)
+        assert run.violations == [], f"repeat with VRAMFIT_SEED={SEED}"
+
+    holds()
+
+
+@pytest.mark.parametrize("engine", names())
+def test_every_scheme_can_be_asked_for_by_its_name(engine: str) -> None:
+    run = Run()
+    run.hold("schemes", unnamed, {"engine": engine}, secrets.SystemRandom())
+    assert run.asker.asked == len(rows().quants_of(engine)) > 0
+    assert run.violations == []
