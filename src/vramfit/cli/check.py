@@ -179,10 +179,11 @@ def _rows(
 
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
-        from vramfit.cli.command import command_files
+        from vramfit.cli.command import command_files, named_here
         from vramfit.engines.commands import with_command
 
         raw, command = with_command(raw, command_files())
+        raw, command = named_here(raw, command, catalogue)
     if command is not None:
         from vramfit.cli.command import shown_of
 

@@ -15,10 +15,11 @@ from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from typing import Any
 
     from vramfit.launch import Program
+    from vramfit.launch.edit import Change
     from vramfit.launch.files import Files
     from vramfit.launch.words import Process
 
@@ -117,10 +118,12 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     raise UnknownProgram(f'no engine is known that "{shown}" starts', "give the command that starts the server")
 
 
-def restated(command: Command, engine_after: str, before: str, after: str) -> str:
+def restated(
+    command: Command, engine_after: str, before: str, after: str, stated: Container[str] = ()
+) -> str:
     """The user's command with what differs between two written commands changed: of its deployment, and of another.
 
-    The written command of the other deployment is returned where it starts another engine, and where the change cannot be
+    ``stated`` has the deployment keys that the other deployment states (``launch.edit.changes``). The written command of the other deployment is returned where it starts another engine, and where the change cannot be
     made in the user's text.
     """
     if command.text is None or command.engine != engine_after:
@@ -128,18 +131,23 @@ def restated(command: Command, engine_after: str, before: str, after: str) -> st
     from vramfit.launch.edit import applied, changes
 
     old, new = processes(before), processes(after)
-    if len(old) != len(new):
+    more = len(new) - len(old)
+    lines = after.split("\n")
+    if more and (more < 0 or len(lines) != len(new)):
         return after
-    made = []
-    for first, second in zip(old, new, strict=True):
+    made: list[Change] = []
+    for first, second in zip(old, new[more:], strict=True):
         if first.words == second.words and first.variables == second.variables:
             continue
         pair = _own(command, first)
-        found = None if pair is None else changes(*pair, first, second)
+        found = None if pair is None else changes(*pair, first, second, stated)
         if found is None:
             return after
-        made += found
-    return applied(command.text, made) or after
+        # A server on several machines is written once for each, and stands once in a user's command.
+        made += [one for one in found if one not in made]
+    text = applied(command.text, made)
+    # What makes the files stands in front of what is started with them.
+    return after if not text else "\n".join([*lines[:more], text])
 
 
 def _own(command: Command, written: Process) -> tuple[Program, Process] | None:

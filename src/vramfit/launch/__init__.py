@@ -44,6 +44,8 @@ class Flag(Record):
     """Flags that negate a switch."""
     many: bool = False
     """True if the flag may be repeated: its values are tuples, and follow one another."""
+    of_model: str = ""
+    """Deployment key that the program takes from the model where the flag is absent; empty for any other flag."""
 
 
 class Program(Record):

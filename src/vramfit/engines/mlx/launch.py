@@ -87,9 +87,9 @@ TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
 
 
 def command(deployment: Deployment, _estimate: Estimate) -> str:
-    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it."""
+    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it or serve several at once."""
     work, scheme = deployment.workload, deployment.scheme
-    convert, generate, _ = TEXT if deployment.model.vision is None else VISION
+    convert, generate, serve = TEXT if deployment.model.vision is None else VISION
     model, lines = repository(deployment), []
     if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
         model = file_stem(deployment)
@@ -103,7 +103,17 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         "context": None if quantized else work.context,
         "kv_cache_type": work.kv_cache_type if quantized else None,
     }
+    if work.parallel > 1:
+        context = values["context"] if serve is VISION[-1] else None
+        served = {**values, "context": context, "parallel": work.parallel}
+        return "\n".join([*lines, line(write.words(serve, served))])
     return "\n".join([*lines, line(write.words(generate, values))])
+
+
+def limits_context(deployment: Deployment) -> bool:
+    """Return True if a flag of the command holds it to the context: not of mlx-lm's server, nor of a quantized cache."""
+    work = deployment.workload
+    return work.kv_cache_type not in CACHE_BITS and (work.parallel == 1 or deployment.model.vision is not None)
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

@@ -86,7 +86,7 @@ SERVER = Program(
         Flag("--model-path", "model", ("--model",)),
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization"),
-        Flag("--context-length", "context"),
+        Flag("--context-length", "context", of_model="context"),
         Flag("--json-model-override-args", "overrides", spell=_overrides_text, read=_overrides),
         Flag("--max-running-requests", "max_num_seqs"),
         Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),

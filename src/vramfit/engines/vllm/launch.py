@@ -156,7 +156,7 @@ SERVE = Program(
     (
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization", ("-q",)),
-        Flag("--max-model-len", "context", read=_context),
+        Flag("--max-model-len", "context", read=_context, of_model="context"),
         Flag("--hf-overrides", "overrides", spell=_overrides_text, read=_overrides),
         Flag("--rope-scaling", "rope", read=_rope),
         Flag("--max-num-seqs", "max_num_seqs", read=_count),
