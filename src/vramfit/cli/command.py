@@ -60,6 +60,7 @@ def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any],
                         written[0],
                         remedy["command"],
                         remedy["changes"],
+                        _other_count(made, answer),
                     ),
                 }
                 for remedy, made in zip(shown["remedies"], checked.remedies, strict=True)
@@ -69,9 +70,7 @@ def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any],
     return show
 
 
-def named_here(
-    raw: Mapping[str, Any], command: Command, catalogue: Catalogue
-) -> tuple[Mapping[str, Any], Command]:
+def named_here(raw: Mapping[str, Any], command: Command, catalogue: Catalogue) -> tuple[Mapping[str, Any], Command]:
     """Deployment keys with the name of what a path of another machine holds, and the command with a note of it.
 
     A path whose end is the name of no known model stays, and is an error where it is looked up.
@@ -101,6 +100,12 @@ def _is_known(name: str, catalogue: Catalogue) -> bool:
     except VramfitError:
         return False
     return True
+
+
+def _other_count(made: Any, asked: Any) -> int | None:
+    """Number of a remedy's GPUs; None for that of the deployment."""
+    count = len(made.proposal.answer.deployment.gpus)
+    return None if count == len(asked.deployment.gpus) else count
 
 
 def _text(path: str) -> str:

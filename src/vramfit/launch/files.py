@@ -25,10 +25,10 @@ def _unread(path: str) -> Any:
 class Files(Record):
     """Functions that read files; each takes a path, and raises ``VramfitError`` for a file that it cannot read."""
 
-    text: Callable[[str], str] = _unread
-    settings: Callable[[str], Mapping[str, Any]] = _unread
+    text: Callable[[str], str] = staticmethod(_unread)
+    settings: Callable[[str], Mapping[str, Any]] = staticmethod(_unread)
     """Function that reads a mapping, of YAML or JSON."""
-    parsed: Callable[[str], Mapping[str, Any]] = _unread
+    parsed: Callable[[str], Mapping[str, Any]] = staticmethod(_unread)
     """Function that reads a mapping from a text, which a here-document has."""
 
 

@@ -263,7 +263,7 @@ def find(
             continue
         strategy = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
         for proposal in strategy(question):
-            if "context" in proposal.changes and not _is_held(proposal.answer):
+            if "context" in proposal.changes and not _is_limited(proposal.answer):
                 continue
             remedy = _remedy(proposal, question, before, request)
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
@@ -274,7 +274,7 @@ def find(
     return tuple(ranked if everything else ranked[:MOST])
 
 
-def _is_held(found: Answer) -> bool:
+def _is_limited(found: Answer) -> bool:
     """Return True if the engine's command holds it to its context, so that a shorter one is no mere hope."""
     return engine(found.deployment.engine).limits_context(found.deployment)
 

@@ -58,7 +58,8 @@ OTHERS = neutral(
 """Flags that do not change the memory of mlx-lm ``server.py`` and ``generate.py``, and of mlx-vlm's."""
 UNMODELLED = neutral(
     "",
-    "--adapter-path --draft-model --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme",
+    "--adapter-path --draft-model --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme"
+    " --cache-limit-gb",
 )
 
 
