@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import PAGES, Shown, run
+from tests.test_docs import PAGES, ROOT, Shown, run
 
 SESSION = re.compile(r"(?ms)^```console\n(.*?)^```$")
 
@@ -21,11 +21,16 @@ def main() -> None:
     """Every page, in place."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        page.write_text(SESSION.sub(lambda found: f"```console\n{refreshed(found[1])}```", text), encoding="utf-8")
+        where = page.relative_to(ROOT).as_posix()
+
+        def anew(found: re.Match[str], where: str = where) -> str:
+            return f"```console\n{refreshed(found[1], where)}```"
+
+        page.write_text(SESSION.sub(anew, text), encoding="utf-8")
 
 
-def refreshed(session: str) -> str:
-    """A ``console`` block with the outputs of today."""
+def refreshed(session: str, page: str) -> str:
+    """A ``console`` block of a page with the outputs of today."""
     told = []
     for part in re.split(r"(?m)^(?=\$ )", session):
         if not part:
@@ -34,7 +39,7 @@ def refreshed(session: str) -> str:
         while command.endswith("\\"):
             more, _, shown = shown.partition("\n")
             command += "\n" + more
-        lines = printed(re.sub(r"\\\n\s*", "", command)[2:]).splitlines()
+        lines = printed(re.sub(r"\\\n\s*", "", command)[2:], page).splitlines()
         if shown.rstrip().endswith("\n..."):
             lines = [*lines[: len(shown.rstrip().splitlines()) - 1], "..."]
         blank = "\n" if shown.endswith("\n\n") else ""
@@ -42,12 +47,12 @@ def refreshed(session: str) -> str:
     return "".join(told)
 
 
-def printed(command: str) -> str:
-    """What a command prints on a terminal 100 columns wide."""
+def printed(command: str, page: str) -> str:
+    """What a command of a page prints on a terminal 100 columns wide."""
     here = Path.cwd()
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         try:
-            return run(Shown("", command, None), patch, Path(folder))[1]
+            return run(Shown(page, command, None), patch, Path(folder))[1]
         finally:
             os.chdir(here)
 

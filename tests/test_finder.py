@@ -51,14 +51,27 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(installed: Path, cache: Path) -> tuple[list[int], bytes]:
+def run(installed: Path, cache: Path, *flags: str) -> tuple[list[int], bytes]:
     """Run a check with a cache: the figures of ``PROGRAM``, and what was printed."""
     done = subprocess.run(
-        [sys.executable, "-I", "-c", PROGRAM.format(folder=str(installed))],
+        [sys.executable, "-I", *flags, "-c", PROGRAM.format(folder=str(installed))],
         env={"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PATH": os.environ["PATH"]},
         capture_output=True, check=False,
     )  # fmt: skip
     return [int(word) for word in done.stderr.split()], done.stdout
+
+
+def test_without_compiled_files_groups_are_made_from_sources(installed: Path, tmp_path: Path) -> None:
+    """As in a container whose environment says ``PYTHONDONTWRITEBYTECODE``: Python would compile every source each time."""
+    package, cache = tmp_path / "site", tmp_path / "cache"
+    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    first, text = run(package, cache, "-B")
+    run(package, cache, "-B")
+    third, same = run(package, cache, "-B")
+    assert first[2] > 60
+    assert third == [1, third[1], 0, 0]
+    assert text == same != b""
+    assert list(package.rglob("*.pyc")) == []
 
 
 def only_file(cache: Path) -> Path:
@@ -71,11 +84,13 @@ def test_the_second_check_loads_groups_and_answers_the_same(installed: Path, tmp
     first, text = run(installed, tmp_path)
     file = only_file(tmp_path)
     second, again = run(installed, tmp_path)
+    third, last = run(installed, tmp_path)
     assert first[:2] == [1, 0]
     assert first[2] > 60
-    assert second == [1, second[1], 0, 0]
+    assert second == [1, second[1], 1, 0]  # the module that makes the code lean
+    assert third == [1, second[1], 0, 0]
     assert 10 < second[1] < 60
-    assert text == again != b""
+    assert text == again == last != b""
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert [path.name for path in file.parent.iterdir()] == [file.name]
@@ -88,12 +103,14 @@ def test_a_changed_source_is_read_anew_and_its_group_written_anew(installed: Pat
     cache = tmp_path / "cache"
     cache.mkdir()
     run(package, cache)
+    run(package, cache)
     before, _ = run(package, cache)
     changed = package / "vramfit" / "render" / "json.py"
     changed.write_text(changed.read_text(encoding="utf-8") + "\nMARK = 7\n", encoding="utf-8")
     seen, _ = run(package, cache)
     assert compileall.compile_file(str(changed), quiet=1)
     rewritten, _ = run(package, cache)
+    run(package, cache)
     after, _ = run(package, cache)
     assert before == [1, before[1], 0, 0]
     assert seen[3] == rewritten[3] == after[3] == 7
@@ -114,7 +131,7 @@ def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "groups.bin"
-    index = dumps({"vramfit.units": (0, 1)})
+    index = dumps({"vramfit.units": (0, 1, True)})
     file.write_bytes(GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + index + b"N")
     file.chmod(0o600)
     link = tmp_path / "link.bin"
@@ -124,7 +141,7 @@ def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
     handle, start, places = _finder._open_groups(str(file))
     os.close(handle)
     assert start == file.stat().st_size - 1
-    assert places == {"vramfit.units": (0, 1)}
+    assert places == {"vramfit.units": (0, 1, True)}
     for path in (link, tmp_path, pipe, tmp_path / "missing"):
         assert _finder._open_groups(str(path)) == (-1, 0, {})
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
@@ -150,10 +167,12 @@ def test_a_damaged_file_has_no_groups(tmp_path: Path, content: bytes) -> None:
 
 def test_a_cut_off_group_is_found_one_by_one(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path)
+    run(installed, tmp_path)
     whole, text = run(installed, tmp_path)
     file = only_file(tmp_path)
     os.truncate(file, file.stat().st_size // 2)
     cut, same = run(installed, tmp_path)
+    run(installed, tmp_path)
     mended, _ = run(installed, tmp_path)
     assert text == same
     assert cut[2] > 0
@@ -177,9 +196,9 @@ def test_a_member_that_fails_is_not_left_among_the_modules(tmp_path: Path, monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
     names = ("vramfit.first_of_a_test", "vramfit.second_of_a_test", "vramfit.third_of_a_test")
-    members = tuple((name, False, b"") for name in names)
+    members = tuple((name, False, "", (0, 0)) for name in names)
     codes = tuple(compile(text, name, "exec") for text, name in zip(("A = 1", "1 / 0", "B = 2"), names, strict=True))
-    module = finder.module(names[-1], False, None)
+    module = finder.module(names[-1], False, "", None)
     monkeypatch.setitem(sys.modules, names[-1], module)
     with pytest.raises(ZeroDivisionError):
         _finder._Loader(finder, members, codes).exec_module(module)
@@ -201,9 +220,9 @@ def test_a_package_that_no_group_loaded_before_is_loaded_first(tmp_path: Path, m
         compile("A = 1", "a", "exec"),
         compile("from parent_of_a_test import LOADED, member", "b", "exec"),
     )
-    module = finder.module(names[-1], False, None)
+    module = finder.module(names[-1], False, "", None)
     monkeypatch.setitem(sys.modules, names[-1], module)
-    _finder._Loader(finder, tuple((name, False, b"") for name in names), codes).exec_module(module)
+    _finder._Loader(finder, tuple((name, False, "", (0, 0)) for name in names), codes).exec_module(module)
     assert module.__dict__["LOADED"] is True
     assert module.__dict__["member"] is sys.modules.pop(names[0])
     del sys.modules["parent_of_a_test"]
@@ -213,9 +232,9 @@ def test_a_root_that_was_never_finished_is_no_group(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
     code = compile("A = 1", "a", "exec")
-    finder.alone.append(("vramfit.broken", ("vramfit.part", False, b""), code))
+    finder.alone.append(("vramfit.broken", ("vramfit.part", False, "", (0, 0)), code))
     assert not _groups.write(finder)
-    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, b""), code))
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), code))
     assert _groups.write(finder)
     assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == ["vramfit.whole"]
 
@@ -224,14 +243,14 @@ def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: 
     (tmp_path / "vramfit").write_text("a file where the folder should be", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
-    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, b""), compile("A = 1", "a", "exec")))
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), compile("A = 1", "a", "exec")))
     assert not _groups.write(finder)
 
 
 def test_modules_are_found_one_by_one_beside_other_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
-    finder.places["vramfit.units"] = (0, 0)
+    finder.places["vramfit.units"] = (0, 0, True)
     monkeypatch.setattr(_finder, "other_threads", lambda: 1)
     finder.find_spec("vramfit.units", [str(SOURCE / "vramfit")])
     assert "vramfit.units" in finder.places
@@ -246,7 +265,7 @@ def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
     """An attribute that a module lacks is none, as ever; a package may have a function that makes it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
-    module, package = finder.module("one_of_a_test", False, None), finder.module("many_of_a_test", True, None)
+    module, package = finder.module("one_of_a_test", False, "", None), finder.module("many_of_a_test", True, "", None)
     assert (type(module), type(package)) == (_finder.Module, type(sys))
     assert getattr(module, "__path__", 7) == 7
     assert (module.__name__, module.__package__, package.__package__) == ("one_of_a_test", "", "many_of_a_test")
@@ -256,6 +275,6 @@ def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
     with pytest.raises(ImportError, match="cannot import name 'nothing' from 'one_of_a_test'"):
         exec("from one_of_a_test import nothing")
     for name, made in (("one_of_a_test", _finder.Module), ("many_of_a_test", type(None))):
-        spec = finder._spec(name, made is not _finder.Module, None)
-        loader = _finder._Loader(finder, ((name, made is not _finder.Module, b""),), ())
+        spec = finder._spec(name, made is not _finder.Module, "", None)
+        loader = _finder._Loader(finder, ((name, made is not _finder.Module, "", (0, 0)),), ())
         assert type(loader.create_module(spec)) is made

@@ -46,6 +46,38 @@ RAN: dict[str, dict[str, Any]] = {
         "trainer": "litgpt", "lora_targets": "qv",
         "gradient_checkpointing": False, "lora_rank": 8,
     },
+    # vllm-project/vllm issue 17327 (0.8.5): 4 x A10, max_num_seqs 1; it "works with enforce-eager".
+    "vllm-17327 eager": {
+        "model": "Qwen/Qwen3-30B-A3B", "gpu": "4xa10", "engine": "vllm", "context": 1024, "max_num_seqs": 1,
+        "enforce_eager": True, "engine_version": "0.8.5",
+    },
+    # vllm-project/vllm issue 21348: on 4 x H100 vLLM of July 2025 has 178,880 tokens of cache, SGLang at 0.93 367,404.
+    "vllm-21348": {
+        "model": "Qwen/Qwen3-235B-A22B-FP8", "gpu": "4xh100-sxm", "engine": "vllm", "context": 40960, "engine_version": "0.9.2",
+    },
+    "vllm-21348 sglang": {
+        "model": "Qwen/Qwen3-235B-A22B-FP8", "gpu": "4xh100-sxm", "engine": "sglang", "gpu_memory_utilization": 0.93,
+        "context": 40960, "engine_version": "0.4.9",
+    },
+    # vllm-project/recipes models/Qwen/Qwen3.8-27B.yaml (0.26.1): two RTX 5090 at 262,144 tokens, cache in 8 bits.
+    "recipes qwen3.8 fp8": {
+        "model": "Qwen/Qwen3.8-27B-FP8", "gpu": "2xrtx5090", "engine": "vllm", "context": 262144, "kv_cache_type": "fp8",
+        "engine_version": "0.26.0",
+    },
+    "recipes qwen3.8 nvfp4": {
+        "model": "qwen3.8-27b", "gpu": "2xrtx5090", "engine": "vllm", "quant": "nvfp4", "context": 262144,
+        "kv_cache_type": "fp8", "engine_version": "0.26.0",
+    },
+    # ggml-org/llama.cpp issue 24166 (June 2026): three slots over one cache of 262,144 cells, about 2 GB to spare.
+    "llama.cpp-24166": {
+        "engine": "llama.cpp", "model": "gemma-4-26B-A4B-it-Q5_K_L.gguf", "gpu": "rtx3090",
+        "context": 262144, "kv_cache_type": "q8_0", "parallel": 3, "unified_kv": True, "images": 0,
+    },
+    # vllm-project/vllm issue 33263 (January 2026): 18.78 GiB of a 24 GB card are left for the cache.
+    "vllm-33263": {
+        "model": "Qwen/Qwen3-1.7B", "gpu": "rtx3090", "engine": "vllm", "context": 1024, "max_num_seqs": 1,
+        "engine_version": "0.14.1",
+    },
 }  # fmt: skip
 
 DIED: dict[str, dict[str, Any]] = {
@@ -89,13 +121,37 @@ DIED: dict[str, dict[str, Any]] = {
     "fms mixtral on two": {
         "model": "mixtral-8x7b", "gpu": "2xa100-pcie-80gb", "task": "full", "micro_batch": 2, "zero_stage": 3,
     },
+    # vllm-project/vllm issue 17327 (0.8.5): the same without enforce-eager runs out of memory.
+    "vllm-17327": {
+        "model": "Qwen/Qwen3-30B-A3B", "gpu": "4xa10", "engine": "vllm", "context": 1024, "max_num_seqs": 1,
+        "engine_version": "0.8.5",
+    },
+    # vllm-project/vllm issue 41695 (May 2026): no memory for blocks at 0.95 of an RTX 5090.
+    "vllm-41695 coder": {
+        "model": "Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", "gpu": "rtx5090", "engine": "vllm", "context": 16384,
+        "gpu_memory_utilization": 0.95,
+    },
+    "vllm-41695 dense": {
+        "model": "Qwen/Qwen3.6-27B-FP8", "gpu": "rtx5090", "engine": "vllm", "context": 16384, "gpu_memory_utilization": 0.95,
+    },
+    # QwenLM/Qwen3-VL issue 1489 (September 2025): 8 x A100 80 GB at the model's context.
+    "qwen3-vl-1489": {
+        "model": "Qwen/Qwen3-VL-235B-A22B-Instruct", "gpu": "8xa100-sxm4-80gb", "engine": "vllm", "context": 262144,
+    },
+    # ggml-org/llama.cpp issue 26674 (August 2026): files of 16 and 27.9 GB do not run whole on 16 GB.
+    "llama.cpp-26674 31b": {
+        "engine": "llama.cpp", "model": "gemma-4-31B-it-qat-UD-Q4_K_XL.gguf", "gpu": "rtx5060ti-16gb", "images": 0,
+    },
+    "llama.cpp-26674 35b": {
+        "engine": "llama.cpp", "model": "Qwen3.6-35B-A3B-UD-Q6_K.gguf", "gpu": "rtx5060ti-16gb", "images": 0,
+    },
 }  # fmt: skip
 
 
 def verdict(deployment: dict[str, Any]) -> str:
-    """The word for a deployment under transformers."""
+    """The word for a deployment, under transformers unless it names an engine, in the first of its forms."""
     text = json.dumps({"deployments": [{"engine": "transformers", **deployment}]})
-    (estimate,) = vramfit("check", "--file", "-", "--format", "ndjson", stdin=text).lines
+    estimate, *_ = vramfit("check", "--file", "-", "--format", "ndjson", stdin=text).lines
     assert "error" not in estimate, estimate
     word: str = estimate["verdict"]
     return word

@@ -35,6 +35,7 @@ LAYERS = (
     ("model", "hardware", "workload"),
     ("quantities",),
     ("units",),
+    ("_lean",),
     ("errors", "search", "_memo", "_finder"),
     ("_record",),
 )

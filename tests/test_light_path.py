@@ -29,14 +29,17 @@ STANDARD = {
 
 ALLOWED = {
     "vramfit", "vramfit.__main__", "vramfit._finder", "vramfit._memo", "vramfit._record", "vramfit.answer",
-    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.report", "vramfit.search",
-    "vramfit.sources", "vramfit.units",
-    "vramfit.verdict",
+    "vramfit.check", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
+    "vramfit.units", "vramfit.verdict",
+    *(f"vramfit.report{name}" for name in ("", ".amounts", ".asked", ".notes")),
     *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".lookup", ".names", ".rows")),
     *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
     *(
         f"vramfit.engines{name}"
-        for name in ("", ".cuda", ".interface", ".keys", ".naming", ".profile", ".resolve", ".servers")
+        for name in (
+            "", ".base", ".cuda", ".interface", ".keys", ".naming", ".profile", ".quants", ".resolve", ".servers",
+            ".workloads",
+        )
     ),
     *(f"vramfit.engines.transformers{name}" for name in ("", ".estimate", ".launch", ".speed", ".training")),
     *(f"vramfit.launch{name}" for name in ("", ".write")),
@@ -62,7 +65,7 @@ ALLOWED = {
     ),
     *(f"vramfit.speed{name}" for name in ("", ".decode", ".prefill")),
     *(f"vramfit.workload{name}" for name in ("", ".common", ".keys", ".optimizers", ".training")),
-    *(f"vramfit.render{name}" for name in ("", ".fields", ".json", ".plain")),
+    *(f"vramfit.render{name}" for name in ("", ".fields", ".headline", ".json", ".plain", ".words")),
 }  # fmt: skip
 """Our own modules on the light path. Each costs about a third of a percent of a check: add one on purpose."""
 

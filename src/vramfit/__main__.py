@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = INTERRUPTED_EXIT_CODE
     except Exception as error:  # the last guard: a bug is one line and exit 70
         code = _bug(error)
-    if finder is not None and finder.alone:
+    if finder is not None and (finder.alone or finder.has_plain_groups()):
         from vramfit._groups import write
 
         write(finder)

@@ -5,12 +5,14 @@ A check loads some 90 small modules, and finding them is a third of its start-up
 This one does two things about it.
 
 It opens the .pyc file of a module where it must be, and takes it only if it was compiled by this interpreter from the source
-as it is now; in every other case it answers None, and Python finds the module as it always does.
+as it is now; in every other case it answers None, and Python finds the module as it always does. Where Python may write no
+.pyc files (``PYTHONDONTWRITEBYTECODE``, usual in containers) it compiles the source, which Python would do each time.
 
 It also reads *groups* from one file in the user's cache: a module that a function loads when it is called, with all that
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
 each member. The source of each member is compared, as for a .pyc file. What a command had to find one by one is added to the
-file when its answer is out (``vramfit._groups``). The file holds code, so it is read only if it is the user's own and nobody
+file when its answer is out (``vramfit._groups``), and the command after that makes the group's code lean
+(``vramfit._lean``). The file holds code, so it is read only if it is the user's own and nobody
 else may write to it.
 
 Only the command installs it; a program that imports vramfit is left alone.
@@ -34,8 +36,12 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import cast
 
-    Member = tuple[str, bool, bytes]
+    State = tuple[int, int]
+    Member = tuple[str, bool, str, State]
+    """Module's name, True if it is a package, the path of its source, and the source's state."""
     Group = tuple[tuple[Member, ...], tuple[CodeType, ...]]
+    Place = tuple[int, int, bool]
+    """Place of a group in the file, its length in bytes, and True if its code is lean."""
 else:
     ModuleType = type(sys)
 
@@ -50,7 +56,7 @@ CHECKED_BY_TIME = MAGIC_NUMBER + bytes(4)
 HEADER_BYTES = 16
 CACHE_FOLDER = "/__pycache__/"
 CACHE_ENDING = f".{sys.implementation.cache_tag}.pyc"
-GROUPS_MAGIC = MAGIC_NUMBER + b"vfg1"
+GROUPS_MAGIC = MAGIC_NUMBER + b"vfg3"
 INDEX_LENGTH_BYTES = 4
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
@@ -89,59 +95,78 @@ class CompiledFinder:
         if name in self.places and not other_threads():
             group = self.group(name)
             if group is not None:
-                return self._spec(name, group[0][-1][1], _Loader(self, *group))
+                _, is_package, source, _ = group[0][-1]
+                return self._spec(name, is_package, source, _Loader(self, *group))
             del self.places[name]
+        return self._compiled(name, path[0]) or (self._compile(name, path[0]) if sys.dont_write_bytecode else None)
+
+    def _compiled(self, name: str, folder: str) -> ModuleSpec | None:
+        """Specification of a module by its .pyc file, if that is up to date."""
         is_package = False
         stem = name.rpartition(".")[2]
-        cache = path[0] + CACHE_FOLDER + stem + CACHE_ENDING
         try:
-            handle = open_file(cache, os.O_RDONLY)
+            handle = open_file(folder + CACHE_FOLDER + stem + CACHE_ENDING, os.O_RDONLY)
         except OSError:
             is_package = True
-            cache = f"{path[0]}/{stem}{CACHE_FOLDER}__init__{CACHE_ENDING}"
             try:
-                handle = open_file(cache, os.O_RDONLY)
+                handle = open_file(f"{folder}/{stem}{CACHE_FOLDER}__init__{CACHE_ENDING}", os.O_RDONLY)
             except OSError:
                 return None
         data = read(handle, MOST_BYTES)
         close(handle)
-        state = _state(self.source(name, is_package))
-        if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + state or len(data) == MOST_BYTES:
+        source = f"{folder}/{stem}{'/__init__.py' if is_package else '.py'}"
+        state = state_of(source)
+        if state is None or data[:HEADER_BYTES] != CHECKED_BY_TIME + _stamp(state) or len(data) == MOST_BYTES:
             return None
         code = loads(memoryview(data)[HEADER_BYTES:])  # noqa: S302
-        return self._spec(name, is_package, _Loader(self, ((name, is_package, state),), (code,), alone=True))
+        loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
+        return self._spec(name, is_package, source, loader)
 
-    def source(self, name: str, is_package: bool) -> str:
-        """Path of a module's source."""
-        return f"{self._folder}{name.replace('.', '/')}{'/__init__.py' if is_package else '.py'}"
+    def _compile(self, name: str, folder: str) -> ModuleSpec | None:
+        """Specification of a module by its source, for an interpreter that writes no .pyc files: it goes into a group."""
+        path = f"{folder}/{name.rpartition('.')[2]}"
+        for is_package, source in ((False, path + ".py"), (True, path + "/__init__.py")):
+            state = state_of(source)
+            if state is not None:
+                with open(source, "rb") as file:
+                    code = compile(file.read(), source, "exec", dont_inherit=True)
+                loader = _Loader(self, ((name, is_package, source, state),), (code,), alone=True)
+                return self._spec(name, is_package, source, loader)
+        return None
+
+    def has_plain_groups(self) -> bool:
+        """Tell whether code of a group is not lean yet."""
+        return False in [lean for _, _, lean in self.places.values()]
 
     def data(self, name: str) -> bytes:
         """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
-        offset, length = self.places[name]
+        offset, length, _ = self.places[name]
         return os.pread(self._file, length, self._start + offset)
 
     def group(self, name: str) -> Group | None:
         """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
         try:
             group: Group = loads(self.data(name))  # noqa: S302
-            fresh = all(_state(self.source(name, is_package)) == state for name, is_package, state in group[0])
+            for _, _, source, state in group[0]:
+                if state_of(source) != state:
+                    return None
         except (OSError, EOFError, ValueError, TypeError):
             return None
-        return group if fresh else None
+        return group
 
-    def _spec(self, name: str, is_package: bool, loader: object) -> ModuleSpec:
-        spec = ModuleSpec(name, cast("Loader", loader), origin=self.source(name, is_package))
+    def _spec(self, name: str, is_package: bool, source: str, loader: object) -> ModuleSpec:
+        spec = ModuleSpec(name, cast("Loader", loader), origin=source)
         if is_package:
             spec.submodule_search_locations = [self._folder + name.replace(".", "/")]
         return spec
 
-    def module(self, name: str, is_package: bool, loader: object) -> ModuleType:
+    def module(self, name: str, is_package: bool, source: str, loader: object) -> ModuleType:
         """Make a module that is not run yet, as Python's import system would."""
         module = ModuleType(name) if is_package else Module(name)
         space = module.__dict__
-        space["__spec__"] = spec = self._spec(name, is_package, loader)
+        space["__spec__"] = spec = self._spec(name, is_package, source, loader)
         space["__loader__"] = loader
-        space["__file__"] = spec.origin
+        space["__file__"] = source
         if is_package:
             space["__package__"] = name
             space["__path__"] = spec.submodule_search_locations
@@ -163,8 +188,8 @@ def _groups_path(folder: str) -> str | None:
     return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
 
 
-def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]]:
-    """Open the file of groups: its handle, where its data begins, and place and length of each group behind that.
+def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
+    """Open the file of groups: its handle, where its data begins, and the place of each group behind that.
 
     There are no groups where the file is not there, not the user's own, of another interpreter, or damaged.
     """
@@ -188,13 +213,19 @@ def _open_groups(path: str | None) -> tuple[int, int, dict[str, tuple[int, int]]
     return -1, 0, {}
 
 
-def _state(source: str) -> bytes | None:
-    """Time and size of a source in eight bytes, as a .pyc file has them; None where there is no source."""
+def state_of(source: str) -> State | None:
+    """Size of a source in bytes, and the second of its last change; None where there is no source."""
     try:
         status = stat(source)
     except OSError:
         return None
-    return ((status.st_size & 0xFFFFFFFF) << 32 | int(status.st_mtime) & 0xFFFFFFFF).to_bytes(8, "little")
+    return status.st_size, int(status.st_mtime)
+
+
+def _stamp(state: State) -> bytes:
+    """A source's state in eight bytes, as a .pyc file has it."""
+    size, second = state
+    return ((size & 0xFFFFFFFF) << 32 | second & 0xFFFFFFFF).to_bytes(8, "little")
 
 
 class _Loader:
@@ -220,8 +251,7 @@ class _Loader:
         self._members, self._codes = members[-1:], ()
         waiting = [] if len(members) == 1 else self._waiting(members, codes)
         loaded = sys.modules
-        name, is_package, _ = members[-1]
-        module.__dict__["__file__"] = finder.source(name, is_package)
+        name, _, module.__dict__["__file__"], _ = members[-1]
         finder.loading.append(name)
         try:
             while waiting:
@@ -244,16 +274,16 @@ class _Loader:
     ) -> list[tuple[str, ModuleType, CodeType]]:
         """Make the modules before the last that are not loaded yet: the name of each, the module, and its code."""
         loaded = sys.modules
-        own = {name for name, _, _ in members}
-        for name, _, _ in members[:-1]:
+        own = {member[0] for member in members}
+        for name, _, _, _ in members[:-1]:
             # A package that was loaded before when the group was written may not be loaded now.
             parent = name.rpartition(".")[0]
             if parent not in loaded and parent not in own:
                 __import__(parent)
         waiting = []
-        for (name, is_package, _), code in zip(members, codes):  # noqa: B905  (as many of either, by the writer)
+        for (name, is_package, source, _), code in zip(members, codes):  # noqa: B905  (as many of either, by the writer)
             if name not in loaded:
-                loaded[name] = made = self._finder.module(name, is_package, self)
+                loaded[name] = made = self._finder.module(name, is_package, source, self)
                 waiting.append((name, made, code))
         return waiting
 

@@ -1,12 +1,13 @@
 """Writer of the groups of modules that ``vramfit._finder`` loads at once.
 
-Loaded only by a command that had to find modules one by one, after its answer is out. The file is the user's own, in a
-folder that is made for the user alone.
+Loaded only by a command that had to find modules one by one, or whose groups are not lean yet, after its answer is out.
+The file is the user's own, in a folder that is made for the user alone.
 """
 
 from __future__ import annotations
 
-from marshal import dumps
+import os
+from marshal import dumps, loads
 
 from vramfit._finder import GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, CompiledFinder
 from vramfit.catalogue.files import write_atomically
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-    from vramfit._finder import Member
+    from vramfit._finder import Group, Member
 
 MOST_GROUPS = 400
 """Number of groups beyond which none is added, more than the package has modules, so that the file cannot grow for ever."""
@@ -24,8 +25,9 @@ MOST_GROUPS = 400
 def write(finder: CompiledFinder) -> bool:
     """Add a group for each module that a function loaded and no group holds; tell whether the file was written.
 
-    Groups that are there stay, but for those whose sources changed, which the finder has dropped. A file that cannot be
-    written is no error: the next command finds its modules one by one again.
+    Groups that are there stay, but for those whose sources changed, which the finder has dropped. Where none is to be
+    added, they are made lean: that compiles their sources, which is worth its time only to a command that is run again.
+    A file that cannot be written is no error: the next command finds its modules one by one again.
     """
     if finder.path is None:
         return False
@@ -35,24 +37,41 @@ def write(finder: CompiledFinder) -> bool:
             bodies.setdefault(outermost, []).append((member, code))
     # A module that failed was never finished, so what it had loaded until then is no group.
     new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}
-    if not new or len(new) + len(finder.places) > MOST_GROUPS:
+    if len(new) + len(finder.places) > MOST_GROUPS:
         return False
     try:
-        groups = {name: finder.data(name) for name in finder.places}
+        groups = {name: (finder.data(name), lean) for name, (_, _, lean) in finder.places.items()}
     except OSError:
         groups = {}
-    groups |= {name: dumps(tuple(zip(*body, strict=True))) for name, body in new.items()}
+    if new:
+        groups |= {name: (dumps(tuple(zip(*body, strict=True))), False) for name, body in new.items()}
+    elif finder.has_plain_groups() and os.access(os.path.dirname(finder.path), os.W_OK):
+        groups = {name: (data if lean else _leaner(data), True) for name, (data, lean) in groups.items()}
+    else:
+        return False
     return _replace(finder.path, groups)
 
 
-def _replace(path: str, groups: dict[str, bytes]) -> bool:
+def _leaner(data: bytes) -> bytes:
+    """Group with lean code; as it is where it is damaged, which the next command finds out."""
+    from vramfit._lean import lean
+
+    try:
+        group: Group = loads(data)  # noqa: S302
+    except (EOFError, ValueError, TypeError):
+        return data
+    members, codes = group
+    return dumps((members, tuple([lean(member, code) for member, code in zip(members, codes, strict=True)])))
+
+
+def _replace(path: str, groups: dict[str, tuple[bytes, bool]]) -> bool:
     """Write the file anew beside the old one, and put it in its place."""
     places, offset = {}, 0
-    for name, data in groups.items():
-        places[name] = (offset, len(data))
+    for name, (data, lean) in groups.items():
+        places[name] = (offset, len(data), lean)
         offset += len(data)
     index = dumps(places)
     head = GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + index
     if len(head) > MOST_INDEX_BYTES:
         return False
-    return write_atomically(path, b"".join((head, *groups.values())))
+    return write_atomically(path, b"".join((head, *[data for data, _ in groups.values()])))

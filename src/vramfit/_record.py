@@ -41,22 +41,25 @@ else:
             except KeyError:
                 fields, names, required = shape(kind)
             # A new dict of its own is read quicker than one whose keys all instances share.
+            count = len(args)
             if not kwargs:
                 self.__dict__ = dict(zip(fields, args))  # noqa: B905  (shorter on purpose: the rest has defaults)
-                if required <= len(args) <= len(fields):
+                if required <= count <= len(fields):
                     return
             else:
                 self.__dict__ = values = {**dict(zip(fields, args)), **kwargs} if args else kwargs  # noqa: B905
                 if (
-                    kwargs.keys() <= names
-                    and len(values) == len(args) + len(kwargs)
-                    and (len(args) >= required or _REQUIRED[kind] <= values.keys())
+                    names.issuperset(kwargs)
+                    and len(values) == count + len(kwargs)
+                    and (count >= required or values.keys() >= set(fields[count:required]))
                 ):
                     return
             raise _wrong(kind, args, kwargs)
 
         def __eq__(self, other):
-            return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
+            if type(other) is not type(self):
+                return NotImplemented
+            return self.__dict__ == other.__dict__ or _values(self) == _values(other)
 
         def __hash__(self):
             return hash(_values(self))
@@ -67,10 +70,6 @@ else:
 
 _SHAPES: dict[type, Shape] = {}
 """Shapes of the record classes used so far: the fields in order, the set of them, how many have no default."""
-
-
-_REQUIRED: dict[type, frozenset[str]] = {}
-"""Fields of these classes that have no default."""
 
 
 def _wrong(kind: type, args: tuple[object, ...], kwargs: dict[str, object]) -> TypeError:
@@ -106,14 +105,16 @@ def shape(kind: type) -> Shape:
         raise TypeError(f"{kind.__name__} has a field without a default behind one with")
     fields = (*inherited, *own)
     required += needed
-    _REQUIRED[kind] = frozenset(fields[:required])
     _SHAPES[kind] = found = (fields, frozenset(fields), required)
     return found
 
 
 def _values(record: object) -> tuple[object, ...]:
-    fields = shape(type(record))[0]
-    return tuple(map(getattr, (record,) * len(fields), fields))
+    fields, known = shape(type(record))[0], record.__dict__
+    try:
+        return tuple([known[field] for field in fields])
+    except KeyError:  # a field with its default, or one that its class makes when it is asked for (``Model``)
+        return tuple([getattr(record, field) for field in fields])
 
 
 def fields(kind: type) -> tuple[str, ...]:
@@ -130,15 +131,15 @@ def replace(instance: R, **changes: object) -> R:
     """Copy a record with some fields changed; an unknown field name raises ``TypeError``."""
     kind = type(instance)
     in_order, names, required = shape(kind)
-    if not changes.keys() <= names:
+    if not names.issuperset(changes):
         wrong = ", ".join(sorted(changes.keys() - names))
         raise TypeError(f"{kind.__name__} has no field {wrong}")
     copy = object.__new__(kind)
     known = instance.__dict__
-    if len(known) == len(in_order) and known.keys() == names:
+    if len(known) == len(in_order) and names.issuperset(known):
         copy.__dict__ = {**known, **changes}
         return copy
-    if known.keys() <= names:
+    if names.issuperset(known):
         copy.__dict__.update(known)
     else:  # what else an instance remembers (``once``) was worked out from the old values
         copy.__dict__.update({field: known[field] for field in in_order if field in known})

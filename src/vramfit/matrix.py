@@ -8,15 +8,8 @@ from __future__ import annotations
 from vramfit import __version__
 from vramfit._record import Record
 from vramfit.engines import engine, engine_of_family
-from vramfit.engines.resolve import (
-    SPECULATING,
-    deployments,
-    drafted,
-    engine_name,
-    kinds_of_sets,
-    quants,
-    with_stated,
-)
+from vramfit.engines.quants import quants
+from vramfit.engines.resolve import SPECULATING, deployments, drafted, engine_name, kinds_of_sets, with_stated
 from vramfit.engines.supplied import offering
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
@@ -34,7 +27,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Scheme
-    from vramfit.report import Object
+    from vramfit.report.amounts import Object
     from vramfit.sweep import Cell
     from vramfit.workload.common import Workload
     from vramfit.workload.keys import Request

@@ -13,7 +13,7 @@ from tests.catalogued import catalogue
 from tests.samples import Catalogue
 from vramfit._record import replace
 from vramfit.answer import answer
-from vramfit.engines.commands import read_command
+from vramfit.engines.commands import read_command, with_command
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.errors import CannotTell, UsageError, VramfitError
@@ -922,3 +922,10 @@ def test_what_is_not_modelled_is_refused_with_the_next_step(text: str, message: 
     with pytest.raises(CannotTell) as caught:
         read_command(text)
     assert (message, hint) == (caught.value.message, caught.value.hint)
+
+
+@pytest.mark.parametrize("command", ["", [], 5, {"vllm": "serve"}, None])
+def test_what_is_no_launch_command(command: object) -> None:
+    """Is refused before it is read: nothing, a number, a mapping."""
+    with pytest.raises(UsageError, match="no launch command"):
+        with_command({"gpu": "rtx4090", "command": command})

@@ -305,6 +305,25 @@ def test_layout_of_copies(expected: tuple[int, int], request_: dict[str, Any]) -
             "14336 / 32 goes through blocks of 128", "use --expert-parallel",
             {"gpu": "32xrtx4090", "model": "mixtral-8x7b", "quant": "fp8-block", "data_parallel": 32},
         ),
+        # Whole experts do not help a vocabulary that does not divide.
+        (
+            "vocabulary of 32000 rows", "use --tensor-parallel 1 --pipeline-parallel 3",
+            {"gpu": "3xrtx4090", "model": "mixtral-8x7b"},
+        ),
+        # Each of two copies has three of the six GPUs, and six of the twelve.
+        (
+            "vocabulary of 32000 rows", "use --tensor-parallel 1 --pipeline-parallel 3",
+            {"gpu": "6xrtx4090", "model": "mixtral-8x7b", "data_parallel": 2, "expert_parallel": True},
+        ),
+        (
+            "vocabulary of 32000 rows", "use --tensor-parallel 2 --pipeline-parallel 3",
+            {"gpu": "12xrtx4090", "model": "mixtral-8x7b", "data_parallel": 2},
+        ),
+        # Experts of 14,336 divide by the two ranks of one copy, and not by the six of three.
+        (
+            "vocabulary of 32000 rows", "use --tensor-parallel 1 --pipeline-parallel 6",
+            {"gpu": "18xrtx4090", "model": "mixtral-8x7b", "data_parallel": 3},
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_divided_over_copies(message: str, hint: str, request_: dict[str, Any]) -> None:

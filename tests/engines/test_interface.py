@@ -13,7 +13,8 @@ from tests.each import each
 from tests.samples import gpu, model
 from vramfit._record import fields, replace
 from vramfit.engines import engine, estimate, names
-from vramfit.engines.interface import NOTHING, DeviceMemory, Engine, Estimate, Share, Words
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share, Words
 from vramfit.engines.pool import Pool
 from vramfit.engines.profile import USUAL
 from vramfit.engines.terms import Ledger

@@ -8,7 +8,7 @@ import pytest
 
 from tests.samples import gpu
 from vramfit.engines import engine, names
-from vramfit.engines.interface import Engine
+from vramfit.engines.base import Engine
 from vramfit.engines.profile import UNKNOWN_SPREAD, USUAL, SpeedProfile, call, card_kind, intake, pick
 from vramfit.quantization import find_scheme
 

@@ -10,7 +10,8 @@ from tests.samples import Catalogue, gpu, model
 from vramfit._record import replace
 from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
-from vramfit.engines.resolve import _nearer, _scheme, kinds_of_sets, resolve
+from vramfit.engines.quants import nearer, scheme_of
+from vramfit.engines.resolve import kinds_of_sets, resolve
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.model.origin import Origin
 from vramfit.units import GIB
@@ -173,7 +174,7 @@ def test_an_empty_request_is_refused() -> None:
 )
 def test_what_a_repository_states_and_what_was_asked(chosen: str | None, asked: str | None, stated: str | None) -> None:
     """The repository's own scheme where it is one kind of what was asked."""
-    assert chosen == _nearer(asked, stated)
+    assert chosen == nearer(asked, stated)
 
 
 def test_sets_that_are_refused_are_together_by_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +195,6 @@ def test_how_a_model_is_stored_may_be_unknown() -> None:
     """Its files say why; a model of the catalogue was read from none."""
     read = replace(model("llama-2-7b"), origin=Origin("config", "disk", stored_gap="its method is not known"))
     with pytest.raises(CannotTell, match="its method is not known"):
-        _scheme("stored", engine("transformers"), read)
+        scheme_of("stored", engine("transformers"), read)
     with pytest.raises(UsageError, match="llama-2-7b is not read from a file"):
-        _scheme("stored", engine("transformers"), model("llama-2-7b"))
+        scheme_of("stored", engine("transformers"), model("llama-2-7b"))

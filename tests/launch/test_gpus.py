@@ -47,7 +47,7 @@ def gpu(command: str, given: str) -> tuple[object, int]:
 def test_a_kind_gets_the_commands_number(expected: str, command: str) -> None:
     """A number of more than one is noted."""
     named, notes = gpu(command, "l4")
-    assert (expected, int(expected != "l4")) == (named if isinstance(named, str) else named[0], notes)
+    assert ([expected], int(expected != "l4")) == (named, notes)
 
 
 @pytest.mark.parametrize(

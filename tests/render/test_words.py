@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from tests.render.sample import MIB, report, tight, two_gpus, unknown
 from vramfit.render.bars import MARGIN, MARK, SHADES, bar
 from vramfit.render.commands import wrapped
-from vramfit.render.words import (
-    gpu_name,
-    headline,
-    joined,
-    requests_in_cache,
-    requests_text,
-    size,
-    spare,
-    with_article,
-    without_maker,
-)
+from vramfit.render.headline import gpu_name, headline, requests_in_cache, requests_text, with_article, without_maker
+from vramfit.render.words import joined, size, spare
 
 
 @pytest.mark.parametrize(
@@ -68,22 +59,22 @@ NO = "LLaVA 1.6 13B does not fit an RTX 4090 in FP16: 5.6 GiB short."
     [
         (
             [FP16, INT8, INT4],
-            ("LLaVA 1.6 13B fits an RTX 4090 in INT8 and INT4 (NF4), not in FP16: 5.6 GiB short.", ""),
+            ("LLaVA 1.6 13B fits an RTX 4090 in INT8 and INT4, not in FP16: 5.6 GiB short.", ""),
         ),
         (
             [FP16, _with(INT8, verdict="exceeds"), INT4],
-            ("LLaVA 1.6 13B fits an RTX 4090 in INT4 (NF4), not in FP16: 5.6 GiB short.", "INT8 does not fit either."),
+            ("LLaVA 1.6 13B fits an RTX 4090 in INT4, not in FP16: 5.6 GiB short.", "INT8 does not fit either."),
         ),
         (
             [FP16, INT8, _with(INT4, verdict="tight")],
-            ("LLaVA 1.6 13B fits an RTX 4090 in INT8, not in FP16: 5.6 GiB short.", "INT4 (NF4) only just fits."),
+            ("LLaVA 1.6 13B fits an RTX 4090 in INT8, not in FP16: 5.6 GiB short.", "INT4 only just fits."),
         ),
         ([FP16], (NO, "")),
         (
             [FP16, _with(INT8, verdict="exceeds"), _with(INT4, verdict="tight")],
-            (NO, "INT8 does not fit either; INT4 (NF4) only just fits."),
+            (NO, "INT8 does not fit either; INT4 only just fits."),
         ),
-        ([INT8, INT4], ("LLaVA 1.6 13B fits an RTX 4090 in INT8: 6.3 GiB free.", "INT4 (NF4) fits too.")),
+        ([INT8, INT4], ("LLaVA 1.6 13B fits an RTX 4090 in INT8: 6.3 GiB free.", "INT4 fits too.")),
         (
             [tight()],
             ("LLaVA 1.6 13B only just fits an RTX 4090 in Q4_K_M: 0.08 GiB free, less than the estimate's margin.", ""),
@@ -194,13 +185,27 @@ def test_a_broken_shell_line_is_the_same_command(options: list[str], width: int)
     assert all(len(line) <= width or '"' in line or "'" in line or line.count(" -") <= 1 for line in lines)
 
 
-def test_a_broken_python_line_is_the_same_program() -> None:
-    """Broken after commas inside parentheses, and between statements."""
+@pytest.mark.parametrize(("width", "expected"), [(200, 4), (95, 6), (75, 8), (60, 10), (48, 14)])
+def test_a_broken_python_line_is_the_same_program(width: int, expected: int) -> None:
+    """Broken between statements, after commas in parentheses, and where it must behind one that opens or at a space."""
     command = report()["estimates"][0]["remedies"][3]["command"]
-    lines = wrapped(command, 75)
+    lines = wrapped(command, width)
 
-    assert len(lines) == 6
+    assert expected == len(lines)
+    assert max(map(len, lines)) <= width
     assert compile(command, "", "exec").co_code == compile("\n".join(lines), "", "exec").co_code
+
+
+def test_a_comment_stands_on_a_line_of_its_own() -> None:
+    """Where the statement before it leaves no room; it is never continued."""
+    line = "Trainer(model, settings, train_dataset=samples).train()  # samples of 2048 tokens"
+
+    assert [line] == wrapped(line, 90)
+    assert [
+        "Trainer(model, settings,",
+        "    train_dataset=samples).train()",
+        "    # samples of 2048 tokens",
+    ] == wrapped(line, 40)
 
 
 def test_variables_and_printf_are_broken_too() -> None:

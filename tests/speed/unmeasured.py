@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vramfit.engines.interface import Engine
+from vramfit.engines.base import Engine
 from vramfit.engines.transformers import Transformers
 
 if TYPE_CHECKING:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from vramfit.check import Unanswered, answers, exit_code
 from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS
+from vramfit.engines.keys import parse_request
 from vramfit.errors import CannotTell, UsageError, VramfitError
+from vramfit.report import document, error_document, estimate_object
+from vramfit.sources import open_catalogue
+from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +72,6 @@ def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str |
     Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
     silent for ``timeout`` seconds.
     """
-    from vramfit.sources import open_catalogue
-
     seconds = None if timeout is None else _seconds(timeout)
     importers: list[Importer] = []
 
@@ -105,7 +108,6 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
     message, hint = one_line(error.message), None if error.hint is None else one_line(error.hint)
     if as_json:
         from vramfit.render.json import write
-        from vramfit.report import error_document
 
         write(sys.stdout, error_document(type(error)(message, hint)), indent)
         sys.stdout.flush()
@@ -125,6 +127,8 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     elif "fail_on" in output or style in FILE_FORMATS:
         what = "--fail-on" if style not in FILE_FORMATS else f"--format {style}"
         raise UsageError(f"{what} goes with --file", "put the deployment into a file, or ask with --level")
+    if style == "table":
+        output = {**output, "own_command": True}
     if output.get("output", STDOUT) == STDOUT:
         _print(style, _answers(keys, output), output)
     else:
@@ -173,10 +177,6 @@ def _rows(
 
     ``command`` is the one that the deployment was read from, where that is done already.
     """
-    from vramfit.check import Unanswered, answers, exit_code
-    from vramfit.engines.keys import parse_request
-    from vramfit.report import estimate_object
-
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
         from vramfit.cli.command import command_files, named_here
@@ -189,6 +189,8 @@ def _rows(
         from vramfit.cli.command import shown_of
 
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
+    elif output.get("own_command"):
+        show = _with_command
     notes: tuple[str, ...] = ()
     if _means_machine(raw, output):
         from vramfit.cli.this_machine import resolved
@@ -198,7 +200,7 @@ def _rows(
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):
         if isinstance(checked, Unanswered):
-            from vramfit.report import unknown_object
+            from vramfit.report.unknown import unknown_object
 
             reached.append(False)
             _codes[len(_codes) - (len(reached) > 1) :] = [CannotTell.exit_code]
@@ -219,6 +221,12 @@ def _rows(
 def _plain(shown: dict[str, Any], _checked: object) -> dict[str, Any]:
     """The object as it is, of a deployment that no command states."""
     return shown
+
+
+def _with_command(shown: dict[str, Any], checked: object) -> dict[str, Any]:
+    """Object with the deployment's own command, for people: whose file may still have to be downloaded."""
+    answer = getattr(checked, "answer", None)
+    return shown if answer is None else {**shown, "own_command": answer.command}
 
 
 def _means_machine(raw: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
@@ -250,8 +258,6 @@ def _noted(found: dict[str, Any], notes: tuple[str, ...]) -> dict[str, Any]:
 
 def format_of(output: Mapping[str, Any]) -> str:
     """Format that was requested, or the one that suits where stdout goes."""
-    from vramfit.workload.keys import parse_value
-
     given = {k.name: parse_value(k, output[k.name]) for k in OUTPUT_OPTIONS if k.kind == "choice" and k.name in output}
     if output.get("json"):
         if given.get("format", "json") != "json":
@@ -265,7 +271,6 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         _print_json(answers, each_alone=style == "ndjson")
         return
     from vramfit.cli.console import wants_colour, write_lines
-    from vramfit.report import document
 
     report = document(list(answers))
     if _files:
@@ -279,7 +284,12 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         from vramfit.render.table import print_report
 
         print_report(
-            report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")), width=None
+            report,
+            stream=sys.stdout,
+            colour=wants_colour(sys.stdout, output.get("color", "auto")),
+            width=None,
+            # Every remedy is asked for to be read whole.
+            details="details" in output or "all_remedies" in output,
         )
         write_lines(sys.stdout, [str(one["summary"]) for one in (_files[0].shared if _files else ())], "\n")
     else:
@@ -291,11 +301,23 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
             reported = {key for one in report["estimates"] for key in one.get("deployment", ())}
             options["keys"] = tuple([key for key in every_key() if key in reported or key in every_key("inference")])
         write_lines(sys.stdout, module.lines(report, **options), getattr(module, "LINE_END", "\n"))
+        if style == "plain" and "format" not in output and "quiet" not in output:
+            _summarize(report)
+
+
+def _summarize(report: Mapping[str, Any]) -> None:
+    """Print the verdict for a person on stderr, where stdout is a pipe."""
+    from vramfit.cli.console import write_lines
+    from vramfit.render.headline import headline, tally
+
+    estimates = report["estimates"]
+    line = tally(estimates) if _files else " ".join(headline(estimates)).rstrip()
+    sys.stdout.flush()
+    write_lines(sys.stderr, [line], "\n")
 
 
 def _print_json(answers: Iterator[dict[str, Any]], *, each_alone: bool) -> None:
     from vramfit.render.json import write
-    from vramfit.report import document
 
     if not each_alone:
         report = document(list(answers))

@@ -54,6 +54,8 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("timeout", "text", "seconds a server may be silent", default_text="10"),
     Key("free", "switch", "judge this machine's GPUs by what is free of them now; the same as --reserve auto"),
     Key("verbose", "switch", "say on stderr what this machine was asked for its GPUs", flags=("-v",)),
+    Key("details", "switch", "all of the report: every command, cost, bound and device, and the account of the need"),
+    Key("quiet", "switch", "no summary, note or warning on stderr; errors are printed", flags=("-q",)),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
@@ -65,7 +67,7 @@ MANY_OPTIONS: tuple[Key, ...] = tuple(
     [
         _FORMAT if key.name == "format" else key
         for key in OUTPUT_OPTIONS
-        if key.name not in ("file", "any", "all_remedies", "output", "fail_on")
+        if key.name not in ("file", "any", "all_remedies", "details", "quiet", "output", "fail_on")
     ]
 )
 """Output options of commands that go through many models or GPUs."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import Record, replace
-from vramfit.engines.interface import Deployment, DeviceMemory, Engine, Estimate, Job, Share
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import Deployment, DeviceMemory, Estimate, Job, Share
 from vramfit.errors import CannotTell
 
 __all__ = [

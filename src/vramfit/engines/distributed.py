@@ -131,10 +131,10 @@ def layout(job: Job[V, ServerKeys], *, cuts_blocks: bool = False) -> tuple[int, 
                 f"{job.model.name} cannot be split over {ranks} GPUs: {problem}",
                 "use --expert-parallel, which leaves each expert whole",
             )
-        best = ranks - 1
-        while best > 1 and (count % best or _refused(model, scheme, best, best * times, keys.expert_parallel)):
+        best, of_copy = ranks - 1, count // times
+        while best > 1 and (of_copy % best or _refused(model, scheme, best, best * times, keys.expert_parallel)):
             best -= 1
-        others = "" if count == best else f" --pipeline-parallel {count // best}"
+        others = "" if of_copy == best else f" --pipeline-parallel {of_copy // best}"
         raise UsageError(
             f"{job.model.name} cannot be split over {ranks} GPUs: {problem}",
             f"use --tensor-parallel {best}{others}",

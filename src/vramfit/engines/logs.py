@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate
+    from vramfit.engines.base import Engine
+    from vramfit.engines.interface import Deployment, Estimate
 
 BYTES, TOKENS, REQUESTS = "bytes", "tokens", "requests"
 """Units of figures."""

@@ -5,17 +5,17 @@ A remedy is a request with some keys changed, so both the requested deployment a
 
 from __future__ import annotations
 
-from vramfit._record import fields, replace
+from vramfit._record import replace
 from vramfit.engines import DEFAULT, engine, engine_of_family
 from vramfit.engines.interface import Deployment
+from vramfit.engines.quants import nearer, quants, scheme_of
+from vramfit.engines.workloads import counted, default_platform, worded, workload
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, LARGEST, SPECULATIVE
-from vramfit.workload.common import FORM as WORKLOAD
+from vramfit.workload.common import CLASSES, EXPERTS, SPECULATIVE
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
-from vramfit.workload.training import Training
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
-    from vramfit.engines.interface import Engine
+    from vramfit.engines.base import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -62,16 +62,6 @@ SPECULATING = frozenset([key.name for key in SPECULATIVE])
 """Keys of speculative decoding."""
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
-TUNED = frozenset(["zero_stage", *fields(Training)]) - (frozenset(TRAINING.names) - {"zero_stage"})
-"""Keys of fine-tuning that ``workload.tuning`` reads: those that it declares, and the old spelling of one of them."""
-DEFAULT_CONTEXT_TOKENS = 4096
-"""Number of tokens of the context, if the request states none."""
-NATIVE = ("fp16", "bf16")
-"""Schemes that belong to the class ``fp16`` without conversion."""
-RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4"}
-"""Schemes of models released in fewer than 16 bits, by the element type of the release."""
-TRAINING_SCHEME = "bf16"
-"""Scheme of the base weights of fine-tuning, if the request states no ``quant``; 4-bit ones are in the trainer's."""
 
 
 def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
@@ -160,7 +150,7 @@ def _drafting(name: str, deployment: Deployment, catalogue: Catalogue) -> Checkp
     own, stated = own_checkpoint(model), catalogue.stated(name).get("quant")
     usual = deployment.scheme.id if deployment.scheme.id != STORED else deployment.scheme.precision
     word = stated or (STORED if own is not None else usual)
-    return runtime.checkpoint(model, _scheme(word, runtime, model))
+    return runtime.checkpoint(model, scheme_of(word, runtime, model))
 
 
 def _devices(name: str, request: Request, catalogue: Catalogue) -> tuple[Gpu, ...]:
@@ -193,11 +183,11 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     if "library" in stated:
         from vramfit.engines.choice import from_library
 
-        return from_library(request, stated, str(_nearer(request.get("quant"), stated["quant"])))
+        return from_library(request, stated, str(nearer(request.get("quant"), stated["quant"])))
     known = {name: value for name, value in stated.items() if name != "family"}
     if "family" in stated:
         known["engine"] = engine_of_family(stated["family"])
-    found = {**known, **request, "quant": _nearer(request.get("quant"), stated.get("quant"))}
+    found = {**known, **request, "quant": nearer(request.get("quant"), stated.get("quant"))}
     if "quant" in stated and found["quant"] != stated["quant"] and "engine" not in request:
         found.pop("engine", None)  # that engine is for the stated scheme, and the request has another one
     # Servers use the cache type that a checkpoint was calibrated for; engines without that type ignore it.
@@ -220,12 +210,12 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
         )
     runtime = engine(engine_name(request))
     model = runtime.extended(_supplied(request, model, runtime), request)
-    request = _worded(_counted(request, model), runtime)
-    work = _workload(request, gpus, model, runtime)
+    request = worded(counted(request, model), runtime)
+    work = workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))
     if size != (None, None):
         return _of_size(request, gpus, model, runtime, work, size)
-    schemes = [_scheme(word, runtime, model) for word in quants(request, work.task, model.dtype, runtime.families)]
+    schemes = [scheme_of(word, runtime, model) for word in quants(request, work.task, model.dtype, runtime.families)]
     return _resolved(request, gpus, model, runtime, schemes, work)
 
 
@@ -238,7 +228,7 @@ def _of_size(
 
     word = request.get("quant")
     try:
-        scheme = None if word is None or word in CLASSES else _scheme(word, runtime, model)
+        scheme = None if word is None or word in CLASSES else scheme_of(word, runtime, model)
     except UnsupportedScheme:
         scheme = None  # a mix that nobody but its publisher knows: its size is what is known of it
     if scheme is None or (scheme.family in BY_BITS and size[1] is not None):
@@ -257,31 +247,13 @@ def _resolved(
     if not runtime.follows_gpus:
         return tuple([Deployment(gpus, runtime.checkpoint(model, scheme), runtime.name, work) for scheme in schemes])
     full = [{**runtime.defaults(request, gpus, model, scheme), **request} for scheme in schemes]
-    works = [_workload(one, gpus, model, runtime) for one in full]
+    works = [workload(one, gpus, model, runtime) for one in full]
     return tuple(
         [
             Deployment(gpus, runtime.checkpoint(model, scheme), runtime.name, own)
             for scheme, own in zip(schemes, works, strict=True)
         ]
     )
-
-
-def _counted(request: Request, model: Model) -> Request:
-    """The request with the model's own context where it asks for all of it."""
-    context = request.get("context")
-    if not isinstance(context, str):
-        return request
-    whole, parts = model.context or DEFAULT_CONTEXT_TOKENS, context.removeprefix(LARGEST).removeprefix("/")
-    return {**request, "context": max(1, whole // int(parts or 1))}
-
-
-def _worded(request: Request, runtime: Engine[object, object]) -> Request:
-    """The request with the element types of the cache in the engine's own words."""
-    words = runtime.cache_words
-    if not words:
-        return request
-    named = [name for name in ("kv_cache_type", "kv_cache_type_v") if request.get(name) in words]
-    return {**request, **{name: words[request[name]] for name in named}} if named else request
 
 
 def _supplied(request: Request, model: Model, runtime: Engine[object, object]) -> Model:
@@ -331,173 +303,14 @@ def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Mode
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
     runtime = engine(engine_name(request))
-    request = _counted(request, model)
+    request = counted(request, model)
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()
         if runtime.follows_gpus:
             try:
-                scheme = _scheme(request["quant"], runtime, model)
+                scheme = scheme_of(request["quant"], runtime, model)
                 filled = tuple(runtime.defaults(request, gpus, model, scheme).items())
             except VramfitError as error:
                 filled = (error.message,)
         kinds.setdefault((request.get("platform") or default_platform(gpus), *filled), []).append(number)
     return kinds.values()
-
-
-def _nearer(asked: str | None, stated: str | None) -> str | None:
-    """Choose the scheme of a repository (``stated``) if the request asks for no scheme or for a kind that it belongs to.
-
-    For a repository in ``fbgemm_fp8`` a request for "fp8" means that scheme, and for one in AWQ a request for "int4".
-    """
-    if asked in (None, STORED) or stated in (None, STORED):
-        return stated if asked in (None, STORED) and stated is not None else asked
-    kind = find_scheme(stated)
-    if asked in CLASSES:
-        return stated if kind.precision == asked else asked
-    return stated if asked in (kind.family, f"{kind.family}-{kind.precision}") else asked
-
-
-def quants(request: Request, task: str, dtype: str = "", families: Sequence[str] = ()) -> tuple[str, ...]:
-    """Quantizations to resolve: the requested one, or else the three classes, or the scheme of a fine-tuning task.
-
-    For a model released in fewer than 16 bits (``dtype``) they are the released form, if the engine loads its family
-    (one of ``families``), and the classes of fewer bits.
-    """
-    asked = request.get("quant")
-    if asked is not None:
-        return (asked,)
-    if task != "inference":
-        return (training_scheme(request, task),)
-    released = RELEASED.get(dtype)
-    if released is None:
-        return CLASSES
-    scheme = find_scheme(released)
-    return (released, *CLASSES[CLASSES.index(scheme.precision) + 1 :]) if scheme.family in families else CLASSES
-
-
-def _scheme(word: str, runtime: Engine[object, object], model: Model) -> Scheme:
-    """Find the scheme that a quantization's name means for an engine; it can be that of the file the model is from.
-
-    Raises ``CannotTell`` if the file's scheme is requested and unknown, ``UsageError`` if there is no file, and
-    ``UnsupportedScheme`` if the engine cannot load the scheme.
-    """
-    own = own_checkpoint(model)
-    if own is not None and (word in (STORED, own.scheme.id) or _is_class_of(word, own.scheme)):
-        scheme = own.scheme
-    elif word == STORED:
-        if model.origin is not None and model.origin.stored_gap is not None:
-            raise CannotTell(
-                f"how {model.name} is stored cannot be told: {model.origin.stored_gap}",
-                "give a file of its weights, or --quant",
-            )
-        raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
-    else:
-        scheme = find_scheme(runtime.scheme_of_class.get(word, word))
-    if scheme.family not in runtime.families:
-        raise UnsupportedScheme(
-            f'{runtime.name} cannot load quant "{word}"',
-            f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
-        )
-    return scheme
-
-
-def _is_class_of(word: str, own: Scheme) -> bool:
-    """Return True if the class ``fp16`` is requested of a 16-bit file, which then needs no other checkpoint."""
-    return word == own.precision and own.id in NATIVE
-
-
-def _workload(request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[object, object]) -> Workload:
-    """Make a workload from a request, with every default filled in; raises ``UsageError`` for contradictory keys."""
-    cache_type = request.get("kv_cache_type", runtime.cache_types[0])
-    for word in (cache_type, request.get("kv_cache_type_v", cache_type)):
-        if word not in runtime.cache_types:
-            offered = ", ".join(runtime.cache_types)
-            raise UsageError(f"{runtime.name} has no cache type {word}", f"{runtime.name} offers: {offered}")
-    task = request.get("task", "inference")
-    if task not in runtime.tasks:
-        raise UsageError(f"{runtime.name} does not run task {task}", f"use --engine {DEFAULT} for fine-tuning")
-    sees = runtime.sees(request, model)
-    work = WORKLOAD.fill(
-        request,
-        context=min(DEFAULT_CONTEXT_TOKENS, model.context or DEFAULT_CONTEXT_TOKENS),
-        images=1 if sees and task == "inference" else 0,
-        kv_cache_type=cache_type,
-        kv_cache_type_v=cache_type,
-        platform=default_platform(gpus),
-        task=task,
-        own=runtime.fill(request),
-        training=TRAINING.fill(request) if task == "inference" else tuned(request, task, len(gpus)),
-    )
-    if work.images and not sees and work.image_tokens is None:
-        raise UsageError(f'model "{model.id}" takes no images', "leave images out, or ask for a vision model")
-    most = runtime.most_sequences
-    if most is not None and work.parallel > most:
-        raise UsageError(
-            f"{runtime.name} holds at most {most} sequences at once, not {work.parallel}",
-            f"use --parallel {most} or fewer",
-        )
-    if work.image_tokens is not None and work.images * work.image_tokens > work.context:
-        raise UsageError(
-            f"{work.images} images of {work.image_tokens} tokens do not go into a context of {work.context}",
-            f"use --context {work.images * work.image_tokens} or more, or fewer images",
-        )
-    _check_images(work, model)
-    if work.prompt_tokens is not None and work.prompt_tokens > work.context:
-        raise UsageError(
-            f"a prompt of {work.prompt_tokens} tokens does not go into a context of {work.context}",
-            f"use --context {work.prompt_tokens} or more, or a shorter prompt",
-        )
-    return work
-
-
-def tuned(request: Request, task: str, gpus: int) -> Training:
-    """Values of the keys of fine-tuning: the request's, else the trainer's own, else the keys' defaults."""
-    if TUNED.isdisjoint(request):
-        return TRAINING.fill(request)  # the default trainer has no defaults of its own
-    from vramfit.training.profile import find_trainer
-    from vramfit.workload.tuning import training
-
-    trainer = find_trainer(trainer_name(request))
-    return training(request, trainer.defaults_of(task, gpus))
-
-
-def training_scheme(request: Request, task: str) -> str:
-    """Scheme of the base weights of a fine-tuning task, if the request states no ``quant``: the trainer's own."""
-    if task != "qlora":
-        return TRAINING_SCHEME
-    from vramfit.training.profile import find_trainer
-
-    return find_trainer(trainer_name(request)).scheme
-
-
-def trainer_name(request: Request) -> str:
-    """Name of the requested trainer, or of the one that is meant where none is named."""
-    return str(request.get("trainer") or Training.trainer)
-
-
-def default_platform(gpus: tuple[Gpu, ...]) -> str:
-    """Default platform: macOS if every GPU is Apple's, else Linux."""
-    return "macos" if all(gpu.vendor == "apple" for gpu in gpus) else "linux"
-
-
-def _check_images(work: Workload, model: Model) -> None:
-    """Raise ``UsageError`` or ``CannotTell`` if the model cannot take images of that size, or the context is too short."""
-    size, images, context = work.image_size, work.images, work.context
-    key = "context"
-    if work.task != "inference":
-        key, context = "sequence length", work.training.sequence_length
-    if size is None:
-        return
-    if model.vision is None:
-        raise UsageError(f'model "{model.id}" takes no images', "leave image_size out, or ask for a vision model")
-    if model.vision.image_tokens is None:
-        raise CannotTell(f"how many tokens {model.name} makes of an image is not known", "leave image_size out")
-    from vramfit.model.vision import image_tokens
-
-    needed = images * image_tokens(model, *size)
-    if needed > context:
-        each = f"{size[0]}x{size[1]} pixels"
-        raise UsageError(
-            f"{f'{images} images' if images > 1 else 'an image'} of {each} take {needed} tokens of a {key} of {context}",
-            f"use --{key.replace(' ', '-')} {needed} or more, or smaller or fewer images",
-        )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TypeVar
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate, Job
+    from vramfit.engines.base import Engine
+    from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
     from vramfit.model import Model
     from vramfit.workload.common import Workload

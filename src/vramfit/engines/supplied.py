@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vramfit.engines.interface import Engine
+    from vramfit.engines.base import Engine
     from vramfit.hardware import Gpu
     from vramfit.model import Experts, FeedForward, Model
     from vramfit.model.mixers import Mixer

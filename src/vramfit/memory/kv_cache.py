@@ -6,6 +6,7 @@ group of layers; engines decide the number of cells (padding, windows, paging) a
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit.errors import UsageError
 from vramfit.model.architecture import Cache
 
@@ -27,6 +28,7 @@ vLLM 0.33 ``v1/kv_cache_interface.py``, which does not count the scales, and the
 two lines are the mean of K and V in heads of 128 elements; ``engines/vllm/kv_types`` has their arithmetic."""
 
 
+@per_model
 def caches(model: Model) -> tuple[Cache, ...]:
     """Caches and recurrent states of a model, one for each group of layers that own equal ones.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.architecture import Model
@@ -72,6 +74,7 @@ def tokens_of_image(model: Model, size: tuple[int, int] | None) -> int:
     return image_tokens(model, *size)
 
 
+@per_model
 def image_patches(tower: VisionTower, size: tuple[int, int] | None) -> int:
     """Patches of one image over all its tiles, class tokens included.
 

@@ -49,7 +49,7 @@ class Stored(Record):
     @property
     def total_bytes(self) -> int:
         """Bytes of all copies."""
-        return self.bytes_each * self.count
+        return self.bytes_each * self.tensor.copies * (len(self.layers) or 1)
 
     @property
     def count(self) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vramfit.recommend.choices import Choice
     from vramfit.recommend.gpus import Offer
     from vramfit.recommend.models import Listing
-    from vramfit.report import Object
+    from vramfit.report.amounts import Object
     from vramfit.workload.keys import Request
 
 READING_TOKENS_PER_SECOND = 5.0

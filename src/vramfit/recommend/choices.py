@@ -11,7 +11,8 @@ from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.machine import check_machine
-from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS, deployments
+from vramfit.engines.resolve import deployments
+from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS
 from vramfit.errors import VramfitError
 from vramfit.quantization import derive
 from vramfit.quantization.quality import LABELS

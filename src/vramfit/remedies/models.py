@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines import engine, names
-from vramfit.engines.resolve import DEFAULT_CONTEXT_TOKENS
+from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS
 from vramfit.remedies import Proposal
 from vramfit.units import billions, gib
 

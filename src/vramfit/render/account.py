@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from vramfit.render.bars import MARGIN, MARK, PARTS, SHADES, bar
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
+from vramfit.render.headline import by_class, scheme_beside_class
 from vramfit.render.page import GAP, Column
-from vramfit.render.words import SIGNS, by_class, quality, scheme_beside_class, spare
+from vramfit.render.words import SIGNS, duration, loss, quality
 from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 
 VERDICT_STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
-_PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {
-    MARGIN: "bright_black",
+_PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "dim"), strict=True)) | {
+    MARGIN: "dim",
     MARK: "bold",
 }
 _BEYOND = "red"
 _PART_NAMES = ("weights", "KV cache", "compute", "overhead")
-_WIDEST_BAR = 60
+_WIDEST_BAR = 120
 _NARROWEST_BAR = 12
 
 
@@ -39,34 +40,35 @@ def labels(estimates: Sequence[Object]) -> list[str]:
     return [f"{e['quant']['class']} {scheme_beside_class(e['quant'])}".rstrip() for e in estimates]
 
 
-def draw_bars(page: Page, estimates: Sequence[Object], *, totals: bool) -> bool:
-    """Draw one line per precision: the bar, the headroom, the verdict; True when a bar was drawn.
+def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequence[str]] = ()) -> bool:
+    """Draw one line per precision: the bar, the verdict; True when a bar was drawn.
 
-    Of several GPUs the fullest is drawn. ``totals`` adds the whole need, where no table follows to show it.
+    Of several GPUs the fullest is drawn. ``figures`` are columns of texts between the bar and the verdict, the last in
+    the verdict's colour.
     """
     names = labels(estimates)
-    left = [spare(estimate.get("headroom_bytes")) for estimate in estimates]
-    sums = ["" if _total(e) is None else gib(_total(e) or 0) for e in estimates] if totals else [""] * len(names)
-    beside = [max(map(len, column)) for column in (names, sums, left)]
-    room = page.width - 2 - sum(width + GAP for width in beside if width) - len("✗ exceeds") - GAP - len(MARK)
+    beside = [max(map(len, column)) for column in (names, *figures)]
+    verdicts = [verdict_span(estimate["verdict"]) for estimate in estimates]
+    ending = max(len(text) for text, _ in verdicts) + GAP + len(MARK)
+    room = page.width - 2 - sum(width + GAP for width in beside if width) - ending
     devices = [_fullest(estimate) for estimate in estimates]
     drawable = [d for d in devices if d is not None]
     full = max((max(d[1], d[2]) for d in drawable), default=0)
     cells = min(_WIDEST_BAR, room)
     for i, (estimate, device) in enumerate(zip(estimates, devices, strict=True)):
+        style = VERDICT_STYLES.get(estimate["verdict"], "")
+        values = [(column[i], style if column is figures[-1] else "") for column in figures]
+        if room < 0:
+            row: list[Span] = [names[i], *values, verdicts[i]]
+            page.packed([[span] for span in row], indent=2)
+            continue
         spans: list[Span] = [names[i].ljust(beside[0] + GAP)]
         if cells >= _NARROWEST_BAR and full:
             drawn = "" if device is None else bar(*device, full, cells)
             spans += [*_coloured(drawn), " " * (cells + len(MARK) + GAP - len(drawn))]
-        if totals:
-            spans.append(sums[i].rjust(beside[1]) + " " * GAP)
-        style = VERDICT_STYLES.get(estimate["verdict"], "")
-        if room < 0:
-            row: list[Span] = [names[i], *([sums[i]] if totals else []), (left[i], style)]
-            page.packed([[span] for span in (*row, verdict_span(estimate["verdict"]))], indent=2)
-            continue
-        spans += [(left[i].rjust(beside[2]), style), " " * GAP, verdict_span(estimate["verdict"])]
-        page.line(*spans, indent=2)
+        for (text, colour), width in zip(values, beside[1:], strict=True):
+            spans += [(text.rjust(width), colour), " " * GAP]
+        page.line(*spans, verdicts[i], indent=2)
     return cells >= _NARROWEST_BAR and bool(full)
 
 
@@ -82,57 +84,88 @@ def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     page.packed(items, indent=2)
 
 
-def draw_table(page: Page, estimates: Sequence[Object]) -> list[str]:
-    """Draw the parts in GiB, a row per precision, and one per device where there are several.
+def draw_table(page: Page, estimates: Sequence[Object]) -> None:
+    """Draw everything in GiB, a row per precision, and one per device where there are several."""
+    page.stacked(_columns(estimates, _ALL, devices=True))
 
-    Returns the headings of the columns left out.
+
+def draw_figures(page: Page, estimates: Sequence[Object]) -> None:
+    """Draw the need and its parts, what is free, the limits, the speed and the loss of quality; more where there is room.
+
+    Devices have rows where there is one estimate.
     """
-    rows = list(_rows(estimates))
-    columns = [Column("GiB", [row[0] for row in rows], right=False)]
-    for number, (heading, drop) in enumerate(_COLUMNS, 1):
-        cells = [row[number] for row in rows]
-        if any(cell not in _NOTHING for cell in cells):
-            columns.append(Column(heading, cells, right=heading != "quality", drop=drop))
-    return page.table(columns)
+    alone = len(estimates) == 1
+    wide = _columns(estimates, _WIDE, devices=alone)
+    page.stacked(wide if page.fits(wide) else _columns(estimates, _SHORT, devices=alone))
 
 
 _NONE = "–"
-_NOTHING = ("", _NONE, "0.00", ("", "dim"), (_NONE, "dim"), ("0.00", "dim"))
-_COLUMNS = (
-    ("weights", 1), ("KV\ncache", 2), ("compute", 5), ("overhead", 6), ("total", 0), ("left", 0), ("low–high", 8),
-    ("in\nRAM", 4), ("longest\ncontext", 3), ("tokens\nper s", 2), ("quality", 9),
-)  # fmt: skip
-"""Headings of the table and the order in which they give way on a narrow terminal, the highest number first."""
+_PARTED = ("weights", "KV\ncache", "compute", "overhead")
+_MEMORY = (*_PARTED, "needed", "free", "low–high", "in\nRAM")
+_USE = ("longest\ncontext", "users", "tokens\nper s")
+_ALL = (*_MEMORY, *_USE, "quality")
+_WIDE = (*_MEMORY, *_USE, "first\ntoken", "quality\nloss")
+_SHORT = (*_PARTED, "needed", "free", "in\nRAM", *_USE, "quality\nloss")
+_TRAINED = {"longest\ncontext": "longest\nsample", "users": "micro-\nbatch"}
+"""Headings that fine-tuning has in the place of others."""
+_WORDS = ("quality", "quality\nloss")
 
 
-def _rows(estimates: Sequence[Object]) -> Iterator[list[Span]]:
-    for name, estimate in zip(labels(estimates), estimates, strict=True):
-        gpus = gpu_devices(estimate)
-        host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
-        part = estimate.get("breakdown") or {}
-        low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
-        context = pick(estimate, "limits.max_context")
-        rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
-        runs = estimate["verdict"] in RUNS
-        yield [
-            (name, "bold"),
-            *(_gib(part.get(key)) for key in PARTS),
-            (_gib(_total(estimate)), "bold"),
-            (_gib(estimate.get("headroom_bytes")), "bold") if len(gpus) > 1 else "",
-            _NONE if low is None or high is None else f"{low / GIB:,.1f}–{high / GIB:,.1f}",
-            _gib(host and host["total_bytes"]) if host and host["total_bytes"] else _NONE,
-            _NONE if not context else f"{context:,}",
-            tokens_per_second(rate) if rate is not None and runs else _NONE,
-            quality(pick(estimate, "quality.label") or "unknown"),
-        ]
-        if len(gpus) > 1:
-            yield from (_device_row(label, device) for label, device in _alike(gpus))
+def _columns(estimates: Sequence[Object], headings: Sequence[str], *, devices: bool) -> list[Column]:
+    """Columns that have something to say; the parts stand in one table with their sum."""
+    rows = [row for one in zip(labels(estimates), estimates, strict=True) for row in _rows(*one, devices=devices)]
+    columns = [Column("GiB", [row["GiB"] for row in rows], right=False)]
+    training = any((one.get("deployment") or {}).get("task", "inference") != "inference" for one in estimates)
+    several = any(len(gpu_devices(estimate)) > 1 for estimate in estimates)
+    for heading in headings:
+        cells = [row.get(heading, "") for row in rows]
+        if all(_is_nothing(cell, heading) for cell in cells):
+            continue
+        shown = _TRAINED.get(heading, heading) if training else heading
+        shown = "free on\nfullest" if several and heading == "free" else shown
+        columns.append(Column(shown, cells, heading not in _WORDS, group=1 if heading in _MEMORY else 2))
+    return columns
 
 
-def _device_row(label: str, device: Object) -> list[Span]:
-    sizes = [_gib(device[f"{key}_bytes"]) for key in PARTS]
-    cells = ["  " + label, *sizes, _gib(device["total_bytes"]), _gib(device.get("headroom_bytes"))]
-    return [(cell, "dim") for cell in cells + [""] * (len(_COLUMNS) + 1 - len(cells))]
+def _is_nothing(cell: Span, heading: str) -> bool:
+    """True for a cell that has no figure, or a part of which there is none."""
+    text = cell if isinstance(cell, str) else cell[0]
+    return text in ("", _NONE) or (text == "0.00" and heading in (*_PARTED, "in\nRAM"))
+
+
+def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, Span]]:
+    """Cells of one estimate by their headings, and of its devices."""
+    gpus = gpu_devices(estimate)
+    host = next((d for d in estimate.get("devices") or () if d["device"] == "host"), None)
+    part = estimate.get("breakdown") or {}
+    low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
+    limits = estimate.get("limits") or {}
+    rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
+    first = pick(estimate, "throughput.time_to_first_token_seconds")
+    label = pick(estimate, "quality.label") or "unknown"
+    yield {
+        "GiB": (name, "bold"),
+        **{heading: _gib(part.get(key)) for heading, key in zip(_PARTED, PARTS, strict=True)},
+        "needed": (_gib(_total(estimate)), "bold"),
+        "free": (_gib(estimate.get("headroom_bytes")), f"bold {VERDICT_STYLES.get(estimate['verdict'], '')}".rstrip()),
+        "low–high": _NONE if low is None or high is None else f"{low / GIB:,.1f}–{high / GIB:,.1f}",
+        "in\nRAM": _gib(host["total_bytes"]) if host and host["total_bytes"] else _NONE,
+        "longest\ncontext": _count(limits.get("max_context")),
+        "users": _count(limits.get("max_parallel")),
+        "tokens\nper s": tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else _NONE,
+        "first\ntoken": _NONE if first is None or estimate["verdict"] not in RUNS else duration(first),
+        "quality": quality(label),
+        "quality\nloss": loss(label),
+    }
+    if devices and len(gpus) > 1:
+        for label, device in _alike(gpus):
+            cells = {heading: _gib(device[f"{key}_bytes"]) for heading, key in zip(_PARTED, PARTS, strict=True)}
+            cells |= {"needed": _gib(device["total_bytes"]), "free": _gib(device.get("headroom_bytes"))}
+            yield {key: (cell, "dim") for key, cell in {"GiB": f"  {label}", **cells}.items()}
+
+
+def _count(number: int | None) -> str:
+    return f"{number:,}" if number else _NONE
 
 
 def _alike(devices: Sequence[Object]) -> Iterator[tuple[str, Object]]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 HANG = 4
 """Columns by which the continued lines are indented."""
+_CONTINUED = " \\"
+"""End of a line that the next one continues, in a shell and in Python."""
 
 
 def wrapped(command: str, width: int) -> list[str]:
@@ -20,11 +22,12 @@ def wrapped(command: str, width: int) -> list[str]:
     for line in command.splitlines():
         python = "(" in line.split(" ", 1)[0] or " = " in line
         for statement in _statements(line) if python else [line]:
-            lines += _fill(list(_pieces(statement, python)), width, "" if python else " \\")
+            lines += _fill(list(_pieces(statement, python)), width, "" if python else _CONTINUED, python)
     return lines
 
 
-def _fill(pieces: list[str], width: int, end: str) -> list[str]:
+def _fill(pieces: list[str], width: int, end: str, python: bool) -> list[str]:
+    """Lines of pieces, each with ``end`` where the next one follows; a piece that is too long is broken once more."""
     lines: list[str] = []
     current = ""
     for number, piece in enumerate(pieces):
@@ -34,7 +37,42 @@ def _fill(pieces: list[str], width: int, end: str) -> list[str]:
             current = " " * HANG + piece
         else:
             current = f"{current} {piece}" if current else piece
+        if len(current) > room:
+            *whole, current = _broken(current, room, python)
+            lines += whole
     return [*lines, current] if current else lines
+
+
+def _broken(line: str, width: int, python: bool) -> list[str]:
+    """Lines of a piece that is too long: broken behind an opening parenthesis, at a space, or not at all."""
+    found = []
+    indent = " " * (HANG if line.startswith(" ") else 0)
+    places = list(_places(line, python))
+    start = 0
+    while len(indent) * (start > 0) + len(line) - start > width and places:
+        within = [(at, end) for at, end in places if len(indent) * (start > 0) + at - start + len(end) <= width]
+        at, end = within[-1] if within else places[0]
+        found.append((indent + line[start:at].strip() if start else line[:at].rstrip()) + end)
+        start = at
+        places = [place for place in places if place[0] > at]
+        indent = " " * HANG
+    return [*found, (indent if start else "") + line[start:].lstrip()]
+
+
+def _places(line: str, python: bool) -> Iterator[tuple[int, str]]:
+    """Positions at which a piece may be broken if it must, with what the broken line ends in."""
+    begun = False
+    for i, depth, quoted in _scan(line):
+        if quoted:
+            continue
+        if begun and line[i] == " " and line[i - 1] != " ":
+            comment = line.startswith("  #", i)
+            yield i, "" if comment or (python and depth) else _CONTINUED
+            if comment:
+                return
+        elif python and line[i] == "(":
+            yield i + 1, ""
+        begun = begun or line[i] != " "
 
 
 def _statements(line: str) -> list[str]:

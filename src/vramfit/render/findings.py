@@ -7,7 +7,7 @@ error object.
 from __future__ import annotations
 
 from vramfit.render.fields import cell, encodable, gpu_id, pick
-from vramfit.render.words import headline
+from vramfit.render.headline import headline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

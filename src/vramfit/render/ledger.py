@@ -1,11 +1,11 @@
-"""Usual rule of thumb beside the full account, line by line: why "13 B x 2 bytes against 24 GB" misleads."""
+"""Usual rule of thumb and the full account, line by line: why "13 B x 2 bytes against 24 GB" misleads."""
 
 from __future__ import annotations
 
 from vramfit.render.fields import gpu_devices, pick, usable_bytes
 from vramfit.render.page import Column
 from vramfit.render.words import spare
-from vramfit.units import GB, billions, gib
+from vramfit.units import GIB, billions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,37 +19,57 @@ def has_ledger(estimate: Object) -> bool:
     return bool(known) and usable_bytes(estimate) is not None
 
 
+def rule(estimate: Object) -> str:
+    """Clause with the rule of thumb and what it leaves, beside what was counted; empty where the rule has no case."""
+    found = estimate.get("rule_of_thumb")
+    if not found:
+        return ""
+    deficit = found["deficit_gb"]
+    left = f"{abs(deficit):g} GB {'short' if deficit > 0 else 'free'}"
+    counted = "" if estimate.get("headroom_bytes") is None else f"; counted, {_tightest(estimate)}"
+    return f"{_product(found)} = {found['required_gb']:g} GB against {found['gpu_gb']:g} GB, {left}{counted}"
+
+
 def draw_ledger(page: Page, estimate: Object) -> None:
-    """Draw two columns of GB, the rule's and the account's, and the differences."""
-    rule, part = estimate["rule_of_thumb"], estimate["breakdown"]
+    """Draw the rule in a line, and the account in GiB: the parts, their sum, what is offered, the difference."""
+    part = estimate["breakdown"]
     need, offer = estimate["required_bytes"]["expected"], usable_bytes(estimate) or 0
+    page.prose(rule(estimate).partition(";")[0], indent=2, label=("rule", "dim"), hang=10)
     rows = [
-        ("weights", rule["required_gb"], part["weights"], _weights(estimate, rule)),
-        ("KV cache", None, part["kv_cache"], _cache(estimate)),
-        ("compute", None, part["compute"], "buffers of the forward pass, not in the rule"),
-        ("overhead", None, part["overhead"], "what the runtime takes, not in the rule"),
-        ("needed", rule["required_gb"], need, f"= {gib(need)}"),
-        ("offered", rule["gpu_gb"], offer, _offer(estimate, offer)),
-        ("left", -rule["deficit_gb"], offer - need, _left(estimate, offer - need)),
+        ("weights", part["weights"], _weights(estimate)),
+        ("KV cache", part["kv_cache"], _cache(estimate)),
+        ("compute", part["compute"], "buffers of the forward pass, not in the rule"),
+        ("overhead", part["overhead"], "what the runtime takes, not in the rule"),
+        ("needed", need, ""),
+        ("offered", offer, _offer(estimate)),
+        ("left", offer - need, _left(estimate, offer - need)),
     ]
-    rows = [row for row in rows if row[1] is not None or row[2]]
-    totals = [row[0] in ("needed", "left") for row in rows]
+    rows = [row for row in rows if row[1] or row[0] in _TOTALS]
+    totals = [row[0] in _TOTALS for row in rows]
     columns = [
-        Column("GB", _styled([row[0] for row in rows], totals), right=False),
-        Column("rule of\nthumb", _styled([_figure(row[1]) for row in rows], totals)),
-        Column("counted", _styled([_figure(row[2] / GB) for row in rows], totals)),
-        Column("", [(row[3], "dim") for row in rows], right=False, drop=1),
+        Column("GiB", _styled([row[0] for row in rows], totals), right=False),
+        Column("counted", _styled([_figure(row[1]) for row in rows], totals)),
+        Column("", [(row[2], "dim") for row in rows], right=False, drop=1),
     ]
-    page.table(columns, wrap_last=True)
+    page.table(columns, wrap=-1)
 
 
-def _weights(estimate: Object, rule: Object) -> str:
-    factor = rule["bytes_per_parameter"]
-    product = f"{rule['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
-    bits = estimate["quant"].get("bits_per_weight")
-    return (
-        product if bits is None else f"{product}; really {billions(estimate['model']['parameters'])} × {bits:.3g} bits"
-    )
+_TOTALS = ("needed", "left")
+
+
+def _product(found: Object) -> str:
+    factor = found["bytes_per_parameter"]
+    return f"{found['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
+
+
+def _tightest(estimate: Object) -> str:
+    several = " on the fullest" if len(gpu_devices(estimate)) > 1 else ""
+    return spare(estimate["headroom_bytes"]) + several
+
+
+def _weights(estimate: Object) -> str:
+    bits, count = estimate["quant"].get("bits_per_weight"), estimate["model"].get("parameters")
+    return "" if bits is None or count is None else f"{billions(count)} × {bits:.3g} bits"
 
 
 def _cache(estimate: Object) -> str:
@@ -60,22 +80,22 @@ def _cache(estimate: Object) -> str:
     return f"{'' if parallel == 1 else f'{parallel:,} × '}{context:,} tokens, not in the rule"
 
 
-def _offer(estimate: Object, offer: int) -> str:
+def _offer(estimate: Object) -> str:
     if estimate["gpu"].get("vendor") == "custom":
-        return f"= {gib(offer)}"
+        return ""
     box = "boxes" if len(gpu_devices(estimate)) > 1 else "box"
-    return f"{estimate['rule_of_thumb']['gpu_gb']:g} GB on the {box}, {gib(offer)} for a program"
+    return f"what a program can have of {estimate['rule_of_thumb']['gpu_gb']:g} GB on the {box}"
 
 
 def _left(estimate: Object, room: int) -> str:
     tightest = estimate["headroom_bytes"]
     if room >= 0 > tightest:
         return f"but each GPU holds its own share, and the fullest is {spare(tightest)}"
-    return f"= {spare(room)}"
+    return ""
 
 
-def _figure(gigabytes: float | None) -> str:
-    return "–" if gigabytes is None else f"{gigabytes:,.2f}".replace("-", "−")
+def _figure(size_bytes: int) -> str:
+    return f"{size_bytes / GIB:,.2f}".replace("-", "−")
 
 
 def _styled(texts: list[str], bold: list[bool]) -> list[Span]:

@@ -76,7 +76,7 @@ def print_list(kind: str, objects: Sequence[Object], *, stream: TextIO, colour: 
             heading = shown.heading if header else ""
             spans: list[Any] = [(text, "bold") for text in cells] if shown is COLUMNS[kind][0] else list(cells)
             columns.append(Column(heading, spans, shown.right, shown.drop))
-        page.table(columns, indent=0, wrap_last=kind in _ENDING_IN_PROSE)
+        page.table(columns, indent=0, wrap=-1 if kind in _ENDING_IN_PROSE else None)
     if header:
         page.blank()
         page.prose((counted(kind, len(objects)), "dim"))

@@ -12,9 +12,10 @@ from operator import itemgetter
 from vramfit.render import plain
 from vramfit.render.csv import row as csv_row
 from vramfit.render.fields import cell as scalar
+from vramfit.render.headline import scheme_beside_class
 from vramfit.render.json import dumps
 from vramfit.render.markdown import escape as markdown_escape
-from vramfit.render.words import SIGNS, scheme_beside_class
+from vramfit.render.words import SIGNS
 from vramfit.units import GIB
 
 TYPE_CHECKING = False

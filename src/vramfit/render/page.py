@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from vramfit._record import Record
+from vramfit._record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 MINIMUM_WIDTH = 40
 """Columns below which words themselves no longer fit and the terminal may wrap as it likes."""
+WIDEST = 200
+"""Columns beyond which tables, bars and commands do not grow."""
 READABLE_WIDTH = 120
-"""Columns beyond which text and bars do not grow: long lines are hard to follow."""
+"""Columns beyond which prose does not grow: long lines are hard to follow."""
 GAP = 2
 """Spaces between columns."""
 
@@ -49,13 +51,17 @@ class Column(Record):
     """True if aligned to the right, as numbers are."""
     drop: int = 0
     """Priority for leaving the column out, the highest first; 0 stays at any width."""
+    group: int = 0
+    """Number of the columns that stand in one table where not all find room side by side."""
+    style: str = "dim"
+    """Style of the heading."""
 
 
 class Page:
     """Lines of a report, collected and then drawn at once."""
 
     def __init__(self, width: int, encoding: str, *, colour: bool) -> None:
-        self.width = min(max(width, MINIMUM_WIDTH), READABLE_WIDTH)
+        self.width = min(max(width, MINIMUM_WIDTH), WIDEST)
         """Columns of text to fill."""
         self._encoding = encoding
         self._plain = not encoding.lower().replace("-", "").startswith("utf")
@@ -85,7 +91,7 @@ class Page:
     def prose(self, *spans: Span, indent: int = 0, label: Span = "", hang: int = 0) -> None:
         """Add text wrapped at words; ``label`` stands before its first line, ``hang`` columns wide."""
         body = self.text(*spans)
-        for number, piece in enumerate(self._wrapped(body, self.width - indent - hang)):
+        for number, piece in enumerate(self._wrapped(body, min(self.width, READABLE_WIDTH) - indent - hang)):
             lead = self.text(label) if number == 0 else Text()
             lead.pad_right(max(0, hang - lead.cell_len))
             self._lines.append(Text(" " * indent) + lead + piece)
@@ -101,25 +107,40 @@ class Page:
             line = line + Text(" " * GAP) + text if line.cell_len else text
         self._lines.append(Text(" " * indent) + line)
 
-    def table(self, columns: Sequence[Column], indent: int = 2, *, wrap_last: bool = False) -> list[str]:
+    def table(self, columns: Sequence[Column], indent: int = 2, *, wrap: int | None = None) -> list[str]:
         """Draw the columns that fit side by side; returns the headings of those left out.
 
-        With ``wrap_last`` the last column is prose and takes the width that is left.
+        The column number ``wrap`` (-1 is the last) is prose and takes the width that the others leave.
         """
+        prose = None if wrap is None else columns[wrap]
         kept, left_out = list(columns), []
-        while self._too_wide(kept, indent, wrap_last) and any(column.drop for column in kept):
+        while self._too_wide(kept, indent, prose) and any(column.drop for column in kept):
             gone = max(kept, key=lambda column: column.drop)
-            kept.remove(gone)
+            kept = [column for column in kept if column is not gone]
             left_out.append(gone.heading.replace("\n", " "))
-        widths = [self.column_width(column) for column in kept]
-        prose = kept[-1] if wrap_last and kept[-1] is columns[-1] else None
-        depth = max(column.heading.count("\n") for column in kept)
-        for row in range(depth + 1 if any(column.heading for column in kept) else 0):
-            lowered = ("\n" * (depth - column.heading.count("\n")) + column.heading for column in kept)
-            self._row([(heading.split("\n")[row], "dim") for heading in lowered], kept, widths, indent, None)
-        for row in range(len(kept[0].cells)):
-            self._row([column.cells[row] for column in kept], kept, widths, indent, prose)
+        self._draw(kept, indent, prose)
         return left_out
+
+    def fits(self, columns: Sequence[Column], indent: int = 2) -> bool:
+        """True if the columns find room side by side, nothing wrapped."""
+        return not self._too_wide(columns, indent, None)
+
+    def stacked(self, columns: Sequence[Column], indent: int = 2) -> None:
+        """Draw all columns: those that find no room beside the others below them, behind the first one once more.
+
+        Rows that have nothing in the columns below are not drawn again.
+        """
+        first, rest = columns[0], list(columns[1:])
+        while rest:
+            number = len(rest)
+            while number > 1 and self._too_wide([first, *rest[:number]], indent, None):
+                number -= 1
+            if number < len(rest) and rest[0].group != rest[number].group == rest[number - 1].group:
+                number = next(i for i, column in enumerate(rest) if column.group == rest[number].group)
+            shown = [row for row in range(len(first.cells)) if any(column.cells[row] for column in rest[:number])]
+            columns = [first, *rest[:number]]
+            self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None)
+            rest = rest[number:]
 
     def drawn(self) -> str:
         """Text of the whole page, with terminal codes if it has colour."""
@@ -129,23 +150,38 @@ class Page:
                 self._console.print(line, soft_wrap=True)
         return captured.get()
 
+    def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
+        """Draw headings and rows of these columns."""
+        widths = [self.column_width(column) for column in columns]
+        for place, column in enumerate(columns):
+            if column is prose:
+                room = self.width - indent - sum(widths) + widths[place] - GAP * (len(widths) - 1)
+                widths[place] = max(_NARROWEST_PROSE, min(widths[place], room))
+        depth = max(column.heading.count("\n") for column in columns)
+        for row in range(depth + 1 if any(column.heading for column in columns) else 0):
+            lowered = ("\n" * (depth - column.heading.count("\n")) + column.heading for column in columns)
+            headings = (heading.split("\n")[row] for heading in lowered)
+            cells = [(text, column.style) for text, column in zip(headings, columns, strict=True)]
+            self._row(cells, columns, widths, indent, None)
+        for row in range(len(columns[0].cells)):
+            self._row([column.cells[row] for column in columns], columns, widths, indent, prose)
+
     def _row(
         self, cells: Iterable[Span], columns: Sequence[Column], widths: Sequence[int], indent: int, prose: Column | None
     ) -> None:
-        line = Text(" " * indent)
+        line, below = Text(" " * indent), []
         for cell, column, width in zip(cells, columns, widths, strict=True):
             if column is not columns[0]:
                 line.append(" " * GAP)
-            if column is prose:
-                used = line.cell_len
-                pieces = self._wrapped(self.text(cell), self.width - used)
-                self._lines.append(line + pieces[0])
-                self._lines += [Text(" " * used) + piece for piece in pieces[1:]]
-                return
             text = self.text(cell)
+            if column is prose:
+                lead = " " * (len(text.plain) - len(text.plain.lstrip(" ")))
+                pieces = self._wrapped(text[len(lead) :], width - len(lead))
+                below = [Text(" " * line.cell_len + lead) + piece for piece in pieces[1:]]
+                text = Text(lead) + pieces[0]
             padding = " " * (width - text.cell_len)
             line = line + Text(padding) + text if column.right else line + text + Text(padding)
-        self._lines.append(line)
+        self._lines += [line, *below]
 
     def _wrapped(self, text: Text, width: int) -> list[Text]:
         if text.cell_len <= width:
@@ -155,10 +191,10 @@ class Page:
             piece.rstrip()
         return list(pieces)
 
-    def _too_wide(self, columns: Sequence[Column], indent: int, wrap_last: bool) -> bool:
-        widths = [self.column_width(column) for column in columns]
-        if wrap_last:
-            widths[-1] = min(widths[-1], _NARROWEST_COLUMN)
+    def _too_wide(self, columns: Sequence[Column], indent: int, prose: Column | None) -> bool:
+        widths = [
+            min(self.column_width(column), _NARROWEST_COLUMN if column is prose else self.width) for column in columns
+        ]
         return indent + sum(widths) + GAP * (len(widths) - 1) > self.width
 
     def column_width(self, column: Column) -> int:

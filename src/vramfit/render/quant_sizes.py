@@ -44,7 +44,7 @@ def print_sizes(shown: Object, *, stream: TextIO, colour: bool, header: bool = T
         Column(column.heading if header else "", [column.text(one) or "–" for one in quants], column.right, column.drop)
         for column in COLUMNS
     ]
-    page.table(columns, indent=0, wrap_last=True)
+    page.table(columns, indent=0, wrap=-1)
     if header:
         for note in _notes(quants):
             page.blank()

@@ -8,9 +8,10 @@ from vramfit.render import plain
 from vramfit.render.commands import wrapped
 from vramfit.render.csv import row as csv_row
 from vramfit.render.fields import cell, gpu_id, pick, tokens_per_second, usable_bytes
+from vramfit.render.headline import gpu_name, with_article, without_maker
 from vramfit.render.json import dumps
 from vramfit.render.listing import Shown, markdown_rows
-from vramfit.render.words import gpu_name, quality, with_article, without_maker
+from vramfit.render.words import quality
 from vramfit.units import billions, gib
 
 TYPE_CHECKING = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.render.words import by_class, counted, joined, precision, requests_text
+from vramfit.render.headline import by_class, counted, precision, requests_text
+from vramfit.render.words import joined
 from vramfit.units import billions, gib, rate
 
 TYPE_CHECKING = False
@@ -86,6 +87,45 @@ def model(facts: Object) -> Iterator[str]:
     )
 
 
+def card_lines(gpu: Object) -> Iterator[str]:
+    """One line on each kind of GPU: its memory, and how much of it a program gets."""
+    for kind in gpu.get("gpus") or [gpu]:
+        usable = kind.get("usable_bytes")
+        if kind.get("vendor") == "custom" or kind.get("marketed_gb") is None:
+            memory = "" if kind.get("memory_bytes") is None else gib(kind["memory_bytes"])
+        else:
+            memory = f"{kind['marketed_gb']:g} GB {kind.get('memory_type') or ''}".rstrip()
+        each = " each" if kind["count"] > 1 else ""
+        yield _listed(
+            counted(kind, kind["name"]),
+            f"{memory}{each}{_bandwidth(kind)}".strip(),
+            None if usable is None or kind.get("vendor") == "custom" else f"{gib(usable)}{each} usable",
+        )
+
+
+def model_line(facts: Object) -> str:
+    """One line on the model: its size, and how much it can read at once."""
+    count, active, vision = (facts.get(f"{kind}parameters") for kind in ("", "active_", "vision_"))
+    longest, image = facts.get("max_context"), facts.get("max_image_tokens")
+    parts = [f"{billions(active)} active"] if active is not None and active != count else []
+    parts += [f"{billions(vision)} vision"] if vision else []
+    return _listed(
+        facts["name"],
+        "parameters not known"
+        if count is None
+        else f"{billions(count)} parameters" + (f" ({joined(parts)})" if parts else ""),
+        longest and f"context up to {longest:,}",
+        image and f"images up to {image:,}",
+    )
+
+
+def cache_line(section: Section) -> Iterator[str]:
+    """Line on what a server's cache holds; none for an engine that is no server."""
+    lines = list(cache(section))
+    if lines:
+        yield f"{lines[0]}; further ones wait in a queue"
+
+
 def cache(section: Section) -> Iterator[str]:
     """Lines on what a server's cache holds, and what happens beyond; none for an engine that is no server.
 
@@ -120,7 +160,8 @@ def run(estimate: Object) -> str:
         ("pipeline_parallel", "pipeline parallel over {}"),
     ):
         value = asked.get(key)
-        pieces.append(None if value in _MAKES_NO_DIFFERENCE else words.format(value))
+        alone = value == 1 and key.endswith("_parallel")
+        pieces.append(None if alone or value in _MAKES_NO_DIFFERENCE else words.format(value))
     pieces += ["flash attention off" if asked.get("flash_attention") == "off" else None, *_surroundings(asked)]
     return _listed(*pieces)
 

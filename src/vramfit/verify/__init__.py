@@ -10,7 +10,8 @@ from vramfit._record import Record
 from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.keys import parse_request
-from vramfit.engines.resolve import RELEASED, resolve
+from vramfit.engines.quants import RELEASED
+from vramfit.engines.resolve import resolve
 from vramfit.errors import (
     AmbiguousName,
     CannotTell,

@@ -9,6 +9,10 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.workload.keys import Form, Group, Key
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.workload.keys import Request
+
 TASKS = ("inference", "full", "lora", "qlora")
 """Values of the key ``task``: running a model, and fine-tuning all weights, adapters, or adapters on 4-bit weights."""
 
@@ -106,3 +110,8 @@ KEYS = (
 
 GROUPS = (Group(KEYS, 70),)
 FORM = Form(Training, GROUPS)
+
+
+def trainer_name(request: Request) -> str:
+    """Name of the requested trainer, or of the one that is meant where none is named."""
+    return str(request.get("trainer") or Training.trainer)

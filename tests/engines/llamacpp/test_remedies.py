@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from vramfit._record import replace
+from vramfit.engines import engine
 from vramfit.engines.interface import DeviceMemory, Estimate, Setting
+from vramfit.engines.keys import parse_request
 from vramfit.engines.llamacpp import LlamaCppKeys
 from vramfit.engines.llamacpp.remedies import divisions, settings
+from vramfit.engines.resolve import resolve
 from vramfit.sources import open_catalogue
 from vramfit.workload.common import Workload
 
@@ -84,3 +88,23 @@ def test_divisions(changes: list[dict[str, Any]], keys: dict[str, Any]) -> None:
     card = open_catalogue().gpu("rtx3090")
     found = divisions(LlamaCppKeys(**keys), (card, card), Workload(context=4096, gpu_layers="all"), estimate, (20, 20))
     assert changes == [setting.changes for setting in found]
+
+
+@pytest.mark.parametrize(
+    ("offered", "ram_bytes", "overhead_bytes"),
+    [
+        (True, 99, 50),
+        # Enough RAM, no RAM stated, and nothing kept beside the model.
+        (False, 100, 50),
+        (False, None, 50),
+        (False, 50, 0),
+    ],
+)
+def test_states_are_dropped_where_ram_is_short(offered: bool, ram_bytes: int | None, overhead_bytes: int) -> None:
+    """The remedy frees what the server keeps in RAM, so it needs RAM that is stated, too little, and held by states."""
+    kept = overhead_bytes
+    host = DeviceMemory("host", 100 - kept, 0, 0, kept, 100, 100)
+    estimate = Estimate((DeviceMemory("gpu0", 1, 0, 0, 0, 1, 1),), host, 0, (), {})
+    asked = resolve(parse_request({"gpu": "rtx3090", "model": "llama-3.1-8b", "quant": "Q4_K_M"}), open_catalogue())[0]
+    deployment = replace(asked, workload=replace(asked.workload, ram_bytes=ram_bytes))
+    assert offered == (STATES in list(engine("llama.cpp").settings(deployment, estimate)))

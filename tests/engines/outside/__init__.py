@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vramfit._record import Record
 from vramfit.engines import Registration
-from vramfit.engines.interface import Engine, Setting, Share, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import Setting, Share, View
 from vramfit.errors import UsageError
 from vramfit.launch import SWITCH, Flag, Program, write
 from vramfit.launch.write import line

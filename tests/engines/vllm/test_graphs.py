@@ -24,6 +24,14 @@ def facts(version: str | None) -> Release:
         (51, 512, 256, 2048, 1, "0.19.0", False),
         # By 8 to the end before 0.12.
         (67, 512, 256, 2048, 1, "0.10.1", False),
+        # Whatever the sequences in V1 before 0.10, and no more than they are in V0.
+        (67, 512, 1, 2048, 1, "0.8.5", False),
+        (67, 512, 1, 2048, 1, "0.9.2", False),
+        (2, 2, 1, 2048, 1, "0.10.0", False),
+        (19, 128, 1, 128, 1, "0.9.2", False),
+        (35, 256, 256, 2048, 1, "0.7.2", False),
+        (1, 1, 1, 2048, 1, "0.7.2", False),
+        (5, 16, 13, 2048, 1, "0.7.2", False),
         (5, 16, 8, 2048, 1, None, False),
         (2, 2, 1, 2048, 1, None, False),
         # Each sequence of two tokens has four.

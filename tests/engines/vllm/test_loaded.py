@@ -14,7 +14,7 @@ from vramfit.engines import estimate
 from vramfit.engines.distributed import expert_division, layout
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.vllm.loaded import Loaded, division, loaded, recipe_text, spread_bounds
+from vramfit.engines.vllm.loaded import Loaded, division, layer_inputs_bytes, loaded, recipe_text, spread_bounds
 from vramfit.engines.vllm.lora import slot_bytes
 from vramfit.engines.vllm.weights import stages
 from vramfit.errors import UsageError
@@ -37,7 +37,7 @@ def weights(**request: Any) -> tuple[Loaded, ...]:
     """Weights of one rank of each stage."""
     made = asked(**request)
     ranks, count = layout(made)
-    return loaded(made, ranks, count, made.traits.mxfp4_kernel, BOUNDS)
+    return loaded(made, ranks, count, made.traits.mxfp4_kernel, BOUNDS, 2048)
 
 
 def estimated(**request: Any) -> Estimate:
@@ -234,7 +234,7 @@ def test_all_ranks_together_have_the_model(keys: dict[str, Any], scheme: str) ->
     request = {"gpu": "4xh100-sxm", "model": "qwen3-30b-a3b", "quant": scheme, **keys}
     made = asked(**request)
     ranks, count = layout(made)
-    (found,) = loaded(made, ranks, count, "marlin", BOUNDS)
+    (found,) = loaded(made, ranks, count, "marlin", BOUNDS, 2048)
     whole = made.checkpoint.file_bytes
     assert 4 * (found.weights_bytes + found.host_bytes) >= whole * 0.99
     assert found.low_bytes <= found.weights_bytes <= found.high_bytes
@@ -254,3 +254,26 @@ def test_copies_never_take_less_than_ranks(name: str, times: int) -> None:
     divided = stages(split.checkpoint, 8, 1, "marlin")
     for one, other in each(zip(copied, divided, strict=True)):
         assert one.weights_bytes >= other.weights_bytes
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "expected"),
+    [
+        # 42 layers with 256 elements for each token.
+        ("gemma-4-e4b", 1, 42 * 256 * 2),
+        ("gemma-4-e4b", 8192, 8192 * 42 * 256 * 2),
+        ("gemma-4-31b", 8192, 0),
+        ("gemma-3n-e4b", 8192, 8192 * 35 * 256 * 2),
+    ],
+)
+def test_buffer_for_inputs_of_layers(model: str, tokens: int, expected: int) -> None:
+    assert layer_inputs_bytes(open_catalogue().model(model), tokens) == expected
+
+
+def test_the_buffer_is_loaded_once() -> None:
+    """It is on the first stage, whatever the number of ranks."""
+    few = weights(gpu="4xl40s", model="gemma-4-e4b", tensor_parallel=2, pipeline_parallel=2)
+    made = asked(gpu="4xl40s", model="gemma-4-e4b", tensor_parallel=2, pipeline_parallel=2)
+    many = loaded(made, 2, 2, made.traits.mxfp4_kernel, BOUNDS, 4096)
+    added = [late.weights_bytes - early.weights_bytes for early, late in zip(few, many, strict=True)]
+    assert added == [2048 * 42 * 256 * 2, 0]

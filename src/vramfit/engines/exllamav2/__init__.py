@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from vramfit.engines.interface import Engine, View
+from vramfit.engines.base import Engine
 from vramfit.workload.common import BITS_OF_BLOCKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.interface import Deployment, Estimate, Job
+    from vramfit.engines.interface import Deployment, Estimate, Job, View
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Engine, Setting, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import Setting, View
 from vramfit.engines.llamacpp import GROUPS
 from vramfit.workload.common import BITS_OF_BLOCKS
 

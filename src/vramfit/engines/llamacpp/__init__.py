@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Engine, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import View
 from vramfit.errors import UsageError
 from vramfit.units import GIB
 from vramfit.workload.keys import Group, Key
@@ -408,15 +409,15 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
     def neutral_flags(self) -> Mapping[str, int]:
         """Flags of ``llama-server`` and of how its file is mapped, which moves no memory between devices."""
-        from vramfit.engines.llamacpp.flags import MAPPING, SERVER
+        from vramfit.engines.llamacpp.programs import MAPPING, SERVER
 
         return {flag: max(count, 0) for flag, count in (*SERVER.neutral.items(), *MAPPING.items())}
 
     def programs(self) -> tuple[Program, ...]:
         """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.llamacpp.bench import BENCH
-        from vramfit.engines.llamacpp.flags import CONSOLE, SERVER
         from vramfit.engines.llamacpp.kobold import KOBOLD
+        from vramfit.engines.llamacpp.programs import CONSOLE, SERVER
         from vramfit.engines.llamacpp.variables import with_variables
 
         return (with_variables(SERVER), with_variables(CONSOLE), BENCH, KOBOLD)

@@ -6,7 +6,8 @@ ggml-org/llama.cpp at 08d0baa ``tools/llama-bench/README.md``: a prompt of ``-p`
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.flags import CONSOLE_KEYS, adapters_bytes, refused, shares_text
+from vramfit.engines.llamacpp.flags import adapters_bytes, refused, shares_text
+from vramfit.engines.llamacpp.programs import CONSOLE_KEYS
 from vramfit.engines.llamacpp.reading import in_ram, named, placed
 from vramfit.errors import UsageError
 from vramfit.launch import Flag, Program, neutral

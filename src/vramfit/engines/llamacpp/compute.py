@@ -45,6 +45,9 @@ class Compute(Record):
     """Bytes by which each GPU's buffer grows if flash attention unpacks the cache to F16 first; 0 for an F16 cache."""
 
 
+STATE_SPACE = ("mamba1", "mamba2")
+"""Kinds of token mixers whose layers do not all leave the same holes in a buffer."""
+
 LARGEST_MEMORY = 512
 """Number of plans and of results that are remembered before all of them are dropped."""
 
@@ -124,6 +127,9 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
     are each kind of layer after each other kind (twice if the model has several kinds) and the last two layers. If the
     layers differ, the last three on a device are selected too, since part of a layer may be computed within the next. If a
     quantization mix stores equal layers in different types, the largest size of each tensor is used for all of them.
+
+    State-space layers leave holes of several sizes, and with copied weights between them each layer may fall into others
+    than the one before: a model with such layers of which some are in host memory is laid out whole.
     """
     group_of = [0] * model.layer_count
     for number, group in enumerate(model.layers):
@@ -132,6 +138,7 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
     devices, offloaded, last = placement.layer_device, placement.cpu_moe_layers, model.layer_count - 2
     by_name = () if placement.moved is None else placement.moved.layers
     mixed = len(model.layers) > 1
+    whole = HOST in devices and any(mixer.kind in STATE_SPACE for group in model.layers for mixer in group.mixers)
     seen: dict[tuple[Kind | None, Kind], int] = {}
     largest: dict[Kind, dict[str, int]] = {}
     chosen: list[Kind] = []
@@ -146,7 +153,8 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
                 largest[kind] = known | {name: size for name, size in sizes.items() if size > known.get(name, 0)}
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
         if (
-            times <= (2 if mixed else 1)
+            whole
+            or times <= (2 if mixed else 1)
             or index >= last
             or (mixed and devices[index + 1 : index + 4].count(device) < 3)
         ):

@@ -14,7 +14,17 @@ from vramfit._record import replace
 from vramfit.engines.interface import DeviceMemory, Estimate, Words
 from vramfit.engines.llamacpp.compute import compute
 from vramfit.engines.llamacpp.overhead import vision_compute_bytes, workspace_bytes
-from vramfit.engines.llamacpp.placement import HOST, Plan, check_cache, layer_cache_bytes, parts_of, place, resident
+from vramfit.engines.llamacpp.placement import (
+    HOST,
+    Plan,
+    cells,
+    check_cache,
+    layer_cache_bytes,
+    local_window,
+    parts_of,
+    place,
+    resident,
+)
 from vramfit.engines.llamacpp.ram import kept_by_server, without_offload
 from vramfit.errors import CannotTell
 from vramfit.model.architecture import Experts, FeedForward
@@ -218,6 +228,11 @@ def _gpu(
         # hipBLAS makes a converted copy of the scores: a card of the RX 7900 class used 2.3 GiB in addition to a compute
         # buffer of 2.1 GiB (ROCm 7.2).
         high += graph
+    if backend == "rocm":
+        from vramfit.engines.llamacpp.legacy_pool import stranded_bytes
+
+        room = cells(job.workload, job.keys, local_window(job.model))
+        high += max(0, stranded_bytes(job.model, job.workload, room.full, job.keys.ubatch) - unpacking)
     if backend == "metal" and contents.weights_bytes:
         high += mapped
     if job.keys.split_mode == "tensor" and job.gpu_count > 1:

@@ -6,7 +6,8 @@ windows unless ``--useswa`` is given. It is started as a program of its own, who
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.flags import CONSOLE_KEYS, adapters_bytes
+from vramfit.engines.llamacpp.flags import adapters_bytes
+from vramfit.engines.llamacpp.programs import CONSOLE_KEYS
 from vramfit.engines.llamacpp.reading import in_ram
 from vramfit.errors import UsageError
 from vramfit.launch import OPTIONAL, SWITCH, WORDS, Flag, Program, neutral

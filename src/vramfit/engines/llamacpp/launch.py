@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.flags import CONSOLE, CONSOLE_KEYS, SERVER
+from vramfit.engines.llamacpp.flags import SERVER
 from vramfit.engines.llamacpp.placement import asked_cells
 from vramfit.engines.naming import file_stem, own_file, projector_file
 from vramfit.launch import write
@@ -54,6 +54,8 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         **server_ram(keys),
     }
     if keys.outputs == "batch" and work.parallel == 1:
+        from vramfit.engines.llamacpp.programs import CONSOLE
+
         # The console's own settings, which the server's flags do not make: logits of a whole batch.
         return line(write.words(CONSOLE, {**values, **dict.fromkeys(("parallel", "unified_kv", *SERVER_RAM))}))
     return line(write.words(SERVER, values))
@@ -128,19 +130,20 @@ def read(given: list[Process]) -> dict[str, Any] | None:
 
     Settings that the line leaves out have the program's defaults. Raises ``UsageError`` for an unknown flag.
     """
+    from vramfit.engines.llamacpp import programs
     from vramfit.engines.llamacpp.reading import context_of, in_ram, named, placed
     from vramfit.engines.llamacpp.variables import with_variables
     from vramfit.launch.read import first
 
-    keys = first(with_variables(SERVER), given)
+    keys = first(with_variables(programs.SERVER), given)
     if keys is None:
-        console = first(with_variables(CONSOLE), given)
+        console = first(with_variables(programs.CONSOLE), given)
         if console is None:
             from vramfit.engines.llamacpp import bench, kobold
 
             found = bench.read(given)
             return kobold.read(given) if found is None else found
-        keys = {**CONSOLE_KEYS, **console}
+        keys = {**programs.CONSOLE_KEYS, **console}
     repository, left_out = keys.pop("repository", None), keys.pop("no_projector", False)
     named(keys, repository)
     if left_out:

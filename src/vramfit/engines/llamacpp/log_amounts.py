@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate
+    from vramfit.engines.base import Engine
+    from vramfit.engines.interface import Deployment, Estimate
 
 
 def printed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
-from vramfit.engines.llamacpp.placement import HOST, asked_cells, local_window, padded, windows_of
+from vramfit.engines.llamacpp.placement import HOST, asked_cells, cells, local_window, padded, windows_of
 from vramfit.engines.llamacpp.ram import kept_by_server
 from vramfit.engines.llamacpp.ram import sentences as kept_sentences
 from vramfit.units import GB, MIB
@@ -30,9 +30,9 @@ def assumptions(
     model, work, keys = job.model, job.workload, job.keys
     sentences = []
     asked = asked_cells(work, keys)
-    cells = padded(asked)
-    if cells != asked:
-        sentences.append(f"llama.cpp rounds the context up to {cells} tokens")
+    rounded = padded(asked)
+    if rounded != asked:
+        sentences.append(f"llama.cpp rounds the context up to {rounded} tokens")
     if _ignores_window(model):
         sentences.append("llama.cpp ignores the sliding window of this model and caches every token")
     if keys.outputs == "slots" and 4 * model.vocab * keys.ubatch >= NOTABLE_LOGITS_BYTES:
@@ -44,6 +44,8 @@ def assumptions(
     unpacking = max(buffers.unpacking_bytes)
     if unpacking >= MIB and set(backends) & {"cuda", "rocm"}:
         sentences.append(f"flash attention unpacks the cache to F16: {unpacking // MIB} MiB, counted as overhead")
+    if "rocm" in backends:
+        sentences += _stranded(job)
     sentences += kept_sentences(kept_by_server(model, work, keys), keys, work.ram_bytes is not None)
     if not keys.kv_offload:
         sentences.append("caches and states stay in RAM (--no-kv-offload), and the CPU attends to them or copies them")
@@ -66,6 +68,21 @@ def assumptions(
     elif model.mtp_layers:
         sentences += _idle_head(job.checkpoint)
     return tuple(sentences)
+
+
+def _stranded(job: Job[Cards, LlamaCppKeys]) -> list[str]:
+    """Say what older builds lose of ROCm's memory to unpacked caches."""
+    from vramfit.engines.llamacpp.legacy_pool import stranded_bytes
+
+    work, keys = job.workload, job.keys
+    room = cells(work, keys, local_window(job.model))
+    lost = stranded_bytes(job.model, work, room.full, keys.ubatch)
+    if lost < NOTABLE_LOGITS_BYTES:
+        return []
+    return [
+        f"builds before June 2026 lose up to {lost / MIB:,.0f} MiB of a ROCm card to copies of the unpacked cache while a"
+        " prompt grows, which the highest value contains; an f16 cache or Vulkan avoids it"
+    ]
 
 
 def _idle_head(checkpoint: Checkpoint) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.engines.interface import Engine, Share, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import Share, View
 from vramfit.errors import UsageError
 from vramfit.workload.common import BITS_OF_BLOCKS
 

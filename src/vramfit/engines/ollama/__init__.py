@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines import llamacpp
-from vramfit.engines.interface import Engine, Job, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import Job, View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

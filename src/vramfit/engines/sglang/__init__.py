@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.interface import Engine, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import View
 from vramfit.engines.servers import (
     GROUPS,
     ONE_MACHINE,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate
+    from vramfit.engines.base import Engine
+    from vramfit.engines.interface import Deployment, Estimate
 
 MARKS = (
     "server_args=ServerArgs(", "Load weight begin", "Load weight end", "KV Cache is allocated", "Memory pool end",

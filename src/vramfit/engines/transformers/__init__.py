@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.engines.interface import Engine, View
+from vramfit.engines.base import Engine
+from vramfit.engines.interface import View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ and one device works at a time. Layers that are not on a GPU stay in host memory
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines import cuda
 from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
@@ -143,6 +144,7 @@ def layer_caches(job: Job[object, None]) -> list[tuple[int, Cache]]:
     return sizes
 
 
+@per_model
 def _repeated(model: Model) -> Model:
     """The model with as many heads of keys and values as of queries, where it has more than one."""
     layers = []

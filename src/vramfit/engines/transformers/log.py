@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate
+    from vramfit.engines.base import Engine
+    from vramfit.engines.interface import Deployment, Estimate
 
 MARKS = (
     "memory reserved", "reserved memory", "mem_gpu_alloc", "mem_gpu_peaked", "max_memory_allocated", "max_memory_reserved",

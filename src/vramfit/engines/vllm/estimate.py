@@ -68,7 +68,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
     facts = release(keys)
     share = utilization(keys, facts)
     weights_high = WEIGHTS_HIGH_BITSANDBYTES if job.scheme.family == "bitsandbytes" else WEIGHTS_HIGH
-    loads = loaded(job, ranks, count, cards.mxfp4_kernel, (WEIGHTS_LOW, weights_high))
+    loads = loaded(job, ranks, count, cards.mxfp4_kernel, (WEIGHTS_LOW, weights_high), tokens)
     of_stage = [parts(job, facts, number) for number in range(count)]
     cached = caches(job, tokens, rows)
     gpus, starting, mine = [], [], []

@@ -51,6 +51,9 @@ UNSPLIT = ("gemma3_text", "gemma4_text", "gemma4_unified_text", "molmo2_text", "
 (``config/model.py`` ``is_mm_prefix_lm``); their Triton kernels need no such outputs."""
 LARGEST_SIZE, LARGEST_SIZE_BLACKWELL = 512, 1024
 """Largest size that is captured, and that of data-centre cards of Blackwell."""
+SIZED_BY_ROWS_SINCE = (0, 10)
+"""Release from which on the largest size is twice the number of sequences at most (vllm-project/vllm PR 20628 of 8 July
+2025). V1 captured 67 sizes up to 512 before, whatever the sequences, and V0 those up to the number of sequences."""
 PROFILED_SINCE = (0, 18)
 """First release that estimates its graphs by capturing some (a start-up log of 0.18.0; none in the source of 0.17.0)."""
 EARLIER_FACTOR = 0.25
@@ -61,7 +64,11 @@ whose measure contains no memory that PyTorch had kept from the profile run (llm
 def sizes(rows: int, tokens: int, query: int, release: Release, blackwell: bool) -> tuple[int, ...]:
     """Batch sizes that are captured, for ``rows`` sequences of ``query`` tokens each and steps of ``tokens`` tokens."""
     largest = LARGEST_SIZE_BLACKWELL if blackwell and release.numbers >= (0, 28) else LARGEST_SIZE
-    largest = min(2 * rows * query, largest, tokens)
+    if not release.compiled:
+        largest = -(-rows // 8) * 8 if rows > 4 else rows
+    elif release.numbers >= SIZED_BY_ROWS_SINCE:
+        largest = min(2 * rows * query, largest)
+    largest = min(largest, tokens)
     step = 8 if release.numbers < (0, 12) else 16
     found = [size for size in (1, 2, 4) if size <= largest]
     found += range(8, min(largest + 1, 256), 8)

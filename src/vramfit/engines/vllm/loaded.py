@@ -8,6 +8,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.engines.distributed import copies, expert_division
 from vramfit.engines.interface import NOTHING, DeviceMemory
+from vramfit.engines.vllm.activations import ACTIVATION_BYTES
 from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import stages
 from vramfit.units import gib
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm.weights import Stage
+    from vramfit.model import Model
     from vramfit.quantization import Checkpoint
 
 BY_RECIPES = ("nvfp4", "awq", "gptq", "compressed_tensors", "mxfp4", "fp8")
@@ -49,15 +51,24 @@ class Loaded(Record):
 
 
 def loaded(
-    job: Job[Any, ServerKeys], ranks: int, count: int, kernel: str, bounds: tuple[float, float]
+    job: Job[Any, ServerKeys], ranks: int, count: int, kernel: str, bounds: tuple[float, float], tokens: int
 ) -> tuple[Loaded, ...]:
-    """Weights of one rank in each of ``count`` pipeline stages.
+    """Weights of one rank in each of ``count`` pipeline stages, for steps of ``tokens`` tokens.
 
     ``bounds`` are the lowest and the highest factor of what loading makes of a checkpoint.
     """
     keys, over = job.keys, division(job, ranks)
     low, high = spread_bounds(job.checkpoint, bounds)
     found = [_within(stage, low, high) for stage in stages(job.checkpoint, ranks, count, kernel, over)]
+    buffer = layer_inputs_bytes(job.model, tokens)
+    if buffer:
+        first = found[0]
+        found[0] = replace(
+            first,
+            weights_bytes=first.weights_bytes + buffer,
+            low_bytes=first.low_bytes + buffer,
+            high_bytes=first.high_bytes + buffer,
+        )
     if keys.max_loras:
         from vramfit.engines.vllm.lora import with_slots
 
@@ -67,6 +78,17 @@ def loaded(
 
         found = with_offload(job, found, ranks, kernel, over)
     return tuple(found)
+
+
+def layer_inputs_bytes(model: Model, tokens: int) -> int:
+    """Bytes of the buffer for the per-layer embeddings of a step of ``tokens`` tokens, which is made with the model.
+
+    Models that read images have it if their layers have inputs of their own (Gemma 3n, Gemma 4 E: 0.19.0 and 0.33.0
+    ``models/gemma4_mm.py`` and ``gemma3n_mm.py``, ``per_layer_embeddings``).
+    """
+    if model.vision is None:
+        return 0
+    return tokens * model.layer_count * (model.traits.per_layer_embedding or 0) * ACTIVATION_BYTES
 
 
 def division(job: Job[Any, ServerKeys], ranks: int) -> Experts | None:

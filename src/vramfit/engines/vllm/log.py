@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Engine, Estimate
+    from vramfit.engines.base import Engine
+    from vramfit.engines.interface import Deployment, Estimate
 
 MARKS = (
     "LLM engine (v", "vLLM API server version", "non-default args", "args: Namespace", "Model loading took",

@@ -1,0 +1,58 @@
+"""Memory that llama.cpp's pool on ROCm kept of unpacked caches, in builds before June 2026.
+
+Flash attention of a long prompt reads K and V in F16, so that a cache of another type is unpacked first. Since pull request
+23907 of ggml-org/llama.cpp (June 2026) the copies are in the compute buffer. Before, they came from the backend's pool,
+which on ROCm is the one without virtual memory (``ggml-cuda.cu`` ``ggml_cuda_pool_leg``): each request takes the smallest
+free piece that is large enough, or a new one of 1.05 times its size, and no piece is given back. While a prompt grows, each
+batch asks for more than any piece has, so that the pool ends up with many times the last copies (issues 11337, 19979, 22107
+and pull request 21830, all on cards of AMD).
+"""
+
+from __future__ import annotations
+
+from vramfit.memory.kv_cache import caches
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model import Model
+    from vramfit.workload.common import Workload
+
+LOOK_AHEAD = 1.05
+"""Size of a new piece of the pool as a multiple of what is asked for (``look_ahead_size``)."""
+MOST_PIECES = 256
+"""Largest number of pieces that the pool keeps (``MAX_BUFFERS``)."""
+
+
+def stranded_bytes(model: Model, work: Workload, cells: int, batch: int) -> int:
+    """Bytes that the pool has once a prompt of ``cells`` tokens was read in batches of ``batch``.
+
+    It is 0 for a cache in F16, and without flash attention, which unpacks nothing.
+    """
+    if not work.flash_attention:
+        return 0
+    most = (0, 0)
+    for cache in caches(model):
+        if cache.kind != "full":
+            continue
+        widths = (
+            cache.key_width if work.kv_cache_type != "f16" else 0,
+            cache.value_width if work.kv_cache_type_v != "f16" else 0,
+        )
+        most = max(most, widths, key=sum)
+    return pool_bytes([2 * width for width in most if width], cells, batch)
+
+
+def pool_bytes(rows: list[int], cells: int, batch: int) -> int:
+    """Bytes of all pieces after copies of ``rows`` bytes for each cell were made for 1, 2, … batches of ``batch`` cells."""
+    pieces: list[int] = []
+    for batches in range(1, -(-cells // batch) + 1):
+        taken: list[int] = []
+        for row in rows:
+            size = row * min(batches * batch, cells)
+            free = [piece for piece in pieces if piece >= size]
+            piece = min(free, default=round(LOOK_AHEAD * size))
+            if free:
+                pieces.remove(piece)
+            taken.append(piece)
+        pieces = (pieces + taken)[:MOST_PIECES]
+    return sum(pieces)
