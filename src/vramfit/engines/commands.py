@@ -29,6 +29,8 @@ SPREAD = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
 """Keys that say over how many GPUs a server is spread."""
 RELEASE = "engine_version"
 """Key for the release of an engine, which the tag of its image states."""
+LONGEST_RELEASE = 20
+"""Number of characters of a tag's release."""
 MOST_NAMED = 40
 """Number of characters of a program's name that a message shows."""
 
@@ -205,7 +207,7 @@ def _release(name: str, lines: list[Process]) -> str | None:
             continue
         tag = one.image.partition("@")[0].rpartition("/")[2].partition(":")[2].removeprefix("v")
         numbers = tag[: len(tag) - len(tag.lstrip("0123456789."))].strip(".")
-        if "." in numbers:
+        if "." in numbers and len(numbers) <= LONGEST_RELEASE:
             return numbers
     return None
 
