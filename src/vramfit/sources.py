@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Key: TypeAlias = tuple[str, tuple[tuple[str, int, int], ...]]
 
-_ROOMS = ("catalogue", "curation", "model")
+_ROOMS = ("catalogue", "curation", "model", "importers/config")
 """Rooms whose modules make the compiled file what it is."""
 _RULES = "curation/lint"
 """Rules that decide which of the user's files are let in."""

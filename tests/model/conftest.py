@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from vramfit.curation.configured import model_of
 from vramfit.curation.schema_models import validate_models
-from vramfit.model import Model, model_from_facts
+
+if TYPE_CHECKING:
+    from vramfit.model import Model
 
 DATA = Path(__file__).parents[2] / "data" / "models.yaml"
 
@@ -31,4 +34,4 @@ def facts(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def models(facts: dict[str, dict[str, Any]]) -> dict[str, Model]:
     """Every model of the catalogue by id."""
-    return {key: model_from_facts(entry) for key, entry in facts.items()}
+    return {key: model_of(entry) for key, entry in facts.items()}

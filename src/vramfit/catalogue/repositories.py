@@ -197,6 +197,16 @@ def file_quant(name: str) -> str | None:
     return found[-1] if found else None
 
 
+def packaging(name: str) -> tuple[list[str], dict[str, str]]:
+    """Words of a repository's or file's name without those of packaging at its end, and the deployment keys of the latter."""
+    owner, _, base = name.rpartition("/")
+    words = [word for word, _ in _words(base)]
+    count = len(words)
+    while count > 1 and _is_packaging(words[count - 1]):
+        count -= 1
+    return words[:count], _keys(words[count:], owner.rpartition("/")[2].lower())
+
+
 def _words(base: str) -> list[tuple[str, int]]:
     """Words of a name in small letters, and where each ends. ``Q4_K_M`` is one word, and so is ``4-bit``."""
     words: list[tuple[str, int]] = []

@@ -54,9 +54,9 @@ def _import(
 def entry_lines(model: Model) -> str:
     """Text of an overlay file with the model's entry; raises ``CannotTell`` where none gives the same model."""
     from vramfit.catalogue.files import source_directory
+    from vramfit.curation.configured import model_of
     from vramfit.curation.overlay import Layers
     from vramfit.importers.entry import facts_of, traits_of
-    from vramfit.model.build import model_from_facts
 
     facts = facts_of(model)
     directory = source_directory()
@@ -66,9 +66,7 @@ def entry_lines(model: Model) -> str:
         layers = Layers(directory)
         try:
             layers.lay("import", text.encode())
-            built = model_from_facts(
-                {k: v for k, v in layers.facts["models"][entry_id(model)].items() if k != "counted"}
-            )
+            built = model_of({k: v for k, v in layers.facts["models"][entry_id(model)].items() if k != "counted"})
         except (CatalogueError, ValueError):
             continue
         if _alike(built, model):

@@ -123,9 +123,10 @@ def pack_entries(
         "driver_names": _numbered(_grouped(named), gpu_numbers),
         "pci_ids": _numbered(pci_ids, gpu_numbers),
     }
-    from vramfit.model import model_from_facts, packed
+    from vramfit.curation.configured import model_of
+    from vramfit.model import packed
 
-    built = [packed.pack(model_from_facts(model)) for model in models]
+    built = [packed.pack(model_of(model)) for model in models]
     return pack(key, sections, tables, {"gpu": gpus, "model": built, "model_entry": models})
 
 
@@ -171,9 +172,10 @@ def _offers(gpu: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def _model_row(facts: Mapping[str, Any]) -> tuple[Any, ...]:
     """Values of ``compiled.ModelRow``, in its order."""
-    from vramfit.model import active_parameters, model_from_facts, parameters
+    from vramfit.curation.configured import model_of
+    from vramfit.model import active_parameters, parameters
 
-    model = model_from_facts(facts)
+    model = model_of(facts)
     return (
         facts["id"],
         facts["name"],

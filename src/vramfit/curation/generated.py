@@ -98,7 +98,7 @@ def descriptions(kind: type) -> dict[str, str]:
 @cache
 def _simple_names() -> dict[str, Any]:
     """The names that annotations of records use, but for the rules for image tokens."""
-    known: dict[str, Any] = {"Literal": Literal, "Mapping": Mapping, "Annotated": Annotated}
+    known: dict[str, Any] = {"Literal": Literal, "Mapping": Mapping, "Annotated": Annotated, "Any": Any}
     for module in (kinds, architecture, traits, encoder, image_rules, spec):
         known |= {name: value for name, value in vars(module).items() if not name.startswith("__")}
     return known

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from vramfit._record import fields
+from vramfit.curation.configured import completed
 from vramfit.curation.generated import field_definitions, made, model_of
 from vramfit.model.encoder import Encoder
 from vramfit.model.merge import gaps, merge
@@ -19,7 +20,7 @@ from vramfit.model.spec import ArchitectureSpec, ModelSpec
 
 NAMED = ("id", "name", "family")
 """Fields that every entry states."""
-OWN = ("hf", "quantized", "files", "ollama")
+OWN = ("hf", "quantized", "files", "ollama", "fine_tunes")
 """Fields that an entry may state, and no family for its members."""
 
 
@@ -95,7 +96,10 @@ def validate_models(document: dict[str, Any]) -> list[dict[str, Any]]:
             faults.append(f"{where}: {error}")
             continue
         faults += [f"{where}: {fault}" for fault in gaps(flat)]
-        merged.append(flat)
+        try:
+            merged.append(completed(flat))
+        except ValueError as error:
+            faults.append(f"{where}: {error}")
     if faults:
         raise InvalidModelsError(faults)
     return merged

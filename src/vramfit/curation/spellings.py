@@ -128,6 +128,9 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
             for short in (tag, tag.rsplit("/", 1)[-1]):
                 table.claim(normalise_model(short), SHORT, entry)
             table.claim(normalise_model(_model_short_forms(tag)[1]), STEM, entry)
+        for name in model.get("fine_tunes") or ():
+            table.claim(name.lower() if ":" in name else normalise_model(name), NAME, entry)
+            table.claim(normalise_model(name.rpartition("/")[2]), SHORT, entry)
         if model.get("family"):
             table.claim(normalise_model(model["family"]), SHARED, entry)
             table.claim(_stem(model["family"]), STEM, entry)

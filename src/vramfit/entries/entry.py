@@ -91,14 +91,12 @@ def show_gpu(catalogue: Catalogue, name: str) -> dict[str, Any]:
 
 def show_model(catalogue: Catalogue, name: str) -> dict[str, Any]:
     """Object of a whole model."""
-    from vramfit.model import model_from_facts
-
     imported = catalogue.model(name)
     if imported.origin is not None:
         return show_imported(imported, imported.origin)
     facts = catalogue.model_facts(imported.id)
     row = next(row for row in catalogue.model_rows() if row.id == facts["id"])
-    return _model(model_object(row, facts), model_from_facts(facts), facts)
+    return _model(model_object(row, facts), imported, facts)
 
 
 def imported_row(model: Model, name: str) -> ModelRow:
@@ -157,7 +155,7 @@ def _model(listed: dict[str, Any], model: Model, facts: Mapping[str, Any]) -> di
             for role, (count, parameters) in by_role(inventory).items()
         ],
         "kv_cache": _kv_cache(model),
-        "vision": None if model.vision is None else _vision(model, facts["vision"]["image_tokens"]),
+        "vision": None if model.vision is None else _vision(model, facts.get("vision") or {}),
         "components": [_record(component) for component in model.components],
         "note": facts.get("note"),
         "sources": facts["sources"],
@@ -273,12 +271,14 @@ def _row_bytes(cache: Cache) -> int:
     return len(cache.layers) * (token_bytes(cache, CACHE_TYPE, CACHE_TYPE) + index_row_bytes(cache, CACHE_TYPE))
 
 
-def _vision(model: Model, rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Object of the vision tower; ``rule`` is its rule for image tokens as the catalogue writes it."""
+def _vision(model: Model, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Object of the vision tower; ``written`` is the tower as the catalogue writes it, empty where a file gave it."""
     from vramfit.model.vision import USUAL_IMAGE, image_tokens, max_image_tokens
 
     tower = model.vision
     assert tower is not None
+    made = tower.image_tokens
+    rule = written.get("image_tokens") or ({} if made is None else {"rule": made.rule, **_record(made)})
     return {
         "tower": tower.kind,
         "layers": tower.layers or None,

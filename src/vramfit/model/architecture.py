@@ -303,6 +303,8 @@ class Model(Record):
     hf: tuple[str, ...] = ()
     """Hugging Face repositories, the original first."""
     ollama: tuple[str, ...] = ()
+    fine_tunes: tuple[str, ...] = ()
+    """Repositories and tags of fine-tunes that have the model's architecture."""
     files: tuple[tuple[str, int], ...] = ()
     """Ids of publishers' schemes (``quantization.publishers``) with the bytes of the files they published."""
     origin: Origin | None = None

@@ -65,15 +65,21 @@ def build(spec: ModelSpec) -> Model:
         licence=spec.licence,
         hf=spec.hf,
         ollama=spec.ollama,
-        files=tuple(
-            [
-                (name if name.startswith("UD-") else f"{owner}-{name}", size)
-                for owner, sizes in (spec.files or {}).items()
-                for name, size in sizes.items()
-            ]
-        ),
+        fine_tunes=spec.fine_tunes,
+        files=published_files(spec.files or {}),
         mtp_layers=spec.mtp_layers,
         mtp_embeddings=spec.mtp_embeddings,
+    )
+
+
+def published_files(files: Mapping[str, Mapping[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Ids of publishers' schemes with the bytes of their files, of sizes by publisher and type."""
+    return tuple(
+        [
+            (name if name.startswith("UD-") else f"{owner}-{name}", size)
+            for owner, sizes in files.items()
+            for name, size in sizes.items()
+        ]
     )
 
 

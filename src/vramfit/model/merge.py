@@ -55,7 +55,7 @@ def merge(
         known = architecture.pop(listed, None) or ()
         if field not in merged and known:
             merged[field] = known[0]
-        elif merged.get(field) is not None and merged[field] not in known:
+        elif merged.get(field) is not None and merged[field] not in known and not merged.get("config"):
             raise ValueError(f"{field}: {name} does not go by the name {merged[field]}")
     merged["traits"] = {**architecture, **(merged.get("traits") or {})}
     vision = merged.get("vision")
@@ -69,7 +69,7 @@ def merge(
 
 def gaps(facts: Facts) -> list[str]:
     """Find missing and contradictory fields of a merged mapping, each as a text ``field: what is wrong``."""
-    if facts.get("components"):
+    if facts.get("components") or facts.get("config"):
         return []
     faults = ["vision.image_tokens: missing"] if facts.get("vision") and not facts["vision"].get("image_tokens") else []
     if not facts.get("layers"):

@@ -202,6 +202,11 @@ class ModelSpec(Record):
     """Remark on the figures for readers of the catalogue."""
     hf: tuple[Repository, ...] = ()
     """Hugging Face repositories, the original first."""
+    config: Mapping[str, Any] | None = None
+    """Fields of the model's ``config.json`` that differ from the defaults of its class, ``model_type`` among them. Stated
+    in place of an architecture and its figures: the class of transformers gives tensors and caches."""
+    processor: Mapping[str, Any] | None = None
+    """Fields of its ``preprocessor_config.json`` that say into how many tokens an image becomes, beside ``config``."""
     quantized: Mapping[Repository, str] | None = None
     """Quantized repositories of the model's vendor, and the scheme of each."""
     files: Mapping[str, Mapping[str, int]] | None = None
@@ -209,6 +214,9 @@ class ModelSpec(Record):
     with a prediction head. ``UD`` types are Unsloth's."""
     ollama: tuple[str, ...] = ()
     """Names in Ollama's library."""
+    fine_tunes: tuple[str, ...] = ()
+    """Repositories and tags of Ollama's library of fine-tunes with this very architecture, which are answered as this
+    model."""
     sources: tuple[str, ...] = ()
     """Keys of the sources that the figures come from."""
 

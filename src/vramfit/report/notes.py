@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, DeviceMemory
+    from vramfit.model import Model
     from vramfit.model.origin import Origin
     from vramfit.workload.keys import Request
 
@@ -13,6 +14,14 @@ MOST_NAMED = 1
 """Number of files of weights that are named; more are counted."""
 SHORT_COMMIT = 7
 OLLAMA = "ollama:"
+
+
+def _is_fine_tune(asked: str, model: Model) -> bool:
+    """True if a name is that of a model that was made of another, which answers for it."""
+    from vramfit.catalogue.derivatives import has_words_of_its_own
+
+    names = (model.id, model.name, model.family, *model.hf, *model.ollama)
+    return asked not in names and has_words_of_its_own(asked, names)
 
 
 def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
@@ -30,9 +39,13 @@ def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
 
         edited = any(word in asked.lower() for word in EDITED)
         how = "with edited weights of the same shapes" if edited else "repackaged but not changed"
+        if not edited and _is_fine_tune(asked, deployment.model):
+            how = "a fine-tune of the same architecture"
         found.append(f"{asked} is taken for {deployment.model.name} by its name, {how}")
         if deployment.model.traits.expert_dtype == "fp8":
             found.append(f"its experts are taken to be FP8 as its name says; {deployment.model.name} has them in MXFP4")
+    elif asked != deployment.model.id and _is_fine_tune(asked, deployment.model):
+        found.append(f"{asked} is taken for {deployment.model.name}, as a fine-tune of the same architecture")
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id
@@ -62,8 +75,12 @@ def origin_notes(origin: Origin) -> list[str]:
 
 
 def units(request: Request) -> list[str]:
-    """Say as what sizes were read that were written with a letter alone (``24G``), a GPU's in its name included."""
+    """Say as what sizes were read whose unit leaves it open (``24G``, ``24GB``), a GPU's in its name included."""
     texts = [(name, getattr(value, "written", "")) for name, value in request.items()]
     texts += [("gpu", one.partition("custom:")[2].partition("@")[0]) for one in request.get("gpu", ())]
-    letters = [(name, text) for name, text in texts if text[-1:].lower() in ("k", "m", "g", "t")]
-    return [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for name, text in letters]
+    sizes = [(name, text, text.strip().removesuffix("B").removesuffix("b")) for name, text in texts if text]
+    return [
+        f"{name}: {text} is read as {size[:-1].rstrip()} {size[-1].upper()}iB"
+        for name, text, size in sizes
+        if size[-1:].lower() in ("k", "m", "g", "t")
+    ]

@@ -43,11 +43,12 @@ def implausible_size(subject: ModelSubject) -> Iterator[Fault]:
 @rule("models")
 def size_in_name(subject: ModelSubject) -> Iterator[Fault]:
     """Tensors that do not add up to the size in the name."""
-    from vramfit.model import model_from_facts, parameters
+    from vramfit.curation.configured import model_of
+    from vramfit.model import parameters
 
     least, most = NAMED_SHARE
     for number, facts in subject.entries:
-        model = model_from_facts(facts)
+        model = model_of(facts)
         stated = model.nominal_billions
         if stated is None or model.components:
             continue

@@ -17,9 +17,12 @@ SLIDING = ("sliding_attention", "hybrid_sliding", "reference_sliding_attention",
 FULL = ("full_attention", "hybrid", "full", "global", "indexed_attention", "minimax_m3_sparse")
 CHUNKED = ("chunked_attention",)
 
-INDEXED_BESIDE_KEYS = ("minimax_m3_vl_text",)
-"""Types whose sparse attention keeps an indexer's keys beside plain K and V, in layers of the kind
-``minimax_m3_sparse``."""
+INDEXED_BESIDE_KEYS = {
+    "minimax_m3_vl_text": ("index_head_dim", ("minimax_m3_sparse",)),
+    "qwen4_exp_text": ("indexer_head_dim", ("full_attention", "indexed_attention")),
+}
+"""Types whose sparse attention keeps an indexer's keys beside plain K and V: the field with their width, and the kinds of
+layers that have them."""
 
 
 class UnknownCache(Exception):
@@ -61,11 +64,12 @@ def attention(section: Section, layer: int, word: str, shares: bool = False, *, 
 
 def _index_beside(section: Section, layer: int, word: str) -> int:
     """Return the width of an indexer's key that a layer keeps beside plain K and V; 0 without an indexer."""
-    if section.model_type not in INDEXED_BESIDE_KEYS or word != "minimax_m3_sparse":
+    field, words = INDEXED_BESIDE_KEYS.get(section.model_type or "", ("", ()))
+    if word not in words:
         return 0
-    width = section("index_head_dim", layer)
+    width = section(field, layer)
     if not isinstance(width, int):
-        raise MissingField("index_head_dim")
+        raise MissingField(field)
     return width
 
 

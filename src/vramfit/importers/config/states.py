@@ -50,6 +50,9 @@ DELTA_NET = (
 )  # fmt: skip
 """Fields of gated delta nets (Qwen3-Next and those that follow it)."""
 
+KIMI_DELTA = ("kimi_linear", "bailing_hybrid", "glm5_next_text")
+"""Types with Kimi Delta Attention: one convolution over queries, keys and values side by side, and a state by head."""
+
 FIXED = {
     "rwkv": {"channels": "hidden_size", "conv": "2", "elements": "3 * attention_hidden_size", "element_bytes": "4"},
     "xlstm": {
@@ -71,13 +74,13 @@ LOOPED = {
 """Formulas for the number of caches of a layer that runs several times, or attends twice."""
 
 KNOWN = (
-    *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, "kimi_linear", "deepseek_v4", "zaya",
+    *MAMBA2, *MAMBA1, *FIXED, *CONVOLUTIONS, *INDEXED_BESIDE_KEYS, *LOOPED, *KIMI_DELTA, "deepseek_v4", "zaya",
     "dots3_note_text", "cpmant", "mimo_v2_flash", "lfm2", "lfm2_moe", "lfm3", "lfm3_text", "deepseek_v32", "glm_moe_dsa",
     "longcat_flash", "recurrent_gemma", "speech_to_text", "mllama_text_model",
 )  # fmt: skip
 """Types whose fields speak of a state, and which have a rule here or follow the general one."""
 
-OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'", "xlnet": "True", "qwen4_exp_text": "True"}
+OPEN = {"dory": "recurrent_kv_cache_mode != 'per_loop'", "xlnet": "True"}
 """Types whose caches are unknown for some values of their fields: those for which the formula holds."""
 
 
@@ -106,7 +109,7 @@ def _own(section: Section, layer: int, word: str) -> tuple[Mixer, ...] | None:
         inner, state, conv = _numbers(section, MAMBA1[kind], layer)
         first = StateSpace("mamba1", inner, state, conv)
         return (attention(section, layer, "full_attention"), first) if word == "hybrid" else (first,)
-    if kind == "kimi_linear" and word == "linear_attention":
+    if kind in KIMI_DELTA and word == "linear_attention":
         heads, dim, conv = _numbers(section, ("linear_num_heads", "linear_head_dim", "linear_conv_kernel_dim"), layer)
         return (LinearAttention("kda", heads, heads, dim, dim, conv),)
     if word == "linear_attention" and section("linear_num_value_heads") is not None:

@@ -1,0 +1,94 @@
+"""Reading of a fine-tune's name as that of its base, where the words say that the architecture is the same.
+
+``Huihui-Qwen3.8-27B-abliterated`` contains the id of an entry, generation and size included, as whole words, and no word
+beside it speaks of another architecture: it is answered as Qwen3.8 27B, which the report says. A name without the base's
+generation (``Nous-Hermes-13B``), with a second size, or with a word of ``CHANGED`` means nothing here, because a wrong
+base is worse than none. Loaded only when no entry has a name, and no file can be had for it.
+"""
+
+from __future__ import annotations
+
+from vramfit.catalogue.names import normalise_model
+from vramfit.catalogue.repositories import Reading, file_reading, packaging
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHANGED = frozenset((
+    "vl", "vision", "visual", "omni", "audio", "speech", "tts", "asr", "voice", "ocr", "image", "video", "llava",
+    "embedding", "embed", "embeddings", "reranker", "rerank", "retriever", "reward", "prm", "classifier",
+    "draft", "drafter", "speculator", "speculative", "eagle", "eagle2", "eagle3", "medusa", "dflash", "dspark", "assistant",
+    "lora", "qlora", "adapter", "adapters", "control", "steering",
+    "reap", "pruned", "prune", "merge", "merged", "upscaled", "upscale", "expanded", "stack", "franken", "passthrough",
+    "moe", "experts", "sparse", "linear", "mamba", "hybrid", "distill", "distilled", "mini", "lite", "nano", "tiny", "small",
+    "next", "max", "pro", "air", "flash", "diffusion", "1m", "long", "longctx", "yarn",
+))  # fmt: skip
+"""Words that speak of another architecture, of another size, of a part of a model, or of a longer context."""
+
+FEWEST_WORDS = 2
+"""Words of the shortest id that is looked for: a generation and a size."""
+
+
+def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
+    """Reading of a fine-tune's name as that of its base; None where the words do not tell it.
+
+    ``known`` says whether the catalogue has exactly one entry of a name.
+    """
+    text, _, chosen = name.strip().removeprefix("hf:").partition("@")[0].partition(":")
+    text = file_reading(text) or text
+    words, keys = packaging(f"{text}-{chosen}" if chosen else text)
+    found: list[tuple[int, int]] = []
+    for start in range(len(words)):
+        for stop in range(len(words), start + FEWEST_WORDS - 1, -1):
+            run = words[start:stop]
+            if _is_specific(run) and known("-".join(run)):
+                found.append((start, stop))
+                break
+    if not found:
+        return None
+    start, stop = max(found, key=lambda one: one[1] - one[0])
+    inside = all(start <= first and last <= stop for first, last in found)
+    beside = [*words[:start], *_without_teachers(words[stop:], known)]
+    if not inside or any(word in CHANGED or _is_size(word) or _is_scheme(word) for word in beside):
+        return None
+    return Reading("-".join(words[start:stop]), keys)
+
+
+def _without_teachers(words: list[str], known: Callable[[str], bool]) -> list[str]:
+    """Words behind a base without the name of a model that it was taught by (``Qwen3.5-9B-DeepSeek-V4-Flash``)."""
+    for start in range(len(words)):
+        for stop in range(len(words), start + 1, -1):
+            run = words[start:stop]
+            if any(character.isdigit() for character in "".join(run)) and known("-".join(run)):
+                return [*words[:start], *words[stop:]]
+    return words
+
+
+def has_words_of_its_own(name: str, spellings: tuple[str, ...]) -> bool:
+    """True if a name has words that are neither packaging nor part of any of the model's names."""
+    text = name.strip().removeprefix("hf:").partition("@")[0].partition(":")[0]
+    words, _ = packaging(file_reading(text) or text)
+    whole = "".join([normalise_model(spelling) for spelling in spellings])
+    return any(normalise_model(word) not in whole for word in words)
+
+
+def _is_specific(run: list[str]) -> bool:
+    """True if words name a generation and a size: a digit before the size, and one size, at the end or with its active part."""
+    sizes = [index for index, word in enumerate(run) if _is_size(word)]
+    if not sizes or any(word in ("instruct", "it", "chat", "base") for word in run[:1]):
+        return False
+    return any(character.isdigit() for word in run[: sizes[0]] for character in word)
+
+
+def _is_scheme(word: str) -> bool:
+    """True for a word that names a quantization which is not known: ``oq4e``."""
+    return any(word[at] == "q" and word[at + 1].isdigit() for at in range(len(word) - 1))
+
+
+def _is_size(word: str) -> bool:
+    """True for ``8b``, ``0.6b``, ``135m``, ``a3b`` and ``8x7b``."""
+    number, unit = word.removeprefix("a").removeprefix("e"), word[-1:]
+    if unit not in ("b", "m", "t") or len(number) < 2:
+        return False
+    return all(part.replace(".", "", 1).isdigit() for part in number[:-1].split("x"))

@@ -1,0 +1,102 @@
+"""Model of a merged entry: built from the figures it states, or from the fields of a ``config.json``.
+
+An entry with ``config`` gives the fields that differ from the defaults of its configuration class, ``model_type`` among
+them. ``importers.config`` reads them as it reads a user's own file, so that tensors and caches are those of the class in
+transformers. The entry's other fields go before what the configuration states.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+from vramfit._record import replace
+from vramfit.importers.config.model import Configured, read_config
+from vramfit.importers.imported import count
+from vramfit.model import model_from_facts
+from vramfit.model.architecture import Attention
+from vramfit.model.build import nominal_billions, published_files
+from vramfit.model.spec import read_audio, read_vision
+from vramfit.model.traits import Architecture
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from vramfit.model import Layers, Model
+    from vramfit.model.mixers import Mixer
+
+OWN = (
+    "id", "name", "family", "modality", "released", "licence", "dtype", "context", "model_type", "gguf", "config",
+    "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "fine_tunes", "sources",
+    "traits",
+)  # fmt: skip
+"""Fields that an entry with ``config`` may state. Every other field is the configuration's."""
+
+
+def model_of(facts: Mapping[str, Any]) -> Model:
+    """Build the model of a merged entry.
+
+    Raises ``ValueError`` with a message ``field: what is wrong`` if its configuration does not give tensors and caches.
+    """
+    if not facts.get("config"):
+        return model_from_facts(facts)
+    foreign = [name for name, value in facts.items() if name not in OWN and value is not None]
+    if foreign:
+        raise ValueError(f"{foreign[0]}: is the configuration's, see config")
+    read = _read(json.dumps(facts["config"], sort_keys=True), json.dumps(facts.get("processor") or {}))
+    context = facts.get("context") or read.model.context
+    layers = _read_throughout(read.model.layers, context)
+    gap = read.tensors_reason or (read.caches_reason if layers == read.model.layers else None)
+    if gap is not None or read.tensors is None:
+        raise ValueError(f"config: {gap}")
+    vision = facts.get("vision")
+    model = replace(
+        read.model,
+        **{field: facts[field] for field in ("id", "name", "family")},
+        modality=facts.get("modality") or read.model.modality,
+        dtype=facts.get("dtype") or read.model.dtype,
+        context=context,
+        layers=layers,
+        architecture=Architecture(None, read.model.architecture.model_type, facts.get("gguf")),
+        vision=read_vision(vision) if vision else read.model.vision,
+        audio=read_audio(facts["audio"]) if facts.get("audio") else None,
+        nominal_billions=nominal_billions(facts["name"]),
+        released=facts.get("released"),
+        licence=facts.get("licence"),
+        hf=tuple(facts.get("hf") or ()),
+        ollama=tuple(facts.get("ollama") or ()),
+        fine_tunes=tuple(facts.get("fine_tunes") or ()),
+        files=published_files(facts.get("files") or {}),
+        mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
+    )
+    if not model.context and model.layers and any(group.mixers for group in model.layers):
+        raise ValueError("context: missing, the configuration does not state it")
+    count(model, read.tensors)
+    return model
+
+
+def completed(facts: dict[str, Any]) -> dict[str, Any]:
+    """Merged entry with what its configuration says of the fields that lists show; raises as ``model_of`` does."""
+    if not facts.get("config"):
+        return facts
+    model = model_of(facts)
+    return {**facts, "modality": model.modality, "context": model.context, "dtype": model.dtype}
+
+
+def _read_throughout(layers: tuple[Layers, ...], context: int) -> tuple[Layers, ...]:
+    """Layers whose cross-attention is to an encoder that reads the whole context, where its input may have any length."""
+    return tuple([replace(group, mixers=tuple([_crossing(one, context) for one in group.mixers])) for group in layers])
+
+
+def _crossing(mixer: Mixer, context: int) -> Mixer:
+    if isinstance(mixer, Attention) and mixer.kind == "cross" and mixer.encoder_tokens is None and context:
+        return replace(mixer, encoder_tokens=context)
+    return mixer
+
+
+@cache
+def _read(config: str, processor: str) -> Configured:
+    """Read a configuration, which compiling and each rule ask for anew."""
+    return read_config(json.loads(config), "", "", json.loads(processor))
