@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.command import vramfit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "hf_SECRETsecret1234567890abcd"
 
