@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.command import report, vramfit
 
@@ -150,19 +150,41 @@ def test_the_answer_is_that_to_the_keys(name: str) -> None:
     assert [{"file": str(FOUND / name), "line": line}] * len(by_keys) == [one["place"] for one in by_file]
 
 
-@pytest.mark.parametrize("name", ["gke-sglang.yaml", "opencode-compose.yaml", "kuberay-llm.yaml"])
-def test_remedies_commands_read_again_give_their_promise(name: str) -> None:
-    estimate = asked(name)[0]
-    promised = []
-    for remedy in estimate["remedies"]:
-        changes = remedy["changes"]
-        if remedy["command"] is None or {"gpu", "model", "engine"} & set(changes) or "\n" in remedy["command"]:
-            continue
-        gpu = estimate["gpu"]
-        keys = ["-g", f"{gpu['count']}x{gpu['id']}", "--offline", "--json"]
-        if "gs://" in remedy["command"]:
-            keys += ["-m", estimate["model"]["id"]]  # a bucket, which only the file's reader has a name for
-        again = vramfit("check", *keys, "--", *shlex.split(remedy["command"])).estimates[0]
-        promised.append((remedy["verdict"], remedy["required_bytes"]))
-        assert promised[-1] == (again["verdict"], again["required_bytes"]["expected"]), remedy["command"]
-    assert promised
+SMALLER = "gtx1050ti"
+"""Card on which each of the files needs a remedy, beside the one it names."""
+
+
+def with_gpu(flags: str, gpu: str) -> list[str]:
+    """Keys of a case's command line with another card, as many of it."""
+    words = flags.split()
+    if "-g" not in words:
+        return [*words, "-g", gpu]
+    place = words.index("-g") + 1
+    count, times, _ = words[place].partition("x")
+    words[place] = f"{count}x{gpu}" if times and count.isdigit() else gpu
+    return words
+
+
+def again(remedy: dict[str, Any], estimate: dict[str, Any], folder: Path) -> tuple[str, int] | str:
+    """Verdict and need of a remedy's command on its GPU; the error's message where there is none."""
+    gpu = estimate["gpu"]
+    asked = {"gpu": remedy["changes"].get("gpu", f"{gpu['count']}x{gpu['id']}"), "command": remedy["command"]}
+    release = estimate["deployment"].get("engine_version")
+    asked |= {"engine_version": release} if release else {}
+    path = folder / "deployments.yaml"
+    path.write_text(yaml.safe_dump({"deployments": [asked]}), encoding="utf-8")
+    found = vramfit("check", "--file", str(path), "--offline", "--json").document["estimates"][0]
+    return found["error"]["message"] if "error" in found else (found["verdict"], found["required_bytes"]["expected"])
+
+
+@pytest.mark.parametrize("card", ["its own", SMALLER])
+@pytest.mark.parametrize("name", CASES)
+def test_remedies_commands_read_again_give_their_promise(name: str, card: str, tmp_path: Path) -> None:
+    """Every command of a remedy, except Python code."""
+    flags = CASES[name][0]
+    words = flags.split() if card != SMALLER else with_gpu(flags, card)
+    estimate = vramfit("check", "-f", str(FOUND / name), *words, "--offline", "--json").document["estimates"][0]
+    assert bool(estimate["remedies"]) == (estimate["verdict"] != "fits")
+    stated = [one for one in estimate["remedies"] if one["command"] and "import " not in one["command"]]
+    promised = [(one["verdict"], one["required_bytes"]) for one in stated]
+    assert promised == [again(one, estimate, tmp_path) for one in stated]

@@ -190,7 +190,19 @@ def test_offload_moves_states_to_the_host() -> None:
     everything = states("full", 4, sharding="fsdp", offload_parameters=True)
     assert (optimizer.optimizer_bytes, optimizer.host_bytes) == (0, divided.optimizer_bytes)
     assert optimizer.weights_bytes == divided.weights_bytes
-    assert everything == States(0, 0, 0, 0, 0, divided.gathered_bytes, 8 * P // 4)
+    # Three layers and the root's matrices are whole, and a quarter of two layers and these lies beside them.
+    layer, root = 2 * 202383360, 4 * 32000 * 4096
+    streamed = 3 * layer + root + (2 * layer + root) // 4
+    assert divided.gathered_bytes == 2 * layer + root
+    assert everything == States(0, 0, 0, 0, 0, streamed, 8 * P // 4, streamed)
+
+
+def test_scales_of_packed_weights_stay_on_the_gpu() -> None:
+    """The rest of 4-bit weights waits in RAM, half of it for each of two GPUs."""
+    single = states("qlora", 2, sharding="fsdp", offload_parameters=True)
+    packed = 32 * 202375168
+    assert single.weights_bytes == packed // 64 * 4
+    assert single.adapters_bytes == single.gradients_bytes == single.optimizer_bytes == 0
 
 
 @given(st.integers(1, 512), st.integers(1, 512))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.errors import InputError
+from vramfit.errors import InputError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from vramfit.catalogue import Catalogue
     from vramfit.engines.commands import Command
     from vramfit.launch.files import Files
 
+MODELS = ("model", "draft_model")
+"""Keys whose value may be a path."""
 MOST_BYTES = 2**20
 """Size of a file that a command names; settings are shorter."""
 
@@ -51,13 +54,58 @@ def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any],
             found["remedies"] = [
                 {
                     **remedy,
-                    "command": restated(command, made.proposal.answer.deployment.engine, written[0], remedy["command"]),
+                    "command": restated(
+                        command,
+                        made.proposal.answer.deployment.engine,
+                        written[0],
+                        remedy["command"],
+                        remedy["changes"],
+                        _other_count(made, answer),
+                    ),
                 }
                 for remedy, made in zip(shown["remedies"], checked.remedies, strict=True)
             ]
         return masked_values(found)  # type: ignore[return-value]
 
     return show
+
+
+def named_here(raw: Mapping[str, Any], command: Command, catalogue: Catalogue) -> tuple[Mapping[str, Any], Command]:
+    """Deployment keys with the name of what a path of another machine holds, and the command with a note of it.
+
+    A path whose end is the name of no known model stays, and is an error where it is looked up.
+    """
+    import os
+
+    from vramfit._record import replace
+    from vramfit.launch.files import elsewhere
+
+    for key in MODELS:
+        path = raw.get(key)
+        if not isinstance(path, str) or path != command.keys.get(key):
+            continue
+        names = elsewhere(path, lambda one: os.path.exists(os.path.expanduser(one)))
+        name = next((one for one in names if _is_known(one, catalogue)), None)
+        if name is not None:
+            raw = {**raw, key: name}
+            note = f"{path} is not on this machine: answered for {name}, as it is called"
+            command = replace(command, notes=(*command.notes, note))
+    return raw, command
+
+
+def _is_known(name: str, catalogue: Catalogue) -> bool:
+    """Return True if a name leads to a model."""
+    try:
+        catalogue.model(name)
+    except VramfitError:
+        return False
+    return True
+
+
+def _other_count(made: Any, asked: Any) -> int | None:
+    """Number of a remedy's GPUs; None for that of the deployment."""
+    count = len(made.proposal.answer.deployment.gpus)
+    return None if count == len(asked.deployment.gpus) else count
 
 
 def _text(path: str) -> str:

@@ -65,6 +65,8 @@ _SIZES = (
 """Meaning of a number by the text before and behind it."""
 
 FILE = ".gguf"
+PACKED = "-GGUF"
+"""End of the name that a GGUF file has as a repository."""
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba")
@@ -97,6 +99,8 @@ def readings(name: str) -> Iterator[Reading]:
     words = _words(base)
     if not words:
         return
+    if not owner:
+        yield from _in_scheme(base)
     first = words[0][0]
     fewest = len(words)
     own = owner.rpartition("/")[2].lower()
@@ -111,6 +115,24 @@ def readings(name: str) -> Iterator[Reading]:
             text = base[start : words[count - 1][1]].strip()
             if text and text != name:
                 yield Reading(text, _keys([word for word, _ in words[count:]], owner.lower()))
+
+
+def _in_scheme(base: str) -> Iterator[Reading]:
+    """Reading of a name that ends in a scheme's id of several words, as written commands name files that are to be made."""
+    stem = base.removesuffix(PACKED)
+    family = {} if stem == base else {"family": "gguf"}
+    model, dash, rest = stem.partition("-")
+    while dash:
+        behind, dash, last = rest.partition("-")
+        if dash or "_" in rest:
+            try:
+                scheme = find_scheme(rest)
+            except UnsupportedScheme:
+                scheme = None
+            if scheme is not None and scheme.id.lower() == rest.lower() and scheme.id not in GGUF.values():
+                yield Reading(model, {**family, "quant": scheme.id})
+                return
+        model, rest = f"{model}-{behind}", last
 
 
 def as_made(keys: Mapping[str, str], name: str, model: Model) -> Mapping[str, str]:
@@ -165,7 +187,14 @@ def file_reading(name: str) -> str | None:
     front, dot, back = stem.rpartition(".")
     if dot and (back.lower() in GGUF or publishers.read(back) is not None):
         stem = f"{front}-{back}"
-    return f"{stem}-GGUF"
+    return f"{stem}{PACKED}"
+
+
+def file_quant(name: str) -> str | None:
+    """Quantization that the name of a GGUF file states; None for another file, and for a name that states none."""
+    stem = file_reading(name.rpartition("/")[2])
+    found = [] if stem is None else [reading.keys["quant"] for reading in readings(stem) if "quant" in reading.keys]
+    return found[-1] if found else None
 
 
 def packaging(name: str) -> tuple[list[str], dict[str, str]]:
@@ -248,7 +277,7 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
         if word in FLOATS and ("gguf" in words or word == "f16"):
             return {"family": "gguf", "quant": FLOATS[word]}
     if "gguf" in words:
-        return {"family": "gguf"}
+        return {"family": "gguf", "quant": ALONE["mxfp4"]} if "mxfp4" in words else {"family": "gguf"}
     sizes = dict([size for word in words if (size := _size(word)) is not None])
     floats = next((word for word in words if word in MLX_FLOATS), None)
     if floats is not None and (owner == "mlx-community" or "mlx" in words):

@@ -215,10 +215,12 @@ def rows_of(
     """
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
-        from vramfit.api.launched import command_files
+        from vramfit.api.launched import command_files, named_here
         from vramfit.engines.commands import with_command
+        from vramfit.engines.spread import with_gpus
 
         raw, command = with_command(raw, command_files())
+        raw, command = with_gpus(*named_here(raw, command, catalogue))
     if command is not None:
         from vramfit.api.launched import shown_of
 

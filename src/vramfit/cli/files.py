@@ -85,7 +85,11 @@ class FileReport:
                 from vramfit.manifests.sharing import Part
 
                 parts.append((one.line, Part(one.name or "", one.cards, found[0].answer)))
-        except VramfitError as error:
+        except VramfitError as unmasked:
+            from vramfit.launch.mask import one_line
+
+            hint = None if unmasked.hint is None else one_line(unmasked.hint)
+            error = type(unmasked)(one_line(unmasked.message), hint)
             self._codes.append(error.exit_code)
             where = f"{_label(one.file)}:{one.line}: " if one.manifest else ""
             label = "deployment" if one.name is None else one.name

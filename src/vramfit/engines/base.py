@@ -245,6 +245,10 @@ class Engine(_Generic["V", "K"]):
         """Shell lines or Python code that run the deployment with every setting that the estimate assumed."""
         raise NotImplementedError
 
+    def limits_context(self, deployment: Deployment) -> bool:
+        """Return True if the engine's command holds it to the deployment's context, instead of using what comes."""
+        return True
+
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the files that the command names are known to exist: the user's own, or a repository's.
 

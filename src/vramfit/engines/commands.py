@@ -15,10 +15,11 @@ from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from typing import Any
 
     from vramfit.launch import Program
+    from vramfit.launch.edit import Change
     from vramfit.launch.files import Files
     from vramfit.launch.words import Process
 
@@ -26,6 +27,10 @@ FILES = ("model", "draft_model")
 """Keys whose value may be a file in a container, which is one of the machine where its folder is mounted."""
 SPREAD = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
 """Keys that say over how many GPUs a server is spread."""
+RELEASE = "engine_version"
+"""Key for the release of an engine, which the tag of its image states."""
+LONGEST_RELEASE = 20
+"""Number of characters of a tag's release."""
 MOST_NAMED = 40
 """Number of characters of a program's name that a message shows."""
 
@@ -107,6 +112,9 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
         keys = engine(name).read_command(lines)
         if keys is not None:
             found = {key: _on_machine(keys[key], lines) if key in FILES else keys[key] for key in keys}
+            release = _release(name, lines)
+            if release is not None:
+                found.setdefault(RELEASE, release)
             left_out = [note for program in engine(name).programs() for one in lines for note in notes(program, one)]
             return Command(name, found, tuple(dict.fromkeys(left_out)), tuple(lines))
     from vramfit.engines.others import refuse
@@ -117,29 +125,44 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     raise UnknownProgram(f'no engine is known that "{shown}" starts', "give the command that starts the server")
 
 
-def restated(command: Command, engine_after: str, before: str, after: str) -> str:
+def restated(
+    command: Command, engine_after: str, before: str, after: str, stated: Container[str] = (), gpus: int | None = None
+) -> str:
     """The user's command with what differs between two written commands changed: of its deployment, and of another.
 
-    The written command of the other deployment is returned where it starts another engine, and where the change cannot be
-    made in the user's text.
+    ``stated`` has the deployment keys that the other deployment states (``launch.edit.changes``), and ``gpus`` is its
+    number of GPUs where that is another. The written command of the other deployment is returned where it starts another
+    engine, and where the change cannot be made in the user's text.
     """
     if command.text is None or command.engine != engine_after:
         return after
     from vramfit.launch.edit import applied, changes
 
     old, new = processes(before), processes(after)
-    if len(old) != len(new):
+    more = len(new) - len(old)
+    lines = after.split("\n")
+    if more and (more < 0 or len(lines) != len(new)):
         return after
-    made = []
-    for first, second in zip(old, new, strict=True):
+    made: list[Change] = []
+    for first, second in zip(old, new[more:], strict=True):
         if first.words == second.words and first.variables == second.variables:
             continue
         pair = _own(command, first)
-        found = None if pair is None else changes(*pair, first, second)
+        found = None if pair is None else changes(*pair, first, second, stated)
         if found is None:
             return after
-        made += found
-    return applied(command.text, made) or after
+        # A server on several machines is written once for each, and stands once in a user's command.
+        made += [one for one in found if one not in made]
+    if gpus is not None:
+        from vramfit.launch.gpus import recounted
+
+        counts = recounted(engine(command.engine).programs(), command.processes, gpus)
+        if counts is None:
+            return after
+        made += [one for one in counts if one not in made]
+    text = applied(command.text, made)
+    # What makes the files stands in front of what is started with them.
+    return after if not text else "\n".join([*lines[:more], text])
 
 
 def _own(command: Command, written: Process) -> tuple[Program, Process] | None:
@@ -172,6 +195,21 @@ def _entered(given: Process, known: list[Program]) -> Process:
         if any(runs(pattern, given.image) for pattern in program.images):
             return replace(given, words=(*program.words, *given.words))
     return given
+
+
+def _release(name: str, lines: list[Process]) -> str | None:
+    """Release of an engine that the tag of its own image begins with (``v0.11.0-cu129``); None for any other tag."""
+    if all(key.name != RELEASE for group in engine(name).groups for key in group.keys):
+        return None
+    patterns = [pattern for program in engine(name).programs() for pattern in program.releases]
+    for one in lines:
+        if one.image is None or not any(runs(pattern, one.image) for pattern in patterns):
+            continue
+        tag = one.image.partition("@")[0].rpartition("/")[2].partition(":")[2].removeprefix("v")
+        numbers = tag[: len(tag) - len(tag.lstrip("0123456789."))].strip(".")
+        if "." in numbers and len(numbers) <= LONGEST_RELEASE:
+            return numbers
+    return None
 
 
 def _on_machine(value: object, lines: list[Process]) -> object:

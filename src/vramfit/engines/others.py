@@ -23,12 +23,38 @@ class Other(Record):
 
     title: str
     nearest: str
-    """Engine whose estimate is nearest."""
+    """Engine whose estimate is nearest; empty for a trainer."""
     program: Program
 
 
-KEYS = ("model", "quant", "context", "max_num_seqs", "tensor_parallel", "gpu_layers", "gpu_memory_utilization")
+KEYS = (
+    "model", "quant", "context", "max_num_seqs", "tensor_parallel", "gpu_layers", "gpu_memory_utilization",
+    "task", "trainer", "sequence_length", "micro_batch", "gradient_accumulation", "lora_rank", "sharding",
+)  # fmt: skip
 """Deployment keys that the next step states, in their order."""
+LOADERS = {"exllamav2": "exllamav2", "exllamav3": "exllamav3", "transformers": "transformers", "llama": "llama.cpp"}
+"""Engines by the beginnings of text-generation-webui's loaders (``ExLlamav2_HF``, ``llama.cpp``)."""
+WEIGHTS = {
+    "bitsandbytes": "int8", "bitsandbytes-nf4": "nf4", "bitsandbytes-fp4": "fp4", "awq": "awq", "gptq": "gptq-int4",
+    "fp8": "fp8",
+}  # fmt: skip
+"""Schemes by the words of ``--quantize`` (``docs/source/reference/launcher.md``)."""
+
+
+def _of_zero(text: str) -> str | None:
+    """Division of the states that a name of a configuration of DeepSpeed states; None for another name."""
+    return next((f"zero{stage}" for stage in "123" if f"zero{stage}" in text.lower()), None)
+
+
+def _loader(text: str) -> str | None:
+    """Engine of a loader of text-generation-webui."""
+    return next((engine for word, engine in LOADERS.items() if text.lower().startswith(word)), None)
+
+
+TRAINER = "trl"
+"""Trainer whose estimate is nearest to those that are not estimated."""
+READS = {"sharding": _of_zero, "engine": _loader, "quant": lambda text: WEIGHTS.get(text.lower())}
+"""Functions that give the value of a text, by key."""
 
 
 def _other(
@@ -43,8 +69,8 @@ def _other(
     upper: bool = False,
 ) -> Other:
     """Make an engine of the words that start it, and its flags with their keys; ``upper`` for variables like the flags."""
-    table = tuple([Flag(flag, key) for flag, key in flags.items()])
-    variables = [Flag(flag.lstrip("-").replace("-", "_").upper(), key) for flag, key in flags.items()] if upper else []
+    table = tuple([Flag(flag, key, read=READS.get(key)) for flag, key in flags.items()])
+    variables = [Flag(one.flag.lstrip("-").replace("-", "_").upper(), one.key, read=one.read) for one in table if upper]
     starts = tuple([tuple(start.split()) for start in also])
     program = Program(tuple(words.split()), table, starts, positional, tuple(variables), images=images)
     return Other(title, nearest, program)
@@ -55,7 +81,7 @@ OTHERS = (
         "Text Generation Inference", "vllm", "text-generation-launcher",
         {
             "--model-id": "model", "--max-total-tokens": "context", "--num-shard": "tensor_parallel",
-            "--max-batch-size": "max_num_seqs", "--cuda-memory-fraction": "gpu_memory_utilization",
+            "--max-batch-size": "max_num_seqs", "--cuda-memory-fraction": "gpu_memory_utilization", "--quantize": "quant",
         },
         images=("huggingface/text-generation-inference", "text-generation-inference"), upper=True,
     ),
@@ -75,7 +101,10 @@ OTHERS = (
     ),
     _other(
         "text-generation-webui", "llama.cpp", "python server.py",
-        {"--model": "model", "--ctx-size": "context", "--n_ctx": "context", "--gpu-layers": "gpu_layers"},
+        {
+            "--model": "model", "--ctx-size": "context", "--n_ctx": "context", "--max_seq_len": "context",
+            "--gpu-layers": "gpu_layers", "--n-gpu-layers": "gpu_layers", "--loader": "engine",
+        },
     ),
     _other(
         "llamafile", "llama.cpp", "llamafile", {"-m": "model", "-c": "context", "-ngl": "gpu_layers"},
@@ -97,6 +126,18 @@ OTHERS = (
            also=("python -m fastchat.serve.cli", "python -m fastchat.serve.vllm_worker")),
     _other("KTransformers", "llama.cpp", "ktransformers", {"--gguf_path": "model", "--model_path": "model"},
            also=("python -m ktransformers.local_chat", "python ktransformers/server/main.py")),
+    _other("FastDeploy", "vllm", "fastdeploy serve",
+           {"--model": "model", "--max-model-len": "context", "--max-num-seqs": "max_num_seqs",
+            "--tensor-parallel-size": "tensor_parallel"},
+           also=("python -m fastdeploy.entrypoints.openai.api_server",)),
+    _other("SGLang on JAX", "sglang", "python -m sgl_jax.launch_server",
+           {"--model-path": "model", "--context-length": "context", "--max-running-requests": "max_num_seqs",
+            "--tp-size": "tensor_parallel", "--mem-fraction-static": "gpu_memory_utilization"}),
+    _other("ms-swift", "", "swift sft",
+           {"--model": "model", "--model_id_or_path": "model", "--train_type": "task", "--sft_type": "task",
+            "--tuner_type": "task", "--max_length": "sequence_length", "--per_device_train_batch_size": "micro_batch",
+            "--gradient_accumulation_steps": "gradient_accumulation", "--lora_rank": "lora_rank", "--deepspeed": "sharding"},
+           also=("swift pt", "swift rlhf", "python -m swift.cli.sft", "python swift/cli/sft.py", "megatron sft")),
     _other("Triton", "tensorrt-llm", "tritonserver", {"--model-repository": "model"}),
 )  # fmt: skip
 """Engines that are not estimated, by the words that start them."""
@@ -131,8 +172,12 @@ def _question(other: Other, given: Process) -> str:
         stated = {} if read is None else read.found
     except VramfitError:
         stated = {}
-    words = ["vramfit", "check", "-g", "GPU", "-m", str(stated.get("model", "MODEL")), "--engine", other.nearest]
+    words = ["vramfit", "check", "-g", "GPU", "-m", str(stated.get("model", "MODEL"))]
+    if other.nearest:
+        words += ["--engine", str(stated.get("engine") or other.nearest)]
+    else:
+        stated = {"task": "lora", "trainer": TRAINER, **stated}
     for key in KEYS[1:]:
-        if key in stated:
+        if stated.get(key) is not None:
             words += [f"--{key.replace('_', '-')}", str(stated[key])]
     return line(words)

@@ -52,14 +52,26 @@ def names_known_files(deployment: Deployment) -> bool:
 
 
 def with_quant(keys: dict[str, Any]) -> dict[str, Any]:
-    """Replace ``quantization`` and ``dtype`` in ``keys`` by ``quant`` if they determine it, and drop the flags' names."""
+    """Replace ``quantization`` and ``dtype`` in ``keys`` by ``quant`` if they determine it, and drop the flags' names.
+
+    Of a model whose name states a quantization, ``dtype`` is the type of the activations alone.
+    """
     quantization, dtype = keys.pop("quantization", None), keys.pop("dtype", "auto")
     quant = QUANTIZATIONS.get(quantization) if quantization is not None else PLAIN.get(dtype)
-    if quant is not None:
+    if quant is not None and (quantization is not None or not _is_quantized(str(keys.get("model", "")))):
         keys["quant"] = quant
     for name in SPREAD:
         keys.pop(name, None)
     return keys
+
+
+def _is_quantized(model: str) -> bool:
+    """Return True if the name of a repository or folder states a quantization."""
+    from vramfit.catalogue.repositories import readings
+
+    last = model.rstrip("/").rpartition("/")[2]
+    quants = [reading.keys["quant"] for reading in readings(last) if "quant" in reading.keys]
+    return bool(quants) and quants[-1] not in PLAIN.values()
 
 
 def machines(estimate: Estimate) -> int:

@@ -77,7 +77,7 @@ class Importer:
         """Model that a reference leads to, or the name by which the catalogue answers for it.
 
         What this disk has goes before the catalogue, and the catalogue (``known``) before the network: for a whole
-        repository under its own name, and for a tag of Ollama where the network cannot be had.
+        repository under its own name, and for a quantization of one or a tag of Ollama where the network cannot be had.
 
         Raises:
             UsageError: it has no form of a reference, or names a file that does not exist.
@@ -94,6 +94,10 @@ class Importer:
                 found = _from_library(reference, known, base)
                 if found is not None:
                     return found
+            if isinstance(reference, HubRepository) and known is not None and self._is_off():
+                other = _of_its_name(reference)
+                if other is not None and known(other):
+                    return other
             from vramfit.importers.places import locate
 
             place = locate(reference, self._network)
@@ -150,6 +154,21 @@ def _in_catalogue(reference: Reference) -> str | None:
         whole = (reference.revision, reference.quant, reference.file, reference.folder) == (None, None, None, None)
         return reference.id if whole else None
     return None
+
+
+def _of_its_name(reference: HubRepository) -> str | None:
+    """Name of a repository with the quantization that is asked for, or that the name of a file in it states.
+
+    None for a revision or folder, and for a file that states none.
+    """
+    if reference.revision is not None or reference.folder is not None:
+        return None
+    quant = reference.quant
+    if reference.file is not None:
+        from vramfit.catalogue.repositories import file_quant
+
+        quant = file_quant(reference.file)
+    return None if quant is None else f"{reference.id}:{quant}"
 
 
 def _from_library(tag: OllamaTag, known: Known, base: Base) -> Imported | None:

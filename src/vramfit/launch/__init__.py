@@ -44,6 +44,8 @@ class Flag(Record):
     """Flags that negate a switch."""
     many: bool = False
     """True if the flag may be repeated: its values are tuples, and follow one another."""
+    of_model: str = ""
+    """Deployment key that the program takes from the model where the flag is absent; empty for any other flag."""
 
 
 class Program(Record):
@@ -89,9 +91,14 @@ class Program(Record):
     """True if a mapping in such a file of settings is many flags with dots in their names."""
     launches: tuple[str, ...] = ()
     """Flags behind which a launcher has a module instead of a script; empty for a program that is no launcher."""
+    counts: tuple[tuple[str, ...], ...] = ()
+    """Spellings of each flag or variable whose numbers are multiplied to that of its processes, one for each GPU; without
+    the first of them it is not stated."""
     images: tuple[str, ...] = ()
     """Container images whose entry point the program is: the end of a repository's name, and behind a colon how the tag
     begins (``ggml-org/llama.cpp:server``)."""
+    releases: tuple[str, ...] = ()
+    """Images, as in ``images``, whose tags begin with the release of the program."""
     scripts: tuple[tuple[str, ...], ...] = ()
     """Words that start it where one of ``own`` is a flag: its script has a name that others have too."""
     own: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ SWITCHES = (
 """Flags without a value."""
 LETTERS = frozenset("ditTPq")
 """Letters of short flags without a value, which may stand together (``-itd``)."""
+GPUS = "--gpus"
 DEVICES = "nvidia.com/gpu="
 """Beginning of the name of a GPU's device in the Container Device Interface."""
 
@@ -40,7 +41,7 @@ def peeled(given: Process) -> Process | None:
     if not rest or rest[0] not in ("run", "exec", "create"):
         return None
     runs, composed = rest.pop(0) != "exec", "compose" in given.words[:4] or "compose" in given.words[0]
-    flags = dict.fromkeys(("--entrypoint", "--gpus"), "")
+    flags = dict.fromkeys(("--entrypoint", GPUS), "")
     variables: dict[str, str] = {}
     mounts: list[tuple[str, str]] = []
     files: list[str] = []
@@ -53,7 +54,7 @@ def peeled(given: Process) -> Process | None:
         elif name in ("-v", "--volume", "--mount"):
             mounts += _mount(value)
         elif name == "--device" and value.startswith(DEVICES):
-            flags["--gpus"] = _all_or(value.removeprefix(DEVICES))
+            flags[GPUS] = _all_or(value.removeprefix(DEVICES))
         elif name in flags:
             flags[name] = value
     if not rest:
@@ -65,7 +66,7 @@ def peeled(given: Process) -> Process | None:
         variables=variables,
         words=(entry, *words) if entry else tuple(words),
         image=image if runs and not composed else None,
-        gpus=_gpus(flags["--gpus"], variables),
+        gpus=_gpus(flags[GPUS], variables),
         mounts=tuple(mounts),
         files=tuple(files),
     )
@@ -81,7 +82,9 @@ def _flags(rest: list[str]) -> Iterator[tuple[str, Word]]:
         if name in SWITCHES.split() or (not name.startswith("--") and LETTERS.issuperset(name[1:])):
             continue
         if equals:
-            yield name, Word(value)
+            whole = _word(word)
+            source = whole.source if name == GPUS else None
+            yield name, Word.at(value, source, whole.start, whole.end, whole.unset)
         elif not name.startswith("--") and len(name) > 2:
             head = next((letter for letter in name[1:] if letter not in LETTERS), "")
             place = name.index(head, 1) if head else len(name)
@@ -110,7 +113,7 @@ def _mount(text: str) -> list[tuple[str, str]]:
 
 def _gpus(text: str, variables: dict[str, str]) -> str | None:
     """GPUs of the container: ``all``, a number, or ``device=`` with their numbers; None if nothing says them."""
-    text = text.strip("\"'")
+    word, text = text, text.strip("\"'")
     if not text:
         visible = variables.get("NVIDIA_VISIBLE_DEVICES", "")
         return _all_or(visible) if visible and visible not in ("void", "none") else None
@@ -118,7 +121,8 @@ def _gpus(text: str, variables: dict[str, str]) -> str | None:
         name, _, value = part.partition("=")
         if name == "count":
             return "all" if value == "-1" else value
-    return "all" if text.split(",")[0] == "all" else text.split(",capabilities")[0]
+    found = "all" if text.split(",")[0] == "all" else text.split(",capabilities")[0]
+    return Word.at(found, word.source, word.start, word.end) if isinstance(word, Word) else found
 
 
 def _all_or(devices: str) -> str:

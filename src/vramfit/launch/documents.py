@@ -29,7 +29,7 @@ def started(program: Program, given: Process) -> list[Process]:
     words = arguments(program, given)
     if words is None or not program.launches:
         return [given]
-    takes = {**program.neutral, **dict.fromkeys(program.settings, 1)}
+    takes = {**program.neutral, **program.unmodelled, **dict.fromkeys(program.settings, 1)}
     for flag in program.flags:
         takes.update(dict.fromkeys((flag.flag, *flag.also), 1 if flag.kind == VALUE else 0))
     number = 0
@@ -40,7 +40,10 @@ def started(program: Program, given: Process) -> list[Process]:
         if not words[number].startswith("-"):
             break
         name, equals, _ = words[number].partition("=")
-        number += 1 + (0 if equals else takes.get(name, takes.get(name.replace("-", "_"), 0)))
+        follow = 0 if equals else takes.get(name, takes.get(name.replace("-", "_"), 0))
+        number += 1 + max(follow, 0)
+        while follow < 0 and number < len(words) and not words[number].startswith("-") and "=" in words[number]:
+            number += 1
     own, inner = words[:number], words[number:]
     first = given.words[: len(given.words) - len(words)]
     if not inner:

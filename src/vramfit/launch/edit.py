@@ -10,6 +10,8 @@ from vramfit.launch.write import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from vramfit.launch import Program
     from vramfit.launch.read import Scan, Spot
     from vramfit.launch.words import Process
@@ -24,10 +26,14 @@ class Change(Record):
     text: str
 
 
-def changes(program: Program, own: Process, before: Process, after: Process) -> list[Change] | None:
+def changes(
+    program: Program, own: Process, before: Process, after: Process, stated: Container[str] = ()
+) -> list[Change] | None:
     """Changes that make of a user's process what makes ``after`` of ``before``, all of the same program.
 
-    None where they cannot be made in the text: a flag that the program does not have, or words that were not read from it.
+    A flag for one of the deployment keys ``stated``, which the program takes from the model, is added where the user's
+    process does not have it, since the model is another. None where the changes cannot be made in the text: a flag that
+    the program does not have, or words that were not read from it.
     """
     own_scan, old, new = scan(program, own), scan(program, before), scan(program, after)
     if own_scan is None or old is None or new is None:
@@ -41,7 +47,9 @@ def changes(program: Program, own: Process, before: Process, after: Process) -> 
     added: list[str] = []
     first, second, mine = _by_key(old), _by_key(new), _by_key(own_scan)
     for key in dict.fromkeys((*first, *second)):
-        if _texts(first.get(key, ())) == _texts(second.get(key, ())):
+        if _texts(first.get(key, ())) == _texts(second.get(key, ())) and (
+            mine.get(key) or not any(spot.flag.of_model in stated for spot in second[key] if spot.flag.of_model)
+        ):
             continue
         spots = mine.get(key, ())
         flags = {flag.flag for flag in (*program.flags, *program.variables)}

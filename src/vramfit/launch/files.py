@@ -25,10 +25,10 @@ def _unread(path: str) -> Any:
 class Files(Record):
     """Functions that read files; each takes a path, and raises ``VramfitError`` for a file that it cannot read."""
 
-    text: Callable[[str], str] = _unread
-    settings: Callable[[str], Mapping[str, Any]] = _unread
+    text: Callable[[str], str] = staticmethod(_unread)
+    settings: Callable[[str], Mapping[str, Any]] = staticmethod(_unread)
     """Function that reads a mapping, of YAML or JSON."""
-    parsed: Callable[[str], Mapping[str, Any]] = _unread
+    parsed: Callable[[str], Mapping[str, Any]] = staticmethod(_unread)
     """Function that reads a mapping from a text, which a here-document has."""
 
 
@@ -90,6 +90,26 @@ def flag_words(stated: Mapping[str, Any]) -> list[str]:
         elif value is not True:
             found.append(_text(value))
     return found
+
+
+def elsewhere(path: str, is_here: Callable[[str], bool]) -> tuple[str, ...]:
+    """Names that a path states of the model it leads to, the nearest first, where the path is one of another machine.
+
+    They are the path's last part, and in a folder of the Hub's cache the repository (``models--org--name``). None for any
+    other text than a path or an address of a storage.
+    """
+    plain = path.replace("\\", "/").rstrip("/")
+    scheme, address, _ = plain.partition("://")
+    is_path = plain.startswith(("/", ".", "~")) or plain[1:3] == ":/" or plain.count("/") > 1 or "\\" in path
+    is_file = "/" in plain and plain.lower().endswith((".gguf", ".bin"))
+    if not (is_path or is_file) or plain.lower().startswith(("hf:", "ollama:", "lmstudio:")) or is_here(path):
+        return ()
+    if address and (scheme.lower() in ("http", "https", "file") or not plain.rpartition("/")[2]):
+        return ()
+    last = plain.rpartition("/")[2]
+    cached = [part.removeprefix("models--") for part in plain.split("/") if part.startswith("models--")]
+    repositories = [name.replace("--", "/") for name in cached]
+    return (last, *repositories) if last.lower().endswith(".gguf") else (*repositories, last)
 
 
 def on_machine(path: str, given: Process) -> str:

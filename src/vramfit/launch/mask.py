@@ -14,7 +14,7 @@ LONGEST = 2000
 _OTHER = r"(?<!per)(?<!eos)(?<!bos)(?<!pad)(?<!unk)(?<!sep)(?<!stop)(?<!mask)(?<!image)(?<!end)(?<!start)(?<!draft)"
 """Beginning of a name in front of ``token`` that does not make it one of a text's."""
 _NAME = (
-    rf"[\w.-]*?(?:(?:{_OTHER}[_-]|(?<![\w-]))token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
+    rf"[\w.-]{{0,100}}?(?:(?:{_OTHER}[_-]|(?<![\w-]))token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|secret[_-]?key|auth[_-]?key|credentials?)"
 )
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\$\{[^}]*\}|[^\s"'`,;|&<>(){}\[\]]+)"""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 1000
 """Number of words of a command that is read; those of people have some dozens."""
+DEEPEST_PART = 20
+"""Number of names behind one another in a part of a flag's JSON (``--flag.a.b value``)."""
 MOST_UNKNOWN = 8
 """Number of unknown flags that are named; further ones are counted."""
 LONGEST_NAME = 60
@@ -151,7 +153,10 @@ def value_of(flag: Flag, name: str, text: str) -> Any:
     unset = getattr(text, "unset", ())
     if unset:
         raise _unset(unset[0], f"and {name} depends on it")
-    return str(text) if flag.read is None else flag.read(str(text))
+    try:
+        return str(text) if flag.read is None else flag.read(str(text))
+    except RecursionError:
+        raise UsageError(f"the value of {name} is nested too deeply", "write it as the program documents it") from None
 
 
 def plain(word: str) -> str:
@@ -302,6 +307,8 @@ class _Scanner:
         text = inline if inline is not None else self.rest.pop(0) if self.rest else ""
         inside = self.dotted.setdefault(base.replace("_", "-"), {})
         *outer, last = part.split(".")
+        if len(outer) > DEEPEST_PART:
+            raise UsageError(f"the value of {base} is nested too deeply", "write it as the program documents it")
         for key in outer:
             inside = inside.setdefault(key, {})
         inside[last] = int(text) if text.isdigit() else str(text)

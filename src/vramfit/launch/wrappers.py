@@ -16,7 +16,7 @@ MOST_CHARACTERS = 2**18
 """Length of a text that is read: twice what Linux takes for one argument (``MAX_ARG_STRLEN``)."""
 DEEPEST = 8
 """Number of programs around a program that are taken off."""
-KEYWORDS = ("then", "do", "else", "if", "while", "until", "elif", "{", "}", "!", "$", "&", "time", "call", "start")
+KEYWORDS = ("then", "do", "else", "if", "while", "until", "elif", "{", "}", "!", "$", "%", "&", "time", "call", "start")
 """Words of the shell in front of a command, a prompt's sign, and those of Windows."""
 SHELLS = ("sh", "bash", "zsh", "dash", "ash", "ksh", "cmd")
 

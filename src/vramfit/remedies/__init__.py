@@ -264,6 +264,8 @@ def find(
             continue
         strategy = getattr(__import__(f"vramfit.remedies.{module}", fromlist=[function]), function)
         for proposal in strategy(question):
+            if "context" in proposal.changes and not _is_limited(proposal.answer):
+                continue
             remedy = _remedy(proposal, question, before, request)
             enough = enough or (proposal.kind in AT_HAND and remedy.cost[0] <= BEARABLE_BAND)
             key = proposal.kind, tuple(sorted(remedy.changes.items()))
@@ -271,6 +273,11 @@ def find(
                 found[key] = remedy
     ranked = sorted(found.values(), key=lambda remedy: remedy.cost)
     return tuple(ranked if everything else ranked[:MOST])
+
+
+def _is_limited(found: Answer) -> bool:
+    """Return True if the engine's command holds it to its context, so that a shorter one is no mere hope."""
+    return engine(found.deployment.engine).limits_context(found.deployment)
 
 
 def _is_arrangeable(asked: Answer) -> bool:

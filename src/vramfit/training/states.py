@@ -45,6 +45,9 @@ class States(Record):
     """Bytes of parameters that a GPU holds whole for a while, and of the buffers that GPUs exchange."""
     host_bytes: int = 0
     """Bytes in host memory for this GPU."""
+    streamed_bytes: int = 0
+    """Bytes of ``gathered_bytes`` that come from host memory anew for every layer: what the allocator cannot give to another
+    stream at once."""
 
 
 def weight_bytes(checkpoint: Checkpoint, work: Workload, trainer: Trainer) -> int:
@@ -172,18 +175,39 @@ WIDTH_OF_BUCKET = 2
 """Bytes of an element that GPUs exchange."""
 
 
+PACKED = ("nf4", "fp4")
+"""Types of bitsandbytes with two weights in a byte, whose scales are no parameters: FSDP does not move them to the host
+(bitsandbytes 0.49 ``nn/modules.py`` ``Params4bit.quant_state``). Without offload the runs of fms-acceleration are nearer to
+scales that are divided with the weights."""
+IN_FLIGHT = 3
+"""Layers that are whole at a time where they come from host memory: the one that is computed, the next that was asked for
+(``backward_prefetch``), and one that is still in use by another stream (torch 2.13 ``distributed/fsdp/_runtime_utils.py``,
+``limit_all_gathers``). Held against the runs with offload of AnswerDotAI/fsdp_qlora ``benchmarks_03_2024.md`` at 05ed9f2
+(Llama 2 7B and 70B, Yi 34B, Mistral 7B on two GPUs of 24 GB) and 19.6 GB of huggingface/peft
+``docs/source/accelerate/fsdp.md``."""
+
+
+def _scale_bytes(checkpoint: Checkpoint) -> int:
+    """Bytes of the scales beside packed 4-bit weights, which every GPU holds whole where the weights are in RAM."""
+    packed = [row for row in checkpoint.stored if row.type in PACKED]
+    return sum([row.total_bytes - row.elements // 2 for row in packed])
+
+
 def _fsdp(whole: States, checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) -> States:
     """States under FSDP, which divides all of them; two layers and the root's matrices are whole for a while.
 
-    A trainer may leave frozen weights whole once they were gathered (``trainer.keeps_gathered``).
+    A trainer may leave frozen weights whole once they were gathered (``trainer.keeps_gathered``). With parameters in host
+    memory a GPU's part of what is gathered lies beside it, and more layers are under way.
     """
     cut = slices(checkpoint)
-    gathered = 2 * max(cut.layer_bytes, default=0)
-    gathered += (
-        whole.weights_bytes
-        if trainer.keeps_gathered and work.task != "full"
-        else 2 * embedding_elements(checkpoint.model)
-    )
+    layer, root = max(cut.layer_bytes, default=0), 2 * embedding_elements(checkpoint.model)
+    keeps = trainer.keeps_gathered and work.task != "full"
+    gathered = 2 * layer + (whole.weights_bytes if keeps else root)
     weights, adapters, gradients, optimizer, temporary = [value // gpus for value in _fields(whole)]
     shared = States(weights, adapters, gradients, optimizer, temporary, gathered, whole.host_bytes // gpus)
-    return _offloaded(shared, work)
+    if not work.training.offload_parameters:
+        return _offloaded(shared, work)
+    scales = _scale_bytes(checkpoint)
+    streamed = IN_FLIGHT * layer + root + (2 * layer + root) // gpus
+    moved = (whole.weights_bytes - scales) // gpus + adapters + gradients + optimizer
+    return States(scales, 0, 0, 0, 0, streamed, shared.host_bytes + moved, streamed)

@@ -116,7 +116,7 @@ SERVER = Program(
     (
         Flag("-m", "model", ("--model",)),
         Flag("-hf", "repository", ("-hfr", "--hf-repo")),
-        Flag("-c", "cells", ("--ctx-size",)),
+        Flag("-c", "cells", ("--ctx-size",), of_model="context"),
         Flag("-np", "parallel", ("--parallel",)),
         Flag("-ot", "override_tensor", ("--override-tensor",), spell=",".join, read=one_pattern, many=True),
         Flag("-ngl", "gpu_layers", ("--gpu-layers", "--n-gpu-layers"), read=layers_word),

@@ -89,6 +89,12 @@ class Mlx(Engine[None, None]):
 
         return command(deployment, estimate)
 
+    def limits_context(self, deployment: Deployment) -> bool:
+        """Return True if a flag of the command holds it to the deployment's context."""
+        from vramfit.engines.mlx.launch import limits_context
+
+        return limits_context(deployment)
+
     def programs(self) -> tuple[Program, ...]:
         """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.mlx.launch import TEXT, VISION

@@ -67,7 +67,8 @@ OTHERS = neutral(
 """Flags that do not change the memory of mlx-lm ``server.py`` and ``generate.py``, and of mlx-vlm's."""
 UNMODELLED = neutral(
     "",
-    "--adapter-path --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme",
+    "--adapter-path --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme"
+    " --cache-limit-gb",
 )
 
 
@@ -96,10 +97,10 @@ TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
 
 
 def command(deployment: Deployment, _estimate: Estimate) -> str:
-    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it."""
+    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it or serve several at once."""
     work, scheme = deployment.workload, deployment.scheme
     drafts = _drafting(deployment)
-    convert, generate, _ = TEXT if deployment.model.vision is None and "draft_kind" not in drafts else VISION
+    convert, generate, serve = TEXT if deployment.model.vision is None and "draft_kind" not in drafts else VISION
     model, lines = repository(deployment), []
     if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
         model = file_stem(deployment)
@@ -114,6 +115,10 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         "kv_cache_type": work.kv_cache_type if quantized else None,
         **drafts,
     }
+    if work.parallel > 1:
+        context = values["context"] if serve is VISION[-1] else None
+        served = {**values, "context": context, "parallel": work.parallel}
+        return "\n".join([*lines, line(write.words(serve, served))])
     return "\n".join([*lines, line(write.words(generate, values))])
 
 
@@ -129,6 +134,12 @@ def _drafting(deployment: Deployment) -> dict[str, object]:
         # The head's folder is what mlx-vlm's ``speculative.drafters`` split of the model.
         return {"draft_model": f"{file_stem(deployment)}-mtp", "draft_kind": "mtp", "draft_block": tokens + 1}
     return {"draft_model": draft.repository, "speculative_tokens": tokens}
+
+
+def limits_context(deployment: Deployment) -> bool:
+    """Return True if a flag of the command holds it to the context: not of mlx-lm's server, nor of a quantized cache."""
+    work = deployment.workload
+    return work.kv_cache_type not in CACHE_BITS and (work.parallel == 1 or deployment.model.vision is not None)
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

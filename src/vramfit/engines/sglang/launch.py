@@ -74,9 +74,15 @@ _ALGORITHMS = {"mtp": "NEXTN", "eagle3": "EAGLE3", "draft": "STANDALONE"}
 one (``srt/server_args.py``)."""
 
 
+HEAD = "EAGLE"
+"""Word for the model's own head, and with a draft model for one that was trained for it."""
+OWN_HEADS = ("nextn", "mtp")
+"""Words in the names of repositories that have a model's own head alone."""
+
+
 def _algorithm(text: str) -> str | None:
     """Method of ``--speculative-algorithm``; None for drafts from the text alone, which take no memory."""
-    words = {word: method for method, word in _ALGORITHMS.items()} | {"EAGLE": "mtp"}
+    words = {word: method for method, word in _ALGORITHMS.items()} | {HEAD: HEAD}
     return None if text.upper() == "NGRAM" else words.get(text.upper(), text)
 
 
@@ -86,7 +92,7 @@ SERVER = Program(
         Flag("--model-path", "model", ("--model",)),
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization"),
-        Flag("--context-length", "context"),
+        Flag("--context-length", "context", of_model="context"),
         Flag("--json-model-override-args", "overrides", spell=_overrides_text, read=_overrides),
         Flag("--max-running-requests", "max_num_seqs"),
         Flag("--tp-size", "tensor_parallel", ("--tensor-parallel-size", "--tp")),
@@ -108,7 +114,7 @@ SERVER = Program(
         Flag("--cpu-offload-gb", "cpu_offload", spell=_gib_text, read=_gib),
         Flag("--kv-cache-dtype", "kv_cache_type", spell=_cache_text, read=lambda text: CACHE_OF.get(text, text)),
         Flag("--speculative-algorithm", "speculative", (), spell=_ALGORITHMS.__getitem__, read=_algorithm),
-        Flag("--speculative-draft-model-path", "draft_model", ("--speculative-draft-model",)),
+        Flag("--speculative-draft-model-path", "draft_model", ("--speculative-draft-model", "--speculative-draft")),
         Flag("--speculative-num-steps", "speculative_tokens"),
         Flag("--speculative-eagle-topk", "branches"),
         Flag("--speculative-num-draft-tokens", "checked_tokens"),
@@ -125,6 +131,7 @@ SERVER = Program(
     shortens=True,
     settings=("--config",),
     images=("lmsysorg/sglang",),
+    releases=("lmsysorg/sglang",),
     variables=(
         Flag("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN", "long_context", spell=lambda allowed: "1", read=switched),
     ),
@@ -224,6 +231,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     _read_adapters(keys, given)
     _read_copies(keys)
     branches, checked = keys.pop("branches", None), keys.pop("checked_tokens", None)
+    if keys.get("speculative") == HEAD:
+        draft = str(keys.get("draft_model", OWN_HEADS[0])).lower()
+        keys["speculative"] = "mtp" if any(word in draft for word in OWN_HEADS) else "eagle3"
     if "speculative" not in keys:
         keys.pop("speculative_tokens", None)
     elif "speculative_tokens" not in keys and branches in (None, "1") and (checked or "").isdigit():

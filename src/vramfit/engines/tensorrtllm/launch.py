@@ -75,7 +75,7 @@ SERVE = Program(
     ("trtllm-serve", "serve"),
     (
         Flag("--backend", "backend"),
-        Flag("--max_seq_len", "context"),
+        Flag("--max_seq_len", "context", of_model="context"),
         Flag("--max_batch_size", "max_num_seqs"),
         Flag("--max_num_tokens", "max_batched_tokens"),
         Flag("--tp_size", "tensor_parallel", ("--tensor_parallel_size",)),

@@ -74,11 +74,18 @@ def _images_text(images: tuple[int, tuple[int, int] | None]) -> str:
 
 
 def _images(text: str) -> dict[str, Any]:
-    """Read ``images`` and ``image_size`` from JSON; raises ``UsageError`` for any other text."""
+    """Read ``images`` and ``image_size`` from JSON, or the number from ``image=2,video=1`` of releases before 0.9.
+
+    Raises ``UsageError`` for any other text.
+    """
     import json
 
     from vramfit.errors import UsageError
 
+    pairs = [part.partition("=") for part in text.split(",")]
+    if all(equals and count.isdigit() for _, equals, count in pairs):
+        counts = {kind.strip(): count for kind, _, count in pairs}
+        return {"images": counts["image"]} if "image" in counts else {}
     try:
         limit = json.loads(text).get("image")
         limit = limit if isinstance(limit, dict) else {"count": limit}
@@ -156,7 +163,7 @@ SERVE = Program(
     (
         Flag("--dtype", "dtype"),
         Flag("--quantization", "quantization", ("-q",)),
-        Flag("--max-model-len", "context", read=_context),
+        Flag("--max-model-len", "context", read=_context, of_model="context"),
         Flag("--hf-overrides", "overrides", spell=_overrides_text, read=_overrides),
         Flag("--rope-scaling", "rope", read=_rope),
         Flag("--max-num-seqs", "max_num_seqs", read=_count),
@@ -212,6 +219,7 @@ SERVE = Program(
         "rayproject/ray-llm",
         "kserve/huggingfaceserver",
     ),
+    releases=("vllm/vllm-openai", "vllm/vllm-openai-rocm"),
     refused=REFUSED,
     unmodelled=UNMODELLED,
     neutral=NEUTRAL,

@@ -1,7 +1,7 @@
 """Programs that start a script once for each GPU: accelerate, torchrun, DeepSpeed.
 
 Flags: accelerate 1.15.0 ``commands/launch.py`` and ``commands/config/config_args.py``, torch 2.13 ``distributed/run.py``,
-DeepSpeed 0.19.8 ``launcher/runner.py``. The number of processes is that of the GPUs, which the deployment states.
+DeepSpeed 0.19.8 ``launcher/runner.py``. The number of processes is that of the GPUs.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ ACCELERATE = Program(
     ),
     also=(("accelerate-launch",), ("python", "-m", "accelerate.commands.launch"), ("python", "-m", "accelerate", "launch")),
     settings=("--config_file",),
+    counts=(("--num_processes", "--num-processes"),),
     document_values=("deepspeed_config_file",),
     launches=MODULES,
     neutral=neutral(
@@ -52,6 +53,7 @@ TORCHRUN = Program(
     ("torchrun",),
     also=(("python", "-m", "torch.distributed.run"), ("python", "-m", "torch.distributed.launch")),
     launches=MODULES,
+    counts=(("--nproc_per_node", "--nproc-per-node"), ("--nnodes",)),
     neutral=neutral(
         "--standalone --no_python --no-python --run_path --run-path --use_env --use-env",
         "--nproc_per_node --nproc-per-node --nnodes --node_rank --node-rank --master_addr --master-addr --master_port "
@@ -63,6 +65,7 @@ TORCHRUN = Program(
 DEEPSPEED = Program(
     ("deepspeed",),
     launches=("--module",),
+    counts=(("--num_gpus", "--num-gpus", "--include", "-i"), ("--num_nodes", "--num-nodes")),
     neutral=neutral(
         "--no_python --no_local_rank --force_multi --no_ssh_check --enable_each_rank_log --bind_cores_to_rank",
         "--num_gpus --num_nodes --num-gpus --include -i --exclude -e --hostfile -H --master_addr --master_port --launcher "

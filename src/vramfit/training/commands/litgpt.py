@@ -48,6 +48,7 @@ PROGRAMS = tuple(
             named=("--checkpoint_dir",),
             documents=("--config",),
             dotted=True,
+            counts=(("--devices",), ("--num_nodes",)),
             neutral=NEUTRAL,
         )
         for name, also in (

@@ -43,6 +43,7 @@ PROGRAMS = (
         ),
         documents=("",),
         document_values=("deepspeed",),
+        counts=(("NPROC_PER_NODE",), ("NNODES",)),
         variables=(),
         neutral=neutral_names(LLAMA_FACTORY, TRANSFORMERS, known=FLAGS, unmodelled=UNMODELLED),
         unmodelled={f"--{name}": -1 for name in UNMODELLED},

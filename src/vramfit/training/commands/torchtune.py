@@ -59,6 +59,7 @@ NEUTRAL = neutral(
 PROGRAMS = (
     Program(
         ("tune", "run"), FLAGS, positional="recipe", documents=("--config",), dotted=True, neutral=NEUTRAL, assigns=True,
+        counts=(("--nproc_per_node", "--nproc-per-node"), ("--nnodes",)),
         unmodelled={"--enable_activation_offloading": 1, "--tensor_parallel_dim": 1, "--model": 1, "--quantizer": 1},
     ),
 )  # fmt: skip
