@@ -40,7 +40,7 @@ def refreshed(session: str, page: str) -> str:
             more, _, shown = shown.partition("\n")
             command += "\n" + more
         lines = printed(re.sub(r"\\\n\s*", "", command)[2:], page).splitlines()
-        if shown.rstrip().endswith("\n..."):
+        if shown.rstrip().endswith("\n...") or shown.rstrip() == "...":
             lines = [*lines[: len(shown.rstrip().splitlines()) - 1], "..."]
         blank = "\n" if shown.endswith("\n\n") else ""
         told.append("\n".join([command, *[line.rstrip() for line in lines]]) + "\n" + blank)

@@ -145,6 +145,10 @@ class Catalogue:
         """Sample names state nothing."""
         return {}
 
+    def notes(self, names: Iterable[str]) -> list[str]:
+        """Names of the samples mean one GPU each."""
+        return []
+
     def published(self, name: str) -> Mapping[str, Mapping[str, str]]:
         """Quantized files of the samples: a tag of one."""
         return {"llama2:7b": {"library": "ollama", "quant": "Q4_K_M"}} if name == "llama-2-7b" else {}

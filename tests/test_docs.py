@@ -1,6 +1,6 @@
 """What the documentation shows is what the program does.
 
-In README.md, CONTRIBUTING.md and docs/*.md a block fenced as ``console`` is a session: lines that begin with ``$ `` are
+In README.md, CONTRIBUTING.md and docs/**/*.md a block fenced as ``console`` is a session: lines that begin with ``$ `` are
 commands, and what stands below each, up to the next, is all it prints, stdout and stderr, at a width of 100 and without
 colour; ``...`` on a line of its own stands for any lines. In blocks fenced as ``sh`` the ``vramfit`` commands run and
 must not fail as usage or as a bug. Links and paths named in backticks must exist.
@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tests.command import vramfit
+from tests.docs.fresh import WRITTEN
 from tests.each import each
 from tests.importers.machine.placing import place
 from vramfit.catalogue.files import source_directory
@@ -29,7 +30,7 @@ from vramfit.importers.machine.find import ThisMachine
 from vramfit.launch import Program
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"console", "sh", "text", "yaml", "json", "python", "mermaid"}
 
 MACHINES = {"docs/this-machine.md": "rtx5090-and-3090ti"}
@@ -200,9 +201,11 @@ def test_deployments_that_are_shown_are_answered(block: Block) -> None:
 
 
 def inline() -> list[tuple[str, str]]:
-    """Page and text of everything in single backticks outside the blocks."""
+    """Page and text of everything in single backticks outside the blocks, of pages that people write."""
     found = []
     for page in PAGES:
+        if page in [ROOT / "docs" / name for name in WRITTEN]:
+            continue
         text = page.read_text(encoding="utf-8")
         for block in re.findall(r"(?ms)^\s*```.*?^\s*```", text):
             text = text.replace(block, "")
@@ -264,6 +267,26 @@ def test_paths_that_are_named_exist() -> None:
         here = [target for target in targets if "://" not in target]
         missing += [(page_path.name, target) for target in here if not (page_path.parent / target).exists()]
     assert missing == []
+
+
+def test_the_readme_is_short_and_begins_with_two_commands() -> None:
+    """Installing and asking, then the picture of what that prints."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 120
+    (first, *_) = [block for block in BLOCKS if block.page == "README.md"]
+    assert [".venv/bin/pip", ".venv/bin/vramfit"] == re.findall(r"\.venv/bin/[a-z]+", first.text)
+    assert first.line < lines.index(next(line for line in lines if line.startswith("![") and "docs/check.svg" in line))
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    """By links, from page to page."""
+    known, fresh = set(), {ROOT / "README.md"}
+    while fresh:
+        page = fresh.pop()
+        known.add(page)
+        targets = re.findall(r"\]\(([^)#]+\.md)[^)]*\)", page.read_text(encoding="utf-8"))
+        fresh |= {(page.parent / target).resolve() for target in targets if "://" not in target} - known
+    assert set() == {page for page in PAGES if page not in known}
 
 
 def test_the_matcher_matches() -> None:

@@ -70,7 +70,7 @@ HOMES = {
         ("importers/",),
     ),
     "threading": ("importers/progress.py", "importers/machine/place.py"),
-    "subprocess": ("importers/machine/place.py",),
+    "subprocess": ("importers/machine/place.py", "cli/pager.py"),
     "pynvml": ("importers/machine/nvml.py",),
     "concurrent": ("importers/hub.py",),
     "time": ("importers/client.py", "importers/facts_cache.py"),

@@ -19,6 +19,8 @@ GC_THRESHOLD = 100_000
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
 OUTPUT_EXIT_CODE = 4
+EARLY = ("-h", "--help", "help", "-V", "--version", "completion", "__complete")
+"""First words of lines that are answered before any command is looked for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +76,12 @@ def _open_missing_streams() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in EARLY:
+        from vramfit.cli.early import early
+
+        found = early(arguments)
+        if found is not None:
+            return found
     if "--" in arguments and arguments[0] == "check":
         from vramfit.cli.launched import run_launched
 
@@ -82,20 +90,26 @@ def _dispatch(arguments: list[str]) -> int:
         from vramfit.cli.list_here import list_here
 
         return list_here(as_json="--json" in arguments)
-    from vramfit.cli.options import COMMANDS, read
+    from vramfit.cli.options import command_of, read, run
 
-    values = read(arguments)
-    if values is None and arguments[:1] == ["check"]:
-        from vramfit.cli.flags import translated
+    command, values = command_of(arguments), read(arguments)
+    if command is not None and values is None:
+        from vramfit.cli.help import asks_for_help, print_help
 
-        arguments = translated(arguments)
-        values = read(arguments)
-    if values is None:
+        if asks_for_help(arguments):
+            return print_help(command)
+    if values is None and command is not None:
+        from vramfit.cli.flags import own_words
+
+        own = own_words(arguments)
+        if isinstance(own, int):
+            return own
+        arguments, values = own, read(own)
+    if values is None or command is None:
         from vramfit.cli.app import run_app
 
         return run_app(arguments)
-    code: int = __import__(COMMANDS[arguments[0]], fromlist=["run"]).run(values)
-    return code
+    return run(command, values)
 
 
 def _close_stdout() -> int:

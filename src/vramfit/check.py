@@ -8,7 +8,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.answer import answer
 from vramfit.engines import engine
-from vramfit.engines.resolve import published, resolve
+from vramfit.engines.resolve import owners, published, resolve
 from vramfit.errors import CannotTell, UnknownMemory, UsageError
 from vramfit.quantization.quality import cache_quality, quality
 from vramfit.remedies import find
@@ -88,6 +88,8 @@ class Checked(Record):
     rule_of_thumb: RuleOfThumb | None
     if_tried: IfTried | None
     remedies: tuple[Remedy, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences on what was chosen where the request leaves it open."""
 
 
 class Unanswered(Record):
@@ -123,6 +125,7 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
     """
     # A remedy of one row, quantizing, is often another row: each is estimated once.
     known: dict[Key, Answer | None] = {}
+    chosen = owners(request)
     try:
         deployments = resolve(request, catalogue)
     except UnknownMemory as missing:
@@ -136,7 +139,9 @@ def answers(request: Request, catalogue: Catalogue, *, all_remedies: bool = Fals
         found = known.get(key) or answer(deployment)
         known[key] = found
         remedies = find(request, found, catalogue, known, everything=all_remedies)
-        yield checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
+        one = checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
+        notes = [*catalogue.notes(request["gpu"]), *chosen]
+        yield replace(one, notes=tuple(notes)) if notes else one
 
 
 def _unsized(request: Request, catalogue: Catalogue, reason: str) -> Iterator[Unanswered]:

@@ -1,13 +1,18 @@
 """Sizes, rates and pixels as people write them, read into integers.
 
-GB are powers of 1000, GiB powers of 1024. A bare number is refused: guessing which was meant is the mistake this
-tool exists to end. (The "24 GB" of a graphics card is neither: it is a marketing figure, see ``hardware``.)
+GB are powers of 1000 for files and rates; of memory they are powers of 1024, as GiB always are, which a report says. A bare
+number is refused: guessing its unit is the mistake this tool exists to end. (The "24 GB" that a catalogue states of a
+graphics card is neither: it is a marketing figure, see ``hardware``.)
 """
 
 from __future__ import annotations
 
 from vramfit.errors import UsageError
 from vramfit.units import GB, GIB, KB, KIB, MB, MIB, TB, TIB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOST_PIXELS, LONGEST_SHAPE = 65536, 200
 """Largest side of an image in pixels, and largest ratio of its sides: beyond 200 Qwen-VL's ``smart_resize`` refuses
@@ -19,27 +24,39 @@ _FACTORS = {
 }  # fmt: skip
 
 
+_BINARY = {unit: _FACTORS[unit[0]] for unit in ("kb", "mb", "gb", "tb")}
+"""Factors of units of memory that people write for powers of 1024."""
+
+
 class Bare(int):
-    """Bytes of a size whose unit is a letter alone, which stands for a power of 1024: ``24G`` is 24 GiB."""
+    """Bytes of a size that is a power of 1024 and whose unit does not say so: ``24G`` is 24 GiB, and of memory ``24GB``."""
 
     written = ""
     """The size as it was written."""
 
 
-def parse_size(text: str) -> int:
-    """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``, ``"24G"`` (GiB); raises ``UsageError`` for other units and none."""
+def parse_memory(text: str) -> int:
+    """Bytes of a size of memory, of which ``24GB`` is 24 GiB as makers and owners of cards mean it; raises as ``parse_size``."""
+    return parse_size(text, _BINARY)
+
+
+def parse_size(text: str, binary: Mapping[str, int] = {}) -> int:
+    """Bytes of ``"24GiB"``, ``"24 GB"``, ``"8151MiB"``, ``"24G"`` (GiB); raises ``UsageError`` for other units and none.
+
+    ``binary`` has factors of further units, which are powers of 1024.
+    """
     number, unit = _split(text)
-    factor = _FACTORS.get(unit.lower())
+    factor = binary.get(unit.lower()) or _FACTORS.get(unit.lower())
     if factor is None:
         raise UsageError(
             f'size "{text}" has no unit' if not unit else f'size "{text}" has an unknown unit "{unit}"',
-            "write GiB (2^30 bytes) or GB (10^9 bytes), for example 24GiB",
+            f"write GiB, for example {number or 24}GiB",
         )
     whole = number.isascii() and number.isdigit()
     value = int(number) * factor if whole and len(number) < 20 else round(_number(number, text) * factor)
     if not 0 <= value < 2**63:
         raise UsageError(f'size "{text}" is out of range', "give a size between 0 and 8 EiB")
-    if len(unit) == 1 and factor > 1:
+    if (len(unit) == 1 and factor > 1) or unit.lower() in binary:
         value = Bare(value)
         value.written = text.strip()
     return value

@@ -97,7 +97,10 @@ def test_a_hopeless_name_gets_none(catalogue: Catalogue) -> None:
     with pytest.raises(UnknownModel) as caught:
         catalogue.model("zzzzzzzz")
 
-    assert caught.value.hint == "see `vramfit list models`"
+    assert caught.value.hint == (
+        "see `vramfit list models`; any other model is read where it is: a Hub repository (org/name), an Ollama tag (name:tag),"
+        " a GGUF file, a folder"
+    )
 
 
 def test_an_integrated_gpu_has_no_memory_of_its_own(catalogue: Catalogue) -> None:

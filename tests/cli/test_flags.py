@@ -52,7 +52,7 @@ def test_translation(flags: list[str], expected: list[str]) -> None:
         (("-cram", "2048", "-ctxcp", "4"), {"cache_ram": "2GiB", "context_checkpoints": 4}),
         (("--cache-ram", "-1", "--ctx-checkpoints", "0"), {"cache_ram": "unlimited", "context_checkpoints": 0}),
         (("-cms", "256", "--adapter-size", "300MiB"), {"checkpoint_min_step": 256, "adapter_size": "300MiB"}),
-        (("--cache-ram", "500MB"), {"cache_ram": "500000000B"}),
+        (("--cache-ram", "500MB"), {"cache_ram": "500MiB"}),
         (("-g", "h200", "-sm", "tensor"), {"split_mode": "tensor"}),
     ],
 )  # fmt: skip

@@ -61,14 +61,16 @@ def test_everything_else_is_typer_s(line: str) -> None:
 
 def parameters(command: str) -> dict[str, Any]:
     """The Typer command's options by name."""
-    group: Any = typer.main.get_command(app)
-    return {parameter.name: parameter for parameter in group.commands[command].params}
+    found: Any = typer.main.get_command(app)
+    for word in command.split():
+        found = found.commands[word]
+    return {parameter.name: parameter for parameter in found.params}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_typer_has_the_same_options(command: str) -> None:
     """One declaration serves both; neither has an option the other lacks, but for help and words without a flag."""
-    own = [ARGUMENTS[command].name] if command in ARGUMENTS else []
+    own = [key.name for key in ARGUMENTS.get(command, ())]
     assert own + [key.name for key in options(command)] == [name for name in parameters(command) if name != "help"]
 
 

@@ -114,4 +114,4 @@ def test_what_requires_an_importance_matrix(name: str, required: bool) -> None:
 
 def test_aliases_of_a_scheme() -> None:
     assert aliases(find_scheme("w8a8")) == ("w8a8-int8", "int8-w8a8")
-    assert aliases(find_scheme("Q6_K")) == ()
+    assert aliases(find_scheme("Q6_K")) == ("q6",)

@@ -104,7 +104,7 @@ def test_parse_value(expected: object, name: str, raw: object) -> None:
         ('model: "" is not a valid value', "model", ""),
         ('model: "[]" is not a valid value', "model", []),
         ('gpu: "[]" is not a valid value', "gpu", []),
-        ('gpu: "[1]" is not a valid value', "gpu", [1]),
+        ('gpu: "None" is not a valid value', "gpu", [None]),
         ('zero_stage: "4" is not a valid value', "zero_stage", "4"),
         ('tensor_split: "3;1" is not a valid value', "tensor_split", "3;1"),
         ('tensor_split: "0,0" is not a valid value', "tensor_split", "0,0"),

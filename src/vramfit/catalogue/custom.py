@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit.catalogue.names import CUSTOM_PREFIX
 from vramfit.errors import UsageError
 from vramfit.hardware import Gpu
-from vramfit.quantities import parse_rate, parse_size
+from vramfit.quantities import parse_memory, parse_rate
 from vramfit.units import GB, MIB
 
 _PLATFORMS = ("linux", "windows", "macos")
@@ -18,7 +18,7 @@ def custom_gpu(name: str) -> Gpu:
     ``UsageError`` for a size or rate without a unit, or a size below 1 MiB.
     """
     size, at, rate = name[len(CUSTOM_PREFIX) :].partition("@")
-    memory = parse_size(size)
+    memory = parse_memory(size)
     if memory < MIB:
         raise UsageError(f'"{name}" has no memory', "give its usable memory, for example custom:24GiB")
     bandwidth = parse_rate(rate) if at else None

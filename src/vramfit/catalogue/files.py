@@ -7,6 +7,7 @@ one in ``$XDG_CACHE_HOME/vramfit/``. ``sources`` decides which of them is fresh.
 from __future__ import annotations
 
 import os
+import sys
 
 from vramfit.catalogue.container import BadContainerError, Container, checksum
 from vramfit.errors import CatalogueError
@@ -47,8 +48,29 @@ def own_files(extra: Sequence[str] = ()) -> list[Own]:
 
 def own_paths() -> list[str]:
     """Paths where the user's own catalogue files may be; none without a home directory."""
+    folder = config_folder()
+    return [] if folder is None else [os.path.join(folder, name) for name in SOURCES]
+
+
+def config_folder() -> str | None:
+    """Folder of the user's own settings and catalogue files; None without a home directory.
+
+    It is ``VRAMFIT_CONFIG_DIR``, else ``vramfit`` in ``XDG_CONFIG_HOME``, in ``APPDATA`` on Windows, in
+    ``~/Library/Application Support`` where macOS has it there, or in ``~/.config``.
+    """
+    own = os.environ.get("VRAMFIT_CONFIG_DIR", "")
+    if os.path.isabs(own):
+        return own
+    if not os.path.isabs(os.environ.get("XDG_CONFIG_HOME", "")):
+        roaming = os.environ.get("APPDATA", "") if os.name == "nt" else ""
+        if os.path.isabs(roaming):
+            return os.path.join(roaming, "vramfit")
+        if sys.platform == "darwin":
+            library = os.path.join(os.path.expanduser("~"), "Library", "Application Support", "vramfit")
+            if os.path.isdir(library):
+                return library
     base = _xdg("XDG_CONFIG_HOME", ".config")
-    return [] if base is None else [os.path.join(base, "vramfit", name) for name in SOURCES]
+    return None if base is None else os.path.join(base, "vramfit")
 
 
 def source_directory() -> str:

@@ -15,7 +15,7 @@ from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
@@ -80,6 +80,7 @@ class Catalogue:
         self._models: dict[str, Model] = {}
         self._stated: dict[str, Mapping[str, str]] = {}
         self._aliases: dict[str, int | tuple[int, ...] | None] = {}
+        self._chosen: dict[str, str] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -97,8 +98,22 @@ class Catalogue:
             return (self.gpu(one, shared_bytes),) * count
         gpu = self._gpus.get(one)
         if gpu is None:
-            gpu = self._gpus[one] = self.gpu(one)
+            try:
+                gpu = self._gpus[one] = self.gpu(one)
+            except UnknownGpu:
+                from vramfit.catalogue.everyday import counted
+
+                several = counted(one)
+                if several is None:
+                    raise
+                return self.gpus(several[1]) * (several[0] * count)
         return (gpu,) * count
+
+    def notes(self, names: Iterable[str]) -> list[str]:
+        """Sentences on what was chosen for names of GPUs that mean one of several, once they were looked up."""
+        if not self._chosen:
+            return []
+        return list(dict.fromkeys([self._chosen[one] for name in names if (one := parse_gpu(name)[1]) in self._chosen]))
 
     def gpu(self, name: str, shared_bytes: int | None = None) -> Gpu:
         """GPU that ``name`` means (no count; see ``parse_gpu``).
@@ -124,6 +139,7 @@ class Catalogue:
         found = Catalogue(self._container, self._importer)
         found._gpus = {**self._gpus, **gpus}
         found._models, found._stated, found._aliases = self._models, self._stated, self._aliases
+        found._chosen = self._chosen
         return found
 
     def model(self, name: str) -> Model:
@@ -340,11 +356,25 @@ class Catalogue:
         found = self._container.look_up("gpu_aliases", key)
         if isinstance(found, int):
             return found
-        if found:
+        from vramfit.catalogue.everyday import meant
+
+        several = meant(name, self._numbers, lambda number: self._container.record("gpu", number))
+        if len(several) == 2 and isinstance(several[1], str):
+            if several[1]:
+                self._chosen[name] = several[1]
+            return several[0]
+        if several:
             from vramfit.catalogue.nearest import ambiguous
 
-            raise ambiguous("GPU", name, self._ids("gpu", found), "vramfit list gpus")
+            raise ambiguous(
+                "GPU", name, [one for number in several for one in self._ids("gpu", number)], "vramfit list gpus"
+            )
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
+
+    def _numbers(self, key: str) -> tuple[int, ...]:
+        """Numbers of the GPUs that have a folded name."""
+        found = self._container.look_up("gpu_aliases", key)
+        return () if found is None else (found,) if isinstance(found, int) else found
 
     def _alias(self, name: str) -> int | tuple[int, ...] | None:
         """Number of the entry that has a name, or the numbers of several; None for an unknown name."""
@@ -387,8 +417,10 @@ class Catalogue:
 
     def _suggestions(self, kind: str, key: str) -> str:
         """Hint for an unknown name: the ids whose names look most like it."""
-        from vramfit.catalogue.nearest import nearest, suggestions
+        from vramfit.catalogue.nearest import nearest, of_size, siblings, suggestions
 
         aliases = self._container.table(f"{kind}_aliases")
         near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
+        if kind == "model":
+            near = of_size(key, near) or siblings(key, aliases)
         return suggestions(kind, [entry for match in near for entry in self._ids(kind, aliases[match])])

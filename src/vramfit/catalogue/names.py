@@ -77,22 +77,49 @@ def normalise_model(name: str) -> str:
     return "".join(out)
 
 
+_DIGITS = "0123456789"
+_TIMES = ("x", "X", "×", "*")
+"""Signs between a count and a name."""
+_FEWEST_OF_A_NAME = 3
+"""Digits of the shortest name that is a number (``970``): before a sign it is a name where one or two digits follow."""
+
+
 def parse_gpu(name: str) -> tuple[int, str]:
-    """Count and name of ``[COUNTx]ID``: ``2xrtx3090`` and ``2x RTX 3090`` are ``(2, …)``.
+    """Count and name of ``[COUNTx]ID``: ``2xrtx3090``, ``2 * RTX 3090``, ``3090x2`` and ``rtx3090:2`` are ``(2, …)``.
 
     ``7900 XTX`` and ``9060xt-16gb`` are names. Raises ``UsageError`` for a count outside 1 to 1024.
     """
     text = name.strip()
     cut = 0
-    while cut < len(text) and text[cut] in "0123456789":
+    while cut < len(text) and text[cut] in _DIGITS:
         cut += 1
     rest = text[cut:].lstrip()
-    if not cut or rest[:1] not in ("x", "X", "×") or not rest[1:].strip():
-        return 1, text
+    behind = rest[1:].strip()
+    if not cut or rest[:1] not in _TIMES or not behind or (cut >= _FEWEST_OF_A_NAME and _is_count(behind)):
+        return _counted_behind(text)
     count = int(text[:cut]) if cut <= 6 else MAX_GPUS + 1
     suffix, *_ = rest[1:].lower().replace("-", " ").split(" ")
     if suffix in ("t", "tx") or (suffix.startswith("t") and count > MAX_GPUS):
-        return 1, text
+        return _counted_behind(text)
     if not 1 <= count <= MAX_GPUS:
         raise UsageError(f'"{name}" asks for {text[:cut]} GPUs', f"give a count from 1 to {MAX_GPUS}, as in 2xrtx3090")
-    return count, rest[1:].strip()
+    return count, behind
+
+
+def _is_count(text: str) -> bool:
+    return len(text) < _FEWEST_OF_A_NAME and text.isdigit() and text.isascii() and text.strip("0") != ""
+
+
+def _counted_behind(text: str) -> tuple[int, str]:
+    """Count and name where the count stands behind the name; 1 and the text where none does.
+
+    What stands before the sign has a digit, so that ``RTX40`` is a name.
+    """
+    cut = len(text)
+    while cut and text[cut - 1] in _DIGITS:
+        cut -= 1
+    before = text[:cut].rstrip()
+    known = before[:-1].rstrip()
+    if before[-1:] not in (*_TIMES, ":") or not _is_count(text[cut:]) or text.lower().startswith(CUSTOM_PREFIX):
+        return 1, text
+    return (int(text[cut:]), known) if any(letter in _DIGITS for letter in known) else (1, text)

@@ -15,6 +15,14 @@ CANDIDATES = 30
 """Number of names compared closely: more than are ever shown, because several may lead to one entry."""
 MAX_SUGGESTIONS = 3
 MAX_LISTED = 12
+FURTHER = {
+    "gpu": "See `vramfit list gpus`; a card that is not there is custom:24GB",
+    "model": (
+        "See `vramfit list models`; any other model is read where it is: a Hub repository (org/name), an Ollama tag (name:tag),"
+        " a GGUF file, a folder"
+    ),
+}
+"""Next step for a name that is in no catalogue, by kind."""
 
 
 def nearest(key: str, known: Iterable[str], preferred: Container[str] = ()) -> list[str]:
@@ -47,7 +55,35 @@ def slips(one: str, other: str) -> int:
 def suggestions(kind: str, ids: Iterable[str]) -> str:
     """Hint for an unknown name of a ``kind`` (``gpu``, ``model``): the first of the entries that may have been meant."""
     found = list(dict.fromkeys(ids))[:MAX_SUGGESTIONS]
-    return f"did you mean {_either(found)}? See `vramfit list {kind}s`" if found else f"see `vramfit list {kind}s`"
+    return f"did you mean {_either(found)}? {FURTHER[kind]}" if found else FURTHER[kind][0].lower() + FURTHER[kind][1:]
+
+
+def of_size(key: str, near: Iterable[str]) -> list[str]:
+    """Names, those first that state the size which ``key`` does: ``llama-3-70b`` before ``llama-7b`` for ``llama-70b``."""
+    size = _size(key)
+    return sorted(near, key=lambda match: size is not None and _size(match) != size)
+
+
+def siblings(key: str, known: Iterable[str]) -> list[str]:
+    """Names of models that begin with the same letters, nearest in size first; none for fewer than three letters.
+
+    A model that nobody lists yet mostly has the architecture of its elder sister.
+    """
+    stem = key[: next((n for n, letter in enumerate(key) if not letter.isalpha()), len(key))]
+    size = _size(key)
+    found = [name for name in known if name.startswith(stem)] if len(stem) > 2 else []
+    return sorted(found, key=lambda name: (abs((_size(name) or 0) - (size or 0)), name))
+
+
+def _size(key: str) -> float | None:
+    """Billions of parameters that a folded name states; None for a name without."""
+    for end in range(len(key) - 1, 0, -1):
+        if key[end] == "b" and key[end - 1].isdigit() and not key[end + 1 : end + 2].isalpha():
+            begin = end
+            while begin and (key[begin - 1].isdigit() or key[begin - 1] == "."):
+                begin -= 1
+            return float(key[begin:end]) if key[begin:end].count(".") < 2 and key[begin] != "." else None
+    return None
 
 
 def ambiguous(kind: str, name: str, ids: Sequence[str], command: str) -> AmbiguousName:

@@ -11,9 +11,8 @@ import typer
 from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import import_ as import_command
-from vramfit.cli import list as list_command
-from vramfit.cli import show as show_command
-from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options
+from vramfit.cli.manual import SUMMARIES
+from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options, run
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key  # noqa: TC001  (Typer reads annotations at run time)
 
@@ -107,46 +106,39 @@ def _metavar(key: Key) -> str:
     }.get(key.kind, "TEXT")
 
 
-_HELP = {
-    "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
-    "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
-    "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
-    "verify": (
-        "A start-up log of llama-server, Ollama, vLLM, SGLang or a trainer: each figure that it states beside ours."
-        " Model, GPU and settings are read from the log; what is given here counts for more."
-        " Exit code: 0 if every figure that has bounds is inside of them, 1 if one is outside, 3 if the log lacks the"
-        " model, the GPU or the quantization (give -m, -g, --quant), 4 if it cannot be read or has no figures."
-    ),
-}
+_LISTING = typer.Typer(help="List GPUs, models, quantization schemes or engines.")
+app.add_typer(_LISTING, name="list")
+
+
+def _argument(key: Key) -> inspect.Parameter:
+    """Make a Typer argument, a word that belongs to no flag, for one declared key."""
+    kind: Any = list[str] | None if key.kind == "texts" else str | None
+    word: Any = Annotated[kind, typer.Argument(metavar=key.name.upper(), help=key.help)]
+    return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=word)
 
 
 def _declared(name: str) -> None:
     """Add a command whose options are declared as keys."""
-    keys, argument = options(name), ARGUMENTS.get(name)
+    keys, arguments = options(name), ARGUMENTS.get(name, ())
 
     def command(**given: Any) -> None:
-        values = {}
-        if argument is not None and given[argument.name] is not None:
-            values[argument.name] = given[argument.name]
+        values = {one.name: given[one.name] for one in arguments if given[one.name]}
         for key in keys:
             value = given[key.name]
             if value is None or (key.kind == "switch" and not value):
                 continue
             values[key.name] = ("true" if value else "false") if key.kind == "flag" else value
-        raise typer.Exit(__import__(COMMANDS[name], fromlist=["run"]).run(values))
+        raise typer.Exit(run(name, values))
 
-    command.__doc__ = _HELP[name]
-    parameters = [_parameter(key) for key in keys]
-    if argument is not None:
-        word: Any = Annotated[str | None, typer.Argument(metavar=argument.name.upper(), help=argument.help)]
-        kind = inspect.Parameter.KEYWORD_ONLY
-        parameters.insert(0, inspect.Parameter(argument.name, kind, default=None, annotation=word))
+    command.__doc__ = SUMMARIES[name]
+    parameters = [*[_argument(key) for key in arguments], *[_parameter(key) for key in keys]]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    app.command(name)(command)
+    _, _, second = name.partition(" ")
+    (_LISTING if second else app).command(second or name)(command)
 
 
-for declared in _HELP:
+for declared in COMMANDS:
     _declared(declared)
-for command in (list_command, show_command, import_command, catalogue_command):
+for command in (import_command, catalogue_command):
     command.register(app)

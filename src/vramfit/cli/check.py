@@ -6,7 +6,7 @@ import os
 import sys
 
 from vramfit.check import Unanswered, answers, exit_code
-from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS
+from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS, own_settings
 from vramfit.engines.keys import parse_request
 from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.report import document, error_document, estimate_object
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vramfit.catalogue import Catalogue
     from vramfit.check import Checked
     from vramfit.cli.files import FileReport
+    from vramfit.cli.settings import Settings
     from vramfit.engines.commands import Command
     from vramfit.importers.load import Importer
 
@@ -118,6 +119,9 @@ def report_error(error: VramfitError, *, as_json: bool, indent: int | None = 2) 
 
 
 def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
+    own = own_settings()
+    if own is not None:
+        output = own.with_output(output)
     if "file" not in output:
         output = _with_project(keys, output)
     if "file" in output:
@@ -130,12 +134,12 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     if style == "table":
         output = {**output, "own_command": True}
     if output.get("output", STDOUT) == STDOUT:
-        _print(style, _answers(keys, output), output)
+        _print(style, _answers(keys, output, own), output)
     else:
         from vramfit.cli.written import written
 
         with written(str(output["output"])):
-            _print(style, _answers(keys, output), output)
+            _print(style, _answers(keys, output, own), output)
     return last_exit_code()
 
 
@@ -148,17 +152,26 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
-def _answers(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _answers(keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
     catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+
+    def rows(
+        raw: Mapping[str, Any], found: list[Checked] | None = None, command: Command | None = None
+    ) -> Iterator[dict[str, Any]]:
+        if own is None:
+            return _rows(raw, catalogue, output, found, command)
+        raw, notes = own.with_keys(raw, catalogue, keys)
+        return _rows(raw, catalogue, output, found, command, notes)
+
     if "file" not in output:
-        yield from _rows(keys, catalogue, output)
+        yield from rows(keys)
         return
     from vramfit.cli.files import FileReport
 
     files = FileReport(
         _codes,
-        lambda raw, found, command: _rows(raw, catalogue, output, found, command),
+        rows,
         str(output.get("fail_on", "")),
         any_row=bool(output.get("any")),
     )
@@ -172,10 +185,12 @@ def _rows(
     output: Mapping[str, Any],
     found: list[Checked] | None = None,
     command: Command | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Iterator[dict[str, Any]]:
     """Estimates of one deployment, one per quantization; their answers are added to ``found``.
 
-    ``command`` is the one that the deployment was read from, where that is done already.
+    ``command`` is the one that the deployment was read from, where that is done already, and ``notes`` are sentences for
+    the report.
     """
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
     if "command" in raw:
@@ -189,11 +204,11 @@ def _rows(
         show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
     elif output.get("own_command"):
         show = _with_command
-    notes: tuple[str, ...] = ()
     if _means_machine(raw, output):
         from vramfit.cli.this_machine import resolved
 
-        raw, catalogue, notes = resolved(raw, catalogue, output)
+        raw, catalogue, here = resolved(raw, catalogue, output)
+        notes = (*here, *notes)
     request = parse_request(raw)
     reached: list[bool] = []
     for checked in answers(request, catalogue, all_remedies=bool(output.get("all_remedies"))):

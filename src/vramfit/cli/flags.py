@@ -1,38 +1,294 @@
-"""Flags of engines' own programs on a command line of ours: switches that stand for a key, and what changes no memory.
+"""Command lines as people write them, put into the flags of our own keys.
 
-Looked at only where a command line has flags that are no declared option.
+Read are flags of engines' own programs with the meaning that they have there (``--tensor-parallel-size``, ``--swap-space 4``),
+everyday words for keys (``--quantization``), flags with underscores, and a GPU and a model without flags. Looked at only
+where a command line has something that is no declared option.
 """
 
 from __future__ import annotations
 
-from vramfit.cli.options import options, spellings
-from vramfit.engines import engine, names
+from vramfit._record import Record
+from vramfit.cli.options import command_of, long_flag, options, spellings
+from vramfit.engines import DEFAULT, engine, engine_of_family, names
+from vramfit.engines.keys import common_keys, every_key
+from vramfit.errors import UsageError, VramfitError
+from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
+
+    from vramfit.launch import Flag, Program
+    from vramfit.workload.keys import Key
+
+WORDS = {
+    "--quantization": "--quant", "--quantize": "--quant", "--quantisation": "--quant", "--precision": "--quant",
+    "--bits": "--quant", "--weights": "--quant",
+    "--card": "--gpu", "--cards": "--gpu", "--gpus": "--gpu", "--graphics-card": "--gpu", "--hardware": "--gpu",
+    "--llm": "--model", "--models": "--model", "--model-id": "--model", "--model-path": "--model", "--repo": "--model",
+    "--ctx": "--context", "--context-length": "--context", "--context-size": "--context", "--context-window": "--context",
+    "--num-ctx": "--context", "--n-ctx": "--context", "--max-context": "--context", "--max-seq-len": "--context",
+    "--tokens": "--context",
+    "--user": "--parallel", "--concurrency": "--parallel", "--concurrent": "--parallel", "--sequences": "--parallel",
+    "--concurrent-users": "--parallel", "--sessions": "--parallel", "--slots": "--parallel", "--requests": "--parallel",
+    "--runtime": "--engine", "--framework": "--engine", "--server": "--engine", "--inference-engine": "--engine",
+    "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram",
+    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
+    "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
+    "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
+    "--free-memory": "--reserve", "--reserved": "--reserve",
+}  # fmt: skip
+"""Flags of our own by words that people expect for them."""
+SWITCHES = {
+    **dict.fromkeys(("--load-in-4bit", "--4bit", "--4-bit", "--int4", "--q4"), "int4"),
+    **dict.fromkeys(("--load-in-8bit", "--8bit", "--8-bit", "--int8", "--q8"), "int8"),
+    **dict.fromkeys(("--fp16", "--16bit", "--half"), "fp16"), "--bf16": "bf16", "--fp8": "fp8",
+}  # fmt: skip
+"""Quantizations that are flags in other programs."""
+MEMORY = ("--vram", "--gpu-memory", "--gpu-ram")
+"""Flags for a GPU of which the memory is all that is given."""
+WITH_WORDS = ("check", "explain", "plot", "recommend")
+"""Commands that take a GPU and a model without flags."""
+STAND_IN = "org/name"
+"""Model in a command of an engine's that is read for its other flags."""
+
+
+class _Found(Record):
+    """Flag of an engine's program on a line of ours."""
+
+    engine: str
+    program: Program
+    flag: Flag | None
+    """Row of the program's table; None for a flag that changes no memory."""
+    words: int
+    """Number of words behind it: -1 for all up to the next flag."""
 
 
 def translated(arguments: Sequence[str]) -> list[str]:
-    """Arguments of a command with engines' switches put into flags of keys, and their neutral flags left out.
+    """Arguments of a command in flags of its own, as far as they are understood; what is not stays as it is.
 
-    A flag that is an option of the command itself stays what it is, and so does what no engine has.
+    Raises ``UsageError`` for a flag of another engine than the one asked, and what that engine's reader raises.
     """
-    declared = {flag for key in options(arguments[0]) for flag in spellings(key)}
-    switches: dict[str, tuple[str, ...]] = {}
-    neutral: dict[str, int] = {}
-    for name in reversed(names()):
-        switches.update(engine(name).switches)
-        neutral.update(engine(name).neutral_flags())
-    found = [arguments[0]]
-    rest = list(arguments[1:])
-    while rest:
-        word = rest.pop(0)
-        flag, inline, _ = word.partition("=") if word.startswith("--") else (word, "", "")
-        if word in switches and word not in declared:
-            found += switches[word]
-        elif flag in neutral and flag not in declared and word.startswith("-"):
-            del rest[: 0 if inline else neutral[flag]]
+    return _Line(list(arguments)).translated()
+
+
+def own_words(arguments: Sequence[str]) -> list[str] | int:
+    """Arguments of a command in flags of its own; the exit code of what was refused, which is then printed."""
+    try:
+        return translated(arguments)
+    except VramfitError as error:
+        from vramfit.cli.check import report_error
+
+        return report_error(error, as_json="--json" in arguments)
+
+
+class _Line:
+    """One command line and what was understood of it."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._command = command_of(arguments) or arguments[0]
+        self._rest = arguments[1 + self._command.count(" ") :]
+        self._declared = {flag: key for key in options(self._command) for flag in spellings(key)}
+        self._own: list[str] = []
+        """Words in flags of our own."""
+        self._plain: list[str] = []
+        """Words that belong to no flag."""
+        self._engines: list[str] = []
+        """Words of an engine's flags, and of their values."""
+        self._understood: set[str] = set()
+        """Names of the engines that have all of them."""
+        self._asked = self._engine()
+        self._tables: dict[str, dict[str, _Found]] = {}
+
+    def translated(self) -> list[str]:
+        """The line in flags of our own."""
+        while self._rest:
+            self._take(self._rest.pop(0))
+        own = [*self._own, *self._of_engine()]
+        if self._plain and self._command in WITH_WORDS:
+            from vramfit.cli.words import placed
+
+            return [self._command, *placed(self._plain, own), *own]
+        return [*self._command.split(), *own, *self._plain]
+
+    def _take(self, word: str) -> None:
+        flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        if flag in self._declared:
+            self._keep(flag, word)
+        elif self._negates(flag):
+            if not self._switch(word):
+                self._keep(flag, word)
+        elif not word.startswith("-") or word == "-" or word[1:2].isdigit():
+            self._plain.append(word)
+        elif self._asked is not None and flag in self._table(self._asked):
+            self._of_program(flag, word)
+        elif not self._everyday(flag, equals, value) and not self._switch(word) and not self._of_program(flag, word):
+            folded = flag.lower().replace("_", "-") if equals or word.startswith("--") else flag
+            if folded == flag or not self._of_program(folded, f"{folded}={value}" if equals else folded):
+                self._own.append(word)
+                if self._rest and not equals and not self._rest[0].startswith("-"):
+                    self._own.append(self._rest.pop(0))
+
+    def _everyday(self, flag: str, equals: str, value: str) -> bool:
+        """Replace an everyday word for a flag of ours, or one of ours in other letters; False for any other word."""
+        if not flag.startswith("--"):
+            return False
+        folded = flag.lower().replace("_", "-")
+        known = WORDS.get(folded, folded)
+        if folded in SWITCHES and not equals:
+            self._own += ["--quant", SWITCHES[folded]]
+        elif folded in MEMORY and (equals or self._rest):
+            size = value if equals else self._rest.pop(0)
+            self._own += ["--gpu", f"custom:{size}GB" if size.replace(".", "", 1).isdigit() else f"custom:{size}"]
+        elif known in self._declared or self._negates(known):
+            self._keep(known, f"{known}={value}" if equals else known)
         else:
-            found.append(word)
+            return False
+        return True
+
+    def _negates(self, flag: str) -> bool:
+        key = self._declared.get("--" + flag[5:]) if flag.startswith("--no-") else None
+        return key is not None and key.kind == "flag"
+
+    def _keep(self, flag: str, word: str) -> None:
+        """Keep a declared flag with its value."""
+        self._own.append(word)
+        key = self._declared.get(flag)
+        if key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
+            self._own.append(self._rest.pop(0))
+
+    def _engine(self) -> str | None:
+        """Name of the engine that the line asks for; None where it asks for none, or for none that is known."""
+        for number, word in enumerate(self._rest):
+            if word == "--engine" or word.startswith("--engine="):
+                value = word.partition("=")[2] or "".join(self._rest[number + 1 : number + 2])
+                try:
+                    return str(parse_value(common_keys()["engine"], value))
+                except VramfitError:
+                    return None
+        return None
+
+    def _switch(self, word: str) -> bool:
+        """Replace a flag that an engine names a switch of; False for any other word."""
+        for name in names() if self._asked is None else (self._asked, *names()):
+            if word in engine(name).switches:
+                self._own += engine(name).switches[word]
+                return True
+        return False
+
+    def _of_program(self, flag: str, word: str) -> bool:
+        """Take a flag of an engine's program with its value; False for any other word."""
+        having = {name: table[flag] for name in names() if flag in (table := self._table(name))}
+        if not having:
+            return False
+        if self._asked is not None and self._asked not in having:
+            if all(found.flag is None for found in having.values()):
+                self._pass_over(next(iter(having.values())), word)
+                return True
+            raise UsageError(
+                f"{flag} is a flag of {' and '.join(having)}, not of {self._asked}",
+                f"leave it out, or use --engine {next(iter(having))}; see `vramfit check --help`",
+            )
+        found = having[self._asked] if self._asked is not None else next(iter(having.values()))
+        values = self._values(found, word)
+        if found.flag is not None:
+            meaning = {name for name, one in having.items() if one.flag is not None}
+            self._understood = meaning if not self._engines else self._understood & meaning
+            self._engines += [word, *values]
+        return True
+
+    def _pass_over(self, found: _Found, word: str) -> None:
+        self._values(found, word)
+
+    def _values(self, found: _Found, word: str) -> list[str]:
+        """Words that are the value of a flag, taken off the line."""
+        if "=" in word and word.startswith("--"):
+            return []
+        count = found.words
+        if count < 0:
+            count = next((n for n, one in enumerate(self._rest) if one.startswith("-")), len(self._rest))
+        values, self._rest = self._rest[:count], self._rest[count:]
+        return values
+
+    def _table(self, name: str) -> dict[str, _Found]:
+        """Flags of an engine's server by spelling: those that state something, and those that change no memory."""
+        known = self._tables.get(name)
+        if known is None:
+            known = self._tables[name] = {} if name == DEFAULT else _flags_of(name)
+        return known
+
+    def _of_engine(self) -> list[str]:
+        """Flags of our own for what the engine's flags state, with the engine where the line names none."""
+        if not self._engines:
+            return []
+        if not self._understood:
+            raise UsageError(
+                f"no engine has all of these flags: {' '.join(one for one in self._engines if one.startswith('-'))}",
+                "leave out those of another engine; see `vramfit check --help`",
+            )
+        name = self._asked or self._usual()
+        flags = [] if self._asked is not None else ["--engine", name]
+        return [*flags, *_keys_of(name, self._engines)]
+
+    def _usual(self) -> str:
+        """Engine of the line's quantization if it has the flags, else the first that has them."""
+        quant = next((self._own[n + 1] for n, word in enumerate(self._own[:-1]) if word == "--quant"), None)
+        if quant is not None:
+            from vramfit.quantization import find_scheme
+
+            try:
+                usual = engine_of_family(find_scheme(quant).family)
+            except VramfitError:
+                usual = DEFAULT
+            if usual in self._understood:
+                return usual
+        return next(name for name in names() if name in self._understood)
+
+
+def _flags_of(name: str) -> dict[str, _Found]:
+    """Flags of the first program of an engine, which serves requests, by spelling."""
+    from vramfit.launch import OPTIONAL, SWITCH, VALUE, WORDS
+
+    found: dict[str, _Found] = {}
+    neutral = {**engine(name).neutral_flags()}
+    program = next((one for one in engine(name).programs() if one.flags), None)
+    if program is not None:
+        counts = {SWITCH: 0, VALUE: 1, OPTIONAL: 0, WORDS: -1}
+        neutral = {**program.neutral, **program.unmodelled, **neutral}
+        for flag in program.flags:
+            for spelling in (flag.flag, *flag.also, *flag.off):
+                found[spelling] = _Found(name, program, flag, counts[flag.kind])
+    for spelling, count in neutral.items():
+        if spelling.startswith("-") and program is not None:
+            found.setdefault(spelling, _Found(name, program, None, count))
     return found
+
+
+def _keys_of(name: str, words: Sequence[str]) -> list[str]:
+    """Flags of our own for the keys that an engine reads from its flags, and that it would not state without them."""
+    from vramfit.launch.words import Process
+
+    program = next(one for one in engine(name).programs() if one.flags)
+    model = (
+        [STAND_IN]
+        if program.positional
+        else [next(flag.flag for flag in program.flags if flag.key == "model"), STAND_IN]
+    )
+    usual = engine(name).read_command([Process({}, (*program.words, *model))]) or {}
+    stated = engine(name).read_command([Process({}, (*program.words, *model, *words))]) or {}
+    known, found = every_key(), []
+    for key, value in stated.items():
+        if key in known and usual.get(key) != value:
+            found += _words(known[key], value)
+    return found
+
+
+def _words(key: Key, value: Any) -> list[str]:
+    """Flag of a key with a value, in words of a command line."""
+    flag = long_flag(key)
+    if key.kind == "flag":
+        return [flag if value in (True, "true") else f"--no-{flag[2:]}"]
+    if isinstance(value, list | tuple):
+        return [word for one in value for word in (flag, str(one))]
+    return [flag, ("on" if value else "off") if isinstance(value, bool) else str(value)]

@@ -49,6 +49,7 @@ class ModelsHere:
         self.gpus = catalogue.gpus
         self.model = catalogue.model
         self.stated = catalogue.stated
+        self.notes = catalogue.notes
         self.published = catalogue.published
         self.gpus_for_sale = catalogue.gpus_for_sale
         self.cloud_offers = catalogue.cloud_offers

@@ -18,10 +18,12 @@ def run_launched(arguments: Sequence[str]) -> int:
     own, words = list(arguments[:at]), list(arguments[at + 1 :])
     values = read(own)
     if values is None:
-        from vramfit.cli.flags import translated
+        from vramfit.cli.flags import own_words
 
-        own = translated(own)
-        values = read(own)
+        translated = own_words(own)
+        if isinstance(translated, int):
+            return translated
+        own, values = translated, read(translated)
     if values is None:
         from vramfit.cli.app import run_app
 

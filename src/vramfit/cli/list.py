@@ -2,213 +2,178 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated, Any
-
-import typer
-
 from vramfit.catalogue.filters import SORT_KEYS
-from vramfit.cli.output import Color, Extra, Format, Json, NoHeader, colour_of, guarded, opened, style_of, write_lines
+from vramfit.cli.check import opened
+from vramfit.cli.options import LIST_OPTIONS
+from vramfit.cli.printing import answered, print_lines
 from vramfit.errors import UsageError
+from vramfit.workload.keys import Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
-Words = list[str] | None
-Text = str | None
-
-_SORTED = "smallest or earliest first, by "
-SortGpus = Annotated[Text, typer.Option("--sort", metavar="KEY", help=_SORTED + ", ".join(SORT_KEYS["gpus"]))]
-SortModels = Annotated[Text, typer.Option("--sort", metavar="KEY", help=_SORTED + ", ".join(SORT_KEYS["models"]))]
-SortQuants = Annotated[Text, typer.Option("--sort", metavar="KEY", help=_SORTED + ", ".join(SORT_KEYS["quants"]))]
-Reverse = Annotated[bool, typer.Option("--reverse", help="the other way round")]
-Search = Annotated[Text, typer.Option("--search", metavar="TEXT", help="id, name or repository contains this")]
-Since = Annotated[Text, typer.Option("--since", metavar="DATE", help="released since 2024, 2024-06 or 2024-06-30")]
+_SEARCH = Key("search", "text", "id, name or repository contains this")
+_SINCE = Key("since", "text", "released since 2024, 2024-06 or 2024-06-30")
+_REVERSE = Key("reverse", "switch", "the other way round")
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``list`` and its four commands."""
-    listing = typer.Typer(help="List GPUs, models, quantization schemes or engines.")
-    for name, command in (("gpus", _gpus), ("models", _models), ("quants", _quants), ("engines", _engines)):
-        listing.command(name)(command)
-    app.add_typer(listing, name="list")
+def _sort(kind: str) -> Key:
+    return Key("sort", "text", f"smallest or earliest first, by {', '.join(SORT_KEYS[kind])}")
 
 
-def _gpus(
-    vendor: Annotated[Words, typer.Option(metavar="WORD", help="nvidia, amd, intel, apple, google; repeatable")] = None,
-    segment: Annotated[
-        Words,
-        typer.Option(
-            metavar="WORD", help="consumer, workstation, datacenter, laptop, embedded, apu, apple; repeatable"
-        ),
-    ] = None,
-    family: Annotated[
-        Words, typer.Option(metavar="WORD", help="architecture or family: ada, rdna, hopper; repeatable")
-    ] = None,
-    min_memory: Annotated[Text, typer.Option(metavar="SIZE", help="at least this on the box, for example 24GB")] = None,
-    max_memory: Annotated[Text, typer.Option(metavar="SIZE", help="at most this on the box")] = None,
-    max_price: Annotated[float | None, typer.Option(metavar="USD", help="launch price at most")] = None,
-    since: Since = None,
-    search: Search = None,
-    here: Annotated[bool, typer.Option("--here", help="the GPUs of this machine, and what it was asked")] = False,
-    sort: SortGpus = None,
-    reverse: Reverse = False,
-    as_json: Json = False,
-    style: Format = None,
-    no_header: NoHeader = False,
-    color: Color = "auto",
-    extra: Extra = None,
-) -> None:
-    """GPUs: memory on the box, memory a program gets, bandwidth, price."""
-
-    def select() -> list[Any]:
-        from vramfit.catalogue import filters
-        from vramfit.catalogue.names import normalise
-        from vramfit.entries.listing import gpu_objects
-
-        least, most = filters.marketed_gb(min_memory), filters.marketed_gb(max_memory)
-        found: list[Any] = list(gpu_objects(opened(extra)))
-        chosen = filters.words(found, ("vendor",), vendor, "vendor")
-        chosen = _both(chosen, filters.words(found, ("segment",), segment, "segment"))
-        chosen = _both(chosen, filters.words(found, ("architecture", "family"), family, "family"))
-        chosen = filters.between(chosen, ("marketed_gb",), least, most)
-        chosen = filters.between(chosen, ("price_usd",), None, max_price)
-        chosen = filters.searched(filters.since(chosen, since), search, normalise)
-        return filters.ordered("gpus", chosen, sort, reverse=reverse)
-
-    if here:
-        narrowed = (vendor, segment, family, min_memory, max_memory, max_price, since, search, sort)
-        _print_machine(
-            any(option is not None for option in narrowed) or reverse, as_json, style, no_header, color, extra
-        )
-    _print("gpus", select, as_json, style, no_header, color)
+OPTIONS: dict[str, tuple[Key, ...]] = {
+    "gpus": (
+        Key("vendor", "texts", "nvidia, amd, intel, apple, google; repeatable"),
+        Key("segment", "texts", "consumer, workstation, datacenter, laptop, embedded, apu, apple; repeatable"),
+        Key("family", "texts", "architecture or family: ada, rdna, hopper; repeatable"),
+        Key("min_memory", "text", "at least this on the box, for example 24GB"),
+        Key("max_memory", "text", "at most this on the box"),
+        Key("max_price", "number", "launch price in USD at most", minimum=0, maximum=1e9),
+        _SINCE,
+        _SEARCH,
+        Key("here", "switch", "the GPUs of this machine, and what it was asked"),
+        _sort("gpus"),
+        _REVERSE,
+        *LIST_OPTIONS,
+    ),
+    "models": (
+        Key("family", "texts", "family: llama-3.1, or all of qwen; repeatable"),
+        Key("modality", "texts", "text, code, vision-language, embedding, …; repeatable"),
+        Key("min_parameters", "text", "at least this, counted or as named: 7B"),
+        Key("max_parameters", "text", "at most this, counted or as named: 13B"),
+        _SINCE,
+        _SEARCH,
+        Key("here", "switch", "what this disk holds: the Hub's cache, llama.cpp, Ollama, …"),
+        _sort("models"),
+        _REVERSE,
+        *LIST_OPTIONS,
+    ),
+    "quants": (
+        Key("precision", "texts", "fp16, int8, int4; repeatable", flags=("--class",)),
+        Key("family", "texts", "gguf, bitsandbytes, gptq, …; repeatable"),
+        Key("engine", "text", "only what this engine loads"),
+        _sort("quants"),
+        _REVERSE,
+        *LIST_OPTIONS,
+    ),
+    "engines": tuple([key for key in LIST_OPTIONS if key.name != "catalogue"]),
+}
+"""Options by what is listed."""
 
 
-def _models(
-    family: Annotated[Words, typer.Option(metavar="WORD", help="family: llama-3.1, or all of qwen; repeatable")] = None,
-    modality: Annotated[
-        Words, typer.Option(metavar="WORD", help="text, code, vision-language, embedding, …; repeatable")
-    ] = None,
-    min_parameters: Annotated[Text, typer.Option(metavar="N", help="at least this, counted or as named: 7B")] = None,
-    max_parameters: Annotated[Text, typer.Option(metavar="N", help="at most this, counted or as named: 13B")] = None,
-    since: Since = None,
-    search: Search = None,
-    here: Annotated[
-        bool, typer.Option("--here", help="what this disk holds: the Hub's cache, llama.cpp, Ollama, …")
-    ] = False,
-    sort: SortModels = None,
-    reverse: Reverse = False,
-    as_json: Json = False,
-    style: Format = None,
-    no_header: NoHeader = False,
-    color: Color = "auto",
-    extra: Extra = None,
-) -> None:
-    """Models: parameters, counted tensor by tensor, and the longest context."""
+def run(values: Mapping[str, Any], kind: str) -> int:
+    """List one kind of entries from raw option values; returns the exit code."""
 
-    def select() -> list[Any]:
-        from vramfit.catalogue import filters
-        from vramfit.catalogue.names import normalise_model
-        from vramfit.entries.listing import model_objects
+    def tell(style: str, given: Mapping[str, Any]) -> int:
+        if "here" in given:
+            return _HERE[kind](style, given)
+        return _print(kind, style, _SELECT[kind](given), given)
 
-        least, most = filters.parameter_count(min_parameters), filters.parameter_count(max_parameters)
-        found: list[Any] = list(model_objects(opened(extra)))
-        chosen = filters.words(found, ("family",), family, "family")
-        chosen = _both(chosen, filters.words(found, ("modality",), modality, "modality"))
-        # A "13B" model of 13.35 billion is meant by --max-parameters 13B: its name counts as well as its tensors.
-        size = ("parameters", "nominal_parameters")
-        chosen = _both(filters.between(chosen, size, least, None), filters.between(chosen, size, None, most))
-        chosen = filters.searched(filters.since(chosen, since), search, normalise_model)
-        return filters.ordered("models", chosen, sort, reverse=reverse)
+    return answered(values, OPTIONS[kind], tell)
 
-    def on_disk() -> list[Any]:
-        from vramfit.cli.here import here_objects
 
-        narrowed = (family, modality, min_parameters, max_parameters, since, sort)
-        if any(option is not None for option in narrowed):
-            raise UsageError("--here lists what the stores say, which is no more than names and sizes", "use --search")
-        found = [one for one in here_objects() if search is None or search.lower() in one["id"].lower()]
-        return found[::-1] if reverse else found
+def _print(kind: str, style: str, objects: list[Any], given: Mapping[str, Any]) -> int:
+    from vramfit.render import listing
 
-    if here:
-        _print("here", on_disk, as_json, style, no_header, color)
+    if style == "table":
+        from vramfit.cli.printing import colour_of, paged
+
+        with paged(given) as stream:
+            listing.print_list(kind, objects, stream=stream, colour=colour_of(given), header="no_header" not in given)
     else:
-        _print("models", select, as_json, style, no_header, color)
+        print_lines(style, listing.lines(style, kind, objects, header="no_header" not in given))
+    return 0
 
 
-def _quants(
-    precision: Annotated[Words, typer.Option("--class", metavar="WORD", help="fp16, int8, int4; repeatable")] = None,
-    family: Annotated[Words, typer.Option(metavar="WORD", help="gguf, bitsandbytes, gptq, …; repeatable")] = None,
-    engine: Annotated[Text, typer.Option(metavar="WORD", help="only what this engine loads")] = None,
-    sort: SortQuants = None,
-    reverse: Reverse = False,
-    as_json: Json = False,
-    style: Format = None,
-    no_header: NoHeader = False,
-    color: Color = "auto",
-    extra: Extra = None,
-) -> None:
-    """Quantization schemes, with their bits per weight on Llama 3.1 8B."""
+def _gpus(given: Mapping[str, Any]) -> list[Any]:
+    from vramfit.catalogue import filters
+    from vramfit.catalogue.names import normalise
+    from vramfit.entries.listing import gpu_objects
 
-    def select() -> list[Any]:
-        from vramfit.catalogue import filters
-        from vramfit.engines import engine as check_engine
-        from vramfit.entries.listing import quant_objects
-
-        if engine is not None:
-            check_engine(engine)
-        found: list[Any] = list(quant_objects(opened(extra)))
-        chosen = filters.words(found, ("class",), precision, "class")
-        chosen = _both(chosen, filters.words(found, ("family",), family, "family"))
-        chosen = [one for one in chosen if engine is None or engine in one["engines"]]
-        return filters.ordered("quants", chosen, sort, reverse=reverse)
-
-    _print("quants", select, as_json, style, no_header, color)
+    least, most = filters.marketed_gb(given.get("min_memory")), filters.marketed_gb(given.get("max_memory"))
+    found: list[Any] = list(gpu_objects(opened(given.get("catalogue"))))
+    chosen = filters.words(found, ("vendor",), given.get("vendor"), "vendor")
+    chosen = _both(chosen, filters.words(found, ("segment",), given.get("segment"), "segment"))
+    chosen = _both(chosen, filters.words(found, ("architecture", "family"), given.get("family"), "family"))
+    chosen = filters.between(chosen, ("marketed_gb",), least, most)
+    chosen = filters.between(chosen, ("price_usd",), None, given.get("max_price"))
+    chosen = filters.searched(filters.since(chosen, given.get("since")), given.get("search"), normalise)
+    return filters.ordered("gpus", chosen, given.get("sort"), reverse="reverse" in given)
 
 
-def _engines(as_json: Json = False, style: Format = None, no_header: NoHeader = False, color: Color = "auto") -> None:
-    """Engines, and what each can be asked for."""
+def _models(given: Mapping[str, Any]) -> list[Any]:
+    from vramfit.catalogue import filters
+    from vramfit.catalogue.names import normalise_model
+    from vramfit.entries.listing import model_objects
 
-    def select() -> list[Any]:
-        from vramfit.entries.listing import engine_objects
+    least, most = (
+        filters.parameter_count(given.get("min_parameters")),
+        filters.parameter_count(given.get("max_parameters")),
+    )
+    found: list[Any] = list(model_objects(opened(given.get("catalogue"))))
+    chosen = filters.words(found, ("family",), given.get("family"), "family")
+    chosen = _both(chosen, filters.words(found, ("modality",), given.get("modality"), "modality"))
+    # A "13B" model of 13.35 billion is meant by --max-parameters 13B: its name counts as well as its tensors.
+    size = ("parameters", "nominal_parameters")
+    chosen = _both(filters.between(chosen, size, least, None), filters.between(chosen, size, None, most))
+    chosen = filters.searched(filters.since(chosen, given.get("since")), given.get("search"), normalise_model)
+    return filters.ordered("models", chosen, given.get("sort"), reverse="reverse" in given)
 
-        return engine_objects()
 
-    _print("engines", select, as_json, style, no_header, color)
+def _quants(given: Mapping[str, Any]) -> list[Any]:
+    from vramfit.catalogue import filters
+    from vramfit.engines import engine as check_engine
+    from vramfit.entries.listing import quant_objects
+
+    engine = given.get("engine")
+    if engine is not None:
+        check_engine(engine)
+    found: list[Any] = list(quant_objects(opened(given.get("catalogue"))))
+    chosen = filters.words(found, ("class",), given.get("precision"), "class")
+    chosen = _both(chosen, filters.words(found, ("family",), given.get("family"), "family"))
+    chosen = [one for one in chosen if engine is None or engine in one["engines"]]
+    return filters.ordered("quants", chosen, given.get("sort"), reverse="reverse" in given)
+
+
+def _engines(_given: Mapping[str, Any]) -> list[Any]:
+    from vramfit.entries.listing import engine_objects
+
+    return engine_objects()
+
+
+def _machine(style: str, given: Mapping[str, Any]) -> int:
+    """Print the GPUs of this machine."""
+    from vramfit.cli.list_here import write_here
+    from vramfit.cli.printing import colour_of
+
+    printing = {key.name for key in LIST_OPTIONS}
+    if set(given) - printing - {"here"}:
+        raise UsageError("--here lists all GPUs of this machine", "leave the other options out")
+    write_here(opened(given.get("catalogue")), style, colour=colour_of(given), header="no_header" not in given)
+    return 0
+
+
+def _on_disk(style: str, given: Mapping[str, Any]) -> int:
+    """Print the models that this disk holds."""
+    from vramfit.cli.here import here_objects
+
+    printing = {key.name for key in LIST_OPTIONS}
+    if set(given) - printing - {"here", "search", "reverse"}:
+        raise UsageError("--here lists what the stores say, which is no more than names and sizes", "use --search")
+    search = given.get("search")
+    found = [one for one in here_objects() if search is None or search.lower() in one["id"].lower()]
+    return _print("here", style, found[::-1] if "reverse" in given else found, given)
+
+
+_SELECT: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
+    "gpus": _gpus, "models": _models, "quants": _quants, "engines": _engines,
+}  # fmt: skip
+_HERE: Mapping[str, Callable[[str, Mapping[str, Any]], int]] = {"gpus": _machine, "models": _on_disk}
 
 
 def _both(one: list[Any], other: list[Any]) -> list[Any]:
     """Members of both lists, in the order of the first."""
     ids = {o["id"] for o in other}
     return [o for o in one if o["id"] in ids]
-
-
-def _print_machine(narrowed: bool, as_json: bool, style: str | None, no_header: bool, color: str, extra: Words) -> None:
-    """Print this machine and leave with the exit code; ``narrowed`` is true where the catalogue's options are given."""
-
-    def run() -> None:
-        from vramfit.cli.list_here import write_here
-
-        chosen, colour = style_of(as_json, style), colour_of(color)
-        if narrowed:
-            raise UsageError("--here lists all GPUs of this machine", "leave the other options out")
-        write_here(opened(extra), chosen, colour=colour, header=not no_header)
-
-    guarded(run, as_json=as_json or style in ("json", "ndjson"))
-
-
-def _print(
-    kind: str, select: Callable[[], list[Any]], as_json: bool, style: str | None, no_header: bool, color: str
-) -> None:
-    def run() -> None:
-        from vramfit.render import listing
-
-        chosen, colour = style_of(as_json, style), colour_of(color)
-        objects = select()
-        if chosen == "table":
-            listing.print_list(kind, objects, stream=sys.stdout, colour=colour, header=not no_header)
-        else:
-            write_lines(chosen, listing.lines(chosen, kind, objects, header=not no_header))
-
-    guarded(run, as_json=as_json or style in ("json", "ndjson"))

@@ -26,6 +26,7 @@ ASKED: tuple[Key, ...] = (
         "GPU, as in check, or all whose ids match a pattern: 'rtx40*', '2xrtx3090'; repeatable",
         flags=("-g",),
         default_text="every GPU",
+        separator=",+",
     ),
     Key(
         "model",

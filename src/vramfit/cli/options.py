@@ -8,25 +8,38 @@ not judged here: ``engines.keys.parse_request`` does that for both paths.
 
 from __future__ import annotations
 
+import os
+
 from vramfit._record import replace
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.workload.keys import Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from vramfit.cli.settings import Settings
 
 COMMANDS = {
     "check": "vramfit.cli.check",
     "matrix": "vramfit.cli.matrix",
     "recommend": "vramfit.cli.recommend",
     "verify": "vramfit.cli.verify",
+    "list gpus": "vramfit.cli.list",
+    "list models": "vramfit.cli.list",
+    "list quants": "vramfit.cli.list",
+    "list engines": "vramfit.cli.list",
+    "show": "vramfit.cli.show",
 }
-"""Commands whose options are declared as ``Key``s, and the modules that have their ``run``."""
+"""Commands whose options are declared as ``Key``s, and the modules that have their ``run``. A module of several commands
+has its ``OPTIONS`` by their second words, and its ``run`` takes that word too."""
 
-ARGUMENTS = {"verify": Key("log", "text", "start-up log of a server or trainer; - is stdin")}
-"""Words of these commands that belong to no flag."""
+ARGUMENTS: dict[str, tuple[Key, ...]] = {
+    "verify": (Key("log", "text", "start-up log of a server or trainer; - is stdin"),),
+    "show": (Key("id", "texts", "GPU or model, as people write it: l4, m4 max 128gb"),),
+}
+"""Words of these commands that belong to no flag, in their order; the last takes all further ones if it is ``texts``."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 FILE_FORMATS = ("github", "junit", "sarif")
@@ -55,7 +68,7 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
     Key("free", "switch", "judge this machine's GPUs by what is free of them now; the same as --reserve auto"),
     Key("verbose", "switch", "say on stderr what this machine was asked for its GPUs", flags=("-v",)),
     Key("details", "switch", "all of the report: every command, cost, bound and device, and the account of the need"),
-    Key("quiet", "switch", "no summary, note or warning on stderr; errors are printed", flags=("-q",)),
+    Key("quiet", "switch", "no summary, note, warning or progress on stderr; errors are printed", flags=("-q",)),
     Key("all_remedies", "switch", "every remedy that was found, not the best few alone"),
     Key("any", "switch", "exit 0 if any row reaches the level, not the first alone"),
     Key("no_header", "switch", "plain and csv: leave out the header line"),
@@ -67,10 +80,25 @@ MANY_OPTIONS: tuple[Key, ...] = tuple(
     [
         _FORMAT if key.name == "format" else key
         for key in OUTPUT_OPTIONS
-        if key.name not in ("file", "any", "all_remedies", "details", "quiet", "output", "fail_on")
+        if key.name not in ("file", "any", "all_remedies", "details", "fail_on")
     ]
 )
 """Output options of commands that go through many models or GPUs."""
+
+NO_PAGER = Key("no_pager", "switch", "print a long list at once, not through a pager")
+
+LIST_OPTIONS: tuple[Key, ...] = (
+    *[
+        _FORMAT if key.name == "format" else key
+        for key in OUTPUT_OPTIONS
+        if key.name in ("json", "format", "output", "quiet", "catalogue", "no_header", "color")
+    ],
+    NO_PAGER,
+)
+"""Output options of commands that look things up."""
+
+SETTINGS, VARIABLES = "config.yaml", "VRAMFIT_"
+"""File in the configuration folder with the user's settings, and how variables with settings begin."""
 
 HERE = Key("here", "switch", "the models that this disk holds, in the place of the catalogue's")
 """An option of commands that go through many models."""
@@ -90,8 +118,25 @@ def options(command: str) -> Sequence[Key]:
     """Options of one of ``COMMANDS``."""
     if command == "check":
         return (*every_key().values(), *OUTPUT_OPTIONS)
-    declared: Sequence[Key] = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
-    return declared
+    declared = __import__(COMMANDS[command], fromlist=["OPTIONS"]).OPTIONS
+    found: Sequence[Key] = declared[command.partition(" ")[2]] if isinstance(declared, dict) else declared
+    return found
+
+
+def run(command: str, values: Mapping[str, Any]) -> int:
+    """Run one of ``COMMANDS`` with raw option values; returns the exit code."""
+    _, _, kind = command.partition(" ")
+    code: int = __import__(COMMANDS[command], fromlist=["run"]).run(values, *([kind] if kind else ()))
+    return code
+
+
+def command_of(arguments: Sequence[str]) -> str | None:
+    """Command of ``COMMANDS`` that a line begins with; None for any other."""
+    for count in (1, 2):
+        name = " ".join(arguments[:count])
+        if name in COMMANDS:
+            return name
+    return None
 
 
 def read(arguments: Sequence[str]) -> dict[str, Any] | None:
@@ -99,26 +144,33 @@ def read(arguments: Sequence[str]) -> dict[str, Any] | None:
 
     Repeatable options give lists, switches True, ``--no-`` forms of a flag ``"false"``, the rest strings.
     """
-    if not arguments or arguments[0] not in COMMANDS:
+    command = command_of(arguments)
+    if command is None:
         return None
-    if arguments[0] == "check":
+    if command == "check":
         # The engines' own keys are looked up only for a command line that has other flags than those all engines share.
         values = _values(arguments[1:], (*common_keys().values(), *OUTPUT_OPTIONS))
         if values is None:
             values = _values(arguments[1:], (*every_key("inference").values(), *OUTPUT_OPTIONS))
         if values is not None:
             return values
-    return _values(arguments[1:], options(arguments[0]))
+    return _values(arguments[1 + command.count(" ") :], options(command), ARGUMENTS.get(command, ()))
 
 
-def _values(arguments: Sequence[str], declared: Sequence[Key]) -> dict[str, Any] | None:
-    """Raw values of the declared options; None where something is not known in full."""
+def _values(arguments: Sequence[str], declared: Sequence[Key], words: Sequence[Key] = ()) -> dict[str, Any] | None:
+    """Raw values of the declared options, and of ``words`` without flags; None where something is not known in full."""
     flags = {flag: key for key in declared for flag in spellings(key)}
     values: dict[str, Any] = {}
     rest = iter(arguments)
     for word in rest:
         flag, has_value, value = word.partition("=") if word.startswith("--") else (word, "", "")
         key = flags.get(flag)
+        if key is None and words and (not word.startswith("-") or word == "-"):
+            own = next((one for one in words if one.name not in values or one.kind == "texts"), None)
+            if own is None:
+                return None
+            values[own.name] = [*values.get(own.name, ()), word] if own.kind == "texts" else word
+            continue
         if key is None:
             negated = flags.get("--" + flag[5:]) if flag.startswith("--no-") else None
             if negated is None or negated.kind != "flag" or has_value:
@@ -140,4 +192,17 @@ def _values(arguments: Sequence[str], declared: Sequence[Key]) -> dict[str, Any]
         else:
             values[key.name] = value
     # In the order they are declared, as Typer hands them over: the first of several faults is then the same one.
-    return {key.name: values[key.name] for key in declared if key.name in values}
+    return {key.name: values[key.name] for key in (*words, *declared) if key.name in values}
+
+
+def own_settings() -> Settings | None:
+    """Settings of the user; None where there are none. Raises what ``settings.settings`` raises."""
+    from vramfit.catalogue.files import config_folder
+
+    folder = config_folder()
+    found = folder is not None and os.path.isfile(os.path.join(folder, SETTINGS))
+    if not found and not any(name.startswith(VARIABLES) for name in os.environ):
+        return None
+    from vramfit.cli.settings import settings
+
+    return settings()

@@ -2,71 +2,61 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-from vramfit.cli.output import Color, Extra, Format, Json, NoHeader, colour_of, guarded, opened, style_of, write_lines
+from vramfit.cli.check import opened
+from vramfit.cli.options import LIST_OPTIONS, OUTPUT_OPTIONS
+from vramfit.cli.printing import answered, colour_of, paged, print_lines
 from vramfit.errors import UsageError
+from vramfit.workload.keys import Key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from vramfit.catalogue import Catalogue
 
-KINDS = ("gpu", "model")
+OPTIONS: tuple[Key, ...] = (
+    Key("kind", "choice", "gpu or model, where a name is both", choices=("gpu", "model")),
+    Key("quants", "switch", "what a model's checkpoint weighs under every quantization scheme"),
+    *LIST_OPTIONS,
+    *[key for key in OUTPUT_OPTIONS if key.name in ("offline", "timeout")],
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``show``."""
-    app.command("show")(_show)
+def run(values: Mapping[str, Any]) -> int:
+    """Show one entry from raw option values; returns the exit code."""
+    return answered(values, OPTIONS, _tell)
 
 
-def _show(
-    name: Annotated[list[str], typer.Argument(metavar="ID", help="GPU or model, as people write it: l4, m4 max 128gb")],
-    kind: Annotated[str | None, typer.Option(metavar="WORD", help="gpu or model, where a name is both")] = None,
-    quants: Annotated[
-        bool, typer.Option("--quants", help="what a model's checkpoint weighs under every quantization scheme")
-    ] = False,
-    as_json: Json = False,
-    style: Format = None,
-    no_header: NoHeader = False,
-    color: Color = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="read models from this disk alone")] = False,
-    timeout: Annotated[
-        str | None, typer.Option(metavar="N", help="seconds a server may be silent [default: 10]")
-    ] = None,
-    extra: Extra = None,
-) -> None:
-    """One GPU or model: every figure, what follows from it, and where it comes from."""
+def _tell(style: str, given: Mapping[str, Any]) -> int:
+    from vramfit.entries.entry import entry_object
+    from vramfit.render import entry
 
-    def run() -> None:
-        from vramfit.entries.entry import entry_object
-        from vramfit.render import entry
-
-        chosen, colour = style_of(as_json, style), colour_of(color)
-        if kind not in (None, *KINDS):
-            raise UsageError(f'kind: "{kind}" is not a valid value', f"expected one of: {', '.join(KINDS)}")
-        catalogue = opened(extra, offline=offline, timeout=timeout)
-        found = entry_object(catalogue, " ".join(name), kind)
-        if quants:
-            _sizes(catalogue, found, chosen, colour=colour, header=not no_header)
-        elif chosen == "table":
-            entry.print_entry(found, stream=sys.stdout, colour=colour)
-        else:
-            write_lines(chosen, entry.lines(chosen, found, header=not no_header))
-
-    guarded(run, as_json=as_json or style in ("json", "ndjson"))
+    if "id" not in given:
+        raise UsageError("no GPU or model was named", "vramfit show rtx4090, or vramfit show llama-3.1-8b")
+    catalogue = opened(given.get("catalogue"), offline="offline" in given, timeout=given.get("timeout"))
+    found = entry_object(catalogue, " ".join(given["id"]), given.get("kind"))
+    header = "no_header" not in given
+    if "quants" in given:
+        _sizes(catalogue, found, style, given)
+    elif style == "table":
+        with paged(given) as stream:
+            entry.print_entry(found, stream=stream, colour=colour_of(given))
+    else:
+        print_lines(style, entry.lines(style, found, header=header))
+    return 0
 
 
-def _sizes(catalogue: Catalogue, found: dict[str, Any], style: str, *, colour: bool, header: bool) -> None:
+def _sizes(catalogue: Catalogue, found: dict[str, Any], style: str, given: Mapping[str, Any]) -> None:
     """Print a model's size under every scheme; raises ``UsageError`` for a GPU."""
     from vramfit.entries.quant_sizes import quant_sizes
     from vramfit.render import quant_sizes as rendered
 
     if found["kind"] != "model":
         raise UsageError(f"--quants is for models, and {found['id']} is a GPU", "leave --quants out, or name a model")
-    shown = {**found, "quants": quant_sizes(catalogue.model(found["id"]))}
+    shown, header = {**found, "quants": quant_sizes(catalogue.model(found["id"]))}, "no_header" not in given
     if style == "table":
-        rendered.print_sizes(shown, stream=sys.stdout, colour=colour, header=header)
+        with paged(given) as stream:
+            rendered.print_sizes(shown, stream=stream, colour=colour_of(given), header=header)
     else:
-        write_lines(style, rendered.lines(style, shown, header=header))
+        print_lines(style, rendered.lines(style, shown, header=header))

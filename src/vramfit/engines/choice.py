@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vramfit._record import fields
 from vramfit.engines import DEFAULT, engine, engine_of_family, names, own_groups, registered
+from vramfit.errors import UsageError
 from vramfit.quantization import find_scheme
 from vramfit.workload.common import CLASSES, EXPERTS, SPECULATIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vramfit.workload.keys import Request
 
@@ -30,7 +31,41 @@ def engine_of_keys(request: Request) -> str | None:
         return None
     having = [name for name in names() if wanted <= _keys_of(name)]
     declaring = [name for name in having if registered(name).keys == registered(name).module]
-    return next((found[0] for found in (having, declaring) if len(found) == 1), None)
+    return next((found[0] for found in (having, declaring, having[:1]) if len(found) == 1), None)
+
+
+def check_keys(request: Request) -> tuple[str, ...]:
+    """Sentence that names the engine which was chosen where several have the request's keys; empty where none was.
+
+    Raises ``UsageError`` that says whose they are for keys that the asked engine does not have, or that no engine has all.
+    """
+    wanted, asked = _keys_of_engines(request), request.get("engine")
+    foreign = wanted - _keys_of(asked or engine_of_keys(request) or DEFAULT)
+    if foreign:
+        key = min(foreign, key=list(request).index)
+        having = [name for name in names() if key in _keys_of(name)]
+        whose = _listed(having, "and")
+        if asked is None:
+            raise UsageError(
+                f"no engine has all of {_listed(sorted(wanted), 'and')}: {key} is of {whose}", "leave one out"
+            )
+        hint = f"leave it out, or use --engine {having[0]}"
+        raise UsageError(f"{asked} has no {key}: it is a key of {whose}", hint)
+    wanted = wanted - _keys_of(DEFAULT)
+    having = [name for name in names() if wanted <= _keys_of(name)]
+    if asked is not None or not wanted or len(having) == 1:
+        return ()
+    chosen = engine_of_keys(request)
+    if registered(str(chosen)).keys == registered(str(chosen)).module:
+        return ()
+    others = _listed([name for name in having if name != chosen], "and")
+    return (
+        f"engine: {chosen}, since it has {_listed(sorted(wanted), 'and')}, as {others} have; --engine chooses another",
+    )
+
+
+def _listed(words: Sequence[str], joiner: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joiner} {words[-1]}"
 
 
 def from_library(request: Request, library: Library, quant: str) -> Request:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError
-from vramfit.quantization import STORED, find_scheme, own_checkpoint
+from vramfit.quantization import SCHEMES, STORED, find_scheme, own_checkpoint
+from vramfit.quantization.schemes import LOOSE
 from vramfit.workload.common import CLASSES
 from vramfit.workload.training import trainer_name
 
@@ -69,12 +70,26 @@ def scheme_of(word: str, runtime: Engine[object, object], model: Model) -> Schem
         raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
     else:
         scheme = find_scheme(runtime.scheme_of_class.get(word, word))
+        if scheme.family not in runtime.families:
+            scheme = _in_families(word, scheme, runtime)
     if scheme.family not in runtime.families:
         raise UnsupportedScheme(
             f'{runtime.name} cannot load quant "{word}"',
             f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
         )
     return scheme
+
+
+def _in_families(word: str, scheme: Scheme, runtime: Engine[object, object]) -> Scheme:
+    """Scheme of the engine's own families that a word means too; the scheme itself where it means none.
+
+    ``bf16`` is a type of GGUF files as well, and ``Q4`` no more than a number of bits.
+    """
+    known = SCHEMES.get(word.upper())
+    if known is not None and known.family in runtime.families:
+        return known
+    own = runtime.scheme_of_class.get(scheme.precision)
+    return scheme if own is None or word.lower() not in LOOSE else find_scheme(own)
 
 
 def _is_class_of(word: str, own: Scheme) -> bool:

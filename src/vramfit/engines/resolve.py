@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         def stated(self, name: str) -> Mapping[str, str]:
             """Values of deployment keys that a model's name states (``quant`` for a repository called ``…-AWQ``)."""
 
+        def notes(self, names: Iterable[str]) -> list[str]:
+            """Sentences on what was chosen for names of GPUs that mean one of several, once they were looked up."""
+
         def published(self, name: str) -> Mapping[str, Mapping[str, str]]:
             """Repositories and tags that have a model quantized, with the deployment keys that each states."""
 
@@ -294,6 +297,18 @@ def engine_name(request: Request) -> str:
     if quant is None or quant in (*CLASSES, STORED):
         return DEFAULT
     return engine_of_family(find_scheme(quant).family)
+
+
+def owners(request: Request) -> tuple[str, ...]:
+    """Sentences on the engine that was chosen where several have the request's keys; empty where none was.
+
+    Raises ``UsageError`` for keys that the asked engine does not have, or that no single engine has.
+    """
+    if SHARED.issuperset(request):
+        return ()
+    from vramfit.engines.choice import check_keys
+
+    return check_keys(request)
 
 
 def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Model) -> Iterable[Sequence[int]]:

@@ -74,6 +74,11 @@ def spread(gpus: tuple[Gpu, ...], work: Workload) -> Spread:
     return Spread(*machines.spread(gpus, nodes))
 
 
+def _gibibytes(text: str) -> str:
+    """Size of a bare number, which vLLM's ``--swap-space`` has in GiB; any other text as it is."""
+    return f"{text.strip()}GiB" if text.strip().isdigit() else text
+
+
 KEYS = (
     Key(
         "tensor_parallel",
@@ -97,7 +102,7 @@ KEYS = (
         "data_parallel",
         "count",
         "copies of the attention layers, each with requests of its own",
-        flags=("-dp", "--data-parallel-size", "--dp-size"),
+        flags=("-dp",),
         maximum=1024,
         default_text="1",
         decided=True,
@@ -106,14 +111,12 @@ KEYS = (
         "expert_parallel",
         "flag",
         "whole experts on each GPU, not a part of each",
-        flags=("--enable-expert-parallel",),
         default=False,
     ),
     Key(
         "nodes",
         "count",
         "machines that the GPUs are in",
-        flags=("--nnodes",),
         maximum=1024,
         default_text="8 GPUs each",
         decided=True,
@@ -122,7 +125,6 @@ KEYS = (
         "max_num_seqs",
         "count",
         "requests processed at once; more of them queue",
-        flags=("--max-running-requests", "--max-batch-size"),
         maximum=2**20,
         default_text="the engine's",
         decided=True,
@@ -131,7 +133,6 @@ KEYS = (
         "max_batched_tokens",
         "count",
         "tokens of one step",
-        flags=("--max-num-batched-tokens", "--chunked-prefill-size"),
         default_text="the engine's",
         decided=True,
     ),
@@ -139,7 +140,6 @@ KEYS = (
         "gpu_memory_utilization",
         "number",
         "share of the card the server may take",
-        flags=("--mem-fraction-static", "--free-gpu-memory-fraction"),
         minimum=0.01,
         maximum=1.0,
         default_text="the engine's",
@@ -149,7 +149,6 @@ KEYS = (
         "kv_cache_memory",
         "size",
         "size of the cache on each GPU, for example 10GiB",
-        flags=("--kv-cache-memory-bytes",),
         default_text="what the share leaves",
         field="kv_cache_memory_bytes",
     ),
@@ -160,16 +159,18 @@ KEYS = (
     Key(
         "swap_space",
         "size",
-        "RAM for the cache of requests that wait, for each GPU",
+        "RAM for the cache of requests that wait, for each GPU, in GiB or as a size",
         default_text="the engine's",
         field="swap_space_bytes",
+        read=_gibibytes,
     ),
     Key("engine_version", "text", "version of the engine, for example 0.19.0", default_text="the newest"),
     Key("max_loras", "count", "LoRA adapters held beside the model", minimum=0, maximum=4096, default=0),
     Key("max_lora_rank", "count", "largest rank of such an adapter", maximum=4096, default=16),
 )
 
-GROUPS = (Group(KEYS, 40),)
+TITLE = "Servers: vLLM, SGLang, TensorRT-LLM"
+GROUPS = (Group(KEYS, 40, TITLE),)
 
 POSITION_KEYS = (
     Key(
@@ -181,7 +182,7 @@ POSITION_KEYS = (
     Key("long_context", "flag", "take a context beyond the longest of the model (vLLM, SGLang)", default=False),
 )
 
-POSITION_GROUPS = (Group(POSITION_KEYS, 40),)
+POSITION_GROUPS = (Group(POSITION_KEYS, 40, TITLE),)
 """Groups of keys that servers have which read a model's configuration themselves."""
 
 SGLANG_KEYS = (
@@ -216,7 +217,7 @@ SGLANG_KEYS = (
     ),
 )
 
-SGLANG_GROUPS = (Group(SGLANG_KEYS, 41),)
+SGLANG_GROUPS = (Group(SGLANG_KEYS, 41, TITLE),)
 """Groups of keys that SGLang alone has. They stand here because tables of all keys are made without loading an engine."""
 
 

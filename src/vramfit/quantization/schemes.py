@@ -132,6 +132,9 @@ _ALL = (
 
 SCHEMES: dict[str, Scheme] = {scheme.id: scheme for scheme in _ALL}
 
+LOOSE = ("q2", "q3", "q4", "q5", "q6", "q8")
+"""Names that say a number of bits alone: in an engine that loads no GGUF files they mean its scheme of that class."""
+
 ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in reversed(_ALL)} | {
     "float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16",
     "llm.int8": "int8", "bnb-int8": "int8", "load_in_8bit": "int8",
@@ -141,6 +144,7 @@ ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in reversed(_
     "int8wo": "torchao-int8", "int8_weight_only": "torchao-int8",
     "int4wo": "torchao-int4", "int4_weight_only": "torchao-int4", "hqq": "hqq-int4",
     "mxfp4-moe": "MXFP4_MOE", "q3_k": "Q3_K_M", "q4_k": "Q4_K_M", "q5_k": "Q5_K_M",
+    **dict(zip(LOOSE, ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"), strict=True)),
 }  # fmt: skip
 """Other spellings, in small letters. Where two ids differ in case only (``bf16``, GGUF's ``BF16``), small letters mean
 the former. ``Q4_K`` and its like are llama-quantize's own short forms (``tools/quantize/quantize.cpp``)."""

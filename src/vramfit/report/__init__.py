@@ -84,7 +84,8 @@ def estimate_object(checked: Checked) -> Object:
         "assumptions": list(estimate.assumptions)
         + list(engine(deployment.engine).remarks(deployment, estimate))
         + notes(deployment, estimate.host, checked.request.get("model", deployment.model.id))
-        + units(checked.request),
+        + units(checked.request)
+        + list(checked.notes),
     }
 
 

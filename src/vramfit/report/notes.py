@@ -75,8 +75,12 @@ def origin_notes(origin: Origin) -> list[str]:
 
 
 def units(request: Request) -> list[str]:
-    """Say as what sizes were read that were written with a letter alone (``24G``), a GPU's in its name included."""
+    """Say as what sizes were read whose unit leaves it open (``24G``, ``24GB``), a GPU's in its name included."""
     texts = [(name, getattr(value, "written", "")) for name, value in request.items()]
     texts += [("gpu", one.partition("custom:")[2].partition("@")[0]) for one in request.get("gpu", ())]
-    letters = [(name, text) for name, text in texts if text[-1:].lower() in ("k", "m", "g", "t")]
-    return [f"{name}: {text} is read as {text[:-1].rstrip()} {text[-1].upper()}iB" for name, text in letters]
+    sizes = [(name, text, text.strip().removesuffix("B").removesuffix("b")) for name, text in texts if text]
+    return [
+        f"{name}: {text} is read as {size[:-1].rstrip()} {size[-1].upper()}iB"
+        for name, text, size in sizes
+        if size[-1:].lower() in ("k", "m", "g", "t")
+    ]

@@ -86,10 +86,16 @@ def switch_word(spelling: str) -> str:
     return _SWITCHES.get(word, word)
 
 
+_CLASS_WORDS = {"16bit": "fp16", "8bit": "int8", "4bit": "int4", "16bits": "fp16", "8bits": "int8", "4bits": "int4",
+                "16": "fp16", "8": "int8", "4": "int4", "i8": "int8", "i4": "int4", "none": "fp16", "unquantized": "fp16",
+                **{word: word for word in CLASSES}}  # fmt: skip
+"""Classes by what people call them, without dashes and blanks."""
+
+
 def _class_or_scheme(spelling: str) -> str:
-    """Class in small letters; any other text as it is."""
+    """Class by any of its names; any other text as it is."""
     word = spelling.strip()
-    return word.lower() if word.lower() in CLASSES else word
+    return _CLASS_WORDS.get(word.lower().replace("-", "").replace("_", "").replace(" ", ""), word)
 
 
 def layers_word(spelling: str) -> str:
@@ -105,6 +111,7 @@ QUESTION = (
         "GPU: an id, [COUNTx]ID, custom:24GiB[@1008GB/s] or auto; repeat it for mixed cards",
         flags=("-g",),
         default_text="auto: this machine's",
+        separator=",+",
     ),
     Key("model", "text", "model: a catalogue id or alias", flags=("-m",)),
     Key("engine", "choice", "the runtime"),
@@ -255,6 +262,7 @@ SUPPLIED = (
         "size",
         "what the file of the weights weighs, for example 17.6GB: its tensors are scaled to it",
         default_text="the scheme's",
+        decimal=True,
     ),
     Key(
         "bits_per_weight",
@@ -320,12 +328,16 @@ JUDGEMENT = (
 )
 """Keys that name the deployment and say what its verdict must reach."""
 
+_ASKED = [key.name for key in QUESTION].index("kv_cache_type")
+"""Number of keys that say what is run; those behind them say how its cache is kept."""
+
 GROUPS = (
-    Group(QUESTION, 0),
+    Group(QUESTION[:_ASKED], 0, "Model and GPU"),
+    Group(QUESTION[_ASKED:], 0),
     Group(OFFLOADING, 20),
-    Group(SPECULATIVE, 50),
+    Group(SPECULATIVE, 50, "Speculative decoding"),
     Group(SUPPLIED, 55),
     Group(SURROUNDINGS, 60),
-    Group(JUDGEMENT, 90),
+    Group(JUDGEMENT, 90, "Output"),
 )
 FORM = Form(Workload, GROUPS)

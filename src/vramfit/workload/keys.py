@@ -62,6 +62,10 @@ class Key(Record):
     """Function giving the words that the value may be, where finding them takes a module that few runs need."""
     read: Callable[[str], str] | None = None
     """Function that brings other spellings of a word to one of them."""
+    separator: str = ""
+    """Characters at which one text of ``texts`` is divided; empty where each is taken whole."""
+    decimal: bool = False
+    """True if GB of the size are 10^9 bytes, as of files; of memory they are GiB."""
     second: str = ""
     """Name of the key whose value may follow behind a comma, as in ``8,4``; empty where none may."""
 
@@ -134,6 +138,8 @@ class Group(Record):
     keys: tuple[Key, ...]
     place: int
     """Position of the group in help texts and reports, the lowest first."""
+    title: str = "Memory"
+    """Heading in help texts; groups of one heading stand together."""
 
 
 class Form(_Generic["R"]):
@@ -174,19 +180,21 @@ def parse_value(key: Key, raw: Any) -> Any:
     kind = key.kind
     if kind == "texts":
         values = raw if isinstance(raw, list | tuple) else [raw]
+        if key.separator:
+            values = [part for one in values for part in _divided(key, one)]
         if not values or not all(isinstance(v, str) and v.strip() for v in values):
-            raise key.wrong(raw, "give a text, or a list of them")
+            raise key.wrong(values[0] if len(values) == 1 else raw, f"a {key.name}, or a list of them")
         return tuple(values)
     if kind == "text":
         if isinstance(raw, bool) or not isinstance(raw, str | int | float) or not str(raw).strip():
-            raise key.wrong(raw, "give a text")
+            raise key.wrong(raw, f"a {key.name}" if key.name == "model" else "a text")
         return str(raw) if key.read is None else key.read(str(raw))
     if kind == "flag":
         if isinstance(raw, bool):
             return raw
         if raw in ("true", "false"):
             return raw == "true"
-        raise key.wrong(raw, "give true or false")
+        raise key.wrong(raw, "true or false")
     if kind == "choice":
         if isinstance(raw, bool) and key.choices == ("on", "off"):
             return "on" if raw else "off"
@@ -199,3 +207,14 @@ def parse_value(key: Key, raw: Any) -> Any:
     from vramfit.workload.values import parse
 
     return parse(key, raw)
+
+
+def _divided(key: Key, raw: Any) -> list[Any]:
+    """Texts between the separators of a text; what is no text, or has no separator, as it is."""
+    if isinstance(raw, str):
+        raw = raw.replace(" and ", key.separator[0])
+    if not isinstance(raw, str) or not any(sign in raw for sign in key.separator):
+        return [str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw]
+    for sign in key.separator[1:]:
+        raw = raw.replace(sign, key.separator[0])
+    return [part.strip() for part in raw.split(key.separator[0])]

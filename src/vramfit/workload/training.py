@@ -108,7 +108,8 @@ KEYS = (
     Key("zero_stage", "count", "fine-tuning: DeepSpeed ZeRO stage", minimum=0, maximum=3, default=0),
 )
 
-GROUPS = (Group(KEYS, 70),)
+TITLE = "Fine-tuning"
+GROUPS = (Group(KEYS, 70, TITLE),)
 FORM = Form(Training, GROUPS)
 
 

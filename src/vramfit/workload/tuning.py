@@ -6,7 +6,7 @@ from vramfit._record import replace
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Form, Group, Key
 from vramfit.workload.training import GROUPS as TRAINING
-from vramfit.workload.training import Training
+from vramfit.workload.training import TITLE, Training
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ KEYS = (
     Key("vllm_sleep_mode", "flag", "fine-tuning: that vLLM gives its memory back while a step runs", default=False),
 )  # fmt: skip
 
-GROUPS = (Group(KEYS, 71),)
+GROUPS = (Group(KEYS, 71, TITLE),)
 NAMES = tuple([key.name for key in KEYS])
 FORM = Form(Training, (*TRAINING, *GROUPS))
 

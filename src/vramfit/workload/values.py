@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.quantities import parse_pixels, parse_rate, parse_size
+from vramfit.quantities import parse_memory, parse_pixels, parse_rate, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def parse(key: Key, raw: Any) -> Any:
         if isinstance(raw, str):
             if raw in key.choices:
                 return raw
-            return parse_size(raw)
+            return parse_size(raw) if key.decimal else parse_memory(raw)
         raise key.wrong(raw, "write the unit: 64GiB or 64GB")
     if kind == "shares":
         return _shares(key, raw)
@@ -56,6 +56,8 @@ def _tokens(key: Key, raw: Any) -> int | str:
     if not isinstance(raw, str):
         return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
     text = raw.strip().lower()
+    for word in ("tokens", "token", "tok"):
+        text = text.removesuffix(word).rstrip(" -")
     if text in key.choices or (text == "0" and key.choices):
         return key.choices[0]
     word, slash, parts = text.partition("/")
@@ -63,7 +65,7 @@ def _tokens(key: Key, raw: Any) -> int | str:
         return f"{word}/{int(parts)}"
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text
-    groups = digits.split(",")
+    groups = digits.replace("_", ",").split(",")
     if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
         digits = "".join(groups)
     if factor == 1:

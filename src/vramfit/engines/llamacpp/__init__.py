@@ -185,6 +185,7 @@ ADAPTER_KEYS = (
         "llama.cpp: size of the LoRA adapters that are loaded beside the model",
         default=0,
         field="adapter_bytes",
+        decimal=True,
     ),
 )
 SERVER_KEYS = (
@@ -215,14 +216,15 @@ SERVER_KEYS = (
         read=_mebibytes,
     ),
 )
+TITLE = "llama.cpp and Ollama"
 GROUPS = (
-    Group(CACHE_KEYS, 10),
-    Group(PLACING_KEYS, 25),
-    Group(ADAPTER_KEYS, 26),
-    Group(SPLIT_KEYS, 30),
-    Group(SPREAD_KEYS, 35),
-    Group(SERVER_KEYS, 36),
-    Group(DRAFT_KEYS, 51),
+    Group(CACHE_KEYS, 10, TITLE),
+    Group(PLACING_KEYS, 25, TITLE),
+    Group(ADAPTER_KEYS, 26, TITLE),
+    Group(SPLIT_KEYS, 30, TITLE),
+    Group(SPREAD_KEYS, 35, TITLE),
+    Group(SERVER_KEYS, 36, TITLE),
+    Group(DRAFT_KEYS, 51, TITLE),
 )
 
 

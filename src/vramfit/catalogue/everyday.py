@@ -1,0 +1,147 @@
+"""GPUs by names that the table of names does not have, or has for several cards. Loaded for such a name alone.
+
+People add what a card has (``3090 24GB``), who built it (``MSI RTX 4090 Gaming``), or how many there are (``two 3090s``), and
+leave out what makes no difference to them: the form factor of a card that comes in several.
+"""
+
+from __future__ import annotations
+
+from vramfit.catalogue.names import normalise
+from vramfit.errors import UnknownGpu
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    LookUp = Callable[[str], tuple[int, ...]]
+    """Function that gives the numbers of the entries which have a folded name."""
+    Facts = Callable[[int], Mapping[str, Any]]
+
+COUNTS = {
+    "one": 1, "single": 1, "two": 2, "dual": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
+    **{str(number): number for number in range(1, 17)},
+}  # fmt: skip
+"""Numbers of cards by the words in front of a name."""
+
+_TRADE = (
+    "founders fe oc gaming asus rog tuf msi ventus suprim trio gigabyte aorus eagle windforce evga zotac palit gainward inno3d"
+    " pny sapphire nitro pulse xfx powercolor asrock"
+)
+_AROUND = "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified"
+ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
+"""Words beside a card's name that say who built it, or that it is a card."""
+_MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
+_INCHES = ("13", "14", "15", "16", "24", "inch")
+"""Words for the size of a Mac's screen."""
+_FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
+"""Form factors, as ids of cards have them."""
+_UNITS = ("gib", "gb", "g")
+_SAME_MEMORY = 0.02
+"""Share by which drivers' readings of equal memory differ: an ECC reserve, a reading rounded to GiB."""
+
+
+def counted(name: str) -> tuple[int, str] | None:
+    """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any."""
+    first, _, rest = name.strip().partition(" ")
+    count = COUNTS.get(first.lower())
+    if count is not None and rest.strip():
+        return count, rest.strip()
+    if name[-1:] in "sS" and name[-2:-1].isdigit():
+        return 1, name[:-1]
+    return None
+
+
+def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[int, ...]:
+    """Number of the entry that a name means with a sentence on what was chosen, or the numbers of several, or of none.
+
+    Raises ``UnknownGpu`` for a size without a card, and for a known card that does not come with that much memory.
+    """
+    found = look_up(normalise(name))
+    if not found:
+        words, size = _parted(name)
+        if size and not words:
+            raise UnknownGpu(
+                f'"{name}" is a size and no GPU',
+                f"name the card, or say custom:{size:g}GB for any with that much memory",
+            )
+        found = look_up(normalise(" ".join(words)))
+        if size and found:
+            fitting = tuple([number for number in found if facts(number).get("vram_gb") == size])
+            if not fitting:
+                known = sorted({f"{facts(number).get('vram_gb') or 0:g}" for number in found}, key=float)
+                raise UnknownGpu(
+                    f'no GPU is called "{name}": {" ".join(words)} has {" or ".join(known)} GB',
+                    f"for a card with other memory say custom:{size:g}GB",
+                )
+            found = fitting
+    if len(found) < 2:
+        return (found[0], "") if found else ()
+    return _commonest(name, found, facts) or found
+
+
+def _parted(name: str) -> tuple[list[str], float]:
+    """Words of a card's own name, and the GB that are written beside it, 0 for none."""
+    text = name.lower()
+    inches: tuple[str, ...] = ()
+    for phrase in _MAC_WORDS:
+        if phrase in text:
+            text, inches = text.replace(phrase, " "), _INCHES
+    for sign in "()[]_/-":
+        text = text.replace(sign, " ")
+    words: list[str] = []
+    size = 0.0
+    parts = text.split()
+    for place, part in enumerate(parts):
+        unit = next((unit for unit in _UNITS if part.endswith(unit)), "")
+        digits = part.removesuffix(unit)
+        if not digits and place and _is_number(parts[place - 1]):
+            size = float(words.pop())
+        elif unit and _is_number(digits):
+            size = float(digits)
+        elif part not in ADDED and part not in inches:
+            words.append(part)
+    return words, size
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 8
+
+
+def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str] | None:
+    """Entry with the most rented offers among form factors of one card, with a sentence on the others.
+
+    None where the entries differ in more than their form, or in memory. A form that has memory of its own (H100 NVL) goes
+    by its full name, so a name without a form means the others; one of less memory than these would be a reason to ask.
+    """
+    entries = {number: facts(number) for number in found}
+    if len({_formless(entry["id"]) for entry in entries.values()}) > 1 or not all(
+        one["memory_mib"] for one in entries.values()
+    ):
+        return None
+    taken = max(found, key=lambda number: (len(entries[number].get("rents") or ()), -number))
+    memory = entries[taken]["memory_mib"]
+    others = [entries[number] for number in found if number != taken]
+    if any(one["memory_mib"] < memory * (1 - _SAME_MEMORY) for one in others):
+        return None
+    same = [one["id"] for one in others if one["memory_mib"] <= memory * (1 + _SAME_MEMORY)]
+    more = [one for one in others if one["id"] not in same]
+    if not same or any(_states_memory(one["id"]) for one in (*more, entries[taken]) if more):
+        return None
+    differing = "".join([f"; {one['id']} has {one['vram_gb']:g} GB" for one in more])
+    listed = " and ".join(same)
+    verb = "has" if len(same) == 1 else "have"
+    return (
+        taken,
+        f"gpu: {name} is read as {entries[taken]['id']}, the form most offered; {listed} {verb} the same memory{differing}",
+    )
+
+
+def _formless(entry: str) -> str:
+    """Id without its form factor."""
+    return "-".join([part for part in entry.split("-") if part not in _FORMS])
+
+
+def _states_memory(entry: str) -> bool:
+    """Return True if an id has a size of memory, since its maker sells the same form with several."""
+    return any(part.endswith("gb") and part[:-2].isdigit() for part in entry.split("-"))

@@ -1,0 +1,122 @@
+"""Purpose, usage, examples and page of each command: one text for ``--help``, ``help`` and the man page."""
+
+from __future__ import annotations
+
+SUMMARY = "Will this model fit this GPU, by how much, and if not, what would make it fit?"
+
+SUMMARIES = {
+    "check": "Does a model fit a GPU, by how much, and if not, what would make it fit?",
+    "recommend": "What to run on a GPU, or which GPUs to get for a model, best first.",
+    "matrix": "Which of these models fit which of these GPUs? A verdict for each pair and quantization.",
+    "verify": (
+        "A start-up log of llama-server, Ollama, vLLM, SGLang or a trainer: each figure that it states beside ours."
+        " Model, GPU and settings are read from the log; what is given here counts for more."
+        " Exit code: 0 if every figure that has bounds is inside of them, 1 if one is outside, 3 if the log lacks the"
+        " model, the GPU or the quantization (give -m, -g, --quant), 4 if it cannot be read or has no figures."
+    ),
+    "list gpus": "GPUs: memory on the box, memory a program gets, bandwidth, price.",
+    "list models": "Models: parameters, counted tensor by tensor, and the longest context.",
+    "list quants": "Quantization schemes, with their bits per weight on Llama 3.1 8B.",
+    "list engines": "Engines, and what each can be asked for.",
+    "show": "One GPU or model: every figure, what follows from it, and where it comes from.",
+    "import": "Print an entry that gives the same answers as the reference, to be kept in a catalogue file of your own.",
+    "catalogue": "For people who edit the catalogue: lint, schema, path.",
+    "completion": "Print a script that completes commands, flags, GPUs, models and quantizations in a shell.",
+    "help": "Help for a command; --man prints the whole as a man page.",
+}
+"""Sentence on each command, in the order of help texts."""
+
+USAGE = {
+    "check": (
+        "vramfit check GPU MODEL [options]", "vramfit check -g GPU -m MODEL [options]", "vramfit check --file FILE [options]",
+        "vramfit check [options] -- llama-server … | vllm serve … | …",
+    ),
+    "recommend": ("vramfit recommend -g GPU [options]", "vramfit recommend -m MODEL [options]"),
+    "matrix": ("vramfit matrix -g GPU… -m MODEL… [options]",),
+    "verify": ("vramfit verify LOG [options]",),
+    "show": ("vramfit show ID [options]",),
+    "import": ("vramfit import REF [options]",),
+    "catalogue": ("vramfit catalogue lint|schema|path …",),
+    "completion": ("vramfit completion bash|zsh|fish|powershell",),
+    "help": ("vramfit help [COMMAND]", "vramfit help --man"),
+}  # fmt: skip
+
+EXAMPLES = {
+    "": (
+        "vramfit check 4090 llama-3.1-8b",
+        "vramfit check --gpu rtx4090 --model llava-1.6-13b",
+        "vramfit recommend -g 'RTX 3060 12GB'",
+    ),
+    "check": (
+        "vramfit check 4090 llama-3.1-8b",
+        "vramfit check -g 2x3090 -m llama-3.3-70b --quant Q4_K_M --context 32k",
+        "vramfit check -g l40s -m qwen3-8b --engine vllm --users 16",
+        "vramfit check -g rtx4090 -m ./model.gguf",
+        "vramfit check -g rtx4090 -- llama-server -m model.gguf -c 16384 -ngl 99",
+        "vramfit check -g rtx4090 -m llama-3.1-8b --task qlora",
+        "vramfit check --file deployments.yaml --format junit",
+    ),
+    "recommend": (
+        "vramfit recommend -g rtx4090",
+        "vramfit recommend -g 'M4 Max 64GB' --use code --min-speed 20",
+        "vramfit recommend -m llama-3.3-70b --budget 2000",
+        "vramfit recommend -m qwen3-30b-a3b --vendor nvidia --max-cards 2 --ram 64GB",
+    ),
+    "matrix": (
+        "vramfit matrix -g 'rtx40*' -m 'qwen3-*'",
+        "vramfit matrix -g rtx4090 --quant best",
+        "vramfit matrix -g '*' -m '*' --format csv --output matrix.csv",
+    ),
+    "verify": ("vramfit verify server.log", "llama-server -m model.gguf 2>&1 | vramfit verify -"),
+    "list gpus": (
+        "vramfit list gpus --vendor nvidia --min-memory 24GB --sort price",
+        "vramfit list gpus --here",
+    ),
+    "list models": (
+        "vramfit list models --family qwen --max-parameters 14B", "vramfit list models --modality vision-language --since 2025",
+    ),
+    "list quants": ("vramfit list quants --engine llama.cpp", "vramfit list quants --class int4 --sort bits"),
+    "list engines": ("vramfit list engines",),
+    "show": ("vramfit show rtx4090", "vramfit show llama-3.1-8b --quants"),
+    "import": ("vramfit import ./model.gguf >> ~/.config/vramfit/models.yaml", "vramfit import hf:org/name"),
+    "catalogue": ("vramfit catalogue lint my-models.yaml", "vramfit catalogue path"),
+    "completion": (
+        "vramfit completion bash > ~/.local/share/bash-completion/completions/vramfit",
+        "vramfit completion zsh > ~/.zfunc/_vramfit",
+        "vramfit completion fish > ~/.config/fish/completions/vramfit.fish",
+        "vramfit completion powershell >> $PROFILE",
+    ),
+    "help": ("vramfit help check", "vramfit help --man | man -l -"),
+}  # fmt: skip
+"""Examples by command; those of the program stand under the empty name."""
+
+PAGES = {
+    "": "docs/command-line.md",
+    "check": "docs/remedies.md, docs/servers.md, docs/llama-cpp.md, docs/fine-tuning.md, docs/command-line.md",
+    "recommend": "docs/choosing.md",
+    "matrix": "docs/choosing.md",
+    "verify": "docs/launch-commands.md",
+    "show": "docs/data-sources.md",
+    "import": "docs/any-model.md",
+}
+"""Pages by command; others have that of the program."""
+
+EXIT_CODES = (
+    ("0", "every asked estimate reaches its level"),
+    ("1", "at least one does not"),
+    ("2", "usage: an unknown flag, key, id or value"),
+    ("3", "it cannot be told"),
+    ("4", "a file or the network"),
+    ("70", "a bug"),
+    ("130", "interrupted"),
+)
+
+
+def page_of(command: str) -> str:
+    """Page of the documentation on a command."""
+    return PAGES.get(command, PAGES[""])
+
+
+def usage_of(command: str) -> tuple[str, ...]:
+    """Ways to call a command."""
+    return USAGE.get(command, (f"vramfit {command} [options]",))

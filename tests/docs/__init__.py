@@ -1,0 +1,1 @@
+"""Pages that are written from declarations, and the commands that write them."""
