@@ -36,6 +36,10 @@ KINDS = {
 }  # fmt: skip
 
 ENVIRONMENT = {
+    "APPDATA": "on Windows, the folder that has the folder of settings",
+    "PAGER": "the program that shows long lists on a terminal by the page; `cat` for none",
+    "VRAMFIT_CONFIG_DIR": "the folder of `config.yaml` and of catalogue files of your own",
+    "VRAMFIT_PAGER": "the same as `PAGER`, for vramfit alone",
     "VRAMFIT_DEBUG": "`1` shows the traceback of an internal error, which is one line otherwise",
     "COLUMNS": "width of the report, before what the terminal says",
     "NO_COLOR": "no colour, whatever its value; the flag `--color` beats it",
