@@ -37,6 +37,10 @@ KINDS = {
 }  # fmt: skip
 
 ENVIRONMENT = {
+    "APPDATA": "on Windows, the folder that has the folder of settings",
+    "PAGER": "the program that shows long lists on a terminal by the page; `cat` for none",
+    "VRAMFIT_CONFIG_DIR": "the folder of `config.yaml` and of catalogue files of your own",
+    "VRAMFIT_PAGER": "the same as `PAGER`, for vramfit alone",
     "VRAMFIT_DEBUG": "`1` shows the traceback of an internal error, which is one line otherwise",
     "VRAMFIT_PAGER": "program that long lists go through on a terminal; empty, or `cat`, prints at once; `less -FRX` by default",
     "PAGER": "the same, after `VRAMFIT_PAGER`",

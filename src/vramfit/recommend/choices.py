@@ -160,8 +160,9 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         if CERTAIN_SHARE * certain_bytes > room_bytes:
             criteria.attempts.answered = True
             continue
-        freed_bytes = (larger_bytes - certain_bytes) / len(gpus) * (1 if len(gpus) == 1 else 1.5)
-        if short_bytes and freed_bytes * 1.1 < short_bytes:
+        file_bytes = derive(model, scheme).file_bytes
+        freed_bytes = (larger_bytes - file_bytes) / len(gpus) * (1 if len(gpus) == 1 else 1.5)
+        if short_bytes and freed_bytes * 1.25 < short_bytes:
             continue
         one = replace(deployment, checkpoint=runtime.checkpoint(model, scheme))
         try:
@@ -174,7 +175,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         if choice is not None:
             return choice
         short_bytes = max(0, -found.verdict.headroom_bytes) if found.verdict.refusal is None else 0
-        larger_bytes = certain_bytes
+        larger_bytes = file_bytes
     return None
 
 
