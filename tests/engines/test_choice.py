@@ -30,7 +30,7 @@ def rows(model: str, **keys: Any) -> list[tuple[str, str]]:
         ({"swa_full": True}, "llama.cpp"),
         ({"sched_spread": True}, "ollama"),
         ({"sched_spread": True, "ubatch": 512}, "ollama"),
-        ({"gpu_memory_utilization": 0.9}, None),
+        ({"gpu_memory_utilization": 0.9}, "vllm"),
         ({"gpu_memory_utilization": 0.9, "ubatch": 512}, None),
     ],
 )

@@ -258,7 +258,7 @@ def test_places_among_those_recommended_are_one_after_another() -> None:
     places = {name: engine(name).recommended for name in names()}
     assert {
         "llama.cpp": 0, "mlx": 1, "transformers": 2, "vllm": 3, "sglang": 4, "ollama": None, "exllamav2": None,
-        "exllamav3": None, "tensorrt-llm": None,
+        "exllamav3": None, "tensorrt-llm": None, "diffusers": None, "comfyui": None,
     } == places  # fmt: skip
 
 

@@ -70,6 +70,13 @@ DEPLOYMENTS: dict[str, list[dict[str, object]]] = {
         {"gpu": "m3-max-64gb", "model": "qwen3-30b-a3b", "quant": "mlx-4bit"},
         {"gpu": "m3-max-64gb", "model": "gemma-3-27b", "quant": "mlx-8bit", "kv_cache_type": "int8"},
     ],
+    "diffusers": [
+        {"gpu": "rtx4090", "model": "flux.2-dev", "quant": "nf4"},
+        {"gpu": "rtx3060-12gb", "model": "sdxl-base", "component_offload": "model"},
+        {"gpu": "h100-sxm", "model": "flux.1-dev", "component_offload": "group", "text_encoder": "ram"},
+        {"gpu": "h100-sxm", "model": "flux.1-dev", "text_encoder": "ram"},
+    ],
+    "comfyui": [{"gpu": "rtx4090", "model": "wan2.2-t2v-a14b", "quant": "fp8", "frames": 49}],
 }  # fmt: skip
 CASES: list[dict[str, object]] = [{**keys, "engine": engine} for engine, rows in DEPLOYMENTS.items() for keys in rows]
 

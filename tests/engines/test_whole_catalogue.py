@@ -46,10 +46,12 @@ def estimated(name: str, made: Model, scheme: Scheme, **work: Any) -> Estimate:
 
 
 model_names = st.sampled_from(sorted(facts()))
-engines = st.sampled_from(names())
+LAYERED = tuple(name for name in names() if name not in ("diffusers", "comfyui"))
+"""Engines of models that are layers; those of pipelines have components (``diffusers``, tests of their own)."""
+engines = st.sampled_from(LAYERED)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", LAYERED)
 def test_every_model_in_every_scheme(name: str) -> None:
     """Parts sum, the interval holds them, and what is on the devices is what the checkpoint holds, or is padded."""
     # llama.cpp, and Ollama with it, makes a file type of its own of every other scheme.
@@ -110,7 +112,10 @@ def test_a_longer_context_and_more_sequences_never_take_less(
     except (CannotTell, UsageError):
         return
     assert 0 <= short <= long
-    assert long < many or not any(cache.kind != "cross" for cache in caches(made))
+    assert long <= many
+    # TensorRT-LLM has states for as many requests as it may run at once, however many are held.
+    growing = {cache.kind for cache in caches(made)} - ({"cross", "state"} if name == "tensorrt-llm" else {"cross"})
+    assert long < many or not growing
 
 
 LADDERS = (

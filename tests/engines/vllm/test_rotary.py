@@ -24,7 +24,7 @@ from vramfit.units import MIB
         ("gemma-3-27b", 131_072 * 128 * 2 * (8 + 1)),
         ("gemma-3-1b", 32_768 * 256 * 2 * 2),
         # The rotary key of latent attention alone.
-        ("deepseek-v2-lite", 163_840 * 64 * 2),
+        ("deepseek-v2", 163_840 * 64 * 2),
         # A learned position table, no rotation, none loaded.
         ("gpt2", 0),
         ("nemotron-nano-9b-v2", 0),
