@@ -92,7 +92,8 @@ def test_gpus_for_a_model_hold_what_they_promise(model: str, quant: str | None, 
     except CannotTell:
         return
     except UsageError:  # beyond the model's own context
-        assert context is not None and context > catalogue().model(model).context
+        assert context is not None
+        assert context > catalogue().model(model).context
         return
     holds(report)
     owned = [entry for entry in report["recommendations"] if entry["cost"]["price_usd"] is not None]
