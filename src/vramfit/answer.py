@@ -81,6 +81,8 @@ class Answer(Record):
     def quality(self) -> tuple[str, str]:
         """Label of what the precision of weights and cache costs, the worse of the two, and the evidence."""
         deployment, work = self.deployment, self.deployment.workload
+        if deployment.model.components and deployment.scheme.family != "plain":
+            return "unknown", "nothing measured for pipelines of images and video"
         weights = quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype)
         if work.task != "inference" or (work.kv_cache_type in WIDE and work.kv_cache_type_v in WIDE):
             return weights
