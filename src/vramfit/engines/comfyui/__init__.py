@@ -20,6 +20,10 @@ class ComfyUi(Diffusers):
     usual_offload = "model"
     fixed = ()
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True, since the command names no files."""
+        return True
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the command that starts ComfyUI, which places components by itself."""
         mode = self.own_keys(deployment.workload).component_offload

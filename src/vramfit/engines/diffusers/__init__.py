@@ -75,6 +75,10 @@ class Diffusers(Engine[None, PipelineKeys]):
 
         return settings(deployment, self.own_keys(deployment.workload), self.usual_offload)
 
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True except for a denoiser in a GGUF file: other schemes are made of the pipeline's own files."""
+        return deployment.scheme.family != "gguf"
+
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the lines of Python that load and run the pipeline."""
         from vramfit.engines.diffusers.launch import command

@@ -7,7 +7,7 @@ weights are on the GPU beside them is the mode of offloading's to say (``OFFLOAD
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.diffusers.components import ENCODER_BITS, is_denoiser, is_text_encoder
+from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_denoiser, is_text_encoder
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 
 TYPE_CHECKING = False
@@ -69,7 +69,8 @@ def estimate(job: Job[None, PipelineKeys], usual_offload: str, fixed: tuple[str,
     largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
     denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
-    low = max([min(turn.weights_bytes, denoiser) + turn.low_bytes for turn in found])
+    less = round(denoiser * LESS_OF_MIX) if job.scheme.id.endswith("_K_M") else 0
+    low = max([min(turn.weights_bytes, denoiser) - less + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in found])
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
