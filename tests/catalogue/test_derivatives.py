@@ -82,7 +82,7 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
 def test_names_that_no_entry_answers_for(name: str) -> None:
     found = catalogue()
 
-    assert base_reading(name, lambda run: found.knows(run)) is None
+    assert base_reading(name, found.knows) is None
     assert not found.knows(name)
 
 

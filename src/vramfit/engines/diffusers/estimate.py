@@ -69,8 +69,8 @@ def estimate(job: Job[None, PipelineKeys], usual_offload: str, fixed: tuple[str,
     largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
     denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
-    less = round(denoiser * LESS_OF_MIX) if job.scheme.id.endswith("_K_M") else 0
-    low = max([min(turn.weights_bytes, denoiser) - less + turn.low_bytes for turn in found])
+    kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else 1
+    low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in found])
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
@@ -126,8 +126,12 @@ def turns(
          if (is_denoiser(name) and denoiser.id in fixed) or (is_text_encoder(name) and encoder in fixed)]
     )  # fmt: skip
     largest = {
-        "text": max([size for name, size in sizes.items() if is_text_encoder(name) and encoder not in fixed], default=0),
-        "denoiser": max([size for name, size in sizes.items() if is_denoiser(name) and denoiser.id not in fixed], default=0),
+        "text": max(
+            [size for name, size in sizes.items() if is_text_encoder(name) and encoder not in fixed], default=0
+        ),
+        "denoiser": max(
+            [size for name, size in sizes.items() if is_denoiser(name) and denoiser.id not in fixed], default=0
+        ),
         "vae": sum([size for name, size in sizes.items() if not is_text_encoder(name) and not is_denoiser(name)]),
     }
     share = {"group": GROUP_SHARE, "sequential": LAYER_SHARE}.get(offload, 1.0)

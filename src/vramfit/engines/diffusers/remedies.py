@@ -29,7 +29,11 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
     """Yield the settings from the cheapest on: text encoders in fewer bits, components in RAM, both, and blocks in RAM."""
     offload = keys.component_offload or usual_offload
     has_encoders = any(is_text_encoder(one.name) for one in deployment.model.components)
-    forms = [form for form in ENCODERS if has_encoders and keys.text_encoder in ("16bit", "int8") and form != keys.text_encoder]
+    forms = [
+        form
+        for form in ENCODERS
+        if has_encoders and keys.text_encoder in ("16bit", "int8") and form != keys.text_encoder
+    ]
     modes = {"none": ("model", "group"), "model": ("group",)}.get(offload, ())
     if "model" in modes:
         yield _setting("model", None)
