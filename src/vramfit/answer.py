@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record, once
 from vramfit.engines import engine
 from vramfit.engines import estimate as estimated
-from vramfit.quantization.quality import cache_quality, quality
+from vramfit.quantization.quality import cache_quality, quality_of
 from vramfit.speed import decode_rate
 from vramfit.verdict import judge
 
@@ -81,7 +81,7 @@ class Answer(Record):
     def quality(self) -> tuple[str, str]:
         """Label of what the precision of weights and cache costs, the worse of the two, and the evidence."""
         deployment, work = self.deployment, self.deployment.workload
-        weights = quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype)
+        weights = quality_of(deployment.model, deployment.scheme, deployment.model_parameters)
         if work.task != "inference" or (work.kv_cache_type in WIDE and work.kv_cache_type_v in WIDE):
             return weights
         cache = cache_quality(work.kv_cache_type, work.kv_cache_type_v)

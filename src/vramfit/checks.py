@@ -10,7 +10,7 @@ from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.resolve import owners, published, resolve
 from vramfit.errors import CannotTell, UnknownMemory, UsageError
-from vramfit.quantization.quality import cache_quality, quality
+from vramfit.quantization.quality import cache_quality, quality_of
 from vramfit.remedies import find
 from vramfit.search import largest
 from vramfit.speed import spill_rate
@@ -166,7 +166,7 @@ def checked(request: Request, found: Answer, remedies: tuple[Remedy, ...] = ()) 
     return Checked(
         request,
         found,
-        quality(deployment.scheme.id, deployment.model_parameters, deployment.model.dtype),
+        quality_of(deployment.model, deployment.scheme, deployment.model_parameters),
         cache_quality(deployment.workload.kv_cache_type, deployment.workload.kv_cache_type_v),
         _limits(request, found),
         _rule_of_thumb(deployment),

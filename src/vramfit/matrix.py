@@ -13,7 +13,7 @@ from vramfit.engines.resolve import SPECULATING, deployments, drafted, engine_na
 from vramfit.engines.supplied import offering
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
-from vramfit.quantization.quality import LABELS, quality
+from vramfit.quantization.quality import LABELS, quality_of
 from vramfit.report import FORMAT_VERSION
 from vramfit.sweep import Sweep, ladder, refusal
 from vramfit.verdict import LEVELS
@@ -205,7 +205,7 @@ class _Table:
 
 
 def _scheme(scheme: Scheme, model: Model) -> Object:
-    label, _ = quality(scheme.id, parameters(model), model.dtype)
+    label, _ = quality_of(model, scheme, parameters(model))
     return {"class": scheme.precision, "quant": scheme.id, "quality": label}
 
 

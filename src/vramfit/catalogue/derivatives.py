@@ -55,8 +55,9 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
         return None
     start, stop = max(found, key=lambda one: one[1] - one[0])
     inside = all(start <= first and last <= stop for first, last in found)
+    own = [*words[:start], *words[stop:]]
     beside = [*words[:start], *_without_teachers(words[stop:], known)]
-    if not inside or all(_is_version(word) for word in beside) or any(_is_change(word) for word in beside):
+    if not inside or all(_is_version(word) for word in own) or any(_is_change(word) for word in beside):
         return None
     return Reading("-".join(words[start:stop]), keys)
 
@@ -94,7 +95,8 @@ def _is_version(word: str) -> bool:
 
 def _is_change(word: str) -> bool:
     """True for a word that speaks of another architecture, size or form than the base's."""
-    return word in CHANGED or word.startswith(PARTS) or _is_size(word) or _is_scheme(word)
+    changed = any(part in CHANGED for part in word.split("."))  # ``speculator.eagle3``
+    return changed or word.startswith(PARTS) or _is_size(word) or _is_scheme(word)
 
 
 def _is_scheme(word: str) -> bool:

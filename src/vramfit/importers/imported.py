@@ -50,6 +50,10 @@ def assemble(model: Model, rows: tuple[Stored, ...], scheme: Scheme, source: str
     return checkpoint
 
 
+LOOKED_UP = ("per_layer_token_embd.weight",)
+"""Tables whose rows are looked up: of n-grams (Qwen3.8-Flash-Next), of embeddings by layer (Gemma 3n)."""
+
+
 def idle_notes(header: Header) -> tuple[str, ...]:
     """Notes on the parts of files that are not loaded with the model, a line for each kind."""
     sizes = {
@@ -60,7 +64,10 @@ def idle_notes(header: Header) -> tuple[str, ...]:
 
 
 def count(model: Model, own: tuple[Tensor, ...]) -> None:
-    """Take the tensors that were read for the model's, and of those of routed experts only what a token passes."""
+    """Take the tensors that were read for the model's, and of those of routed experts only what a token passes.
+
+    Of a table beside the input embedding a token passes single rows, which in a mixture of experts count as nothing.
+    """
     tensors.remember(model, own)
     mixtures = {
         layer: (group.feed_forward.count, group.feed_forward.active)
@@ -74,6 +81,8 @@ def count(model: Model, own: tuple[Tensor, ...]) -> None:
             for layer in tensor.layers:
                 all_of_them, active = mixtures.get(layer, (1, 1))
                 resting += tensor.elements * tensor.copies * (all_of_them - active) // all_of_them
+        elif mixtures and tensor.name in LOOKED_UP:
+            resting += tensor.elements * tensor.copies
     active_parameters.remember(model, parameters(model) - resting)
 
 

@@ -81,11 +81,13 @@ TOP = {
     "token_type_embeddings": "token_types",
     "word_embeddings_layernorm": "token_embd_norm", "emb_ln": "token_embd_norm", "layernorm_embedding": "token_embd_norm",
     "embed_norm": "token_embd_norm", "tok_embd_norm": "token_embd_norm",
-    "embed_tokens_per_layer": "per_layer_token_embd", "per_layer_model_projection": "per_layer_model_proj",
+    "embed_tokens_per_layer": "per_layer_token_embd", "ngram_embedding": "per_layer_token_embd",
+    "per_layer_model_projection": "per_layer_model_proj",
     "per_layer_projection_norm": "per_layer_proj_norm",
     "hc_fn": "output_hc_fn", "hc_base": "output_hc_base", "hc_scale": "output_hc_scale",
 }  # fmt: skip
-"""Last word of what stands outside the layers."""
+"""Last word of what stands outside the layers. GGUF has the table of n-grams under the name of that of embeddings by layer
+(Qwen3.8-Flash-Next; ggml-org/llama.cpp pull request 27742)."""
 
 POSITIONS = (
     "position_embedding", "position_embeddings", "pos_embed", "pos_emb", "position_embedding_table",

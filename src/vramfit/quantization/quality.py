@@ -24,6 +24,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vramfit.model import Model
+    from vramfit.quantization.schemes import Scheme
+
     Measured = tuple[str, float, float | None, float | None, float | None, float | None, str]
 
 LABELS = ("near-lossless", "small", "noticeable", "severe")
@@ -57,6 +60,13 @@ def quality(scheme_id: str, parameters: int, dtype: str = "bf16") -> tuple[str, 
         return "unknown", "nothing measured for this scheme"
     rows, note = found
     return _label(_severity(rows)), _evidence(rows) + note
+
+
+def quality_of(model: Model, scheme: Scheme, parameters: int) -> tuple[str, str]:
+    """Label and evidence for a model of that many parameters; unknown for a pipeline, since language models were measured."""
+    if model.components and scheme.id not in REFERENCE:
+        return "unknown", "nothing measured for pipelines of images and video"
+    return quality(scheme.id, parameters, model.dtype)
 
 
 def quality_rank(scheme_id: str, parameters: int, dtype: str = "bf16") -> int:

@@ -65,6 +65,8 @@ STRATEGIES: tuple[tuple[str, str], ...] = (
 HARDWARE = (("hardware", "several"), ("hardware", "bigger"), ("hardware", "rented"))
 TRAINING_STRATEGIES = (("training", "steps"), *HARDWARE, ("models", "smaller"), ("training", "pairs"))
 """Modules and functions for fine-tuning, in the same order."""
+PIPELINE_STRATEGIES = (("pipelines", "components"), ("hardware", "bigger"), ("hardware", "rented"))
+"""Modules and functions for a pipeline of components, which has no layers and no cache, and runs on one GPU."""
 
 QUALITY_BANDS = {"reference": 1, "near-lossless": 1, "small": 2, "noticeable": 3, "severe": 5}
 UNKNOWN_QUALITY_BAND = 3
@@ -247,7 +249,8 @@ def find(
 
     The best few are returned, or with ``everything`` all. ``answers`` holds those known already, by their changes.
     """
-    if asked.verdict.word == "fits" or not asked.deployment.model.layers:
+    model = asked.deployment.model
+    if asked.verdict.word == "fits" or not (model.layers or model.components):
         return ()
     question = Question(request, asked, catalogue, {} if answers is None else answers, everything)
     inference = asked.deployment.workload.task == "inference"
@@ -257,6 +260,8 @@ def find(
     strategies = STRATEGIES if inference else TRAINING_STRATEGIES
     if inference and not _is_arrangeable(asked):
         strategies = STRATEGIES[1:]
+    if not model.layers:
+        strategies = PIPELINE_STRATEGIES
     for module, function in strategies:
         if function == "settings" and asked.weights_short and not everything:
             continue  # no setting makes room for weights that exceed the card by themselves

@@ -24,6 +24,13 @@ def _is_fine_tune(asked: str, model: Model) -> bool:
     return asked not in names and has_words_of_its_own(asked, names)
 
 
+def _is_edited(asked: str) -> bool:
+    """True if a name says that the weights were edited, which leaves their shapes as they were."""
+    from vramfit.quantization.publishers import EDITED
+
+    return any(word in asked.lower() for word in EDITED)
+
+
 def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     """Notes on a model that was named in other words than the catalogue's, and on what the estimate takes as given."""
     found = []
@@ -35,9 +42,7 @@ def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     elif asked.lower().endswith(WEIGHT_FILES):
         found.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")
     elif "/" in asked and asked.lower() not in [name.lower() for name in deployment.model.hf]:
-        from vramfit.quantization.publishers import EDITED
-
-        edited = any(word in asked.lower() for word in EDITED)
+        edited = _is_edited(asked)
         how = "with edited weights of the same shapes" if edited else "repackaged but not changed"
         if not edited and _is_fine_tune(asked, deployment.model):
             how = "a fine-tune of the same architecture"
@@ -46,6 +51,8 @@ def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
             found.append(f"its experts are taken to be FP8 as its name says; {deployment.model.name} has them in MXFP4")
     elif asked != deployment.model.id and _is_fine_tune(asked, deployment.model):
         found.append(f"{asked} is taken for {deployment.model.name}, as a fine-tune of the same architecture")
+    elif _is_edited(asked):
+        found.append(f"{asked} is taken for {deployment.model.name}, with edited weights of the same shapes")
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id

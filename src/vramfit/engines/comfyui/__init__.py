@@ -16,7 +16,13 @@ class ComfyUi(Diffusers):
     title = "ComfyUI"
     families = ("plain", "fp8", "gguf", "nvfp4")
     scheme_of_class = {"fp16": "bf16", "int8": "fp8", "int4": "Q4_K_M"}
+    loads_in_class = {"int4": ("nvfp4",)}
     usual_offload = "model"
+    fixed = ()
+
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True, since the command names no files."""
+        return True
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the command that starts ComfyUI, which places components by itself."""

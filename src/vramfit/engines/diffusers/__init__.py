@@ -26,11 +26,15 @@ class Diffusers(Engine[None, PipelineKeys]):
     title = "diffusers"
     families: tuple[str, ...] = ("plain", "bitsandbytes", "fp8", "gguf", "torchao", "nvfp4")
     scheme_of_class = {"fp16": "bf16", "int8": "int8", "int4": "nf4"}
+    loads_in_class = {"int8": ("fp8",), "int4": ("Q4_K_M",)}
     cache_types = ("bf16",)
     groups = GROUPS
     record = PipelineKeys
     usual_offload = "none"
     """Mode of offloading where none is asked."""
+    fixed: tuple[str, ...] = ("int8",)
+    """Schemes whose components stay on the GPU whatever the mode of offloading is: bitsandbytes moves none of 8 bits
+    (huggingface/diffusers issue 10653 and pull request 9213)."""
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
@@ -57,7 +61,7 @@ class Diffusers(Engine[None, PipelineKeys]):
         """Estimate the memory of one process, on its first GPU and in RAM."""
         from vramfit.engines.diffusers.estimate import estimate
 
-        return estimate(job, self.usual_offload)
+        return estimate(job, self.usual_offload, self.fixed)
 
     def account(self, job: Job[None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of a pipeline to the ledger: its weights by component, and its activations."""
@@ -66,17 +70,14 @@ class Diffusers(Engine[None, PipelineKeys]):
         account(job, estimate, ledger)
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
-        """Remedies: to let components wait in RAM, and to quantize the text encoders."""
-        keys = self.own_keys(deployment.workload)
-        offload = keys.component_offload or self.usual_offload
-        if offload == "none":
-            trade = "each component is copied to the GPU when its turn comes"
-            yield Setting({"component_offload": "model"}, "keep only the running component on the GPU", trade, 1)
-        if offload in ("none", "model"):
-            trade = "blocks are copied at every step, which costs much speed"
-            yield Setting({"component_offload": "group"}, "copy the denoiser block by block", trade, 2)
-        if keys.text_encoder == "16bit":
-            yield Setting({"text_encoder": "int8"}, "load the text encoders in 8 bits", "prompts lose a little", 1)
+        """Remedies: to let components wait in RAM, and to quantize the text encoders; what costs least first."""
+        from vramfit.engines.diffusers.remedies import settings
+
+        return settings(deployment, self.own_keys(deployment.workload), self.usual_offload)
+
+    def names_known_files(self, deployment: Deployment) -> bool:
+        """Return True except for a denoiser in a GGUF file: other schemes are made of the pipeline's own files."""
+        return deployment.scheme.family != "gguf"
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the lines of Python that load and run the pipeline."""

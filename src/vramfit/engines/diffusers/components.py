@@ -20,11 +20,15 @@ TEXT_ENCODERS = ("text_encoder",)
 
 BITS = {
     "int8": 8.0, "nf4": 4.127, "fp4": 4.127, "fp8": 8.0, "torchao-int8": 8.0, "torchao-int4": 4.5, "nvfp4": 4.5,
-    "Q8_0": 8.5, "Q6_K": 6.5625, "Q5_1": 6.0, "Q5_0": 5.5, "Q5_K": 5.5, "Q4_1": 5.0, "Q4_0": 4.5, "Q4_K": 4.5, "IQ4": 4.5,
-    "Q3_K": 3.4375, "Q2_K": 2.625,
+    "Q8_0": 8.5, "Q6_K": 6.5625, "Q5_1": 6.0, "Q5_0": 5.5, "Q5_K": 5.5, "Q4_1": 5.0, "Q4_0": 4.5, "Q4_K": 4.5,
+    "IQ4_XS": 4.25, "IQ4_NL": 4.5, "Q3_K": 3.4375, "Q2_K": 2.625, "nf4-single": 4.5, "fp4-single": 4.5,
+    "Q3_K_M": 3.7, "Q4_K_M": 5.0, "Q5_K_M": 5.73,
 }  # fmt: skip
-"""Bits of a weight by the beginning of a scheme's id: those of GGUF's blocks (ggml ``ggml-common.h``), of NF4 with double
-quantization, of a byte with a scale for each row or matrix."""
+"""Bits of a weight by the beginning of a scheme's id: those of GGUF's blocks (ggml ``ggml-common.h``), of NF4 with one
+scale for 64 weights or two (QLoRA, arXiv 2305.14314), of a byte with a scale for each row or matrix. The medium mixes
+are those of Qwen-Image (9.68, 13.1 and 14.9 GB, city96/Qwen-Image-gguf), which have most matrices of more bits."""
+LESS_OF_MIX = 0.1
+"""Share by which other files of a medium mix are smaller: 18.7 GB of FLUX.2 dev in Q4_K_M (orabazes/FLUX.2-dev-GGUF)."""
 QUANTIZED_SHARE = 0.99
 """Share of a denoiser's parameters in the matrices that are quantized; norms, embeddings and the last projection stay in
 16 bits. FLUX.1 in GGUF comes to 8.57 bits in Q8_0 and 4.6 in Q4_K_S by its files (city96/FLUX.1-dev-gguf)."""

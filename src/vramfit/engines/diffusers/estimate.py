@@ -7,7 +7,7 @@ weights are on the GPU beside them is the mode of offloading's to say (``OFFLOAD
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.diffusers.components import ENCODER_BITS, is_denoiser, is_text_encoder
+from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_denoiser, is_text_encoder
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 
 TYPE_CHECKING = False
@@ -42,6 +42,11 @@ LAYER_SHARE = 0.03
 """Share of it when it is copied layer by layer."""
 
 
+QUANTIZED = ("int8", "nf4")
+"""Forms of the text encoders that bitsandbytes makes."""
+SEQUENTIAL = "bitsandbytes does not run layer by layer from RAM (huggingface/diffusers issue 10800)"
+
+
 class Turn(Record):
     """Weights on the GPU at a time, and activations beside them."""
 
@@ -51,17 +56,21 @@ class Turn(Record):
     high_bytes: int
 
 
-def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
-    """Estimate the memory of one process; the second GPU and further ones are not used."""
+def estimate(job: Job[None, PipelineKeys], usual_offload: str, fixed: tuple[str, ...]) -> Estimate:
+    """Estimate the memory of one process; the second GPU and further ones are not used.
+
+    ``fixed`` are the schemes whose components stay on the GPU whatever the mode of offloading is.
+    """
     keys = job.keys
     offload = keys.component_offload or usual_offload
     sizes = component_bytes(job)
     on_gpu = {name: size for name, size in sizes.items() if not (is_text_encoder(name) and keys.text_encoder == "ram")}
-    found = turns(job, on_gpu, offload)
+    found = turns(job, on_gpu, offload, fixed)
     largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
     denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
-    low = max([min(turn.weights_bytes, denoiser) + turn.low_bytes for turn in found])
+    kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else 1
+    low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
     high = max([turn.weights_bytes + turn.high_bytes for turn in found])
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
@@ -71,7 +80,13 @@ def estimate(job: Job[None, PipelineKeys], usual_offload: str) -> Estimate:
     idle = tuple(range(1, job.gpu_count))
     gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
-    return Estimate(gpus, host, stored, tuple(_notes(job, offload)), settings, idle=idle)
+    refusal = SEQUENTIAL if offload == "sequential" and "bitsandbytes" in _families(job) and fixed else None
+    return Estimate(gpus, host, stored, tuple(_notes(job, offload)), settings, idle=idle, refusal=refusal)
+
+
+def _families(job: Job[None, PipelineKeys]) -> tuple[str, ...]:
+    """Families of the denoiser's scheme and of that of the text encoders."""
+    return (job.scheme.family, "bitsandbytes" if job.keys.text_encoder in QUANTIZED else "plain")
 
 
 def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
@@ -101,15 +116,32 @@ def component_bytes(job: Job[None, PipelineKeys]) -> dict[str, int]:
     }
 
 
-def turns(job: Job[None, PipelineKeys], sizes: dict[str, int], offload: str) -> tuple[Turn, ...]:
+def turns(
+    job: Job[None, PipelineKeys], sizes: dict[str, int], offload: str, fixed: tuple[str, ...]
+) -> tuple[Turn, ...]:
     """Turns of the text encoders, the denoiser and the VAE, each with the weights that are on the GPU in it."""
+    encoder, denoiser = job.keys.text_encoder, job.scheme
+    stays = sum(
+        [size for name, size in sizes.items()
+         if (is_denoiser(name) and denoiser.id in fixed) or (is_text_encoder(name) and encoder in fixed)]
+    )  # fmt: skip
     largest = {
-        "text": max([size for name, size in sizes.items() if is_text_encoder(name)], default=0),
-        "denoiser": max([size for name, size in sizes.items() if is_denoiser(name)], default=0),
+        "text": max(
+            [size for name, size in sizes.items() if is_text_encoder(name) and encoder not in fixed], default=0
+        ),
+        "denoiser": max(
+            [size for name, size in sizes.items() if is_denoiser(name) and denoiser.id not in fixed], default=0
+        ),
         "vae": sum([size for name, size in sizes.items() if not is_text_encoder(name) and not is_denoiser(name)]),
     }
     share = {"group": GROUP_SHARE, "sequential": LAYER_SHARE}.get(offload, 1.0)
-    weights = {name: size if name == "vae" else round(size * share) for name, size in largest.items()}
+    shares = {
+        # Blocks of bitsandbytes are not copied one by one: their components move as wholes.
+        "text": 1.0 if encoder in QUANTIZED and fixed else share,
+        "denoiser": 1.0 if denoiser.family == "bitsandbytes" else share,
+        "vae": 1.0,
+    }
+    weights = {name: round(size * shares[name]) + stays for name, size in largest.items()}
     if offload == "none":
         weights = dict.fromkeys(largest, sum(sizes.values()))
     return (

@@ -1,28 +1,77 @@
-"""Lines of Python that load and run a pipeline (diffusers 0.42.1 ``pipelines/pipeline_utils.py``)."""
+"""Lines of Python that load and run a pipeline (diffusers 0.42.1 ``pipelines/pipeline_utils.py``, ``quantizers/``)."""
 
 from __future__ import annotations
 
+from vramfit.engines.diffusers.components import is_denoiser, is_text_encoder
 from vramfit.engines.naming import repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
     from vramfit.engines.pipelines import PipelineKeys
+    from vramfit.quantization import Scheme
 
 CALLS = {
     "none": 'to("cuda")',
     "model": "enable_model_cpu_offload()",
-    "group": 'enable_group_offload(onload_device="cuda")',
+    "group": 'enable_group_offload(onload_device=torch.device("cuda"))',
     "sequential": "enable_sequential_cpu_offload()",
 }
 """Call by which a pipeline is placed, by the mode of offloading."""
 TYPES = {"fp16": "float16", "fp32": "float32"}
+FOUR_BITS = (
+    'BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="{type}", bnb_4bit_use_double_quant={double}, '
+    "bnb_4bit_compute_dtype=torch.bfloat16)"
+)
+EIGHT_BITS = "BitsAndBytesConfig(load_in_8bit=True)"
+ENCODERS = {"int8": EIGHT_BITS, "nf4": FOUR_BITS.format(type="nf4", double=True)}
+"""Configuration by which transformers loads the text encoders, by their form."""
+CAST = "enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.bfloat16)"
+"""Call by which a denoiser keeps its weights in FP8."""
 
 
 def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> str:
-    """Write the call of Python that places the pipeline as the deployment does."""
-    kind = TYPES.get(deployment.scheme.id, "bfloat16")
-    call = CALLS[keys.component_offload or usual_offload]
+    """Write the calls of Python that load the components as they are stored, and place them as the deployment does."""
+    scheme = deployment.scheme
+    kind = TYPES.get(scheme.id, "bfloat16")
+    names = [one.name for one in deployment.model.components]
+    denoisers = [one for one in deployment.model.components if is_denoiser(one.name)]
     name = repository(deployment) or deployment.model.name
-    load = f'p = DiffusionPipeline.from_pretrained("{name}", torch_dtype=torch.{kind}); p.{call}'
-    return f"python -c 'import torch; from diffusers import DiffusionPipeline; {load}'"
+    options = [f'"{name}"', f"torch_dtype=torch.{kind}"]
+    mapping = {one.name: f"diffusers.{made}" for one in denoisers if (made := _made(scheme))}
+    if keys.text_encoder in ENCODERS:
+        mapping |= {one: f"transformers.{ENCODERS[keys.text_encoder]}" for one in names if is_text_encoder(one)}
+    if mapping:
+        pairs = ", ".join([f'"{one}": {made}' for one, made in mapping.items()])
+        options.append(f"quantization_config=diffusers.PipelineQuantizationConfig(quant_mapping={{{pairs}}})")
+    if scheme.family == "gguf":
+        options += [f"{one.name}={_read(one.architecture, scheme, kind)}" for one in denoisers]
+    lines = [f"p = diffusers.DiffusionPipeline.from_pretrained({', '.join(options)})"]
+    if scheme.family == "fp8":
+        lines += [f"p.{one.name}.{CAST}" for one in denoisers]
+    lines.append(f"p.{CALLS[keys.component_offload or usual_offload]}")
+    modules = "torch, diffusers" + (", transformers" if keys.text_encoder in ENCODERS else "")
+    return f"python -c 'import {modules}; {'; '.join(lines)}'"
+
+
+def _made(scheme: Scheme) -> str | None:
+    """Configuration by which diffusers quantizes a denoiser while loading it; None if it is stored or cast otherwise."""
+    settings = scheme.settings
+    if scheme.family == "bitsandbytes":
+        kind = str(settings["type"])
+        return EIGHT_BITS if kind == "int8" else FOUR_BITS.format(type=kind, double=settings["double"])
+    if scheme.family == "torchao":
+        return f'TorchAoConfig("int{settings["bits"]}wo")'
+    if scheme.family == "nvfp4":
+        return 'NVIDIAModelOptConfig(quant_type="NVFP4")'
+    return None
+
+
+def _read(architecture: str | None, scheme: Scheme, kind: str) -> str:
+    """Call by which a denoiser is read from a GGUF file."""
+    model = (architecture or "AutoModel").split()[0]
+    config = "diffusers.GGUFQuantizationConfig(compute_dtype=torch.bfloat16)"
+    return (
+        f'diffusers.{model}.from_single_file("denoiser-{scheme.id}.gguf", quantization_config={config}, '
+        f"torch_dtype=torch.{kind})"
+    )

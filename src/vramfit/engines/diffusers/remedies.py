@@ -1,0 +1,62 @@
+"""Settings that make a pipeline smaller on the GPU, in the order in which to try them."""
+
+from __future__ import annotations
+
+from vramfit.engines.diffusers.components import is_text_encoder
+from vramfit.engines.interface import Setting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vramfit.engines.interface import Deployment
+    from vramfit.engines.pipelines import PipelineKeys
+
+ENCODERS = {"int8": ("8 bits", 8), "nf4": ("4 bits", 4)}
+"""Forms of quantized text encoders, and their bits, with more bits first."""
+OFFLOADS = {
+    "model": (
+        "keep only the running component on the GPU", "each component is copied to the GPU when its turn comes", 1,
+    ),
+    "group": ("copy the denoiser block by block", "blocks are copied at every step, which costs much speed", 2),
+}  # fmt: skip
+"""Summary, cost and effort of the modes of offloading that are proposed; layer by layer is slower than by blocks."""
+WHOLE_ONLY = ("bitsandbytes",)
+"""Families of schemes whose components are moved as wholes: accelerate and diffusers copy the blocks of plain tensors."""
+
+
+def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> Iterator[Setting]:
+    """Yield the settings from the cheapest on: text encoders in fewer bits, components in RAM, both, and blocks in RAM."""
+    offload = keys.component_offload or usual_offload
+    has_encoders = any(is_text_encoder(one.name) for one in deployment.model.components)
+    forms = [
+        form
+        for form in ENCODERS
+        if has_encoders and keys.text_encoder in ("16bit", "int8") and form != keys.text_encoder
+    ]
+    modes = {"none": ("model", "group"), "model": ("group",)}.get(offload, ())
+    if "model" in modes:
+        yield _setting("model", None)
+    for form in forms if offload in ("none", "model") else ():
+        if offload == "none":
+            yield _setting(None, form)
+    for form in forms:
+        if offload in ("none", "model"):
+            yield _setting("model" if "model" in modes else None, form)
+    if "group" in modes and deployment.scheme.family not in WHOLE_ONLY and keys.text_encoder not in ENCODERS:
+        yield _setting("group", None)
+
+
+def _setting(offload: str | None, form: str | None) -> Setting:
+    """Setting of a mode of offloading, of a form of the text encoders, or of both."""
+    changes, words, trades, effort = {}, [], [], 1
+    if offload is not None:
+        summary, trade, effort = OFFLOADS[offload]
+        changes["component_offload"] = offload
+        words.append(summary)
+        trades.append(trade)
+    if form is not None:
+        changes["text_encoder"] = form
+        words.append(f"load the text encoders in {ENCODERS[form][0]}")
+        trades.append("prompts lose a little")
+    return Setting(changes, " and ".join(words), "; ".join(trades), effort)

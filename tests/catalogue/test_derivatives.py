@@ -1,0 +1,136 @@
+"""Names of fine-tunes: those that a base answers for, with a note, and those that must be answered by nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.catalogued import catalogue
+from tests.command import report
+from vramfit.catalogue.derivatives import base_reading, has_words_of_its_own
+
+KNOWN = ("qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "llama-8b")
+"""Names of a small catalogue, for tables of the rules."""
+
+
+def base(name: str) -> str | None:
+    """Name of the base that a name is read as, in the small catalogue; None if it is read as none."""
+    found = base_reading(name, lambda run: run in KNOWN)
+    return None if found is None else found.model
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("huihui-ai/Huihui-Qwen3.8-27B-abliterated", "qwen3.8-27b"),
+        ("Huihui-Qwen3.8-27B-abliterated", "qwen3.8-27b"),
+        ("Qwen/Qwen3Guard-Gen-8B", "qwen3-8b"),
+        ("google/translategemma-27b-it", "gemma-3-27b"),
+        ("mlabonne/Qwen3-8B-abliterated", "qwen3-8b"),
+        ("cognitivecomputations/Dolphin3.0-Llama3.1-8B", "llama-3.1-8b"),
+        ("huihui-ai/Llama-3.3-70B-Instruct-abliterated", "llama-3.3-70b"),
+        ("DavidAU/Qwen3-8B-Uncensored", "qwen3-8b"),
+        ("Qwen2.5-Coder-32B-Instruct-abliterated", "qwen2.5-coder-32b"),
+        ("TheDrummer/Gemmasutra-Gemma-2-9B-v1", "gemma-2-9b"),
+        ("allenai/Llama-3.1-Tulu-3-8B", "llama-3.1-8b"),
+        ("Goekdeniz-Guelmez/Josiefied-Qwen3-8B-abliterated-v1", "qwen3-8b"),
+        ("huihui-ai/gpt-oss-20b-abliterated", "gpt-oss-20b"),
+        ("unsloth/Qwen3-14B-Base-MedReason", "qwen3-14b"),
+        ("DeepSeek-R1-Distill-Qwen-32B-abliterated", "deepseek-r1-distill-qwen-32b"),
+        ("Qwen3.5-9B-DeepSeek-V4-Flash", "qwen3.5-9b"),
+    ],
+)
+def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> None:
+    """Public repositories of fine-tunes without another architecture, size or context than the base's."""
+    document = report("-g", "h200", "-m", name, "--quant", "fp16").document
+    row = document["estimates"][0]
+
+    assert row["model"]["id"] == expected
+    assert any(f"{name} is taken for" in note for note in row["assumptions"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RedHatAI/Qwen3-8B-speculator.eagle3",  # a drafter of one layer
+        "RedHatAI/Qwen3-8B-speculator-eagle3",
+        "yuhuili/EAGLE3-LLaMA3.1-Instruct-8B",
+        "Qwen3-8B-Reranker-custom",
+        "Qwen3-8B-reward",
+        "Qwen3-30B-A3B-REAP-25B",  # a second size
+        "Qwen3-8B-12B-upscaled",
+        "Qwen3-32B-Pruned-24B",
+        "Franken-Llama-3.1-8B-merge",
+        "Llama-3.1-8B-lora-adapter",
+        "Qwen3-8B-vision",
+        "Ultravox-Llama-3.1-8B-audio",
+        "Llama-3.1-8B-TTS",
+        "Qwen3-0.6B-draft",
+        "Qwen3-8B-1M",  # another context
+        "Qwen3-8B-mamba-hybrid",
+        "Llama-3.1-8B-Qwen3-8B-mix",  # two bases
+        "Qwen3-8B-tiny",
+        "gemma-3-27b-diffusion",
+        "Qwen3-8B-oq4e",  # a quantization that is not known
+        "my-13b",  # no generation
+        "mistral-7b-foo",
+        "llama-8b-abliterated",
+        "../Qwen3-8B-abliterated",  # a path
+        "a/b/Qwen3-8B-abliterated",
+        "Qwen3-8B v2 uncensored",
+    ],
+)
+def test_names_that_no_entry_answers_for(name: str) -> None:
+    found = catalogue()
+
+    assert base_reading(name, found.knows) is None
+    assert not found.knows(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Foo-Qwen3-8B", "qwen3-8b"),
+        ("Qwen3-8B-Foo", "qwen3-8b"),
+        ("Qwen3-8B-Foo@main", "qwen3-8b"),
+        ("foo/Qwen3-8B-Bar:Q4_K_M", "qwen3-8b"),
+        ("Qwen3-30B-A3B-Foo", "qwen3-30b-a3b"),  # the longer run, its active part included
+        ("Qwen3-8B", None),  # nothing of its own
+        ("Qwen3-8B-v2.1", None),  # a version may be another model
+        ("Qwen3-8B-Foo-v2.1", "qwen3-8b"),
+        ("Qwen3-8B-4B-Foo", None),
+        ("Qwen3-8B-A1B-Foo", None),
+        ("Qwen3-8B-Foo-135m", None),
+        ("Qwen3-8B-8x7b-Foo", None),
+        ("Qwen3-8B-Foo.moe", None),
+        ("Qwen3-8B-Expanded2-Foo", None),
+        ("Qwen3.5-9B-DeepSeek-V4-Flash-Foo", "qwen3.5-9b"),  # flash belongs to its teacher
+        ("Qwen3.5-9B-Flash-Foo", None),
+        ("Llama-3.1-8B-Qwen3-8B", None),
+        ("Llama-8B-Foo", None),  # known, without a generation
+        ("Qwen3-9B-Foo", None),  # not known
+        (".Qwen3-8B-Foo", None),
+        ("Qwen3-8B-Foo é", None),
+    ],
+)
+def test_reading_by_words(name: str, expected: str | None) -> None:
+    assert base(name) == expected
+
+
+def test_quantization_in_the_name_becomes_a_key() -> None:
+    found = base_reading("foo/Qwen3-8B-Bar-GGUF:Q4_K_M", lambda run: run in KNOWN)
+
+    assert found is not None
+    assert (found.model, dict(found.keys)) == ("qwen3-8b", {"quant": "Q4_K_M", "family": "gguf"})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Qwen/Qwen3-8B", False),
+        ("qwen3-8b-GGUF:Q4_K_M", False),
+        ("foo/Qwen3-8B-abliterated-Bar", True),
+        ("hf:foo/Qwen3-8B-Bar@main", True),
+    ],
+)
+def test_words_of_its_own(name: str, expected: bool) -> None:
+    assert has_words_of_its_own(name, ("qwen3-8b", "Qwen/Qwen3-8B")) is expected
