@@ -401,6 +401,10 @@ class Catalogue:
                 base = self._derived(name)
                 if base is not None:
                     found, self._stated[name] = self._alias(base.model), base.keys
+                else:
+                    from vramfit.catalogue.nearest import in_another_order
+
+                    found = in_another_order(name, self._alias)
         if isinstance(found, int):
             return found
         if found:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue import Catalogue
 
-FILLERS = ("on", "with", "for", "and", "in", "fit", "fits", "run", "using")
+FILLERS = frozenset(
+    "on with for and in fit fits run runs using can could will would does do i my a an the single it be to at of".split()
+)
 """Words between a model and a GPU that say nothing."""
 MOST_WORDS = 16
 """Number of words that are put together to names; a name has some six."""
@@ -22,6 +24,8 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     With both to name, the words are divided where the one part is a GPU's name, and the other then is the model.
     Raises ``UsageError`` where nothing is left to name, or no part is a GPU's name.
     """
+    if len(words) == 1 and "/" not in words[0]:
+        words = words[0].rstrip("?").split()
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
     if (has_gpu and has_model) or len(words) > MOST_WORDS:
         raise UsageError(

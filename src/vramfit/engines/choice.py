@@ -34,6 +34,11 @@ def engine_of_keys(request: Request) -> str | None:
     return next((found[0] for found in (having, declaring, having[:1]) if len(found) == 1), None)
 
 
+def engine_of_cache(kind: str) -> str:
+    """First engine that keeps a cache of this type; the default one where none does."""
+    return next((name for name in names() if kind in engine(name).cache_types), DEFAULT)
+
+
 def check_keys(request: Request) -> tuple[str, ...]:
     """Sentence that names the engine which was chosen where several have the request's keys; empty where none was.
 
@@ -52,6 +57,8 @@ def check_keys(request: Request) -> tuple[str, ...]:
         hint = f"leave it out, or use --engine {having[0]}"
         raise UsageError(f"{asked} has no {key}: it is a key of {whose}", hint)
     wanted = wanted - _keys_of(DEFAULT)
+    if asked is None and not wanted:
+        return _by_cache(request)
     having = [name for name in names() if wanted <= _keys_of(name)]
     if asked is not None or not wanted or len(having) == 1:
         return ()
@@ -62,6 +69,18 @@ def check_keys(request: Request) -> tuple[str, ...]:
     return (
         f"engine: {chosen}, since it has {_listed(sorted(wanted), 'and')}, as {others} have; --engine chooses another",
     )
+
+
+def _by_cache(request: Request) -> tuple[str, ...]:
+    """Sentence on an engine that was chosen for its type of cache."""
+    kept, quant = request.get("kv_cache_type"), request.get("quant")
+    if kept is None or kept in engine(DEFAULT).cache_types or not (quant is None or quant in CLASSES):
+        return ()
+    having = [name for name in names() if kept in engine(name).cache_types]
+    if not having:
+        return ()
+    others = f", as {_listed(having[1:], 'and')} have" if len(having) > 1 else ""
+    return (f"engine: {having[0]}, since it has the cache type {kept}{others}; --engine chooses another",)
 
 
 def _listed(words: Sequence[str], joiner: str) -> str:

@@ -209,10 +209,21 @@ def parse_value(key: Key, raw: Any) -> Any:
     return parse(key, raw)
 
 
+def _joined(text: str) -> str:
+    """Text without a plus that ends a word (``Ryzen AI Max+ 395``); one behind a digit divides (``4090+ 3090``)."""
+    return "".join(
+        [
+            sign
+            for at, sign in enumerate(text)
+            if not (sign == "+" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isspace())
+        ]
+    )
+
+
 def _divided(key: Key, raw: Any) -> list[Any]:
     """Texts between the separators of a text; what is no text, or has no separator, as it is."""
     if isinstance(raw, str):
-        raw = raw.replace(" and ", key.separator[0])
+        raw = _joined(raw.replace(" and ", key.separator[0]))
     if not isinstance(raw, str) or not any(sign in raw for sign in key.separator):
         return [str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw]
     for sign in key.separator[1:]:
