@@ -72,7 +72,7 @@ def _first(name: str, model: Any, gpus: Any, criteria: Criteria) -> Choice | Non
         rounds.append({EXPERTS: EXPERTS_ON})
     for more, scheme in product(rounds, schemes):
         try:
-            (one,) = deployments({**keys, **more, "quant": scheme.id}, gpus, model)
+            (one,) = deployments({**keys, **more, "quant": runtime.word_of(scheme)}, gpus, model)
             check_machine(gpus, one.workload.platform, runtime.spans_machines)
         except VramfitError:
             continue

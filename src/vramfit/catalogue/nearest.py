@@ -48,6 +48,18 @@ def in_another_order(name: str, look_up: Callable[[str], int | tuple[int, ...] |
     return one if isinstance(one, int) and not others else None
 
 
+def with_words_between(name: str, ids: Sequence[str]) -> int | None:
+    """Number of the one entry whose id has all words of a name, and more: ``nemotron 49b`` for ``nemotron-super-49b``.
+
+    The name has blanks and states a size, which the id's words then have too; None where several have them.
+    """
+    words = set(name.lower().split())
+    if len(words) < 2 or "/" in name or _size(name.lower()) is None:
+        return None
+    found = [number for number, entry in enumerate(ids) if words.issubset(entry.split("-"))]
+    return found[0] if len(found) == 1 else None
+
+
 def slips(one: str, other: str) -> int:
     """Smallest number of insertions, deletions, substitutions and swaps of neighbours from ``one`` to ``other``.
 

@@ -37,6 +37,7 @@ WORDS = {
     "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
     "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
+    "--rank": "--lora-rank", "--lora-r": "--lora-rank", "--r": "--lora-rank",
     "--free-memory": "--reserve", "--reserved": "--reserve",
 }  # fmt: skip
 """Flags of our own by words that people expect for them."""
@@ -53,6 +54,8 @@ LENGTHS = (
 """Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
 TUNING = ("full", "lora", "qlora")
 """Tasks that train."""
+SHORT = {"--ngl": "-ngl", "--np": "-np", "--fa": "-fa", "--ctk": "-ctk", "--ctv": "-ctv", "--ub": "-ub", "--ts": "-ts"}
+"""Short flags of llama.cpp with two dashes."""
 MEMORY = ("--vram", "--gpu-memory", "--gpu-ram")
 """Flags for a GPU of which the memory is all that is given."""
 WITH_WORDS = ("check", "explain", "plot", "recommend")
@@ -148,6 +151,8 @@ class _Line:
             known = "--sequence-length" if self._tunes and "--sequence-length" in self._declared else "--context"
         if folded in SWITCHES and not equals:
             self._own += ["--quant", SWITCHES[folded]]
+        elif folded in SHORT and self._of_program(SHORT[folded], SHORT[folded]):
+            return True
         elif folded in MEMORY and (equals or self._rest):
             size = value if equals else self._rest.pop(0)
             self._own += ["--gpu", f"custom:{size}GB" if size.replace(".", "", 1).isdigit() else f"custom:{size}"]

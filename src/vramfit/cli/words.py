@@ -27,6 +27,8 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     if len(words) == 1 and "/" not in words[0]:
         words = words[0].rstrip("?").split()
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
+    if has_gpu and has_model and len(words) == 1 and _is_scheme(words[0]) and not _states(flags, "quant", "--quant"):
+        return ["--quant", words[0]]
     if (has_gpu and has_model) or len(words) > MOST_WORDS:
         raise UsageError(
             f'"{words[0]}" belongs to no flag',
@@ -59,6 +61,17 @@ def _divisions(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield " ".join(words[:cut]), " ".join(words[cut:])
     for cut in range(1, len(words)):
         yield " ".join(words[cut:]), " ".join(words[:cut])
+
+
+def _is_scheme(word: str) -> bool:
+    """Return True if a word names a quantization."""
+    from vramfit.quantization import find_scheme
+
+    try:
+        find_scheme(word)
+    except VramfitError:
+        return False
+    return True
 
 
 def _is_gpu(catalogue: Catalogue, name: str) -> bool:

@@ -38,6 +38,9 @@ LABELS_OFFERED = (*OFFERED, "severe")
 """Labels of quality that may be the floor, best first; what nobody measured is never recommended."""
 WISHED = ("vendor", "budget", "max_price", "max_cards", "prices")
 """Options that limit the GPUs to get."""
+VENDORS = ("nvidia", "amd", "intel", "apple", "google")
+BRANDS = {"radeon": "amd", "geforce": "nvidia", "rtx": "nvidia", "arc": "intel", "mac": "apple", "tpu": "google"}
+"""Vendors by the names of their cards."""
 POSITIONS = frozenset(("rope_scaling", "long_context"))
 """Keys that give a model a longer context than its own."""
 EXAMPLES = (
@@ -112,9 +115,19 @@ def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Lis
 
 def _wishes(given: Mapping[str, Any]) -> Wishes:
     """Limits on the GPUs to get, from their options."""
-    found = {"vendors": given["vendor"], "budget_usd": given["budget"], "max_price_usd": given["max_price"],
+    vendors = tuple([_vendor(one) for one in given["vendor"] or ()])
+    found = {"vendors": vendors, "budget_usd": given["budget"], "max_price_usd": given["max_price"],
              "max_cards": given["max_cards"], "prices": given["prices"]}  # fmt: skip
     return Wishes(**{name: value for name, value in found.items() if value})
+
+
+def _vendor(word: str) -> str:
+    """Vendor that a word means, of its cards too; raises ``UsageError`` for another word."""
+    folded = word.strip().lower()
+    found = BRANDS.get(folded, folded)
+    if found not in VENDORS:
+        raise UsageError(f'vendor: "{word}" is not a valid value', f"expected one of: {', '.join(VENDORS)}")
+    return found
 
 
 def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int, wishes: Wishes) -> list[Object]:
