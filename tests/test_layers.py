@@ -65,7 +65,7 @@ HOMES = {
     # Files of other programs are data that enter too, and allow what the catalogue refuses: documents, aliases, tags.
     "yaml": ("curation/strict_yaml.py", "manifests/documents.py"),
     "hatchling": ("curation/build_hook.py",),
-    "inspect": ("cli/app.py", "curation/generated.py"),
+    "inspect": ("cli/app.py", "cli/catalogue.py", "curation/generated.py"),
     **dict.fromkeys(
         ("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "httpx", "huggingface_hub"),
         ("importers/",),

@@ -170,7 +170,12 @@ class _Line:
         """Keep a declared flag with its value."""
         self._own.append(word)
         key = self._declared.get(flag)
-        if key is not None and word == flag and "on" in key.choices and (not self._rest or self._rest[0].startswith("-")):
+        if (
+            key is not None
+            and word == flag
+            and "on" in key.choices
+            and (not self._rest or self._rest[0].startswith("-"))
+        ):
             self._own.append("on")  # as llama.cpp took -fa before September 2025
         elif key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
             self._own.append(self._rest.pop(0))

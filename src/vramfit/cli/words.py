@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue import Catalogue
 
-FILLERS = frozenset(
-    "on with for and in fit fits run runs using can could will would does do i my a an the single it be to at of".split()
-)
+FILLERS = frozenset((
+    "on", "with", "for", "and", "in", "fit", "fits", "run", "runs", "using", "can", "could", "will", "would", "does", "do", "i",
+    "my", "a", "an", "the", "single", "it", "be", "to", "at", "of",
+))  # fmt: skip
 """Words between a model and a GPU that say nothing."""
 MOST_WORDS = 16
 """Number of words that are put together to names; a name has some six."""

@@ -17,7 +17,7 @@ from vramfit.report import FORMAT_VERSION, estimate_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from vramfit.recommend.choices import Choice
@@ -48,11 +48,14 @@ EXAMPLES = (
 )
 
 
-def recommend(request: Request, catalogue: Listing) -> Object:
+def recommend(
+    request: Request, catalogue: Listing, step: Callable[[int, int], None] = lambda _done, _total: None
+) -> Object:
     """Compose the recommendations as plain data.
 
     ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
-    ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``, also where nothing could be estimated at all.
+    ``models.USES``), ``min_speed`` and ``limit``. ``step`` is called with how many models or sets of GPUs were looked at,
+    and of how many. Raises ``VramfitError``, also where nothing could be estimated at all.
     """
     keys = {"level": "fits", **request}
     names, model, use, speed, limit, floor = (
@@ -80,7 +83,7 @@ def recommend(request: Request, catalogue: Listing) -> Object:
     stated = {name: value for name, value in keys.items() if value is not None}
     floor = floor or FLOOR
     labels = LABELS_OFFERED[: LABELS_OFFERED.index(floor) + 1]
-    criteria = Criteria(stated, least, speed is not None, reads, Attempts(), labels)
+    criteria = Criteria(stated, least, speed is not None, reads, Attempts(step), labels)
     if model is None:
         recommendations = _models(names, use, criteria, catalogue, limit or SHOWN)
     else:

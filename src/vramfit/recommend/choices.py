@@ -23,7 +23,7 @@ from vramfit.workload.common import EXPERTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vramfit.answer import Answer
     from vramfit.engines import Known
@@ -57,7 +57,9 @@ EXPERTS_ON = "auto"
 class Attempts:
     """Record of what was tried, for the case that nothing is found."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        self.step = step
+        """Function that is called with how much was looked at, and of how much."""
         self.answered = False
         """True if anything could be estimated at all."""
         self.refused: VramfitError | None = None

@@ -89,7 +89,8 @@ def best_models(
         rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
     comfortable: list[Candidate] = []
     others: list[Candidate] = []
-    for row in rows:
+    for done, row in enumerate(rows):
+        criteria.attempts.step(done, len(rows))
         if len(comfortable) == limit:
             break
         model = catalogue.model(row.id)
