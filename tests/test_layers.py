@@ -75,7 +75,7 @@ HOMES = {
     "pynvml": ("importers/machine/nvml.py",),
     "matplotlib": ("render/chart.py",),
     "concurrent": ("importers/hub.py",),
-    "time": ("importers/client.py", "importers/facts_cache.py"),
+    "time": ("cli/progress.py", "importers/client.py", "importers/facts_cache.py"),
     **dict.fromkeys(("multiprocessing", "pickle", "shelve", "ctypes", "random"), ()),
 }
 """The only files that may import a module, by how their path below ``src/vramfit`` begins."""

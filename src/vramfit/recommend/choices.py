@@ -176,7 +176,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         if room_bytes is not None and CERTAIN_SHARE * _certain_bytes(checkpoint) > room_bytes:
             criteria.attempts.answered = True
             continue
-        if short_bytes and (larger_bytes - checkpoint.file_bytes) * FREED_SHARE < short_bytes:
+        if short_bytes and (larger_bytes - _file_bytes(checkpoint)) * FREED_SHARE < short_bytes:
             continue
         try:
             found = answer(replace(deployment, checkpoint=checkpoint), criteria.attempts.known)
@@ -187,7 +187,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         choice = _meeting(found, criteria)
         if choice is not None:
             return choice
-        short_bytes, larger_bytes = _short_bytes(found), checkpoint.file_bytes
+        short_bytes, larger_bytes = _short_bytes(found), _file_bytes(checkpoint)
     return None
 
 
@@ -218,6 +218,12 @@ def _with_experts_in_ram(
         if choice is not None:
             return choice
     return None
+
+
+@per_model
+def _file_bytes(checkpoint: Checkpoint) -> int:
+    """Bytes of a checkpoint's file, summed up once for all GPUs."""
+    return checkpoint.file_bytes
 
 
 @per_model
