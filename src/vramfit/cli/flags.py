@@ -52,7 +52,7 @@ LENGTHS = (
     "--sequence-len",
 )  # fmt: skip
 """Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
-TUNING = ("full", "lora", "qlora")
+TUNING = ("full", "lora", "qlora", "fft")
 """Tasks that train."""
 SHORT = {"--ngl": "-ngl", "--np": "-np", "--fa": "-fa", "--ctk": "-ctk", "--ctv": "-ctv", "--ub": "-ub", "--ts": "-ts"}
 """Short flags of llama.cpp with two dashes."""
@@ -109,7 +109,7 @@ class _Line:
         self._understood: set[str] = set()
         """Names of the engines that have all of them."""
         self._asked = self._engine()
-        self._tunes = any(word.removeprefix("--task=") in TUNING for word in self._rest)
+        self._tunes = any(word.lower().removeprefix("--task=").startswith(TUNING) for word in self._rest)
         self._tables: dict[str, dict[str, _Found]] = {}
 
     def translated(self) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
