@@ -65,7 +65,7 @@ HOMES = {
     # Files of other programs are data that enter too, and allow what the catalogue refuses: documents, aliases, tags.
     "yaml": ("curation/strict_yaml.py", "manifests/documents.py"),
     "hatchling": ("curation/build_hook.py",),
-    "inspect": ("cli/app.py", "curation/generated.py"),
+    "inspect": ("cli/app.py", "cli/catalogue.py", "curation/generated.py"),
     **dict.fromkeys(
         ("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "httpx", "huggingface_hub"),
         ("importers/",),
@@ -75,7 +75,7 @@ HOMES = {
     "pynvml": ("importers/machine/nvml.py",),
     "matplotlib": ("render/chart.py",),
     "concurrent": ("importers/hub.py",),
-    "time": ("importers/client.py", "importers/facts_cache.py"),
+    "time": ("cli/progress.py", "importers/client.py", "importers/facts_cache.py"),
     **dict.fromkeys(("multiprocessing", "pickle", "shelve", "ctypes", "random"), ()),
 }
 """The only files that may import a module, by how their path below ``src/vramfit`` begins."""

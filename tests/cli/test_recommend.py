@@ -25,7 +25,7 @@ def told(*arguments: str) -> Any:
     assert (ran.code, ran.err) == (0, "")
     document = json.loads(ran.out)
     assert list(document) == [
-        "format_version", "vramfit_version", "gpu", "model", "use", "min_speed", "level", "recommendations",
+        "format_version", "vramfit_version", "gpu", "model", "use", "min_speed", "min_quality", "level", "recommendations",
     ]  # fmt: skip
     for entry in document["recommendations"]:
         validator("estimate").validate(entry)
@@ -35,7 +35,9 @@ def told(*arguments: str) -> Any:
 def test_what_to_run_on_a_card() -> None:
     """Three models that fit with room to spare, fast enough to read along, each with its command."""
     document = told(*FOR_A_CARD)
-    assert (["rtx3060-12gb"], None, "chat", 5, "fits") == tuple(document[name] for name in list(document)[2:7])
+    assert (["rtx3060-12gb"], None, "chat", 5, "noticeable", "fits") == tuple(
+        document[name] for name in list(document)[2:8]
+    )
     entries = document["recommendations"]
     assert [1, 2, 3] == [entry["rank"] for entry in entries]
     for entry in entries:

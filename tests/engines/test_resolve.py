@@ -121,7 +121,7 @@ def test_training_is_one_row(scheme: str, task: str) -> None:
         ('no GPU is called "rtx4900"', {"gpu": "rtx4900"}),
         ('no model is called "llama-9"', {"model": "llama-9"}),
         ('unknown quant "int7"', {"quant": "int7"}),
-        ("transformers has no cache type q8_0", {"kv_cache_type": "q8_0"}),
+        ("transformers has no cache type q8_0", {"engine": "transformers", "kv_cache_type": "q8_0"}),
         ("llama.cpp has no cache type fp8", {"engine": "llama.cpp", "quant": "Q4_K_M", "kv_cache_type": "fp8"}),
         ("llama.cpp does not run task qlora", {"engine": "llama.cpp", "task": "qlora"}),
         ('model "llama-2-7b" takes no images', {"images": 1}),

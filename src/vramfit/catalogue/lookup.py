@@ -401,6 +401,13 @@ class Catalogue:
                 base = self._derived(name)
                 if base is not None:
                     found, self._stated[name] = self._alias(base.model), base.keys
+                else:
+                    from vramfit.catalogue.nearest import in_another_order, with_words_between
+
+                    found = in_another_order(name, self._alias)
+                    if found is None:
+                        ids = [row[0] for row in self._container.section("model_rows")]
+                        found = with_words_between(name, ids)
         if isinstance(found, int):
             return found
         if found:

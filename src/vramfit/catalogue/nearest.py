@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import permutations
 
 from vramfit.errors import AmbiguousName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
 CUTOFF = 0.7
+MOST_ORDERED = 5
+"""Number of words that are tried in every order."""
 CANDIDATES = 30
 """Number of names compared closely: more than are ever shown, because several may lead to one entry."""
 MAX_SUGGESTIONS = 3
@@ -33,6 +36,28 @@ def nearest(key: str, known: Iterable[str], preferred: Container[str] = ()) -> l
     """
     near = get_close_matches(key, known, n=CANDIDATES, cutoff=CUTOFF)
     return sorted(near, key=lambda match: (slips(key, match), match not in preferred))
+
+
+def in_another_order(name: str, look_up: Callable[[str], int | tuple[int, ...] | None]) -> int | None:
+    """Number of the one entry that the words of a name mean in another order (``llama 70b 3.3``); None for none, or several."""
+    words = name.split()
+    if not 2 < len(words) <= MOST_ORDERED:
+        return None
+    found = {look_up(" ".join(order)) for order in permutations(words)} - {None}
+    (one, *others) = found or (None,)
+    return one if isinstance(one, int) and not others else None
+
+
+def with_words_between(name: str, ids: Sequence[str]) -> int | None:
+    """Number of the one entry whose id has all words of a name, and more: ``nemotron 49b`` for ``nemotron-super-49b``.
+
+    The name has blanks and states a size, which the id's words then have too; None where several have them.
+    """
+    words = set(name.lower().split())
+    if len(words) < 2 or "/" in name or _size(name.lower()) is None:
+        return None
+    found = [number for number, entry in enumerate(ids) if words.issubset(entry.split("-"))]
+    return found[0] if len(found) == 1 else None
 
 
 def slips(one: str, other: str) -> int:

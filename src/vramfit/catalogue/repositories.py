@@ -12,7 +12,7 @@ from vramfit._record import Record, replace
 from vramfit.errors import UnsupportedScheme
 from vramfit.quantization import SCHEMES, find_scheme, publishers
 from vramfit.quantization.publishers import RECIPES_SINCE, WITH_HEAD
-from vramfit.quantization.schemes import stock_name
+from vramfit.quantization.schemes import LOOSE, stock_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,6 +202,8 @@ def packaging(name: str) -> tuple[list[str], dict[str, str]]:
     owner, _, base = name.rpartition("/")
     words = [word for word, _ in _words(base)]
     count = len(words)
+    if " " in base and count > 1 and words[-1] in LOOSE:
+        return words[:-1], {"family": "gguf", "quant": find_scheme(words[-1]).id}
     while count > 1 and _is_packaging(words[count - 1]):
         count -= 1
     return words[:count], _keys(words[count:], owner.rpartition("/")[2].lower())

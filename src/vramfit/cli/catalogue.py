@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from vramfit.cli.output import Json, guarded, write_lines
+from vramfit.cli.manual import with_examples
+from vramfit.cli.output import Json, Output, Quiet, guarded, into, write_lines
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -23,15 +25,18 @@ _FILES = "files to check [default: the built-in ones and your own]"
 
 def register(app: typer.Typer) -> None:
     """Add ``catalogue`` and its three commands."""
-    catalogue = typer.Typer(help="For people who edit the catalogue.")
+    catalogue = typer.Typer(help=with_examples("catalogue", "For people who edit the catalogue."))
     for name, command in (("lint", _lint), ("schema", _schema), ("path", _path)):
-        catalogue.command(name)(command)
+        text = inspect.cleandoc(command.__doc__ or "")
+        catalogue.command(name, help=with_examples(f"catalogue {name}", text))(command)
     app.add_typer(catalogue, name="catalogue")
 
 
 def _lint(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help=_FILES)] = None,
     as_json: Json = False,
+    output: Output = None,
+    quiet: Quiet = False,
 ) -> None:
     """Report every fault of catalogue files, one per line; exit 1 if there is any.
 
@@ -46,13 +51,9 @@ def _lint(
             found, entries = _checked(path, own, needed_only=own and not files)
             findings += found
             counts.append(f"{path}: {entries} entries")
-        if as_json:
-            from vramfit.render.json import dumps
-
-            objects = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
-            write_lines("json", [dumps({"format_version": "1.0", "faults": objects})])
-        else:
-            write_lines("plain", (str(finding.fault) for finding in findings))
+        with into(output):
+            _print_findings(findings, as_json)
+        if not as_json and not quiet:
             faults = f"{len(findings) or 'no'} fault{'' if len(findings) == 1 else 's'}"
             sys.stderr.write("".join(f"{line}\n" for line in (*counts, faults)))
         return FAULTS_EXIT_CODE if findings else 0
@@ -60,8 +61,20 @@ def _lint(
     guarded(run, as_json=as_json)
 
 
+def _print_findings(findings: list[Finding], as_json: bool) -> None:
+    """Print the faults, one per line or as one object."""
+    if not as_json:
+        write_lines("plain", (str(finding.fault) for finding in findings))
+        return
+    from vramfit.render.json import dumps
+
+    objects = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
+    write_lines("json", [dumps({"format_version": "1.0", "faults": objects})])
+
+
 def _schema(
     kind: Annotated[str, typer.Argument(metavar="gpus|models", help="which file's schema")],
+    output: Output = None,
 ) -> None:
     """Print the JSON Schema of a catalogue file, for editors (draft-07)."""
 
@@ -71,24 +84,26 @@ def _schema(
 
         if kind not in SCHEMAS:
             raise UsageError(f'there is no schema of "{kind}"', f"one of: {', '.join(SCHEMAS)}")
-        write_lines("json", [dumps(json_schema(kind))])
+        with into(output):
+            write_lines("json", [dumps(json_schema(kind))])
 
     guarded(run, as_json=False)
 
 
-def _path(as_json: Json = False) -> None:
+def _path(as_json: Json = False, output: Output = None) -> None:
     """Print where the data, the compiled catalogue, your own files and the schemas are, or would be."""
 
     def run() -> None:
         places = list(_places())
-        if as_json:
-            from vramfit.render.json import dumps
+        with into(output):
+            if as_json:
+                from vramfit.render.json import dumps
 
-            objects = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
-            write_lines("json", [dumps({"format_version": "1.0", "paths": objects})])
-        else:
-            there = ((what, path, "" if os.path.exists(path) else "absent") for what, path in places)
-            write_lines("plain", ("\t".join(place).rstrip() for place in there))
+                objects = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
+                write_lines("json", [dumps({"format_version": "1.0", "paths": objects})])
+            else:
+                there = ((what, path, "" if os.path.exists(path) else "absent") for what, path in places)
+                write_lines("plain", ("\t".join(place).rstrip() for place in there))
 
     guarded(run, as_json=as_json)
 

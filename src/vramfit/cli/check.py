@@ -67,8 +67,10 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
 
 
-def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str | None = None) -> Catalogue:
-    """Open the catalogue with the user's files over it, and warn on stderr of those left out.
+def opened(
+    extra: Sequence[str] | None, *, offline: bool = False, timeout: str | None = None, quiet: bool = False
+) -> Catalogue:
+    """Open the catalogue with the user's files over it, and warn on stderr of those left out, unless ``quiet``.
 
     Models that are not in it are read from this disk and, unless ``offline``, over the network, where a server may be
     silent for ``timeout`` seconds.
@@ -81,12 +83,16 @@ def opened(extra: Sequence[str] | None, *, offline: bool = False, timeout: str |
             from vramfit.importers.client import Network
             from vramfit.importers.load import Importer
 
+            if quiet:
+                from vramfit.importers.progress import silence
+
+                silence()
             network = Network(offline) if seconds is None else Network(offline, seconds)
             importers.append(Importer(network))
         return importers[0]
 
     catalogue = open_catalogue(tuple(extra or ()), importer)
-    if catalogue.warnings:
+    if catalogue.warnings and not quiet:
         from vramfit.cli.console import tell
 
         tell(sys.stderr, [f"warning: {warning}" for warning in catalogue.warnings])
@@ -175,7 +181,9 @@ def answers_of(
     keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
 ) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    catalogue = opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
 
     def rows(
         raw: Mapping[str, Any], found: list[Checked] | None = None, command: Command | None = None
@@ -293,9 +301,10 @@ def with_machine(
     from vramfit.cli.this_machine import resolved
 
     keys, catalogue, notes = resolved(keys, catalogue, output)
-    from vramfit.cli.console import tell
+    if "quiet" not in output:
+        from vramfit.cli.console import tell
 
-    tell(sys.stderr, [f"note: {note}" for note in notes])
+        tell(sys.stderr, [f"note: {note}" for note in notes])
     return keys, catalogue
 
 

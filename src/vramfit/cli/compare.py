@@ -40,7 +40,9 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         raise UsageError(f'format: "{style}" is not a valid value', f"expected one of: {', '.join(FORMATS)}")
     given = {name: value for name, value in keys.items() if name not in SIDES}
     sides = [str(keys[name]) for name in SIDES if name in keys]
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    catalogue = opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
     if "file" in output:
         asked = _of_file(output["file"], sides, given, catalogue)
     else:

@@ -28,7 +28,7 @@ WORDS = {
     "--card": "--gpu", "--cards": "--gpu", "--gpus": "--gpu", "--graphics-card": "--gpu", "--hardware": "--gpu",
     "--llm": "--model", "--models": "--model", "--model-id": "--model", "--model-path": "--model", "--repo": "--model",
     "--ctx": "--context", "--context-length": "--context", "--context-size": "--context", "--context-window": "--context",
-    "--num-ctx": "--context", "--n-ctx": "--context", "--max-context": "--context", "--max-seq-len": "--context",
+    "--num-ctx": "--context", "--n-ctx": "--context", "--max-context": "--context",
     "--tokens": "--context",
     "--user": "--parallel", "--concurrency": "--parallel", "--concurrent": "--parallel", "--sequences": "--parallel",
     "--concurrent-users": "--parallel", "--sessions": "--parallel", "--slots": "--parallel", "--requests": "--parallel",
@@ -37,6 +37,7 @@ WORDS = {
     "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
     "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
+    "--rank": "--lora-rank", "--lora-r": "--lora-rank", "--r": "--lora-rank",
     "--free-memory": "--reserve", "--reserved": "--reserve",
 }  # fmt: skip
 """Flags of our own by words that people expect for them."""
@@ -46,6 +47,15 @@ SWITCHES = {
     **dict.fromkeys(("--fp16", "--16bit", "--half"), "fp16"), "--bf16": "bf16", "--fp8": "fp8",
 }  # fmt: skip
 """Quantizations that are flags in other programs."""
+LENGTHS = (
+    "--seq-len", "--seq-length", "--max-seq-len", "--max-seq-length", "--max-sequence-length", "--cutoff-len",
+    "--sequence-len",
+)  # fmt: skip
+"""Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
+TUNING = ("full", "lora", "qlora", "fft")
+"""Tasks that train."""
+SHORT = {"--ngl": "-ngl", "--np": "-np", "--fa": "-fa", "--ctk": "-ctk", "--ctv": "-ctv", "--ub": "-ub", "--ts": "-ts"}
+"""Short flags of llama.cpp with two dashes."""
 MEMORY = ("--vram", "--gpu-memory", "--gpu-ram")
 """Flags for a GPU of which the memory is all that is given."""
 WITH_WORDS = ("check", "explain", "plot", "recommend")
@@ -99,6 +109,7 @@ class _Line:
         self._understood: set[str] = set()
         """Names of the engines that have all of them."""
         self._asked = self._engine()
+        self._tunes = any(word.lower().removeprefix("--task=").startswith(TUNING) for word in self._rest)
         self._tables: dict[str, dict[str, _Found]] = {}
 
     def translated(self) -> list[str]:
@@ -136,8 +147,12 @@ class _Line:
             return False
         folded = flag.lower().replace("_", "-")
         known = WORDS.get(folded, folded)
+        if folded in LENGTHS:
+            known = "--sequence-length" if self._tunes and "--sequence-length" in self._declared else "--context"
         if folded in SWITCHES and not equals:
             self._own += ["--quant", SWITCHES[folded]]
+        elif folded in SHORT and self._of_program(SHORT[folded], SHORT[folded]):
+            return True
         elif folded in MEMORY and (equals or self._rest):
             size = value if equals else self._rest.pop(0)
             self._own += ["--gpu", f"custom:{size}GB" if size.replace(".", "", 1).isdigit() else f"custom:{size}"]
@@ -155,7 +170,14 @@ class _Line:
         """Keep a declared flag with its value."""
         self._own.append(word)
         key = self._declared.get(flag)
-        if key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
+        if (
+            key is not None
+            and word == flag
+            and "on" in key.choices
+            and (not self._rest or self._rest[0].startswith("-"))
+        ):
+            self._own.append("on")  # as llama.cpp took -fa before September 2025
+        elif key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
             self._own.append(self._rest.pop(0))
 
     def _engine(self) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vramfit.cli.output import Extra, guarded, opened, write_lines
+from vramfit.cli.manual import with_examples
+from vramfit.cli.output import Extra, Output, Quiet, Verbose, guarded, into, opened, write_lines
 from vramfit.errors import CannotTell, CatalogueError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ FALLBACK = "llama"
 
 def register(app: typer.Typer) -> None:
     """Add ``import``."""
-    app.command("import")(_import)
+    app.command("import", help=with_examples("import"))(_import)
 
 
 def _import(
@@ -32,11 +34,14 @@ def _import(
         str | None, typer.Option(metavar="N", help="seconds a server may be silent [default: 10]")
     ] = None,
     extra: Extra = None,
+    output: Output = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Print an entry that gives the same answers as the reference, to be kept in a catalogue file of your own."""
 
     def run() -> None:
-        catalogue = opened(extra, offline=offline, timeout=timeout)
+        catalogue = opened(extra, offline=offline, timeout=timeout, quiet=quiet)
         model = catalogue.model(reference)
         if model.origin is None:
             raise UsageError(f"{reference} is in the catalogue as {model.id}", f"see `vramfit show {model.id}`")
@@ -46,7 +51,16 @@ def _import(
             )
         if model.gap is not None:
             raise CannotTell(f"the memory of {model.name} cannot be told: {model.gap}", None)
-        write_lines("plain", entry_lines(model).splitlines())
+        lines = entry_lines(model).splitlines()
+        if verbose:
+            from vramfit.cli.console import tell
+            from vramfit.model import parameters
+
+            place = model.origin.repository or model.origin.path or model.origin.tag or reference
+            commit = f" at {model.origin.commit}" if model.origin.commit else ""
+            tell(sys.stderr, [f"read: {place}{commit}, {parameters(model):,} parameters"])
+        with into(output):
+            write_lines("plain", lines)
 
     guarded(run, as_json=False)
 

@@ -106,6 +106,9 @@ EXAMPLES = {
     "show": ("vramfit show rtx4090", "vramfit show llama-3.1-8b --quants"),
     "import": ("vramfit import ./model.gguf >> ~/.config/vramfit/models.yaml", "vramfit import hf:org/name"),
     "catalogue": ("vramfit catalogue lint my-models.yaml", "vramfit catalogue path"),
+    "catalogue lint": ("vramfit catalogue lint my-models.yaml", "vramfit catalogue lint --json"),
+    "catalogue schema": ("vramfit catalogue schema gpus", "vramfit catalogue schema models --output models.schema.json"),
+    "catalogue path": ("vramfit catalogue path",),
     "completion": (
         "vramfit completion bash > ~/.local/share/bash-completion/completions/vramfit",
         "vramfit completion zsh > ~/.zfunc/_vramfit",
@@ -139,6 +142,12 @@ EXIT_CODES = (
     ("70", "a bug"),
     ("130", "interrupted"),
 )
+
+
+def with_examples(command: str, text: str = "") -> str:
+    """Text on a command for Typer's help, with its examples in front of the options; the command's summary without one."""
+    lines = "\n".join(["Examples:", *[f"  {one}" for one in EXAMPLES[command]]])
+    return f"{text or SUMMARIES[command]}\n\n\b\n{lines}"
 
 
 def page_of(command: str) -> str:

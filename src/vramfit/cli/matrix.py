@@ -7,6 +7,7 @@ import sys
 from vramfit.cli.check import answered, opened, with_machine
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import HERE, MANY_OPTIONS
+from vramfit.cli.progress import Progress
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.common import CLASSES
@@ -66,7 +67,9 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
     from vramfit.catalogue.patterns import gpu_names, model_names
     from vramfit.matrix import matrix
 
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    catalogue = opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
     keys, catalogue = with_machine(keys, catalogue, output)
     asked = {name: parse_value(key, keys[name]) for name, key in _NAMES.items() if name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in _NAMES})
@@ -88,11 +91,14 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
         request.setdefault("quant", (STORED,))
     else:
         models = model_names(catalogue, asked.get("model", (EVERYTHING,)))
+    rows = len(models) * len(request.get("quant") or CLASSES)
+    progress = Progress("rows", quiet="quiet" in output, to_file=output.get("output", "-") != "-")
     report = matrix(request, gpus, models, catalogue)
+    report = {**report, "rows": progress.counted(report["rows"], rows)}
     if style == "table" and sys.stdout.isatty() and "format" not in output:
         from vramfit.render.matrix_summary import floods, print_summary
 
-        if floods(len(models) * len(request.get("quant") or CLASSES), len(gpus)):
+        if floods(rows, len(gpus)):
             print_summary(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
             return 0
     if style == "table":

@@ -191,7 +191,7 @@ def _values(arguments: Sequence[str], declared: Sequence[Key], words: Sequence[K
             continue
         if not has_value:
             following = next(rest, None)
-            if following is None:
+            if following is None or (following in flags and "on" in key.choices):
                 return None
             value = following
         if key.kind == "texts":

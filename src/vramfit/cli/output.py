@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +12,15 @@ from vramfit.cli.check import opened, report_error
 from vramfit.cli.options import FORMATS
 from vramfit.errors import UsageError, VramfitError
 
-__all__ = ["Color", "Extra", "Format", "Json", "NoHeader", "colour_of", "guarded", "opened", "style_of", "write_lines"]
+__all__ = [
+    "Color", "Extra", "Format", "Json", "NoHeader", "Output", "Quiet", "Verbose", "colour_of", "guarded", "into", "opened",
+    "style_of", "write_lines",
+]  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
 
 # Typer evaluates annotations at run time; these are the ones that several commands have.
@@ -26,6 +31,14 @@ NoHeader = Annotated[bool, typer.Option("--no-header", help="leave out the heade
 Color = Annotated[str, typer.Option("--color", metavar="WORD", help="colour (auto, always, never)")]
 _EXTRA = "a file of your own GPUs or models to lay over the catalogue; may be repeated"
 Extra = Annotated[list[str] | None, typer.Option("--catalogue", metavar="FILE", help=_EXTRA)]
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="no note, warning or progress on stderr; errors are printed")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say on stderr what was read")]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="write it to a file, in one step; - is stdout")
+]
 
 
 def style_of(as_json: bool, style: str | None) -> str:
@@ -55,6 +68,15 @@ def guarded(run: Callable[[], int | None], *, as_json: bool) -> None:
     except VramfitError as error:
         code = report_error(error, as_json=as_json)
     raise typer.Exit(code or 0)
+
+
+def into(path: str | None) -> AbstractContextManager[None]:
+    """Context in which stdout is the file that was asked for, if any."""
+    if path in (None, "-"):
+        return nullcontext()
+    from vramfit.cli.written import written
+
+    return written(str(path))
 
 
 def write_lines(style: str, lines: Iterable[str]) -> None:

@@ -48,7 +48,9 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         from vramfit.render.chart import check_extra
 
         check_extra()
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    catalogue = opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
     if "command" in raw:
         from vramfit.api.launched import command_files
         from vramfit.engines.commands import with_command

@@ -7,6 +7,7 @@ import sys
 from vramfit.cli.check import answered, opened, with_machine
 from vramfit.cli.console import wants_colour, write_lines
 from vramfit.cli.options import HERE, MANY_OPTIONS, own_settings
+from vramfit.cli.progress import Progress
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from vramfit.catalogue import Catalogue
     from vramfit.cli.settings import Settings
     from vramfit.recommend.gpus import Price
+    from vramfit.recommend.models import Listing
 
 WISHES: tuple[Key, ...] = (
     Key(
@@ -110,7 +112,9 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
         names = {key.name for key in WISHES} if "model" in keys else {"min_speed"}
         keys = own.with_wishes(keys, names - {"price"})
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    catalogue = opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
     keys, catalogue = with_machine(keys, catalogue, output)
     if own is not None:
         leave = ("context", "parallel", *(("gpu",) if "model" in keys else ()))
@@ -123,14 +127,24 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
     prices = _prices(wishes.pop("price", ()), own, catalogue)
     if "model" in request and prices:
         wishes["prices"] = prices
+    listing: Listing
     if "here" in output:
         from vramfit.cli.here import ModelsHere, stored
 
         if "model" in request:
             raise UsageError("--here and --model exclude each other", "give one of them")
-        report = recommend({**stored(request), **wishes}, ModelsHere(catalogue))
+        request, listing = stored(request), ModelsHere(catalogue)
     else:
-        report = recommend({**request, **wishes}, catalogue)
+        listing = catalogue
+    progress = Progress(
+        "GPUs" if "model" in request else "models",
+        quiet="quiet" in output,
+        to_file=output.get("output", "-") != "-",
+    )
+    try:
+        report = recommend({**request, **wishes}, listing, progress.step)
+    finally:
+        progress.erase()
     code = 0 if report["recommendations"] else NOTHING_EXIT_CODE
     if style == "table":
         from vramfit.render.recommend import print_recommendations

@@ -34,7 +34,9 @@ def _tell(style: str, given: Mapping[str, Any]) -> int:
 
     if "id" not in given:
         raise UsageError("no GPU or model was named", "vramfit show rtx4090, or vramfit show llama-3.1-8b")
-    catalogue = opened(given.get("catalogue"), offline="offline" in given, timeout=given.get("timeout"))
+    catalogue = opened(
+        given.get("catalogue"), offline="offline" in given, timeout=given.get("timeout"), quiet="quiet" in given
+    )
     found = entry_object(catalogue, " ".join(given["id"]), given.get("kind"))
     header = "no_header" not in given
     if "quants" in given:

@@ -49,7 +49,9 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     if "log" not in keys:
         raise UsageError("no log was given", "vramfit verify LOG, or - for stdin")
     log = _kept(str(keys["log"]), marks())
-    catalogue = opened(output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"))
+    catalogue = opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
     found = verify(log.lines, given, catalogue)
     if SAVE.name in keys:
         _save(found, str(keys[SAVE.name]), catalogue)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     from vramfit.catalogue import Catalogue
 
-FILLERS = ("on", "with", "for", "and", "in", "fit", "fits", "run", "using")
+FILLERS = frozenset((
+    "on", "with", "for", "and", "in", "fit", "fits", "run", "runs", "using", "can", "could", "will", "would", "does", "do", "i",
+    "my", "a", "an", "the", "single", "it", "be", "to", "at", "of",
+))  # fmt: skip
 """Words between a model and a GPU that say nothing."""
 MOST_WORDS = 16
 """Number of words that are put together to names; a name has some six."""
@@ -22,7 +25,11 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     With both to name, the words are divided where the one part is a GPU's name, and the other then is the model.
     Raises ``UsageError`` where nothing is left to name, or no part is a GPU's name.
     """
+    if len(words) == 1 and "/" not in words[0]:
+        words = words[0].rstrip("?").split()
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
+    if has_gpu and has_model and len(words) == 1 and _is_scheme(words[0]) and not _states(flags, "quant", "--quant"):
+        return ["--quant", words[0]]
     if (has_gpu and has_model) or len(words) > MOST_WORDS:
         raise UsageError(
             f'"{words[0]}" belongs to no flag',
@@ -55,6 +62,17 @@ def _divisions(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield " ".join(words[:cut]), " ".join(words[cut:])
     for cut in range(1, len(words)):
         yield " ".join(words[cut:]), " ".join(words[:cut])
+
+
+def _is_scheme(word: str) -> bool:
+    """Return True if a word names a quantization."""
+    from vramfit.quantization import find_scheme
+
+    try:
+        find_scheme(word)
+    except VramfitError:
+        return False
+    return True
 
 
 def _is_gpu(catalogue: Catalogue, name: str) -> bool:

@@ -109,11 +109,13 @@ def engine(name: str) -> Engine[object, object]:
 
 
 def engine_of_family(family: str) -> str:
-    """Name of the default engine for a family of schemes."""
+    """Name of the engine for a family of schemes: the default one, or the first that loads it where that does not."""
     for known in _registered.values():
         if family in known.families:
             return known.name
-    return DEFAULT
+    if family in engine(DEFAULT).families:
+        return DEFAULT
+    return next((name for name in names() if family in engine(name).families), DEFAULT)
 
 
 def estimate(deployment: Deployment, known: Known | None = None) -> Estimate:

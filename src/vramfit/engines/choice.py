@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import fields
 from vramfit.engines import DEFAULT, engine, engine_of_family, names, own_groups, registered
+from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
 from vramfit.quantization import find_scheme
 from vramfit.workload.common import CLASSES, EXPERTS, SPECULATIVE
@@ -34,6 +35,11 @@ def engine_of_keys(request: Request) -> str | None:
     return next((found[0] for found in (having, declaring, having[:1]) if len(found) == 1), None)
 
 
+def engine_of_cache(kind: str) -> str:
+    """First engine that keeps a cache of this type; the default one where none does."""
+    return next((name for name in names() if kind in engine(name).cache_types), DEFAULT)
+
+
 def check_keys(request: Request) -> tuple[str, ...]:
     """Sentence that names the engine which was chosen where several have the request's keys; empty where none was.
 
@@ -41,6 +47,9 @@ def check_keys(request: Request) -> tuple[str, ...]:
     """
     wanted, asked = _keys_of_engines(request), request.get("engine")
     foreign = wanted - _keys_of(asked or engine_of_keys(request) or DEFAULT)
+    if asked is not None and foreign:
+        # A report states every key: those of other engines with their defaults, which change nothing.
+        foreign = {name for name in foreign if not _is_default(name, request[name])}
     if foreign:
         key = min(foreign, key=list(request).index)
         having = [name for name in names() if key in _keys_of(name)]
@@ -52,6 +61,8 @@ def check_keys(request: Request) -> tuple[str, ...]:
         hint = f"leave it out, or use --engine {having[0]}"
         raise UsageError(f"{asked} has no {key}: it is a key of {whose}", hint)
     wanted = wanted - _keys_of(DEFAULT)
+    if asked is None and not wanted:
+        return _by_cache(request)
     having = [name for name in names() if wanted <= _keys_of(name)]
     if asked is not None or not wanted or len(having) == 1:
         return ()
@@ -62,6 +73,18 @@ def check_keys(request: Request) -> tuple[str, ...]:
     return (
         f"engine: {chosen}, since it has {_listed(sorted(wanted), 'and')}, as {others} have; --engine chooses another",
     )
+
+
+def _by_cache(request: Request) -> tuple[str, ...]:
+    """Sentence on an engine that was chosen for its type of cache."""
+    kept, quant = request.get("kv_cache_type"), request.get("quant")
+    if kept is None or kept in engine(DEFAULT).cache_types or not (quant is None or quant in CLASSES):
+        return ()
+    having = [name for name in names() if kept in engine(name).cache_types]
+    if not having:
+        return ()
+    others = f", as {_listed(having[1:], 'and')} have" if len(having) > 1 else ""
+    return (f"engine: {having[0]}, since it has the cache type {kept}{others}; --engine chooses another",)
 
 
 def _listed(words: Sequence[str], joiner: str) -> str:
@@ -90,6 +113,11 @@ def _keys_of_engines(request: Request) -> set[str]:
     """Keys of a request that are engines' own, and those of what few engines do: experts in RAM, speculative decoding."""
     known = {key.name for group in own_groups() for key in group.keys}
     return {name for name in request if name in known or name == EXPERTS or name in SPECULATIVE_NAMES}
+
+
+def _is_default(name: str, value: object) -> bool:
+    """Return True if a key has the value that it has where nobody gives one."""
+    return value is None or value == every_key()[name].default
 
 
 def _keys_of(name: str) -> set[str]:

@@ -39,6 +39,17 @@ NOT_MODELLED = {
 """Titles of engines that are known by name and not modelled, with the modelled engine that loads files most like theirs."""
 
 
+OTHER_NAMES = {
+    "hf": "transformers", "huggingface": "transformers", "hftransformers": "transformers",
+    "llamaserver": "llama.cpp", "llamacli": "llama.cpp", "llamacppserver": "llama.cpp", "llamacpppython": "llama.cpp",
+    "koboldcpp": "llama.cpp", "lmstudio": "llama.cpp", "gguf": "llama.cpp",
+    "trtllm": "tensorrt-llm", "trt": "tensorrt-llm", "exl2": "exllamav2", "exl3": "exllamav3", "mlxlm": "mlx",
+}  # fmt: skip
+"""Engines by names that people have for them, for their programs, and for programs that run them, letters and digits only.
+
+KoboldCpp and LM Studio run llama.cpp (LostRuins/koboldcpp README; lmstudio.ai/docs/app, runtimes)."""
+
+
 def _engine_name(spelling: str) -> str:
     """Name of the engine that a spelling means, whatever its case, dots and dashes; the spelling of an unknown one.
 
@@ -52,7 +63,7 @@ def _engine_name(spelling: str) -> str:
             f"the memory of {title} is not modelled: it sizes its buffers and its cache by rules of its own",
             f"--engine {nearest} loads the same kind of files: weights and cache of a token are alike, the rest is not",
         )
-    return folded.get(word, spelling)
+    return folded.get(word) or OTHER_NAMES.get(word, spelling)
 
 
 def _folded(name: str) -> str:

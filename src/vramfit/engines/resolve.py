@@ -322,6 +322,11 @@ def engine_name(request: Request) -> str:
         if chosen is not None:
             return chosen
     if quant is None or quant in (*CLASSES, STORED):
+        kept = request.get("kv_cache_type")
+        if kept is not None and kept not in engine(DEFAULT).cache_types:
+            from vramfit.engines.choice import engine_of_cache
+
+            return engine_of_cache(str(kept))
         return DEFAULT
     return engine_of_family(find_scheme(quant).family)
 
@@ -331,7 +336,7 @@ def owners(request: Request) -> tuple[str, ...]:
 
     Raises ``UsageError`` for keys that the asked engine does not have, or that no single engine has.
     """
-    if SHARED.issuperset(request):
+    if SHARED.issuperset(request) and ("kv_cache_type" not in request or "engine" in request):
         return ()
     from vramfit.engines.choice import check_keys
 

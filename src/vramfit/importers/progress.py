@@ -15,6 +15,14 @@ PATIENCE_SECONDS = 0.3
 """Time below which waiting is not worth a line."""
 
 
+_silent: list[bool] = []
+
+
+def silence() -> None:
+    """Show no line from now on, whatever is waited for."""
+    _silent.append(True)
+
+
 class Waiting:
     """Shows what is waited for, from 300 ms on, where ``stream`` is a terminal; the line is taken away at the end."""
 
@@ -27,7 +35,7 @@ class Waiting:
         self._timer.daemon = True
 
     def __enter__(self) -> Waiting:
-        if self._stream is not None and self._stream.isatty():
+        if self._stream is not None and not _silent and self._stream.isatty():
             self._timer.start()
         return self
 

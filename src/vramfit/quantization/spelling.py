@@ -40,7 +40,7 @@ IMATRIX_MARK = "i1"
 
 def read(name: str) -> Scheme | None:
     """Scheme of a name in this grammar, under its usual id; None for any other name."""
-    words = name.lower().replace("_", "-").replace("--1g", "-channel").split("-")
+    words = name.lower().replace("_", "-").replace(" ", "-").replace("--1g", "-channel").split("-")
     if words[0] == IMATRIX_MARK:
         return _with_matrix(name[len(IMATRIX_MARK) + 1 :])
     family = next((word for word in words if word in FAMILIES or word in EXL), None)

@@ -17,7 +17,7 @@ from vramfit.report import FORMAT_VERSION, estimate_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from vramfit.recommend.choices import Choice
@@ -38,6 +38,9 @@ LABELS_OFFERED = (*OFFERED, "severe")
 """Labels of quality that may be the floor, best first; what nobody measured is never recommended."""
 WISHED = ("vendor", "budget", "max_price", "max_cards", "prices")
 """Options that limit the GPUs to get."""
+VENDORS = ("nvidia", "amd", "intel", "apple", "google")
+BRANDS = {"radeon": "amd", "geforce": "nvidia", "rtx": "nvidia", "arc": "intel", "mac": "apple", "tpu": "google"}
+"""Vendors by the names of their cards."""
 POSITIONS = frozenset(("rope_scaling", "long_context"))
 """Keys that give a model a longer context than its own."""
 EXAMPLES = (
@@ -45,11 +48,14 @@ EXAMPLES = (
 )
 
 
-def recommend(request: Request, catalogue: Listing) -> Object:
+def recommend(
+    request: Request, catalogue: Listing, step: Callable[[int, int], None] = lambda _done, _total: None
+) -> Object:
     """Compose the recommendations as plain data.
 
     ``request`` has typed deployment keys with ``gpu`` or ``model`` but not both, and may have ``use`` (a word of
-    ``models.USES``), ``min_speed`` and ``limit``. Raises ``VramfitError``, also where nothing could be estimated at all.
+    ``models.USES``), ``min_speed`` and ``limit``. ``step`` is called with how many models or sets of GPUs were looked at,
+    and of how many. Raises ``VramfitError``, also where nothing could be estimated at all.
     """
     keys = {"level": "fits", **request}
     names, model, use, speed, limit, floor = (
@@ -77,7 +83,7 @@ def recommend(request: Request, catalogue: Listing) -> Object:
     stated = {name: value for name, value in keys.items() if value is not None}
     floor = floor or FLOOR
     labels = LABELS_OFFERED[: LABELS_OFFERED.index(floor) + 1]
-    criteria = Criteria(stated, least, speed is not None, reads, Attempts(), labels)
+    criteria = Criteria(stated, least, speed is not None, reads, Attempts(step), labels)
     if model is None:
         recommendations = _models(names, use, criteria, catalogue, limit or SHOWN)
     else:
@@ -112,9 +118,19 @@ def _models(names: tuple[str, ...], use: str, criteria: Criteria, catalogue: Lis
 
 def _wishes(given: Mapping[str, Any]) -> Wishes:
     """Limits on the GPUs to get, from their options."""
-    found = {"vendors": given["vendor"], "budget_usd": given["budget"], "max_price_usd": given["max_price"],
+    vendors = tuple([_vendor(one) for one in given["vendor"] or ()])
+    found = {"vendors": vendors, "budget_usd": given["budget"], "max_price_usd": given["max_price"],
              "max_cards": given["max_cards"], "prices": given["prices"]}  # fmt: skip
     return Wishes(**{name: value for name, value in found.items() if value})
+
+
+def _vendor(word: str) -> str:
+    """Vendor that a word means, of its cards too; raises ``UsageError`` for another word."""
+    folded = word.strip().lower()
+    found = BRANDS.get(folded, folded)
+    if found not in VENDORS:
+        raise UsageError(f'vendor: "{word}" is not a valid value', f"expected one of: {', '.join(VENDORS)}")
+    return found
 
 
 def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int, wishes: Wishes) -> list[Object]:

@@ -23,14 +23,14 @@ from vramfit.workload.common import EXPERTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vramfit.answer import Answer
     from vramfit.engines import Known
     from vramfit.engines.interface import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
-    from vramfit.quantization import Scheme
+    from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.keys import Request
 
 OFFERED = ("reference", "near-lossless", "small", "noticeable")
@@ -41,6 +41,15 @@ COMFORTABLE = "small"
 CERTAIN_SHARE = 0.9
 """Share of a file's tensors, its largest left out, that are on the GPUs for certain: engines keep an embedding in RAM, and
 load no head for drafting that they do not use."""
+FREED_SHARE = 1.25
+"""Bytes freed on the GPUs for each byte by which a file is smaller, at most: buffers shrink with the weights."""
+COUNTED = frozenset(
+    (
+        "level", "context", "parallel", "engine", "quant", "platform", "ram", "reserve", "task", "images", "batch",
+        "kv_cache_type", "kv_cache_type_v", "flash_attention",
+    )
+)  # fmt: skip
+"""Keys that leave no weights in RAM. Whatever else is stated may, so that nothing is concluded from the weights alone."""
 EXPERTS_ON = "auto"
 """Value of the key for experts in RAM that leaves as many there as have to be."""
 
@@ -48,7 +57,9 @@ EXPERTS_ON = "auto"
 class Attempts:
     """Record of what was tried, for the case that nothing is found."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        self.step = step
+        """Function that is called with how much was looked at, and of how much."""
         self.answered = False
         """True if anything could be estimated at all."""
         self.refused: VramfitError | None = None
@@ -71,6 +82,11 @@ class Criteria(Record):
     attempts: Attempts
     labels: tuple[str, ...] = OFFERED
     """Labels of quality that may be recommended, best first."""
+
+    @property
+    def places_nothing(self) -> bool:
+        """True if no key is stated that may leave weights in RAM."""
+        return COUNTED.issuperset(self.keys)
 
 
 class Choice(Record):
@@ -149,24 +165,21 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
 def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Criteria) -> Choice | None:
     """Choice in the first scheme that meets the criteria.
 
-    Schemes whose weights alone exceed the GPUs are passed over without an estimate, and so are those that free fewer bytes
-    than the last estimate was short of.
+    Schemes whose weights alone exceed the GPUs are passed over without an estimate, and so are those whose file is smaller
+    by fewer bytes than the last estimate was short of.
     """
-    runtime, model, gpus = engine(deployment.engine), deployment.model, deployment.gpus
-    room_bytes = sum([gpu.memory_bytes for gpu in gpus])
+    runtime, model = engine(deployment.engine), deployment.model
+    room_bytes = sum([gpu.memory_bytes for gpu in deployment.gpus]) if criteria.places_nothing else None
     short_bytes, larger_bytes = 0, 0
     for scheme in schemes:
-        certain_bytes = _certain_bytes(model, scheme)
-        if CERTAIN_SHARE * certain_bytes > room_bytes:
+        checkpoint = runtime.checkpoint(model, scheme)
+        if room_bytes is not None and CERTAIN_SHARE * _certain_bytes(checkpoint) > room_bytes:
             criteria.attempts.answered = True
             continue
-        file_bytes = derive(model, scheme).file_bytes
-        freed_bytes = (larger_bytes - file_bytes) / len(gpus) * (1 if len(gpus) == 1 else 1.5)
-        if short_bytes and freed_bytes * 1.25 < short_bytes:
+        if short_bytes and (larger_bytes - _file_bytes(checkpoint)) * FREED_SHARE < short_bytes:
             continue
-        one = replace(deployment, checkpoint=runtime.checkpoint(model, scheme))
         try:
-            found = answer(one, criteria.attempts.known)
+            found = answer(replace(deployment, checkpoint=checkpoint), criteria.attempts.known)
         except VramfitError as error:
             criteria.attempts.refused = criteria.attempts.refused or error
             continue
@@ -174,9 +187,16 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         choice = _meeting(found, criteria)
         if choice is not None:
             return choice
-        short_bytes = max(0, -found.verdict.headroom_bytes) if found.verdict.refusal is None else 0
-        larger_bytes = file_bytes
+        short_bytes, larger_bytes = _short_bytes(found), _file_bytes(checkpoint)
     return None
+
+
+def _short_bytes(found: Answer) -> int:
+    """Bytes that all GPUs together are short of; 0 where they are not, or where memory is not the reason alone."""
+    if found.verdict.refusal is not None:
+        return 0
+    pairs = zip(found.verdict.usable_bytes, found.estimate.gpus, strict=True)
+    return sum([max(0, device.total_bytes - limit) for limit, device in pairs])
 
 
 def _with_experts_in_ram(
@@ -188,7 +208,7 @@ def _with_experts_in_ram(
         return None
     room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + keys["ram"]
     for scheme in schemes:
-        if CERTAIN_SHARE * _certain_bytes(model, scheme) > room_bytes:
+        if CERTAIN_SHARE * _certain_bytes(runtime.checkpoint(model, scheme)) > room_bytes:
             continue
         try:
             (one,) = deployments({**keys, "quant": scheme.id, EXPERTS: EXPERTS_ON}, gpus, model)
@@ -201,9 +221,14 @@ def _with_experts_in_ram(
 
 
 @per_model
-def _certain_bytes(model: Model, scheme: Scheme) -> int:
+def _file_bytes(checkpoint: Checkpoint) -> int:
+    """Bytes of a checkpoint's file, summed up once for all GPUs."""
+    return checkpoint.file_bytes
+
+
+@per_model
+def _certain_bytes(checkpoint: Checkpoint) -> int:
     """Bytes of a checkpoint's tensors without the largest, which may be an embedding that stays in RAM."""
-    checkpoint = derive(model, scheme)
     return checkpoint.file_bytes - max([row.total_bytes for row in checkpoint.stored])
 
 

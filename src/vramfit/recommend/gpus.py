@@ -7,7 +7,8 @@ from vramfit.recommend.choices import best_choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import TypeVar
 
     from vramfit.catalogue.rows import GpuRow
     from vramfit.catalogue.rows import Offer as Rent
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.recommend.choices import Choice, Criteria
     from vramfit.recommend.models import Listing
+
+    T = TypeVar("T")
 
 OWNED = ("consumer", "workstation", "embedded", "apple", "apu")
 """Segments of GPUs that people buy; the others are rented, or come as whole servers."""
@@ -134,11 +137,20 @@ def cheapest(
     choices = _Choices(model, criteria, catalogue)
     rows = catalogue.gpu_rows()
     vendors = {row.id: row.vendor for row in rows}
-    own = [(offer.price_usd or 0, offer) for offer in owned(choices, rows, wishes)]
     bought = wishes.budget_usd is not None or wishes.max_price_usd is not None
-    instances = () if bought else catalogue.cloud_offers(0)
-    rent = [(offer.usd_per_hour or 0.0, offer) for offer in rented(choices, instances, wishes, vendors)]
+    instances = () if bought else tuple(catalogue.cloud_offers(0))
+    total, step = len(rows) + len(instances), criteria.attempts.step
+    own = [(offer.price_usd or 0, offer) for offer in owned(choices, _counted(rows, 0, total, step), wishes)]
+    rents = _counted(instances, len(rows), total, step)
+    rent = [(offer.usd_per_hour or 0.0, offer) for offer in rented(choices, rents, wishes, vendors)]
     return _undominated(own), _undominated(rent)
+
+
+def _counted(items: Iterable[T], before: int, total: int, step: Callable[[int, int], None]) -> Iterator[T]:
+    """Items as they come, ``step`` being called with their number of ``total``; ``before`` others came first."""
+    for number, one in enumerate(items, before):
+        step(number, total)
+        yield one
 
 
 def _undominated(priced: Iterable[tuple[float, Offer]]) -> list[Offer]:

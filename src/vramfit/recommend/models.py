@@ -85,10 +85,12 @@ def best_models(
     rows = [row for row in catalogue.model_rows() if row.modality in USES[use]]
     rows.sort(key=lambda row: (-equivalent_billions(row), row.id))
     room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + (criteria.keys.get("ram") or 0)
-    rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
+    if criteria.places_nothing:
+        rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
     comfortable: list[Candidate] = []
     others: list[Candidate] = []
-    for row in rows:
+    for done, row in enumerate(rows):
+        criteria.attempts.step(done, len(rows))
         if len(comfortable) == limit:
             break
         model = catalogue.model(row.id)

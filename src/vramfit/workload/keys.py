@@ -30,6 +30,16 @@ else:
     _Generic = Parametric
 
 
+SAME_WORDS: Mapping[str, Mapping[str, str]] = {
+    "use": {"coding": "code", "programming": "code", "images": "vision", "embeddings": "embedding", "rag": "embedding"},
+    "platform": {"win": "windows", "win10": "windows", "win11": "windows", "windows 10": "windows",
+                 "windows 11": "windows", "mac": "macos", "osx": "macos", "ubuntu": "linux", "debian": "linux"},
+    "task": {"full-finetune": "full", "full-finetuning": "full", "full-fine-tuning": "full", "full fine-tuning": "full",
+             "full fine-tune": "full", "fft": "full", "infer": "inference", "serve": "inference", "generate": "inference"},
+}  # fmt: skip
+"""Words that people write for a choice, by key; other letters than small ones mean the same everywhere."""
+
+
 class Key(Record):
     """One deployment key: its flag is ``--name-with-dashes``, its field in files and reports ``name``."""
 
@@ -203,16 +213,30 @@ def parse_value(key: Key, raw: Any) -> Any:
             return raw
         if key.read is not None and isinstance(raw, str | int) and key.read(str(raw)) in words:
             return key.read(str(raw))
+        folded = SAME_WORDS.get(key.name, {}).get(str(raw).lower(), str(raw).lower())
+        if folded in words:
+            return folded
         raise key.wrong(raw, f"one of: {', '.join(words)}")
     from vramfit.workload.values import parse
 
     return parse(key, raw)
 
 
+def _joined(text: str) -> str:
+    """Text without a plus that ends a word (``Ryzen AI Max+ 395``); one behind a digit divides (``4090+ 3090``)."""
+    return "".join(
+        [
+            sign
+            for at, sign in enumerate(text)
+            if not (sign == "+" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isspace())
+        ]
+    )
+
+
 def _divided(key: Key, raw: Any) -> list[Any]:
     """Texts between the separators of a text; what is no text, or has no separator, as it is."""
     if isinstance(raw, str):
-        raw = raw.replace(" and ", key.separator[0])
+        raw = _joined(raw.replace(" and ", key.separator[0]))
     if not isinstance(raw, str) or not any(sign in raw for sign in key.separator):
         return [str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw]
     for sign in key.separator[1:]:

@@ -60,6 +60,8 @@ def _tokens(key: Key, raw: Any) -> int | str:
         text = text.removesuffix(word).rstrip(" -")
     if text in key.choices:
         return text
+    if text in ("full", "maximum") and "max" in key.choices:
+        return "max"
     if text == "0" and key.choices:
         return key.choices[0]
     word, slash, parts = text.partition("/")
@@ -78,10 +80,16 @@ def _tokens(key: Key, raw: Any) -> int | str:
     return _integer(key, int(number * factor))
 
 
+PEOPLE = (["user"], ["users"], ["requests"], ["people"], ["sequences"])
+"""Words behind a number of sequences."""
+
+
 def _integer(key: Key, raw: Any) -> int:
     value = raw
     if isinstance(raw, str):
         digits = raw.strip().removeprefix("-")
+        if key.name == "parallel" and digits.split()[1:] in PEOPLE:
+            raw = digits = digits.split()[0]
         if not digits.isascii() or not digits.isdigit():
             raise key.wrong(raw, _expected(key))
         value = int(raw) if len(digits) < 20 else 2**63
@@ -104,9 +112,26 @@ def _shares(key: Key, raw: Any) -> tuple[float, ...]:
     return tuple(shares)
 
 
+PRICES = ("budget", "max_price")
+"""Keys whose value is a sum of money."""
+
+
+def _plain_number(key: Key, raw: Any) -> Any:
+    """A number without the signs of a price or of a share: ``$1,200``, ``500 USD``, ``1.5k``, ``90%``."""
+    if not isinstance(raw, str):
+        return raw
+    text = raw.strip().lower()
+    if text.endswith("%") and key.maximum <= 1:
+        return float(text[:-1]) / 100
+    if key.name in PRICES:
+        text = text.strip("$ ").removesuffix("usd").removesuffix("dollars").strip().replace(",", "")
+        return float(text[:-1]) * 1000 if text.endswith("k") else text
+    return raw
+
+
 def _number(key: Key, raw: Any) -> float:
     try:
-        value = float(raw)
+        value = float(_plain_number(key, raw))
     except (TypeError, ValueError):
         raise key.wrong(raw, _expected(key)) from None
     if isinstance(raw, bool) or not key.minimum <= value <= key.maximum:
