@@ -19,6 +19,7 @@ from vramfit import _finder, _groups
 from vramfit._finder import DIGEST_KEY, GROUPS_MAGIC, INDEX_LENGTH_BYTES, CompiledFinder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PROGRAM = """
@@ -145,7 +146,7 @@ def planted(file: Path, mark: Path) -> None:
     file.chmod(0o600)
 
 
-PLANTS = {
+PLANTS: dict[str, tuple[Callable[[Path], object], bool]] = {
     "own": (lambda file: None, True),
     "writable by the group": (lambda file: file.chmod(0o620), False),
     "writable by all": (lambda file: file.chmod(0o602), False),
