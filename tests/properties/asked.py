@@ -35,6 +35,10 @@ class Violation:
     found: str
     fell: tuple[str, ...] = ()
     """Parts of the GPUs' memory of which the harder deployment needs less, where the invariant is about the need."""
+    largest_fall: float = 0.0
+    """Largest share of one of these parts that the harder deployment does without."""
+    spread: tuple[int, int] = (1, 1)
+    """Number of GPUs that have weights in either deployment."""
 
     @property
     def kind(self) -> str:
@@ -90,6 +94,11 @@ def parts(found: Answer, host: bool = False) -> dict[str, int]:
     """Bytes of each part of the memory over all GPUs, or over them and the host."""
     names = ("weights", "kv_cache", "compute", "overhead")
     return {name: sum(getattr(one, f"{name}_bytes") for one in _devices(found, host)) for name in names}
+
+
+def spread(found: Answer) -> int:
+    """Number of GPUs that have weights."""
+    return sum(1 for one in found.estimate.gpus if one.weights_bytes)
 
 
 def _devices(found: Answer, host: bool) -> tuple[DeviceMemory, ...]:
