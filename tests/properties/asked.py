@@ -39,6 +39,8 @@ class Violation:
     """Largest share of one of these parts that the harder deployment does without."""
     spread: tuple[int, int] = (1, 1)
     """Number of GPUs that have weights in either deployment."""
+    batches: tuple[object, object] = (None, None)
+    """Micro-batch of either deployment; None of an engine without the key."""
 
     @property
     def kind(self) -> str:
@@ -99,6 +101,11 @@ def parts(found: Answer, host: bool = False) -> dict[str, int]:
 def spread(found: Answer) -> int:
     """Number of GPUs that have weights."""
     return sum(1 for one in found.estimate.gpus if one.weights_bytes)
+
+
+def batch(found: Answer) -> object:
+    """Micro-batch, as it was stated or as the engine chose it; None of an engine without the key."""
+    return getattr(found.deployment.workload.own, "ubatch", None)
 
 
 def _devices(found: Answer, host: bool) -> tuple[DeviceMemory, ...]:

@@ -31,6 +31,8 @@ class Explanation:
     """Largest share of a part that may be missing in the harder deployment."""
     respread: bool = False
     """True for what holds only where the number of GPUs with weights differs between the two deployments."""
+    rebatch: bool = False
+    """True for what holds only where the micro-batch differs between the two deployments."""
 
     def explains(self, found: Violation) -> bool:
         """Whether a violation is what the engine does."""
@@ -41,6 +43,7 @@ class Explanation:
             and set(found.fell) <= set(self.parts)
             and found.largest_fall <= self.most
             and not (self.respread and found.spread[0] == found.spread[1])
+            and not (self.rebatch and found.batches[0] == found.batches[1])
             and (self.where(found.raw) or self.where(harder))
         )
 
@@ -94,7 +97,7 @@ EXPLANATIONS = (
         "the batch shrinks as context or file grow against the free memory",
         "ollama/ollama server/sched.go automaticGenerationBatch",
         ("ollama",), ("class", "scheme", "bits", "cache", "context", "parallel", "flash", "images", *MEMORY),
-        ("compute", "overhead", "kv_cache"), lambda raw: not {"batch", "ubatch"} & set(raw),
+        ("compute", "overhead", "kv_cache"), lambda raw: not {"batch", "ubatch"} & set(raw), rebatch=True,
     ),
     Explanation(
         "the default context is 32,768 tokens from 23 GiB and 262,144 from 47 GiB on, so that a larger card may not hold what a"
