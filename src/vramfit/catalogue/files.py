@@ -119,8 +119,10 @@ def cache_path(compiled_from: str) -> str | None:
 
 
 def spare_path(path: str) -> str | None:
-    """Path of a cache file where the user's folder for caches cannot be written: below the folder of the login, or of
-    temporary files; None where there is no folder that is the user's alone."""
+    """Path of a cache file where the user's folder for caches cannot be written; None without a folder of the user's alone.
+
+    It is below the folder of the login, or that of temporary files.
+    """
     if os.name != "posix":
         return None
     base = os.environ.get("XDG_RUNTIME_DIR", "")
