@@ -25,9 +25,9 @@ MAX_BYTES = 4 * 2**20
 """Largest file that is read; the shipped catalogue is an eighth of it."""
 
 MAX_VALUES = 250_000
-"""Most keys and values of a file; the shipped catalogue has a third of it."""
+"""Number of keys and values of a file beyond which it is refused; the shipped catalogue has a third of it."""
 MAX_ROW = 20_000
-"""Most keys and values of one mapping or list without another inside, such as unknown keys without an end."""
+"""Number of keys and values of one mapping or list beyond which it is refused without another inside, such as unknown keys without an end."""
 MAX_DEPTH = 32
 """Deepest nesting; the catalogue needs 6."""
 
