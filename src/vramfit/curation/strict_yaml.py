@@ -27,7 +27,7 @@ MAX_BYTES = 4 * 2**20
 MAX_VALUES = 250_000
 """Number of keys and values of a file beyond which it is refused; the shipped catalogue has a third of it."""
 MAX_ROW = 20_000
-"""Number of keys and values of one mapping or list beyond which it is refused without another inside, such as unknown keys without an end."""
+"""Number of keys and values of one mapping or list, without another inside, beyond which it is refused."""
 MAX_DEPTH = 32
 """Deepest nesting; the catalogue needs 6."""
 
