@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from _imp import source_hash
 from marshal import dumps
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ import pytest
 
 from tests.command import SOURCE
 from vramfit import _finder, _groups
-from vramfit._finder import GROUPS_MAGIC, INDEX_LENGTH_BYTES, CompiledFinder
+from vramfit._finder import DIGEST_KEY, GROUPS_MAGIC, INDEX_LENGTH_BYTES, CompiledFinder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PROGRAM = """
@@ -127,21 +129,122 @@ def test_a_file_that_others_may_write_is_not_read(installed: Path, tmp_path: Pat
     assert text.startswith(b"{")
 
 
+def groups_of(index: bytes, data: bytes = b"") -> bytes:
+    """Content of a file of groups as its writer makes it, with an index of one's own."""
+    digest = source_hash(DIGEST_KEY, index)
+    return GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + digest + index + data
+
+
+def planted(file: Path, mark: Path) -> None:
+    """Write a file of groups whose one group makes a file where it is run."""
+    source = str(SOURCE / "vramfit" / "units.py")
+    code = compile(f"open({str(mark)!r}, 'w').close()", source, "exec")
+    data = dumps(((("vramfit.units", False, source, _finder.state_of(source)),), (code,)))
+    places = {"vramfit.units": (0, len(data), True, source_hash(DIGEST_KEY, data))}
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.write_bytes(groups_of(dumps(places), data))
+    file.chmod(0o600)
+
+
+PLANTS: dict[str, tuple[Callable[[Path], object], bool]] = {
+    "own": (lambda file: None, True),
+    "writable by the group": (lambda file: file.chmod(0o620), False),
+    "writable by all": (lambda file: file.chmod(0o602), False),
+    "a link": (lambda file: file.symlink_to(file.rename(file.with_name("elsewhere"))), False),
+    "a second name": (lambda file: file.with_name("elsewhere").hardlink_to(file), False),
+    "a folder of all": (lambda file: file.parent.chmod(0o777), False),
+    "a folder of the group": (lambda file: file.parent.chmod(0o770), False),
+}
+"""Changes of a file of groups or of its folder, and whether what is in the file is run after."""
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_planted_file_of_groups_is_never_run(tmp_path: Path, plant: str) -> None:
+    change, runs = PLANTS[plant]
+    mark = tmp_path / "ran"
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
+    script = "from vramfit import _finder; finder = _finder.install(); print(finder.path); import vramfit.units"
+    run = [sys.executable, "-c", script]
+    path = subprocess.run(run, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    file = tmp_path / "vramfit" / os.path.basename(path)
+    planted(file, mark)
+    change(file)
+    subprocess.run(run, env=environment, check=True, capture_output=True)
+    assert mark.exists() is runs
+
+
+def test_a_file_of_another_user_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = CompiledFinder(str(SOURCE / "vramfit")).path
+    assert path is not None
+    planted(tmp_path / "vramfit" / os.path.basename(path), tmp_path / "ran")
+    assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == ["vramfit.units"]
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert CompiledFinder(str(SOURCE / "vramfit")).places == {}
+
+
+def test_one_changed_byte_of_a_file_of_groups_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the index and of the code: ``marshal`` may crash on either."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    assert finder.path is not None
+    file = tmp_path / "vramfit" / os.path.basename(finder.path)
+    planted(file, tmp_path / "ran")
+    whole = file.read_bytes()
+    assert CompiledFinder(str(SOURCE / "vramfit")).group("vramfit.units") is not None
+    noticed = []
+    for at in range(len(whole)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        found = CompiledFinder(str(SOURCE / "vramfit"))
+        noticed.append("vramfit.units" not in found.places or found.group("vramfit.units") is None)
+    assert noticed == [True] * len(whole)
+
+
+def test_groups_are_not_written_where_they_would_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "vramfit").mkdir()
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    finder.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), compile("A = 1", "a", "exec")))
+    (tmp_path / "vramfit").chmod(0o777)
+    assert not _groups.write(finder)
+    assert list((tmp_path / "vramfit").iterdir()) == []
+    (tmp_path / "vramfit").chmod(0o700)
+    assert _groups.write(finder)
+
+
+def test_a_damaged_group_is_left_out_and_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code = compile("A = 1", "a", "exec")
+
+    def written(*names: str) -> list[str]:
+        finder = CompiledFinder(str(SOURCE / "vramfit"))
+        finder.alone += [(name, (name, False, "", (0, 0)), code) for name in names]
+        assert _groups.write(finder)
+        return list(CompiledFinder(str(SOURCE / "vramfit")).places)
+
+    assert written("vramfit.a", "vramfit.b") == ["vramfit.a", "vramfit.b"]
+    (file,) = (tmp_path / "vramfit").iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert written("vramfit.c") == ["vramfit.a", "vramfit.c"]
+
+
 def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tmp_path.chmod(0o700)
     file = tmp_path / "groups.bin"
-    index = dumps({"vramfit.units": (0, 1, True)})
-    file.write_bytes(GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + index + b"N")
+    places = {"vramfit.units": (0, 1, True, b"12345678")}
+    file.write_bytes(groups_of(dumps(places), b"N"))
     file.chmod(0o600)
     link = tmp_path / "link.bin"
     link.symlink_to(file)
     pipe = tmp_path / "pipe.bin"
     os.mkfifo(pipe, 0o600)
-    handle, start, places = _finder._open_groups(str(file))
+    handle, start, found = _finder._open_groups(str(file))
     os.close(handle)
     assert start == file.stat().st_size - 1
-    assert places == {"vramfit.units": (0, 1, True)}
+    assert found == places
     for path in (link, tmp_path, pipe, tmp_path / "missing"):
         assert _finder._open_groups(str(path)) == (-1, 0, {})
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
@@ -156,12 +259,15 @@ def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
         GROUPS_MAGIC + b"\xff\xff\xff\xff" + b"N",
         b"\0" * 8 + (1).to_bytes(INDEX_LENGTH_BYTES, "little") + b"N",
         GROUPS_MAGIC + (3).to_bytes(INDEX_LENGTH_BYTES, "little") + b"{zz",
+        groups_of(b"{zz"),
+        groups_of(b"N")[:-1] + b"F",
     ],
 )
 def test_a_damaged_file_has_no_groups(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "groups.bin"
     file.write_bytes(content)
     file.chmod(0o600)
+    tmp_path.chmod(0o700)
     assert _finder._open_groups(str(file)) == (-1, 0, {})
 
 
@@ -250,7 +356,7 @@ def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: 
 def test_modules_are_found_one_by_one_beside_other_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     finder = CompiledFinder(str(SOURCE / "vramfit"))
-    finder.places["vramfit.units"] = (0, 0, True)
+    finder.places["vramfit.units"] = (0, 0, True, b"")
     monkeypatch.setattr(_finder, "other_threads", lambda: 1)
     finder.find_spec("vramfit.units", [str(SOURCE / "vramfit")])
     assert "vramfit.units" in finder.places

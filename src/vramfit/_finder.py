@@ -12,8 +12,9 @@ It also reads *groups* from one file in the user's cache: a module that a functi
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
 each member. The source of each member is compared, as for a .pyc file. What a command had to find one by one is added to the
 file when its answer is out (``vramfit._groups``), and the command after that makes the group's code lean
-(``vramfit._lean``). The file holds code, so it is read only if it is the user's own and nobody
-else may write to it.
+(``vramfit._lean``). The file holds code, so it is read only if it is a file of the user's own under one name, no link,
+and nobody else may write to it or put another into its folder. Its index and each group carry a digest, which is compared
+before they are unmarshalled: it finds damage, which ``marshal`` may crash on; against others only the owner and the modes help.
 
 Only the command installs it; a program that imports vramfit is left alone.
 """
@@ -24,6 +25,7 @@ import os
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
+from _imp import source_hash
 from _thread import _count as other_threads
 from marshal import loads
 from os import close, fstat, read, stat
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
     Member = tuple[str, bool, str, State]
     """Module's name, True if it is a package, the path of its source, and the source's state."""
     Group = tuple[tuple[Member, ...], tuple[CodeType, ...]]
-    Place = tuple[int, int, bool]
-    """Place of a group in the file, its length in bytes, and True if its code is lean."""
+    Place = tuple[int, int, bool, bytes]
+    """Place of a group in the file, its length in bytes, True if its code is lean, and its digest."""
 else:
     ModuleType = type(sys)
 
@@ -56,14 +58,19 @@ CHECKED_BY_TIME = MAGIC_NUMBER + bytes(4)
 HEADER_BYTES = 16
 CACHE_FOLDER = "/__pycache__/"
 CACHE_ENDING = f".{sys.implementation.cache_tag}.pyc"
-GROUPS_MAGIC = MAGIC_NUMBER + b"vfg3"
+GROUPS_MAGIC = MAGIC_NUMBER + b"vfg4"
 INDEX_LENGTH_BYTES = 4
+DIGEST_BYTES = 8
+DIGEST_KEY = 0x76666734
+"""Key of the digests, which are SipHash-1-3 as for the sources of hash-based .pyc files (PEP 552): a builtin, and quick."""
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
 MOST_INDEX_BYTES = 1 << 15
 LARGE_PRIME = 2**61 - 1
 """Divisor whose remainder stands for a folder in the name of its file of groups."""
 WRITABLE_BY_OTHERS = 0o022
+KIND, FILE = 0o170000, 0o100000
+"""Mask and value of the kind in a file's mode (``stat``, which costs too much to load)."""
 
 
 class Module(ModuleType):
@@ -136,12 +143,15 @@ class CompiledFinder:
 
     def has_plain_groups(self) -> bool:
         """Tell whether code of a group is not lean yet."""
-        return False in [lean for _, _, lean in self.places.values()]
+        return False in [lean for _, _, lean, _ in self.places.values()]
 
     def data(self, name: str) -> bytes:
-        """Bytes of the group that ends with a module; fewer than there should be where the file is cut off."""
-        offset, length, _ = self.places[name]
-        return os.pread(self._file, length, self._start + offset)
+        """Bytes of the group that ends with a module; raises ``OSError`` or ``ValueError`` where they are damaged."""
+        offset, length, _, expected = self.places[name]
+        found = os.pread(self._file, length, self._start + offset)
+        if source_hash(DIGEST_KEY, found) != expected:
+            raise ValueError("damaged")
+        return found
 
     def group(self, name: str) -> Group | None:
         """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
@@ -191,7 +201,7 @@ def _groups_path(folder: str) -> str | None:
 def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
     """Open the file of groups: its handle, where its data begins, and the place of each group behind that.
 
-    There are no groups where the file is not there, not the user's own, of another interpreter, or damaged.
+    There are no groups where the file is not there, not the user's own alone, of another interpreter, or damaged.
     """
     if path is None:
         return -1, 0, {}
@@ -200,17 +210,28 @@ def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
     except OSError:
         return -1, 0, {}
     try:
-        status = fstat(file)
-        if status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS:
+        if _is_trusted(fstat(file)) and is_own(stat(path.rpartition("/")[0])):
             head = read(file, MOST_INDEX_BYTES)
-            begin = len(GROUPS_MAGIC) + INDEX_LENGTH_BYTES
-            end = begin + int.from_bytes(head[len(GROUPS_MAGIC) : begin], "little")
-            if head.startswith(GROUPS_MAGIC) and end <= len(head):
-                return file, end, loads(head[begin:end])  # noqa: S302
+            begin = len(GROUPS_MAGIC) + INDEX_LENGTH_BYTES + DIGEST_BYTES
+            end = begin + int.from_bytes(head[len(GROUPS_MAGIC) : begin - DIGEST_BYTES], "little")
+            index = head[begin:end]
+            sound = head[begin - DIGEST_BYTES : begin] == source_hash(DIGEST_KEY, index)
+            if sound and head.startswith(GROUPS_MAGIC) and end <= len(head):
+                return file, end, loads(index)  # noqa: S302
     except (OSError, EOFError, ValueError, TypeError):
         pass
     close(file)
     return -1, 0, {}
+
+
+def is_own(status: os.stat_result) -> bool:
+    """True for what belongs to the user and what nobody else may write to."""
+    return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
+
+
+def _is_trusted(status: os.stat_result) -> bool:
+    """True for a file whose code may be run: the user's own, and under one name, so that nobody put it there by a hard link."""
+    return is_own(status) and status.st_mode & KIND == FILE and status.st_nlink == 1
 
 
 def state_of(source: str) -> State | None:

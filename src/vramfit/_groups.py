@@ -7,9 +7,10 @@ The file is the user's own, in a folder that is made for the user alone.
 from __future__ import annotations
 
 import os
+from _imp import source_hash
 from marshal import dumps, loads
 
-from vramfit._finder import GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, CompiledFinder
+from vramfit._finder import DIGEST_KEY, GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, CompiledFinder, is_own
 from vramfit.catalogue.files import write_atomically
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ def write(finder: CompiledFinder) -> bool:
     added, they are made lean: that compiles their sources, which is worth its time only to a command that is run again.
     A file that cannot be written is no error: the next command finds its modules one by one again.
     """
-    if finder.path is None:
+    if finder.path is None or not _may_be_read(finder.path):
         return False
     bodies: dict[str, list[tuple[Member, CodeType]]] = {}
     for outermost, member, code in finder.alone:
@@ -39,10 +40,7 @@ def write(finder: CompiledFinder) -> bool:
     new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}
     if len(new) + len(finder.places) > MOST_GROUPS:
         return False
-    try:
-        groups = {name: (finder.data(name), lean) for name, (_, _, lean) in finder.places.items()}
-    except OSError:
-        groups = {}
+    groups = _sound(finder)
     if new:
         groups |= {name: (dumps(tuple(zip(*body, strict=True))), False) for name, body in new.items()}
     elif finder.has_plain_groups() and os.access(os.path.dirname(finder.path), os.W_OK):
@@ -52,14 +50,30 @@ def write(finder: CompiledFinder) -> bool:
     return _replace(finder.path, groups)
 
 
+def _may_be_read(path: str) -> bool:
+    """Tell whether the finder would read a file that is written there: not where others may write to its folder."""
+    try:
+        return is_own(os.stat(os.path.dirname(path)))
+    except OSError:
+        return True
+
+
+def _sound(finder: CompiledFinder) -> dict[str, tuple[bytes, bool]]:
+    """Groups of the file by the module that each ends with, its bytes and True if it is lean; without damaged ones."""
+    groups = {}
+    for name, (_, _, lean, _) in finder.places.items():
+        try:
+            groups[name] = (finder.data(name), lean)
+        except (OSError, ValueError):
+            continue
+    return groups
+
+
 def _leaner(data: bytes) -> bytes:
-    """Group with lean code; as it is where it is damaged, which the next command finds out."""
+    """Group with lean code, of one whose digest was compared."""
     from vramfit._lean import lean
 
-    try:
-        group: Group = loads(data)  # noqa: S302
-    except (EOFError, ValueError, TypeError):
-        return data
+    group: Group = loads(data)  # noqa: S302
     members, codes = group
     return dumps((members, tuple([lean(member, code) for member, code in zip(members, codes, strict=True)])))
 
@@ -68,10 +82,11 @@ def _replace(path: str, groups: dict[str, tuple[bytes, bool]]) -> bool:
     """Write the file anew beside the old one, and put it in its place."""
     places, offset = {}, 0
     for name, (data, lean) in groups.items():
-        places[name] = (offset, len(data), lean)
+        places[name] = (offset, len(data), lean, source_hash(DIGEST_KEY, data))
         offset += len(data)
     index = dumps(places)
-    head = GROUPS_MAGIC + len(index).to_bytes(INDEX_LENGTH_BYTES, "little") + index
+    length = len(index).to_bytes(INDEX_LENGTH_BYTES, "little")
+    head = b"".join((GROUPS_MAGIC, length, source_hash(DIGEST_KEY, index), index))
     if len(head) > MOST_INDEX_BYTES:
         return False
     return write_atomically(path, b"".join((head, *[data for data, _ in groups.values()])))

@@ -48,19 +48,28 @@ def read_bytes(path: str, most_bytes: int, seconds: float = SILENT_SECONDS) -> b
     """Content of a file of at most so many bytes; raises ``OSError``, and ``ValueError`` for a null byte in the name."""
     handle = open_file(path, seconds)
     try:
+        if os.fstat(handle).st_mode & KIND == PIPE:
+            return read_all(handle, most_bytes, seconds)
         return read_all(handle, most_bytes)
     finally:
         os.close(handle)
 
 
-def read_all(handle: int, most_bytes: int) -> bytes:
-    """What is left to read of a descriptor, at most so many bytes; raises ``OSError`` where there is more."""
+def read_all(handle: int, most_bytes: int, seconds: float | None = None) -> bytes:
+    """Rest of what can be read of a descriptor, at most so many bytes; raises ``OSError`` where there is more.
+
+    With ``seconds``, for a pipe, also where nothing is written to it for so long before its end.
+    """
     found = bytearray()
-    while chunk := os.read(handle, CHUNK_BYTES):
+    while True:
+        if seconds is not None:
+            _await(handle, seconds)
+        chunk = os.read(handle, CHUNK_BYTES)
         found += chunk
         if len(found) > most_bytes:
             raise too_long(most_bytes)
-    return bytes(found)
+        if not chunk:
+            return bytes(found)
 
 
 def read_stream(stream: BinaryIO, most_bytes: int) -> bytes:

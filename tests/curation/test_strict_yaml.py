@@ -42,6 +42,17 @@ REFUSED = [
     ("[" * 40 + "]" * 40, "f:1:33: nested more than 32 levels", None),
     ("[" * 100_000, r"f:1:\d+: nested more than 32 levels", None),
     ("- " * 100_000, "nested more than 32 levels", None),
+    (
+        "".join(f"k{n}: 1\n" for n in range(200_000)),
+        "f:10001:1: more than 20,000 keys and values of one mapping",
+        "divide",
+    ),
+    ("[" + "1, " * 20_001 + "]", r"f:1:\d+: more than 20,000 keys and values of one mapping", "divide"),
+    (
+        "".join(f"- [{n}]\n" for n in range(250_001)),
+        "f:250001:4: more than 250,000 keys and values, the most",
+        "divide",
+    ),
     (b"a: \xe9", "f:1:1: not UTF-8", None),
     (b"\xff\xfea\x00", "f:1:1: not UTF-8", None),
     ("a: \udce9", "f:1:1: not UTF-8: character 3", None),
@@ -75,6 +86,11 @@ def test_what_is_meant_is_read() -> None:
         "g": "two\nlines\n",
         "h": None,
     }
+
+
+def test_a_mapping_and_lists_at_their_bounds_are_read() -> None:
+    assert len(parse("".join(f"k{n}: 1\n" for n in range(10_000)), "f").data) == 10_000
+    assert len(parse("".join(f"- [{n}]\n" for n in range(30_000)), "f").data) == 30_000
 
 
 def test_an_empty_file_is_null() -> None:

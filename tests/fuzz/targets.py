@@ -8,6 +8,7 @@ import shlex
 import tempfile
 from dataclasses import dataclass
 from functools import cache
+from os import truncate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,9 @@ class Target:
 def _arguments(data: bytes) -> object:
     words = data.decode("utf-8", "surrogateescape").split("\n")
     values = read_arguments(words)
-    keys = {} if values is None else {name: one for name, one in values.items() if name not in ("json", "format")}
-    return parse_request(keys)
+    if values is None or words[0] != "check":
+        return values  # names of other commands have other keys
+    return parse_request({name: one for name, one in values.items() if name not in ("json", "format")})
 
 
 def _deployments(data: bytes) -> object:
@@ -54,7 +56,7 @@ def _deployments(data: bytes) -> object:
 
 def _parsed(raw: dict[str, object]) -> object:
     try:
-        return parse_request(raw)
+        return parse_request(with_command(raw)[0] if "command" in raw else raw)
     except VramfitError as error:
         return error
 
@@ -83,7 +85,8 @@ def _catalogue() -> Catalogue:
     return open_catalogue((), lambda: Importer(Network(offline=True)))
 
 
-def _file(name: str) -> Callable[[bytes], object]:
+def _file(name: str, data_bytes: int = 0) -> Callable[[bytes], object]:
+    """Reader of a file of which the header is changed; ``data_bytes`` of zeros follow, which take no room on the disk."""
     numbers = iter(range(2**62))
 
     def read(data: bytes) -> object:
@@ -92,6 +95,7 @@ def _file(name: str) -> Callable[[bytes], object]:
         folder.mkdir()
         path = folder / name
         path.write_bytes(data)
+        truncate(path, len(data) + data_bytes)
         try:
             catalogue = _catalogue()
             catalogue._models.clear()
@@ -107,7 +111,7 @@ def _written(write: Callable[[Path], object], name: str) -> Callable[[], list[by
     def corpus() -> list[bytes]:
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder))
-            return [(Path(folder) / name).read_bytes()[:100_000]]
+            return [(Path(folder) / name).read_bytes().rstrip(b"\0")]
 
     return corpus
 
@@ -123,9 +127,13 @@ ARGUMENTS = (
     "check -g custom:24GiB@1008GB/s -m llama-2-7b --engine vllm --gpu-memory-utilization 0.9 --image-size 10x10",
     "matrix -g rtx* -m qwen* --quant best", "recommend -g rtx4090 --use chat --min-speed 20", "list gpus --format csv",
 )  # fmt: skip
+GGUF_DATA_BYTES = 3 * 2**20
+"""Zeros behind a header: more than its tensors have."""
+SAFETENSORS_DATA_BYTES = 5_509_632
+"""Zeros behind a header: as many as its tensors have, since neither fewer nor more are taken."""
 DEPLOYMENTS = (
     "defaults: {quant: int4}\ndeployments:\n- {gpu: [rtx4090, 2xrtx3090], model: llama-2-7b, context: 32k}\n"
-    "- gpu: a\n  command: x\n",
+    "- gpu: a\n  command: llama-server -m x.gguf -c 4096\n",
     '{"deployments": [{"gpu": "rtx4090", "model": "a", "tensor_split": "3,1", "ram": "64GiB", "parallel": 4}]}',
 )
 GPUS = "gpus:\n- id: rtx9999\n  name: RTX 9999\n  memory: {bus_bits: 384, data_rate_gbps: 28}\n  sources: [a]\n"
@@ -146,9 +154,9 @@ TARGETS = {
     "command": Target(lambda data: with_command({"command": data.decode("utf-8", "replace")}), _texts(COMMANDS)),
     "manifest": Target(_manifest, _files("manifests/found")),
     "log": Target(_log, _files("verify/logs")),
-    "gguf": Target(_file("x.gguf"), _written(lambda folder: models.gguf().write(folder / "x.gguf"), "x.gguf")),
+    "gguf": Target(_file("x.gguf", GGUF_DATA_BYTES), _written(lambda folder: models.gguf().write(folder / "x.gguf"), "x.gguf")),
     "safetensors": Target(
-        _file("model.safetensors"),
+        _file("model.safetensors", SAFETENSORS_DATA_BYTES),
         _written(lambda folder: models.write_safetensors(folder / "model.safetensors", models.tensors()), "model.safetensors"),
     ),
     "config": Target(

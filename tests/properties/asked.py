@@ -35,6 +35,12 @@ class Violation:
     found: str
     fell: tuple[str, ...] = ()
     """Parts of the GPUs' memory of which the harder deployment needs less, where the invariant is about the need."""
+    largest_fall: float = 0.0
+    """Largest share of one of these parts that the harder deployment does without."""
+    spread: tuple[int, int] = (1, 1)
+    """Number of GPUs that have weights in either deployment."""
+    batches: tuple[object, object] = (None, None)
+    """Micro-batch of either deployment; None of an engine without the key."""
 
     @property
     def kind(self) -> str:
@@ -90,6 +96,16 @@ def parts(found: Answer, host: bool = False) -> dict[str, int]:
     """Bytes of each part of the memory over all GPUs, or over them and the host."""
     names = ("weights", "kv_cache", "compute", "overhead")
     return {name: sum(getattr(one, f"{name}_bytes") for one in _devices(found, host)) for name in names}
+
+
+def spread(found: Answer) -> int:
+    """Number of GPUs that have weights."""
+    return sum(1 for one in found.estimate.gpus if one.weights_bytes)
+
+
+def batch(found: Answer) -> object:
+    """Micro-batch, as it was stated or as the engine chose it; None of an engine without the key."""
+    return getattr(found.deployment.workload.own, "ubatch", None)
 
 
 def _devices(found: Answer, host: bool) -> tuple[DeviceMemory, ...]:

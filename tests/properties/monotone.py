@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.properties.asked import Violation, needs, parts, rank, rows
+from tests.properties.asked import Violation, batch, needs, parts, rank, rows, spread
 from vramfit.memory.kv_cache import ELEMENT_TYPES
 from vramfit.quantization import SCHEMES, derive
 from vramfit.units import GIB, MIB
@@ -229,15 +229,17 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
     (one,) = easier
     smaller, larger = parts(one, step.host), parts(harder, step.host)
     fell = tuple([name for name, value in smaller.items() if larger[name] < value])
+    most = max([1 - larger[name] / smaller[name] for name in fell], default=0.0)
+    measured = (fell, most, (spread(one), spread(harder)), (batch(one), batch(harder)))
     starts = min(rank(harder), rank(one)) >= 0  # whether a scheme or a cache type starts is no matter of size
     if step.verdict and rank(harder) > rank(one) and (starts or not step.needs_more):
         words = f"{one.verdict.word} becomes {harder.verdict.word}"
-        yield Violation(f"{step.name}: verdict", base, harder_keys, words, fell)
+        yield Violation(f"{step.name}: verdict", base, harder_keys, words, *measured)
     if step.needs_more and not decided(one, harder):
         before, after = needs(one, step.host), needs(harder, step.host)
         less = [f"{name} {value} becomes {after[name]}" for name, value in before.items() if after[name] < value]
         if less:
-            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), fell)
+            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), *measured)
 
 
 def decided(*found: Answer) -> bool:

@@ -8,6 +8,7 @@ from tests.catalogued import catalogue
 from tests.properties.asked import Violation, rows
 from vramfit.checks import checked
 from vramfit.engines import engine
+from vramfit.engines.diffusers.components import BITS
 from vramfit.engines.keys import parse_request
 from vramfit.errors import VramfitError
 from vramfit.quantization import SCHEMES
@@ -27,6 +28,8 @@ STATED_OF = {
     "model": ("file_size", "bits_per_weight", "encoder_tokens"),
 }
 """Keys that state a fact of a card or of a file, and mean nothing once it is replaced (docs/remedies.md)."""
+PIPELINES = ("diffusers", "comfyui")
+"""Engines that load pipelines of components alone."""
 USES = ("chat", "code", "vision", "embedding")
 
 
@@ -92,20 +95,26 @@ def _row(row: Mapping[str, Any], keys: Raw, asker: Asker) -> Iterator[Violation]
         yield Violation("recommendation: does not start", keys, deployment, str(again[0].verdict.refusal))
 
 
+def _loaded(name: str, scheme: Mapping[str, Any]) -> str:
+    """Model that an engine loads in a scheme: a pipeline of components for one that loads nothing else."""
+    if name in PIPELINES:
+        return "flux.1-dev"
+    if scheme["family"] == "mxfp4":
+        return "gpt-oss-20b"
+    return "mixtral-8x7b" if scheme["id"] == "MXFP4_MOE" else "llama-3.1-8b"
+
+
 def unnamed(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
     """Schemes that an engine is listed with and that, asked by their id, are refused or taken for another."""
     for row in rows().quants_of(raw["engine"]):
-        model = (
-            "gpt-oss-20b"
-            if row["family"] == "mxfp4"
-            else "mixtral-8x7b"
-            if row["id"] == "MXFP4_MOE"
-            else "llama-3.1-8b"
-        )
-        asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": model}
+        asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": _loaded(raw["engine"], row)}
         asked |= {"engine": raw["engine"], "quant": engine(raw["engine"]).word_of(SCHEMES[row["id"]])}
         found = asker.answers(asked)
-        if not isinstance(found, tuple):
+        if raw["engine"] in PIPELINES and not row["id"].startswith(tuple(BITS)) and row["family"] != "plain":
+            # The listing goes by families; of these a pipeline has no matrices (diffusers and ComfyUI-GGUF unpack no I-quants).
+            if isinstance(found, tuple):
+                yield Violation("scheme: not refused", asked, {}, row["id"])
+        elif not isinstance(found, tuple):
             yield Violation("scheme: refused", asked, {}, str(found))
         elif found[0].deployment.scheme.id != row["id"]:
             yield Violation("scheme: taken for another", asked, {}, found[0].deployment.scheme.id)

@@ -94,7 +94,7 @@ class Container:
         return self._decode(self._start + self._places[f"{kind}/records"][0] + offset, length, check)
 
     def _repaired(self) -> Container:
-        """This container with the parts of a sound one; raises the error at hand where there is none."""
+        """Container with the parts of a sound one put into it; raises the error at hand where there is none."""
         if self.repair is None:
             raise  # noqa: PLE0704  (called where one is handled)
         self.__dict__.update(vars(self.repair()))

@@ -119,8 +119,10 @@ def cache_path(compiled_from: str) -> str | None:
 
 
 def spare_path(path: str) -> str | None:
-    """Path of a cache file where the user's folder for caches cannot be written: below the folder of the login, or of
-    temporary files; None where there is no folder that is the user's alone."""
+    """Path of a cache file where the user's folder for caches cannot be written; None without a folder of the user's alone.
+
+    It is below the folder of the login, or that of temporary files.
+    """
     if os.name != "posix":
         return None
     base = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -178,20 +180,21 @@ _ITSELF = _HOW | getattr(os, "O_NOFOLLOW", 0)
 class _File:
     """File read in parts, by one descriptor for its life: another process may put a newer file in its place.
 
-    With ``own`` it must be the user's, no link, and nobody else may write to it; ``OSError`` otherwise, as for what is no
-    file.
+    With ``own`` it must be the user's under one name, no link, and nobody else may write to it; ``OSError`` otherwise, as for
+    what is no file.
     """
 
     def __init__(self, path: str, own: bool) -> None:
         self._descriptor = os.open(path, _ITSELF if own else _HOW)
         status = os.fstat(self._descriptor)
         self.size = status.st_size
-        if status.st_mode & KIND != FILE or (own and not _is_own(status)):
+        if status.st_mode & KIND != FILE or (own and not (_is_own(status) and status.st_nlink == 1)):
             raise OSError("not the user's own file")
 
     def read(self, start: int, length: int) -> bytes:
         os.lseek(self._descriptor, start, os.SEEK_SET)
-        return os.read(self._descriptor, length)
+        # The length of a damaged part may be 4 GiB, for which memory would be taken before anything is read.
+        return os.read(self._descriptor, min(length, self.size))
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         # At the interpreter's end the module's names may be gone already.
@@ -202,6 +205,15 @@ class _File:
 def _is_own(status: os.stat_result) -> bool:
     """True for what belongs to the user and what nobody else may write to; always where files have no owner."""
     return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS)
+
+
+def is_own_file(path: str) -> bool:
+    """True for a file of the user's own, no link, that nobody else may write to."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return status.st_mode & KIND == FILE and _is_own(status)
 
 
 def read_compiled(path: str, own: bool = False) -> Container | None:

@@ -79,14 +79,17 @@ def begin() -> None:
 
 def read_text(path: str) -> str:
     """Text of a file, or of stdin for ``-``; raises ``InputError`` for one that cannot be read, or is too long."""
-    from vramfit.bounded import read_bytes, read_stream
+    from vramfit.bounded import read_bytes, read_stream, too_long
 
     try:
         most = min(MOST_BYTES, MOST_TOGETHER_BYTES - _read_bytes[0])
         # As bytes, because the locale decides how text is decoded, and YAML is UTF-8.
         stream = getattr(sys.stdin, "buffer", None) if path == "-" else None
         if path == "-" and stream is None:
-            return sys.stdin.read(most)
+            text = sys.stdin.read(most + 1)
+            if len(text) > most:
+                raise too_long(most)
+            return text
         raw = read_bytes(path, most) if stream is None else read_stream(stream, most)
         _read_bytes[0] += len(raw)
         return raw.decode("utf-8")

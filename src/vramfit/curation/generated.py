@@ -39,7 +39,7 @@ PARTIAL = (Moe,)
 class Part(BaseModel):
     """Strict: no unknown keys, no coercion of "13" into 13."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
 
 @cache

@@ -25,7 +25,7 @@ Reporter = Literal["nvidia-smi", "cuda", "torch", "rocm", "metal", "level-zero"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, protected_namespaces=())
 
 
 class Source(_Strict):

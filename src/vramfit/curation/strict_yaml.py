@@ -25,7 +25,9 @@ MAX_BYTES = 4 * 2**20
 """Largest file that is read; the shipped catalogue is an eighth of it."""
 
 MAX_VALUES = 250_000
-"""Most keys and values of a file; the shipped catalogue has a third of it."""
+"""Number of keys and values of a file beyond which it is refused; the shipped catalogue has a third of it."""
+MAX_ROW = 20_000
+"""Number of keys and values of one mapping or list, without another inside, beyond which it is refused."""
 MAX_DEPTH = 32
 """Deepest nesting; the catalogue needs 6."""
 
@@ -154,7 +156,7 @@ def _compose(text: str) -> yaml.Node | None:
 def _refused_events(text: str, name: str) -> list[Fault]:
     """Faults that must be known before a tree is built: composing recurses once per level, and aliases multiply."""
     faults = []
-    depth = values = 0
+    depth = values = row = 0
     loader = _BASE(text)
     try:
         while loader.check_event():
@@ -167,17 +169,21 @@ def _refused_events(text: str, name: str) -> list[Fault]:
                     break
             elif kind is yaml.ScalarEvent:
                 values += 1
-                if values > MAX_VALUES:
-                    problem = f"more than {MAX_VALUES:,} keys and values, the most that are read"
+                row += 1
+                if values > MAX_VALUES or row > MAX_ROW:
+                    most, where = (MAX_ROW, " of one mapping") if row > MAX_ROW else (MAX_VALUES, "")
+                    problem = f"more than {most:,} keys and values{where}, the most that are read"
                     faults.append(_event_fault(event, name, problem, "divide the file"))
                     break
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 depth += 1
+                row = 0
                 if depth > MAX_DEPTH:
                     faults.append(_event_fault(event, name, _TOO_DEEP))
                     break
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 depth -= 1
+                row = 0
     finally:
         loader.dispose()
     return faults

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from vramfit.catalogue.files import write_atomically
+from vramfit.catalogue.files import is_own_file, write_atomically
 from vramfit.importers.stores import directory_of, home, read_json
 
 TYPE_CHECKING = False
@@ -59,9 +59,9 @@ class FactsCache:
         return os.path.join(self._root, *repository.lower().split("/"), f"{name}.json")
 
     def read(self, repository: str, name: str) -> dict[str, object]:
-        """Content of a file of the cache; empty where there is none that can be read."""
+        """Content of a file of the cache; empty where there is none that can be read, or it is not the user's own."""
         path = self._path(repository, name)
-        value = None if path is None else read_json(path)
+        value = None if path is None or not is_own_file(path) else read_json(path)
         kept = value.get("facts") if isinstance(value, dict) and value.get("form") == FORM else None
         return kept if isinstance(kept, dict) else {}
 

@@ -289,9 +289,9 @@ def _counts(tensor: Tensor, kind: str, text: list[Tensor], layers: int, by_layer
         return tensor.layers, total
     if len(family) == 1:
         return range(len(tensor.layers)), total
-    order = sorted([(layer, other.name) for other in family for layer in other.layers])
-    own = {(layer, tensor.name) for layer in tensor.layers}
-    return [i for i, place in enumerate(order) if place in own], total
+    # A layer may have two of a name: ERNIE 4.5 VL has experts for text and for images in one.
+    order = sorted([(layer, other.name, number) for number, other in enumerate(family) for layer in other.layers])
+    return [i for i, (_, _, number) in enumerate(order) if family[number] is tensor], total
 
 
 def _facts(model: Model, text: list[Tensor], imatrix: bool) -> Facts:

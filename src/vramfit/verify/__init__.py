@@ -98,7 +98,10 @@ def read(lines: Sequence[str], asked: str | None = None) -> tuple[str, Log]:
     readers = _readers()
     found: tuple[str, Log] | None = None
     for name, reader in readers.items():
-        log = reader.read(lines) if asked in (None, name) else None
+        try:
+            log = reader.read(lines) if asked in (None, name) else None
+        except ValueError:  # a figure that is none, of a damaged log
+            continue
         if log is not None and (found is None or log.lines > found[1].lines):
             found = (name, log)
     if found is None:

@@ -123,7 +123,9 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
         tensor = row.tensor
         each = row.bytes_each * tensor.copies
         if row.layers:
-            sizes.setdefault(row.layers, {})[tensor.name] = each
+            # A layer may have two tensors of a name: ERNIE 4.5 VL has experts for text and for images in one.
+            alike = sizes.setdefault(row.layers, {})
+            alike[tensor.name] = alike.get(tensor.name, 0) + each
         elif tensor.part in VISION_PARTS:
             vision += row.total_bytes
         elif tensor.part != "text":
