@@ -123,7 +123,10 @@ def test_a_full_disk_is_not_a_verdict(arguments: tuple[str, ...], unbuffered: st
             [sys.executable, "-m", "vramfit", *arguments],
             stdout=full, stderr=subprocess.PIPE, env=environment(PYTHONUNBUFFERED=unbuffered), check=False,
         )  # fmt: skip
-    assert (4, UNWRITTEN) == (told.returncode, told.stderr.decode())
+    written = told.stderr.decode()
+    assert 4 == told.returncode
+    # A request that is in error says so on stderr, though its object on stdout could not be written.
+    assert written.startswith('error: no GPU is called "rtx4900"') if "rtx4900" in arguments else UNWRITTEN == written
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -136,7 +139,7 @@ def test_a_full_disk_under_both_streams(model: str, unbuffered: str) -> None:
             [sys.executable, "-m", "vramfit", "check", "-g", "rtx4090", "-m", model],
             stdout=full, stderr=full, env=environment(PYTHONUNBUFFERED=unbuffered), check=False,
         )  # fmt: skip
-    assert 4 == told.returncode
+    assert (4 if model == "llama-3.2-1b" else 2) == told.returncode
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "stdin"])

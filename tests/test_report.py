@@ -44,7 +44,7 @@ def test_every_deployment_key_is_reported() -> None:
         ("rtx4090", "gpu", "rtx4090"),
         (["rtx3060-12gb", "rtx4090"], "gpu", ["rtx3060-12gb", "rtx4090"]),
         ("64GiB", "ram", "64GiB"),
-        ("58593750KiB", "ram", "60GB"),
+        ("60GiB", "ram", "60GB"),
         (None, "ram", None),
         ("1536MiB", "reserve", "1.5GiB"),
         ("0B", "reserve", "0B"),

@@ -393,11 +393,11 @@ def test_mistrals_settings_are_checked(tmp_path: Path, changes: dict[str, Any], 
 
 def test_a_pipeline_of_diffusers_is_refused_with_its_weight(tmp_path: Path) -> None:
     """Parts without weights are passed over; the parameters of the others are shown."""
-    for part in ("unet", "vae"):
+    for part in ("transformer", "vae"):
         models.write_safetensors(tmp_path / part / "diffusion_pytorch_model.safetensors", models.tensors())
     (tmp_path / "scheduler").mkdir()
     index = {
-        "_class_name": "FooPipeline", "unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"],
+        "_class_name": "FooPipeline", "transformer": ["diffusers", "Foo"], "vae": ["diffusers", "VAE"],
         "scheduler": ["diffusers", "Euler"], "safety_checker": [None, None],
     }  # fmt: skip
     (tmp_path / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
@@ -405,6 +405,6 @@ def test_a_pipeline_of_diffusers_is_refused_with_its_weight(tmp_path: Path) -> N
     assert (3, "") == (ran.code, ran.out)
     assert "is a pipeline whose activations are not modelled yet" in ran.err
     shown = json.loads(vramfit("show", str(tmp_path), "--json").out)
-    assert [("unet", models.PARAMETERS), ("vae", models.PARAMETERS)] == [
+    assert [("transformer", models.PARAMETERS), ("vae", models.PARAMETERS)] == [
         (one["name"], one["parameters"]) for one in shown["components"]
     ]

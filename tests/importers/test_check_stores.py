@@ -191,8 +191,10 @@ def test_show_of_a_reference(stores: Path) -> None:
 
 def test_a_pipeline(tmp_path: Path) -> None:
     """Weights of its networks are stated, and that activations are not known."""
-    models.write_safetensors(tmp_path / "pipe" / "unet" / "diffusion_pytorch_model.safetensors", models.tensors())
-    index = {"_class_name": "FooPipeline", "unet": ["diffusers", "UNet"], "scheduler": ["diffusers", "X"]}
+    models.write_safetensors(
+        tmp_path / "pipe" / "transformer" / "diffusion_pytorch_model.safetensors", models.tensors()
+    )
+    index = {"_class_name": "FooPipeline", "transformer": ["diffusers", "Foo"], "scheduler": ["diffusers", "X"]}
     (tmp_path / "pipe" / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     ran = vramfit("check", "-g", "rtx4090", "-m", str(tmp_path / "pipe"))
     assert ran.code == 3

@@ -158,7 +158,7 @@ def test_names_from_files_cannot_steer_the_terminal() -> None:
 
     text = drawn(told)
 
-    assert "�[2Jevil� �txt�[bold]:smile: only just fits an RTX 4090" in text
+    assert "\\x1b[2Jevil\\x0d\\n\\u202etxt�[bold]:smile: only just fits an RTX 4090" in text
 
 
 def test_a_name_the_encoding_lacks_is_marked() -> None:

@@ -200,7 +200,8 @@ def _means_machine(raw: Mapping[str, Any]) -> bool:
 def _written(key: Key | None, value: object) -> object:
     """Value of a key as a deployments file has it: sizes, rates and pixels as texts, sets and paths as lists and texts."""
     kind = "" if key is None else key.kind
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or value is None or (key is not None and key.read is not None):
+        # A key that reads bare numbers itself does so here too: llama.cpp has ``cache_ram`` in MiB.
         return value
     if kind == "size" and isinstance(value, int):
         from vramfit.units import size_text

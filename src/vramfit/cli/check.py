@@ -8,6 +8,7 @@ import sys
 from vramfit.checks import Unanswered, answers, exit_code
 from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS, own_settings
 from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import SHARED
 from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.report import document, error_document, estimate_object
 from vramfit.sources import open_catalogue
@@ -194,6 +195,10 @@ def answers_of(
         return rows_of(raw, catalogue, output, found, command, notes)
 
     if "file" not in output:
+        if "engine" in keys and not SHARED.issuperset(keys):
+            from vramfit.engines.choice import check_typed
+
+            check_typed(parse_request({**keys, "gpu": keys.get("gpu") or "auto"}))
         yield from rows(keys)
         return
     from vramfit.cli.files import FileReport

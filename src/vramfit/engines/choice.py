@@ -40,31 +40,51 @@ def engine_of_cache(kind: str) -> str:
     return next((name for name in names() if kind in engine(name).cache_types), DEFAULT)
 
 
-def check_keys(request: Request) -> tuple[str, ...]:
-    """Sentence that names the engine which was chosen where several have the request's keys; empty where none was.
+def check_typed(request: Request) -> None:
+    """Raise ``UsageError`` that says whose it is for a key that the asked engine does not have."""
+    foreign = foreign_keys(request)
+    if foreign:
+        having = _having(foreign[0])
+        hint = f"leave it out, or use --engine {having[0]}"
+        raise UsageError(f"{request['engine']} has no {foreign[0]}: it is a key of {_listed(having, 'and')}", hint)
 
-    Raises ``UsageError`` that says whose they are for keys that the asked engine does not have, or that no engine has all.
+
+def foreign_keys(request: Request) -> list[str]:
+    """Keys of a request that the engine it asks for does not have; those with their defaults do not count.
+
+    A report states every key, those of other engines with their defaults, which change nothing.
+    """
+    asked = request.get("engine")
+    if asked is None:
+        return []
+    foreign = _keys_of_engines(request) - _keys_of(asked)
+    return [name for name in request if name in foreign and not _is_default(name, request[name])]
+
+
+def check_keys(request: Request) -> tuple[str, ...]:
+    """Sentences on the engine that was chosen where several have the request's keys, and on keys that it does not have.
+
+    A remedy that changes the engine leaves the former one's keys in the deployment, so that they are no error here
+    (``check_typed`` refuses them where they are typed). Raises ``UsageError`` for keys that no engine has all.
     """
     wanted, asked = _keys_of_engines(request), request.get("engine")
-    foreign = wanted - _keys_of(asked or engine_of_keys(request) or DEFAULT)
-    if asked is not None and foreign:
-        # A report states every key: those of other engines with their defaults, which change nothing.
-        foreign = {name for name in foreign if not _is_default(name, request[name])}
+    if asked is not None:
+        return tuple(
+            f"{name} is a key of {_listed(_having(name), 'and')}: {asked} does not have it, and nothing depends on it"
+            for name in foreign_keys(request)
+        )
+    foreign = wanted - _keys_of(engine_of_keys(request) or DEFAULT)
     if foreign:
         key = min(foreign, key=list(request).index)
-        having = [name for name in names() if key in _keys_of(name)]
-        whose = _listed(having, "and")
-        if asked is None:
-            raise UsageError(
-                f"no engine has all of {_listed(sorted(wanted), 'and')}: {key} is of {whose}", "leave one out"
-            )
-        hint = f"leave it out, or use --engine {having[0]}"
-        raise UsageError(f"{asked} has no {key}: it is a key of {whose}", hint)
+        raise UsageError(
+            f"no engine has all of {_listed(sorted(wanted), 'and')}: {key} is of {_listed(_having(key), 'and')}",
+            "leave one out",
+        )
     wanted = wanted - _keys_of(DEFAULT)
-    if asked is None and not wanted:
+    if not wanted:
         return _by_cache(request)
     having = [name for name in names() if wanted <= _keys_of(name)]
-    if asked is not None or not wanted or len(having) == 1:
+    if len(having) == 1:
         return ()
     chosen = engine_of_keys(request)
     if registered(str(chosen)).keys == registered(str(chosen)).module:
@@ -113,6 +133,11 @@ def _keys_of_engines(request: Request) -> set[str]:
     """Keys of a request that are engines' own, and those of what few engines do: experts in RAM, speculative decoding."""
     known = {key.name for group in own_groups() for key in group.keys}
     return {name for name in request if name in known or name == EXPERTS or name in SPECULATIVE_NAMES}
+
+
+def _having(key: str) -> list[str]:
+    """Engines that have a key."""
+    return [name for name in names() if key in _keys_of(name)]
 
 
 def _is_default(name: str, value: object) -> bool:

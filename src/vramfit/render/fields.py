@@ -94,7 +94,9 @@ def printable(value: Any, name: str = "") -> Any:
 def _escape(letter: str) -> str:
     """``\\x1b`` or ``\\u202e``; U+FFFD for half a character."""
     code = ord(letter)
-    return "\ufffd" if "\ud800" <= letter <= "\udfff" else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    if "\ud800" <= letter <= "\udfff":
+        return "\ufffd"
+    return f"\\x{code:02x}" if code < 2**8 else f"\\u{code:04x}" if code < 2**16 else f"\\U{code:08x}"
 
 
 def tokens_per_second(rate: float) -> str:

@@ -6,6 +6,7 @@ from vramfit.engines.base import Engine
 from vramfit.engines.interface import Setting, View
 from vramfit.engines.pipelines import GROUPS, PipelineKeys
 from vramfit.errors import CannotTell
+from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,10 +52,17 @@ class Diffusers(Engine[None, PipelineKeys]):
         return checkpoint(model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is no pipeline."""
-        if not checkpoint.model.components:
+        """Raise ``CannotTell`` for a model that is no pipeline, or whose denoiser's activations are not known."""
+        from vramfit.engines.diffusers.estimate import knows_activations
+
+        model = checkpoint.model
+        if not model.components:
+            raise CannotTell(f"{model.name} is no pipeline of components", f"leave out --engine {self.name} for it")
+        if not knows_activations(model):
+            weights = sum([row.total_bytes for row in checkpoint.stored])
             raise CannotTell(
-                f"{checkpoint.model.name} is no pipeline of components", f"leave out --engine {self.name} for it"
+                f"{model.name} is a pipeline whose activations are not modelled yet",
+                f"its parts together weigh {gib(weights)} in {checkpoint.scheme.id}; see `vramfit show {model.id}`",
             )
 
     def estimate(self, job: Job[None, PipelineKeys]) -> Estimate:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.pipelines import PipelineKeys
     from vramfit.hardware import Gpu
+    from vramfit.model import Model
 
 IMAGE_SIZE, VIDEO_SIZE, VIDEO_FRAMES = (1024, 1024), (1280, 720), 81
 """Size of what is made where none is asked, and frames of a video (diffusers 0.42.1, defaults of the Wan pipelines)."""
@@ -94,10 +95,6 @@ def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
     width, height, frames = output_of(job)
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
     notes = [f"activations are those of {made}, one at a time; output_size and frames state others"]
-    if not width_of(job) and not any(one.name.startswith("unet") for one in job.model.components):
-        notes.append(
-            "the denoiser's activations are not known for this pipeline: the need is that of its weights and VAE"
-        )
     if offload == "none":
         notes.append("every component stays on the GPU; component_offload lets those wait in RAM whose turn it is not")
     if job.gpu_count > 1:
@@ -172,6 +169,12 @@ def decoding(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
     pixels = width * height
     several = pixels * min(frames, VAE_FRAMES)
     return VAE_PIXEL_LOW * pixels, VAE_PIXEL * several, VAE_PIXEL_HIGH * several
+
+
+def knows_activations(model: Model) -> bool:
+    """Return True for a pipeline whose denoiser is a U-Net, which needs less than its VAE, or has a known width."""
+    denoisers = [one for one in model.components if is_denoiser(one.name)]
+    return any(one.width or one.name.startswith("unet") for one in denoisers)
 
 
 def width_of(job: Job[None, PipelineKeys]) -> int:
