@@ -121,12 +121,11 @@ def test_every_format_has_the_same_exit_code(style: str) -> None:
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--context", "-1"]),
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--ram", "64"]),
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--images", "1"]),
-        (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--kv-cache-type", "q8_0"]),
         (2, "usage", ["-g", "rtx4090", "-m", "llama-2-7b", "--engine", "llama.cpp", "--task", "lora"]),
         (2, "usage", ["-g", "0xrtx4090", "-m", "llama-2-7b"]),
         (2, "usage", ["-g", "custom:24", "-m", "llama-2-7b"]),
         (3, "cannot-tell", ["-g", "rtx4090", "-m", "llama-2-7b", "--gpu-layers", "auto"]),
-        (3, "cannot-tell", ["-g", "rtx4090", "-m", "flux.1-dev"]),
+        (3, "cannot-tell", ["-g", "rtx4090", "-m", "minimax-h3"]),
         (4, "input", ["--file", "/nowhere/deployments.yaml"]),
     ],
 )

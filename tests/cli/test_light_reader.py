@@ -47,7 +47,7 @@ def test_read(expected: dict[str, Any], line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "", "chek", "list gpus", "--help", "--version", "-h", "check --help", "check -h", "check --bogus 1", "check extra",
+        "", "chek", "--help", "--version", "-h", "check --help", "check -h", "check --bogus 1", "check extra",
         "check --gp rtx4090", "check --gpu", "check -g rtx4090 --model", "check --json=1", "check --unified-kv=true",
         "check --no-json", "check --no-unified-kv=1", "check --no-gpu", "check -grtx4090", "check -g=rtx4090", "check -ctk=f16",
         "matrix --name a", "recommend --any",

@@ -46,6 +46,7 @@ ENVIRONMENT = {
     "NO_COLOR": "no colour, whatever its value; the flag `--color` beats it",
     "FORCE_COLOR": "colour in a pipe too; `NO_COLOR` beats it",
     "TERM": "`dumb` gets no colour",
+    "XDG_RUNTIME_DIR": "folder of the cache where the usual one cannot be written, if it is your own",
     "XDG_CACHE_HOME": "folder of the cache `vramfit/` (compiled catalogue, facts of files); `~/.cache` by default",
     "XDG_CONFIG_HOME": "folder of `vramfit/gpus.yaml` and `vramfit/models.yaml`, laid over the catalogue; `~/.config` by default",
     "HF_TOKEN": "token for repositories of the Hub that ask for one; goes to that host and into no output",

@@ -18,6 +18,8 @@ EXAMPLES = {
     "exllamav3": {"gpu": ["rtx4090"], "model": "llama-3.1-8b", "quant": "exl3-4.0"},
     "exllamav2": {"gpu": ["rtx4090"], "model": "llama-3.1-8b", "quant": "exl2-4.0"},
     "mlx": {"gpu": ["m3-max-64gb"], "model": "llama-3.1-8b", "quant": "mlx-4bit"},
+    "diffusers": {"gpu": ["h100-sxm"], "model": "flux.1-dev", "quant": "bf16"},
+    "comfyui": {"gpu": ["rtx4090"], "model": "flux.1-dev", "quant": "fp8"},
 }
 """Deployment of each engine whose terms are shown."""
 

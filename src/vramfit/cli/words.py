@@ -26,7 +26,7 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     Raises ``UsageError`` where nothing is left to name, or no part is a GPU's name.
     """
     if len(words) == 1 and "/" not in words[0]:
-        words = words[0].rstrip("?").split()
+        words = words[0].rstrip("?").split() or words
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
     if has_gpu and has_model and len(words) == 1 and _is_scheme(words[0]) and not _states(flags, "quant", "--quant"):
         return ["--quant", words[0]]

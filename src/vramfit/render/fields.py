@@ -75,7 +75,7 @@ def encodable(text: str) -> str:
     return "".join([one if one.isprintable() or one in KEPT else _escape(one) for one in text])
 
 
-LINES = ("command",)
+LINES = ("command", "own_command")
 """Fields of a report that have several lines."""
 
 
