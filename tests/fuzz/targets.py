@@ -16,13 +16,13 @@ from tests.importers import models
 from vramfit.cli.deployments import read_deployments
 from vramfit.cli.options import read as read_arguments
 from vramfit.curation.strict_yaml import parse
-from vramfit.engines import engine, names
 from vramfit.engines.commands import with_command
 from vramfit.engines.keys import parse_request
 from vramfit.errors import VramfitError
 from vramfit.manifests.documents import documents
 from vramfit.sources import open_catalogue
 from vramfit.verify import marks
+from vramfit.verify import read as read_log
 from vramfit.verify.lines import kept
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ def _parsed(raw: dict[str, object]) -> object:
 
 def _log(data: bytes) -> object:
     lines = kept(io.BytesIO(data), marks()).lines
-    readers = [engine(name).log_reader() for name in names()]
-    return [reader.read(lines) for reader in readers if reader is not None]
+    try:
+        return read_log(lines)
+    except VramfitError as error:
+        return error
 
 
 def _manifest(data: bytes) -> object:

@@ -37,6 +37,8 @@ def _is_refused(found: object) -> bool:
     """True for what a reader returns in place of an answer: faults of a document, errors of deployments, logs of no engine."""
     if isinstance(found, Document):
         return bool(found.faults)
+    if isinstance(found, VramfitError):
+        return True
     if not isinstance(found, list):
         return False
     return all(one is None for one in found) or any(isinstance(one, VramfitError) for one in found)

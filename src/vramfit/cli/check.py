@@ -195,7 +195,7 @@ def answers_of(
         return rows_of(raw, catalogue, output, found, command, notes)
 
     if "file" not in output:
-        if "engine" in keys and not SHARED.issuperset(keys):
+        if "engine" in keys and "command" not in keys and not SHARED.issuperset(keys):
             from vramfit.engines.choice import check_typed
 
             check_typed(parse_request({**keys, "gpu": keys.get("gpu") or "auto"}))

@@ -127,6 +127,8 @@ class Start:
 
     def _other(self, name: str, match: re.Match[str]) -> None:
         if name == "setting":
+            if match["name"].startswith("n_") and not match["value"].isdecimal():
+                return
             self.settings[match["name"]] = match["value"]
         elif name in ("device", "offered"):
             self.devices[match["label"]] = match["name"]
