@@ -68,7 +68,9 @@ def test_bounds_hold_on_models_left_out(kind: str) -> None:
     """Factors fitted on one half of the models contain the logs of the other: four in five at least, most of them all."""
     found = left_out(kind)
     if found is None:
-        assert kind in ("peak, several streams", "libraries, several cards", "libraries, unified")
+        assert kind in (
+            "peak, several streams", "libraries, several cards", "libraries, unified", "graphs, by no rows",
+        )  # fmt: skip
         return
     _, inside, total = found
     assert inside >= 0.8 * total
@@ -76,11 +78,8 @@ def test_bounds_hold_on_models_left_out(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SPREAD)
 def test_the_stated_bounds_contain_the_logs(kind: str) -> None:
-    """Nine in ten of the logs of each kind, as far as there are any.
-
-    Of graphs before 0.10 there are few logs, and two are outside: 0.7.3 and 0.8.5.
-    """
-    inside = [one.inside for one in figures() if one.kind == kind and (kind != "graphs" or one.version >= (0, 10))]
+    """Nine in ten of the logs of each kind, as far as there are any."""
+    inside = [one.inside for one in figures() if one.kind == kind]
 
     assert sum(inside) >= 0.88 * len(inside)
 

@@ -20,7 +20,7 @@ from vramfit.engines import engine
 from vramfit.engines.interface import Job
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.vllm.parts import ESTIMATED_SHARE, SPREAD, parts
+from vramfit.engines.vllm.parts import ESTIMATED_SHARE, SPREAD, captured_kind, parts
 from vramfit.engines.vllm.release import release
 from vramfit.sources import open_catalogue
 from vramfit.units import GIB
@@ -36,6 +36,8 @@ TITLES = {
     "room": "room for the cache",
 }
 """Terms and their names in the table."""
+FEWEST = 6
+"""Logs of a kind with fewer of which halves say nothing of each other."""
 OUTSIDE = 0.05
 """Share of the fitted logs below the lowest factor, and above the highest."""
 
@@ -89,7 +91,7 @@ def _of_row(row: dict[str, Any]) -> list[Figure]:
         "weights": ("weights", estimate.gpus[0].weights_bytes, (1, 1)),
         "peak": (peak_kind, own.peak.total_bytes, SPREAD[peak_kind]),
         "libraries": (library_kind, inner, SPREAD[library_kind]),
-        "graphs": ("graphs", captured, SPREAD["graphs"]),
+        "graphs": (captured_kind(facts), captured, SPREAD[captured_kind(facts)]),
         "graphs_estimated": ("graphs, estimated", captured * ESTIMATED_SHARE, SPREAD["graphs, estimated"]),
         "context": ("context", outer + context.expected, (1, 1)),
     }
@@ -139,10 +141,11 @@ def fitted(found: list[Figure]) -> tuple[float, float]:
 def left_out(kind: str) -> tuple[tuple[float, float], int, int] | None:
     """Factors fitted on one half of the models, and how many logs of the other half they contain, of how many.
 
-    Each half has its turn, and the factors are those of both. The result is None with logs of one half only.
+    Each half has its turn, and the factors are those of both. The result is None with logs of one half only, and with
+    fewer than six.
     """
     halves = [[one for one in figures() if one.kind == kind and half(one) is side] for side in (False, True)]
-    if not all(halves):
+    if not all(halves) or sum(map(len, halves)) < FEWEST:
         return None
     inside = 0
     bounds = []

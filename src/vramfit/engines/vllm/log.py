@@ -249,7 +249,7 @@ def printed(
 
     Weights, and what the card holds when the worker looks at it, have no bounds of their own.
     """
-    from vramfit.engines.vllm.parts import ESTIMATED_SHARE, SPREAD, parts
+    from vramfit.engines.vllm.parts import ESTIMATED_SHARE, SPREAD, captured_kind, parts
     from vramfit.engines.vllm.release import release
 
     work = deployment.workload
@@ -276,7 +276,7 @@ def printed(
         ("weights", "gpu0"): Amount(weights, weights, weights),
         ("activation peak", "gpu0"): _spread(own.peak.total_bytes, SPREAD[peak_kind]),
         ("non-torch memory", "gpu0"): _spread(own.libraries.inside_bytes, SPREAD[library_kind]),
-        ("CUDA graphs", "gpu0"): _spread(captured, SPREAD["graphs"]),
+        ("CUDA graphs", "gpu0"): _spread(captured, SPREAD[captured_kind(facts)]),
         ("CUDA graphs, vLLM's estimate", "gpu0"): _spread(captured * ESTIMATED_SHARE, SPREAD["graphs, estimated"]),
         ("room for the cache", "gpu0"): left,
         ("context at the start", "gpu0"): Amount(outside, outside, outside),
