@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vramfit.remedies import Question
 
 MOST_SIBLINGS = 6
-"""Number of models considered in each degree of similarity, largest first."""
+"""Number of models considered in each degree of similarity, largest first of those whose weights may fit."""
 QLORA_SHARE = 0.27
 """Least share of 16-bit weights that NF4 weights take: 4.13 bits per weight, the rest being embeddings and norms."""
 
@@ -25,9 +25,7 @@ def smaller(question: Question) -> Iterator[Proposal]:
     before = question.asked.deployment
     kind = "smaller-model" if before.workload.task == "inference" else "finetune-smaller"
     yield from question.best(
-        _replaced(question, kind, row, _instead(question, row))
-        for row in _siblings(question)
-        if _may_fit(question, row, 1.0)
+        _replaced(question, kind, row, _instead(question, row)) for row in _siblings(question, 1.0)
     )
 
 
@@ -36,8 +34,7 @@ def smaller_as(question: Question, scheme: str, word: str) -> Iterator[Proposal]
     share = {"int8": 0.5, "int4": 0.25}[word] * 2 / _bytes_per_weight(question)
     proposals = (
         _replaced(question, "smaller-model", row, {**_instead(question, row), "quant": scheme})
-        for row in _siblings(question)
-        if _may_fit(question, row, share)
+        for row in _siblings(question, share)
     )
     for found in question.best(proposals):
         yield Proposal(
@@ -52,9 +49,7 @@ def tuned(question: Question) -> Iterator[Proposal]:
     if tuner is None:
         return
     share = QLORA_SHARE * 2 / _bytes_per_weight(question)
-    for row in _siblings(question):
-        if not _may_fit(question, row, share):
-            continue
+    for row in _siblings(question, share):
         changes = {"model": row.id, "engine": tuner, "quant": "nf4", "task": "qlora"}
         after = question.attempt(changes)
         if after is None or not question.improves(after):
@@ -98,17 +93,23 @@ def _bytes_per_weight(question: Question) -> float:
     return question.asked.estimate.checkpoint_bytes / question.asked.deployment.model_parameters
 
 
-def _siblings(question: Question) -> Iterator[ModelRow]:
+def _siblings(question: Question, share: float) -> Iterator[ModelRow]:
     """Rows of smaller models, the most similar first: same name at another size, same family, same maker, same
     modality.
 
-    Within each group the largest comes first; of other families only those count that are not older.
+    Those whose weights alone may fit count, stored in ``share`` of the requested model's bytes per parameter. Within each
+    group the largest comes first; of other families only those count that are not older.
     """
+
+    def largest(rows: list[ModelRow]) -> list[ModelRow]:
+        fitting = [row for row in rows if _may_fit(question, row, share)]
+        return sorted(fitting, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
+
     model = question.asked.deployment.model
     name = model.id if model.origin is None else "-".join(model.name.lower().split())
     stem, maker = _stem(name), _maker(name)
     nearest = [row for row in _smaller(question, maker) if _stem(row.id) == stem]
-    yield from _largest(nearest)
+    yield from largest(nearest)
     known = {row.id for row in nearest}
     family: list[ModelRow] = []
     same: list[ModelRow] = []
@@ -121,7 +122,7 @@ def _siblings(question: Question) -> Iterator[ModelRow]:
         elif row.released and model.released and row.released >= model.released:
             (same if _maker(row.id) == maker else others).append(row)
     for rows in (family, same, others):
-        yield from _largest(rows)
+        yield from largest(rows)
 
 
 def _smaller(question: Question, beginning: str) -> list[ModelRow]:
@@ -129,10 +130,6 @@ def _smaller(question: Question, beginning: str) -> list[ModelRow]:
         model, limit = question.asked.deployment.model, question.asked.deployment.model_parameters * 0.9
         question.smaller[beginning] = question.catalogue.smaller_models(model.modality, limit, beginning)
     return question.smaller[beginning]
-
-
-def _largest(rows: list[ModelRow]) -> list[ModelRow]:
-    return sorted(rows, key=lambda row: (-row.parameters, row.id))[:MOST_SIBLINGS]
 
 
 def _maker(name: str) -> str:
