@@ -235,18 +235,22 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
 def _for_pipeline(request: Request, model: Model) -> Request:
     """The request for a pipeline of components, with the engine of pipelines where it names none.
 
-    Raises ``CannotTell`` for an engine of language models.
+    Raises ``CannotTell`` for an engine of language models, named or meant by keys that only such engines have.
     """
     from vramfit.engines import pipeline_engines
 
     named, having = request.get("engine"), pipeline_engines()
+    if named is None and not SHARED.issuperset(request):
+        from vramfit.engines.choice import engine_of_keys
+
+        named = engine_of_keys(request)
     if named is not None and named not in having:
         weights = sum(component.parameters for component in model.components) * 2
         raise CannotTell(
             f"{model.name} is a pipeline, which {named} does not run",
             f"use --engine {' or '.join(having)}; its parts together weigh {gib(weights)} in 16-bit",
         )
-    return request if named is not None else {**request, "engine": having[0]}
+    return {**request, "engine": named or having[0]}
 
 
 def _of_size(
