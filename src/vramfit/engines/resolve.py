@@ -14,7 +14,7 @@ from vramfit.engines.workloads import counted, default_platform, worded, workloa
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, FITTING, LARGEST, SPECULATIVE
+from vramfit.workload.common import CLASSES, EXPERTS, FITTING, LARGEST, SPECULATING
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
 
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
             """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
 
 
-SPECULATING = frozenset([key.name for key in SPECULATIVE])
-"""Keys of speculative decoding."""
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
 
