@@ -9,7 +9,7 @@ from vramfit import __version__
 from vramfit._record import Record
 from vramfit.engines import engine, engine_of_family
 from vramfit.engines.quants import quants
-from vramfit.engines.resolve import SPECULATING, deployments, drafted, engine_name, kinds_of_sets, with_stated
+from vramfit.engines.resolve import deployments, drafted, engine_name, kinds_of_sets, with_stated
 from vramfit.engines.supplied import offering
 from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
@@ -17,6 +17,7 @@ from vramfit.quantization.quality import LABELS, quality_of
 from vramfit.report import FORMAT_VERSION
 from vramfit.sweep import Sweep, ladder, refusal
 from vramfit.verdict import LEVELS
+from vramfit.workload.common import SPECULATING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from vramfit.engines.commands import Command
     from vramfit.launch.files import Files
 
-MODELS = ("model", "draft_model")
-"""Keys whose value may be a path."""
 MOST_BYTES = 2**20
 """Size of a file that a command names; settings are shorter."""
 
@@ -78,9 +76,10 @@ def named_here(raw: Mapping[str, Any], command: Command, catalogue: Catalogue) -
     import os
 
     from vramfit._record import replace
+    from vramfit.engines.commands import FILES
     from vramfit.launch.files import elsewhere
 
-    for key in MODELS:
+    for key in FILES:
         path = raw.get(key)
         if not isinstance(path, str) or path != command.keys.get(key):
             continue

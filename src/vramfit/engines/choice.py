@@ -7,7 +7,7 @@ from vramfit.engines import DEFAULT, engine, engine_of_family, names, own_groups
 from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
 from vramfit.quantization import find_scheme
-from vramfit.workload.common import CLASSES, EXPERTS, SPECULATIVE
+from vramfit.workload.common import CLASSES, EXPERTS, SPECULATING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     Library = Mapping[str, str]
     """Facts that a catalogue states of a tag: ``library``, whose engine runs its files, and ``quant``, the file's scheme."""
-
-SPECULATIVE_NAMES = frozenset([key.name for key in SPECULATIVE])
-"""Names of the keys of speculative decoding."""
 
 
 def engine_of_keys(request: Request) -> str | None:
@@ -132,7 +129,7 @@ def from_library(request: Request, library: Library, quant: str) -> Request:
 def _keys_of_engines(request: Request) -> set[str]:
     """Keys of a request that are engines' own, and those of what few engines do: experts in RAM, speculative decoding."""
     known = {key.name for group in own_groups() for key in group.keys}
-    return {name for name in request if name in known or name == EXPERTS or name in SPECULATIVE_NAMES}
+    return {name for name in request if name in known or name == EXPERTS or name in SPECULATING}
 
 
 def _having(key: str) -> list[str]:
@@ -152,4 +149,4 @@ def _keys_of(name: str) -> set[str]:
     own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in fields_of}
     if runtime.places_experts:
         own = own | {EXPERTS}
-    return own | SPECULATIVE_NAMES if runtime.speculates else own
+    return own | SPECULATING if runtime.speculates else own

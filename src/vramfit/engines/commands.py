@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 FILES = ("model", "draft_model")
 """Keys whose value may be a file in a container, which is one of the machine where its folder is mounted."""
-SPREAD = ("tensor_parallel", "pipeline_parallel", "data_parallel", "nodes")
+WIDTHS = ("tensor_parallel", "pipeline_parallel", "data_parallel")
+"""Keys whose product is the number of GPUs of a server."""
+SPREAD = (*WIDTHS, "nodes")
 """Keys that say over how many GPUs a server is spread."""
 RELEASE = "engine_version"
 """Key for the release of an engine, which the tag of its image states."""

@@ -14,7 +14,7 @@ from vramfit.engines.workloads import counted, default_platform, worded, workloa
 from vramfit.errors import CannotTell, UnknownMemory, UnsupportedScheme, UsageError, VramfitError
 from vramfit.quantization import STORED, find_scheme, own_checkpoint
 from vramfit.units import gib
-from vramfit.workload.common import CLASSES, EXPERTS, FITTING, LARGEST, SPECULATIVE
+from vramfit.workload.common import CLASSES, EXPERTS, FITTING, LARGEST, SPECULATING
 from vramfit.workload.common import GROUPS as COMMON
 from vramfit.workload.training import FORM as TRAINING
 
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
             """Rows of the models with that modality, fewer parameters, and an id with that beginning."""
 
 
-SPECULATING = frozenset([key.name for key in SPECULATIVE])
-"""Keys of speculative decoding."""
 SHARED = frozenset([*TRAINING.names, *[key.name for group in COMMON for key in group.keys]]) - {EXPERTS} - SPECULATING
 """Keys that choose no engine: those that all have."""
 
@@ -235,18 +233,22 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
 def _for_pipeline(request: Request, model: Model) -> Request:
     """The request for a pipeline of components, with the engine of pipelines where it names none.
 
-    Raises ``CannotTell`` for an engine of language models.
+    Raises ``CannotTell`` for an engine of language models, named or meant by keys that only such engines have.
     """
     from vramfit.engines import pipeline_engines
 
     named, having = request.get("engine"), pipeline_engines()
+    if named is None and not SHARED.issuperset(request):
+        from vramfit.engines.choice import engine_of_keys
+
+        named = engine_of_keys(request)
     if named is not None and named not in having:
         weights = sum(component.parameters for component in model.components) * 2
         raise CannotTell(
             f"{model.name} is a pipeline, which {named} does not run",
             f"use --engine {' or '.join(having)}; its parts together weigh {gib(weights)} in 16-bit",
         )
-    return request if named is not None else {**request, "engine": having[0]}
+    return {**request, "engine": named or having[0]}
 
 
 def _of_size(

@@ -54,24 +54,36 @@ def names_known_files(deployment: Deployment) -> bool:
 def with_quant(keys: dict[str, Any]) -> dict[str, Any]:
     """Replace ``quantization`` and ``dtype`` in ``keys`` by ``quant`` if they determine it, and drop the flags' names.
 
-    Of a model whose name states a quantization, ``dtype`` is the type of the activations alone.
+    Of a model whose name states a quantization, ``dtype`` is the type of the activations alone, and a ``quantization`` that
+    names a method of several widths (``gptq``, ``bitsandbytes``) has the bits that the name states.
     """
     quantization, dtype = keys.pop("quantization", None), keys.pop("dtype", "auto")
     quant = QUANTIZATIONS.get(quantization) if quantization is not None else PLAIN.get(dtype)
-    if quant is not None and (quantization is not None or not _is_quantized(str(keys.get("model", "")))):
+    stored = None if quant is None else _stored_quant(str(keys.get("model", "")))
+    if quant is not None and quantization is not None:
+        keys["quant"] = stored if stored is not None and _differ_in_bits(quant, stored) else quant
+    elif quant is not None and stored is None:
         keys["quant"] = quant
     for name in SPREAD:
         keys.pop(name, None)
     return keys
 
 
-def _is_quantized(model: str) -> bool:
-    """Return True if the name of a repository or folder states a quantization."""
+def _differ_in_bits(quant: str, stored: str) -> bool:
+    """Return True if two schemes are of one family and of different classes: ``gptq-int4`` and ``gptq-int8``."""
+    from vramfit.quantization import find_scheme
+
+    one, other = find_scheme(quant), find_scheme(stored)
+    return one.family == other.family and one.precision != other.precision
+
+
+def _stored_quant(model: str) -> str | None:
+    """Quantization that the name of a repository or folder states; None for a name of 16-bit files, or of none."""
     from vramfit.catalogue.repositories import readings
 
     last = model.rstrip("/").rpartition("/")[2]
     quants = [reading.keys["quant"] for reading in readings(last) if "quant" in reading.keys]
-    return bool(quants) and quants[-1] not in PLAIN.values()
+    return quants[-1] if quants and quants[-1] not in PLAIN.values() else None
 
 
 def machines(estimate: Estimate) -> int:

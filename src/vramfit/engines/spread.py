@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.engines import engine
+from vramfit.engines.commands import WIDTHS
 from vramfit.errors import UsageError
 from vramfit.launch.gpus import Counted, launched, visible
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from vramfit.engines.commands import Command
 
-WIDTHS = ("tensor_parallel", "pipeline_parallel", "data_parallel")
-"""Keys whose product is the number of GPUs of a server."""
 MACHINE = "auto"
 
 

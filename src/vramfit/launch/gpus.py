@@ -47,8 +47,11 @@ def visible(given: Iterable[Process]) -> Counted | None:
     for one in given:
         for name in VISIBLE:
             text = one.variables.get(name)
-            if text is not None and not getattr(text, "unset", ()) and text.strip().lower() not in NONE:
-                count = len([part for part in text.split(",") if part.strip()])
+            unset: tuple[str, ...] = getattr(text, "unset", ())
+            if text is None or unset or text.strip().lower() in NONE:
+                continue
+            count = _listed(text)
+            if count:
                 found.append(Counted(count, f"{name}={text}", (text, str(text))))
         of_container = _of_container(one.gpus)
         if of_container is not None:
@@ -93,7 +96,17 @@ def _of_container(text: str | None) -> int | None:
     listed = text.removeprefix("device=")
     if listed == text:
         return int(text) if text.isdigit() and 0 < len(text) < 4 and int(text) else None
-    return len([part for part in listed.split(",") if part.strip()]) or None
+    return _listed(listed) or None
+
+
+def _listed(text: str) -> int:
+    """Number of GPUs of a list: one that is named twice is one, and none counts behind ``-1``, which CUDA ends a list at.
+
+    The end at an invalid index is from recollection of the CUDA C++ Programming Guide ("CUDA Environment Variables").
+    """
+    parts = [part.strip() for part in text.split(",")]
+    before = parts[: parts.index("-1")] if "-1" in parts else parts
+    return len({part for part in before if part})
 
 
 def _product(program: Program, given: Process) -> Counted | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from vramfit import __version__
 from vramfit.checks import checked
-from vramfit.engines.resolve import SPECULATING, devices, with_stated
+from vramfit.engines.resolve import devices, with_stated
 from vramfit.errors import CannotTell, UsageError
 from vramfit.recommend.choices import OFFERED, Attempts, Criteria
 from vramfit.recommend.gpus import Wishes, cheapest
 from vramfit.recommend.models import best_models
 from vramfit.report import FORMAT_VERSION, estimate_object
+from vramfit.workload.common import SPECULATING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

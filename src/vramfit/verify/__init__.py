@@ -167,7 +167,10 @@ def _asked(
     if len(found) > 1 and unknown and not log.as_released:
         raise CannotTell("the log does not say the quantization", f"give --quant, for example {found[0].scheme.id}")
     made = answer(found[0])
-    runtime, reader = engine(found[0].engine), _readers()[found[0].engine]
+    runtime = engine(found[0].engine)
+    reader = runtime.log_reader()
+    if reader is None:
+        raise TypeError("the engine of a log that was read has a reader")
     return found[0], reader.printed(runtime, found[0], made.estimate, made.verdict.usable_bytes)
 
 

@@ -252,6 +252,9 @@ SPECULATIVE = (
 )
 """Keys of speculative decoding, which few engines have (``Engine.speculates``)."""
 
+SPECULATING = frozenset([key.name for key in SPECULATIVE])
+"""Names of the keys of speculative decoding."""
+
 SUPPLIED = (
     Key(
         "kv_bytes_per_token",

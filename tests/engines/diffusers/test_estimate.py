@@ -11,7 +11,7 @@ from vramfit.engines import estimate
 from vramfit.engines.diffusers.estimate import VAE_FRAMES, VAE_PIXEL
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.errors import CannotTell
+from vramfit.errors import CannotTell, UsageError
 from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
@@ -145,3 +145,23 @@ def test_measured_totals_are_within_the_bounds(gib: float, request_: dict[str, A
 
 def _arguments(request: dict[str, Any]) -> list[str]:
     return [text for key, value in request.items() for text in (f"--{key.replace('_', '-')}", str(value))]
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "message"),
+    [
+        ({"parallel": 2}, CannotTell, "makes 2 at once is not modelled"),
+        ({"gpu_layers": 3}, UsageError, "diffusers places components, not layers"),
+        ({"gpu_layers": 3, "engine": "comfyui"}, UsageError, "comfyui places components"),
+        ({"engine": None, "batch": 512}, CannotTell, "is a pipeline, which llama.cpp does not run"),
+        ({"engine": None, "max_num_seqs": 4}, CannotTell, "is a pipeline, which vllm does not run"),
+    ],
+)
+def test_keys_of_language_models_are_refused(keys: dict[str, Any], kind: type[Exception], message: str) -> None:
+    """A yes that passes over them would be to another question."""
+    with pytest.raises(kind, match=message):
+        estimated(**keys)
+
+
+def test_a_key_of_pipelines_chooses_their_engine() -> None:
+    assert estimated(engine=None, component_offload="group") == estimated(component_offload="group")

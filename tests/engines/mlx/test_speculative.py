@@ -66,6 +66,13 @@ def test_states_cannot_be_trimmed() -> None:
             {"model": "a/b", "draft_model": "c/d", "speculative_tokens": "2"},
         ),
         ("mlx_lm.generate --model a/b --num-draft-tokens 2", {"model": "a/b"}),
+        # What a program has no flag for, it refuses: nothing of it is in the estimate.
+        ("mlx_lm.chat --model a/b --draft-model c/d", {"model": "a/b"}),
+        ("mlx_vlm.chat --model a/b --draft-model c/d --kv-bits 4", {"model": "a/b", "kv_cache_type": "int4"}),
+        ("mlx_lm.generate --model a/b --draft-model c/d --draft-kind mtp", {"model": "a/b", "draft_model": "c/d"}),
+        ("mlx_lm.server --model a/b --kv-bits 4 --max-kv-size 9", {"model": "a/b"}),
+        ("mlx_vlm.server --model a/b --max-num-seqs 3", {"model": "a/b", "parallel": "3"}),
+        ("mlx_vlm.server --model a/b --decode-concurrency 3", {"model": "a/b"}),
     ],
 )
 def test_commands_are_read(line: str, expected: dict[str, str]) -> None:
@@ -84,6 +91,14 @@ def test_commands_are_read(line: str, expected: dict[str, str]) -> None:
             "--draft-model Qwen/Qwen3-0.6B --num-draft-tokens 5",
         ),
         (DENSE, "--max-kv-size 4096"),
+        (
+            {**DENSE, "parallel": 2, "kv_cache_type": "int8"},
+            "mlx_vlm.server --model qwen3-8b-mlx-4bit --max-num-seqs 2 --kv-bits 8",
+        ),
+        (
+            {**DENSE, "model": "gemma-3-12b", "speculative": "draft", "draft_model": "gemma-3-1b"},
+            "--max-kv-size 4096 --draft-model google/gemma-3-1b-it --num-draft-tokens 3",
+        ),
     ],
 )
 def test_commands_are_written(keys: dict[str, Any], expected: str) -> None:

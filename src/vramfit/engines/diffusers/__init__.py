@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit.engines.base import Engine
 from vramfit.engines.interface import Setting, View
 from vramfit.engines.pipelines import GROUPS, PipelineKeys
-from vramfit.errors import CannotTell
+from vramfit.errors import CannotTell, UsageError
 from vramfit.units import gib
 
 TYPE_CHECKING = False
@@ -52,7 +52,10 @@ class Diffusers(Engine[None, PipelineKeys]):
         return checkpoint(model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is no pipeline, or whose denoiser's activations are not known."""
+        """Raise ``CannotTell`` for a model that is no pipeline, whose activations are not known, or asked for several at once.
+
+        Raises ``UsageError`` for layers in RAM: a pipeline moves components.
+        """
         from vramfit.engines.diffusers.estimate import knows_activations
 
         model = checkpoint.model
@@ -63,6 +66,14 @@ class Diffusers(Engine[None, PipelineKeys]):
             raise CannotTell(
                 f"{model.name} is a pipeline whose activations are not modelled yet",
                 f"its parts together weigh {gib(weights)} in {checkpoint.scheme.id}; see `vramfit show {model.id}`",
+            )
+        if work.parallel > 1:
+            raise CannotTell(
+                f"the memory of a pipeline that makes {work.parallel} at once is not modelled", "leave parallel out"
+            )
+        if work.cpu_moe_layers or work.gpu_layers != "all":
+            raise UsageError(
+                f"{self.name} places components, not layers", "use --component-offload, and leave gpu_layers out"
             )
 
     def estimate(self, job: Job[None, PipelineKeys]) -> Estimate:

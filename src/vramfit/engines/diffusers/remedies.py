@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
     from vramfit.engines.pipelines import PipelineKeys
 
-ENCODERS = {"int8": ("8 bits", 8), "nf4": ("4 bits", 4)}
-"""Forms of quantized text encoders, and their bits, with more bits first."""
+ENCODERS = {"int8": "8 bits", "nf4": "4 bits"}
+"""Forms of quantized text encoders in words, with more bits first."""
 OFFLOADS = {
     "model": (
         "keep only the running component on the GPU", "each component is copied to the GPU when its turn comes", 1,
@@ -57,6 +57,6 @@ def _setting(offload: str | None, form: str | None) -> Setting:
         trades.append(trade)
     if form is not None:
         changes["text_encoder"] = form
-        words.append(f"load the text encoders in {ENCODERS[form][0]}")
+        words.append(f"load the text encoders in {ENCODERS[form]}")
         trades.append("prompts lose a little")
     return Setting(changes, " and ".join(words), "; ".join(trades), effort)

@@ -10,6 +10,8 @@ and pull request 21830, all on cards of AMD).
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+
 from vramfit.memory.kv_cache import caches
 
 TYPE_CHECKING = False
@@ -44,15 +46,13 @@ def stranded_bytes(model: Model, work: Workload, cells: int, batch: int) -> int:
 
 def pool_bytes(rows: list[int], cells: int, batch: int) -> int:
     """Bytes of all pieces after copies of ``rows`` bytes for each cell were made for 1, 2, … batches of ``batch`` cells."""
-    pieces: list[int] = []
-    for batches in range(1, -(-cells // batch) + 1):
+    pieces: list[int] = []  # sorted: a long prompt has thousands of batches, and hundreds of pieces to look through
+    for batches in range(1, -(-cells // batch) + 1) if rows else ():
         taken: list[int] = []
         for row in rows:
             size = row * min(batches * batch, cells)
-            free = [piece for piece in pieces if piece >= size]
-            piece = min(free, default=round(LOOK_AHEAD * size))
-            if free:
-                pieces.remove(piece)
-            taken.append(piece)
-        pieces = (pieces + taken)[:MOST_PIECES]
+            place = bisect_left(pieces, size)
+            taken.append(pieces.pop(place) if place < len(pieces) else round(LOOK_AHEAD * size))
+        for piece in taken[: MOST_PIECES - len(pieces)]:
+            insort(pieces, piece)
     return sum(pieces)

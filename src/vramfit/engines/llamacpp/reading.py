@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.errors import UsageError
+from vramfit.workload.common import FITTING, LARGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ MARGIN = "1024"
 """Number of MiB that ``--fit`` leaves free on each GPU (``common/common.h``, ``fit_params_target``)."""
 EXPERTS, DENSE = "\\.ffn_(up|down|gate|gate_up)_(ch|)exps", "\\.ffn_(up|down|gate|gate_up)\\."
 """Patterns of ``-ncmoe`` and ``-ncffn`` (``common/common.h``, ``LLM_FFN_EXPS_REGEX``)."""
-LARGEST, FITTING = "max", "auto"
-"""Contexts of a command that states 0, that of the model, and of one that states none."""
 
 
 def placed(keys: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
@@ -32,28 +33,23 @@ CONVERT_FLAGS = (
     Flag("--q-group-size", "group"),
     Flag("--q-mode", "mode"),
 )
-DRAFT_FLAGS = (
+MODEL_FLAG = Flag("--model", "model")
+CONTEXT_FLAG = Flag("--max-kv-size", "context")
+BITS_FLAG = Flag(
+    "--kv-bits", "kv_cache_type", spell=lambda kind: CACHE_BITS[kind], read=lambda text: CACHE_OF.get(text, text)
+)
+GENERATE_FLAGS = (MODEL_FLAG, Flag("--prompt", "prompt", ("-p",)), CONTEXT_FLAG, BITS_FLAG)
+"""Flags of both generators beside those of what drafts."""
+SERVED_FLAG = Flag("--model", "model", ("--model-path",))
+TEXT_DRAFT_FLAGS = (Flag("--draft-model", "draft_model"), Flag("--num-draft-tokens", "speculative_tokens"))
+"""Flags of mlx-lm's generator and server for a whole model that drafts; its chat has none (``mlx_lm/chat.py``)."""
+VISION_DRAFT_FLAGS = (
     Flag("--draft-model", "draft_model"),
-    Flag("--num-draft-tokens", "speculative_tokens"),
     Flag("--draft-kind", "draft_kind"),
     Flag("--draft-block-size", "draft_block"),
 )
-"""Flags of what drafts; the last two are mlx-vlm's, whose blocks begin with the token that was accepted last."""
-GENERATE_FLAGS = (
-    Flag("--model", "model"),
-    Flag("--prompt", "prompt", ("-p",)),
-    Flag("--max-kv-size", "context"),
-    Flag("--kv-bits", "kv_cache_type", spell=lambda kind: CACHE_BITS[kind], read=lambda text: CACHE_OF.get(text, text)),
-    *DRAFT_FLAGS,
-)
-SERVER_FLAGS = (
-    Flag("--model", "model", ("--model-path",)),
-    Flag("--decode-concurrency", "parallel"),
-    Flag("--kv-bits", "kv_cache_type", read=lambda text: CACHE_OF.get(text, text)),
-    Flag("--max-kv-size", "context"),
-    *DRAFT_FLAGS,
-)
-"""Flags of the servers; those of the cache are mlx-vlm's, whose server alone has them."""
+"""Flags of mlx-vlm's generator and server for a drafter made for the model, whose blocks begin with the token that was
+accepted last (``generate/dispatch.py``, ``server/cli.py``); its chat has none (``chat.py``)."""
 OTHERS = neutral(
     "--verbose --ignore-chat-template --use-default-chat-template --trust-remote-code --pipeline --no-pipeline"
     " --no-trust-remote-code --tokenizer-only --dequantize",
@@ -72,16 +68,21 @@ UNMODELLED = neutral(
 )
 
 
-def _programs(package: str) -> tuple[Program, Program, Program]:
-    """Converter, generator and server of a package, as scripts, as modules and as words of the package's script."""
-    convert, generate, serve = (f"{package}.{name}" for name in ("convert", "generate", "server"))
+def _programs(package: str, flags: Mapping[str, tuple[Flag, ...]]) -> tuple[Program, ...]:
+    """Converter, generator, server and chat of a package, as scripts, as modules and as words of the package's script.
+
+    ``flags`` are those of the programs that run a model, by name.
+    """
     return (
-        Program((convert,), CONVERT_FLAGS, also=_also(package, "convert"), shortens=True, neutral=OTHERS),
         Program(
-            (generate,), GENERATE_FLAGS, (*_also(package, "generate"), *_also(package, "chat"), (f"{package}.chat",)),
-            shortens=True, neutral=OTHERS, unmodelled=UNMODELLED,
+            (f"{package}.convert",), CONVERT_FLAGS, also=_also(package, "convert"), shortens=True, neutral=OTHERS,
         ),
-        Program((serve,), SERVER_FLAGS, _also(package, "server"), shortens=True, neutral=OTHERS, unmodelled=UNMODELLED),
+        *[
+            Program(
+                (f"{package}.{name}",), own, _also(package, name), shortens=True, neutral=OTHERS, unmodelled=UNMODELLED,
+            )
+            for name, own in flags.items()
+        ],
     )  # fmt: skip
 
 
@@ -93,14 +94,29 @@ def _also(package: str, name: str) -> tuple[tuple[str, ...], ...]:
     )  # fmt: skip
 
 
-TEXT, VISION = _programs("mlx_lm"), _programs("mlx_vlm")
+TEXT = _programs(
+    "mlx_lm",
+    {
+        "generate": (*GENERATE_FLAGS, *TEXT_DRAFT_FLAGS),
+        "server": (SERVED_FLAG, Flag("--decode-concurrency", "parallel"), *TEXT_DRAFT_FLAGS),
+        "chat": (MODEL_FLAG, CONTEXT_FLAG),
+    },
+)
+VISION = _programs(
+    "mlx_vlm",
+    {
+        "generate": (*GENERATE_FLAGS, *VISION_DRAFT_FLAGS),
+        "server": (SERVED_FLAG, Flag("--max-num-seqs", "parallel"), CONTEXT_FLAG, BITS_FLAG, *VISION_DRAFT_FLAGS),
+        "chat": (MODEL_FLAG, CONTEXT_FLAG, BITS_FLAG),
+    },
+)
 
 
 def command(deployment: Deployment, _estimate: Estimate) -> str:
     """Write the lines that convert the model, if its scheme is MLX's own, and generate with it or serve several at once."""
     work, scheme = deployment.workload, deployment.scheme
-    drafts = _drafting(deployment)
-    convert, generate, serve = TEXT if deployment.model.vision is None and "draft_kind" not in drafts else VISION
+    package = _package(deployment)
+    convert, generate, serve, _ = package
     model, lines = repository(deployment), []
     if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
         model = file_stem(deployment)
@@ -113,13 +129,27 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         "prompt": "-",
         "context": None if quantized else work.context,
         "kv_cache_type": work.kv_cache_type if quantized else None,
-        **drafts,
+        **_drafting(deployment),
     }
     if work.parallel > 1:
-        context = values["context"] if serve is VISION[-1] else None
+        context = values["context"] if package is VISION else None
         served = {**values, "context": context, "parallel": work.parallel}
         return "\n".join([*lines, line(write.words(serve, served))])
     return "\n".join([*lines, line(write.words(generate, values))])
+
+
+def _package(deployment: Deployment) -> tuple[Program, ...]:
+    """Programs that run a deployment: mlx-lm's for text and for a whole model that drafts, else mlx-vlm's.
+
+    mlx-vlm's server runs models of text too, and has the bits of a cache, which mlx-lm's has not (``server.py``).
+    """
+    work = deployment.workload
+    if work.draft is not None:
+        from vramfit.engines.speculative import drafting
+
+        return VISION if drafting(work).method == "mtp" else TEXT
+    served_quantized = work.parallel > 1 and work.kv_cache_type in CACHE_BITS
+    return VISION if served_quantized or deployment.model.vision is not None else TEXT
 
 
 def _drafting(deployment: Deployment) -> dict[str, object]:
@@ -139,7 +169,7 @@ def _drafting(deployment: Deployment) -> dict[str, object]:
 def limits_context(deployment: Deployment) -> bool:
     """Return True if a flag of the command holds it to the context: not of mlx-lm's server, nor of a quantized cache."""
     work = deployment.workload
-    return work.kv_cache_type not in CACHE_BITS and (work.parallel == 1 or deployment.model.vision is not None)
+    return work.kv_cache_type not in CACHE_BITS and (work.parallel == 1 or _package(deployment) is VISION)
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:
