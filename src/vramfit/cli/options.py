@@ -46,6 +46,9 @@ ARGUMENTS: dict[str, tuple[Key, ...]] = {
 }
 """Words of these commands that belong to no flag, in their order; the last takes all further ones if it is ``texts``."""
 
+WITH_WORDS = ("check", "explain", "plot", "recommend")
+"""Commands that take a GPU and a model without flags."""
+
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 FILE_FORMATS = ("github", "junit", "sarif")
 """Formats for pipelines, whose findings stand in a file."""
