@@ -16,7 +16,7 @@ from vramfit.workload.keys import Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from vramfit.cli.settings import Settings
@@ -86,21 +86,21 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
 
-MANY_OPTIONS: tuple[Key, ...] = tuple(
-    [
-        _FORMAT if key.name == "format" else key
-        for key in OUTPUT_OPTIONS
-        if key.name not in ("file", "any", "all_remedies", "details", "fail_on", "explain", "export")
-    ]
-)
+
+def output_options(left_out: Collection[str]) -> tuple[Key, ...]:
+    """Output options of a command that has no findings for pipelines, without those whose names are ``left_out``."""
+    return tuple([_FORMAT if key.name == "format" else key for key in OUTPUT_OPTIONS if key.name not in left_out])
+
+
+MANY_OPTIONS = output_options(("file", "any", "all_remedies", "details", "fail_on", "explain", "export"))
 """Output options of commands that go through many models or GPUs."""
 
 NO_PAGER = Key("no_pager", "switch", "print a long list at once, not through a pager")
 
 LIST_OPTIONS: tuple[Key, ...] = (
     *[
-        _FORMAT if key.name == "format" else key
-        for key in OUTPUT_OPTIONS
+        key
+        for key in MANY_OPTIONS
         if key.name in ("json", "format", "output", "quiet", "catalogue", "no_header", "color")
     ],
     NO_PAGER,

@@ -114,13 +114,12 @@ def closing(estimate: Object) -> list[str]:
     return found
 
 
-def print_terms(report: Object, *, stream: TextIO, colour: bool, whole: bool = True) -> None:
+def print_terms(report: Object, *, stream: TextIO, colour: bool) -> None:
     """Write the derivations of a report's estimates for a person to ``stream``, in one piece."""
-    from vramfit.render.page import Page
-    from vramfit.render.table import terminal_width
+    from vramfit.render.table import terminal_page
 
-    page = Page(terminal_width(stream), stream.encoding or "ascii", colour=colour)
-    draw(page, report, whole=whole)
+    page = terminal_page(stream, colour=colour)
+    draw(page, report, whole=True)
     stream.write(page.drawn())
 
 
