@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from vramfit.cli.check import answered, catalogue_of, in_place, with_machine
+from vramfit.cli.console import tell
 from vramfit.cli.options import HERE, MANY_OPTIONS, own_settings
 from vramfit.cli.printing import colour_of, print_lines
 from vramfit.cli.progress import Progress
@@ -115,7 +116,7 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
         plain, notes = own.with_keys({"model": None, **plain}, catalogue, keys, leave)
         keys = {**wishes, **{name: value for name, value in plain.items() if value is not None}}
         if "quiet" not in output:
-            sys.stderr.writelines(f"note: {note}\n" for note in notes)
+            tell(sys.stderr, [f"note: {note}" for note in notes])
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
     prices = _prices(wishes.pop("price", ()), own, catalogue)
     if "model" in request and prices:

@@ -138,7 +138,6 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
     part = estimate.get("breakdown") or {}
     low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
     limits = estimate.get("limits") or {}
-    rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
     first = pick(estimate, "throughput.time_to_first_token_seconds")
     label = pick(estimate, "quality.label") or "unknown"
     yield {
@@ -153,7 +152,7 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
         "in\nRAM": figure(host["total_bytes"]) if host and host["total_bytes"] else NONE,
         "longest\ncontext": _count(limits.get("max_context")),
         "users": _count(limits.get("max_parallel")),
-        "tokens\nper s": tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else NONE,
+        "tokens\nper s": decode_cell(estimate),
         "first\ntoken": NONE if first is None or estimate["verdict"] not in RUNS else duration(first),
         "quality": quality(label),
         "quality\nloss": loss(label),
@@ -163,6 +162,12 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
             cells = {heading: figure(device[f"{key}_bytes"]) for heading, key in zip(_PARTED, PARTS, strict=True)}
             cells |= {"needed": figure(device["total_bytes"]), "free": figure(device.get("headroom_bytes"))}
             yield {key: (cell, "dim") for key, cell in {"GiB": f"  {label}", **cells}.items()}
+
+
+def decode_cell(estimate: Object) -> str:
+    """Tokens per second of an estimate that runs, for a column that says so; a dash for any other."""
+    rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
+    return tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else NONE
 
 
 def _count(number: int | None) -> str:

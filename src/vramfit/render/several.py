@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.render.account import labels, verdict_span
-from vramfit.render.fields import RUNS, pick, tokens_per_second
+from vramfit.render.account import decode_cell, labels, verdict_span
+from vramfit.render.fields import pick
 from vramfit.render.headline import gpu_name
 from vramfit.render.page import Column
 from vramfit.render.pieces import draw_error, draw_tally, remedied
@@ -61,7 +61,6 @@ def _rows(number: int, section: Section) -> Iterator[list[Span]]:
     if section.is_error:
         return
     for place, (label, estimate) in enumerate(zip(labels(section.estimates), section.estimates, strict=True)):
-        rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
         context = pick(estimate, "limits.max_context")
         yield [
             (_name(number, section) if place == 0 else "", "bold"),
@@ -73,7 +72,7 @@ def _rows(number: int, section: Section) -> Iterator[list[Span]]:
             figure(pick(estimate, "required_bytes.expected")),
             figure(estimate.get("headroom_bytes")),
             f"{context:,}" if context else NONE,
-            tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else NONE,
+            decode_cell(estimate),
             loss(pick(estimate, "quality.label") or "unknown"),
         ]
 
