@@ -1,4 +1,4 @@
-"""Typer app: help, usage errors, completion, and every command that is not on the light path."""
+"""Typer app: usage errors of every command, and ``import`` and ``catalogue``, whose options are not declared as keys."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     """Output options with this folder's deployments file, if there is one and nothing else is asked."""
     if keys or not os.path.isfile(PROJECT):
         return output
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and "quiet" not in output:
         sys.stderr.write(f"reading {PROJECT}\n")
     return {**output, "file": [PROJECT]}
 

@@ -1,8 +1,8 @@
 """Command lines as people write them, put into the flags of our own keys.
 
-Read are flags of engines' own programs with the meaning that they have there (``--tensor-parallel-size``, ``--swap-space 4``),
-everyday words for keys (``--quantization``), flags with underscores, and a GPU and a model without flags. Looked at only
-where a command line has something that is no declared option.
+They may have flags of engines' own programs with the meaning that they have there (``--tensor-parallel-size``,
+``--swap-space 4``), everyday words for keys (``--quantization``), flags with underscores, and a GPU and a model without
+flags. The module is loaded only for a command line with something that is no declared option.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Options of ``check`` and its like: the deployment keys, and those on how the answer is printed.
 
-One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
-theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
-``--help``, an unknown or abbreviated flag, a missing value), and then Typer runs and owns every usage text. Values are
-not judged here: ``engines.keys.parse_request`` does that for both paths.
+One declaration serves the light reader, ``read``, the help texts (``help``) and the Typer command (``app``); commands
+other than ``check`` have theirs in modules of their own. The reader answers None for anything it does not know in full
+(another command, ``--help``, an unknown or abbreviated flag, a missing value): then ``help`` prints, or ``flags``
+translates what people write, and what is left is a usage error of Typer's. Values are not judged here:
+``engines.keys.parse_request`` does that for both paths.
 """
 
 from __future__ import annotations

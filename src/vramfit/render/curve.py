@@ -108,7 +108,7 @@ def draw(page: Page, report: Object) -> None:
 
 
 def cells(point: Object, top_bytes: int, height: int) -> str:
-    """Characters of one column from the bottom up, as many as the need takes of ``height`` lines that are ``top_bytes``."""
+    """Characters of one column from the bottom up: ``height`` of them stand for ``top_bytes``, and the need takes its share."""
     drawn, reached = "", 0
     for part, shade in zip(PARTS, SHADES, strict=True):
         reached += point[f"{part}_bytes"]

@@ -108,7 +108,7 @@ def _speed(remedy: Object) -> str:
 
 
 def _summary(remedy: Object) -> str:
-    """Summary with the price, where it costs one, and without the file's size, which is in another unit."""
+    """Summary of a remedy with its price, where it has one, and without the size of a file, which is in another unit."""
     cloud, price = remedy.get("cloud"), remedy.get("price_usd")
     text, file, rest = str(remedy["summary"]).partition(", a file of ")
     text += rest.partition(" GB")[2].removeprefix(",") if file else ""
