@@ -234,6 +234,7 @@ def test_the_folder_s_file_is_what_is_checked_without_keys(project: Path) -> Non
     assert ["fits", "large", "a,b: 100%"] == [one["name"] for one in ran.estimates]
     assert vramfit("check", "-f", "vramfit.yaml", "--json") == ran
     assert "reading vramfit.yaml" in vramfit("check", terminal=True).err
+    assert "reading" not in vramfit("check", "--quiet", terminal=True).err
     assert 0 == vramfit("check", "-g", "l4", "-m", "llama-3.2-1b").code
 
 

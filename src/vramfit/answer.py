@@ -88,7 +88,7 @@ class Answer(Record):
         label = max(weights[0], cache[0], key=WORSE.index)
         return label, f"{weights[1]}; cache {cache[1]}"
 
-    @property
+    @once
     def command(self) -> str:
         """Shell lines, or Python, that run the deployment with the settings the estimate assumed."""
         return engine(self.deployment.engine).command(self.deployment, self.estimate)

@@ -15,7 +15,6 @@ from vramfit.search import largest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from vramfit.answer import Answer
@@ -164,8 +163,3 @@ def _point(value: int | str, found: Answer) -> Object:
         "device": device.device,
         "verdict": found.verdict.word,
     }
-
-
-def crossing(points: Sequence[Object]) -> int | None:
-    """Number of the first point whose need exceeds what its GPU offers; None if none does."""
-    return next((i for i, one in enumerate(points) if one["required_bytes"] > one["usable_bytes"]), None)

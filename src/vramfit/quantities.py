@@ -29,14 +29,14 @@ _BINARY = {unit: _FACTORS[unit[0]] for unit in ("kb", "mb", "gb", "tb")}
 
 
 class Bare(int):
-    """Bytes of a size that is a power of 1024 and whose unit does not say so: ``24G`` is 24 GiB, and of memory ``24GB``."""
+    """Bytes of a size whose unit means a power of 1024 without saying so: ``24G`` is 24 GiB, and so is ``24GB`` of memory."""
 
     written = ""
     """The size as it was written."""
 
 
 def parse_memory(text: str) -> int:
-    """Bytes of a size of memory, of which ``24GB`` is 24 GiB as makers and owners of cards mean it; raises as ``parse_size``."""
+    """Bytes of a size of memory, where ``24GB`` means 24 GiB, as makers of cards have it; raises as ``parse_size`` does."""
     return parse_size(text, _BINARY)
 
 

@@ -1,4 +1,4 @@
-"""Typer app: help, usage errors, completion, and every command that is not on the light path."""
+"""Typer app: usage errors of every command, and ``import`` and ``catalogue``, whose options are not declared as keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from vramfit import __version__
 from vramfit.cli import catalogue as catalogue_command
 from vramfit.cli import import_ as import_command
+from vramfit.cli.help import METAVARS
 from vramfit.cli.manual import SUMMARIES
 from vramfit.cli.options import ARGUMENTS, COMMANDS, long_flag, options, run
 from vramfit.errors import UsageError
@@ -87,23 +88,9 @@ def _parameter(key: Key) -> inspect.Parameter:
         kind = Annotated[list[str] | None, typer.Option(flag, *key.flags, help=words, metavar="TEXT")]
         default = None
     else:
-        kind = Annotated[str | None, typer.Option(flag, *key.flags, help=words, metavar=_metavar(key))]
+        kind = Annotated[str | None, typer.Option(flag, *key.flags, help=words, metavar=METAVARS.get(key.kind, "TEXT"))]
         default = None
     return inspect.Parameter(key.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-
-
-def _metavar(key: Key) -> str:
-    return {
-        "count": "N",
-        "tokens": "N|32k",
-        "count-or-word": "N|WORD",
-        "number": "X",
-        "size": "SIZE",
-        "rate": "RATE",
-        "pixels": "WxH",
-        "shares": "N,N",
-        "choice": "WORD",
-    }.get(key.kind, "TEXT")
 
 
 _LISTING = typer.Typer(help="List GPUs, models, quantization schemes or engines.")

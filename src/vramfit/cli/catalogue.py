@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from vramfit.cli.manual import with_examples
-from vramfit.cli.output import Json, Output, Quiet, guarded, into, write_lines
+from vramfit.cli.output import Json, Output, Quiet, guarded, into
+from vramfit.cli.printing import print_lines
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -64,12 +65,12 @@ def _lint(
 def _print_findings(findings: list[Finding], as_json: bool) -> None:
     """Print the faults, one per line or as one object."""
     if not as_json:
-        write_lines("plain", (str(finding.fault) for finding in findings))
+        print_lines("plain", (str(finding.fault) for finding in findings))
         return
     from vramfit.render.json import dumps
 
     objects = [{"rule": finding.rule, **finding.fault._asdict()} for finding in findings]
-    write_lines("json", [dumps({"format_version": "1.0", "faults": objects})])
+    print_lines("json", [dumps({"format_version": "1.0", "faults": objects})])
 
 
 def _schema(
@@ -85,7 +86,7 @@ def _schema(
         if kind not in SCHEMAS:
             raise UsageError(f'there is no schema of "{kind}"', f"one of: {', '.join(SCHEMAS)}")
         with into(output):
-            write_lines("json", [dumps(json_schema(kind))])
+            print_lines("json", [dumps(json_schema(kind))])
 
     guarded(run, as_json=False)
 
@@ -100,10 +101,10 @@ def _path(as_json: Json = False, output: Output = None) -> None:
                 from vramfit.render.json import dumps
 
                 objects = [{"what": what, "path": path, "exists": os.path.exists(path)} for what, path in places]
-                write_lines("json", [dumps({"format_version": "1.0", "paths": objects})])
+                print_lines("json", [dumps({"format_version": "1.0", "paths": objects})])
             else:
                 there = ((what, path, "" if os.path.exists(path) else "absent") for what, path in places)
-                write_lines("plain", ("\t".join(place).rstrip() for place in there))
+                print_lines("plain", ("\t".join(place).rstrip() for place in there))
 
     guarded(run, as_json=as_json)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from vramfit._record import replace
 from vramfit.checks import Unanswered, answers, exit_code
-from vramfit.cli.options import FILE_FORMATS, HERE, OUTPUT_OPTIONS, own_settings
+from vramfit.cli.options import FILE_FORMATS, FORMATS, HERE, OUTPUT_OPTIONS, own_settings
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import SHARED
 from vramfit.errors import CannotTell, UsageError, VramfitError
@@ -17,7 +18,7 @@ from vramfit.workload.keys import parse_value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from vramfit.catalogue import Catalogue
     from vramfit.checks import Checked
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from vramfit.cli.settings import Settings
     from vramfit.engines.commands import Command
     from vramfit.importers.load import Importer
+
+    T = TypeVar("T")
 
 LONGEST_TIMEOUT_SECONDS = 3600
 PROJECT = "vramfit.yaml"
@@ -47,14 +50,18 @@ def last_exit_code() -> int:
 
 def run(values: Mapping[str, Any]) -> int:
     """Answer one ``check`` command line from its raw option values; returns the exit code."""
-    return answered(values, _answer)
+    return answered(values, _answer, (*FORMATS, *FILE_FORMATS))
 
 
-def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dict[str, Any]], int]) -> int:
+def answered(
+    values: Mapping[str, Any],
+    tell: Callable[[str, dict[str, Any], dict[str, Any]], int],
+    formats: Sequence[str] = FORMATS,
+) -> int:
     """Divide raw option values into deployment keys and output options, and have ``tell`` answer them.
 
-    ``tell(style, keys, output)`` prints the answer and returns the exit code; an error is printed in the requested
-    style.
+    ``tell(style, keys, output)`` prints the answer in one of ``formats`` and returns the exit code; an error is printed in
+    the requested style.
     """
     _codes.clear()
     _files.clear()
@@ -62,10 +69,27 @@ def answered(values: Mapping[str, Any], tell: Callable[[str, dict[str, Any], dic
     keys = {name: value for name, value in values.items() if name not in output}
     style = "json" if output.get("json") else str(output.get("format", ""))
     try:
-        style = format_of(output)
+        style = format_of(output, formats)
         return tell(style, keys, output)
     except VramfitError as error:
         return report_error(error, as_json=style in ("json", "ndjson"), indent=None if style == "ndjson" else 2)
+
+
+def in_place(output: Mapping[str, Any], show: Callable[[], T]) -> T:
+    """Return what ``show()`` does, which prints the answer: to stdout, or into the file that is asked for."""
+    if output.get("output", STDOUT) == STDOUT:
+        return show()
+    from vramfit.cli.written import written
+
+    with written(str(output["output"])):
+        return show()
+
+
+def catalogue_of(output: Mapping[str, Any]) -> Catalogue:
+    """Open the catalogue as the output options say; see ``opened``."""
+    return opened(
+        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
+    )
 
 
 def opened(
@@ -146,13 +170,7 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     found = answers_of(keys, output, own)
     if "export" in output:
         found = _exported(found, str(output["export"]), output)
-    if output.get("output", STDOUT) == STDOUT:
-        _print(style, found, output)
-    else:
-        from vramfit.cli.written import written
-
-        with written(str(output["output"])):
-            _print(style, found, output)
+    in_place(output, lambda: _print(style, found, output))
     return last_exit_code()
 
 
@@ -164,16 +182,20 @@ def _exported(answers: Iterator[dict[str, Any]], path: str, output: Mapping[str,
 
     kind_of(path)
     found = list(answers)
-    details = "details" in output or "all_remedies" in output
-    export(path, document(found), lambda page, report: draw_report(page, report, details=details), lines)
+    export(path, document(found), lambda page, report: draw_report(page, report, details=_is_whole(output)), lines)
     return iter(found)
+
+
+def _is_whole(output: Mapping[str, Any]) -> bool:
+    """True if a report for people has all of it: every remedy is asked for to be read whole."""
+    return "details" in output or "all_remedies" in output
 
 
 def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
     """Output options with this folder's deployments file, if there is one and nothing else is asked."""
     if keys or not os.path.isfile(PROJECT):
         return output
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and "quiet" not in output:
         sys.stderr.write(f"reading {PROJECT}\n")
     return {**output, "file": [PROJECT]}
 
@@ -182,9 +204,7 @@ def answers_of(
     keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
 ) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
-    catalogue = opened(
-        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
-    )
+    catalogue = catalogue_of(output)
 
     def rows(
         raw: Mapping[str, Any], found: list[Checked] | None = None, command: Command | None = None
@@ -298,10 +318,13 @@ def _means_machine(raw: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
 
 
 def with_machine(
-    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]
+    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any], *, needed: bool = False
 ) -> tuple[Mapping[str, Any], Catalogue]:
-    """Keys of a command that names GPUs with this machine's in the place of the word for it, said on stderr."""
-    if "gpu" not in keys or not _means_machine(keys, output):
+    """Keys with this machine's GPUs in the place of the word for them, and a note of it on stderr.
+
+    Where a GPU is ``needed`` and none is given, this machine is meant too.
+    """
+    if not _means_machine(keys, output) or ("gpu" not in keys and not needed):
         return keys, catalogue
     from vramfit.cli.this_machine import resolved
 
@@ -313,27 +336,18 @@ def with_machine(
     return keys, catalogue
 
 
-def with_machine_here(
-    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], Catalogue]:
-    """Keys of one deployment with this machine in the place of a GPU that is not given, said on stderr."""
-    if not _means_machine(keys, output):
-        return keys, catalogue
-    from vramfit.cli.this_machine import resolved
-
-    keys, catalogue, notes = resolved(keys, catalogue, output)
-    sys.stderr.writelines(f"note: {note}\n" for note in notes)
-    return keys, catalogue
-
-
 def _noted(found: dict[str, Any], notes: tuple[str, ...]) -> dict[str, Any]:
     """The object of a report with sentences on this machine in front of its assumptions."""
     return {**found, "assumptions": [*notes, *found["assumptions"]]} if notes else found
 
 
-def format_of(output: Mapping[str, Any]) -> str:
-    """Format that was requested, or the one that suits where stdout goes."""
-    given = {k.name: parse_value(k, output[k.name]) for k in OUTPUT_OPTIONS if k.kind == "choice" and k.name in output}
+def format_of(output: Mapping[str, Any], formats: Sequence[str] = FORMATS) -> str:
+    """Format that was requested, or the one that suits where stdout goes; raises ``UsageError`` for none of ``formats``."""
+    given = {
+        key.name: parse_value(replace(key, choices=formats) if key.name == "format" else key, output[key.name])
+        for key in OUTPUT_OPTIONS
+        if key.kind == "choice" and key.name in output
+    }
     if output.get("json"):
         if given.get("format", "json") != "json":
             raise UsageError("--json and --format exclude each other", "give one of them")
@@ -359,9 +373,7 @@ def _print(style: str, answers: Iterator[dict[str, Any]], output: Mapping[str, A
         from vramfit.render.table import print_report
 
         colour = wants_colour(sys.stdout, output.get("color", "auto"))
-        # Every remedy is asked for to be read whole.
-        details = "details" in output or "all_remedies" in output
-        print_report(report, stream=sys.stdout, colour=colour, width=None, details=details)
+        print_report(report, stream=sys.stdout, colour=colour, width=None, details=_is_whole(output))
         if output.get("explain"):
             from vramfit.render.explain import print_terms
 

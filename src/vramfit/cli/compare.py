@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-from vramfit.cli.check import answered, last_exit_code, opened, rows_of
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.check import answered, catalogue_of, in_place, last_exit_code, rows_of
+from vramfit.cli.options import output_options
+from vramfit.cli.printing import print_report
 from vramfit.engines.keys import every_key
 from vramfit.errors import CannotTell, UsageError, VramfitError
 
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
 LEFT_OUT = ("any", "all_remedies", "details", "explain", "fail_on", "quiet")
 OPTIONS: tuple[Key, ...] = (
     *[key for key in every_key().values() if key.name != "name"],
-    *[key for key in OUTPUT_OPTIONS if key.name not in LEFT_OUT],
+    *output_options(LEFT_OUT),
 )
-FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 SIDES = ("a", "b")
 EXAMPLE = "vramfit compare 'vllm serve Qwen/Qwen3-8B' 'llama-server -hf Qwen/Qwen3-8B-GGUF' -g rtx4090"
 
@@ -36,13 +34,9 @@ def run(values: Mapping[str, Any]) -> int:
 def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.comparison import compared
 
-    if style not in FORMATS:
-        raise UsageError(f'format: "{style}" is not a valid value', f"expected one of: {', '.join(FORMATS)}")
     given = {name: value for name, value in keys.items() if name not in SIDES}
     sides = [str(keys[name]) for name in SIDES if name in keys]
-    catalogue = opened(
-        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
-    )
+    catalogue = catalogue_of(output)
     if "file" in output:
         asked = _of_file(output["file"], sides, given, catalogue)
     else:
@@ -56,13 +50,7 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         from vramfit.render.comparison import draw, lines
 
         export(str(output["export"]), report, draw, lambda one: lines("markdown", one))
-    if output.get("output", "-") != "-":
-        from vramfit.cli.written import written
-
-        with written(str(output["output"])):
-            _print(style, report, output)
-    else:
-        _print(style, report, output)
+    in_place(output, lambda: print_report(style, report, output, "comparison"))
     return last_exit_code()
 
 
@@ -77,17 +65,13 @@ def _of_file(
     if not names and len(every) == len(SIDES):
         names = known
     if len(names) != len(SIDES):
-        raise UsageError(f"two deployments are compared; {len(names)} named", f"the file has {_listed(known)}")
+        raise UsageError(f"two deployments are compared; {len(names)} named", f"the file has {', '.join(known)}")
     found = []
     for name in names:
         if name not in known:
-            raise UsageError(f'no deployment is called "{name}"', f"the file has {_listed(known)}")
+            raise UsageError(f'no deployment is called "{name}"', f"the file has {', '.join(known)}")
         found.append((name, _keys(every[known.index(name)])))
     return found
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
 
 
 def _keys(one: Stated) -> Mapping[str, Any]:
@@ -117,26 +101,3 @@ def _estimate(raw: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str,
     if found["required_bytes"] is None:
         raise CannotTell(found["assumptions"][0], "a comparison needs the memory of both")
     return found
-
-
-def _print(style: str, report: dict[str, Any], output: Mapping[str, Any]) -> None:
-    from vramfit.cli.console import wants_colour, write_lines
-
-    if style in ("json", "ndjson"):
-        from vramfit.render.json import write
-
-        write(sys.stdout, report, 2 if style == "json" else None)
-    elif style == "table":
-        from vramfit.render.comparison import draw
-        from vramfit.render.page import Page
-        from vramfit.render.table import terminal_width
-
-        colour = wants_colour(sys.stdout, str(output.get("color", "auto")))
-        page = Page(terminal_width(sys.stdout), sys.stdout.encoding or "ascii", colour=colour)
-        draw(page, report)
-        sys.stdout.write(page.drawn())
-    else:
-        from vramfit.render.comparison import lines
-
-        end = "\r\n" if style == "csv" else "\n"
-        write_lines(sys.stdout, lines(style, report, header=not output.get("no_header")), end)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.options import ARGUMENTS, command_of, long_flag, options, spellings
+from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _plain(command: str, before: Sequence[str], current: str) -> Candidates:
     """Candidates for a word without a flag: a GPU and a model, or an entry."""
     if command == "show":
         return [*_ids("gpu", current), *_ids("model", current)][:MOST]
-    if command not in ("check", "explain", "plot", "recommend") or ARGUMENTS.get(command):
+    if command not in WITH_WORDS:
         return []
     given = any(word in ("-g", "--gpu") for word in before) or len([word for word in before if word[:1] != "-"]) > 1
     return _ids("model", current) if given else _gpus(current) or _ids("model", current)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-from vramfit.cli.check import answered, answers_of, last_exit_code
-from vramfit.cli.options import OUTPUT_OPTIONS, own_settings
+from vramfit.cli.check import answered, answers_of, in_place, last_exit_code
+from vramfit.cli.options import output_options, own_settings
+from vramfit.cli.printing import print_report
 from vramfit.engines.keys import every_key
 from vramfit.errors import UsageError
 from vramfit.workload.keys import Key, parse_value
@@ -19,8 +18,7 @@ TERM = Key(
     "term", "texts", "only these terms: a part (weights, kv_cache, compute, overhead), a device, or words of a name"
 )
 LEFT_OUT = ("any", "all_remedies", "details", "explain", "fail_on", "quiet")
-OPTIONS: tuple[Key, ...] = (*every_key().values(), TERM, *[key for key in OUTPUT_OPTIONS if key.name not in LEFT_OUT])
-FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
+OPTIONS: tuple[Key, ...] = (*every_key().values(), TERM, *output_options(LEFT_OUT))
 
 
 def run(values: Mapping[str, Any]) -> int:
@@ -31,8 +29,6 @@ def run(values: Mapping[str, Any]) -> int:
 def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.report import document
 
-    if style not in FORMATS:
-        raise UsageError(f'format: "{style}" is not a valid value', f"expected one of: {', '.join(FORMATS)}")
     given = {name: value for name, value in keys.items() if name != TERM.name}
     wanted = parse_value(TERM, keys[TERM.name]) if TERM.name in keys else ()
     asked = {**output, "explain": True, "bare": True, "first": True}
@@ -45,13 +41,12 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
             str(output["export"]), report, lambda page, one: draw(page, one, whole=not wanted),
             lambda one: lines("markdown", one),
         )  # fmt: skip
-    if "output" in output and output["output"] != "-":
-        from vramfit.cli.written import written
 
-        with written(str(output["output"])):
-            _print(style, report, output, whole=not wanted)
-    else:
-        _print(style, report, output, whole=not wanted)
+    def show() -> None:
+        for one in report["estimates"] if style == "ndjson" else [report]:
+            print_report(style, one, output, "explain", whole=not wanted)
+
+    in_place(output, show)
     return last_exit_code()
 
 
@@ -75,23 +70,3 @@ def _chosen(estimate: dict[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
 
 def _folded(word: str) -> str:
     return word.strip().lower().replace("-", "_").replace(" ", "_")
-
-
-def _print(style: str, report: dict[str, Any], output: Mapping[str, Any], *, whole: bool) -> None:
-    from vramfit.cli.console import wants_colour, write_lines
-
-    if style in ("json", "ndjson"):
-        from vramfit.render.json import write
-
-        for one in [report] if style == "json" else report["estimates"]:
-            write(sys.stdout, one, 2 if style == "json" else None)
-    elif style == "table":
-        from vramfit.render.explain import print_terms
-
-        colour = wants_colour(sys.stdout, str(output.get("color", "auto")))
-        print_terms(report, stream=sys.stdout, colour=colour, whole=whole)
-    else:
-        from vramfit.render.explain import lines
-
-        end = "\r\n" if style == "csv" else "\n"
-        write_lines(sys.stdout, lines(style, report, header=not output.get("no_header")), end)

@@ -18,7 +18,7 @@ WIDTH = 100
 
 
 def kind_of(path: str) -> str:
-    """Kind of file that a path says by its ending; raises ``UsageError`` for another one."""
+    """Kind of page that the ending of a path names; raises ``UsageError`` where it names none."""
     kind = path.rpartition(".")[2].lower()
     if kind not in KINDS:
         raise UsageError(f'export: "{path}" says no kind of page', "end the file's name with .svg, .html or .md")

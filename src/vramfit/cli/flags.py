@@ -1,14 +1,14 @@
 """Command lines as people write them, put into the flags of our own keys.
 
-Read are flags of engines' own programs with the meaning that they have there (``--tensor-parallel-size``, ``--swap-space 4``),
-everyday words for keys (``--quantization``), flags with underscores, and a GPU and a model without flags. Looked at only
-where a command line has something that is no declared option.
+They may have flags of engines' own programs with the meaning that they have there (``--tensor-parallel-size``,
+``--swap-space 4``), everyday words for keys (``--quantization``), flags with underscores, and a GPU and a model without
+flags. The module is loaded only for a command line with something that is no declared option.
 """
 
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.cli.options import command_of, long_flag, options, spellings
+from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
 from vramfit.engines import DEFAULT, engine, engine_of_family, names
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.errors import UsageError, VramfitError
@@ -58,8 +58,6 @@ SHORT = {"--ngl": "-ngl", "--np": "-np", "--fa": "-fa", "--ctk": "-ctk", "--ctv"
 """Short flags of llama.cpp with two dashes."""
 MEMORY = ("--vram", "--gpu-memory", "--gpu-ram")
 """Flags for a GPU of which the memory is all that is given."""
-WITH_WORDS = ("check", "explain", "plot", "recommend")
-"""Commands that take a GPU and a model without flags."""
 STAND_IN = "org/name"
 """Model in a command of an engine's that is read for its other flags."""
 
@@ -206,7 +204,7 @@ class _Line:
             return False
         if self._asked is not None and self._asked not in having:
             if all(found.flag is None for found in having.values()):
-                self._pass_over(next(iter(having.values())), word)
+                self._values(next(iter(having.values())), word)
                 return True
             raise UsageError(
                 f"{flag} is a flag of {' and '.join(having)}, not of {self._asked}",
@@ -219,9 +217,6 @@ class _Line:
             self._understood = meaning if not self._engines else self._understood & meaning
             self._engines += [word, *values]
         return True
-
-    def _pass_over(self, found: _Found, word: str) -> None:
-        self._values(found, word)
 
     def _values(self, found: _Found, word: str) -> list[str]:
         """Words that are the value of a flag, taken off the line."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vramfit.cli.manual import with_examples
-from vramfit.cli.output import Extra, Output, Quiet, Verbose, guarded, into, opened, write_lines
+from vramfit.cli.output import Extra, Output, Quiet, Verbose, guarded, into, opened
+from vramfit.cli.printing import print_lines
 from vramfit.errors import CannotTell, CatalogueError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _import(
             commit = f" at {model.origin.commit}" if model.origin.commit else ""
             tell(sys.stderr, [f"read: {place}{commit}, {parameters(model):,} parameters"])
         with into(output):
-            write_lines("plain", lines)
+            print_lines("plain", lines)
 
     guarded(run, as_json=False)
 

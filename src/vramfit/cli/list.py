@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.catalogue.filters import SORT_KEYS
-from vramfit.cli.check import opened
+from vramfit.cli.check import catalogue_of
 from vramfit.cli.options import LIST_OPTIONS
 from vramfit.cli.printing import answered, print_lines
 from vramfit.errors import UsageError
@@ -93,7 +93,7 @@ def _gpus(given: Mapping[str, Any]) -> list[Any]:
     from vramfit.entries.listing import gpu_objects
 
     least, most = filters.marketed_gb(given.get("min_memory")), filters.marketed_gb(given.get("max_memory"))
-    found: list[Any] = list(gpu_objects(opened(given.get("catalogue"), quiet="quiet" in given)))
+    found: list[Any] = list(gpu_objects(catalogue_of(given)))
     chosen = filters.words(found, ("vendor",), given.get("vendor"), "vendor")
     chosen = _both(chosen, filters.words(found, ("segment",), given.get("segment"), "segment"))
     chosen = _both(chosen, filters.words(found, ("architecture", "family"), given.get("family"), "family"))
@@ -112,7 +112,7 @@ def _models(given: Mapping[str, Any]) -> list[Any]:
         filters.parameter_count(given.get("min_parameters")),
         filters.parameter_count(given.get("max_parameters")),
     )
-    found: list[Any] = list(model_objects(opened(given.get("catalogue"), quiet="quiet" in given)))
+    found: list[Any] = list(model_objects(catalogue_of(given)))
     chosen = filters.words(found, ("family",), given.get("family"), "family")
     chosen = _both(chosen, filters.words(found, ("modality",), given.get("modality"), "modality"))
     # A "13B" model of 13.35 billion is meant by --max-parameters 13B: its name counts as well as its tensors.
@@ -130,7 +130,7 @@ def _quants(given: Mapping[str, Any]) -> list[Any]:
     engine = given.get("engine")
     if engine is not None:
         check_engine(engine)
-    found: list[Any] = list(quant_objects(opened(given.get("catalogue"), quiet="quiet" in given)))
+    found: list[Any] = list(quant_objects(catalogue_of(given)))
     chosen = filters.words(found, ("class",), given.get("precision"), "class")
     chosen = _both(chosen, filters.words(found, ("family",), given.get("family"), "family"))
     chosen = [one for one in chosen if engine is None or engine in one["engines"]]
@@ -152,7 +152,7 @@ def _machine(style: str, given: Mapping[str, Any]) -> int:
     if set(given) - printing - {"here"}:
         raise UsageError("--here lists all GPUs of this machine", "leave the other options out")
     write_here(
-        opened(given.get("catalogue"), quiet="quiet" in given),
+        catalogue_of(given),
         style,
         colour=colour_of(given),
         header="no_header" not in given,

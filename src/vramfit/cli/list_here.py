@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from vramfit.cli.check import opened, report_error
-from vramfit.cli.console import wants_colour, write_lines
+from vramfit.cli.console import wants_colour
+from vramfit.cli.printing import print_lines
 from vramfit.cli.this_machine import this_machine
 from vramfit.errors import VramfitError
 
@@ -33,9 +34,8 @@ def write_here(catalogue: Catalogue, style: str, *, colour: bool, header: bool =
 
     found = machine_object(this_machine().machine, catalogue)
     from vramfit.render import machine
-    from vramfit.render.csv import LINE_END
 
     if style == "table":
         machine.print_machine(found, stream=sys.stdout, colour=colour, header=header)
     else:
-        write_lines(sys.stdout, machine.lines(style, found, header=header), LINE_END if style == "csv" else "\n")
+        print_lines(style, machine.lines(style, found, header=header))

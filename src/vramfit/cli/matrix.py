@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import answered, opened, with_machine
-from vramfit.cli.console import wants_colour, write_lines
+from vramfit.cli.check import answered, catalogue_of, in_place, with_machine
 from vramfit.cli.options import HERE, MANY_OPTIONS
+from vramfit.cli.printing import colour_of, print_lines
 from vramfit.cli.progress import Progress
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
@@ -55,21 +55,14 @@ def run(values: Mapping[str, Any]) -> int:
 
 
 def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
-    if output.get("output", "-") == "-":
-        return _tell(style, keys, output)
-    from vramfit.cli.written import written
-
-    with written(str(output["output"])):
-        return _tell(style, keys, output)
+    return in_place(output, lambda: _tell(style, keys, output))
 
 
 def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
     from vramfit.catalogue.patterns import gpu_names, model_names
     from vramfit.matrix import matrix
 
-    catalogue = opened(
-        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
-    )
+    catalogue = catalogue_of(output)
     keys, catalogue = with_machine(keys, catalogue, output)
     asked = {name: parse_value(key, keys[name]) for name, key in _NAMES.items() if name in keys}
     request = parse_request({name: value for name, value in keys.items() if name not in _NAMES})
@@ -99,16 +92,16 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
         from vramfit.render.matrix_summary import floods, print_summary
 
         if floods(rows, len(gpus)):
-            print_summary(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
+            print_summary(report, stream=sys.stdout, colour=colour_of(output))
             return 0
     if style == "table":
         from vramfit.render.matrix import print_matrix
 
-        print_matrix(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
+        print_matrix(report, stream=sys.stdout, colour=colour_of(output))
         return 0
     from vramfit.render.csv import LINE_END
     from vramfit.render.matrix import lines
 
     end = LINE_END if style == "csv" else "\n"
-    write_lines(sys.stdout, lines(style, report, header=not output.get("no_header"), line_end=end), end)
+    print_lines(style, lines(style, report, header=not output.get("no_header"), line_end=end))
     return 0

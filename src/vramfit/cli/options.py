@@ -1,9 +1,10 @@
 """Options of ``check`` and its like: the deployment keys, and those on how the answer is printed.
 
-One declaration serves the light reader, ``read``, and the Typer command (``app``); ``matrix`` and ``recommend`` have
-theirs in modules of their own. The reader answers None for anything it does not know in full (another command,
-``--help``, an unknown or abbreviated flag, a missing value), and then Typer runs and owns every usage text. Values are
-not judged here: ``engines.keys.parse_request`` does that for both paths.
+One declaration serves the light reader, ``read``, the help texts (``help``) and the Typer command (``app``); commands
+other than ``check`` have theirs in modules of their own. The reader answers None for anything it does not know in full
+(another command, ``--help``, an unknown or abbreviated flag, a missing value): then ``help`` prints, or ``flags``
+translates what people write, and what is left is a usage error of Typer's. Values are not judged here:
+``engines.keys.parse_request`` does that for both paths.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from vramfit.workload.keys import Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from vramfit.cli.settings import Settings
@@ -45,6 +46,9 @@ ARGUMENTS: dict[str, tuple[Key, ...]] = {
     "compare": (Key("a", "text", _SIDE), Key("b", "text", _SIDE)),
 }
 """Words of these commands that belong to no flag, in their order; the last takes all further ones if it is ``texts``."""
+
+WITH_WORDS = ("check", "explain", "plot", "recommend")
+"""Commands that take a GPU and a model without flags."""
 
 FORMATS = ("table", "plain", "json", "ndjson", "csv", "markdown")
 FILE_FORMATS = ("github", "junit", "sarif")
@@ -83,21 +87,21 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
 )
 """Options that are no deployment keys; a ``switch`` takes no value."""
 
-MANY_OPTIONS: tuple[Key, ...] = tuple(
-    [
-        _FORMAT if key.name == "format" else key
-        for key in OUTPUT_OPTIONS
-        if key.name not in ("file", "any", "all_remedies", "details", "fail_on", "explain", "export")
-    ]
-)
+
+def output_options(left_out: Collection[str]) -> tuple[Key, ...]:
+    """Output options of a command that has no findings for pipelines, without those whose names are ``left_out``."""
+    return tuple([_FORMAT if key.name == "format" else key for key in OUTPUT_OPTIONS if key.name not in left_out])
+
+
+MANY_OPTIONS = output_options(("file", "any", "all_remedies", "details", "fail_on", "explain", "export"))
 """Output options of commands that go through many models or GPUs."""
 
 NO_PAGER = Key("no_pager", "switch", "print a long list at once, not through a pager")
 
 LIST_OPTIONS: tuple[Key, ...] = (
     *[
-        _FORMAT if key.name == "format" else key
-        for key in OUTPUT_OPTIONS
+        key
+        for key in MANY_OPTIONS
         if key.name in ("json", "format", "output", "quiet", "catalogue", "no_header", "color")
     ],
     NO_PAGER,

@@ -22,7 +22,7 @@ def answered(values: Mapping[str, Any], declared: Sequence[Key], tell: Callable[
 
     Returns the exit code; an error is printed in the requested style.
     """
-    from vramfit.cli.check import format_of, report_error
+    from vramfit.cli.check import format_of, in_place, report_error
     from vramfit.workload.keys import parse_value
 
     style = "json" if values.get("json") else str(values.get("format", ""))
@@ -30,21 +30,38 @@ def answered(values: Mapping[str, Any], declared: Sequence[Key], tell: Callable[
         style = format_of(values)
         known = {key.name: key for key in declared if key.kind != "switch"}
         given = {name: parse_value(known[name], value) if name in known else value for name, value in values.items()}
-        if given.get("output", "-") == "-":
-            return tell(style, given)
-        from vramfit.cli.written import written
-
-        with written(str(given["output"])):
-            return tell(style, given)
+        return in_place(given, lambda: tell(style, given))
     except VramfitError as error:
         return report_error(error, as_json=style in TEXT_STYLES, indent=None if style == "ndjson" else 2)
+
+
+def print_report(style: str, report: Any, output: Mapping[str, Any], room: str, **drawing: bool) -> None:
+    """Print one report as JSON, drawn for people, or as lines, by the module ``room`` of ``render``.
+
+    That module has ``draw(page, report, **drawing)`` and ``lines(style, report, header=...)``.
+    """
+    if style in TEXT_STYLES:
+        from vramfit.render.json import write
+
+        write(sys.stdout, report, 2 if style == "json" else None)
+        return
+    module = __import__(f"vramfit.render.{room}", fromlist=["draw"])
+    if style == "table":
+        from vramfit.render.table import terminal_page
+
+        page = terminal_page(sys.stdout, colour=colour_of(output))
+        module.draw(page, report, **drawing)
+        sys.stdout.write(page.drawn())
+    else:
+        print_lines(style, module.lines(style, report, header=not output.get("no_header")))
 
 
 def print_lines(style: str, lines: Iterable[str]) -> None:
     """Write lines of a format to stdout, with the line ends it has."""
     from vramfit.cli.console import write_lines
+    from vramfit.render.csv import LINE_END
 
-    write_lines(sys.stdout, lines, "\r\n" if style == "csv" else "\n")
+    write_lines(sys.stdout, lines, LINE_END if style == "csv" else "\n")
 
 
 def colour_of(given: Mapping[str, Any]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import answered, opened, with_machine
-from vramfit.cli.console import wants_colour, write_lines
+from vramfit.cli.check import answered, catalogue_of, in_place, with_machine
+from vramfit.cli.console import tell
 from vramfit.cli.options import HERE, MANY_OPTIONS, own_settings
+from vramfit.cli.printing import colour_of, print_lines
 from vramfit.cli.progress import Progress
 from vramfit.engines.keys import every_key, parse_request
 from vramfit.errors import UsageError
@@ -95,12 +96,7 @@ def run(values: Mapping[str, Any]) -> int:
 
 
 def _print(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
-    if output.get("output", "-") == "-":
-        return _tell(style, keys, output)
-    from vramfit.cli.written import written
-
-    with written(str(output["output"])):
-        return _tell(style, keys, output)
+    return in_place(output, lambda: _tell(style, keys, output))
 
 
 def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int:
@@ -112,9 +108,7 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
         names = {key.name for key in WISHES} if "model" in keys else {"min_speed"}
         keys = own.with_wishes(keys, names - {"price"})
     wishes = {key.name: parse_value(key, keys[key.name]) for key in WISHES if key.name in keys}
-    catalogue = opened(
-        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
-    )
+    catalogue = catalogue_of(output)
     keys, catalogue = with_machine(keys, catalogue, output)
     if own is not None:
         leave = ("context", "parallel", *(("gpu",) if "model" in keys else ()))
@@ -122,7 +116,7 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
         plain, notes = own.with_keys({"model": None, **plain}, catalogue, keys, leave)
         keys = {**wishes, **{name: value for name, value in plain.items() if value is not None}}
         if "quiet" not in output:
-            sys.stderr.writelines(f"note: {note}\n" for note in notes)
+            tell(sys.stderr, [f"note: {note}" for note in notes])
     request = parse_request({name: value for name, value in keys.items() if name not in wishes})
     prices = _prices(wishes.pop("price", ()), own, catalogue)
     if "model" in request and prices:
@@ -149,11 +143,9 @@ def _tell(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> int
     if style == "table":
         from vramfit.render.recommend import print_recommendations
 
-        print_recommendations(report, stream=sys.stdout, colour=wants_colour(sys.stdout, output.get("color", "auto")))
+        print_recommendations(report, stream=sys.stdout, colour=colour_of(output))
         return code
-    from vramfit.render.csv import LINE_END
     from vramfit.render.recommend import lines
 
-    end = LINE_END if style == "csv" else "\n"
-    write_lines(sys.stdout, lines(style, report, header=not output.get("no_header")), end)
+    print_lines(style, lines(style, report, header=not output.get("no_header")))
     return code

@@ -27,8 +27,6 @@ PRINTING = ("color", "offline", "timeout", "catalogue", "no_pager", "quiet")
 WISHES = ("vendor", "budget", "max_price", "max_cards", "min_speed", "prices")
 """Options of ``recommend`` that may be set."""
 NAMES = frozenset((*KEYS, *PRINTING, *WISHES))
-OTHERS = ("DEBUG", "PAGER", "CONFIG_DIR", "CACHE_DIR")
-"""Endings of variables that are no settings."""
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.cli.check import opened
+from vramfit.cli.check import catalogue_of
 from vramfit.cli.options import LIST_OPTIONS, OUTPUT_OPTIONS
 from vramfit.cli.printing import answered, colour_of, paged, print_lines
 from vramfit.errors import UsageError
@@ -34,9 +34,7 @@ def _tell(style: str, given: Mapping[str, Any]) -> int:
 
     if "id" not in given:
         raise UsageError("no GPU or model was named", "vramfit show rtx4090, or vramfit show llama-3.1-8b")
-    catalogue = opened(
-        given.get("catalogue"), offline="offline" in given, timeout=given.get("timeout"), quiet="quiet" in given
-    )
+    catalogue = catalogue_of(given)
     found = entry_object(catalogue, " ".join(given["id"]), given.get("kind"))
     header = "no_header" not in given
     if "quants" in given:

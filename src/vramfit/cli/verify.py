@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from vramfit.cli.check import answered, opened
-from vramfit.cli.console import write_lines
-from vramfit.cli.options import OUTPUT_OPTIONS
+from vramfit.cli.check import answered, catalogue_of, in_place
+from vramfit.cli.options import MANY_OPTIONS
+from vramfit.cli.printing import print_lines
 from vramfit.engines.keys import every_key
 from vramfit.errors import InputError, UsageError
 from vramfit.workload.keys import Key
@@ -27,7 +27,7 @@ LEFT_OUT = ("name", "level")
 OPTIONS: tuple[Key, ...] = (
     *[key for key in every_key().values() if key.name not in LEFT_OUT],
     SAVE,
-    *[key for key in OUTPUT_OPTIONS if key.name not in ("file", "any", "all_remedies", "explain", "export")],
+    *MANY_OPTIONS,
 )
 
 
@@ -49,9 +49,7 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     if "log" not in keys:
         raise UsageError("no log was given", "vramfit verify LOG, or - for stdin")
     log = _kept(str(keys["log"]), marks())
-    catalogue = opened(
-        output.get("catalogue"), offline="offline" in output, timeout=output.get("timeout"), quiet="quiet" in output
-    )
+    catalogue = catalogue_of(output)
     found = verify(log.lines, given, catalogue)
     if SAVE.name in keys:
         _save(found, str(keys[SAVE.name]), catalogue)
@@ -60,8 +58,7 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         report["notes"].append(
             f"the log is longer than what is kept: {log.dropped:,} lines at its beginning were left out"
         )
-    end = "\r\n" if style == "csv" else "\n"
-    write_lines(sys.stdout, lines(style, report, header=not output.get("no_header")), end)
+    in_place(output, lambda: print_lines(style, lines(style, report, header=not output.get("no_header"))))
     return exit_code(found)
 
 

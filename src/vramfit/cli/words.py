@@ -42,7 +42,7 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
         return ["--gpu", " ".join(words)]
     for gpu, model in _divisions([word for word in words if word.lower() not in FILLERS] or list(words)):
         if gpu and _is_gpu(catalogue, gpu) and (not model or not _is_gpu(catalogue, model)):
-            return [*_gpus(gpu), *(["--model", model] if model else [])]
+            return ["--gpu", gpu, *(["--model", model] if model else [])]
     if len(words) == 1:
         return ["--model", words[0]]
     return ["--gpu", words[0], "--model", " ".join(words[1:])]
@@ -50,10 +50,6 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
 
 def _states(flags: Sequence[str], name: str, short: str) -> bool:
     return any(word in (f"--{name}", short) or word.startswith(f"--{name}=") for word in flags)
-
-
-def _gpus(gpu: str) -> list[str]:
-    return ["--gpu", gpu]
 
 
 def _divisions(words: Sequence[str]) -> Iterator[tuple[str, str]]:

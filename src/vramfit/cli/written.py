@@ -31,7 +31,7 @@ def written(path: str) -> Iterator[None]:
 
 
 def replace(path: str, text: str) -> None:
-    """Write a text beside a file and put it in the file's place; a link stays one, and what is no file is written to."""
+    """Write a text beside a file and then put it in the file's place; a link stays a link, and a device is written to."""
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
         _write(target, text, "w")

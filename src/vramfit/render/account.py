@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vramfit.render.bars import MARGIN, MARK, PARTS, SHADES, bar
+from vramfit.render.bars import MARGIN, MARK, NAMES, PARTS, SHADES, bar
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
 from vramfit.render.headline import by_class, scheme_beside_class
 from vramfit.render.page import GAP, Column
-from vramfit.render.words import SIGNS, duration, loss, quality
+from vramfit.render.words import NONE, SIGNS, duration, figure, loss, quality
 from vramfit.units import GIB, gib
 
 TYPE_CHECKING = False
@@ -23,7 +23,6 @@ _PART_STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "dim"), strict=True)
     MARK: "bold",
 }
 _BEYOND = "red"
-_PART_NAMES = ("weights", "KV cache", "compute", "overhead")
 _WIDEST_BAR = 120
 _NARROWEST_BAR = 12
 
@@ -75,7 +74,7 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
 def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     """Draw the meaning of the bars' shades and mark."""
     items: list[list[Span]] = []
-    for glyph, name in zip(SHADES + MARGIN, (*_PART_NAMES, "margin"), strict=True):
+    for glyph, name in zip(SHADES + MARGIN, (*NAMES, "margin"), strict=True):
         items.append([(glyph, _PART_STYLES[glyph]), (f" {name}", "dim")])
     usable = {device["usable_bytes"] for e in estimates for device in gpu_devices(e)}
     amount = f" {gib(next(iter(usable)))}" if len(usable) == 1 and None not in usable else ""
@@ -99,7 +98,6 @@ def draw_figures(page: Page, estimates: Sequence[Object]) -> None:
     page.stacked(wide if page.fits(wide) else _columns(estimates, _SHORT, devices=alone))
 
 
-_NONE = "–"
 _PARTED = ("weights", "KV\ncache", "compute", "overhead")
 _MEMORY = (*_PARTED, "needed", "free", "low–high", "in\nRAM")
 _USE = ("longest\ncontext", "users", "tokens\nper s")
@@ -130,7 +128,7 @@ def _columns(estimates: Sequence[Object], headings: Sequence[str], *, devices: b
 def _is_nothing(cell: Span, heading: str) -> bool:
     """True for a cell that has no figure, or a part of which there is none."""
     text = cell if isinstance(cell, str) else cell[0]
-    return text in ("", _NONE) or (text == "0.00" and heading in (*_PARTED, "in\nRAM"))
+    return text in ("", NONE) or (text == "0.00" and heading in (*_PARTED, "in\nRAM"))
 
 
 def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, Span]]:
@@ -140,32 +138,40 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
     part = estimate.get("breakdown") or {}
     low, high = pick(estimate, "required_bytes.low"), pick(estimate, "required_bytes.high")
     limits = estimate.get("limits") or {}
-    rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
     first = pick(estimate, "throughput.time_to_first_token_seconds")
     label = pick(estimate, "quality.label") or "unknown"
     yield {
         "GiB": (name, "bold"),
-        **{heading: _gib(part.get(key)) for heading, key in zip(_PARTED, PARTS, strict=True)},
-        "needed": (_gib(_total(estimate)), "bold"),
-        "free": (_gib(estimate.get("headroom_bytes")), f"bold {VERDICT_STYLES.get(estimate['verdict'], '')}".rstrip()),
-        "low–high": _NONE if low is None or high is None else f"{low / GIB:,.1f}–{high / GIB:,.1f}",
-        "in\nRAM": _gib(host["total_bytes"]) if host and host["total_bytes"] else _NONE,
+        **{heading: figure(part.get(key)) for heading, key in zip(_PARTED, PARTS, strict=True)},
+        "needed": (figure(_total(estimate)), "bold"),
+        "free": (
+            figure(estimate.get("headroom_bytes")),
+            f"bold {VERDICT_STYLES.get(estimate['verdict'], '')}".rstrip(),
+        ),
+        "low–high": NONE if low is None or high is None else f"{low / GIB:,.1f}–{high / GIB:,.1f}",
+        "in\nRAM": figure(host["total_bytes"]) if host and host["total_bytes"] else NONE,
         "longest\ncontext": _count(limits.get("max_context")),
         "users": _count(limits.get("max_parallel")),
-        "tokens\nper s": tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else _NONE,
-        "first\ntoken": _NONE if first is None or estimate["verdict"] not in RUNS else duration(first),
+        "tokens\nper s": decode_cell(estimate),
+        "first\ntoken": NONE if first is None or estimate["verdict"] not in RUNS else duration(first),
         "quality": quality(label),
         "quality\nloss": loss(label),
     }
     if devices and len(gpus) > 1:
         for label, device in _alike(gpus):
-            cells = {heading: _gib(device[f"{key}_bytes"]) for heading, key in zip(_PARTED, PARTS, strict=True)}
-            cells |= {"needed": _gib(device["total_bytes"]), "free": _gib(device.get("headroom_bytes"))}
+            cells = {heading: figure(device[f"{key}_bytes"]) for heading, key in zip(_PARTED, PARTS, strict=True)}
+            cells |= {"needed": figure(device["total_bytes"]), "free": figure(device.get("headroom_bytes"))}
             yield {key: (cell, "dim") for key, cell in {"GiB": f"  {label}", **cells}.items()}
 
 
+def decode_cell(estimate: Object) -> str:
+    """Tokens per second of an estimate that runs, for a column that says so; a dash for any other."""
+    rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
+    return tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else NONE
+
+
 def _count(number: int | None) -> str:
-    return f"{number:,}" if number else _NONE
+    return f"{number:,}" if number else NONE
 
 
 def _alike(devices: Sequence[Object]) -> Iterator[tuple[str, Object]]:
@@ -211,7 +217,3 @@ def _coloured(drawn: str) -> Iterator[Span]:
     yield " " * within.count(" "), ""
     yield mark, _PART_STYLES[MARK]
     yield beyond, _BEYOND
-
-
-def _gib(size_bytes: int | None) -> str:
-    return _NONE if size_bytes is None else gib(size_bytes).removesuffix(" GiB").replace("-", "−")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PARTS = ("weights", "kv_cache", "compute", "overhead")
+NAMES = ("weights", "KV cache", "compute", "overhead")
+"""Parts as people write them, in the order of ``PARTS``."""
 SHADES = "█▓▒░"
 """Shades of the parts, in the order of ``PARTS``."""
 MARGIN = "·"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vramfit.errors import InputError, UsageError
-from vramfit.render.bars import PARTS
-from vramfit.render.curve import NAMES, sentence, short, title
+from vramfit.render.bars import NAMES, PARTS
+from vramfit.render.curve import sentence, short, title
 from vramfit.units import GIB
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.csv import row as csv_row
+from vramfit.render.csv import row_of
 from vramfit.render.markdown import escape as escaped
 from vramfit.render.page import Column
 from vramfit.render.plain import escape
@@ -26,7 +26,7 @@ def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
     if style == "markdown":
         yield from _markdown(report)
         return
-    write = csv_row if style == "csv" else "\t".join
+    write = row_of(style)
     if header:
         yield write(COLUMNS)
     rows = [("word", one["name"], "", one["a"], one["b"], None) for one in report["words"]]

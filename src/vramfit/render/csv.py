@@ -9,7 +9,7 @@ from vramfit.render.fields import cell, encodable, pick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vramfit.render.fields import Object
 
@@ -96,6 +96,11 @@ def row(values: Iterable[str]) -> str:
     A text that a spreadsheet would take for a formula has an apostrophe in front (owasp.org, *CSV Injection*).
     """
     return ",".join(_quoted(_no_formula(encodable(value))) for value in values)
+
+
+def row_of(style: str) -> Callable[[Iterable[str]], str]:
+    """Function that makes one row of texts: a record of CSV, or a line with tabs between for other formats."""
+    return row if style == "csv" else "\t".join
 
 
 FORMULA = "=+-@\t\r"

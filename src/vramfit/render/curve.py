@@ -6,8 +6,9 @@ colour. The card's line lies across at the memory that a program can have.
 
 from __future__ import annotations
 
-from vramfit.render.bars import PARTS, SHADES
-from vramfit.render.csv import row as csv_row
+from vramfit.render.bars import NAMES, PARTS, SHADES
+from vramfit.render.csv import row_of
+from vramfit.render.fields import cards
 from vramfit.render.markdown import escape as escaped
 from vramfit.render.plain import escape
 from vramfit.units import GIB, gib
@@ -26,12 +27,11 @@ COLUMNS = (
 HEIGHT = 16
 """Lines of a drawing."""
 LINE = "─"
-MIB_LETTERS = ((1_048_576, "M"), (1024, "k"))
+TOKEN_LETTERS = ((1_048_576, "M"), (1024, "k"))
 """Letters of round numbers of tokens."""
 AXIS = 12
 """Columns left of the drawing."""
 STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {LINE: "bold"}
-NAMES = ("weights", "KV cache", "compute", "overhead")
 
 
 def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
@@ -48,7 +48,7 @@ def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
         yield ""
         yield escaped(sentence(report))
         return
-    write = csv_row if style == "csv" else "\t".join
+    write = row_of(style)
     if header:
         yield write((report["over"], *COLUMNS[1:]))
     for one in report["points"]:
@@ -61,10 +61,10 @@ def _value(value: int | str) -> str:
 
 def title(report: Object) -> str:
     """Line on what is drawn."""
-    gpu = report["gpu"]
-    cards = f"{gpu['count']} x {gpu['name']}" if gpu["count"] > 1 else gpu["name"]
     quant = "" if report["quant"] is None else f" in {report['quant']}"
-    return f"{report['model']['name']}{quant} on {cards}, {report['engine']}: memory over {_over(report)}"
+    return (
+        f"{report['model']['name']}{quant} on {cards(report['gpu'])}, {report['engine']}: memory over {_over(report)}"
+    )
 
 
 def _over(report: Object) -> str:
@@ -108,7 +108,7 @@ def draw(page: Page, report: Object) -> None:
 
 
 def cells(point: Object, top_bytes: int, height: int) -> str:
-    """Characters of one column from the bottom up, as many as the need takes of ``height`` lines that are ``top_bytes``."""
+    """Characters of one column from the bottom up: ``height`` of them stand for ``top_bytes``, and the need takes its share."""
     drawn, reached = "", 0
     for part, shade in zip(PARTS, SHADES, strict=True):
         reached += point[f"{part}_bytes"]
@@ -155,7 +155,7 @@ def _axis(points: Sequence[Object], wide: int) -> str:
 
 def short(value: int) -> str:
     """Number of tokens as people write it: ``32k`` for 32,768, ``1M``; others in full."""
-    for factor, letter in MIB_LETTERS:
+    for factor, letter in TOKEN_LETTERS:
         if value >= factor and value % factor == 0:
             return f"{value // factor}{letter}"
     return f"{value:,}"

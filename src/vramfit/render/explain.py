@@ -5,7 +5,9 @@ The numbers stand in the place of the formula's names, so that a line can be typ
 
 from __future__ import annotations
 
-from vramfit.render.csv import row as csv_row
+from vramfit.render import bars
+from vramfit.render.csv import row_of
+from vramfit.render.fields import cards
 from vramfit.render.markdown import escape as escaped
 from vramfit.render.plain import escape
 from vramfit.units import gib
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from vramfit.render.fields import Object
     from vramfit.render.page import Page
 
-PARTS = {"weights": "weights", "kv_cache": "KV cache", "compute": "compute", "overhead": "overhead"}
+PARTS = dict(zip(bars.PARTS, bars.NAMES, strict=True))
 """Parts of the breakdown, as people write them."""
 COLUMNS = ("model", "engine", "quant", "device", "part", "name", "formula", "numbers", "bytes", "source")
 """Columns of a line for pipes."""
@@ -49,7 +51,7 @@ def lines(style: str, report: Object, *, header: bool = True) -> Iterator[str]:
         for estimate in report["estimates"]:
             yield from markdown(estimate)
         return
-    write = csv_row if style == "csv" else "\t".join
+    write = row_of(style)
     if header:
         yield write(COLUMNS)
     for estimate in report["estimates"]:
@@ -83,9 +85,8 @@ def markdown(estimate: Object) -> Iterator[str]:
 
 def title(estimate: Object) -> str:
     """Line on what is derived: model, scheme, GPU and engine."""
-    gpu = estimate["gpu"]
-    count = f"{gpu['count']} x " if gpu["count"] > 1 else ""
-    return f"{estimate['model']['name']} in {estimate['quant']['scheme']} on {count}{gpu['name']}, {estimate['engine']}"
+    model, scheme = estimate["model"]["name"], estimate["quant"]["scheme"]
+    return f"{model} in {scheme} on {cards(estimate['gpu'])}, {estimate['engine']}"
 
 
 def by_device(estimate: Object) -> list[tuple[str, list[Object]]]:
@@ -114,13 +115,12 @@ def closing(estimate: Object) -> list[str]:
     return found
 
 
-def print_terms(report: Object, *, stream: TextIO, colour: bool, whole: bool = True) -> None:
+def print_terms(report: Object, *, stream: TextIO, colour: bool) -> None:
     """Write the derivations of a report's estimates for a person to ``stream``, in one piece."""
-    from vramfit.render.page import Page
-    from vramfit.render.table import terminal_width
+    from vramfit.render.table import terminal_page
 
-    page = Page(terminal_width(stream), stream.encoding or "ascii", colour=colour)
-    draw(page, report, whole=whole)
+    page = terminal_page(stream, colour=colour)
+    draw(page, report, whole=True)
     stream.write(page.drawn())
 
 

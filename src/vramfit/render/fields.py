@@ -40,6 +40,11 @@ def gpu_id(estimate: Object) -> str:
     return "+".join(_counted(cell(kind.get("id")), kind.get("count") or 1) for kind in kinds)
 
 
+def cards(gpu: Object) -> str:
+    """Name of the GPUs as the driver has it, with how many they are: ``2 x NVIDIA GeForce RTX 3090``."""
+    return f"{gpu['count']} x {gpu['name']}" if gpu["count"] > 1 else str(gpu["name"])
+
+
 def gpu_devices(estimate: Object) -> list[Object]:
     """Devices of the report that are GPUs: all but the host."""
     return [device for device in estimate.get("devices") or () if device["device"] != "host"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vramfit.render.fields import gpu_devices, pick, usable_bytes
 from vramfit.render.page import Column
-from vramfit.render.words import spare
-from vramfit.units import GIB, billions
+from vramfit.render.words import figure, spare
+from vramfit.units import billions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def draw_ledger(page: Page, estimate: Object) -> None:
     totals = [row[0] in _TOTALS for row in rows]
     columns = [
         Column("GiB", _styled([row[0] for row in rows], totals), right=False),
-        Column("counted", _styled([_figure(row[1]) for row in rows], totals)),
+        Column("counted", _styled([figure(row[1]) for row in rows], totals)),
         Column("", [(row[2], "dim") for row in rows], right=False, drop=1),
     ]
     page.table(columns, wrap=-1)
@@ -92,10 +92,6 @@ def _left(estimate: Object, room: int) -> str:
     if room >= 0 > tightest:
         return f"but each GPU holds its own share, and the fullest is {spare(tightest)}"
     return ""
-
-
-def _figure(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:,.2f}".replace("-", "−")
 
 
 def _styled(texts: list[str], bold: list[bool]) -> list[Span]:

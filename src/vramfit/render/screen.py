@@ -9,8 +9,7 @@ from vramfit.render.outcome import clause
 from vramfit.render.page import Column
 from vramfit.render.pieces import INDENT, draw_command, draw_headline, draw_title, of_row, question, remedied
 from vramfit.render.sections import cache_line, card_lines, model_line, run
-from vramfit.render.words import counted_noun, loss
-from vramfit.units import GIB
+from vramfit.render.words import NONE, counted_noun, figure, loss
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,14 +81,14 @@ def _remedies(page: Page, section: Section) -> int:
 def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
     """Draw a table of remedies, below ``title``: what is changed, and what that gives."""
     signs = [verdict_span(remedy["verdict"]) for remedy in remedies]
-    needed: list[Span] = [f"{remedy['required_bytes'] / GIB:,.2f}" for remedy in remedies]
-    free: list[Span] = [f"{remedy['headroom_bytes'] / GIB:,.2f}" for remedy in remedies]
+    needed: list[Span] = [figure(remedy["required_bytes"]) for remedy in remedies]
+    free: list[Span] = [figure(remedy["headroom_bytes"]) for remedy in remedies]
     speeds: list[Span] = [_speed(remedy) for remedy in remedies]
     summaries: list[Span] = ["  " + _summary(remedy) for remedy in remedies]
     columns = [Column("", summaries, right=False), Column("free\nGiB", free, drop=2)]
     if any(remedy["verdict"] != "fits" for remedy in remedies):
         columns.append(Column("", [(f"{text[:1]}", style) for text, style in signs], right=False))
-    if any(speed != "–" for speed in speeds):
+    if any(speed != NONE for speed in speeds):
         columns.append(Column("tokens\nper s", speeds))
     losses: list[Span] = [loss(remedy.get("quality") or "unknown") for remedy in remedies]
     columns.append(Column("quality\nloss", losses, right=False, drop=1))
@@ -105,11 +104,11 @@ def draw_remedies(page: Page, title: str, remedies: Sequence[Object]) -> None:
 
 def _speed(remedy: Object) -> str:
     rate = remedy.get("decode_tokens_per_second")
-    return "–" if rate is None else tokens_per_second(rate)
+    return NONE if rate is None else tokens_per_second(rate)
 
 
 def _summary(remedy: Object) -> str:
-    """Summary with the price, where it costs one, and without the file's size, which is in another unit."""
+    """Summary of a remedy with its price, where it has one, and without the size of a file, which is in another unit."""
     cloud, price = remedy.get("cloud"), remedy.get("price_usd")
     text, file, rest = str(remedy["summary"]).partition(", a file of ")
     text += rest.partition(" GB")[2].removeprefix(",") if file else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from vramfit.render.account import labels, verdict_span
-from vramfit.render.fields import RUNS, pick, tokens_per_second
+from vramfit.render.account import decode_cell, labels, verdict_span
+from vramfit.render.fields import pick
 from vramfit.render.headline import gpu_name
 from vramfit.render.page import Column
 from vramfit.render.pieces import draw_error, draw_tally, remedied
 from vramfit.render.screen import draw_remedies
-from vramfit.render.words import loss
-from vramfit.units import GIB
+from vramfit.render.words import NONE, figure, loss
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from vramfit.render.page import Page, Span
     from vramfit.render.sections import Section
 
-_NONE = "–"
 _HEADINGS = (
     ("", 0), ("model", 0), ("GPU", 5), ("engine", 6), ("quant", 0), ("verdict", 0), ("needed\nGiB", 2), ("free\nGiB", 0),
     ("longest\ncontext", 4), ("tokens\nper s", 3), ("quality\nloss", 7),
@@ -34,7 +32,7 @@ def draw_several(page: Page, parts: Sequence[Section]) -> None:
     columns: list[Column] = []
     for place, (heading, drop) in enumerate(_HEADINGS):
         cells = [row[place] for row in rows]
-        if any(cell not in ("", _NONE) for cell in cells):
+        if any(cell not in ("", NONE) for cell in cells):
             columns.append(Column(heading, cells, heading not in _TEXTS, drop))
     if columns and page.fits([column for column in columns if not column.drop], 0):
         page.table(columns, indent=0)
@@ -63,7 +61,6 @@ def _rows(number: int, section: Section) -> Iterator[list[Span]]:
     if section.is_error:
         return
     for place, (label, estimate) in enumerate(zip(labels(section.estimates), section.estimates, strict=True)):
-        rate = pick(estimate, "throughput.decode_tokens_per_second.expected")
         context = pick(estimate, "limits.max_context")
         yield [
             (_name(number, section) if place == 0 else "", "bold"),
@@ -72,10 +69,10 @@ def _rows(number: int, section: Section) -> Iterator[list[Span]]:
             estimate["engine"] if place == 0 else "",
             label,
             verdict_span(estimate["verdict"]),
-            _gib(pick(estimate, "required_bytes.expected")),
-            _gib(estimate.get("headroom_bytes")),
-            f"{context:,}" if context else _NONE,
-            tokens_per_second(rate) if rate is not None and estimate["verdict"] in RUNS else _NONE,
+            figure(pick(estimate, "required_bytes.expected")),
+            figure(estimate.get("headroom_bytes")),
+            f"{context:,}" if context else NONE,
+            decode_cell(estimate),
             loss(pick(estimate, "quality.label") or "unknown"),
         ]
 
@@ -92,7 +89,3 @@ def _remedies(page: Page, parts: Sequence[Section]) -> None:
     page.blank()
     named = [{**remedy, "summary": f"{name}: {remedy['summary']}"} for name, remedy in found]
     draw_remedies(page, "What would make them fit", named)
-
-
-def _gib(size_bytes: int | None) -> str:
-    return _NONE if size_bytes is None else f"{size_bytes / GIB:,.2f}".replace("-", "−")

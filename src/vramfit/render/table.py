@@ -30,7 +30,7 @@ def print_report(
     A stream whose encoding is not UTF-8 gets ASCII drawings.
     """
     in_colour = stream.isatty() if colour is None else colour
-    page = Page(width or terminal_width(stream), stream.encoding or "ascii", colour=in_colour)
+    page = terminal_page(stream, colour=in_colour, width=width)
     draw_report(page, report, details=details)
     stream.write(page.drawn())
 
@@ -51,6 +51,11 @@ def draw_report(page: Page, report: Object, *, details: bool = False) -> None:
         from vramfit.render.several import draw_several
 
         draw_several(page, parts)
+
+
+def terminal_page(stream: TextIO, *, colour: bool, width: int | None = None) -> Page:
+    """Empty page as wide as the terminal that ``stream`` goes to, unless ``width`` is given."""
+    return Page(width or terminal_width(stream), stream.encoding or "ascii", colour=colour)
 
 
 def terminal_width(stream: TextIO) -> int:

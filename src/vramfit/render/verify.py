@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.render.csv import row as csv_row
+from vramfit.render.csv import row_of
 from vramfit.render.json import dumps
 from vramfit.render.plain import escape
 from vramfit.units import GIB, MIB
@@ -23,7 +23,7 @@ def lines(style: str, report: dict[str, Any], *, header: bool = True) -> Iterato
     if style in ("json", "ndjson"):
         yield dumps(report, 2 if style == "json" else None)
     elif style in ("plain", "csv"):
-        write = csv_row if style == "csv" else "\t".join
+        write = row_of(style)
         if header:
             yield write(COLUMNS)
         for figure in report["figures"]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vramfit.render.fields import Object
 
 
+NONE = "–"
+"""Cell of a table that has no figure."""
 SIGNS = {"fits": "✓", "tight": "~", "exceeds": "✗", "unsupported": "✗", "unknown": "?"}
 
 _QUALITY = {
@@ -47,6 +49,11 @@ def size(size_bytes: int, digits: int = 2) -> str:
     if size_bytes and abs(size_bytes) < 10 * MIB:
         return f"{size_bytes / MIB:.2f} MiB"
     return gib(size_bytes, digits if abs(size_bytes) >= GIB else 2)
+
+
+def figure(size_bytes: int | None) -> str:
+    """Size in GiB for a column that says so: ``24.87``, ``−5.58`` with a minus as wide as a digit, a dash for none."""
+    return NONE if size_bytes is None else f"{size_bytes / GIB:,.2f}".replace("-", "−")
 
 
 def spare(headroom_bytes: int | None, digits: int = 2) -> str:

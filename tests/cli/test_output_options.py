@@ -1,0 +1,42 @@
+"""Output options that every command has alike: formats it can print, and a file for the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command import vramfit
+from tests.verify.asking import HERE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG = str(HERE / "logs" / "llamacpp-b5192-glm.log")
+PAIR = ("-g", "rtx4090", "-m", "llama-3.1-8b")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("matrix", *PAIR), ("recommend", "-g", "rtx4090"), ("explain", *PAIR), ("compare", "quant=int8", "quant=int4", *PAIR),
+        ("plot", *PAIR), ("verify", LOG), ("list", "quants"), ("show", "rtx4090"),
+    ],
+)  # fmt: skip
+def test_formats_for_pipelines_are_those_of_check(arguments: tuple[str, ...]) -> None:
+    """A command without findings refuses them, where some once printed another format."""
+    ran = vramfit(*arguments, "--format", "sarif")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        'error: format: "sarif" is not a valid value\n'
+        "hint: expected one of: table, plain, json, ndjson, csv, markdown\n"
+    )
+
+
+def test_a_verified_log_goes_into_a_file(tmp_path: Path) -> None:
+    """It was printed to stdout, whatever file was asked for."""
+    path = tmp_path / "verified.tsv"
+    shown = vramfit("verify", LOG)
+    written = vramfit("verify", LOG, "--output", str(path))
+    assert (written.code, written.out) == (shown.code, "")
+    assert path.read_text("utf-8") == shown.out != ""
