@@ -25,7 +25,7 @@ from vramfit.catalogue.files import source_directory
 from vramfit.cli.options import COMMANDS, options, spellings
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
-from vramfit.engines import engine, names, registered
+from vramfit.engines import engine, names, pipeline_engines, registered
 from vramfit.importers.machine.find import ThisMachine
 from vramfit.launch import Program
 
@@ -218,7 +218,7 @@ def flags_of_engines() -> set[str]:
     """Flags of the programs that engines' launch tables read and write."""
     found: set[str] = set()
     for name in names():
-        if name in ("diffusers", "comfyui"):
+        if name in pipeline_engines():
             continue  # started by a script, or without flags that are read
         launch = import_module(f"{registered(name).module}.launch")
         for program in vars(launch).values():

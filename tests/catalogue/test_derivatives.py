@@ -71,6 +71,25 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "Qwen3-8B-tiny",
         "gemma-3-27b-diffusion",
         "Qwen3-8B-oq4e",  # a quantization that is not known
+        "Llama-3.1-8B-Foo-BitNet",
+        "Llama-3.1-8B-Foo-AQLM-2Bit-1x16",
+        "Qwen3-8B-Thinking-VLM",  # another architecture
+        "Bunny-Llama-3-8B-V",
+        "ultravox-llama-3.1-8b",
+        "Qwen3-8B-RWKV",
+        "Qwen3-8B-Embedder",  # another head
+        "Llama-3.1-8B-RM",
+        "Qwen3-8B-ORM",
+        "SAE-Res-Qwen3-8B",  # a part beside a model
+        "Qwen3-8B-LoKr",
+        "Qwen3-8B-tokenizer",
+        "Llama-3-8B-Instruct-Gradient-1048k",  # another context
+        "LLaMA-2-7B-32K",
+        "Qwen3-8B-12L",  # another number of layers
+        "Qwen3-8B-28layers",
+        "Qwen3-8B-Layers24",
+        "4x-Llama-3.1-8B",  # several models
+        "Qwen3-8B-x4",
         "my-13b",  # no generation
         "mistral-7b-foo",
         "llama-8b-abliterated",

@@ -170,6 +170,12 @@ def test_there_are_sixty() -> None:
             "gpu: h100 is read as h100-sxm, the form most offered; h100-pcie has the same memory; h100-nvl has 94 GB",
         ),
         (
+            f"-g 'two h100s' {M}",
+            "gpu: h100 is read as h100-sxm, the form most offered; h100-pcie has the same memory; h100-nvl has 94 GB",
+        ),
+        # No price of either form is known, so that neither is offered more.
+        (f"-g h800 {M}", "gpu: h800 is read as h800-pcie; h800-sxm has the same memory"),
+        (
             f"{G} {M} --max-num-seqs 16",
             "engine: vllm, since it has max_num_seqs, as sglang and tensorrt-llm have; --engine chooses another",
         ),
@@ -188,6 +194,11 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             f"-g 24GB {M}",
             '"24GB" is a size and no GPU',
             "name the card, or say custom:24GB for any with that much memory",
+        ),
+        (
+            f"-g '16 GB' {M}",
+            '"16 GB" is a size and no GPU',
+            "name the card, or say custom:16GB for any with that much memory",
         ),
         (f"-g '' {M}", 'gpu: "" is not a valid value', "expected a gpu, or a list of them"),
         (

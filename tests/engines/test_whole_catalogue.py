@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.deployed import deployed
 from tests.each import each
 from tests.samples import gpu
-from vramfit.engines import Estimate, engine, estimate, names
+from vramfit.engines import Estimate, engine, estimate, names, pipeline_engines
 from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.memory.kv_cache import caches
 from vramfit.memory.weights import slices
@@ -46,7 +46,7 @@ def estimated(name: str, made: Model, scheme: Scheme, **work: Any) -> Estimate:
 
 
 model_names = st.sampled_from(sorted(facts()))
-LAYERED = tuple(name for name in names() if name not in ("diffusers", "comfyui"))
+LAYERED = tuple(name for name in names() if name not in pipeline_engines())
 """Engines of models that are layers; those of pipelines have components (``diffusers``, tests of their own)."""
 engines = st.sampled_from(LAYERED)
 

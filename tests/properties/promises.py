@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.catalogued import catalogue
 from tests.properties.asked import Violation, rows
 from vramfit.checks import checked
-from vramfit.engines import engine
+from vramfit.engines import engine, pipeline_engines
 from vramfit.engines.diffusers.components import BITS
 from vramfit.engines.keys import parse_request
 from vramfit.errors import VramfitError
@@ -28,8 +28,6 @@ STATED_OF = {
     "model": ("file_size", "bits_per_weight", "encoder_tokens"),
 }
 """Keys that state a fact of a card or of a file, and mean nothing once it is replaced (docs/remedies.md)."""
-PIPELINES = ("diffusers", "comfyui")
-"""Engines that load pipelines of components alone."""
 USES = ("chat", "code", "vision", "embedding")
 
 
@@ -97,7 +95,7 @@ def _row(row: Mapping[str, Any], keys: Raw, asker: Asker) -> Iterator[Violation]
 
 def _loaded(name: str, scheme: Mapping[str, Any]) -> str:
     """Model that an engine loads in a scheme: a pipeline of components for one that loads nothing else."""
-    if name in PIPELINES:
+    if name in pipeline_engines():
         return "flux.1-dev"
     if scheme["family"] == "mxfp4":
         return "gpt-oss-20b"
@@ -110,7 +108,7 @@ def unnamed(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
         asked = {"gpu": "m3-ultra-512gb" if raw["engine"] == "mlx" else "b200", "model": _loaded(raw["engine"], row)}
         asked |= {"engine": raw["engine"], "quant": engine(raw["engine"]).word_of(SCHEMES[row["id"]])}
         found = asker.answers(asked)
-        if raw["engine"] in PIPELINES and not row["id"].startswith(tuple(BITS)) and row["family"] != "plain":
+        if raw["engine"] in pipeline_engines() and not row["id"].startswith(tuple(BITS)) and row["family"] != "plain":
             # The listing goes by families; of these a pipeline has no matrices (diffusers and ComfyUI-GGUF unpack no I-quants).
             if isinstance(found, tuple):
                 yield Violation("scheme: not refused", asked, {}, row["id"])

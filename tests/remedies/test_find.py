@@ -10,7 +10,7 @@ from tests.each import each
 from tests.samples import Catalogue
 from vramfit.answer import answer
 from vramfit.checks import Checked, check
-from vramfit.engines import names
+from vramfit.engines import names, pipeline_engines
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.remedies import MOST
@@ -334,7 +334,7 @@ def test_a_limit_that_is_stated_or_no_owner_s_is_not_raised(request_: dict[str, 
 def test_every_engine_has_something_to_offer(name: str) -> None:
     """Its own scheme of fewer bits among the rest, whether a table has it or its name makes it (``exl2-8.0``)."""
     gpu = "m1-16gb" if name == "mlx" else "rtx3060-12gb"
-    model = "flux.1-dev" if name in ("diffusers", "comfyui") else "llama-2-13b"
+    model = "flux.1-dev" if name in pipeline_engines() else "llama-2-13b"
     request = parse_request({"gpu": gpu, "model": model, "quant": "fp16", "engine": name, "context": 1024})
     found = next(check(request, open_catalogue()))
     assert "exceeds" == found.answer.verdict.word

@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHANGED = frozenset((
-    "vl", "vision", "visual", "omni", "audio", "speech", "tts", "asr", "voice", "ocr", "image", "video", "llava",
-    "embedding", "embed", "embeddings", "reranker", "rerank", "retriever", "reward", "prm", "classifier",
+    "vl", "vlm", "mllm", "v", "vision", "visual", "omni", "omni2", "audio", "speech", "tts", "asr", "voice", "ocr", "image",
+    "video", "llava", "ultravox", "bunny", "cambrian", "minigpt", "mmproj", "clip", "encoder", "tokenizer",
+    "embedding", "embed", "embeddings", "embedder", "reranker", "rerank", "retriever", "reward", "rm", "prm", "orm",
+    "classifier", "seqcls", "sae", "saes", "rwkv", "retnet", "blt", "bitnet", "ternary", "aqlm", "vptq", "quip",
     "draft", "drafter", "speculator", "speculative", "eagle", "eagle2", "eagle3", "medusa", "dflash", "dspark", "assistant",
-    "lora", "qlora", "adapter", "adapters", "control", "steering",
+    "hass", "hydra", "lora", "qlora", "dora", "lokr", "loha", "peft", "delta", "adapter", "adapters", "control", "steering",
     "reap", "pruned", "prune", "merge", "merged", "upscaled", "upscale", "expanded", "stack", "franken", "passthrough",
     "moe", "experts", "sparse", "linear", "mamba", "hybrid", "distill", "distilled", "mini", "lite", "nano", "tiny", "small",
     "next", "max", "pro", "air", "flash", "diffusion", "1m", "long", "longctx", "yarn",
 ))  # fmt: skip
 """Words that speak of another architecture, of another size, of a part of a model, or of a longer context."""
 
-PARTS = ("franken", "merge", "prun", "expand", "upscal")
+PARTS = ("franken", "merge", "prun", "expand", "upscal", "shrink", "shrunk", "layers")
 """Beginnings of further such words."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
 """Letters of the names of repositories and files."""
@@ -96,12 +98,18 @@ def _is_version(word: str) -> bool:
 def _is_change(word: str) -> bool:
     """True for a word that speaks of another architecture, size or form than the base's."""
     changed = any(part in CHANGED for part in word.split("."))  # ``speculator.eagle3``
-    return changed or word.startswith(PARTS) or _is_size(word) or _is_scheme(word)
+    return changed or word.startswith(PARTS) or _is_size(word) or _is_scheme(word) or _is_count(word)
 
 
 def _is_scheme(word: str) -> bool:
     """True for a word that names a quantization which is not known: ``oq4e``."""
     return any(word[at] == "q" and word[at + 1].isdigit() for at in range(len(word) - 1))
+
+
+def _is_count(word: str) -> bool:
+    """True for a context (``262k``), a number of layers (``28layers``, ``12l``) and one of models (``4x``, ``x4``)."""
+    numbers = [word.removesuffix(unit) for unit in ("k", "l", "layers", "x") if word.endswith(unit)]
+    return any(number.isdigit() for number in (*numbers, word[1:] if word.startswith("x") else ""))
 
 
 def _is_size(word: str) -> bool:

@@ -43,10 +43,10 @@ _SAME_MEMORY = 0.02
 
 def counted(name: str) -> tuple[int, str] | None:
     """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any."""
-    first, _, rest = name.strip().partition(" ")
+    first, *others = name.split()
     count = COUNTS.get(first.lower())
-    if count is not None and rest.strip():
-        return count, rest.strip()
+    if count is not None and others and others[0].lower() not in _UNITS:
+        return count, " ".join(others)
     if name[-1:] in "sS" and name[-2:-1].isdigit():
         return 1, name[:-1]
     return None
@@ -109,7 +109,7 @@ def _is_number(text: str) -> bool:
 
 
 def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str] | None:
-    """Entry with the most rented offers among form factors of one card, with a sentence on the others.
+    """Entry with the most rented offers among form factors of one card, the first of equals, with a sentence on the others.
 
     None where the entries differ in more than their form, or in memory. A form that has memory of its own (H100 NVL) goes
     by its full name, so a name without a form means the others; one of less memory than these would be a reason to ask.
@@ -131,10 +131,9 @@ def _commonest(name: str, found: Sequence[int], facts: Facts) -> tuple[int, str]
     differing = "".join([f"; {one['id']} has {one['vram_gb']:g} GB" for one in more])
     listed = " and ".join(same)
     verb = "has" if len(same) == 1 else "have"
-    return (
-        taken,
-        f"gpu: {name} is read as {entries[taken]['id']}, the form most offered; {listed} {verb} the same memory{differing}",
-    )
+    offers = [len(entries[number].get("rents") or ()) for number in found]
+    most = ", the form most offered" if offers.count(max(offers)) == 1 else ""
+    return taken, f"gpu: {name} is read as {entries[taken]['id']}{most}; {listed} {verb} the same memory{differing}"
 
 
 def _formless(entry: str) -> str:

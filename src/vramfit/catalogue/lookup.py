@@ -106,7 +106,10 @@ class Catalogue:
                 several = counted(one)
                 if several is None:
                     raise
-                return self.gpus(several[1]) * (several[0] * count)
+                found = self.gpus(several[1]) * (several[0] * count)
+                for sentence in self.notes([several[1]]):
+                    self._chosen[one] = sentence
+                return found
         return (gpu,) * count
 
     def notes(self, names: Iterable[str]) -> list[str]:

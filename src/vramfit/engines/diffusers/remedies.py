@@ -37,11 +37,11 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
     modes = {"none": ("model", "group"), "model": ("group",)}.get(offload, ())
     if "model" in modes:
         yield _setting("model", None)
-    for form in forms if offload in ("none", "model") else ():
-        if offload == "none":
+    if offload == "none":
+        for form in forms:
             yield _setting(None, form)
-    for form in forms:
-        if offload in ("none", "model"):
+    if modes:
+        for form in forms:
             yield _setting("model" if "model" in modes else None, form)
     if "group" in modes and deployment.scheme.family not in WHOLE_ONLY and keys.text_encoder not in ENCODERS:
         yield _setting("group", None)
