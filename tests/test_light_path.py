@@ -5,6 +5,7 @@ Start-up is most of what a check costs in a script, so this pins it without a cl
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import cache
@@ -86,7 +87,10 @@ LINES = {
 def loaded(code: str) -> set[str]:
     """Modules an isolated interpreter without ``site`` has loaded after running ``code``."""
     script = f"{code}\nimport sys\nsys.stderr.write('\\0' + ' '.join(sys.modules))"
-    told = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True)
+    # A default of the reader's own (VRAMFIT_GPU, ...) loads the module that reads such defaults.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VRAMFIT_")}
+    command = [sys.executable, "-I", "-S", "-c", script]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return set(told.stderr.rpartition("\0")[2].split())
 
 

@@ -19,7 +19,7 @@ INPUTS = 60
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_but_errors_of_ours(name: str) -> None:
     """Other inputs at each run; ``python -m tests.fuzz --seed`` with the seed of the message repeats them."""
-    seed = os.environ.get("VRAMFIT_SEED") or str(secrets.randbits(32))
+    seed = os.environ.get("TEST_SEED") or str(secrets.randbits(32))
     found = run(name, TARGETS[name], seed, 0, INPUTS)
     assert found.inputs == INPUTS
     assert found.failures == [], f"seed {seed}"

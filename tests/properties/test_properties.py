@@ -15,8 +15,8 @@ from tests.properties.promises import unnamed
 from tests.properties.suite import INVARIANTS, Run
 from vramfit.engines import names
 
-SEED = int(os.environ.get("VRAMFIT_SEED") or secrets.randbits(32))
-"""Seed of this run; VRAMFIT_SEED repeats one."""
+SEED = int(os.environ.get("TEST_SEED") or secrets.randbits(32))
+"""Seed of this run; TEST_SEED repeats one."""
 EXAMPLES = {"monotone": 150, "sums": 60, "shares": 60, "limits": 60, "remedies": 12, "recommendations": 3}
 """Deployments drawn for each invariant."""
 
@@ -35,7 +35,7 @@ def test_holds_of_whatever_is_drawn(name: str) -> None:
     def holds(rng: st.random.Random) -> None:  # type: ignore[name-defined]
         run = Run()
         run.hold(name, INVARIANTS[name][0], drawn(rng), rng)
-        assert run.violations == [], f"repeat with VRAMFIT_SEED={SEED}"
+        assert run.violations == [], f"repeat with TEST_SEED={SEED}"
 
     holds()
 
