@@ -95,7 +95,8 @@ def test_variables_follow_the_text() -> None:
         ("serve ${x", r"cannot read the command: \${ is not closed"),
         ("cat <<E\nx", "cannot read the command: the here-document has no end E"),
         ("sudo " * 10 + "x", "more than 8 programs around a program"),
-        ("x" * (2**18 + 1), "the command has 262,145 characters, more than 262,144"),
+        ("x" * (2**17 + 1), "the command has 131,073 characters, more than 131,072"),
+        ("a;" * 501, "the command starts more than 500 programs"),
     ],
 )
 def test_text_that_no_shell_reads(text: str, message: str) -> None:

@@ -12,8 +12,10 @@ from vramfit.launch.words import Process, Source, Word, assigned, assignment, na
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sized
 
+MOST_PROCESSES = 500
+"""Number of programs that a text may start: scripts of people have some dozens, and each is compared with every known one."""
 ENDS = ";&|()\n"
 """Characters that end a command."""
 BLANKS = " \t\r"
@@ -28,6 +30,14 @@ class _Piece(Record):
 
     text: str
     splits: bool = False
+
+
+def few(processes: Sized) -> None:
+    """Raise ``UsageError`` for more processes than a script of people has."""
+    if len(processes) > MOST_PROCESSES:
+        raise UsageError(
+            f"the command starts more than {MOST_PROCESSES:,} programs", "give the one that starts the server"
+        )
 
 
 class Reader:
@@ -361,3 +371,4 @@ class Reader:
         else:
             variables = {**self.exported, **made.variables}
             self.found.append(replace(made, variables=variables, output=output, input=given))
+            few(self.found)

@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_CHARACTERS = 2**18
-"""Length of a text that is read: twice what Linux takes for one argument (``MAX_ARG_STRLEN``)."""
+MOST_CHARACTERS = 2**17
+"""Length of a text that is read: what Linux takes for one argument (``MAX_ARG_STRLEN``)."""
 DEEPEST = 8
 """Number of programs around a program that are taken off."""
 KEYWORDS = ("then", "do", "else", "if", "while", "until", "elif", "{", "}", "!", "$", "%", "&", "time", "call", "start")
