@@ -105,7 +105,7 @@ def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
 def read_processes(given: list[Process], files: Files = NONE) -> Command:
     """Read the engine and its keys from processes, in the order in which they are started; raises as ``read_command``."""
     parts = [part for one in given for part in peeled(one)]
-    few(parts)
+    few(len(parts))
     known = [program for name in names() for program in engine(name).programs()]
     lines: list[Process] = []
     for program in known:

@@ -201,8 +201,8 @@ def _short(name: str) -> str:
 def _unset(name: str, why: str) -> UsageError:
     shown = name if name[:1] in "$`" else f"${name}"
     if shown[:2] == "$(" or shown[:1] == "`":
-        return UsageError(f"{shown} is not run here, {why}", "write what it prints in its place")
-    return UsageError(f"{shown} is not set, {why}", f"write a line {name}=… in front of the command")
+        return UsageError(f"{_short(shown)} is not run here, {why}", "write what it prints in its place")
+    return UsageError(f"{_short(shown)} is not set, {why}", f"write a line {_short(name)}=… in front of the command")
 
 
 class _Scanner:
