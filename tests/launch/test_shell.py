@@ -99,7 +99,10 @@ def test_variables_follow_the_text() -> None:
         ("a;" * 501, "the command starts more than 500 programs"),
         ("bash -c 'a;a;a'\n" * 130, "the command starts more than 500 programs"),
         ("A=aaaa\n" + "A=$A$A\n" * 20 + "serve $A", "more than 262,144 characters with what its variables stand for"),
-        ("A=(a a)\n" + 'A=("${A[@]}" "${A[@]}")\n' * 20, "more than 262,144 characters with what its variables stand for"),
+        (
+            "A=(a a)\n" + 'A=("${A[@]}" "${A[@]}")\n' * 20,
+            "more than 262,144 characters with what its variables stand for",
+        ),
         ("A=" + "b" * 60_000 + "\n" + "bash <<E\n$A\nE\n" * 4, "more than 262,144 characters with what its variables"),
         ("a=(" * 21 + ")" * 21, "the command has more than 20 texts inside of one another"),
     ],

@@ -59,7 +59,9 @@ def _split(pieces: list[_Piece]) -> list[str]:
 def few(processes: int) -> None:
     """Raise ``UsageError`` for more processes than a script of people has."""
     if processes > MOST_PROCESSES:
-        raise UsageError(f"the command starts more than {MOST_PROCESSES:,} programs", "give the one that starts the server")
+        raise UsageError(
+            f"the command starts more than {MOST_PROCESSES:,} programs", "give the one that starts the server"
+        )
 
 
 class Reader:
@@ -164,7 +166,9 @@ class Reader:
         """Count the text and what it stands in."""
         self.spent.texts += 1
         if self.spent.texts > DEEPEST_TEXT:
-            raise UsageError(f"the command has more than {DEEPEST_TEXT} texts inside of one another", "write them apart")
+            raise UsageError(
+                f"the command has more than {DEEPEST_TEXT} texts inside of one another", "write them apart"
+            )
         self._spend(len(self.text))
 
     def _spend(self, characters: int) -> None:

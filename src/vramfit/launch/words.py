@@ -30,7 +30,9 @@ class Source:
         self.text = text
         self.parent = parent
         """Word whose value the text is; None for the user's own text."""
-        self.spent = spent or (parent.source.spent if parent is not None and parent.source is not None else Spent())
+        self.spent: Spent = spent or (
+            parent.source.spent if parent is not None and parent.source is not None else Spent()
+        )
 
 
 class Word(str):
