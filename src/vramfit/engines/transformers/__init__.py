@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 RULED_SCHEMES = ("fbgemm_fp8", "torchao-int4")
 """Schemes with rules of their own on cards from Pascal on."""
-RULED_VENDORS = ("amd", "google")
-"""Vendors of which some cards start with no scheme of bitsandbytes."""
+OLD_TARGETS = ("gfx900", "gfx906")
+"""AMD's compute targets that the libraries of bitsandbytes have no code for."""
 
 
 class Transformers(Engine[object, None]):
@@ -92,7 +92,10 @@ class Transformers(Engine[object, None]):
 
         # The rules are not loaded where none is about the scheme and the cards.
         if scheme.id not in RULED_SCHEMES and all(
-            (gpu.compute_capability or PASCAL) >= PASCAL and gpu.vendor not in RULED_VENDORS for gpu in gpus
+            (gpu.compute_capability or PASCAL) >= PASCAL
+            and gpu.vendor != "google"
+            and gpu.compute_target not in OLD_TARGETS
+            for gpu in gpus
         ):
             return None
         from vramfit.engines.support import refusal

@@ -8,11 +8,12 @@ from vramfit.engines.support import (
     INT4_SOURCE,
     Rule,
     accelerators,
-    amd_but,
     below,
     not_of,
     of,
+    targets,
 )
+from vramfit.engines.transformers import OLD_TARGETS
 
 RULES = (
     Rule("no PyTorch wheel has code below compute capability 5.0", "pytorch/pytorch issue 172352", below(5, 0)),
@@ -26,7 +27,7 @@ RULES = (
          accelerators, schemes=("fbgemm_fp8",)),
     Rule("the ROCm libraries of bitsandbytes have no code for gfx900 and gfx906",
          "bitsandbytes 0.50.2 wheel libbitsandbytes_rocm72.so, libbitsandbytes_rocm715.so",
-         amd_but("gfx908", "gfx90a", "gfx94", "gfx95", "gfx10", "gfx11", "gfx12"), ("bitsandbytes",)),
+         targets(*OLD_TARGETS), ("bitsandbytes",)),
     Rule("bitsandbytes has no back end for TPUs",
          "bitsandbytes documentation of 0.50.2, installation; transformers 5.24.0 validate_bnb_backend_availability",
          of("google"), ("bitsandbytes",)),
