@@ -71,6 +71,7 @@ def test_every_collected_start(row: dict[str, Any]) -> None:
         ("fbgemm's FP8 needs CUDA or XPU", "transformers", "mi300x", "fbgemm_fp8"),
         (None, "transformers", "max1550", "fbgemm_fp8"),
         ("the ROCm libraries of bitsandbytes have no code", "transformers", "mi50-32gb", "nf4"),
+        ("the ROCm libraries of bitsandbytes have no code", "transformers", "rxvega64", "nf4"),
         (None, "transformers", "rx6800xt", "nf4"),
         (None, "transformers", "mi100", "int8"),
         ("bitsandbytes has no back end for TPUs", "transformers", "tpu-v6e", "nf4"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RULED_SCHEMES = ("fbgemm_fp8", "torchao-int4")
 """Schemes with rules of their own on cards from Pascal on."""
 OLD_TARGETS = ("gfx900", "gfx906")
-"""AMD's compute targets that the libraries of bitsandbytes have no code for."""
+"""AMD's compute targets that a rule is about (``support``, which is not loaded for others)."""
 
 
 class Transformers(Engine[object, None]):

@@ -13,7 +13,6 @@ from vramfit.engines.support import (
     of,
     targets,
 )
-from vramfit.engines.transformers import OLD_TARGETS
 
 RULES = (
     Rule("no PyTorch wheel has code below compute capability 5.0", "pytorch/pytorch issue 172352", below(5, 0)),
@@ -27,7 +26,7 @@ RULES = (
          accelerators, schemes=("fbgemm_fp8",)),
     Rule("the ROCm libraries of bitsandbytes have no code for gfx900 and gfx906",
          "bitsandbytes 0.50.2 wheel libbitsandbytes_rocm72.so, libbitsandbytes_rocm715.so",
-         targets(*OLD_TARGETS), ("bitsandbytes",)),
+         targets("gfx900", "gfx906"), ("bitsandbytes",)),
     Rule("bitsandbytes has no back end for TPUs",
          "bitsandbytes documentation of 0.50.2, installation; transformers 5.24.0 validate_bnb_backend_availability",
          of("google"), ("bitsandbytes",)),
