@@ -9,6 +9,7 @@ from vramfit.errors import UnknownProgram, UsageError
 from vramfit.launch import runs
 from vramfit.launch.documents import started, with_documents
 from vramfit.launch.files import NONE, on_machine, with_settings, with_texts, with_variables
+from vramfit.launch.grammar import few
 from vramfit.launch.read import arguments, notes
 from vramfit.launch.shell import peeled, process, processes
 from vramfit.workload.keys import parse_value
@@ -104,6 +105,7 @@ def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
 def read_processes(given: list[Process], files: Files = NONE) -> Command:
     """Read the engine and its keys from processes, in the order in which they are started; raises as ``read_command``."""
     parts = [part for one in given for part in peeled(one)]
+    few(len(parts))
     known = [program for name in names() for program in engine(name).programs()]
     lines: list[Process] = []
     for program in known:
