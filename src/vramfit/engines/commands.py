@@ -186,7 +186,7 @@ def _complete(given: Process, before: list[Process], known: list[Program], files
     for program in known:
         one = with_documents(program, one, before, files)
     for program in known:
-        if program.texts and arguments(program, one) is not None:
+        if arguments(program, one) is not None:
             return with_texts(program, one, before, files)
     return [one]
 
