@@ -46,7 +46,8 @@ def test_a_modelfile_says_what_runs(line: str, keys: dict[str, object]) -> None:
 
 def test_variables_of_a_file_are_those_of_its_line() -> None:
     """Comments and lines without a value are passed over; what the line states itself comes first."""
-    line = "docker run -d --env-file server.env -e OLLAMA_NUM_PARALLEL=2 ollama/ollama\ndocker exec -it ollama ollama run llama3.1:8b"
+    start = "docker run -d --env-file server.env -e OLLAMA_NUM_PARALLEL=2 ollama/ollama"
+    line = f"{start}\ndocker exec -it ollama ollama run llama3.1:8b"
     read = read_command(line, FILES)
     assert ("8192", "2") == (read.keys["context"], read.keys["parallel"])
 
