@@ -15,7 +15,7 @@ PIPELINE_KEYS = (
     Key(
         "component_offload",
         "choice",
-        "diffusers, comfyui: components that wait in RAM: none, what does not fit (partial), whole ones (model), blocks (group), layers (sequential)",
+        "diffusers, comfyui: components in RAM: none, what does not fit (partial), whole (model), blocks (group), layers",
         choices=OFFLOADS,
         default_text="none; partial for comfyui",
         decided=True,
