@@ -49,10 +49,10 @@ IMAGE = Decoder(3000)
 2,490 (huggingface/diffusers pull request 11682). PyTorch reserves more where there is room: 4,833 for FLUX.1 in BF16, of which
 36.17 GiB are 31.45 of weights, and 4,580 in Q8_0 (``diffusers-quantization.md``)."""
 U_NET = Decoder(6000, high=2.3)
-"""Its pipeline decodes in 32 bits: 10.7 GB for one image of 1280x1280 (siliconflow/onediff issue 408), 6,530 a pixel. SDXL in
-fp16 takes 21.7 GB for four images of 1024x1024 (huggingface/blog ``simple_sdxl_optimizations.md``), 3,900 a pixel, but still
-11.47 GB for one after the other with no weights beside them. Stable Diffusion 1.5 in fp16 takes 10,000 on a GTX 1080 with an
-older PyTorch (huggingface/diffusers issue 1934)."""
+"""Decoder of pipelines with a U-Net, in 32 bits: 10.7 GB for one image of 1280x1280 (siliconflow/onediff issue 408), 6,530 a
+pixel. SDXL in fp16 takes 21.7 GB for four images of 1024x1024 (huggingface/blog ``simple_sdxl_optimizations.md``), 3,900 a
+pixel, but still 11.47 GB for one after the other with no weights beside them. Stable Diffusion 1.5 in fp16 takes 10,000 on
+a GTX 1080 with an older PyTorch (huggingface/diffusers issue 1934)."""
 DECODERS = {
     # 7,000 elements a pixel for four frames, in 32 bits, as the model cards load it; A14B at 1280x720 then does not fit 80 GB
     # (Wan-Video/Wan2.2 issue 42), and at 832x480 takes 72.9 GB (huggingface/diffusers issue 12011).
