@@ -133,7 +133,6 @@ _ALL = (
 SCHEMES: dict[str, Scheme] = {scheme.id: scheme for scheme in _ALL}
 
 
-
 def is_release(dtype: str, scheme: Scheme) -> bool:
     """Return True if a scheme stores a checkpoint as it was released, in elements of ``dtype``: fewer than 16 bits."""
     return scheme.id == INT4_RELEASE if dtype == "int4" else scheme.family == dtype
