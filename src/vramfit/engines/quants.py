@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NATIVE = ("fp16", "bf16")
 """Schemes that belong to the class ``fp16`` without conversion."""
-RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4"}
+RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4", "int4": "w4a16"}
 """Schemes of models released in fewer than 16 bits, by the element type of the release."""
 TRAINING_SCHEME = "bf16"
 """Scheme of the base weights of fine-tuning, if the request states no ``quant``; 4-bit ones are in the trainer's."""
