@@ -8,7 +8,15 @@ from tests.catalogued import catalogue
 from tests.command import report
 from vramfit.catalogue.derivatives import base_reading, has_words_of_its_own
 
-KNOWN = ("qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "llama-8b")
+KNOWN = (
+    "qwen3-8b",
+    "qwen3.5-9b",
+    "llama-3.1-8b",
+    "deepseek-v4-flash",
+    "qwen3-30b-a3b",
+    "qwen3-30b-a3b-2507",
+    "llama-8b",
+)
 """Names of a small catalogue, for tables of the rules."""
 
 
@@ -37,6 +45,10 @@ def base(name: str) -> str | None:
         ("unsloth/Qwen3-14B-Base-MedReason", "qwen3-14b"),
         ("DeepSeek-R1-Distill-Qwen-32B-abliterated", "deepseek-r1-distill-qwen-32b"),
         ("Qwen3.5-9B-DeepSeek-V4-Flash", "qwen3.5-9b"),
+        ("Jackrong/Qwen3.5-27B-Claude-4.6-Opus-Reasoning-Distilled-v2", "qwen3.5-27b"),
+        ("DavidAU/Qwen3-4B-Thinking-2507-Gemini-2.5-Flash-Lite-Preview-Distill-Heretic-Abliterated", "qwen3-4b-2507"),
+        ("DavidAU/Qwen3-30B-A3B-Gemini-Pro-High-Reasoning-2507-ABLITERATED-UNCENSORED", "qwen3-30b-a3b-2507"),
+        ("mconcat/Qwen3.5-27B-Claude-4.6-Opus-Reasoning-Distilled-NVFP4", "qwen3.5-27b"),
     ],
 )
 def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> None:
@@ -90,6 +102,22 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "Qwen3-8B-Layers24",
         "4x-Llama-3.1-8B",  # several models
         "Qwen3-8B-x4",
+        "z-lab/Qwen3.8-27B-DFlash2",  # drafts of a few layers
+        "alphakek/Qwen3.8-27B-heretic-ara-DFlash2",
+        "AngelSlim/Qwen3-8b-dflare",
+        "Huang2020/qwen3.6-27B-domino",
+        "JLKang/ViSpec-Qwen2.5-VL-3B-Instruct",
+        "nvidia/Nemotron-3-Super-120B-A12B-BF16-MTPv2",
+        "tiiuae/Falcon-H1-1.5B-Deep-Instruct",  # other numbers of layers
+        "bknyaz/Qwen3-Next-80B-A3B-Instruct-REAM",  # fewer experts
+        "Kodjaoglanian/Qwen-3.5-4B-Auto-ASVD",  # matrices in two factors
+        "AIDC-AI/Ovis1.6-Llama3.2-3B",  # another architecture
+        "ByteDance/Sa2VA-Qwen3-VL-4B",
+        "OsaurusAI/Ornith-1.5-9B-JANG_2D",  # forms that no scheme describes
+        "z-lab/Qwen3.8-27B-PARO",
+        "zai-org/LongWriter-glm4-9b",  # another context
+        "princeton-nlp/Llama-3-8B-ProLong-64k-Instruct",
+        "Qwen3-8B-Claude-Opus-Flash-tiny",
         "my-13b",  # no generation
         "mistral-7b-foo",
         "llama-8b-abliterated",
@@ -129,6 +157,12 @@ def test_names_that_no_entry_answers_for(name: str) -> None:
         ("Qwen3-9B-Foo", None),  # not known
         (".Qwen3-8B-Foo", None),
         ("Qwen3-8B-Foo é", None),
+        ("Qwen3-8B-Gemini-3-Flash-Foo", "qwen3-8b"),  # grades of hosted teachers
+        ("GPT-5-mini-Qwen3-8B-Foo", "qwen3-8b"),
+        ("Qwen3-8B-Flash-Gemini-Foo", None),
+        ("Qwen3-8B-Foo-mini", None),
+        ("Llama-3.1-8B-Foo-2507", "llama-3.1-8b"),
+        ("Qwen3-30B-A3B-Foo-2507", "qwen3-30b-a3b-2507"),  # a release of its own
     ],
 )
 def test_reading_by_words(name: str, expected: str | None) -> None:

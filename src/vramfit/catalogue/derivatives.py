@@ -23,13 +23,23 @@ CHANGED = frozenset((
     "draft", "drafter", "speculator", "speculative", "eagle", "eagle2", "eagle3", "medusa", "dflash", "dspark", "assistant",
     "hass", "hydra", "lora", "qlora", "dora", "lokr", "loha", "peft", "delta", "adapter", "adapters", "control", "steering",
     "reap", "pruned", "prune", "merge", "merged", "upscaled", "upscale", "expanded", "stack", "franken", "passthrough",
-    "moe", "experts", "sparse", "linear", "mamba", "hybrid", "distill", "distilled", "mini", "lite", "nano", "tiny", "small",
-    "next", "max", "pro", "air", "flash", "diffusion", "1m", "long", "longctx", "yarn",
+    "moe", "experts", "sparse", "linear", "mamba", "hybrid", "mini", "lite", "nano", "tiny", "small",
+    "next", "max", "pro", "air", "flash", "diffusion", "1m", "longctx", "yarn", "prolong", "gradient", "megabeam", "deep", "wide",
+    "domino", "dflare", "vispec", "orthrus", "sa2va", "ovis", "sam2", "sam3", "gaze", "ream", "svd", "asvd", "tomoe",
+    "flexrank", "sculpt", "upcycled", "grafted", "jang", "jangtq", "paro", "escha", "optiq", "prismaquant", "onnx", "openvino",
 ))  # fmt: skip
-"""Words that speak of another architecture, of another size, of a part of a model, or of a longer context."""
+"""Words that speak of another architecture, of another size, of a part of a model, of a longer context, or of a form of
+weights that no scheme describes."""
 
-PARTS = ("franken", "merge", "prun", "expand", "upscal", "shrink", "shrunk", "layers")
+PARTS = (
+    "franken", "merge", "prun", "expand", "upscal", "shrink", "shrunk", "layers", "draft", "specul", "eagle", "dflash", "dspark",
+    "mtpv", "ovis", "long", "wmix", "reap",
+)  # fmt: skip
 """Beginnings of further such words."""
+HOSTED = frozenset(("claude", "gemini", "gpt", "grok", "opus", "sonnet", "haiku", "fable", "mythos"))
+"""Models that run on their makers' machines alone: in a fine-tune's name they are its teachers."""
+GRADES = frozenset(("pro", "flash", "lite", "mini", "max", "nano", "preview"))
+"""Words behind the name and the version of such a model, which are not the fine-tune's."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_./")
 """Letters of the names of repositories and files."""
 FEWEST_WORDS = 2
@@ -58,10 +68,11 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
     start, stop = max(found, key=lambda one: one[1] - one[0])
     inside = all(start <= first and last <= stop for first, last in found)
     own = [*words[:start], *words[stop:]]
-    beside = [*words[:start], *_without_teachers(words[stop:], known)]
+    beside = [*_without_hosted(words[:start]), *_without_teachers(_without_hosted(words[stop:]), known)]
     if not inside or all(_is_version(word) for word in own) or any(_is_change(word) for word in beside):
         return None
-    return Reading("-".join(words[start:stop]), keys)
+    base = "-".join(words[start:stop])
+    return Reading(next((dated for word in own if known(dated := f"{base}-{word}")), base), keys)
 
 
 def _without_teachers(words: list[str], known: Callable[[str], bool]) -> list[str]:
@@ -72,6 +83,17 @@ def _without_teachers(words: list[str], known: Callable[[str], bool]) -> list[st
             if any(character.isdigit() for character in "".join(run)) and known("-".join(run)):
                 return [*words[:start], *words[stop:]]
     return words
+
+
+def _without_hosted(words: list[str]) -> list[str]:
+    """Words without versions and grades of models that run on their makers' machines alone (``Gemini-3-Flash``)."""
+    left: list[str] = []
+    teacher = False
+    for word in words:
+        teacher = word in HOSTED or (teacher and (word in GRADES or _is_version(word)))
+        if not teacher:
+            left.append(word)
+    return left
 
 
 def has_words_of_its_own(name: str, spellings: tuple[str, ...]) -> bool:
