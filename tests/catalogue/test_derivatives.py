@@ -9,14 +9,9 @@ from tests.command import report
 from vramfit.catalogue.derivatives import base_reading, has_words_of_its_own
 
 KNOWN = (
-    "qwen3-8b",
-    "qwen3.5-9b",
-    "llama-3.1-8b",
-    "deepseek-v4-flash",
-    "qwen3-30b-a3b",
-    "qwen3-30b-a3b-2507",
-    "llama-8b",
-)
+    "qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "qwen3-30b-a3b-2507", "llama-8b", "glm-5.3",
+    "phi-2", "deepseek-r1-0528",
+)  # fmt: skip
 """Names of a small catalogue, for tables of the rules."""
 
 
@@ -49,6 +44,10 @@ def base(name: str) -> str | None:
         ("DavidAU/Qwen3-4B-Thinking-2507-Gemini-2.5-Flash-Lite-Preview-Distill-Heretic-Abliterated", "qwen3-4b-2507"),
         ("DavidAU/Qwen3-30B-A3B-Gemini-Pro-High-Reasoning-2507-ABLITERATED-UNCENSORED", "qwen3-30b-a3b-2507"),
         ("mconcat/Qwen3.5-27B-Claude-4.6-Opus-Reasoning-Distilled-NVFP4", "qwen3.5-27b"),
+        ("Blackfrost-AI/GLM-5.3-Flash-Derisked-FP8", "glm-5.3-flash"),
+        ("huihui-ai/Huihui-GLM-4.7-Flash-abliterated", "glm-4.7-flash"),
+        ("0xSero/deepseek-v4-flash-0731-spark", "deepseek-v4-flash"),
+        ("ukisai/Swift1.5-Qwen3.8-Flash-Next", "qwen3.8-flash-next"),
     ],
 )
 def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> None:
@@ -95,7 +94,7 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "SAE-Res-Qwen3-8B",  # a part beside a model
         "Qwen3-8B-LoKr",
         "Qwen3-8B-tokenizer",
-        "Llama-3-8B-Instruct-Gradient-1048k",  # another context
+        "Llama-3-8B-Instruct-Gradient-4194k",  # another context
         "LLaMA-2-7B-32K",
         "Qwen3-8B-12L",  # another number of layers
         "Qwen3-8B-28layers",
@@ -116,8 +115,24 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "OsaurusAI/Ornith-1.5-9B-JANG_2D",  # forms that no scheme describes
         "z-lab/Qwen3.8-27B-PARO",
         "zai-org/LongWriter-glm4-9b",  # another context
-        "princeton-nlp/Llama-3-8B-ProLong-64k-Instruct",
+        "somebody/Llama-3-8B-ProLong-64k-Foo",
         "Qwen3-8B-Claude-Opus-Flash-tiny",
+        "togethercomputer/Aurora-Spec-Minimax-M2.5",
+        "destr8803/GLM-5.3-224E-FP8-MAN",  # parts of a model
+        "cloudyu/DeepSeek-V4-Flash-0731-4Experts",
+        "ckoh04/GLM-5.2-NVFP4-active-slice",
+        "CosmicRaisins/GLM-5.2-MTP-INT4-15pct",
+        "zianglih/GLM-5.1-5layer",
+        "0xSero/GLM-5.2-504B-W4A16",
+        "EvanOLeary/laguna-xs2-dense-k8-cuda-sft",
+        "arefehRajabian/deepseek_r1_finetune_16bit",  # kin of other sizes under the same words
+        "kristiannordby/DeepSeek-R1-0528-DSR-SQLCoder",
+        "ysuz/Mistral-Nemo-Base-2407-bandgap",
+        "dphn/dolphin-2_6-phi-2",
+        "sdadas/polish-gpt2-xl",
+        "Salesforce/blip2-flan-t5-xl",
+        "CISCai/jina-embeddings-v3-passage-distilled",
+        "openchat/openchat-3.5-0106-gemma",  # another maker's model
         "my-13b",  # no generation
         "mistral-7b-foo",
         "llama-8b-abliterated",
@@ -154,6 +169,13 @@ def test_names_that_no_entry_answers_for(name: str) -> None:
         ("Qwen3.5-9B-Flash-Foo", None),
         ("Llama-3.1-8B-Qwen3-8B", None),
         ("Llama-8B-Foo", None),  # known, without a generation
+        ("DeepSeek-V4-Flash-Foo", "deepseek-v4-flash"),  # known, without a size
+        ("GLM-5.3-Foo-2e-5", "glm-5.3"),
+        ("GLM-5.3-224E-Foo", None),
+        ("GLM-5.3-Llama-Foo", None),
+        ("Qwen3-8B-Llama-Foo", "qwen3-8b"),
+        ("Phi-2-Foo", None),  # known, with kin of other sizes
+        ("Foo-DeepSeek-R1-0528", None),
         ("Qwen3-9B-Foo", None),  # not known
         (".Qwen3-8B-Foo", None),
         ("Qwen3-8B-Foo é", None),
