@@ -65,7 +65,7 @@ def test_pre_commit_runs_the_hooks(published: Path, tmp_path: Path) -> None:
     large = _git(folder, "commit", "-m", "large", check=False)
     assert 1 == large.returncode
     assert "hook id: vramfit\n- exit code: 1" in large.stderr
-    assert "Llama 3.1 70B" in large.stderr
+    assert "\tllama-3.1-70b\t" in large.stderr
     assert "fits" == _git(folder, "log", "-1", "--format=%s").stdout.strip()
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.training.script import Run
+    from vramfit.workload.training import Training
 
 
 class Trainer(Record):
@@ -76,6 +77,8 @@ class Trainer(Record):
     """True if a vLLM beside it samples with the very weights that are trained."""
     objectives: tuple[str, ...] = ("sft", "dpo", "grpo")
     """Values of ``objective`` that it has."""
+    beyond: str = ""
+    """Name of the trainer that runs objectives beyond ``sft`` for it; empty where it runs them itself."""
     scheme: str = "nf4"
     """Scheme of 4-bit weights that it loads unless another is stated."""
     defaults: Mapping[str, Mapping[str, object]] = {}
@@ -98,6 +101,12 @@ def find_trainer(name: str) -> Trainer:
     """Profile of the trainer with that name, which is one of ``workload.tuning.TRAINERS``."""
     found: Trainer = _module(name).TRAINER
     return found
+
+
+def trainer_of(train: Training) -> Trainer:
+    """Profile of what trains a deployment: of its trainer, or of the one that its trainer leaves the objective to."""
+    found = find_trainer(train.trainer)
+    return found if train.objective == "sft" or not found.beyond else find_trainer(found.beyond)
 
 
 def written(run: Run) -> str:

@@ -12,7 +12,7 @@ from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
 from vramfit.hardware import usable_bytes
 from vramfit.memory.weights import slices
 from vramfit.training.memory import training_memory
-from vramfit.training.profile import find_trainer
+from vramfit.training.profile import trainer_of
 from vramfit.units import MIB
 from vramfit.workload.training import Training
 
@@ -78,14 +78,14 @@ def rooms(gpus: tuple[Gpu, ...], work: Workload) -> Rooms:
 def memory(job: Job[object, None], room: Room) -> TrainingMemory:
     """Memory of one GPU of a job in each moment of a step."""
     work = job.workload
-    trainer = find_trainer(work.training.trainer)
+    trainer = trainer_of(work.training)
     return training_memory(job.checkpoint, work, trainer, job.gpu_count, room.bytes, room.vllm_bytes)
 
 
 def estimate_training(job: Job[object, None]) -> Estimate:
     """Estimate fine-tuning, device by device; raises ``UsageError`` for settings that no trainer runs together."""
     work = job.workload
-    trainer = find_trainer(work.training.trainer)
+    trainer = trainer_of(work.training)
     if work.task == "full" or work.training != Training():
         from vramfit.training.check import refuse
 
@@ -105,7 +105,7 @@ def _assumptions(job: Job[object, None]) -> tuple[str, ...]:
     from vramfit.training.notes import assumptions
 
     work = job.workload
-    return assumptions(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count)
+    return assumptions(job.checkpoint, work, trainer_of(work.training), job.gpu_count)
 
 
 def _device(name: str, found: TrainingMemory, room: Room, trainer: Trainer) -> DeviceMemory:
