@@ -154,7 +154,10 @@ def restated(
         if first.words == second.words and first.variables == second.variables:
             continue
         pair = _own(command, first)
-        found = None if pair is None else changes(*pair, first, second, stated)
+        try:
+            found = None if pair is None else changes(*pair, first, second, stated)
+        except UsageError:
+            found = None  # its settings stand in files, which are not read here
         if found is None:
             return after
         # A server on several machines is written once for each, and stands once in a user's command.
