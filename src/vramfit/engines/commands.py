@@ -6,7 +6,7 @@ from vramfit._record import Record, replace
 from vramfit.engines import engine, names
 from vramfit.engines.keys import common_keys
 from vramfit.errors import UnknownProgram, UsageError
-from vramfit.launch import runs
+from vramfit.launch import runs, unsaid
 from vramfit.launch.documents import started, with_documents
 from vramfit.launch.files import NONE, on_machine, with_settings, with_texts, with_variables
 from vramfit.launch.python import is_code
@@ -97,7 +97,8 @@ def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
     engine or a flag that is not modelled.
     """
     if isinstance(given, str):
-        return replace(read_processes(of_code(given) if is_code(given) else processes(given), files), text=given)
+        found = read_processes(of_code(given) if is_code(given) else processes(given), files)
+        return replace(found, keys={**found.keys, **unsaid.read(given)}, text=given)
     whole = process(given)
     source = getattr(whole.begin, "source", None)
     return replace(read_processes(peeled(whole), files), text=None if source is None else source.text)
