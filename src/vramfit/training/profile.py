@@ -67,6 +67,14 @@ class Trainer(Record):
     """True if it can update weights during the backward pass."""
     fuses_loss: bool = True
     """True if its loss can do without the logits of all tokens."""
+    fused_objectives: tuple[str, ...] = ("sft", "dpo", "grpo")
+    """Objectives whose loss can do without them."""
+    shardings: tuple[str, ...] = ("none", "zero1", "zero2", "zero3", "fsdp")
+    """Values of ``sharding`` that it has."""
+    offloads: bool = True
+    """True if parameters and optimizer can wait in host memory."""
+    single: Mapping[str, tuple[str, ...]] = {}
+    """Tasks that it has on a single GPU by objective; all where the objective is missing."""
     mixes_precision: bool = True
     """True if it can keep fp32 weights and compute under 16-bit autocast."""
     checkpoints: bool = True

@@ -29,6 +29,8 @@ TRAINER = Trainer(
     quantized_input_bytes=2,
     keeps_gathered=True,
     fuses_loss=False,
+    shardings=("none", "fsdp"),
+    offloads=False,  # finetune/lora.py and full.py make an FSDPStrategy with cpu_offload=False
     checkpoints=False,
     dora=False,
     objectives=("sft",),

@@ -35,6 +35,9 @@ TRAINER = Trainer(
         "qlora": {"sharding": "fsdp"},
     },
     objectives=("sft", "dpo"),
+    fused_objectives=("sft",),
+    shardings=("none", "fsdp"),
+    single={"dpo": ("lora", "qlora")},  # there is no recipe full_dpo_single_device
 )
 
 ATTENTION = "['q_proj','k_proj','v_proj','output_proj']"
