@@ -29,7 +29,9 @@ deployments:
   - {name: large, model: llama-3.1-70b, quant: bf16}
   - {name: "a,b: 100%", model: llama-9.9-1b, quant: bf16}
 """
-SARIF: dict[str, Any] = json.loads((Path(__file__).parent / "schemas" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+SARIF: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "schemas" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8")
+)
 """Schema of SARIF 2.1.0 by its makers (``tests/schemas/README.md``)."""
 
 

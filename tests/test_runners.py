@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from tests.test_ci import DEPLOYMENTS, ROOT, action_step, repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 AUTHOR = ["-c", "user.name=a", "-c", "user.email=a@b.c"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.launch.test_promises import again, checked
 from vramfit.workload.optimizers import OPTIMIZERS
 from vramfit.workload.tuning import TRAINERS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMALL = "rtx3060-12gb"
 ASKED: list[dict[str, Any]] = [

@@ -128,7 +128,9 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     word = next((one.words[0] for one in lines if one.words), "")
     shown = word if len(word) <= MOST_NAMED else f"{word[:MOST_NAMED]}…"
     script = missing(lines)
-    hint = f"run it where {script} is, which says what is loaded" if script else "give the command that starts the server"
+    hint = (
+        f"run it where {script} is, which says what is loaded" if script else "give the command that starts the server"
+    )
     raise UnknownProgram(f'no engine is known that "{shown}" starts', hint)
 
 

@@ -25,6 +25,7 @@ DEEPEST = 12
 """Number of the script's own functions inside one another."""
 LARGEST = 2**40
 """Largest operand of arithmetic."""
+EQUALITIES = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)
 LONGEST_SHOWN = 40
 """Number of characters of an unknown expression that a message shows."""
 
@@ -78,14 +79,17 @@ def calls(text: str, variables: Mapping[str, str], words: Sequence[str] = ()) ->
     """
     if len(text) > MOST_CHARACTERS:
         raise UsageError(
-            f"the script has {len(text):,} characters, more than {MOST_CHARACTERS:,}", "give the part that loads a model"
+            f"the script has {len(text):,} characters, more than {MOST_CHARACTERS:,}",
+            "give the part that loads a model",
         )
     try:
         tree = ast.parse(text)
         reader = _Reader(variables, words)
         reader.module(tree)
     except SyntaxError as error:
-        raise UsageError(f"cannot read the script: line {error.lineno} is no Python", "give a script of Python") from None
+        raise UsageError(
+            f"cannot read the script: line {error.lineno} is no Python", "give a script of Python"
+        ) from None
     except (ValueError, RecursionError, MemoryError):
         raise UsageError("cannot read the script", "give the part that loads a model") from None
     return (*reader.found, *[Call("#", (), {"text": comment}) for comment in _comments(text)])
@@ -96,11 +100,11 @@ def _comments(text: str) -> list[str]:
     import io
     import tokenize
 
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and token.line[: token.start[1]].strip():
-            found.append(token.string.lstrip("# "))
-    return found
+    return [
+        token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT and token.line[: token.start[1]].strip()
+    ]
 
 
 def options(words: Iterable[str]) -> dict[str, object]:
@@ -180,7 +184,7 @@ class _Reader:
             self._class(one)
         elif isinstance(one, ast.If):
             test = self._value(one.test)
-            branches = [one.body, one.orelse] if is_unknown(test) else [one.body if test else one.orelse]
+            branches = [one.body, one.orelse] if _is_open(test) else [one.body if test else one.orelse]
             for branch in branches:
                 self._body(branch)
         elif isinstance(one, ast.Return):
@@ -256,7 +260,7 @@ class _Reader:
         if isinstance(node, ast.IfExp):
             test = self._value(node.test)
             yes, no = self._value(node.body), self._value(node.orelse)
-            if not is_unknown(test):
+            if not _is_open(test):
                 return yes if test else no
             return yes if yes == no and not is_unknown(yes) else _unknown(node)
         operation = self._operation(node)
@@ -299,12 +303,12 @@ class _Reader:
             value = self._value(node.operand)
             if isinstance(node.op, ast.USub) and isinstance(value, int | float):
                 return -value
-            return (not value) if isinstance(node.op, ast.Not) and not is_unknown(value) else _unknown(node)
+            return (not value) if isinstance(node.op, ast.Not) and not _is_open(value) else _unknown(node)
         if isinstance(node, ast.BoolOp):
             return self._either(node)
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             left, right = self._value(node.left), self._value(node.comparators[0])
-            if is_unknown(left) or is_unknown(right) or not isinstance(node.ops[0], ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
+            if _is_open(left) or _is_open(right) or not isinstance(node.ops[0], EQUALITIES):
                 return _unknown(node)
             return (left == right) == isinstance(node.ops[0], ast.Eq | ast.Is)
         if isinstance(node, ast.JoinedStr):
@@ -319,7 +323,7 @@ class _Reader:
         value: object = None
         for part in node.values:
             value = self._value(part)
-            if is_unknown(value):
+            if _is_open(value):
                 return _unknown(node)
             if bool(value) == isinstance(node.op, ast.Or):
                 return value
@@ -424,6 +428,11 @@ class _Reader:
             known = not any(is_unknown(one) or not isinstance(one, str) for one in made.arguments)
             return "/".join(map(str, made.arguments)) if known else _unknown(node)
         return made
+
+
+def _is_open(value: object) -> bool:
+    """True for a value whose truth the text does not state: an unknown one, or what a call returns."""
+    return is_unknown(value) or isinstance(value, Call)
 
 
 def _unknown(node: ast.expr) -> Word:

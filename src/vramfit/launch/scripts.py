@@ -113,6 +113,8 @@ def _text_of(value: object) -> str:
 
 def _plain(value: object) -> object:
     """Value as a file of settings has it: a call is the mapping of its arguments, a type its name."""
+    if isinstance(value, Call) and value.last[:1].islower():
+        return Word.at("", None, 0, 0, (f"`{value.name.lstrip('.')}(…)`",))
     if isinstance(value, Call):
         return {name: _plain(one) for name, one in value.keywords.items()}
     if isinstance(value, str) and value.startswith("torch."):

@@ -62,10 +62,8 @@ def _denoiser(found: tuple[Call, ...], load: Call) -> str:
                 return parts[-1]
     mapping = _mapping(load)
     of_encoders = {id(value) for name, value in mapping.items() if is_text_encoder(name)}
-    configs = [value for name, value in mapping.items() if not is_text_encoder(name)]
-    configs += [one for one in found if one.last in CONFIGS and id(one) not in of_encoders and one not in configs]
-    for one in configs:
-        scheme = _scheme(one) if isinstance(one, Call) else None
+    configs = [one for one in found if one.last in CONFIGS and id(one) not in of_encoders]
+    for scheme in map(_scheme, configs):
         if scheme is not None:
             return scheme
     if any(one.last == "enable_layerwise_casting" for one in found):

@@ -226,7 +226,7 @@ SERVE = Program(
         "kserve/huggingfaceserver",
     ),
     releases=("vllm/vllm-openai", "vllm/vllm-openai-rocm"),
-    calls={name: "model" for name in CALLS},
+    calls=dict.fromkeys(CALLS, "model"),
     call_flags=OFFLINE,
     refused=REFUSED,
     unmodelled=UNMODELLED,

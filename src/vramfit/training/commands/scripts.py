@@ -72,7 +72,7 @@ def is_loader(call: Call) -> bool:
     """True for a call that loads a model: of transformers' classes, or of Unsloth's."""
     kind = call.name.split(".")[-2] if call.name.count(".") else ""
     return call.last == "from_pretrained" and (
-        kind in UNSLOTH or kind.startswith("AutoModel") or kind.startswith("AutoPeftModel") or "For" in kind.lstrip("For")
+        kind in UNSLOTH or kind.startswith(("AutoModel", "AutoPeftModel")) or "For" in kind[1:]
     )
 
 
@@ -89,7 +89,9 @@ def read(given: Process) -> dict[str, object] | None:
     found = given.calls
     other = first(found, *OTHERS)
     if other is not None:
-        raise CannotTell(f"{other.last} is not modelled yet", "the nearest answer: --trainer trl --objective dpo or grpo")
+        raise CannotTell(
+            f"{other.last} is not modelled yet", "the nearest answer: --trainer trl --objective dpo or grpo"
+        )
     trainer = first(found, *TRAINERS)
     if trainer is None:
         return None
@@ -125,9 +127,10 @@ def _settings(given: Process, found: tuple[Call, ...]) -> dict[str, Any]:
 def _model(trainer: Call, load: Call | None, stated: Mapping[str, Any]) -> object:
     """Repository or folder of the model; raises ``UsageError`` where the script does not state it."""
     if load is not None:
-        name = load.value("pretrained_model_name_or_path", 0) or load.value("model_name")
+        named = (load.value("pretrained_model_name_or_path", 0), load.value("model_name"))
     else:
-        name = trainer.value("model", 0) or stated.get("model")
+        named = (trainer.value("model", 0), stated.get("model"))
+    name = next((one for one in named if isinstance(one, str)), None)
     if is_unknown(name):
         shown = name.unset[0]  # type: ignore[union-attr]
         raise UsageError(f"the script takes its model from {shown}, which it does not state", "give -m MODEL")
@@ -169,7 +172,11 @@ def _samples(found: Iterable[Call]) -> list[str]:
     for one in found:
         words = str(one.value("text")).split() if one.name == "#" else []
         if words[:2] == ["samples", "of"] and words[3:4] == ["tokens"]:
-            return [words[2], *([words[5]] if words[4:5] == ["with"] else ["0"]), *[word for word in words if "x" in word]]
+            return [
+                words[2],
+                *([words[5]] if words[4:5] == ["with"] else ["0"]),
+                *[word for word in words if "x" in word],
+            ]
     return []
 
 
@@ -185,7 +192,7 @@ def _images(found: tuple[Call, ...], load: Call | None) -> dict[str, object]:
 def _checkpointing(
     found: tuple[Call, ...], trainer: Call, load: Call | None, stated: Mapping[str, Any]
 ) -> dict[str, object]:
-    """Whether activations are computed again: a setting, a call on the model, or what prepares 4-bit weights."""
+    """Value of ``gradient_checkpointing``: a setting, a call on the model, or what prepares 4-bit weights."""
     fast = next((one for one in found if one.last == "get_peft_model" and one.name.split(".")[-2:-1] != ["peft"]), None)
     for one in (fast, load):
         if one is not None and "use_gradient_checkpointing" in one.keywords:
@@ -214,7 +221,9 @@ def _trained(
     kind = "" if load is None else str(load.value("dtype") or load.value("torch_dtype") or "")
     if adapter is None:
         if quant is not None:
-            raise UsageError("the script trains quantized weights without adapters", "state a LoraConfig, or load 16 bits")
+            raise UsageError(
+                "the script trains quantized weights without adapters", "state a LoraConfig, or load 16 bits"
+            )
         wide = kind.endswith("float32") or (load is None and "dtype" not in str(stated.get("model_init_kwargs", "")))
         mixed = wide or (load is not None and load.value("float32_mixed_precision") is True)
         return {"task": "full", **({"mixed_precision": True} if mixed else {})}
