@@ -8,8 +8,9 @@ import pytest
 
 from vramfit.engines.commands import read_command
 from vramfit.errors import CannotTell, UsageError
+from vramfit.launch.code import is_unknown, options
 from vramfit.launch.files import Files
-from vramfit.launch.python import calls, is_code, is_unknown, options
+from vramfit.launch.python import calls, is_code
 from vramfit.launch.scripts import of_code
 
 
@@ -109,6 +110,28 @@ def test_hostile_scripts(message: str, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         calls(text, {})
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 'aaaaaaaaaaaaaaaa'\n" + "x = x + x\n" * 60 + "use(x)",
+        "x = ['aaaaaaaaaaaaaaaa']\n" + "x = [x, x, x]\n" * 60 + "use(f'{x}')",
+        "x = {'a': 1}\n" + "x = dict(a=x, b=x)\n" * 60 + "use(f'{x}')",
+        "x = {'a': 1}\n" + "y = {}\ny['a'] = x\ny['b'] = x\nx = y\n" * 60 + "use(f'{x}')",
+        "x = A()\n" + "x = A(x, x)\n" * 60 + "use(f'{x}')",
+        "x = 'a' * 10 ** 12\nuse(x)",
+    ],
+)
+def test_values_that_grow_with_a_power_of_the_lines_are_unknown(text: str) -> None:
+    assert is_unknown(value(text))
+
+
+def test_functions_that_call_themselves_often_end() -> None:
+    with pytest.raises(UsageError, match="makes more than 2,000 calls"):
+        calls("def f(x):\n    f(x); f(x); f(x)\nf(1)", {})
+    with pytest.raises(UsageError, match="does too much to be followed"):
+        calls("def f():\n" + "    x = 1\n" * 10_000 + "f()\n" * 20, {})
 
 
 def test_functions_that_call_each_other_end() -> None:

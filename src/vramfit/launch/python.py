@@ -9,52 +9,23 @@ from __future__ import annotations
 
 import ast
 
-from vramfit._record import Record
 from vramfit.errors import UsageError
+from vramfit.launch.code import LONGEST, Call, Reference, arithmetic, is_open, is_unknown, literal, options, unknown
 from vramfit.launch.words import Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 MOST_CHARACTERS = 2**18
 """Length of a script that is read."""
-MOST_VISITS = 2000
+MOST_CALLS = 2000
 """Number of calls, of the script's own functions too, that are followed."""
+MOST_STEPS = 2**17
+"""Number of expressions that are read, those of a function each time it is called."""
 DEEPEST = 12
 """Number of the script's own functions inside one another."""
-LARGEST = 2**40
-"""Largest operand of arithmetic."""
 EQUALITIES = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)
-LONGEST_SHOWN = 40
-"""Number of characters of an unknown expression that a message shows."""
-
-
-class Call(Record):
-    """Call of a function or class."""
-
-    name: str
-    """Name with its module, ``vllm.LLM``; a method of a value has a dot in front, ``.generate``. A comment behind code is a
-    call of ``#`` with its ``text``."""
-    arguments: tuple[object, ...]
-    keywords: dict[str, object]
-
-    def value(self, name: str, place: int = -1) -> object:
-        """Argument of a name, or at a place; None if neither is given."""
-        if name in self.keywords:
-            return self.keywords[name]
-        return self.arguments[place] if 0 <= place < len(self.arguments) else None
-
-    @property
-    def last(self) -> str:
-        """Name without module and class."""
-        return self.name.rpartition(".")[2]
-
-
-class Reference(str):
-    """Name of something of a module, such as ``torch.bfloat16``."""
-
-    __slots__ = ()
 
 
 def is_code(text: str) -> bool:
@@ -65,11 +36,6 @@ def is_code(text: str) -> bool:
             behind = words[3:4] if words[0] == "from" and words[2:3] == ["import"] else ()
             return bool(behind) or (words[0] == "import" and len(words) > 1 and not words[1].startswith("-"))
     return False
-
-
-def is_unknown(value: object) -> bool:
-    """True for a value that the script's text does not state."""
-    return isinstance(value, Word) and bool(value.unset)
 
 
 def calls(text: str, variables: Mapping[str, str], words: Sequence[str] = ()) -> tuple[Call, ...]:
@@ -107,35 +73,6 @@ def _comments(text: str) -> list[str]:
     ]
 
 
-def options(words: Iterable[str]) -> dict[str, object]:
-    """Values of flags behind a script by their names: text, numbers and truths; a flag without a value is true."""
-    found: dict[str, object] = {}
-    name = ""
-    for word in words:
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            name = name.replace("-", "_")
-            found[name] = literal(value) if equals else True
-            name = "" if equals else name
-        elif name:
-            found[name] = literal(word) if found[name] is True else f"{found[name]} {word}"
-    return found
-
-
-def literal(text: str) -> object:
-    """Number or truth that a text is; else the text."""
-    if text in ("True", "False", "true", "false"):
-        return text.lower() == "true"
-    try:
-        return int(text) if len(text) < 20 else text
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 class _Reader:
     """Reading of one script from top to bottom."""
 
@@ -149,8 +86,9 @@ class _Reader:
         self.functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self.entered: set[str] = set()
         self.found: list[Call] = []
-        self.depth = 0
+        self.calls = self.steps = self.depth = 0
         self.returned: object = None
+        self.lengths: dict[int, tuple[object, int]] = {}
 
     def module(self, tree: ast.Module) -> None:
         """Read a whole script, and then its functions that nothing in it calls."""
@@ -184,7 +122,7 @@ class _Reader:
             self._class(one)
         elif isinstance(one, ast.If):
             test = self._value(one.test)
-            branches = [one.body, one.orelse] if _is_open(test) else [one.body if test else one.orelse]
+            branches = [one.body, one.orelse] if is_open(test) else [one.body if test else one.orelse]
             for branch in branches:
                 self._body(branch)
         elif isinstance(one, ast.Return):
@@ -230,7 +168,9 @@ class _Reader:
         elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
             inside, key = self.values.get(target.value.id), self._value(target.slice)
             if isinstance(inside, dict) and isinstance(key, str):
-                inside[key] = value
+                longer = self._length(inside) + self._length(value)
+                inside[key] = value if longer <= LONGEST else unknown(target)
+                self.lengths[id(inside)] = inside, min(longer, LONGEST)
 
     def _dotted(self, node: ast.expr) -> str | None:
         """Name with its module of something imported; None for anything else."""
@@ -246,6 +186,9 @@ class _Reader:
 
     def _value(self, node: ast.expr) -> object:
         """Value of an expression, and the calls inside it."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise UsageError("the script does too much to be followed", "give the part that loads a model")
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Name | ast.Attribute):
@@ -254,20 +197,21 @@ class _Reader:
             return self._call(node)
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             found = [self._value(part) for part in node.elts]
-            return tuple(found) if isinstance(node, ast.Tuple) else found
+            return self._bounded(tuple(found) if isinstance(node, ast.Tuple) else found, found, node)
         if isinstance(node, ast.Dict):
-            return self._mapping(node)
+            mapping = self._mapping(node)
+            return self._bounded(mapping, list(mapping.values()), node)
         if isinstance(node, ast.IfExp):
             test = self._value(node.test)
             yes, no = self._value(node.body), self._value(node.orelse)
-            if not _is_open(test):
+            if not is_open(test):
                 return yes if test else no
-            return yes if yes == no and not is_unknown(yes) else _unknown(node)
+            return yes if yes == no and not is_unknown(yes) else unknown(node)
         operation = self._operation(node)
         if operation is not None:
             return operation
         self._parts(node)
-        return _unknown(node)
+        return unknown(node)
 
     def _named(self, node: ast.Name | ast.Attribute) -> object:
         if isinstance(node, ast.Name) and node.id in self.values:
@@ -283,7 +227,7 @@ class _Reader:
                 return inside.keywords[node.attr]
         elif node.id in self.options:
             return self.options[node.id]
-        return _unknown(node)
+        return unknown(node)
 
     def _mapping(self, node: ast.Dict) -> dict[str, object]:
         found: dict[str, object] = {}
@@ -298,33 +242,47 @@ class _Reader:
     def _operation(self, node: ast.expr) -> object:
         """Value of arithmetic, of a comparison, of text with values in it, or of an item; None for anything else."""
         if isinstance(node, ast.BinOp):
-            return _arithmetic(node, self._value(node.left), self._value(node.right))
+            return arithmetic(node, self._value(node.left), self._value(node.right))
         if isinstance(node, ast.UnaryOp):
             value = self._value(node.operand)
             if isinstance(node.op, ast.USub) and isinstance(value, int | float):
                 return -value
-            return (not value) if isinstance(node.op, ast.Not) and not _is_open(value) else _unknown(node)
+            return (not value) if isinstance(node.op, ast.Not) and not is_open(value) else unknown(node)
         if isinstance(node, ast.BoolOp):
             return self._either(node)
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             left, right = self._value(node.left), self._value(node.comparators[0])
-            if _is_open(left) or _is_open(right) or not isinstance(node.ops[0], EQUALITIES):
-                return _unknown(node)
+            if is_open(left) or is_open(right) or not isinstance(node.ops[0], EQUALITIES):
+                return unknown(node)
             return (left == right) == isinstance(node.ops[0], ast.Eq | ast.Is)
         if isinstance(node, ast.JoinedStr):
             parts = [self._value(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values]
-            return _unknown(node) if any(map(is_unknown, parts)) else "".join(map(str, parts))
+            plain = all(isinstance(one, str | int | float) and not is_unknown(one) for one in parts)
+            known = plain and sum(map(self._length, parts)) <= LONGEST
+            return "".join(map(str, parts)) if known else unknown(node)
         if isinstance(node, ast.Subscript):
             return self._item(node)
         return None
+
+    def _bounded(self, value: object, parts: list[object], node: ast.expr) -> object:
+        """Give back a value made of parts, whose length is remembered; unknown if written out it were too long."""
+        length = len(parts) + sum(map(self._length, parts))
+        if length > LONGEST:
+            return unknown(node)
+        self.lengths[id(value)] = value, length
+        return value
+
+    def _length(self, value: object) -> int:
+        """Number of characters, about, of a value written out."""
+        return len(value) if isinstance(value, str) else self.lengths.get(id(value), (value, 1))[1]
 
     def _either(self, node: ast.BoolOp) -> object:
         """Value of ``a or b`` and ``a and b``."""
         value: object = None
         for part in node.values:
             value = self._value(part)
-            if _is_open(value):
-                return _unknown(node)
+            if is_open(value):
+                return unknown(node)
             if bool(value) == isinstance(node.op, ast.Or):
                 return value
         return value
@@ -332,12 +290,12 @@ class _Reader:
     def _item(self, node: ast.Subscript) -> object:
         inside, key = self._value(node.value), self._value(node.slice)
         if inside == "os.environ" and isinstance(inside, Reference):
-            return Word(self.environment[str(key)]) if str(key) in self.environment else _unknown(node)
+            return Word(self.environment[str(key)]) if str(key) in self.environment else unknown(node)
         if isinstance(inside, dict) and isinstance(key, str) and key in inside:
             return inside[key]
         if isinstance(inside, list | tuple) and isinstance(key, int) and -len(inside) <= key < len(inside):
             return inside[key]
-        return _unknown(node)
+        return unknown(node)
 
     def _call(self, node: ast.Call) -> object:
         """Value of a call: what a function of the script returns, or the call itself."""
@@ -350,11 +308,18 @@ class _Reader:
                 keywords[part.arg] = value
             elif isinstance(value, dict):
                 keywords.update(value)
+        self.calls += 1
+        if self.calls > MOST_CALLS:
+            raise UsageError(f"the script makes more than {MOST_CALLS:,} calls", "give the part that loads a model")
         if name in self.functions and self.depth < DEEPEST:
             return self._enter(name, self.functions[name], arguments, keywords)
-        if len(self.found) >= MOST_VISITS:
-            raise UsageError(f"the script makes more than {MOST_VISITS:,} calls", "give the part that loads a model")
+        if sum(map(self._length, (*arguments, *keywords.values()))) > LONGEST:
+            arguments = [unknown(node) if self._length(one) > LONGEST // 64 else one for one in arguments]
+            keywords = {
+                key: unknown(node) if self._length(one) > LONGEST // 64 else one for key, one in keywords.items()
+            }
         made = Call(name, tuple(arguments), keywords)
+        self._bounded(made, [*arguments, *keywords.values()], node)
         self.found.append(made)
         if made.last == "add_argument":
             self._option(made)
@@ -386,8 +351,6 @@ class _Reader:
         """Read the body of a function of the script with its arguments; the value that it returns."""
         self.entered.add(name)
         before, self.returned, self.depth = dict(self.values), None, self.depth + 1
-        if len(self.found) + self.depth > MOST_VISITS:
-            return None
         names = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
         usual = dict(zip(reversed(names), map(self._value, reversed(function.args.defaults)), strict=False))
         only = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
@@ -426,34 +389,5 @@ class _Reader:
             return literal(str(value)) if made.name != "str" and not is_unknown(value) else value
         if made.last in ("Path", "join", "expanduser", "abspath") and made.arguments:
             known = not any(is_unknown(one) or not isinstance(one, str) for one in made.arguments)
-            return "/".join(map(str, made.arguments)) if known else _unknown(node)
+            return "/".join(map(str, made.arguments)) if known else unknown(node)
         return made
-
-
-def _is_open(value: object) -> bool:
-    """True for a value whose truth the text does not state: an unknown one, or what a call returns."""
-    return is_unknown(value) or isinstance(value, Call)
-
-
-def _unknown(node: ast.expr) -> Word:
-    """Word that stands for an expression of unknown value."""
-    shown = " ".join(ast.unparse(node).split())
-    shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
-    return Word.at("", None, 0, 0, (f"`{shown}`",))
-
-
-def _arithmetic(node: ast.BinOp, left: object, right: object) -> object:
-    """Value of arithmetic with numbers, or of texts one behind another; unknown for anything else."""
-    if isinstance(node.op, ast.Add) and isinstance(left, str) and isinstance(right, str):
-        return _unknown(node) if is_unknown(left) or is_unknown(right) else left + right
-    if not isinstance(left, int | float) or not isinstance(right, int | float) or max(abs(left), abs(right)) > LARGEST:
-        return _unknown(node)
-    if isinstance(node.op, ast.Add | ast.Sub):
-        return left + right if isinstance(node.op, ast.Add) else left - right
-    if isinstance(node.op, ast.Mult):
-        return left * right
-    if isinstance(node.op, ast.Pow) and 0 <= right <= 64 and abs(left) <= 1024:
-        return left**right
-    if isinstance(node.op, ast.Div | ast.FloorDiv) and right:
-        return left / right if isinstance(node.op, ast.Div) else left // right
-    return _unknown(node)

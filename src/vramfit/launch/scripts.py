@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from vramfit._record import replace
 from vramfit.errors import VramfitError
+from vramfit.launch.code import Call, is_unknown
 from vramfit.launch.files import flag_words, on_machine
-from vramfit.launch.python import Call, calls, is_code, is_unknown
+from vramfit.launch.python import calls, is_code
 from vramfit.launch.read import arguments, plain
 from vramfit.launch.words import Process, Word
 

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.launch.python import Call
+    from vramfit.launch.code import Call
 
 
 class Spent:

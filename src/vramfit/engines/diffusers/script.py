@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
 from vramfit.errors import UnsupportedScheme, UsageError
-from vramfit.launch.python import Call, is_unknown
+from vramfit.launch.code import Call, is_unknown
 from vramfit.quantization import find_scheme
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.errors import UsageError
-from vramfit.launch.python import Call, is_unknown
+from vramfit.launch.code import Call, is_unknown
 from vramfit.training.commands.scripts import SEEING, first, is_loader, weights
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vramfit.errors import CannotTell, UsageError
 from vramfit.launch import Program
-from vramfit.launch.python import Call, is_unknown, options
+from vramfit.launch.code import Call, is_unknown, options
 from vramfit.launch.read import values
 from vramfit.launch.words import Process
 from vramfit.training.commands.common import neutral_names, of_trainer, targets, truth
