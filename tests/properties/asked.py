@@ -41,6 +41,8 @@ class Violation:
     """Number of GPUs that have weights in either deployment."""
     batches: tuple[object, object] = (None, None)
     """Micro-batch of either deployment; None of an engine without the key."""
+    contexts: tuple[int, int] = (0, 0)
+    """Tokens that a sequence may hold in either deployment."""
 
     @property
     def kind(self) -> str:

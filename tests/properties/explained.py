@@ -33,6 +33,8 @@ class Explanation:
     """True for what holds only where the number of GPUs with weights differs between the two deployments."""
     rebatch: bool = False
     """True for what holds only where the micro-batch differs between the two deployments."""
+    recontext: bool = False
+    """True for what holds only where the context differs between the two deployments, which neither states."""
 
     def explains(self, found: Violation) -> bool:
         """Whether a violation is what the engine does."""
@@ -43,6 +45,7 @@ class Explanation:
             and set(found.fell) <= set(self.parts)
             and found.largest_fall <= self.most
             and not (self.respread and found.spread[0] == found.spread[1])
+            and not (self.recontext and found.contexts[0] == found.contexts[1])
             and not (self.rebatch and found.batches[0] == found.batches[1])
             and (self.where(found.raw) or self.where(harder))
         )
@@ -103,7 +106,7 @@ EXPLANATIONS = (
         "the default context is 32,768 tokens from 23 GiB and 262,144 from 47 GiB on, so that a larger card may not hold what a"
         " smaller one does; the report has the context that it took, and context states another",
         "ollama/ollama server/routes.go (vram-based default context)",
-        ("ollama",), MEMORY, (), _states_no("context"),
+        ("ollama",), MEMORY, ("compute", "overhead", "weights", "kv_cache"), _states_no("context"), recontext=True,
     ),
     Explanation(
         "attention over a quantized cache is two products with the scores of all heads between them, where the fused kernel of"

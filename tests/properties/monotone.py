@@ -230,7 +230,8 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
     smaller, larger = parts(one, step.host), parts(harder, step.host)
     fell = tuple([name for name, value in smaller.items() if larger[name] < value])
     most = max([1 - larger[name] / smaller[name] for name in fell], default=0.0)
-    measured = (fell, most, (spread(one), spread(harder)), (batch(one), batch(harder)))
+    contexts = (one.deployment.workload.context, harder.deployment.workload.context)
+    measured = (fell, most, (spread(one), spread(harder)), (batch(one), batch(harder)), contexts)
     starts = min(rank(harder), rank(one)) >= 0  # whether a scheme or a cache type starts is no matter of size
     if step.verdict and rank(harder) > rank(one) and (starts or not step.needs_more):
         words = f"{one.verdict.word} becomes {harder.verdict.word}"

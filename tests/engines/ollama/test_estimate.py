@@ -162,15 +162,38 @@ def test_the_projector_goes_to_ram_with_a_part_of_the_layers() -> None:
     assert part.host.compute_bytes > text.host.compute_bytes
 
 
+@pytest.mark.parametrize(
+    ("expected", "card", "model", "keys"),
+    [
+        (None, "rtx3060-12gb", "llama-3.1-8b", {}),
+        ("32,768 tokens are Ollama's default from 23 GiB of GPU memory on, which is 4,096 below 23 GiB", "rtx4090",
+         "llama-3.1-8b", {}),
+        ("131,072 tokens are Ollama's default from 47 GiB of GPU memory on", "a100-sxm4-80gb", "llama-3.1-8b", {}),
+        (None, "a100-sxm4-80gb", "llama-3.1-8b", {"context": 8192}),
+        (None, "a100-sxm4-80gb", "falcon-7b", {}),
+    ],
+)  # fmt: skip
+def test_a_default_context_that_grows_with_the_memory_is_said(
+    expected: str | None, card: str, model: str, keys: dict[str, object]
+) -> None:
+    """With the memory it begins at, the default below, and the key that states another (``server/routes.go``)."""
+    found = [one for one in remarks(card, model, **keys) if "default" in one]
+    if expected is None:
+        assert found == []
+        return
+    assert [expected] == [one[: len(expected)] for one in found]
+    assert found[0].endswith("so that a larger GPU may not hold what a smaller one does; --context states another")
+
+
 def test_what_it_would_choose_by_itself_is_said() -> None:
     """``gpu_layers: all`` asks whether it fits; left alone, Ollama would offload."""
     left = "left to itself (num_gpu unset) Ollama would keep 1 GiB free and put "
-    assert (f"{left}44 of 81 layers on the GPUs",) == remarks("2xrtx3090", "llama-3.1-70b")
-    assert (f"{left}the experts of 26 layers in RAM",) == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4")
-    assert () == remarks("rtx4090", "llama-3.1-8b")
+    assert (f"{left}44 of 81 layers on the GPUs",) == remarks("2xrtx3090", "llama-3.1-70b")[1:]
+    assert (f"{left}the experts of 26 layers in RAM",) == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4")[1:]
+    assert () == remarks("rtx4090", "llama-3.1-8b", context=4096)
     # Whoever asks for a part in RAM is not told of another.
-    assert () == remarks("2xrtx3090", "llama-3.1-70b", gpu_layers=40)
-    assert () == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
+    assert () == remarks("2xrtx3090", "llama-3.1-70b", gpu_layers=40, context=4096)
+    assert () == remarks("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto", context=4096)
     deployment = resolved("rtx4090", "gpt-oss-120b", quant="MXFP4", gpu_layers="auto")
     found = answer(deployment)
     chosen = found.estimate

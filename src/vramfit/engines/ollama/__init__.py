@@ -118,10 +118,10 @@ class Ollama(Engine[Cards, OllamaKeys]):
         account(server, estimate, ledger, job.keys)
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
-        """Remark on the placement that Ollama would choose by itself, if it differs."""
-        from vramfit.engines.ollama.estimate import left_to_itself
+        """Remarks on the default context of the GPUs' memory, and on the placement that Ollama would choose, if it differs."""
+        from vramfit.engines.ollama.estimate import context_of_tier, left_to_itself
 
-        return left_to_itself(deployment, estimate)
+        return (*context_of_tier(deployment), *left_to_itself(deployment, estimate))
 
     def speed(self) -> SpeedProfile:
         """Constants of llama.cpp's speed, whose kernels Ollama runs."""

@@ -85,9 +85,7 @@ def defaults(request: Request, gpus: tuple[Gpu, ...], model: Model, scheme: Sche
     parallel = 1 if _one_at_a_time(model) else request.get("parallel", 1)
     if request.get("parallel", 1) != parallel:
         raise UsageError(f"Ollama runs {model.name} with one request at a time", "leave parallel at 1")
-    total = sum([_total_bytes(gpu, platform) - reserve for gpu in gpus])
-    tier = next(tokens for memory, tokens in CONTEXT_TIERS if total >= memory or not memory)
-    context = request.get("context", min(tier, model.context))
+    context = request.get("context", min(_tier(gpus, platform, reserve)[1], model.context))
     flash = "on" if all(_flash_attention(gpu, request.get("backend")) for gpu in gpus) else "off"
     free = [usable_bytes(gpu, platform) - reserve for gpu in gpus]
     predicted = _predicted_bytes(stored(model, scheme), min(context, model.context) * parallel)
@@ -143,6 +141,26 @@ def estimate(job: Job[Cards, OllamaKeys]) -> Estimate:
     found = llamacpp.estimate(Job(job.checkpoint, work, job.traits.llamacpp, job.gpu_count), _tower_on_host(job))
     notes = Words(_words, job, found, settings)
     return replace(found, settings={**found.settings, **settings}, notes=notes)
+
+
+def _tier(gpus: tuple[Gpu, ...], platform: str, reserve: int) -> tuple[int, int]:
+    """Least memory and default context of the tier that the GPUs' memory together is in."""
+    total = sum([_total_bytes(gpu, platform) - reserve for gpu in gpus])
+    return next(tier for tier in CONTEXT_TIERS if total >= tier[0] or not tier[0])
+
+
+def context_of_tier(deployment: Deployment) -> tuple[str, ...]:
+    """Sentence on the default context, where that is the deployment's and a card of less memory would have a smaller one."""
+    work, model = deployment.workload, deployment.model
+    least, tokens = _tier(deployment.gpus, work.platform, work.reserve_bytes)
+    smallest = min(CONTEXT_TIERS[-1][1], model.context)
+    if work.context != min(tokens, model.context) or work.context == smallest:
+        return ()
+    below = CONTEXT_TIERS[-2][0]
+    return (
+        f"{work.context:,} tokens are Ollama's default from {least // GIB} GiB of GPU memory on, which is {smallest:,} below"
+        f" {below // GIB} GiB, so that a larger GPU may not hold what a smaller one does; --context states another",
+    )
 
 
 def left_to_itself(deployment: Deployment, found: Estimate) -> tuple[str, ...]:
