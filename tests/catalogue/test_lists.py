@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.catalogue.listed import names, unanswered
+from tests.catalogued import catalogue
 from tests.each import each
 
 STEMS = ("vllm_recipes", "vllm_variants", "ollama_library", "threads")
@@ -36,3 +37,15 @@ def test_of_all_names_five_in_six_are_answered() -> None:
     missing = {name for stem in STEMS for name in unanswered(stem)}
 
     assert len(missing) <= 0.15 * len(asked)
+
+
+def test_no_popular_model_rests_on_memory() -> None:
+    """The most downloaded models name a copy of their configuration, or a total that they meet."""
+    popular = names("popular")
+    sources = {entry["id"]: entry["sources"] for entry in catalogue().model_entries()}
+    recalled = [name for name in popular if "recalled" in sources[catalogue().model(name).id]]
+
+    assert "recalled" in sources["whisper-large-v3-turbo"]  # which no copy was found for
+
+    assert len(set(popular)) == len(popular) == 150
+    assert recalled == []
