@@ -167,3 +167,74 @@ def test_without_a_command() -> None:
 
     assert ran.code == 2
     assert "vramfit catalogue --help" in ran.err
+
+
+def test_summary_of_age_sources_and_prices(config: Path) -> None:
+    """Own files count: their entries, their sources, and their prices with the date of these."""
+    (config / "gpus.yaml").write_text(
+        """sources:
+  shop: {name: a list of my shop, as_of: "2026-11-20"}
+gpus:
+  - {id: rtx3090, price_usd: 700, rents: [{provider: mine, usd_per_hour: 0.21, source: shop}]}
+"""
+        + CARD.removeprefix("gpus:\n")
+    )
+    found = json.loads(vramfit("catalogue", "summary", "--json").out)
+    shown = json.loads(vramfit("show", "rtx3090", "--json").out)
+    sources = {f"{one['kind']}/{one['key']}": one for one in found["sources"]}
+    built_in = len(json.loads(vramfit("list", "gpus", "--json").out)["gpus"]) - 1
+
+    assert found["entries"]["gpus"] == built_in + 1
+    assert (sources["gpus/nv-open"]["date"], sources["gpus/tpu"]["date"]) == ("2026-03-05", None)
+    assert found["oldest"] <= "2026-03-05" <= found["newest"]
+    assert found["prices"]["rents, 2026-11-20"] == 1
+    assert sum(found["confidence"].values()) == found["entries"]["gpus"]
+    assert found["recalled_alone"]["gpus"] == []
+    assert (shown["price_usd"], [(rent["usd_per_hour"], rent["as_of"]) for rent in shown["rents"]]) == (
+        700, [(0.21, "2026-11-20")],
+    )  # fmt: skip
+
+
+def test_summary_in_lines(config: Path) -> None:
+    lines = vramfit("catalogue", "summary").out.splitlines()
+
+    assert [line.partition("\t")[0] for line in lines[:5]] == [
+        "gpus", "gpus from memory alone", "models", "models from memory alone", "dates of sources",
+    ]  # fmt: skip
+    assert lines[lines.index("source\tentries\talone\tdate\tname") + 1].startswith("gpus/")
+
+
+SMALL = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 1024, "intermediate_size": 2816,
+    "num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 32000,
+    "max_position_embeddings": 8192, "torch_dtype": "bfloat16", "tie_word_embeddings": False,
+}  # fmt: skip
+
+
+def test_imports_are_appended_to_a_file_one_after_the_other(config: Path, tmp_path: Path) -> None:
+    """``vramfit import REF >> models.yaml``, twice: the shell makes the file before the program reads it."""
+    file = config / "models.yaml"
+    for name, layers in (("kin-small", 8), ("kin-large", 16)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({**SMALL, "num_hidden_layers": layers}))
+        file.touch()
+        ran = vramfit("import", str(folder / "config.json"), "--offline")
+        assert (ran.code, ran.err) == (0, "")
+        with file.open("a") as appended:
+            appended.write(ran.out)
+    linted = vramfit("catalogue", "lint", str(file))
+    answers = [vramfit("check", "rtx3060-12gb", name, "--quiet", "--json") for name in ("kin-small", "kin-large")]
+
+    assert (linted.code, linted.out) == (0, "")
+    assert [json.loads(ran.out)["estimates"][0]["model"]["id"] for ran in answers] == ["kin-small", "kin-large"]
+    assert [ran.err for ran in answers] == ["", ""]
+
+
+def test_one_entry_appended_twice_is_a_fault(config: Path, tmp_path: Path) -> None:
+    file = config / "gpus.yaml"
+    file.write_text(f"---\n{CARD}---\n{CARD}")
+    ran = vramfit("catalogue", "lint", str(file))
+
+    assert ran.code == 1
+    assert 'the id "own-card" is used twice; the first one is on line 3' in ran.out

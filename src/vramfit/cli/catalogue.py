@@ -19,18 +19,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vramfit.curation.lint import Finding
+    from vramfit.curation.summary import Summary
 
 FAULTS_EXIT_CODE = 1
 _FILES = "files to check [default: the built-in ones and your own]"
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``catalogue`` and its three commands."""
+    """Add ``catalogue`` and its commands."""
     catalogue = typer.Typer(help=with_examples("catalogue", "For people who edit the catalogue."))
-    for name, command in (("lint", _lint), ("schema", _schema), ("path", _path)):
+    for name, command in (("summary", _summary), ("lint", _lint), ("schema", _schema), ("path", _path)):
         text = inspect.cleandoc(command.__doc__ or "")
         catalogue.command(name, help=with_examples(f"catalogue {name}", text))(command)
     app.add_typer(catalogue, name="catalogue")
+
+
+def _summary(as_json: Json = False, output: Output = None) -> None:
+    """Print how old the catalogue is, what its entries rest on, and of what date its prices are; your own files included."""
+
+    def run() -> None:
+        from vramfit.catalogue import files as places
+        from vramfit.curation.overlay import Layers
+        from vramfit.curation.summary import summarize
+
+        layers = Layers(places.source_directory())
+        for path in places.own_paths():
+            if os.path.exists(path):
+                layers.lay(path, places.read_bytes(path))
+        found = summarize(layers.written, {kind: list(entries.values()) for kind, entries in layers.facts.items()})
+        with into(output):
+            if as_json:
+                from vramfit.render.json import dumps
+
+                objects = {**found._asdict(), "sources": [one._asdict() for one in found.sources]}
+                print_lines("json", [dumps({"format_version": "1.0", **objects})])
+            else:
+                print_lines("plain", _summary_lines(found))
+
+    guarded(run, as_json=as_json)
+
+
+def _summary_lines(found: Summary) -> Iterator[str]:
+    """Lines of a summary, with tabs between what belongs together."""
+    for kind, count in found.entries.items():
+        yield f"{kind}\t{count}\tnewest released {found.newest_entry[kind]}"
+        alone = found.recalled_alone[kind]
+        yield f"{kind} from memory alone\t{len(alone)}\t{' '.join(alone)}".rstrip()
+    yield f"dates of sources\t{found.oldest} to {found.newest}\tof those that state one"
+    for level, count in sorted(found.confidence.items()):
+        yield f"gpus of {level} confidence\t{count}"
+    for what, count in found.prices.items():
+        yield f"prices {what}\t{count}"
+    yield "source\tentries\talone\tdate\tname"
+    for one in found.sources:
+        yield f"{one.kind}/{one.key}\t{one.entries}\t{one.alone}\t{one.date or 'undated'}\t{one.name}"
 
 
 def _lint(

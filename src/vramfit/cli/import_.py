@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from vramfit.model import Model
 
-FAMILY = "imported"
 SOURCE = "import"
+"""Beginning of the key of an entry's source, which its id follows: a file may hold several entries."""
 FALLBACK = "llama"
 """Architecture whose traits are the ground where the model's own is none of the catalogue's."""
 
@@ -131,11 +131,14 @@ def _text(model: Model, facts: dict[str, Any]) -> str:
     where = origin.repository or origin.path or origin.tag or model.id
     commit = f" at {origin.commit}" if origin.commit else ""
     kept = {name: value for name, value in facts.items() if value not in (None, [], {})}
-    entry = {"id": entry_id(model), "name": model.name, "family": FAMILY, **kept, "sources": [SOURCE]}
+    own = entry_id(model)
+    source, family = f"{SOURCE}-{own}", f"imported-{own}"
+    entry = {"id": own, "name": model.name, "family": family, **kept, "sources": [source]}
     if origin.repository is not None and "/" in origin.repository:
         entry["hf"] = [origin.repository]
-    lines = ["sources:", f"  {SOURCE}: {json.dumps(f'{where}{commit}, read by vramfit import')}", "families:"]
-    lines += [f"  {FAMILY}: {{modality: {model.modality}}}", "models:"]
+    # A document of its own, so that it can be appended to a file.
+    lines = ["---", "sources:", f"  {source}: {json.dumps(f'{where}{commit}, read by vramfit import')}", "families:"]
+    lines += [f"  {family}: {{modality: {model.modality}}}", "models:"]
     for number, (name, value) in enumerate(entry.items()):
         lines.append(f"  {'- ' if number == 0 else '  '}{name}: {json.dumps(value, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"

@@ -29,7 +29,7 @@ SUMMARIES = {
     "list engines": "Engines, and what each can be asked for.",
     "show": "One GPU or model: every figure, what follows from it, and where it comes from.",
     "import": "Print an entry that gives the same answers as the reference, to be kept in a catalogue file of your own.",
-    "catalogue": "For people who edit the catalogue: lint, schema, path.",
+    "catalogue": "The catalogue's age and faults, and where it is: summary, lint, schema, path.",
     "completion": "Print a script that completes commands, flags, GPUs, models and quantizations in a shell.",
     "help": "Help for a command; --man prints the whole as a man page.",
 }
@@ -48,7 +48,7 @@ USAGE = {
     "verify": ("vramfit verify LOG [options]",),
     "show": ("vramfit show ID [options]",),
     "import": ("vramfit import REF [options]",),
-    "catalogue": ("vramfit catalogue lint|schema|path …",),
+    "catalogue": ("vramfit catalogue summary|lint|schema|path …",),
     "completion": ("vramfit completion bash|zsh|fish|powershell",),
     "help": ("vramfit help [COMMAND]", "vramfit help --man"),
 }  # fmt: skip
@@ -106,6 +106,7 @@ EXAMPLES = {
     "show": ("vramfit show rtx4090", "vramfit show llama-3.1-8b --quants"),
     "import": ("vramfit import ./model.gguf >> ~/.config/vramfit/models.yaml", "vramfit import hf:org/name"),
     "catalogue": ("vramfit catalogue lint my-models.yaml", "vramfit catalogue path"),
+    "catalogue summary": ("vramfit catalogue summary", "vramfit catalogue summary --json"),
     "catalogue lint": ("vramfit catalogue lint my-models.yaml", "vramfit catalogue lint --json"),
     "catalogue schema": ("vramfit catalogue schema gpus", "vramfit catalogue schema models --output models.schema.json"),
     "catalogue path": ("vramfit catalogue path",),

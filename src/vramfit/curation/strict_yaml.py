@@ -104,16 +104,17 @@ def fault_error(faults: Sequence[Fault]) -> InputError:
 
 def load_catalogue_yaml(text: str | bytes, name: str) -> Document:
     """Parse a catalogue file with the positions of its values; raises ``CatalogueError`` for the first fault."""
-    document = parse(text, name)
+    document = parse(text, name, joined=True)
     if document.faults:
         raise CatalogueError(*_message(document.faults))
     return document
 
 
-def parse(text: str | bytes, name: str, *, commas: bool = False) -> Document:
+def parse(text: str | bytes, name: str, *, commas: bool = False, joined: bool = False) -> Document:
     """Read a YAML text and collect every fault in it; never raises for what the text contains.
 
     ``commas`` reads numbers with commas between (``3,1``) as text, which YAML 1.1 is not agreed on, instead of refusing them.
+    ``joined`` reads several documents of one file (``---``) as one, as ``vramfit import`` appends them.
     """
     document = Document(name, None, {}, {}, [])
     if len(text) > MAX_BYTES:
@@ -124,7 +125,7 @@ def parse(text: str | bytes, name: str, *, commas: bool = False) -> Document:
         refused = _refused_events(decoded, name)
         if refused:
             return document._replace(faults=refused)
-        node = _compose(decoded)
+        node = _compose_joined(decoded) if joined else _compose(decoded)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -151,6 +152,39 @@ def _compose(text: str) -> yaml.Node | None:
     finally:
         loader.dispose()
     return node
+
+
+def _compose_joined(text: str) -> yaml.Node | None:
+    """Node of all documents of a text: what stands under a key of several of them is put together, in their order."""
+    loader = _BASE(text)
+    try:
+        nodes = []
+        while loader.check_node():
+            nodes.append(loader.get_node())
+    finally:
+        loader.dispose()
+    found = [node for node in nodes if not (isinstance(node, yaml.ScalarNode) and node.value in _CONSTANTS)]
+    if len(found) < 2 or not all(isinstance(node, yaml.MappingNode) for node in found):
+        return found[0] if found else None
+    first: dict[str, Any] = {}
+    for node in found:
+        within: set[str] = set()
+        for key, value in list(node.value):
+            known = first.get(key.value) if isinstance(key, yaml.ScalarNode) else None
+            if (
+                known is None
+                or key.value in within
+                or type(known) is not type(value)
+                or isinstance(value, yaml.ScalarNode)
+            ):
+                if node is not found[0]:
+                    found[0].value.append((key, value))
+                if isinstance(key, yaml.ScalarNode):
+                    first.setdefault(key.value, value)
+            else:
+                known.value.extend(value.value)
+            within.add(str(key.value))
+    return found[0]
 
 
 def _refused_events(text: str, name: str) -> list[Fault]:

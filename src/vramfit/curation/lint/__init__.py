@@ -52,10 +52,10 @@ def check(text: bytes, name: str, under: Mapping[str, Mapping[str, Any]], *, nee
     ``under`` holds the parsed files it lies over, by kind; it is empty for the built-in file itself. With
     ``needed_only`` rules that cannot change an answer are left out.
     """
-    document = parse(text, name)
+    document = parse(text, name, joined=True)
     findings = [Finding("yaml", fault) for fault in document.faults]
-    if document.data is None and findings:
-        return Checked(document, None, findings)
+    if document.data is None:
+        return Checked(document, None, findings)  # nothing could be read, or nothing is in it
     kind, fault = _kind(document)
     if fault is not None:
         return Checked(document, None, [*findings, Finding("shape", fault)])
