@@ -165,7 +165,10 @@ def test_a_planted_file_of_groups_is_never_run(tmp_path: Path, plant: str) -> No
     change, runs = PLANTS[plant]
     mark = tmp_path / "ran"
     environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
-    script = "from vramfit._boot import start; groups = start(); from vramfit._finder import put_first; finder = put_first(groups); print(finder.path); import vramfit.units"
+    script = (
+        "from vramfit._boot import start; groups = start(); from vramfit._finder import put_first; "
+        "print(put_first(groups).path); import vramfit.units"
+    )
     run = [sys.executable, "-c", script]
     path = subprocess.run(run, env=environment, check=True, capture_output=True, text=True).stdout.strip()
     file = tmp_path / "vramfit" / os.path.basename(path)

@@ -1,7 +1,5 @@
 """Entry point: the finder of the package's modules first, then the command line as a process."""
 
-from __future__ import annotations
-
 import gc
 import sys
 
@@ -13,7 +11,7 @@ GC_THRESHOLD = 100_000
 """Allocations before a collection, instead of 700: bounds memory in a long file of deployments, never runs in one."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run one command and return its exit code: that of ``sys.argv``, as all that the process does, or another."""
     if argv is not None:
         from vramfit.cli.process import run

@@ -3,14 +3,12 @@
 The console script compiles this module and ``vramfit.__main__`` each time where Python may write no .pyc files
 (``PYTHONDONTWRITEBYTECODE``, usual in containers), and that took more than half of a bare interpreter while the finder was
 part of them. Hence they are short, and the finder (``vramfit._finder``, which says what groups are) is itself the first
-group of the file.
+group of the file, and they do without ``__future__``, whose module nothing else of a check loads.
 
 The file holds code, so it is read only if it is a file of the user's own under one name, no link, and nobody else may
 write to it or put another into its folder. Its index and each group carry a digest, which is compared before they are
 unmarshalled: it finds damage, which ``marshal`` may crash on; against others only the owner and the modes help.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -62,7 +60,7 @@ class Groups:
             raise ValueError("damaged")
         return found
 
-    def group(self, name: str) -> Group | None:
+    def group(self, name: str) -> "Group | None":
         """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
         try:
             group: Group = loads(self.data(name))  # noqa: S302
@@ -87,7 +85,7 @@ def _groups_path(folder: str) -> str | None:
     return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
 
 
-def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
+def _open_groups(path: str | None) -> tuple[int, int, "dict[str, Place]"]:
     """Open the file of groups: its handle, where its data begins, and the place of each group behind that.
 
     There are no groups where the file is not there, not the user's own alone, of another interpreter, or damaged.
@@ -123,7 +121,7 @@ def _is_trusted(status: os.stat_result) -> bool:
     return is_own(status) and status.st_mode & KIND == FILE and status.st_nlink == 1
 
 
-def state_of(source: str) -> State | None:
+def state_of(source: str) -> "State | None":
     """Size of a source in bytes, and the second of its last change; None where there is no source."""
     try:
         status = stat(source)
