@@ -99,29 +99,24 @@ def _object(value: dict[Any, Any], newline: str, step: str, colon: str) -> str:
     inner = newline + step
     plain, known = _PLAIN.get, _KEYS[colon]
     items = [
-        known[key] + (_text(item, inner, step, colon) if (write := plain(type(item))) is None else write(item))
+        (known[key] if key in known else _key(key, known, colon))
+        + (_text(item, inner, step, colon) if (write := plain(type(item))) is None else write(item))
         for key, item in value.items()
     ]
     return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
 
 
-class _Keys(dict[str, str]):
-    """Texts of keys met so far, with the same colon behind them: a report has the same few again and again."""
-
-    def __init__(self, colon: str) -> None:
-        self._colon = colon
-
-    def __missing__(self, key: object) -> str:
-        """Text of a new key, which is remembered while those are few."""
-        if not isinstance(key, str):
-            raise TypeError(f"a key must be a string, not {type(key).__name__}")
-        text = quoted(key) + self._colon
-        if len(self) < _MOST_KEYS:
-            self[key] = text
-        return text
+_KEYS: dict[str, dict[str, str]] = {":": {}, ": ": {}}
+"""Texts of keys met so far, with either colon behind them: a report has the same few again and again."""
 
 
-_KEYS = {colon: _Keys(colon) for colon in (":", ": ")}
+def _key(key: Any, known: dict[str, str], colon: str) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be a string, not {type(key).__name__}")
+    text = quoted(key) + colon
+    if len(known) < _MOST_KEYS:
+        known[key] = text
+    return text
 
 
 def _float(value: float) -> str:
