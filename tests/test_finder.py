@@ -389,3 +389,42 @@ def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
         spec = finder._spec(name, made is not _finder.Module, "", None)
         loader = _finder._Loader(finder, ((name, made is not _finder.Module, "", (0, 0)),), ())
         assert type(loader.create_module(spec)) is made
+
+
+FINDER_OF = """
+import sys
+sys.path.insert(0, {folder!r})
+from vramfit import __main__
+from vramfit.cli import process
+process._leave = lambda code: None
+sys.argv = ["vramfit", "check", "-g", "rtx4090", "-m", "llava-1.6-13b", "--json"]
+sys.stdout = open("/dev/null", "w")
+__main__.main()
+finder = sys.modules["vramfit._finder"]
+print(finder.__spec__.loader is None, getattr(finder, "MARK", 0), finder.__file__, file=sys.stderr)
+"""
+"""A check that ends with whether the finder came from a group, a mark in its module, and its source."""
+
+
+def finder_of(installed: Path, cache: Path) -> list[str]:
+    """Run a check where no .pyc files are written, and return the words of ``FINDER_OF``."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", FINDER_OF.format(folder=str(installed))],
+        env={"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PATH": os.environ["PATH"]},
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    return done.stderr.split()
+
+
+def test_the_finder_comes_from_a_group_of_its_source_as_it_is(installed: Path, tmp_path: Path) -> None:
+    """Where no .pyc files are written Python would compile it for every command."""
+    package, cache = tmp_path / "site", tmp_path / "cache"
+    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = package / "vramfit" / "_finder.py"
+    first, second = finder_of(package, cache), finder_of(package, cache)
+    source.write_text(source.read_text(encoding="utf-8") + "\nMARK = 7\n", encoding="utf-8")
+    changed, again = finder_of(package, cache), finder_of(package, cache)
+    assert first == ["False", "0", str(source)]
+    assert second == ["True", "0", str(source)]
+    assert changed == ["False", "7", str(source)]
+    assert again == ["True", "7", str(source)]
