@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command import SOURCE
-from vramfit import _finder, _groups
-from vramfit._finder import DIGEST_KEY, GROUPS_MAGIC, INDEX_LENGTH_BYTES, CompiledFinder
+from vramfit import _boot, _finder, _groups
+from vramfit._boot import DIGEST_KEY, FINDER, GROUPS_MAGIC, INDEX_LENGTH_BYTES
+from vramfit._finder import CompiledFinder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,12 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {folder!r})
 from vramfit import __main__
+from vramfit.cli import process
 def leave(code):
     from vramfit._finder import CompiledFinder
     finder = next(one for one in sys.meta_path if isinstance(one, CompiledFinder))
     print(code, len(finder.places), len(finder.alone), getattr(sys.modules["vramfit.render.json"], "MARK", 0), file=sys.stderr)
-__main__._leave = leave
+process._leave = leave
 sys.argv = ["vramfit", "check", "-g", "rtx4090", "-m", "llava-1.6-13b", "--json"]
 __main__.main()
 """
@@ -139,7 +141,7 @@ def planted(file: Path, mark: Path) -> None:
     """Write a file of groups whose one group makes a file where it is run."""
     source = str(SOURCE / "vramfit" / "units.py")
     code = compile(f"open({str(mark)!r}, 'w').close()", source, "exec")
-    data = dumps(((("vramfit.units", False, source, _finder.state_of(source)),), (code,)))
+    data = dumps(((("vramfit.units", False, source, _boot.state_of(source)),), (code,)))
     places = {"vramfit.units": (0, len(data), True, source_hash(DIGEST_KEY, data))}
     file.parent.mkdir(mode=0o700, exist_ok=True)
     file.write_bytes(groups_of(dumps(places), data))
@@ -163,7 +165,10 @@ def test_a_planted_file_of_groups_is_never_run(tmp_path: Path, plant: str) -> No
     change, runs = PLANTS[plant]
     mark = tmp_path / "ran"
     environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
-    script = "from vramfit import _finder; finder = _finder.install(); print(finder.path); import vramfit.units"
+    script = (
+        "from vramfit._boot import start; groups = start(); from vramfit._finder import put_first; "
+        "print(put_first(groups).path); import vramfit.units"
+    )
     run = [sys.executable, "-c", script]
     path = subprocess.run(run, env=environment, check=True, capture_output=True, text=True).stdout.strip()
     file = tmp_path / "vramfit" / os.path.basename(path)
@@ -222,11 +227,11 @@ def test_a_damaged_group_is_left_out_and_the_others_stay(tmp_path: Path, monkeyp
         assert _groups.write(finder)
         return list(CompiledFinder(str(SOURCE / "vramfit")).places)
 
-    assert written("vramfit.a", "vramfit.b") == ["vramfit.a", "vramfit.b"]
+    assert written("vramfit.a", "vramfit.b") == [FINDER, "vramfit.a", "vramfit.b"]
     (file,) = (tmp_path / "vramfit").iterdir()
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert written("vramfit.c") == ["vramfit.a", "vramfit.c"]
+    assert written("vramfit.c") == [FINDER, "vramfit.a", "vramfit.c"]
 
 
 def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
@@ -241,14 +246,14 @@ def test_a_file_of_another_user_a_link_and_a_folder_are_not_read(
     link.symlink_to(file)
     pipe = tmp_path / "pipe.bin"
     os.mkfifo(pipe, 0o600)
-    handle, start, found = _finder._open_groups(str(file))
+    handle, start, found = _boot._open_groups(str(file))
     os.close(handle)
     assert start == file.stat().st_size - 1
     assert found == places
     for path in (link, tmp_path, pipe, tmp_path / "missing"):
-        assert _finder._open_groups(str(path)) == (-1, 0, {})
+        assert _boot._open_groups(str(path)) == (-1, 0, {})
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    assert _finder._open_groups(str(file)) == (-1, 0, {})
+    assert _boot._open_groups(str(file)) == (-1, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def test_a_damaged_file_has_no_groups(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     file.chmod(0o600)
     tmp_path.chmod(0o700)
-    assert _finder._open_groups(str(file)) == (-1, 0, {})
+    assert _boot._open_groups(str(file)) == (-1, 0, {})
 
 
 def test_a_cut_off_group_is_found_one_by_one(installed: Path, tmp_path: Path) -> None:
@@ -294,7 +299,7 @@ def test_no_home_directory_no_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setenv("XDG_CACHE_HOME", base)
         monkeypatch.setenv("HOME", home)
-        path = _finder._groups_path("/package")
+        path = _boot._groups_path("/package")
         assert path is None if expected is None else path is not None and path.startswith(expected)
 
 
@@ -342,7 +347,7 @@ def test_a_root_that_was_never_finished_is_no_group(tmp_path: Path, monkeypatch:
     assert not _groups.write(finder)
     finder.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), code))
     assert _groups.write(finder)
-    assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == ["vramfit.whole"]
+    assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == [FINDER, "vramfit.whole"]
 
 
 def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,3 +389,42 @@ def test_modules_are_of_a_class_of_their_own_and_packages_are_not(
         spec = finder._spec(name, made is not _finder.Module, "", None)
         loader = _finder._Loader(finder, ((name, made is not _finder.Module, "", (0, 0)),), ())
         assert type(loader.create_module(spec)) is made
+
+
+FINDER_OF = """
+import sys
+sys.path.insert(0, {folder!r})
+from vramfit import __main__
+from vramfit.cli import process
+process._leave = lambda code: None
+sys.argv = ["vramfit", "check", "-g", "rtx4090", "-m", "llava-1.6-13b", "--json"]
+sys.stdout = open("/dev/null", "w")
+__main__.main()
+finder = sys.modules["vramfit._finder"]
+print(finder.__spec__.loader is None, getattr(finder, "MARK", 0), finder.__file__, file=sys.stderr)
+"""
+"""A check that ends with whether the finder came from a group, a mark in its module, and its source."""
+
+
+def finder_of(installed: Path, cache: Path) -> list[str]:
+    """Run a check where no .pyc files are written, and return the words of ``FINDER_OF``."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", FINDER_OF.format(folder=str(installed))],
+        env={"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PATH": os.environ["PATH"]},
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    return done.stderr.split()
+
+
+def test_the_finder_comes_from_a_group_of_its_source_as_it_is(installed: Path, tmp_path: Path) -> None:
+    """Where no .pyc files are written Python would compile it for every command."""
+    package, cache = tmp_path / "site", tmp_path / "cache"
+    shutil.copytree(installed, package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = package / "vramfit" / "_finder.py"
+    first, second = finder_of(package, cache), finder_of(package, cache)
+    source.write_text(source.read_text(encoding="utf-8") + "\nMARK = 7\n", encoding="utf-8")
+    changed, again = finder_of(package, cache), finder_of(package, cache)
+    assert first == ["False", "0", str(source)]
+    assert second == ["True", "0", str(source)]
+    assert changed == ["False", "7", str(source)]
+    assert again == ["True", "7", str(source)]

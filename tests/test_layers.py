@@ -18,8 +18,8 @@ PACKAGE = ROOT / "src" / "vramfit"
 
 LAYERS = (
     ("__main__",),
-    ("_groups", "cli"),
-    ("api",),
+    ("cli",),
+    ("_groups", "api"),
     ("sources",),
     ("render", "curation", "manifests"),
     ("importers",),
@@ -39,6 +39,7 @@ LAYERS = (
     ("units",),
     ("_lean",),
     ("bounded", "errors", "search", "_memo", "_finder"),
+    ("_boot",),
     ("_record",),
 )
 """Rooms from top to bottom: one may import those of lower lines."""
@@ -190,7 +191,7 @@ def test_the_reader_of_imports_reads_them() -> None:
     found = {(one.file, one.module, one.types, one.deferred) for one in imports()}
     assert ("verdict.py", "vramfit.engines", False, False) in found
     assert ("verdict.py", "vramfit.engines.interface", True, False) in found
-    assert ("__main__.py", "vramfit.cli.options", False, True) in found
+    assert ("cli/process.py", "vramfit.cli.options", False, True) in found
     tree = ast.parse('def later():\n    return __import__("vramfit.checks")')
     assert [(one.module, one.deferred) for one in _walk(tree.body[0], "x.py", False, False)] == [
         ("vramfit.checks", True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vramfit._finder import state_of
+from vramfit._boot import state_of
 from vramfit._lean import lean
 
 if TYPE_CHECKING:

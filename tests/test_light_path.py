@@ -29,12 +29,12 @@ STANDARD = {
 """All of the standard library that a check loads beyond ``python -I -S``; ``site`` loads most of it anyway."""
 
 ALLOWED = {
-    "vramfit", "vramfit.__main__", "vramfit._finder", "vramfit._memo", "vramfit._record", "vramfit.answer",
+    "vramfit", "vramfit.__main__", "vramfit._memo", "vramfit._record", "vramfit.answer",
     "vramfit.checks", "vramfit.errors", "vramfit.hardware", "vramfit.quantities", "vramfit.search", "vramfit.sources",
     "vramfit.units", "vramfit.verdict",
     *(f"vramfit.report{name}" for name in ("", ".amounts", ".asked", ".notes")),
     *(f"vramfit.catalogue{name}" for name in ("", ".container", ".custom", ".files", ".lookup", ".names", ".rows")),
-    *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options")),
+    *(f"vramfit.cli{name}" for name in ("", ".check", ".console", ".options", ".process")),
     *(
         f"vramfit.engines{name}"
         for name in (

@@ -12,9 +12,7 @@ It also reads *groups* from one file in the user's cache: a module that a functi
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
 each member. The source of each member is compared, as for a .pyc file. What a command had to find one by one is added to the
 file when its answer is out (``vramfit._groups``), and the command after that makes the group's code lean
-(``vramfit._lean``). The file holds code, so it is read only if it is a file of the user's own under one name, no link,
-and nobody else may write to it or put another into its folder. Its index and each group carry a digest, which is compared
-before they are unmarshalled: it finds damage, which ``marshal`` may crash on; against others only the owner and the modes help.
+(``vramfit._lean``). The file itself, and what is trusted of it, is the business of ``vramfit._boot``.
 
 Only the command installs it; a program that imports vramfit is left alone.
 """
@@ -25,11 +23,12 @@ import os
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
-from _imp import source_hash
 from _thread import _count as other_threads
 from marshal import loads
-from os import close, fstat, read, stat
+from os import close, read
 from os import open as open_file
+
+from vramfit._boot import FINDER, Groups, state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +37,7 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import cast
 
-    State = tuple[int, int]
-    Member = tuple[str, bool, str, State]
-    """Module's name, True if it is a package, the path of its source, and the source's state."""
-    Group = tuple[tuple[Member, ...], tuple[CodeType, ...]]
-    Place = tuple[int, int, bool, bytes]
-    """Place of a group in the file, its length in bytes, True if its code is lean, and its digest."""
+    from vramfit._boot import Member, State
 else:
     ModuleType = type(sys)
 
@@ -58,19 +52,8 @@ CHECKED_BY_TIME = MAGIC_NUMBER + bytes(4)
 HEADER_BYTES = 16
 CACHE_FOLDER = "/__pycache__/"
 CACHE_ENDING = f".{sys.implementation.cache_tag}.pyc"
-GROUPS_MAGIC = MAGIC_NUMBER + b"vfg4"
-INDEX_LENGTH_BYTES = 4
-DIGEST_BYTES = 8
-DIGEST_KEY = 0x76666734
-"""Key of the digests, which are SipHash-1-3 as for the sources of hash-based .pyc files (PEP 552): a builtin, and quick."""
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
-MOST_INDEX_BYTES = 1 << 15
-LARGE_PRIME = 2**61 - 1
-"""Divisor whose remainder stands for a folder in the name of its file of groups."""
-WRITABLE_BY_OTHERS = 0o022
-KIND, FILE = 0o170000, 0o100000
-"""Mask and value of the kind in a file's mode (``stat``, which costs too much to load)."""
 
 
 class Module(ModuleType):
@@ -83,17 +66,22 @@ class Module(ModuleType):
     __getattribute__ = object.__getattribute__
 
 
-class CompiledFinder:
-    """An entry of ``sys.meta_path`` for the modules below one package, whose folder it is given."""
+class CompiledFinder(Groups):
+    """An entry of ``sys.meta_path`` for the modules below one package, whose folder it is given.
 
-    def __init__(self, folder: str) -> None:
-        self.path = _groups_path(folder)
+    ``opened`` is the file of the package's groups, where that was opened before.
+    """
+
+    def __init__(self, folder: str, opened: Groups | None = None) -> None:
+        if opened is None:
+            super().__init__(folder)
+        else:
+            vars(self).update(vars(opened))
         self.loading: list[str] = []
         """Modules that are being run, the outermost first; a group counts as its last member."""
         self.alone: list[tuple[str, Member, CodeType]] = []
         """Modules that were found one by one, as they were finished: the outermost at that time, member and code."""
         self._folder = folder[: -len(PACKAGE)]
-        self._file, self._start, self.places = _open_groups(self.path)
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         """Specification of a module whose compiled file is up to date; None for everything else."""
@@ -145,24 +133,9 @@ class CompiledFinder:
         """Tell whether code of a group is not lean yet."""
         return False in [lean for _, _, lean, _ in self.places.values()]
 
-    def data(self, name: str) -> bytes:
-        """Bytes of the group that ends with a module; raises ``OSError`` or ``ValueError`` where they are damaged."""
-        offset, length, _, expected = self.places[name]
-        found = os.pread(self._file, length, self._start + offset)
-        if source_hash(DIGEST_KEY, found) != expected:
-            raise ValueError("damaged")
-        return found
-
-    def group(self, name: str) -> Group | None:
-        """Group that ends with a module; None where it is damaged, or a member's source is not what it was."""
-        try:
-            group: Group = loads(self.data(name))  # noqa: S302
-            for _, _, source, state in group[0]:
-                if state_of(source) != state:
-                    return None
-        except (OSError, EOFError, ValueError, TypeError):
-            return None
-        return group
+    def is_complete(self) -> bool:
+        """Tell whether all that was loaded came from groups, and of lean code."""
+        return FINDER in self.places and not self.alone and not self.has_plain_groups()
 
     def _spec(self, name: str, is_package: bool, source: str, loader: object) -> ModuleSpec:
         spec = ModuleSpec(name, cast("Loader", loader), origin=source)
@@ -183,64 +156,6 @@ class CompiledFinder:
         else:
             space["__package__"] = name.rpartition(".")[0]
         return module
-
-
-def _groups_path(folder: str) -> str | None:
-    """Path of the file of groups of a package's folder; None without a home directory."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if base[:1] != "/":
-        home = os.environ.get("HOME", "")
-        if home[:1] != "/":
-            return None
-        base = home + "/.cache"
-    # Loading a module of checksums for this would take a thirtieth of a bare interpreter.
-    number = int.from_bytes(folder.encode(), "little") % LARGE_PRIME
-    return f"{base}/vramfit/modules-{number:016x}.{sys.implementation.cache_tag}.bin"
-
-
-def _open_groups(path: str | None) -> tuple[int, int, dict[str, Place]]:
-    """Open the file of groups: its handle, where its data begins, and the place of each group behind that.
-
-    There are no groups where the file is not there, not the user's own alone, of another interpreter, or damaged.
-    """
-    if path is None:
-        return -1, 0, {}
-    try:
-        file = open_file(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return -1, 0, {}
-    try:
-        if _is_trusted(fstat(file)) and is_own(stat(path.rpartition("/")[0])):
-            head = read(file, MOST_INDEX_BYTES)
-            begin = len(GROUPS_MAGIC) + INDEX_LENGTH_BYTES + DIGEST_BYTES
-            end = begin + int.from_bytes(head[len(GROUPS_MAGIC) : begin - DIGEST_BYTES], "little")
-            index = head[begin:end]
-            sound = head[begin - DIGEST_BYTES : begin] == source_hash(DIGEST_KEY, index)
-            if sound and head.startswith(GROUPS_MAGIC) and end <= len(head):
-                return file, end, loads(index)  # noqa: S302
-    except (OSError, EOFError, ValueError, TypeError):
-        pass
-    close(file)
-    return -1, 0, {}
-
-
-def is_own(status: os.stat_result) -> bool:
-    """True for what belongs to the user and what nobody else may write to."""
-    return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
-
-
-def _is_trusted(status: os.stat_result) -> bool:
-    """True for a file whose code may be run: the user's own, and under one name, so that nobody put it there by a hard link."""
-    return is_own(status) and status.st_mode & KIND == FILE and status.st_nlink == 1
-
-
-def state_of(source: str) -> State | None:
-    """Size of a source in bytes, and the second of its last change; None where there is no source."""
-    try:
-        status = stat(source)
-    except OSError:
-        return None
-    return status.st_size, int(status.st_mtime)
 
 
 def _stamp(state: State) -> bytes:
@@ -309,12 +224,10 @@ class _Loader:
         return waiting
 
 
-def install() -> CompiledFinder | None:
-    """Put the finder before Python's own, once, where compiled files are used at all; return it if it was put there."""
-    if not sys.implementation.cache_tag or sys.pycache_prefix is not None or sys.flags.optimize:
+def put_first(opened: Groups) -> CompiledFinder | None:
+    """Put a finder with an open file of groups before Python's own; return it, or None where one is there already."""
+    if any(isinstance(one, CompiledFinder) for one in sys.meta_path):
         return None
-    if os.name != "posix" or any(isinstance(one, CompiledFinder) for one in sys.meta_path):
-        return None
-    finder = CompiledFinder(__file__.rpartition("/")[0])
+    finder = CompiledFinder(opened.folder, opened)
     sys.meta_path.insert(0, finder)
     return finder

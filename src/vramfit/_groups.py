@@ -10,14 +10,16 @@ import os
 from _imp import source_hash
 from marshal import dumps, loads
 
-from vramfit._finder import DIGEST_KEY, GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, CompiledFinder, is_own
+from vramfit import _finder
+from vramfit._boot import DIGEST_KEY, FINDER, GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, is_own, state_of
 from vramfit.catalogue.files import write_atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-    from vramfit._finder import Group, Member
+    from vramfit._boot import Group, Member
+    from vramfit._finder import CompiledFinder
 
 MOST_GROUPS = 400
 """Number of groups beyond which none is added, more than the package has modules, so that the file cannot grow for ever."""
@@ -38,6 +40,8 @@ def write(finder: CompiledFinder) -> bool:
             bodies.setdefault(outermost, []).append((member, code))
     # A module that failed was never finished, so what it had loaded until then is no group.
     new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}
+    if (new or finder.places) and FINDER not in finder.places:
+        new = {FINDER: [_own_module()], **new}
     if len(new) + len(finder.places) > MOST_GROUPS:
         return False
     groups = _sound(finder)
@@ -48,6 +52,16 @@ def write(finder: CompiledFinder) -> bool:
     else:
         return False
     return _replace(finder.path, groups)
+
+
+def _own_module() -> tuple[Member, CodeType]:
+    """Member and code of the finder, which Python found by itself."""
+    source = _finder.__file__
+    with open(source, "rb") as file:
+        code: CodeType = compile(file.read(), source, "exec", dont_inherit=True)
+    state = state_of(source)
+    assert state is not None  # it was read
+    return (FINDER, False, source, state), code
 
 
 def _may_be_read(path: str) -> bool:

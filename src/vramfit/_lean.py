@@ -9,13 +9,13 @@ import __future__
 
 import ast
 
-from vramfit._finder import state_of
+from vramfit._boot import state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-    from vramfit._finder import Member
+    from vramfit._boot import Member
 
 READS_ANNOTATIONS = "typer"
 """Name in the source of a module whose functions' annotations and docstrings are read when the program runs."""

@@ -99,9 +99,8 @@ def shape(kind: type) -> Shape:
             inherited, _, required = shape(base)
     space = kind.__dict__
     own = tuple(space.get("__annotations__", ()))
-    defaults = [field in space for field in own]
-    needed = defaults.count(False)
-    if True in defaults[:needed] or (needed and required < len(inherited)):
+    needed = len(own) - len(space.keys() & own)
+    if not space.keys().isdisjoint(own[:needed]) or (needed and required < len(inherited)):
         raise TypeError(f"{kind.__name__} has a field without a default behind one with")
     fields = (*inherited, *own)
     required += needed

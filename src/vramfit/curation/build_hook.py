@@ -1,11 +1,12 @@
 """Hatchling build hook: a wheel carries the compiled catalogue, the YAML files it was made from, and other tables.
 
 Named in ``pyproject.toml`` as ``[tool.hatch.build.targets.wheel.hooks.custom]``. An editable install reads the
-checkout itself, so nothing is done for one.
+checkout itself, so only the modules that start the command are compiled for one.
 """
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
 import tempfile
@@ -14,11 +15,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TABLES = ("configuration_classes.json", "model_classes.json")
-"""Tables of transformers' classes, by which configurations are read (``importers.config``)."""
-
-
-TABLES = ("configuration_classes.json", "model_classes.json")
 """Tables of transformers' classes, which ``vramfit.importers.config`` reads."""
+
+STARTING = ("__init__.py", "__main__.py", "_boot.py")
+"""Modules that Python itself must find. pip compiles those of a wheel when it installs one, and nobody those of an editable
+install where Python may write no .pyc files: each command then compiled them, a third of a bare interpreter."""
 
 
 class CatalogueBuildHook(BuildHookInterface[Any]):
@@ -29,6 +30,8 @@ class CatalogueBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the compiled catalogue and its sources to the wheel; ``version`` is the kind of wheel."""
         if version == "editable":
+            for name in STARTING:
+                compileall.compile_file(os.path.join(self.root, "src", "vramfit", name), quiet=2)
             return
         sys.path.insert(0, os.path.join(self.root, "src"))
         try:

@@ -7,7 +7,7 @@ whose mix of types no scheme describes is no special case.
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import Record
+from vramfit._record import Record, once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Checkpoint:
         stored: tuple[Stored, ...] = self._stored
         return stored
 
-    @property
+    @once
     def file_bytes(self) -> int:
         """Bytes of tensor data in the file of weights, which is ``checkpoint_bytes`` of the report.
 

@@ -98,11 +98,11 @@ def _object(value: dict[Any, Any], newline: str, step: str, colon: str) -> str:
     """Text of a mapping that is not empty."""
     inner = newline + step
     plain, known = _PLAIN.get, _KEYS[colon]
-    items = []
-    for key, item in value.items():
-        write = plain(type(item))
-        text = "null" if item is None else _text(item, inner, step, colon) if write is None else write(item)
-        items.append((known[key] if key in known else _key(key, known, colon)) + text)
+    items = [
+        (known[key] if key in known else _key(key, known, colon))
+        + (_text(item, inner, step, colon) if (write := plain(type(item))) is None else write(item))
+        for key, item in value.items()
+    ]
     return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
 
 
@@ -128,8 +128,8 @@ def _float(value: float) -> str:
 
 _PLAIN: dict[type, Callable[[Any], str]] = {
     str: quoted,
-    type(None): lambda value: "null",
-    bool: lambda value: "true" if value else "false",
+    type(None): {None: "null"}.__getitem__,
+    bool: {True: "true", False: "false"}.__getitem__,
     int: int.__repr__,
     float: _float,
 }
