@@ -8,7 +8,7 @@ counts, then the speed.
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit._record import Record, replace
+from vramfit._record import Record, once, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.machine import check_machine
@@ -63,9 +63,17 @@ class Attempts:
         self.answered = False
         """True if anything could be estimated at all."""
         self.refused: VramfitError | None = None
-        """First reason why something could not be estimated."""
+        """First reason why something could not be estimated, in the order of ``place``."""
+        self.place: tuple[int, ...] = ()
+        """Place of what is being tried, where it is not tried in the order in which reasons count."""
         self.known: Known = {}
         """Estimates made so far."""
+        self._refused_at: tuple[int, ...] = ()
+
+    def refuse(self, error: VramfitError) -> None:
+        """Keep a reason why something could not be estimated, unless there is one that comes before it."""
+        if self.refused is None or self.place < self._refused_at:
+            self.refused, self._refused_at = error, self.place
 
 
 class Criteria(Record):
@@ -83,10 +91,20 @@ class Criteria(Record):
     labels: tuple[str, ...] = OFFERED
     """Labels of quality that may be recommended, best first."""
 
-    @property
+    @once
     def places_nothing(self) -> bool:
         """True if no key is stated that may leave weights in RAM."""
         return COUNTED.issuperset(self.keys)
+
+    def losing_at_most(self, loss: int) -> Criteria:
+        """Criteria without the labels that lose more, where that changes no answer.
+
+        Before anything could be estimated they stay as they are, so that a reason for an empty answer is the first one.
+        """
+        if not self.attempts.answered:
+            return self
+        labels = tuple([label for label in self.labels if loss_of(label) <= loss])
+        return self if labels == self.labels else replace(self, labels=labels)
 
 
 class Choice(Record):
@@ -103,10 +121,8 @@ class Choice(Record):
 
     @property
     def loss(self) -> int:
-        """Label as a number: 0 for no visible loss, one more for each band, most for what was never measured."""
-        if self.label == "reference":
-            return 0
-        return LABELS.index(self.label) if self.label in LABELS else len(LABELS)
+        """Label as a number (``loss_of``)."""
+        return loss_of(self.label)
 
     @property
     def order(self) -> tuple[int, float]:
@@ -116,13 +132,30 @@ class Choice(Record):
     @property
     def comfortable(self) -> bool:
         """True if the loss of quality is small at most."""
-        return self.loss <= LABELS.index(COMFORTABLE)
+        return self.loss <= COMFORTABLE_LOSS
+
+
+def loss_of(label: str) -> int:
+    """Label as a number: 0 for no visible loss, one more for each band, most for what was never measured."""
+    if label == "reference":
+        return 0
+    return LABELS.index(label) if label in LABELS else len(LABELS)
+
+
+COMFORTABLE_LOSS = loss_of(COMFORTABLE)
 
 
 def best_choice(model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> Choice | None:
-    """Find the best choice; None where nothing offered reaches the requested level and speed."""
-    choices = [_best_in(name, model, gpus, criteria) for name in engines(gpus, criteria)]
-    return min((choice for choice in choices if choice is not None), key=lambda choice: choice.order, default=None)
+    """Find the best choice; None where nothing offered reaches the requested level and speed.
+
+    Behind a choice in one engine, the next is not asked for schemes that lose more: they would not be preferred.
+    """
+    best = None
+    for name in engines(gpus, criteria):
+        found = _best_in(name, model, gpus, criteria if best is None else criteria.losing_at_most(best.loss))
+        if found is not None and (best is None or found.order < best.order):
+            best = found
+    return best
 
 
 def engines(gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[str, ...]:
@@ -154,7 +187,7 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
         (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
         check_machine(gpus, smallest.workload.platform, engine(name).spans_machines)
     except VramfitError as error:
-        criteria.attempts.refused = criteria.attempts.refused or error
+        criteria.attempts.refuse(error)
         return None
     found = _first_in(smallest, schemes, criteria)
     if found is None and model.has_experts and keys.get("ram") is not None and EXPERTS not in keys:
@@ -181,7 +214,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         try:
             found = answer(replace(deployment, checkpoint=checkpoint), criteria.attempts.known)
         except VramfitError as error:
-            criteria.attempts.refused = criteria.attempts.refused or error
+            criteria.attempts.refuse(error)
             continue
         criteria.attempts.answered = True
         choice = _meeting(found, criteria)
@@ -254,7 +287,7 @@ def _choice_of(deployment: Deployment, criteria: Criteria) -> Choice | None:
     try:
         found = answer(deployment, criteria.attempts.known)
     except VramfitError as error:
-        criteria.attempts.refused = criteria.attempts.refused or error
+        criteria.attempts.refuse(error)
         return None
     criteria.attempts.answered = True
     return _meeting(found, criteria)
