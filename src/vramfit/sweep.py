@@ -321,9 +321,7 @@ def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit:
     return known
 
 
-def _ladder(
-    size: int, dtype: str, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool
-) -> tuple[Scheme, ...]:
+def _ladder(size: int, dtype: str, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool) -> tuple[Scheme, ...]:
     """Ladder of a model of that many parameters, released in that type."""
     families = engine(engine_name).families
     found = []

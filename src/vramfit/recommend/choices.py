@@ -7,7 +7,6 @@ counts, then the speed.
 
 from __future__ import annotations
 
-from vramfit._memo import per_model
 from vramfit._record import Record, once, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
@@ -41,6 +40,9 @@ COMFORTABLE = "small"
 CERTAIN_SHARE = 0.9
 """Share of a file's tensors, its largest left out, that are on the GPUs for certain: engines keep an embedding in RAM, and
 load no head for drafting that they do not use."""
+PLACED_SHARE = 0.97
+"""Share of the weights and caches of some GPUs that more of them hold together for certain, whose parts are padded and
+rounded otherwise."""
 FREED_SHARE = 1.25
 """Bytes freed on the GPUs for each byte by which a file is smaller, at most: buffers shrink with the weights."""
 COUNTED = frozenset(
@@ -69,11 +71,24 @@ class Attempts:
         self.known: Known = {}
         """Estimates made so far."""
         self._refused_at: tuple[int, ...] = ()
+        self._rungs: dict[tuple[str, int, str], tuple[Model, Rung]] = {}
+        """Rungs by engine, identity of the model and scheme, with the model, whose identity nothing else takes."""
 
     def refuse(self, error: VramfitError) -> None:
         """Keep a reason why something could not be estimated, unless there is one that comes before it."""
         if self.refused is None or self.place < self._refused_at:
             self.refused, self._refused_at = error, self.place
+
+    def rung(self, engine_name: str, model: Model, scheme: Scheme) -> Rung:
+        """Checkpoint of a model in a scheme as the engine loads it, with what is known of its size."""
+        key = (engine_name, id(model), scheme.id)
+        known = self._rungs.get(key)
+        if known is None:
+            checkpoint = engine(engine_name).checkpoint(model, scheme)
+            size = checkpoint.file_bytes
+            largest = max([row.total_bytes for row in checkpoint.stored])
+            known = self._rungs[key] = (model, Rung(checkpoint, size, size - largest, {}))
+        return known[1]
 
 
 class Criteria(Record):
@@ -195,24 +210,45 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
     return found
 
 
+class Rung(Record):
+    """Step of an engine's ladder for a model: a checkpoint, and what is known of it without an estimate or by one."""
+
+    checkpoint: Checkpoint
+    file_bytes: int
+    certain_bytes: int
+    """Bytes of its tensors without the largest, which may be an embedding that stays in RAM."""
+    placed_bytes: dict[int, int]
+    """Bytes of weights and cache on all GPUs together, by their number, as far as they were estimated."""
+
+    def exceeds(self, room_bytes: int, count: int) -> bool:
+        """True if so many GPUs with that room together do not hold it for certain: more of them hold no less of it."""
+        if CERTAIN_SHARE * self.certain_bytes > room_bytes:
+            return True
+        placed = [size for number, size in self.placed_bytes.items() if number <= count]
+        return bool(placed) and PLACED_SHARE * max(placed) > room_bytes
+
+
 def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Criteria) -> Choice | None:
     """Choice in the first scheme that meets the criteria.
 
     Schemes whose weights alone exceed the GPUs are passed over without an estimate, and so are those whose file is smaller
     by fewer bytes than the last estimate was short of.
     """
-    runtime, model = engine(deployment.engine), deployment.model
-    room_bytes = sum([gpu.memory_bytes for gpu in deployment.gpus]) if criteria.places_nothing else None
+    runtime, model, count = engine(deployment.engine), deployment.model, len(deployment.gpus)
+    room_bytes = None
+    if criteria.places_nothing:
+        offered = runtime.offered_on(deployment.gpus, deployment.workload)
+        room_bytes = sum(offered) - count * deployment.workload.reserve_bytes
     short_bytes, larger_bytes = 0, 0
     for scheme in schemes:
-        checkpoint = runtime.checkpoint(model, scheme)
-        if room_bytes is not None and CERTAIN_SHARE * _certain_bytes(checkpoint) > room_bytes:
+        rung = criteria.attempts.rung(runtime.name, model, scheme)
+        if room_bytes is not None and rung.exceeds(room_bytes, count):
             criteria.attempts.answered = True
             continue
-        if short_bytes and (larger_bytes - _file_bytes(checkpoint)) * FREED_SHARE < short_bytes:
+        if short_bytes and (larger_bytes - rung.file_bytes) * FREED_SHARE < short_bytes:
             continue
         try:
-            found = answer(replace(deployment, checkpoint=checkpoint), criteria.attempts.known)
+            found = answer(replace(deployment, checkpoint=rung.checkpoint), criteria.attempts.known)
         except VramfitError as error:
             criteria.attempts.refuse(error)
             continue
@@ -220,12 +256,16 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         choice = _meeting(found, criteria)
         if choice is not None:
             return choice
-        short_bytes, larger_bytes = _short_bytes(found), _file_bytes(checkpoint)
+        short_bytes, larger_bytes = _short_bytes(found), rung.file_bytes
+        rung.placed_bytes[count] = sum([gpu.weights_bytes + gpu.kv_cache_bytes for gpu in found.estimate.gpus])
     return None
 
 
 def _short_bytes(found: Answer) -> int:
-    """Bytes that all GPUs together are short of; 0 where they are not, or where memory is not the reason alone."""
+    """Bytes that all GPUs together are short of; 0 where they are not, or where memory is not the reason alone.
+
+    The expected need counts: how far the high one is above it is another share of each scheme's file, where publishers differ.
+    """
     if found.verdict.refusal is not None:
         return 0
     pairs = zip(found.verdict.usable_bytes, found.estimate.gpus, strict=True)
@@ -241,7 +281,7 @@ def _with_experts_in_ram(
         return None
     room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + keys["ram"]
     for scheme in schemes:
-        if CERTAIN_SHARE * _certain_bytes(runtime.checkpoint(model, scheme)) > room_bytes:
+        if criteria.attempts.rung(runtime.name, model, scheme).exceeds(room_bytes, len(gpus)):
             continue
         try:
             (one,) = deployments({**keys, "quant": scheme.id, EXPERTS: EXPERTS_ON}, gpus, model)
@@ -251,18 +291,6 @@ def _with_experts_in_ram(
         if choice is not None:
             return choice
     return None
-
-
-@per_model
-def _file_bytes(checkpoint: Checkpoint) -> int:
-    """Bytes of a checkpoint's file, summed up once for all GPUs."""
-    return checkpoint.file_bytes
-
-
-@per_model
-def _certain_bytes(checkpoint: Checkpoint) -> int:
-    """Bytes of a checkpoint's tensors without the largest, which may be an embedding that stays in RAM."""
-    return checkpoint.file_bytes - max([row.total_bytes for row in checkpoint.stored])
 
 
 def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[Scheme, ...]:

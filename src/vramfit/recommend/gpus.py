@@ -85,8 +85,19 @@ class Trial(Record):
     """Price of all of them, or of an hour."""
     place: tuple[int, int, int]
     """Place in the order of the catalogue, those to own before those to rent."""
-    terms: Mapping[str, object]
-    """Price, or rent, as an offer has it."""
+    as_of: str | None
+    """Date of the price or the rent."""
+    rent: Rent | None = None
+    """Instance that has them; None for cards to own."""
+
+    def offer(self, name: str, choice: Choice) -> Offer:
+        """Offer of the GPUs under that name with the best choice on them."""
+        one, usd = self.rent, self.usd
+        if one is None:
+            return Offer(name, choice, price_usd=int(usd) if usd == int(usd) else usd, as_of=self.as_of)
+        return Offer(
+            name, choice, usd_per_hour=one.usd_per_hour, provider=one.provider, instance=one.instance, as_of=one.as_of
+        )
 
 
 class _Choices:
@@ -118,8 +129,7 @@ def owned(rows: Iterable[GpuRow], wishes: Wishes) -> Iterator[Trial]:
             cost = price.usd * count
             if wishes.budget_usd is not None and cost > wishes.budget_usd:
                 break
-            terms = {"price_usd": int(cost) if cost == int(cost) else cost, "as_of": price.as_of}
-            yield Trial(row.id, count, cost, (0, place, count), terms)
+            yield Trial(row.id, count, cost, (0, place, count), price.as_of)
 
 
 def rented(instances: Iterable[Rent], wishes: Wishes, vendors: Mapping[str, str]) -> Iterator[Trial]:
@@ -127,13 +137,7 @@ def rented(instances: Iterable[Rent], wishes: Wishes, vendors: Mapping[str, str]
     for place, one in enumerate(instances):
         if one.gpus > wishes.max_cards or (wishes.vendors and vendors.get(one.gpu) not in wishes.vendors):
             continue
-        terms = {
-            "usd_per_hour": one.usd_per_hour,
-            "provider": one.provider,
-            "instance": one.instance,
-            "as_of": one.as_of,
-        }
-        yield Trial(one.gpu, one.gpus, one.usd_per_hour or 0.0, (1, place, one.gpus), terms)
+        yield Trial(one.gpu, one.gpus, one.usd_per_hour or 0.0, (1, place, one.gpus), one.as_of, one)
 
 
 def cheapest(
@@ -167,7 +171,8 @@ def _counted(items: Iterable[T], before: int, total: int, step: Callable[[int, i
 
 def _offers(trials: Iterable[Trial], choices: _Choices, smallest: bool) -> Iterator[tuple[float, list[Offer]]]:
     """Each price, rising, with the offers at it; ``smallest`` stands for one set of each GPU."""
-    usd, found, done = 0.0, [], set()
+    usd, found = 0.0, list[Offer]()
+    done: set[str] = set()
     for trial in trials:
         if trial.usd > usd:
             yield usd, found
@@ -176,7 +181,7 @@ def _offers(trials: Iterable[Trial], choices: _Choices, smallest: bool) -> Itera
             continue
         name, choice = choices.of(trial)
         if choice is not None:
-            found.append(Offer(name, choice, **trial.terms))
+            found.append(trial.offer(name, choice))
             if smallest:
                 done.add(trial.gpu)
     yield usd, found
