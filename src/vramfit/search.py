@@ -7,12 +7,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+STRAIGHT_STEPS = 2
+"""Number of steps in which a search takes its curve for a straight line, which is solved exactly by then."""
+CELLS = 256
+"""Memory is often taken for so many tokens at once, so that it changes behind a multiple of them."""
+
+
 def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int, int] | None = None) -> int:
     """Find the largest ``n`` in ``low..high`` with ``margin(n) >= 0``; ``low - 1`` when there is none.
 
     ``margin`` falls as ``n`` grows; ``known`` is an ``n`` in the range with its margin, which saves asking. The search
     interpolates (memory is close to linear in tokens and layers) and bisects every third step, so that a kinked curve
-    cannot make it slow.
+    cannot make it slow. Where a straight line does not do, it asks for the roundest number near by, and then for the one
+    behind it: curves that rise in steps have their edges there.
     """
     if known is not None and known[1] < 0:
         high, at_high = known
@@ -26,19 +33,33 @@ def largest(margin: Callable[[int], int], low: int, high: int, known: tuple[int,
         bottom, at_low = low, at_high if low == high else margin(low)
         if at_low < 0:
             return low - 1
-    step = 0
+    step, behind = 0, False
     while high - bottom > 1:
-        step += 1
-        middle = (bottom + high) // 2
-        if step % 3:
-            middle = bottom + (high - bottom) * at_low // (at_low - at_high)
-        middle = min(max(middle, bottom + 1), high - 1)
+        if behind and step >= STRAIGHT_STEPS:
+            middle, behind = bottom + 1, False
+        else:
+            step, behind = step + 1, True
+            middle = (bottom + high) // 2
+            if step % 3:
+                middle = bottom + (high - bottom) * at_low // (at_low - at_high)
+            middle = min(max(middle, bottom + 1), high - 1)
+            if step > STRAIGHT_STEPS:
+                near = min((high - bottom) // 4, CELLS)
+                middle = _roundest(max(middle - near, bottom + 1), min(middle + near, high - 1))
         found = margin(middle)
         if found >= 0:
             bottom, at_low = middle, found
         else:
-            high, at_high = middle, found
+            high, at_high, behind = middle, found, False
     return bottom
+
+
+def _roundest(low: int, high: int) -> int:
+    """Multiple of the largest power of two in ``low..high``."""
+    power = 1
+    while 2 * power <= high and high // (2 * power) * 2 * power >= low:
+        power *= 2
+    return high // power * power
 
 
 def largest_in_pieces(margin: Callable[[int], int], setting: Callable[[int], object], low: int, high: int) -> int:

@@ -1,17 +1,21 @@
-"""Costs of commands as multiples of a bare interpreter: ``python -m tests.benchmarks.commands [ROUNDS]``.
+"""Costs of commands as multiples of a bare interpreter: ``python -m tests.benchmarks.commands [ROUNDS] [FOLDER…]``.
 
 Every round runs the bare interpreter and each command in turn and divides their processor times, so that what else the
-machine does matters little; the figure is the median of the rounds. The aims are those of docs/performance.md. Other
-programs that answer a like question are measured in the same rounds where they are installed.
+machine does matters little; the figures are the median of the rounds, the least, and the least time of a command over the
+least of the interpreter, which moves least from run to run. The aims are those of docs/performance.md. Other programs that
+answer a like question (``peers``) are measured in the same rounds where a folder has them.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks import peers
 
 COMMANDS = {
     "check --json": (2.2, "check --gpu rtx4090 --model llava-1.6-13b --json"),
@@ -22,49 +26,47 @@ COMMANDS = {
     "a keypress: a model": (3.0, "__complete check rtx4090 qwen3-"),
     "list models": (6.0, "list models"),
     "show": (6.0, "show rtx4090"),
-    "recommend -g": (20.0, "recommend -g rtx4090"),
-    "recommend -m": (30.0, "recommend -m llama-3.3-70b"),
+    "recommend -g rtx4090": (20.0, "recommend -g rtx4090"),
+    "recommend -m llama-3.3-70b": (30.0, "recommend -m llama-3.3-70b"),
     "matrix, one card": (0.0, "matrix -g rtx4090 -m qwen3-*"),
+    f"vramfit: {peers.QUESTION}": (0.0, peers.OURS),
 }
 """Aim, 0 for none, and arguments of each command."""
-PEERS = {
-    "vramcalc": "vramcalc --help", "fitllm": "fitllm --help", "llmfit": "llmfit --help", "ridgepoint": "ridgepoint --help",
-    "hf-mem": "hf-mem --help",
-}  # fmt: skip
-"""Other programs, by their shortest command: their start-up alone is compared."""
 BARE_RUNS = 4
 
 
-def seconds(command: list[str]) -> float:
-    """Processor seconds of one run, its output thrown away."""
+def seconds(command: list[str]) -> tuple[float, int]:
+    """Processor seconds and exit code of one run, its output thrown away."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    return used.ru_utime + used.ru_stime
+    return used.ru_utime + used.ru_stime, process.returncode
 
 
 def main() -> None:
-    """Print a line per command: median ratio, the least, and the aim."""
+    """Print a row per command, as Markdown: median ratio, the least, that of the least times, the aim, the exit code."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    folder = os.path.dirname(sys.executable)
-    vramfit = os.path.join(folder, "vramfit")
+    vramfit = os.path.join(os.path.dirname(sys.executable), "vramfit")
     bare = [sys.executable, "-I", "-c", "pass"]
-    commands = {name: [vramfit, *words.split()] for name, (_, words) in COMMANDS.items()}
-    for name, words in PEERS.items():
-        found = shutil.which(words.split()[0], path=folder)
-        if found is not None:
-            commands[f"{name} --help"] = [found, *words.split()[1:]]
-    for command in (bare, *commands.values()):
-        seconds(command)
-    ratios: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        base = statistics.mean(seconds(bare) for _ in range(BARE_RUNS))
-        for name, command in commands.items():
-            ratios[name].append(seconds(command) / base)
+    aims = {name: aim for name, (aim, _) in COMMANDS.items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        commands = {name: [vramfit, *words.split()] for name, (_, words) in COMMANDS.items()}
+        commands |= dict(peers.commands(sys.argv[2:], Path(scratch)))
+        codes = {name: seconds(command)[1] for name, command in commands.items()}
+        bases: list[float] = []
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        ratios: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(rounds):
+            here = [seconds(bare)[0] for _ in range(BARE_RUNS)]
+            bases += here
+            for name, command in commands.items():
+                times[name].append(seconds(command)[0])
+                ratios[name].append(times[name][-1] / statistics.mean(here))
+    print("| command | median | least | least over least | aim | exit code |\n|---|---|---|---|---|---|")
     for name, values in ratios.items():
-        aim = COMMANDS.get(name, (0.0, ""))[0]
-        wanted = f"   aim {aim:g}" if aim else ""
-        print(f"{name:22} {statistics.median(values):6.1f} x   {min(values):6.1f} at least{wanted}")
+        least = min(times[name]) / min(bases)
+        aim = f"{aims[name]:g}" if aims.get(name) else ""
+        print(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {least:.1f} | {aim} | {codes[name]} |")
 
 
 if __name__ == "__main__":

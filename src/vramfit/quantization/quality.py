@@ -118,7 +118,7 @@ def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] 
     rows = MEASURED.get(SAME_AS.get(scheme_id, stock_name(scheme_id)))
     if rows is None:
         return None
-    wanted = _class_of(parameters / 1e9)
+    wanted = size_class(parameters)
     by_class: dict[int, list[Measured]] = {}
     for row in rows:
         by_class.setdefault(_class_of(row[1]), []).append(row)
@@ -126,6 +126,11 @@ def _figures(scheme_id: str, parameters: int) -> tuple[Sequence[Measured], str] 
     chosen = by_class[max(smaller) if smaller else min(by_class)]
     newer = [row for row in chosen if not row[0].startswith("Llama-2-")]
     return newer or chosen, "" if smaller else "; smaller models lose more"
+
+
+def size_class(parameters: int) -> int:
+    """Index of the class of sizes that a model of so many parameters is in: a scheme has one label in all of a class."""
+    return _class_of(parameters / 1e9)
 
 
 def _class_of(billions: float) -> int:

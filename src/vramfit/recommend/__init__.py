@@ -146,8 +146,8 @@ def _gpus(name: str, criteria: Criteria, catalogue: Listing, limit: int, wishes:
         )
     return [
         {"rank": rank, **_estimate((offer.name,), criteria, offer.choice), "cost": _cost(offer)}
-        for offers in cheapest(model, criteria, catalogue, wishes)
-        for rank, offer in enumerate(offers[:limit], 1)
+        for offers in cheapest(model, criteria, catalogue, limit, wishes)
+        for rank, offer in enumerate(offers, 1)
     ]
 
 

@@ -7,8 +7,7 @@ counts, then the speed.
 
 from __future__ import annotations
 
-from vramfit._memo import per_model
-from vramfit._record import Record, replace
+from vramfit._record import Record, once, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
 from vramfit.engines.machine import check_machine
@@ -41,6 +40,9 @@ COMFORTABLE = "small"
 CERTAIN_SHARE = 0.9
 """Share of a file's tensors, its largest left out, that are on the GPUs for certain: engines keep an embedding in RAM, and
 load no head for drafting that they do not use."""
+PLACED_SHARE = 0.97
+"""Share of the weights and caches of some GPUs that more of them hold together for certain, whose parts are padded and
+rounded otherwise."""
 FREED_SHARE = 1.25
 """Bytes freed on the GPUs for each byte by which a file is smaller, at most: buffers shrink with the weights."""
 COUNTED = frozenset(
@@ -63,9 +65,30 @@ class Attempts:
         self.answered = False
         """True if anything could be estimated at all."""
         self.refused: VramfitError | None = None
-        """First reason why something could not be estimated."""
+        """First reason why something could not be estimated, in the order of ``place``."""
+        self.place: tuple[int, ...] = ()
+        """Place of what is being tried, where it is not tried in the order in which reasons count."""
         self.known: Known = {}
         """Estimates made so far."""
+        self._refused_at: tuple[int, ...] = ()
+        self._rungs: dict[tuple[str, int, str], tuple[Model, Rung]] = {}
+        """Rungs by engine, identity of the model and scheme, with the model, whose identity nothing else takes."""
+
+    def refuse(self, error: VramfitError) -> None:
+        """Keep a reason why something could not be estimated, unless there is one that comes before it."""
+        if self.refused is None or self.place < self._refused_at:
+            self.refused, self._refused_at = error, self.place
+
+    def rung(self, engine_name: str, model: Model, scheme: Scheme) -> Rung:
+        """Checkpoint of a model in a scheme as the engine loads it, with what is known of its size."""
+        key = (engine_name, id(model), scheme.id)
+        known = self._rungs.get(key)
+        if known is None:
+            checkpoint = engine(engine_name).checkpoint(model, scheme)
+            size = checkpoint.file_bytes
+            largest = max([row.total_bytes for row in checkpoint.stored])
+            known = self._rungs[key] = (model, Rung(checkpoint, size, size - largest, {}))
+        return known[1]
 
 
 class Criteria(Record):
@@ -83,10 +106,20 @@ class Criteria(Record):
     labels: tuple[str, ...] = OFFERED
     """Labels of quality that may be recommended, best first."""
 
-    @property
+    @once
     def places_nothing(self) -> bool:
         """True if no key is stated that may leave weights in RAM."""
         return COUNTED.issuperset(self.keys)
+
+    def losing_at_most(self, loss: int) -> Criteria:
+        """Criteria without the labels that lose more, where that changes no answer.
+
+        Before anything could be estimated they stay as they are, so that a reason for an empty answer is the first one.
+        """
+        if not self.attempts.answered:
+            return self
+        labels = tuple([label for label in self.labels if loss_of(label) <= loss])
+        return self if labels == self.labels else replace(self, labels=labels)
 
 
 class Choice(Record):
@@ -103,10 +136,8 @@ class Choice(Record):
 
     @property
     def loss(self) -> int:
-        """Label as a number: 0 for no visible loss, one more for each band, most for what was never measured."""
-        if self.label == "reference":
-            return 0
-        return LABELS.index(self.label) if self.label in LABELS else len(LABELS)
+        """Label as a number (``loss_of``)."""
+        return loss_of(self.label)
 
     @property
     def order(self) -> tuple[int, float]:
@@ -116,13 +147,30 @@ class Choice(Record):
     @property
     def comfortable(self) -> bool:
         """True if the loss of quality is small at most."""
-        return self.loss <= LABELS.index(COMFORTABLE)
+        return self.loss <= COMFORTABLE_LOSS
+
+
+def loss_of(label: str) -> int:
+    """Label as a number: 0 for no visible loss, one more for each band, most for what was never measured."""
+    if label == "reference":
+        return 0
+    return LABELS.index(label) if label in LABELS else len(LABELS)
+
+
+COMFORTABLE_LOSS = loss_of(COMFORTABLE)
 
 
 def best_choice(model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> Choice | None:
-    """Find the best choice; None where nothing offered reaches the requested level and speed."""
-    choices = [_best_in(name, model, gpus, criteria) for name in engines(gpus, criteria)]
-    return min((choice for choice in choices if choice is not None), key=lambda choice: choice.order, default=None)
+    """Find the best choice; None where nothing offered reaches the requested level and speed.
+
+    Behind a choice in one engine, the next is not asked for schemes that lose more: they would not be preferred.
+    """
+    best = None
+    for name in engines(gpus, criteria):
+        found = _best_in(name, model, gpus, criteria if best is None else criteria.losing_at_most(best.loss))
+        if found is not None and (best is None or found.order < best.order):
+            best = found
+    return best
 
 
 def engines(gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[str, ...]:
@@ -154,12 +202,30 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
         (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
         check_machine(gpus, smallest.workload.platform, engine(name).spans_machines)
     except VramfitError as error:
-        criteria.attempts.refused = criteria.attempts.refused or error
+        criteria.attempts.refuse(error)
         return None
     found = _first_in(smallest, schemes, criteria)
     if found is None and model.has_experts and keys.get("ram") is not None and EXPERTS not in keys:
         return _with_experts_in_ram(keys, schemes, gpus, model, criteria)
     return found
+
+
+class Rung(Record):
+    """Step of an engine's ladder for a model: a checkpoint, and what is known of it without an estimate or by one."""
+
+    checkpoint: Checkpoint
+    file_bytes: int
+    certain_bytes: int
+    """Bytes of its tensors without the largest, which may be an embedding that stays in RAM."""
+    placed_bytes: dict[int, int]
+    """Bytes of weights and cache on all GPUs together, by their number, as far as they were estimated."""
+
+    def exceeds(self, room_bytes: int, count: int) -> bool:
+        """True if so many GPUs with that room together do not hold it for certain: more of them hold no less of it."""
+        if CERTAIN_SHARE * self.certain_bytes > room_bytes:
+            return True
+        placed = [size for number, size in self.placed_bytes.items() if number <= count]
+        return bool(placed) and PLACED_SHARE * max(placed) > room_bytes
 
 
 def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Criteria) -> Choice | None:
@@ -168,31 +234,38 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
     Schemes whose weights alone exceed the GPUs are passed over without an estimate, and so are those whose file is smaller
     by fewer bytes than the last estimate was short of.
     """
-    runtime, model = engine(deployment.engine), deployment.model
-    room_bytes = sum([gpu.memory_bytes for gpu in deployment.gpus]) if criteria.places_nothing else None
+    runtime, model, count = engine(deployment.engine), deployment.model, len(deployment.gpus)
+    room_bytes = None
+    if criteria.places_nothing:
+        offered = runtime.offered_on(deployment.gpus, deployment.workload)
+        room_bytes = sum(offered) - count * deployment.workload.reserve_bytes
     short_bytes, larger_bytes = 0, 0
     for scheme in schemes:
-        checkpoint = runtime.checkpoint(model, scheme)
-        if room_bytes is not None and CERTAIN_SHARE * _certain_bytes(checkpoint) > room_bytes:
+        rung = criteria.attempts.rung(runtime.name, model, scheme)
+        if room_bytes is not None and rung.exceeds(room_bytes, count):
             criteria.attempts.answered = True
             continue
-        if short_bytes and (larger_bytes - _file_bytes(checkpoint)) * FREED_SHARE < short_bytes:
+        if short_bytes and (larger_bytes - rung.file_bytes) * FREED_SHARE < short_bytes:
             continue
         try:
-            found = answer(replace(deployment, checkpoint=checkpoint), criteria.attempts.known)
+            found = answer(replace(deployment, checkpoint=rung.checkpoint), criteria.attempts.known)
         except VramfitError as error:
-            criteria.attempts.refused = criteria.attempts.refused or error
+            criteria.attempts.refuse(error)
             continue
         criteria.attempts.answered = True
         choice = _meeting(found, criteria)
         if choice is not None:
             return choice
-        short_bytes, larger_bytes = _short_bytes(found), _file_bytes(checkpoint)
+        short_bytes, larger_bytes = _short_bytes(found), rung.file_bytes
+        rung.placed_bytes[count] = sum([gpu.weights_bytes + gpu.kv_cache_bytes for gpu in found.estimate.gpus])
     return None
 
 
 def _short_bytes(found: Answer) -> int:
-    """Bytes that all GPUs together are short of; 0 where they are not, or where memory is not the reason alone."""
+    """Bytes that all GPUs together are short of; 0 where they are not, or where memory is not the reason alone.
+
+    The expected need counts: how far the high one is above it is another share of each scheme's file, where publishers differ.
+    """
     if found.verdict.refusal is not None:
         return 0
     pairs = zip(found.verdict.usable_bytes, found.estimate.gpus, strict=True)
@@ -208,7 +281,7 @@ def _with_experts_in_ram(
         return None
     room_bytes = sum([gpu.memory_bytes for gpu in gpus]) + keys["ram"]
     for scheme in schemes:
-        if CERTAIN_SHARE * _certain_bytes(runtime.checkpoint(model, scheme)) > room_bytes:
+        if criteria.attempts.rung(runtime.name, model, scheme).exceeds(room_bytes, len(gpus)):
             continue
         try:
             (one,) = deployments({**keys, "quant": scheme.id, EXPERTS: EXPERTS_ON}, gpus, model)
@@ -218,18 +291,6 @@ def _with_experts_in_ram(
         if choice is not None:
             return choice
     return None
-
-
-@per_model
-def _file_bytes(checkpoint: Checkpoint) -> int:
-    """Bytes of a checkpoint's file, summed up once for all GPUs."""
-    return checkpoint.file_bytes
-
-
-@per_model
-def _certain_bytes(checkpoint: Checkpoint) -> int:
-    """Bytes of a checkpoint's tensors without the largest, which may be an embedding that stays in RAM."""
-    return checkpoint.file_bytes - max([row.total_bytes for row in checkpoint.stored])
 
 
 def _schemes(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria) -> tuple[Scheme, ...]:
@@ -254,7 +315,7 @@ def _choice_of(deployment: Deployment, criteria: Criteria) -> Choice | None:
     try:
         found = answer(deployment, criteria.attempts.known)
     except VramfitError as error:
-        criteria.attempts.refused = criteria.attempts.refused or error
+        criteria.attempts.refuse(error)
         return None
     criteria.attempts.answered = True
     return _meeting(found, criteria)

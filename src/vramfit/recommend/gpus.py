@@ -76,6 +76,30 @@ class Offer(Record):
 NO_WISHES = Wishes()
 
 
+class Trial(Record):
+    """GPUs that may hold the model, and what they cost."""
+
+    gpu: str
+    count: int
+    usd: float
+    """Price of all of them, or of an hour."""
+    place: tuple[int, int, int]
+    """Place in the order of the catalogue, those to own before those to rent."""
+    as_of: str | None
+    """Date of the price or the rent."""
+    rent: Rent | None = None
+    """Instance that has them; None for cards to own."""
+
+    def offer(self, name: str, choice: Choice) -> Offer:
+        """Offer of the GPUs under that name with the best choice on them."""
+        one, usd = self.rent, self.usd
+        if one is None:
+            return Offer(name, choice, price_usd=int(usd) if usd == int(usd) else usd, as_of=self.as_of)
+        return Offer(
+            name, choice, usd_per_hour=one.usd_per_hour, provider=one.provider, instance=one.instance, as_of=one.as_of
+        )
+
+
 class _Choices:
     """Best choice for each number of a GPU, found once, since many are both sold and rented."""
 
@@ -83,18 +107,19 @@ class _Choices:
         self._model, self._criteria, self._catalogue = model, criteria, catalogue
         self._known: dict[str, Choice | None] = {}
 
-    def of(self, name: str, count: int) -> tuple[str, Choice | None]:
+    def of(self, trial: Trial) -> tuple[str, Choice | None]:
         """Name of the set as ``--gpu`` takes it, and the best choice on it."""
-        gpus: tuple[Gpu, ...] = self._catalogue.gpus(name) * count  # kept by the catalogue
-        name = name if count == 1 else f"{count}x{name}"
+        name = trial.gpu if trial.count == 1 else f"{trial.count}x{trial.gpu}"
         if name not in self._known:
+            gpus: tuple[Gpu, ...] = self._catalogue.gpus(trial.gpu) * trial.count  # kept by the catalogue
+            self._criteria.attempts.place = trial.place
             self._known[name] = best_choice(self._model, gpus, self._criteria)
         return name, self._known[name]
 
 
-def owned(choices: _Choices, rows: Iterable[GpuRow], wishes: Wishes) -> Iterator[Offer]:
-    """Smallest set of each GPU with a price that holds the model, within what is wished for."""
-    for row in rows:
+def owned(rows: Iterable[GpuRow], wishes: Wishes) -> Iterator[Trial]:
+    """Sets of each GPU with a price, within what is wished for."""
+    for place, row in enumerate(rows):
         price = wishes.price(row)
         if price is None or not wishes.allows(row) or (row.segment not in OWNED and row.id not in wishes.prices):
             continue
@@ -104,33 +129,21 @@ def owned(choices: _Choices, rows: Iterable[GpuRow], wishes: Wishes) -> Iterator
             cost = price.usd * count
             if wishes.budget_usd is not None and cost > wishes.budget_usd:
                 break
-            name, choice = choices.of(row.id, count)
-            if choice is not None:
-                yield Offer(name, choice, price_usd=int(cost) if cost == int(cost) else cost, as_of=price.as_of)
-                break
+            yield Trial(row.id, count, cost, (0, place, count), price.as_of)
 
 
-def rented(choices: _Choices, instances: Iterable[Rent], wishes: Wishes, vendors: Mapping[str, str]) -> Iterator[Offer]:
-    """Instances that hold the model, of the vendors and with the number of cards that are wished for."""
-    for one in instances:
+def rented(instances: Iterable[Rent], wishes: Wishes, vendors: Mapping[str, str]) -> Iterator[Trial]:
+    """Instances of the vendors and with the number of cards that are wished for."""
+    for place, one in enumerate(instances):
         if one.gpus > wishes.max_cards or (wishes.vendors and vendors.get(one.gpu) not in wishes.vendors):
             continue
-        name, choice = choices.of(one.gpu, one.gpus)
-        if choice is not None:
-            yield Offer(
-                name,
-                choice,
-                usd_per_hour=one.usd_per_hour,
-                provider=one.provider,
-                instance=one.instance,
-                as_of=one.as_of,
-            )
+        yield Trial(one.gpu, one.gpus, one.usd_per_hour or 0.0, (1, place, one.gpus), one.as_of, one)
 
 
 def cheapest(
-    model: Model, criteria: Criteria, catalogue: Listing, wishes: Wishes = NO_WISHES
+    model: Model, criteria: Criteria, catalogue: Listing, limit: int, wishes: Wishes = NO_WISHES
 ) -> tuple[list[Offer], list[Offer]]:
-    """Offers to own and to rent, each the cheapest first.
+    """Up to ``limit`` offers to own and as many to rent, each the cheapest first; of a GPU to own the smallest set that does.
 
     A dearer one is left out where a cheaper one loses no more quality and is as fast.
     """
@@ -138,12 +151,15 @@ def cheapest(
     rows = catalogue.gpu_rows()
     vendors = {row.id: row.vendor for row in rows}
     bought = wishes.budget_usd is not None or wishes.max_price_usd is not None
-    instances = () if bought else tuple(catalogue.cloud_offers(0))
-    total, step = len(rows) + len(instances), criteria.attempts.step
-    own = [(offer.price_usd or 0, offer) for offer in owned(choices, _counted(rows, 0, total, step), wishes)]
-    rents = _counted(instances, len(rows), total, step)
-    rent = [(offer.usd_per_hour or 0.0, offer) for offer in rented(choices, rents, wishes, vendors)]
-    return _undominated(own), _undominated(rent)
+    own = sorted(owned(rows, wishes), key=_order)
+    rents = [] if bought else sorted(rented(catalogue.cloud_offers(0), wishes, vendors), key=_order)
+    total, step = len(own) + len(rents), criteria.attempts.step
+    found = _undominated(_offers(_counted(own, 0, total, step), choices, smallest=True), limit)
+    return found, _undominated(_offers(_counted(rents, len(own), total, step), choices, smallest=False), limit)
+
+
+def _order(trial: Trial) -> tuple[float, tuple[int, int, int]]:
+    return trial.usd, trial.place
 
 
 def _counted(items: Iterable[T], before: int, total: int, step: Callable[[int, int], None]) -> Iterator[T]:
@@ -153,9 +169,31 @@ def _counted(items: Iterable[T], before: int, total: int, step: Callable[[int, i
         yield one
 
 
-def _undominated(priced: Iterable[tuple[float, Offer]]) -> list[Offer]:
+def _offers(trials: Iterable[Trial], choices: _Choices, smallest: bool) -> Iterator[tuple[float, list[Offer]]]:
+    """Each price, rising, with the offers at it; ``smallest`` stands for one set of each GPU."""
+    usd, found = 0.0, list[Offer]()
+    done: set[str] = set()
+    for trial in trials:
+        if trial.usd > usd:
+            yield usd, found
+            usd, found = trial.usd, []
+        if trial.gpu in done:
+            continue
+        name, choice = choices.of(trial)
+        if choice is not None:
+            found.append(trial.offer(name, choice))
+            if smallest:
+                done.add(trial.gpu)
+    yield usd, found
+
+
+def _undominated(priced: Iterable[tuple[float, list[Offer]]], limit: int) -> list[Offer]:
+    """First offers that are faster or lose less than every cheaper one; no dearer ones are made than that takes."""
     kept: list[Offer] = []
-    for _, offer in sorted(priced, key=lambda pair: (pair[0], pair[1].choice.order, pair[1].name)):
-        if not any(one.choice.speed >= offer.choice.speed and one.choice.loss <= offer.choice.loss for one in kept):
-            kept.append(offer)
-    return kept
+    for _, offers in priced:
+        for offer in sorted(offers, key=lambda one: (one.choice.order, one.name)):
+            if not any(one.choice.speed >= offer.choice.speed and one.choice.loss <= offer.choice.loss for one in kept):
+                kept.append(offer)
+        if len(kept) >= limit:
+            break
+    return kept[:limit]

@@ -8,10 +8,11 @@ known is how large a model is and when it came out; the order follows from what 
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.recommend.choices import best_choice
+from vramfit.recommend.choices import COMFORTABLE_LOSS, best_choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Protocol
 
     from vramfit.catalogue.rows import GpuRow, ModelRow
@@ -88,7 +89,7 @@ def best_models(
     if criteria.places_nothing:
         rows = [row for row in rows if row.parameters * FEWEST_BITS / 8 <= room_bytes]
     comfortable: list[Candidate] = []
-    others: list[Candidate] = []
+    others: list[tuple[ModelRow, Choice | None]] = []
     for done, row in enumerate(rows):
         criteria.attempts.step(done, len(rows))
         if len(comfortable) == limit:
@@ -96,10 +97,34 @@ def best_models(
         model = catalogue.model(row.id)
         if not _suits(model, use, criteria):
             continue
-        choice = best_choice(model, gpus, criteria)
+        wanted = criteria.losing_at_most(COMFORTABLE_LOSS)
+        choice = best_choice(model, gpus, wanted)
+        if choice is not None and choice.comfortable:
+            comfortable.append(Candidate(model, equivalent_billions(row), choice))
+        elif choice is not None or wanted is not criteria:
+            others.append((row, choice if wanted is criteria else None))
+    return (*comfortable, *_others(others, gpus, criteria, catalogue, limit - len(comfortable)))
+
+
+def _others(
+    rows: list[tuple[ModelRow, Choice | None]],
+    gpus: tuple[Gpu, ...],
+    criteria: Criteria,
+    catalogue: Listing,
+    limit: int,
+) -> Iterator[Candidate]:
+    """Yield up to ``limit`` candidates that lose more, of rows with their choice where it was found already.
+
+    They are looked for only where those that lose little are too few.
+    """
+    for row, known in rows:
+        if limit <= 0:
+            return
+        model = catalogue.model(row.id)
+        choice = known or best_choice(model, gpus, criteria)
         if choice is not None:
-            (comfortable if choice.comfortable else others).append(Candidate(model, equivalent_billions(row), choice))
-    return tuple([*comfortable, *others][:limit])
+            limit -= 1
+            yield Candidate(model, equivalent_billions(row), choice)
 
 
 def _suits(model: Model, use: str, criteria: Criteria) -> bool:
