@@ -10,7 +10,7 @@ from tests.training.asking import asked
 from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
 from vramfit.report import estimate_object
-from vramfit.units import GIB, MIB
+from vramfit.units import MIB
 
 QLORA: dict[str, Any] = {"model": "llama-3.1-8b", "task": "qlora"}
 
