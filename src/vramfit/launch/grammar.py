@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import Record, replace
 from vramfit.errors import UsageError
+from vramfit.launch import arithmetic
 from vramfit.launch.words import Process, Source, Word, assigned, assignment, name_in
 
 TYPE_CHECKING = False
@@ -320,8 +321,11 @@ class Reader:
             begin = self.place
             self.place += 1
             self._balanced()
-            if self.text[begin : self.place] == "$(pwd)":
+            inside = self.text[begin : self.place]
+            if inside == "$(pwd)":
                 return [_Piece(PLACES["PWD"])]
+            if inside.startswith("$((") and (number := arithmetic.value(inside[3:-2], self.known)) is not None:
+                return [_Piece(str(number))]
             unset.append(self.text[begin : self.place][:40])
             return []
         if behind == "{":

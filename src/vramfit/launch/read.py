@@ -364,6 +364,8 @@ class _Scanner:
             follow = 1 if follow is None else follow
         elif follow is None and base in self.passed and base != name:
             follow = 1
+        if follow is None and name.startswith("--no-") and f"--{name[5:]}" in self.passed:
+            return  # what turns off a flag of no effect has none
         if follow is None:
             self.unknown.append(name)
             if not inline and self.rest and not self.rest[0].startswith("-"):

@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 FOUND = yaml.safe_load(Path(__file__).with_name("found.yaml").read_text(encoding="utf-8"))
 
 
-def files(contents: dict[str, Any]) -> Files:
-    """Files of these contents alone."""
+def files(contents: dict[str, Any], scripts: dict[str, str] | None = None) -> Files:
+    """Files of these contents, and scripts of these texts, alone."""
+
+    def text(path: str) -> str:
+        if path not in (scripts or {}):
+            raise UsageError(f"cannot read {path}")
+        return (scripts or {})[path]
 
     def settings(path: str) -> dict[str, Any]:
         if path not in contents:
             raise UsageError(f"cannot read {path}")
         return contents[path]  # type: ignore[no-any-return]
 
-    return Files(settings=settings, parsed=yaml.safe_load)
+    return Files(text=text, settings=settings, parsed=yaml.safe_load)
 
 
 def keys(command: str, contents: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def keys(command: str, contents: dict[str, Any] | None = None) -> dict[str, Any]
 @pytest.mark.parametrize("one", FOUND, ids=[one["source"] for one in FOUND])
 def test_commands_that_people_published(one: dict[str, Any]) -> None:
     """What they mean, and that nothing in them is unknown but what is said to be."""
-    found = read_command(one["command"], files(one.get("files", {})))
+    found = read_command(one["command"], files(one.get("files", {}), one.get("scripts")))
     assert found.engine == "transformers"
     assert parse_request(found.keys) == parse_request(one["keys"])
     unknown = [note.split()[0] for note in found.notes]

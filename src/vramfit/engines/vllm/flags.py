@@ -89,7 +89,7 @@ _UNMODELLED_VALUES = (
     " --mm-processor-device --mm-ipc-gpu-memory-gb --lora-dtype --max-cpu-loras --max-lora-cls-labels --max-num-active-seqs"
     " --max-cudagraph-capture-size --diffusion-config -dc --kv-transfer-config --compilation-config -cc -O --engram-config"
     " --additional-config --optimization-level --performance-mode --max-seq-len-to-capture --lora-extra-vocab-size"
-    " --calculate-kv-scales --speculative-model --num-speculative-tokens --speculative-draft-tensor-parallel-size"
+    " --calculate-kv-scales --speculative-draft-tensor-parallel-size --speculative-max-model-len"
 )
 _UNMODELLED_WORDS = (
     "--kv-cache-dtype-skip-layers --cpu-offload-params --offload-params --lora-target-modules --cudagraph-capture-sizes"

@@ -26,6 +26,8 @@ CACHE_OF = {
 }  # fmt: skip
 """Cache types by vLLM's names that differ; None for ``auto``, the element type of the model."""
 TEXT_METHODS = ("ngram", "ngram_gpu", "suffix")
+BRACKETED = tuple([f"[{method}]" for method in TEXT_METHODS])
+"""Values of ``--speculative-model`` that are no model (vLLM before 0.8, ``vllm/engine/arg_utils.py``)."""
 """Methods that draft from the text alone, which take no memory."""
 DECIDED = ("max_num_seqs", "tensor_parallel", "pipeline_parallel", "max_batched_tokens")
 """Settings that the estimate decides and a command states."""
@@ -184,8 +186,8 @@ SERVE = Program(
         Flag("--limit-mm-per-prompt", "limit", spell=_images_text, read=_images),
         Flag("--speculative-config", "drafts", ("-sc",), spell=_drafts_text, read=_drafts),
         Flag("--spec-method", "drafts_by"),
-        Flag("--spec-model", "drafts_with"),
-        Flag("--spec-tokens", "drafts_ahead"),
+        Flag("--spec-model", "drafts_with", ("--speculative-model",)),
+        Flag("--spec-tokens", "drafts_ahead", ("--num-speculative-tokens",)),
         Flag("--enforce-eager", "enforce_eager", ("-O0",), SWITCH, off=("--no-enforce-eager",)),
         Flag("--language-model-only", "text_only", (), SWITCH, off=("--no-language-model-only",)),
         Flag("--lora-modules", "modules", kind=WORDS),
@@ -313,6 +315,8 @@ def _read_drafts(keys: dict[str, Any]) -> None:
     """Replace what the flags say of speculative decoding by deployment keys; the single flags count for more."""
     names = {"drafts_by": "speculative", "drafts_with": "draft_model", "drafts_ahead": "speculative_tokens"}
     keys.update(keys.pop("drafts", {}))
+    if keys.get("drafts_with") in BRACKETED:  # releases before 0.8 had one flag for both
+        keys["drafts_by"] = keys.pop("drafts_with").strip("[]")
     single = {name: keys.pop(flag) for flag, name in names.items() if flag in keys}
     if not single:
         return

@@ -66,6 +66,18 @@ def targets(names: Iterable[str]) -> str:
     return next((value for value, inside in WITHIN.items() if kinds <= inside), "all")
 
 
+def packed(name: object) -> str | None:
+    """Scheme of a repository whose name tells that its weights are packed in 4 or 8 bits; None for any other name.
+
+    Such weights are loaded as they are stored, whatever is asked to quantize to (llamafactory 0.9.5
+    ``model/model_utils/quantization.py``).
+    """
+    text = str(name).lower().replace("_", "-")
+    if "gptq" in text:
+        return "gptq-int8" if any(word in text for word in ("int8", "8bit", "8-bit")) else "gptq-int4"
+    return "awq" if "awq" in text else None
+
+
 def deepspeed(stated: object) -> dict[str, object]:
     """Keys of a configuration of DeepSpeed: its contents, or the name of a file that is not at hand.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vramfit.errors import CannotTell
-from vramfit.launch import Program
-from vramfit.training.commands.common import TRAINER, flag, listed, neutral_names, of_trainer, switch, targets
+from vramfit.launch import OPTIONAL, Program
+from vramfit.training.commands.common import TRAINER, flag, listed, neutral_names, of_trainer, packed, switch, targets
 from vramfit.training.commands.names import LLAMA_FACTORY, TRANSFORMERS
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ FLAGS = (
     switch("double_quantization", also=("--quantization_double",)),
     flag("cutoff_len", "sequence_length"),
     switch("disable_gradient_checkpointing"),
-    flag("flash_attn", "attention"),
+    flag("flash_attn", "attention", kind=OPTIONAL, on="auto"),
     switch("enable_liger_kernel", "fused_loss"),
     switch("use_unsloth"),
     switch("pure_bf16"),
@@ -85,4 +85,7 @@ def _adapter(stated: dict[str, Any]) -> dict[str, object]:
     if bits is not None:
         kind = "nf4" if stated.get("double_quantization", True) else "nf4-single"
         found.update({"task": "qlora", "quant": "int8" if str(bits) == "8" else kind})
+    stored = packed(stated.get("model", ""))
+    if stored is not None:
+        found.update({"task": "qlora", "quant": stored})
     return found

@@ -11,7 +11,7 @@ from vramfit.launch import Program
 from vramfit.launch.code import Call, is_unknown, options
 from vramfit.launch.read import values
 from vramfit.launch.words import Process
-from vramfit.training.commands.common import neutral_names, of_trainer, targets, truth
+from vramfit.training.commands.common import neutral_names, of_trainer, packed, targets, truth
 from vramfit.training.commands.names import TRANSFORMERS, TRL
 from vramfit.training.commands.trl import COLOCATED, FLAGS, LENGTHS, UNMODELLED
 
@@ -38,8 +38,6 @@ OTHERS = ("PPOTrainer", "PPOv2Trainer", "ORPOTrainer", "KTOTrainer", "CPOTrainer
 UNSLOTH = ("FastLanguageModel", "FastVisionModel", "FastModel")
 SEEING = ("FastVisionModel", "AutoModelForImageTextToText", "AutoModelForVision2Seq")
 """Classes of models that take images."""
-PACKED = ("gptq", "awq")
-"""Parts of a repository's name that tell packed 4-bit weights."""
 LORA_RANK = {"LoraConfig": 8, "get_peft_model": 16}
 
 
@@ -204,6 +202,8 @@ def _checkpointing(
         return {"gradient_checkpointing": True}
     if "gradient_checkpointing" in stated:
         return {"gradient_checkpointing": stated["gradient_checkpointing"]}
+    if is_unknown(trainer.value("args")):
+        return {"gradient_checkpointing": False}  # what the script does not state is not taken to save memory
     settings = first(found, *[name.rpartition(".")[2] for name in CONFIGS])
     plain = TRAINERS[trainer.last][0] == "transformers" or (settings is not None and "Training" in settings.last)
     return {"gradient_checkpointing": not plain}
@@ -230,7 +230,9 @@ def _trained(
     keys: dict[str, object] = {"task": "lora" if quant is None else "qlora"}
     if quant is not None:
         keys["quant"] = quant
-    elif first(found, "prepare_model_for_kbit_training") is not None or _is_packed(load):
+    elif load is not None and packed(load.value("pretrained_model_name_or_path", 0)):
+        keys.update({"task": "qlora", "quant": packed(load.value("pretrained_model_name_or_path", 0))})
+    elif first(found, "prepare_model_for_kbit_training") is not None:
         keys["task"] = "qlora"
     rank = _number(adapter.value("r"))
     keys["lora_rank"] = LORA_RANK.get(adapter.last, 8) if rank is None else rank
@@ -247,12 +249,6 @@ def _trained(
     if adapter.value("use_dora") is True:
         keys["dora"] = True
     return keys
-
-
-def _is_packed(load: Call | None) -> bool:
-    """True for a repository whose name tells packed 4-bit weights."""
-    name = "" if load is None else str(load.value("pretrained_model_name_or_path", 0)).lower()
-    return any(word in name for word in PACKED)
 
 
 def weights(load: Call | None, unsloth: bool = False) -> str | None:
