@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Facts = Callable[[int], Mapping[str, Any]]
 
 COUNTS = {
-    "one": 1, "single": 1, "two": 2, "dual": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
+    "one": 1, "single": 1, "two": 2, "dual": 2, "pair": 2, "couple": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
     **{str(number): number for number in range(1, 17)},
 }  # fmt: skip
 """Numbers of cards by the words in front of a name."""
@@ -36,19 +36,24 @@ _INCHES = ("13", "14", "15", "16", "24", "inch")
 """Words for the size of a Mac's screen."""
 _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
 """Form factors, as ids of cards have them."""
-_UNITS = ("gib", "gb", "g")
+_UNITS = ("gigabytes", "gigabyte", "gigs", "gig", "gib", "gb", "g")
+_LAPTOPS = ("laptop", "mobile", "notebook")
+"""Words that may stand before a card's name; in the catalogue they stand behind it."""
 _SAME_MEMORY = 0.02
 """Share by which drivers' readings of equal memory differ: an ECC reserve, a reading rounded to GiB."""
 
 
 def counted(name: str) -> tuple[int, str] | None:
     """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any."""
-    first, *others = name.split()
+    first, *others = [word for word in name.split() if word.lower() not in ("a", "of")]
     count = COUNTS.get(first.lower())
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)
     if name[-1:] in "sS" and name[-2:-1].isdigit():
         return 1, name[:-1]
+    last = others[-1].lower() if others else ""
+    if last in COUNTS and not last.isdigit():
+        return COUNTS[last], " ".join([first, *others[:-1]])
     return None
 
 
@@ -75,6 +80,8 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
                     f"for a card with other memory say custom:{size:g}GB",
                 )
             found = fitting
+    if not found and name[-1:].isdigit():
+        found = look_up(normalise(f"{name}gb"))  # ``M3 Max 64``, ``3060 12``
     if len(found) < 2:
         return (found[0], "") if found else ()
     return _commonest(name, found, facts) or found
@@ -101,7 +108,7 @@ def _parted(name: str) -> tuple[list[str], float]:
             size = float(digits)
         elif part not in ADDED and part not in inches:
             words.append(part)
-    return words, size
+    return sorted(words, key=lambda word: word in _LAPTOPS), size
 
 
 def _is_number(text: str) -> bool:

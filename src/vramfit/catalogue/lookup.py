@@ -405,12 +405,7 @@ class Catalogue:
                 if base is not None:
                     found, self._stated[name] = self._alias(base.model), base.keys
                 else:
-                    from vramfit.catalogue.nearest import in_another_order, with_words_between
-
-                    found = in_another_order(name, self._alias)
-                    if found is None:
-                        ids = [row[0] for row in self._container.section("model_rows")]
-                        found = with_words_between(name, ids)
+                    found = self._everyday(name)
         if isinstance(found, int):
             return found
         if found:
@@ -418,6 +413,43 @@ class Catalogue:
 
             raise ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
+
+    def _everyday(self, name: str) -> int | tuple[int, ...] | None:
+        """Number of the entry that a name means with its words in another order, or others between or behind them."""
+        from vramfit.catalogue.nearest import in_another_order, with_words_between
+        from vramfit.catalogue.phrases import of_size, phrased
+
+        rows = self._container.section("model_rows")
+        place = fields(ModelRow).index("parameters")
+
+        def by_words(text: str) -> int | tuple[int, ...] | None:
+            found = in_another_order(text, self._alias)
+            if found is None:
+                found = with_words_between(text, [row[0] for row in rows])
+            return of_size(text, self._several, lambda number: rows[number][place] / 10**9) if found is None else found
+
+        found = by_words(name)
+        for reading in () if found is not None else phrased(name):
+            found = self._alias(reading.model)
+            found = by_words(reading.model) if found is None else found
+            if found is not None:
+                self._stated[name] = reading.keys
+                break
+        return found
+
+    def _several(self, name: str) -> tuple[int, ...]:
+        """Numbers of the entries that have a name, or whose id begins with it."""
+        found = self._alias(name)
+        if found is None:
+            beginning = normalise_model(name)
+            return tuple(
+                [
+                    number
+                    for number, row in enumerate(self._container.section("model_rows"))
+                    if normalise_model(row[0]).startswith(beginning)
+                ]
+            )
+        return (found,) if isinstance(found, int) else found
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
         if numbers is None:

@@ -42,12 +42,19 @@ NOT_MODELLED = {
 OTHER_NAMES = {
     "hf": "transformers", "huggingface": "transformers", "hftransformers": "transformers",
     "llamaserver": "llama.cpp", "llamacli": "llama.cpp", "llamacppserver": "llama.cpp", "llamacpppython": "llama.cpp",
-    "koboldcpp": "llama.cpp", "lmstudio": "llama.cpp", "gguf": "llama.cpp",
-    "trtllm": "tensorrt-llm", "trt": "tensorrt-llm", "exl2": "exllamav2", "exl3": "exllamav3", "mlxlm": "mlx",
+    "koboldcpp": "llama.cpp", "kobold": "llama.cpp", "lmstudio": "llama.cpp", "gguf": "llama.cpp", "jan": "llama.cpp",
+    "gpt4all": "llama.cpp", "llamafile": "llama.cpp", "ramalama": "llama.cpp",
+    "textgenerationwebui": "llama.cpp", "textgen": "llama.cpp", "oobabooga": "llama.cpp", "ooba": "llama.cpp",
+    "transformer": "transformers", "pytorch": "transformers", "torch": "transformers", "accelerate": "transformers",
+    "sgl": "sglang", "trtllm": "tensorrt-llm", "trt": "tensorrt-llm",
+    "exl2": "exllamav2", "exllama2": "exllamav2", "exl3": "exllamav3", "exllama3": "exllamav3", "exllama": "exllamav3",
+    "tabbyapi": "exllamav3", "tabby": "exllamav3", "mlxlm": "mlx", "mlxvlm": "mlx", "comfy": "comfyui",
 }  # fmt: skip
 """Engines by names that people have for them, for their programs, and for programs that run them, letters and digits only.
 
-KoboldCpp and LM Studio run llama.cpp (LostRuins/koboldcpp README; lmstudio.ai/docs/app, runtimes)."""
+KoboldCpp, LM Studio, Jan, GPT4All, llamafile and RamaLama run llama.cpp (each one's README), and so does
+text-generation-webui by default (oobabooga/textgen README); TabbyAPI serves ExLlamaV3 (theroyallab/tabbyAPI README).
+``exllama`` alone is the generation that is developed."""
 
 
 def _engine_name(spelling: str) -> str:
@@ -156,5 +163,14 @@ def parse_request(raw: Request) -> dict[str, Any]:
             request[key.name] = parse_value(key, first)
             request.setdefault(key.second, parse_value(known[key.second], behind))
         else:
-            request[key.name] = parse_value(key, value)
+            try:
+                request[key.name] = parse_value(key, value)
+            except UsageError as error:
+                raise _as_engine(key, value) or error from None
     return request
+
+
+def _as_engine(key: Key, value: Any) -> UsageError | None:
+    """Error for the name of an engine under another key (``--backend vllm``); None for any other value."""
+    name = _engine_name(value) if key.kind == "choice" and key.name != "engine" and isinstance(value, str) else ""
+    return UsageError(f'{key.name}: "{value}" is an engine', f"say --engine {name}") if name in names() else None

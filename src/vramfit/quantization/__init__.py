@@ -45,7 +45,8 @@ def find_scheme(name: str) -> Scheme:
 
         scheme = publishers.read(name)
     if scheme is None:
-        spelled = {_folded(one): one for one in (*ALIASES, *SCHEMES)}.get(_folded(name), "")
+        folded = {_folded(one): one for one in (*ALIASES, *SCHEMES)}
+        spelled = folded.get(_folded(name)) or folded.get(_without_container(_folded(name)), "")
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
     if scheme is None:
         import difflib
@@ -60,6 +61,13 @@ def find_scheme(name: str) -> Scheme:
 def _folded(name: str) -> str:
     """Letters and digits of a name, in small letters: ``Q4_K_M`` and ``q4km`` are one."""
     return "".join([letter for letter in name.lower() if letter.isalnum()])
+
+
+def _without_container(folded: str) -> str:
+    """Folded name without the kind of file before or behind it: ``Q4_K_M.gguf``, ``GGUF Q4_K_M``."""
+    for kind in ("gguf", "ggml"):
+        folded = folded.removeprefix(kind).removesuffix(kind)
+    return folded
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

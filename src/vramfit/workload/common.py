@@ -76,7 +76,8 @@ _CACHE_WORDS = {"fp16": "f16", "float16": "f16", "half": "f16", "bfloat16": "bf1
 def _cache_type(spelling: str) -> str:
     """Element type in the spelling of the table, whatever its case."""
     word = spelling.strip().lower()
-    return _CACHE_WORDS.get(word, word)
+    bits = word.replace(" ", "").replace("-", "").removesuffix("s").removesuffix("bit")
+    return _CACHE_WORDS.get(word) or (_CACHE_WORDS.get(bits, word) if word[:1].isdigit() else word)
 
 
 _SWITCHES = {"1": "on", "true": "on", "auto": "on", "enabled": "on", "0": "off", "false": "off", "disabled": "off"}

@@ -34,8 +34,8 @@ SAME_WORDS: Mapping[str, Mapping[str, str]] = {
     "use": {"coding": "code", "programming": "code", "images": "vision", "embeddings": "embedding", "rag": "embedding"},
     "platform": {"win": "windows", "win10": "windows", "win11": "windows", "windows 10": "windows",
                  "windows 11": "windows", "mac": "macos", "osx": "macos", "ubuntu": "linux", "debian": "linux"},
-    "task": {"full-finetune": "full", "full-finetuning": "full", "full-fine-tuning": "full", "full fine-tuning": "full",
-             "full fine-tune": "full", "fft": "full", "infer": "inference", "serve": "inference", "generate": "inference"},
+    "task": {**{f"full{one}{two}": "full" for one in "- _" for two in ("finetune", "finetuning", "fine-tuning", "fine-tune", "ft")},
+             "fft": "full", "sft-full": "full", "infer": "inference", "serve": "inference", "generate": "inference"},
 }  # fmt: skip
 """Words that people write for a choice, by key; other letters than small ones mean the same everywhere."""
 

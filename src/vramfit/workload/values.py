@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from vramfit.workload.keys import Key
 
+_OF_TOKENS = ("tokens", "token", "tok", "context", "ctx")
+"""Words around a number of tokens that say what is counted."""
 TOKEN_UNITS = {"k": 1024, "m": 1024**2}
 """Factors of the letters behind a number of tokens, as vendors write contexts."""
 
@@ -55,8 +57,8 @@ def _tokens(key: Key, raw: Any) -> int | str:
     """Parse ``32768``, ``32,768``, ``32k`` (32,768) and ``1M``; a word of the key's, for which ``0`` stands too."""
     if not isinstance(raw, str):
         return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
-    text = raw.strip().lower()
-    for word in ("tokens", "token", "tok"):
+    text = " ".join([word for word in raw.lower().replace("-", " -").split() if word.strip("-") not in _OF_TOKENS])
+    for word in _OF_TOKENS:
         text = text.removesuffix(word).rstrip(" -")
     if text in key.choices:
         return text
@@ -69,7 +71,11 @@ def _tokens(key: Key, raw: Any) -> int | str:
         return f"{word}/{int(parts)}"
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text
-    groups = digits.replace("_", ",").split(",")
+    for sign in "_. '":
+        digits_of = digits.split(sign)
+        if len(digits_of) > 1 and all(len(group) == 3 and group.isdigit() for group in digits_of[1:]):
+            digits = digits.replace(sign, ",")
+    groups = digits.split(",")
     if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
         digits = "".join(groups)
     if factor == 1:
