@@ -89,7 +89,15 @@ def parse_pixels(text: str) -> tuple[int, int]:
     )
 
 
-_SPOKEN = {"gig": "G", "gigs": "G", "gigabyte": "GB", "gigabytes": "GB", "megs": "M", "megabytes": "MB", "terabytes": "TB"}
+_SPOKEN = {
+    "gig": "G",
+    "gigs": "G",
+    "gigabyte": "GB",
+    "gigabytes": "GB",
+    "megs": "M",
+    "megabytes": "MB",
+    "terabytes": "TB",
+}
 _AROUND = ("of", "system", "unified", "ram", "vram", "memory", "ddr3", "ddr4", "ddr5", "lpddr5", "lpddr5x")
 """Words around a size of memory that say what kind it is."""
 

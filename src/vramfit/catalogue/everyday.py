@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Facts = Callable[[int], Mapping[str, Any]]
 
 COUNTS = {
-    "one": 1, "single": 1, "two": 2, "dual": 2, "pair": 2, "couple": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
+    "one": 1, "single": 1, "two": 2, "dual": 2, "pair": 2, "couple": 2,
+    "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
     **{str(number): number for number in range(1, 17)},
 }  # fmt: skip
 """Numbers of cards by the words in front of a name."""
@@ -52,8 +53,9 @@ def counted(name: str) -> tuple[int, str] | None:
     if name[-1:] in "sS" and name[-2:-1].isdigit():
         return 1, name[:-1]
     last = others[-1].lower() if others else ""
-    if last in COUNTS and not last.isdigit():
-        return COUNTS[last], " ".join([first, *others[:-1]])
+    times = last.strip("()x×*") if last.startswith("(") else last  # ``3090 (x2)``
+    if times in COUNTS and not last.isdigit():
+        return COUNTS[times], " ".join([first, *others[:-1]])
     return None
 
 
@@ -82,6 +84,9 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
             found = fitting
     if not found and name[-1:].isdigit():
         found = look_up(normalise(f"{name}gb"))  # ``M3 Max 64``, ``3060 12``
+    if len(found) > 1:
+        own = look_up(normalise(" ".join(_parted(name)[0])))
+        found = own if len(own) == 1 and own[0] in found else found  # ``RTX PRO 6000 96GB`` is the card of that name
     if len(found) < 2:
         return (found[0], "") if found else ()
     return _commonest(name, found, facts) or found

@@ -13,7 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FILLERS = frozenset(("in", "at", "as", "with", "a", "the", "quantized", "quant", "model", "llm", "moe", "dense", "precision"))
+FILLERS = frozenset(
+    ("in", "at", "as", "with", "a", "the", "quantized", "quant", "model", "llm", "moe", "dense", "precision")
+)
 """Words of a name that say nothing of which model it is."""
 _SQUASHED = {name.replace("_", ""): scheme for name, scheme in GGUF.items()}
 """GGUF types without their dashes: ``q4km``."""
@@ -26,7 +28,7 @@ def phrased(name: str) -> Iterator[Reading]:
     """Readings of a name with blanks or dashes: without the words that say nothing, and without a short quantization behind."""
     if "/" in name or ":" in name:
         return
-    words = [word for word in name.replace("@", " ").split() if word.lower() not in FILLERS]
+    words = [word for word in name.replace("@", " ").replace(" billion", "b").split() if word.lower() not in FILLERS]
     text = " ".join(words)
     if not text:
         return

@@ -77,6 +77,8 @@ class _Line:
         """Names of the engines that have all of them."""
         self._asked = self._engine()
         self._tunes = any(word.lower().removeprefix("--task=").lstrip("-").startswith(TUNING) for word in self._rest)
+        self._memory = ""
+        """Memory of the GPU, where a flag of its own states it."""
         self._count = ""
         """Number of equal GPUs, where a flag of its own states it."""
         self._tables: dict[str, dict[str, _Found]] = {}
@@ -86,6 +88,9 @@ class _Line:
         while self._rest:
             self._take(self._rest.pop(0))
         own = [*self._own, *self._of_engine()]
+        if self._memory and not self._plain and not _gpus(own):
+            own += ["--gpu", f"custom:{self._memory}"]
+            self._memory = ""
         if self._plain and self._command in WITH_WORDS:
             from vramfit.cli.words import placed
 
@@ -93,13 +98,15 @@ class _Line:
         return [*self._command.split(), *self._counted(own), *self._plain]
 
     def _counted(self, own: list[str]) -> list[str]:
-        """Flags with the one GPU taken as often as a flag of its own says."""
-        if not self._count:
+        """Flags with the one GPU taken as often, and with the memory, that flags of their own say."""
+        if not self._count and not self._memory:
             return own
-        places = [number + 1 for number, word in enumerate(own[:-1]) if word in ("--gpu", "-g")]
+        places = _gpus(own)
         if len(places) != 1:
-            raise UsageError(f"{self._count} GPUs of which kind?", f"say it with the name: --gpu {self._count}x4090")
-        return [*own[: places[0]], f"{self._count}x{own[places[0]]}", *own[places[0] + 1 :]]
+            stated = f"{self._count} GPUs" if self._count else f"{self._memory} of GPU memory"
+            raise UsageError(f"{stated}: of which GPU?", "say it with the name: --gpu 2x4090, or --gpu '3060 12GB'")
+        count, memory = self._count and f"{self._count}x", self._memory and f" {self._memory}"
+        return [*own[: places[0]], f"{count}{own[places[0]]}{memory}", *own[places[0] + 1 :]]
 
     def _take(self, word: str) -> None:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
@@ -115,9 +122,17 @@ class _Line:
         elif self._asked is not None and flag in self._table(self._asked):
             self._of_program(flag, word)
         elif not self._everyday(flag, equals, value) and not self._switch(word) and not self._of_program(flag, word):
-            self._own.append(word)
-            if self._rest and not equals and not self._rest[0].startswith("-"):
-                self._own.append(self._rest.pop(0))
+            dashed = "-" + flag if flag[1:2] != "-" and len(flag) > len("-c") else flag[1:]
+            if dashed in self._declared and self._declared[dashed].kind != "flag":
+                self._keep(dashed, dashed + word[len(flag) :])
+            elif flag[1:2] == "-" or not self._everyday(dashed, equals, value):
+                self._unknown(word, equals)
+
+    def _unknown(self, word: str, equals: str) -> None:
+        """Keep a flag that nothing has, with what may be its value, for the error that is to come."""
+        self._own.append(word)
+        if self._rest and not equals and not self._rest[0].startswith("-"):
+            self._own.append(self._rest.pop(0))
 
     def _everyday(self, flag: str, equals: str, value: str) -> bool:
         """Replace an everyday word for a flag of ours, or one of ours in other letters; False for any other word."""
@@ -131,19 +146,17 @@ class _Line:
             self._own += ["--quant", SWITCHES[folded]]
         elif folded in (*BATCHES, *COUNTS) and (equals or self._rest):
             self._number(folded, value if equals else self._rest.pop(0))
-        elif folded.startswith("--no-") and self._turned_off(folded):
-            return True
-        elif folded in SHORT and self._of_program(SHORT[folded], SHORT[folded]):
+        elif (folded.startswith("--no-") and self._turned_off(folded)) or (
+            folded in SHORT and self._of_program(SHORT[folded], SHORT[folded])
+        ):
             return True
         elif folded in MEMORY and (equals or self._rest):
             size = value if equals else self._rest.pop(0)
-            self._own += ["--gpu", f"custom:{size}GB" if size.replace(".", "", 1).isdigit() else f"custom:{size}"]
+            self._memory = f"{size}GB" if size.replace(".", "", 1).isdigit() else size
         elif known in self._declared or self._negates(known):
             self._keep(known, f"{known}={value}" if equals else known)
-        elif not equals and self._chosen(folded[2:]):
-            return True
         else:
-            return False
+            return not equals and self._chosen(folded[2:])
         return True
 
     def _number(self, flag: str, value: str) -> None:
@@ -229,8 +242,11 @@ class _Line:
         return False
 
     def _of_program(self, flag: str, word: str) -> bool:
-        """Take a flag of an engine's program with its value, in any letters and with underscores too; False for any other word."""
-        spellings = (flag, flag.lower().replace("_", "-")) if word.startswith("--") else (flag,)
+        """Take a flag of an engine's program, in any letters and with underscores too, with its value; False for another word."""
+        low = flag.lower()
+        spellings = (
+            (flag, low.replace("_", "-"), "--" + low[2:].replace("-", "_")) if word.startswith("--") else (flag,)
+        )
         tables = {name: self._table(name) for name in names()}
         having = {name: table[one] for name, table in tables.items() for one in reversed(spellings) if one in table}
         if not having:
@@ -248,7 +264,8 @@ class _Line:
         if found.flag is not None:
             meaning = {name for name, one in having.items() if one.flag is not None}
             self._understood = meaning if not self._engines else self._understood & meaning
-            self._engines += [word if flag in tables[found.engine] else spellings[-1] + word[len(flag) :], *values]
+            own = next(one for one in spellings if one in tables[found.engine])
+            self._engines += [own + word[len(flag) :], *values]
         return True
 
     def _values(self, found: _Found, word: str) -> list[str]:
@@ -299,6 +316,11 @@ class _Line:
             return engine_of_family(find_scheme(quant).family)
         except VramfitError:
             return DEFAULT
+
+
+def _gpus(own: Sequence[str]) -> list[int]:
+    """Places of the GPUs' names among flags of our own."""
+    return [number + 1 for number, word in enumerate(own[:-1]) if word in ("--gpu", "-g")]
 
 
 def _flags_of(name: str) -> dict[str, _Found]:

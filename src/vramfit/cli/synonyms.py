@@ -13,6 +13,7 @@ WORDS = {
     "--context-len": "--context", "--context-length": "--context", "--context-size": "--context",
     "--context-window": "--context", "--num-ctx": "--context", "--n-ctx": "--context", "--max-ctx": "--context",
     "--max-context": "--context", "--max-context-length": "--context", "--max-context-len": "--context",
+    "--max-model-length": "--context", "--model-max-length": "--context", "--model-max-len": "--context",
     "--tokens": "--context",
     "--user": "--parallel", "--num-users": "--parallel", "--n-users": "--parallel", "--max-users": "--parallel",
     "--concurrency": "--parallel", "--concurrent": "--parallel", "--max-concurrency": "--parallel",
@@ -20,6 +21,7 @@ WORDS = {
     "--num-parallel": "--parallel", "--sequences": "--parallel", "--sessions": "--parallel", "--slots": "--parallel",
     "--requests": "--parallel", "--streams": "--parallel",
     "--runtime": "--engine", "--framework": "--engine", "--server": "--engine", "--inference-engine": "--engine",
+    "--loader": "--engine",
     "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram", "--host-ram": "--ram", "--cpu-ram": "--ram",
     "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
@@ -32,6 +34,7 @@ WORDS = {
     "--gpu-util": "--gpu-memory-utilization", "--gpu-utilization": "--gpu-memory-utilization",
     "--gpu-mem-util": "--gpu-memory-utilization", "--gpu-memory-util": "--gpu-memory-utilization",
     "--mem-util": "--gpu-memory-utilization", "--memory-utilization": "--gpu-memory-utilization",
+    "--finetune": "--task", "--fine-tune": "--task", "--finetuning": "--task", "--train": "--task", "--method": "--task",
     "--rank": "--lora-rank", "--lora-r": "--lora-rank", "--r": "--lora-rank",
     "--grad-accum": "--gradient-accumulation", "--grad-accum-steps": "--gradient-accumulation",
     "--gradient-accumulation-steps": "--gradient-accumulation", "--accumulation-steps": "--gradient-accumulation",
@@ -57,7 +60,8 @@ LENGTHS = (
 """Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
 
 BATCHES = (
-    "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size", "--per-device-batch-size",
+    "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size",
+    "--per-device-batch-size",
 )  # fmt: skip
 """Flags for a batch: of a training step the rows, of llama.cpp the tokens of a prompt, elsewhere the sequences at once."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FILLERS = frozenset((
     "on", "with", "for", "and", "in", "fit", "fits", "run", "runs", "using", "can", "could", "will", "would", "does", "do", "i",
     "my", "a", "an", "the", "single", "it", "be", "to", "at", "of",
+    "how", "much", "what", "about", "need", "needs", "needed", "have", "got", "is", "enough", "vram", "one", "there",
 ))  # fmt: skip
 """Words between a model and a GPU that say nothing."""
 MOST_WORDS = 16
@@ -30,6 +31,14 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
     if len(words) > MOST_WORDS:
         raise _unread(words)
+    for word in words:
+        if word.lower() in TRAINING:
+            raise UsageError(f'"{word}" may mean several things', "say --task qlora, --task lora or --task full")
+        if word.lower() in SEVERAL:
+            raise UsageError(
+                f'"{word}" asks two questions at once',
+                "`vramfit matrix -g 4090 -g 3090 -m qwen3-8b` answers for several GPUs",
+            )
     if has_gpu and has_model:
         rest, found = _taken(words, flags)
         if len(rest) == 1 and _is_scheme(rest[0]) and not _states(flags, "quant", "--quant"):
@@ -92,6 +101,8 @@ def _taken(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[
 TOKENS = ("context", "ctx", "tokens")
 USERS = ("users", "people", "requests", "concurrent")
 HOST = ("ram", "ddr4", "ddr5")
+TRAINING = ("fine-tune", "finetune", "fine-tuning", "finetuning", "train", "training", "tune")
+SEVERAL = ("vs", "vs.", "versus", "or")
 TASKS = ("qlora", "lora")
 SHORT = {"--context": "-c", "--parallel": "-np"}
 """Short spellings of the flags that words stand for."""

@@ -34,7 +34,7 @@ NOT_MODELLED = {
     "lmdeploy": ("LMDeploy", "vllm"), "tgi": ("Text Generation Inference", "vllm"),
     "textgenerationinference": ("Text Generation Inference", "vllm"), "aphrodite": ("Aphrodite", "vllm"),
     "mlcllm": ("MLC LLM", "llama.cpp"), "ktransformers": ("KTransformers", "llama.cpp"),
-    "mistralrs": ("mistral.rs", "llama.cpp"), "openvino": ("OpenVINO", "llama.cpp"),
+    "mistralrs": ("mistral.rs", "llama.cpp"), "ikllamacpp": ("ik_llama.cpp", "llama.cpp"), "openvino": ("OpenVINO", "llama.cpp"),
 }  # fmt: skip
 """Titles of engines that are known by name and not modelled, with the modelled engine that loads files most like theirs."""
 
@@ -158,19 +158,32 @@ def parse_request(raw: Request) -> dict[str, Any]:
             raise UsageError(f'unknown key "{name}"', hint)
         if value is None:
             continue
-        if key.second and isinstance(value, str) and "," in value:
-            first, _, behind = value.partition(",")
+        if key.second and isinstance(value, str) and ("," in value or "/" in value):
+            first, _, behind = value.replace("/", ",").partition(",")
             request[key.name] = parse_value(key, first)
             request.setdefault(key.second, parse_value(known[key.second], behind))
         else:
             try:
                 request[key.name] = parse_value(key, value)
             except UsageError as error:
-                raise _as_engine(key, value) or error from None
+                raise _of_another(key, value) or error from None
     return request
 
 
-def _as_engine(key: Key, value: Any) -> UsageError | None:
-    """Error for the name of an engine under another key (``--backend vllm``); None for any other value."""
-    name = _engine_name(value) if key.kind == "choice" and key.name != "engine" and isinstance(value, str) else ""
-    return UsageError(f'{key.name}: "{value}" is an engine', f"say --engine {name}") if name in names() else None
+_MIXED_UP = ("engine", "task", "trainer", "objective")
+"""Keys whose values people give under another key of choices, such as ``--backend vllm`` and ``--task dpo``."""
+
+
+def _of_another(key: Key, value: Any) -> UsageError | None:
+    """Error for a value that is one of another key's, saying whose; None for any other value."""
+    known = every_key()
+    for name in _MIXED_UP if key.kind == "choice" and isinstance(value, str) else ():
+        if name != key.name:
+            try:
+                meant = parse_value(known[name], value)
+            except (UsageError, CannotTell):
+                continue
+            return UsageError(
+                f'{key.name}: "{value}" is not a valid value', f"it is one of {name}: say --{name} {meant}"
+            )
+    return None

@@ -48,14 +48,34 @@ def find_scheme(name: str) -> Scheme:
         folded = {_folded(one): one for one in (*ALIASES, *SCHEMES)}
         spelled = folded.get(_folded(name)) or folded.get(_without_container(_folded(name)), "")
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
+    if scheme is None and " (" in name:
+        return find_scheme(name.partition(" (")[0])
     if scheme is None:
-        import difflib
-
-        known = {s.lower(): s for s in SCHEMES}
-        near = [known[n] for n in difflib.get_close_matches(name.lower(), known, 3)]
-        hint = f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
-        raise UnsupportedScheme(f'unknown quant "{name}"', hint)
+        raise _unknown(name)
     return scheme
+
+
+_WHICH = {
+    "gguf": "say which type of file: Q4_K_M, Q5_K_M, Q8_0",
+    "exl2": "say the bits of a weight: exl2-4.0",
+    "exl3": "say the bits of a weight: exl3-4.0",
+    "mlx": "say the bits of a weight: mlx-4bit",
+    "fullprecision": "say bf16 or fp16 for the 16 bits that most models come in, fp32 for 32",
+}
+"""Next steps for names that mean several schemes."""
+
+
+def _unknown(name: str) -> UnsupportedScheme:
+    """Error for a name of no scheme, with what may have been meant."""
+    import difflib
+
+    known = {s.lower(): s for s in SCHEMES}
+    near = [known[n] for n in difflib.get_close_matches(name.lower(), known, 3)]
+    hint = f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
+    if name.lower().endswith("bpw"):
+        bits = name.lower().removesuffix("bpw")
+        hint = f"say whose bits: exl3-{bits} or exl2-{bits}; a GGUF file has a type, Q4_K_M. {hint}"
+    return UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name), hint))
 
 
 def _folded(name: str) -> str:

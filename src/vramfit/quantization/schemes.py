@@ -138,10 +138,12 @@ LOOSE = ("q2", "q3", "q4", "q5", "q6", "q8")
 ALIASES: dict[str, str] = {scheme.id.lower(): scheme.id for scheme in reversed(_ALL)} | {
     "float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16",
     "llm.int8": "int8", "bnb-int8": "int8", "load_in_8bit": "int8",
-    "bnb-nf4": "nf4", "nf4-dq": "nf4", "load_in_4bit": "nf4", "bnb-4bit": "nf4", "bnb4": "nf4", "bnb8": "int8", "bnb-8bit": "int8",
+    "bnb-nf4": "nf4", "nf4-dq": "nf4", "load_in_4bit": "nf4", "bnb-4bit": "nf4",
+    "bnb4": "nf4", "bnb8": "int8", "bnb-8bit": "int8",
     "bnb": "nf4", "bitsandbytes": "nf4", "bitsandbytes-4bit": "nf4", "bitsandbytes-8bit": "int8", "mlx4": "mlx-4bit",
     "mlx8": "mlx-8bit",
     "fp8_e4m3": "fp8", "fp8-dynamic": "fp8-channel", "fbgemm-fp8": "fbgemm_fp8",
+    "w8a8-fp8": "fp8-channel", "fp8-w8a8": "fp8-channel",
     "w8a8-int8": "w8a8", "int8-w8a8": "w8a8", "gptq": "gptq-int4", "awq-int4": "awq", "modelopt_fp4": "nvfp4",
     "int8wo": "torchao-int8", "int8_weight_only": "torchao-int8",
     "int4wo": "torchao-int4", "int4_weight_only": "torchao-int4", "hqq": "hqq-int4",

@@ -158,7 +158,7 @@ class Page:
             line.rstrip()
             console.print(line, soft_wrap=True)
         # The id that the SVG's styles carry is a checksum of its lines unless it is given: equal reports give equal files.
-        return console.export_svg(title=title, unique_id="vramfit") if kind == "svg" else console.export_html()
+        return _spaced(console.export_svg(title=title, unique_id="vramfit")) if kind == "svg" else console.export_html()
 
     def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
         """Draw headings and rows of these columns."""
@@ -217,6 +217,11 @@ class Page:
         if not self._plain:
             return text
         return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
+
+
+def _spaced(svg: str) -> str:
+    """SVG whose blanks every viewer keeps: librsvg (2.54) drops Rich's no-break spaces where a text begins with them."""
+    return svg.replace("&#160;", " ").replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
 def _breaks(text: str, width: int) -> list[int]:

@@ -148,6 +148,8 @@ def run(estimate: Object) -> str:
     asked = estimate.get("deployment") or {}
     if asked.get("task", "inference") != "inference":
         return _training(estimate["engine"], asked)
+    if estimate["model"].get("max_context") == 0:
+        return _listed(estimate["engine"], *_made(asked), *_surroundings(asked))
     pieces = [estimate["engine"], f"context {asked['context']:,}" if asked.get("context") else None]
     pieces += [_number(asked.get("parallel"), "sequences at once") if asked.get("parallel", 1) > 1 else None]
     images = asked.get("images")
@@ -164,6 +166,20 @@ def run(estimate: Object) -> str:
         pieces.append(None if alone or value in _MAKES_NO_DIFFERENCE else words.format(value))
     pieces += ["flash attention off" if asked.get("flash_attention") == "off" else None, *_surroundings(asked)]
     return _listed(*pieces)
+
+
+def _made(asked: Object) -> Iterator[str]:
+    """What a pipeline, which has neither context nor cache, makes and how its parts are placed, where a key states it."""
+    if asked.get("parallel", 1) > 1:
+        yield f"{asked['parallel']:,} at once"
+    if asked.get("output_size"):
+        yield asked["output_size"].replace("x", " × ")
+    if asked.get("frames"):
+        yield f"{asked['frames']:,} frames"
+    if asked.get("text_encoder") not in ("16bit", None):
+        yield f"text encoder {'in RAM' if asked['text_encoder'] == 'ram' else asked['text_encoder']}"
+    if asked.get("component_offload"):
+        yield f"component offload {asked['component_offload']}"
 
 
 def _has(section: Section, estimate: Object) -> bool:
