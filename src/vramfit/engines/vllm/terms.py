@@ -155,21 +155,22 @@ def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: R
 
 def account_graphs(ledger: Ledger, device: str, made: Graphs) -> None:
     """Add the CUDA graphs of one rank: those of each layer and size, of whole steps, and outputs in parts."""
-    formula = "base_bytes + round((sizes × piece_bytes + whole × step_bytes) × layers × width)"
+    formula = "base_bytes + round((sizes × piece_bytes + whole × step_bytes) × layers × width / 100)"
     inputs: dict[str, float] = {
         "base_bytes": BASE_BYTES, "sizes": made.sizes, "piece_bytes": PIECE_BYTES, "whole": made.whole,
-        "step_bytes": FULL_BYTES, "layers": made.layers, "width": made.width,
+        "step_bytes": FULL_BYTES, "layers": made.layers, "width": round(100 * made.width),
     }  # fmt: skip
     if made.width == 1:
-        formula = formula.replace(" × width", "")
+        formula = formula.replace(" × width / 100", "")
         del inputs["width"]
     if made.outputs_bytes:
         formula, inputs = f"{formula} + outputs_bytes", {**inputs, "outputs_bytes": made.outputs_bytes}
     if made.share != 1:
-        formula, inputs = f"round(({formula}) × share)", {**inputs, "share": made.share}
+        formula, inputs = f"round(({formula}) × share / 100)", {**inputs, "share": round(100 * made.share)}
     ledger.add(
         "overhead", device, "CUDA graphs", formula, made.bytes, MEASURED,
-        "measured, of each layer for each captured size and each whole step; a layer with experts or states counts as several",
+        "measured, of each layer for each captured size and each whole step; a layer with experts or states counts as several;"
+        " width and share in hundredths",
         **inputs,
     )  # fmt: skip
 
