@@ -144,14 +144,14 @@ def _of_parameters(
                     bytes_each=bytes_each, gpus=share,
                 )  # fmt: skip
                 return
-    each = size * gpus / trained if trained else 0
+    mean = size * gpus / trained if trained else 0.0
     ledger.add_sum(
         part,
         device,
         name,
         size,
         source,
-        f"{each:.3g} B for each of {trained:,} trained parameters; {note}",
+        f"{mean:.3g} B for each of {trained:,} trained parameters; {note}",
         state_bytes=size,
     )
 
