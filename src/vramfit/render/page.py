@@ -126,8 +126,11 @@ class Page:
 
         Rows that have nothing in the columns below are not drawn again.
         """
-        first, rest = columns[0], list(columns[1:])
+        first, rest, parts = columns[0], list(columns[1:]), 0
         while rest:
+            if parts:
+                self.blank()
+                self.blank()
             number = len(rest)
             while number > 1 and self._too_wide([first, *rest[:number]], indent, None):
                 number -= 1
@@ -136,7 +139,7 @@ class Page:
             shown = [row for row in range(len(first.cells)) if any(column.cells[row] for column in rest[:number])]
             columns = [first, *rest[:number]]
             self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None)
-            rest = rest[number:]
+            rest, parts = rest[number:], parts + 1
 
     def drawn(self) -> str:
         """Text of the whole page, with terminal codes if it has colour."""
@@ -227,7 +230,7 @@ def _spaced(svg: str) -> str:
 def _breaks(text: str, width: int) -> list[int]:
     """Positions at which a text is broken so that no line is wider; only a word that is wider itself is broken within."""
     found, at, used = [], 0, 0
-    for word in text.split(" "):
+    for word in _unbroken(text):
         room = cell_len(word)
         if used and used + room > width:
             found.append(at)
@@ -240,6 +243,21 @@ def _breaks(text: str, width: int) -> list[int]:
             used += room + 1
         at += len(word) + 1
     return found
+
+
+_UNITS = frozenset(("GiB", "MiB", "GB", "MB", "GB/s", "TB/s", "B", "M", "tokens/s"))
+"""Units that stay on the line of their number."""
+
+
+def _unbroken(text: str) -> list[str]:
+    """Words of a text; a number and the unit behind it are one."""
+    words: list[str] = []
+    for word in text.split(" "):
+        if words and word.strip("(),.;:") in _UNITS and words[-1][-1:].isdigit():
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _coded(line: Text) -> str:

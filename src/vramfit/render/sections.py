@@ -169,7 +169,7 @@ def run(estimate: Object) -> str:
 
 
 def _made(asked: Object) -> Iterator[str]:
-    """What a pipeline, which has neither context nor cache, makes and how its parts are placed, where a key states it."""
+    """Phrases on a pipeline, which has neither context nor cache: the size it makes, and where its parts are, as keys say."""
     if asked.get("parallel", 1) > 1:
         yield f"{asked['parallel']:,} at once"
     if asked.get("output_size"):
