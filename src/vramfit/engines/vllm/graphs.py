@@ -94,7 +94,7 @@ class Graphs(Record):
     """CUDA graphs of one rank, by what their bytes are computed from."""
 
     sizes: int = 0
-    """Number of sizes that are captured layer by layer."""
+    """Number of sizes, in tokens of a step, that are captured layer by layer."""
     whole: int = 0
     """Number of sizes of which the whole step is captured too."""
     layers: float = 0.0
