@@ -19,6 +19,10 @@ from vramfit.errors import AmbiguousName, UnknownModel
         ("qwen3 8b @ q6", "qwen3-8b", {"family": "gguf", "quant": "Q6_K"}),
         ("qwen3 8 billion", "qwen3-8b", {}),
         ("qwen3 30b moe", "qwen3-30b-a3b", {}),
+        ("llama31-8b", "llama-3.1-8b", {}),
+        ("L3.3 70B", "llama-3.3-70b", {}),
+        ("qwen coder 32b", "qwen2.5-coder-32b", {}),
+        ("wan 2.1 14b", "wan2.1-t2v-14b", {}),
         ("8x7b", "mixtral-8x7b", {}),
         ("8x22b", "mixtral-8x22b", {}),
         ("mistral large 123b", "mistral-large-2", {}),
@@ -31,7 +35,9 @@ def test_meaning(name: str, model: str, stated: dict[str, str]) -> None:
     assert (model, stated) == (known.model(name).id, known.stated(name))
 
 
-@pytest.mark.parametrize("name", ["llama 70b q4", "q4", "qwen3 8b q5000", "mistral large 40b", "7b", "org/qwen3 8b q4"])
+@pytest.mark.parametrize(
+    "name", ["llama 70b q4", "qwen 32b", "q4", "qwen3 8b q5000", "mistral large 40b", "7b", "org/qwen3 8b q4"]
+)
 def test_what_means_nothing(name: str) -> None:
     """A generation that is not stated, a quantization alone, a size that no such model has, a repository's name."""
     with pytest.raises((UnknownModel, AmbiguousName)):

@@ -270,6 +270,11 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             "`vramfit matrix -g 4090 -g 3090 -m qwen3-8b` answers for several GPUs",
         ),
         (
+            "'what GPU do I need for llama 3.3 70b'",
+            "a check is for a GPU that is named",
+            "`vramfit recommend -m MODEL` says which GPUs run a model",
+        ),
+        (
             "'fine-tune qwen3 8b on a 4090'",
             '"fine-tune" may mean several things',
             "say --task qlora, --task lora or --task full",

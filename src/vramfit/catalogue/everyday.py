@@ -29,9 +29,12 @@ _TRADE = (
     "founders fe oc gaming asus rog tuf msi ventus suprim trio gigabyte aorus eagle windforce evga zotac palit gainward inno3d"
     " pny sapphire nitro pulse xfx powercolor asrock"
 )
-_AROUND = "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified"
+_AROUND = (
+    "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified nvlink sli colab kaggle runpod air"
+    " gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x"
+)
 ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
-"""Words beside a card's name that say who built it, or that it is a card."""
+"""Words beside a card's name that say who built it or has it, what memory it has, or that it is a card."""
 _MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
 _INCHES = ("13", "14", "15", "16", "24", "inch")
 """Words for the size of a Mac's screen."""
@@ -46,7 +49,11 @@ _SAME_MEMORY = 0.02
 
 def counted(name: str) -> tuple[int, str] | None:
     """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any."""
-    first, *others = [word for word in name.split() if word.lower() not in ("a", "of")]
+    words = name.split()
+    kept = [word for word in words if word.strip("()").lower() not in ADDED]
+    if kept and len(kept) < len(words):
+        return 1, " ".join(kept)  # ``RTX A6000 x2 (NVLink)``
+    first, *others = words
     count = COUNTS.get(first.lower())
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)

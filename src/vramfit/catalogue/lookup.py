@@ -123,10 +123,10 @@ class Catalogue:
 
         Raises ``UnknownGpu``, ``AmbiguousName``, or ``UnknownMemory`` for an integrated GPU without memory of its own.
         """
-        if name.lower().startswith(CUSTOM_PREFIX):
+        if name.lower().startswith((CUSTOM_PREFIX, f"{CUSTOM_PREFIX[:-1]} ")):
             from vramfit.catalogue.custom import custom_gpu
 
-            return custom_gpu(name)
+            return custom_gpu(CUSTOM_PREFIX + name[len(CUSTOM_PREFIX) :])
         facts = self._container.record("gpu", self._gpu_number(name))
         if facts["memory_mib"] is None and shared_bytes is not None:
             facts |= {"memory_mib": shared_bytes // MIB, "vram_gb": round(shared_bytes / GIB), "unified": True}

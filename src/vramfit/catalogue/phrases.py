@@ -35,6 +35,11 @@ def phrased(name: str) -> Iterator[Reading]:
     if text != name:
         yield Reading(text)
         yield from readings(text)
+    if text[:1] in "lL" and text[1:2].isdigit():
+        yield Reading(f"llama{text[1:]}")  # ``L3.3 70B``
+    for at in range(1, len(text) - 1):
+        if text[at - 1].isalpha() and text[at : at + 2].isdigit() and not text[at + 2 : at + 3].isalnum():
+            yield Reading(f"{text[: at + 1]}.{text[at + 1 :]}")  # ``llama31-8b``
     cut = max(text.rfind(" "), text.rfind("-"))
     last = text[cut + 1 :].lower()
     quant = _SQUASHED.get(last) or (ALIASES[last] if last in LOOSE else None)

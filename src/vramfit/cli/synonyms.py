@@ -27,7 +27,7 @@ WORDS = {
     "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
     "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
     "--kv-bits": "--kv-cache-type", "--kv-dtype": "--kv-cache-type", "--cache-quant": "--kv-cache-type",
-    "--kv-cache-quantization": "--kv-cache-type",
+    "--kv-cache-quantization": "--kv-cache-type", "--kvcache": "--kv-cache-type", "--kv-cache-bits": "--kv-cache-type",
     "--free-memory": "--reserve", "--reserved": "--reserve",
     "--layers": "--gpu-layers", "--gpu-offload": "--gpu-layers", "--offload-layers": "--gpu-layers",
     "--tp": "--tensor-parallel", "--pp": "--pipeline-parallel", "--dp": "--data-parallel",
@@ -40,6 +40,7 @@ WORDS = {
     "--gradient-accumulation-steps": "--gradient-accumulation", "--accumulation-steps": "--gradient-accumulation",
     "--grad-checkpointing": "--gradient-checkpointing", "--optim": "--optimizer",
     "--zero": "--zero-stage", "--deepspeed": "--sharding", "--shard": "--sharding",
+    "--strategy": "--sharding",
 }  # fmt: skip
 """Flags of our own by words that people expect for them."""
 

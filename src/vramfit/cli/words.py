@@ -31,6 +31,11 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
     if len(words) > MOST_WORDS:
         raise _unread(words)
+    low = [word.lower() for word in words]
+    if not {"what", "which"}.isdisjoint(low) and not {"gpu", "gpus", "card", "cards"}.isdisjoint(low):
+        raise UsageError(
+            "a check is for a GPU that is named", "`vramfit recommend -m MODEL` says which GPUs run a model"
+        )
     for word in words:
         if word.lower() in TRAINING:
             raise UsageError(f'"{word}" may mean several things', "say --task qlora, --task lora or --task full")
