@@ -28,7 +28,7 @@ FIGURES = (
     ("headroom of the tightest GPU", "bytes", "headroom_bytes"),
     ("file of the weights", "bytes", "quant.checkpoint_bytes"),
     ("longest context", "tokens", "limits.max_context"),
-    ("most sequences", "sequences", "limits.max_parallel"),
+    ("most at once", "sequences", "limits.max_parallel"),
     ("requests in the cache", "requests", "serving.concurrent_requests"),
     ("decoding", "tokens/s", "throughput.decode_tokens_per_second.expected"),
     ("decoding, all sequences", "tokens/s", "throughput.total_decode_tokens_per_second"),

@@ -48,9 +48,15 @@ def parse_size(text: str, binary: Mapping[str, int] = {}) -> int:
     number, unit = _split(text)
     factor = binary.get(unit.lower()) or _FACTORS.get(unit.lower())
     if factor is None:
+        plain = _plain(text)
+        if plain != text:
+            value = parse_size(plain, binary)
+            if isinstance(value, Bare):
+                value.written = text.strip()
+            return value
         raise UsageError(
             f'size "{text}" has no unit' if not unit else f'size "{text}" has an unknown unit "{unit}"',
-            f"write GiB, for example {number or 24}GiB",
+            f"write GiB, for example {number if number.isdigit() else 24}GiB",
         )
     whole = number.isascii() and number.isdigit()
     value = int(number) * factor if whole and len(number) < 20 else round(_number(number, text) * factor)
@@ -81,6 +87,25 @@ def parse_pixels(text: str) -> tuple[int, int]:
         f"write width x height in pixels, as 1344x1008: 1 to {MOST_PIXELS} a side, neither over "
         f"{LONGEST_SHAPE} times the other",
     )
+
+
+_SPOKEN = {
+    "gig": "G",
+    "gigs": "G",
+    "gigabyte": "GB",
+    "gigabytes": "GB",
+    "megs": "M",
+    "megabytes": "MB",
+    "terabytes": "TB",
+}
+_AROUND = ("of", "system", "unified", "ram", "vram", "memory", "ddr3", "ddr4", "ddr5", "lpddr5", "lpddr5x")
+"""Words around a size of memory that say what kind it is."""
+
+
+def _plain(text: str) -> str:
+    """Size with a unit written out (``64 gigs``) or the kind of memory behind it (``32 GB DDR5``) as a number and a unit."""
+    number, unit = _split(" ".join([word for word in text.split() if word.lower() not in _AROUND]))
+    return f"{number}{_SPOKEN.get(unit.lower(), unit)}"
 
 
 def _split(text: str) -> tuple[str, str]:

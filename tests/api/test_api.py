@@ -88,6 +88,15 @@ def test_representations() -> None:
     assert repr(report[0].remedies[0]).startswith("<Remedy ")
     assert report._repr_markdown_().startswith("| GPU ")
     assert fitting._repr_markdown_().count("\n") == 2
+    assert fitting._repr_html_().startswith('<table>\n<thead><tr><th style="text-align:left">GPU</th>')
+    assert '<td style="text-align:left">2xrtx4090</td>' in report._repr_html_()
+
+
+def test_a_notebook_shows_no_markup_of_a_name() -> None:
+    """A name from a file is text in the table."""
+    report = vramfit.check("rtx4090", "llama-3.1-8b", quant="fp16", name="<b>&")
+
+    assert '<td style="text-align:left">&lt;b&gt;&amp;</td>' in report._repr_html_()
 
 
 def test_gpus_and_models() -> None:

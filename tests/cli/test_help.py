@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.command import vramfit
 from vramfit import __version__
 from vramfit.cli.help import grouped
-from vramfit.cli.manual import EXAMPLES, SUMMARIES
+from vramfit.cli.manual import EXAMPLES, SUMMARIES, documentation, pages_of
 from vramfit.cli.options import COMMANDS, options
 
 
@@ -50,6 +51,15 @@ def test_help_of_nothing_known() -> None:
 @pytest.mark.parametrize("flag", ["-V", "--version"])
 def test_version(flag: str) -> None:
     assert f"vramfit {__version__}\n" == vramfit(flag).out
+
+
+@pytest.mark.parametrize("command", [*SUMMARIES, ""])
+def test_help_names_pages_that_are_there(command: str) -> None:
+    """With the folder that they are in."""
+    pages = [os.path.join(documentation(), page) for page in pages_of(command)]
+    assert pages == [page for page in pages if os.path.isfile(page)]
+    if command in COMMANDS or not command:
+        assert vramfit(*command.split(), "--help").out.endswith(f" in {documentation()}\n")
 
 
 def test_man_page_has_every_option() -> None:

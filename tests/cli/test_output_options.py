@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command import vramfit
+from tests.importers import models
 from tests.verify.asking import HERE
 
 if TYPE_CHECKING:
@@ -40,3 +41,35 @@ def test_a_verified_log_goes_into_a_file(tmp_path: Path) -> None:
     written = vramfit("verify", LOG, "--output", str(path))
     assert (written.code, written.out) == (shown.code, "")
     assert path.read_text("utf-8") == shown.out != ""
+
+
+def test_an_imported_entry_goes_into_a_file(tmp_path: Path) -> None:
+    """And ``-v`` says on stderr what was read."""
+    reference = str(models.gguf().write(tmp_path / "small.gguf"))
+    path = tmp_path / "own.yaml"
+    shown = vramfit("import", reference)
+    written = vramfit("import", reference, "--output", str(path), "-v")
+    assert (0, "", 0) == (shown.code, shown.err, written.code)
+    assert "" == written.out
+    assert path.read_text("utf-8") == shown.out != ""
+    assert written.err.startswith(f"read: {reference}, ")
+    assert written.err.endswith(" parameters\n")
+    assert 1 == written.err.count("\n")
+
+
+@pytest.mark.parametrize("arguments", [("catalogue", "path"), ("catalogue", "schema", "gpus"), ("list", "engines")])
+def test_answers_on_the_catalogue_go_into_a_file(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "answer"
+    shown, written = vramfit(*arguments), vramfit(*arguments, "--output", str(path))
+    assert (0, 0, "") == (shown.code, written.code, written.out)
+    assert path.read_text("utf-8") == shown.out != ""
+
+
+def test_quiet_leaves_the_faults_of_a_lint_alone(tmp_path: Path) -> None:
+    """Of a clean catalogue nothing is left."""
+    path = tmp_path / "models.yaml"
+    path.write_text("models: [{id: X}]", encoding="utf-8")
+    clean, faulty = vramfit("catalogue", "lint", "--quiet"), vramfit("catalogue", "lint", str(path), "--quiet")
+    assert (0, "", "") == (clean.code, clean.out, clean.err)
+    assert 1 == faulty.code
+    assert str(path) in faulty.out + faulty.err

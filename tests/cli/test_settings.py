@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +44,16 @@ def test_a_file_stands_in_for_flags(folder: Path) -> None:
     assert [f"{name} is from {place}" for name in ("gpu: 3090", "ram: 64GB", "level: fits", "engine: vLLM")] == [
         note for note in first["assumptions"] if " is from " in note
     ]
+
+
+def test_a_file_stands_in_for_flags_of_a_curve_and_a_comparison(folder: Path) -> None:
+    written(folder, "gpu: 3090\nengine: vLLM\n")
+
+    curve = json.loads(vramfit("plot", "-m", "qwen3-8b", "--json").out)
+    sides = json.loads(vramfit("compare", "model=qwen3-8b context=4096", "model=qwen3-8b context=8192", "--json").out)
+
+    assert "rtx3090" in json.dumps(curve)
+    assert ["vllm", "vllm"] == [one["deployment"]["engine"] for one in sides["deployments"]]
 
 
 def test_what_yaml_alone_can_read(folder: Path) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.command import vramfit
+from vramfit.engines import engine
+from vramfit.engines.keys import common_keys
+from vramfit.quantization import find_scheme
+from vramfit.workload.common import CLASSES
+from vramfit.workload.keys import parse_value
 
 G, M = "-g rtx4090", "-m qwen3-8b"
 
@@ -134,6 +141,11 @@ MEANINGS: dict[str, dict[str, Any]] = {
 }
 
 
+THREADS: dict[str, dict[str, Any]] = yaml.safe_load(
+    Path(__file__).with_name("spellings.yaml").read_text(encoding="utf-8")
+)
+
+
 def found(line: str) -> dict[str, Any]:
     """Everything that a report's first estimate says of what was asked."""
     ran = vramfit("check", *shlex.split(line), "--json", "--offline")
@@ -156,8 +168,29 @@ def test_meaning(line: str) -> None:
     assert MEANINGS[line] == {name: stated[name] for name in MEANINGS[line]}
 
 
-def test_there_are_sixty() -> None:
-    assert len(MEANINGS) >= 60
+@pytest.mark.parametrize("line", THREADS["lines"])
+def test_meaning_of_a_line_from_threads(line: str) -> None:
+    stated, meaning = found(line), THREADS["lines"][line]
+
+    assert meaning == {name: stated[name] for name in meaning}
+
+
+@pytest.mark.parametrize("word", THREADS["quants"])
+def test_meaning_of_a_quantization(word: str) -> None:
+    """A class means what the engine takes for it."""
+    read = parse_value(common_keys()["quant"], word)
+    meant = engine("transformers").scheme_of_class[read] if read in CLASSES else find_scheme(read).id
+
+    assert THREADS["quants"][word] == meant
+
+
+@pytest.mark.parametrize("word", THREADS["engines"])
+def test_meaning_of_an_engine(word: str) -> None:
+    assert THREADS["engines"][word] == parse_value(common_keys()["engine"], word)
+
+
+def test_there_are_hundreds() -> None:
+    assert len(MEANINGS) + len(THREADS["lines"]) + len(THREADS["quants"]) + len(THREADS["engines"]) > 500
 
 
 @pytest.mark.parametrize(
@@ -218,6 +251,44 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             " it is: a Hub repository (org/name), an Ollama tag (name:tag), a GGUF file, a folder",
         ),
         (f"{G} {M} --ram 64", 'size "64" has no unit', "write GiB, for example 64GiB"),
+        (f"{G} {M} --backend vllm", 'backend: "vllm" is not a valid value', "it is one of engine: say --engine vllm"),
+        (f"{G} {M} --task dpo", 'task: "dpo" is not a valid value', "it is one of objective: say --objective dpo"),
+        (
+            f"{G} {M} --engine vllm --batch 4",
+            "vllm has no batch: it is a key of llama.cpp and ollama",
+            "say --parallel for what is held at once, or use --engine llama.cpp",
+        ),
+        (f"{G} {M} --quant exl3", 'unknown quant "exl3"', "say the bits of a weight: exl3-4.0"),
+        (
+            f"{G} {M} --quant 4.5bpw",
+            'unknown quant "4.5bpw"',
+            "say whose bits: exl3-4.5 or exl2-4.5; a GGUF file has a type, Q4_K_M. See `vramfit list quants`.",
+        ),
+        (
+            "4090 vs 3090 qwen3-8b",
+            '"vs" asks two questions at once',
+            "`vramfit matrix -g 4090 -g 3090 -m qwen3-8b` answers for several GPUs",
+        ),
+        (
+            "'what GPU do I need for llama 3.3 70b'",
+            "a check is for a GPU that is named",
+            "`vramfit recommend -m MODEL` says which GPUs run a model",
+        ),
+        (
+            "'fine-tune qwen3 8b on a 4090'",
+            '"fine-tune" may mean several things',
+            "say --task qlora, --task lora or --task full",
+        ),
+        (
+            f"-g 4090 --vram 16GB {M}",
+            'no GPU is called "4090 16GB": 4090 has 24 GB',
+            "for a card with other memory say custom:16GB",
+        ),
+        (
+            f"-g 4090 -g 3090 --num-gpus 2 {M}",
+            "2 GPUs: of which GPU?",
+            "say it with the name: --gpu 2x4090, or --gpu '3060 12GB'",
+        ),
         (
             f"{G} {M} --engine llama.cpp --max-num-seqs 8",
             "llama.cpp has no max_num_seqs: it is a key of vllm, sglang and tensorrt-llm",

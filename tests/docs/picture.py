@@ -36,6 +36,8 @@ def picture() -> str:
     )
     console.print(Text.from_ansi(f"$ vramfit {COMMAND}\n{drawn.out}"), soft_wrap=True)
     svg = console.export_svg(title="vramfit", theme=SVG_EXPORT_THEME, unique_id="vramfit")
+    # librsvg drops no-break spaces at the beginning of a text.
+    svg = svg.replace("&#160;", " ").replace("<svg ", '<svg xml:space="preserve" ', 1)
     svg = re.sub(r"(?s)\s*@font-face \{.*?\}", "", svg)
     return "\n".join(line.rstrip() for line in svg.replace("Fira Code", "ui-monospace").splitlines()) + "\n"
 

@@ -45,6 +45,7 @@ ENVIRONMENT = {
     "COLUMNS": "width of the report, before what the terminal says",
     "NO_COLOR": "no colour, whatever its value; the flag `--color` beats it",
     "FORCE_COLOR": "colour in a pipe too; `NO_COLOR` beats it",
+    "CLICOLOR_FORCE": "the same, unless it is `0`",
     "TERM": "`dumb` gets no colour",
     "XDG_RUNTIME_DIR": "folder of the cache where the usual one cannot be written, if it is your own",
     "XDG_CACHE_HOME": "folder of the cache `vramfit/` (compiled catalogue, facts of files); `~/.cache` by default",

@@ -52,6 +52,7 @@ SCENARIOS = {
     "offload": "-g rtx3060-12gb -m qwen3-30b-a3b --quant Q4_K_M --cpu-moe-layers 28 --ram 32GiB",
     "experts": "-g rtx3060-12gb -m qwen3-30b-a3b --quant Q4_K_M",
     "mac": "-g m3-max-64gb -m llama-3.3-70b --engine mlx",
+    "pipeline": "-g rtx3060-12gb -m flux.1-dev",
     "file": "--file deployments.yaml",
 }
 """Options of ``check`` by the name of the scenario."""

@@ -265,6 +265,9 @@ class Estimate(Shown):
     def _repr_markdown_(self) -> str:
         return _markdown([self._data])
 
+    def _repr_html_(self) -> str:
+        return _html([self._data])
+
 
 class Report(Shown):
     """Report on one deployment: an estimate for each quantization that was asked for, in order."""
@@ -298,6 +301,9 @@ class Report(Shown):
     def _repr_markdown_(self) -> str:
         return _markdown(self._data["estimates"])
 
+    def _repr_html_(self) -> str:
+        return _html(self._data["estimates"])
+
 
 def _line(data: Mapping[str, Any]) -> str:
     """Line on an estimate: model, quantization, card, verdict, need and room."""
@@ -316,3 +322,9 @@ def _markdown(estimates: list[Mapping[str, Any]]) -> str:
     from vramfit.render.markdown import lines
 
     return "\n".join(lines({"estimates": estimates}))
+
+
+def _html(estimates: list[Mapping[str, Any]]) -> str:
+    from vramfit.render.markdown import html
+
+    return html({"estimates": estimates})

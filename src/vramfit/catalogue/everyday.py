@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Facts = Callable[[int], Mapping[str, Any]]
 
 COUNTS = {
-    "one": 1, "single": 1, "two": 2, "dual": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
+    "one": 1, "single": 1, "two": 2, "dual": 2, "pair": 2, "couple": 2,
+    "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
     **{str(number): number for number in range(1, 17)},
 }  # fmt: skip
 """Numbers of cards by the words in front of a name."""
@@ -28,27 +29,40 @@ _TRADE = (
     "founders fe oc gaming asus rog tuf msi ventus suprim trio gigabyte aorus eagle windforce evga zotac palit gainward inno3d"
     " pny sapphire nitro pulse xfx powercolor asrock"
 )
-_AROUND = "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified"
+_AROUND = (
+    "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified nvlink sli colab kaggle runpod air"
+    " gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x"
+)
 ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
-"""Words beside a card's name that say who built it, or that it is a card."""
+"""Words beside a card's name that say who built it or has it, what memory it has, or that it is a card."""
 _MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
 _INCHES = ("13", "14", "15", "16", "24", "inch")
 """Words for the size of a Mac's screen."""
 _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
 """Form factors, as ids of cards have them."""
-_UNITS = ("gib", "gb", "g")
+_UNITS = ("gigabytes", "gigabyte", "gigs", "gig", "gib", "gb", "g")
+_LAPTOPS = ("laptop", "mobile", "notebook")
+"""Words that may stand before a card's name; in the catalogue they stand behind it."""
 _SAME_MEMORY = 0.02
 """Share by which drivers' readings of equal memory differ: an ECC reserve, a reading rounded to GiB."""
 
 
 def counted(name: str) -> tuple[int, str] | None:
     """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any."""
-    first, *others = name.split()
+    words = name.split()
+    kept = [word for word in words if word.strip("()").lower() not in ADDED]
+    if kept and len(kept) < len(words):
+        return 1, " ".join(kept)  # ``RTX A6000 x2 (NVLink)``
+    first, *others = words
     count = COUNTS.get(first.lower())
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)
     if name[-1:] in "sS" and name[-2:-1].isdigit():
         return 1, name[:-1]
+    last = others[-1].lower() if others else ""
+    times = last.strip("()x×*") if last.startswith("(") else last  # ``3090 (x2)``
+    if times in COUNTS and not last.isdigit():
+        return COUNTS[times], " ".join([first, *others[:-1]])
     return None
 
 
@@ -75,6 +89,11 @@ def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[i
                     f"for a card with other memory say custom:{size:g}GB",
                 )
             found = fitting
+    if not found and name[-1:].isdigit():
+        found = look_up(normalise(f"{name}gb"))  # ``M3 Max 64``, ``3060 12``
+    if len(found) > 1:
+        own = look_up(normalise(" ".join(_parted(name)[0])))
+        found = own if len(own) == 1 and own[0] in found else found  # ``RTX PRO 6000 96GB`` is the card of that name
     if len(found) < 2:
         return (found[0], "") if found else ()
     return _commonest(name, found, facts) or found
@@ -101,7 +120,7 @@ def _parted(name: str) -> tuple[list[str], float]:
             size = float(digits)
         elif part not in ADDED and part not in inches:
             words.append(part)
-    return words, size
+    return sorted(words, key=lambda word: word in _LAPTOPS), size
 
 
 def _is_number(text: str) -> bool:

@@ -124,10 +124,10 @@ class Catalogue:
 
         Raises ``UnknownGpu``, ``AmbiguousName``, or ``UnknownMemory`` for an integrated GPU without memory of its own.
         """
-        if name.lower().startswith(CUSTOM_PREFIX):
+        if name.lower().startswith((CUSTOM_PREFIX, f"{CUSTOM_PREFIX[:-1]} ")):
             from vramfit.catalogue.custom import custom_gpu
 
-            return custom_gpu(name)
+            return custom_gpu(CUSTOM_PREFIX + name[len(CUSTOM_PREFIX) :])
         facts = self._container.record("gpu", self._gpu_number(name))
         if facts["memory_mib"] is None and shared_bytes is not None:
             facts |= {"memory_mib": shared_bytes // MIB, "vram_gb": round(shared_bytes / GIB), "unified": True}
@@ -418,12 +418,7 @@ class Catalogue:
                     found, self._stated[name] = self._alias(base.model), base.keys
                     self._spelled[name] = base.model
                 else:
-                    from vramfit.catalogue.nearest import in_another_order, with_words_between
-
-                    found = in_another_order(name, self._alias)
-                    if found is None:
-                        ids = [row[0] for row in self._container.section("model_rows")]
-                        found = with_words_between(name, ids)
+                    found = self._everyday(name)
         if isinstance(found, int):
             return found
         if found:
@@ -431,6 +426,43 @@ class Catalogue:
 
             raise ambiguous("model", spelling, self._ids("model", found), "vramfit list models")
         raise UnknownModel(f'no model is called "{name}"', self._suggestions("model", key))
+
+    def _everyday(self, name: str) -> int | tuple[int, ...] | None:
+        """Number of the entry that a name means with its words in another order, or others between or behind them."""
+        from vramfit.catalogue.nearest import in_another_order, with_words_between
+        from vramfit.catalogue.phrases import of_size, phrased
+
+        rows = self._container.section("model_rows")
+        place = fields(ModelRow).index("parameters")
+
+        def by_words(text: str) -> int | tuple[int, ...] | None:
+            found = in_another_order(text, self._alias)
+            if found is None:
+                found = with_words_between(text, [row[0] for row in rows])
+            return of_size(text, self._several, lambda number: rows[number][place] / 10**9) if found is None else found
+
+        found = by_words(name)
+        for reading in () if found is not None else phrased(name):
+            found = self._alias(reading.model)
+            found = by_words(reading.model) if found is None else found
+            if found is not None:
+                self._stated[name] = reading.keys
+                break
+        return found
+
+    def _several(self, name: str) -> tuple[int, ...]:
+        """Numbers of the entries that have a name, or whose id begins with it."""
+        found = self._alias(name)
+        if found is None:
+            beginning = normalise_model(name)
+            return tuple(
+                [
+                    number
+                    for number, row in enumerate(self._container.section("model_rows"))
+                    if normalise_model(row[0]).startswith(beginning)
+                ]
+            )
+        return (found,) if isinstance(found, int) else found
 
     def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
         if numbers is None:

@@ -80,6 +80,8 @@ def normalise_model(name: str) -> str:
 _DIGITS = "0123456789"
 _TIMES = ("x", "X", "×", "*")
 """Signs between a count and a name."""
+_ENDING = "max"
+"""Word of names that ends in a sign for times: ``M3 Max 64``."""
 _FEWEST_OF_A_NAME = 3
 """Digits of the shortest name that is a number (``970``): before a sign it is a name where one or two digits follow."""
 
@@ -121,5 +123,7 @@ def _counted_behind(text: str) -> tuple[int, str]:
     before = text[:cut].rstrip()
     known = before[:-1].rstrip()
     if before[-1:] not in (*_TIMES, ":") or not _is_count(text[cut:]) or text.lower().startswith(CUSTOM_PREFIX):
+        return 1, text
+    if before.lower().endswith(_ENDING):
         return 1, text
     return (int(text[cut:]), known) if any(letter in _DIGITS for letter in known) else (1, text)

@@ -51,13 +51,26 @@ def in_another_order(name: str, look_up: Callable[[str], int | tuple[int, ...] |
 def with_words_between(name: str, ids: Sequence[str]) -> int | None:
     """Number of the one entry whose id has all words of a name, and more: ``nemotron 49b`` for ``nemotron-super-49b``.
 
-    The name has blanks and states a size, which the id's words then have too; None where several have them.
+    The name has blanks and states a size, which the id's words then have too, or is the size of a mixture alone (``8x7b``);
+    of several that have them it is the one with which the others begin, else None.
     """
-    words = set(name.lower().split())
-    if len(words) < 2 or "/" in name or _size(name.lower()) is None:
+    words = {part for word in name.lower().split() for part in _parts(word)}
+    size = _size(name.lower())
+    if "/" in name or size is None or (len(words) < 2 and "x" not in name.lower()):
         return None
-    found = [number for number, entry in enumerate(ids) if words.issubset(entry.split("-"))]
-    return found[0] if len(found) == 1 else None
+    found = [
+        number
+        for number, entry in enumerate(ids)
+        if words.issubset([part for word in entry.split("-") for part in _parts(word)])
+    ]
+    first = min(found, key=lambda number: len(ids[number]), default=None)
+    return first if first is not None and all(ids[one].startswith(ids[first]) for one in found) else None
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    """Letters and the number behind them as two words (``qwen2.5``); any other word as it is."""
+    letters = word.rstrip("0123456789.")
+    return (letters, word[len(letters) :]) if letters.isalpha() and letters != word else (word,)
 
 
 def slips(one: str, other: str) -> int:

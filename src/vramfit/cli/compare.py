@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.cli.check import answered, catalogue_of, in_place, last_exit_code, rows_of
-from vramfit.cli.options import output_options
+from vramfit.cli.options import output_options, own_settings
 from vramfit.cli.printing import print_report
 from vramfit.engines.keys import every_key
 from vramfit.errors import CannotTell, UsageError, VramfitError
@@ -43,7 +43,11 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         if len(sides) != len(SIDES):
             raise UsageError(f"two deployments are compared; {len(sides)} given", EXAMPLE)
         asked = [(side, {**given, **_stated(side)}) for side in sides]
-    first, second = [_estimate(raw, catalogue, output) for _, raw in asked]
+    own = own_settings()
+    first, second = [
+        _estimate(raw if own is None else own.with_keys(raw, catalogue, given)[0], catalogue, output)
+        for _, raw in asked
+    ]
     report = compared(first, second, (asked[0][0], asked[1][0]))
     if "export" in output:
         from vramfit.cli.exported import export

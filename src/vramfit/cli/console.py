@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def wants_colour(stream: TextIO, asked: str) -> bool:
-    """Decide on colour: the flag beats the environment, ``NO_COLOR`` beats ``FORCE_COLOR``.
+    """Decide on colour: the flag beats the environment, ``NO_COLOR`` beats ``FORCE_COLOR`` and ``CLICOLOR_FORCE``.
 
-    A pipe or a dumb terminal gets none.
+    A pipe or a dumb terminal gets none. Variables: no-color.org, force-color.org, bixense.com/clicolors.
     """
     if asked != "auto":
         return asked == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 

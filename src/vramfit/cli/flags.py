@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
+from vramfit.cli.synonyms import BATCHES, CHOSEN, COUNTS, LENGTHS, MEMORY, SHORT, SWITCHES, WORDS
 from vramfit.engines import DEFAULT, engine, engine_of_family, names
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.errors import UsageError, VramfitError
@@ -22,42 +23,10 @@ if TYPE_CHECKING:
     from vramfit.launch import Flag, Program
     from vramfit.workload.keys import Key
 
-WORDS = {
-    "--quantization": "--quant", "--quantize": "--quant", "--quantisation": "--quant", "--precision": "--quant",
-    "--bits": "--quant", "--weights": "--quant",
-    "--card": "--gpu", "--cards": "--gpu", "--gpus": "--gpu", "--graphics-card": "--gpu", "--hardware": "--gpu",
-    "--llm": "--model", "--models": "--model", "--model-id": "--model", "--model-path": "--model", "--repo": "--model",
-    "--ctx": "--context", "--context-length": "--context", "--context-size": "--context", "--context-window": "--context",
-    "--num-ctx": "--context", "--n-ctx": "--context", "--max-context": "--context",
-    "--tokens": "--context",
-    "--user": "--parallel", "--concurrency": "--parallel", "--concurrent": "--parallel", "--sequences": "--parallel",
-    "--concurrent-users": "--parallel", "--sessions": "--parallel", "--slots": "--parallel", "--requests": "--parallel",
-    "--runtime": "--engine", "--framework": "--engine", "--server": "--engine", "--inference-engine": "--engine",
-    "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram",
-    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
-    "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
-    "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
-    "--rank": "--lora-rank", "--lora-r": "--lora-rank", "--r": "--lora-rank",
-    "--free-memory": "--reserve", "--reserved": "--reserve",
-}  # fmt: skip
-"""Flags of our own by words that people expect for them."""
-SWITCHES = {
-    **dict.fromkeys(("--load-in-4bit", "--4bit", "--4-bit", "--int4", "--q4"), "int4"),
-    **dict.fromkeys(("--load-in-8bit", "--8bit", "--8-bit", "--int8", "--q8"), "int8"),
-    **dict.fromkeys(("--fp16", "--16bit", "--half"), "fp16"), "--bf16": "bf16", "--fp8": "fp8",
-}  # fmt: skip
-"""Quantizations that are flags in other programs."""
-LENGTHS = (
-    "--seq-len", "--seq-length", "--max-seq-len", "--max-seq-length", "--max-sequence-length", "--cutoff-len",
-    "--sequence-len",
-)  # fmt: skip
-"""Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
 TUNING = ("full", "lora", "qlora", "fft")
-"""Tasks that train."""
-SHORT = {"--ngl": "-ngl", "--np": "-np", "--fa": "-fa", "--ctk": "-ctk", "--ctv": "-ctv", "--ub": "-ub", "--ts": "-ts"}
-"""Short flags of llama.cpp with two dashes."""
-MEMORY = ("--vram", "--gpu-memory", "--gpu-ram")
-"""Flags for a GPU of which the memory is all that is given."""
+"""Beginnings of the tasks that train."""
+PROMPT_BATCH = 32
+"""Smallest batch that is one of a prompt's tokens: llama.cpp's help names 32 as the least that BLAS takes, and asks for 2,048."""
 STAND_IN = "org/name"
 """Model in a command of an engine's that is read for its other flags."""
 
@@ -107,7 +76,11 @@ class _Line:
         self._understood: set[str] = set()
         """Names of the engines that have all of them."""
         self._asked = self._engine()
-        self._tunes = any(word.lower().removeprefix("--task=").startswith(TUNING) for word in self._rest)
+        self._tunes = any(word.lower().removeprefix("--task=").lstrip("-").startswith(TUNING) for word in self._rest)
+        self._memory = ""
+        """Memory of the GPU, where a flag of its own states it."""
+        self._count = ""
+        """Number of equal GPUs, where a flag of its own states it."""
         self._tables: dict[str, dict[str, _Found]] = {}
 
     def translated(self) -> list[str]:
@@ -115,11 +88,25 @@ class _Line:
         while self._rest:
             self._take(self._rest.pop(0))
         own = [*self._own, *self._of_engine()]
+        if self._memory and not self._plain and not _gpus(own):
+            own += ["--gpu", f"custom:{self._memory}"]
+            self._memory = ""
         if self._plain and self._command in WITH_WORDS:
             from vramfit.cli.words import placed
 
-            return [self._command, *placed(self._plain, own), *own]
-        return [*self._command.split(), *own, *self._plain]
+            return [self._command, *self._counted([*placed(self._plain, own), *own])]
+        return [*self._command.split(), *self._counted(own), *self._plain]
+
+    def _counted(self, own: list[str]) -> list[str]:
+        """Flags with the one GPU taken as often, and with the memory, that flags of their own say."""
+        if not self._count and not self._memory:
+            return own
+        places = _gpus(own)
+        if len(places) != 1:
+            stated = f"{self._count} GPUs" if self._count else f"{self._memory} of GPU memory"
+            raise UsageError(f"{stated}: of which GPU?", "say it with the name: --gpu 2x4090, or --gpu '3060 12GB'")
+        count, memory = self._count and f"{self._count}x", self._memory and f" {self._memory}"
+        return [*own[: places[0]], f"{count}{own[places[0]]}{memory}", *own[places[0] + 1 :]]
 
     def _take(self, word: str) -> None:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
@@ -128,16 +115,24 @@ class _Line:
         elif self._negates(flag):
             if not self._switch(word):
                 self._keep(flag, word)
+        elif flag == "--lora" and not equals and (not self._rest or self._rest[0].startswith("-")):
+            self._own += ["--task", "lora"]  # llama-server's flag has a file behind it
         elif not word.startswith("-") or word == "-" or word[1:2].isdigit():
             self._plain.append(word)
         elif self._asked is not None and flag in self._table(self._asked):
             self._of_program(flag, word)
         elif not self._everyday(flag, equals, value) and not self._switch(word) and not self._of_program(flag, word):
-            folded = flag.lower().replace("_", "-") if equals or word.startswith("--") else flag
-            if folded == flag or not self._of_program(folded, f"{folded}={value}" if equals else folded):
-                self._own.append(word)
-                if self._rest and not equals and not self._rest[0].startswith("-"):
-                    self._own.append(self._rest.pop(0))
+            dashed = "-" + flag if flag[1:2] != "-" and len(flag) > len("-c") else flag[1:]
+            if dashed in self._declared and self._declared[dashed].kind != "flag":
+                self._keep(dashed, dashed + word[len(flag) :])
+            elif flag[1:2] == "-" or not self._everyday(dashed, equals, value):
+                self._unknown(word, equals)
+
+    def _unknown(self, word: str, equals: str) -> None:
+        """Keep a flag that nothing has, with what may be its value, for the error that is to come."""
+        self._own.append(word)
+        if self._rest and not equals and not self._rest[0].startswith("-"):
+            self._own.append(self._rest.pop(0))
 
     def _everyday(self, flag: str, equals: str, value: str) -> bool:
         """Replace an everyday word for a flag of ours, or one of ours in other letters; False for any other word."""
@@ -149,16 +144,65 @@ class _Line:
             known = "--sequence-length" if self._tunes and "--sequence-length" in self._declared else "--context"
         if folded in SWITCHES and not equals:
             self._own += ["--quant", SWITCHES[folded]]
-        elif folded in SHORT and self._of_program(SHORT[folded], SHORT[folded]):
+        elif folded in (*BATCHES, *COUNTS) and (equals or self._rest):
+            self._number(folded, value if equals else self._rest.pop(0))
+        elif (folded.startswith("--no-") and self._turned_off(folded)) or (
+            folded in SHORT and self._of_program(SHORT[folded], SHORT[folded])
+        ):
             return True
         elif folded in MEMORY and (equals or self._rest):
             size = value if equals else self._rest.pop(0)
-            self._own += ["--gpu", f"custom:{size}GB" if size.replace(".", "", 1).isdigit() else f"custom:{size}"]
+            self._memory = f"{size}GB" if size.replace(".", "", 1).isdigit() else size
         elif known in self._declared or self._negates(known):
             self._keep(known, f"{known}={value}" if equals else known)
         else:
-            return False
+            return not equals and self._chosen(folded[2:])
         return True
+
+    def _number(self, flag: str, value: str) -> None:
+        """Keep the number of a flag for batches or GPUs under the key that is meant."""
+        if flag in COUNTS:
+            if self._asked is not None and flag == "--num-gpu":
+                self._own += ["--gpu-layers", value]
+            else:
+                self._count = value
+        elif self._tunes and "--micro-batch" in self._declared:
+            self._own += ["--micro-batch", value]
+        elif flag != "--batch-size" or not self._reads_batches(value):
+            self._own += ["--parallel", value]
+        else:
+            self._own += ["--batch", value]
+
+    def _reads_batches(self, value: str) -> bool:
+        """Return True if ``--batch-size`` is llama.cpp's: its engine is asked, or none is and the number is a prompt's."""
+        if self._asked is not None:
+            return "--batch-size" in self._table(self._asked)
+        quant = next((self._rest[n + 1] for n, word in enumerate(self._rest[:-1]) if word == "--quant"), None)
+        quant = next((self._own[n + 1] for n, word in enumerate(self._own[:-1]) if word == "--quant"), quant)
+        return self._usual_of(quant) != DEFAULT or not value.isdecimal() or int(value) >= PROMPT_BATCH
+
+    def _turned_off(self, flag: str) -> bool:
+        """Keep ``off`` for a key of ``on`` and ``off`` whose flag is negated; False for any other."""
+        key = self._declared.get("--" + flag[5:])
+        if key is None or "off" not in key.choices:
+            return False
+        self._own += [long_flag(key), "off"]
+        return True
+
+    def _chosen(self, word: str) -> bool:
+        """Keep a value that is written as a flag of its own (``--vllm``) with the key it belongs to; False for another word."""
+        if len(word) < len("trl") or word == "none":
+            return False
+        for name in CHOSEN:
+            key = self._declared.get(f"--{name}")
+            if key is not None:
+                try:
+                    parse_value(key, word)
+                except VramfitError:
+                    continue
+                self._own += [f"--{name}", word]
+                return True
+        return False
 
     def _negates(self, flag: str) -> bool:
         key = self._declared.get("--" + flag[5:]) if flag.startswith("--no-") else None
@@ -198,8 +242,13 @@ class _Line:
         return False
 
     def _of_program(self, flag: str, word: str) -> bool:
-        """Take a flag of an engine's program with its value; False for any other word."""
-        having = {name: table[flag] for name in names() if flag in (table := self._table(name))}
+        """Take a flag of an engine's program, in any letters and with underscores too, with its value; False for another word."""
+        low = flag.lower()
+        spellings = (
+            (flag, low.replace("_", "-"), "--" + low[2:].replace("-", "_")) if word.startswith("--") else (flag,)
+        )
+        tables = {name: self._table(name) for name in names()}
+        having = {name: table[one] for name, table in tables.items() for one in reversed(spellings) if one in table}
         if not having:
             return False
         if self._asked is not None and self._asked not in having:
@@ -215,7 +264,8 @@ class _Line:
         if found.flag is not None:
             meaning = {name for name, one in having.items() if one.flag is not None}
             self._understood = meaning if not self._engines else self._understood & meaning
-            self._engines += [word, *values]
+            own = next(one for one in spellings if one in tables[found.engine])
+            self._engines += [own + word[len(flag) :], *values]
         return True
 
     def _values(self, found: _Found, word: str) -> list[str]:
@@ -251,16 +301,26 @@ class _Line:
     def _usual(self) -> str:
         """Engine of the line's quantization if it has the flags, else the first that has them."""
         quant = next((self._own[n + 1] for n, word in enumerate(self._own[:-1]) if word == "--quant"), None)
-        if quant is not None:
-            from vramfit.quantization import find_scheme
-
-            try:
-                usual = engine_of_family(find_scheme(quant).family)
-            except VramfitError:
-                usual = DEFAULT
-            if usual in self._understood:
-                return usual
+        usual = self._usual_of(quant)
+        if quant is not None and usual in self._understood:
+            return usual
         return next(name for name in names() if name in self._understood)
+
+    def _usual_of(self, quant: str | None) -> str:
+        """Engine that a quantization is loaded with where none is asked; the default one without any."""
+        if quant is None:
+            return DEFAULT
+        from vramfit.quantization import find_scheme
+
+        try:
+            return engine_of_family(find_scheme(quant).family)
+        except VramfitError:
+            return DEFAULT
+
+
+def _gpus(own: Sequence[str]) -> list[int]:
+    """Places of the GPUs' names among flags of our own."""
+    return [number + 1 for number, word in enumerate(own[:-1]) if word in ("--gpu", "-g")]
 
 
 def _flags_of(name: str) -> dict[str, _Found]:

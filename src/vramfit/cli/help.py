@@ -9,7 +9,7 @@ import os
 import sys
 
 from vramfit import __version__
-from vramfit.cli.manual import EXAMPLES, EXIT_CODES, SUMMARIES, SUMMARY, page_of, usage_of
+from vramfit.cli.manual import EXAMPLES, EXIT_CODES, SUMMARIES, SUMMARY, documentation, pages_of, usage_of
 from vramfit.cli.options import ARGUMENTS, COMMANDS, OUTPUT_OPTIONS, long_flag, options
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ def _program(width: int) -> Iterator[str]:
         "`vramfit help COMMAND` has all options of a command. Defaults of your own: config.yaml and VRAMFIT_* variables.",
         width,
     )
-    yield f"Documentation: {page_of('')}"
+    yield f"Documentation: {', '.join(pages_of(''))} in {documentation()}"
 
 
 def _command(command: str, width: int) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _command(command: str, width: int) -> Iterator[str]:
         yield ""
     yield from _row("-h, --help", "this help", width, COLUMN)
     yield ""
-    yield f"Documentation: {page_of(command)}"
+    yield f"Documentation: {', '.join(pages_of(command))} in {documentation()}"
 
 
 def _listed(heading: str, lines: Sequence[str]) -> Iterator[str]:
@@ -212,7 +212,7 @@ def man_page() -> Iterator[str]:
     for code, meaning in EXIT_CODES:
         yield from (".TP", code, _roff(meaning))
     yield ".SH SEE ALSO"
-    yield _roff(f"{page_of('')} and the pages beside it")
+    yield _roff(f"docs/{pages_of('')[0]} and the pages beside it, in {documentation()}")
 
 
 def _roff_options(command: str) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 SUMMARY = "Will this model fit this GPU, by how much, and if not, what would make it fit?"
 
 SUMMARIES = {
@@ -121,18 +123,18 @@ EXAMPLES = {
 """Examples by command; those of the program stand under the empty name."""
 
 PAGES = {
-    "": "docs/command-line.md",
-    "check": "docs/remedies.md, docs/servers.md, docs/llama-cpp.md, docs/fine-tuning.md, docs/command-line.md",
-    "explain": "docs/explain.md",
-    "compare": "docs/explain.md",
-    "plot": "docs/explain.md",
-    "recommend": "docs/choosing.md",
-    "matrix": "docs/choosing.md",
-    "verify": "docs/launch-commands.md",
-    "show": "docs/data-sources.md",
-    "import": "docs/any-model.md",
+    "": ("command-line.md",),
+    "check": ("remedies.md", "servers.md", "llama-cpp.md", "fine-tuning.md", "command-line.md"),
+    "explain": ("explain.md",),
+    "compare": ("explain.md",),
+    "plot": ("explain.md",),
+    "recommend": ("choosing.md",),
+    "matrix": ("choosing.md",),
+    "verify": ("launch-commands.md",),
+    "show": ("data-sources.md",),
+    "import": ("any-model.md",),
 }
-"""Pages by command; others have that of the program."""
+"""Pages of the folder ``docs`` by command; others have that of the program."""
 
 EXIT_CODES = (
     ("0", "every asked estimate reaches its level"),
@@ -151,9 +153,16 @@ def with_examples(command: str, text: str = "") -> str:
     return f"{text or SUMMARIES[command]}\n\n\b\n{lines}"
 
 
-def page_of(command: str) -> str:
-    """Page of the documentation on a command."""
+def pages_of(command: str) -> tuple[str, ...]:
+    """Pages of the documentation on a command."""
     return PAGES.get(command, PAGES[""])
+
+
+def documentation() -> str:
+    """Folder of the pages: of the installed package, else of the checkout that it runs from; ``docs`` where neither is there."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = os.path.join(package, "docs"), os.path.join(os.path.dirname(os.path.dirname(package)), "docs")
+    return next((place for place in places if os.path.isfile(os.path.join(place, PAGES[""][0]))), "docs")
 
 
 def usage_of(command: str) -> tuple[str, ...]:

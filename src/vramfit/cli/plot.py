@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vramfit.cli.check import answered, catalogue_of, in_place, with_machine
-from vramfit.cli.options import output_options
+from vramfit.cli.options import output_options, own_settings
 from vramfit.cli.printing import print_report
 from vramfit.curve import OVER, POINTS
 from vramfit.engines.keys import every_key, parse_request
@@ -43,7 +43,9 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         from vramfit.render.chart import check_extra
 
         check_extra()
-    catalogue = catalogue_of(output)
+    catalogue, own = catalogue_of(output), own_settings()
+    if own is not None:
+        raw, _ = own.with_keys(raw, catalogue, raw)
     if "command" in raw:
         from vramfit.api.launched import command_files
         from vramfit.engines.commands import with_command

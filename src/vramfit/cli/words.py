@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FILLERS = frozenset((
     "on", "with", "for", "and", "in", "fit", "fits", "run", "runs", "using", "can", "could", "will", "would", "does", "do", "i",
     "my", "a", "an", "the", "single", "it", "be", "to", "at", "of",
+    "how", "much", "what", "about", "need", "needs", "needed", "have", "got", "is", "enough", "vram", "one", "there",
 ))  # fmt: skip
 """Words between a model and a GPU that say nothing."""
 MOST_WORDS = 16
@@ -28,24 +29,117 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     if len(words) == 1 and "/" not in words[0]:
         words = words[0].rstrip("?").split() or words
     has_gpu, has_model = _states(flags, "gpu", "-g"), _states(flags, "model", "-m")
-    if has_gpu and has_model and len(words) == 1 and _is_scheme(words[0]) and not _states(flags, "quant", "--quant"):
-        return ["--quant", words[0]]
-    if (has_gpu and has_model) or len(words) > MOST_WORDS:
+    if len(words) > MOST_WORDS:
+        raise _unread(words)
+    low = [word.lower() for word in words]
+    if not {"what", "which"}.isdisjoint(low) and not {"gpu", "gpus", "card", "cards"}.isdisjoint(low):
         raise UsageError(
-            f'"{words[0]}" belongs to no flag',
-            "write flags with two dashes and one value each; see `vramfit check --help`",
+            "a check is for a GPU that is named", "`vramfit recommend -m MODEL` says which GPUs run a model"
         )
+    for word in words:
+        if word.lower() in TRAINING:
+            raise UsageError(f'"{word}" may mean several things', "say --task qlora, --task lora or --task full")
+        if word.lower() in SEVERAL:
+            raise UsageError(
+                f'"{word}" asks two questions at once',
+                "`vramfit matrix -g 4090 -g 3090 -m qwen3-8b` answers for several GPUs",
+            )
+    if has_gpu and has_model:
+        rest, found = _taken(words, flags)
+        if len(rest) == 1 and _is_scheme(rest[0]) and not _states(flags, "quant", "--quant"):
+            rest, found = [], ["--quant", rest[0], *found]
+        if rest or not found:
+            raise _unread(words)
+        return found
     if has_gpu:
-        return ["--model", " ".join(words)]
+        rest, found = _taken(words, flags)
+        return ["--model", " ".join(rest or words), *(found if rest else [])]
     catalogue = _catalogue(flags)
     if has_model:
-        return ["--gpu", " ".join(words)]
-    for gpu, model in _divisions([word for word in words if word.lower() not in FILLERS] or list(words)):
-        if gpu and _is_gpu(catalogue, gpu) and (not model or not _is_gpu(catalogue, model)):
-            return ["--gpu", gpu, *(["--model", model] if model else [])]
+        rest, found = _taken(words, flags)
+        return ["--gpu", " ".join(rest or words), *(found if rest else [])]
+    for rest, found in ((list(words), []), _taken(words, flags)):
+        plain = [word for word in rest if word.lower() not in FILLERS] or rest
+        for gpu, model in _divisions(plain):
+            if gpu and _is_gpu(catalogue, gpu) and (not model or not _is_gpu(catalogue, model)):
+                if model and not found and _taken(model.split(), flags)[1]:
+                    break  # what is no part of the model's name goes first
+                return ["--gpu", gpu, *(["--model", model] if model else []), *found]
     if len(words) == 1:
         return ["--model", words[0]]
     return ["--gpu", words[0], "--model", " ".join(words[1:])]
+
+
+def _unread(words: Sequence[str]) -> UsageError:
+    """Error for words that belong to nothing."""
+    return UsageError(
+        f'"{words[0]}" belongs to no flag',
+        "write flags with two dashes and one value each; see `vramfit check --help`",
+    )
+
+
+def _taken(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words that name a GPU or a model, and flags for the others: an engine, a task, a context, users, host memory."""
+    rest: list[str] = []
+    found: list[str] = []
+    for word in words:
+        before = rest[-1].lower() if rest else ""
+        low = word.lower().strip(",")
+        if _count(before) and low in USERS:
+            found += ["--parallel", rest.pop()]
+        elif _count(before) and low in TOKENS:
+            found += ["--context", rest.pop()]
+        elif low in HOST and _is_memory(before):
+            found += ["--ram", rest.pop()]
+        elif rest and _is_context(low) and "--context" not in found:
+            found += ["--context", low]
+        elif low in TASKS:
+            found += ["--task", low]
+        elif _engine(low) and "--engine" not in found:
+            found += ["--engine", _engine(low)]
+        elif low not in TOKENS:
+            rest.append(word)
+    stated = [flag for flag in found[::2] if _states(flags, flag[2:], SHORT.get(flag, ""))]
+    return (list(words), []) if stated else (rest, found)
+
+
+TOKENS = ("context", "ctx", "tokens")
+USERS = ("users", "people", "requests", "concurrent")
+HOST = ("ram", "ddr4", "ddr5")
+TRAINING = ("fine-tune", "finetune", "fine-tuning", "finetuning", "train", "training", "tune")
+SEVERAL = ("vs", "vs.", "versus", "or")
+TASKS = ("qlora", "lora")
+SHORT = {"--context": "-c", "--parallel": "-np"}
+"""Short spellings of the flags that words stand for."""
+_FEWEST_OF_AN_ENGINE = 3
+"""Letters of the shortest engine's name."""
+
+
+def _count(word: str) -> bool:
+    return word.isascii() and word.replace(",", "").isdigit()
+
+
+def _is_context(word: str) -> bool:
+    """Return True for ``32k``."""
+    return word[-1:] == "k" and word[:-1].isascii() and word[:-1].isdigit()
+
+
+def _is_memory(word: str) -> bool:
+    """Return True for ``64gb``."""
+    return word.endswith("gb") and word[:-2].isdigit()
+
+
+def _engine(word: str) -> str:
+    """Engine that a word names; empty for any other word."""
+    from vramfit.engines.keys import common_keys
+    from vramfit.workload.keys import parse_value
+
+    if len(word) < _FEWEST_OF_AN_ENGINE or word == "gguf":
+        return ""
+    try:
+        return str(parse_value(common_keys()["engine"], word))
+    except VramfitError:
+        return ""
 
 
 def _states(flags: Sequence[str], name: str, short: str) -> bool:

@@ -37,12 +37,18 @@ def engine_of_cache(kind: str) -> str:
     return next((name for name in names() if kind in engine(name).cache_types), DEFAULT)
 
 
+ELSEWHERE = {"batch": "parallel"}
+"""Keys of few engines whose name means, of the others, what another key says."""
+
+
 def check_typed(request: Request) -> None:
     """Raise ``UsageError`` that says whose it is for a key that the asked engine does not have."""
     foreign = foreign_keys(request)
     if foreign:
         having = _having(foreign[0])
         hint = f"leave it out, or use --engine {having[0]}"
+        if foreign[0] in ELSEWHERE:
+            hint = f"say --{ELSEWHERE[foreign[0]]} for what is held at once, or use --engine {having[0]}"
         raise UsageError(f"{request['engine']} has no {foreign[0]}: it is a key of {_listed(having, 'and')}", hint)
 
 

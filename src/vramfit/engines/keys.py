@@ -34,7 +34,7 @@ NOT_MODELLED = {
     "lmdeploy": ("LMDeploy", "vllm"), "tgi": ("Text Generation Inference", "vllm"),
     "textgenerationinference": ("Text Generation Inference", "vllm"), "aphrodite": ("Aphrodite", "vllm"),
     "mlcllm": ("MLC LLM", "llama.cpp"), "ktransformers": ("KTransformers", "llama.cpp"),
-    "mistralrs": ("mistral.rs", "llama.cpp"), "openvino": ("OpenVINO", "llama.cpp"),
+    "mistralrs": ("mistral.rs", "llama.cpp"), "ikllamacpp": ("ik_llama.cpp", "llama.cpp"), "openvino": ("OpenVINO", "llama.cpp"),
 }  # fmt: skip
 """Titles of engines that are known by name and not modelled, with the modelled engine that loads files most like theirs."""
 
@@ -42,12 +42,19 @@ NOT_MODELLED = {
 OTHER_NAMES = {
     "hf": "transformers", "huggingface": "transformers", "hftransformers": "transformers",
     "llamaserver": "llama.cpp", "llamacli": "llama.cpp", "llamacppserver": "llama.cpp", "llamacpppython": "llama.cpp",
-    "koboldcpp": "llama.cpp", "lmstudio": "llama.cpp", "gguf": "llama.cpp",
-    "trtllm": "tensorrt-llm", "trt": "tensorrt-llm", "exl2": "exllamav2", "exl3": "exllamav3", "mlxlm": "mlx",
+    "koboldcpp": "llama.cpp", "kobold": "llama.cpp", "lmstudio": "llama.cpp", "gguf": "llama.cpp", "jan": "llama.cpp",
+    "gpt4all": "llama.cpp", "llamafile": "llama.cpp", "ramalama": "llama.cpp",
+    "textgenerationwebui": "llama.cpp", "textgen": "llama.cpp", "oobabooga": "llama.cpp", "ooba": "llama.cpp",
+    "transformer": "transformers", "pytorch": "transformers", "torch": "transformers", "accelerate": "transformers",
+    "sgl": "sglang", "trtllm": "tensorrt-llm", "trt": "tensorrt-llm",
+    "exl2": "exllamav2", "exllama2": "exllamav2", "exl3": "exllamav3", "exllama3": "exllamav3", "exllama": "exllamav3",
+    "tabbyapi": "exllamav3", "tabby": "exllamav3", "mlxlm": "mlx", "mlxvlm": "mlx", "comfy": "comfyui",
 }  # fmt: skip
 """Engines by names that people have for them, for their programs, and for programs that run them, letters and digits only.
 
-KoboldCpp and LM Studio run llama.cpp (LostRuins/koboldcpp README; lmstudio.ai/docs/app, runtimes)."""
+KoboldCpp, LM Studio, Jan, GPT4All, llamafile and RamaLama run llama.cpp (each one's README), and so does
+text-generation-webui by default (oobabooga/textgen README); TabbyAPI serves ExLlamaV3 (theroyallab/tabbyAPI README).
+``exllama`` alone is the generation that is developed."""
 
 
 def _engine_name(spelling: str) -> str:
@@ -151,10 +158,32 @@ def parse_request(raw: Request) -> dict[str, Any]:
             raise UsageError(f'unknown key "{name}"', hint)
         if value is None:
             continue
-        if key.second and isinstance(value, str) and "," in value:
-            first, _, behind = value.partition(",")
+        if key.second and isinstance(value, str) and ("," in value or "/" in value):
+            first, _, behind = value.replace("/", ",").partition(",")
             request[key.name] = parse_value(key, first)
             request.setdefault(key.second, parse_value(known[key.second], behind))
         else:
-            request[key.name] = parse_value(key, value)
+            try:
+                request[key.name] = parse_value(key, value)
+            except UsageError as error:
+                raise _of_another(key, value) or error from None
     return request
+
+
+_MIXED_UP = ("engine", "task", "trainer", "objective")
+"""Keys whose values people give under another key of choices, such as ``--backend vllm`` and ``--task dpo``."""
+
+
+def _of_another(key: Key, value: Any) -> UsageError | None:
+    """Error for a value that is one of another key's, saying whose; None for any other value."""
+    known = every_key()
+    for name in _MIXED_UP if key.kind == "choice" and isinstance(value, str) else ():
+        if name != key.name:
+            try:
+                meant = parse_value(known[name], value)
+            except (UsageError, CannotTell):
+                continue
+            return UsageError(
+                f'{key.name}: "{value}" is not a valid value', f"it is one of {name}: say --{name} {meant}"
+            )
+    return None

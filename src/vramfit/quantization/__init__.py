@@ -45,30 +45,52 @@ def find_scheme(name: str) -> Scheme:
 
         scheme = publishers.read(name)
     if scheme is None:
-        spelled = {_folded(one): one for one in (*ALIASES, *SCHEMES)}.get(_folded(name), "")
+        folded = {_folded(one): one for one in (*ALIASES, *SCHEMES)}
+        spelled = folded.get(_folded(name)) or folded.get(_without_container(_folded(name)), "")
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
+    if scheme is None and " (" in name:
+        return find_scheme(name.partition(" (")[0])
     if scheme is None:
-        hint = _hint(name)
-        raise UnsupportedScheme(f'unknown quant "{name}"', hint)
+        raise _unknown(name)
     return scheme
 
 
-def _hint(name: str) -> str:
-    """Next step for a name that no table and no grammar knows: the nearest ones, where there are any."""
-    from vramfit.quantization.spelling import EXL, read
+_WHICH = {
+    "gguf": "say which type of file: Q4_K_M, Q5_K_M, Q8_0",
+    "exl2": "say the bits of a weight: exl2-4.0",
+    "exl3": "say the bits of a weight: exl3-4.0",
+    "mlx": "say the bits of a weight: mlx-4bit",
+    "fullprecision": "say bf16 or fp16 for the 16 bits that most models come in, fp32 for 32",
+}
+"""Next steps for names that mean several schemes."""
 
-    if "bpw" in name.lower() and (rated := [one.id for family in EXL if (one := read(f"{family}-{name}")) is not None]):
-        return f"a bit rate alone may be of several formats: write {' or '.join(rated)}, or name the engine"
+
+def _unknown(name: str) -> UnsupportedScheme:
+    """Error for a name of no scheme, with what may have been meant."""
     import difflib
 
-    known = {scheme.lower(): scheme for scheme in SCHEMES}
-    near = [known[one] for one in difflib.get_close_matches(name.lower(), known, 3)]
-    return f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
+    known = {s.lower(): s for s in SCHEMES}
+    near = [known[n] for n in difflib.get_close_matches(name.lower(), known, 3)]
+    hint = f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
+    if "bpw" in name.lower():
+        from vramfit.quantization.spelling import EXL, read
+
+        rated = [one.id for family in EXL if (one := read(f"{family}-{name}")) is not None]
+        if rated:
+            hint = f"say whose bits: {' or '.join(rated)}, or name the engine; a GGUF file has a type, Q4_K_M"
+    return UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name), hint))
 
 
 def _folded(name: str) -> str:
     """Letters and digits of a name, in small letters: ``Q4_K_M`` and ``q4km`` are one."""
     return "".join([letter for letter in name.lower() if letter.isalnum()])
+
+
+def _without_container(folded: str) -> str:
+    """Folded name without the kind of file before or behind it: ``Q4_K_M.gguf``, ``GGUF Q4_K_M``."""
+    for kind in ("gguf", "ggml"):
+        folded = folded.removeprefix(kind).removesuffix(kind)
+    return folded
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:

@@ -40,9 +40,11 @@ IMATRIX_MARK = "i1"
 
 def read(name: str) -> Scheme | None:
     """Scheme of a name in this grammar, under its usual id; None for any other name."""
-    words = name.lower().replace("_", "-").replace(" ", "-").replace("--1g", "-channel").split("-")
-    if words[0] == IMATRIX_MARK:
-        return _with_matrix(name[len(IMATRIX_MARK) + 1 :])
+    words = (
+        name.lower().replace("_", "-").replace(" ", "-").replace("--1g", "-channel").replace("-bit", "bit").split("-")
+    )
+    if words[0] in (IMATRIX_MARK, "imatrix"):
+        return _with_matrix(name[len(words[0]) + 1 :])
     family = next((word for word in words if word in FAMILIES or word in EXL), None)
     if family is None:
         return None
@@ -76,6 +78,8 @@ def _sizes(words: list[str], decimal: bool) -> Mapping[str, float] | None:
             digits = word[:-3]
         elif word.startswith("int"):
             digits = word[3:]
+        elif word.startswith("q"):
+            digits = word[1:]
         elif word.endswith("g") or word.startswith("g"):
             kind, digits = "group", word.strip("g")
         elif word.startswith("h"):

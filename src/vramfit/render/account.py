@@ -74,16 +74,19 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
 def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     """Draw the meaning of the bars' shades and mark."""
     items: list[list[Span]] = []
-    cached = any(pick(e, "model.max_context") != 0 for e in estimates)
-    for glyph, name in zip(SHADES + MARGIN, (*NAMES, "margin"), strict=True):
-        if name == NAMES[1] and not cached:
-            continue  # a pipeline of images has no cache
+    named = [(glyph, name) for glyph, name, part in zip(SHADES, NAMES, PARTS, strict=True) if _has(estimates, part)]
+    for glyph, name in (*named, (MARGIN, "margin")):
         items.append([(glyph, _PART_STYLES[glyph]), (f" {name}", "dim")])
     usable = {device["usable_bytes"] for e in estimates for device in gpu_devices(e)}
     amount = f" {gib(next(iter(usable)))}" if len(usable) == 1 and None not in usable else ""
     several = any(len(gpu_devices(e)) > 1 for e in estimates)
     items.append([(MARK, _PART_STYLES[MARK]), (f" usable{amount}{' on the fullest GPU' if several else ''}", "dim")])
     page.packed(items, indent=2)
+
+
+def _has(estimates: Sequence[Object], part: str) -> bool:
+    """True if one of the estimates has memory of a part: a pipeline and fine-tuning have no KV cache."""
+    return any((estimate.get("breakdown") or {}).get(part, 1) for estimate in estimates)
 
 
 def draw_table(page: Page, estimates: Sequence[Object]) -> None:

@@ -12,17 +12,36 @@ if TYPE_CHECKING:
 
 HANG = 4
 """Columns by which the continued lines are indented."""
+INLINE = "python -c '"
+"""Beginning of a shell line that has a program of Python in quotes, where a backslash joins Python's lines."""
 _CONTINUED = " \\"
 """End of a line that the next one continues, in a shell and in Python."""
 
 
 def wrapped(command: str, width: int) -> list[str]:
     """Lines of ``command``, of at most ``width`` columns where its words allow; no word is ever broken."""
+    inline = _inline(command, width)
+    if inline is not None:
+        return inline
     lines: list[str] = []
     for line in command.splitlines():
         python = "(" in line.split(" ", 1)[0] or " = " in line
         for statement in _statements(line) if python else [line]:
             lines += _fill(list(_pieces(statement, python)), width, "" if python else _CONTINUED, python)
+    return lines
+
+
+def _inline(command: str, width: int) -> list[str] | None:
+    """Lines of ``python -c '…'``, the program within the quotes broken as Python; None for any other command, or a short one."""
+    begun, quote, program = command.partition(INLINE)
+    if begun or not quote or not program.endswith("'") or "'" in program[:-1] or len(command) <= width:
+        return None
+    first, *others = [f"{one}; " for one in _statements(program[:-1])]
+    lines: list[str] = []
+    for text in (INLINE + first, *[" " * HANG + one for one in others]):
+        lines += _fill(list(_pieces(text.rstrip(), True)), width - len(_CONTINUED), "", True)
+        lines[-1] += _CONTINUED
+    lines[-1] = f"{lines[-1].removesuffix(f';{_CONTINUED}')}'"
     return lines
 
 

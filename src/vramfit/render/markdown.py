@@ -7,7 +7,7 @@ from vramfit.units import gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vramfit.render.fields import Object
 
@@ -26,14 +26,35 @@ _UNNAMED = "@<!-- -->"
 
 def lines(report: Object) -> Iterator[str]:
     """Lines of the table, its source aligned too; a column that is empty for every estimate is left out."""
-    rows = [_row(estimate) for estimate in report["estimates"]]
-    kept = [i for i, heading in enumerate(_HEADINGS) if heading == "Verdict" or any(row[i] for row in rows)]
+    kept, found = table(report)
+    rows = [[text if _HEADINGS[i] in _RIGHT else escape(text) for i, text in enumerate(row)] for row in found]
     widths = [max(3, len(_HEADINGS[i]), *(len(row[i]) for row in rows)) for i in kept]
     yield _line([_HEADINGS[i] for i in kept], kept, widths)
     dashes = ("-" * (w - 1) + (":" if _HEADINGS[i] in _RIGHT else "-") for i, w in zip(kept, widths, strict=True))
     yield "| " + " | ".join(dashes) + " |"
     for row in rows:
         yield _line([row[i] for i in kept], kept, widths)
+
+
+def table(report: Object) -> tuple[list[int], list[list[str]]]:
+    """Numbers of the columns that have something, and each estimate's texts in all columns."""
+    rows = [_row(estimate) for estimate in report["estimates"]]
+    return [i for i, heading in enumerate(_HEADINGS) if heading == "Verdict" or any(row[i] for row in rows)], rows
+
+
+def html(report: Object) -> str:
+    """Table of HTML with the same columns, for notebooks."""
+    from html import escape as plain
+
+    kept, rows = table(report)
+    align = [' style="text-align:right"' if _HEADINGS[i] in _RIGHT else ' style="text-align:left"' for i in kept]
+
+    def line(tag: str, texts: Iterable[str]) -> str:
+        cells = [f"<{tag}{how}>{plain(encodable(text))}</{tag}>" for how, text in zip(align, texts, strict=True)]
+        return f"<tr>{''.join(cells)}</tr>"
+
+    body = "\n".join([line("td", [row[i] for i in kept]) for row in rows])
+    return f"<table>\n<thead>{line('th', [_HEADINGS[i] for i in kept])}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def escape(text: str) -> str:
@@ -53,16 +74,16 @@ def _row(estimate: Object) -> list[str]:
     remedies = estimate.get("remedies") or ()
     sizes = [pick(estimate, "required_bytes.expected"), usable_bytes(estimate), *(pick(estimate, p) for p in _SIZES)]
     return [
-        escape(cell(estimate.get("name"))),
-        escape(gpu_id(estimate)),
-        escape(cell(pick(estimate, "model.id"))),
-        escape(cell(estimate.get("engine"))),
-        escape(cell(pick(estimate, "quant.scheme"))),
-        escape(f"error: {error}" if error else cell(estimate.get("verdict"))),
+        cell(estimate.get("name")),
+        gpu_id(estimate),
+        cell(pick(estimate, "model.id")),
+        cell(estimate.get("engine")),
+        cell(pick(estimate, "quant.scheme")),
+        f"error: {error}" if error else cell(estimate.get("verdict")),
         *("" if size is None else gib(size) for size in sizes),
         "" if context is None else f"{context:,}",
         "" if rate is None else tokens_per_second(rate),
-        escape(remedies[0]["summary"]) if remedies else "",
+        remedies[0]["summary"] if remedies else "",
     ]
 
 

@@ -126,8 +126,11 @@ class Page:
 
         Rows that have nothing in the columns below are not drawn again.
         """
-        first, rest = columns[0], list(columns[1:])
+        first, rest, parts = columns[0], list(columns[1:]), 0
         while rest:
+            if parts:
+                self.blank()
+                self.blank()
             number = len(rest)
             while number > 1 and self._too_wide([first, *rest[:number]], indent, None):
                 number -= 1
@@ -136,7 +139,7 @@ class Page:
             shown = [row for row in range(len(first.cells)) if any(column.cells[row] for column in rest[:number])]
             columns = [first, *rest[:number]]
             self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None)
-            rest = rest[number:]
+            rest, parts = rest[number:], parts + 1
 
     def drawn(self) -> str:
         """Text of the whole page, with terminal codes if it has colour."""
@@ -158,7 +161,7 @@ class Page:
             line.rstrip()
             console.print(line, soft_wrap=True)
         # The id that the SVG's styles carry is a checksum of its lines unless it is given: equal reports give equal files.
-        return console.export_svg(title=title, unique_id="vramfit") if kind == "svg" else console.export_html()
+        return _spaced(console.export_svg(title=title, unique_id="vramfit")) if kind == "svg" else console.export_html()
 
     def _draw(self, columns: Sequence[Column], indent: int, prose: Column | None) -> None:
         """Draw headings and rows of these columns."""
@@ -219,10 +222,15 @@ class Page:
         return text.translate(_ASCII).encode(self._encoding, "replace").decode(self._encoding)
 
 
+def _spaced(svg: str) -> str:
+    """SVG whose blanks every viewer keeps: librsvg (2.54) drops Rich's no-break spaces where a text begins with them."""
+    return svg.replace("&#160;", " ").replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
 def _breaks(text: str, width: int) -> list[int]:
     """Positions at which a text is broken so that no line is wider; only a word that is wider itself is broken within."""
     found, at, used = [], 0, 0
-    for word in text.split(" "):
+    for word in _unbroken(text):
         room = cell_len(word)
         if used and used + room > width:
             found.append(at)
@@ -235,6 +243,21 @@ def _breaks(text: str, width: int) -> list[int]:
             used += room + 1
         at += len(word) + 1
     return found
+
+
+_UNITS = frozenset(("GiB", "MiB", "GB", "MB", "GB/s", "TB/s", "B", "M", "tokens/s"))
+"""Units that stay on the line of their number."""
+
+
+def _unbroken(text: str) -> list[str]:
+    """Words of a text; a number and the unit behind it are one."""
+    words: list[str] = []
+    for word in text.split(" "):
+        if words and word.strip("(),.;:") in _UNITS and words[-1][-1:].isdigit():
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _coded(line: Text) -> str:

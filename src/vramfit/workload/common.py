@@ -76,7 +76,10 @@ _CACHE_WORDS = {"fp16": "f16", "float16": "f16", "half": "f16", "bfloat16": "bf1
 def _cache_type(spelling: str) -> str:
     """Element type in the spelling of the table, whatever its case."""
     word = spelling.strip().lower()
-    return _CACHE_WORDS.get(word, word)
+    if word.replace("-", "_").replace(" ", "_") in CACHE_TYPES:
+        return word.replace("-", "_").replace(" ", "_")
+    bits = word.replace(" ", "").replace("-", "").removesuffix("s").removesuffix("bit")
+    return _CACHE_WORDS.get(word) or (_CACHE_WORDS.get(bits, word) if word[:1].isdigit() else word)
 
 
 _SWITCHES = {"1": "on", "true": "on", "auto": "on", "enabled": "on", "0": "off", "false": "off", "disabled": "off"}
@@ -90,6 +93,7 @@ def switch_word(spelling: str) -> str:
 
 _CLASS_WORDS = {"16bit": "fp16", "8bit": "int8", "4bit": "int4", "16bits": "fp16", "8bits": "int8", "4bits": "int4",
                 "16": "fp16", "8": "int8", "4": "int4", "i8": "int8", "i4": "int4", "none": "fp16", "unquantized": "fp16",
+                "halfprecision": "fp16",
                 **{word: word for word in CLASSES}}  # fmt: skip
 """Classes by what people call them, without dashes and blanks."""
 

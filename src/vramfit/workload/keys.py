@@ -32,10 +32,12 @@ else:
 
 SAME_WORDS: Mapping[str, Mapping[str, str]] = {
     "use": {"coding": "code", "programming": "code", "images": "vision", "embeddings": "embedding", "rag": "embedding"},
-    "platform": {"win": "windows", "win10": "windows", "win11": "windows", "windows 10": "windows",
+    "platform": {"wsl": "windows", "wsl2": "windows",
+                 "win": "windows", "win10": "windows", "win11": "windows", "windows 10": "windows",
                  "windows 11": "windows", "mac": "macos", "osx": "macos", "ubuntu": "linux", "debian": "linux"},
-    "task": {"full-finetune": "full", "full-finetuning": "full", "full-fine-tuning": "full", "full fine-tuning": "full",
-             "full fine-tune": "full", "fft": "full", "infer": "inference", "serve": "inference", "generate": "inference"},
+    "task": {**{f"full{one}{two}": "full" for one in "- _"
+                for two in ("finetune", "finetuning", "fine-tuning", "fine-tune", "ft")},
+             "q-lora": "qlora", "fft": "full", "infer": "inference", "serve": "inference", "generate": "inference"},
 }  # fmt: skip
 """Words that people write for a choice, by key; other letters than small ones mean the same everywhere."""
 
@@ -233,12 +235,24 @@ def _joined(text: str) -> str:
     )
 
 
+_BETWEEN = (" and ", " & ", " plus ", " / ")
+"""Words and signs that people write between values of a list."""
+
+
 def _divided(key: Key, raw: Any) -> list[Any]:
     """Texts between the separators of a text; what is no text, or has no separator, as it is."""
     if isinstance(raw, str):
-        raw = _joined(raw.replace(" and ", key.separator[0]))
+        for word in _BETWEEN:
+            raw = raw.replace(word, key.separator[0])
+        raw = _joined(raw)
     if not isinstance(raw, str) or not any(sign in raw for sign in key.separator):
         return [str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw]
     for sign in key.separator[1:]:
         raw = raw.replace(sign, key.separator[0])
-    return [part.strip() for part in raw.split(key.separator[0])]
+    parts: list[Any] = []
+    for part in raw.split(key.separator[0]):
+        if parts and part.strip().lower().removesuffix("gb").strip().isdigit() and part.strip().lower().endswith("gb"):
+            parts[-1] += f" {part.strip()}"  # ``M4 Max, 128GB``
+        else:
+            parts.append(part.strip())
+    return parts

@@ -93,7 +93,7 @@ def _optimizer_name(spelling: str) -> str:
 
 KEYS = (
     Key("task", "choice", "what is run", choices=TASKS, default="inference"),
-    Key("sequence_length", "count", "fine-tuning: tokens per sample", default=2048),
+    Key("sequence_length", "tokens", "fine-tuning: tokens per sample", default=2048),
     Key("micro_batch", "count", "fine-tuning: samples per step and GPU", maximum=2**16, default=1),
     Key("lora_rank", "count", "fine-tuning: rank of the adapters", maximum=2**16, default=16),
     Key(

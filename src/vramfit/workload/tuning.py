@@ -33,7 +33,8 @@ def _trainer_name(spelling: str) -> str:
 
 def _sharding_name(spelling: str) -> str:
     word = spelling.strip().lower()
-    return _SHARDING_WORDS.get(word, word)
+    plain = "".join([letter for letter in word.replace("stage", "") if letter.isalnum()])
+    return _SHARDING_WORDS.get(word) or (plain if plain in SHARDINGS else word)
 
 
 KEYS = (

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from vramfit.workload.keys import Key
 
+_OF_TOKENS = ("tokens", "token", "tok", "context", "ctx")
+"""Words around a number of tokens that say what is counted."""
 TOKEN_UNITS = {"k": 1024, "m": 1024**2}
 """Factors of the letters behind a number of tokens, as vendors write contexts."""
 
@@ -55,8 +57,10 @@ def _tokens(key: Key, raw: Any) -> int | str:
     """Parse ``32768``, ``32,768``, ``32k`` (32,768) and ``1M``; a word of the key's, for which ``0`` stands too."""
     if not isinstance(raw, str):
         return key.choices[0] if key.choices and raw == 0 and not isinstance(raw, bool) else _integer(key, raw)
-    text = raw.strip().lower()
-    for word in ("tokens", "token", "tok"):
+    text = " ".join(
+        [word for word in raw.lower().replace("~", "").replace("-", " -").split() if word.strip("-") not in _OF_TOKENS]
+    )
+    for word in _OF_TOKENS:
         text = text.removesuffix(word).rstrip(" -")
     if text in key.choices:
         return text
@@ -67,9 +71,14 @@ def _tokens(key: Key, raw: Any) -> int | str:
     word, slash, parts = text.partition("/")
     if slash and word in key.choices[:1] and parts.isdecimal() and int(parts):
         return f"{word}/{int(parts)}"
+    text = text.removesuffix("i") if text[-2:-1] in TOKEN_UNITS else text  # ``32Ki``
     factor = TOKEN_UNITS.get(text[-1:], 1)
     digits = text[:-1].strip() if factor > 1 else text
-    groups = digits.replace("_", ",").split(",")
+    for sign in "_. '":
+        digits_of = digits.split(sign)
+        if len(digits_of) > 1 and all(len(group) == 3 and group.isdigit() for group in digits_of[1:]):
+            digits = digits.replace(sign, ",")
+    groups = digits.split(",")
     if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and 0 < len(groups[0]) <= 3:
         digits = "".join(groups)
     if factor == 1:
@@ -90,6 +99,9 @@ def _integer(key: Key, raw: Any) -> int:
         digits = raw.strip().removeprefix("-")
         if key.name == "parallel" and digits.split()[1:] in PEOPLE:
             raw = digits = digits.split()[0]
+        thousands = digits.split(",")
+        if len(thousands) > 1 and len(thousands[0]) < 4 and all(len(group) == 3 for group in thousands[1:]):
+            raw = digits = "".join(thousands)
         if not digits.isascii() or not digits.isdigit():
             raise key.wrong(raw, _expected(key))
         value = int(raw) if len(digits) < 20 else 2**63

@@ -85,7 +85,8 @@ class LlamaCppKeys(Record):
 
 
 CACHE_KEYS = (
-    Key("batch", "count", "llama.cpp: logical batch", flags=("-b", "--batch-size"), default=2048, follows=True),
+    # --batch-size is llama-server's too, and of others a number of sequences: vramfit.cli.flags reads it.
+    Key("batch", "count", "llama.cpp: logical batch", flags=("-b",), default=2048, follows=True),
     Key("ubatch", "count", "llama.cpp: physical batch", flags=("-ub", "--ubatch-size"), default=512, follows=True),
     Key(
         "unified_kv",

@@ -6,8 +6,16 @@ from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import stage_layers
 from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead, rank_slots
 from vramfit.engines.sglang.layout import angles_bytes, as_server, parts_of_copies, stage_of
+from vramfit.engines.sglang.overhead import (
+    DECODE_BYTES_PER_LAYER,
+    NVLINK_BYTES,
+    NVLINK_BYTES_EACH,
+    PEER_BYTES,
+    PEER_BYTES_EACH,
+    PREFILL_GRAPH_BYTES,
+)  # fmt: skip
 from vramfit.engines.terms import span
-from vramfit.engines.vllm.terms import account_step, add_slots
+from vramfit.engines.vllm.terms import account_step, add_angles, add_slots
 from vramfit.engines.vllm.weight_terms import MORE, add_rank_weights, rank_groups
 from vramfit.units import MIB
 
@@ -66,10 +74,7 @@ def _account_weights(
         ]
     more = f"{MORE}, less what stays in RAM" if job.keys.cpu_offload_bytes else MORE
     add_rank_weights(ledger, device, span(*layers), groups, size - angles, f"{SGLANG} srt/layers", more)
-    ledger.add_sum(
-        "weights", device, "tables of rotary angles", angles, f"{SGLANG} srt/layers/rotary_embedding/base.py",
-        f"4 B x width x {job.model.context:,} positions, for each kind of layer", table_bytes=angles,
-    )  # fmt: skip
+    add_angles(ledger, device, angles, job.model.context, 4, f"{SGLANG} srt/layers/rotary_embedding/base.py")
 
 
 def _account_cache(
@@ -111,12 +116,35 @@ def _account_cache(
 def _account_overhead(ledger: Ledger, device: str, extra: Overhead, gpu_count: int) -> None:
     """Add what a process holds before it loads, its CUDA graphs, workspaces and libraries."""
     logs, environ = "start-up logs in issues of sgl-project/sglang", f"{SGLANG} srt/environ.py"
-    links = f"90 MiB alone; NVLink 1750 MiB + 30 a rank, PCIe 130 MiB + 66 a rank, ROCm 3200 MiB; here {gpu_count} GPUs"
     hook = f"{SGLANG} srt/arg_groups/memory_hook.py"
+    base, each = next(
+        (
+            (base, each)
+            for base, each in ((NVLINK_BYTES, NVLINK_BYTES_EACH), (PEER_BYTES, PEER_BYTES_EACH))
+            if extra.before_bytes == base + each * gpu_count
+        ),
+        (extra.before_bytes, 0),
+    )
+    ledger.add(
+        "overhead", device, "process and links", "linked_bytes + gpus × gpu_bytes" if each else "process_bytes",
+        extra.before_bytes, logs, "measured: alone, or by what the GPUs speak over (NVLink, PCIe, ROCm)",
+        **({"linked_bytes": base, "gpus": gpu_count, "gpu_bytes": each} if each else {"process_bytes": base}),
+    )  # fmt: skip
+    for name, size, one, what, source in (
+        ("CUDA graphs for decoding", extra.decode_bytes, DECODE_BYTES_PER_LAYER, "layers", logs),
+        ("CUDA graphs for prefill", extra.prefill_bytes, PREFILL_GRAPH_BYTES, "sizes", hook),
+    ):
+        ledger.add(
+            "overhead",
+            device,
+            name,
+            f"{what} × graph_bytes",
+            size,
+            source,
+            "",
+            **{what: size // one, "graph_bytes": one},
+        )
     for name, size, words, source in (
-        ("process and links", extra.before_bytes, links, logs),
-        ("CUDA graphs for decoding", extra.decode_bytes, "6 MiB for each layer", logs),
-        ("CUDA graphs for prefill", extra.prefill_bytes, "8 MiB for each size", hook),
         ("attention workspace", extra.workspace_bytes, "384 MiB except on Hopper", environ),
         ("cache of image embeddings", extra.images_bytes, "100 MiB", environ),
         ("libraries", extra.libraries_bytes, "160 MiB", logs),

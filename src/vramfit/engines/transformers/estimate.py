@@ -244,9 +244,8 @@ def _assumptions(job: Job[object, None], on_gpu: int) -> tuple[str, ...]:
         size = "the largest size" if work.image_size is None else "{} x {} pixels".format(*work.image_size)
         assumptions.append(f"the context includes {_images(work.images)} of {size}")
     if job.scheme.family == "bitsandbytes":
-        assumptions.append(
-            "weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit"
-        )
+        tower = ", vision tower included" if model.sees else ""
+        assumptions.append(f"weights are quantized on load{tower}; the output head and embeddings stay 16-bit")
         if model.has_experts:
             assumptions.append(
                 "experts are counted as quantized, as transformers 4 loads them; transformers 5 leaves fused experts "

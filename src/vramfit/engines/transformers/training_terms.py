@@ -8,7 +8,14 @@ from vramfit.engines.transformers.training import memory
 from vramfit.memory.weights import slices
 from vramfit.training.memory import step_tokens
 from vramfit.training.profile import trainer_of
-from vramfit.training.states import trained_parameters, weight_bytes
+from vramfit.training.states import (
+    DEEPSPEED,
+    LIVE_PARAMETERS,
+    PARTIAL_BYTES,
+    WIDTH_OF_BUCKET,
+    trained_parameters,
+    weight_bytes,
+)  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +128,32 @@ def _of_parameters(
                 bytes_each=width, gpus=gpus,
             )  # fmt: skip
         return
-    ledger.add_sum(part, device, name, size, source, f"of {trained:,} trained parameters; {note}", state_bytes=size)
+    most = PARTIAL_BYTES * LIVE_PARAMETERS
+    if size == most and trained // gpus >= LIVE_PARAMETERS:
+        ledger.add(
+            part, device, name, "min(group_parameters, floor(parameters / gpus)) × bytes_each", size, source,
+            f"of a group of parameters at a time; {note}", group_parameters=LIVE_PARAMETERS, parameters=trained, gpus=gpus,
+            bytes_each=PARTIAL_BYTES,
+        )  # fmt: skip
+        return
+    for bytes_each in (2, 4, 6, 8, 12, 16):
+        for share in dict.fromkeys((1, gpus)):
+            if size == bytes_each * trained // share:
+                ledger.add(
+                    part, device, name, "floor(parameters × bytes_each / gpus)", size, source, note, parameters=trained,
+                    bytes_each=bytes_each, gpus=share,
+                )  # fmt: skip
+                return
+    mean = size * gpus / trained if trained else 0.0
+    ledger.add_sum(
+        part,
+        device,
+        name,
+        size,
+        source,
+        f"{mean:.3g} B for each of {trained:,} trained parameters; {note}",
+        state_bytes=size,
+    )
 
 
 def _moment(job: Job[object, None], found: TrainingMemory, ledger: Ledger, device: str, source: str) -> None:
@@ -144,8 +176,31 @@ def _moment(job: Job[object, None], found: TrainingMemory, ledger: Ledger, devic
                 "compute", device, name, "tokens × token_bytes", size, source, note, tokens=tokens,
                 token_bytes=size // tokens,
             )  # fmt: skip
+        elif part == "gathered" and work.training.sharding in DEEPSPEED:
+            _buckets(job, ledger, device, size, source, note)
+        elif part == "gathered" and job.gpu_count > 1 and not job.workload.training.offload_parameters:
+            cut = slices(job.checkpoint)
+            layer = max(cut.layer_bytes, default=0)
+            ledger.add(
+                "compute", device, name, "2 × layer_bytes + whole_bytes", size, source, note, layer_bytes=layer,
+                whole_bytes=size - 2 * layer,
+            )  # fmt: skip
         else:
             ledger.add_sum("compute", device, name, size, source, note, part_bytes=size)
+
+
+def _buckets(job: Job[object, None], ledger: Ledger, device: str, size: int, source: str, note: str) -> None:
+    """Add what DeepSpeed exchanges: two buckets, and under ZeRO-3 the parameters that are whole at a time."""
+    live = 0
+    if job.workload.training.sharding == "zero3":
+        whole = weight_bytes(job.checkpoint, job.workload, trainer_of(job.workload.training))
+        live = min(LIVE_PARAMETERS, whole // 2)
+    elements = (size // WIDTH_OF_BUCKET - live) // 2
+    ledger.add(
+        "compute", device, PARTS["gathered"][0],
+        "2 × bucket_elements × bytes_each" + (" + live_parameters × bytes_each" if live else ""), size, source, note,
+        **{"bucket_elements": elements, "bytes_each": WIDTH_OF_BUCKET, **({"live_parameters": live} if live else {})},
+    )  # fmt: skip
 
 
 def _slack(gpu: DeviceMemory, found: TrainingMemory, ledger: Ledger, share: float) -> None:
@@ -156,8 +211,14 @@ def _slack(gpu: DeviceMemory, found: TrainingMemory, ledger: Ledger, share: floa
         fixed_bytes=fixed,
     )  # fmt: skip
     slack = gpu.overhead_bytes - fixed
+    words = "of the activations; more with eager attention, no more than is left on the GPU"
+    if slack == round(share * found.loose_bytes):
+        ledger.add(
+            "overhead", gpu.device, "allocator slack", "round(share × activation_bytes)", slack, "docs/fine-tuning.md",
+            words, share=share, activation_bytes=found.loose_bytes,
+        )  # fmt: skip
+        return
     ledger.add_sum(
         "overhead", gpu.device, "allocator slack", slack, "docs/fine-tuning.md",
-        f"{share:g} of the activations ({found.loose_bytes:,} B), more with eager attention, no more than is left on the GPU",
-        slack_bytes=slack,
+        f"{share:g} {words} ({found.loose_bytes:,} B)", slack_bytes=slack,
     )  # fmt: skip

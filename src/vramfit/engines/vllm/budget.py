@@ -66,10 +66,31 @@ BY_KERNEL = ("nvfp4", "plain", "fp8")
 class Libraries(Record):
     """Memory of libraries on one rank in bytes."""
 
-    inside_bytes: int
-    """Bytes within the share of the card, "non-torch" in the log."""
-    outside_bytes: int
-    """Bytes that are taken before vLLM looks at the card, beyond the context of a process on one GPU."""
+    alone_bytes: int
+    """Bytes within the share of the card on one GPU."""
+    linked_bytes: int = 0
+    """Further such bytes of ranks that work together."""
+    rank_bytes: int = 0
+    """Further such bytes for each of ``further_ranks``."""
+    further_ranks: int = 0
+    context_bytes: int = 0
+    """Bytes outside of the share that the context takes beyond that of other cards."""
+    nccl_bytes: int = 0
+    """Bytes outside of the share of several cards that speak with each other."""
+    experts_bytes: int = 0
+    """Further such bytes of a mixture of experts."""
+    processes_bytes: int = 0
+    """Bytes that the processes take of a memory shared with the CPU."""
+
+    @property
+    def inside_bytes(self) -> int:
+        """Bytes within the share of the card, "non-torch" in the log."""
+        return self.alone_bytes + self.linked_bytes + self.rank_bytes * self.further_ranks + self.processes_bytes
+
+    @property
+    def outside_bytes(self) -> int:
+        """Bytes that are taken before vLLM looks at the card, beyond the context of a process on one GPU."""
+        return self.context_bytes + self.nccl_bytes + self.experts_bytes
 
 
 def libraries(
@@ -85,20 +106,25 @@ def libraries(
         alone = ALONE_BYTES if recent else ALONE_BYTES_EARLIER
     else:
         alone = SMALL_ALONE_BYTES if recent else SMALL_ALONE_BYTES_EARLIER
-    inside = alone if last else min(alone, UNSAMPLED_BYTES)
+    together, each, further = 0, 0, 0
     if ranks > 1:
         if linked and recent and stages == 1 and not data_parallel:
-            inside += FUSED_BYTES + FUSED_PEER_BYTES * (ranks - 2)
+            together, each, further = FUSED_BYTES, FUSED_PEER_BYTES, ranks - 2
         elif linked:
-            inside += PEER_BYTES_HOPPER + PEER_BYTES * (ranks - 2)
+            together, each, further = PEER_BYTES_HOPPER, PEER_BYTES, ranks - 2
         else:
-            inside += PEER_BYTES * (ranks - 1)
-    outside = HOPPER_CONTEXT_BYTES if generation == "hopper" else 0
-    if linked and ranks * stages > 1:
-        outside += NCCL_BYTES_HOPPER
-        if ranks > 1 and any(group.experts is not None for group in model.layers):
-            outside += NCCL_BYTES_EXPERTS
-    return Libraries(inside, outside)
+            each, further = PEER_BYTES, ranks - 1
+    several = linked and ranks * stages > 1
+    experts = several and ranks > 1 and any(group.experts is not None for group in model.layers)
+    return Libraries(
+        alone if last else min(alone, UNSAMPLED_BYTES),
+        together,
+        each,
+        further,
+        HOPPER_CONTEXT_BYTES if generation == "hopper" else 0,
+        NCCL_BYTES_HOPPER if several else 0,
+        NCCL_BYTES_EXPERTS if experts else 0,
+    )
 
 
 def generation(gpu: Gpu) -> str:

@@ -11,6 +11,7 @@ The bytes of a graph are the driver's, so they were measured. 37 start-up logs o
 from __future__ import annotations
 
 from vramfit._memo import per_model
+from vramfit._record import Record
 from vramfit.engines.vllm.release import ATTENTION
 from vramfit.model.architecture import Attention, LatentAttention
 from vramfit.units import MIB
@@ -89,6 +90,32 @@ def profiled_blocks(captured: tuple[int, ...], rows: int, release: Release) -> i
     return captured[-1] if release.numbers < (0, 26) else min(rows, captured[-1])
 
 
+class Graphs(Record):
+    """CUDA graphs of one rank, by what their bytes are computed from."""
+
+    sizes: int = 0
+    """Number of sizes, in tokens of a step, that are captured layer by layer."""
+    whole: int = 0
+    """Number of sizes of which the whole step is captured too."""
+    layers: float = 0.0
+    """Number of layers, each taken as often as its graph is larger than a dense layer's."""
+    width: float = 1.0
+    """Factor of layers that quantize their inputs."""
+    outputs_bytes: int = 0
+    """Bytes of float32 outputs of the parts that FlashAttention divides a sequence into."""
+    share: float = 1.0
+    """Measured or estimated bytes as a share of the formula's."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all of them; 0 where nothing is captured."""
+        if not self.sizes:
+            return 0
+        each = self.sizes * PIECE_BYTES + self.whole * FULL_BYTES
+        size = BASE_BYTES + round(each * self.layers * self.width) + self.outputs_bytes
+        return size if self.share == 1 else round(size * self.share)
+
+
 def graph_bytes(
     model: Model,
     ranks: int,
@@ -100,20 +127,40 @@ def graph_bytes(
     eight_bit: bool,
     splits: bool,
 ) -> int:
-    """Bytes of the graphs of the layers from ``span[0]`` to before ``span[1]``, as measured after their capture.
+    """Bytes of the graphs that ``graphs`` describes, which takes the same arguments."""
+    return graphs(model, ranks, span, captured, rows, release, mxfp4, eight_bit, splits).bytes
+
+
+def graphs(
+    model: Model,
+    ranks: int,
+    span: tuple[int, int],
+    captured: tuple[int, ...],
+    rows: int,
+    release: Release,
+    mxfp4: bool,
+    eight_bit: bool,
+    splits: bool,
+) -> Graphs:
+    """Graphs of the layers from ``span[0]`` to before ``span[1]``, as measured after their capture.
 
     ``captured`` has the sizes, of which those up to ``rows`` are captured whole too. ``mxfp4`` states that Triton kernels
     run MXFP4 experts, ``eight_bit`` that activations are quantized, and ``splits`` that FlashAttention 3 is used.
     """
     if not captured:
-        return 0
+        return Graphs()
     full = [size for size in captured if size <= rows] if release.full_graphs else []
-    each = len(captured) * PIECE_BYTES + len(full) * FULL_BYTES
-    layers = sum(_weights(model, mxfp4, release.full_graphs)[span[0] : span[1]])
-    size = BASE_BYTES + round(each * layers * (EIGHT_BIT_FACTOR if eight_bit else 1))
+    outputs = 0
     if splits and full and not (model.vision is not None and model.architecture.model_type in UNSPLIT):
-        size += SPLITS * max(full) * 4 * _outputs(model) // ranks
-    return round(size * EARLIER_FACTOR) if (0, 11) <= release.numbers < (0, 13) else size
+        outputs = SPLITS * max(full) * 4 * _outputs(model) // ranks
+    return Graphs(
+        len(captured),
+        len(full),
+        sum(_weights(model, mxfp4, release.full_graphs)[span[0] : span[1]]),
+        EIGHT_BIT_FACTOR if eight_bit else 1.0,
+        outputs,
+        EARLIER_FACTOR if (0, 11) <= release.numbers < (0, 13) else 1.0,
+    )
 
 
 @per_model

@@ -6,7 +6,7 @@ from vramfit._record import Record, replace
 from vramfit.engines.distributed import layout, stage_layers
 from vramfit.engines.servers import sequences
 from vramfit.engines.vllm.budget import experts_kernel, libraries
-from vramfit.engines.vllm.graphs import SIZED_BY_ROWS_SINCE, graph_bytes, profiled_blocks, sizes
+from vramfit.engines.vllm.graphs import SIZED_BY_ROWS_SINCE, graphs, profiled_blocks, sizes
 from vramfit.engines.vllm.profile_run import Rank, Step, peak
 from vramfit.engines.vllm.release import has_states
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.vllm import Cards
     from vramfit.engines.vllm.budget import Libraries
+    from vramfit.engines.vllm.graphs import Graphs
     from vramfit.engines.vllm.profile_run import Peak
     from vramfit.engines.vllm.release import Release
 
@@ -57,8 +58,8 @@ class Parts(Record):
 
     peak: Peak
     libraries: Libraries
-    graphs_bytes: int
-    """Bytes of the CUDA graphs: vLLM's own estimate if that is deducted from the share, else as measured."""
+    graphs: Graphs
+    """CUDA graphs: vLLM's own estimate if that is deducted from the share, else as measured."""
     outside_bytes: int
     """Bytes that lie outside of the share of the card, without the context of a process on one GPU."""
     beside_bytes: int
@@ -67,6 +68,11 @@ class Parts(Record):
     """Number of blocks of the cache that graphs are captured with before the real one exists."""
     kinds: tuple[str, str, str]
     """Keys of ``SPREAD`` for the three terms."""
+
+    @property
+    def graphs_bytes(self) -> int:
+        """Bytes of the CUDA graphs."""
+        return self.graphs.bytes
 
     @property
     def starting_bytes(self) -> int:
@@ -114,7 +120,7 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
     found = peak(model, job.scheme, Step(tokens, rows, work.images, work.image_size, work.context), rank, facts)
     query = 1 + (work.speculative_tokens or 0)
     captured = () if keys.enforce_eager else sizes(rows, tokens, query, facts, cards.generation == "blackwell")
-    graphs = graph_bytes(
+    made = graphs(
         model,
         ranks,
         stage_layers(model.layer_count, count)[stage],
@@ -126,12 +132,12 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
         cards.generation == "hopper",
     )
     if facts.graphs_in_share:
-        graphs = round(graphs * ESTIMATED_SHARE)
+        made = replace(made, share=ESTIMATED_SHARE)
     several = keys.data_parallel is not None and keys.data_parallel > 1
     library = libraries(model, ranks, count, last, cards.generation, facts, several)
     if cards.processes_bytes:
-        library = replace(library, inside_bytes=library.inside_bytes + cards.processes_bytes)
-    later = 0 if facts.graphs_in_share else graphs
+        library = replace(library, processes_bytes=cards.processes_bytes)
+    later = 0 if facts.graphs_in_share else made.bytes
     later += 0 if facts.counts_everything else found.counts_bytes
     # What early releases measured contains memory that PyTorch kept of the profile run (``EARLIER_FACTOR``).
     kept = max(found.forward_bytes, found.sampler_bytes) if facts.numbers < KEEPS_UNTIL else 0
@@ -142,7 +148,7 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
     return Parts(
         found,
         library,
-        graphs,
+        made,
         outside,
         beside,
         profiled_blocks(captured, rows, facts),

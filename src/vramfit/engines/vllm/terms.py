@@ -7,6 +7,7 @@ from vramfit.engines.distributed import expert_division, layout, of_one_copy, st
 from vramfit.engines.terms import span
 from vramfit.engines.vllm.activations import widest_layer
 from vramfit.engines.vllm.budget import experts_kernel
+from vramfit.engines.vllm.graphs import BASE_BYTES, FULL_BYTES, PIECE_BYTES
 from vramfit.engines.vllm.loaded import division
 from vramfit.engines.vllm.parts import parts, steps
 from vramfit.engines.vllm.pool import Caches
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vramfit.engines.servers import ServerKeys
     from vramfit.engines.terms import Ledger
     from vramfit.engines.vllm import Cards
+    from vramfit.engines.vllm.graphs import Graphs
     from vramfit.engines.vllm.parts import Parts
     from vramfit.engines.vllm.profile_run import Peak
     from vramfit.engines.vllm.release import Release
@@ -128,25 +130,48 @@ def _add_step(job: Job[Cards, ServerKeys], ledger: Ledger, device: str, peak: Pe
 
 def account_budget(ledger: Ledger, device: str, own: Parts, ranks: int, facts: Release, processes_bytes: int) -> None:
     """Add libraries and CUDA graphs of one rank, and what its processes take of a memory shared with the CPU."""
-    version = ".".join(map(str, facts.numbers))
-    inside = own.libraries.inside_bytes - processes_bytes
-    ledger.add_sum(
-        "overhead", device, "libraries", inside, MEASURED,
-        f"measured: one GPU, and more for each further rank; here {ranks} of version {version}", library_bytes=inside,
+    version, found = ".".join(map(str, facts.numbers)), own.libraries
+    formula, inputs = "alone_bytes", {"alone_bytes": found.alone_bytes}
+    if found.linked_bytes:
+        formula, inputs = f"{formula} + linked_bytes", {**inputs, "linked_bytes": found.linked_bytes}
+    if found.further_ranks:
+        formula = f"{formula} + further_ranks × rank_bytes"
+        inputs = {**inputs, "further_ranks": found.further_ranks, "rank_bytes": found.rank_bytes}
+    ledger.add(
+        "overhead", device, "libraries", formula, found.inside_bytes - processes_bytes, MEASURED,
+        f"measured: one GPU, ranks that work together, each further rank; here {ranks} of version {version}", **inputs,
     )  # fmt: skip
     ledger.add_sum(
         "overhead", device, "host memory of the processes", processes_bytes, MEASURED,
         "0.058 of the memory that CPU and GPU share", process_bytes=processes_bytes,
     )  # fmt: skip
-    outside = own.libraries.outside_bytes
     ledger.add_sum(
-        "overhead", device, "NCCL", outside, MEASURED,
-        "measured: what the first look at the card finds taken beyond a process's context", outside_bytes=outside,
+        "overhead", device, "NCCL" if found.nccl_bytes else "larger context", found.outside_bytes, MEASURED,
+        "measured: what the first look at the card finds taken beyond a process's context",
+        context_bytes=found.context_bytes, nccl_bytes=found.nccl_bytes, experts_bytes=found.experts_bytes,
     )  # fmt: skip
-    ledger.add_sum(
-        "overhead", device, "CUDA graphs", own.graphs_bytes, MEASURED,
-        "160 MiB, and for each layer 0.20 MiB a size and 0.11 MiB a whole step; split outputs of attention",
-        graph_bytes=own.graphs_bytes,
+    account_graphs(ledger, device, own.graphs)
+
+
+def account_graphs(ledger: Ledger, device: str, made: Graphs) -> None:
+    """Add the CUDA graphs of one rank: those of each layer and size, of whole steps, and outputs in parts."""
+    formula = "base_bytes + round((sizes × piece_bytes + whole × step_bytes) × layers × width / 100)"
+    inputs: dict[str, float] = {
+        "base_bytes": BASE_BYTES, "sizes": made.sizes, "piece_bytes": PIECE_BYTES, "whole": made.whole,
+        "step_bytes": FULL_BYTES, "layers": made.layers, "width": round(100 * made.width),
+    }  # fmt: skip
+    if made.width == 1:
+        formula = formula.replace(" × width / 100", "")
+        del inputs["width"]
+    if made.outputs_bytes:
+        formula, inputs = f"{formula} + outputs_bytes", {**inputs, "outputs_bytes": made.outputs_bytes}
+    if made.share != 1:
+        formula, inputs = f"round(({formula}) × share / 100)", {**inputs, "share": round(100 * made.share)}
+    ledger.add(
+        "overhead", device, "CUDA graphs", formula, made.bytes, MEASURED,
+        "measured, of each layer for each captured size and each whole step; a layer with experts or states counts as several;"
+        " width and share in hundredths",
+        **inputs,
     )  # fmt: skip
 
 
@@ -211,9 +236,18 @@ def account_weights(
     add_rank_weights(
         ledger, device, span(*layers), [groups], size - angles - slots, f"{VLLM} model_executor/layers", more
     )
-    ledger.add_sum(
-        "weights", device, "tables of rotary angles", angles, f"{VLLM} layers/rotary_embedding/base.py",
-        f"2 B x width x {job.model.context:,} positions, for each kind of layer", table_bytes=angles,
+    add_angles(ledger, device, angles, job.model.context, 2, f"{VLLM} layers/rotary_embedding/base.py")
+
+
+def add_angles(ledger: Ledger, device: str, size: int, positions: int, each: int, source: str) -> None:
+    """Add tables with sines and cosines of every position, ``each`` bytes a value, for each kind of layer."""
+    widths, rest = divmod(size, each * positions) if positions else (0, 1)
+    if rest:
+        ledger.add_sum("weights", device, "tables of rotary angles", size, source, "", table_bytes=size)
+        return
+    ledger.add(
+        "weights", device, "tables of rotary angles", "widths × positions × bytes_each", size, source,
+        "widths of the heads' rotated part, of each kind of layer", widths=widths, positions=positions, bytes_each=each,
     )  # fmt: skip
 
 

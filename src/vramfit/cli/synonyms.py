@@ -1,0 +1,76 @@
+"""Words that people write for flags, in tables. Loaded by ``flags``, for a command line with something undeclared."""
+
+from __future__ import annotations
+
+WORDS = {
+    "--quantization": "--quant", "--quantize": "--quant", "--quantisation": "--quant", "--precision": "--quant",
+    "--bits": "--quant", "--wbits": "--quant", "--weights": "--quant", "--torch-dtype": "--quant", "--quant-type": "--quant",
+    "--card": "--gpu", "--cards": "--gpu", "--gpus": "--gpu", "--graphics-card": "--gpu", "--hardware": "--gpu",
+    "--gpu-name": "--gpu", "--gpu-type": "--gpu",
+    "--llm": "--model", "--models": "--model", "--model-id": "--model", "--model-path": "--model", "--repo": "--model",
+    "--model-name": "--model", "--base-model": "--model",
+    "--ctx": "--context", "--ctx-len": "--context", "--ctx-length": "--context", "--ctxlen": "--context",
+    "--context-len": "--context", "--context-length": "--context", "--context-size": "--context",
+    "--context-window": "--context", "--num-ctx": "--context", "--n-ctx": "--context", "--max-ctx": "--context",
+    "--max-context": "--context", "--max-context-length": "--context", "--max-context-len": "--context",
+    "--max-model-length": "--context", "--model-max-length": "--context", "--model-max-len": "--context",
+    "--tokens": "--context",
+    "--user": "--parallel", "--num-users": "--parallel", "--n-users": "--parallel", "--max-users": "--parallel",
+    "--concurrency": "--parallel", "--concurrent": "--parallel", "--max-concurrency": "--parallel",
+    "--concurrent-users": "--parallel", "--concurrent-requests": "--parallel", "--parallel-requests": "--parallel",
+    "--num-parallel": "--parallel", "--sequences": "--parallel", "--sessions": "--parallel", "--slots": "--parallel",
+    "--requests": "--parallel", "--streams": "--parallel",
+    "--runtime": "--engine", "--framework": "--engine", "--server": "--engine", "--inference-engine": "--engine",
+    "--loader": "--engine",
+    "--system-ram": "--ram", "--host-memory": "--ram", "--cpu-memory": "--ram", "--host-ram": "--ram", "--cpu-ram": "--ram",
+    "--os": "--platform", "--system": "--platform", "--image-resolution": "--image-size", "--num-images": "--images",
+    "--kv-type": "--kv-cache-type", "--kv-quant": "--kv-cache-type", "--kv-cache": "--kv-cache-type",
+    "--cache-type": "--kv-cache-type", "--kv": "--kv-cache-type", "--kv-cache-quant": "--kv-cache-type",
+    "--kv-bits": "--kv-cache-type", "--kv-dtype": "--kv-cache-type", "--cache-quant": "--kv-cache-type",
+    "--kv-cache-quantization": "--kv-cache-type", "--kvcache": "--kv-cache-type", "--kv-cache-bits": "--kv-cache-type",
+    "--free-memory": "--reserve", "--reserved": "--reserve",
+    "--layers": "--gpu-layers", "--gpu-offload": "--gpu-layers", "--offload-layers": "--gpu-layers",
+    "--tp": "--tensor-parallel", "--pp": "--pipeline-parallel", "--dp": "--data-parallel",
+    "--gpu-util": "--gpu-memory-utilization", "--gpu-utilization": "--gpu-memory-utilization",
+    "--gpu-mem-util": "--gpu-memory-utilization", "--gpu-memory-util": "--gpu-memory-utilization",
+    "--mem-util": "--gpu-memory-utilization", "--memory-utilization": "--gpu-memory-utilization",
+    "--finetune": "--task", "--fine-tune": "--task", "--finetuning": "--task", "--train": "--task", "--method": "--task",
+    "--rank": "--lora-rank", "--lora-r": "--lora-rank", "--r": "--lora-rank",
+    "--grad-accum": "--gradient-accumulation", "--grad-accum-steps": "--gradient-accumulation",
+    "--gradient-accumulation-steps": "--gradient-accumulation", "--accumulation-steps": "--gradient-accumulation",
+    "--grad-checkpointing": "--gradient-checkpointing", "--optim": "--optimizer",
+    "--zero": "--zero-stage", "--deepspeed": "--sharding", "--shard": "--sharding",
+    "--strategy": "--sharding",
+}  # fmt: skip
+"""Flags of our own by words that people expect for them."""
+
+SWITCHES = {
+    **dict.fromkeys(("--load-in-4bit", "--4bit", "--4-bit", "--int4", "--q4"), "int4"),
+    **dict.fromkeys(("--load-in-8bit", "--8bit", "--8-bit", "--int8", "--q8"), "int8"),
+    **dict.fromkeys(("--fp16", "--16bit", "--half"), "fp16"), "--bf16": "bf16", "--fp8": "fp8",
+}  # fmt: skip
+"""Quantizations that are flags in other programs."""
+
+CHOSEN = ("engine", "task", "trainer", "platform", "sharding")
+"""Keys of which a value alone is written as a flag: ``--vllm``, ``--qlora``, ``--windows``, ``--fsdp``."""
+
+LENGTHS = (
+    "--seq", "--seqlen", "--seq-len", "--seq-length", "--max-seq", "--max-seq-len", "--max-seq-length", "--max-length",
+    "--max-sequence-length", "--cutoff-len", "--sequence-len",
+)  # fmt: skip
+"""Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
+
+BATCHES = (
+    "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size",
+    "--per-device-batch-size",
+)  # fmt: skip
+"""Flags for a batch: of a training step the rows, of llama.cpp the tokens of a prompt, elsewhere the sequences at once."""
+
+COUNTS = ("--num-gpus", "--num-gpu", "--n-gpus", "--ngpus", "--gpu-count", "--number-of-gpus", "--num-cards")
+"""Flags for the number of equal GPUs; Ollama has ``num_gpu`` for the layers on them."""
+
+SHORT = {"--ngl": "-ngl", "--np": "-np", "--fa": "-fa", "--ctk": "-ctk", "--ctv": "-ctv", "--ub": "-ub", "--ts": "-ts"}
+"""Short flags of llama.cpp with two dashes."""
+
+MEMORY = ("--vram", "--gpu-memory", "--gpu-ram")
+"""Flags for a GPU of which the memory is all that is given."""
