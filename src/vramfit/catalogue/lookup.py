@@ -380,6 +380,9 @@ class Catalogue:
             raise ambiguous(
                 "GPU", name, [one for number in several for one in self._ids("gpu", number)], "vramfit list gpus"
             )
+        from vramfit.catalogue.accelerators import refuse
+
+        refuse(name)
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
     def _numbers(self, key: str) -> tuple[int, ...]:
