@@ -107,6 +107,7 @@ def test_an_accelerator_is_refused_by_name_with_the_program_that_serves_it(
         catalogue.gpu(name)
 
     assert raised.value.message == f"{title} is no GPU that the engines here run on"
+    assert raised.value.hint is not None
     assert server in raised.value.hint
     assert raised.value.hint.endswith(f"ask with -g {custom}" if custom else "is not modelled")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
@@ -104,6 +105,12 @@ class Diffusers(Engine[int | None, PipelineKeys]):
         from vramfit.engines.diffusers.launch import command
 
         return command(deployment, self.own_keys(deployment.workload), self.usual_offload)
+
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a script that runs a pipeline; None if no script does."""
+        from vramfit.engines.diffusers.script import read
+
+        return read(given)
 
 
 ENGINE = Diffusers()

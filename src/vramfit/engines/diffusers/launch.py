@@ -46,6 +46,8 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
     mapping = {one.name: f"diffusers.{made}" for one in denoisers if (made := _made(scheme))}
     if keys.text_encoder in ENCODERS:
         mapping |= {one: f"transformers.{ENCODERS[keys.text_encoder]}" for one in names if is_text_encoder(one)}
+    if keys.text_encoder == "ram":
+        options += [f"{one}=None" for one in names if is_text_encoder(one)]  # prompts come in encoded
     if mapping:
         pairs = ", ".join([f'"{one}": {made}' for one, made in mapping.items()])
         options.append(f"quantization_config=diffusers.PipelineQuantizationConfig(quant_mapping={{{pairs}}})")
@@ -59,8 +61,16 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
     if decoder_of(deployment.model).tile:
         lines.append("p.vae.enable_tiling()")
     lines.append(f"p.{CALLS[keys.component_offload or usual_offload]}")
+    lines += _made_of(keys)
     modules = "torch, diffusers" + (", transformers" if keys.text_encoder in ENCODERS else "")
     return f"python -c 'import {modules}; {'; '.join(lines)}'"
+
+
+def _made_of(keys: PipelineKeys) -> list[str]:
+    """Call that makes an output of the size and the frames asked for; none where neither is."""
+    sizes = [] if keys.output_size is None else ["width={}, height={}".format(*keys.output_size)]
+    sizes += [] if keys.frames is None else [f"num_frames={keys.frames}"]
+    return [f"p(prompt, {', '.join(sizes)})"] if sizes else []
 
 
 def _made(scheme: Scheme) -> str | None:
