@@ -158,12 +158,14 @@ def _compose_joined(text: str) -> yaml.Node | None:
     """Node of all documents of a text: what stands under a key of several of them is put together, in their order."""
     loader = _BASE(text)
     try:
-        nodes = []
+        nodes: list[Any] = []
         while loader.check_node():
             nodes.append(loader.get_node())
     finally:
         loader.dispose()
-    found = [node for node in nodes if not (isinstance(node, yaml.ScalarNode) and node.value in _CONSTANTS)]
+    found: list[yaml.Node] = [
+        node for node in nodes if not (isinstance(node, yaml.ScalarNode) and node.value in _CONSTANTS)
+    ]
     if len(found) < 2 or not all(isinstance(node, yaml.MappingNode) for node in found):
         return found[0] if found else None
     first: dict[str, Any] = {}
