@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vramfit.launch.code import Call
+
 
 class Spent:
     """Work that a command has made so far, all of the texts inside of it together, since variables multiply."""
@@ -77,6 +79,8 @@ class Process(Record):
     """Files with further environment variables of it."""
     input: str | None = None
     """Here-document that it reads; None for none."""
+    calls: tuple[Call, ...] = ()
+    """Calls of the Python script that it is; none for another program, and for a script that is not at hand."""
     begin: str = ""
     """Word that the whole command begins with, an assignment or the outermost program; empty if it is not known."""
 

@@ -125,10 +125,11 @@ class Transformers(Engine[object, None]):
         return programs()
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a line that trains; None if no line starts a trainer."""
+        """Read the deployment keys of a line or script that trains or runs a model; None if none does."""
+        from vramfit.engines.transformers import script
         from vramfit.training.commands import read
 
-        return read(given)
+        return read(given) or script.read(given)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write Python code that runs or trains the model."""
