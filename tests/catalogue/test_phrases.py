@@ -36,7 +36,7 @@ def test_meaning(name: str, model: str, stated: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["llama 70b q4", "qwen 32b", "q4", "qwen3 8b q5000", "mistral large 40b", "7b", "org/qwen3 8b q4"]
+    "name", ["llama 70b q4", "gemma 12b", "q4", "qwen3 8b q5000", "mistral large 40b", "7b", "org/qwen3 8b q4"]
 )
 def test_what_means_nothing(name: str) -> None:
     """A generation that is not stated, a quantization alone, a size that no such model has, a repository's name."""

@@ -262,7 +262,7 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
         (
             f"{G} {M} --quant 4.5bpw",
             'unknown quant "4.5bpw"',
-            "say whose bits: exl3-4.5 or exl2-4.5; a GGUF file has a type, Q4_K_M. See `vramfit list quants`.",
+            "a bit rate alone may be of several formats: write exl2-4.5 or exl3-4.5, or name the engine",
         ),
         (
             "4090 vs 3090 qwen3-8b",

@@ -96,9 +96,9 @@ def test_near_misses_are_suggested() -> None:
     [
         (
             "4.65bpw-h8",
-            "say whose bits: exl2-4.65-h8 or exl3-4.65-h8, or name the engine; a GGUF file has a type, Q4_K_M",
+            "a bit rate alone may be of several formats: write exl2-4.65-h8 or exl3-4.65-h8, or name the engine",
         ),
-        ("1.5bpw", "say whose bits: exl3-1.5, or name the engine; a GGUF file has a type, Q4_K_M"),
+        ("1.5bpw", "a bit rate alone may be of several formats: write exl3-1.5, or name the engine"),
         ("33bpw", "See `vramfit list quants`."),
     ],
 )

@@ -51,7 +51,7 @@ def find_scheme(name: str) -> Scheme:
     if scheme is None and " (" in name:
         return find_scheme(name.partition(" (")[0])
     if scheme is None:
-        raise _unknown(name)
+        raise UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name)) or _hint(name))
     return scheme
 
 
@@ -65,20 +65,17 @@ _WHICH = {
 """Next steps for names that mean several schemes."""
 
 
-def _unknown(name: str) -> UnsupportedScheme:
-    """Error for a name of no scheme, with what may have been meant."""
+def _hint(name: str) -> str:
+    """Next step for a name that no table and no grammar knows: the nearest ones, where there are any."""
+    from vramfit.quantization.spelling import EXL, read
+
+    if "bpw" in name.lower() and (rated := [one.id for family in EXL if (one := read(f"{family}-{name}")) is not None]):
+        return f"a bit rate alone may be of several formats: write {' or '.join(rated)}, or name the engine"
     import difflib
 
-    known = {s.lower(): s for s in SCHEMES}
-    near = [known[n] for n in difflib.get_close_matches(name.lower(), known, 3)]
-    hint = f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
-    if "bpw" in name.lower():
-        from vramfit.quantization.spelling import EXL, read
-
-        rated = [one.id for family in EXL if (one := read(f"{family}-{name}")) is not None]
-        if rated:
-            hint = f"say whose bits: {' or '.join(rated)}, or name the engine; a GGUF file has a type, Q4_K_M"
-    return UnsupportedScheme(f'unknown quant "{name}"', _WHICH.get(_folded(name), hint))
+    known = {scheme.lower(): scheme for scheme in SCHEMES}
+    near = [known[one] for one in difflib.get_close_matches(name.lower(), known, 3)]
+    return f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
 
 
 def _folded(name: str) -> str:

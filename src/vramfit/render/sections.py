@@ -149,7 +149,7 @@ def run(estimate: Object) -> str:
     if asked.get("task", "inference") != "inference":
         return _training(estimate["engine"], asked)
     if estimate["model"].get("max_context") == 0:
-        return _listed(estimate["engine"], *_made(asked), *_surroundings(asked))
+        return _pipeline(estimate["engine"], asked)
     pieces = [estimate["engine"], f"context {asked['context']:,}" if asked.get("context") else None]
     pieces += [_number(asked.get("parallel"), "sequences at once") if asked.get("parallel", 1) > 1 else None]
     images = asked.get("images")
@@ -168,20 +168,6 @@ def run(estimate: Object) -> str:
     return _listed(*pieces)
 
 
-def _made(asked: Object) -> Iterator[str]:
-    """Phrases on a pipeline, which has neither context nor cache: the size it makes, and where its parts are, as keys say."""
-    if asked.get("parallel", 1) > 1:
-        yield f"{asked['parallel']:,} at once"
-    if asked.get("output_size"):
-        yield asked["output_size"].replace("x", " × ")
-    if (asked.get("frames") or 1) > 1:
-        yield f"{asked['frames']:,} frames"
-    if asked.get("text_encoder") not in ("16bit", None):
-        yield f"text encoder {'in RAM' if asked['text_encoder'] == 'ram' else asked['text_encoder']}"
-    if asked.get("component_offload"):
-        yield f"component offload {asked['component_offload']}"
-
-
 def _has(section: Section, estimate: Object) -> bool:
     """True if the section has the estimate's precision already, so that the estimate begins the next deployment."""
     return any(other["quant"]["scheme"] == estimate["quant"]["scheme"] for other in section.estimates)
@@ -191,6 +177,21 @@ def _key(estimate: Object) -> object:
     deployment = {k: v for k, v in (estimate.get("deployment") or {}).items() if k not in _OF_THE_ROW}
     gpu = estimate["gpu"]
     return estimate.get("name"), gpu["id"], gpu["count"], estimate["model"]["id"], estimate["engine"], deployment
+
+
+def _pipeline(engine: str, asked: Object) -> str:
+    """Deployment of a pipeline of images or videos, which has neither a context nor a cache."""
+    size, frames, parallel = asked.get("output_size"), asked.get("frames") or 1, asked.get("parallel") or 1
+    encoder = asked.get("text_encoder")
+    return _listed(
+        engine,
+        f"{parallel:,} at once" if parallel > 1 else None,
+        size and size.replace("x", " × "),
+        f"{frames:,} frames" if frames > 1 else None,
+        f"component offload {asked['component_offload']}" if asked.get("component_offload") else None,
+        f"text encoders {'in RAM' if encoder == 'ram' else encoder}" if encoder and encoder != "16bit" else None,
+        *_surroundings(asked),
+    )
 
 
 def _training(engine: str, asked: Object) -> str:
