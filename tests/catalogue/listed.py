@@ -35,7 +35,7 @@ def _is_known(name: str) -> bool:
 
 def main() -> None:
     """Print the share of each list that is answered, and the names that are not."""
-    for stem in ("vllm_recipes", "vllm_variants", "ollama_library"):
+    for stem in ("vllm_recipes", "vllm_variants", "ollama_library", "threads"):
         missing = unanswered(stem)
         sys.stdout.write(f"{stem}: {len(names(stem)) - len(missing)} of {len(names(stem))} answered\n")
         for name in missing:

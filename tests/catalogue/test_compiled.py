@@ -64,7 +64,7 @@ def test_reported_memory(catalogue: Catalogue, name: str, mib: int, measured: bo
         ("t4", {"linux": 14912}),
         ("rtx5090", {"linux": 32102}),  # torch's total; the CUDA total is of Windows
         ("rtx4060", {}),
-        ("gb10", {"linux": 122502}),
+        ("gb10", {"linux": 124549}),
         ("jetson-orin-nx-16gb", {"linux": 15237}),
         ("jetson-orin-nano-8gb", {"linux": 4959}),  # beside a desktop, of 7,619 that CUDA states
         ("jetson-agx-orin-64gb", {"linux": 62827}),
@@ -130,7 +130,7 @@ def test_drivers_and_pci_ids_lead_back(catalogue: Catalogue) -> None:
 def test_rows_agree_with_entries(catalogue: Catalogue) -> None:
     rows = catalogue.gpu_rows()
 
-    assert len({row.id for row in rows}) == len(rows) == 362
+    assert len({row.id for row in rows}) == len(rows) == 442
     for row in rows:
         facts = catalogue.gpu_facts(row.id)
         assert (facts["id"], facts["memory_mib"], facts["vram_gb"]) == (row.id, row.memory_mib, row.vram_gb)

@@ -8,7 +8,10 @@ from tests.catalogued import catalogue
 from tests.command import report
 from vramfit.catalogue.derivatives import base_reading, has_words_of_its_own
 
-KNOWN = ("qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "llama-8b")
+KNOWN = (
+    "qwen3-8b", "qwen3.5-9b", "llama-3.1-8b", "deepseek-v4-flash", "qwen3-30b-a3b", "qwen3-30b-a3b-2507", "llama-8b", "glm-5.3",
+    "phi-2", "deepseek-r1-0528",
+)  # fmt: skip
 """Names of a small catalogue, for tables of the rules."""
 
 
@@ -37,6 +40,14 @@ def base(name: str) -> str | None:
         ("unsloth/Qwen3-14B-Base-MedReason", "qwen3-14b"),
         ("DeepSeek-R1-Distill-Qwen-32B-abliterated", "deepseek-r1-distill-qwen-32b"),
         ("Qwen3.5-9B-DeepSeek-V4-Flash", "qwen3.5-9b"),
+        ("Jackrong/Qwen3.5-27B-Claude-4.6-Opus-Reasoning-Distilled-v2", "qwen3.5-27b"),
+        ("DavidAU/Qwen3-4B-Thinking-2507-Gemini-2.5-Flash-Lite-Preview-Distill-Heretic-Abliterated", "qwen3-4b-2507"),
+        ("DavidAU/Qwen3-30B-A3B-Gemini-Pro-High-Reasoning-2507-ABLITERATED-UNCENSORED", "qwen3-30b-a3b-2507"),
+        ("mconcat/Qwen3.5-27B-Claude-4.6-Opus-Reasoning-Distilled-NVFP4", "qwen3.5-27b"),
+        ("Blackfrost-AI/GLM-5.3-Flash-Derisked-FP8", "glm-5.3-flash"),
+        ("huihui-ai/Huihui-GLM-4.7-Flash-abliterated", "glm-4.7-flash"),
+        ("0xSero/deepseek-v4-flash-0731-spark", "deepseek-v4-flash"),
+        ("ukisai/Swift1.5-Qwen3.8-Flash-Next", "qwen3.8-flash-next"),
     ],
 )
 def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> None:
@@ -83,13 +94,45 @@ def test_fine_tunes_that_their_base_answers_for(name: str, expected: str) -> Non
         "SAE-Res-Qwen3-8B",  # a part beside a model
         "Qwen3-8B-LoKr",
         "Qwen3-8B-tokenizer",
-        "Llama-3-8B-Instruct-Gradient-1048k",  # another context
+        "Llama-3-8B-Instruct-Gradient-4194k",  # another context
         "LLaMA-2-7B-32K",
         "Qwen3-8B-12L",  # another number of layers
         "Qwen3-8B-28layers",
         "Qwen3-8B-Layers24",
         "4x-Llama-3.1-8B",  # several models
         "Qwen3-8B-x4",
+        "z-lab/Qwen3.8-27B-DFlash2",  # drafts of a few layers
+        "alphakek/Qwen3.8-27B-heretic-ara-DFlash2",
+        "AngelSlim/Qwen3-8b-dflare",
+        "Huang2020/qwen3.6-27B-domino",
+        "JLKang/ViSpec-Qwen2.5-VL-3B-Instruct",
+        "nvidia/Nemotron-3-Super-120B-A12B-BF16-MTPv2",
+        "tiiuae/Falcon-H1-1.5B-Deep-Instruct",  # other numbers of layers
+        "bknyaz/Qwen3-Next-80B-A3B-Instruct-REAM",  # fewer experts
+        "Kodjaoglanian/Qwen-3.5-4B-Auto-ASVD",  # matrices in two factors
+        "AIDC-AI/Ovis1.6-Llama3.2-3B",  # another architecture
+        "ByteDance/Sa2VA-Qwen3-VL-4B",
+        "OsaurusAI/Ornith-1.5-9B-JANG_2D",  # forms that no scheme describes
+        "z-lab/Qwen3.8-27B-PARO",
+        "zai-org/LongWriter-glm4-9b",  # another context
+        "somebody/Llama-3-8B-ProLong-64k-Foo",
+        "Qwen3-8B-Claude-Opus-Flash-tiny",
+        "togethercomputer/Aurora-Spec-Minimax-M2.5",
+        "destr8803/GLM-5.3-224E-FP8-MAN",  # parts of a model
+        "cloudyu/DeepSeek-V4-Flash-0731-4Experts",
+        "ckoh04/GLM-5.2-NVFP4-active-slice",
+        "CosmicRaisins/GLM-5.2-MTP-INT4-15pct",
+        "zianglih/GLM-5.1-5layer",
+        "0xSero/GLM-5.2-504B-W4A16",
+        "EvanOLeary/laguna-xs2-dense-k8-cuda-sft",
+        "arefehRajabian/deepseek_r1_finetune_16bit",  # kin of other sizes under the same words
+        "kristiannordby/DeepSeek-R1-0528-DSR-SQLCoder",
+        "ysuz/Mistral-Nemo-Base-2407-bandgap",
+        "dphn/dolphin-2_6-phi-2",
+        "sdadas/polish-gpt2-xl",
+        "Salesforce/blip2-flan-t5-xl",
+        "CISCai/jina-embeddings-v3-passage-distilled",
+        "openchat/openchat-3.5-0106-gemma",  # another maker's model
         "my-13b",  # no generation
         "mistral-7b-foo",
         "llama-8b-abliterated",
@@ -126,9 +169,22 @@ def test_names_that_no_entry_answers_for(name: str) -> None:
         ("Qwen3.5-9B-Flash-Foo", None),
         ("Llama-3.1-8B-Qwen3-8B", None),
         ("Llama-8B-Foo", None),  # known, without a generation
+        ("DeepSeek-V4-Flash-Foo", "deepseek-v4-flash"),  # known, without a size
+        ("GLM-5.3-Foo-2e-5", "glm-5.3"),
+        ("GLM-5.3-224E-Foo", None),
+        ("GLM-5.3-Llama-Foo", None),
+        ("Qwen3-8B-Llama-Foo", "qwen3-8b"),
+        ("Phi-2-Foo", None),  # known, with kin of other sizes
+        ("Foo-DeepSeek-R1-0528", None),
         ("Qwen3-9B-Foo", None),  # not known
         (".Qwen3-8B-Foo", None),
         ("Qwen3-8B-Foo é", None),
+        ("Qwen3-8B-Gemini-3-Flash-Foo", "qwen3-8b"),  # grades of hosted teachers
+        ("GPT-5-mini-Qwen3-8B-Foo", "qwen3-8b"),
+        ("Qwen3-8B-Flash-Gemini-Foo", None),
+        ("Qwen3-8B-Foo-mini", None),
+        ("Llama-3.1-8B-Foo-2507", "llama-3.1-8b"),
+        ("Qwen3-30B-A3B-Foo-2507", "qwen3-30b-a3b-2507"),  # a release of its own
     ],
 )
 def test_reading_by_words(name: str, expected: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Names that others publish: vLLM's recipes, Ollama's library."""
+"""Names that others publish: vLLM's recipes, Ollama's library, threads of this year."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ import pytest
 from tests.catalogue.listed import names, unanswered
 from tests.each import each
 
-STEMS = ("vllm_recipes", "vllm_variants", "ollama_library")
-LEAST_SHARE = {"vllm_recipes": 0.84, "vllm_variants": 0.9, "ollama_library": 0.9}
+STEMS = ("vllm_recipes", "vllm_variants", "ollama_library", "threads")
+LEAST_SHARE = {"vllm_recipes": 0.84, "vllm_variants": 0.93, "ollama_library": 0.91, "threads": 0.95}
+FEWEST = {"vllm_recipes": 173, "vllm_variants": 170, "ollama_library": 150, "threads": 120}
 """Least share of each list that is answered; it may only rise."""
 
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_most_of_a_list_is_answered(stem: str) -> None:
     assert 1 - len(unanswered(stem)) / len(names(stem)) >= LEAST_SHARE[stem]
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_list_is_as_long_as_it_was_gathered(stem: str) -> None:
+    listed = names(stem)
+    assert len(set(listed)) == len(listed) >= FEWEST[stem]
 
 
 def test_names_left_out_are_listed_with_a_reason() -> None:

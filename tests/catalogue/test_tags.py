@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.command import report
 from vramfit.catalogue.repositories import file_reading
 from vramfit.catalogue.tags import Tag, known_as, read
 from vramfit.errors import AmbiguousName, UnknownModel, UsageError
@@ -43,8 +44,17 @@ def test_a_tag_states_the_quantization_of_its_file(catalogue: Catalogue, name: s
 
 
 def test_what_is_no_file_of_ollama_s_server_states_nothing(catalogue: Catalogue) -> None:
+    assert catalogue.model("gemma3:12b-nvfp4").id == "gemma-3-12b"
+    assert catalogue.stated("gemma3:12b-nvfp4") == {}
+
+
+def test_a_file_for_mlx_states_the_engine_alone(catalogue: Catalogue) -> None:
     assert catalogue.model("gemma3:12b-mlx").id == "gemma-3-12b"
-    assert catalogue.stated("gemma3:12b-mlx") == {}
+    assert catalogue.stated("gemma3:12b-mlx") == {"family": "mlx"}
+    found = report("-g", "m5-max-48gb", "-m", "gemma4:31b-mlx", "--images", "0").estimates
+    assert [("mlx", "fp16"), ("mlx", "mlx-8bit"), ("mlx", "mlx-4bit")] == [
+        (one["engine"], one["quant"]["scheme"]) for one in found
+    ]
 
 
 def test_a_tag_without_a_size_is_one_model_only_where_there_is_one(catalogue: Catalogue) -> None:

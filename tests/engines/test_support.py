@@ -17,7 +17,7 @@ from vramfit.answer import answer
 from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
-from vramfit.engines.support import Rule, accelerators, amd_but, below, not_of, of, refusal, targets
+from vramfit.engines.support import Rule, accelerators, amd_but, any_of, anything, below, not_of, of, refusal, targets
 from vramfit.errors import VramfitError
 from vramfit.quantization import SCHEMES
 from vramfit.sources import open_catalogue
@@ -50,8 +50,53 @@ def test_every_collected_start(row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("problem", "engine_name", "name", "quant"),
+    [
+        ("torchao and fbgemm's FP8 are not among", "sglang", "h100-sxm", "torchao-int8"),
+        ("torchao and fbgemm's FP8 are not among", "sglang", "h100-sxm", "fbgemm_fp8"),
+        ("of its kernels for GPTQ only Marlin's is left", "sglang", "t4", "gptq-int4"),
+        (None, "sglang", "rtx3090", "gptq-int4"),
+        (None, "sglang", "t4", "awq"),
+        ("NVFP4 has no kernel on Intel's GPUs", "sglang", "arcb580", "nvfp4"),
+        ("8-bit integers have no kernel on Intel's GPUs", "sglang", "max1550", "w8a8"),
+        (None, "sglang", "max1550", "w4a16"),
+        ("the weights of w4a16 are packed for Marlin", "sglang", "mi300x", "w4a16"),
+        ("PyTorch multiplies by 4-bit matrices from", "vllm", "t4", "torchao-int4"),
+        ("PyTorch multiplies by 4-bit matrices from", "vllm", "rx7900xtx", "torchao-int4"),
+        (None, "vllm", "mi300x", "torchao-int4"),
+        ("PyTorch multiplies by 4-bit matrices from", "transformers", "v100-sxm2-16gb", "torchao-int4"),
+        (None, "transformers", "t4", "torchao-int8"),
+        (None, "transformers", "rtx3090", "torchao-int4"),
+        ("fbgemm's FP8 needs CUDA or XPU", "transformers", "gaudi2", "fbgemm_fp8"),
+        ("fbgemm's FP8 needs CUDA or XPU", "transformers", "mi300x", "fbgemm_fp8"),
+        (None, "transformers", "max1550", "fbgemm_fp8"),
+        ("the ROCm libraries of bitsandbytes have no code", "transformers", "mi50-32gb", "nf4"),
+        ("the ROCm libraries of bitsandbytes have no code", "transformers", "rxvega64", "nf4"),
+        (None, "transformers", "rx6800xt", "nf4"),
+        (None, "transformers", "mi100", "int8"),
+        ("bitsandbytes has no back end for TPUs", "transformers", "tpu-v6e", "nf4"),
+        ("its wheels have code for compute capability 6.0", "exllamav2", "m40-24gb", "exl2-4.0"),
+        (None, "exllamav2", "p40", "exl2-4.0"),
+        ("it has no kernels for FP8 with scales by blocks on", "tensorrt-llm", "rtx5090", "fp8-block"),
+        ("its kernels for FP8 with scales by rows are for Hopper", "tensorrt-llm", "b200", "fp8-channel"),
+        ("its kernels for FP8 with scales by rows are for Hopper", "tensorrt-llm", "rtx4090", "fbgemm_fp8"),
+        (None, "tensorrt-llm", "h200", "fp8-channel"),
+    ],
+)
+def test_starts_by_the_engines_sources(problem: str | None, engine_name: str, name: str, quant: str) -> None:
+    """Rules beyond the collected starts, with a card on either side of each."""
+    raw = {"engine": engine_name, "gpu": name, "quant": quant, "model": "qwen2.5-0.5b", "context": 1024}
+    reason = answer(resolve(parse_request(raw), catalogue())[0]).verdict.refusal
+    assert problem == (None if reason is None else reason[: len(problem or reason)])
+
+
+@pytest.mark.parametrize(
     ("expected", "test", "name"),
     [
+        (True, anything, "mi300x"),
+        (True, any_of(of("amd"), below(8, 0)), "t4"),
+        (True, any_of(of("amd"), below(8, 0)), "mi300x"),
+        (False, any_of(of("amd"), below(8, 0)), "l4"),
         (True, below(7, 5), "v100-sxm2-16gb"),
         (False, below(7, 5), "t4"),
         (False, below(7, 5), "mi300x"),

@@ -95,13 +95,38 @@ def test_variables_follow_the_text() -> None:
         ("serve ${x", r"cannot read the command: \${ is not closed"),
         ("cat <<E\nx", "cannot read the command: the here-document has no end E"),
         ("sudo " * 10 + "x", "more than 8 programs around a program"),
-        ("x" * (2**18 + 1), "the command has 262,145 characters, more than 262,144"),
+        ("x" * (2**17 + 1), "the command has 131,073 characters, more than 131,072"),
+        ("a;" * 501, "the command starts more than 500 programs"),
+        ("bash -c 'a;a;a'\n" * 130, "the command starts more than 500 programs"),
+        ("A=aaaa\n" + "A=$A$A\n" * 20 + "serve $A", "more than 262,144 characters with what its variables stand for"),
+        (
+            "A=(a a)\n" + 'A=("${A[@]}" "${A[@]}")\n' * 20,
+            "more than 262,144 characters with what its variables stand for",
+        ),
+        ("A=" + "b" * 60_000 + "\n" + "bash <<E\n$A\nE\n" * 4, "more than 262,144 characters with what its variables"),
+        ("a=(" * 21 + ")" * 21, "the command has more than 20 texts inside of one another"),
     ],
 )
 def test_text_that_no_shell_reads(text: str, message: str) -> None:
     """One line, whatever it is."""
     with pytest.raises(UsageError, match=message):
         processes(text)
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        (("serve", "ab", "cd"), "serve a$B"),
+        (("serve", "b", "cda"), "serve ${B}a"),
+        (("serve", "a", "b", "c"), "A=' a  b '\nserve ${A}c"),
+        (("serve", "x", "a", "b"), "A=' a  b '\nserve x$A"),
+        (("serve", " a  b c"), "A=' a  b '\nserve \"${A}c\""),
+        (("serve", "b", "cdb", "cd"), "serve $B$B"),
+    ],
+)
+def test_words_of_variables(expected: tuple[str, ...], text: str) -> None:
+    """What is split at blanks touches what stands beside it, unless a blank is between."""
+    assert expected == processes(text, {"B": "b cd"})[0].words
 
 
 def test_words_of_a_command_line_are_taken_as_they_are() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.catalogued import catalogue
 from vramfit.model import active_parameters, parameters, tensors
+from vramfit.model.mixers import CompressedAttention
 from vramfit.model.mtp import head_parameters, prediction_head
 
 PUBLISHED = {
@@ -60,6 +61,21 @@ def test_a_token_passes_few_experts_of_a_head() -> None:
     head = prediction_head(catalogue().model("qwen3.5-35b-a3b"))
     assert head is not None
     assert (844_640_768, 64_500_224) == (parameters(head), active_parameters(head))
+
+
+@pytest.mark.parametrize("name", ["deepseek-v4-flash", "deepseek-v4-pro"])
+def test_a_head_behind_compressed_attention_attends_to_a_window_alone(name: str) -> None:
+    """Source: vLLM 0.33.0 ``models/deepseek_v4/attention.py``, which has no rate of compression behind the last layer."""
+    model = catalogue().model(name)
+    last = max(model.layers, key=lambda group: group.indices[-1])
+    head = prediction_head(model)
+    assert head is not None
+    ((mine,), (theirs,)) = (head.layers[0].mixers, last.mixers)
+    assert isinstance(mine, CompressedAttention)
+    assert isinstance(theirs, CompressedAttention)
+    assert (4, 128) == (theirs.ratio, theirs.indexer_dim)
+    assert (0, None, None, 128) == (mine.ratio, mine.indexer_dim, mine.indexer_heads, mine.window)
+    assert head.layers[0].feed_forward == last.feed_forward
 
 
 def test_a_model_without_a_head() -> None:

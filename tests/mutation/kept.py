@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """Outcomes for one state of the source.
+    """Outcomes for one state of each module.
 
-    That a test noticed a mutant holds as long as its file is the same; that none did, as long as all of them are.
+    That a test noticed a mutant holds as long as the module and the test's file are the same: a change elsewhere, by which
+    that test would no longer notice it, is met when either changes next. That none did, as long as all tests are.
     """
 
     def __init__(self, root: Path, files: Sequence[str], folder: Path = KEPT) -> None:
         # As they are now: whoever works on the tests meanwhile changes nothing of this run.
         self.digests = {name: digest([root / name]) for name in files if (root / name).exists()}
-        self.file = folder / f"outcomes-{digest(sorted((root / 'src').rglob('*.py')))}.jsonl"
+        self.modules = {
+            file.relative_to(root).as_posix(): digest([file]) for file in sorted((root / "src").rglob("*.py"))
+        }
+        self.file = folder / "outcomes.jsonl"
         self.lines: list[dict[str, Any]] = []
         if self.file.exists():
             self.lines = [json.loads(line) for line in self.file.read_text(encoding="utf-8").splitlines()]
@@ -35,13 +39,14 @@ class Kept:
         for line in self.lines:
             mutant = _mutant(line["outcome"]["mutant"])
             outcome = Outcome(**line["outcome"] | {"mutant": mutant})
-            if line["tests"] == self._tests(outcome):
+            if (line["source"], line["tests"]) == (self.modules.get(mutant.module), self._tests(outcome)):
                 found[mutant] = outcome
         return [found[one] for one in drawn if one in found]
 
     def add(self, outcome: Outcome) -> None:
         """Keep one more."""
-        line = {"tests": self._tests(outcome), "outcome": asdict(outcome)}
+        source = self.modules[outcome.mutant.module]
+        line = {"source": source, "tests": self._tests(outcome), "outcome": asdict(outcome)}
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from dataclasses import dataclass
-from random import Random
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,13 +83,19 @@ def mutants(file: Path, root: Path) -> Iterator[Mutant]:
 
 
 def draw(found: Iterable[Mutant], seed: int, count: int) -> list[Mutant]:
-    """``count`` mutants, at most one of each ``group``; all groups where there are fewer."""
-    rng = Random(seed)
+    """``count`` mutants, at most one of each ``group``; all groups where there are fewer.
+
+    Each has a rank of its own, so that a module that changes leaves what is drawn of the others nearly as it was.
+    """
+
+    def rank(one: object) -> str:
+        return sha256(f"{seed} {one}".encode()).hexdigest()
+
     groups: dict[object, list[Mutant]] = {}
-    for one in sorted(found):
+    for one in found:
         groups.setdefault(one.group, []).append(one)
-    variants = [rng.choice(group) for group in groups.values()]
-    return sorted(rng.sample(variants, min(count, len(variants))))
+    drawn = sorted(groups, key=rank)[:count]
+    return sorted(min(groups[group], key=lambda one: rank((one.operator, one.occurrence, group))) for group in drawn)
 
 
 def spans_without_behaviour(source: str) -> Iterator[tuple[Position, Position]]:

@@ -32,6 +32,7 @@ SURVIVED = outcome("survived", 3)
     [
         ([KILLED, UNNAMED, SURVIVED], "README.md"),
         ([], "src/vramfit/room.py"),
+        ([KILLED, UNNAMED, SURVIVED], "src/vramfit/attic.py"),
         ([], "tests/test_room.py"),
         # Whatever another file of tests says now, that one noticed the mutant.
         ([KILLED], "tests/test_attic.py"),
@@ -39,7 +40,7 @@ SURVIVED = outcome("survived", 3)
 )
 def test_what_holds_after_a_change(expected: list[Outcome], changed: str, tmp_path: Path) -> None:
     """The mutants that were drawn, in their order."""
-    for name in (*FILES, "src/vramfit/room.py", "README.md"):
+    for name in (*FILES, "src/vramfit/room.py", "src/vramfit/attic.py", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("as it was")
     kept = Kept(tmp_path, FILES, tmp_path)

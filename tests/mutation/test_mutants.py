@@ -108,3 +108,13 @@ def test_mutants_of_a_module(tmp_path: Path) -> None:
     assert [one.start[0] for one in numbers] == [6, 6, 7, 7, 11, 11, 13, 13, 14, 14]
     assert changed_lines(SOURCE, numbers[4].apply(SOURCE)) == ("height: Literal[7] = 8", "height: Literal[7] = 9")
     assert {one.operator for one in found if one.start[0] == 14} > {"AddNot", "ReplaceBinaryOperator_Mul_Add"}
+
+
+def test_a_changed_module_leaves_the_draw_of_the_others() -> None:
+    """Outcomes are kept from one run to the next, which is of use only where the same mutants are drawn."""
+    others = [Mutant(f"src/vramfit/memory/{name}.py", (1, 0), (1, 1), "NumberReplacer", 0) for name in "abcdefgh"]
+    before = [one for one in draw([*others, *map(mutant, range(1, 40))], seed=3, count=20) if one in others]
+    after = [one for one in draw([*others, *map(mutant, range(2, 41))], seed=3, count=20) if one in others]
+
+    assert 0 < len(before)
+    assert len(set(before) ^ set(after)) <= 1

@@ -224,3 +224,25 @@ def test_what_a_repository_s_name_says_of_its_files(
     assert [f"the file has a prediction head (MTP) of {head_mib} MiB, which is not loaded unless it is used"][
         : bool(head_mib)
     ] == heads
+
+
+@pytest.mark.parametrize(
+    ("quant", "kind", "of_file"),
+    [("UD-Q4_K_XL", "IQ4_NL", True), ("UD-Q2_K_XL", "IQ4_NL", False), ("Q4_K_M", "Q5_0", False), ("UD-Q6_K_XL", "Q8_0", False)],
+)  # fmt: skip
+def test_a_table_of_ngrams_is_in_four_bits(quant: str, kind: str, of_file: bool) -> None:
+    """Qwen3.8-Flash-Next's is 28.8 GB in Unsloth's files of 4 and 2 bits, and the rest of UD-Q4_K_XL 78,056 MiB on a GPU.
+
+    Sources: ggml-org/llama.cpp pull request 27742, Tanguille/cluster pull request 4764. Its rows have 160 elements, which
+    K-quants cannot store.
+    """
+    model = CATALOGUE.model("qwen3.8-flash-next")
+    rows = derive(model, find_scheme(quant)).stored
+    (table,) = [row for row in rows if row.tensor.name == "per_layer_token_embd.weight"]
+    assert kind == table.type
+    if kind == "IQ4_NL":
+        assert 28.8e9 == pytest.approx(table.total_bytes, rel=0.001)
+    if of_file:
+        on_gpu = sum([row.total_bytes for row in rows if row.tensor.part == "text"]) - table.total_bytes
+        embedding = sum([row.total_bytes for row in rows if row.tensor.name == "token_embd.weight"])
+        assert 78_056 * MIB == pytest.approx(on_gpu - embedding, rel=0.002)

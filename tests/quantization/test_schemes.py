@@ -91,6 +91,24 @@ def test_near_misses_are_suggested() -> None:
     assert "Q4_K_M" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        (
+            "4.65bpw-h8",
+            "a bit rate alone may be of several formats: write exl2-4.65-h8 or exl3-4.65-h8, or name the engine",
+        ),
+        ("1.5bpw", "a bit rate alone may be of several formats: write exl3-1.5, or name the engine"),
+        ("33bpw", "See `vramfit list quants`."),
+    ],
+)
+def test_a_bare_bit_rate_is_named_with_its_formats(name: str, hint: str) -> None:
+    with pytest.raises(UnsupportedScheme) as caught:
+        find_scheme(name)
+
+    assert hint == caught.value.hint
+
+
 @pytest.mark.parametrize("name", [name for name in SCHEMES if name.split("-")[0] in (*FAMILIES, "exl2", "exl3")])
 def test_the_table_and_the_grammar_agree(name: str) -> None:
     """What a listed name says when read word by word is the listed scheme (MLX's modes are no bit widths)."""

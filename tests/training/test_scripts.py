@@ -119,7 +119,7 @@ SIXTEEN_BITS = (
             run(trainer="torchtune", lora_targets="qv"),
         ),
         (
-            "# the optimizer is PEFT's LoRA-FA, which torchtune cannot make: its recipe has to be changed\n"
+            "# not in this command: optimizer lora_fa (torchtune cannot make PEFT's LoRA-FA: its recipe has to be changed)\n"
             "tune run --nproc_per_node 2 lora_dpo_distributed --config YOUR_MODEL_lora_dpo "
             "checkpointer.checkpoint_dir=org/model batch_size=1 tokenizer.max_seq_len=2048 dtype=bf16 "
             "gradient_accumulation_steps=1 enable_activation_checkpointing=True model.lora_rank=16 "
@@ -147,7 +147,8 @@ SIXTEEN_BITS = (
                 sharding="fsdp", offload_parameters=True),
         ),
         (
-            "# LitGPT trains 4-bit models with bitsandbytes' PagedAdamW alone: another optimizer needs other code\n"
+            "# not in this command: optimizer adamw (LitGPT trains 4-bit models with bitsandbytes' PagedAdamW alone: another one "
+            "needs other code)\n"
             "litgpt finetune_lora org/model --precision bf16-true --devices 2 --train.max_seq_length 2048 "
             "--train.micro_batch_size 3 --train.global_batch_size 24 --quantize bnb.nf4-dq --lora_r 16 --lora_dropout 0 "
             "--lora_query true --lora_key true --lora_value true --lora_projection true --lora_mlp false "
@@ -160,7 +161,7 @@ SIXTEEN_BITS = (
             run("full", trainer="litgpt", mixed_precision=True, optimizer="paged_adamw8bit"),
         ),
         (
-            "# the optimizer is PEFT's LoRA-FA, which LitGPT cannot make: its script has to be changed\n"
+            "# not in this command: optimizer lora_fa (LitGPT cannot make PEFT's LoRA-FA: its script has to be changed)\n"
             "litgpt finetune_lora org/model --precision bf16-true --devices 1 --train.max_seq_length 2048 "
             "--train.micro_batch_size 1 --train.global_batch_size 1 --lora_r 16 --lora_dropout 0 "
             "--lora_query true --lora_key true --lora_value true --lora_projection true --lora_mlp true",

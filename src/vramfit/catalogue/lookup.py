@@ -81,6 +81,7 @@ class Catalogue:
         self._stated: dict[str, Mapping[str, str]] = {}
         self._aliases: dict[str, int | tuple[int, ...] | None] = {}
         self._chosen: dict[str, str] = {}
+        self._spelled: dict[str, str] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -167,9 +168,11 @@ class Catalogue:
 
         number, tag = self._number_and_tag(name)
         stored = self._container.record("model", number)
-        model = self._models.get(stored["id"])
+        entry = stored["id"]
+        context = None if name == entry else self._own_context(self._spelled.get(name, name))
+        model = self._models.get(entry) if context is None else unpack({**stored, "context": context})
         if model is None:
-            model = self._models[stored["id"]] = unpack(stored)
+            model = self._models[entry] = unpack(stored)
         if tag is not None:
             self._stated[name] = tag.keys(model.dtype)
         elif name in self._stated and "/" in name:
@@ -181,6 +184,11 @@ class Catalogue:
         from vramfit.catalogue.repositories import in_stated_form
 
         return in_stated_form(model, self._stated.get(name, {}), name)
+
+    def _own_context(self, spelling: str) -> int | None:
+        """Longest context that a name of an entry states, where it is another than the entry's; None elsewhere."""
+        own: int | None = self._container.look_up("model_contexts", normalise_model(spelling))
+        return own
 
     def _number_and_tag(self, name: str) -> tuple[int, Tag | None]:
         """Number of the entry that ``name`` means, and the tag of Ollama's library that it is, where it is one."""
@@ -372,6 +380,9 @@ class Catalogue:
             raise ambiguous(
                 "GPU", name, [one for number in several for one in self._ids("gpu", number)], "vramfit list gpus"
             )
+        from vramfit.catalogue.accelerators import refuse
+
+        refuse(name)
         raise UnknownGpu(f'no GPU is called "{name}"', self._suggestions("gpu", key))
 
     def _numbers(self, key: str) -> tuple[int, ...]:
@@ -396,6 +407,7 @@ class Catalogue:
             if repackaged is not None:
                 reading, found = repackaged
                 spelling, self._stated[name] = reading.model, reading.keys
+                self._spelled[name] = spelling
                 if isinstance(found, int):
                     known = self._container.record("model_entry", found).get("quantized") or {}
                     recipe = {repository.lower(): scheme for repository, scheme in known.items()}.get(name.lower())
@@ -404,6 +416,7 @@ class Catalogue:
                 base = self._derived(name)
                 if base is not None:
                     found, self._stated[name] = self._alias(base.model), base.keys
+                    self._spelled[name] = base.model
                 else:
                     from vramfit.catalogue.nearest import in_another_order, with_words_between
 

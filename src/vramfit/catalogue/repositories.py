@@ -37,6 +37,7 @@ NEUTRAL = frozenset((
     "ud", "mtp", "mxfp8", "sc",
     "unsloth", "quantized", "quant", "hf", "qat", "dwq", "imatrix", "i1", "dynamic", "kv", "modelopt", "dq", "ct",
     "autoround", "marlin", "inc", "llmcompressor", "compressed", "tensors", "instruct", "it", "chat", "base", "pt",
+    "block", "w4a4", "qad", "unquantized", "safetensors", "sharded", "quark", "sym", "fp8kv", "mtplx", "serve", "gb10",
 ))  # fmt: skip
 """Words of packaging and of tuning: they name no scheme, and change no tensor."""
 
@@ -54,6 +55,11 @@ ALONE = {
     "w8a8": "w8a8", "w4a16": "w4a16", "w8a16": "w8a16", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32", "gguf": "",
 }  # fmt: skip
 """Words that name a scheme by themselves; a GGUF repository holds many."""
+
+FP8_KINDS = {"block": "fp8-block", "dynamic": "fp8-channel"}
+"""Kinds of FP8 by the word beside it, as llm-compressor's repositories are named."""
+UNPACKED = "unquantized"
+"""Word for weights that were trained for the type before it and are not stored in it."""
 
 MLX_FLOATS = ("mxfp4", "nvfp4", "mxfp8")
 """Words for modes of MLX's quantization, which in other repositories name other schemes."""
@@ -225,6 +231,8 @@ def _words(base: str) -> list[tuple[str, int]]:
             stop = start + len(piece)
         if piece in ("bit", "bits", "bpw") and words and words[-1][0].isdigit():
             words[-1] = (f"{words[-1][0]}{piece}", stop)
+        elif words and words[-1][0] in FAMILIES and len(piece) == 2 and piece[0].isdigit() and piece[1] == "b":
+            words.append((f"{piece}it", stop))
         elif piece:
             words.append((piece, stop))
         start = stop + 1
@@ -236,6 +244,10 @@ def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
     word, before = words[number], words[:number]
     version = word[:1] == "v" and word[1:].replace(".", "", 1).isdigit()
     if (word in STYLES or version) and not set(publishers.EDITED).isdisjoint(before):
+        return True
+    if version and before[-1:] and before[-1] in ALONE and ALONE[before[-1]]:
+        return True
+    if word in ("w", "a") and words[number + 1 : number + 2] and words[number + 1] in ALONE:
         return True
     return word in (owner, APEX) or (word in TIERS and APEX in before)
 
@@ -265,6 +277,8 @@ def _size(word: str) -> tuple[str, str] | None:
 
 def _keys(words: list[str], owner: str) -> dict[str, str]:
     """Deployment keys that words of packaging state."""
+    if UNPACKED in words:
+        words = [word for word in words if word not in GGUF]
     if words.count(APEX) > 1 or (APEX in words and not set(TIERS).isdisjoint(words)):
         grade = [word for word in words if word in TIERS]
         return {"family": "gguf", "quant": "-".join([APEX, *grade]).upper()}
@@ -294,7 +308,8 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
     if "nf4" in alone:
         return {"quant": "int8" if sizes.get("bits") == "8" else "nf4"}
     if alone:
-        return {"quant": "fp8-channel" if alone[0] == "fp8" and "dynamic" in words else alone[0]}
+        kinds = [kind for word, kind in FP8_KINDS.items() if alone[0] == "fp8" and word in words]
+        return {"quant": [*kinds, alone[0]][0]}
     bits = sizes.get("bits")
     return {"quant": f"int{bits}"} if bits in ("4", "8") else {}
 

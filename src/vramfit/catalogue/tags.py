@@ -22,6 +22,8 @@ TRAINED = {"qat": "Q4_0"}
 """Words for checkpoints that were trained for one quantization (ollama.com/library/gemma3: ``12b-it-qat`` is Q4_0)."""
 OTHERWISE = frozenset(("mlx", "nvfp4", "mxfp8", "int4", "int8", "cloud"))
 """Words of tags that are no GGUF files: those of Ollama's MLX runner, and models that run on Ollama's machines."""
+MLX = "mlx"
+"""Word of those that run on Apple alone."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -50,7 +52,12 @@ class Tag(Record):
         return tuple([f"{self.name}:{'-'.join(self.words[:count])}" for count in range(len(self.words), 0, -1)])
 
     def keys(self, dtype: str) -> dict[str, str]:
-        """Deployment keys that the tag states of a model that was released in elements of ``dtype``."""
+        """Deployment keys that the tag states of a model that was released in elements of ``dtype``.
+
+        Of a file for MLX it is the engine alone: the library's pages do not say what it is quantized to.
+        """
+        if MLX in self.words:
+            return {"family": MLX}
         if OTHERWISE.intersection(self.words):
             return {}
         return {LIBRARY: ENGINE, "quant": self.quant or RELEASED.get(dtype, USUAL)}

@@ -16,7 +16,7 @@ from vramfit.curation.packing import pack
 from vramfit.curation.schema_errors import faults_of, model_faults
 from vramfit.curation.schema_gpus import validate_gpus
 from vramfit.curation.schema_models import InvalidModelsError, validate_models
-from vramfit.curation.spellings import gpu_aliases, model_aliases
+from vramfit.curation.spellings import gpu_aliases, model_aliases, model_contexts
 from vramfit.curation.strict_yaml import load_catalogue_yaml
 from vramfit.errors import CatalogueError
 
@@ -120,6 +120,7 @@ def pack_entries(
     tables: dict[str, dict[str, object]] = {
         "gpu_aliases": _numbered(gpu_aliases(gpus).settled(), gpu_numbers),
         "model_aliases": _numbered(model_aliases(models).settled(), model_numbers),
+        "model_contexts": dict(model_contexts(models)),
         "driver_names": _numbered(_grouped(named), gpu_numbers),
         "pci_ids": _numbered(pci_ids, gpu_numbers),
     }

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 OWN = (
     "id", "name", "family", "modality", "released", "licence", "dtype", "context", "model_type", "gguf", "config",
-    "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "fine_tunes", "sources",
+    "processor", "vision", "audio", "mtp_layers", "note", "hf", "quantized", "files", "ollama", "fine_tunes",
+    "contexts", "sources",
     "traits",
 )  # fmt: skip
 """Fields that an entry with ``config`` may state. Every other field is the configuration's."""

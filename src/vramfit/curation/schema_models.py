@@ -20,7 +20,7 @@ from vramfit.model.spec import ArchitectureSpec, ModelSpec
 
 NAMED = ("id", "name", "family")
 """Fields that every entry states."""
-OWN = ("hf", "quantized", "files", "ollama", "fine_tunes")
+OWN = ("hf", "quantized", "files", "ollama", "fine_tunes", "contexts")
 """Fields that an entry may state, and no family for its members."""
 
 

@@ -15,7 +15,7 @@ from vramfit.catalogue.names import normalise, normalise_model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 ID, NAME, SHORT, SHARED, STEM = range(5)
@@ -135,6 +135,19 @@ def model_aliases(models: Iterable[Mapping[str, Any]]) -> AliasTable:
             table.claim(normalise_model(model["family"]), SHARED, entry)
             table.claim(_stem(model["family"]), STEM, entry)
     return table
+
+
+def model_contexts(models: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
+    """Folded names of repositories and tags with a context of their own, with and without their organisation.
+
+    A name that is the entry's id but for its organisation means the entry (``qwen2.5-7b``).
+    """
+    for model in models:
+        for name, tokens in (model.get("contexts") or {}).items():
+            yield normalise_model(name), tokens
+            base = normalise_model(name.rpartition("/")[2])
+            if base != normalise_model(model["id"]):
+                yield base, tokens
 
 
 def model_spellings(model: Mapping[str, Any]) -> list[str]:

@@ -6,10 +6,13 @@ from vramfit._record import Record, replace
 from vramfit.engines import engine, names
 from vramfit.engines.keys import common_keys
 from vramfit.errors import UnknownProgram, UsageError
-from vramfit.launch import runs
+from vramfit.launch import runs, unsaid
 from vramfit.launch.documents import started, with_documents
 from vramfit.launch.files import NONE, on_machine, with_settings, with_texts, with_variables
+from vramfit.launch.grammar import few
+from vramfit.launch.python import is_code
 from vramfit.launch.read import arguments, notes
+from vramfit.launch.scripts import missing, of_calls, of_code, with_calls
 from vramfit.launch.shell import peeled, process, processes
 from vramfit.workload.keys import parse_value
 
@@ -95,7 +98,8 @@ def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
     engine or a flag that is not modelled.
     """
     if isinstance(given, str):
-        return replace(read_processes(processes(given), files), text=given)
+        found = read_processes(of_code(given) if is_code(given) else processes(given), files)
+        return replace(found, keys={**found.keys, **unsaid.read(given)}, text=given)
     whole = process(given)
     source = getattr(whole.begin, "source", None)
     return replace(read_processes(peeled(whole), files), text=None if source is None else source.text)
@@ -104,6 +108,7 @@ def read_command(given: str | Sequence[str], files: Files = NONE) -> Command:
 def read_processes(given: list[Process], files: Files = NONE) -> Command:
     """Read the engine and its keys from processes, in the order in which they are started; raises as ``read_command``."""
     parts = [part for one in given for part in peeled(one)]
+    few(len(parts))
     known = [program for name in names() for program in engine(name).programs()]
     lines: list[Process] = []
     for program in known:
@@ -124,7 +129,11 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     refuse(lines)
     word = next((one.words[0] for one in lines if one.words), "")
     shown = word if len(word) <= MOST_NAMED else f"{word[:MOST_NAMED]}…"
-    raise UnknownProgram(f'no engine is known that "{shown}" starts', "give the command that starts the server")
+    script = missing(lines)
+    hint = (
+        f"run it where {script} is, which says what is loaded" if script else "give the command that starts the server"
+    )
+    raise UnknownProgram(f'no engine is known that "{shown}" starts', hint)
 
 
 def restated(
@@ -136,7 +145,7 @@ def restated(
     number of GPUs where that is another. The written command of the other deployment is returned where it starts another
     engine, and where the change cannot be made in the user's text.
     """
-    if command.text is None or command.engine != engine_after:
+    if command.text is None or command.engine != engine_after or any(map(is_code, (command.text, before, after))):
         return after
     from vramfit.launch.edit import applied, changes
 
@@ -150,7 +159,10 @@ def restated(
         if first.words == second.words and first.variables == second.variables:
             continue
         pair = _own(command, first)
-        found = None if pair is None else changes(*pair, first, second, stated)
+        try:
+            found = None if pair is None else changes(*pair, first, second, stated)
+        except UsageError:
+            found = None  # its settings stand in files, which are not read here
         if found is None:
             return after
         # A server on several machines is written once for each, and stands once in a user's command.
@@ -179,12 +191,14 @@ def _own(command: Command, written: Process) -> tuple[Program, Process] | None:
 def _complete(given: Process, before: list[Process], known: list[Program], files: Files) -> list[Process]:
     """The process with its image's entry point, and with what its files say."""
     one = with_variables(_entered(given, known), files)
+    if not any(arguments(program, one) is not None for program in known):
+        one = of_calls(known, with_calls(one, before, files))
     for program in known:
         one = with_settings(program, one, files)
     for program in known:
         one = with_documents(program, one, before, files)
     for program in known:
-        if program.texts and arguments(program, one) is not None:
+        if arguments(program, one) is not None:
             return with_texts(program, one, before, files)
     return [one]
 

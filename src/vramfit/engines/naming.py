@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.quantization import own_checkpoint
+from vramfit.quantization.schemes import is_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def is_stored(deployment: Deployment) -> bool:
         return is_own(deployment) and deployment.model.origin.kind != "gguf"
     if own is not None and own.repository is not None and not own.gguf and own.quant is not None:
         return own.has(scheme)
-    return bool(deployment.model.hf) and scheme.family == native
+    return bool(deployment.model.hf) and is_release(native, scheme)
 
 
 def is_published(deployment: Deployment, made: Container[str] = (), families: Container[str] = ()) -> bool:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.workload.keys import Group, Key
 
-OFFLOADS = ("none", "model", "group", "sequential")
+OFFLOADS = ("none", "partial", "model", "group", "sequential")
 """Modes of keeping components in RAM (diffusers 0.42.1 ``pipelines/pipeline_utils.py`` ``enable_model_cpu_offload`` and
-``enable_sequential_cpu_offload``, ``hooks/group_offloading.py``)."""
-ENCODERS = ("16bit", "int8", "nf4", "ram")
-"""Forms of the text encoders: as published, quantized by bitsandbytes, or run in RAM."""
+``enable_sequential_cpu_offload``, ``hooks/group_offloading.py``); ``partial`` is ComfyUI's own choice."""
+ENCODERS = ("16bit", "fp8", "int8", "nf4", "ram")
+"""Forms of the text encoders: as published, stored in FP8, quantized by bitsandbytes, or run in RAM."""
 
 PIPELINE_KEYS = (
     Key(
         "component_offload",
         "choice",
-        "diffusers, comfyui: components that wait in RAM: none, whole ones (model), blocks (group), layers (sequential)",
+        "diffusers, comfyui: components in RAM: none, what does not fit (partial), whole (model), blocks (group), layers",
         choices=OFFLOADS,
-        default_text="none; model for comfyui",
+        default_text="none; partial for comfyui",
+        decided=True,
     ),
     Key(
         "text_encoder",
@@ -30,9 +31,17 @@ PIPELINE_KEYS = (
         "output_size",
         "pixels",
         "diffusers, comfyui: width and height of what is made",
-        default_text="1024x1024, or 1280x720 of a video",
+        default_text="the pipeline's own: 1024x1024, 832x480 of Wan, …",
+        decided=True,
     ),
-    Key("frames", "count", "diffusers, comfyui: frames of a video", default_text="81 of a video, else 1", maximum=4096),
+    Key(
+        "frames",
+        "count",
+        "diffusers, comfyui: frames of a video",
+        default_text="the pipeline's own: 1, 81 of Wan, …",
+        decided=True,
+        maximum=4096,
+    ),
 )
 GROUPS = (Group(PIPELINE_KEYS, 38),)
 

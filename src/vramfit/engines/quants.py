@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NATIVE = ("fp16", "bf16")
 """Schemes that belong to the class ``fp16`` without conversion."""
-RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4"}
+RELEASED = {"fp8": "fp8-block", "mxfp4": "MXFP4", "int4": "w4a16"}
 """Schemes of models released in fewer than 16 bits, by the element type of the release."""
 TRAINING_SCHEME = "bf16"
 """Scheme of the base weights of fine-tuning, if the request states no ``quant``; 4-bit ones are in the trainer's."""
@@ -69,7 +69,7 @@ def scheme_of(word: str, runtime: Engine[object, object], model: Model) -> Schem
             )
         raise UsageError(f"{model.id} is not read from a file", "name the quantization; see `vramfit list quants`")
     else:
-        scheme = find_scheme(runtime.scheme_of_class.get(word, word))
+        scheme = _of_bits(word, runtime) or find_scheme(runtime.scheme_of_class.get(word, word))
         if scheme.family not in runtime.families:
             scheme = _in_families(word, scheme, runtime)
     if scheme.family not in runtime.families:
@@ -78,6 +78,20 @@ def scheme_of(word: str, runtime: Engine[object, object], model: Model) -> Schem
             f"{runtime.name} takes {', '.join(runtime.scheme_of_class)} or: {', '.join(runtime.families)}",
         )
     return scheme
+
+
+def _of_bits(word: str, runtime: Engine[object, object]) -> Scheme | None:
+    """Scheme of the engine's own that a bare bit rate means: ``4.65bpw-h8`` on ExLlamaV2 is ``exl2-4.65-h8``.
+
+    None for any other word, and where several families of the engine have such a rate or none has.
+    """
+    if not word[:1].isdigit() or "bpw" not in word.lower():
+        return None
+    from vramfit.quantization.spelling import EXL, FAMILIES, read
+
+    named = [read(f"{family}-{word}") for family in runtime.families if family in EXL or family in FAMILIES]
+    found = [scheme for scheme in named if scheme is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def _in_families(word: str, scheme: Scheme, runtime: Engine[object, object]) -> Scheme:

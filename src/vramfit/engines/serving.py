@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.naming import DTYPES, PLAIN, file_stem, is_own, is_published, is_stored, repository
+from vramfit.quantization.schemes import is_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def checkpoint(deployment: Deployment) -> dict[str, object]:
     scheme, native = deployment.scheme, deployment.model.dtype
     if scheme.id in DTYPES:
         return {"model": repository(deployment), "dtype": DTYPES[scheme.id]}
-    if native == scheme.family or is_stored(deployment):
+    if is_release(native, scheme) or is_stored(deployment):
         return {"model": repository(deployment)}
     if scheme.id in ON_LOAD:
         return {"model": repository(deployment), "quantization": ON_LOAD[scheme.id]}

@@ -253,7 +253,9 @@ def stored_head(runtime: Engine[Any, Any], checkpoint: Checkpoint, head_bytes: i
     if scheme.id == STORED:
         # The bytes are the file's own; the type that most of it has divides them between the tensors.
         scheme = SCHEMES.get(scheme.settings.get("type", ""), SCHEMES["bf16"])
-    found = runtime.checkpoint(head, runtime.head_scheme(scheme))
+    # A head that was released with its experts in few bits has them so in the model's own checkpoint (DeepSeek-V4).
+    released = checkpoint.model.traits.expert_dtype == scheme.family
+    found = runtime.checkpoint(head, scheme if released else runtime.head_scheme(scheme))
     if head_bytes is None:
         return found
     whole = sum([row.total_bytes for row in found.stored])

@@ -80,6 +80,11 @@ def _described(gpu: Gpu) -> str:
     return gpu.name if gpu.compute_target is None else f"{gpu.name} ({gpu.compute_target})"
 
 
+def anything(gpu: Gpu) -> bool:
+    """Test that every GPU passes, for what an engine does not have on any."""
+    return True
+
+
 def below(major: int, minor: int) -> Test:
     """Test for CUDA cards below a compute capability; cards whose capability is not known pass."""
 
@@ -108,6 +113,15 @@ def not_of(*vendors: str) -> Test:
     return test
 
 
+def any_of(*tests: Test) -> Test:
+    """Test for GPUs that one of the tests holds for."""
+
+    def test(gpu: Gpu) -> bool:
+        return any(one(gpu) for one in tests)
+
+    return test
+
+
 def targets(*names: str) -> Test:
     """Test for GPUs whose compute target begins with one of the names."""
 
@@ -130,3 +144,11 @@ def amd_but(*names: str) -> Test:
 def accelerators(gpu: Gpu) -> bool:
     """Test for devices that are no GPUs: Gaudi and TPUs, which need code of their own."""
     return gpu.vendor == "google" or (gpu.architecture or "").startswith("Gaudi")
+
+
+INT4_PROBLEM = "PyTorch multiplies by 4-bit matrices from compute capability 8.0, and on AMD from CDNA 2 on"
+INT4_SOURCE = (
+    "pytorch/pytorch aten/src/ATen/native/cuda/int4mm.cu _weight_int4pack_mm_cuda, _convert_weight_to_int4pack_cuda"
+)
+INT4_MISSING = any_of(below(8, 0), amd_but("gfx90a", "gfx94", "gfx95"))
+"""Test for GPUs on which torchao's 4-bit weights have no kernel."""

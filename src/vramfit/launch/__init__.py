@@ -99,6 +99,12 @@ class Program(Record):
     begins (``ggml-org/llama.cpp:server``)."""
     releases: tuple[str, ...] = ()
     """Images, as in ``images``, whose tags begin with the release of the program."""
+    calls: Mapping[str, str] = {}
+    """Classes and functions of Python whose arguments are its flags, each with the name of its first argument."""
+    call_words: Callable[[Mapping[str, Any]], list[str]] | None = None
+    """Function giving the words of such arguments; None where they are called like the flags."""
+    call_flags: tuple[str, ...] = ()
+    """Words in front of those of a call, which state what the program takes otherwise there."""
     scripts: tuple[tuple[str, ...], ...] = ()
     """Words that start it where one of ``own`` is a flag: its script has a name that others have too."""
     own: tuple[str, ...] = ()

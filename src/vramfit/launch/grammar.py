@@ -14,6 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_READ = 2**18
+"""Number of characters that are read of a command, those that its variables stand for and the texts inside of it too."""
+DEEPEST_TEXT = 20
+"""Number of texts inside of one another: lists in brackets, values where a variable is not set."""
+MOST_PROCESSES = 500
+"""Number of programs that a command may start: scripts of people have some dozens, and each is compared with every known one."""
 ENDS = ";&|()\n"
 """Characters that end a command."""
 BLANKS = " \t\r"
@@ -30,12 +36,41 @@ class _Piece(Record):
     splits: bool = False
 
 
+def _split(pieces: list[_Piece]) -> list[str]:
+    """Words that pieces make: those that a shell splits are so at their blanks, others belong to the word they touch."""
+    parts: list[list[str]] = [[]]
+    fresh = False
+    for piece in pieces:
+        if not piece.splits:
+            if fresh:
+                parts.append([])
+            parts[-1].append(piece.text)
+            fresh = False
+            continue
+        for number, part in enumerate(piece.text.split()):
+            if number or fresh or (piece.text[:1].isspace() and any(parts[-1])):
+                parts.append([])
+            parts[-1].append(part)
+            fresh = False
+        fresh = piece.text[-1:].isspace()
+    return ["".join(part) for part in parts]
+
+
+def few(processes: int) -> None:
+    """Raise ``UsageError`` for more processes than a script of people has."""
+    if processes > MOST_PROCESSES:
+        raise UsageError(
+            f"the command starts more than {MOST_PROCESSES:,} programs", "give the one that starts the server"
+        )
+
+
 class Reader:
     """Reading of one text from left to right, with the variables that it has set so far."""
 
     def __init__(self, source: Source, variables: Mapping[str, str]) -> None:
         self.source = source
         self.text = source.text
+        self.spent = source.spent
         self.place = 0
         self.known: dict[str, str] = dict(variables)
         self.arrays: dict[str, list[str]] = {}
@@ -50,6 +85,7 @@ class Reader:
 
     def read(self) -> list[Process]:
         """Read the whole text."""
+        self._begin()
         while self.place < len(self.text):
             letter = self.text[self.place]
             if letter in BLANKS or self._continues():
@@ -63,6 +99,7 @@ class Reader:
             else:
                 self._word()
         self._finish()
+        self.spent.texts -= 1
         return self.found
 
     def _continues(self) -> int:
@@ -98,25 +135,50 @@ class Reader:
                 raise UsageError(
                     f"cannot read the command: the here-document has no end {end}", "end it with that line"
                 )
-            line, newline, _ = self.text[self.place :].partition("\n")
-            self.place += len(line) + len(newline)
+            newline = self.text.find("\n", self.place)
+            line = self.text[self.place : newline if newline >= 0 else len(self.text)]
+            self.place += len(line) + (newline >= 0)
             line = line.rstrip("\r").lstrip("\t") if tabs else line.rstrip("\r")
             if line == end:
                 break
             lines.append(line)
         text = "\n".join(lines) + "\n" if lines else ""
-        self.input = Reader(Source(text), self.known).expanded() if reads else text
+        self.input = self._within(text).expanded() if reads else text
 
     def expanded(self) -> str:
         """Text with its variables replaced, like a here-document's."""
         pieces = []
+        self._begin()
         while self.place < len(self.text):
             if self.text[self.place] == "$":
                 pieces += [piece.text for piece in self._dollar(True, [])]
             else:
                 pieces.append(self.text[self.place])
                 self.place += 1
+        self.spent.texts -= 1
         return "".join(pieces)
+
+    def _within(self, text: str) -> Reader:
+        """Reader of a text inside of this one, with its variables."""
+        return Reader(Source(text, None, self.spent), self.known)
+
+    def _begin(self) -> None:
+        """Count the text and what it stands in."""
+        self.spent.texts += 1
+        if self.spent.texts > DEEPEST_TEXT:
+            raise UsageError(
+                f"the command has more than {DEEPEST_TEXT} texts inside of one another", "write them apart"
+            )
+        self._spend(len(self.text))
+
+    def _spend(self, characters: int) -> None:
+        """Count characters that are read; raises ``UsageError`` for more than a command's."""
+        self.spent.characters += characters
+        if self.spent.characters > MOST_READ:
+            raise UsageError(
+                f"the command has more than {MOST_READ:,} characters with what its variables stand for",
+                "give the lines that start it",
+            )
 
     def _redirect(self) -> None:
         """Read a redirection with the word behind it."""
@@ -200,20 +262,7 @@ class Reader:
             if text or quoted or unset:
                 self.words.append(whole)
             return
-        parts, fresh = [""], False
-        for piece in pieces:
-            if not piece.splits:
-                parts = [*parts, piece.text] if fresh else [*parts[:-1], parts[-1] + piece.text]
-                fresh = False
-                continue
-            for number, part in enumerate(piece.text.split()):
-                if number or fresh or (piece.text[:1].isspace() and parts[-1]):
-                    parts.append(part)
-                else:
-                    parts[-1] += part
-                fresh = False
-            fresh = piece.text[-1:].isspace()
-        parts = [part for part in parts if part or quoted]
+        parts = [part for part in _split(pieces) if part or quoted]
         if len(parts) == 1:
             self.words.append(Word.at(parts[0], self.source, start, self.place, unset))
         else:
@@ -282,7 +331,7 @@ class Reader:
             inside = self.text[self.place + 2 : end]
             self.place = end + 1
             return self._parameter(inside, quoted, unset)
-        name = name_in(self.text[self.place + 1 :])
+        name = name_in(self.text, self.place + 1)
         if not name and behind and behind in "@*#?$!0123456789":
             self.place += 2
             if behind.isdigit() and behind != "0":
@@ -295,6 +344,12 @@ class Reader:
         return self._parameter(name, quoted, unset)
 
     def _parameter(self, inside: str, quoted: bool, unset: list[str]) -> list[_Piece]:
+        """Pieces of a variable, which count like text that is read, by what stands between its braces."""
+        pieces = self._pieces(inside, quoted, unset)
+        self._spend(sum([len(piece.text) for piece in pieces]))
+        return pieces
+
+    def _pieces(self, inside: str, quoted: bool, unset: list[str]) -> list[_Piece]:
         """Pieces of a variable by what stands between its braces: its name, and what to use where it is not set."""
         name = name_in(inside)
         rest = inside[len(name) :]
@@ -309,7 +364,7 @@ class Reader:
         if value is None or (not value and rest.startswith(":")):
             if sign in ("-", "=") and rest:
                 default = rest.lstrip(":")[1:]
-                text = Reader(Source(default.strip("\"'")), self.known).expanded()
+                text = self._within(default.strip("\"'")).expanded()
                 return [_Piece(text, not quoted)]
             if sign == "+":
                 return []
@@ -329,7 +384,7 @@ class Reader:
             return False
         begin = self.place
         self._balanced()
-        within = Reader(Source(self.text[begin + 1 : self.place - 1].replace("\n", " ")), self.known)
+        within = self._within(self.text[begin + 1 : self.place - 1].replace("\n", " "))
         within.arrays = self.arrays
         found = within.read()
         listed = [text for one in found for text in (*[f"{k}={v}" for k, v in one.variables.items()], *one.words)]
@@ -361,3 +416,5 @@ class Reader:
         else:
             variables = {**self.exported, **made.variables}
             self.found.append(replace(made, variables=variables, output=output, input=given))
+            self.spent.processes += 1
+            few(self.spent.processes)

@@ -7,6 +7,7 @@ itself, so a word that is misspelled starts nothing, and what a newer release ha
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 
 from vramfit._record import Record
 from vramfit.errors import CannotTell, UsageError
@@ -159,6 +160,7 @@ def value_of(flag: Flag, name: str, text: str) -> Any:
         raise UsageError(f"the value of {name} is nested too deeply", "write it as the program documents it") from None
 
 
+@lru_cache(maxsize=4096)
 def plain(word: str) -> str:
     """Word of a start without its folder and ending, and ``python`` without its version."""
     from vramfit.launch.wrappers import program_name
@@ -199,8 +201,8 @@ def _short(name: str) -> str:
 def _unset(name: str, why: str) -> UsageError:
     shown = name if name[:1] in "$`" else f"${name}"
     if shown[:2] == "$(" or shown[:1] == "`":
-        return UsageError(f"{shown} is not run here, {why}", "write what it prints in its place")
-    return UsageError(f"{shown} is not set, {why}", f"write a line {name}=… in front of the command")
+        return UsageError(f"{_short(shown)} is not run here, {why}", "write what it prints in its place")
+    return UsageError(f"{_short(shown)} is not set, {why}", f"write a line {_short(name)}=… in front of the command")
 
 
 class _Scanner:

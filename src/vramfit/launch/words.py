@@ -11,14 +11,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vramfit.launch.code import Call
+
+
+class Spent:
+    """Work that a command has made so far, all of the texts inside of it together, since variables multiply."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+        """Number of characters that were read or put in for variables."""
+        self.processes = 0
+        self.texts = 0
+        """Number of texts that are being read, each inside of another."""
+
 
 class Source:
     """Text that words stand in: a user's own, or the value of a word that a shell is started with."""
 
-    def __init__(self, text: str, parent: Word | None = None) -> None:
+    def __init__(self, text: str, parent: Word | None = None, spent: Spent | None = None) -> None:
         self.text = text
         self.parent = parent
         """Word whose value the text is; None for the user's own text."""
+        self.spent: Spent = spent or (
+            parent.source.spent if parent is not None and parent.source is not None else Spent()
+        )
 
 
 class Word(str):
@@ -63,6 +79,8 @@ class Process(Record):
     """Files with further environment variables of it."""
     input: str | None = None
     """Here-document that it reads; None for none."""
+    calls: tuple[Call, ...] = ()
+    """Calls of the Python script that it is; none for another program, and for a script that is not at hand."""
     begin: str = ""
     """Word that the whole command begins with, an assignment or the outermost program; empty if it is not known."""
 
@@ -113,9 +131,9 @@ def references(word: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def name_in(text: str) -> str:
-    """Name at the beginning of a text; empty if it begins with none."""
-    end = 0
+def name_in(text: str, start: int = 0) -> str:
+    """Name at a place of a text, its beginning unless another is given; empty if none stands there."""
+    end = start
     while end < len(text) and (text[end] == "_" or (text[end].isascii() and text[end].isalnum())):
         end += 1
-    return text[:end] if text[:1].isalpha() or text[:1] == "_" else ""
+    return text[start:end] if text[start : start + 1].isalpha() or text[start : start + 1] == "_" else ""

@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_CHARACTERS = 2**18
-"""Length of a text that is read: twice what Linux takes for one argument (``MAX_ARG_STRLEN``)."""
+MOST_CHARACTERS = 2**17
+"""Length of a text that is read: what Linux takes for one argument (``MAX_ARG_STRLEN``)."""
 DEEPEST = 8
 """Number of programs around a program that are taken off."""
 KEYWORDS = ("then", "do", "else", "if", "while", "until", "elif", "{", "}", "!", "$", "%", "&", "time", "call", "start")
@@ -183,7 +183,13 @@ def _of_shell(given: Process, depth: int) -> list[Process]:
             text = words[number + 1]
             parent = text if isinstance(text, Word) else Word(text)
             return _within(given, Source(str(text), parent), depth)
-    return [given] if given.input is None else _within(given, Source(given.input), depth)
+    return [given] if given.input is None else _within(given, _document(given, given.input), depth)
+
+
+def _document(shell: Process, text: str) -> Source:
+    """Here-document of a shell, which counts with the text that the shell stands in."""
+    source = getattr(shell.words[0], "source", None)
+    return Source(text, None, None if source is None else source.spent)
 
 
 def _within(given: Process, source: Source, depth: int) -> list[Process]:

@@ -3,7 +3,9 @@
 Such a layer is a block like the model's last one, behind a projection of two vectors side by side: the normalised
 embedding of the last token, and the normalised residual of the model's last layer. Embedding and output head are those of
 the model, unless the checkpoint has copies of them for the head (DeepSeek-V3 technical report, section 2.2; tensor names
-of ggml-org/llama.cpp b11434 ``src/llama-arch.cpp``, ``LLM_TENSOR_NEXTN_*``).
+of ggml-org/llama.cpp b11434 ``src/llama-arch.cpp``, ``LLM_TENSOR_NEXTN_*``). DeepSeek-V4 has that projection in two parts
+of the same size together, and its head attends to the last tokens alone, whatever its last layer compresses (vLLM 0.33.0
+``models/deepseek_v4/nvidia/mtp.py`` and ``attention.py``: a layer behind the model's has no rate of compression).
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from vramfit._record import replace
 from vramfit.model import inventory
 from vramfit.model.architecture import Layers, Tensor
 from vramfit.model.counted import active_parameters, parameters, tensors
+from vramfit.model.mixers import CompressedAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.architecture import Model
+    from vramfit.model.mixers import Mixer
 
 
 @per_model
@@ -34,7 +38,7 @@ def prediction_head(model: Model) -> Model | None:
         id=f"{model.id}-mtp",
         name=f"prediction head of {model.name}",
         tied=False,
-        layers=(Layers(indices, last.mixers, last.feed_forward),),
+        layers=(Layers(indices, tuple([_local(mixer) for mixer in last.mixers]), last.feed_forward),),
         vision=None,
         audio=None,
         hf=(),
@@ -55,6 +59,13 @@ def prediction_head(model: Model) -> Model | None:
     passed = sum([row.parameters for row in rows]) - inventory.resting_parameters(head)
     active_parameters.remember(head, passed)
     return head
+
+
+def _local(mixer: Mixer) -> Mixer:
+    """Token mixer of a head behind a layer with ``mixer``: the same, but for attention that would compress old tokens."""
+    if not isinstance(mixer, CompressedAttention):
+        return mixer
+    return replace(mixer, ratio=0, indexer_dim=None, indexer_heads=None)
 
 
 def head_parameters(model: Model) -> int:

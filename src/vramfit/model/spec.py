@@ -217,6 +217,9 @@ class ModelSpec(Record):
     fine_tunes: tuple[str, ...] = ()
     """Repositories and tags of Ollama's library of fine-tunes with this very architecture, which are answered as this
     model."""
+    contexts: Mapping[str, Count] | None = None
+    """Longest contexts of those repositories and tags, of the model's own and of fine-tunes, that state another than
+    ``context``."""
     sources: tuple[str, ...] = ()
     """Keys of the sources that the figures come from."""
 

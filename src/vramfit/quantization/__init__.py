@@ -48,13 +48,22 @@ def find_scheme(name: str) -> Scheme:
         spelled = {_folded(one): one for one in (*ALIASES, *SCHEMES)}.get(_folded(name), "")
         scheme = SCHEMES.get(spelled) or SCHEMES.get(ALIASES.get(spelled, ""))
     if scheme is None:
-        import difflib
-
-        known = {s.lower(): s for s in SCHEMES}
-        near = [known[n] for n in difflib.get_close_matches(name.lower(), known, 3)]
-        hint = f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
+        hint = _hint(name)
         raise UnsupportedScheme(f'unknown quant "{name}"', hint)
     return scheme
+
+
+def _hint(name: str) -> str:
+    """Next step for a name that no table and no grammar knows: the nearest ones, where there are any."""
+    from vramfit.quantization.spelling import EXL, read
+
+    if "bpw" in name.lower() and (rated := [one.id for family in EXL if (one := read(f"{family}-{name}")) is not None]):
+        return f"a bit rate alone may be of several formats: write {' or '.join(rated)}, or name the engine"
+    import difflib
+
+    known = {scheme.lower(): scheme for scheme in SCHEMES}
+    near = [known[one] for one in difflib.get_close_matches(name.lower(), known, 3)]
+    return f"did you mean {' or '.join(near)}? See `vramfit list quants`." if near else "See `vramfit list quants`."
 
 
 def _folded(name: str) -> str:

@@ -44,6 +44,12 @@ PLUS = (0.97, 1.04, 1.12)
 """Ratios of K-quants with ``_P`` behind their name, of which no size is known: assumed as those of ``UD`` files."""
 ENDS = ("token_embd.weight", "output.weight")
 FLOATS = ("F32", "F16", "BF16")
+NGRAMS = "per_layer_token_embd.weight"
+"""Name of the table of n-grams of models that have one, which is looked up by row."""
+NGRAM_TYPE, NGRAM_BITS, K_QUANT_ROW = "IQ4_NL", "1234", 256
+"""Type of that table in Unsloth's ``UD`` files of so many bits, where its rows are no multiple of what K-quants store:
+28.8 GB of UD-Q4_K_XL and of UD-Q2_K_XL of Qwen3.8-Flash-Next, whose rows have 160 elements (ggml-org/llama.cpp pull request
+27742; Tanguille/cluster pull request 4764). Files of more bits are not known."""
 
 
 class Mix(Record):
@@ -61,6 +67,8 @@ class Mix(Record):
     """Size of the published file's tensors, where it is known."""
     has_heads: bool = False
     """True if that file has a prediction head (MTP) behind the model's layers."""
+    ngrams: str | None = None
+    """Type of the table of n-grams, where it is none of the base's."""
 
 
 def kind_of(model: Model) -> str:
@@ -87,11 +95,14 @@ def mix_of(model: Model, scheme: Scheme) -> Mix | None:
     ends = scheme.settings.get("ends", (None,))[0]
     if publisher == UNSLOTH_NAME and scheme.id.startswith(DYNAMIC):
         ends = UNSLOTH_ENDS.get(label, {}).get(kind)
+        ngrams = NGRAM_TYPE if label.lstrip("IQ")[:1] in NGRAM_BITS else None
+    else:
+        ngrams = None
     for name, size in model.files:
         plain = name.removesuffix(WITH_HEAD)
         if plain == scheme.id:
-            return Mix(base, low, expected, high, ends, size - HEADER_BYTES * model.vocab, plain != name)
-    return Mix(base, low, expected, high, ends)
+            return Mix(base, low, expected, high, ends, size - HEADER_BYTES * model.vocab, plain != name, ngrams)
+    return Mix(base, low, expected, high, ends, ngrams=ngrams)
 
 
 def _ratios(model: Model, scheme: Scheme, publisher: str, label: str) -> tuple[str, float, float, float]:
@@ -146,8 +157,14 @@ def as_mixed(model: Model, rows: list[Stored], mix: Mix) -> list[Stored]:
     """Rows of the model's own file in a publisher's mix, made from those of the mix's base."""
     if mix.ends is not None:
         rows = [stored(row.tensor, mix.ends, row.layers) if row.tensor.name in ENDS else row for row in rows]
+    rows = [_with_ngrams(row, mix) for row in rows]
     kept = (*FLOATS, *(() if mix.ends is None else (mix.ends,)))
-    fixed = [row.type in kept or (row.type == RELEASED and mix.base != "MXFP4_MOE") for row in rows]
+    fixed = [
+        row.type in kept
+        or (row.type == RELEASED and mix.base != "MXFP4_MOE")
+        or (row.tensor.name == NGRAMS and row.type == mix.ngrams)
+        for row in rows
+    ]
     ratio = mix.expected
     if mix.published_bytes is not None:
         free_bytes = sum([row.total_bytes for row, same in zip(rows, fixed, strict=True) if not same])
@@ -157,6 +174,14 @@ def as_mixed(model: Model, rows: list[Stored], mix: Mix) -> list[Stored]:
         row if same else Stored(row.tensor, row.type, round(row.bytes_each * ratio), row.layers)
         for row, same in zip(rows, fixed, strict=True)
     ]
+
+
+def _with_ngrams(row: Stored, mix: Mix) -> Stored:
+    """Row of a mix, in its type of a table of n-grams if it is one that K-quants cannot store."""
+    tensor = row.tensor
+    if mix.ngrams is None or tensor.name != NGRAMS or tensor.shape[0] % K_QUANT_ROW == 0:
+        return row
+    return stored(tensor, mix.ngrams, row.layers)
 
 
 def head_bytes(model: Model, scheme: Scheme, stored_rows: tuple[Stored, ...]) -> int:

@@ -37,7 +37,9 @@ SIZE_CLASSES = (3.0, 6.0, 20.0, 60.0)
 """Billions of parameters at which the next class begins."""
 
 REFERENCE = ("fp32", "fp16", "bf16", "F32", "F16", "BF16")
-RELEASED_IN = {"mxfp4": ("MXFP4", "MXFP4_MOE", "mlx-mxfp4"), "fp8": ("fp8", "fp8-channel", "fp8-block")}
+RELEASED_IN = {
+    "mxfp4": ("MXFP4", "MXFP4_MOE", "mlx-mxfp4"), "fp8": ("fp8", "fp8-channel", "fp8-block"), "int4": ("w4a16",),
+}  # fmt: skip
 """Schemes that store a checkpoint of this element type as it was released."""
 SAME_AS = {"nf4-single": "nf4", "fp4-single": "fp4"}
 """Schemes that are as good as another one: the second quantization of the scales costs nothing measurable (QLoRA, arXiv

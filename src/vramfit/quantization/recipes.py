@@ -27,6 +27,7 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.quantization.linears import groups, packed_bytes, rows
+from vramfit.quantization.schemes import is_release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _is_one_form(checkpoint: Checkpoint) -> bool:
     plain = scheme.family == "fp8" and scheme.settings["scale"] == "tensor"
     if model.traits.expert_dtype == "mxfp4" and model.dtype == "fp8":
         return not plain and scheme.family in ("fp8", "mxfp4")
-    return plain or model.dtype == scheme.family
+    return plain or is_release(model.dtype, scheme)
 
 
 def _bounds(checkpoint: Checkpoint, row: Stored, kind: int) -> tuple[int, int]:

@@ -132,6 +132,14 @@ _ALL = (
 
 SCHEMES: dict[str, Scheme] = {scheme.id: scheme for scheme in _ALL}
 
+
+def is_release(dtype: str, scheme: Scheme) -> bool:
+    """Return True if a scheme stores a checkpoint as it was released, in elements of ``dtype``: fewer than 16 bits."""
+    return scheme.id == INT4_RELEASE if dtype == "int4" else scheme.family == dtype
+
+
+INT4_RELEASE = "w4a16"
+"""Scheme of models that were released in 4-bit integers."""
 LOOSE = ("q2", "q3", "q4", "q5", "q6", "q8")
 """Names that say a number of bits alone: in an engine that loads no GGUF files they mean its scheme of that class."""
 

@@ -55,7 +55,7 @@ def _halves(question: Question) -> Iterator[tuple[str, Changes, str]]:
         changes = {"task": "qlora", "quant": "nf4", **again}
         yield "quantize", changes, f"train adapters on 4-bit weights (QLoRA){words}"
     elif train.trainer != QUICK and len(question.asked.deployment.gpus) == 1:
-        yield "engine-setting", {"trainer": QUICK, **again}, f"train with Unsloth{words}"
+        yield "engine-setting", {**_quick(question), **again}, f"train with Unsloth{words}"
     elif train.optimizer in REPLACED:
         yield (
             "engine-setting",
@@ -114,7 +114,15 @@ def _trainer(question: Question) -> Iterator[Proposal | None]:
     train, gpus = question.asked.deployment.workload.training, question.asked.deployment.gpus
     if train.trainer != QUICK and len(gpus) == 1 and gpus[0].vendor in ("nvidia", "custom"):
         trade = "another program; activations wait in RAM, and only architectures that it knows"
-        yield _changed(question, "engine-setting", {"trainer": QUICK}, "train with Unsloth", trade, 2)
+        yield _changed(question, "engine-setting", _quick(question), "train with Unsloth", trade, 2)
+
+
+def _quick(question: Question) -> Changes:
+    """Changes that have Unsloth train: its 4-bit weights are NF4 with quantized scales (unsloth ``models/llama.py``)."""
+    deployment = question.asked.deployment
+    if deployment.workload.task == "qlora" and deployment.scheme.id != "nf4":
+        return {"trainer": QUICK, "quant": "nf4"}
+    return {"trainer": QUICK}
 
 
 def _shorter(question: Question) -> Iterator[Proposal | None]:

@@ -74,7 +74,10 @@ def draw_bars(page: Page, estimates: Sequence[Object], *, figures: Sequence[Sequ
 def draw_legend(page: Page, estimates: Sequence[Object]) -> None:
     """Draw the meaning of the bars' shades and mark."""
     items: list[list[Span]] = []
+    cached = any(pick(e, "model.max_context") != 0 for e in estimates)
     for glyph, name in zip(SHADES + MARGIN, (*NAMES, "margin"), strict=True):
+        if name == NAMES[1] and not cached:
+            continue  # a pipeline of images has no cache
         items.append([(glyph, _PART_STYLES[glyph]), (f" {name}", "dim")])
     usable = {device["usable_bytes"] for e in estimates for device in gpu_devices(e)}
     amount = f" {gib(next(iter(usable)))}" if len(usable) == 1 and None not in usable else ""

@@ -26,7 +26,7 @@ def clause(estimate: Object) -> str:
         return f"the weights load, then {engine} does not start: {estimate['serving']['refusal']}"
     if outcome["outcome"] == "spills":
         return f"it starts, and the driver moves {missing} into system RAM without a word{slow}"
-    moment = "on the cache and buffers" if outcome["weights_fit"] else "while it loads the weights"
+    moment = f"on {_rest(estimate)}" if outcome["weights_fit"] else "while it loads the weights"
     return f"out of memory {moment}" + ("" if spilled is None else f"; spilled into RAM{slow}")
 
 
@@ -52,7 +52,7 @@ def sentences(estimate: Object) -> list[str]:
             "Nothing says so on the screen.",
         ]
     if outcome["weights_fit"]:
-        found = [f"The weights load; then {engine} runs out of memory on the cache and buffers: {missing} are missing."]
+        found = [f"The weights load; then {engine} runs out of memory on {_rest(estimate)}: {missing} are missing."]
     else:
         offer = usable_bytes(estimate)
         against = "" if offer is None else f", {gib(offer)} usable"
@@ -61,3 +61,8 @@ def sentences(estimate: Object) -> list[str]:
     if spilled is not None:
         found.append(f"Spilled into system RAM instead, {missing} would be read for every token{across}{slow}.")
     return found
+
+
+def _rest(estimate: Object) -> str:
+    """Name of what is allocated beside the weights; a pipeline of images has no cache."""
+    return "the activations" if estimate["model"].get("max_context") == 0 else "the cache and buffers"

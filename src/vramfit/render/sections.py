@@ -148,6 +148,8 @@ def run(estimate: Object) -> str:
     asked = estimate.get("deployment") or {}
     if asked.get("task", "inference") != "inference":
         return _training(estimate["engine"], asked)
+    if estimate["model"].get("max_context") == 0:
+        return _pipeline(estimate["engine"], asked)
     pieces = [estimate["engine"], f"context {asked['context']:,}" if asked.get("context") else None]
     pieces += [_number(asked.get("parallel"), "sequences at once") if asked.get("parallel", 1) > 1 else None]
     images = asked.get("images")
@@ -175,6 +177,21 @@ def _key(estimate: Object) -> object:
     deployment = {k: v for k, v in (estimate.get("deployment") or {}).items() if k not in _OF_THE_ROW}
     gpu = estimate["gpu"]
     return estimate.get("name"), gpu["id"], gpu["count"], estimate["model"]["id"], estimate["engine"], deployment
+
+
+def _pipeline(engine: str, asked: Object) -> str:
+    """Deployment of a pipeline of images or videos, which has neither a context nor a cache."""
+    size, frames, parallel = asked.get("output_size"), asked.get("frames") or 1, asked.get("parallel") or 1
+    encoder = asked.get("text_encoder")
+    return _listed(
+        engine,
+        f"{parallel:,} at once" if parallel > 1 else None,
+        size and size.replace("x", " × "),
+        f"{frames:,} frames" if frames > 1 else None,
+        f"component offload {asked['component_offload']}" if asked.get("component_offload") else None,
+        f"text encoders {'in RAM' if encoder == 'ram' else encoder}" if encoder and encoder != "16bit" else None,
+        *_surroundings(asked),
+    )
 
 
 def _training(engine: str, asked: Object) -> str:

@@ -61,6 +61,21 @@ def _refuse_what_it_lacks(work: Workload, trainer: Trainer, gpus: int) -> None:
         )
     if train.fused_loss and not trainer.fuses_loss:
         raise UsageError(f"{trainer.title} has no fused loss", "use --trainer transformers, or leave fused_loss out")
+    if train.fused_loss and train.objective not in trainer.fused_objectives:
+        raise UsageError(
+            f"{trainer.title} has no fused loss for {train.objective}", "leave fused_loss out, or use --trainer trl"
+        )
+    if train.sharding not in trainer.shardings:
+        raise UsageError(
+            f"{trainer.title} does not divide states by {train.sharding}", f"use one of: {', '.join(trainer.shardings)}"
+        )
+    if (train.offload_parameters or train.offload_optimizer) and not trainer.offloads:
+        raise UsageError(f"{trainer.title} offloads nothing to RAM", "use --trainer transformers, or leave it out")
+    if gpus == 1 and work.task not in trainer.single.get(train.objective, (work.task,)):
+        raise UsageError(
+            f"{trainer.title} trains {work.task} with {train.objective} on several GPUs alone",
+            "give more GPUs, or use --trainer trl",
+        )
     if train.gradient_checkpointing and gpus == 1 and not trainer.checkpoints:
         raise UsageError(
             f"{trainer.title} computes activations again under FSDP alone", "leave gradient_checkpointing out, or false"

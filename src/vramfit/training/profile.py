@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.training.script import Run
+    from vramfit.workload.training import Training
 
 
 class Trainer(Record):
@@ -66,6 +67,14 @@ class Trainer(Record):
     """True if it can update weights during the backward pass."""
     fuses_loss: bool = True
     """True if its loss can do without the logits of all tokens."""
+    fused_objectives: tuple[str, ...] = ("sft", "dpo", "grpo")
+    """Objectives whose loss can do without them."""
+    shardings: tuple[str, ...] = ("none", "zero1", "zero2", "zero3", "fsdp")
+    """Values of ``sharding`` that it has."""
+    offloads: bool = True
+    """True if parameters and optimizer can wait in host memory."""
+    single: Mapping[str, tuple[str, ...]] = {}
+    """Tasks that it has on a single GPU by objective; all where the objective is missing."""
     mixes_precision: bool = True
     """True if it can keep fp32 weights and compute under 16-bit autocast."""
     checkpoints: bool = True
@@ -76,6 +85,8 @@ class Trainer(Record):
     """True if a vLLM beside it samples with the very weights that are trained."""
     objectives: tuple[str, ...] = ("sft", "dpo", "grpo")
     """Values of ``objective`` that it has."""
+    beyond: str = ""
+    """Name of the trainer that runs objectives beyond ``sft`` for it; empty where it runs them itself."""
     scheme: str = "nf4"
     """Scheme of 4-bit weights that it loads unless another is stated."""
     defaults: Mapping[str, Mapping[str, object]] = {}
@@ -98,6 +109,12 @@ def find_trainer(name: str) -> Trainer:
     """Profile of the trainer with that name, which is one of ``workload.tuning.TRAINERS``."""
     found: Trainer = _module(name).TRAINER
     return found
+
+
+def trainer_of(train: Training) -> Trainer:
+    """Profile of what trains a deployment: of its trainer, or of the one that its trainer leaves the objective to."""
+    found = find_trainer(train.trainer)
+    return found if train.objective == "sft" or not found.beyond else find_trainer(found.beyond)
 
 
 def written(run: Run) -> str:

@@ -17,8 +17,8 @@ LORA_ALPHA = 8
 """Default scale of an adapter in ``LoraConfig``, which PEFT's LoRA-FA optimizer needs as an argument."""
 
 
-UNNAMED = "# the optimizer is PEFT's LoRA-FA, which has no name here: give it to the trainer as an object"
-"""Line of a configuration for an optimizer that it cannot name."""
+UNNAMED = "PEFT's LoRA-FA has no name here: give it to the trainer as an object"
+"""Reason why a configuration does not state the optimizer."""
 DEEPSPEED_FILE = "deepspeed.json"
 """File of DeepSpeed's configuration, beside the trainer's own."""
 TUNERS = {"sft": "SFT", "dpo": "DPO", "grpo": "GRPO"}

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 def rows(*arguments: str) -> list[Any]:
-    """Estimates of FLUX.2 dev on an RTX 4090."""
-    return report("-g", "rtx4090", "-m", "flux.2-dev", *arguments).estimates
+    """Estimates of FLUX.2 dev on an RTX 4090, unless the arguments name others."""
+    asked = ("-g", "rtx4090", "-m", "flux.2-dev")
+    named = [text for pair in zip(asked[::2], asked[1::2], strict=True) if pair[0] not in arguments for text in pair]
+    return report(*named, *arguments).estimates
 
 
 def deployed_as(*arguments: str) -> Deployment:
@@ -57,14 +59,19 @@ def test_what_diffusers_offers() -> None:
 
 
 def test_what_comfyui_offers() -> None:
-    sixteen, eight, four = rows("--engine", "comfyui")
+    sixteen, eight, four = rows("--engine", "comfyui", "-m", "flux.1-dev", "-g", "rtx3060-12gb")
+    quantized = [("quantize", {"quant": "nvfp4"}), ("quantize", {"quant": "Q4_K_M"})]
 
     assert [row["quant"]["scheme"] for row in (sixteen, eight, four)] == ["bf16", "fp8", "Q4_K_M"]
-    assert offered(sixteen)[:2] == [
-        ("engine-setting", {"quant": "bf16", "component_offload": "group"}),
-        ("quantize", {"quant": "fp8", "component_offload": "group"}),
-    ]
-    assert offered(four)[0][0] == "engine-setting"
+    assert [offered(row) for row in (sixteen, eight, four)] == [quantized, quantized, []]
+
+
+def test_comfyui_reads_text_encoders_in_fp8() -> None:
+    (row,) = rows(
+        "--engine", "comfyui", "--quant", "Q4_K_M", "--component-offload", "none", "-g", "rtxa6000", "--all-remedies"
+    )
+
+    assert {changes["text_encoder"] for _, changes in offered(row) if "text_encoder" in changes} == {"fp8"}
 
 
 @pytest.mark.parametrize("engine", ["diffusers", "comfyui"])
@@ -106,6 +113,10 @@ def test_quality_of_a_pipeline_is_not_measured() -> None:
         (["p.enable_model_cpu_offload()"], ("--quant", "bf16", "--component-offload", "model")),
         (['p.enable_group_offload(onload_device=torch.device("cuda"))'], ("--component-offload", "group")),
         (["p.enable_sequential_cpu_offload()"], ("--component-offload", "sequential")),
+        (["diffusers.hooks.apply_layerwise_casting(p.text_encoder, storage_dtype=torch.float8_e4m3fn"],
+         ("--text-encoder", "fp8")),
+        (['p.vae.enable_tiling(); p.to("cuda")'], ("--model", "hunyuanvideo")),
+        (['torch_dtype={"default": torch.bfloat16, "vae": torch.float32}'], ("--model", "wan2.2-t2v-a14b")),
     ],
 )  # fmt: skip
 def test_the_command_loads_what_was_estimated(parts: list[str], arguments: tuple[str, ...]) -> None:

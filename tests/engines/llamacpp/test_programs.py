@@ -134,6 +134,10 @@ def test_koboldcpp_with_a_projector() -> None:
         ("llama-bench -m x -ngl 10,20", 'llama-bench runs a test for each of "10,20"'),
         ("llama-bench -m x -p many", '"many" is no number of tokens'),
         ("koboldcpp x --batchsize -1", "--batchsize -1 of koboldcpp is not modelled"),
+        ("llama-server --models-preset presets.ini --models-max 1",
+         "the models of this server are in presets.ini, and it loads the one that a client asks for"),
+        ("LLAMA_ARG_MODELS_DIR=/models llama-server -c 0",
+         "the models of this server are in /models, and it loads the one that a client asks for"),
     ],
 )  # fmt: skip
 def test_what_is_refused(line: str, message: str) -> None:

@@ -67,6 +67,26 @@ WRITTEN = [
     run("full", 2, trainer="litgpt", optimizer="adamw8bit", mixed_precision=True, gradient_accumulation=4),
     run("lora", trainer="litgpt", micro_batch=3, lora_targets="attention"),
     run("qlora", trainer="litgpt", sequence_length=512, lora_targets="mlp", lora_dropout=0.1),
+    run(),
+    run("full", flash=False, micro_batch=2, gradient_accumulation=4, gradient_checkpointing=False,
+        optimizer="paged_adamw8bit", fused_loss=True),
+    run("qlora", 2, gradient_checkpointing=False, lora_targets="mlp", lora_dropout=0.1, dora=True, sharding="zero2",
+        offload_optimizer=True),
+    run("lora", optimizer="lora_fa", lora_rank=8, lora_targets="qv", save_modules="embeddings"),
+    run("full", mixed_precision=True, size=(640, 480)),
+    run("full", 8, trainer="trl", objective="dpo", sequence_length=512, sharding="zero3", offload_parameters=True),
+    run("qlora", 2, trainer="trl", sharding="fsdp", offload_parameters=True, lora_targets="attention"),
+    run("lora", trainer="trl", objective="grpo", generations=4, micro_batch=4, vllm_gpu_memory_utilization=0.4,
+        vllm_sleep_mode=True),
+    run("lora", trainer="trl", optimizer="lora_fa", flash=False, size=(336, 336)),
+    run("qlora", trainer="unsloth", sequence_length=4096, lora_targets="attention", save_modules="embeddings"),
+    run("full", trainer="unsloth", mixed_precision=True, gradient_checkpointing=False, optimizer="adamw8bit"),
+    run("lora", trainer="unsloth", objective="grpo", generations=4, micro_batch=8, vllm_gpu_memory_utilization=0.5,
+        vllm_sleep_mode=True, dora=True),
+    run("qlora", trainer="unsloth", size=(512, 512), flash=False),
+    run("full", 4, trainer="qwen", sharding="zero3", sequence_length=512, optimizer="adamw8bit"),
+    run("qlora", trainer="qwen", lora_rank=64, lora_targets="attention", lora_dropout=0.05),
+    run("lora", 2, trainer="qwen", sharding="zero2", offload_optimizer=True, lora_targets="mlp"),
 ]  # fmt: skip
 STATED = ("trainer", "sequence_length", "micro_batch", "gradient_accumulation")
 
@@ -76,7 +96,10 @@ def test_written_commands_say_what_they_were_written_from(one: Run) -> None:
     """Every value that is read is the run's, and every one that is no default is read."""
     found = keys(written(one))
     assert (found.pop("model"), found.pop("task")) == ("org/model", one.task)
-    assert found.pop("quant", None) == ("nf4" if one.task == "qlora" else None)
+    quant = "nf4" if one.task == "qlora" and one.train.trainer != "qwen" else None
+    assert found.pop("quant", None) == quant
+    assert found.pop("images", one.images) == one.images
+    assert found.pop("image_size", None) == one.image_size
     assert found.pop("flash_attention", "on") == ("on" if one.flash_attention else "off")
     assert {name: getattr(one.train, name) for name in found} == found
     assert set(STATED) <= set(found)

@@ -1,12 +1,25 @@
-"""Engine ComfyUI: pipelines whose components move between GPU and RAM by themselves."""
+"""Engine ComfyUI: pipelines whose components move between GPU and RAM by themselves.
+
+By default it loads as much of the running component as leaves room for the activations, and copies the rest from RAM at every
+step (Comfy-Org/ComfyUI at 02b2b388 ``comfy/model_management.py`` ``load_models_gpu``; ``MIN_WEIGHT_MEMORY_RATIO`` is 0 on NVIDIA,
+and 0.4 elsewhere, which is not modelled).
+"""
 
 from __future__ import annotations
 
 from vramfit.engines.diffusers import Diffusers
+from vramfit.engines.interface import View
+from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.hardware import Gpu
+    from vramfit.workload.common import Workload
+
+
+RESERVED_BYTES, WINDOWS_BYTES = 400 * MIB, 600 * MIB
+"""Bytes that it leaves free of a GPU (``comfy/model_management.py``, ``EXTRA_RESERVED_VRAM``)."""
 
 
 class ComfyUi(Diffusers):
@@ -17,8 +30,19 @@ class ComfyUi(Diffusers):
     families = ("plain", "fp8", "gguf", "nvfp4")
     scheme_of_class = {"fp16": "bf16", "int8": "fp8", "int4": "Q4_K_M"}
     loads_in_class = {"int4": ("nvfp4",)}
-    usual_offload = "model"
+    usual_offload = "partial"
     fixed = ()
+
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
+        """Make the view of the GPUs, with the room that weights and activations have on the first where it decides."""
+        from vramfit.hardware import usable_bytes
+
+        shares = super().view(gpus, work).shares
+        if (self.own_keys(work).component_offload or self.usual_offload) != "partial":
+            return View(None, shares)
+        reserved = WINDOWS_BYTES if work.platform == "windows" else RESERVED_BYTES
+        room = usable_bytes(gpus[0], work.platform) - work.reserve_bytes - reserved - shares[0].high
+        return View(max(0, room), shares)
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True, since the command names no files."""

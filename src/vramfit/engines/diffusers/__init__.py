@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
     from vramfit.workload.common import Workload
 
 
-class Diffusers(Engine[None, PipelineKeys]):
+class Diffusers(Engine[int | None, PipelineKeys]):
     """Diffusers: a pipeline of a denoiser, text encoders and a VAE, which one process loads on one GPU."""
 
     name = "diffusers"
@@ -39,7 +40,7 @@ class Diffusers(Engine[None, PipelineKeys]):
     runtime_formula = "CUDA context of a PyTorch process and cuBLAS workspaces"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm; CUDABlas.cpp"
 
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
         """Make the view of the GPUs, which contains only the runtime's context and workspaces."""
         from vramfit.engines.diffusers.estimate import runtime_share
 
@@ -52,9 +53,9 @@ class Diffusers(Engine[None, PipelineKeys]):
         return checkpoint(model, scheme)
 
     def check(self, checkpoint: Checkpoint, work: Workload) -> None:
-        """Raise ``CannotTell`` for a model that is no pipeline, whose activations are not known, or asked for several at once.
+        """Raise ``CannotTell`` for a model that is no pipeline, or whose activations are not known.
 
-        Raises ``UsageError`` for layers in RAM: a pipeline moves components.
+        Raises ``UsageError`` for layers in RAM: a pipeline moves components. Raises it for a choice that is ComfyUI's alone.
         """
         from vramfit.engines.diffusers.estimate import knows_activations
 
@@ -67,22 +68,23 @@ class Diffusers(Engine[None, PipelineKeys]):
                 f"{model.name} is a pipeline whose activations are not modelled yet",
                 f"its parts together weigh {gib(weights)} in {checkpoint.scheme.id}; see `vramfit show {model.id}`",
             )
-        if work.parallel > 1:
-            raise CannotTell(
-                f"the memory of a pipeline that makes {work.parallel} at once is not modelled", "leave parallel out"
+        if self.usual_offload != "partial" and self.own_keys(work).component_offload == "partial":
+            raise UsageError(
+                f"{self.name} does not choose by itself what waits in RAM",
+                "use --component-offload model, group or sequential",
             )
         if work.cpu_moe_layers or work.gpu_layers != "all":
             raise UsageError(
                 f"{self.name} places components, not layers", "use --component-offload, and leave gpu_layers out"
             )
 
-    def estimate(self, job: Job[None, PipelineKeys]) -> Estimate:
+    def estimate(self, job: Job[int | None, PipelineKeys]) -> Estimate:
         """Estimate the memory of one process, on its first GPU and in RAM."""
         from vramfit.engines.diffusers.estimate import estimate
 
         return estimate(job, self.usual_offload, self.fixed)
 
-    def account(self, job: Job[None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
+    def account(self, job: Job[int | None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of a pipeline to the ledger: its weights by component, and its activations."""
         from vramfit.engines.diffusers.terms import account
 
@@ -103,6 +105,12 @@ class Diffusers(Engine[None, PipelineKeys]):
         from vramfit.engines.diffusers.launch import command
 
         return command(deployment, self.own_keys(deployment.workload), self.usual_offload)
+
+    def read_command(self, given: list[Process]) -> dict[str, object] | None:
+        """Read the deployment keys of a script that runs a pipeline; None if no script does."""
+        from vramfit.engines.diffusers.script import read
+
+        return read(given)
 
 
 ENGINE = Diffusers()

@@ -32,7 +32,7 @@ LESS_OF_MIX = 0.1
 QUANTIZED_SHARE = 0.99
 """Share of a denoiser's parameters in the matrices that are quantized; norms, embeddings and the last projection stay in
 16 bits. FLUX.1 in GGUF comes to 8.57 bits in Q8_0 and 4.6 in Q4_K_S by its files (city96/FLUX.1-dev-gguf)."""
-ENCODER_BITS = {"16bit": 16.0, "int8": BITS["int8"], "nf4": BITS["nf4"], "ram": 16.0}
+ENCODER_BITS = {"16bit": 16.0, "fp8": BITS["fp8"], "int8": BITS["int8"], "nf4": BITS["nf4"], "ram": 16.0}
 """Bits of a weight of the text encoders in each form of them."""
 KINDS = {16: "F16", 32: "F32"}
 

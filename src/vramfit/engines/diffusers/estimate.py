@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.engines.diffusers.components import ENCODER_BITS, LESS_OF_MIX, is_denoiser, is_text_encoder
+from vramfit.engines.diffusers.decoders import decoder_of, usual_size
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate, Share
 
 TYPE_CHECKING = False
@@ -17,26 +18,23 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.model import Model
 
-IMAGE_SIZE, VIDEO_SIZE, VIDEO_FRAMES = (1024, 1024), (1280, 720), 81
-"""Size of what is made where none is asked, and frames of a video (diffusers 0.42.1, defaults of the Wan pipelines)."""
-
 PATCH = 16
 """Pixels of a side of the patch that is a denoiser's token: eight by the VAE, two by the patches (FLUX, SD3, Wan)."""
 FRAMES_A_TOKEN = 4
 """Frames that a video's VAE joins into one (AutoencoderKLWan, AutoencoderKLHunyuanVideo)."""
-TENSORS, TENSORS_LOW, TENSORS_HIGH = 40, 10, 60
+TENSORS, TENSORS_LOW, TENSORS_HIGH = 20, 8, 50
 """Results of the width of the residual stream that exist at once for each token of a denoiser, in 16 bits, with bounds.
-HunyuanVideo needs 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each
-token of the difference; Wan2.2 A14B in Q4 22.1 GiB for 1280x720x81 layer by layer (SceneWorks issue 1608), 30."""
-TENSORS_IMAGE = 20
-"""Number for an image, whose pipelines run without a second prompt beside the first, by the graph of a block of
-FLUX (queries, keys, values, the network's four widths and their copies): not measured."""
-VAE_PIXEL, VAE_PIXEL_LOW, VAE_PIXEL_HIGH = 3500, 800, 8000
-"""Bytes that a VAE takes for each pixel that it decodes at once, in 16 bits, with bounds. SDXL in fp16 takes 21.7 GB for
-four images of 1024x1024 with 6.9 GB of weights (huggingface.co/blog, "Exploring simple optimizations for SDXL"), and
-10.7 GB for one of 1280x1280 (siliconflow/onediff issue 408)."""
-VAE_FRAMES = 4
-"""Frames that a video's VAE decodes at once: those of one frame of its latents (``FRAMES_A_TOKEN``). Not measured."""
+In diffusers FLUX.1 takes 0.47 GiB beside its weights at 1024x1024 (huggingface.co/datasets/diffusers/benchmarks), 18 for each
+token, and HunyuanVideo 5.0 GiB at 768x512x121 (huggingface/blog ``video_gen.md``), 18. Other programs take more:
+HunyuanVideo's own 60 GB for 720x1280x129 and 45 GB for 544x960x129 (README of Tencent-Hunyuan/HunyuanVideo), 47 for each token
+of the difference; candle 22.1 GiB for Wan2.2 A14B in Q4 at 1280x720x81 (SceneWorks pull request 1608), 30."""
+DECODER_LOW = 0.6
+"""Lower bound of what decoding takes, as a share of ``decoders``."""
+QUANTIZING_HIGH = 0.18
+"""Share of the denoiser in 16 bits that PyTorch may still reserve after bitsandbytes has quantized it: FLUX.1 with T5 in NF4
+reserves 12.58 GiB after loading, of which 8.6 are weights (huggingface/blog ``diffusers-quantization.md``)."""
+UNTILED_HIGH = 1.1
+"""Upper bound for a VAE that examples decode in tiles, as a share of what it takes without: not everyone does."""
 GROUP_SHARE = 0.1
 """Share of the denoiser that is on the GPU when it is copied block by block, two blocks at a time: two of twenty, which is
 few for a denoiser (FLUX.1 has 57, Wan2.1 14B 40). Not measured."""
@@ -44,6 +42,10 @@ LAYER_SHARE = 0.03
 """Share of it when it is copied layer by layer. Not measured."""
 
 
+PARTLY = (
+    "the running component is not whole on the GPU: ComfyUI leaves what does not fit in RAM and copies it at every step"
+    " (Comfy-Org/ComfyUI comfy/model_management.py load_models_gpu)"
+)
 QUANTIZED = ("int8", "nf4")
 """Forms of the text encoders that bitsandbytes makes."""
 SEQUENTIAL = "bitsandbytes does not run layer by layer from RAM (huggingface/diffusers issue 10800)"
@@ -58,7 +60,7 @@ class Turn(Record):
     high_bytes: int
 
 
-def estimate(job: Job[None, PipelineKeys], usual_offload: str, fixed: tuple[str, ...]) -> Estimate:
+def estimate(job: Job[int | None, PipelineKeys], usual_offload: str, fixed: tuple[str, ...]) -> Estimate:
     """Estimate the memory of one process; the second GPU and further ones are not used.
 
     ``fixed`` are the schemes whose components stay on the GPU whatever the mode of offloading is.
@@ -67,35 +69,48 @@ def estimate(job: Job[None, PipelineKeys], usual_offload: str, fixed: tuple[str,
     offload = keys.component_offload or usual_offload
     sizes = component_bytes(job)
     on_gpu = {name: size for name, size in sizes.items() if not (is_text_encoder(name) and keys.text_encoder == "ram")}
-    found = turns(job, on_gpu, offload, fixed)
+    found = turns(job, on_gpu, "model" if offload == "partial" else offload, fixed)
+    unfitted = found
+    if offload == "partial":
+        found = tuple([partly(turn, job.traits) for turn in found])
     largest = max(found, key=lambda turn: turn.weights_bytes + turn.expected_bytes)
     # A script may free the text encoders once the prompt is read; the least is the denoiser alone.
     denoiser = max([size for name, size in on_gpu.items() if is_denoiser(name)], default=largest.weights_bytes)
     kept = 1 - LESS_OF_MIX if job.scheme.id.endswith("_K_M") else 1
     low = max([round(min(turn.weights_bytes, denoiser) * kept) + turn.low_bytes for turn in found])
-    high = max([turn.weights_bytes + turn.high_bytes for turn in found])
+    high = max([turn.weights_bytes + turn.high_bytes for turn in (*found, *unfitted)])
+    if "bitsandbytes" in _families(job) and offload == "none":
+        high += round(
+            QUANTIZING_HIGH * 2 * sum([one.parameters for one in job.model.components if is_denoiser(one.name)])
+        )
     gpu = DeviceMemory("gpu0", largest.weights_bytes, 0, largest.expected_bytes, 0, low, high, largest.weights_bytes)
     waiting = sum(sizes.values()) - largest.weights_bytes
     host = NOTHING if not waiting else DeviceMemory("host", waiting, 0, 0, 0, waiting, waiting)
     width, height, frames = output_of(job)
     settings = {"component_offload": offload, "output_size": (width, height), "frames": frames}
+    notes = _notes(job, offload)
+    if found != unfitted:
+        notes.append(PARTLY)
     idle = tuple(range(1, job.gpu_count))
     gpus = (gpu, *[DeviceMemory(f"gpu{number}", 0, 0, 0, 0, 0, 0) for number in idle])
     stored = sum([row.total_bytes for row in job.checkpoint.stored])
     refusal = SEQUENTIAL if offload == "sequential" and "bitsandbytes" in _families(job) and fixed else None
-    return Estimate(gpus, host, stored, tuple(_notes(job, offload)), settings, idle=idle, refusal=refusal)
+    return Estimate(gpus, host, stored, tuple(notes), settings, idle=idle, refusal=refusal)
 
 
-def _families(job: Job[None, PipelineKeys]) -> tuple[str, ...]:
+def _families(job: Job[int | None, PipelineKeys]) -> tuple[str, ...]:
     """Families of the denoiser's scheme and of that of the text encoders."""
     return (job.scheme.family, "bitsandbytes" if job.keys.text_encoder in QUANTIZED else "plain")
 
 
-def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
+def _notes(job: Job[int | None, PipelineKeys], offload: str) -> list[str]:
     """Assumptions of the estimate."""
     width, height, frames = output_of(job)
     made = f"{width}x{height}" + (f" and {frames} frames" if frames > 1 else "")
-    notes = [f"activations are those of {made}, one at a time; output_size and frames state others"]
+    count = "one" if job.workload.parallel == 1 else f"{job.workload.parallel:,}"
+    notes = [f"activations are those of {made}, {count} at a time; output_size, frames and parallel state others"]
+    if decoder_of(job.model).tile:
+        notes.append("the VAE decodes in tiles (vae.enable_tiling), as the pipeline's documentation has it")
     if offload == "none":
         notes.append("every component stays on the GPU; component_offload lets those wait in RAM whose turn it is not")
     if job.gpu_count > 1:
@@ -103,7 +118,7 @@ def _notes(job: Job[None, PipelineKeys], offload: str) -> list[str]:
     return notes
 
 
-def component_bytes(job: Job[None, PipelineKeys]) -> dict[str, int]:
+def component_bytes(job: Job[int | None, PipelineKeys]) -> dict[str, int]:
     """Bytes of each component as it is loaded, text encoders in the form that is asked of them."""
     bits = ENCODER_BITS[job.keys.text_encoder]
     return {
@@ -115,7 +130,7 @@ def component_bytes(job: Job[None, PipelineKeys]) -> dict[str, int]:
 
 
 def turns(
-    job: Job[None, PipelineKeys], sizes: dict[str, int], offload: str, fixed: tuple[str, ...]
+    job: Job[int | None, PipelineKeys], sizes: dict[str, int], offload: str, fixed: tuple[str, ...]
 ) -> tuple[Turn, ...]:
     """Turns of the text encoders, the denoiser and the VAE, each with the weights that are on the GPU in it."""
     encoder, denoiser = job.keys.text_encoder, job.scheme
@@ -149,27 +164,44 @@ def turns(
     )
 
 
-def output_of(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+def partly(turn: Turn, room_bytes: int | None) -> Turn:
+    """Turn with as many of its weights on the GPU as leave room for its activations."""
+    fitting = max(0, (room_bytes or 0) - turn.high_bytes)
+    return Turn(min(turn.weights_bytes, fitting), turn.low_bytes, turn.expected_bytes, turn.high_bytes)
+
+
+def output_of(job: Job[int | None, PipelineKeys]) -> tuple[int, int, int]:
     """Width, height and frames of what is made."""
-    moving = job.model.modality == "video-generation"
-    width, height = job.keys.output_size or (VIDEO_SIZE if moving else IMAGE_SIZE)
-    return width, height, job.keys.frames or (VIDEO_FRAMES if moving else 1)
+    size, frames = usual_size(job.model)
+    width, height = job.keys.output_size or size
+    return width, height, job.keys.frames or frames
 
 
-def denoising(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
+def denoising(job: Job[int | None, PipelineKeys]) -> tuple[int, int, int]:
     """Lowest, expected and highest activations of a step of the denoiser; 0 where its width is not known."""
     width, height, frames = output_of(job)
     tokens = (width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN)
-    row = 2 * width_of(job) * tokens
-    return TENSORS_LOW * row, (TENSORS if frames > 1 else TENSORS_IMAGE) * row, TENSORS_HIGH * row
+    row = 2 * width_of(job) * tokens * job.workload.parallel
+    return TENSORS_LOW * row, TENSORS * row, TENSORS_HIGH * row
 
 
-def decoding(job: Job[None, PipelineKeys]) -> tuple[int, int, int]:
-    """Lowest, expected and highest activations of the VAE's decoding, of an image or of a few frames at once."""
+def decoded(job: Job[int | None, PipelineKeys], tiled: bool) -> tuple[int, int, int]:
+    """Width, height and frames that the VAE decodes at once, in tiles or not."""
     width, height, frames = output_of(job)
-    pixels = width * height
-    several = pixels * min(frames, VAE_FRAMES)
-    return VAE_PIXEL_LOW * pixels, VAE_PIXEL * several, VAE_PIXEL_HIGH * several
+    decoder = decoder_of(job.model)
+    if tiled and decoder.tile:
+        width, height = min(width, decoder.tile), min(height, decoder.tile)
+    return width, height, min(frames, decoder.frames or frames)
+
+
+def decoding(job: Job[int | None, PipelineKeys]) -> tuple[int, int, int]:
+    """Lowest, expected and highest activations of the VAE's decoding, of an image or of a few frames at once."""
+    decoder = decoder_of(job.model)
+    (width, height, frames), whole = decoded(job, tiled=True), decoded(job, tiled=False)
+    expected = width * height * frames * decoder.pixel_bytes * job.workload.parallel
+    untiled = whole[0] * whole[1] * whole[2] * decoder.pixel_bytes * job.workload.parallel
+    high = round(untiled * UNTILED_HIGH) if decoder.tile else round(expected * decoder.high)
+    return round(expected * DECODER_LOW), expected, max(high, expected)
 
 
 def knows_activations(model: Model) -> bool:
@@ -178,7 +210,7 @@ def knows_activations(model: Model) -> bool:
     return any(one.width or one.name.startswith("unet") for one in denoisers)
 
 
-def width_of(job: Job[None, PipelineKeys]) -> int:
+def width_of(job: Job[int | None, PipelineKeys]) -> int:
     """Width of the denoiser's residual stream; 0 where it is not known."""
     return max([one.width or 0 for one in job.model.components if is_denoiser(one.name)], default=0)
 

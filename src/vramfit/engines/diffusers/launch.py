@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_denoiser, is_text_encoder
+from vramfit.engines.diffusers.decoders import DECODERS, decoder_of
 from vramfit.engines.naming import repository
 
 TYPE_CHECKING = False
@@ -26,7 +27,8 @@ FOUR_BITS = (
 EIGHT_BITS = "BitsAndBytesConfig(load_in_8bit=True)"
 ENCODERS = {"int8": EIGHT_BITS, "nf4": FOUR_BITS.format(type="nf4", double=True)}
 """Configuration by which transformers loads the text encoders, by their form."""
-CAST = "enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.bfloat16)"
+CASTS = "storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.bfloat16"
+CAST = f"enable_layerwise_casting({CASTS})"
 """Call by which a denoiser keeps its weights in FP8."""
 
 
@@ -37,10 +39,15 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
     names = [one.name for one in deployment.model.components]
     denoisers = [one for one in deployment.model.components if is_denoiser(one.name)]
     name = repository(deployment) or deployment.model.name
-    options = [f'"{name}"', f"torch_dtype=torch.{kind}"]
+    types = f"torch.{kind}"
+    if decoder_of(deployment.model) == DECODERS["AutoencoderKLWan"]:
+        types = f'{{"default": {types}, "vae": torch.float32}}'  # as its model cards have it
+    options = [f'"{name}"', f"torch_dtype={types}"]
     mapping = {one.name: f"diffusers.{made}" for one in denoisers if (made := _made(scheme))}
     if keys.text_encoder in ENCODERS:
         mapping |= {one: f"transformers.{ENCODERS[keys.text_encoder]}" for one in names if is_text_encoder(one)}
+    if keys.text_encoder == "ram":
+        options += [f"{one}=None" for one in names if is_text_encoder(one)]  # prompts come in encoded
     if mapping:
         pairs = ", ".join([f'"{one}": {made}' for one, made in mapping.items()])
         options.append(f"quantization_config=diffusers.PipelineQuantizationConfig(quant_mapping={{{pairs}}})")
@@ -49,9 +56,21 @@ def command(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> s
     lines = [f"p = diffusers.DiffusionPipeline.from_pretrained({', '.join(options)})"]
     if scheme.family == "fp8":
         lines += [f"p.{one.name}.{CAST}" for one in denoisers]
+    if keys.text_encoder == "fp8":
+        lines += [f"diffusers.hooks.apply_layerwise_casting(p.{one}, {CASTS})" for one in names if is_text_encoder(one)]
+    if decoder_of(deployment.model).tile:
+        lines.append("p.vae.enable_tiling()")
     lines.append(f"p.{CALLS[keys.component_offload or usual_offload]}")
+    lines += _made_of(keys)
     modules = "torch, diffusers" + (", transformers" if keys.text_encoder in ENCODERS else "")
     return f"python -c 'import {modules}; {'; '.join(lines)}'"
+
+
+def _made_of(keys: PipelineKeys) -> list[str]:
+    """Call that makes an output of the size and the frames asked for; none where neither is."""
+    sizes = [] if keys.output_size is None else ["width={}, height={}".format(*keys.output_size)]
+    sizes += [] if keys.frames is None else [f"num_frames={keys.frames}"]
+    return [f"p(prompt, {', '.join(sizes)})"] if sizes else []
 
 
 def _made(scheme: Scheme) -> str | None:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Deployment
     from vramfit.engines.pipelines import PipelineKeys
 
-ENCODERS = {"int8": "8 bits", "nf4": "4 bits"}
+ENCODERS = {"fp8": "FP8", "int8": "8 bits", "nf4": "4 bits"}
 """Forms of quantized text encoders in words, with more bits first."""
+FORMS = {"none": ("int8", "nf4"), "partial": ("fp8",)}
+"""Forms that an engine loads, by its usual mode of offloading: diffusers quantizes, ComfyUI reads files in FP8."""
 OFFLOADS = {
     "model": (
         "keep only the running component on the GPU", "each component is copied to the GPU when its turn comes", 1,
@@ -31,10 +33,10 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
     has_encoders = any(is_text_encoder(one.name) for one in deployment.model.components)
     forms = [
         form
-        for form in ENCODERS
+        for form in FORMS.get(usual_offload, ())
         if has_encoders and keys.text_encoder in ("16bit", "int8") and form != keys.text_encoder
     ]
-    modes = {"none": ("model", "group"), "model": ("group",)}.get(offload, ())
+    modes: tuple[str, ...] = {"none": ("model", "group"), "model": ("group",)}.get(offload, ())
     if "model" in modes:
         yield _setting("model", None)
     if offload == "none":
@@ -43,7 +45,7 @@ def settings(deployment: Deployment, keys: PipelineKeys, usual_offload: str) -> 
     if modes:
         for form in forms:
             yield _setting("model" if "model" in modes else None, form)
-    if "group" in modes and deployment.scheme.family not in WHOLE_ONLY and keys.text_encoder not in ENCODERS:
+    if "group" in modes and deployment.scheme.family not in WHOLE_ONLY and keys.text_encoder not in ("int8", "nf4"):
         yield _setting("group", None)
 
 

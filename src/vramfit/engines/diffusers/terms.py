@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from vramfit.engines.diffusers.components import is_text_encoder
+from vramfit.engines.diffusers.decoders import decoder_of
 from vramfit.engines.diffusers.estimate import (
     FRAMES_A_TOKEN,
     PATCH,
     TENSORS,
-    TENSORS_IMAGE,
-    VAE_FRAMES,
-    VAE_PIXEL,
     component_bytes,
+    decoded,
     denoising,
     output_of,
     width_of,
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
 
 WEIGHTS = "diffusers 0.42.1 pipelines/pipeline_utils.py"
-TOKENS = "engines/diffusers/estimate.py TENSORS and TENSORS_IMAGE, with their sources"
-PIXELS = "engines/diffusers/estimate.py VAE_PIXEL, with its sources"
+TOKENS = "engines/diffusers/estimate.py TENSORS, with its sources"
+PIXELS = "engines/diffusers/decoders.py DECODERS, with their sources"
 
 
-def account(job: Job[None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
+def account(job: Job[int | None, PipelineKeys], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms to the ledger: the weights on the GPU and in RAM, and the activations of the largest turn."""
     gpu, host = estimate.gpus[0], estimate.host
     sizes = component_bytes(job)
@@ -55,21 +54,23 @@ def account(job: Job[None, PipelineKeys], estimate: Estimate, ledger: Ledger) ->
     _activations(job, gpu.compute_bytes, ledger)
 
 
-def _activations(job: Job[None, PipelineKeys], size: int, ledger: Ledger) -> None:
+def _activations(job: Job[int | None, PipelineKeys], size: int, ledger: Ledger) -> None:
     """Add the activations of the denoiser if its turn is the largest, else those of the VAE."""
-    width, height, frames = output_of(job)
+    images = job.workload.parallel
     if size == denoising(job)[1]:
+        width, height, frames = output_of(job)
         ledger.add(
-            "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results", size, TOKENS,
+            "compute", "gpu0", "activations of the denoiser", "tokens × width × 2 × results × images", size, TOKENS,
             f"patches of {PATCH} x {PATCH} pixels, {FRAMES_A_TOKEN} frames of a video in one",
             tokens=(width // PATCH) * (height // PATCH) * -(-frames // FRAMES_A_TOKEN), width=width_of(job),
-            results=TENSORS if frames > 1 else TENSORS_IMAGE,
+            results=TENSORS, images=images,
         )  # fmt: skip
         return
+    width, height, frames = decoded(job, tiled=True)
     ledger.add(
-        "compute", "gpu0", "activations of the VAE", "image_width × image_height × frames × bytes_a_pixel", size, PIXELS,
-        "an image, or a few frames at once", image_width=width, image_height=height, frames=min(frames, VAE_FRAMES),
-        bytes_a_pixel=VAE_PIXEL,
+        "compute", "gpu0", "activations of the VAE", "decoded_width × decoded_height × frames × bytes_a_pixel × images", size,
+        PIXELS, "an image, or a tile or a few frames of a video at once", decoded_width=width, decoded_height=height,
+        frames=frames, bytes_a_pixel=decoder_of(job.model).pixel_bytes, images=images,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
     from vramfit.launch.words import Process
+    from vramfit.quantization import Scheme
     from vramfit.workload.common import Workload
 
 
@@ -33,6 +34,14 @@ class ExLlamaV2(Engine[None, None]):
         from vramfit.engines import exllama
 
         return exllama.view(self.name, gpus)
+
+    def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
+        """Reason why the wheels have no code for the GPUs; None if they have."""
+        from vramfit.engines.support import Rule, below, refusal
+
+        source = "turboderp-org/exllamav2 .github/workflows/build-wheels-release_torch28_only.yml cudaarch at e8202e1f"
+        rule = Rule("its wheels have code for compute capability 6.0 and later", source, below(6, 0))
+        return refusal((rule,), gpus, scheme, work)
 
     def estimate(self, job: Job[None, None]) -> Estimate:
         """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV2 refuses."""

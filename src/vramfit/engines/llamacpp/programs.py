@@ -47,7 +47,7 @@ SERVER = replace(
         " --rope-freq-scale --yarn-orig-ctx --yarn-ext-factor --yarn-attn-factor --yarn-beta-slow --yarn-beta-fast -lm"
         " --load-mode -lzm --lazy-mode --override-kv --pooling --image-min-tokens --image-max-tokens"
         " --mtmd-batch-max-tokens --video-fps --video-timestamp-interval --video-ffmpeg-dir --sleep-idle-seconds"
-        " --log-prompts-dir --models-dir --models-preset --models-max --spec-draft-n-min --draft-min --draft-n-min"
+        " --log-prompts-dir --models-max --spec-draft-n-min --draft-min --draft-n-min"
         " --spec-draft-p-split --draft-p-split --spec-draft-p-min --draft-p-min --spec-draft-sampling --spec-synth-len"
         " --spec-synth-rates --spec-draft-threads -td --threads-draft --spec-draft-threads-batch -tbd"
         " --threads-batch-draft --spec-draft-cpu-mask -Cd --cpu-mask-draft --spec-draft-cpu-range -Crd"

@@ -37,10 +37,18 @@ def placed(keys: dict[str, Any]) -> None:
 
 
 def named(keys: dict[str, Any], repository: str | None) -> None:
-    """Put the model's repository, file in it or address into keys."""
-    file, url = keys.pop("repository_file", None), keys.pop("url", None)
+    """Put the model's repository, file in it or address into keys.
+
+    Raises ``UsageError`` for a server that has none of them, but a file or a folder with the models to choose from.
+    """
+    file, url, several = keys.pop("repository_file", None), keys.pop("url", None), keys.pop("models", None)
     if "model" in keys:
         return
+    if several is not None and repository is None and url is None:
+        raise UsageError(
+            f"the models of this server are in {several}, and it loads the one that a client asks for",
+            "ask for each of them: llama-server -m FILE with the settings of its section",
+        )
     if repository is not None:
         keys["model"] = f"hf:{repository}" if file is None else f"hf:{repository.partition(':')[0]}:{file}"
     elif url is not None:

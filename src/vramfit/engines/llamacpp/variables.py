@@ -55,8 +55,9 @@ def projector_device(text: str) -> bool | None:
 DEVICES = (
     Flag("--spec-draft-device", "draft_gpu_layers", ("-devd", "--device-draft"), read=draft_device),
     Flag("--mmproj-device", "projector_in_ram", ("-mmdev",), read=projector_device),
+    Flag("--models-preset", "models", ("--models-dir",)),
 )
-"""Flags that name the device of a part, of which only RAM and the first GPU can be asked."""
+"""Flags that name the device of a part, of which only RAM and the first GPU can be asked, and that of a router's models."""
 
 VARIABLES = tuple(
     [
@@ -84,6 +85,7 @@ VARIABLES = tuple(
             ("KV_UNIFIED_PER_SLOT", "", refused("--kv-unified-per-slot")),
             ("SPEC_DRAFT_N_CPU_MOE", "draft_cpu_moe_layers", None),
             ("SPEC_DRAFT_CPU_MOE", "all_draft_experts", _if_true),
+            ("MODELS_DIR", "models", None), ("MODELS_PRESET", "models", None),
             ("RPC", "", refused("--rpc")), ("MOE_CACHE_MIB", "", refused("--moe-cache-mib")),
         )
     ]
@@ -100,8 +102,8 @@ QUIET_VARIABLES = (
     " RERANKING API_KEY_FILE SSL_KEY_FILE SSL_CERT_FILE CHAT_TEMPLATE CHAT_TEMPLATE_FILE CHAT_TEMPLATE_KWARGS TIMEOUT"
     " CACHE_PROMPT CACHE_REUSE ENDPOINT_METRICS ENDPOINT_PROPS ENDPOINT_SLOTS SLOT_SAVE_PATH JINJA THINK THINK_BUDGET"
     " REASONING REASONING_EFFORT PREFILL_ASSISTANT REASONING_PRESERVE BACKEND_SAMPLING VIDEO_FPS VIDEO_TIMESTAMP_INTERVAL"
-    " VIDEO_FFMPEG_DIR UI_MCP_PROXY TOOLS_RUNTIME MCP_SERVERS_CONFIG MCP_SERVERS_JSON SSE_PING_INTERVAL MODELS_DIR"
-    " MODELS_PRESET MODELS_MAX MODELS_AUTOLOAD SKIP_CHAT_PARSING SPEC_DRAFT_N_MIN DRAFT_MIN SPEC_SYNTH_LEN SPEC_SYNTH_RATES"
+    " VIDEO_FFMPEG_DIR UI_MCP_PROXY TOOLS_RUNTIME MCP_SERVERS_CONFIG MCP_SERVERS_JSON SSE_PING_INTERVAL"
+    " MODELS_MAX MODELS_AUTOLOAD SKIP_CHAT_PARSING SPEC_DRAFT_N_MIN DRAFT_MIN SPEC_SYNTH_LEN SPEC_SYNTH_RATES"
     " SPEC_DRAFT_P_SPLIT SPEC_DRAFT_P_MIN SPEC_DRAFT_BACKEND_SAMPLING SPEC_DRAFT_SAMPLING"
 )
 """Names of variables that change no memory, without what they begin with."""

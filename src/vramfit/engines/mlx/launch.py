@@ -80,6 +80,7 @@ def _programs(package: str, flags: Mapping[str, tuple[Flag, ...]]) -> tuple[Prog
         *[
             Program(
                 (f"{package}.{name}",), own, _also(package, name), shortens=True, neutral=OTHERS, unmodelled=UNMODELLED,
+                calls={f"{package}.load": "model", f"{package}.utils.load": "model"} if name == "generate" else {},
             )
             for name, own in flags.items()
         ],

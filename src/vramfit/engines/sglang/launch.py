@@ -128,6 +128,7 @@ SERVER = Program(
         Flag("--node-rank", "machine"),
     ),
     also=(("sglang", "serve"), ("sglang.launch_server",), ("launch_server.py",)),
+    calls={"sglang.Engine": "", "sglang.srt.server_args.ServerArgs": "", "sglang.srt.entrypoints.engine.Engine": ""},
     shortens=True,
     settings=("--config",),
     images=("lmsysorg/sglang",),

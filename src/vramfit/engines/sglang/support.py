@@ -6,9 +6,12 @@ compares with the card, and ``rocm_supported_quantization`` of ``configs/model_c
 
 from __future__ import annotations
 
-from vramfit.engines.support import Rule, accelerators, amd_but, below, of
+from vramfit.engines.support import Rule, accelerators, amd_but, anything, below, of
 
 METHODS = "sglang 0.5.23 srt/layers/quantization get_min_capability"
+REGISTRY = "sglang 0.5.23 srt/layers/quantization/__init__.py BASE_QUANTIZATION_METHODS"
+REGISTERED = (0, 5, 23)
+"""Release of which the registry of methods was read."""
 ROCM = "sglang 0.5.23 srt/configs/model_config.py rocm_supported_quantization"
 
 RULES = (
@@ -26,6 +29,21 @@ RULES = (
         below(10, 0),
         ("nvfp4",),
     ),
+    # Releases before are not read: 0.5.10 still loaded all three.
+    Rule("torchao and fbgemm's FP8 are not among its methods", REGISTRY, anything, ("torchao",), since=REGISTERED),
+    Rule("torchao and fbgemm's FP8 are not among its methods", REGISTRY, anything, schemes=("fbgemm_fp8",), since=REGISTERED),
+    Rule("of its kernels for GPTQ only Marlin's is left, which needs compute capability 8.0",
+         "sglang 0.5.23 srt/layers/quantization/__init__.py, gptq/gptq.py GPTQMarlinConfig.get_min_capability",
+         below(8, 0), ("gptq",), since=REGISTERED),
+    Rule("NVFP4 has no kernel on Intel's GPUs",
+         "sglang 0.5.23 srt/layers/quantization/modelopt_quant.py; compressed_tensors.py _check_scheme_supported",
+         of("intel"), ("nvfp4",)),
+    Rule("8-bit integers have no kernel on Intel's GPUs",
+         "sglang 0.5.23 srt/layers/quantization/compressed_tensors/compressed_tensors.py (no XPU kernel implementation)",
+         of("intel"), schemes=("w8a8",)),
+    Rule("the weights of w4a16 are packed for Marlin, which is CUDA's",
+         "sglang 0.5.23 srt/layers/quantization/compressed_tensors/schemes/compressed_tensors_wNa16.py gptq_marlin_repack",
+         of("amd"), schemes=("w4a16",)),
     Rule("GPTQ, bitsandbytes, torchao and NVFP4 are not among its methods on ROCm", ROCM, of("amd"),
          ("gptq", "bitsandbytes", "torchao", "nvfp4")),
     Rule("8-bit integers are multiplied by a CUDA kernel, int8_scaled_mm",

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from vramfit.workload.common import Workload
 
 
+RULED_SCHEMES = ("fbgemm_fp8", "torchao-int4")
+"""Schemes with rules of their own on cards from Pascal on."""
+OLD_TARGETS = ("gfx900", "gfx906")
+"""AMD's compute targets that a rule is about (``support``, which is not loaded for others)."""
+
+
 class Transformers(Engine[object, None]):
     """Transformers with PyTorch, whose layers accelerate spreads over GPUs and host memory."""
 
@@ -84,8 +90,13 @@ class Transformers(Engine[object, None]):
         """Reason why PyTorch or the scheme's kernels do not run on the GPUs; None if they do."""
         from vramfit.engines.cuda import PASCAL
 
-        # No rule but that of one scheme is about such cards, or about others than CUDA's.
-        if scheme.id != "fbgemm_fp8" and all((gpu.compute_capability or PASCAL) >= PASCAL for gpu in gpus):
+        # The rules are not loaded where none is about the scheme and the cards.
+        if scheme.id not in RULED_SCHEMES and all(
+            (gpu.compute_capability or PASCAL) >= PASCAL
+            and gpu.vendor != "google"
+            and gpu.compute_target not in OLD_TARGETS
+            for gpu in gpus
+        ):
             return None
         from vramfit.engines.support import refusal
         from vramfit.engines.transformers.support import RULES
@@ -114,10 +125,11 @@ class Transformers(Engine[object, None]):
         return programs()
 
     def read_command(self, given: list[Process]) -> dict[str, object] | None:
-        """Read the deployment keys of a line that trains; None if no line starts a trainer."""
+        """Read the deployment keys of a line or script that trains or runs a model; None if none does."""
+        from vramfit.engines.transformers import script
         from vramfit.training.commands import read
 
-        return read(given)
+        return read(given) or script.read(given)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write Python code that runs or trains the model."""

@@ -10,6 +10,8 @@ from vramfit.engines.naming import DTYPES, repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vramfit.engines.interface import Deployment, Estimate
 
 
@@ -27,8 +29,21 @@ def command(deployment: Deployment, estimate: Estimate) -> str:
     parts, loading = _loading(deployment)
     return (
         f"{parts}; model = {_kind(deployment)}.from_pretrained({repository(deployment)!r}, {loading}{eager}, {where})"
-        f"; answer = model.generate(**inputs, max_length={work.context})"
+        f"; answer = model.generate(**inputs, max_length={work.context}){_about(deployment, used)}"
     )
+
+
+def _about(deployment: Deployment, used: Mapping[str, object]) -> str:
+    """Comment with what the code cannot say: layers on GPUs, sequences and images that are not one of the usual size."""
+    work, parts = deployment.workload, []
+    if used.get("gpu_layers", "all") != "all":
+        parts.append(f"{used['gpu_layers']} layers on GPUs")
+    if work.parallel > 1:
+        parts.append(f"{work.parallel} sequences")
+    if deployment.model.vision is not None and (work.images != 1 or work.image_size is not None):
+        size = "" if work.image_size is None else " of {}x{} pixels".format(*work.image_size)
+        parts.append(f"{work.images} images{size}")
+    return f"  # {', '.join(parts)}" if parts else ""
 
 
 def _training(deployment: Deployment) -> str:

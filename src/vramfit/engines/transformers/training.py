@@ -12,7 +12,7 @@ from vramfit.engines.interface import DeviceMemory, Estimate, Share, Words
 from vramfit.hardware import usable_bytes
 from vramfit.memory.weights import slices
 from vramfit.training.memory import training_memory
-from vramfit.training.profile import find_trainer
+from vramfit.training.profile import trainer_of
 from vramfit.units import MIB
 from vramfit.workload.training import Training
 
@@ -36,10 +36,11 @@ script (QwenLM/Qwen README). docs/fine-tuning.md has the error that is left."""
 HIGH_SHARE, HIGH_SLACK = 1.03, 0.39
 HIGH_SLACK_FUSED, HIGH_SLACK_EAGER = 0.22, 0.55
 """Shares of the upper bound; a loss in chunks leaves less behind, the scores of eager attention more."""
-STREAMED_SLACK, HIGH_STREAMED = 0.5, 1.5
+STREAMED_SLACK, HIGH_STREAMED = 0.5, 2.1
 """Shares of what FSDP brings from host memory that the allocator keeps beside it, usually and at most, since blocks of one
-stream are not given to another before its events are over. The runs that ``training.states.IN_FLIGHT`` names, and 14 GB a
-GPU for 512 tokens of Llama 2 70B (axolotl-ai-cloud/axolotl issue 1428)."""
+stream are not given to another before its events are over: it does not give these back on a small card either. The runs that
+``training.states.IN_FLIGHT`` names, and at most 14 GB a GPU for 512 tokens of Llama 2 70B on cards of 24 GB
+(axolotl-ai-cloud/axolotl pull request 1428, whose author looked at the card; what of it was cached is not known)."""
 EAGER_SLACK = 1.6
 """Factor of the slack where attention keeps its scores: blocks of a size that nothing else asks for."""
 
@@ -78,14 +79,14 @@ def rooms(gpus: tuple[Gpu, ...], work: Workload) -> Rooms:
 def memory(job: Job[object, None], room: Room) -> TrainingMemory:
     """Memory of one GPU of a job in each moment of a step."""
     work = job.workload
-    trainer = find_trainer(work.training.trainer)
+    trainer = trainer_of(work.training)
     return training_memory(job.checkpoint, work, trainer, job.gpu_count, room.bytes, room.vllm_bytes)
 
 
 def estimate_training(job: Job[object, None]) -> Estimate:
     """Estimate fine-tuning, device by device; raises ``UsageError`` for settings that no trainer runs together."""
     work = job.workload
-    trainer = find_trainer(work.training.trainer)
+    trainer = trainer_of(work.training)
     if work.task == "full" or work.training != Training():
         from vramfit.training.check import refuse
 
@@ -105,7 +106,7 @@ def _assumptions(job: Job[object, None]) -> tuple[str, ...]:
     from vramfit.training.notes import assumptions
 
     work = job.workload
-    return assumptions(job.checkpoint, work, find_trainer(work.training.trainer), job.gpu_count)
+    return assumptions(job.checkpoint, work, trainer_of(work.training), job.gpu_count)
 
 
 def _device(name: str, found: TrainingMemory, room: Room, trainer: Trainer) -> DeviceMemory:
@@ -121,8 +122,9 @@ def slack_bytes(found: TrainingMemory, trainer: Trainer, room: int) -> int:
     needed = found.moment_bytes(found.peak)
     factor = EAGER_SLACK if found.eager else 1.0
     usual = round(factor * trainer.slack_share * found.loose_bytes) + found.fixed_bytes
-    usual += round(STREAMED_SLACK * found.states.streamed_bytes)
-    return max(round(trainer.uneven_share * needed) + found.fixed_bytes, min(usual, room - needed))
+    streamed = round(STREAMED_SLACK * found.states.streamed_bytes)
+    kept = round(trainer.uneven_share * needed) + found.fixed_bytes + streamed
+    return max(kept, min(usual + streamed, room - needed))
 
 
 def interval(found: TrainingMemory, trainer: Trainer, slack: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from vramfit.engines.terms import span
 from vramfit.engines.transformers.training import memory
 from vramfit.memory.weights import slices
 from vramfit.training.memory import step_tokens
-from vramfit.training.profile import find_trainer
+from vramfit.training.profile import trainer_of
 from vramfit.training.states import trained_parameters, weight_bytes
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ OF_NO_TOKENS = ("unpacked", "gathered", "casts", "norms", "copies", "vllm", "cac
 def account_training(job: Job[object, None], estimate: Estimate, ledger: Ledger) -> None:
     """Add the terms of the largest moment to the ledger, for every GPU and for the host."""
     rooms: tuple[Room, ...] = job.traits  # type: ignore[assignment]
-    trainer = find_trainer(job.workload.training.trainer)
+    trainer = trainer_of(job.workload.training)
     for gpu, room in zip(estimate.gpus, rooms, strict=True):
         found = memory(job, room)
         _weights(job, found, ledger, gpu.device, trainer.source)
@@ -66,7 +66,7 @@ def account_training(job: Job[object, None], estimate: Estimate, ledger: Ledger)
 def _weights(job: Job[object, None], found: TrainingMemory, ledger: Ledger, device: str, source: str) -> None:
     """Add the weights by groups where a GPU has all of them, else its part of the sharding."""
     size, count = found.states.weights_bytes, job.model.layer_count
-    whole = weight_bytes(job.checkpoint, job.workload, find_trainer(job.workload.training.trainer))
+    whole = weight_bytes(job.checkpoint, job.workload, trainer_of(job.workload.training))
     stored = slices(job.checkpoint).total_bytes
     if size >= stored:
         rows = rows_of(job.checkpoint, range(count), lambda _: True)
@@ -104,7 +104,7 @@ def _of_parameters(
     job: Job[object, None], ledger: Ledger, part: str, device: str, name: str, size: int, source: str, note: str
 ) -> None:
     """Add a term of so many bytes for each trained parameter, divided over the GPUs where that gives the bytes."""
-    trained, _ = trained_parameters(job.checkpoint, job.workload, find_trainer(job.workload.training.trainer))
+    trained, _ = trained_parameters(job.checkpoint, job.workload, trainer_of(job.workload.training))
     gpus = job.gpu_count
     for share in dict.fromkeys((1, gpus)):
         each, rest = divmod(2 * size * share, trained) if trained else (0, 1)

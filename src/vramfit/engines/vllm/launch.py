@@ -158,6 +158,12 @@ def _drafts(text: str) -> dict[str, Any]:
     return {key: value for key, value in keys.items() if value is not None}
 
 
+CALLS = ("vllm.LLM", "vllm.entrypoints.llm.LLM", "vllm.EngineArgs", "vllm.AsyncEngineArgs",
+         "vllm.engine.arg_utils.EngineArgs", "vllm.engine.arg_utils.AsyncEngineArgs")  # fmt: skip
+OFFLINE = ("--max-num-batched-tokens", "16384")
+"""Tokens of a step where a script states none: four times those of a server on most cards, twice on cards of 70 GiB and
+more (``LLM_CLASS`` of ``get_batch_defaults``, vLLM 0.11 ``vllm/engine/arg_utils.py``: 8,192 and 16,384). The larger one
+counts on every card, for a script does not name its card."""
 SERVE = Program(
     ("vllm", "serve"),
     (
@@ -220,6 +226,8 @@ SERVE = Program(
         "kserve/huggingfaceserver",
     ),
     releases=("vllm/vllm-openai", "vllm/vllm-openai-rocm"),
+    calls=dict.fromkeys(CALLS, "model"),
+    call_flags=OFFLINE,
     refused=REFUSED,
     unmodelled=UNMODELLED,
     neutral=NEUTRAL,

@@ -6,7 +6,17 @@ each platform in ``platforms``, the architectures inside of the wheels' ``_C`` l
 
 from __future__ import annotations
 
-from vramfit.engines.support import Rule, accelerators, amd_but, below, of
+from vramfit.engines.support import (
+    INT4_MISSING,
+    INT4_PROBLEM,
+    INT4_SOURCE,
+    Rule,
+    accelerators,
+    amd_but,
+    anything,
+    below,
+    of,
+)
 
 TPU = "tpu-inference 0.32.0 platforms/tpu_platform.py supported_quantization"
 XPU = "vllm 0.33.0 platforms/xpu.py supported_quantization"
@@ -81,7 +91,7 @@ RULES = (
     Rule(
         "it has no caches of this type before 0.20",
         "vllm 0.19.0 and 0.21.0 config/cache.py CacheDType",
-        lambda gpu: True,
+        anything,
         caches=PACKED_CACHES,
         until=(0, 20),
     ),
@@ -96,6 +106,7 @@ RULES = (
         amd_but("gfx942", "gfx950", "gfx12"),
         ("fp8",),
     ),
+    Rule(INT4_PROBLEM, INT4_SOURCE, INT4_MISSING, schemes=("torchao-int4",)),
     Rule("bitsandbytes is not among its methods on ROCm", ROCM, of("amd"), ("bitsandbytes",)),
     Rule("NVFP4, bitsandbytes and torchao are not among its methods on Intel's GPUs", XPU,
          lambda gpu: gpu.vendor == "intel" and not accelerators(gpu), ("nvfp4", "bitsandbytes", "torchao")),

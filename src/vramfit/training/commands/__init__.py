@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from vramfit.launch import Program
     from vramfit.launch.words import Process
 
-NAMES = ("axolotl", "llama_factory", "trl", "torchtune", "litgpt")
+NAMES = ("axolotl", "llama_factory", "trl", "torchtune", "litgpt", "qwen")
 """Modules of this folder with a trainer's commands."""
 
 
 def programs() -> tuple[Program, ...]:
     """Programs of all trainers, and of what launches them."""
-    return (*LAUNCHERS, *[program for name in NAMES for program in _module(name).PROGRAMS])
+    return (*LAUNCHERS, *[program for name in NAMES for program in _module(name).PROGRAMS], _module("scripts").SETTINGS)
 
 
 def read(given: list[Process]) -> dict[str, object] | None:
@@ -44,9 +44,10 @@ def read(given: list[Process]) -> dict[str, object] | None:
                 stated = values(program, one)
                 if stated is not None:
                     found = {**launched, **_module(name).keys(stated, program)}
-                    if found.get("sharding", "none") != "none":
-                        found.pop("mixed_precision", None)  # what divides the states keeps copies of its own
-                    return found
+                    return _kept(found)
+        stated = _module("scripts").read(one) if one.calls else None
+        if stated is not None:
+            return _kept({**launched, **stated})
     if launcher:
         script = next((one.words for one in given if not any(arguments(p, one) is not None for p in LAUNCHERS)), ())
         shown = next((word for word in script if word.endswith(".py")), " ".join(script[:3]) or "nothing")
@@ -55,6 +56,13 @@ def read(given: list[Process]) -> dict[str, object] | None:
             "state what it trains: -m MODEL --task full|lora|qlora --sequence-length … --micro-batch … --trainer …",
         )
     return None
+
+
+def _kept(found: dict[str, object]) -> dict[str, object]:
+    """The keys without fp32 weights where the states are divided, which then have copies of their own."""
+    if found.get("sharding", "none") != "none":
+        found.pop("mixed_precision", None)
+    return found
 
 
 def _module(name: str) -> Any:

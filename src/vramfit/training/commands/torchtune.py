@@ -39,18 +39,21 @@ FLAGS = (
     flag("model._component_", "builder"),
     switch("model.quantize_base", "quantized"),
     switch("fsdp_cpu_offload", "offload_parameters"),
+    flag("loss", also=("--loss._component_",)),
 )
+FUSED_LOSS = "LinearCrossEntropyLoss"
+"""Loss without the logits of all tokens, of releases after 0.6.1."""
 NEUTRAL = neutral(
     "",
     "--nproc_per_node --nproc-per-node --nnodes --node_rank --rdzv-endpoint --rdzv_endpoint --rdzv_backend --rdzv-backend "
-    "--rdzv_id --rdzv-id --master_port --master_addr --epochs --dtype --device --seed --shuffle --loss --output_dir "
+    "--rdzv_id --rdzv-id --master_port --master_addr --epochs --dtype --device --seed --shuffle --output_dir "
     "--optimizer.lr --optimizer.fused --optimizer.weight_decay --dataset --dataset._component_ --dataset.packed "
     "--log_every_n_steps --log_peak_memory_stats --max_steps_per_epoch --checkpointer --checkpointer.checkpoint_files "
     "--checkpointer._component_ --checkpointer.output_dir --checkpointer.model_type --checkpointer.recipe_checkpoint "
     "--tokenizer.path --tokenizer --tokenizer._component_ --metric_logger --metric_logger._component_ "
     "--metric_logger.project --metric_logger.log_dir --resume_from_checkpoint --lr_scheduler --lr_scheduler._component_ "
     "--lr_scheduler.num_warmup_steps --compile --clip_grad_norm --model.lora_alpha --model.apply_lora_to_output "
-    "--save_adapter_weights_only --profiler --run_name --loss._component_ --loss.beta --dataset.source --dataset.split "
+    "--save_adapter_weights_only --profiler --run_name --loss.beta --dataset.source --dataset.split "
     "--dataset.column_map --dataset.train_on_input --profiler._component_ --profiler.enabled --profiler.output_dir "
     "--profiler.cpu --profiler.cuda --profiler.profile_memory --profiler.with_stack --profiler.record_shapes "
     "--profiler.with_flops --profiler.wait_steps --profiler.warmup_steps --profiler.active_steps --profiler.num_cycles "
@@ -83,6 +86,8 @@ def keys(stated: dict[str, Any], program: Program) -> dict[str, object]:
     if optimizer:
         short = {path.rpartition(".")[2]: key for key, path in CLASSES.items()}
         found["optimizer"] = short.get(optimizer.rpartition(".")[2], optimizer)
+    if FUSED_LOSS in str(stated.get("loss", "")):
+        found["fused_loss"] = True
     if several:
         found["sharding"] = "fsdp"
     if task == "full":

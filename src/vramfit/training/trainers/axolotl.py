@@ -24,6 +24,7 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
+    from vramfit.launch import unsaid
     from vramfit.training.script import DEEPSPEED_FILE, UNNAMED, heredoc, samples, truth, zero_file
 
     train = run.train
@@ -32,7 +33,7 @@ def script(run: Run) -> str:
     lines += [f"sequence_len: {train.sequence_length}", f"micro_batch_size: {run.rows}"]
     lines += [f"gradient_accumulation_steps: {train.gradient_accumulation}"]
     lines.append(f"gradient_checkpointing: {truth(train.gradient_checkpointing)}")
-    lines.append(f"optimizer: {run.optimizer}" if run.optimizer else UNNAMED)
+    lines.append(f"optimizer: {run.optimizer}" if run.optimizer else unsaid.line("optimizer", train.optimizer, UNNAMED))
     lines.append(f"attn_implementation: {'flash_attention_2' if run.flash_attention else 'eager'}")
     lines.append("bf16: true")
     if run.images:

@@ -29,6 +29,8 @@ TRAINER = Trainer(
     quantized_input_bytes=2,
     keeps_gathered=True,
     fuses_loss=False,
+    shardings=("none", "fsdp"),
+    offloads=False,  # finetune/lora.py and full.py make an FSDPStrategy with cpu_offload=False
     checkpoints=False,
     dora=False,
     objectives=("sft",),
@@ -53,13 +55,15 @@ TARGETS = {
 QUANTIZED_OPTIMIZER = "paged_adamw"
 """Optimizer of 4-bit training, which LitGPT makes whatever is asked (litgpt 0.5.13 ``utils.py``
 ``instantiate_bnb_optimizer``)."""
-OTHER_OPTIMIZER = "# LitGPT trains 4-bit models with bitsandbytes' PagedAdamW alone: another optimizer needs other code"
-UNNAMED = "# the optimizer is PEFT's LoRA-FA, which LitGPT cannot make: its script has to be changed"
+OTHER_OPTIMIZER = "LitGPT trains 4-bit models with bitsandbytes' PagedAdamW alone: another one needs other code"
+UNNAMED = "LitGPT cannot make PEFT's LoRA-FA: its script has to be changed"
 PARTS = ("query", "key", "value", "projection", "mlp")
 
 
 def script(run: Run) -> str:
     """Command that trains the model."""
+    from vramfit.launch import unsaid
+
     train = run.train
     kind = "finetune_full" if run.task == "full" else "finetune_lora"
     precision = "bf16-mixed" if train.mixed_precision else "bf16-true"
@@ -80,4 +84,4 @@ def script(run: Run) -> str:
         words.append(f"--optimizer {optimizer}")
     else:
         before = [UNNAMED]
-    return "\n".join([*before, " ".join(words)])
+    return "\n".join([*[unsaid.line("optimizer", train.optimizer, why) for why in before], " ".join(words)])

@@ -25,6 +25,7 @@ TRAINER = Trainer(
 
 def script(run: Run) -> str:
     """Shell lines that write the configuration and train by it."""
+    from vramfit.launch import unsaid
     from vramfit.training.script import DEEPSPEED_FILE, UNNAMED, heredoc, samples, truth, zero_file
 
     train = run.train
@@ -33,7 +34,7 @@ def script(run: Run) -> str:
     lines += _adapter(run) if run.task != "full" else []
     lines += [f"cutoff_len: {train.sequence_length}", f"per_device_train_batch_size: {train.micro_batch}"]
     lines += [f"gradient_accumulation_steps: {train.gradient_accumulation}", "bf16: true"]
-    lines.append(f"optim: {run.optimizer}" if run.optimizer else UNNAMED)
+    lines.append(f"optim: {run.optimizer}" if run.optimizer else unsaid.line("optimizer", train.optimizer, UNNAMED))
     lines.append(f"disable_gradient_checkpointing: {truth(not train.gradient_checkpointing)}")
     if run.task == "full" and not train.mixed_precision and not train.sharding.startswith("zero"):
         lines.append("pure_bf16: true")

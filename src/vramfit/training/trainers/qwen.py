@@ -26,6 +26,7 @@ TRAINER = Trainer(
     saved_module_bytes=11,
     defaults={"full": {"sharding": "zero3"}, "lora": {"sharding": "zero2"}},
     fuses_loss=False,
+    shardings=("none", "zero1", "zero2", "zero3"),
     dora=False,
     objectives=("sft",),
 )

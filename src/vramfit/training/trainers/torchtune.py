@@ -35,17 +35,24 @@ TRAINER = Trainer(
         "qlora": {"sharding": "fsdp"},
     },
     objectives=("sft", "dpo"),
+    fused_objectives=("sft",),
+    shardings=("none", "fsdp"),
+    single={"dpo": ("lora", "qlora")},  # there is no recipe full_dpo_single_device
 )
 
 ATTENTION = "['q_proj','k_proj','v_proj','output_proj']"
 TARGETS = {"qv": "['q_proj','v_proj']", "attention": ATTENTION, "all": ATTENTION}
 FUSED = ("torch.optim.AdamW", "torch.optim.SGD", "torch.optim.Adagrad")
 """Optimizers that take the argument ``fused``, which the configurations have but for full fine-tuning on one GPU."""
-UNNAMED = "# the optimizer is PEFT's LoRA-FA, which torchtune cannot make: its recipe has to be changed"
+UNNAMED = "torchtune cannot make PEFT's LoRA-FA: its recipe has to be changed"
+LOSSES = ("CEWithChunkedOutputLoss", "LinearCrossEntropyLoss")
+"""Losses with all logits in chunks, and without them: the latter is in releases after 0.6.1
+(``torchtune/modules/loss/cross_entropy_loss.py`` of meta-pytorch/torchtune)."""
 
 
 def script(run: Run) -> str:
     """Command that runs the recipe, with what differs from its configuration."""
+    from vramfit.launch import unsaid
     from vramfit.training.script import truth
 
     train = run.train
@@ -65,11 +72,11 @@ def script(run: Run) -> str:
         words.append(f"model.apply_lora_to_mlp={truth(train.lora_targets == 'all').title()}")
         words += [f"model.lora_dropout={train.lora_dropout:g}", f"model.use_dora={truth(train.dora).title()}"]
     if train.objective == "sft":
-        words.append("loss=torchtune.modules.loss.CEWithChunkedOutputLoss")
+        words.append(f"loss=torchtune.modules.loss.{LOSSES[train.fused_loss]}")
     if train.offload_parameters or train.offload_optimizer:
         words.append("fsdp_cpu_offload=True")
     command = " ".join(words)
-    return command if optimizer is not None else f"{UNNAMED}\n{command}"
+    return command if optimizer is not None else f"{unsaid.line('optimizer', train.optimizer, UNNAMED)}\n{command}"
 
 
 def _start(run: Run) -> list[str]:

@@ -19,6 +19,7 @@ TRAINER = Trainer(
     "transformers",
     "transformers 5.24.0 and peft 0.21.2, held against T4 runs of fitcheck-llm 0.3.1",
     scheme="nf4-single",
+    beyond="trl",  # the Trainer knows no other objective
 )
 
 
@@ -34,7 +35,9 @@ def script(run: Run) -> str:
     eager = "" if run.flash_attention else ", attn_implementation='eager'"
     code = f"{parts}; model = {run.kind}.from_pretrained({run.repository!r}, {how}{eager})"
     if run.task != "full":
-        prepared = "prepare_model_for_kbit_training(model)" if run.task == "qlora" else "model"
+        # It turns checkpointing on unless it is stated otherwise, whatever the Trainer's own argument is.
+        kept = "" if run.train.gradient_checkpointing else ", use_gradient_checkpointing=False"
+        prepared = f"prepare_model_for_kbit_training(model{kept})" if run.task == "qlora" else "model"
         names = ["LoraConfig", "get_peft_model"] + (["prepare_model_for_kbit_training"] if run.task == "qlora" else [])
         code += f"; from peft import {', '.join(names)}; model = get_peft_model({prepared}, {adapter(run)})"
     imported, made = optimizer_object(run)

@@ -59,7 +59,7 @@ def script(run: Run) -> str:
         peft += ", reward_funcs=rewards"
     code += f"{imported}; from trl import {name}Config, {name}Trainer"
     code += f"; settings = {name}Config({length}, {arguments(run)})"
-    about = f"  # {samples(run)}" if run.images else ""
+    about = f"  # {samples(run)}" if run.images or run.sees else ""
     return launched(
         run, f"{code}; {name}Trainer(model, args=settings, train_dataset=samples{peft}{made}).train(){about}"
     )

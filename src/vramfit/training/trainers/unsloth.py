@@ -55,7 +55,7 @@ def script(run: Run) -> str:
     code += (
         f"; {name}Trainer(model, args=settings, processing_class=tokenizer, train_dataset=samples{more}{made}).train()"
     )
-    return launched(run, f"{code}  # {samples(run)}" if run.images else code)
+    return launched(run, f"{code}  # {samples(run)}" if run.images or run.sees else code)
 
 
 def _checkpointing(run: Run) -> str:

@@ -1,0 +1,70 @@
+"""Accelerators that are no GPUs, or GPUs of makers whose programs are their own: refused by name, with what serves them.
+
+Loaded for a name that no GPU of the catalogue has. Memory of a chip: Ascend 910B and 910C from memory; AWS Neuron 2.29
+``about-neuron/arch/neuron-hardware`` for Trainium; docs.tenstorrent.com ``tt-vscode-toolkit/version-compat`` (January 2026)
+for Wormhole; the other sizes from memory. They only stand in the hint, as something to ask with.
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.catalogue.names import normalise
+from vramfit.errors import UnknownGpu
+
+
+class Accelerator(Record):
+    """Series of chips that no engine of the program runs on."""
+
+    title: str
+    beginnings: tuple[str, ...]
+    """Folded beginnings of the names that people call it."""
+    servers: str
+    """Programs that serve models on it."""
+    custom: str = ""
+    """Card that has as much memory as one chip, to ask with; empty where the sizes of the series differ."""
+
+
+ASCEND, NEURON, TENSTORRENT = "vLLM Ascend or MindIE", "the vLLM Neuron plugin", "tt-inference-server"
+OWN = "the maker's own build of vLLM"
+"""Programs that serve models on several series."""
+
+ACCELERATORS = (
+    Accelerator("Huawei Ascend 310P", ("ascend310", "atlas300i", "atlas300v"), ASCEND),
+    Accelerator("Huawei Ascend 910B", ("ascend910b", "atlas800ia2", "atlas800ta2", "910b"), ASCEND, "custom:64GB"),
+    Accelerator("Huawei Ascend 910C", ("ascend910c", "atlas800ia3", "atlas800ta3", "910c"), ASCEND, "custom:64GB"),
+    Accelerator("Huawei Ascend", ("ascend", "huaweiascend", "huawei", "atlas"), ASCEND),
+    Accelerator("AWS Trainium2", ("trainium2", "awstrainium2", "trn2"), NEURON, "custom:96GiB"),
+    Accelerator("AWS Trainium", ("trainium1", "awstrainium1", "trn1"), NEURON, "custom:32GiB"),
+    Accelerator("AWS Trainium", ("trainium", "awstrainium", "trn"), NEURON),
+    Accelerator("AWS Inferentia", ("inferentia", "awsinferentia", "inf1", "inf2"), NEURON, "custom:32GiB"),
+    Accelerator("Tenstorrent Wormhole n150", ("n150", "tenstorrentn150", "wormholen150"), TENSTORRENT, "custom:12GB"),
+    Accelerator("Tenstorrent Wormhole n300", ("n300", "tenstorrentn300", "wormholen300"), TENSTORRENT, "2xcustom:12GB"),
+    Accelerator("Tenstorrent Blackhole", ("p100a", "p150", "p300c", "blackhole", "tenstorrentblackhole"), TENSTORRENT),
+    Accelerator("Tenstorrent card", ("tenstorrent", "wormhole", "grayskull", "e75", "e150"), TENSTORRENT),
+    Accelerator("Cambricon card", ("cambricon", "mlu"), OWN),
+    Accelerator("Moore Threads card", ("moorethreads", "mtt"), "llama.cpp's MUSA backend, or the maker's vLLM"),
+    Accelerator("Hygon DCU", ("hygon", "dcu"), OWN),
+    Accelerator("Kunlun card", ("kunlun", "baidukunlun"), OWN),
+    Accelerator("MetaX card", ("metax", "muxi"), OWN),
+    Accelerator("Biren card", ("biren",), OWN),
+    Accelerator("Iluvatar card", ("iluvatar",), OWN),
+    Accelerator("Enflame card", ("enflame",), OWN),
+    Accelerator("Groq LPU", ("groq",), "the maker's cloud alone"),
+    Accelerator("Cerebras wafer", ("cerebras",), "the maker's cloud alone"),
+    Accelerator("Graphcore IPU", ("graphcore",), "the maker's Poplar"),
+    Accelerator("Qualcomm Adreno", ("adreno", "snapdragon", "qualcomm"), "llama.cpp's OpenCL backend"),
+    Accelerator("Arm Mali", ("mali", "immortalis"), "llama.cpp's Vulkan backend"),
+)  # fmt: skip
+"""Series, those with a number before the series as a whole."""
+
+
+def refuse(name: str) -> None:
+    """Raise ``UnknownGpu`` that says what an accelerator is and which program serves it, if ``name`` means one."""
+    key = normalise(name)
+    found = next((one for one in ACCELERATORS if key.startswith(one.beginnings)), None)
+    if found is None:
+        return
+    hint = f"models run on it with {found.servers}, whose memory is not modelled"
+    if found.custom:
+        hint += f"; for the weights and the cache alone ask with -g {found.custom}"
+    raise UnknownGpu(f"{found.title} is no GPU that the engines here run on", hint)

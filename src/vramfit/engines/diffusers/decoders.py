@@ -1,0 +1,98 @@
+"""Decoders of images and videos: bytes that a VAE takes for what it decodes, and the sizes that a pipeline makes unasked.
+
+Both are properties of classes of diffusers, by whose names the components of the catalogue are called. Where no run was
+measured the bytes are ComfyUI's own figures, which it frees room by: Comfy-Org/ComfyUI at 033046cc ``comfy/sd.py``,
+``memory_used_decode``, in elements of two bytes (2,178 for each pixel of an image).
+"""
+
+from __future__ import annotations
+
+from vramfit._record import Record
+from vramfit.engines.diffusers.components import is_denoiser, is_text_encoder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.model import Model
+
+IMAGE_SIZE, VIDEO_SIZE, VIDEO_FRAMES = (1024, 1024), (1280, 720), 81
+"""Size of what is made where neither the user nor the pipeline states one, and frames of a video."""
+SMALL_SIZE = (512, 512)
+"""Size that Stable Diffusion 1 makes, whose U-Net has one text encoder (``unet.config.sample_size`` of 64)."""
+SIZES = {
+    "WanTransformer3DModel": ((832, 480), 81),
+    "HunyuanVideoTransformer3DModel": ((1280, 720), 129),
+    "HunyuanVideo15Transformer3DModel": ((1280, 720), 121),
+    "CogVideoXTransformer3DModel": ((720, 480), 49),
+    "LTXVideoTransformer3DModel": ((704, 512), 161),
+    "LTX2VideoTransformer3DModel": ((768, 512), 121),
+    "MochiTransformer3DModel": ((848, 480), 19),
+}
+"""Size and frames that a pipeline makes unasked, by the class of its denoiser (diffusers 0.42.1, ``__call__`` of the
+pipelines and ``sample_height`` of the configurations)."""
+
+
+class Decoder(Record):
+    """Cost of decoding with a class of VAE."""
+
+    pixel_bytes: int
+    """Bytes for each pixel of each frame that is decoded at once."""
+    frames: int = 1
+    """Frames that are decoded at once; 0 for all of them."""
+    high: float = 1.7
+    """Upper bound as a share: what PyTorch reserves where there is room."""
+    tile: int = 0
+    """Side in pixels of the tiles that the examples of diffusers' documentation decode in; 0 if they decode whole frames."""
+
+
+IMAGE = Decoder(3000)
+"""SD3 and PixArt-Sigma in FP16 allocate 2,120 and 1,970 bytes a pixel (huggingface/blog ``quanto-diffusers.md``), FLUX.1 in BF16
+2,490 (huggingface/diffusers pull request 11682). PyTorch reserves more where there is room: 4,833 for FLUX.1 in BF16, of which
+36.17 GiB are 31.45 of weights, and 4,580 in Q8_0 (``diffusers-quantization.md``)."""
+U_NET = Decoder(6000, high=2.3)
+"""Decoder of pipelines with a U-Net, in 32 bits: 10.7 GB for one image of 1280x1280 (siliconflow/onediff issue 408), 6,530 a
+pixel. SDXL in fp16 takes 21.7 GB for four images of 1024x1024 (huggingface/blog ``simple_sdxl_optimizations.md``), 3,900 a
+pixel, but still 11.47 GB for one after the other with no weights beside them. Stable Diffusion 1.5 in fp16 takes 10,000 on
+a GTX 1080 with an older PyTorch (huggingface/diffusers issue 1934)."""
+DECODERS = {
+    # 7,000 elements a pixel for four frames, in 32 bits, as the model cards load it; A14B at 1280x720 then does not fit 80 GB
+    # (Wan-Video/Wan2.2 issue 42), and at 832x480 takes 72.9 GB (huggingface/diffusers issue 12011).
+    "AutoencoderKLWan": Decoder(7000, 4),
+    # 60.10 GB for 768x512x121, of which 38.55 GiB are weights; 43.58 in tiles (huggingface/blog ``video_gen.md``).
+    "AutoencoderKLHunyuanVideo": Decoder(3676, 16, tile=256),
+    "AutoencoderKLHunyuanVideo15": Decoder(7200, 4, tile=256),
+    # 31.75 GiB for 720x480x49 with 19.76 loaded, for 5B, and 24.51 with 12.54 for 2B (sayakpaul/diffusers-torchao README.md).
+    "AutoencoderKLCogVideoX": Decoder(4660, 8),
+    # 17.75 GB for 768x512x121 with 13.23 GiB of weights (huggingface/blog ``video_gen.md``).
+    "AutoencoderKLLTXVideo": Decoder(102, 0),
+    "AutoencoderKLLTX2Video": Decoder(150, 0, tile=512),
+    "AutoencoderKLMochi": Decoder(2000, 0, tile=256),
+    "AutoencoderKLQwenImage": Decoder(3000),
+}
+"""Decoders by the beginning of the class's name."""
+WAN = "WanTransformer3DModel"
+
+
+def decoder_of(model: Model) -> Decoder:
+    """Decoder of a pipeline, by the class of its VAE; by that of its denoiser where the entry has no VAE."""
+    denoisers = [one for one in model.components if is_denoiser(one.name)]
+    others = [one for one in model.components if not is_denoiser(one.name) and not is_text_encoder(one.name)]
+    for one in others:
+        named = [name for name in DECODERS if (one.architecture or "").startswith(name)]
+        if named:
+            return DECODERS[max(named, key=len)]
+    if any((one.architecture or "").startswith(WAN) for one in denoisers):
+        return DECODERS["AutoencoderKLWan"]
+    return U_NET if any(one.name.startswith("unet") for one in denoisers) else IMAGE
+
+
+def usual_size(model: Model) -> tuple[tuple[int, int], int]:
+    """Width and height, and frames, that a pipeline makes unasked."""
+    for one in model.components:
+        words = (one.architecture or "").split()
+        if is_denoiser(one.name) and words and words[0] in SIZES:
+            return SIZES[words[0]]
+    if model.modality == "video-generation":
+        return VIDEO_SIZE, VIDEO_FRAMES
+    encoders = [one for one in model.components if is_text_encoder(one.name)]
+    small = any(one.name.startswith("unet") for one in model.components) and len(encoders) < 2
+    return (SMALL_SIZE if small else IMAGE_SIZE), 1
