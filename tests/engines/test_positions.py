@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.command import report
 from tests.samples import Catalogue
 from vramfit.answer import answer
 from vramfit.engines.keys import parse_request
@@ -129,3 +130,15 @@ def test_any_context(engine: str) -> None:
     assert "fits" == long.verdict.word
     more = long.estimate.gpus[0].weights_bytes - short.estimate.gpus[0].weights_bytes
     assert (16384 - 4096) * 128 * (2 if engine == "vllm" else 4) == more
+
+
+@pytest.mark.parametrize(
+    ("engine", "context", "refused"),
+    [("sglang", 128_000, False), ("sglang", 128_001, True), ("vllm", 128_000, False), ("vllm", 128_001, True)],
+)
+def test_servers_go_by_the_context_that_the_configuration_states(engine: str, context: int, refused: bool) -> None:
+    """LFM2's makers support 32,768 tokens; its ``max_position_embeddings`` is 128,000, which SGLang started with."""
+    asked = ("-g", "l4", "-m", "lfm2-700m", "--engine", engine, "--quant", "bf16", "--context", str(context))
+    estimate = report(*asked).estimates[0]
+    assert refused == (estimate["verdict"] == "unsupported")
+    assert 128_000 == estimate["model"]["max_context"]

@@ -60,8 +60,9 @@ def scaling(text: str) -> Scaling:
 
 
 def extended(model: Model, request: Request, longest: Callable[[Model, Scaling], int]) -> Model:
-    """Return the model with the longest context that an engine allows it, by its rule ``longest``."""
-    context = model.context
+    """Return the model with the longest context that an engine allows it: its configuration's, or by the rule ``longest``."""
+    context = model.traits.configured_context or model.context
+    model = replace(model, context=context)
     if request.get("rope_scaling") is not None:
         context = longest(model, scaling(request["rope_scaling"]))
     asked = request.get("context")

@@ -352,6 +352,7 @@ def kinds_of_sets(request: Request, sets: Sequence[tuple[Gpu, ...]], model: Mode
     """
     kinds: dict[tuple[object, ...], list[int]] = {}
     runtime = engine(engine_name(request))
+    model = runtime.extended(model, request)
     request = counted(request, model)
     for number, gpus in enumerate(sets):
         filled: tuple[object, ...] = ()

@@ -59,6 +59,9 @@ class Traits(Record):
     """Attention layers own their weights; those of Zamba2 share two blocks, which its ``extra`` lists."""
     positions: Count | None = None
     """Number of rows of a learned position table (GPT-2, OPT, BERT)."""
+    configured_context: Count | None = None
+    """Longest context that the configuration states (``max_position_embeddings``), where its makers state another. Servers
+    go by it: their tables of rotary angles, and the contexts that they refuse."""
     token_types: Count | None = None
     """Number of rows of a token-type table (BERT)."""
     output_norm: bool = True

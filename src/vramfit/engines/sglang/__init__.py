@@ -110,8 +110,8 @@ class SGLang(Engine[Cards, SGLangKeys]):
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def extended(self, model: Model, request: Request) -> Model:
-        """Return the model with the longest context that RoPE scaling gives it."""
-        if request.get("rope_scaling") is None and not request.get("long_context"):
+        """Return the model with the longest context that its configuration states, or that RoPE scaling gives it."""
+        if model.traits.configured_context is None and not (request.get("rope_scaling") or request.get("long_context")):
             return model
         from vramfit.engines.positions import extended
         from vramfit.engines.sglang.positions import longest_context
