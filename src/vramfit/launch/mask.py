@@ -27,7 +27,7 @@ PATTERNS = (
     (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)((?:\s|\\\n)+|=)(?![-\\]){_VALUE}"), rf"\1\2{MASK}"),
     # JSON, YAML and headers of HTTP.
     (
-        re.compile(rf"(?i)([\"']{_NAME}[\"']|\b(?:\w+[_-])+(?:key|token|secret|password))(\s*:\s*){_VALUE}"),
+        re.compile(rf"(?i)([\"']{_NAME}[\"']|(?<![\w-])[\w-]*\w[_-](?:key|token|secret|password))(\s*:\s*){_VALUE}"),
         rf"\1\2{MASK}",
     ),
     (re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.+/=~-]{2,}"), rf"\1\2{MASK}"),

@@ -29,7 +29,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _MERGE = "<<"
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _KIND = re.compile(r"^kind:[ \t]*[\"']?([A-Za-z0-9]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
-_NAME = re.compile(r"^metadata:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+name:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_NAME = re.compile(r"^metadata:[ \t]*\n(?:[ \t].*\n)*?[ \t]+name:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 _TEMPLATE = "{{"
 TEMPLATED = "it is a template: render it first, as in `helm template . | vramfit check --file -`"
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
