@@ -121,7 +121,10 @@ class Vllm(Engine[Cards, ServerKeys]):
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
     def extended(self, model: Model, request: Request) -> Model:
-        """Return the model with the longest context that its configuration states, or that RoPE scaling gives it (``config/model.py``)."""
+        """Return the model with the longest context that its configuration states, or that RoPE scaling gives it.
+
+        Source: ``config/model.py``.
+        """
         if model.traits.configured_context is None and not (request.get("rope_scaling") or request.get("long_context")):
             return model
         from vramfit.engines.positions import extended
