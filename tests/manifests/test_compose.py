@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command import vramfit
-from vramfit.manifests import Ask, Broken, Container
-from vramfit.manifests.compose import read
+from vramfit.errors import InputError
+from vramfit.manifests import Ask, Broken, Container, Passed
+from vramfit.manifests.compose import DEEPEST, read
 from vramfit.manifests.documents import documents
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def services(text: str, folder: str = "", environment: dict[str, str] | None = None) -> list[Container | Broken]:
+def services(
+    text: str, folder: str = "", environment: dict[str, str] | None = None
+) -> list[Container | Broken | Passed]:
     """Containers of a file."""
     (document,) = documents(text, "compose.yaml")
     return list(read(document, document.data(), folder, environment or {}))
@@ -144,3 +147,76 @@ def test_hosts_without_enough_cards() -> None:
     assert (ran.code, json.loads(ran.out)["error"]["message"]) == (
         2, "<stdin>:1 has GPU 3, and the host that was given has 2",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({}, ["a", "b", "c"]),
+        ({"COMPOSE_PROFILES": ""}, ["a", "gpu", "cpu"]),
+        ({"COMPOSE_PROFILES": "all"}, ["a", "b", "cpu"]),
+        ({"COMPOSE_PROFILES": "cpu, gpu"}, ["a", "b", "c"]),
+        ({"COMPOSE_PROFILES": "*"}, ["a", "b", "c"]),
+    ],
+)
+def test_services_of_a_profile_start_with_it(named: dict[str, str], expected: list[str]) -> None:
+    """Where profiles are named, the services of others are passed over, with the variable that starts them."""
+    written = "services: {a: {image: a}, b: {image: b, profiles: [gpu, all]}, c: {image: c, profiles: [cpu]}}"
+    found = services(written, environment=named)
+    shown = [one.reason.partition("=")[2] if isinstance(one, Passed) else one.name for one in found]
+    assert expected == shown
+
+
+def test_files_that_are_included_come_first(tmp_path: Path) -> None:
+    """With relative paths from their own folder, and lines of their own."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/.env").write_text("IMAGE=x/y:1")
+    (tmp_path / "models/compose.yaml").write_text("services:\n  m: {image: '${IMAGE}'}\n")
+    (tmp_path / "other.yaml").write_text("services:\n  o: {image: o}\n")
+    found = services(
+        "include:\n  - models/compose.yaml\n  - path: [other.yaml]\nservices:\n  s: {image: s}\n", str(tmp_path)
+    )
+    assert [("m", 2, "x/y:1"), ("o", 2, "o"), ("s", 5, "s")] == [
+        (one.name, one.line, one.image) for one in found if isinstance(one, Container)
+    ]
+
+
+def test_a_service_extends_one_of_another_file(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("services:\n  b: {image: b, command: [serve], environment: {X: '1', Y: '2'}}\n")
+    (found,) = services("services: {s: {extends: {file: base.yaml, service: b}, environment: [Y=3]}}", str(tmp_path))
+    assert isinstance(found, Container)
+    assert ("b", ("serve",), {"X": "1", "Y": "3"}) == (found.image, found.arguments, found.variables)
+
+
+@pytest.mark.parametrize(
+    ("message", "written"),
+    [
+        ("compose.yaml:1: cannot read none.yaml: No such file or directory", "include: [none.yaml]\nservices: {}"),
+        ("compose.yaml:1: no.yaml is no Compose file", "include: [no.yaml]"),
+        (f"more than {DEEPEST} files include one another", "include: [self.yaml]"),
+        ("cannot read /dev/zero: ", "include: [/dev/zero]"),
+    ],
+)
+def test_files_that_cannot_be_included(message: str, written: str, tmp_path: Path) -> None:
+    (tmp_path / "no.yaml").write_text("- a\n")
+    (tmp_path / "self.yaml").write_text("include: [self.yaml]\n")
+    with pytest.raises(InputError) as error:
+        services(written, str(tmp_path))
+    assert message in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("message", "written"),
+    [
+        ('there is no service "x" to extend', "services: {s: {extends: x}}"),
+        (f"more than {DEEPEST} services extend one another", "services: {s: {extends: t}, t: {extends: s}}"),
+    ],
+)
+def test_services_that_cannot_be_extended(message: str, written: str) -> None:
+    errors = [str(one.error.message) for one in services(written) if isinstance(one, Broken)]
+    assert message == errors[0]
+
+
+def test_a_file_of_variables_without_end_is_not_read() -> None:
+    found = one("{image: a, env_file: [/dev/zero], environment: {A: '1'}}")
+    assert {"A": "1"} == found.variables

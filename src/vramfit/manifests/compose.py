@@ -10,9 +10,10 @@ import os
 import shlex
 
 from vramfit._record import replace
-from vramfit.errors import UsageError
-from vramfit.manifests import Ask, Broken, Container
-from vramfit.manifests.documents import Items, Table, at, items, table, text
+from vramfit.bounded import read_bytes
+from vramfit.errors import InputError, UsageError
+from vramfit.manifests import Ask, Broken, Container, Passed
+from vramfit.manifests.documents import MAX_BYTES, Items, Table, at, documents, items, table, text
 from vramfit.manifests.sizes import docker_bytes
 from vramfit.manifests.variables import env_file, interpolated, reference, references
 
@@ -31,49 +32,105 @@ SELECTING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICE
 AMD = "/dev/kfd"
 CDI = "nvidia.com/gpu="
 ENV_FILE = ".env"
+PROFILES = "COMPOSE_PROFILES"
+"""Variable that names the profiles whose services start (compose-spec ``15-profiles.md``); ``*`` stands for all."""
+MOST_BYTES = 2**20
+"""Length of a file of variables that is read."""
+DEEPEST = 8
+"""Number of files that include, and of services that extend, one another."""
 
 
 def is_compose(data: Any) -> bool:
     """True for a Compose file: services, each a mapping with an image or a build."""
     services = at(data, "services")
+    if services is None and isinstance(at(data, "include"), Items):
+        return True
     return isinstance(services, Table) and any(
         isinstance(one, Table) and any(key in one for key in ("image", "build", "command", "extends"))
         for one in services.values()
     )
 
 
-def read(document: Document, data: Table, folder: str, environment: Mapping[str, str]) -> Iterator[Container | Broken]:
+def read(
+    document: Document, data: Table, folder: str, environment: Mapping[str, str], depth: int = DEEPEST
+) -> Iterator[Container | Broken | Passed]:
     """Containers of the services; ``folder`` is where relative paths and ``.env`` are looked for.
 
-    As Compose has it, ``environment`` counts for more than ``.env``.
+    As Compose has it, ``environment`` counts for more than ``.env``. Files that the file includes come first. Where profiles
+    are named, services of others are passed over; where none is, each service is of interest, though Compose would start
+    none that has a profile.
     """
+    for line, path in _included(data):
+        if depth == 0:
+            raise InputError(f"{document.file}:{line}: more than {DEEPEST} files include one another", "give the last one")
+        other, inside, place = _other(path, folder, f"{document.file}:{line}")
+        yield from read(other, inside, place, environment, depth - 1)
     variables = {**_file(os.path.join(folder, ENV_FILE), environment), **environment}
-    services = table(data["services"])
+    started = {name.strip() for name in variables.get(PROFILES, "").split(",")}
+    services = table(data.get("services"))
     for name, service in services.items():
         if isinstance(service, Table):
             line = services.lines[name]
+            profiles = [text(one) for one in items(service.get("profiles"))]
+            if profiles and PROFILES in variables and not started & {*profiles, "*"}:
+                reason = f"it starts with {PROFILES}={profiles[0]}"
+                yield Passed(document.file, line, f'service "{name}" of the profile {profiles[0]}', reason)
+                continue
             try:
-                yield _service(document.file, line, name, _extended(services, service), folder, variables)
+                whole = _extended(services, service, folder, f"{document.file}:{line}")
+                yield _service(document.file, line, name, whole, folder, variables)
             except UsageError as error:
                 yield Broken(document.file, line, name, error)
 
 
-def _extended(services: Table, service: Table, depth: int = 8) -> Table:
-    """Service over the one of the same file that it extends."""
+def _included(data: Table) -> Iterator[tuple[int, str]]:
+    """Files that a file includes, each with a line of the file."""
+    for one in items(data.get("include")):
+        paths = one.get("path") if isinstance(one, Table) else one
+        for path in paths if isinstance(paths, Items) else [paths]:
+            if text(path):
+                yield data.lines["include"], text(path)
+
+
+def _other(path: str, folder: str, place: str) -> tuple[Document, Table, str]:
+    """First document of another Compose file, its data, and its folder; raises ``InputError`` for one that is not there."""
+    whole = os.path.join(folder, os.path.expanduser(path))
+    try:
+        written = read_bytes(whole, MAX_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"{place}: cannot read {path}: {problem}", "give the file in which it stands on this machine"
+        ) from None
+    document = next(iter(documents(written, whole)), None)
+    data = None if document is None else document.data()
+    if document is None or not isinstance(data, Table):
+        raise InputError(f"{place}: {path} is no Compose file", "it has services: …")
+    return document, data, os.path.dirname(whole)
+
+
+def _extended(services: Table, service: Table, folder: str, place: str, depth: int = DEEPEST) -> Table:
+    """Service over the one that it extends, of the same file or another."""
     base = service.get("extends")
-    name = text(base) or text(at(base, "service"))
-    if not name or at(base, "file") or name not in services or depth == 0:
+    name, path = text(base) or text(at(base, "service")), text(at(base, "file"))
+    if not name:
         return service
+    if depth == 0:
+        raise UsageError(f"more than {DEEPEST} services extend one another", "give the last one's settings")
+    if path:
+        _, data, folder = _other(path, folder, place)
+        services = table(data.get("services"))
+    if name not in services:
+        raise UsageError(f'there is no service "{name}" to extend', "write the name of a service of that file")
     merged = Table(service.line)
-    under = _extended(services, table(services[name]), depth - 1)
+    under = _extended(services, table(services[name]), folder, place, depth - 1)
     for one in (under, service):
         merged.update(one)
         merged.lines.update(one.lines)
-    for key in ("environment",):
-        both = [dict(_pairs(one.get(key))) for one in (under, service)]
-        joined = Table(service.line)
-        joined.update({**both[0], **both[1]})
-        merged[key] = joined
+    both = [dict(_pairs(one.get("environment"))) for one in (under, service)]
+    joined = Table(service.line)
+    joined.update({**both[0], **both[1]})
+    merged["environment"] = joined
     return merged
 
 
@@ -138,10 +195,9 @@ def _environment(service: Table, folder: str, variables: Mapping[str, str]) -> t
 
 
 def _file(path: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables of a file; none where there is no such file."""
+    """Variables of a file; none where there is no such file, and none of one that is too long to be such a file."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return env_file(file.read(), variables)
+        return env_file(read_bytes(path, MOST_BYTES).decode("utf-8", "replace"), variables)
     except (OSError, ValueError):
         return {}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 
+from vramfit.bounded import read_bytes
 from vramfit.errors import UsageError
 from vramfit.manifests import Ask, Container
-from vramfit.manifests.compose import HOST, SELECTING
+from vramfit.manifests.compose import HOST, MOST_BYTES, SELECTING
 from vramfit.manifests.sizes import docker_bytes
 from vramfit.manifests.variables import env_file, interpolated
 
@@ -86,8 +87,7 @@ def _assigned(value: str) -> dict[str, str]:
 def _file(path: str, folder: str) -> dict[str, str]:
     for place in (path, os.path.join(folder, os.path.basename(path))):
         try:
-            with open(place, encoding="utf-8", errors="replace") as file:
-                return env_file(file.read(), {})
+            return env_file(read_bytes(place, MOST_BYTES).decode("utf-8", "replace"), {})
         except (OSError, ValueError):
             continue
     return {}
