@@ -222,7 +222,6 @@ def test_all_faults_of_a_file_are_told_in_one_run(under: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "f.yaml:1:1: a mapping is expected at the top of the file"),
         ("- a", "f.yaml:1:1: a mapping is expected at the top of the file"),
         ("a: 1", "f.yaml:1:1: holds neither gpus: nor models:"),
         ("gpus: []\nmodels: []", "f.yaml:1:1: holds both GPUs and models"),

@@ -108,7 +108,7 @@ def test_a_broken_own_file_is_left_out_with_a_warning(own: Path) -> None:
         catalogue.gpu("card")
 
 
-@pytest.mark.parametrize("content", ["", "a: 1", "gpus: [", "gpus: 5", b"\xff", "[" * 1000, "gpus: [{id: RTX}]"])
+@pytest.mark.parametrize("content", ["a: 1", "gpus: [", "gpus: 5", b"\xff", "[" * 1000, "gpus: [{id: RTX}]"])
 def test_nothing_in_an_own_file_takes_the_catalogue_down(own: Path, content: str | bytes) -> None:
     """One warning, and everything else works."""
     (own / "gpus.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -116,6 +116,15 @@ def test_nothing_in_an_own_file_takes_the_catalogue_down(own: Path, content: str
 
     assert len(catalogue.warnings) == 1
     assert catalogue.gpu("rtx4090").id == "rtx4090"
+
+
+def test_an_empty_own_file_adds_nothing(own: Path) -> None:
+    """It is what an import begins to be appended to, so that it needs no warning."""
+    (own / "models.yaml").write_text("")
+    catalogue = open_catalogue()
+
+    assert catalogue.warnings == ()
+    assert catalogue.model("llama-3.1-8b").id == "llama-3.1-8b"
 
 
 def test_a_directory_in_place_of_an_own_file_is_a_warning(own: Path) -> None:

@@ -90,7 +90,7 @@ GENERATE = "answer = model.generate(**inputs, max_length=4096)"
             "from transformers import AutoModelForCausalLM; "
             "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-2-7b-hf', dtype='auto', device_map='auto', "
             "max_memory={0: 1365549056, 'cpu': 2523758592}); "
-            f"{GENERATE}",
+            f"{GENERATE}  # 8 layers on GPUs",
             {"quant": "awq", "gpu_layers": 8},
         ),
         (

@@ -59,6 +59,7 @@ def test_a_capability_is_a_pair(target: str | None, capability: tuple[int, int] 
 GENERATIONS = [
     # target, context and workspace of PyTorch in MiB, cores of a multiprocessor, Ollama's flash attention, MXFP4 kernel
     ("sm_37", 440, 9, 128, False, "marlin"),
+    ("sm_50", 440, 9, 128, False, "marlin"),
     ("sm_52", 440, 9, 128, False, "marlin"),
     ("sm_53", 440, 9, 128, False, "marlin"),
     ("sm_60", 440, 9, 64, True, "marlin"),

@@ -41,7 +41,7 @@ READ = {
     "mlx": {"vendor", "compute_target"},
     "tensorrt-llm": {"vendor", "compute_target", "id", "unified", "segment"},
     "diffusers": {"compute_target"},
-    "comfyui": {"compute_target"},
+    "comfyui": {"compute_target", *USABLE},
 }
 """Facts of a GPU that each engine's view reads, in one set of settings or another."""
 MODELS = (

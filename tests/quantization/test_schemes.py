@@ -71,7 +71,7 @@ def test_names(name: str, expected: str) -> None:
     "name",
     [
         "", "-", "foo", "Q4_K_XXL", "gptq-int5", "gptq-g7", "gptq-intx", "gptq-int4-int8", "awq-int8", "awq-g1.5",
-        "exl3", "exl3-44", "exl3-4.0-g32", "exl2-4.0-h17", "mlx-7bit", "mlx-4bit-h6", "mlx-int٤", "i1-awq", "i1-",
+        "exl3-44", "exl3-4.0-g32", "exl2-4.0-h17", "mlx-7bit", "mlx-4bit-h6", "mlx-int٤", "i1-awq", "i1-",
         "i1-i1-Q4_0",
     ],
 )  # fmt: skip

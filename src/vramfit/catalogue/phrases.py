@@ -35,7 +35,7 @@ def phrased(name: str) -> Iterator[Reading]:
     if text != name:
         yield Reading(text)
         yield from readings(text)
-    if text[:1] in "lL" and text[1:2].isdigit():
+    if text[:1] in "lL" and text[1:2].isdigit() and not text.isalnum():
         yield Reading(f"llama{text[1:]}")  # ``L3.3 70B``
     for at in range(1, len(text) - 1):
         if text[at - 1].isalpha() and text[at : at + 2].isdigit() and not text[at + 2 : at + 3].isalnum():

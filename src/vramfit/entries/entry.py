@@ -38,12 +38,17 @@ def entry_object(catalogue: Catalogue, name: str, kind: str | None = None) -> di
     """
     found: list[dict[str, Any]] = []
     missing: list[UsageError] = []
+    several: AmbiguousName | None = None
     for one, show in (("gpu", show_gpu), ("model", show_model)):
         if kind in (None, one):
             try:
                 found.append({"kind": one, **show(catalogue, name)})
             except (UnknownGpu, UnknownModel) as error:
                 missing.append(error)
+            except AmbiguousName as error:
+                several = several or error
+    if several is not None and not found:
+        raise several
     if len(found) > 1:
         raise AmbiguousName(f'"{name}" is a GPU and a model', "say which with --kind gpu or --kind model")
     if found:

@@ -62,7 +62,9 @@ def read(
     """
     for line, path in _included(data):
         if depth == 0:
-            raise InputError(f"{document.file}:{line}: more than {DEEPEST} files include one another", "give the last one")
+            raise InputError(
+                f"{document.file}:{line}: more than {DEEPEST} files include one another", "give the last one"
+            )
         other, inside, place = _other(path, folder, f"{document.file}:{line}")
         yield from read(other, inside, place, environment, depth - 1)
     variables = {**_file(os.path.join(folder, ENV_FILE), environment), **environment}

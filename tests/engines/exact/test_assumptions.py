@@ -9,9 +9,7 @@ import pytest
 from tests.engines.exact.asking import estimate
 
 PREFILL = "the whole context of 4,096 tokens is filled by one prefill without chunking"
-BITSANDBYTES = (
-    "weights are quantized on load, vision tower included; the output head and embeddings stay 16-bit"
-)  # fmt: skip
+BITSANDBYTES = "weights are quantized on load; the output head and embeddings stay 16-bit"
 VLLM = "vLLM takes 92% of each card whatever the need, and must start within that"
 SCORES = "a quantized cache has no fused kernel in MLX, so a prompt's scores grow with the context"
 BY_MEMORY = "layers are split over the GPUs in proportion to their memory; a token passes them one after another"
