@@ -23,6 +23,7 @@ from tests.each import each
 from tests.importers.machine.placing import place
 from vramfit.catalogue.files import source_directory
 from vramfit.cli.options import COMMANDS, options, spellings
+from vramfit.cli.synonyms import COUNTS
 from vramfit.curation.lint import check
 from vramfit.curation.overlay import built_in
 from vramfit.engines import engine, names, pipeline_engines, registered
@@ -232,7 +233,9 @@ def test_flags_that_are_named_exist() -> None:
     """Every ``--flag`` in running text is one of a command's, of the program's, or of an engine's own."""
     known = {flag for command in COMMANDS for key in options(command) for flag in spellings(key)}
     known |= {"--help", "--version", "--strict", "--", "--man", "--vram"} | flags_of_engines()
-    known |= {"--examples", "--inputs", "--target", "--upgrade-deps"}  # of tests' own commands, and of venv
+    known |= {"--examples", "--inputs", "--target", "--only", "--upgrade-deps"}  # of tests' own commands, and of venv
+    known |= {"--fsdp", "--qlora", "--unsloth", "--windows", *COUNTS}  # values and counts alone, which people write
+    known |= {"--model-id", "---"}  # of another program in the table of speeds, and of YAML
     known |= {flag for name in names() for flag in engine(name).switches}
     named = {
         (page, word)
