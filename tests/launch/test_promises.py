@@ -18,6 +18,14 @@ ASKED = [number for number, row in enumerate(FOUND) if "asked" in row]
 OFTEN = 5
 """Each so many of the commands are asked in a usual run, the others in a slow one."""
 
+WITHOUT = [
+    number
+    for number, row in enumerate(FOUND)
+    # vLLM starts on no card at 1.0 of it, and with no context beyond the model's: neither setting is one that remedies change.
+    if "--gpu_memory_utilization 1.0" in str(row["text"]) or "--max-model-len 1048576" in str(row["text"])
+]
+"""Commands without a remedy."""
+
 
 def checked(deployment: dict[str, Any], folder: Path) -> dict[str, Any]:
     """First estimate of ``check --file`` for one deployment, read from the catalogue alone; an error's object."""
@@ -64,7 +72,7 @@ def test_what_is_asked_is_enough() -> None:
 def test_every_remedy_s_command_gives_its_promise(number: int, tmp_path: Path) -> None:
     asked = FOUND[number]["asked"]
     estimate = checked({**asked, "command": FOUND[number]["text"]}, tmp_path)
-    assert bool(estimate["remedies"]) == (estimate["verdict"] != "fits")
+    assert bool(estimate["remedies"]) == (estimate["verdict"] != "fits" and number not in WITHOUT)
     stated = estimate["remedies"]
     promised = [(one["verdict"], one["required_bytes"]) for one in stated]
     assert promised == [again(one, asked, tmp_path) for one in stated]

@@ -17,8 +17,8 @@ TASKS = ("full", "lora", "qlora")
 def test_every_optimizer_has_an_answer_with_remedies(task: str, trainer: str) -> None:
     found = {}
     for optimizer in OPTIMIZERS:
-        if optimizer.adapters_only and task == "full":
-            continue
+        if optimizer.adapters_only and (task == "full" or trainer == "qwen"):
+            continue  # refused: there is nothing that it trains, or no name for it
         one = asked(gpu=("custom:4GiB",), model="llama-2-7b", task=task, trainer=trainer, optimizer=optimizer.name)
         found[optimizer.name] = one.answer.verdict.word, bool(one.remedies), bool(one.answer.command)
     assert len(found) >= len(OPTIMIZERS) - 1

@@ -55,6 +55,12 @@ def _refuse_what_it_lacks(work: Workload, trainer: Trainer, gpus: int) -> None:
             f"{trainer.title} does not update weights in the backward pass",
             "use --trainer torchtune, or leave out optimizer_in_backward",
         )
+    own = OPTIMIZER_BY_NAME[train.optimizer].adapters_only and work.task != "full"
+    if own and not trainer.adapter_optimizers:
+        raise UsageError(
+            f"{trainer.title} takes the optimizers of the framework alone, which has no {train.optimizer}",
+            "use --trainer transformers, or another optimizer",
+        )
     if autocasts(work) and not trainer.mixes_precision:
         raise UsageError(
             f"{trainer.title} keeps weights in 16 bits", "use --trainer transformers, or leave mixed_precision out"

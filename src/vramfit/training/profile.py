@@ -79,6 +79,8 @@ class Trainer(Record):
     """True if it can keep fp32 weights and compute under 16-bit autocast."""
     checkpoints: bool = True
     """True if it can compute activations again on a single GPU."""
+    adapter_optimizers: bool = True
+    """Optimizers for adapters alone, which have no name in the framework (LoRA-FA), can be given."""
     dora: bool = True
     """True if it has adapters with trained magnitudes."""
     shares_weights: bool = False

@@ -81,6 +81,10 @@ def test_the_host_s_share_is_held_against_its_memory(ram: str, word: str) -> Non
         ),
         ("torchtune does not adapt mlp alone", {"task": "lora", "trainer": "torchtune", "lora_targets": "mlp"}),
         ("axolotl keeps weights in 16 bits", {"task": "full", "trainer": "axolotl", "mixed_precision": True}),
+        (
+            "Qwen's finetune.py takes the optimizers of the framework alone, which has no lora_fa",
+            {"task": "lora", "trainer": "qwen", "optimizer": "lora_fa"},
+        ),
         ("LitGPT has no DoRA", {"task": "lora", "trainer": "litgpt", "dora": True}),
         ("DoRA is a kind of adapters", {"task": "full", "dora": True}),
         ("vLLM samples answers for grpo alone", {"task": "lora", "vllm_gpu_memory_utilization": 0.3}),

@@ -27,6 +27,7 @@ TRAINER = Trainer(
     defaults={"full": {"sharding": "zero3"}, "lora": {"sharding": "zero2"}},
     fuses_loss=False,
     shardings=("none", "zero1", "zero2", "zero3"),
+    adapter_optimizers=False,
     dora=False,
     objectives=("sft",),
 )
