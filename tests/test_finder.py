@@ -350,6 +350,20 @@ def test_a_root_that_was_never_finished_is_no_group(tmp_path: Path, monkeypatch:
     assert list(CompiledFinder(str(SOURCE / "vramfit")).places) == [FINDER, "vramfit.whole"]
 
 
+def test_a_module_that_a_group_lacks_becomes_a_group_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is what its module loaded when it was made; another command may not have loaded a part of that before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = str(SOURCE / "vramfit")
+    code = compile("A = 1", "a", "exec")
+    first = CompiledFinder(folder)
+    first.alone.append(("vramfit.whole", ("vramfit.whole", False, "", (0, 0)), code))
+    assert _groups.write(first)
+    second = CompiledFinder(folder)
+    second.alone.append(("vramfit.whole", ("vramfit.part", False, "", (0, 0)), code))
+    assert _groups.write(second)
+    assert list(CompiledFinder(folder).places) == [FINDER, "vramfit.whole", "vramfit.part"]
+
+
 def test_a_file_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "vramfit").write_text("a file where the folder should be", encoding="utf-8")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

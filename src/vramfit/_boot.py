@@ -36,7 +36,7 @@ INDEX_LENGTH_BYTES = 4
 DIGEST_BYTES = 8
 DIGEST_KEY = 0x76666734
 """Key of the digests, which are SipHash-1-3 as for the sources of hash-based .pyc files (PEP 552): a builtin, and quick."""
-MOST_INDEX_BYTES = 1 << 15
+MOST_INDEX_BYTES = 1 << 16
 LARGE_PRIME = 2**61 - 1
 """Divisor whose remainder stands for a folder in the name of its file of groups."""
 WRITABLE_BY_OTHERS = 0o022

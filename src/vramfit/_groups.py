@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vramfit._boot import Group, Member
     from vramfit._finder import CompiledFinder
 
-MOST_GROUPS = 400
+MOST_GROUPS = 800
 """Number of groups beyond which none is added, more than the package has modules, so that the file cannot grow for ever."""
 
 
@@ -36,8 +36,11 @@ def write(finder: CompiledFinder) -> bool:
         return False
     bodies: dict[str, list[tuple[Member, CodeType]]] = {}
     for outermost, member, code in finder.alone:
+        # A group was made where some of what its module loads had been loaded before: what is missing becomes a group itself.
         if outermost not in finder.places:
             bodies.setdefault(outermost, []).append((member, code))
+        elif member[0] not in finder.places:
+            bodies.setdefault(member[0], []).append((member, code))
     # A module that failed was never finished, so what it had loaded until then is no group.
     new = {name: body for name, body in bodies.items() if body[-1][0][0] == name}
     if (new or finder.places) and FINDER not in finder.places:
