@@ -15,7 +15,7 @@ from vramfit.errors import InputError, UsageError
 from vramfit.manifests import Ask, Broken, Container, Passed
 from vramfit.manifests.documents import MAX_BYTES, Items, Table, at, documents, items, table, text
 from vramfit.manifests.sizes import docker_bytes
-from vramfit.manifests.variables import env_file, interpolated, reference, references
+from vramfit.manifests.variables import interpolated, read_env_file, reference, references
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ CDI = "nvidia.com/gpu="
 ENV_FILE = ".env"
 PROFILES = "COMPOSE_PROFILES"
 """Variable that names the profiles whose services start (compose-spec ``15-profiles.md``); ``*`` stands for all."""
-MOST_BYTES = 2**20
-"""Length of a file of variables that is read."""
 DEEPEST = 8
 """Number of files that include, and of services that extend, one another."""
 
@@ -67,7 +65,7 @@ def read(
             )
         other, inside, place = _other(path, folder, f"{document.file}:{line}")
         yield from read(other, inside, place, environment, depth - 1)
-    variables = {**_file(os.path.join(folder, ENV_FILE), environment), **environment}
+    variables = {**(read_env_file(os.path.join(folder, ENV_FILE), environment) or {}), **environment}
     started = {name.strip() for name in variables.get(PROFILES, "").split(",")}
     services = table(data.get("services"))
     for name, service in services.items():
@@ -185,7 +183,7 @@ def _environment(service: Table, folder: str, variables: Mapping[str, str]) -> t
     for one in files if isinstance(files, Items) else [files]:
         path = text(at(one, "path")) or text(one)
         if path:
-            found.update(_file(os.path.join(folder, interpolated(path, variables)), variables))
+            found.update(read_env_file(os.path.join(folder, interpolated(path, variables)), variables) or {})
     origins: dict[str, str] = {}
     for name, value in _pairs(service.get("environment")):
         given = variables.get(name) if value is None else interpolated(value, variables)
@@ -194,14 +192,6 @@ def _environment(service: Table, folder: str, variables: Mapping[str, str]) -> t
         if references(given):
             origins[name] = "the environment, where it is not set"
     return found, origins
-
-
-def _file(path: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables of a file; none where there is no such file, and none of one that is too long to be such a file."""
-    try:
-        return env_file(read_bytes(path, MOST_BYTES).decode("utf-8", "replace"), variables)
-    except (OSError, ValueError):
-        return {}
 
 
 def _mounts(service: Table, folder: str, variables: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:

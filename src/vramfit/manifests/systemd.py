@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 
-from vramfit.bounded import read_bytes
 from vramfit.errors import UsageError
 from vramfit.manifests import Ask, Container
-from vramfit.manifests.compose import HOST, MOST_BYTES, SELECTING
+from vramfit.manifests.compose import HOST, SELECTING
 from vramfit.manifests.sizes import docker_bytes
-from vramfit.manifests.variables import env_file, interpolated
+from vramfit.manifests.variables import interpolated, read_env_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +85,7 @@ def _assigned(value: str) -> dict[str, str]:
 
 def _file(path: str, folder: str) -> dict[str, str]:
     for place in (path, os.path.join(folder, os.path.basename(path))):
-        try:
-            return env_file(read_bytes(place, MOST_BYTES).decode("utf-8", "replace"), {})
-        except (OSError, ValueError):
-            continue
+        found = read_env_file(place, {})
+        if found is not None:
+            return found
     return {}

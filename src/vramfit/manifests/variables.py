@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 
+from vramfit.bounded import read_bytes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_BYTES = 2**20
+"""Length of a file of variables that is read."""
 _COMPOSE = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"(?:(?P<rule>:?[-+?])(?P<other>[^{}]*(?:\{[^{}]*\}[^{}]*)*))?\})"
@@ -63,6 +67,14 @@ def expanded(text: str, variables: Mapping[str, str]) -> str:
         return variables.get(found["name"], found[0])
 
     return _KUBERNETES.sub(replaced, text)
+
+
+def read_env_file(path: str, variables: Mapping[str, str]) -> dict[str, str] | None:
+    """Variables of an ``.env`` file; None where there is no such file, or one that is too long to be such a file."""
+    try:
+        return env_file(read_bytes(path, MOST_BYTES).decode("utf-8", "replace"), variables)
+    except (OSError, ValueError):
+        return None
 
 
 def env_file(text: str, variables: Mapping[str, str]) -> dict[str, str]:
