@@ -6,7 +6,7 @@ import pytest
 
 from tests.samples import model
 from vramfit.engines.servers import ServerKeys
-from vramfit.engines.vllm.graphs import graph_bytes, profiled_blocks, sizes
+from vramfit.engines.vllm.graphs import graphs, profiled_blocks, sizes
 from vramfit.engines.vllm.release import Release, release
 from vramfit.units import MIB
 
@@ -67,7 +67,7 @@ def test_bytes_by_kind_of_layer(sample: str, mxfp4: bool, eight_bit: bool, expec
     """Experts and states take more kernels."""
     made = model(sample)
     captured = sizes(1024, 8192, 1, facts("0.19.0"), False)
-    found = graph_bytes(made, 1, (0, made.layer_count), captured, 1024, facts("0.19.0"), mxfp4, eight_bit, False)
+    found = graphs(made, 1, (0, made.layer_count), captured, 1024, facts("0.19.0"), mxfp4, eight_bit, False).bytes
     assert expected == pytest.approx(found, abs=2)
 
 
@@ -86,7 +86,7 @@ def test_split_outputs_of_attention(sample: str, ranks: int, rows: int, more: in
     made = model(sample)
     captured = sizes(1024, 8192, 1, facts("0.19.0"), False)
     found = [
-        graph_bytes(made, ranks, (0, 4), captured, rows, facts("0.19.0"), False, False, splits)
+        graphs(made, ranks, (0, 4), captured, rows, facts("0.19.0"), False, False, splits).bytes
         for splits in (True, False)
     ]
     assert found[0] - found[1] == more
@@ -95,17 +95,17 @@ def test_split_outputs_of_attention(sample: str, ranks: int, rows: int, more: in
 def test_stages_have_graphs_of_their_layers() -> None:
     """And without graphs there are none."""
     made, captured = model("llama-3.1-8b"), sizes(1024, 8192, 1, facts("0.19.0"), False)
-    quarter = graph_bytes(made, 1, (8, 16), captured, 1024, facts("0.19.0"), False, False, False)
+    quarter = graphs(made, 1, (8, 16), captured, 1024, facts("0.19.0"), False, False, False).bytes
     assert quarter == 160 * MIB + 8 * EACH
-    assert graph_bytes(made, 1, (0, 32), (), 1024, facts("0.19.0"), False, False, False) == 0
+    assert graphs(made, 1, (0, 32), (), 1024, facts("0.19.0"), False, False, False).bytes == 0
 
 
 def test_no_whole_steps_before_0_11() -> None:
     """67 sizes of pieces: 0.50 GiB of 28 layers in 0.10.1."""
     captured = sizes(256, 2048, 1, facts("0.10.1"), False)
-    found = graph_bytes(
+    found = graphs(
         model("llama-3.1-8b", layers=28), 1, (0, 28), captured, 256, facts("0.10.1"), False, False, False
-    )
+    ).bytes
     assert found == 160 * MIB + 28 * 67 * round(0.2 * MIB)
 
 

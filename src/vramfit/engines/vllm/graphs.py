@@ -116,21 +116,6 @@ class Graphs(Record):
         return size if self.share == 1 else round(size * self.share)
 
 
-def graph_bytes(
-    model: Model,
-    ranks: int,
-    span: tuple[int, int],
-    captured: tuple[int, ...],
-    rows: int,
-    release: Release,
-    mxfp4: bool,
-    eight_bit: bool,
-    splits: bool,
-) -> int:
-    """Bytes of the graphs that ``graphs`` describes, which takes the same arguments."""
-    return graphs(model, ranks, span, captured, rows, release, mxfp4, eight_bit, splits).bytes
-
-
 def graphs(
     model: Model,
     ranks: int,

@@ -36,11 +36,6 @@ def truth(text: str) -> bool:
     raise UsageError(f'"{text}" is neither true nor false', "write true or false")
 
 
-def plainly(text: str) -> str:
-    """Text of a single value, as it is."""
-    return text
-
-
 def structure(text: object) -> dict[str, Any]:
     """Mapping in a text of JSON; empty for any other text and for none."""
     import json
