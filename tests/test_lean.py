@@ -3,16 +3,15 @@
 from __future__ import annotations
 import __future__
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from types import CodeType
+from typing import Any
 
 import pytest
 
+from vramfit import _lean, units
 from vramfit._boot import state_of
 from vramfit._lean import lean
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import CodeType
 
 SOURCE = '''"""Module."""
 from __future__ import annotations
@@ -78,3 +77,39 @@ def test_a_source_that_changed_or_is_gone_keeps_the_code(tmp_path: Path) -> None
     assert lean(("one_of_a_test", False, str(path), (1, 1)), code) is code
     path.unlink()
     assert lean(("one_of_a_test", False, str(path), (1, 1)), code) is code
+
+
+POSITIONS = (
+    "def far(a):\n" + "\n" * 80 + "    return (a +\n        1 +\n" + "\n" * 40 + "        a)\n" + "x = [1, 2, 3]\n" * 3
+)
+"""Code whose lines lie far from each other, both ways, with an expression over several of them."""
+
+
+def all_codes(code: CodeType) -> list[CodeType]:
+    """A code object and all in it."""
+    return [code, *[inner for one in code.co_consts if isinstance(one, CodeType) for inner in all_codes(one)]]
+
+
+def line_of_each(code: CodeType) -> list[int | None]:
+    """Line of each pair of bytes of a code object's instructions."""
+    return [line for start, end, line in code.co_lines() for _ in range(start, end, 2)]
+
+
+@pytest.mark.parametrize("source", [SOURCE, POSITIONS, Path(units.__file__).read_text(encoding="utf-8")])
+def test_lines_stay_and_columns_are_gone(tmp_path: Path, source: str) -> None:
+    _, found = made(tmp_path / "one.py", source)
+    with_columns = compile(source.replace("from __future__ import annotations\n", "\n"), "one.py", "exec")
+    codes = all_codes(found)
+    assert {
+        (end, start, stop) for code in codes for _, end, start, stop in code.co_positions() if start is not None
+    } == set()
+    assert {one.co_qualname for one in codes} == {one.co_name for one in codes}
+    if source == POSITIONS:
+        assert [line_of_each(one) for one in codes] == [line_of_each(one) for one in all_codes(with_columns)]
+        assert max(line or 0 for line in line_of_each(codes[1])) == 124
+
+
+def test_a_table_that_is_not_understood_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = compile(POSITIONS, "one.py", "exec")
+    monkeypatch.setattr(_lean, "_lines_alone", lambda table: table[:-2])
+    assert _lean._slim(code) is code
