@@ -1,8 +1,8 @@
 """Lean code of a module: compiled without what only a reader or a type checker wants of the source.
 
-Annotations and docstrings of functions, and the imports for types alone, are a sixth of what a check unpacks; columns of
-the positions in the source, which only the carets of a traceback need, are another sixth. Only the groups of modules
-(``vramfit._groups``) have such code; the .pyc files are Python's own.
+Annotations of functions, docstrings but those of classes, which a schema shows, and the imports for types alone are a fifth
+of what a check unpacks; columns of the positions in the source, which only the carets of a traceback need, are another
+sixth. Only the groups of modules (``vramfit._groups``) have such code; the .pyc files are Python's own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def lean(member: Member, code: CodeType) -> CodeType:
     tree.body = [
         one for one in tree.body if not (isinstance(one, ast.ImportFrom) and one.module == __future__.__name__)
     ]
+    if ast.get_docstring(tree, clean=False) is not None:
+        del tree.body[0]
     _strip(tree.body)
     lean_code: CodeType = compile(tree, path, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
     return _slim(lean_code)

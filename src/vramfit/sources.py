@@ -127,8 +127,9 @@ def _spare(path: str | None, key: object, compile_: Callable[[], bytes]) -> Cont
 def freshness_key(data: str, compiled_by: tuple[str, ...] = _ROOMS) -> Key:
     """Changes when a source file, or the code in the folders ``compiled_by``, changes."""
     paths = [os.path.join(data, name) for name in files.SOURCES]
-    for folder in [os.path.join(files.PACKAGE, *room.split("/")) for room in compiled_by]:
-        paths += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".py")]
+    for room in compiled_by:
+        folder = os.path.join(files.PACKAGE, *room.split("/"), "")
+        paths += [folder + name for name in sorted(os.listdir(folder)) if name.endswith(".py")]
     stamps = []
     for path in paths:
         try:
