@@ -39,6 +39,10 @@ DIGEST_KEY = 0x76666734
 MOST_INDEX_BYTES = 1 << 16
 LARGE_PRIME = 2**61 - 1
 """Divisor whose remainder stands for a folder in the name of its file of groups."""
+UNTOUCHED_BYTES = 1 << 20
+"""Size of a block that is taken and given back unused at the start. glibc's ``malloc`` maps fresh pages for each block of
+128 KiB and more until one as large was given back (mallopt(3), ``M_MMAP_THRESHOLD``), and to touch a fresh page costs some
+microseconds: without this a group's bytes take pages that nothing uses again."""
 WRITABLE_BY_OTHERS = 0o022
 KIND, FILE = 0o170000, 0o100000
 """Mask and value of the kind in a file's mode (``stat``, which costs too much to load)."""
@@ -134,6 +138,7 @@ def start() -> Groups | None:
     """Open the file of groups and make the finder's module of it; None where compiled files are not used at all."""
     if not sys.implementation.cache_tag or sys.pycache_prefix is not None or sys.flags.optimize or os.name != "posix":
         return None
+    bytes(UNTOUCHED_BYTES)
     groups = Groups(__file__.rpartition("/")[0])
     if FINDER in groups.places and FINDER not in sys.modules:
         _run_finder(groups)
