@@ -9,7 +9,7 @@ from vramfit.engines.llamacpp.blocks import weighted
 from vramfit.engines.llamacpp.graph import per_cell
 from vramfit.engines.llamacpp.placement import HOST
 from vramfit.memory.kv_cache import row_bytes
-from vramfit.model.architecture import LatentAttention
+from vramfit.model.mixers import LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
