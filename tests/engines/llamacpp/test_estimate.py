@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.engines.llamacpp.asking import CARD, catalogue_model, devices, estimated
 from tests.samples import gpu, model
 from vramfit.engines.llamacpp import ENGINE
-from vramfit.engines.llamacpp.overhead import vision_compute_bytes
+from vramfit.engines.llamacpp.cards import vision_compute_bytes
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from vramfit.engines.interface import Estimate, Job
-    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.cards import Cards
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.terms import Ledger
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
