@@ -14,6 +14,7 @@ from tests.samples import Catalogue, model
 from vramfit.engines.distributed import (
     Experts,
     copies,
+    cut_width,
     expert_division,
     layout,
     local_share,
@@ -254,6 +255,22 @@ def test_padding_of_grouped_checkpoints() -> None:
     assert padding_needed(made, find_scheme("awq"), 2) is None
     assert "11,008 is padded to 11,264" in str(padding_needed(made, find_scheme("awq"), 4))
     assert padding_needed(made, find_scheme("fp16"), 4) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "width", "ranks"),
+    [
+        (None, 11_008, 1),
+        (None, 11_008, 2),
+        ((11_008, 4), 11_008, 4),
+        (None, 10_000, 1),  # no multiple of 128, but whole
+        ((10_000, 2), 10_000, 2),
+    ],
+)
+def test_only_a_width_that_is_cut_can_be_cut_through_a_block(
+    expected: tuple[int, int] | None, width: int, ranks: int
+) -> None:
+    assert cut_width(model("llama-2-7b", ffn=width), 128, ranks, ranks, False) == expected
 
 
 def test_the_split_in_words() -> None:
