@@ -17,6 +17,7 @@ from vramfit.engines.distributed import (
     cut_width,
     expert_division,
     layout,
+    local_kv_heads,
     local_share,
     of_one_copy,
     padding_needed,
@@ -414,3 +415,16 @@ def test_copies_in_words() -> None:
         "2 copies take their share of the requests each; a copy has one GPU and shares its experts with the others; "
         "each GPU has whole experts"
     ] == split_text(mixture, 1, 1)
+
+
+@pytest.mark.parametrize(("expected", "heads", "ranks"), [(4, 8, 2), (1, 8, 8), (1, 2, 8), (1, 1, 4), (8, 8, 1)])
+def test_heads_of_keys_and_values_on_a_rank(expected: int, heads: int, ranks: int) -> None:
+    """Repeated where there are more ranks than heads."""
+    assert expected == local_kv_heads(heads, ranks)
+
+
+def test_a_stage_may_be_a_single_layer() -> None:
+    """As many stages as layers, and no more."""
+    assert laid_out(changes={"layers": 4}, gpu="4xrtx4090", pipeline_parallel=4) == (1, 4)
+    with pytest.raises(UsageError, match="pipeline_parallel 5 exceeds the 4 layers"):
+        laid_out(changes={"layers": 4}, gpu="5xrtx4090", pipeline_parallel=5)
