@@ -176,7 +176,6 @@ def test_a_tower_without_flash_attention_holds_its_scores() -> None:
     ("said", "asked"),
     [
         ("rounds the context up to 4352", {"context": 4100}),
-        ("Q4_K_M is taken as what Unsloth publishes under the name", {"name": "qwen3.5-0.8b"}),
         ("loaded twice", {"name": "llama-3.2-1b"}),
         ("one row per sequence", {}),
         ("in proportion to their memory", {"gpus": 2}),
