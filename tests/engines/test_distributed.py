@@ -14,8 +14,10 @@ from tests.samples import Catalogue, model
 from vramfit.engines.distributed import (
     Experts,
     copies,
+    cut_width,
     expert_division,
     layout,
+    local_kv_heads,
     local_share,
     of_one_copy,
     padding_needed,
@@ -256,6 +258,22 @@ def test_padding_of_grouped_checkpoints() -> None:
     assert padding_needed(made, find_scheme("fp16"), 4) is None
 
 
+@pytest.mark.parametrize(
+    ("expected", "width", "ranks"),
+    [
+        (None, 11_008, 1),
+        (None, 11_008, 2),
+        ((11_008, 4), 11_008, 4),
+        (None, 10_000, 1),  # no multiple of 128, but whole
+        ((10_000, 2), 10_000, 2),
+    ],
+)
+def test_only_a_width_that_is_cut_can_be_cut_through_a_block(
+    expected: tuple[int, int] | None, width: int, ranks: int
+) -> None:
+    assert cut_width(model("llama-2-7b", ffn=width), 128, ranks, ranks, False) == expected
+
+
 def test_the_split_in_words() -> None:
     """Nothing for one GPU."""
     said = [
@@ -397,3 +415,16 @@ def test_copies_in_words() -> None:
         "2 copies take their share of the requests each; a copy has one GPU and shares its experts with the others; "
         "each GPU has whole experts"
     ] == split_text(mixture, 1, 1)
+
+
+@pytest.mark.parametrize(("expected", "heads", "ranks"), [(4, 8, 2), (1, 8, 8), (1, 2, 8), (1, 1, 4), (8, 8, 1)])
+def test_heads_of_keys_and_values_on_a_rank(expected: int, heads: int, ranks: int) -> None:
+    """Repeated where there are more ranks than heads."""
+    assert expected == local_kv_heads(heads, ranks)
+
+
+def test_a_stage_may_be_a_single_layer() -> None:
+    """As many stages as layers, and no more."""
+    assert laid_out(changes={"layers": 4}, gpu="4xrtx4090", pipeline_parallel=4) == (1, 4)
+    with pytest.raises(UsageError, match="pipeline_parallel 5 exceeds the 4 layers"):
+        laid_out(changes={"layers": 4}, gpu="5xrtx4090", pipeline_parallel=5)

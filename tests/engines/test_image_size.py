@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.command import report, vramfit
 from tests.engines.llamacpp.asking import catalogue_model
-from vramfit.engines.llamacpp.overhead import vision_compute_bytes
+from vramfit.engines.llamacpp.cards import vision_compute_bytes
 from vramfit.engines.vllm.activations import peak_bytes
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
 from vramfit.model.vision import image_tokens

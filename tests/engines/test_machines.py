@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.samples import gpu
 from vramfit.answer import answer
 from vramfit.engines.keys import parse_request
-from vramfit.engines.machines import names
+from vramfit.engines.machines import names, spread
 from vramfit.engines.resolve import resolve
 from vramfit.errors import UsageError
 from vramfit.sources import open_catalogue
+
+if TYPE_CHECKING:
+    from vramfit.hardware import Gpu
 
 
 def settings(**request: Any) -> tuple[object, ...]:
@@ -75,3 +79,28 @@ def test_names() -> None:
     """Only the user knows the addresses."""
     assert ["FIRST_MACHINE", "SECOND_MACHINE"] == names(2)
     assert ["FIRST_MACHINE", "SECOND_MACHINE", "THIRD_MACHINE", "FOURTH_MACHINE", "MACHINE_5", "MACHINE_6"] == names(6)
+
+
+ALONE = gpu("rtx4090", unified=True, segment="embedded")
+"""A machine of one GPU."""
+CARD = gpu("a100-sxm4-80gb")
+
+
+@pytest.mark.parametrize(
+    ("expected", "gpus", "nodes"),
+    [
+        ((1, 1), [CARD], None),
+        ((1, 1), [CARD] * 8, None),
+        ((2, 2), [CARD] * 16, None),
+        ((1, 1), [CARD] * 12, None),
+        ((3, 3), [CARD] * 12, 3),
+        ((12, 1), [CARD] * 12, 12),
+        ((1, 1), [ALONE], None),
+        ((3, 1), [ALONE] * 3, None),
+        # Of a mixture the first decides.
+        ((2, 1), [ALONE, CARD], None),
+        ((1, 1), [CARD, ALONE], None),
+    ],
+)
+def test_machines_and_stages(expected: tuple[int, int], gpus: list[Gpu], nodes: int | None) -> None:
+    assert expected == spread(gpus, nodes)

@@ -11,7 +11,7 @@ from vramfit._record import replace
 from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
 from vramfit.engines.quants import nearer, scheme_of
-from vramfit.engines.resolve import kinds_of_sets, resolve
+from vramfit.engines.resolve import kinds_of_sets, published, resolve
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.model.origin import Origin
 from vramfit.units import GIB
@@ -198,3 +198,24 @@ def test_how_a_model_is_stored_may_be_unknown() -> None:
         scheme_of("stored", engine("transformers"), read)
     with pytest.raises(UsageError, match="llama-2-7b is not read from a file"):
         scheme_of("stored", engine("transformers"), model("llama-2-7b"))
+
+
+@pytest.mark.parametrize(
+    ("expected", "quant", "known"),
+    [
+        ("second/awq", "awq", {"first/gptq": {"quant": "gptq-int4"}, "second/awq": {"quant": "awq"}}),
+        ("first/gptq", "gptq-int4", {"first/gptq": {"quant": "gptq-int4"}, "second/awq": {"quant": "awq"}}),
+        (None, "awq", {"first/gptq": {"quant": "gptq-int4"}, "third": {}}),
+        (None, "awq", {}),
+    ],
+)
+def test_the_files_of_the_scheme_are_named(
+    expected: str | None, quant: str, known: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones the catalogue knows in it, and none in another."""
+    catalogue = Catalogue({})
+    monkeypatch.setattr(catalogue, "published", lambda _: known, raising=False)
+    asked = parse_request({"gpu": "rtx4090", "model": "llama-2-7b", "quant": quant, "engine": "vllm"})
+    found = published(resolve(asked, Catalogue({}))[0], catalogue)
+
+    assert expected == (None if found.reference is None else found.reference.repository)

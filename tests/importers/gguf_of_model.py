@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vramfit.importers.header import FileTensor, Header, HeaderFile
-from vramfit.model.architecture import Attention, Experts, LatentAttention
-from vramfit.model.mixers import CompressedAttention, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import Attention, Experts
+from vramfit.model.mixers import CompressedAttention, LatentAttention, LinearAttention, ShortConvolution, StateSpace
 from vramfit.quantization import SCHEMES, derive
 
 if TYPE_CHECKING:

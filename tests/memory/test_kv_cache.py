@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.samples import model
 from vramfit.errors import UsageError
-from vramfit.memory.kv_cache import ELEMENT_TYPES, Cache, caches, row_bytes
+from vramfit.memory.kv_cache import ELEMENT_TYPES, Cache, caches, index_row_bytes, row_bytes
 
 
 def bytes_per_token(name: str) -> int:
@@ -116,3 +116,25 @@ def test_rows_are_exact(blocks: int, element_type: str) -> None:
     """A row of whole blocks has exactly width x bits / 8 bytes."""
     block, _ = ELEMENT_TYPES[element_type]
     assert blocks * block * BITS[element_type] / 8 == row_bytes(blocks * block, element_type)
+
+
+@pytest.mark.parametrize(
+    ("expected", "width", "each", "kind"),
+    [
+        (0, 0, 0, "f16"),
+        (256, 128, 0, "f16"),
+        (136, 128, 0, "q8_0"),
+        # Where the indexer fixes the bytes of its elements, the cache's type changes nothing.
+        (128, 128, 1, "f16"),
+        (512, 128, 4, "q8_0"),
+        (100, 50, 2, "q8_0"),
+    ],
+)
+def test_keys_of_an_indexer(expected: int, width: int, each: int, kind: str) -> None:
+    cache = Cache("latent", (0,), 576, 0, index_width=width, index_bytes=each)
+    assert expected == index_row_bytes(cache, kind)
+
+
+def test_keys_of_an_indexer_that_fill_no_block() -> None:
+    with pytest.raises(UsageError):
+        index_row_bytes(Cache("latent", (0,), 576, 0, index_width=50), "q8_0")

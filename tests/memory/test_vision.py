@@ -62,3 +62,45 @@ def test_a_tower_without_a_rule_has_no_patches() -> None:
     tower = model("llava-1.5-7b", vision={key: value for key, value in TOWER.items() if key != "image_tokens"}).vision
     assert tower is not None
     assert (image_patches(tower, None), image_patches(tower, (336, 336))) == (0, 0)
+
+
+EACH = 2 * (4 * 1024 + 2 * 4096)
+"""Bytes of a patch of CLIP ViT-L/14: residual, norm, input and output of attention, and both sides of the network."""
+NATIVE = {"rule": "native", "patch": 14, "merge": 2}
+FREE: dict[str, Any] = {"image_size": None, "patch": 14}
+
+
+@pytest.mark.parametrize(
+    ("patches", "attended", "rule", "changes", "size"),
+    [
+        # A tile and its class token; a whole image that is smaller than one.
+        (577, 577, TOWER["image_tokens"], {}, None),
+        # Five tiles, each of which looks at itself alone; without a class token a tile has 576 patches.
+        (5 * 577, 577, {"rule": "anyres", "tile": 336, "patch": 14, "pinpoints": [[672, 672]]}, {}, None),
+        # Native resolution: every pair. The recommended largest, unless the released processor lets more through.
+        (1000, 1000, {**NATIVE, "max_pixels": 1000 * 196}, FREE, None),
+        (3000, 3000, {**NATIVE, "max_pixels": 1000 * 196, "released_pixels": 3000 * 196}, FREE, None),
+        (1000, 1000, {**NATIVE, "max_pixels": 1000 * 196, "released_pixels": 500 * 196}, FREE, None),
+        # An image of a stated size is as large as it is.
+        (400, 400, {**NATIVE, "max_pixels": 1000 * 196, "released_pixels": 3000 * 196}, FREE, (280, 280)),
+    ],
+)
+@pytest.mark.parametrize("images", [1, 2])
+def test_scores_of_eager_attention(
+    images: int,
+    patches: int,
+    attended: int,
+    rule: dict[str, Any],
+    changes: dict[str, Any],
+    size: tuple[int, int] | None,
+) -> None:
+    """For each patch and head a score of every patch it attends to, in 16 bits and as the softmax of 32."""
+    made = seeing(rule, **changes)
+    expected = images * patches * (EACH + 16 * attended * (2 + 4))
+
+    assert expected == encoder_bytes(made, images, size, flash_attention=False)
+
+
+def test_scores_are_not_kept_with_flash_attention() -> None:
+    made = seeing({**NATIVE, "max_pixels": 1000 * 196, "released_pixels": 3000 * 196}, **FREE)
+    assert 1000 * EACH == encoder_bytes(made, 1)

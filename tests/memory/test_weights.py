@@ -81,3 +81,12 @@ def test_fewer_bits_are_fewer_bytes(smaller: str, larger: str) -> None:
     assert all(a < b for a, b in zip(small.layer_bytes, large.layer_bytes, strict=True))
     assert small.input_bytes <= large.input_bytes
     assert small.output_bytes <= large.output_bytes
+
+
+@pytest.mark.parametrize(("experts", "active"), [(3, 1), (3, 2), (3, 3), (49, 1), (107, 1)])
+def test_shares_that_no_float_holds(experts: int, active: int) -> None:
+    """A 49th of 49 experts is one, to the byte: 3 matrices of 4096 x 100 weights in 16 bits each."""
+    made = model("mixtral-8x7b", layers=1, moe={"experts": experts, "active": active, "width": 100})
+    cut = slices(derive(made, find_scheme("fp16")))
+
+    assert (experts - active) * 2 * 3 * 4096 * 100 == cut.layer_bytes[0] - cut.layer_read_bytes[0]

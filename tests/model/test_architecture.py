@@ -10,7 +10,8 @@ import vramfit.model
 from tests.quantization.builders import build
 from vramfit._record import replace
 from vramfit.model import mixers, origin
-from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention, Layers
+from vramfit.model.architecture import Attention, Experts, FeedForward, Layers
+from vramfit.model.mixers import LatentAttention
 
 if TYPE_CHECKING:
     from typing import Any

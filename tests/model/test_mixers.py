@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vramfit.model.architecture import Attention, Cache, LatentAttention, Widths
-from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import Attention, Cache, Widths
+from vramfit.model.mixers import (
+    CompressedAttention,
+    FixedState,
+    LatentAttention,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+)
 
 if TYPE_CHECKING:
     from vramfit.model.mixers import Mixer

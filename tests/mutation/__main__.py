@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 LEAST_KILLED = 0.85
-TESTS = ("tests/engines", "tests/memory", "tests/launch", "tests/speed")
-"""Tests of the rooms, and of what an engine's folder says of its command and speed: the whole suite takes much longer."""
+TESTS = ("tests/engines", "tests/memory", "tests/launch", "tests/speed", "tests/verify")
+"""Tests of the rooms, and of what an engine's folder says of its command, its speed and its log.
+
+The whole suite takes much longer.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -99,7 +99,10 @@ def draw(found: Iterable[Mutant], seed: int, count: int) -> list[Mutant]:
 
 
 def spans_without_behaviour(source: str) -> Iterator[tuple[Position, Position]]:
-    """Places whose change nobody could notice: annotations, blocks for the type checker, and the words of messages."""
+    """Places whose change nobody could notice.
+
+    They are annotations, the types that a base class is generic in, blocks for the type checker, and words of messages.
+    """
     lines = source.splitlines()
 
     def position(line: int, byte: int) -> Position:
@@ -121,6 +124,8 @@ def _without_behaviour(tree: ast.AST) -> Iterator[ast.AST]:
             yield node.annotation
         elif isinstance(node, ast.FunctionDef) and node.returns is not None:
             yield node.returns
+        elif isinstance(node, ast.ClassDef):
+            yield from (base.slice for base in node.bases if isinstance(base, ast.Subscript))
         elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             yield node.test
             yield from node.body

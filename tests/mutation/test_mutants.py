@@ -25,7 +25,7 @@ else:
     LIMIT = 4
 WIDTHS: dict[str, tuple[int, 3]] = {"a": 5}
 
-class Room:
+class Room(Place[int | None, 3]):
     """Of 6."""
     height: Literal[7] = 8
 
@@ -47,11 +47,11 @@ def text_of(span: tuple[tuple[int, int], tuple[int, int]]) -> str:
 
 
 def test_places_without_behaviour() -> None:
-    """In characters, whatever their bytes: annotations, blocks for the type checker, words of messages."""
+    """In characters, whatever their bytes: annotations, types of base classes, blocks for the type checker, words of messages."""
     assert sorted(map(text_of, spans_without_behaviour(SOURCE))) == sorted(
         [
             "TYPE_CHECKING = False", "TYPE_CHECKING", "LIMIT = 3", "dict[str, tuple[int, 3]]", "Literal[7]", "Literal[9]",
-            "int", "Literal[11]", 'f"{ж + 12} of {width}"',
+            "int | None, 3", "int", "Literal[11]", 'f"{ж + 12} of {width}"',
         ]
     )  # fmt: skip
 

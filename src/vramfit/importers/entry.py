@@ -9,8 +9,8 @@ from __future__ import annotations
 from vramfit._record import fields
 from vramfit.errors import CannotTell
 from vramfit.importers.gguf_layers import run_lengths
-from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention
-from vramfit.model.mixers import LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.architecture import Attention, Experts, FeedForward
+from vramfit.model.mixers import LatentAttention, LinearAttention, ShortConvolution, StateSpace
 from vramfit.model.traits import Traits
 
 TYPE_CHECKING = False

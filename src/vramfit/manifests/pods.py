@@ -21,7 +21,6 @@ SHARED = "nvidia.com/gpu.shared"
 SLICE = "nvidia.com/mig-"
 OTHERS = {"google.com/tpu": "TPUs", "aws.amazon.com/neuron": "Neuron devices", "habana.ai/gaudi": "Gaudi cards"}
 """Accelerators that no engine here is known on."""
-MODEL_SOURCES = ("hf://",)
 
 
 class Cluster(Record):

@@ -84,8 +84,7 @@ def image_patches(tower: VisionTower, size: tuple[int, int] | None) -> int:
     rule = tower.image_tokens
     if rule is None:
         return 0
-    most = rule.most_patches(tower)
-    return most if size is None or not most else rule.patches(tower, *size)
+    return rule.most_patches(tower) if size is None else rule.patches(tower, *size)
 
 
 def crossed_tokens(model: Model, stated: int | None, work: Workload) -> int:

@@ -4,22 +4,20 @@
 catalogue was compiled.
 """
 
-from vramfit.model.architecture import (
-    Attention,
-    Component,
-    Experts,
-    FeedForward,
-    LatentAttention,
-    Layers,
-    Model,
-    Tensor,
-)
+from vramfit.model.architecture import Attention, Component, Experts, FeedForward, Layers, Model, Tensor
 from vramfit.model.counted import active_parameters, max_image_tokens, parameters, tensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vramfit.model.build import model_from_facts, nominal_billions
-    from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
+    from vramfit.model.mixers import (
+        CompressedAttention,
+        FixedState,
+        LatentAttention,
+        LinearAttention,
+        ShortConvolution,
+        StateSpace,
+    )
     from vramfit.model.origin import Origin
 
 __all__ = [

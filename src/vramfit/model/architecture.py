@@ -146,44 +146,6 @@ class Attention(Record):
         )
 
 
-class LatentAttention(Record):
-    """Multi-head latent attention (MLA, DeepSeek-V2 and later): one compressed latent per token for all heads."""
-
-    kind = "latent"
-
-    heads: int
-    query_rank: int | None
-    """Width of the compressed query; None if the query projection is a single matrix."""
-    kv_rank: int
-    """Width of the cached latent."""
-    nope_dim: int
-    """Width of the part of each head that has no rotary embedding."""
-    rope_dim: int
-    """Width of the rotary key that all heads share, cached beside the latent."""
-    value_dim: int
-    """Width of one value head."""
-    indexer_dim: int | None = None
-    """Width of the sparse-attention indexer's key, cached beside the latent (DeepSeek-V3.2, GLM-5); None without an
-    indexer."""
-    indexer_heads: int | None = None
-    indexer_bytes: int = 0
-    """Bytes of an element of the indexer's key; 0 if it has the cache's element type."""
-    window: int | None = None
-    """Number of past tokens that the layer attends to (sliding layers of dots.3); None for all of them."""
-
-    @property
-    def widths(self) -> Widths:
-        """Widths of queries, and of keys and values after the latent is expanded."""
-        heads = self.heads
-        query, value = heads * (self.nope_dim + self.rope_dim), heads * self.value_dim
-        return Widths(heads, heads, 1, query, query, value, value, self.window, 2 * query + 2 * value)
-
-    def cache(self, layers: tuple[int, ...], hidden: int) -> Cache | None:
-        """Cache of the latent and the rotary key of each token, which the values are computed from as well."""
-        width, index = self.kv_rank + self.rope_dim, self.indexer_dim or 0
-        return Cache("latent", layers, width, 0, self.window, index_width=index, index_bytes=self.indexer_bytes)
-
-
 class FeedForward(Record):
     """A dense feed-forward network."""
 

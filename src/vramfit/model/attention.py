@@ -9,8 +9,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.model.architecture import Attention, LatentAttention
-    from vramfit.model.mixers import CompressedAttention
+    from vramfit.model.architecture import Attention
+    from vramfit.model.mixers import CompressedAttention, LatentAttention
     from vramfit.model.traits import Traits
 
     Row = tuple[str, tuple[int, ...], bool]

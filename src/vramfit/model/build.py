@@ -6,8 +6,8 @@ here.
 
 from __future__ import annotations
 
-from vramfit.model.architecture import Attention, Experts, FeedForward, LatentAttention, Layers, Model
-from vramfit.model.mixers import CompressedAttention, FixedState, ShortConvolution
+from vramfit.model.architecture import Attention, Experts, FeedForward, Layers, Model
+from vramfit.model.mixers import CompressedAttention, FixedState, LatentAttention, ShortConvolution
 from vramfit.model.spec import Heads, read_spec
 from vramfit.model.traits import Architecture
 

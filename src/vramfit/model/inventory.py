@@ -7,10 +7,17 @@ architectures are data: the ``Traits`` of the model.
 
 from __future__ import annotations
 
-from vramfit.model.architecture import Attention, Experts, LatentAttention, Tensor
+from vramfit.model.architecture import Attention, Experts, Tensor
 from vramfit.model.attention import attention, compressed_attention, latent_attention, linear, norm
 from vramfit.model.feed_forward import dense, experts
-from vramfit.model.mixers import CompressedAttention, FixedState, LinearAttention, ShortConvolution, StateSpace
+from vramfit.model.mixers import (
+    CompressedAttention,
+    FixedState,
+    LatentAttention,
+    LinearAttention,
+    ShortConvolution,
+    StateSpace,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.model import inventory
 from vramfit.model.architecture import Layers, Tensor
-from vramfit.model.counted import active_parameters, parameters, tensors
+from vramfit.model.counted import active_parameters, tensors
 from vramfit.model.mixers import CompressedAttention
 
 TYPE_CHECKING = False
@@ -66,9 +66,3 @@ def _local(mixer: Mixer) -> Mixer:
     if not isinstance(mixer, CompressedAttention):
         return mixer
     return replace(mixer, ratio=0, indexer_dim=None, indexer_heads=None)
-
-
-def head_parameters(model: Model) -> int:
-    """Number of parameters of a model's prediction head; 0 for a model without one."""
-    head = prediction_head(model)
-    return 0 if head is None else parameters(head)

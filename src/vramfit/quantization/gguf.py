@@ -24,7 +24,7 @@ out.
 
 from __future__ import annotations
 
-from vramfit.model import LatentAttention, Tensor, tensors
+from vramfit.model import Tensor, tensors
 from vramfit.quantization import Stored
 from vramfit.quantization.gguf_layout import (
     RELEASED,
@@ -112,6 +112,8 @@ def _text(model: Model, text: list[Tensor], file_type: str, imatrix: bool) -> li
 
 def _split_latent(model: Model, tensor: Tensor) -> list[Tensor]:
     """MLA's ``attn_kv_b`` as the two tensors GGUF stores, one matrix per head each."""
+    from vramfit.model.mixers import LatentAttention
+
     for group in model.layers:
         for mixer in group.mixers:
             if isinstance(mixer, LatentAttention) and group.indices[0] in tensor.layers:

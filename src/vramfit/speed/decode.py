@@ -161,16 +161,21 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
             launches += found.layers * profile.several_cards_microseconds / 1e6
     if sequences > 1:
         compute += matrix_seconds(deployment, sequences - 1) or 0.0
-    if not host.read_bytes and not estimate.streamed_bytes:
-        return bus, compute, launches, links, 0.0, 0.0, 0.0
     if estimate.streamed_bytes:
         return bus, compute, launches, links, 0.0, estimate.streamed_bytes / HOST_COPY_BYTES_PER_SECOND, 0.0
-    read = host.read_bytes * widened
-    ram = (read + cache * host.kv_cache_bytes / cached) / (host_bandwidth(deployment) * profile.host_share)
-    if found.expert_layers:
-        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
-    disk = _paged_bytes(deployment, estimate, read, bool(found.expert_layers)) / DISK_BYTES_PER_SECOND
+    if not host.read_bytes:
+        return bus, compute, launches, links, 0.0, 0.0, 0.0
+    ram, disk = _in_ram(deployment, estimate, host.read_bytes * widened, cache * host.kv_cache_bytes / cached)
     return bus, compute, launches, links, ram, 0.0, disk
+
+
+def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: float) -> tuple[float, float]:
+    """Seconds spent on RAM and on disk, for weights and cache of so many bytes that the CPU reads."""
+    profile, experts = engine(deployment.engine).speed(), shape(deployment.model).expert_layers
+    ram = (read + cache) / (host_bandwidth(deployment) * profile.host_share)
+    if experts:
+        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
+    return ram, _paged_bytes(deployment, estimate, read, bool(experts)) / DISK_BYTES_PER_SECOND
 
 
 def copies_of(estimate: Estimate) -> int:
@@ -207,11 +212,6 @@ def _card(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card
     if known is None:
         known = _CARDS[key] = (gpu, profile, _costs(gpu, profile, scheme, flash))
     return known[2]
-
-
-def forget() -> None:
-    """Forget the costs of cards, for the fit, which changes the profiles."""
-    _CARDS.clear()
 
 
 def _costs(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card | None:

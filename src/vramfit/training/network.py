@@ -46,8 +46,6 @@ class Adapted(Record):
     parameters_per_rank: int
     inputs: int
     """Sum of the input widths of the adapted matrices of the layer that has most, in elements."""
-    all_inputs: int
-    """Sum of the input widths of the adapted matrices of all layers, in elements."""
 
 
 @per_model
@@ -97,7 +95,6 @@ def adapted(model: Model, targets: str) -> Adapted:
     return Adapted(
         sum([(tensor.shape[0] + tensor.shape[1]) * tensor.count for tensor in chosen]),
         max(each.values(), default=0),
-        sum(each.values()),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
 from vramfit.sources import open_catalogue
 from vramfit.units import MIB
@@ -121,3 +122,15 @@ def test_sliding_layers_cache_everything() -> None:
 
     assert 34 * 8192 * 2 * 4 * 256 * 2 == found.gpus[0].kv_cache_bytes
     assert "sliding-window layers cache every token" in found.assumptions
+
+
+def test_a_gpu_without_a_layer_has_the_head_s_scratch_alone() -> None:
+    """Nothing passes through the last of more GPUs than there is a use for; of the head 2**29 elements are unpacked at once."""
+    raw = {"gpu": "40xrtx4090", "model": "gemma-3-4b", "quant": "exl2-4.0", "engine": "exllamav2", "images": 0}
+    found = [
+        one.inputs
+        for one in terms(resolve(parse_request(raw), open_catalogue())[0])
+        if one.part == "compute" and one.device in ("gpu38", "gpu39")
+    ]
+
+    assert [{"scratch_bytes": 2 * 2**29}] * 2 == found

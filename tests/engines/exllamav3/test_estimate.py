@@ -10,6 +10,7 @@ from tests.command import report
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme
 from vramfit.sources import open_catalogue
@@ -60,6 +61,31 @@ def test_all_but_the_embedding_is_on_the_gpus(quant: str, gpu: str) -> None:
 )
 def test_kv_cache(expected: int, request_: dict[str, Any]) -> None:
     assert expected == sum(gpu.kv_cache_bytes for gpu in estimated(**request_).gpus)
+
+
+LAYER = 2 * (4 * 4096 + 3 * 14_336)
+"""Bytes of a token's results in one layer of Llama 3.1 8B: residual stream, gate, up and their product."""
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        # The largest matrix, 4096 x 14336, is unpacked to 16 bits; 16-bit weights need no such room.
+        (2048 * LAYER + 2 * 4096 * 14_336, {}),
+        (2048 * LAYER, {"quant": "fp16"}),
+        (1000 * LAYER + 2 * 4096 * 14_336, {"context": 1000}),
+    ],
+)
+def test_activations_of_a_chunk(expected: int, request_: dict[str, Any]) -> None:
+    assert [expected] == [gpu.compute_bytes for gpu in estimated(**request_).gpus]
+
+
+@pytest.mark.parametrize(("tokens", "context"), [(256, 1), (256, 256), (512, 257), (1024, 1000)])
+def test_terms_of_the_cache_name_whole_pages(tokens: int, context: int) -> None:
+    raw = {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "exl3-4.0", "engine": "exllamav3", "context": context}
+    (term,) = [one for one in terms(resolve(parse_request(raw), open_catalogue())[0]) if one.part == "kv_cache"]
+
+    assert (term.inputs["tokens"], term.bytes) == (tokens, 131_072 * tokens)
 
 
 @pytest.mark.parametrize(

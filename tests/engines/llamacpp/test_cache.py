@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.deployed import workload
 from tests.engines.llamacpp.asking import estimated
 from tests.samples import model
+from vramfit.engines.llamacpp.keys import LlamaCppKeys
+from vramfit.engines.llamacpp.placement import physical_batch
 from vramfit.errors import CannotTell, UsageError
 from vramfit.units import MIB
 
@@ -128,3 +131,25 @@ def test_a_longer_context_never_needs_less(context: int, more: int, parallel: in
     assert short.total_bytes <= long.total_bytes
     wider = estimated(name, context=context, parallel=parallel + 1, unified_kv=unified).gpus[0]
     assert short.kv_cache_bytes <= wider.kv_cache_bytes
+
+
+@pytest.mark.parametrize(
+    ("tokens", "values"),
+    [
+        (512, {}),
+        (256, {"context": 1}),  # the context, in whole blocks of 256 cells
+        (256, {"context": 256}),
+        (512, {"context": 257}),
+        (512, {"context": 200, "parallel": 2}),
+        (256, {"context": 200, "parallel": 2, "unified_kv": True}),
+        (64, {"batch": 64}),
+        (100, {"ubatch": 100}),
+        (1024, {"ubatch": 1024, "batch": 1024}),
+    ],
+)
+def test_tokens_of_one_pass(tokens: int, values: dict[str, Any]) -> None:
+    """The smallest of the physical batch, the batch and the context."""
+    work = workload("llama.cpp", **{"context": 4096, "parallel": 1, **values})
+    assert isinstance(work.own, LlamaCppKeys)
+
+    assert tokens == physical_batch(work, work.own)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.engines.llamacpp.asking import CARD, catalogue_model, devices, estimated
 from tests.samples import gpu, model
 from vramfit.engines.llamacpp import ENGINE
-from vramfit.engines.llamacpp.overhead import vision_compute_bytes
+from vramfit.engines.llamacpp.cards import vision_compute_bytes
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
 
@@ -123,6 +123,41 @@ def test_the_tower_is_loaded_for_images_only() -> None:
 )
 def test_the_towers_buffer(name: str, mebibytes: float) -> None:
     assert vision_compute_bytes(catalogue_model(name), flash_attention=True) / MIB == pytest.approx(mebibytes, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("expected", "name", "size"),
+    [
+        # A gated network: input, norm, and gate, up and product of 5,120 patches, the most that the model takes.
+        (4 * 5120 * (2 * 1280 + 3 * 3420 + 3 * 14**2), "qwen2.5-vl-7b", None),
+        # The warm-up of a tower that takes more: 46 x 46 tokens of four patches, as of any smaller image.
+        (4 * 4 * 46**2 * (6 * 1152 + 3 * 16**2), "qwen3-vl-8b", None),
+        (4 * 4 * 46**2 * (6 * 1152 + 3 * 16**2), "qwen3-vl-8b", (640, 640)),
+        # A larger image, 50 x 50 tokens; the largest that is taken has 4,096.
+        (4 * 4 * 50**2 * (6 * 1152 + 3 * 16**2), "qwen3-vl-8b", (1600, 1600)),
+        (4 * 4 * 4096 * (6 * 1152 + 3 * 16**2), "qwen3-vl-8b", (3584, 2240)),
+        # Scaled to a longest side: 1,024 tokens, of one patch or of four.
+        (4 * 1024 * (2 * 1024 + 3 * 4096 + 3 * 16**2), "pixtral-12b", None),
+        # One tile of 24 x 24 patches with the class token: the projector's two rows of 5,120 are the widest.
+        (4 * 577 * (2 * 5120 + 3 * 14**2), "llava-1.6-13b", None),
+        (4 * 577 * (2 * 5120 + 3 * 14**2), "llava-1.6-13b", (5000, 5000)),
+        (4 * 4096 * (2 * 5376 + 3 * 14**2), "gemma-3-27b", None),
+    ],
+)
+def test_the_widest_part_of_the_tower(expected: int, name: str, size: tuple[int, int] | None) -> None:
+    assert expected == vision_compute_bytes(catalogue_model(name), flash_attention=True, size=size)
+
+
+@pytest.mark.parametrize(
+    ("expected", "name"),
+    [
+        (4 * (577 * 5 * 1024 + 16 * 577**2 + 3 * 577 * 14**2), "llava-1.6-13b"),
+        (4 * (5120 * 5 * 1280 + 16 * 5120**2 + 3 * 5120 * 14**2), "qwen2.5-vl-7b"),
+    ],
+)
+def test_the_scores_of_the_tower(expected: int, name: str) -> None:
+    """Five widths of a patch, and a score of each head for every pair."""
+    assert expected == vision_compute_bytes(catalogue_model(name), flash_attention=False)
 
 
 def test_a_model_without_a_tower_has_no_such_buffer() -> None:

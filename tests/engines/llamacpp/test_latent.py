@@ -9,8 +9,7 @@ import pytest
 from tests.engines.llamacpp.graphs import HIDDEN, STORE, TOKENS, Size, nodes, part, sizes
 from vramfit.engines.llamacpp import latent
 from vramfit.engines.llamacpp.placement import HOST
-from vramfit.model.architecture import LatentAttention
-from vramfit.model.mixers import CompressedAttention
+from vramfit.model.mixers import CompressedAttention, LatentAttention
 
 if TYPE_CHECKING:
     from vramfit.engines.llamacpp.graph import Graph

@@ -19,6 +19,7 @@ from tests.engines.llamacpp.graphs import (
     sizes,
     whole,
 )  # fmt: skip
+from vramfit.engines.llamacpp.graph import NOTHING
 from vramfit.engines.llamacpp.layers import attention
 from vramfit.model.architecture import Attention
 
@@ -255,3 +256,25 @@ def test_several_streams() -> None:
     assert found[:9] == [PROJECTED, *of(TOKENS, [wide] * 5), streams, streams, streams]
     assert found[-6:] == [streams, PROJECTED, *of(OUTPUTS, [HIDDEN, *NORM, VOCABULARY])]
     assert sizes(graph.inputs) == [TOKENS, TOKENS, PROJECTED, 2 * TOKENS, 2 * TOKENS, (0, 2 * TOKENS, 0), OUTPUTS]
+
+
+@pytest.mark.parametrize(
+    ("elements", "window", "run"),
+    [
+        (0, None, {}),
+        (2 * 64, None, {"key_type": "q8_0"}),
+        (2 * 192, None, {"value_type": "q8_0"}),
+        (2 * 64 + 2 * 192, None, Q8),
+        (2 * 64 + 2 * 192, None, {"key_type": "bf16", "value_type": "f32"}),
+        (2 * 192, 7, {"value_type": "q8_0"}),
+        (3 * 2 * 192, None, {"value_type": "q8_0", "streams": 3}),
+        (0, None, {**Q8, "flash_attention": False}),
+    ],
+)
+def test_what_is_unpacked_to_16_bits(elements: int, window: int | None, run: dict[str, Any]) -> None:
+    """K and V that are not stored as F16, by cell of the layer's own kind, in all streams."""
+    made = mixer(kind="full" if window is None else "sliding", window=window)
+    graph = part(lambda build, source: attention(build, made, source), changes=MIXED, run=run)
+    size = (0, 2 * elements, 0) if window is None else (0, 0, 2 * elements)
+
+    assert [node.scratch for node in graph.nodes if node.scratch != NOTHING] == ([size] if elements else [])

@@ -81,6 +81,11 @@ def test_variables_stand_for_flags(variables: str, flags: str, keys: dict[str, A
         ("-p 0 -n 128-512+128 -pg 4096,256 -ngl -1", {"context": "4352"}),
         ("-ts 3/1 -ot a=CPU;b=CPU -nkvo 1",
          {"tensor_split": "3,1", "override_tensor": ("a=CPU;b=CPU",), "kv_offload": False}),
+        # Behind as many tokens as are read, twice as many; the test of both parts may be the largest.
+        ("-p 512 -d 512", {"context": "1024"}),
+        ("-p 100 -n 700 -d 300", {"context": "1000"}),
+        ("-p 300 -n 300 -pg 300,300", {"context": "600"}),
+        ("-p 0 -n 0", {"context": "1"}),
         ("-dev none", {"gpu_layers": "0"}),
     ],
 )  # fmt: skip

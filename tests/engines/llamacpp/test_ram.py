@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engines.llamacpp.asking import CARD, catalogue_model, estimated
-from vramfit.engines.llamacpp import LlamaCppKeys
+from vramfit.engines.llamacpp.keys import LlamaCppKeys
 from vramfit.engines.llamacpp.ram import PROCESS_BYTES, checkpoint_bytes, kept_by_server
 from vramfit.units import GIB, MIB
 from vramfit.workload.common import Workload

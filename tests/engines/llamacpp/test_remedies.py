@@ -10,7 +10,7 @@ from vramfit._record import replace
 from vramfit.engines import engine
 from vramfit.engines.interface import DeviceMemory, Estimate, Setting
 from vramfit.engines.keys import parse_request
-from vramfit.engines.llamacpp import LlamaCppKeys
+from vramfit.engines.llamacpp.keys import LlamaCppKeys
 from vramfit.engines.llamacpp.remedies import divisions, settings
 from vramfit.engines.resolve import resolve
 from vramfit.sources import open_catalogue

@@ -12,6 +12,7 @@ from tests.catalogued import catalogue
 from vramfit.answer import Answer, answer
 from vramfit.checks import check
 from vramfit.engines.keys import parse_request
+from vramfit.engines.llamacpp.speculative import states_each
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
@@ -358,3 +359,20 @@ def test_an_assistant_reads_the_caches_of_its_model(keys: dict[str, Any], kind: 
 def test_a_model_without_a_known_assistant() -> None:
     with pytest.raises(UsageError, match=r"Gemma 4 E4B has no prediction head"):
         answered(model="gemma-4-e4b", speculative="mtp")
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (4, {"model": "qwen3.5-9b", "speculative": "mtp"}),
+        (6, {"model": "qwen3.5-9b", "speculative": "mtp", "speculative_tokens": 5}),
+        # An architecture that cannot go back, and a draft model, behind whose tokens the model is evaluated again.
+        (1, {"model": "qwen3-coder-next", "speculative": "mtp"}),
+        (1, {"model": "qwen3.5-9b", "speculative": "draft", "draft_model": "qwen3.5-0.8b"}),
+        (1, {"model": "llama-3.1-8b", "speculative": "draft", "draft_model": "llama-3.2-1b"}),
+    ],
+)
+def test_states_to_go_back_to(expected: int, request_: dict[str, Any]) -> None:
+    asked = {"gpu": "h200", "engine": "llama.cpp", "quant": "Q4_K_M", **request_}
+    found = resolve(parse_request(asked), catalogue())[0]
+    assert expected == states_each(found.model, found.workload)

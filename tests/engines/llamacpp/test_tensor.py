@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.engines.llamacpp.asking import estimated
+from tests.engines.llamacpp.asking import catalogue_model, estimated
+from vramfit.engines.llamacpp.tensor import _part
 from vramfit.errors import UsageError
+from vramfit.model.architecture import Attention, FeedForward
 
 TENSOR: dict[str, Any] = {"gpus": 2, "split_mode": "tensor"}
 
@@ -66,3 +68,30 @@ def test_what_is_refused(message: str, name: str, work: dict[str, Any]) -> None:
     """Architectures that are left out, attention that is not fused, and what is not modelled."""
     with pytest.raises(UsageError, match=message):
         estimated(name, **TENSOR, **work)
+
+
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "width", "vocabulary", "share"),
+    [
+        (32, 8, 14_336, 128_256, 1.0),
+        (16, 4, 7168, 64_128, 0.5),
+        (10, 3, 4301, 38_477, 0.3),  # 9.6, 2.4, 4300.8 and 38,476.8
+        (1, 1, 144, 1283, 0.01),
+    ],
+)
+def test_a_part_has_whole_heads_and_columns(
+    heads: int, kv_heads: int, width: int, vocabulary: int, share: float
+) -> None:
+    """Rounded up, so that no part is left out."""
+    made = _part(catalogue_model("llama-3.1-8b"), share)
+    (group,) = made.layers
+    mixer, network = group.mixers[0], group.feed_forward
+    assert isinstance(mixer, Attention)
+    assert isinstance(network, FeedForward)
+
+    assert (mixer.heads, mixer.kv_heads, network.width, made.vocab) == (heads, kv_heads, width, vocabulary)
+
+
+def test_the_host_has_one_buffer_for_all_parts() -> None:
+    alone, found = estimated("llama-3.1-8b", outputs="batch"), estimated("llama-3.1-8b", **TENSOR, outputs="batch")
+    assert 0 < found.host.compute_bytes <= alone.host.compute_bytes

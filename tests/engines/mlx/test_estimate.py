@@ -9,12 +9,14 @@ import pytest
 from tests.command import report
 from vramfit.engines import estimate
 from vramfit.engines.keys import parse_request
+from vramfit.engines.mlx.launch import limits_context
 from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
 from vramfit.sources import open_catalogue
 
 if TYPE_CHECKING:
-    from vramfit.engines import Estimate
+    from vramfit.engines import Deployment, Estimate
 
 GB = 10**9
 
@@ -95,3 +97,45 @@ def test_its_schemes_choose_the_engine() -> None:
     (row,) = report("-g", "m4-max-64gb", "-m", "llama-3.1-8b", "--quant", "mlx-6bit").estimates
 
     assert (row["engine"], row["quant"]["scheme"]) == ("mlx", "mlx-6bit")
+
+
+def deployed(**request: Any) -> Deployment:
+    """Gemma 3 27B in 4 bits unless the request says otherwise."""
+    raw = {"gpu": "m4-max-64gb", "model": "gemma-3-27b", "quant": "mlx-4bit", "engine": "mlx", **request}
+    return resolve(parse_request(raw), open_catalogue())[0]
+
+
+@pytest.mark.parametrize(
+    ("sliding", "full", "context"),
+    [
+        (512, 512, 300),  # whole steps of 256 tokens
+        (1024, 1024, 1024),
+        (3071, 4096, 4096),  # the window of 1,024 and the prefill of 2,048, of which one token is both
+        (3071, 8192, 8192),
+    ],
+)
+def test_terms_of_the_caches_name_their_tokens(sliding: int, full: int, context: int) -> None:
+    """Of 62 layers each sixth is full; K and V of 16 heads of 128 in 16 bits."""
+    found = {term.name: term for term in terms(deployed(context=context)) if term.part == "kv_cache"}
+    token = 2 * 16 * 128 * 2
+
+    assert {name: (term.inputs["tokens"], term.bytes) for name, term in found.items()} == {
+        "KV cache, sliding window": (sliding, 52 * sliding * token),
+        "KV cache, full attention": (full, 10 * full * token),
+    }
+
+
+@pytest.mark.parametrize(
+    ("expected", "request_"),
+    [
+        (True, {"model": "llama-3.1-8b"}),
+        (False, {"model": "llama-3.1-8b", "parallel": 4}),
+        (False, {"model": "llama-3.1-8b", "kv_cache_type": "int8"}),
+        (False, {"model": "llama-3.1-8b", "kv_cache_type": "int8", "parallel": 4}),
+        # The server of mlx-vlm has a flag for it, unless its cache is quantized.
+        (True, {"model": "qwen2.5-vl-7b", "parallel": 4}),
+        (False, {"model": "qwen2.5-vl-7b", "parallel": 4, "kv_cache_type": "int8"}),
+    ],
+)
+def test_commands_that_hold_the_context(expected: bool, request_: dict[str, Any]) -> None:
+    assert expected is limits_context(deployed(**request_))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit._record import Record
 from vramfit.engines.base import Engine
 from vramfit.engines.interface import Setting, View
-from vramfit.engines.llamacpp import GROUPS
+from vramfit.engines.llamacpp.keys import GROUPS
 from vramfit.workload.common import BITS_OF_BLOCKS
 
 TYPE_CHECKING = False

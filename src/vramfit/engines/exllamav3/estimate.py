@@ -21,7 +21,6 @@ from vramfit.errors import UsageError
 from vramfit.memory.activations import peak_bytes
 from vramfit.memory.vision import crossed_tokens, encoder_bytes
 from vramfit.memory.weights import slices
-from vramfit.model.architecture import LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,8 +75,11 @@ def cache_bytes(mixer: Mixer, job: Job[None, ExLlamaKeys]) -> int:
         return 0
     if cache.kind == "state":
         return work.parallel * (2 * cache.convolution_elements + 4 * cache.recurrent_elements)
-    if isinstance(mixer, LatentAttention):
-        return tokens * (_row_bytes(mixer.kv_rank, work.kv_cache_type) + 2 * (mixer.rope_dim + cache.index_width))
+    if cache.kind == "latent":
+        from vramfit.model.mixers import LatentAttention
+
+        if isinstance(mixer, LatentAttention):
+            return tokens * (_row_bytes(mixer.kv_rank, work.kv_cache_type) + 2 * (mixer.rope_dim + cache.index_width))
     width = cache.key_width + cache.value_width
     if cache.kind == "compressed":
         window = _pages((cache.window or 0) + SLIDING_PAGES * PAGE) * work.parallel * 2 * width

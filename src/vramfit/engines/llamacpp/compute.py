@@ -25,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.engines.llamacpp.graph import Graph, Size
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.llamacpp.placement import Cells, Parts, Placement
     from vramfit.model import Model
     from vramfit.model.architecture import Layers

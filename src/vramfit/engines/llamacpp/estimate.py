@@ -12,8 +12,8 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import replace
 from vramfit.engines.interface import DeviceMemory, Estimate, Words
+from vramfit.engines.llamacpp.cards import vision_compute_bytes, workspace_bytes
 from vramfit.engines.llamacpp.compute import compute
-from vramfit.engines.llamacpp.overhead import vision_compute_bytes, workspace_bytes
 from vramfit.engines.llamacpp.placement import (
     HOST,
     Plan,
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vramfit.engines.interface import Job
-    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.cards import Cards
     from vramfit.engines.llamacpp.compute import Compute
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.llamacpp.placement import Parts, Placement, Resident
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint

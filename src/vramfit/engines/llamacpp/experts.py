@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.blocks import dense
+from vramfit.engines.llamacpp.graph import dense
 from vramfit.engines.llamacpp.placement import HOST
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ each selected expert."""
 def experts(build: Builder, layer: Experts, source: Node) -> Node:
     """Add a mixture of experts to the graph: router, selected experts, their weighted sum, and the shared expert."""
     graph, traits, hidden, rows = build.graph, build.model.traits, build.model.hidden, build.rows
-    active, width = layer.active, layer.width
+    active = layer.active
     outer = layer.latent or hidden
     shared_inner = shared = None
     if layer.shared_width:
@@ -40,27 +40,7 @@ def experts(build: Builder, layer: Experts, source: Node) -> Node:
     entry = build.linear("ffn_latent_down", source, hidden, layer.latent) if layer.latent else source
     if copied is not None:
         entry = graph.same(copied, share)
-
-    def expert(name: str, node: Node, inputs: int, outputs: int) -> Node:
-        product = graph.wide(
-            active * outputs, build.weight(name, inputs, outputs * layer.count), node, picked, rows=rows
-        )
-        if not traits.expert_bias:
-            return product
-        size = (4 * outputs * layer.count, 0, 0)
-        return graph.same(product, graph.stored(size, build.home.expert_device, weight=True), picked)
-
-    up = expert("ffn_up_exps", graph.view(entry), outer, width)
-    if layer.gated:
-        gate = expert("ffn_gate_exps", graph.view(entry), outer, width)
-        if build.together:
-            graph.expand(gate, up)
-        inner = graph.wide(active * width, gate, up, rows=rows)
-    else:
-        inner = graph.same(up)
-    if shared_inner is not None and build.together:
-        _bring_forward(build, active, inner, shared_inner)
-    down = expert("ffn_down_exps", inner, width, outer)
+    down = _selected(build, layer, entry, picked, shared_inner)
     if active > 1:
         down = graph.same(down, graph.view(share))
     if shared_inner is not None and build.home.device != HOST:
@@ -78,6 +58,32 @@ def experts(build: Builder, layer: Experts, source: Node) -> Node:
     for other in (shared, beside):
         result = result if other is None else graph.same(result, other)
     return result
+
+
+def _selected(build: Builder, layer: Experts, entry: Node, picked: Node, shared_inner: Node | None) -> Node:
+    """Add the networks of the selected experts to the graph; returns the results of their down projections."""
+    graph, rows, outer, width = build.graph, build.rows, layer.latent or build.model.hidden, layer.width
+
+    def expert(name: str, node: Node, inputs: int, outputs: int) -> Node:
+        product = graph.wide(
+            layer.active * outputs, build.weight(name, inputs, outputs * layer.count), node, picked, rows=rows
+        )
+        if not build.model.traits.expert_bias:
+            return product
+        size = (4 * outputs * layer.count, 0, 0)
+        return graph.same(product, graph.stored(size, build.home.expert_device, weight=True), picked)
+
+    up = expert("ffn_up_exps", graph.view(entry), outer, width)
+    if layer.gated:
+        gate = expert("ffn_gate_exps", graph.view(entry), outer, width)
+        if build.together:
+            graph.expand(gate, up)
+        inner = graph.wide(layer.active * width, gate, up, rows=rows)
+    else:
+        inner = graph.same(up)
+    if shared_inner is not None and build.together:
+        _bring_forward(build, layer.active, inner, shared_inner)
+    return expert("ffn_down_exps", inner, width, outer)
 
 
 def _bring_forward(build: Builder, active: int, inner: Node, shared_inner: Node) -> None:

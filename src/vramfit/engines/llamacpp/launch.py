@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
-    from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.launch.words import Process
 
 SLOTS = 4

@@ -10,12 +10,11 @@ computes independent products together: first all projections, then the operatio
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.blocks import dense, weighted
-from vramfit.engines.llamacpp.graph import Builder, Home, per_cell
+from vramfit.engines.llamacpp.graph import Builder, Home, dense, per_cell, weighted
 from vramfit.engines.llamacpp.placement import HOST, QUANTIZED
 from vramfit.errors import CannotTell
 from vramfit.memory.kv_cache import row_bytes
-from vramfit.model.architecture import Attention, FeedForward, LatentAttention
+from vramfit.model.architecture import Attention, FeedForward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ def _mixer(build: Builder, mixer: Mixer, source: Node, beside: Node | None = Non
     """Add the token mixer of a layer; ``beside`` is a tensor of a parallel network that is computed in between."""
     if isinstance(mixer, Attention):
         return attention(build, mixer, source, beside)
-    from vramfit.model.mixers import CompressedAttention, FixedState
+    from vramfit.model.mixers import CompressedAttention, FixedState, LatentAttention
 
     if isinstance(mixer, LatentAttention | CompressedAttention):
         from vramfit.engines.llamacpp import latent

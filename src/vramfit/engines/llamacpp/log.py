@@ -165,29 +165,7 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
     build = start.matches.get("build")
     number = 0 if build is None else int(build["a"] or build["b"] or build["c"])
     keys: dict[str, object] = {"outputs": "slots" if "n_outputs_max" in asked or number >= SLOTS_BUILD else "batch"}
-    server = start.matches.get("slots")
-    slots = int(asked.get("n_seq_max") or (server["slots"] if server else "1"))
-    # Builds before July 2025 do not print it, and their slots share one cache.
-    shared = (asked.get("kv_unified") or (server["unified"] if server else None) or "true") in ("true", "1")
-    cells = asked.get("n_ctx")
-    if cells is not None:
-        keys["context"] = str(int(cells) if shared else int(cells) // slots)
-    elif server is not None and server["cells"] is not None:
-        keys["context"] = server["cells"]
-    if slots > 1:
-        keys["parallel"] = str(slots)
-        keys["unified_kv"] = "true" if shared else "false"
-    for name, key in (("n_batch", "batch"), ("n_ubatch", "ubatch")):
-        if name in asked:
-            keys[key] = asked[name]
-    flash, auto = asked.get("flash_attn"), start.matches.get("flash")
-    if auto is not None:
-        keys["flash_attention"] = "on" if auto["value"] == "enabled" else "off"
-    elif flash in ("0", "disabled", "false"):
-        keys["flash_attention"] = "off"
-    types = start.matches.get("types")
-    if types is not None:
-        keys["kv_cache_type"], keys["kv_cache_type_v"] = types["k"], types["v"]
+    keys |= _cells(start) | _options(start)
     offloaded = start.matches.get("offloaded")
     if offloaded is not None and offloaded["some"] != offloaded["all"]:
         keys["gpu_layers"] = offloaded["some"]
@@ -209,6 +187,41 @@ def _keys(start: Start, gpus: int) -> dict[str, object]:
     # A tower that the log does not load is left out of the estimate: ``images`` decides that there.
     if not any(one.name.startswith("vision") for one in (*start.figures, *start.compute.values())):
         keys["images"] = "0"
+    return keys
+
+
+def _cells(start: Start) -> dict[str, object]:
+    """Keys of the context and of the sequences that share its cells."""
+    asked, keys = start.settings, dict[str, object]()
+    server = start.matches.get("slots")
+    slots = int(asked.get("n_seq_max") or (server["slots"] if server else "1"))
+    # Builds before July 2025 do not print it, and their slots share one cache.
+    shared = (asked.get("kv_unified") or (server["unified"] if server else None) or "true") in ("true", "1")
+    cells = asked.get("n_ctx")
+    if cells is not None:
+        keys["context"] = str(int(cells) if shared else int(cells) // slots)
+    elif server is not None and server["cells"] is not None:
+        keys["context"] = server["cells"]
+    if slots > 1:
+        keys["parallel"] = str(slots)
+        keys["unified_kv"] = "true" if shared else "false"
+    return keys
+
+
+def _options(start: Start) -> dict[str, object]:
+    """Keys of the batches, of flash attention and of the cache's types."""
+    asked, keys = start.settings, dict[str, object]()
+    for name, key in (("n_batch", "batch"), ("n_ubatch", "ubatch")):
+        if name in asked:
+            keys[key] = asked[name]
+    flash, auto = asked.get("flash_attn"), start.matches.get("flash")
+    if auto is not None:
+        keys["flash_attention"] = "on" if auto["value"] == "enabled" else "off"
+    elif flash in ("0", "disabled", "false"):
+        keys["flash_attention"] = "off"
+    types = start.matches.get("types")
+    if types is not None:
+        keys["kv_cache_type"], keys["kv_cache_type_v"] = types["k"], types["v"]
     return keys
 
 

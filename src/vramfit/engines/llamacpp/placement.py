@@ -25,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.engines.llamacpp.compute import Compute
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.llamacpp.overrides import Moved
     from vramfit.engines.llamacpp.ram import Kept
     from vramfit.memory.kv_cache import Cache

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 

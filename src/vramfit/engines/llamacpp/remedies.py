@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vramfit.engines.interface import Estimate
-    from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.hardware import Gpu
     from vramfit.workload.common import Workload
 

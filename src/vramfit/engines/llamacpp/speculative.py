@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from vramfit.engines.interface import Deployment
-    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.cards import Cards
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.terms import Ledger
     from vramfit.model import Model
     from vramfit.workload.common import Workload

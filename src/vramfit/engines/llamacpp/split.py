@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vramfit.engines.interface import Estimate, Job
-    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.cards import Cards
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.llamacpp.placement import Placement
     from vramfit.hardware import Gpu
 

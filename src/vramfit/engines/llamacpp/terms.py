@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from vramfit.engines.interface import Estimate, Job
-    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.cards import Cards
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.terms import Ledger
     from vramfit.memory.kv_cache import Cache
     from vramfit.model import Model
@@ -54,18 +55,18 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     plan = estimate.plan
     if not isinstance(plan, Plan):
         raise TypeError("an estimate of llama.cpp has its plan")
-    backends = job.traits.backends
     devices = {number: f"gpu{plan.first + number}" for number in range(len(plan.buffers.gpu_bytes))} | {HOST: "host"}
+    together = keys.split_mode == "tensor" and len(devices) > 2
     if plan.placement.by_rows and len(devices) > 2:
         _whole(estimate, plan, ledger, devices, BY_ROWS)
-    elif keys.split_mode == "tensor" and len(devices) > 2:
+    elif together:
         _whole(estimate, plan, ledger, devices, BY_TENSORS)
     elif plan.placement.moved is not None:
         _whole(estimate, plan, ledger, devices, BY_NAME)
     else:
         for number, device in devices.items():
             _weights(plan, ledger, number, device)
-        if "metal" in backends:
+        if "metal" in job.traits.backends:
             _mapped(plan, ledger, devices)
         if keys.adapter_bytes:
             _adapters(plan, ledger, devices, keys.adapter_bytes)
@@ -74,29 +75,14 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
     if tower:
         rows = rows_of(gguf_file(plan.checkpoint), (), lambda row: row.tensor.part in VISION_PARTS)
         add_tensors(ledger, at, "", rows, tower, f"{LLAMA} tools/mtmd/clip.cpp", "as the mmproj file has it")
-    _caches(job, estimate, plan, ledger, devices, keys, keys.split_mode == "tensor" and len(devices) > 2)
+    _caches(job, estimate, plan, ledger, devices, keys, together)
     if plan.kept is not None:
         ledger.add(
             "overhead", "host", "context checkpoints", "checkpoints × checkpoint_bytes", plan.kept.expected_bytes,
             f"{LLAMA} tools/server/server-context.cpp create_checkpoint", "states and windows of cells, of all slots",
             checkpoints=plan.kept.checkpoints, checkpoint_bytes=plan.kept.checkpoint_bytes,
         )  # fmt: skip
-    file, work = parts_of(plan.checkpoint), job.workload
-    laid, run, cell_count = programs_of(job.model, work, keys, file, plan.placement, len(plan.buffers.gpu_bytes))
-    room = (cell_count.full, cell_count.sliding)
-    for number, device in devices.items():
-        size = plan.buffers.host_bytes if number == HOST else plan.buffers.gpu_bytes[number]
-        program = laid.get(number)
-        if program is not None and program.peak_bytes(*room) == size:
-            add_buffer(ledger, device, file, job.model, run, program, room, ALLOCATOR)
-        else:
-            layout = "the high-water mark of the graph's tensors in their order, each freed when it was last read"
-            ledger.add_sum("compute", device, "compute buffer", size, ALLOCATOR, layout, buffer_bytes=size)
-        if number != HOST and backends[plan.first + number] in UNPACKING:
-            unpacked = "K and V of a layer in F16, which its flash attention reads"
-            extra = plan.buffers.unpacking_bytes[number]
-            source = f"{LLAMA} ggml-cuda/fattn.cu"
-            ledger.add_sum("overhead", device, "unpacked cache", extra, source, unpacked, unpacked_bytes=extra)
+    _buffers(job, plan, ledger, devices, keys)
     ledger.add_sum(
         "compute", at, "vision compute buffer", tower_buffer, f"{LLAMA} tools/mtmd/clip.cpp",
         "the largest of attention, feed-forward network and projector for one image or tile", buffer_bytes=tower_buffer,
@@ -105,6 +91,26 @@ def account(job: Job[Cards, K], estimate: Estimate, ledger: Ledger, keys: LlamaC
         from vramfit.engines.llamacpp import speculative
 
         speculative.account(job, estimate.draft, plan.first, ledger, keys, account)
+
+
+def _buffers(job: Job[Cards, K], plan: Plan, ledger: Ledger, devices: dict[int, str], keys: LlamaCppKeys) -> None:
+    """Add the compute buffer of each device, and the unpacked cache of those whose flash attention reads F16."""
+    file, buffers = parts_of(plan.checkpoint), plan.buffers
+    laid, run, cell_count = programs_of(job.model, job.workload, keys, file, plan.placement, len(buffers.gpu_bytes))
+    room = (cell_count.full, cell_count.sliding)
+    for number, device in devices.items():
+        size = buffers.host_bytes if number == HOST else buffers.gpu_bytes[number]
+        program = laid.get(number)
+        if program is not None and program.peak_bytes(*room) == size:
+            add_buffer(ledger, device, file, job.model, run, program, room, ALLOCATOR)
+        else:
+            layout = "the high-water mark of the graph's tensors in their order, each freed when it was last read"
+            ledger.add_sum("compute", device, "compute buffer", size, ALLOCATOR, layout, buffer_bytes=size)
+        if number != HOST and job.traits.backends[plan.first + number] in UNPACKING:
+            unpacked = "K and V of a layer in F16, which its flash attention reads"
+            extra = buffers.unpacking_bytes[number]
+            source = f"{LLAMA} ggml-cuda/fattn.cu"
+            ledger.add_sum("overhead", device, "unpacked cache", extra, source, unpacked, unpacked_bytes=extra)
 
 
 def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vramfit.engines.interface import Job
-    from vramfit.engines.llamacpp import Cards, LlamaCppKeys
+    from vramfit.engines.llamacpp.cards import Cards
     from vramfit.engines.llamacpp.compute import Compute
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.engines.llamacpp.placement import Parts, Placement
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.memory.vision import image_patches
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +60,9 @@ def prompt_scores(model: Model, work: Workload, chunk: int, quantized: bool) -> 
 
 def _layer_scores(mixer: Mixer, context: int, chunk: int, quantized: bool) -> tuple[int, bool]:
     """Bytes of scores of one layer and sequence, and whether the newest versions compute them in parts."""
-    if isinstance(mixer, LatentAttention):
-        expanded = context * mixer.heads * (mixer.nope_dim + mixer.value_dim)
-        return SCORE_BYTES * (LATENT_COPIES * mixer.heads * chunk * context + expanded), False
-    if not isinstance(mixer, Attention) or mixer.kind not in ("full", "sliding", "chunked"):
+    if not isinstance(mixer, Attention):
+        return _latent_scores(mixer, context, chunk), False
+    if mixer.kind not in ("full", "sliding", "chunked"):
         return 0, False
     keys = context if mixer.window is None else min(context, mixer.window - 1 + chunk)
     plain = not quantized or mixer.window is not None
@@ -81,3 +80,13 @@ def tower_scores(model: Model, work: Workload) -> int:
     joined = work.images if MASKED_TOWERS[tower.kind] else 1
     pairs = work.images // joined * (joined * image_patches(tower, work.image_size)) ** 2
     return pairs * (TOWER_SCORE_BYTES * tower.heads + TOWER_MASK_BYTES)
+
+
+def _latent_scores(mixer: Mixer, context: int, chunk: int) -> int:
+    """Bytes of scores and of the expanded latent of one layer and sequence; 0 for a mixer without a latent."""
+    from vramfit.model.mixers import LatentAttention
+
+    if not isinstance(mixer, LatentAttention):
+        return 0
+    expanded = context * mixer.heads * (mixer.nope_dim + mixer.value_dim)
+    return SCORE_BYTES * (LATENT_COPIES * mixer.heads * chunk * context + expanded)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines import llamacpp
 from vramfit.engines.base import Engine
 from vramfit.engines.interface import Job, View
+from vramfit.engines.llamacpp import LlamaCpp, cards
+from vramfit.engines.llamacpp.keys import GROUPS, MOST_SEQUENCES, LlamaCppKeys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from vramfit.workload.keys import Request
 
 
-class OllamaKeys(llamacpp.LlamaCppKeys):
+class OllamaKeys(LlamaCppKeys):
     """Values of Ollama's deployment keys: those of llama.cpp, and its own."""
 
     of_any_publisher = False
@@ -36,7 +37,7 @@ class OllamaKeys(llamacpp.LlamaCppKeys):
 class Cards(Record):
     """Properties of the GPUs that Ollama's estimate depends on."""
 
-    llamacpp: llamacpp.Cards
+    llamacpp: cards.Cards
     """Properties that the estimate of its server, llama.cpp's, depends on."""
     free_bytes: tuple[int, ...]
     """Free bytes of each GPU, if they decide which GPUs take the model or the projector; else empty."""
@@ -47,13 +48,13 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
     name = "ollama"
     title = "Ollama"
-    families = llamacpp.LlamaCpp.families
-    scheme_of_class = llamacpp.LlamaCpp.scheme_of_class
-    cache_types = llamacpp.LlamaCpp.cache_types
-    groups = llamacpp.GROUPS
+    families = LlamaCpp.families
+    scheme_of_class = LlamaCpp.scheme_of_class
+    cache_types = LlamaCpp.cache_types
+    groups = GROUPS
     record = OllamaKeys
     offloads = True
-    most_sequences = llamacpp.MOST_SEQUENCES
+    most_sequences = MOST_SEQUENCES
     speculates = ("mtp",)
     speculative_tokens = 4
     kept_keys = ("context",)
@@ -89,7 +90,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
         keys = self.own_keys(work)
         several = len(gpus) > 1
-        view = llamacpp.cards(gpus, work, keys, several or "auto" in (work.gpu_layers, work.cpu_moe_layers))
+        view = cards.make_view(gpus, work, keys, several or "auto" in (work.gpu_layers, work.cpu_moe_layers))
         free: tuple[int, ...] = ()
         if several or work.images:
             free = tuple([usable_bytes(gpu, work.platform) - work.reserve_bytes for gpu in gpus])
@@ -97,7 +98,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why Ollama runs the model on the CPU instead of the GPUs; None if it uses them."""
-        if all(llamacpp.surely_runs(gpu) for gpu in gpus):
+        if all(cards.surely_runs(gpu) for gpu in gpus):
             return None
         from vramfit.engines.ollama.support import RULES
         from vramfit.engines.support import refusal
@@ -114,7 +115,7 @@ class Ollama(Engine[Cards, OllamaKeys]):
         """Add the terms of a server to the ledger, device by device."""
         from vramfit.engines.llamacpp.terms import account
 
-        server: Job[llamacpp.Cards, OllamaKeys] = Job(job.checkpoint, job.workload, job.traits.llamacpp, job.gpu_count)
+        server: Job[cards.Cards, OllamaKeys] = Job(job.checkpoint, job.workload, job.traits.llamacpp, job.gpu_count)
         account(server, estimate, ledger, job.keys)
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:

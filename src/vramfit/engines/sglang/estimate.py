@@ -26,7 +26,8 @@ from vramfit.engines.vllm.estimate import COMPUTE_HIGH, COMPUTE_LOW, WEIGHTS_HIG
 from vramfit.engines.vllm.loaded import recipe_text, spread_bounds
 from vramfit.errors import UsageError
 from vramfit.memory.vision import crossed_tokens
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

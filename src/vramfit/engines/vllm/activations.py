@@ -9,11 +9,8 @@ from vramfit._memo import per_model
 from vramfit.engines.cuda import GB10
 from vramfit.engines.vllm.release import SAMPLER_BYTES, SORTING_BYTES
 from vramfit.memory.vision import encoder_bytes, image_patches, tokens_of_image
-from vramfit.model.architecture import (
-    Experts,
-    FeedForward,
-    LatentAttention,
-)
+from vramfit.model.architecture import Experts, FeedForward
+from vramfit.model.mixers import LatentAttention
 from vramfit.units import GIB
 
 TYPE_CHECKING = False

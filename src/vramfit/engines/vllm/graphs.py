@@ -13,7 +13,8 @@ from __future__ import annotations
 from vramfit._memo import per_model
 from vramfit._record import Record
 from vramfit.engines.vllm.release import ATTENTION
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import LatentAttention
 from vramfit.units import MIB
 
 TYPE_CHECKING = False

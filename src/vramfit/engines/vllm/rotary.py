@@ -8,7 +8,8 @@ includes it. Read in vLLM 0.19.0 and 0.33.0.
 from __future__ import annotations
 
 from vramfit._memo import per_model
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from vramfit.importers.config import formulas
 from vramfit.importers.config.fields import first, number, whole
 from vramfit.importers.config.formulas import MissingField
-from vramfit.model.architecture import Attention, LatentAttention
+from vramfit.model.architecture import Attention
+from vramfit.model.mixers import LatentAttention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

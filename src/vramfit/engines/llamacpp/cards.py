@@ -1,4 +1,6 @@
-"""Memory of a llama.cpp process in addition to weights, cache and graph: context, workspaces, buffer of the vision tower.
+"""GPUs as llama.cpp sees them, and what a process takes of each in addition to weights, cache and graph.
+
+That is the context, the workspaces, and the buffer of the vision tower.
 
 A CUDA context reserves stack memory for every thread that can be resident, so it grows with the number of
 multiprocessors. 40 MiB plus 3.4 MiB for each multiprocessor is a line through the memory that single processes used in
@@ -14,15 +16,22 @@ formula was checked against the warm-up of the Qwen3-VL towers at 1472 x 1472 pi
 
 from __future__ import annotations
 
+from vramfit._record import Record
 from vramfit.engines.cuda import cores_per_multiprocessor
-from vramfit.engines.interface import Share
+from vramfit.engines.interface import Share, View
+from vramfit.errors import UsageError
 from vramfit.units import MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.hardware import Gpu
     from vramfit.model.architecture import Model
     from vramfit.model.encoder import VisionTower
+    from vramfit.workload.common import Workload
+
+BACKEND_OF_VENDOR = {"nvidia": "cuda", "custom": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
+"""Backend that the cards of each vendor usually run with. For Intel it is Vulkan, because SYCL needs a toolkit."""
 
 CUDA_BASE_BYTES = 40 * MIB
 CUDA_BYTES_PER_MULTIPROCESSOR = round(3.4 * MIB)
@@ -46,6 +55,63 @@ family)."""
 MOST_TOKENS = 1024
 """Largest number of image tokens of a tower that scales images to a longest side (``set_limit_image_tokens(8, 1024)``,
 Pixtral)."""
+
+
+class Cards(Record):
+    """Properties of the GPUs that llama.cpp's estimate depends on."""
+
+    backends: tuple[str, ...]
+    """Backend of each GPU."""
+    usable: tuple[int, ...]
+    """Usable bytes of each GPU, as proportions of the split. They are 1 for equal cards if only the proportions matter."""
+    context_bytes: tuple[int, ...]
+    """Bytes of a process's context on each GPU, if the placement depends on the memory that it leaves free; else 0."""
+
+    def only(self, number: int) -> Cards:
+        """Properties of a single one of the GPUs."""
+        return Cards((self.backends[number],), (self.usable[number],), (self.context_bytes[number],))
+
+
+def make_view(gpus: tuple[Gpu, ...], work: Workload, keys: LlamaCppKeys, sizes: bool) -> View[Cards]:
+    """Make the view of the GPUs; ``sizes`` is True if the placement depends on the memory of equal cards.
+
+    Raises ``UsageError`` for a card that llama.cpp or the requested backend does not run on.
+    """
+    backends = tuple([keys.backend or _backend(gpu) for gpu in gpus])
+    if keys.backend or keys.split_mode != "layer" or keys.main_gpu or keys.tensor_split is not None:
+        from vramfit.engines.llamacpp import split
+
+        split.check(gpus, keys, backends)
+    shares = [context_overhead(gpu, backend) for gpu, backend in zip(gpus, backends, strict=True)]
+    usable, context = (1,) * len(gpus), (0,) * len(gpus)
+    if sizes or gpus.count(gpus[0]) < len(gpus):
+        usable = tuple([offered_bytes(gpu, work.platform, keys.backend) for gpu in gpus])
+    if sizes:
+        context = tuple([share.expected for share in shares])
+    return View(Cards(backends, usable, context), tuple(shares))
+
+
+def offered_bytes(gpu: Gpu, platform: str, backend: str | None) -> int:
+    """Bytes that a backend offers of an otherwise idle GPU; None stands for the usual backend of its vendor."""
+    from vramfit.hardware import usable_bytes
+
+    if backend == "vulkan" and platform == "windows" and gpu.vendor == "nvidia":
+        from vramfit.engines.llamacpp.vulkan import windows_bytes
+
+        return windows_bytes(gpu)
+    return usable_bytes(gpu, platform)
+
+
+def surely_runs(gpu: Gpu) -> bool:
+    """Return True for GPUs that need no look at the rules: all but Intel's, TPUs, and CUDA cards below 5.0."""
+    return gpu.vendor in ("amd", "apple", "custom") or (gpu.compute_capability or (0, 0)) >= (5, 0)
+
+
+def _backend(gpu: Gpu) -> str:
+    """Usual backend of a card; raises ``UsageError`` for a card that llama.cpp does not run on."""
+    if gpu.vendor not in BACKEND_OF_VENDOR:
+        raise UsageError(f"llama.cpp does not run on {gpu.name}", "choose a GPU of NVIDIA, AMD, Apple or Intel")
+    return BACKEND_OF_VENDOR[gpu.vendor]
 
 
 def context_overhead(gpu: Gpu, backend: str) -> Share:
