@@ -17,7 +17,7 @@ from vramfit.errors import VramfitError
 from vramfit.quantization import derive
 from vramfit.quantization.quality import LABELS
 from vramfit.speed import prefill_rate
-from vramfit.sweep import ladder
+from vramfit.sweep.ladder import ladder
 from vramfit.workload.common import EXPERTS
 
 TYPE_CHECKING = False
