@@ -41,7 +41,7 @@ _ANSWERED = {
     "csv": (",", ",", ",", ",", ","),
     "json": (',"verdict":"', '","required_bytes":', ',"usable_bytes":', ',"headroom_bytes":', ',"error":null}'),
 }
-"""What stands before, between and behind the four values of a cell with an answer, which most have; equal to what
+"""Texts before, between and behind the four values of a cell with an answer, which most have; equal to those that
 ``_plain``, ``_csv`` and ``_json`` write."""
 _FIGURES = itemgetter("verdict", "required_bytes", "usable_bytes", "headroom_bytes")
 STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
