@@ -40,9 +40,9 @@ def bounds(name: str, keys: dict[str, object]) -> list[tuple[bool, bool, bool, b
                     continue
                 rung = attempts.rung(name, model, one.scheme)
                 speeds = (made.rate.expected, 2 * made.rate.expected)
-                before = [rung.lags(one, speed) for speed in speeds]
+                slow, slower = [rung.lags(one, speed) for speed in speeds]
                 rung.learn(made)
-                found.append((*before, *[rung.lags(one, speed) for speed in speeds]))
+                found.append((slow, slower, rung.lags(one, speeds[0]), rung.lags(one, speeds[1])))
     return found
 
 
