@@ -11,8 +11,8 @@ from vramfit.verdict import judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines import Known
     from vramfit.engines.interface import Deployment, Estimate, Serving
+    from vramfit.engines.known import Known
     from vramfit.speed import Rate
     from vramfit.verdict import Verdict
 

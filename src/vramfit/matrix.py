@@ -15,7 +15,9 @@ from vramfit.errors import UnsupportedScheme, UsageError, VramfitError
 from vramfit.model import parameters
 from vramfit.quantization.quality import LABELS, quality_of
 from vramfit.report import FORMAT_VERSION
-from vramfit.sweep import Sweep, ladder, refusal
+from vramfit.sweep import Sweep
+from vramfit.sweep.cells import Cells, Layout, Part, refusal
+from vramfit.sweep.ladder import ladder
 from vramfit.verdict import LEVELS
 from vramfit.workload.common import SPECULATING
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from vramfit.model import Model
     from vramfit.quantization import Scheme
     from vramfit.report.amounts import Object
-    from vramfit.sweep import Cell
+    from vramfit.sweep import Judged
     from vramfit.workload.common import Workload
     from vramfit.workload.keys import Request
 
@@ -39,6 +41,10 @@ BEST_FAMILY = "gguf"
 """Family whose schemes are tried for ``BEST`` where no engine is requested: it has the most measured steps."""
 MEASURED = ("reference", *LABELS)
 NO_SCHEME = {"class": None, "quant": None, "quality": None}
+
+
+MOST_LAYOUTS = 256
+"""Number of layouts of rows that are remembered: most rows have one of a few."""
 
 
 class Column(Record):
@@ -111,6 +117,10 @@ class _Table:
             place: refusal(column.problem) for place, column in enumerate(asked) if column.problem is not None
         }
         """Cells of the columns that have no answer for any model, by their place."""
+        self._alike: dict[tuple[int, ...], tuple[int, ...]] = {}
+        """Places of the numbered sets in a part of one cell."""
+        self._layouts: dict[tuple[tuple[int, int], ...], tuple[Layout, list[tuple[int, ...]]]] = {}
+        """Layouts of rows, by the identity of the places in each part and the number of its cells, and these places."""
         self._sets = [column.gpus for column in asked if column.problem is None]
         usable = request.get("usable")
         if usable is not None:
@@ -132,17 +142,38 @@ class _Table:
             yield self._best(request, model) if word == BEST else self._row(request, word, model)
 
     def _row(self, request: Request, word: str, model: Model) -> Object:
-        cells: dict[int, Cell] = {**self._refused}
+        judged: list[tuple[Sequence[int], Judged]] = []
         found: Deployment | None = None
         for numbers in self._kinds(request, model):
-            judged, resolved = self._judged(request, numbers, model)
+            part, resolved = self._judged(request, numbers, model)
             found = found or resolved
-            cells.update(zip(map(self._places.__getitem__, numbers), judged, strict=True))
+            judged.append((numbers, part))
         if found is None:
             quant = {"engine": request.get("engine"), "class": word, "quant": None, "quality": None}
         else:
             quant = {"engine": found.engine, **_scheme(found.scheme, model)}
-        return {"model": model.id, **quant, "cells": list(map(cells.__getitem__, range(len(self.columns))))}
+        parts = [*[part for _, (part, _) in judged], Part([], list(self._refused.values()))]
+        return {"model": model.id, **quant, "cells": Cells(parts, self._layout(judged))}
+
+    def _layout(self, judged: Sequence[tuple[Sequence[int], Judged]]) -> Layout:
+        """Layout of a row of these parts, with the numbers of their sets, and of the columns without an answer."""
+        key = tuple([(id(places), part.count) for _, (part, places) in judged])
+        known = self._layouts.get(key)
+        if known is not None:
+            return known[0]
+        columns = [0] * len(self.columns)
+        before = 0
+        for numbers, (part, places) in judged:
+            for number, place in zip(numbers, places, strict=True):
+                columns[self._places[number]] = before + place
+            before += part.count
+        for at, place in enumerate(self._refused, before):
+            columns[place] = at
+        if len(self._layouts) >= MOST_LAYOUTS:
+            self._layouts.clear()
+        layout = Layout(tuple(columns))
+        self._layouts[key] = layout, [places for _, (_, places) in judged]
+        return layout
 
     def _best(self, request: Request, model: Model) -> Object:
         """Row with the best scheme for each set of GPUs; where none reaches the level, the one that comes nearest."""
@@ -157,9 +188,12 @@ class _Table:
             quant = _scheme(scheme, model)
             for kind in self._kinds(asked, model):
                 wanted = [number for number in kind if number in waiting]
-                judged = self._judged(asked, wanted, model)[0] if wanted else ()
+                if not wanted:
+                    continue
+                part, places = self._judged(asked, wanted, model)[0]
+                judged = part.cells()
                 made: dict[int, Object] = {}
-                for number, cell in zip(wanted, judged, strict=True):
+                for number, cell in zip(wanted, map(judged.__getitem__, places), strict=True):
                     place = self._places[number]
                     reached = LEVELS.get(cell["verdict"], -1) >= level
                     best = cells[place]
@@ -172,10 +206,8 @@ class _Table:
                 break
         return {"model": model.id, "engine": name, "cells": cells}
 
-    def _judged(
-        self, request: Request, numbers: Sequence[int], model: Model
-    ) -> tuple[Sequence[Cell], Deployment | None]:
-        """Cell for each of the numbered sets, and the deployment of the first; None where it is refused."""
+    def _judged(self, request: Request, numbers: Sequence[int], model: Model) -> tuple[Judged, Deployment | None]:
+        """Cells of the numbered sets, and the deployment of the first; None where it is refused."""
         try:
             (found,) = deployments(request, self._sets[numbers[0]], model)
             if not SPECULATING.isdisjoint(request):
@@ -184,7 +216,8 @@ class _Table:
             raise
         except VramfitError as error:
             self.refused = self.refused or error
-            return [refusal(error)] * len(numbers), None
+            places = self._alike.setdefault(tuple(numbers), (0,) * len(numbers))
+            return (Part([], [refusal(error)]), places), None
         sweep = self._sweep(found)
         judged = sweep.judge(found, numbers)
         self.refused = self.refused or sweep.refused

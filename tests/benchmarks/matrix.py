@@ -2,7 +2,7 @@
 
 Every GPU of the catalogue against every model in the three classes, one process, its output written to a pipe that is
 read and thrown away. Each round runs the bare interpreter and the command in turn and divides their processor times, so
-that what else the machine does matters little; the figure is the median. The aim is 250 at most, and 400 MB.
+that what else the machine does matters little; the figure is the median. The aim is 105 at most, and 400 MB.
 """
 
 from __future__ import annotations

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.catalogued import catalogue
+from vramfit.engines.known import Known
 from vramfit.recommend.choices import Attempts, Criteria, best_choice
 from vramfit.recommend.gpus import NO_WISHES, Offer, Price, Wishes, cheapest, owned, rented
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from vramfit.engines import Known
 
 MODELS = ("qwen3-8b", "llama-3.3-70b", "qwen3-30b-a3b", "gpt-oss-20b", "gemma-3-27b", "phi-4")
 KEYS: tuple[dict[str, Any], ...] = (
@@ -42,7 +41,7 @@ def every(model: Any, keys: dict[str, Any], wishes: Wishes) -> tuple[list[Offer]
     instances = () if wishes.budget_usd else catalogue().cloud_offers(0)
     found: list[list[tuple[float, Offer]]] = [[], []]
     done: set[str] = set()
-    known: Known = {}
+    known = Known()
     trials = [*owned(rows, wishes), *rented(instances, wishes, {row.id: row.vendor for row in rows})]
     for trial in trials:
         if trial.rent is None and trial.gpu in done:

@@ -23,7 +23,7 @@ from vramfit.recommend.choices import (
     best_choice,
     engines,
 )
-from vramfit.sweep import ladder
+from vramfit.sweep.ladder import ladder
 from vramfit.workload.common import EXPERTS
 
 GPUS = (

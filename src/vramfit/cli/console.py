@@ -35,4 +35,7 @@ def tell(stream: TextIO, texts: Iterable[str]) -> None:
 def write_lines(stream: TextIO, lines: Iterable[str], line_end: str) -> None:
     """Write each line with its end; what the stream's encoding lacks becomes an escape instead of an error."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.writelines(line.encode(encoding, "backslashreplace").decode(encoding) + line_end for line in lines)
+    stream.writelines(
+        (line if line.isascii() else line.encode(encoding, "backslashreplace").decode(encoding)) + line_end
+        for line in lines
+    )

@@ -14,10 +14,8 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines.known import Known
     from vramfit.workload.keys import Group
-
-    Known = dict[tuple[object, ...], tuple[object, Estimate]]
-    """Estimates by engine, checkpoint, workload, traits and number of GPUs, before the runtime's share of each GPU."""
 
 
 class Registration(Record):
@@ -121,7 +119,7 @@ def engine_of_family(family: str) -> str:
 def estimate(deployment: Deployment, known: Known | None = None) -> Estimate:
     """Estimate the memory that a deployment needs, device by device.
 
-    ``known`` remembers estimates by all that they depend on, for questions about many GPUs. Raises ``UsageError`` for what
+    ``known`` remembers estimates, for questions about many GPUs. Raises ``UsageError`` for what
     the engine refuses, and ``CannotTell`` for what is not known or not modelled.
     """
     gap = deployment.model.gap
@@ -129,18 +127,12 @@ def estimate(deployment: Deployment, known: Known | None = None) -> Estimate:
         raise CannotTell(f"the memory of {deployment.model.name} cannot be told: {gap}", SUPPLY)
     asked = engine(deployment.engine)
     asked.check(deployment.checkpoint, deployment.workload)
-    view = asked.view(deployment.gpus, deployment.workload)
-    job: Job[object, object] = Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus))
     if known is None:
-        found = asked.estimate(job)
+        view = asked.view(deployment.gpus, deployment.workload)
+        found = asked.estimate(Job(deployment.checkpoint, deployment.workload, view.traits, len(deployment.gpus)))
     else:
-        place = (asked.name, id(job.checkpoint), deployment.workload, view.traits, len(deployment.gpus))
-        if place not in known:
-            known[place] = (
-                job.checkpoint,
-                asked.estimate(job),
-            )  # with the checkpoint, whose identity nothing else takes
-        found = known[place][1]
+        view = known.view(deployment, asked)
+        found = known.estimate(deployment, asked, view.traits)
     found = found.on(view.shares)
     refusal = asked.unsupported(deployment.gpus, deployment.scheme, deployment.workload)
     return found if refusal is None else replace(found, refusal=refusal)

@@ -91,6 +91,8 @@ class Engine(_Generic["V", "K"]):
     """True if GPUs hold some parts of a model and its cache several times over, so that another division may need less."""
     most_changes: int = 2
     """Number of changes that a remedy combines if fewer do not suffice."""
+    splits_layers: bool = False
+    """True if GPUs share each layer and compute at the same time, though no key asks for it (``ranks``)."""
     spans_machines: bool = False
     """True if the engine runs over several machines."""
     one_gpu_by_default: bool = False

@@ -10,14 +10,17 @@ from __future__ import annotations
 from vramfit._record import Record, once, replace
 from vramfit.answer import answer
 from vramfit.engines import engine, names
+from vramfit.engines.known import Known
 from vramfit.engines.machine import check_machine
 from vramfit.engines.resolve import deployments
-from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS
+from vramfit.engines.workloads import DEFAULT_CONTEXT_TOKENS, default_platform
 from vramfit.errors import VramfitError
+from vramfit.memory.weights import slices
 from vramfit.quantization import derive
 from vramfit.quantization.quality import LABELS
 from vramfit.speed import prefill_rate
-from vramfit.sweep import ladder
+from vramfit.speed.decode import least_seconds
+from vramfit.sweep.ladder import ladder
 from vramfit.workload.common import EXPERTS
 
 TYPE_CHECKING = False
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vramfit.answer import Answer
-    from vramfit.engines import Known
     from vramfit.engines.interface import Deployment
     from vramfit.hardware import Gpu
     from vramfit.model import Model
@@ -43,6 +45,8 @@ load no head for drafting that they do not use."""
 PLACED_SHARE = 0.97
 """Share of the weights and caches of some GPUs that more of them hold together for certain, whose parts are padded and
 rounded otherwise."""
+CERTAIN_SPEED_SHARE = 0.99
+"""Share of a least speed that rounding to three digits cannot turn into it."""
 FREED_SHARE = 1.25
 """Bytes freed on the GPUs for each byte by which a file is smaller, at most: buffers shrink with the weights."""
 COUNTED = frozenset(
@@ -68,11 +72,15 @@ class Attempts:
         """First reason why something could not be estimated, in the order of ``place``."""
         self.place: tuple[int, ...] = ()
         """Place of what is being tried, where it is not tried in the order in which reasons count."""
-        self.known: Known = {}
+        self.known = Known()
         """Estimates made so far."""
         self._refused_at: tuple[int, ...] = ()
         self._rungs: dict[tuple[str, int, str], tuple[Model, Rung]] = {}
         """Rungs by engine, identity of the model and scheme, with the model, whose identity nothing else takes."""
+        self._resolved: dict[tuple[str, int, str], Deployment] = {}
+        """Deployments by engine, identity of their model and platform, where nothing else of the GPUs decides."""
+        self._least: dict[tuple[str, int, tuple[str, ...]], tuple[Model, int]] = {}
+        """Fewest certain bytes of some rungs, by engine, identity of the model and schemes, with the model."""
 
     def refuse(self, error: VramfitError) -> None:
         """Keep a reason why something could not be estimated, unless there is one that comes before it."""
@@ -87,8 +95,33 @@ class Attempts:
             checkpoint = engine(engine_name).checkpoint(model, scheme)
             size = checkpoint.file_bytes
             largest = max([row.total_bytes for row in checkpoint.stored])
-            known = self._rungs[key] = (model, Rung(checkpoint, size, size - largest, {}))
+            known = self._rungs[key] = (model, Rung(checkpoint, size, size - largest, {}, []))
         return known[1]
+
+    def least_bytes(self, engine_name: str, model: Model, schemes: Sequence[Scheme]) -> int:
+        """Bytes that the smallest of a model's files in these schemes has for certain on the GPUs."""
+        key = (engine_name, id(model), tuple([scheme.id for scheme in schemes]))
+        known = self._least.get(key)
+        if known is None:
+            sizes = [self.rung(engine_name, model, scheme).certain_bytes for scheme in schemes]
+            known = self._least[key] = (model, int(CERTAIN_SHARE * min(sizes)))
+        return known[1]
+
+    def resolved(self, keys: Request, gpus: tuple[Gpu, ...], model: Model) -> Deployment:
+        """Deployment of a request that names its engine and scheme; raises ``VramfitError`` as resolving does.
+
+        Its scheme may be another one of the engine's that was asked for first.
+        """
+        runtime = engine(str(keys["engine"]))
+        if runtime.follows_gpus:
+            (found,) = deployments(keys, gpus, model)
+            return found
+        key = (runtime.name, id(model), default_platform(gpus))
+        known = self._resolved.get(key)
+        if known is None:
+            (known,) = deployments(keys, gpus, model)
+            self._resolved[key] = known
+        return known if known.gpus is gpus else replace(known, gpus=gpus)
 
 
 class Criteria(Record):
@@ -197,9 +230,9 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
             check_machine(gpus, asked.workload.platform, engine(name).spans_machines)
             return _choice_of(asked, criteria)
         schemes = _schemes(name, model, gpus, criteria)
-        if not schemes:
+        if not schemes or _surely_exceeds(name, model, gpus, schemes, criteria):
             return None
-        (smallest,) = deployments({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
+        smallest = criteria.attempts.resolved({**keys, "quant": _smallest(schemes, model).id}, gpus, model)
         check_machine(gpus, smallest.workload.platform, engine(name).spans_machines)
     except VramfitError as error:
         criteria.attempts.refuse(error)
@@ -208,6 +241,16 @@ def _best_in(name: str, model: Model, gpus: tuple[Gpu, ...], criteria: Criteria)
     if found is None and model.has_experts and keys.get("ram") is not None and EXPERTS not in keys:
         return _with_experts_in_ram(keys, schemes, gpus, model, criteria)
     return found
+
+
+def _surely_exceeds(
+    name: str, model: Model, gpus: tuple[Gpu, ...], schemes: Sequence[Scheme], criteria: Criteria
+) -> bool:
+    """Return True if no scheme's weights go into all the memory that there is, once anything could be estimated."""
+    if not (criteria.attempts.answered and criteria.places_nothing) or criteria.keys.get("ram") is not None:
+        return False
+    room_bytes = sum([max(gpu.memory_bytes, *gpu.usable_readings.values(), 0) for gpu in gpus])
+    return criteria.attempts.least_bytes(name, model, schemes) > room_bytes
 
 
 class Rung(Record):
@@ -219,6 +262,8 @@ class Rung(Record):
     """Bytes of its tensors without the largest, which may be an embedding that stays in RAM."""
     placed_bytes: dict[int, int]
     """Bytes of weights and cache on all GPUs together, by their number, as far as they were estimated."""
+    read_bytes: list[int]
+    """Bytes of weights that the GPUs together read for a token, of each estimate in which they decode and read them all."""
 
     def exceeds(self, room_bytes: int, count: int) -> bool:
         """True if so many GPUs with that room together do not hold it for certain: more of them hold no less of it."""
@@ -227,18 +272,42 @@ class Rung(Record):
         placed = [size for number, size in self.placed_bytes.items() if number <= count]
         return bool(placed) and PLACED_SHARE * max(placed) > room_bytes
 
+    @once
+    def least_read_bytes(self) -> float:
+        """Bytes of weights that are read for a token for certain, before any estimate."""
+        cut = slices(self.checkpoint)
+        return CERTAIN_SHARE * (sum(cut.layer_read_bytes) + cut.output_read_bytes)
+
+    def lags(self, deployment: Deployment, least_speed: float) -> bool:
+        """True if the GPUs of a deployment are slower with it for certain, by what they read for each token alone."""
+        if not least_speed or deployment.workload.gpu_layers != "all":
+            return False
+        read = PLACED_SHARE * min(self.read_bytes) if self.read_bytes else self.least_read_bytes
+        ranks = len(deployment.gpus) if engine(deployment.engine).splits_layers else 1
+        seconds = least_seconds(deployment, self.checkpoint.scheme, read, ranks)
+        return seconds is not None and seconds * least_speed * CERTAIN_SPEED_SHARE > 1
+
+    def learn(self, found: Answer) -> None:
+        """Keep what an estimate says of the bytes."""
+        gpus = found.estimate.gpus
+        cached = sum([gpu.kv_cache_bytes for gpu in gpus])
+        self.placed_bytes[len(gpus)] = sum([gpu.weights_bytes for gpu in gpus]) + cached
+        if cached and not found.estimate.host.read_bytes and not found.estimate.streamed_bytes:
+            self.read_bytes.append(sum([gpu.read_bytes for gpu in gpus]))
+
 
 def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Criteria) -> Choice | None:
     """Choice in the first scheme that meets the criteria.
 
     Schemes whose weights alone exceed the GPUs are passed over without an estimate, and so are those whose file is smaller
-    by fewer bytes than the last estimate was short of.
+    by fewer bytes than the last estimate was short of, and those that reading their weights alone makes too slow.
     """
     runtime, model, count = engine(deployment.engine), deployment.model, len(deployment.gpus)
     room_bytes = None
     if criteria.places_nothing:
         offered = runtime.offered_on(deployment.gpus, deployment.workload)
         room_bytes = sum(offered) - count * deployment.workload.reserve_bytes
+    decodes = criteria.places_nothing and not criteria.reads and deployment.workload.task == "inference"
     short_bytes, larger_bytes = 0, 0
     for scheme in schemes:
         rung = criteria.attempts.rung(runtime.name, model, scheme)
@@ -246,6 +315,8 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
             criteria.attempts.answered = True
             continue
         if short_bytes and (larger_bytes - rung.file_bytes) * FREED_SHARE < short_bytes:
+            continue
+        if decodes and rung.lags(deployment, criteria.least_speed):
             continue
         try:
             found = answer(replace(deployment, checkpoint=rung.checkpoint), criteria.attempts.known)
@@ -257,7 +328,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         if choice is not None:
             return choice
         short_bytes, larger_bytes = _short_bytes(found), rung.file_bytes
-        rung.placed_bytes[count] = sum([gpu.weights_bytes + gpu.kv_cache_bytes for gpu in found.estimate.gpus])
+        rung.learn(found)
     return None
 
 

@@ -1,13 +1,13 @@
 """Matrix in every format: rows of models and quantizations, columns of GPUs, a verdict and the headroom in each cell.
 
-The text formats give one line per cell, in blocks of a row, as soon as the row is ready: a whole catalogue is some
-400,000 cells, of which many are equal, and equal cells of a row are one object whose text is made once.
+The text formats give one line per cell, in blocks of a row, as soon as the row is ready. A whole catalogue is some 800,000
+cells, so their text is made for each of the distinct ones of a row (``sweep.cells``), from pieces that these have in common.
 """
 
 from __future__ import annotations
 
 import shutil
-from operator import add, itemgetter
+from operator import itemgetter
 
 from vramfit.render import plain
 from vramfit.render.csv import row as csv_row
@@ -16,15 +16,17 @@ from vramfit.render.headline import scheme_beside_class
 from vramfit.render.json import dumps
 from vramfit.render.markdown import escape as markdown_escape
 from vramfit.render.words import SIGNS
+from vramfit.sweep.cells import gathered
 from vramfit.units import GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, TextIO
 
     from vramfit.render.fields import Object
     from vramfit.render.page import Column, Page, Span
+    from vramfit.sweep.cells import Part
 
 
 COLUMNS = (
@@ -35,12 +37,13 @@ COLUMNS = (
 _OF_MODEL, _OF_QUANT, _OF_VERDICT = COLUMNS[1:3], COLUMNS[3:6], COLUMNS[6:]
 """Groups of columns; those of the quantization are the row's, or the cells' where each has the best for it."""
 _ANSWERED = {
-    "plain": "\t%s\t%d\t%d\t%d\t",
-    "csv": ",%s,%d,%d,%d,",
-    "json": ',"verdict":"%s","required_bytes":%d,"usable_bytes":%d,"headroom_bytes":%d,"error":null}',
+    "plain": ("\t", "\t", "\t", "\t", "\t"),
+    "csv": (",", ",", ",", ",", ","),
+    "json": (',"verdict":"', '","required_bytes":', ',"usable_bytes":', ',"headroom_bytes":', ',"error":null}'),
 }
-"""Pattern for the rest of the line of a cell with an answer, which most have; equal to what ``_plain``, ``_csv`` and
-``_json`` write."""
+"""Texts before, between and behind the four values of a cell with an answer, which most have; equal to those that
+``_plain``, ``_csv`` and ``_json`` write."""
+_FIGURES = itemgetter("verdict", "required_bytes", "usable_bytes", "headroom_bytes")
 STYLES = {"fits": "green", "tight": "yellow", "exceeds": "red", "unsupported": "red", "unknown": "magenta"}
 _LEGEND = "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on the fullest GPU, or missing."
 _NOTES = 3
@@ -56,34 +59,59 @@ def lines(style: str, report: Object, *, header: bool = True, line_end: str = "\
     else:
         if header and style != "ndjson":
             yield "\t".join(COLUMNS) if style == "plain" else csv_row(COLUMNS)
-        for cells in _texts(report, style):
-            yield line_end.join(cells)
+        yield from _texts(report, style, line_end)
 
 
-def _texts(report: Object, style: str) -> Iterator[list[str]]:
-    """Texts of the cells of each row, put together from the values of the GPU, the row and the cell."""
+def _texts(report: Object, style: str, between: str, indent: str = "") -> Iterator[str]:
+    """Lines of the cells of each row, put together from the values of the GPU, the row and the cell."""
     part = {"plain": _plain, "csv": _csv}.get(style, _json)
-    answered = _ANSWERED.get(style, _ANSWERED["json"])
-    figures = itemgetter("verdict", "required_bytes", "usable_bytes", "headroom_bytes")
-    reasons: dict[tuple[object, ...], str] = {}
-    gpus = [part(("gpu",), {"gpu": gpu["id"]}) for gpu in report["gpus"]]
+    write = _Writer(part, _ANSWERED.get(style, _ANSWERED["json"]))
+    pieces: list[str] = []
+    for gpu in report["gpus"]:
+        pieces += [(between if pieces else "") + indent + part(("gpu",), {"gpu": gpu["id"]}), ""]
     for row in report["rows"]:
-        each = "quant" not in row
-        middle = part(_OF_MODEL if each else (*_OF_MODEL, *_OF_QUANT), row)
-        cells = row["cells"]
-        numbers = list(map(id, cells))
-        texts = {}
-        for number, cell in dict(zip(numbers, cells, strict=True)).items():
-            text = middle + part(_OF_QUANT, cell) if each else middle
+        middle = part(_OF_MODEL if "quant" not in row else (*_OF_MODEL, *_OF_QUANT), row)
+        cells = gathered(row["cells"])
+        texts: list[str] = []
+        for some in cells.parts:
+            texts += write.texts(some, middle, each="quant" not in row)
+        pieces[1::2] = cells.layout.spread(texts)
+        yield "".join(pieces)
+
+
+class _Writer:
+    """Writing of what stands behind the GPU in the lines of a row, in one style."""
+
+    def __init__(self, part: Callable[[Sequence[str], Object], str], answered: tuple[str, str, str, str, str]) -> None:
+        self._part = part
+        self._answered = answered
+        self._reasons: dict[tuple[object, ...], str] = {}
+        """Texts of cells without an answer: a reason is the same for a GPU or a model in every row."""
+        self._offers: dict[int, tuple[tuple[int, ...], list[tuple[int, str]]]] = {}
+        """Usable bytes with their text, by the identity of the tuple that they stand in, which is kept."""
+
+    def texts(self, cells: Part, middle: str, *, each: bool) -> list[str]:
+        """Texts of distinct cells; ``each`` has a quantization of its own, ``middle`` are the values of the row."""
+        before, needed, usable, left, end = self._answered
+        found: list[str] = []
+        for verdict, required, offers, start, stop in cells.runs:
+            head = f"{middle}{before}{verdict}{needed}{required}{usable}"
+            known = self._offers.get(id(offers))
+            if known is None:
+                known = self._offers[id(offers)] = offers, [(limit, f"{limit}{left}") for limit in offers]
+            found += [f"{head}{text}{limit - required}{end}" for limit, text in known[1][start:stop]]
+        for cell in cells.others:
+            text = middle + self._part(_OF_QUANT, cell) if each else middle
+            figures = _FIGURES(cell)
             if cell["error"] is None:
-                texts[number] = text + answered % figures(cell)
+                verdict, required, limit, room = figures
+                found.append(f"{text}{before}{verdict}{needed}{required}{usable}{limit}{left}{room}{end}")
                 continue
-            # A reason is the same for a GPU or a model in every row.
-            reason = (*figures(cell), *cell["error"].values())
-            if reason not in reasons:
-                reasons[reason] = part(_OF_VERDICT, cell)
-            texts[number] = text + reasons[reason]
-        yield list(map(add, gpus, map(texts.__getitem__, numbers)))
+            reason = (*figures, *cell["error"].values())
+            if reason not in self._reasons:
+                self._reasons[reason] = self._part(_OF_VERDICT, cell)
+            found.append(text + self._reasons[reason])
+        return found
 
 
 def _plain(keys: Sequence[str], values: Object) -> str:
@@ -114,10 +142,10 @@ def _document(report: Object) -> Iterator[str]:
     head = dumps({**{key: value for key, value in report.items() if key != "rows"}, "cells": []})
     yield head.removesuffix("[]\n}") + "["
     before: str | None = None
-    for cells in _texts(report, "json"):
+    for block in _texts(report, "json", ",\n", "    "):
         if before is not None:
             yield before + ","
-        before = ",\n".join([f"    {cell}" for cell in cells])
+        before = block
     yield f"{before}\n  ]\n}}" if before else "  ]\n}"
 
 
@@ -127,8 +155,10 @@ def _markdown(report: Object) -> Iterator[str]:
     yield "| " + " | ".join(map(markdown_escape, headings)) + " |"
     yield "| :-- | :-- | " + " | ".join(["--:"] * len(report["gpus"])) + " |"
     for row in report["rows"]:
-        cells = [row["model"], label(row), *[text(cell) for cell in row["cells"]]]
-        yield "| " + " | ".join(map(markdown_escape, cells)) + " |"
+        cells = gathered(row["cells"])
+        texts = [markdown_escape(text(cell)) for part in cells.parts for cell in part.cells()]
+        lead = [markdown_escape(row["model"]), markdown_escape(label(row))]
+        yield "| " + " | ".join([*lead, *cells.layout.spread(texts)]) + " |"
 
 
 def label(row: Object) -> str:

@@ -178,6 +178,25 @@ def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: floa
     return ram, _paged_bytes(deployment, estimate, read, bool(experts)) / DISK_BYTES_PER_SECOND
 
 
+def least_seconds(deployment: Deployment, scheme: Scheme, read_bytes: float, ranks: int) -> float | None:
+    """Seconds that a step in ``scheme`` takes at least, by its weights and the launches of its kernels.
+
+    All weights are on the GPUs, which together read ``read_bytes`` of them, at most ``ranks`` GPUs at the same time. None
+    where a card's bandwidth is unknown.
+    """
+    model, flash = deployment.model, deployment.workload.flash_attention
+    profile = engine(deployment.engine).speed()
+    cards = [_card(gpu, profile, scheme, flash) for gpu in {id(gpu): gpu for gpu in deployment.gpus}.values()]
+    known = [card for card in cards if card is not None]
+    if len(known) < len(cards):
+        return None
+    reading = read_bytes * min([card.weight_seconds for card in known])
+    unpacking = min([card.unpacking_seconds for card in known])
+    if unpacking:
+        reading = max(reading, (shape(model).parameters + model.vocab * model.hidden) * unpacking)
+    return reading / ranks + model.layer_count * min([card.layer_seconds for card in known])
+
+
 def copies_of(estimate: Estimate) -> int:
     """Number of copies of the model that serve requests of their own."""
     copies: int = estimate.settings.get("data_parallel") or 1  # type: ignore[assignment]

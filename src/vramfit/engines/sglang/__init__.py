@@ -80,6 +80,7 @@ class SGLang(Engine[Cards, SGLangKeys]):
     spans_machines = True
     one_gpu_by_default = True
     repeats_parts = True
+    splits_layers = True
     most_changes = 3
     recommended = 4
     runtime_formula = "CUDA context of a process"

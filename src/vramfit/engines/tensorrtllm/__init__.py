@@ -45,6 +45,7 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
     spans_machines = True
     one_gpu_by_default = True
     repeats_parts = True
+    splits_layers = True
     most_changes = 3
     runtime_formula = "CUDA context of a process"
     runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"

@@ -84,6 +84,7 @@ class Vllm(Engine[Cards, ServerKeys]):
     spans_machines = True
     one_gpu_by_default = True
     repeats_parts = True
+    splits_layers = True
     most_changes = 3
     recommended = 3
     runtime_formula = "CUDA context of a process"

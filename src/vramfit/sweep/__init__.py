@@ -12,42 +12,24 @@ from vramfit.engines import engine
 from vramfit.engines.interface import Job, Share
 from vramfit.engines.machine import check_machine
 from vramfit.errors import VramfitError
-from vramfit.model import parameters
-from vramfit.quantization import SCHEMES
-from vramfit.quantization.quality import REFERENCE, quality, quality_rank, size_class
+from vramfit.sweep.bands import bands
+from vramfit.sweep.cells import Part, refusal
 from vramfit.verdict import host_room, machine_bytes, word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TypedDict
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.hardware import Gpu
-    from vramfit.model import Model
     from vramfit.quantization import Scheme
+    from vramfit.sweep.bands import Band, Figures
+    from vramfit.sweep.cells import Cell, Run
     from vramfit.workload.common import Workload
 
-    class Cell(TypedDict):
-        """Verdict on one deployment, equal to a check's; plain data, since a sweep makes hundreds of thousands."""
-
-        verdict: str
-        required_bytes: int | None
-        """Expected need over all GPUs."""
-        usable_bytes: int | None
-        """Sum of what the GPUs offer, without the reserve for other programs, and no more than the engine allows
-        itself."""
-        headroom_bytes: int | None
-        """Bytes left on the tightest GPU; negative for a deficit."""
-        error: dict[str, str | None] | None
-        """Reason why there is no verdict: code, message and hint."""
-
-    Figures = tuple[int, int, int, int | None]
-    """Figures of one GPU that a comparison needs: the runtime's expected share; the bytes that it offers, less the
-    reserve; these less the largest share of the runtime; and the memory that it shares with the CPU, None if it shares
-    none or if that is not known."""
-    Group = tuple[Figures, bool, tuple[int, ...]]
-    """Figures of GPUs, True if the engine does not start on them, and the numbers of the sets that are one of these."""
+    Judged = tuple[Part, tuple[int, ...]]
+    """Distinct cells of a deployment, and for each wanted set the number of its own; the numbers are one tuple for many
+    deployments."""
 
 
 NO_SHARE = Share(0, 0, 0)
@@ -78,8 +60,8 @@ class _Kind(Record):
     """Numbers of the sets that are compared device by device."""
     singles: tuple[tuple[int, Figures], ...]
     """Numbers of the sets that are one GPU, and what a comparison needs of it."""
-    groups: dict[str, tuple[Group, ...]]
-    """Singles that get the same cell, by scheme, once they were asked for."""
+    bands: dict[tuple[str, bool], tuple[Band, ...]]
+    """Singles in bands, by scheme and whether the host holds something, once they were asked for."""
 
 
 class _Plan(Record):
@@ -92,6 +74,8 @@ class _Plan(Record):
     apart: VramfitError | None
     """First reason why GPUs of a set are not of one machine with this platform."""
     kinds: tuple[_Kind, ...]
+    places: dict[tuple[object, ...], tuple[int, ...]]
+    """Numbers of the cells of the wanted sets, by how the kinds of sets were compared."""
 
 
 MOST_PLANS = 64
@@ -146,40 +130,55 @@ class Sweep:
             self._alike.append(found)
         return number
 
-    def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> list[Cell]:
-        """Cell of the deployment for each of the ``wanted`` sets of GPUs, or for all, instead of its own GPUs.
-
-        Sets of one kind share one cell.
-        """
+    def judge(self, deployment: Deployment, wanted: Sequence[int] | None = None) -> Judged:
+        """Judge the deployment on each of the ``wanted`` sets of GPUs, or on all, instead of its own GPUs."""
         plan = self._plan(None if wanted is None else tuple(wanted))
-        chosen = plan.chosen
         self.refused = self.refused or plan.apart
         try:
             self._engine.check(deployment.checkpoint, self._work)
         except VramfitError as error:
             self.refused = self.refused or error
-            cell = refusal(error)
-            return [self._alike[number] if number in self._apart else cell for number in chosen]  # type: ignore[misc]
-        found = {**plan.refused}
-        scheme = deployment.scheme
+            return self._refused(plan, error)
+        runs: list[Run] = []
+        others: list[Cell] = list(plan.refused.values())
+        of_runs: list[tuple[int, ...]] = []  # numbers of the sets that have each cell
+        of_others: list[tuple[int, ...]] = [(number,) for number in plan.refused]
+        steps: list[object] = []
         for kind in plan.kinds:
             need = self._need(deployment, kind.first)
-            others = kind.others
             if isinstance(need, dict):
-                found.update(dict.fromkeys([*others, *[single[0] for single in kind.singles]], need))
+                others.append(need)
+                of_others.append((*kind.others, *[single[0] for single in kind.singles]))
+                steps.append("refused")
                 continue
+            alone = kind.others
             if kind.singles and need.pool is None and need.refusal is None and not need.idle:
-                groups = kind.groups.get(scheme.id)
-                if groups is None:
-                    groups = kind.groups[scheme.id] = self._groups(kind, scheme)
-                _compare_singles(groups, need, found)
+                of_kind = self._bands(kind, deployment.scheme, need.host.total_bytes > 0)
+                for band in of_kind:
+                    runs += band.runs(need)
+                    of_runs += band.numbers
+                steps.append(id(of_kind))
             else:
-                others = (*others, *[single[0] for single in kind.singles])
-            for number in others:
+                alone = (*alone, *[single[0] for single in kind.singles])
+                steps.append("each")
+            for number in alone:
                 alike = self._alike[number]
                 assert isinstance(alike, _Alike)
-                found[number] = self._compare(alike, need, scheme)
-        return list(map(found.__getitem__, chosen))
+                others.append(self._compare(alike, need, deployment.scheme))
+                of_others.append((number,))
+        key = tuple(steps)
+        if key not in plan.places:
+            plan.places[key] = _places(plan.chosen, (*of_runs, *of_others))
+        return Part(runs, others), plan.places[key]
+
+    def _refused(self, plan: _Plan, error: VramfitError) -> Judged:
+        """Judge a deployment that the engine refuses on any GPU."""
+        apart = [number for number in dict.fromkeys(plan.chosen) if number in self._apart]
+        others: list[Cell] = [refusal(error), *[refusal(self._apart[number]) for number in apart]]
+        if () not in plan.places:
+            rest = tuple([number for number in plan.chosen if number not in self._apart])
+            plan.places[()] = _places(plan.chosen, (rest, *[(number,) for number in apart]))
+        return Part([], others), plan.places[()]
 
     def _plan(self, wanted: tuple[int, ...] | None) -> _Plan:
         """Plan for the wanted sets, by number, or for all."""
@@ -198,7 +197,7 @@ class Sweep:
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
         apart = next((self._apart[number] for number in chosen if number in self._apart), None)
-        plan = _Plan(chosen, refused, apart, tuple([self._kind(alike) for alike in kinds.values()]))
+        plan = _Plan(chosen, refused, apart, tuple([self._kind(alike) for alike in kinds.values()]), {})
         self._plans[wanted] = plan
         return plan
 
@@ -209,19 +208,21 @@ class Sweep:
         for number, alike in members:
             if alike.gpu_count == 1 and self._work.ram_bytes is None:
                 (share,), limit = alike.shares, alike.offered[0] - reserve
-                singles.append((number, (share.expected, limit, limit - share.high, alike.machine_bytes)))
+                singles.append((number, (share.expected, share.high, limit, alike.machine_bytes)))
         alone = {single[0] for single in singles}
         others = tuple([number for number, _ in members if number not in alone])
         return _Kind(members[0][1], others, tuple(singles), {})
 
-    def _groups(self, kind: _Kind, scheme: Scheme) -> tuple[Group, ...]:
-        """Single GPUs of a kind in groups that get the same cell with the scheme."""
-        found: dict[tuple[Figures, bool], list[int]] = {}
-        for number, figures in kind.singles:
-            alike = self._alike[number]
-            stopped = isinstance(alike, _Alike) and self._unsupported(alike, scheme)
-            found.setdefault((figures, stopped), []).append(number)
-        return tuple([(figures, stopped, tuple(numbers)) for (figures, stopped), numbers in found.items()])
+    def _bands(self, kind: _Kind, scheme: Scheme, with_host: bool) -> tuple[Band, ...]:
+        """Single GPUs of a kind in bands, for a scheme and a need that has something in the host or nothing."""
+        known = kind.bands.get((scheme.id, with_host))
+        if known is None:
+            singles = []
+            for number, figures in kind.singles:
+                alike = self._alike[number]
+                singles.append((number, figures, isinstance(alike, _Alike) and self._unsupported(alike, scheme)))
+            known = kind.bands[scheme.id, with_host] = bands(singles, with_host)
+        return known
 
     def _unsupported(self, alike: _Alike, scheme: Scheme) -> bool:
         """Return True if the engine does not start with the scheme on that hardware."""
@@ -284,61 +285,7 @@ class Sweep:
         }
 
 
-def _compare_singles(groups: tuple[Group, ...], need: Estimate, found: dict[int, Cell]) -> None:
-    """Put the cells of single GPUs into ``found``, as ``Sweep._compare`` would make them: one cell for each group."""
-    (device,) = need.gpus
-    total, high, host = device.total_bytes, device.high_bytes, need.host.total_bytes
-    for (share, limit, certain, machine), stopped, numbers in groups:
-        required = total + share
-        headroom = limit - required
-        short = headroom < 0 or (machine is not None and max(0, machine - required) < host)
-        cell: Cell = {
-            "verdict": "unsupported" if stopped else "exceeds" if short else "fits" if certain >= high else "tight",
-            "required_bytes": required,
-            "usable_bytes": limit,
-            "headroom_bytes": headroom,
-            "error": None,
-        }
-        for number in numbers:
-            found[number] = cell
-
-
-_ladders: dict[tuple[object, ...], tuple[Scheme, ...]] = {}
-"""Ladders made so far, by all that they depend on: models of one class of sizes and one type share theirs."""
-
-
-def ladder(model: Model, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool) -> tuple[Scheme, ...]:
-    """Schemes that an engine loads and whose quality label is one of ``labels``, best measured quality first.
-
-    The scheme that the model was released in comes first, and more bits than it has gain nothing. For a 16-bit release
-    that is the engine's 16-bit form, which ``sixteen_bit`` leaves in.
-    """
-    size = parameters(model)
-    key = (engine_name, labels, sixteen_bit, size_class(size), model.dtype)
-    known = _ladders.get(key)
-    if known is None:
-        known = _ladders[key] = _ladder(size, model.dtype, engine_name, labels, sixteen_bit)
-    return known
-
-
-def _ladder(size: int, dtype: str, engine_name: str, labels: tuple[str, ...], sixteen_bit: bool) -> tuple[Scheme, ...]:
-    """Ladder of a model of that many parameters, released in that type."""
-    families = engine(engine_name).families
-    found = []
-    released = False
-    for scheme in SCHEMES.values():
-        if scheme.family in families and scheme.id not in REFERENCE:
-            label, _ = quality(scheme.id, size, dtype)
-            released = released or label == "reference"
-            if label in labels:
-                found.append((quality_rank(scheme.id, size, dtype), scheme))
-    ranked = [scheme for _, scheme in sorted(found, key=lambda pair: pair[0])]
-    if sixteen_bit and not released:
-        ranked.insert(0, SCHEMES[engine(engine_name).scheme_of_class["fp16"]])
-    return tuple(ranked)
-
-
-def refusal(error: VramfitError) -> Cell:
-    """Cell of a deployment that has no answer, with the error as its reason."""
-    reason: dict[str, str | None] = {"code": error.code, "message": error.message, "hint": error.hint}
-    return {"verdict": "unknown", "required_bytes": None, "usable_bytes": None, "headroom_bytes": None, "error": reason}
+def _places(chosen: Sequence[int], cells: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Number of the cell of each of the ``chosen`` sets; ``cells`` has the numbers of the sets of each cell."""
+    found = {number: place for place, numbers in enumerate(cells) for number in numbers}
+    return tuple([found[number] for number in chosen])
