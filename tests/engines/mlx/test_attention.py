@@ -150,7 +150,7 @@ def test_a_stated_size_is_not_doubted() -> None:
     [
         # 0xSero/local-ai-registry pull request 43: 64,022 tokens run, 128,022 ask 22.01 GB of the 20.10 that a buffer may
         # have. 22.01 GB are 16 heads x 8,192 tokens x 83,968 cached ones x 2 B, the first such step above the limit.
-        (8192, "m1-max-32gb", 64_022, "exceeds", None),
+        (8192, "m1-max-32gb", 64_022, "tight", None),
         (8192, "m1-max-32gb", 83_968, "unsupported", "one buffer of 20.50 GiB"),
         (8192, "m1-max-32gb", 128_022, "unsupported", "one buffer of 31.26 GiB"),
         (2048, "m1-max-32gb", 128_022, "fits", None),
@@ -185,3 +185,19 @@ def test_step_in_commands(tokens: int | None, program: str, said: list[str]) -> 
     assert words[0] == program
     assert [word for word in words if word in ("--prefill-step-size", "512")] == said
     assert engine("mlx").limits_context(asked) == (tokens is None)
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "context", "tokens"),
+    [(34.2, 16_384, 8192), (20.9, 21_400, 1024), (23.5, 38_500, 1024), (21.9, 38_500, 512)],
+)
+def test_peaks_by_step(gigabytes: float, context: int, tokens: int) -> None:
+    """Gemma 4 31B whose weights alone take 16.7 GB (nicedreamzapp/claude-code-local pull request 44).
+
+    Its prompt of 21,400 tokens has two full steps of 8,192.
+    """
+    asked = resolved(model="gemma-4-31b", context=context, images=0, max_batched_tokens=tokens, file_size="16.7GB")
+    (gpu,) = estimate(asked).gpus
+
+    assert gpu.total_bytes == pytest.approx(gigabytes * GB, rel=0.06)
+    assert gpu.low_bytes * 0.995 <= gigabytes * GB <= gpu.high_bytes

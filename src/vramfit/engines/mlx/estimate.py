@@ -34,7 +34,7 @@ IN_FLIGHT = 4.4
 """Number of layers whose temporary arrays exist at the same time while a prompt is processed, because MLX evaluates ahead.
 Peak memory less weights and cache of Qwen3-4B and Qwen3-30B-A3B in eleven precisions is 3.9 to 4.7 times that of one
 layer (``mlx_lm/BENCHMARKS.md``)."""
-COMPUTE_LOW, COMPUTE_HIGH = 0.6, 1.5
+COMPUTE_LOW, COMPUTE_HIGH = 0.5, 1.5
 """Lowest and highest factor of the expected temporary arrays: wider than the spread above, since it is of two models."""
 PROCESS_BYTES = 250 * MIB
 PROCESS_LOW, PROCESS_HIGH = 0.2, 4.0
@@ -69,9 +69,9 @@ def estimate(job: Job[int | None, MlxKeys]) -> Estimate:
         sum(cut.layer_read_bytes) + cut.output_read_bytes,
     )
     assumptions = [f"a prompt is read {step_tokens(job):,} tokens at a time"]
-    if beside.scores > beside.layers and work.kv_cache_type in BITS:
+    if beside.text > beside.layers and work.kv_cache_type in BITS:
         assumptions.append("a quantized cache has no fused kernel in MLX, so a prompt's scores grow with the context")
-    elif beside.scores > beside.layers:
+    elif beside.text > beside.layers:
         assumptions.append(
             "heads this wide have no fused kernel for prompts in MLX, so their scores grow with the context; the newest"
             " versions have one on an M5 for some"
@@ -123,7 +123,17 @@ class Temporaries(Record):
     @property
     def compute(self) -> int:
         """Bytes at the peak, in the tower or in the language model."""
-        return self.tower + max(self.tower_scores, self.layers + self.scores)
+        return self.tower + max(self.tower_scores, self.text)
+
+    @property
+    def text(self) -> int:
+        """Bytes of the language model: of all layers in flight, or of the one whose scores are written.
+
+        A layer with large scores is not computed ahead of others: Gemma 4 31B in 4 bits took 34.2, 20.9, 23.5 and 21.9 GB for
+        prompts of 21,400 and 38,500 tokens, 8,192 to 512 at a time (nicedreamzapp/claude-code-local pull request 44), and
+        Qwen3.5 9B read 64,022 tokens in steps of 8,192 on 32 GB (0xSero/local-ai-registry pull request 43).
+        """
+        return max(self.layers, self.scores + round(self.layers / IN_FLIGHT))
 
 
 def temporaries(job: Job[int | None, MlxKeys]) -> Temporaries:
@@ -135,7 +145,8 @@ def temporaries(job: Job[int | None, MlxKeys]) -> Temporaries:
     layers = round(IN_FLIGHT * peak_bytes(model, step * work.parallel, flash_attention=True, sequence=step))
     scores = prompt_scores(model, work, step, work.kv_cache_type in BITS)
     tower = encoder_bytes(model, work.images, work.image_size)
-    return Temporaries(layers, scores.expected, tower, tower_scores(model, work), max(tower, layers + scores.low))
+    least = max(layers, scores.low + round(layers / IN_FLIGHT))
+    return Temporaries(layers, scores.expected, tower, tower_scores(model, work), max(tower, least))
 
 
 def _least_weights(job: Job[int | None, MlxKeys], total_bytes: int) -> int:

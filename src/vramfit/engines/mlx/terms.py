@@ -56,7 +56,7 @@ def _compute(job: Job[int | None, MlxKeys], ledger: Ledger) -> None:
     """Add the temporary arrays of the peak: of the tower with its scores, or of the language model beside it."""
     model, work, beside = job.model, job.workload, temporaries(job)
     add_encoder(ledger, "gpu0", model, work.images, work.image_size, VLM)
-    if beside.tower_scores > beside.layers + beside.scores:
+    if beside.tower_scores > beside.text:
         ledger.add_sum(
             "compute", "gpu0", "vision encoder's scores", beside.tower_scores, TOWERS,
             "pairs of patches x (4 B x heads + 6 B of the mask)", score_bytes=beside.tower_scores,
@@ -64,12 +64,13 @@ def _compute(job: Job[int | None, MlxKeys], ledger: Ledger) -> None:
         return
     step = min(step_tokens(job), work.context)
     layer = peak_bytes(model, step * work.parallel, flash_attention=True, sequence=step)
+    many = beside.text == beside.layers
     ledger.add(
-        "compute", "gpu0", "temporaries of a prompt", "round(in_flight × layer_bytes)", beside.layers,
+        "compute", "gpu0", "temporaries of a prompt", "round(in_flight × layer_bytes)", beside.layers if many else layer,
         f"{MLX} mlx_lm/BENCHMARKS.md", f"results of one layer for {step * work.parallel:,} tokens, of several at a time",
-        in_flight=IN_FLIGHT, layer_bytes=layer,
+        in_flight=IN_FLIGHT if many else 1, layer_bytes=layer,
     )  # fmt: skip
     ledger.add_sum(
-        "compute", "gpu0", "attention scores", beside.scores, KERNELS,
-        "tokens of a step x heads x cached tokens x 2 B, without a fused kernel", score_bytes=beside.scores,
+        "compute", "gpu0", "attention scores", beside.text - (beside.layers if many else layer), KERNELS,
+        "tokens of a step x heads x cached tokens x 2 B, without a fused kernel", score_bytes=0 if many else beside.scores,
     )  # fmt: skip
