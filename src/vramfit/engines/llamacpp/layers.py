@@ -10,6 +10,7 @@ computes independent products together: first all projections, then the operatio
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp import indexed
 from vramfit.engines.llamacpp.blocks import dense, weighted
 from vramfit.engines.llamacpp.graph import Builder, Home, per_cell
 from vramfit.engines.llamacpp.placement import HOST, QUANTIZED
@@ -177,6 +178,10 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     graph, traits, run = build.graph, build.model.traits, build.run
     sliding = build.windowed and mixer.window is not None
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
+    top = None
+    if mixer.indexer_dim and indexed.selects(build, mixer):
+        top = indexed.scored(build, mixer, source)
+        graph.expand(top)
     query, key, value = _projections(build, mixer, source)
     projected = query
     turned = sliding or not (build.windowed and traits.unrotated_full)
@@ -195,7 +200,10 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     keys, values = _filled(build, mixer, (query, key, value), beside, bool(side))
     scratch = (key_width if run.key_type != "f16" else 0) + (value_width if run.value_type != "f16" else 0)
     width = mixer.heads * mixer.value_dim
-    result = weighted(build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside)
+    mask = None if top is None else indexed.masked(build, top)
+    result = weighted(
+        build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside, mask=mask
+    )
     if value_side:
         result = build.rotated(result, value_side, sliding)
     if traits.query_gate:
