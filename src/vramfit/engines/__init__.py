@@ -57,7 +57,7 @@ for _one in (
     Registration("ollama", "vramfit.engines.ollama", keys="vramfit.engines.llamacpp"),
     Registration("exllamav2", "vramfit.engines.exllamav2", ("exl2",)),
     Registration("exllamav3", "vramfit.engines.exllamav3", ("exl3",), keys="vramfit.engines.llamacpp"),
-    Registration("mlx", "vramfit.engines.mlx", ("mlx",)),
+    Registration("mlx", "vramfit.engines.mlx", ("mlx",), keys="vramfit.engines.servers"),
     Registration("tensorrt-llm", "vramfit.engines.tensorrtllm", keys="vramfit.engines.servers"),
     Registration("diffusers", "vramfit.engines.diffusers", keys="vramfit.engines.pipelines", pipelines=True),
     Registration("comfyui", "vramfit.engines.comfyui", keys="vramfit.engines.pipelines", pipelines=True),

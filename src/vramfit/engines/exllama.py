@@ -9,12 +9,13 @@ layer caches and which buffers are beside it, each engine says of itself.
 
 from __future__ import annotations
 
-from vramfit._record import Record, fields
+from vramfit._record import Record, fields, replace
 from vramfit.engines.cuda import WORKSPACE_BYTES_HOPPER, context_share
 from vramfit.engines.interface import DeviceMemory, Estimate, View
 from vramfit.engines.transformers.estimate import COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.weights import slices
+from vramfit.quantization.exl3 import NGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from vramfit.engines.interface import Job
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
+    from vramfit.memory.weights import Slices
     from vramfit.model.mixers import Mixer
+    from vramfit.quantization import Stored
     from vramfit.workload.common import Workload
 
 VENDORS = ("nvidia", "custom")
@@ -57,10 +60,50 @@ def view(name: str, gpus: tuple[Gpu, ...], vendors: tuple[str, ...] = VENDORS) -
     return View(None, tuple([context_share(gpu) for gpu in gpus]))
 
 
-def check_layers(name: str, work: Workload, layers: int) -> None:
-    """Raise ``UsageError`` if a request keeps layers or experts in RAM."""
-    if work.cpu_moe_layers or work.gpu_layers not in ("all", layers):
+def check_layers(name: str, work: Workload, layers: int, experts: bool = False) -> None:
+    """Raise ``UsageError`` if a request keeps layers in RAM, or experts of an engine that cannot (``experts``)."""
+    if (work.cpu_moe_layers and not experts) or work.gpu_layers not in ("all", layers):
         raise UsageError(f"{name} is answered with every layer on the GPUs", "use --engine llama.cpp for layers in RAM")
+    if work.cpu_moe_layers == "auto":
+        raise UsageError(f"{name} does not choose how many layers have their experts in RAM", "state the number")
+
+
+def ram_experts(job: Job[None, Any]) -> tuple[int, ...]:
+    """Bytes of routed experts in RAM, layer by layer: those of the first layers that have experts."""
+    model, asked = job.model, job.workload.cpu_moe_layers
+    sizes = [0] * model.layer_count
+    if not asked:
+        return tuple(sizes)
+    for row in job.checkpoint.stored:
+        if "_exps." in row.tensor.name:
+            for index in row.layers:
+                sizes[index] += row.bytes_each * row.tensor.copies
+    sparse = [index for index, size in enumerate(sizes) if size]
+    kept = set(sparse if asked == "all" else sparse[: int(asked)])
+    return tuple([size if index in kept else 0 for index, size in enumerate(sizes)])
+
+
+def on_disk(row: Stored, job: Job[None, Any]) -> bool:
+    """Return True for a table of n-grams, of which ExLlamaV3 reads rows from the file (TabbyAPI ``ngram_ram``, off).
+
+    turboderp-org/exllamav3 issue 324: with the experts of 32 layers of Qwen3.8-Flash-Next in RAM, a machine has 43 GB in use.
+    """
+    return row.tensor.name == NGRAMS and job.model.traits.per_layer_embedding is None
+
+
+def placed_slices(job: Job[None, Any]) -> Slices:
+    """Slices of the checkpoint without the experts in RAM."""
+    cut, away = slices(job.checkpoint), ram_experts(job)
+    if not any(away):
+        return cut
+    shares = job.model.active_shares
+    pairs = zip(cut.layer_bytes, away, strict=True)
+    read = zip(cut.layer_read_bytes, away, shares, strict=True)
+    return replace(
+        cut,
+        layer_bytes=tuple([size - moved for size, moved in pairs]),
+        layer_read_bytes=tuple([size - round(moved * share) for size, moved, share in read]),
+    )
 
 
 def layer_caches(job: Job[None, Any], cache_bytes: Callable[[Mixer, Any], int]) -> list[int]:
@@ -83,10 +126,11 @@ def spread(
     """Estimate of one process whose layers are spread over the GPUs by their bytes.
 
     ``buffers`` gives what a device with the layers from a first up to a last one holds beside them, ``compute_high``
-    the highest factor of its activations.
+    the highest factor of its activations. Experts in RAM that a prompt asks often are copied to the GPU for it: up to those
+    of a layer, in the upper bound.
     """
-    cut, layers, last = slices(job.checkpoint), job.model.layer_count, job.gpu_count - 1
-    gpus, towers = [], tower_bytes(job)
+    cut, layers, last = placed_slices(job), job.model.layer_count, job.gpu_count - 1
+    gpus, towers, away = [], tower_bytes(job), ram_experts(job)
     for number, (start, stop) in enumerate(split_layers(cut, layers, job.gpu_count, towers)):
         weights = sum(cut.layer_bytes[start:stop]) + (towers if number == 0 else 0)
         read = sum(cut.layer_read_bytes[start:stop])
@@ -97,15 +141,20 @@ def spread(
         overhead = WORKSPACE_BYTES_HOPPER
         low = weights + cache - beside.cache_low + round(compute * COMPUTE_LOW)
         high = weights + cache + beside.cache_high + round(compute * compute_high)
-        high += WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH
+        high += WORKSPACE_BYTES_HOPPER * WORKSPACE_HIGH + max(away[start:stop], default=0)
         gpus.append(DeviceMemory(f"gpu{number}", weights, cache, compute, overhead, low, high, read))
-    inputs = cut.input_bytes
+    table = sum([row.total_bytes for row in job.checkpoint.stored if on_disk(row, job)])
+    inputs = cut.input_bytes - table + sum(away)
+    asked = round(sum([size * share for size, share in zip(away, job.model.active_shares, strict=True)]))
     notes = assumptions
+    if table:
+        notes = (*notes, "the table of n-grams stays on the disk, which is the default (ngram_ram)")
     if cut.other_bytes and not towers:
         notes = (*notes, "without images the vision tower is not loaded")
     if job.gpu_count > 1:
         notes = (*notes, "layers are spread in order over the GPUs, one of which works at a time")
-    return Estimate(tuple(gpus), DeviceMemory("host", inputs, 0, 0, 0, inputs, inputs), cut.total_bytes, notes, {})
+    host = DeviceMemory("host", inputs, 0, 0, 0, inputs, inputs, asked)
+    return Estimate(tuple(gpus), host, slices(job.checkpoint).total_bytes, notes, {})
 
 
 def tower_bytes(job: Job[None, Any]) -> int:
@@ -140,16 +189,22 @@ def account_layers(
     ``add_caches`` adds those of the caches of a device with the layers from a first up to a last one, ``add_compute`` those
     of its activations, whose bytes it is given.
     """
-    from vramfit.engines.tensor_terms import add_tensors, is_head, is_input, is_tower, rows_of
+    from vramfit.engines.tensor_terms import EXPERTS, add_tensors, is_head, is_input, is_tower, rows_of
     from vramfit.engines.terms import span
 
-    cut, last, file = slices(job.checkpoint), job.gpu_count - 1, job.checkpoint
+    cut, last, file = placed_slices(job), job.gpu_count - 1, job.checkpoint
+    away = ram_experts(job)
+    in_ram = {index for index, size in enumerate(away) if size}
     towers = tower_bytes(job)
     spans = split_layers(cut, job.model.layer_count, job.gpu_count, towers)
     for gpu, (start, stop) in zip(estimate.gpus, spans, strict=True):
         device = gpu.device
         layers = sum(cut.layer_bytes[start:stop])
-        add_tensors(ledger, device, span(start, stop), rows_of(file, range(start, stop)), layers, sources.weights)
+        rows = [pair for pair in rows_of(file, range(start, stop)) if EXPERTS not in pair[0].tensor.name or not in_ram]
+        if in_ram:
+            rest = rows_of(file, set(range(start, stop)) - in_ram)
+            rows += [pair for pair in rest if EXPERTS in pair[0].tensor.name]
+        add_tensors(ledger, device, span(start, stop), rows, layers, sources.weights)
         if device == "gpu0" and towers:
             add_tensors(ledger, device, "", rows_of(file, (), is_tower), towers, sources.weights)
         if device == f"gpu{last}":
@@ -160,4 +215,9 @@ def account_layers(
             "overhead", device, "workspaces", gpu.overhead_bytes, "pytorch CUDABlas.cpp", "cuBLAS workspace",
             workspace_bytes=gpu.overhead_bytes,
         )  # fmt: skip
-    add_tensors(ledger, "host", "", rows_of(file, (), is_input), cut.input_bytes, sources.embedding)
+    rows = [pair for pair in rows_of(file, (), is_input) if not on_disk(pair[0], job)]
+    inputs = sum([row.bytes_each * count for row, count in rows])
+    add_tensors(ledger, "host", "", rows, inputs, sources.embedding)
+    if in_ram:
+        rows = [pair for pair in rows_of(file, in_ram) if EXPERTS in pair[0].tensor.name]
+        add_tensors(ledger, "host", f"of {len(in_ram)} layers", rows, sum(away), sources.weights)

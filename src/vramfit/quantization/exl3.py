@@ -3,7 +3,9 @@
 Each linear layer becomes ``trellis``, 16 x 16 tiles at K bits, and two 16-bit sign-and-scale vectors, ``suh`` along the
 inputs and ``svh`` along the outputs (turboderp-org/exllamav3 ``exllamav3/modules/quant/exl3.py``). The converter spends
 K over the layers so that the *average* is the rate asked for (``conversion/allocation.py``); the head has a rate of its
-own, 6 bits unless stated (``conversion/convert_model.py`` ``--head_bits``). The embedding stays 16-bit. Where it is
+own, 6 bits unless stated (``conversion/convert_model.py`` ``--head_bits``). The embedding stays 16-bit, but a table of
+n-grams has 6 bits and a 16-bit scale for each row: 39.04 GB of turboderp/Qwen3.8-Flash-Next-exl3
+(syv-ai/qwen38-27b-rtx3090 issue 103). Where it is
 tied to the head, the file holds both: the head is quantized from the embedding (``head_alt_key``,
 ``architecture/llama.py``).
 """
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
 
 SCALE_BYTES = 2
+NGRAMS = "per_layer_token_embd.weight"
+"""Name of the table of n-grams of models that have one; in others it is an embedding of each layer."""
+NGRAM_BITS = 6
+"""Bits of an element of a table of n-grams."""
 
 
 def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
@@ -31,6 +37,9 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
             stored.append(_quantized(tensor, head_bits))
         elif block_linear(tensor):
             stored.append(_quantized(tensor, bits))
+        elif tensor.name == NGRAMS and model.traits.per_layer_embedding is None:
+            width, count = tensor.shape
+            stored.append(Stored(tensor, "exl3", count * (width * NGRAM_BITS // 8 + SCALE_BYTES), tensor.layers))
         else:
             stored.append(half(tensor))
             if model.tied and tensor.name == "token_embd.weight":

@@ -138,3 +138,57 @@ def test_a_tower_is_loaded_for_images_alone() -> None:
     assert text.gpus[0].weights_bytes < seeing.gpus[0].weights_bytes
     assert "without images the vision tower is not loaded" in text.assumptions
     assert "without images the vision tower is not loaded" not in seeing.assumptions
+
+
+@pytest.mark.parametrize(
+    ("count", "moved"),
+    [
+        (0, 0),
+        (1, 1),
+        (20, 20),
+        (48, 48),
+        ("all", 48),
+        (99, 48),
+    ],
+)
+def test_experts_of_the_first_layers_in_ram(count: int | str, moved: int) -> None:
+    """48 layers of 128 experts, of three matrices of 2048 x 768 at 4 bits with two vectors each."""
+    experts = 128 * 3 * (2048 * 768 // 2 + 2 * (2048 + 768))
+    whole = estimated(model="qwen3-30b-a3b", gpu="2xrtx3090")
+    found = estimated(model="qwen3-30b-a3b", gpu="2xrtx3090", cpu_moe_layers=count)
+
+    assert found.host.weights_bytes - whole.host.weights_bytes == moved * experts
+    assert (
+        sum(gpu.weights_bytes for gpu in whole.gpus) - sum(gpu.weights_bytes for gpu in found.gpus) == moved * experts
+    )
+    assert found.host.read_bytes == round(moved * experts * 8 / 128)
+    assert found.checkpoint_bytes == whole.checkpoint_bytes
+
+
+def test_only_layers_with_experts_count() -> None:
+    """DeepSeek-V2-Lite's first layer is dense, and is none of those that ``--moe_cpu_offload`` counts."""
+    one = estimated(model="deepseek-v2-lite", cpu_moe_layers=1)
+    none = estimated(model="deepseek-v2-lite")
+
+    assert one.gpus[0].weights_bytes < none.gpus[0].weights_bytes
+    assert one.gpus[0].high_bytes - one.gpus[0].low_bytes > none.gpus[0].high_bytes - none.gpus[0].low_bytes
+
+
+def test_number_of_layers_with_experts_in_ram_is_stated() -> None:
+    with pytest.raises(UsageError, match="does not choose"):
+        estimated(model="qwen3-30b-a3b", cpu_moe_layers="auto")
+
+
+def test_table_of_ngrams_stays_on_the_disk() -> None:
+    """320 million rows of 160 elements at 6 bits with a scale: 39.04 GB (syv-ai/qwen38-27b-rtx3090 issue 103).
+
+    A machine with the experts of 32 of its layers in RAM has 39 + 4 GB in use (turboderp-org/exllamav3 issue 324).
+    """
+    found = estimated(
+        model="qwen3.8-flash-next", gpu="rtx5090", quant="exl3-4.05", context=131_072, cpu_moe_layers=32, images=0
+    )
+
+    assert found.host.weights_bytes == pytest.approx(43e9, rel=0.02)
+    assert found.gpus[0].total_bytes < 30e9 < found.gpus[0].high_bytes * 1.02
+    assert found.checkpoint_bytes == pytest.approx(39.04e9 + 66.2e9, rel=0.005)
+    assert "the table of n-grams stays on the disk, which is the default (ngram_ram)" in found.assumptions

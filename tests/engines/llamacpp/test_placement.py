@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.engines.llamacpp.asking import catalogue_model, devices, estimated
 from tests.samples import gpu, model
 from vramfit._record import replace
-from vramfit.engines.llamacpp.placement import HOST, Parts, _check_blocks, parts_of, place, resident
+from vramfit.engines.llamacpp.placement import HOST, INPUT_TENSORS, Parts, _check_blocks, parts_of, place, resident
 from vramfit.errors import UsageError
 from vramfit.quantization import derive, find_scheme, store
 from vramfit.units import GIB, MIB
@@ -174,3 +174,22 @@ def test_heads_of_whole_blocks(message: str | None, kinds: tuple[str, str], widt
     refused = pytest.raises(UsageError, match=message) if message else contextlib.nullcontext()
     with refused:
         _check_blocks(kinds, widths)
+
+
+@pytest.mark.parametrize(
+    ("model", "quant", "lazy_bytes"),
+    [
+        # 320 million rows of 160 elements in IQ4_NL, and a table of 4 GiB at most, which stays in RAM
+        ("qwen3.8-flash-next", "UD-Q4_K_XL", 320_000_000 * 160 * 18 // 32),
+        ("gemma-4-e2b", "Q4_0", 0),
+        ("llama-3.1-8b", "F16", 0),
+    ],
+)
+def test_large_tables_are_read_from_the_file(model: str, quant: str, lazy_bytes: int) -> None:
+    """``--lazy-mode auto`` leaves a table of more than 4 GiB there."""
+    file = derive(catalogue_model(model), find_scheme(quant))
+    parts = parts_of(file)
+    tables = [row.total_bytes for row in file.stored if row.tensor.name in INPUT_TENSORS]
+
+    assert parts.lazy_bytes == lazy_bytes
+    assert parts.input_bytes == sum(tables) - lazy_bytes

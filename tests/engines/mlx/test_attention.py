@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vramfit.engines import estimate
+from vramfit.engines import engine, estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.mlx.attention import prompt_scores, tower_scores
 from vramfit.engines.resolve import resolve
 from vramfit.sources import open_catalogue
 from vramfit.units import MIB
+from vramfit.verdict import judge
 
 if TYPE_CHECKING:
     from vramfit.engines import Deployment
@@ -142,3 +143,61 @@ def test_a_stated_size_is_not_doubted() -> None:
 
     assert found.gpus[0].low_bytes > 10 * GB
     assert not [note for note in found.assumptions if "conversion" in note]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "gpu", "context", "verdict", "refusal"),
+    [
+        # 0xSero/local-ai-registry pull request 43: 64,022 tokens run, 128,022 ask 22.01 GB of the 20.10 that a buffer may
+        # have. 22.01 GB are 16 heads x 8,192 tokens x 83,968 cached ones x 2 B, the first such step above the limit.
+        (8192, "m1-max-32gb", 64_022, "tight", None),
+        (8192, "m1-max-32gb", 83_968, "unsupported", "one buffer of 20.50 GiB"),
+        (8192, "m1-max-32gb", 128_022, "unsupported", "one buffer of 31.26 GiB"),
+        (2048, "m1-max-32gb", 128_022, "fits", None),
+        (None, "m1-max-32gb", 128_022, "fits", None),
+        # exo-explore/exo issue 1048: a step of 65,536 tokens; no refusal of a card, whose limit is not known
+        (65_536, "m4-pro-48gb", 65_536, "unsupported", "one buffer of 128.00 GiB"),
+        (8192, "rtx3090", 128_022, "exceeds", None),
+    ],
+)
+def test_scores_of_longer_steps_are_one_buffer(
+    tokens: int | None, gpu: str, context: int, verdict: str, refusal: str | None
+) -> None:
+    asked = resolved(model="qwen3.5-9b", gpu=gpu, context=context, images=0, max_batched_tokens=tokens)
+    found = judge(asked, estimate(asked))
+
+    assert (found.word, found.refusal is None) == (verdict, refusal is None)
+    assert (refusal or "") in (found.refusal or "")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "program", "said"),
+    [
+        (None, "mlx_lm.generate", []),
+        (512, "mlx_lm.server", ["--prefill-step-size", "512"]),
+    ],
+)
+def test_step_in_commands(tokens: int | None, program: str, said: list[str]) -> None:
+    """mlx-lm's generator has no flag for it, so its server is proposed (``mlx_lm/generate.py``)."""
+    asked = resolved(quant="bf16", max_batched_tokens=tokens)
+    words = engine("mlx").command(asked, estimate(asked)).split()
+
+    assert words[0] == program
+    assert [word for word in words if word in ("--prefill-step-size", "512")] == said
+    assert engine("mlx").limits_context(asked) == (tokens is None)
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "context", "tokens"),
+    [(34.2, 16_384, 8192), (20.9, 21_400, 1024), (23.5, 38_500, 1024), (21.9, 38_500, 512)],
+)
+def test_peaks_by_step(gigabytes: float, context: int, tokens: int) -> None:
+    """Gemma 4 31B whose weights alone take 16.7 GB (nicedreamzapp/claude-code-local pull request 44).
+
+    Its prompt of 21,400 tokens has two full steps of 8,192.
+    """
+    asked = resolved(model="gemma-4-31b", context=context, images=0, max_batched_tokens=tokens, file_size="16.7GB")
+    (gpu,) = estimate(asked).gpus
+
+    assert gpu.total_bytes == pytest.approx(gigabytes * GB, rel=0.06)
+    assert gpu.low_bytes * 0.995 <= gigabytes * GB <= gpu.high_bytes

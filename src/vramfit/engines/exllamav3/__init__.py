@@ -39,6 +39,7 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     cache_words = BITS_OF_BLOCKS
     groups = GROUPS
     record = ExLlamaKeys
+    places_experts = True
     speculates = ("mtp", "draft")
     speculative_tokens = 4
     runtime_formula = "CUDA context of a process"

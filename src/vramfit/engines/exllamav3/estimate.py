@@ -9,6 +9,8 @@ Read at turboderp-org/exllamav3 4f8ad01 (1.4.1):
 - A sliding layer keeps its window and two pages for each sequence, always in 16 bits (``modules/sliding_attn.py``); with
   ``swa_full`` it keeps every token. Recurrent layers keep the convolution in 16 bits and the matrix in 32
   (``modules/gated_delta_net.py``).
+- The routed experts of the first layers that have some may be in RAM, where the CPU computes them (``doc/env_vars.md``,
+  ``moe_cpu_offload``).
 - Prompts are processed 2,048 tokens at a time. For a large batch, one matrix at a time is unpacked to 16 bits
   (``generator/generator.py`` ``max_chunk_size``, ``modules/quant/exl3.py`` ``reconstruct_hgemm``).
 """
@@ -49,7 +51,7 @@ def estimate(job: Job[None, ExLlamaKeys]) -> Estimate:
         from vramfit.engines.exllamav3.speculative import with_draft
 
         return with_draft(job, estimate)
-    check_layers("exllamav3", work, model.layer_count)
+    check_layers("exllamav3", work, model.layer_count, experts=True)
     if (work.kv_cache_type == "f16") != (work.kv_cache_type_v == "f16"):
         raise UsageError("exllamav3 quantizes both K and V, or neither", "give kv_cache_type and kv_cache_type_v alike")
     tokens = min(CHUNK, work.context)
@@ -129,6 +131,10 @@ def _assumptions(job: Job[None, ExLlamaKeys], sliding: bool) -> tuple[str, ...]:
     work = job.workload
     size = _pages(work.context) * work.parallel
     assumptions = [f"the cache is allocated for {size:,} tokens; the input embedding stays in system RAM"]
+    if work.cpu_moe_layers:
+        assumptions.append(
+            "experts in RAM are experimental in ExLlamaV3 (--moe_cpu_offload); prompts stream often used ones to the GPU"
+        )
     if sliding:
         assumptions.append(
             "early versions (0.0.3) cache every token in sliding-window layers too: the upper bound does"

@@ -43,6 +43,7 @@ CHAT = Program(
         Flag("-mtp", "head", ("--mtp",), SWITCH),
         Flag("-dm", "draft_model", ("--draft_model_dir", "--draft-model-dir")),
         Flag("-ndt", "speculative_tokens", ("--num_draft_tokens", "--num-draft-tokens")),
+        Flag("-mcl", "cpu_moe_layers", ("--moe_cpu_offload", "--moe-cpu-offload")),
         Flag("-swa_full", "swa_full", ("--swa_full", "--swa-full"), SWITCH),
     ),
     also=(("chat.py",), ("python", "chat.py")),
@@ -80,6 +81,7 @@ def command(deployment: Deployment, _estimate: Estimate, keys: ExLlamaKeys) -> s
         "context": -(-work.context // PAGE) * PAGE * work.parallel,
         "cache": None if kinds == ("f16", "f16") else kinds,
         **_drafting(deployment),
+        "cpu_moe_layers": deployment.model.layer_count if work.cpu_moe_layers == "all" else work.cpu_moe_layers or None,
         "swa_full": keys.swa_full,
     }
     return "\n".join([*lines, line(write.words(CHAT, values))])

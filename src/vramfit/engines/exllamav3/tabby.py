@@ -42,6 +42,7 @@ SERVER = Program(
         Flag("--cache-size", "cells"),
         Flag("--cache-mode", "mode"),
         Flag("--draft-model-name", "draft_model"),
+        Flag("--cpu-moe-offload-layers", "cpu_moe_layers"),
         Flag("--backend", "backend"),
     ),
     also=(("tabbyAPI",),),
@@ -67,7 +68,7 @@ SERVER = Program(
     ),
     unmodelled=neutral(
         "",
-        "--chunk-size --max-batch-size --cpu-moe-offload-layers --draft-mode --draft-num-tokens --draft-model-dir"
+        "--chunk-size --max-batch-size --draft-mode --draft-num-tokens --draft-model-dir"
         " --draft-cache-mode --embedding-model-name --embeddings-device",
         "--tensor-parallel --output-chunking --gpu-split --autosplit-reserve --draft-gpu-split --dynamic-draft --loras",
     ),

@@ -281,27 +281,27 @@ def dense(build: Builder, source: Node, width: int, gated: bool, suffix: str) ->
 
 def weighted(
     build: Builder, query: Node, keys: Node, values: Node, heads: int, value_dim: int, sliding: bool, scratch: int,
-    beside: Node | None = None, latent: bool = False,
+    beside: Node | None = None, latent: bool = False, mask: Node | None = None,
 ) -> Node:  # fmt: skip
     """Weight the values by the scores of keys and queries, in one operation or through a tensor of scores.
 
     ``scratch`` is the number of cached elements per cell that a device may have to unpack to F16 first. ``beside`` is a
     tensor of a parallel network that is computed in between. With ``latent``, the result stays in the space of the
-    latent, and its heads are not gathered yet.
+    latent, and its heads are not gathered yet. ``mask`` is used instead of the input.
     """
     graph, run = build.graph, build.run
     if build.meanwhile is not None and build.together:
         graph.expand(build.meanwhile)
     query, keys = graph.view(query), graph.view(keys)
-    width = heads * value_dim
+    width, mask = heads * value_dim, mask or build.mask(sliding)
     if run.flash_attention:
-        result = graph.wide(width, query, keys, values, build.mask(sliding))
+        result = graph.wide(width, query, keys, values, mask)
         result.scratch = per_cell(2 * scratch * run.streams, sliding)
     else:
         scores = graph.put(per_cell(4 * heads * run.tokens, sliding), keys, query)
         if beside is not None:
             graph.expand(scores, beside)
-        result = graph.wide(width, values, graph.same(scores, build.mask(sliding)))
+        result = graph.wide(width, values, graph.same(scores, mask))
         if not latent:
             result = graph.wide(width, graph.view(result))
         if not run.kv_offload:

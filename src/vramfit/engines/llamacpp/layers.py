@@ -171,11 +171,30 @@ def _network(build: Builder, layer: FeedForward | Experts, source: Node) -> tupl
     return result, result
 
 
+def _selected(build: Builder, mixer: Attention, source: Node) -> Node | None:
+    """Add the numbers of the cells that the layer's indexer selects; None where llama.cpp does not use the indexer."""
+    from vramfit.engines.llamacpp import indexed
+
+    if not indexed.selects(build, mixer):
+        return None
+    top = indexed.scored(build, mixer, source)
+    build.graph.expand(top)
+    return top
+
+
+def _masked(build: Builder, top: Node) -> Node:
+    """Add the mask of cells that were not selected."""
+    from vramfit.engines.llamacpp import indexed
+
+    return indexed.masked(build, top)
+
+
 def attention(build: Builder, mixer: Attention, source: Node, beside: Node | None = None) -> Node:
     """Add softmax attention with a cache of K and V; ``beside`` is a tensor of a parallel network computed in between."""
     graph, traits, run = build.graph, build.model.traits, build.run
     sliding = build.windowed and mixer.window is not None
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
+    top = _selected(build, mixer, source) if mixer.indexer_dim else None
     query, key, value = _projections(build, mixer, source)
     projected = query
     turned = sliding or not (build.windowed and traits.unrotated_full)
@@ -194,7 +213,10 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     keys, values = _filled(build, mixer, (query, key, value), beside, bool(side))
     scratch = (key_width if run.key_type != "f16" else 0) + (value_width if run.value_type != "f16" else 0)
     width = mixer.heads * mixer.value_dim
-    result = weighted(build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside)
+    mask = None if top is None else _masked(build, top)
+    result = weighted(
+        build, query, keys, graph.view(values), mixer.heads, mixer.value_dim, sliding, scratch, beside, mask=mask
+    )
     if value_side:
         result = build.rotated(result, value_side, sliding)
     if traits.query_gate:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from vramfit._record import Record
-from vramfit.engines.llamacpp.placement import FIRST_LAYER_TENSORS, HOST, INPUT_TENSORS, Resident, gguf_file
+from vramfit.engines.llamacpp.placement import FIRST_LAYER_TENSORS, HOST, INPUT_TENSORS, LAZY, Resident, gguf_file
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -144,6 +144,9 @@ def applied(
     for name, device in found.others:
         if name not in INPUT_TENSORS:
             move(placement.output_device, device, sizes[name])
+            continue
+        if name == LAZY and parts.lazy_bytes:
+            weights[device] += 0 if device == HOST else parts.lazy_bytes
             continue
         move(HOST, device, sizes[name], 0)
         if name == EMBEDDING and parts.tied_bytes:

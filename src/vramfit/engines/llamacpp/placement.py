@@ -20,6 +20,7 @@ from vramfit.errors import CannotTell, UsageError
 from vramfit.memory.kv_cache import caches, row_bytes
 from vramfit.model.architecture import Attention
 from vramfit.quantization import SCHEMES, Checkpoint, derive, own_checkpoint
+from vramfit.units import GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ INPUT_TENSORS = ("token_embd.weight", "position_embd.weight", "token_types.weigh
 """Tensors of the input layer, which always stay in host memory (ggml-org/llama.cpp v0.5.0
 ``src/llama-arch.cpp``, ``LLM_TENSOR_LAYER_INPUT``, and ``src/llama-model.cpp`` ``load_tensors``)."""
 
+LAZY, LAZY_FROM_BYTES = "per_layer_token_embd.weight", 4 * GIB
+"""Table of embeddings by layer or by n-gram, and the size above which ``--lazy-mode auto``, the default since August 2026,
+leaves it in the file (ggml-org/llama.cpp pull request 27742; 001d906a6 ``src/models/qwen4exp.cpp``, TENSOR_READ_LAZY)."""
+
 FILE_TYPE = "MXFP4_MOE"
 """GGUF file type of MXFP4: experts so and the rest in Q8_0, as ``llama-quantize`` writes it (ggml-org/gpt-oss-20b-GGUF)."""
 
@@ -58,7 +63,7 @@ class Parts(Record):
     """Bytes of a stored model, divided by the device that llama.cpp may place them on; each tensor is in one part."""
 
     input_bytes: int
-    """Bytes of the embeddings, which are looked up on the host."""
+    """Bytes of the embeddings, which are looked up on the host, without ``lazy_bytes``."""
     layer_bytes: tuple[int, ...]
     """Bytes of each layer, its routed experts included."""
     expert_bytes: tuple[int, ...]
@@ -75,11 +80,13 @@ class Parts(Record):
     """Bytes of the output matrix alone, or of the embedding for a tied model."""
     layer_tensors: tuple[dict[str, int], ...]
     """Bytes of each tensor of each layer by name, for the copies that a partial offload makes."""
+    lazy_bytes: int = 0
+    """Bytes of a table whose rows are read from the file when they are asked (``LAZY``)."""
 
     @property
     def file_bytes(self) -> int:
         """Bytes of all tensors in the language model's file and the mmproj file, each counted once."""
-        return self.input_bytes + sum(self.layer_bytes) + self.output_bytes + self.vision_bytes
+        return self.input_bytes + self.lazy_bytes + sum(self.layer_bytes) + self.output_bytes + self.vision_bytes
 
 
 @per_model
@@ -118,7 +125,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
     count = model.layer_count
     layer, expert = [0] * count, [0] * count
     sizes: dict[tuple[int, ...], dict[str, int]] = {}
-    before = output = vision = embedding = head = 0
+    before = lazy = output = vision = embedding = head = 0
     for row in stored:
         tensor = row.tensor
         each = row.bytes_each * tensor.copies
@@ -130,6 +137,8 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
             vision += row.total_bytes
         elif tensor.part != "text":
             continue
+        elif tensor.name == LAZY and row.total_bytes > LAZY_FROM_BYTES:
+            lazy += row.total_bytes
         elif tensor.name in INPUT_TENSORS:
             before += row.total_bytes
             if tensor.name == "token_embd.weight":
@@ -151,7 +160,7 @@ def _cut(model: Model, stored: tuple[Stored, ...]) -> Parts:
             tensors[index] = tensors[index] | alike if tensors[index] else alike
     return Parts(
         before, tuple(layer), tuple(expert), model.active_shares, output, embedding if model.tied else 0, vision,
-        head or embedding, tuple(tensors),
+        head or embedding, tuple(tensors), lazy,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from vramfit.engines.llamacpp.placement import (
     FIRST_LAYER_TENSORS,
     HOST,
     INPUT_TENSORS,
+    LAZY,
     VISION_PARTS,
     Plan,
     cache_bytes,
@@ -145,7 +146,9 @@ def _weights(plan: Plan, ledger: Ledger, number: int, device: str) -> None:
     size = sum([parts.expert_bytes[i] for i in with_experts])
     add_tensors(ledger, device, _spans(sorted(with_experts)), routed, size, LAYERS)
     if number == HOST:
+        left = LAZY if parts.lazy_bytes else ""
         rows = rows_of(file, (), lambda row: row.tensor.part == "text" and row.tensor.name in INPUT_TENSORS)
+        rows = [(row, count) for row, count in rows if row.tensor.name != left]
         add_tensors(ledger, device, "", rows, parts.input_bytes, LAYERS)
     if placement.output_device == number:
         add_tensors(ledger, device, "", rows_of(file, (), _is_output), parts.output_bytes, LAYERS)

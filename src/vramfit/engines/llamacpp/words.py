@@ -6,7 +6,7 @@ from vramfit.engines.llamacpp.auto import FIT_MARGIN_BYTES
 from vramfit.engines.llamacpp.placement import HOST, asked_cells, cells, local_window, padded, windows_of
 from vramfit.engines.llamacpp.ram import kept_by_server
 from vramfit.engines.llamacpp.ram import sentences as kept_sentences
-from vramfit.units import GB, MIB
+from vramfit.units import GB, MIB, gib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def assumptions(
         sentences.append("logits are reserved for one row per sequence, as llama-server does since June 2026")
     if parts.tied_bytes and placement.output_device != HOST:
         sentences.append("the tied embedding is loaded twice: as input in RAM and as output head on the GPU")
+    if parts.lazy_bytes:
+        sentences.append(
+            f"rows of a table of {gib(parts.lazy_bytes)} are read from the file as they are asked, which is the default since"
+            " August 2026 (--lazy-mode auto); before, or with off, it is in RAM"
+        )
     sentences += _stored(job.checkpoint)
     sentences += _placed(job, placement)
     unpacking = max(buffers.unpacking_bytes)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from vramfit._record import Record
 from vramfit.engines.base import Engine
-from vramfit.engines.interface import Share, View
+from vramfit.engines.interface import Setting, Share, View
+from vramfit.engines.servers import GROUPS
 from vramfit.errors import UsageError
 from vramfit.workload.common import BITS_OF_BLOCKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vramfit.engines.interface import Deployment, Estimate, Job
     from vramfit.engines.profile import SpeedProfile
     from vramfit.engines.terms import Ledger
@@ -25,7 +29,25 @@ CUDA_HIGH = 4
 """Upper bound of what the CUDA back end takes beside its arrays, as a multiple of the context: nothing was measured."""
 
 
-class Mlx(Engine[None, None]):
+LARGEST_BUFFER = 0.75
+"""Largest size of one buffer of Metal's, as a share of the working set that Metal recommends by default: the limits that
+MLX prints with 32, 48, 128 and 512 GB are 20.1, 30.15, 86.59 and 373.66 GB (0xSero/local-ai-registry pull request 43,
+ollama/ollama issue 17804, cubist38/mlx-openai-server issue 188, jjang-ai/vmlx issue 50)."""
+
+
+SMALL_STEP = 512
+"""Number of prompt tokens at a time that saves most of the scores and costs little (nicedreamzapp/claude-code-local pull
+request 44: 38,500 tokens of Gemma 4 31B take 71 s with 512 and 83 s with 1,024)."""
+
+
+class MlxKeys(Record):
+    """Values of MLX's deployment keys, which have the names of the servers'."""
+
+    max_batched_tokens: int | None = None
+    """Number of prompt tokens processed at a time; None for the program's own."""
+
+
+class Mlx(Engine[int | None, MlxKeys]):
     """MLX on one Apple machine: mlx-lm, and mlx-vlm for models that read images."""
 
     name = "mlx"
@@ -34,14 +56,16 @@ class Mlx(Engine[None, None]):
     scheme_of_class = {"fp16": "fp16", "int8": "mlx-8bit", "int4": "mlx-4bit"}
     cache_types = ("bf16", "f16", "int8", "int6", "int5", "int4", "int3", "int2")
     cache_words = BITS_OF_BLOCKS
+    groups = GROUPS
+    record = MlxKeys
     speculates = ("mtp", "draft")
     speculative_tokens = 3
     recommended = 1
     runtime_formula = "nothing of its own"
     runtime_source = ""
 
-    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[None]:
-        """Make the view of the GPU: a CUDA context for a card of NVIDIA's.
+    def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[int | None]:
+        """Make the view of the GPU: the largest buffer of Apple's, a CUDA context for a card of NVIDIA's.
 
         Raises ``UsageError`` unless it is a single GPU of Apple's or NVIDIA's (ml-explore/mlx ``docs/src/install.rst``).
         """
@@ -50,7 +74,9 @@ class Mlx(Engine[None, None]):
                 "mlx is answered for one Apple machine or one NVIDIA card", "use --engine llama.cpp for other GPUs"
             )
         if gpus[0].vendor == "apple":
-            return View(None, (Share(0, 0, 0),))
+            from vramfit.hardware import usable_bytes
+
+            return View(round(usable_bytes(gpus[0], "macos") * LARGEST_BUFFER), (Share(0, 0, 0),))
         from vramfit.engines.cuda import context_share
 
         context = context_share(gpus[0])
@@ -71,7 +97,7 @@ class Mlx(Engine[None, None]):
             return ()
         return ("MLX's CUDA back end was not measured: its arrays are taken to be those on Apple silicon",)
 
-    def estimate(self, job: Job[None, None]) -> Estimate:
+    def estimate(self, job: Job[int | None, MlxKeys]) -> Estimate:
         """Estimate the memory of one process; raises ``UsageError`` for what MLX refuses."""
         from vramfit.engines.mlx.estimate import estimate
 
@@ -82,6 +108,18 @@ class Mlx(Engine[None, None]):
         from vramfit.engines.naming import is_published
 
         return is_published(deployment, families=("mlx",))
+
+    def chunk_tokens(self, work: Workload) -> int | None:
+        """Number of prompt tokens processed in one pass over the weights."""
+        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
+
+    def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
+        """Remedy: fewer prompt tokens at a time, whose scores and temporary arrays shrink with them."""
+        tokens = estimate.settings["max_batched_tokens"]
+        if isinstance(tokens, int) and tokens > SMALL_STEP:
+            summary = f"process a prompt {SMALL_STEP:,} tokens at a time"
+            trade = "prompts are processed a little more slowly"
+            yield Setting({"max_batched_tokens": SMALL_STEP}, summary, trade, 1)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the commands that convert the model, if needed, and generate with it."""
@@ -107,7 +145,7 @@ class Mlx(Engine[None, None]):
 
         return read(given)
 
-    def account(self, job: Job[None, None], estimate: Estimate, ledger: Ledger) -> None:
+    def account(self, job: Job[int | None, MlxKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of one process to the ledger."""
         from vramfit.engines.mlx.terms import account
 

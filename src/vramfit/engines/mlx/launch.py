@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.launch.words import Process
+    from vramfit.workload.common import Workload
 
 CACHE_BITS = {kind: str(bits) for kind, bits in BITS.items()}
 """Value of ``--kv-bits`` for each quantized cache type."""
@@ -38,6 +39,7 @@ CONTEXT_FLAG = Flag("--max-kv-size", "context")
 BITS_FLAG = Flag(
     "--kv-bits", "kv_cache_type", spell=lambda kind: CACHE_BITS[kind], read=lambda text: CACHE_OF.get(text, text)
 )
+STEP_FLAG = Flag("--prefill-step-size", "max_batched_tokens")
 GENERATE_FLAGS = (MODEL_FLAG, Flag("--prompt", "prompt", ("-p",)), CONTEXT_FLAG, BITS_FLAG)
 """Flags of both generators beside those of what drafts."""
 SERVED_FLAG = Flag("--model", "model", ("--model-path",))
@@ -55,7 +57,7 @@ OTHERS = neutral(
     " --no-trust-remote-code --tokenizer-only --dequantize",
     "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port"
     " --chat-template --dtype --upload-repo --allowed-origins --log-level --chat-template-args --chat-template-config"
-    " --prefill-response --min-tokens-to-keep --xtc-probability --xtc-threshold --prompt-concurrency --prefill-step-size"
+    " --prefill-response --min-tokens-to-keep --xtc-probability --xtc-threshold --prompt-concurrency"
     " --quant-predicate --kv-group-size --quantized-kv-start --prompt-cache-file --resize-shape"
     " --eos-tokens --thinking-budget --thinking-start-token --thinking-end-token",
     "--extra-eos-token --image --audio --video",
@@ -99,16 +101,23 @@ TEXT = _programs(
     "mlx_lm",
     {
         "generate": (*GENERATE_FLAGS, *TEXT_DRAFT_FLAGS),
-        "server": (SERVED_FLAG, Flag("--decode-concurrency", "parallel"), *TEXT_DRAFT_FLAGS),
+        "server": (SERVED_FLAG, Flag("--decode-concurrency", "parallel"), STEP_FLAG, *TEXT_DRAFT_FLAGS),
         "chat": (MODEL_FLAG, CONTEXT_FLAG),
     },
 )
 VISION = _programs(
     "mlx_vlm",
     {
-        "generate": (*GENERATE_FLAGS, *VISION_DRAFT_FLAGS),
-        "server": (SERVED_FLAG, Flag("--max-num-seqs", "parallel"), CONTEXT_FLAG, BITS_FLAG, *VISION_DRAFT_FLAGS),
-        "chat": (MODEL_FLAG, CONTEXT_FLAG, BITS_FLAG),
+        "generate": (*GENERATE_FLAGS, STEP_FLAG, *VISION_DRAFT_FLAGS),
+        "server": (
+            SERVED_FLAG,
+            Flag("--max-num-seqs", "parallel"),
+            CONTEXT_FLAG,
+            BITS_FLAG,
+            STEP_FLAG,
+            *VISION_DRAFT_FLAGS,
+        ),
+        "chat": (MODEL_FLAG, CONTEXT_FLAG, BITS_FLAG, STEP_FLAG),
     },
 )
 
@@ -130,13 +139,24 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         "prompt": "-",
         "context": None if quantized else work.context,
         "kv_cache_type": work.kv_cache_type if quantized else None,
+        "max_batched_tokens": _step(work),
         **_drafting(deployment),
     }
-    if work.parallel > 1:
+    if _served(work, package):
         context = values["context"] if package is VISION else None
         served = {**values, "context": context, "parallel": work.parallel}
         return "\n".join([*lines, line(write.words(serve, served))])
     return "\n".join([*lines, line(write.words(generate, values))])
+
+
+def _step(work: Workload) -> int | None:
+    """Number of prompt tokens at a time that the deployment states; None for the program's own."""
+    return work.own.max_batched_tokens  # type: ignore[attr-defined, no-any-return]
+
+
+def _served(work: Workload, package: tuple[Program, ...]) -> bool:
+    """Return True for several sequences at once, and for a step of the prompt that only the package's server can state."""
+    return work.parallel > 1 or (package is TEXT and _step(work) is not None)
 
 
 def _package(deployment: Deployment) -> tuple[Program, ...]:
@@ -170,7 +190,7 @@ def _drafting(deployment: Deployment) -> dict[str, object]:
 def limits_context(deployment: Deployment) -> bool:
     """Return True if a flag of the command holds it to the context: not of mlx-lm's server, nor of a quantized cache."""
     work = deployment.workload
-    return work.kv_cache_type not in CACHE_BITS and (work.parallel == 1 or _package(deployment) is VISION)
+    return work.kv_cache_type not in CACHE_BITS and (_package(deployment) is VISION or not _served(work, TEXT))
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

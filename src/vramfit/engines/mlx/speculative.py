@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vramfit.engines.interface import Job
+    from vramfit.engines.mlx import MlxKeys
 
 SOURCE = "ml-explore/mlx-lm d78bf58e mlx_lm/generate.py; Blaizzy/mlx-vlm 9b13f522 mlx_vlm/speculative"
 
 
-def with_draft(job: Job[None, None], of_model: Callable[[Job[None, None]], Estimate]) -> Estimate:
+def with_draft(job: Job[int | None, MlxKeys], of_model: Callable[[Job[int | None, MlxKeys]], Estimate]) -> Estimate:
     """Estimate the model and its draft with ``of_model``, and add both.
 
     Raises ``UsageError`` for a draft model beside a model with recurrent layers.
@@ -49,7 +50,7 @@ def with_draft(job: Job[None, None], of_model: Callable[[Job[None, None]], Estim
     return replace(found, gpus=(together(gpu, device),), notes=notes, draft=replace(own, gpus=(device,)))
 
 
-def _states_bytes(job: Job[None, None]) -> int:
+def _states_bytes(job: Job[int | None, MlxKeys]) -> int:
     """Bytes of the recurrent states of all sequences, which a round starts from."""
     total = 0
     for cache in caches(job.model):
