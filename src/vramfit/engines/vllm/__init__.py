@@ -63,6 +63,8 @@ class Cards(Record):
     processes_bytes: int = 0
     """Bytes that vLLM's processes take of such a memory on the CPU's side."""
     spread: Spread = ONE_MACHINE
+    sparse_refusal: str | None = None
+    """Reason why the GPUs have no kernels for latent attention that an indexer chooses tokens for; None if they have."""
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -100,6 +102,7 @@ class Vllm(Engine[Cards, ServerKeys]):
         from vramfit.engines.vllm.budget import generation, unified_bytes
         from vramfit.engines.vllm.kv_tables import flashinfer_states
         from vramfit.engines.vllm.release import release
+        from vramfit.engines.vllm.support import sparse_refusal
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
@@ -117,6 +120,7 @@ class Vllm(Engine[Cards, ServerKeys]):
             flashinfer_states(first),
             *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
             spread=spread(gpus, work),
+            sparse_refusal=sparse_refusal(gpus),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
