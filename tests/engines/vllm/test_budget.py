@@ -47,10 +47,10 @@ def test_libraries(
     ("mebibytes", "changes"),
     [
         (66, {}),
-        (66, {"nvlink_bytes_per_second": 112_500_000_000}),
-        (225, {"nvlink_bytes_per_second": 600_000_000_000}),
+        (66, {"nvlink_gb_s": 112.5}),
+        (225, {"nvlink_gb_s": 600}),
         # Bridges join pairs of such cards.
-        (66, {"nvlink_bytes_per_second": 600_000_000_000, "name": "NVIDIA A100-PCIE-40GB"}),
+        (66, {"nvlink_gb_s": 600, "name": "NVIDIA A100-PCIE-40GB"}),
     ],
 )
 def test_further_ranks_take_more_over_nvlink(mebibytes: int, changes: dict[str, Any]) -> None:
