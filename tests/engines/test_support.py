@@ -252,3 +252,31 @@ def test_cache_types_of_vllm(word: str, gpu: str, keys: dict[str, Any]) -> None:
 def test_sglang_has_kernels_for_two_targets_of_amd(word: str, name: str) -> None:
     """Its build stops for any but gfx942 and gfx950 (sgl-project/sglang sgl-kernel/setup_rocm.py at 01b582cb)."""
     assert word == verdict({"gpu": name, "model": "qwen3-4b", "engine": "sglang", "quant": "bf16", "context": 1024})
+
+
+@pytest.mark.parametrize(
+    ("word", "gpu", "model"),
+    [
+        ("unsupported", "8xa100-sxm4-80gb", "deepseek-v3.2"),
+        ("unsupported", "8xrtx3090", "deepseek-v4-flash"),
+        ("unsupported", "8xl40s", "deepseek-v4-flash"),
+        ("unsupported", "2xjetson-t5000", "deepseek-v4-flash"),
+        ("fits", "8xh200", "deepseek-v3.2"),
+        ("fits", "4xb200", "deepseek-v4-flash"),
+        ("tight", "4xrtxpro6000", "deepseek-v4-flash"),
+        ("fits", "8xmi300x", "deepseek-v3.2"),
+        # Latent attention to every token runs everywhere, and so do indexers of other attention.
+        ("fits", "a100-sxm4-80gb", "deepseek-v2-lite"),
+        ("fits", "8xa100-sxm4-80gb", "minimax-m3"),
+    ],
+)
+def test_vllm_chooses_tokens_on_few_generations(word: str, gpu: str, model: str) -> None:
+    """Sparse latent attention has kernels for Hopper and Blackwell's cards, and for AMD's; an unknown card may have them."""
+    row = {"engine": "vllm", "gpu": gpu, "model": model, "quant": "bf16" if "lite" in model else "fp8"}
+    assert verdict(row) == word
+
+
+def test_a_card_of_unknown_capability_may_have_the_kernels() -> None:
+    """A card that a user describes is not refused."""
+    row = {"engine": "vllm", "gpu": "8xcustom:96GiB", "model": "deepseek-v4-flash", "quant": "MXFP4"}
+    assert verdict(row) == "fits"

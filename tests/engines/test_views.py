@@ -33,7 +33,7 @@ USABLE = {"vendor", "memory_bytes", "unified", "usable_readings"}
 READ = {
     "transformers": {"compute_target", *USABLE},
     "llama.cpp": {"compute_target", "cores", *USABLE},
-    "vllm": {"compute_target", "name", "cores", "id", "segment", *USABLE},
+    "vllm": {"compute_target", "name", "cores", "id", "segment", "nvlink_bytes_per_second", *USABLE},
     "sglang": {"vendor", "compute_target", "memory_bytes", "nvlink_bytes_per_second", "id", "unified", "segment"},
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},

@@ -69,11 +69,12 @@ def refusal(
         if rule.concerns(scheme, work, release, backend):
             for gpu in gpus:
                 if rule.holds(gpu):
-                    return f"{rule.problem}, and this is {_described(gpu)} ({rule.source})"
+                    return f"{rule.problem}, and this is {described(gpu)} ({rule.source})"
     return None
 
 
-def _described(gpu: Gpu) -> str:
+def described(gpu: Gpu) -> str:
+    """Name of a GPU with its compute capability or its compute target, where either is known."""
     capability = gpu.compute_capability
     if capability is not None:
         return f"{gpu.name} with {capability[0]}.{capability[1]}"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.samples import gpu, model
 from vramfit.engines.servers import ServerKeys
-from vramfit.engines.vllm.budget import experts_kernel, generation, libraries
+from vramfit.engines.vllm.budget import PEER_BYTES_PCIE, experts_kernel, generation, libraries, peer_bytes
 from vramfit.engines.vllm.release import release
 from vramfit.quantization import find_scheme
 from vramfit.units import MIB
@@ -29,7 +29,8 @@ from vramfit.units import MIB
         (2, 2, False, "hopper", "0.19.0", 72 + 430, 82 + 1044),
         (1, 4, False, "hopper", "0.19.0", 72, 82 + 1044),
         (4, 1, True, "blackwell", None, 256 + 1863 + 90, 1044),
-        (4, 1, True, "blackwell-12", None, 170 + 3 * 225, 0),
+        (4, 1, True, "blackwell-12", None, 170 + 225 + 2 * 66, 0),
+        (8, 1, True, "", "0.10.0", 80 + 225 + 6 * 66, 0),
         (2, 2, True, "", None, 170 + 225, 0),
     ],
 )
@@ -38,8 +39,23 @@ def test_libraries(
 ) -> None:
     """In MiB, for a dense model."""
     facts = release(ServerKeys(engine_version=version))
-    found = libraries(model("llama-3.1-8b"), ranks, stages, last, kind, facts, False)
+    found = libraries(model("llama-3.1-8b"), ranks, stages, last, kind, facts, False, PEER_BYTES_PCIE)
     assert (inside * MIB, outside * MIB) == (found.inside_bytes, found.outside_bytes)
+
+
+@pytest.mark.parametrize(
+    ("mebibytes", "changes"),
+    [
+        (66, {}),
+        (66, {"nvlink_gb_s": 112.5}),
+        (225, {"nvlink_gb_s": 600}),
+        # Bridges join pairs of such cards.
+        (66, {"nvlink_gb_s": 600, "name": "NVIDIA A100-PCIE-40GB"}),
+    ],
+)
+def test_further_ranks_take_more_over_nvlink(mebibytes: int, changes: dict[str, Any]) -> None:
+    """By the link that joins all cards of a machine."""
+    assert peer_bytes(gpu("rtx4090", **changes)) == mebibytes * MIB
 
 
 def test_experts_have_a_group_of_their_own() -> None:

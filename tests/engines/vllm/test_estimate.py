@@ -201,6 +201,8 @@ def test_activation_peak(expected: float, tokens: int, sequences: int, ranks: in
         (2048, 256, "rtx4090", {}, None),
         # "a100" in the name keeps the smaller step (vllm-project/vllm PR 17885).
         (2048, 256, "a100-sxm4-80gb", {}, None),
+        (2048, 256, "a100-sxm4-80gb", {}, "0.9.2"),
+        (8192, 1024, "a100-sxm4-80gb", {}, "0.8.5"),
         (8192, 1024, "a100-sxm4-80gb", {"name": "NVIDIA H100 80GB HBM3"}, None),
         (2048, 256, "a100-sxm4-80gb", {"name": "NVIDIA H100 80GB HBM3"}, "0.7.3"),
         (16384, 1024, "a100-sxm4-80gb", {"name": "NVIDIA B200", "memory_mib": 183_359}, None),

@@ -24,6 +24,7 @@ def facts(version: str | None) -> Release:
         ("keeps_workspace", "0.12", "0.13"),
         ("graphs_in_share", "0.20.1", "0.21.0"),
         ("counts_everything", "0.27.1", "0.28"),
+        ("table_on_host", "0.29.1", "0.30"),
     ],
 )
 def test_what_changed_once(name: str, before: str, after: str) -> None:

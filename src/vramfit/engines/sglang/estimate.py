@@ -13,10 +13,18 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.engines.distributed import sequences_text, split_text, stage_layers
 from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
+from vramfit.engines.ngram_table import sentence
 from vramfit.engines.servers import refuse_offload, sequences, version
 from vramfit.engines.serving import WIDE
 from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, most_bytes, needed_bytes
-from vramfit.engines.sglang.layout import as_server, spread_of, stage_of, stage_weights
+from vramfit.engines.sglang.layout import (
+    as_server,
+    checkpoint_on_cards,
+    host_table_bytes,
+    spread_of,
+    stage_of,
+    stage_weights,
+)
 from vramfit.engines.sglang.overhead import Overhead, overhead, workspace_bytes
 from vramfit.engines.sglang.positions import context_refusal
 from vramfit.engines.sglang.share import NEWEST, Graphs, Spread, graphs, sizes, static_share
@@ -155,7 +163,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
     model, work, keys, cards, spread = job.model, job.workload, job.keys, job.traits, made.spread
     # Logits are computed only for the last token of each sequence, so the sampler has one row per sequence.
     peak, _ = peak_bytes(model, made.step_tokens, made.demand.requests, spread.width, work.images, work.image_size)
-    weights = stage_weights(job.checkpoint, spread, cards.mxfp4_kernel)
+    weights = stage_weights(checkpoint_on_cards(job), spread, cards.mxfp4_kernel)
     slots = rank_slots(job, spread)
     spans = stage_layers(model.layer_count, spread.stages)
     demand = replace(made.demand, checked_tokens=0)
@@ -181,10 +189,11 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         gpus.append(DeviceMemory(f"gpu{number}", size, cache, peak, outside, low, high, weights[stage].read_bytes))
         ranks.append(Rank(extra.before_bytes, size, cache, extra.images_bytes, peak + extra.after_bytes, most[stage]))
     outside_bytes = tuple([rank.before_bytes + rank.after_bytes for rank in ranks])
-    host = replace(NOTHING, weights_bytes=offloaded, low_bytes=offloaded, high_bytes=offloaded)
+    kept = offloaded + host_table_bytes(job)
+    host = replace(NOTHING, weights_bytes=kept, low_bytes=kept, high_bytes=kept)
     return Estimate(
         tuple(gpus),
-        host if offloaded else NOTHING,
+        host if kept else NOTHING,
         job.checkpoint.file_bytes,
         _assumptions(job, made),
         {
@@ -255,6 +264,7 @@ def _assumptions(job: Job[Cards, SGLangKeys], made: Plan) -> tuple[str, ...]:
         f"a prefill step processes up to {made.tokens:,} tokens",
     ]
     assumptions += recipe_text(job.checkpoint)
+    assumptions += sentence(host_table_bytes(job))
     cell = rank_cells(job, made, (0, job.model.layer_count))
     if cell.window_bytes:
         assumptions.append(

@@ -13,6 +13,7 @@ from vramfit._record import replace
 from vramfit.engines import distributed
 from vramfit.engines.distributed import layout
 from vramfit.engines.interface import Job
+from vramfit.engines.ngram_table import on_cards, table_bytes
 from vramfit.engines.servers import ONE_MACHINE
 from vramfit.engines.sglang.share import Spread
 from vramfit.engines.vllm.rotary import SEVERAL_POSITIONS, rotary_bytes
@@ -61,6 +62,19 @@ def stage_of(spread: Spread, number: int) -> int:
     if spread.shares_experts:
         return number // spread.width
     return distributed.stage_of(number, spread.ranks, spread.stages)
+
+
+def checkpoint_on_cards(job: Job[Cards, SGLangKeys]) -> Checkpoint:
+    """Checkpoint of a job, without a table of n-grams that stays in host memory."""
+    return on_cards(job.checkpoint) if job.traits.link != "rocm" else job.checkpoint
+
+
+def host_table_bytes(job: Job[Cards, SGLangKeys]) -> int:
+    """Bytes of the table of n-grams in host memory, over all copies of the attention layers.
+
+    The table is there by default on NVIDIA cards (0.5.23 ``srt/arg_groups/model_overrides/qwen4_exp.py``).
+    """
+    return table_bytes(job.checkpoint) * (job.keys.data_parallel or 1) if job.traits.link != "rocm" else 0
 
 
 def stage_weights(checkpoint: Checkpoint, spread: Spread, kernel: str) -> tuple[Stage, ...]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from vramfit.engines import ngram_table
 from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import stage_layers
 from vramfit.engines.sglang.estimate import plan, rank_cells, rank_overhead, rank_slots
-from vramfit.engines.sglang.layout import angles_bytes, as_server, parts_of_copies, stage_of
+from vramfit.engines.sglang.layout import (
+    angles_bytes,
+    as_server,
+    checkpoint_on_cards,
+    host_table_bytes,
+    parts_of_copies,
+    stage_of,
+)
 from vramfit.engines.sglang.overhead import (
     DECODE_BYTES_PER_LAYER,
     NVLINK_BYTES,
@@ -52,7 +60,9 @@ def account(job: Job[Cards, SGLangKeys], estimate: Estimate, ledger: Ledger) -> 
         _account_cache(job, ledger, gpu, rank_cells(job, made, layers), made, layers)
         account_step(as_server(job), ledger, gpu.device, gpu.compute_bytes, made.step_tokens, spread.width)
         _account_overhead(ledger, gpu.device, rank_overhead(job, made, layers), job.gpu_count)
-    moved = estimate.host.weights_bytes
+    table = host_table_bytes(job)
+    moved = estimate.host.weights_bytes - table
+    ngram_table.account(ledger, table, f"{SGLANG} srt/arg_groups/model_overrides/qwen4_exp.py")
     ledger.add_sum(
         "weights", "host", "weights in RAM", moved, f"{SGLANG} srt/utils/offloader.py",
         "bytes of each GPU's weights that --cpu-offload-gb leaves in RAM", moved_bytes=moved,
@@ -65,9 +75,9 @@ def _account_weights(
     """Add the weights of one rank: its part of the loaded tensors, and the tables of rotary angles."""
     angles = angles_bytes(job.model)
     if spread.attention_copies == 1:
-        groups = [rank_groups(job.checkpoint, spread.ranks, None, layers, spread.stages)]
+        groups = [rank_groups(checkpoint_on_cards(job), spread.ranks, None, layers, spread.stages)]
     else:
-        own, wide = parts_of_copies(job.checkpoint)
+        own, wide = parts_of_copies(checkpoint_on_cards(job))
         groups = [
             rank_groups(own, spread.ranks, None, layers, spread.stages),
             rank_groups(wide, spread.width, None, layers, spread.stages),

@@ -63,6 +63,10 @@ class Cards(Record):
     processes_bytes: int = 0
     """Bytes that vLLM's processes take of such a memory on the CPU's side."""
     spread: Spread = ONE_MACHINE
+    peer_bytes: int = 0
+    """Bytes that libraries take for each rank beyond two, on cards other than those of data centres from Hopper on."""
+    sparse_refusal: str | None = None
+    """Reason why the GPUs have no kernels for latent attention that an indexer chooses tokens for; None if they have."""
 
 
 class Vllm(Engine[Cards, ServerKeys]):
@@ -98,9 +102,10 @@ class Vllm(Engine[Cards, ServerKeys]):
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
         from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
-        from vramfit.engines.vllm.budget import generation, unified_bytes
+        from vramfit.engines.vllm.budget import generation, peer_bytes, unified_bytes
         from vramfit.engines.vllm.kv_tables import flashinfer_states
         from vramfit.engines.vllm.release import release
+        from vramfit.engines.vllm.support import sparse_refusal
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
@@ -118,6 +123,8 @@ class Vllm(Engine[Cards, ServerKeys]):
             flashinfer_states(first),
             *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
             spread=spread(gpus, work),
+            peer_bytes=peer_bytes(first),
+            sparse_refusal=sparse_refusal(gpus),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 

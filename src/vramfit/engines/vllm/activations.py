@@ -25,6 +25,10 @@ ACTIVATION_BYTES = 2
 """Bytes of an activation in fp16 or bf16."""
 
 
+SMALL_STEPS_OF_A100_SINCE = (0, 9)
+"""First release whose defaults on an A100 are those of smaller cards (0.8.5 and 0.9.2 ``engine/arg_utils.py``)."""
+
+
 def step_tokens(gpu: Gpu, release: Release) -> int:
     """Default of ``max_num_batched_tokens`` in the server (``engine/arg_utils.py`` ``get_batch_defaults``)."""
     if gpu.memory_bytes >= 160 * GIB and release.numbers >= (0, 28):
@@ -38,9 +42,11 @@ def step_sequences(gpu: Gpu, release: Release) -> int:
 
 
 def _large(gpu: Gpu, release: Release) -> bool:
-    """True for a card that larger steps are the default on; GB10 is excepted from 0.31 on."""
-    if gpu.memory_bytes < 70 * GIB or "a100" in gpu.name.lower() or not release.compiled:
+    """True for a card that larger steps are the default on; A100 is excepted after 0.8, and GB10 from 0.31 on."""
+    if gpu.memory_bytes < 70 * GIB or not release.compiled:
         return False
+    if "a100" in gpu.name.lower():
+        return release.numbers < SMALL_STEPS_OF_A100_SINCE
     return gpu.compute_capability != GB10 or release.numbers < (0, 31)
 
 

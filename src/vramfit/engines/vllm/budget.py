@@ -33,7 +33,12 @@ UNSAMPLED_BYTES = 72 * MIB
 """Non-torch bytes on a stage of a pipeline without the sampler: 0.07 GiB on the first of four."""
 PEER_BYTES, PEER_BYTES_HOPPER = 225 * MIB, 430 * MIB
 """Further bytes for each further rank (NCCL and the custom all-reduce): two ranks 0.25-0.74 GiB, four 0.34-1.39
-(vllm-project/vllm issues 15815, 13061, 16570), eight about 1.8 (sgl-project/sglang issue 11716); two H100 0.55 in 0.11."""
+(vllm-project/vllm issues 15815, 13061, 16570); eight A100 over NVLink 2.1 (issue 18446); two H100 0.55 in 0.11."""
+PEER_BYTES_PCIE = 66 * MIB
+"""Further bytes for each rank beyond two of cards that no NVLink joins all of: four A100 PCIe 0.34 GiB (vllm-project/vllm issue
+16570), eight cards of 24 GB at most 0.2 (issue 22177), eight RTX 5080 1.35 (out-of-memory messages)."""
+NVLINK_FOR_ALL = 300_000_000_000
+"""Least bandwidth in bytes a second of NVLinks that join all cards of a machine, and not pairs of them by a bridge."""
 FUSED_BYTES, FUSED_PEER_BYTES = 1863 * MIB, 45 * MIB
 """Further bytes from 0.18 on for tensor parallelism on data-centre cards from Hopper on, and for each rank beyond two, where
 vLLM joins all-reduce and norm (``config/vllm.py`` ``enable_allreduce_rms_fusion``: not with a pipeline or data
@@ -94,11 +99,18 @@ class Libraries(Record):
 
 
 def libraries(
-    model: Model, ranks: int, stages: int, last: bool, generation: str, release: Release, data_parallel: bool
+    model: Model,
+    ranks: int,
+    stages: int,
+    last: bool,
+    generation: str,
+    release: Release,
+    data_parallel: bool,
+    peer_bytes: int = PEER_BYTES,
 ) -> Libraries:
     """Memory of libraries on one of ``ranks`` tensor-parallel ranks of one of ``stages`` stages, the ``last`` or another.
 
-    ``generation`` is that of the card as in ``Cards.generation``.
+    ``generation`` and ``peer_bytes`` are those of the card as in ``Cards``.
     """
     linked = generation in ("hopper", "blackwell")
     recent = release.numbers >= (0, 18)
@@ -113,7 +125,7 @@ def libraries(
         elif linked:
             together, each, further = PEER_BYTES_HOPPER, PEER_BYTES, ranks - 2
         else:
-            each, further = PEER_BYTES, ranks - 1
+            together, each, further = PEER_BYTES, peer_bytes, ranks - 2
     several = linked and ranks * stages > 1
     experts = several and ranks > 1 and any(group.experts is not None for group in model.layers)
     return Libraries(
@@ -134,6 +146,12 @@ def generation(gpu: Gpu) -> str:
     if gpu.compute_capability < BLACKWELL:
         return "hopper"
     return "blackwell" if gpu.compute_capability[0] < CONSUMER else "blackwell-12"
+
+
+def peer_bytes(gpu: Gpu) -> int:
+    """Bytes of each rank beyond two on cards before Hopper, and on Blackwell's others; a bridge joins two PCIe cards."""
+    joined = (gpu.nvlink_bytes_per_second or 0) >= NVLINK_FOR_ALL and "pcie" not in gpu.name.lower()
+    return PEER_BYTES if joined else PEER_BYTES_PCIE
 
 
 def unified_bytes(gpu: Gpu, offered_bytes: int) -> tuple[int, int]:

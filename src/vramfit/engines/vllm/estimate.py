@@ -23,12 +23,14 @@ from vramfit.engines.distributed import (
     stage_of,
 )
 from vramfit.engines.interface import DeviceMemory, Estimate
+from vramfit.engines.ngram_table import sentence
 from vramfit.engines.pool import Pool
 from vramfit.engines.servers import refuse_offload
-from vramfit.engines.vllm.loaded import host_memory, loaded, recipe_text
+from vramfit.engines.vllm.loaded import host_memory, host_table_bytes, loaded, recipe_text
 from vramfit.engines.vllm.parts import parts, steps, utilization
 from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, demanding, with_swap_space
 from vramfit.engines.vllm.release import release
+from vramfit.engines.vllm.support import chooses_tokens
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -108,7 +110,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         },
         streamed_bytes=sum([load.streamed_bytes for load in loads]),
         plan=cached,
-        refusal=context_refusal(job),
+        refusal=(cards.sparse_refusal if chooses_tokens(model) else None) or context_refusal(job),
         pool=demanding(_pool(share, mine, starting), keys, gpus, cached),
     )
 
@@ -182,6 +184,7 @@ def _assumptions(job: Job[Cards, ServerKeys], ranks: int, count: int, share: flo
     ]
     assumptions += split_text(job, ranks, count)
     assumptions += recipe_text(job.checkpoint)
+    assumptions += sentence(host_table_bytes(job))
     if job.scheme.family == "bitsandbytes":
         assumptions.append(
             "needs a vLLM version or plugin that loads bitsandbytes; double-quantized scales are kept so"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from vramfit._record import Record, replace
 from vramfit.engines.distributed import copies, expert_division
 from vramfit.engines.interface import NOTHING, DeviceMemory
+from vramfit.engines.ngram_table import on_cards, table_bytes
 from vramfit.engines.vllm.activations import ACTIVATION_BYTES
 from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.weights import stages
@@ -36,6 +37,10 @@ together, and the first release that does so (``disable_tp=is_sequence_parallel`
 ``model_executor/models``; ``use_sequence_parallel_moe`` in ``config/parallel.py``): each rank then has tokens of its own."""
 
 
+TABLE_SHARED_SINCE = (0, 31)
+"""Release from which on the copies of a model on one machine share its table of n-grams in host memory."""
+
+
 class Loaded(Record):
     """Weights of one rank of a pipeline stage, in bytes."""
 
@@ -59,7 +64,7 @@ def loaded(
     """
     keys, over = job.keys, division(job, ranks)
     low, high = spread_bounds(job.checkpoint, bounds)
-    found = [_within(stage, low, high) for stage in stages(job.checkpoint, ranks, count, kernel, over)]
+    found = [_within(stage, low, high) for stage in stages(checkpoint_on_cards(job), ranks, count, kernel, over)]
     buffer = layer_inputs_bytes(job.model, tokens)
     if buffer:
         first = found[0]
@@ -78,6 +83,23 @@ def loaded(
 
         found = with_offload(job, found, ranks, kernel, over)
     return tuple(found)
+
+
+def checkpoint_on_cards(job: Job[Any, ServerKeys]) -> Checkpoint:
+    """Checkpoint of a job, without a table of n-grams that stays in host memory."""
+    return on_cards(job.checkpoint) if release(job.keys).table_on_host else job.checkpoint
+
+
+def host_table_bytes(job: Job[Any, ServerKeys]) -> int:
+    """Bytes of the table of n-grams in host memory: one for each copy of the model, from 0.31 on for each machine.
+
+    Source: 0.30.0 and 0.31.0 ``config/engram.py`` ``dp_shared_memory``.
+    """
+    facts = release(job.keys)
+    if not facts.table_on_host:
+        return 0
+    shared = facts.numbers >= TABLE_SHARED_SINCE
+    return table_bytes(job.checkpoint) * (job.traits.spread.machines if shared else copies(job.keys))
 
 
 def layer_inputs_bytes(model: Model, tokens: int) -> int:
@@ -124,7 +146,7 @@ def recipe_text(checkpoint: Checkpoint) -> list[str]:
 
 def host_memory(job: Job[Any, ServerKeys], found: tuple[Loaded, ...], ranks: int) -> DeviceMemory:
     """Host memory of all ranks' weights in it."""
-    size = sum([load.host_bytes for load in found]) * ranks * copies(job.keys)
+    size = sum([load.host_bytes for load in found]) * ranks * copies(job.keys) + host_table_bytes(job)
     return DeviceMemory("host", size, 0, 0, 0, size, size) if size else NOTHING
 
 

@@ -134,7 +134,7 @@ def parts(job: Job[Cards, ServerKeys], facts: Release, stage: int) -> Parts:
     if facts.graphs_in_share:
         made = replace(made, share=ESTIMATED_SHARE)
     several = keys.data_parallel is not None and keys.data_parallel > 1
-    library = libraries(model, ranks, count, last, cards.generation, facts, several)
+    library = libraries(model, ranks, count, last, cards.generation, facts, several, cards.peer_bytes)
     if cards.processes_bytes:
         library = replace(library, processes_bytes=cards.processes_bytes)
     later = 0 if facts.graphs_in_share else made.bytes

@@ -55,6 +55,9 @@ class Release(Record):
     counts_everything: bool
     """True if the share must contain all that the process took since its start, not only what the profile run added
     (0.28.0 ``utils/mem_utils.py`` ``total_consumed``)."""
+    table_on_host: bool
+    """True if a table of n-grams stays in pinned host memory: the default of ``EngramConfig.cpu_offload`` (0.30.0 and 0.33.0
+    ``config/engram.py``); 0.29.0 has the models without it."""
     full_graphs: bool
     """True if whole steps are captured in addition to pieces (``FULL_AND_PIECEWISE``, the default since 0.11.0's
     ``config/compilation.py``)."""
@@ -101,5 +104,6 @@ def release(keys: ServerKeys) -> Release:
         candidate_rows=(0, 17) <= numbers < (0, 20),
         keeps_workspace=numbers >= (0, 13),
         counts_everything=numbers >= (0, 28),
+        table_on_host=numbers >= (0, 30),
         full_graphs=numbers >= (0, 11),
     )

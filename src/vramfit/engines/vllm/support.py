@@ -6,6 +6,7 @@ each platform in ``platforms``, the architectures inside of the wheels' ``_C`` l
 
 from __future__ import annotations
 
+from vramfit._memo import per_model
 from vramfit.engines.support import (
     INT4_MISSING,
     INT4_PROBLEM,
@@ -15,8 +16,14 @@ from vramfit.engines.support import (
     amd_but,
     anything,
     below,
+    described,
     of,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vramfit.hardware import Gpu
+    from vramfit.model import Model
 
 TPU = "tpu-inference 0.32.0 platforms/tpu_platform.py supported_quantization"
 XPU = "vllm 0.33.0 platforms/xpu.py supported_quantization"
@@ -119,3 +126,27 @@ RULES = (
          ("gptq", "bitsandbytes", "torchao")),
 )  # fmt: skip
 """Reasons why vLLM does not start, in the order in which they are named."""
+
+SPARSE = Rule(
+    "its kernels for latent attention to chosen tokens need compute capability 9.x, 10.x or 12.x",
+    "vllm 0.33.0 v1/attention/backends/mla and models/deepseek_v4/sparse_mla.py supports_compute_capability",
+    lambda gpu: gpu.compute_capability is not None and gpu.compute_capability[0] not in (9, BLACKWELL_MAJOR, 12),
+)
+"""Reason why models that choose the tokens which their latent attention reads start on data-centre cards from Hopper on, and
+on Blackwell's others: DeepSeek-V3.2, DeepSeek-V4, GLM-5. vLLM raises "No valid attention backend found" elsewhere (0.27.1
+and 0.33.0 ``platforms/cuda.py``); forks with kernels of their own exist (vllm-project/vllm pull request 40899)."""
+
+
+def sparse_refusal(gpus: tuple[Gpu, ...]) -> str | None:
+    """Reason why no such model starts on the GPUs; None if it does, or if their compute capability is not known."""
+    for gpu in gpus:
+        if SPARSE.holds(gpu):
+            return f"{SPARSE.problem}, and this is {described(gpu)} ({SPARSE.source})"
+    return None
+
+
+@per_model
+def chooses_tokens(model: Model) -> bool:
+    """True if an indexer chooses the tokens that a layer's latent attention reads."""
+    kept = [mixer.cache((0,), model.hidden) for group in model.layers for mixer in group.mixers]
+    return any(cache is not None and cache.index_width and cache.kind in ("latent", "compressed") for cache in kept)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from vramfit.engines import ngram_table
 from vramfit.engines.cache_terms import bits_of, equal_rows
 from vramfit.engines.distributed import expert_division, layout, of_one_copy, stage_layers, stage_of
 from vramfit.engines.terms import span
 from vramfit.engines.vllm.activations import widest_layer
 from vramfit.engines.vllm.budget import experts_kernel
 from vramfit.engines.vllm.graphs import BASE_BYTES, FULL_BYTES, PIECE_BYTES
-from vramfit.engines.vllm.loaded import division
+from vramfit.engines.vllm.loaded import checkpoint_on_cards, division, host_table_bytes
 from vramfit.engines.vllm.parts import parts, steps
 from vramfit.engines.vllm.pool import Caches
 from vramfit.engines.vllm.profile_run import ALLOCATED_BY_KERNEL
@@ -59,7 +60,9 @@ def account(job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> 
             "overhead", gpu.device, "spare block", block, f"{VLLM} v1/core/block_pool.py null_block",
             "one block of the pool is never given out", block_bytes=block,
         )  # fmt: skip
-    moved, swap = estimate.host.weights_bytes, (job.keys.swap_space_bytes or 0) * job.gpu_count
+    table, swap = host_table_bytes(job), (job.keys.swap_space_bytes or 0) * job.gpu_count
+    moved = estimate.host.weights_bytes - table
+    ngram_table.account(ledger, table, f"{VLLM} config/engram.py")
     ledger.add_sum(
         "weights", "host", "weights in host memory", moved, f"{VLLM} model_executor/offloader/uva.py",
         f"parameters of the layers from the first on, until cpu_offload of each of {len(estimate.gpus)} GPUs is reached",
@@ -232,7 +235,7 @@ def account_weights(
         slots = slot_bytes(job, ranks, count, expert_division(keys, ranks))[stage]
         add_slots(ledger, device, slots, keys, f"{VLLM} lora/layers")
     more = f"{MORE}, less what stays in host memory" if keys.cpu_offload_bytes else MORE
-    groups = rank_groups(job.checkpoint, ranks, over, layers, count)
+    groups = rank_groups(checkpoint_on_cards(job), ranks, over, layers, count)
     add_rank_weights(
         ledger, device, span(*layers), [groups], size - angles - slots, f"{VLLM} model_executor/layers", more
     )
