@@ -13,6 +13,8 @@ from vramfit.units import MIB
 if TYPE_CHECKING:
     from vramfit.answer import Answer
     from vramfit.engines.llamacpp.compute import Program
+    from vramfit.engines.llamacpp.graph import Size
+    from vramfit.engines.llamacpp.placement import Cells
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _rotated(found: Answer) -> int:
     return 4 * int(work.own.ubatch) * widest + MIB  # type: ignore[attr-defined]
 
 
-def live_bytes(program: Program, room: compute.Cells, unpacking: bool) -> int:
+def live_bytes(program: Program, room: Cells, unpacking: bool) -> int:
     """Most bytes that the tensors of a device's buffer have at once."""
     sizes = [_bytes(size, room) for size in program.sizes]
     for number, size in program.scratch.items() if unpacking else ():
@@ -82,5 +84,5 @@ def live_bytes(program: Program, room: compute.Cells, unpacking: bool) -> int:
     return most
 
 
-def _bytes(size: compute.Size, room: compute.Cells) -> int:
+def _bytes(size: Size, room: Cells) -> int:
     return compute.aligned(size[0] + size[1] * room.full + size[2] * room.sliding)
