@@ -8,7 +8,7 @@ import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tests.fuzz.memory import MemoryFile, MemoryFolder
 from tests.importers import models
@@ -28,6 +28,9 @@ from vramfit.verify.lines import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.importers.write_gguf import GgufWriter
+    from vramfit.importers.source import Folder
 
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +82,7 @@ def _file(name: str, data_bytes: int = 0) -> Callable[[bytes], object]:
 
     def read(data: bytes) -> object:
         folder = MemoryFolder(MemoryFile(name, data, len(data) + data_bytes))
-        place = Place(reference, "disk", True, folder, name)
+        place = Place(reference, "disk", True, cast("Folder", folder), name)
         return load._imported(place, name)
 
     return read
@@ -129,9 +132,11 @@ def _ggufs() -> list[bytes]:
     """A GGUF header with a vocabulary, which is most of it, and one without, whose other parts are changed more often."""
     whole, bare = models.gguf(), models.gguf()
     bare.pairs = [pair for pair in bare.pairs if not pair[0].startswith("tokenizer")]
-    return [
-        found for one in (whole, bare) for found in _written(lambda folder: one.write(folder / "x.gguf"), "x.gguf")()
-    ]
+    return [*_header(whole), *_header(bare)]
+
+
+def _header(writer: GgufWriter) -> list[bytes]:
+    return _written(lambda folder: writer.write(folder / "x.gguf"), "x.gguf")()
 
 
 def _configs() -> list[bytes]:

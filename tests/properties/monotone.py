@@ -239,14 +239,14 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
     starts = min(rank(harder), rank(one)) >= 0  # whether a scheme or a cache type starts is no matter of size
     if step.verdict and rank(harder) > rank(one) and (starts or not step.needs_more):
         words = f"{one.verdict.word} becomes {harder.verdict.word}"
-        pair = (measures(one, step.host), measures(harder, step.host))
-        yield Violation(f"{step.name}: verdict", base, harder_keys, words, pair)
+        both = (measures(one, step.host), measures(harder, step.host))
+        yield Violation(f"{step.name}: verdict", base, harder_keys, words, both)
     if step.needs_more and not decided(one, harder):
         before, after = needs(one, step.host), needs(harder, step.host)
         less = [f"{name} {value} becomes {after[name]}" for name, value in before.items() if after[name] < value]
         if less:
-            pair = (measures(one, step.host), measures(harder, step.host))
-            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), pair)
+            both = (measures(one, step.host), measures(harder, step.host))
+            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), both)
 
 
 def decided(*found: Answer) -> bool:

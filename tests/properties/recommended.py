@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def asked(seed: str, count: int, tally: Tally) -> list[Violation]:
     """Violations of as many recommendations, and of the remedies of as many deployments that have some."""
-    asker, found = Asker(), []
+    asker = Asker()
+    found: list[Violation] = []
     for number in range(count):
         rng = Random(f"{seed} {number}")
         found += unasked(drawn(rng), asker, rng, tally)
