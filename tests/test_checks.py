@@ -85,6 +85,13 @@ def test_limits_of_a_row_that_does_not_fit() -> None:
     assert (0, 0) == (limits.max_context, limits.max_parallel)
 
 
+def test_no_context_is_long_enough_for_a_longer_prompt() -> None:
+    """A context below the stated prompt is refused, so that none is the longest."""
+    asked: dict[str, Any] = {"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "int8", "parallel": 64}
+    longest = [rows(**asked)[0].limits, rows(**asked, prompt_tokens=2048)[0].limits]
+    assert [None if one is None else one.max_context > 0 for one in longest] == [True, False]
+
+
 def test_limits_follow_the_level() -> None:
     """At level ``fits`` the high need counts, so the limits are lower."""
     strict, easy = (rows(model="llama-3.1-8b", level=level)[0].limits for level in ("fits", "tight"))

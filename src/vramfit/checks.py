@@ -203,7 +203,7 @@ def _limits(request: Request, found: Answer) -> Limits | None:
 
     here = found.margin_bytes
     context = largest(lambda n: margin(context=n), 1, max(model.context, work.context), (work.context, here))
-    context = _holding_images(context, deployment)
+    context = _holding_prompt(context, deployment)
     most = engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL
     parallel = largest(lambda n: margin(parallel=n), 1, max(most, work.parallel), (work.parallel, here))
     return Limits(context, parallel)
@@ -233,17 +233,18 @@ def _following_limits(request: Request, found: Answer) -> Limits:
     context = largest_in_pieces(lambda n: margin(context=n), lambda n: setting(context=n), 1, most)
     most = max(engine(deployment.engine).largest_parallel(work) or MAX_PARALLEL, work.parallel)
     parallel = largest_in_pieces(lambda n: margin(parallel=n), lambda n: setting(parallel=n), 1, most)
-    return Limits(_holding_images(context, deployment), parallel)
+    return Limits(_holding_prompt(context, deployment), parallel)
 
 
-def _holding_images(context: int, deployment: Deployment) -> int:
-    """The context, or 0 where the images alone exceed it, which is refused."""
+def _holding_prompt(context: int, deployment: Deployment) -> int:
+    """The context, or 0 where the stated prompt or the images alone exceed it, which is refused."""
     work = deployment.workload
-    if work.image_size is None:
-        return context
-    from vramfit.memory.vision import tokens_of_image
+    least = work.prompt_tokens or 0
+    if work.image_size is not None:
+        from vramfit.memory.vision import tokens_of_image
 
-    return context if context >= work.images * tokens_of_image(deployment.model, work.image_size) else 0
+        least = max(least, work.images * tokens_of_image(deployment.model, work.image_size))
+    return context if context >= least else 0
 
 
 def _training_limits(found: Answer) -> Limits:

@@ -1,4 +1,4 @@
-"""The command: ``python -m tests.fuzz --inputs N [--target NAME] [--seed S] [--record FILE]``."""
+"""The command: ``python -m tests.fuzz --inputs N [--seconds S] [--target NAME] [--seed S] [--record FILE]``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def main() -> int:
     """Run the command; 1 where an input failed or took longer than a second."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=1000, help="further inputs of each target")
+    parser.add_argument("--seconds", type=float, default=1e9, help="processor time after which a target ends")
     parser.add_argument("--target", choices=tuple(TARGETS))
     parser.add_argument("--seed", default="1")
     parser.add_argument("--record", type=Path, default=Path(__file__).parent / "record.json")
@@ -26,7 +27,7 @@ def main() -> int:
         known = record.setdefault(
             f"{name} {given.seed}", {"inputs": 0, "refused": 0, "failures": [], "slow": [], "seconds": 0}
         )
-        found = run(name, TARGETS[name], given.seed, known["inputs"], given.inputs)
+        found = run(name, TARGETS[name], given.seed, known["inputs"], given.inputs, given.seconds)
         known["inputs"] += found.inputs
         known["refused"] += found.refused
         known["failures"] += found.failures

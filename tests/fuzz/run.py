@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.fuzz.changed import changed
 from vramfit.errors import VramfitError
+from vramfit.launch.mask import one_line
 
 if TYPE_CHECKING:
     from tests.fuzz.targets import Target
@@ -28,21 +29,28 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(name: str, target: Target, seed: str, first: int, count: int) -> Outcome:
-    """Give the target so many inputs, from number ``first`` on; an input follows from seed, target and number alone."""
+def run(name: str, target: Target, seed: str, first: int, count: int, seconds: float = 1e9) -> Outcome:
+    """Give the target so many inputs, from number ``first`` on; an input follows from seed, target and number alone.
+
+    After ``seconds`` of processor time the run ends, whatever is left of the count.
+    """
     found, corpus = Outcome(), target.corpus()
-    started = time.process_time()
+    started = ended = time.process_time()
     for number in range(first, first + count):
-        data = changed(corpus, Random(f"{seed} {name} {number}"))
-        began = time.process_time()
+        data, began = changed(corpus, Random(f"{seed} {name} {number}")), ended
         try:
             target.read(data)
-        except VramfitError:
+        except VramfitError as error:
             found.refused += 1
+            if not one_line(error.message).isprintable():
+                found.failures.append(f"{number}: raw control characters in an error: {error.message!r}"[:300])
         except Exception as error:  # whatever it is, it is the finding
             found.failures.append(f"{number}: {type(error).__name__}: {error}"[:300])
-        if time.process_time() - began > SLOW_SECONDS:
+        ended = time.process_time()
+        if ended - began > SLOW_SECONDS:
             found.slow.append(str(number))
         found.inputs += 1
-    found.seconds = time.process_time() - started
+        if ended - started > seconds:
+            break
+    found.seconds = ended - started
     return found

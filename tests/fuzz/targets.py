@@ -7,11 +7,10 @@ import json
 import shlex
 import tempfile
 from dataclasses import dataclass
-from functools import cache
-from os import truncate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from tests.fuzz.memory import MemoryFile, MemoryFolder
 from tests.importers import models
 from vramfit.cli.deployments import read_deployments
 from vramfit.cli.options import read as read_arguments
@@ -19,8 +18,10 @@ from vramfit.curation.strict_yaml import parse
 from vramfit.engines.commands import with_command
 from vramfit.engines.keys import parse_request
 from vramfit.errors import VramfitError
+from vramfit.importers import load
+from vramfit.importers.place import Place
+from vramfit.importers.reference import LocalFile
 from vramfit.manifests.documents import documents
-from vramfit.sources import open_catalogue
 from vramfit.verify import marks
 from vramfit.verify import read as read_log
 from vramfit.verify.lines import kept
@@ -28,7 +29,9 @@ from vramfit.verify.lines import kept
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vramfit.catalogue.lookup import Catalogue
+    from tests.importers.write_gguf import GgufWriter
+    from vramfit.importers.source import Folder
+
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,38 +76,14 @@ def _manifest(data: bytes) -> object:
     return [one.data() for one in documents(data.decode("utf-8", "replace"), "fuzz.yaml")]
 
 
-@cache
-def _folder() -> Path:
-    shared = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="vramfit-fuzz-", dir=shared if shared.is_dir() else None))
-
-
-@cache
-def _catalogue() -> Catalogue:
-    from vramfit.importers.client import Network
-    from vramfit.importers.load import Importer
-
-    return open_catalogue((), lambda: Importer(Network(offline=True)))
-
-
 def _file(name: str, data_bytes: int = 0) -> Callable[[bytes], object]:
-    """Reader of a file of which the header is changed; ``data_bytes`` of zeros follow, which take no room on the disk."""
-    numbers = iter(range(2**62))
+    """Reader of a file of which the header is changed, in memory; ``data_bytes`` of zeros follow."""
+    reference = LocalFile(name)
 
     def read(data: bytes) -> object:
-        # Another name each time: what was read of one is remembered.
-        folder = _folder() / f"{name}-{next(numbers)}"
-        folder.mkdir()
-        path = folder / name
-        path.write_bytes(data)
-        truncate(path, len(data) + data_bytes)
-        try:
-            catalogue = _catalogue()
-            catalogue._models.clear()
-            return catalogue.model(str(path))
-        finally:
-            path.unlink()
-            folder.rmdir()
+        folder = MemoryFolder(MemoryFile(name, data, len(data) + data_bytes))
+        place = Place(reference, "disk", True, cast("Folder", folder), name)
+        return load._imported(place, name)
 
     return read
 
@@ -149,6 +128,22 @@ def _files(folder: str) -> Callable[[], list[bytes]]:
     return lambda: [path.read_bytes()[:20_000] for path in sorted((ROOT / folder).rglob("*")) if path.is_file()][:40]
 
 
+def _ggufs() -> list[bytes]:
+    """A GGUF header with a vocabulary, which is most of it, and one without, whose other parts are changed more often."""
+    whole, bare = models.gguf(), models.gguf()
+    bare.pairs = [pair for pair in bare.pairs if not pair[0].startswith("tokenizer")]
+    return [*_header(whole), *_header(bare)]
+
+
+def _header(writer: GgufWriter) -> list[bytes]:
+    return _written(lambda folder: writer.write(folder / "x.gguf"), "x.gguf")()
+
+
+def _configs() -> list[bytes]:
+    published = [path.read_bytes() for path in sorted((ROOT / "importers/config/published").glob("*.json"))]
+    return [*_written(models.write_config, "config.json")(), json.dumps({"model_type": "llama"}).encode(), *published]
+
+
 TARGETS = {
     "arguments": Target(_arguments, lambda: ["\n".join(shlex.split(one)).encode() for one in ARGUMENTS]),
     "deployments": Target(_deployments, _texts(DEPLOYMENTS)),
@@ -156,14 +151,11 @@ TARGETS = {
     "command": Target(lambda data: with_command({"command": data.decode("utf-8", "replace")}), _texts(COMMANDS)),
     "manifest": Target(_manifest, _files("manifests/found")),
     "log": Target(_log, _files("verify/logs")),
-    "gguf": Target(_file("x.gguf", GGUF_DATA_BYTES), _written(lambda folder: models.gguf().write(folder / "x.gguf"), "x.gguf")),
+    "gguf": Target(_file("x.gguf", GGUF_DATA_BYTES), _ggufs),
     "safetensors": Target(
         _file("model.safetensors", SAFETENSORS_DATA_BYTES),
         _written(lambda folder: models.write_safetensors(folder / "model.safetensors", models.tensors()), "model.safetensors"),
     ),
-    "config": Target(
-        _file("config.json"),
-        lambda: [*_written(models.write_config, "config.json")(), json.dumps({"model_type": "llama"}).encode()],
-    ),
+    "config": Target(_file("config.json"), _configs),
 }  # fmt: skip
 """Targets by name."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.launch.mask import masked, masked_values, one_line
+from vramfit.launch.mask import MASK, PATTERNS, masked, masked_values, one_line
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,12 @@ def test_a_variable_never_shows_its_value(secret: str) -> None:
 def test_names_of_many_parts_are_read_once(shown: str, text: str) -> None:
     """A pattern that could divide such a name in every possible manner took twice as long for each part more."""
     assert shown == masked(text)
+
+
+def test_a_name_of_a_text_with_many_words_is_looked_for_from_its_end() -> None:
+    """Tried from each of 20,000 words on, the name of a variable cost a hundred letters each."""
+    (pattern,) = [one for one, shown in PATTERNS if shown == rf"\1={MASK}"]
+    assert pattern.match("a.token=b") is None
+    assert pattern.match("token=b") is not None
+    assert "a." * 20_000 + "x_token=***" == masked("a." * 20_000 + "x_token=b")
+    assert "y" * 300 + ".hf_token=***" == masked("y" * 300 + ".hf_token=b")

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.catalogued import catalogue
+from tests.properties.graphs import graphs
 from tests.reports.listed import Listed
 from vramfit.answer import Answer, answer
 from vramfit.engines.keys import parse_request
@@ -18,10 +19,31 @@ from vramfit.verdict import LEVELS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.properties.graphs import Graphs
     from vramfit.engines.interface import DeviceMemory
 
     Raw = Mapping[str, Any]
     """Deployment keys as a file has them."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Measures of an answer, by which two are compared."""
+
+    parts: Mapping[str, int]
+    """Bytes of each part of the memory (``parts``)."""
+    spread: int
+    """Number of GPUs that have weights."""
+    high_bytes: int
+    """Highest estimate of the memory."""
+    batch: object
+    """Micro-batch, as it was stated or as the engine chose it; None of an engine without the key."""
+    step_tokens: object
+    """Tokens that a server processes at once, as they were stated or as the engine chose them."""
+    context: int
+    """Tokens that a sequence may hold."""
+    graph: Graphs | None
+    """Tensors of llama.cpp's graph; None of other engines."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +55,16 @@ class Violation:
     changes: Raw
     """Keys that make the other deployment of the comparison; empty where one deployment breaks the invariant alone."""
     found: str
-    fell: tuple[str, ...] = ()
-    """Parts of the GPUs' memory of which the harder deployment needs less, where the invariant is about the need."""
-    largest_fall: float = 0.0
-    """Largest share of one of these parts that the harder deployment does without."""
-    spread: tuple[int, int] = (1, 1)
-    """Number of GPUs that have weights in either deployment."""
-    batches: tuple[object, object] = (None, None)
-    """Micro-batch of either deployment; None of an engine without the key."""
-    contexts: tuple[int, int] = (0, 0)
-    """Tokens that a sequence may hold in either deployment."""
+    pair: tuple[Measures, Measures] | None = None
+    """Measures of the easier deployment and of the harder one, where the invariant compares two."""
+
+    @property
+    def fell(self) -> frozenset[str]:
+        """Parts of the memory of which the harder deployment needs less."""
+        if self.pair is None:
+            return frozenset()
+        before, after = self.pair
+        return frozenset(name for name, value in before.parts.items() if after.parts[name] < value)
 
     @property
     def kind(self) -> str:
@@ -100,14 +122,15 @@ def parts(found: Answer, host: bool = False) -> dict[str, int]:
     return {name: sum(getattr(one, f"{name}_bytes") for one in _devices(found, host)) for name in names}
 
 
-def spread(found: Answer) -> int:
-    """Number of GPUs that have weights."""
-    return sum(1 for one in found.estimate.gpus if one.weights_bytes)
-
-
-def batch(found: Answer) -> object:
-    """Micro-batch, as it was stated or as the engine chose it; None of an engine without the key."""
-    return getattr(found.deployment.workload.own, "ubatch", None)
+def measures(found: Answer, host: bool = False) -> Measures:
+    """Measures of an answer."""
+    work = found.deployment.workload
+    spread = sum(1 for one in found.estimate.gpus if one.weights_bytes)
+    step = found.estimate.settings.get("max_batched_tokens")
+    return Measures(
+        parts(found, host), spread, needs(found, host)["high"], getattr(work.own, "ubatch", None), step, work.context,
+        graphs(found),
+    )  # fmt: skip
 
 
 def _devices(found: Answer, host: bool) -> tuple[DeviceMemory, ...]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.properties.asked import Violation, batch, needs, parts, rank, rows, spread
+from tests.properties.asked import Violation, measures, needs, rank, rows
+from vramfit.engines import engine
+from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.memory.kv_cache import ELEMENT_TYPES
-from vramfit.quantization import SCHEMES, derive
+from vramfit.quantization import SCHEMES
 from vramfit.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.properties.asked import Asker, Raw
     from vramfit.answer import Answer
+    from vramfit.model import Model
 
     Pair = tuple[dict[str, Any], dict[str, Any]]
     """Keys to put on a deployment for the easier of two, and for the harder."""
@@ -146,9 +149,15 @@ def _scheme(raw: Raw, found: Answer, rng: Random) -> Pair | None:
     if not alike or scheme.id not in SCHEMES:
         return None
     other = rng.choice(alike)
-    sizes = {one: derive(model, SCHEMES[one]).file_bytes for one in (scheme.id, other)}
+    sizes = {one: _loaded_bytes(raw["engine"], model, one) for one in (scheme.id, other)}
     less, more = sorted(sizes, key=sizes.__getitem__)
     return None if sizes[more] < sizes[less] * LEAST_STEP else ({"quant": less}, {"quant": more})
+
+
+def _loaded_bytes(name: str, model: Model, scheme: str) -> int:
+    """Bytes of a file as an engine loads it; llama.cpp loads a tied embedding twice (``src/llama-model.cpp``)."""
+    checkpoint = engine(name).checkpoint(model, SCHEMES[scheme])
+    return checkpoint.file_bytes + (parts_of(checkpoint).tied_bytes if name in LLAMA else 0)
 
 
 def _bits(raw: Raw, found: Answer, rng: Random) -> Pair | None:
@@ -227,20 +236,17 @@ def broken(raw: Raw, step: Step, asker: Asker, rng: Random) -> Iterator[Violatio
             yield Violation(f"{step.name}: refused with more", base, harder_keys, str(easier))
         return
     (one,) = easier
-    smaller, larger = parts(one, step.host), parts(harder, step.host)
-    fell = tuple([name for name, value in smaller.items() if larger[name] < value])
-    most = max([1 - larger[name] / smaller[name] for name in fell], default=0.0)
-    contexts = (one.deployment.workload.context, harder.deployment.workload.context)
-    measured = (fell, most, (spread(one), spread(harder)), (batch(one), batch(harder)), contexts)
     starts = min(rank(harder), rank(one)) >= 0  # whether a scheme or a cache type starts is no matter of size
     if step.verdict and rank(harder) > rank(one) and (starts or not step.needs_more):
         words = f"{one.verdict.word} becomes {harder.verdict.word}"
-        yield Violation(f"{step.name}: verdict", base, harder_keys, words, *measured)
+        both = (measures(one, step.host), measures(harder, step.host))
+        yield Violation(f"{step.name}: verdict", base, harder_keys, words, both)
     if step.needs_more and not decided(one, harder):
         before, after = needs(one, step.host), needs(harder, step.host)
         less = [f"{name} {value} becomes {after[name]}" for name, value in before.items() if after[name] < value]
         if less:
-            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), *measured)
+            both = (measures(one, step.host), measures(harder, step.host))
+            yield Violation(f"{step.name}: need", base, harder_keys, "; ".join(less), both)
 
 
 def decided(*found: Answer) -> bool:

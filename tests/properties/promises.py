@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.catalogued import catalogue
@@ -31,14 +32,30 @@ STATED_OF = {
 USES = ("chat", "code", "vision", "embedding")
 
 
-def unkept(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
-    """Remedies of which the changes, put on the deployment, lead to another verdict or need."""
+@dataclass
+class Tally:
+    """Counts of what was offered."""
+
+    rows: int = 0
+    """Rows of recommendations."""
+    refused: int = 0
+    """Recommendations that were refused."""
+    remedied: int = 0
+    """Deployments with remedies."""
+    remedies: int = 0
+
+
+def unkept(raw: Raw, asker: Asker, rng: Random, tally: Tally | None = None) -> Iterator[Violation]:
+    """Remedies of which the changes, put on the deployment, lead to another verdict or need, or do not reach the level."""
     found = asker.one(raw)
     if found is None:
         return
     request = parse_request(raw)
     remedies = find(request, found, catalogue(), {}, everything=rng.random() < 0.1)
     report = estimate_object(checked(request, found, remedies))
+    if tally is not None and remedies:
+        tally.remedied += 1
+        tally.remedies += len(remedies)
     for remedy in report["remedies"]:
         changes = remedy["changes"]
         dropped = {name for key, names in STATED_OF.items() if key in changes for name in names}
@@ -51,9 +68,11 @@ def unkept(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
         told = (again[0].verdict.word, again[0].required_bytes, again[0].verdict.headroom_bytes)
         if told != promised:
             yield Violation("remedy: promise", raw, changes, f"{promised} promised, {told} found")
+        if not again[0].reached:
+            yield Violation("remedy: does not reach the level", raw, changes, str(told))
 
 
-def unasked(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
+def unasked(raw: Raw, asker: Asker, rng: Random, tally: Tally | None = None) -> Iterator[Violation]:
     """Rows of a recommendation that are beyond the model's context, or are answered otherwise when asked by their keys."""
     keys = {name: raw[name] for name in ("context", "parallel", "kv_cache_type", "reserve", "ram") if name in raw}
     if rng.random() < 0.3:
@@ -71,7 +90,11 @@ def unasked(raw: Raw, asker: Asker, rng: Random) -> Iterator[Violation]:
         report = recommend({**parse_request(keys), **wishes}, catalogue())
     except VramfitError:
         asker.refused += 1
+        if tally is not None:
+            tally.refused += 1
         return
+    if tally is not None:
+        tally.rows += len(report["recommendations"])
     for row in report["recommendations"]:
         yield from _row(row, {**keys, **wishes}, asker)
 

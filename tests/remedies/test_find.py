@@ -341,3 +341,19 @@ def test_every_engine_has_something_to_offer(name: str) -> None:
     found = next(check(request, open_catalogue()))
     assert "exceeds" == found.answer.verdict.word
     assert "quantize" in {remedy.proposal.kind for remedy in found.remedies}
+
+
+@pytest.mark.parametrize("quant", ["int4", "Q4_K_M"])
+def test_a_publisher_s_file_is_promised_as_it_is_asked_for(quant: str) -> None:
+    """bartowski makes Q4_K_M by a recipe of his own: a class means his file too, and another model's file is named."""
+    model = "bartowski/Qwen3.6-35B-A3B-GGUF"
+    request = parse_request({"gpu": "rtx4000ada", "model": model, "engine": "llama.cpp", "quant": quant})
+    asked = next(check(request, open_catalogue()))
+    assert asked.answer.deployment.scheme.id == "bartowski-Q4_K_M"
+    assert len(asked.remedies) > 5
+    for remedy in each(asked.remedies):
+        changes = {key: value for key, value in remedy.changes.items() if value is not None}
+        again = parse_request({"gpu": "rtx4000ada", "model": model, "engine": "llama.cpp", "quant": quant, **changes})
+        found = answer(resolve(again, open_catalogue())[0])
+        assert remedy.proposal.answer.required_bytes == found.required_bytes
+        assert remedy.proposal.answer.deployment.scheme.id == found.deployment.scheme.id

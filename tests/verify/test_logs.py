@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.verify.asking import HERE, LOGS, expected, ran, table
+from vramfit.catalogue.names import MAX_GPUS
+from vramfit.errors import InputError
+from vramfit.verify import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,3 +61,21 @@ def test_plain_csv_and_markdown() -> None:
     assert ran(row, "--format", "markdown").out.splitlines()[4] == (
         "| KV cache | gpu0 | 16.46 GiB | 16.32 GiB | 15.26 GiB | 16.82 GiB | -0.8% | inside |"
     )
+
+
+@pytest.mark.parametrize("number", ["0", "1025", "4294967296", "18446744073709551616", "9" * 5000])
+def test_no_log_states_more_gpus_than_there_can_be(number: str) -> None:
+    """What is printed of each GPU would be kept as often: a log of some lines took all memory there is."""
+    changed = [
+        re.sub(r"((?:tensor_parallel|tp)_size=)\d+", rf"\g<1>{number}", path.read_text("utf-8"))
+        for path in sorted((HERE / "logs").glob("*.log"))
+        if re.search(r"(?:tensor_parallel|tp)_size=\d", path.read_text("utf-8"))
+    ]
+    assert len(changed) > 3
+    counts = []
+    for text in changed:
+        try:
+            counts.append(read(text.splitlines())[1].gpu_count)
+        except InputError:
+            counts.append(0)
+    assert max(counts) <= MAX_GPUS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from vramfit._record import Record
+from vramfit.catalogue.names import MAX_GPUS
 from vramfit.units import GB, GIB, KB, KIB, MB, MIB, TIB
 
 TYPE_CHECKING = False
@@ -94,6 +95,17 @@ class LogReader(Record):
     printed: Callable[[Engine[Any, Any], Deployment, Estimate, tuple[int, ...]], Mapping[tuple[str, str], Amount]]
     """Function that gives the values of an estimate for the figures of a log, by name and device. The estimate includes
     the runtime's share of each GPU, and the last argument is what the verdict grants of each, in bytes."""
+
+
+def ranks(text: str | None) -> int:
+    """Number of GPUs or stages that a log states; 1 where it states none.
+
+    Raises ``ValueError`` for none and for more than a deployment can have: what is printed of each GPU is kept as often.
+    """
+    found = int(text or 1)
+    if not 1 <= found <= MAX_GPUS:
+        raise ValueError(f"{found} GPUs")
+    return found
 
 
 def size_bytes(number: str, unit: str) -> int:

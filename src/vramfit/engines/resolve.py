@@ -79,10 +79,10 @@ def resolve(request: Request, catalogue: Catalogue) -> tuple[Deployment, ...]:
     gpus = devices(request, catalogue)
     model = catalogue.model(request["model"])  # before ``stated``, which returns what this look-up has found
     stated = catalogue.stated(request["model"])
-    request = as_owner_makes(request, stated, model)
     fitting = request.get("context") == FITTING
     request = {**request, "context": LARGEST} if fitting else request
-    found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model))
+    owner = owner_of_files(request["model"], stated)
+    found = referenced(request["model"], stated, deployments(with_stated(request, stated), gpus, model, owner))
     if "platform" in request or any(gpu.unified for gpu in gpus):
         from vramfit.engines.machine import check_machine
 
@@ -107,15 +107,18 @@ def referenced(name: str, stated: Mapping[str, str], found: tuple[Deployment, ..
     return tuple([replace(one, reference=files) for one in found])
 
 
-def as_owner_makes(request: Request, stated: Mapping[str, str], model: Model) -> Request:
-    """The request with the type of GGUF as the owner of the named repository makes it (``unsloth-Q4_K_M``)."""
-    quant, name = request.get("quant"), request["model"]
-    if quant is None or "/" not in name or stated.get("family") != "gguf":
-        return request
+def owner_of_files(name: str, stated: Mapping[str, str]) -> str:
+    """Name of the repository whose owner made the GGUF files that a model's name means; empty for any other name."""
+    return name.removeprefix("hf:").partition(":")[0] if "/" in name and stated.get("family") == "gguf" else ""
+
+
+def made_by(owner: str, scheme: Scheme, model: Model) -> Scheme:
+    """Scheme as the owner of a repository makes it (``unsloth-Q4_K_M``); the scheme itself where ``owner`` is empty."""
+    if not owner or scheme.family != "gguf":
+        return scheme
     from vramfit.catalogue.repositories import as_made
 
-    made = as_made({"quant": quant, "family": "gguf"}, name.removeprefix("hf:").partition(":")[0], model)
-    return {**request, "quant": made["quant"]}
+    return find_scheme(as_made({"quant": scheme.id, "family": "gguf"}, owner, model)["quant"])
 
 
 def published(deployment: Deployment, catalogue: Catalogue) -> Deployment:
@@ -212,8 +215,10 @@ def with_stated(request: Request, stated: Mapping[str, str]) -> Request:
     return found
 
 
-def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[Deployment, ...]:
+def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model, owner: str = "") -> tuple[Deployment, ...]:
     """Resolve a request whose GPUs and model are already looked up; its keys ``gpu`` and ``model`` are not read.
+
+    ``owner`` is the repository whose owner made the model's GGUF files, if its name means one.
 
     Raises ``CannotTell`` for a pipeline of components, and ``UsageError`` for a contradictory combination of keys.
     """
@@ -225,8 +230,9 @@ def deployments(request: Request, gpus: tuple[Gpu, ...], model: Model) -> tuple[
     work = workload(request, gpus, model, runtime)
     size = (request.get("file_size"), request.get("bits_per_weight"))
     if size != (None, None):
-        return _of_size(request, gpus, model, runtime, work, size)
-    schemes = [scheme_of(word, runtime, model) for word in quants(request, work.task, model.dtype, runtime.families)]
+        return _of_size(request, gpus, model, runtime, work, size, owner)
+    words = quants(request, work.task, model.dtype, runtime.families)
+    schemes = [made_by(owner, scheme_of(word, runtime, model), model) for word in words]
     return _resolved(request, gpus, model, runtime, schemes, work)
 
 
@@ -253,14 +259,14 @@ def _for_pipeline(request: Request, model: Model) -> Request:
 
 def _of_size(
     request: Request, gpus: tuple[Gpu, ...], model: Model, runtime: Engine[object, object], work: Workload,
-    size: tuple[int | None, float | None],
+    size: tuple[int | None, float | None], owner: str,
 ) -> tuple[Deployment, ...]:  # fmt: skip
     """One deployment of a file whose size or bits per weight are stated: in the asked scheme, or in the nearest one."""
     from vramfit.engines.supplied import BY_BITS, nearest_scheme, sized
 
     word = request.get("quant")
     try:
-        scheme = None if word is None or word in CLASSES else scheme_of(word, runtime, model)
+        scheme = None if word is None or word in CLASSES else made_by(owner, scheme_of(word, runtime, model), model)
     except UnsupportedScheme:
         scheme = None  # a mix that nobody but its publisher knows: its size is what is known of it
     if scheme is None or (scheme.family in BY_BITS and size[1] is not None):

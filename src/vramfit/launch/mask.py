@@ -13,18 +13,21 @@ LONGEST = 2000
 """Number of characters of an error that are printed."""
 _OTHER = r"(?<!per)(?<!eos)(?<!bos)(?<!pad)(?<!unk)(?<!sep)(?<!stop)(?<!mask)(?<!image)(?<!end)(?<!start)(?<!draft)"
 """Beginning of a name in front of ``token`` that does not make it one of a text's."""
-_NAME = (
-    rf"[\w.-]{{0,100}}?(?:(?:{_OTHER}[_-]|(?<![\w-]))token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
+_END = (
+    rf"(?:(?:{_OTHER}[_-]|(?<![\w-]))token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|secret[_-]?key|auth[_-]?key|credentials?)"
 )
+"""End of a secret's name. What stands in front of it is not looked for where it need not be: from each word of a text that
+has many, up to a hundred letters would be."""
+_NAME = rf"[\w.-]{{0,100}}?{_END}"
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\$\{[^}]*\}|[^\s"'`,;|&<>(){}\[\]]+)"""
 PATTERNS = (
     # A whole word in quotes: 'HF_TOKEN=a b'.
     (re.compile(rf"(?i)(['\"])({_NAME})=((?:(?!\1).)*)\1", re.DOTALL), rf"\1\2={MASK}\1"),
     # NAME=value, and ?token=value of an address.
-    (re.compile(rf"(?i)(?<![\w-])({_NAME})=({_VALUE})"), rf"\1={MASK}"),
+    (re.compile(rf"(?i)({_END})=({_VALUE})"), rf"\1={MASK}"),
     # A flag and its value.
-    (re.compile(rf"(?i)(?<![\w-])(--?{_NAME}|-hft|--key)((?:\s|\\\n)+|=)(?![-\\]){_VALUE}"), rf"\1\2{MASK}"),
+    (re.compile(rf"(?i)(?<![\w.-])(--?{_NAME}|-hft|--key)((?:\s|\\\n)+|=)(?![-\\]){_VALUE}"), rf"\1\2{MASK}"),
     # JSON, YAML and headers of HTTP.
     (
         re.compile(rf"(?i)([\"']{_NAME}[\"']|(?<![\w-])[\w-]*\w[_-](?:key|token|secret|password))(\s*:\s*){_VALUE}"),

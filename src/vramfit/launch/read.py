@@ -60,6 +60,9 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
 
     A folder in front of the program, the version behind ``python`` and options of Python make no difference.
     """
+    head = plain(given.words[0]) if given.words else ""
+    if _heads(program.words, program.also, program.scripts).isdisjoint((head, "")):
+        return None  # most programs are another one by the first word, and there are some two hundred
     words = _started(given.words)
     for start in (program.words, *program.also):
         if len(words) >= len(start) and all(map(_starts, words, start)):
@@ -69,6 +72,12 @@ def arguments(program: Program, given: Process) -> tuple[str, ...] | None:
             if len(words) >= len(start) and all(map(_starts, words, start)):
                 return words[len(start) :]
     return None
+
+
+@lru_cache(maxsize=1024)
+def _heads(words: tuple[str, ...], also: tuple[tuple[str, ...], ...], scripts: tuple[tuple[str, ...], ...]) -> set[str]:
+    """First words of a program's starts; of one without words any command is a start."""
+    return {plain(start[0]) if start else "" for start in (words, *also, *scripts)}
 
 
 def _flags_of(words: tuple[str, ...]) -> set[str]:

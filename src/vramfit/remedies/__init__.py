@@ -11,6 +11,7 @@ from vramfit._record import Record
 from vramfit.answer import Answer, answer
 from vramfit.engines import engine, engine_of_family
 from vramfit.engines.keys import every_key, moving_keys, tuning_keys
+from vramfit.engines.quants import scheme_of
 from vramfit.engines.resolve import resolve
 from vramfit.errors import VramfitError
 from vramfit.speed import depth_tokens
@@ -302,6 +303,8 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
     changes = {**named, **question.pinned, **proposal.changes}
     if "engine" not in request and runtime != engine_of_family(after.deployment.scheme.family):
         changes["engine"] = runtime  # the asked model's name chose it, and what the changes make of it may not
+    if "model" in proposal.changes and "quant" not in changes and not _means(request["quant"], after):
+        changes["quant"] = engine(runtime).word_of(after.deployment.scheme)  # the asked name's owner made it otherwise
     for name in outdated(request, proposal.changes):
         changes[name] = None
         if "engine" not in request:
@@ -332,6 +335,15 @@ def _remedy(proposal: Proposal, question: Question, before: Rate | None, request
                 changes.setdefault(key.name, value)
     quality, rate = after.quality, after.rate
     return Remedy(proposal, changes, quality, rate, after.command, cost(proposal, quality[0], before, rate))
+
+
+def _means(quant: str, found: Answer) -> bool:
+    """Return True if a quantization's name, with the catalogue's name of the model, means the scheme of an answer."""
+    deployment = found.deployment
+    try:
+        return scheme_of(quant, engine(deployment.engine), deployment.model).id == deployment.scheme.id
+    except VramfitError:
+        return False
 
 
 def cost(proposal: Proposal, label: str, before: Rate | None, rate: Rate | None) -> tuple[int, ...]:

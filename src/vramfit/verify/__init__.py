@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.answer import answer
+from vramfit.catalogue.names import MAX_GPUS
 from vramfit.engines import engine, names
 from vramfit.engines.keys import parse_request
 from vramfit.engines.quants import RELEASED
@@ -100,9 +101,9 @@ def read(lines: Sequence[str], asked: str | None = None) -> tuple[str, Log]:
     for name, reader in readers.items():
         try:
             log = reader.read(lines) if asked in (None, name) else None
-        except ValueError:  # a figure that is none, of a damaged log
+        except (ValueError, OverflowError, ZeroDivisionError):  # a figure that is none, of a damaged log
             continue
-        if log is not None and (found is None or log.lines > found[1].lines):
+        if log is not None and log.gpu_count <= MAX_GPUS and (found is None or log.lines > found[1].lines):
             found = (name, log)
     if found is None:
         raise InputError(

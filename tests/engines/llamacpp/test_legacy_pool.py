@@ -64,3 +64,16 @@ def test_only_rocm_has_it() -> None:
     ]
     spans = [found.gpus[0].high_bytes - found.gpus[0].total_bytes for found in (rocm, plain)]
     assert spans[0] > spans[1] + 1600 * MIB
+
+
+def test_a_gpu_without_attention_keeps_nothing() -> None:
+    """Some layers of Nemotron Super have no attention, so that the seventh of eight cards unpacks no cache."""
+    cards = (open_catalogue().gpu("rx5700"),) * 8
+    found = [
+        estimated("nemotron-super-49b", "Q3_K_S", cards, kv_cache_type=kind, kv_cache_type_v=kind)
+        for kind in ("iq4_nl", "f16")
+    ]
+    highest = [[gpu.high_bytes for gpu in one.gpus] for one in found]
+    assert [gpu.kv_cache_bytes for gpu in found[1].gpus][6] == 0
+    assert highest[0][6] == highest[1][6]
+    assert highest[0][5] > highest[1][5]

@@ -151,10 +151,13 @@ def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[in
     at, none = HOST if tower_on_host else 0, (0, 0)
     gpus = tuple(
         [
-            _gpu(job, number, backends[number], contents[number], buffers, mapped, *(seeing if number == at else none))
+            _gpu(
+                job, number, backends[number], placement, contents[number], buffers, mapped,
+                *(seeing if number == at else none),
+            )
             for number in range(count)
         ]
-    )
+    )  # fmt: skip
     here = contents[HOST]
     weights, graph = here.weights_bytes, buffers.host_bytes
     if at == HOST:
@@ -211,8 +214,8 @@ def _laid_out(
 
 
 def _gpu(
-    job: Job[Cards, LlamaCppKeys], number: int, backend: str, contents: Resident, buffers: Compute, mapped: int, tower: int,
-    tower_compute: int,
+    job: Job[Cards, LlamaCppKeys], number: int, backend: str, placement: Placement, contents: Resident, buffers: Compute,
+    mapped: int, tower: int, tower_compute: int,
 ) -> DeviceMemory:  # fmt: skip
     """Memory of one GPU.
 
@@ -229,14 +232,16 @@ def _gpu(
         # hipBLAS makes a converted copy of the scores: a card of the RX 7900 class used 2.3 GiB in addition to a compute
         # buffer of 2.1 GiB (ROCm 7.2).
         high += graph
+    together = job.keys.split_mode == "tensor" and job.gpu_count > 1
     if backend == "rocm":
-        from vramfit.engines.llamacpp.legacy_pool import stranded_bytes
+        from vramfit.engines.llamacpp.legacy_pool import attends, stranded_bytes
 
-        room = cells(job.workload, job.keys, local_window(job.model))
-        high += max(0, stranded_bytes(job.model, job.workload, room.full, job.keys.ubatch) - unpacking)
+        if together or attends(job.model, placement, number):
+            room = cells(job.workload, job.keys, local_window(job.model))
+            high += max(0, stranded_bytes(job.model, job.workload, room.full, job.keys.ubatch) - unpacking)
     if backend == "metal" and contents.weights_bytes:
         high += mapped
-    if job.keys.split_mode == "tensor" and job.gpu_count > 1:
+    if together:
         from vramfit.engines.llamacpp.tensor import UNSURE_SHARE
 
         high += round(fixed * UNSURE_SHARE)

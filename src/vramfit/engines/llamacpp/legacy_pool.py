@@ -13,9 +13,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 
 from vramfit.memory.kv_cache import caches
+from vramfit.model.architecture import Attention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vramfit.engines.llamacpp.placement import Placement
     from vramfit.model import Model
     from vramfit.workload.common import Workload
 
@@ -42,6 +44,17 @@ def stranded_bytes(model: Model, work: Workload, cells: int, batch: int) -> int:
         )
         most = max(most, widths, key=sum)
     return pool_bytes([2 * width for width in most if width], cells, batch)
+
+
+def attends(model: Model, placement: Placement, number: int) -> bool:
+    """Tell whether layers on a GPU attend to a cache, without which nothing is unpacked there (Nemotron Super)."""
+    devices = placement.layer_device
+    return any(
+        devices[index] == number
+        for group in model.layers
+        if any(isinstance(mixer, Attention) for mixer in group.mixers)
+        for index in group.indices
+    )
 
 
 def pool_bytes(rows: list[int], cells: int, batch: int) -> int:

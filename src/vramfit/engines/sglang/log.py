@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vramfit._record import replace
-from vramfit.engines.logs import TOKENS, Amount, Figure, Log, LogReader, added, keyword, last, sized, split_at
+from vramfit.engines.logs import TOKENS, Amount, Figure, Log, LogReader, added, keyword, last, ranks, sized, split_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def read(lines: Sequence[str]) -> Log | None:
 def _keys(given: str, end: str) -> tuple[dict[str, object], int]:
     """Deployment keys of the printed arguments and of the line that ends the start, and the number of GPUs."""
     keys: dict[str, object] = {}
-    ranks, stages = int(keyword("tp_size", given) or 1), int(keyword("pp_size", given) or 1)
-    if ranks * stages > 1:
-        keys |= {"tensor_parallel": str(ranks), "pipeline_parallel": str(stages)}
+    tensor, stages = ranks(keyword("tp_size", given)), ranks(keyword("pp_size", given))
+    if ranks(str(tensor * stages)) > 1:
+        keys |= {"tensor_parallel": str(tensor), "pipeline_parallel": str(stages)}
     stated = {
         "context": keyword("context_len", end) or keyword("context_length", given),
         "gpu_memory_utilization": keyword("mem_fraction_static", given),
@@ -95,7 +95,7 @@ def _keys(given: str, end: str) -> tuple[dict[str, object], int]:
     quantization = keyword("quantization", given)
     if quantization in ("fp8", "awq"):
         keys["quant"] = quantization
-    return keys, ranks * stages
+    return keys, tensor * stages
 
 
 def _figures(lines: Sequence[str]) -> list[Figure]:

@@ -19,6 +19,7 @@ from vramfit.engines.logs import (
     half_digit,
     keyword,
     last,
+    ranks,
     sized,
     split_at,
 )
@@ -168,10 +169,10 @@ def _keys(own: list[str], config: str, given: str, version: str | None) -> tuple
     numbers = _numbers(version)
     if len(numbers) == 3:
         keys["engine_version"] = ".".join(map(str, numbers))
-    ranks = int(keyword("tensor_parallel_size", config) or _argument("tensor_parallel_size", given) or 1)
-    stages = int(keyword("pipeline_parallel_size", config) or _argument("pipeline_parallel_size", given) or 1)
-    if ranks * stages > 1:
-        keys |= {"tensor_parallel": str(ranks), "pipeline_parallel": str(stages)}
+    tensor = ranks(keyword("tensor_parallel_size", config) or _argument("tensor_parallel_size", given))
+    stages = ranks(keyword("pipeline_parallel_size", config) or _argument("pipeline_parallel_size", given))
+    if ranks(str(tensor * stages)) > 1:
+        keys |= {"tensor_parallel": str(tensor), "pipeline_parallel": str(stages)}
     context = keyword("max_seq_len", config) or _argument("max_model_len", given)
     concurrency = last(CONCURRENCY, own)
     context = context or (concurrency["tokens"].replace(",", "") if concurrency else None)
@@ -205,7 +206,7 @@ def _keys(own: list[str], config: str, given: str, version: str | None) -> tuple
     share = share or (found["share"] if found else None)
     if share is not None:
         keys["gpu_memory_utilization"] = share
-    return keys, ranks * stages
+    return keys, tensor * stages
 
 
 def _of_first(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:
