@@ -247,6 +247,7 @@ def rows_of(
     the report.
     """
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
+    own = raw
     if "command" in raw:
         from vramfit.api.launched import command_files, named_here
         from vramfit.engines.commands import with_command
@@ -255,9 +256,10 @@ def rows_of(
         raw, command = with_command(raw, command_files())
         raw, command = with_gpus(*named_here(raw, command, catalogue))
     if command is not None:
-        from vramfit.api.launched import shown_of
+        from vramfit.api.restated import shown_of
 
-        show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
+        quiet = str(output.get("format", "")) or bool(output.get("json"))
+        show = shown_of(command, quiet, own, catalogue)
     elif output.get("own_command"):
         show = _with_command
     if _means_machine(raw, output):
