@@ -169,8 +169,8 @@ class Restated:
         if self.catalogue is None:
             return None
         try:
-            keys, command = with_command(raw, command_files())
-            keys, _ = with_gpus(*named_here(keys, command, self.catalogue))
+            stated, command = with_command(raw, command_files())
+            keys, _ = with_gpus(*named_here(stated, command, self.catalogue))
             row = next(answers(parse_request(keys), self.catalogue, remedied=False))
         except VramfitError:
             return None

@@ -57,8 +57,8 @@ def restatements(
         return
     own = runtime.restated(command.text, command.processes, old, new)
     if own is not None:
-        for made, added in own:
-            text = applied(command.text, [*made, *counts])
+        for parts, added in own:
+            text = applied(command.text, [*parts, *counts])
             if text:
                 yield unsaid.behind(text, added)
         return
@@ -131,12 +131,11 @@ def _launched(program: Program, own: Process, old: Process, new: Process) -> lis
 
 def _in_front(written: Process, program: Program) -> str:
     """Text in front of a program in a written process, what it is launched by."""
-    source = getattr(written.begin, "source", None)
+    begin = written.begin
     word = next((one for one in written.words if one == program.words[0]), None)
-    if source is None or not isinstance(word, Word) or word.source is not source:
+    if not isinstance(begin, Word) or not isinstance(word, Word) or begin.source is None or word.source is not begin.source:
         return ""
-    begin: str = source.text[getattr(written.begin, "start", 0) : word.start]
-    return begin.strip()
+    return begin.source.text[begin.start : word.start].strip()
 
 
 def _machines(command: Command, old: list[Process], new: list[Process]) -> list[str]:
