@@ -133,7 +133,12 @@ def _in_front(written: Process, program: Program) -> str:
     """Text in front of a program in a written process, what it is launched by."""
     begin = written.begin
     word = next((one for one in written.words if one == program.words[0]), None)
-    if not isinstance(begin, Word) or not isinstance(word, Word) or begin.source is None or word.source is not begin.source:
+    if (
+        not isinstance(begin, Word)
+        or not isinstance(word, Word)
+        or begin.source is None
+        or word.source is not begin.source
+    ):
         return ""
     return begin.source.text[begin.start : word.start].strip()
 
