@@ -156,7 +156,10 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     own = own_settings()
     if own is not None:
         output = own.with_output(output)
-    if "file" not in output:
+    if str(output.get("command_file", "")).endswith((".yaml", ".yml")):
+        output = {**output, "file": [*output.get("file", ()), output["command_file"]]}
+        del output["command_file"]  # a manifest, which has commands in it
+    if "file" not in output and "command_file" not in output:
         output = _with_project(keys, output)
     if "file" in output:
         from vramfit.cli.files import failing
@@ -200,10 +203,23 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
+def _with_command_file(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Deployment keys with the command of ``--command-file``; raises ``UsageError`` where another one is stated."""
+    if "command_file" not in output:
+        return keys
+    other = "a command behind --" if "command" in keys else "--file" if "file" in output else ""
+    if other:
+        raise UsageError(f"--command-file and {other} were given", "leave one of them out")
+    from vramfit.cli.command_file import command_in
+
+    return {**keys, "command": command_in(str(output["command_file"]))}
+
+
 def answers_of(
     keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
 ) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
+    keys = _with_command_file(keys, output)
     catalogue = catalogue_of(output)
 
     def rows(
