@@ -1,8 +1,8 @@
-"""Bound on the time of a question to the network, names of hosts included, which no time-out of a request covers."""
+"""Bound on the time of what may hang: calls into drivers, and the look-up of a host's name, which no time-out covers."""
 
 from __future__ import annotations
 
-from vramfit.errors import InputError
+import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,27 +12,23 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-def within(seconds: float, ask: Callable[[], T]) -> T:
-    """Result of a function that is done in so many seconds, or what it raises.
+def within(seconds: float, work: Callable[[], T]) -> T | None:
+    """Result of a function; None where it took longer, and is left behind until the program ends.
 
-    Raises ``InputError`` for one that takes longer. It is then left behind, and ends with the program.
+    Raises what the function raised.
     """
-    import threading
-
     results: list[T] = []
-    faults: list[BaseException] = []
+    errors: list[BaseException] = []
 
-    def run() -> None:
+    def call() -> None:
         try:
-            results.append(ask())
-        except BaseException as error:
-            faults.append(error)
+            results.append(work())
+        except BaseException as error:  # handed to the caller below
+            errors.append(error)
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(seconds)
-    if faults:
-        raise faults[0]
-    if not results:
-        raise InputError(f"nothing answers within {seconds:g} s", "try again, or give it more: --timeout SECONDS")
-    return results[0]
+    if errors:
+        raise errors[0]
+    return results[0] if results else None

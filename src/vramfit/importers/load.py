@@ -118,7 +118,10 @@ class Importer:
             return self._read(locate(reference, self._network), name, base)
         seconds = min(self._network.timeout_seconds, BRIEF_SECONDS)
         network = replace(self._network, timeout_seconds=seconds)
-        return within(2 * seconds, lambda: self._read(locate(reference, network), name, base))
+        found = within(2 * seconds, lambda: self._read(locate(reference, network), name, base))
+        if found is None:
+            raise InputError(f"nothing answers within {2 * seconds:g} s", "try again, or with --offline")
+        return found
 
     def _read(self, place: Place, name: str, base: Base | None) -> Imported:
         found = self._known.get(name)
