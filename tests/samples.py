@@ -149,6 +149,10 @@ class Catalogue:
         """Names of the samples mean one GPU each."""
         return []
 
+    def remarks(self, name: str) -> tuple[str, ...]:
+        """No sentences: every name is an entry's."""
+        return ()
+
     def published(self, name: str) -> Mapping[str, Mapping[str, str]]:
         """Quantized files of the samples: a tag of one."""
         return {"llama2:7b": {"library": "ollama", "quant": "Q4_K_M"}} if name == "llama-2-7b" else {}

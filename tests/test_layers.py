@@ -71,7 +71,7 @@ HOMES = {
         ("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests", "httpx", "huggingface_hub"),
         ("importers/",),
     ),
-    "threading": ("importers/progress.py", "importers/machine/place.py"),
+    "threading": ("importers/progress.py", "importers/machine/place.py", "importers/brief.py"),
     "subprocess": ("importers/machine/place.py", "cli/pager.py"),
     "pynvml": ("importers/machine/nvml.py",),
     "matplotlib": ("render/chart.py",),

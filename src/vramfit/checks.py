@@ -142,7 +142,7 @@ def answers(
         known[key] = found
         remedies = find(request, found, catalogue, known, everything=all_remedies) if remedied else ()
         one = checked(request, replace(found, deployment=published(found.deployment, catalogue)), remedies)
-        notes = [*catalogue.notes(request["gpu"]), *chosen]
+        notes = [*catalogue.notes(request["gpu"]), *catalogue.remarks(request["model"]), *chosen]
         yield replace(one, notes=tuple(notes)) if notes else one
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.importers import models
 from tests.importers.loopback import Loopback, Repository
 from tests.importers.trees import COMMIT, hub_snapshot, manifest, ollama_blob, ollama_tag
 from tests.importers.write_gguf import GgufWriter
+from vramfit.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,10 +251,60 @@ def test_a_tag_that_the_catalogue_has_is_answered_without_the_network(
     """One row, as Ollama's library has the tag; the report says where it comes from."""
     (told,) = estimates(name)
     assert (model, "ollama", scheme) == (told["model"]["id"], told["engine"], told["quant"]["scheme"])
-    note = f"{name} is not in Ollama's store and its registry is not asked: the catalogue's entry answers for it"
+    note = f"{name} is not in Ollama's store: the catalogue's entry answers for it"
     assert note in told["assumptions"]
     entry = vramfit("check", "-g", "rtx4090", "-m", model, "--engine", "ollama", "--quant", scheme, "--json").estimates
     assert entry[0]["required_bytes"] == told["required_bytes"]
+
+
+def unreached(*_: object) -> None:
+    raise InputError("registry.ollama.ai cannot be reached: no route", "check the network")
+
+
+def silent(*_: object) -> None:
+    time.sleep(60)
+
+
+@pytest.mark.parametrize(
+    ("words", "model", "scheme"),
+    [
+        (("-m", "ollama:qwen3:14b"), "qwen3-14b", "Q4_K_M"),
+        (("--", "ollama", "run", "qwen3:14b"), "qwen3-14b", "Q4_K_M"),
+        (("--", "ollama", "run", "llama3.1:8b-instruct-q8_0"), "llama-3.1-8b", "Q8_0"),
+        (("-m", "hf:unsloth/Qwen3-8B-GGUF:Q5_K_M"), "qwen3-8b", "Q5_K_M"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("locate", "reason"),
+    [(unreached, "registry.ollama.ai cannot be reached: no route"), (silent, "nothing answers within 0.2 s")],
+)
+def test_a_network_that_does_not_answer_leaves_it_to_the_catalogue(
+    disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    model: str,
+    scheme: str,
+    locate: object,
+    reason: str,
+) -> None:
+    """One row, in the form that the name means, soon, and with a note of the reason."""
+    monkeypatch.setattr("vramfit.importers.places.locate", locate)
+    ran = vramfit("check", "-g", "rtx3060-12gb", "--json", "--timeout", "0.1", *words)
+    (told,) = ran.estimates
+    assert (model, scheme) == (told["model"]["id"], told["quant"]["scheme"])
+    assert f"answered as the catalogue knows it, not from its own file: {reason}" in told["assumptions"]
+
+
+def test_a_model_that_the_catalogue_lacks_is_an_error_of_the_network(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vramfit.importers.places.locate", unreached)
+    ran = vramfit("check", "-g", "rtx3060-12gb", "--", "ollama", "run", "someone/thing:7b")
+    assert (4, "", "error: registry.ollama.ai cannot be reached: no route") == (
+        ran.code,
+        ran.out,
+        ran.err.splitlines()[0],
+    )
 
 
 @pytest.mark.parametrize(

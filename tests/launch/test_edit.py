@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.engines.commands import read_command, restated
+from vramfit.engines.commands import read_command
+from vramfit.engines.restating import restatements
+from vramfit.launch.files import Files
+
+
+def restated(text: str, before: str, after: str) -> str:
+    """First text of the user's command for another deployment."""
+    return next(restatements(read_command(text), before, after))
+
 
 BEFORE = "vllm serve org/m --max-model-len 8192 --max-num-seqs 256 --enforce-eager"
 
@@ -39,6 +47,10 @@ BEFORE = "vllm serve org/m --max-model-len 8192 --max-num-seqs 256 --enforce-eag
         ("vllm serve org/m --enforce-eager", " --enforce-eager|", "vllm serve org/m"),
         ("vllm serve org/m", "org/m|org/n", "vllm serve org/n"),
         ("vllm serve --model=org/m", "org/m|org/n", "vllm serve --model=org/n"),
+        (
+            "vllm serve org/m \\\n  --enforce-eager \\\n  --port 1", " --enforce-eager|",
+            "vllm serve org/m \\\n  --port 1",
+        ),
         ("docker run vllm/vllm-openai --model org/m", "org/m|'o r'", "docker run vllm/vllm-openai --model 'o r'"),
         (
             "vllm serve org/m --max-model-len 1 --max-model-len 8192", "8192|4096",
@@ -49,7 +61,7 @@ BEFORE = "vllm serve org/m --max-model-len 8192 --max-num-seqs 256 --enforce-eag
 def test_flags(text: str, after: str, expected: str) -> None:
     """Values where they stand, new flags behind the program's own, old ones gone."""
     old, _, new = after.partition("|")
-    assert expected == restated(read_command(text), "vllm", BEFORE, BEFORE.replace(old, new))
+    assert expected == restated(text, BEFORE, BEFORE.replace(old, new))
 
 
 OLLAMA = "OLLAMA_CONTEXT_LENGTH=8192 ollama serve &\nollama run m"
@@ -60,7 +72,11 @@ OLLAMA = "OLLAMA_CONTEXT_LENGTH=8192 ollama serve &\nollama run m"
     [
         (OLLAMA, "8192", "4096", OLLAMA.replace("8192", "4096")),
         ("ollama serve &\nollama run m", "8192", "4096", "OLLAMA_CONTEXT_LENGTH=4096 ollama serve &\nollama run m"),
-        ("sudo ollama serve &\nollama run m", "8192", "4096", "OLLAMA_CONTEXT_LENGTH=4096 sudo ollama serve &\nollama run m"),
+        ("sudo ollama serve &\nollama run m", "8192", "4096", "sudo OLLAMA_CONTEXT_LENGTH=4096 ollama serve &\nollama run m"),
+        (
+            "nohup ollama serve &\nollama run m", "8192", "4096",
+            "OLLAMA_CONTEXT_LENGTH=4096 nohup ollama serve &\nollama run m",
+        ),
         (
             "docker run -d ollama/ollama\nollama run m", "8192", "4096",
             "docker run -d -e OLLAMA_CONTEXT_LENGTH=4096 ollama/ollama\nollama run m",
@@ -78,20 +94,66 @@ OLLAMA = "OLLAMA_CONTEXT_LENGTH=8192 ollama serve &\nollama run m"
 )  # fmt: skip
 def test_variables(text: str, old: str, new: str, expected: str) -> None:
     """Where they are set, or in front of the program, or as a flag of its container."""
-    assert expected == restated(read_command(text), "ollama", OLLAMA, OLLAMA.replace(old, new))
+    assert expected == restated(text, OLLAMA, OLLAMA.replace(old, new))
 
 
 @pytest.mark.parametrize(
-    ("engine", "after"),
+    ("text", "after"),
     [
-        ("sglang", "python -m sglang.launch_server --model-path x"),
-        ("vllm", "a\nb"),
-        ("vllm", "hf download x\nvllm serve x"),
+        ("vllm serve org/m", "a\nb"),
+        ("vllm serve org/m", "python -m sglang.launch_server --model-path x"),
+        ("vllm serve org/m", "import torch; x()"),
+        ("import vllm; vllm.LLM(*arguments)", BEFORE.replace("8192", "4096")),
+        ("trtllm-serve org/m --config settings.yaml", "trtllm-serve serve org/n --max_seq_len 5"),
     ],
 )
-def test_another_command_is_ours(engine: str, after: str) -> None:
-    """What cannot be made of the user's is the written one."""
-    assert after == restated(read_command("vllm serve org/m"), engine, BEFORE, after)
+def test_what_cannot_be_changed(text: str, after: str) -> None:
+    """Another program's command, and settings that stand elsewhere."""
+    settings = Files(settings=lambda path: {"max_seq_len": 8192})
+    before = "trtllm-serve serve org/n --max_seq_len 8192" if text.startswith("trtllm") else BEFORE
+    assert [] == list(restatements(read_command(text, settings), before, after))
+
+
+def test_files_are_made_in_front() -> None:
+    """Behind the first comment of a script, which names its interpreter."""
+    text = "#!/bin/sh\nvllm serve org/m"
+    after = "hf download x\n" + BEFORE.replace("org/m", "x")
+    assert "#!/bin/sh\nhf download x\nvllm serve x" == restated(text, BEFORE, after)
+    assert "hf download x\nvllm serve x" == restated("vllm serve org/m", "hf download y\n" + BEFORE, after)
+
+
+def test_several_machines() -> None:
+    """The first machine's command, and what is written otherwise on the others."""
+    nodes = BEFORE + " --nnodes 2 --node-rank 0\n" + BEFORE + " --nnodes 2 --node-rank 1 --headless"
+    assert restated("vllm serve org/m # note", BEFORE, nodes) == (
+        "vllm serve org/m --nnodes 2 --node-rank 0 # note\n# on machine 2 instead: --node-rank 1 --headless"
+    )
+    launched = "mpirun -n 16 trtllm-llmapi-launch trtllm-serve serve org/m --tp_size 8"
+    assert restated("FOO=1 trtllm-serve org/m", "trtllm-serve serve org/m", launched) == (
+        "FOO=1 mpirun -n 16 trtllm-llmapi-launch trtllm-serve org/m --tp_size 8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "expected"),
+    [
+        ('LLM("org/m")', "8192|4096", 'LLM("org/m", max_model_len=4096)'),
+        ('LLM("org/m", max_model_len = 2 ** 13, seed=1)', "8192|4096", 'LLM("org/m", max_model_len = 4096, seed=1)'),
+        (
+            'LLM(\n    model="org/m",  # é\n    seed=1,\n)', "8192|4096",
+            'LLM(\n    model="org/m",  # é\n    seed=1, max_model_len=4096,\n)',
+        ),
+        ('LLM("org/m")', "org/m|org/n", "LLM('org/n')"),
+        ('LLM(model=NAME)', "org/m|org/n", "LLM(model='org/n')"),
+        ('LLM("org/m", enforce_eager=True)', " --enforce-eager|", 'LLM("org/m", enforce_eager=None)'),
+        ('LLM("org/m")', " --enforce-eager| --enforce-eager --kv-cache-dtype fp8", "LLM(\"org/m\", kv_cache_dtype='fp8')"),
+    ],
+)  # fmt: skip
+def test_arguments_of_a_script(text: str, change: str, expected: str) -> None:
+    """Values where they stand, in any layout, and new ones behind the last."""
+    old, _, new = change.partition("|")
+    script = "from vllm import LLM\nNAME = 'org/m'\nmodel = {}\nmodel.generate(text)\n"
+    assert script.format(expected) == restated(script.format(text), BEFORE, BEFORE.replace(old, new))
 
 
 @given(
@@ -107,6 +169,6 @@ def test_another_command_is_ours(engine: str, after: str) -> None:
 def test_only_the_flag_changes(flags: list[str], context: int, around: str) -> None:
     """Words that are not of the flag stand where they stood, in whatever command, and the keys are those asked for."""
     text = around.format(" ".join(["vllm serve org/m --max-model-len 8192", *flags]))
-    found = restated(read_command(text), "vllm", BEFORE, BEFORE.replace("8192", str(context)))
+    found = restated(text, BEFORE, BEFORE.replace("8192", str(context)))
     assert text.replace("8192", str(context)) == found
     assert {**read_command(text).keys, "context": str(context)} == read_command(found).keys

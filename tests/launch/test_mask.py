@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.launch.mask import MASK, PATTERNS, masked, masked_values, one_line
+from vramfit.launch.mask import MASK, PATTERNS, in_variables, masked, masked_values, one_line
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,9 @@ from vramfit.launch.mask import MASK, PATTERNS, masked, masked_values, one_line
         ("HF_TOKEN='a b' x", "HF_TOKEN=*** x"),
         ("-e 'HF_TOKEN=a b' x", "-e 'HF_TOKEN=***' x"),
         ('--env "HUGGING_FACE_HUB_TOKEN=abc"', '--env "HUGGING_FACE_HUB_TOKEN=***"'),
-        ("-e HF_TOKEN=${HF_TOKEN} x", "-e HF_TOKEN=*** x"),
+        ("-e HF_TOKEN=${HF_TOKEN} -e A_TOKEN=$A_TOKEN x", "-e HF_TOKEN=${HF_TOKEN} -e A_TOKEN=$A_TOKEN x"),
+        ("HF_TOKEN=${HF_TOKEN:-hf_abc} DB_PASSWORD='$ecret'", "HF_TOKEN=*** DB_PASSWORD=***"),
+        ("HF_TOKEN=$(cat file) x", "HF_TOKEN=$(cat file) x"),
         ("AWS_SECRET_ACCESS_KEY=abc DB_PASSWORD=x", "AWS_SECRET_ACCESS_KEY=*** DB_PASSWORD=***"),
         ("--api-key abc --port 80", "--api-key *** --port 80"),
         ("--api-key=abc --hf-token 'a b' -hft abc", "--api-key=*** --hf-token *** -hft ***"),
@@ -51,6 +53,23 @@ def test_secrets(text: str, expected: str) -> None:
 def test_what_is_no_secret(text: str) -> None:
     """Numbers of tokens, files, repositories and prose stay."""
     assert text == masked(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "names"),
+    [
+        ("HF_TOKEN=abc x", "HF_TOKEN=$HF_TOKEN x", ("HF_TOKEN",)),
+        ("HF_TOKEN=$HF_TOKEN x --api-key $KEY", "HF_TOKEN=$HF_TOKEN x --api-key $KEY", ()),
+        ("-e 'HF_TOKEN=a b' x", '-e "HF_TOKEN=$HF_TOKEN" x', ("HF_TOKEN",)),
+        ('--env "HF_TOKEN=abc"', '--env "HF_TOKEN=$HF_TOKEN"', ("HF_TOKEN",)),
+        ("--api-key=abc -hft d --key e", "--api-key=$API_KEY -hft $HF_TOKEN --key $API_KEY", ("API_KEY", "HF_TOKEN")),
+        ("-m https://u:p@host/x.gguf", "-m https://u:p@host/x.gguf", ()),
+        ("x --port 80", "x --port 80", ()),
+    ],
+)
+def test_variables_stand_for_secrets(text: str, expected: str, names: tuple[str, ...]) -> None:
+    """Shell lines stay ones that can be run; what has no name of its own is left to the mask."""
+    assert (expected, names) == in_variables(text)
 
 
 def test_one_line_and_values() -> None:

@@ -6,12 +6,18 @@ import contextlib
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from vramfit.__main__ import main
+from vramfit.engines import engine
+from vramfit.engines.commands import read_command
+from vramfit.launch.read import arguments
+
+if TYPE_CHECKING:
+    from vramfit.launch import Program
 
 FOUND: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "commands.yaml").read_text(encoding="utf-8"))
 ASKED = [number for number, row in enumerate(FOUND) if "asked" in row]
@@ -76,3 +82,35 @@ def test_every_remedy_s_command_gives_its_promise(number: int, tmp_path: Path) -
     stated = estimate["remedies"]
     promised = [(one["verdict"], one["required_bytes"]) for one in stated]
     assert promised == [again(one, asked, tmp_path) for one in stated]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=() if i % OFTEN == 1 else pytest.mark.slow) for i, n in enumerate(ASKED)],
+)
+def test_every_remedy_s_command_starts_the_user_s_program(number: int, tmp_path: Path) -> None:
+    """With every word of the user's that states no deployment key; another engine's command says that it is one."""
+    asked, text = FOUND[number]["asked"], FOUND[number]["text"]
+    own = programs(text)
+    kept = {word for program, words in own for word in words if word in program.neutral}
+    others, lost = [], []
+    for remedy in checked({**asked, "command": text}, tmp_path)["remedies"]:
+        if "engine" in remedy["changes"]:
+            others += [] if f"# another program than {own[0][0].title}: " in remedy["command"] else [remedy["command"]]
+            continue
+        found = programs(remedy["command"])
+        words = {word for _, behind in found for word in behind}
+        lost += [remedy["command"]] if kept - words or own[0][0].words not in [one.words for one, _ in found] else []
+    assert others == lost == []
+
+
+def programs(text: str) -> list[tuple[Program, tuple[str, ...]]]:
+    """Programs of its engine that a command starts, each with the words behind it."""
+    command = read_command(text)
+    found = []
+    for one in command.processes:
+        for program in engine(command.engine).programs():
+            words = arguments(program, one)
+            if words is not None:
+                found.append((program, words))
+    return found

@@ -174,11 +174,13 @@ def _asked(
     raw: Mapping[str, Any] = {name: _written(declared.get(name), value) for name, value in given.items()}
     command = show = None
     if raw.get("command") is not None:
-        from vramfit.api.launched import command_files, shown_of
+        from vramfit.api.launched import command_files
+        from vramfit.api.restated import shown_of
         from vramfit.engines.commands import with_command
 
+        own = raw
         raw, command = with_command(raw, command_files())
-        show = shown_of(command, True)
+        show = shown_of(command, True, own, known)
     if not _means_machine(raw):
         return _Asked(raw, known, (), command, show)
     from vramfit.importers.machine.chosen import on_this_machine

@@ -1,14 +1,12 @@
-"""Launch commands at the edge: the files that they name, and reports in which they stand as the user wrote them."""
+"""Launch commands at the edge: the files that they name, and models of paths that are on other machines."""
 
 from __future__ import annotations
-
-import sys
 
 from vramfit.errors import InputError, VramfitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.catalogue import Catalogue
@@ -24,48 +22,6 @@ def command_files() -> Files:
     from vramfit.launch.files import Files
 
     return Files(_text, _settings, _parsed)
-
-
-def shown_of(command: Command, quiet: object) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Function that puts the user's own command into a report's object, and what is left out into its assumptions.
-
-    What is left out is warned about on stderr too, unless ``quiet``. No secret of the command is in the object.
-    """
-    from vramfit.launch.mask import masked_values, one_line
-
-    if not quiet:
-        sys.stderr.writelines(f"warning: {one_line(note)}\n" for note in command.notes)
-
-    written: list[str] = []
-    """Command of ours for what the user's command starts: the first row, the form that its model's name means."""
-
-    def show(shown: dict[str, Any], checked: Any) -> dict[str, Any]:
-        from vramfit.engines.commands import restated
-
-        found = {**shown, "assumptions": [*command.notes, *shown["assumptions"]]}
-        answer = getattr(checked, "answer", None)
-        if answer is not None:
-            written.append(answer.command)
-            name = answer.deployment.engine
-            if shown["command"] is not None or len(written) == 1:
-                found["command"] = restated(command, name, written[0], answer.command)
-            found["remedies"] = [
-                {
-                    **remedy,
-                    "command": restated(
-                        command,
-                        made.proposal.answer.deployment.engine,
-                        written[0],
-                        remedy["command"],
-                        remedy["changes"],
-                        _other_count(made, answer),
-                    ),
-                }
-                for remedy, made in zip(shown["remedies"], checked.remedies, strict=True)
-            ]
-        return masked_values(found)  # type: ignore[return-value]
-
-    return show
 
 
 def named_here(raw: Mapping[str, Any], command: Command, catalogue: Catalogue) -> tuple[Mapping[str, Any], Command]:
@@ -99,12 +55,6 @@ def _is_known(name: str, catalogue: Catalogue) -> bool:
     except VramfitError:
         return False
     return True
-
-
-def _other_count(made: Any, asked: Any) -> int | None:
-    """Number of a remedy's GPUs; None for that of the deployment."""
-    count = len(made.proposal.answer.deployment.gpus)
-    return None if count == len(asked.deployment.gpus) else count
 
 
 def _text(path: str) -> str:

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     class Importer(Protocol):
         """Reader of models that are in no catalogue; ``importers.load.Importer`` is one."""
 
+        @property
+        def remarks(self) -> Mapping[str, str]:
+            """Sentences on names whose own files could not be read."""
+
         def means(self, name: str) -> bool:
             """True if the characters of a name say that it is a reference."""
 
@@ -81,6 +85,7 @@ class Catalogue:
         self._stated: dict[str, Mapping[str, str]] = {}
         self._aliases: dict[str, int | tuple[int, ...] | None] = {}
         self._chosen: dict[str, str] = {}
+        self._remarks: dict[str, str] = {}
         self._spelled: dict[str, str] = {}
 
     @property
@@ -119,6 +124,10 @@ class Catalogue:
             return []
         return list(dict.fromkeys([self._chosen[one] for name in names if (one := parse_gpu(name)[1]) in self._chosen]))
 
+    def remarks(self, name: str) -> list[str]:
+        """Sentences on how a model's name was looked up, once it was."""
+        return [self._remarks[name]] if name in self._remarks else []
+
     def gpu(self, name: str, shared_bytes: int | None = None) -> Gpu:
         """GPU that ``name`` means (no count; see ``parse_gpu``).
 
@@ -143,7 +152,7 @@ class Catalogue:
         found = Catalogue(self._container, self._importer)
         found._gpus = {**self._gpus, **gpus}
         found._models, found._stated, found._aliases = self._models, self._stated, self._aliases
-        found._chosen = self._chosen
+        found._chosen, found._remarks = self._chosen, self._remarks
         return found
 
     def model(self, name: str) -> Model:
@@ -237,7 +246,10 @@ class Catalogue:
         Raises what the importer raises; a repository or tag that does not exist with the nearest entries in the hint.
         """
         try:
-            return importer.load(name, known, self._based)
+            found = importer.load(name, known, self._based)
+            if name in importer.remarks:
+                self._remarks[name] = importer.remarks[name]
+            return found
         except InputError as error:
             base = None if isinstance(error, MissingModel) else self._derived(name.removeprefix("hf:"))
             if base is not None:

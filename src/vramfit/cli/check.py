@@ -156,7 +156,10 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
     own = own_settings()
     if own is not None:
         output = own.with_output(output)
-    if "file" not in output:
+    if str(output.get("command_file", "")).endswith((".yaml", ".yml")):
+        output = {**output, "file": [*output.get("file", ()), output["command_file"]]}
+        del output["command_file"]  # a manifest, which has commands in it
+    if "file" not in output and "command_file" not in output:
         output = _with_project(keys, output)
     if "file" in output:
         from vramfit.cli.files import failing
@@ -200,10 +203,23 @@ def _with_project(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping
     return {**output, "file": [PROJECT]}
 
 
+def _with_command_file(keys: Mapping[str, Any], output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Deployment keys with the command of ``--command-file``; raises ``UsageError`` where another one is stated."""
+    if "command_file" not in output:
+        return keys
+    other = "a command behind --" if "command" in keys else "--file" if "file" in output else ""
+    if other:
+        raise UsageError(f"--command-file and {other} were given", "leave one of them out")
+    from vramfit.cli.command_file import command_in
+
+    return {**keys, "command": command_in(str(output["command_file"]))}
+
+
 def answers_of(
     keys: Mapping[str, Any], output: Mapping[str, Any], own: Settings | None = None
 ) -> Iterator[dict[str, Any]]:
     """Report objects in order; ``_codes`` gets the exit code of each deployment."""
+    keys = _with_command_file(keys, output)
     catalogue = catalogue_of(output)
 
     def rows(
@@ -247,6 +263,7 @@ def rows_of(
     the report.
     """
     show: Callable[[dict[str, Any], Any], dict[str, Any]] = _plain
+    own = raw
     if "command" in raw:
         from vramfit.api.launched import command_files, named_here
         from vramfit.engines.commands import with_command
@@ -255,9 +272,10 @@ def rows_of(
         raw, command = with_command(raw, command_files())
         raw, command = with_gpus(*named_here(raw, command, catalogue))
     if command is not None:
-        from vramfit.api.launched import shown_of
+        from vramfit.api.restated import shown_of
 
-        show = shown_of(command, str(output.get("format", "")) or bool(output.get("json")))
+        quiet = str(output.get("format", "")) or bool(output.get("json"))
+        show = shown_of(command, quiet, own, catalogue)
     elif output.get("own_command"):
         show = _with_command
     if _means_machine(raw, output):

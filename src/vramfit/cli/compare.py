@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vramfit.cli.files import Stated
     from vramfit.workload.keys import Key
 
-LEFT_OUT = ("any", "all_remedies", "details", "explain", "fail_on", "quiet")
+LEFT_OUT = ("command_file", "any", "all_remedies", "details", "explain", "fail_on", "quiet")
 OPTIONS: tuple[Key, ...] = (
     *[key for key in every_key().values() if key.name != "name"],
     *output_options(LEFT_OUT),

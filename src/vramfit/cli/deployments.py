@@ -77,7 +77,7 @@ def begin() -> None:
     _read_bytes[0] = 0
 
 
-def read_text(path: str) -> str:
+def read_text(path: str, hint: str = "give a YAML file, or - for stdin") -> str:
     """Text of a file, or of stdin for ``-``; raises ``InputError`` for one that cannot be read, or is too long."""
     from vramfit.bounded import read_bytes, read_stream, too_long
 
@@ -97,4 +97,4 @@ def read_text(path: str) -> str:
         raise InputError(f"cannot read {path}: not UTF-8 text", "save the file as UTF-8") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read {path}: {reason}", "give a YAML file, or - for stdin") from None
+        raise InputError(f"cannot read {path}: {reason}", hint) from None

@@ -51,6 +51,7 @@ class ModelsHere:
         self.model = catalogue.model
         self.stated = catalogue.stated
         self.notes = catalogue.notes
+        self.remarks = catalogue.remarks
         self.gpu_rows = catalogue.gpu_rows
         self.published = catalogue.published
         self.gpus_for_sale = catalogue.gpus_for_sale

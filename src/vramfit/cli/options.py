@@ -65,6 +65,7 @@ OUTPUT_OPTIONS: tuple[Key, ...] = (
         " unit; - is stdin; repeatable",
         flags=("-f",),
     ),
+    Key("command_file", "text", "read the launch command from a script or a shell's history; - is stdin"),
     Key("json", "switch", "the whole report as JSON; the same as --format json"),
     replace(_FORMAT, choices=(*FORMATS, *FILE_FORMATS), help="how to print; github, junit and sarif go with --file"),
     Key("output", "text", "write the answer to a file, in one step; - is stdout", flags=("-o",), default_text="stdout"),
@@ -93,7 +94,9 @@ def output_options(left_out: Collection[str]) -> tuple[Key, ...]:
     return tuple([_FORMAT if key.name == "format" else key for key in OUTPUT_OPTIONS if key.name not in left_out])
 
 
-MANY_OPTIONS = output_options(("file", "any", "all_remedies", "details", "fail_on", "explain", "export"))
+MANY_OPTIONS = output_options(
+    ("file", "command_file", "any", "all_remedies", "details", "fail_on", "explain", "export")
+)
 """Output options of commands that go through many models or GPUs."""
 
 NO_PAGER = Key("no_pager", "switch", "print a long list at once, not through a pager")

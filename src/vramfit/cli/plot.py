@@ -19,7 +19,7 @@ WISHES: tuple[Key, ...] = (
     Key("to", "tokens", "last value of the curve", default_text="twice the largest that fits"),
     Key("points", "count", "number of values", minimum=2, maximum=512, default_text=str(POINTS)),
 )
-LEFT_OUT = ("any", "all_remedies", "details", "explain", "export", "fail_on", "file", "quiet")
+LEFT_OUT = ("command_file", "any", "all_remedies", "details", "explain", "export", "fail_on", "file", "quiet")
 OPTIONS: tuple[Key, ...] = (
     *[key for key in every_key().values() if key.name != "name"],
     *WISHES,

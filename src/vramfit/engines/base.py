@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
+    from vramfit.launch.edit import Change
     from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -246,6 +247,19 @@ class Engine(_Generic["V", "K"]):
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Shell lines or Python code that run the deployment with every setting that the estimate assumed."""
         raise NotImplementedError
+
+    def command_in(self, program: Program, deployment: Deployment, estimate: Estimate) -> str | None:
+        """Lines that ``command`` would write, in one of the engine's programs; None where it writes no other program."""
+        return None
+
+    def restated(
+        self, text: str, given: tuple[Process, ...], old: list[Process], new: list[Process]
+    ) -> Iterable[tuple[list[Change], list[str]]] | None:
+        """Changes of a user's text from one written command to another, and lines behind it, the fewest first.
+
+        None for an engine whose commands are lines of flags and variables, which are changed one by one.
+        """
+        return None
 
     def limits_context(self, deployment: Deployment) -> bool:
         """Return True if the engine's command holds it to the deployment's context, instead of using what comes."""

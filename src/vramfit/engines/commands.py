@@ -18,11 +18,10 @@ from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from vramfit.launch import Program
-    from vramfit.launch.edit import Change
     from vramfit.launch.files import Files
     from vramfit.launch.words import Process
 
@@ -134,58 +133,6 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
         f"run it where {script} is, which says what is loaded" if script else "give the command that starts the server"
     )
     raise UnknownProgram(f'no engine is known that "{shown}" starts', hint)
-
-
-def restated(
-    command: Command, engine_after: str, before: str, after: str, stated: Container[str] = (), gpus: int | None = None
-) -> str:
-    """The user's command with what differs between two written commands changed: of its deployment, and of another.
-
-    ``stated`` has the deployment keys that the other deployment states (``launch.edit.changes``), and ``gpus`` is its
-    number of GPUs where that is another. The written command of the other deployment is returned where it starts another
-    engine, and where the change cannot be made in the user's text.
-    """
-    if command.text is None or command.engine != engine_after or any(map(is_code, (command.text, before, after))):
-        return after
-    from vramfit.launch.edit import applied, changes
-
-    old, new = processes(before), processes(after)
-    more = len(new) - len(old)
-    lines = after.split("\n")
-    if more and (more < 0 or len(lines) != len(new)):
-        return after
-    made: list[Change] = []
-    for first, second in zip(old, new[more:], strict=True):
-        if first.words == second.words and first.variables == second.variables:
-            continue
-        pair = _own(command, first)
-        try:
-            found = None if pair is None else changes(*pair, first, second, stated)
-        except UsageError:
-            found = None  # its settings stand in files, which are not read here
-        if found is None:
-            return after
-        # A server on several machines is written once for each, and stands once in a user's command.
-        made += [one for one in found if one not in made]
-    if gpus is not None:
-        from vramfit.launch.gpus import recounted
-
-        counts = recounted(engine(command.engine).programs(), command.processes, gpus)
-        if counts is None:
-            return after
-        made += [one for one in counts if one not in made]
-    text = applied(command.text, made)
-    # What makes the files stands in front of what is started with them.
-    return after if not text else "\n".join([*lines[:more], text])
-
-
-def _own(command: Command, written: Process) -> tuple[Program, Process] | None:
-    """Program of a written process, and the user's own process of it; None if there is none."""
-    for program in engine(command.engine).programs():
-        if arguments(program, written) is not None:
-            own = next((one for one in command.processes if arguments(program, one) is not None), None)
-            return None if own is None else (program, own)
-    return None
 
 
 def _complete(given: Process, before: list[Process], known: list[Program], files: Files) -> list[Process]:

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
         def notes(self, names: Iterable[str]) -> list[str]:
             """Sentences on what was chosen for names of GPUs that mean one of several, once they were looked up."""
 
+        def remarks(self, name: str) -> Sequence[str]:
+            """Sentences on how a model's name was looked up, once it was."""
+
         def published(self, name: str) -> Mapping[str, Mapping[str, str]]:
             """Repositories and tags that have a model quantized, with the deployment keys that each states."""
 

@@ -38,9 +38,11 @@ def with_gpus(raw: Mapping[str, Any], command: Command) -> tuple[Mapping[str, An
         exact, most = most, None
     if exact is None:
         return raw, command
-    if most is not None and most.gpus < exact.gpus:
+    machines = str(raw.get("nodes", command.keys.get("nodes", "1")))
+    each = -(-exact.gpus // int(machines)) if machines.isdigit() and int(machines) else exact.gpus
+    if most is not None and most.gpus < each:
         raise UsageError(
-            f"{exact.words} uses {exact.gpus} GPUs, and {most.words} leaves {most.gpus} of them visible",
+            f"{exact.words} uses {each} GPUs, and {most.words} leaves {most.gpus} of them visible",
             "state as many in both places",
         )
     if name != listed[0].strip():

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 
+from vramfit._record import replace
 from vramfit.engines import engine_of_family
-from vramfit.errors import InputError, UsageError
+from vramfit.errors import InputError, MissingModel, UsageError
 from vramfit.importers.grammar import parse_reference
 from vramfit.importers.place import directory_place, file_place, is_adapter
 from vramfit.importers.reference import (
@@ -45,6 +46,9 @@ GGUF_MAGIC = b"GGUF"
 PARAMETERS = {"num_ctx": "context", "num_gpu": "gpu_layers", "num_batch": "batch"}
 """Deployment keys by the parameters that a tag of Ollama sets (ollama ``docs/modelfile.mdx``)."""
 LARGEST_PARAMETER = 1 << 24
+BRIEF_SECONDS = 3.0
+"""Longest silence of a server for what the catalogue answers without it; the whole question may take twice as long."""
+UNREACHED = "answered as the catalogue knows it, not from its own file: {}"
 
 
 class Importer:
@@ -53,6 +57,8 @@ class Importer:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._known: dict[str, Imported] = {}
+        self.remarks: dict[str, str] = {}
+        """Sentences on names that the catalogue answers for because the network did not."""
         self._adapters: list[str] = []
         """Name of the adapter whose base is being read."""
 
@@ -77,7 +83,8 @@ class Importer:
         """Model that a reference leads to, or the name by which the catalogue answers for it.
 
         What this disk has goes before the catalogue, and the catalogue (``known``) before the network: for a whole
-        repository under its own name, and for a quantization of one or a tag of Ollama where the network cannot be had.
+        repository under its own name, and for a quantization of one or a tag of Ollama where the network cannot be had,
+        or does not answer soon. ``remarks`` then has a sentence on it.
 
         Raises:
             UsageError: it has no form of a reference, or names a file that does not exist.
@@ -90,18 +97,31 @@ class Importer:
             other = _in_catalogue(reference)
             if other is not None and known is not None and known(other):
                 return other
-            if isinstance(reference, OllamaTag) and known is not None and base is not None and self._is_off():
-                found = _from_library(reference, known, base)
-                if found is not None:
-                    return found
-            if isinstance(reference, HubRepository) and known is not None and self._is_off():
-                other = _of_its_name(reference)
-                if other is not None and known(other):
-                    return other
-            from vramfit.importers.places import locate
-
-            place = locate(reference, self._network)
+            named = None if known is None or base is None else _of_its_name(reference, known, base)
+            if named is not None and self._is_off():
+                return named
+            try:
+                return self._asked(reference, name, base, named is not None)
+            except InputError as error:
+                if named is None or isinstance(error, MissingModel):
+                    raise
+                self.remarks[name] = UNREACHED.format(error.message)
+                return named
         return self._read(place, name, base)
+
+    def _asked(self, reference: Reference, name: str, base: Base | None, brief: bool) -> Imported:
+        """Model that the network has; a ``brief`` question is one that can be answered without it."""
+        from vramfit.importers.brief import within
+        from vramfit.importers.places import locate
+
+        if not brief:
+            return self._read(locate(reference, self._network), name, base)
+        seconds = min(self._network.timeout_seconds, BRIEF_SECONDS)
+        network = replace(self._network, timeout_seconds=seconds)
+        found = within(2 * seconds, lambda: self._read(locate(reference, network), name, base))
+        if found is None:
+            raise InputError(f"nothing answers within {2 * seconds:g} s", "try again, or with --offline")
+        return found
 
     def _read(self, place: Place, name: str, base: Base | None) -> Imported:
         found = self._known.get(name)
@@ -156,7 +176,15 @@ def _in_catalogue(reference: Reference) -> str | None:
     return None
 
 
-def _of_its_name(reference: HubRepository) -> str | None:
+def _of_its_name(reference: Reference, known: Known, base: Base) -> Imported | str | None:
+    """Answer of the catalogue for a tag of Ollama's library, or a quantization of a repository; None where it has none."""
+    if isinstance(reference, OllamaTag):
+        return _from_library(reference, known, base)
+    other = _quantized(reference) if isinstance(reference, HubRepository) else None
+    return other if other is not None and known(other) else None
+
+
+def _quantized(reference: HubRepository) -> str | None:
     """Name of a repository with the quantization that is asked for, or that the name of a file in it states.
 
     None for a revision or folder, and for a file that states none.
@@ -201,7 +229,6 @@ def _imported(place: Place, name: str) -> Imported:
 
 
 def _gguf(place: Place, file: str, name: str, origin: Origin) -> Imported:
-    from vramfit._record import replace
     from vramfit.importers.gguf_import import FAMILY, import_gguf
 
     found = import_gguf(place.folder, file, name, origin, place.projector)

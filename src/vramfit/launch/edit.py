@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vramfit.launch.words import Process
 
 
+SUDO = "sudo"
+
+
 class Change(Record):
     """Text to put in place of a part of a source."""
 
@@ -40,10 +43,10 @@ def changes(
         return None
     found: list[Change] = []
     if old.positional != new.positional:
-        changed = _positional(own_scan, new)
+        changed = _positional(own_scan, new) or _named(program, own_scan, new)
         if changed is None:
             return None
-        found.append(changed)
+        found += changed
     added: list[str] = []
     first, second, mine = _by_key(old), _by_key(new), _by_key(own_scan)
     for key in dict.fromkeys((*first, *second)):
@@ -199,13 +202,25 @@ def _quoted_like(shown: str, text: str) -> str:
 
 
 def _with_blank(source: Source, start: int) -> int:
-    """Number of the first of the blanks in front of a place, but not of a line's beginning."""
+    """Number of the first of the blanks in front of a place, with the end of a line that is continued."""
     while start and source.text[start - 1] in " \t":
         start -= 1
+    before = source.text[:start]
+    if before.endswith("\\\n"):
+        # A continued line that a flag stands on alone goes with its beginning.
+        start -= 2
+        while start and source.text[start - 1] in " \t":
+            start -= 1
     return start
 
 
-def _positional(own_scan: Scan, new: Scan) -> Change | None:
+def _named(program: Program, own_scan: Scan, new: Scan) -> list[Change] | None:
+    """Change of a flag of the table that states the positional word; None where there is none."""
+    spots = [spot for spot in own_scan.spots if spot.flag.key == program.positional]
+    return _revalued(spots[-1], new.positional[-1:]) if spots and new.positional else None
+
+
+def _positional(own_scan: Scan, new: Scan) -> list[Change] | None:
     """Change of the positional word, or of the flag that states it."""
     if not own_scan.positional or not new.positional:
         return None
@@ -215,8 +230,8 @@ def _positional(own_scan: Scan, new: Scan) -> Change | None:
     text = str(new.positional[-1])
     if len(own_scan.positional) == 1 and word.startswith("-"):
         flag = word.partition("=")[0]
-        return Change(word.source, word.start, word.end, quote(f"{flag}={text}"))
-    return Change(word.source, word.start, word.end, _like(word, text))
+        return [Change(word.source, word.start, word.end, quote(f"{flag}={text}"))]
+    return [Change(word.source, word.start, word.end, _like(word, text))]
 
 
 def _inserted(own: Process, spot: Spot) -> Change | None:
@@ -225,7 +240,9 @@ def _inserted(own: Process, spot: Spot) -> Change | None:
     image = own.image
     if isinstance(image, Word) and image.source is not None:
         return Change(image.source, image.start, image.start, f"-e {pair} ")
-    begin = own.begin
+    begin, first = own.begin, own.words[0] if own.words else ""
+    if begin == SUDO and isinstance(first, Word) and first.source is getattr(begin, "source", None):
+        begin = first  # it passes on no environment, but what it is given itself
     if not isinstance(begin, Word) or begin.source is None:
         return None
     return Change(begin.source, begin.start, begin.start, f"{pair} ")

@@ -1,4 +1,4 @@
-"""Lines of a written command for settings that its program has no words for: a comment in front, which is read back."""
+"""Lines around a command: comments for settings that its program has no words for, which are read back, and further commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ BEGIN = "# not in this command: "
 def line(key: str, value: object, why: str) -> str:
     """Comment that states a deployment key, and why the command does not."""
     return f"{BEGIN}{key} {value} ({why})"
+
+
+def in_front(text: str, lines: list[str]) -> str:
+    """Text with lines in front, behind a comment that it begins with: a script's interpreter, or what launches it."""
+    first, end, rest = text.partition("\n")
+    before, behind = (f"{first}{end}", rest) if first.startswith("#") and end else ("", text)
+    return "".join([before, *[f"{one}\n" for one in lines], behind])
+
+
+def behind(text: str, lines: list[str]) -> str:
+    """Text with lines behind."""
+    return "\n".join([text.rstrip("\n"), *lines]) if lines else text
 
 
 def read(text: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.launch import SWITCH
+from vramfit.launch import SWITCH, WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ def words(program: Program, values: Mapping[str, object]) -> list[str]:
     if program.positional:
         found.append(str(values[program.positional]))
     for flag in program.flags:
-        value = values.get(flag.key)
+        value = None if flag.key and flag.key == program.positional else values.get(flag.key)
         if flag.kind == SWITCH:
             if value == flag.on:
                 found.append(flag.flag)
         elif value is not None:
-            found += [flag.flag, flag.spell(value)]
+            text = flag.spell(value)
+            found += [flag.flag, *(text.split(",") if flag.kind == WORDS else [text])]
     return found
 
 

@@ -37,7 +37,7 @@ def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
     if deployment.model.origin is not None:
         found += origin_notes(deployment.model.origin)
     elif asked.startswith(OLLAMA):
-        note = f"{asked} is not in Ollama's store and its registry is not asked: the catalogue's entry answers for it"
+        note = f"{asked} is not in Ollama's store: the catalogue's entry answers for it"
         found.append(note)
     elif asked.lower().endswith(WEIGHT_FILES):
         found.append(f"there is no file {asked} here: it is taken for {deployment.model.name} by its name")

@@ -67,6 +67,12 @@ class ExLlamaV2(Engine[None, None]):
 
         return command(deployment, estimate)
 
+    def command_in(self, program: Program, deployment: Deployment, estimate: Estimate) -> str | None:
+        """Write the line of TabbyAPI where that is the program; None for any other."""
+        from vramfit.engines.exllamav3 import tabby
+
+        return tabby.command(deployment) if program.words == tabby.SERVER.words else None
+
     def programs(self) -> tuple[Program, ...]:
         """Programs that start it, in the order in which a process is looked up in them."""
         from vramfit.engines.exllamav2.launch import CHAT

@@ -7,14 +7,17 @@ is started by a script with a name that others have too, and known by its flags.
 
 from __future__ import annotations
 
-from vramfit.engines.exllamav3.launch import CACHE_OF
-from vramfit.launch import Flag, Program, neutral
+from vramfit.engines.exllamav3.launch import CACHE_BITS, CACHE_OF
+from vramfit.engines.naming import file_stem, is_own, is_stored, repository
+from vramfit.launch import Flag, Program, neutral, write
+from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from vramfit.engines.interface import Deployment
     from vramfit.launch.words import Process
 
 MODES = {"fp16": "f16", "q8": "int8", "q6": "int6", "q4": "int4", "fp8": "fp8"}
@@ -73,6 +76,25 @@ SERVER = Program(
         "--tensor-parallel --output-chunking --gpu-split --autosplit-reserve --draft-gpu-split --dynamic-draft --loras",
     ),
 )  # fmt: skip
+
+
+def command(deployment: Deployment) -> str:
+    """Write the line that starts the server with what the estimate assumed; the model is a folder beside its others."""
+    work = deployment.workload
+    in_repository = deployment.scheme.family == "plain" or is_own(deployment) or is_stored(deployment)
+    name = repository(deployment) if in_repository else file_stem(deployment)
+    kinds = (work.kv_cache_type, work.kv_cache_type_v)
+    modes = {kind: mode for mode, kind in MODES.items()}
+    mode = modes.get(kinds[0]) if kinds[0] == kinds[1] else None
+    if mode is None and all(kind in CACHE_BITS for kind in kinds):
+        mode = ",".join([str(CACHE_BITS[kind]) for kind in kinds])
+    values = {
+        "model": name.rstrip("/").rpartition("/")[2],
+        "context": work.context,
+        "cells": work.context * work.parallel,
+        "mode": mode,
+    }
+    return line(write.words(SERVER, values))
 
 
 def read(given: list[Process], backend: str) -> dict[str, Any] | None:

@@ -146,6 +146,12 @@ class LlamaCpp(Engine[Cards, LlamaCppKeys]):
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
 
+    def command_in(self, program: Program, deployment: Deployment, estimate: Estimate) -> str | None:
+        """Write the line in the program that a user has: llama.cpp's own ones, or koboldcpp."""
+        from vramfit.engines.llamacpp.launch import command_in
+
+        return command_in(program, deployment, estimate, self.own_keys(deployment.workload))
+
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the GGUF file, and its projector, are the user's own or in a repository."""
         from vramfit.engines.llamacpp.launch import names_known_files

@@ -10,11 +10,13 @@ from vramfit.engines.llamacpp.flags import adapters_bytes, refused, shares_text
 from vramfit.engines.llamacpp.programs import CONSOLE_KEYS
 from vramfit.engines.llamacpp.reading import in_ram, named, placed
 from vramfit.errors import UsageError
-from vramfit.launch import Flag, Program, neutral
+from vramfit.launch import Flag, Program, neutral, write
+from vramfit.launch.write import line
 from vramfit.workload.common import layers_word, switch_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.launch.words import Process
@@ -23,6 +25,12 @@ LENGTHS = ("prompt", "generated", "depth", "batch", "ubatch")
 """Names of numbers of tokens; of several the largest needs most."""
 PROMPT, GENERATED = "512", "128"
 """Tokens of the two tests that are run where the line says nothing."""
+
+
+def _slashes(shares: tuple[float, ...]) -> str:
+    """Write proportions with slashes between; a comma would separate tests."""
+    return shares_text(shares).replace(",", "/")
+
 
 BENCH = Program(
     ("llama-bench",),
@@ -42,10 +50,17 @@ BENCH = Program(
         Flag("-ncmoe", "cpu_moe_layers", ("--n-cpu-moe",)),
         Flag("-sm", "split_mode", ("--split-mode",)),
         Flag("-mg", "main_gpu", ("--main-gpu",)),
-        Flag("-ts", "tensor_split", ("--tensor-split",), spell=shares_text, read=lambda text: text.replace("/", ",")),
+        Flag("-ts", "tensor_split", ("--tensor-split",), spell=_slashes, read=lambda text: text.replace("/", ",")),
         Flag("-fa", "flash_attention", ("--flash-attn",), read=switch_word),
         Flag("-nkvo", "no_kv_offload", ("--no-kv-offload",)),
-        Flag("-ot", "override_tensor", ("--override-tensor",), read=lambda text: tuple(text.split(";")), many=True),
+        Flag(
+            "-ot",
+            "override_tensor",
+            ("--override-tensor",),
+            spell=";".join,
+            read=lambda text: tuple(text.split(";")),
+            many=True,
+        ),
         Flag("-dev", "device", ("--device",), read=lambda text: text.replace("/", ",")),
         Flag("--lora", "adapters", (), read=adapters_bytes, many=True),
         Flag("-fitt", "fit_target", ("--fit-target",)),
@@ -58,6 +73,12 @@ BENCH = Program(
         " -nopo --no-op-offload --no-host --repack",
     ),
 )
+
+
+def command(values: Mapping[str, object]) -> str:
+    """Write the line of its tests from the values of the server's flags, without their lengths, which are the user's."""
+    offloaded = {"no_kv_offload": "1" if values["no_kv_offload"] else None}
+    return line(write.words(BENCH, {**values, **offloaded}))
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

@@ -6,18 +6,22 @@ windows unless ``--useswa`` is given. It is started as a program of its own, who
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.flags import adapters_bytes
+from vramfit.engines.llamacpp.flags import adapters_bytes, one_pattern, shares_text
 from vramfit.engines.llamacpp.programs import CONSOLE_KEYS
 from vramfit.engines.llamacpp.reading import in_ram
 from vramfit.errors import UsageError
-from vramfit.launch import OPTIONAL, SWITCH, WORDS, Flag, Program, neutral
+from vramfit.launch import OPTIONAL, SWITCH, WORDS, Flag, Program, neutral, write
+from vramfit.launch.write import line
 from vramfit.workload.common import layers_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
+    from vramfit.engines.llamacpp import LlamaCppKeys
     from vramfit.launch.words import Process
+    from vramfit.workload.common import Workload
 
 CONTEXT, BATCH = "8192", "512"
 CACHE_TYPES = {"0": "f16", "1": "q8_0", "2": "q4_0"}
@@ -37,7 +41,7 @@ KOBOLD = Program(
         Flag(
             "--gpulayers", "gpu_layers", ("--gpu-layers", "--n-gpu-layers", "-ngl"), OPTIONAL, read=layers_word, on="1"
         ),
-        Flag("--tensor_split", "tensor_split", ("--tensorsplit", "--tensor-split", "-ts"), WORDS),
+        Flag("--tensor_split", "tensor_split", ("--tensorsplit", "--tensor-split", "-ts"), WORDS, spell=shares_text),
         Flag("--usecuda", "backend_words", ("--usecublas", "--usehipblas"), WORDS),
         Flag("--usevulkan", "vulkan_words", (), WORDS),
         Flag("--maingpu", "main_gpu", ("--main-gpu", "-mg")),
@@ -52,7 +56,10 @@ KOBOLD = Program(
         Flag("--draftamount", "speculative_tokens", ("--draft-max", "--draft-n")),
         Flag("--draftgpulayers", "draft_gpu_layers", ("--gpu-layers-draft", "--n-gpu-layers-draft", "-ngld")),
         Flag("--moecpu", "cpu_moe_layers", ("--n-cpu-moe", "-ncmoe"), OPTIONAL, on=str(ALL_LAYERS)),
-        Flag("--overridetensors", "override_tensor", ("--override-tensor", "-ot"), read=lambda text: (text,), many=True),
+        Flag(
+            "--overridetensors", "override_tensor", ("--override-tensor", "-ot"), spell=",".join, read=one_pattern,
+            many=True,
+        ),
         Flag("--lora", "adapters", (), WORDS, read=adapters_bytes, many=True),
         Flag("--usecpu", "cpu_only", (), SWITCH),
     ),
@@ -79,6 +86,20 @@ KOBOLD = Program(
         " --ropeconfig --debugmode --benchmark --multiuser --ssl --draftgpusplit",
     ),
 )  # fmt: skip
+
+
+def command(values: Mapping[str, object], work: Workload, keys: LlamaCppKeys) -> str:
+    """Write the line from the values of the server's flags, as far as koboldcpp has flags of that meaning."""
+    levels = {kind: level for level, kind in CACHE_TYPES.items()}
+    level = levels.get(str(work.kv_cache_type), "0")
+    own = {
+        "context": work.context,
+        "quantkv": None if level == "0" else level,
+        "flash_attention": "on" if work.flash_attention else None,
+        "kv_offload": keys.kv_offload,
+        "windows": not keys.swa_full,
+    }
+    return line(write.words(KOBOLD, {**values, **own}))
 
 
 def read(given: list[Process]) -> dict[str, Any] | None:

@@ -10,10 +10,12 @@ from vramfit.launch.write import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from vramfit.engines.interface import Deployment, Estimate
     from vramfit.engines.llamacpp.keys import LlamaCppKeys
+    from vramfit.launch import Program
     from vramfit.launch.words import Process
 
 SLOTS = 4
@@ -26,10 +28,42 @@ ADAPTER_FILE = "adapter.gguf"
 
 def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> str:
     """Write the line that starts the server with every setting that the estimate assumed."""
+    values = _values(deployment, estimate, keys)
+    if keys.outputs == "batch" and deployment.workload.parallel == 1:
+        return _of_console(values)
+    return line(write.words(SERVER, values))
+
+
+def command_in(program: Program, deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> str | None:
+    """Write the line in a program of llama.cpp or in koboldcpp; None for any other.
+
+    A setting that the program has no flag for is left out.
+    """
+    from vramfit.engines.llamacpp import bench, kobold, programs
+
+    values = _values(deployment, estimate, keys)
+    if program.words == SERVER.words:
+        return line(write.words(SERVER, values))
+    if program.words == programs.CONSOLE.words:
+        return _of_console(values)
+    if program.words == bench.BENCH.words:
+        return bench.command(values)
+    return kobold.command(values, deployment.workload, keys) if program.words == kobold.KOBOLD.words else None
+
+
+def _of_console(values: Mapping[str, object]) -> str:
+    """Write the line of the console, which has no slots, and settings of its own that the server's flags do not make."""
+    from vramfit.engines.llamacpp.programs import CONSOLE
+
+    return line(write.words(CONSOLE, {**values, **dict.fromkeys(("parallel", "unified_kv", *SERVER_RAM))}))
+
+
+def _values(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> dict[str, object]:
+    """Values of the flags for every setting that the estimate assumed."""
     work, model, decided = deployment.workload, deployment.model, estimate.settings
     layers = decided.get("gpu_layers", work.gpu_layers)
     experts = decided.get("cpu_moe_layers", work.cpu_moe_layers)
-    values = {
+    return {
         **_file(deployment),
         "cells": asked_cells(work, keys),
         "parallel": work.parallel,
@@ -53,12 +87,6 @@ def command(deployment: Deployment, estimate: Estimate, keys: LlamaCppKeys) -> s
         "no_projector": keys.mmproj == "off" or _leaves_out_projector(deployment),
         **server_ram(keys),
     }
-    if keys.outputs == "batch" and work.parallel == 1:
-        from vramfit.engines.llamacpp.programs import CONSOLE
-
-        # The console's own settings, which the server's flags do not make: logits of a whole batch.
-        return line(write.words(CONSOLE, {**values, **dict.fromkeys(("parallel", "unified_kv", *SERVER_RAM))}))
-    return line(write.words(SERVER, values))
 
 
 def server_ram(keys: LlamaCppKeys) -> dict[str, object]:

@@ -125,7 +125,13 @@ class Mlx(Engine[int | None, MlxKeys]):
         """Write the commands that convert the model, if needed, and generate with it."""
         from vramfit.engines.mlx.launch import command
 
-        return command(deployment, estimate)
+        return command(deployment)
+
+    def command_in(self, program: Program, deployment: Deployment, estimate: Estimate) -> str | None:
+        """Write the commands with the generator, server or chat that a user has; None for a converter."""
+        from vramfit.engines.mlx.launch import TEXT, VISION, command
+
+        return None if program in (TEXT[0], VISION[0]) else command(deployment, program)
 
     def limits_context(self, deployment: Deployment) -> bool:
         """Return True if a flag of the command holds it to the deployment's context."""

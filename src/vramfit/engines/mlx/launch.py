@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.engines.interface import Deployment, Estimate
+    from vramfit.engines.interface import Deployment
     from vramfit.launch.words import Process
     from vramfit.workload.common import Workload
 
@@ -122,10 +122,15 @@ VISION = _programs(
 )
 
 
-def command(deployment: Deployment, _estimate: Estimate) -> str:
-    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it or serve several at once."""
+def command(deployment: Deployment, program: Program | None = None) -> str:
+    """Write the lines that convert the model, if its scheme is MLX's own, and generate with it or serve several at once.
+
+    A program of these packages that is stated is written instead, with those of the settings that it has flags for.
+    """
     work, scheme = deployment.workload, deployment.scheme
     package = _package(deployment)
+    if program is not None:
+        package = VISION if program in VISION else TEXT
     convert, generate, serve, _ = package
     model, lines = repository(deployment), []
     if scheme.family == "mlx" and not (is_own(deployment) or is_stored(deployment)):
@@ -142,6 +147,8 @@ def command(deployment: Deployment, _estimate: Estimate) -> str:
         "max_batched_tokens": _step(work),
         **_drafting(deployment),
     }
+    if program is not None:
+        return "\n".join([*lines, line(write.words(program, {**values, "parallel": work.parallel}))])
     if _served(work, package):
         context = values["context"] if package is VISION else None
         served = {**values, "context": context, "parallel": work.parallel}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.hardware import Gpu
     from vramfit.launch import Program
+    from vramfit.launch.edit import Change
     from vramfit.launch.words import Process
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint, Scheme
@@ -149,6 +150,14 @@ class Ollama(Engine[Cards, OllamaKeys]):
         from vramfit.engines.ollama.launch import command
 
         return command(deployment, estimate, self.own_keys(deployment.workload))
+
+    def restated(
+        self, text: str, given: tuple[Process, ...], old: list[Process], new: list[Process]
+    ) -> Iterable[tuple[list[Change], list[str]]] | None:
+        """Changes of the server's variables, of a Modelfile and of the model's name in a user's text."""
+        from vramfit.engines.ollama.restating import restated
+
+        return restated(text, given, old, new)
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True for a tag, a repository of GGUF files, and a file of the user's own."""

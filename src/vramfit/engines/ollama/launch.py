@@ -96,6 +96,8 @@ OTHER_PARAMETERS = (
     "logits_all", "vocab_only", "rope_frequency_base", "rope_frequency_scale",
 )  # fmt: skip
 RECIPE = "Modelfile"
+FROM, PARAMETER = "FROM", "PARAMETER"
+"""Instructions of a Modelfile for its model and for a setting."""
 HUB = "hf.co/"
 """Beginning of the name of a repository of GGUF files (huggingface.co/docs/hub/ollama)."""
 
@@ -127,14 +129,14 @@ def command(deployment: Deployment, estimate: Estimate, keys: OllamaKeys) -> str
         parameters["main_gpu"] = number if isinstance(number, int) else 0
     source = _source(deployment, stem)
     files = [source]
-    if work.images and model.vision is not None and _is_file(source):
+    if work.images and model.vision is not None and is_file(source):
         files.append(f"./{projector_file(deployment)}")
     recipe = [f"FROM {file}" for file in files]
     recipe += [f"PARAMETER {name} {text}" for name, text in write.pairs(PARAMETERS, parameters)]
     variables = [f"{name}={quote(text)}" for name, text in write.pairs(SERVE.variables, environment)]
     name = stem.lower()
     serve = " ".join([*variables, *SERVE.words, "&"])
-    if not _is_file(source) and _is_its_own(deployment, estimate, keys):
+    if not is_file(source) and _is_its_own(deployment, estimate, keys):
         return f"{serve}\n{line(write.words(RUN, {'name': source}))}"
     return "\n".join(
         [
@@ -161,7 +163,8 @@ def _source(deployment: Deployment, stem: str) -> str:
     return path if path.startswith(("/", ".")) else f"./{path}"
 
 
-def _is_file(source: str) -> bool:
+def is_file(source: str) -> bool:
+    """True for a path, False for a tag or a repository."""
     return source.startswith(("/", "."))
 
 
@@ -184,7 +187,7 @@ def names_known_files(deployment: Deployment) -> bool:
         return False
     if own.tag is not None or own.repository is not None:
         source = _source(deployment, "")
-        return bool(images) or model.vision is None or _is_file(source)
+        return bool(images) or model.vision is None or is_file(source)
     return not images or model.vision is None or (model.origin is not None and model.origin.projector is not None)
 
 
@@ -199,7 +202,8 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     recipe: dict[str, Any] = {}
     started, model = False, None
     for process in given:
-        recipe = _written(process) or recipe
+        written = recipe_of(process)
+        recipe = _recipe(written) if written else recipe
         for program in (SERVE, CREATE, RUN):
             stated = values(program, process)
             if stated is None:
@@ -222,10 +226,10 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     return keys
 
 
-def _written(process: Process) -> dict[str, Any]:
-    """Read the deployment keys of a Modelfile that a process writes; empty for any other process."""
+def recipe_of(process: Process) -> tuple[str, ...]:
+    """Lines of a Modelfile that a process writes; none for any other process."""
     if process.output is None or not process.words:
-        return {}
+        return ()
     name, *rest = process.words
     if name in ("cat", "tee"):
         lines = (process.input or "").splitlines()
@@ -233,8 +237,9 @@ def _written(process: Process) -> dict[str, Any]:
         words = [word for word in rest if word not in ("-e", "-n", "%s\\n", "%s")]
         lines = [part for word in words for part in word.replace("\\n", "\n").splitlines()]
     else:
-        return {}
-    return _recipe(tuple(lines)) if any(line.split()[:1] in (["FROM"], ["from"]) for line in lines) else {}
+        return ()
+    found = tuple([text for text in lines if text.strip()])
+    return found if any(text.split()[0].upper() == FROM for text in found) else ()
 
 
 def _named(name: str) -> str:
@@ -259,7 +264,7 @@ def _recipe(lines: tuple[str, ...]) -> dict[str, Any]:
     keys = pairs(PARAMETERS, parameters, OTHER_PARAMETERS, "parameter of a Modelfile")
     if files:
         keys["model"] = files[0].removeprefix(HUB)
-    if len(files) < 2 and (not files or _is_file(files[0]) or files[0].lower().endswith(".gguf")):
+    if len(files) < 2 and (not files or is_file(files[0]) or files[0].lower().endswith(".gguf")):
         keys["images"] = 0
     if "main_gpu" in keys:
         keys["split_mode"] = "none"

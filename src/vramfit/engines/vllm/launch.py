@@ -308,6 +308,9 @@ def read(given: list[Process]) -> dict[str, Any] | None:
     _read_drafts(keys)
     _read_adapters(keys)
     keys.setdefault("context", "max")
+    machines = [one for one in given if one.words[:2] == ("ray", "start")]
+    if len(machines) > 1:
+        keys.setdefault("nodes", str(len(machines)))
     return with_quant(keys)
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 
 from vramfit._record import Record
+from vramfit.importers.brief import within
 from vramfit.importers.machine.record import clean
 
 TYPE_CHECKING = False
@@ -123,21 +124,7 @@ class Place:
 
         Raises what the function raised.
         """
-        results: list[T] = []
-        errors: list[BaseException] = []
-
-        def call() -> None:
-            try:
-                results.append(work())
-            except BaseException as error:  # handed to the caller below
-                errors.append(error)
-
-        thread = threading.Thread(target=call, daemon=True)
-        thread.start()
-        thread.join(self._limit_seconds)
-        if errors:
-            raise errors[0]
-        return results[0] if results else None
+        return within(self._limit_seconds, work)
 
 
 def _run(command: list[str], variables: Mapping[str, str], limit_seconds: float) -> Output:
