@@ -48,8 +48,10 @@ def model_of(facts: Mapping[str, Any]) -> Model:
 
     Raises ``ValueError`` with a message ``field: what is wrong`` if its configuration does not give tensors and caches.
     """
-    model = _configured(facts) if facts.get("config") else model_from_facts(facts)
+    if facts.get("config"):
+        return _configured(facts)
     said = caveats(facts)
+    model = model_from_facts(facts)
     return replace(model, caveats=said) if said else model
 
 
@@ -94,6 +96,7 @@ def _configured(facts: Mapping[str, Any]) -> Model:
         ollama=tuple(facts.get("ollama") or ()),
         fine_tunes=tuple(facts.get("fine_tunes") or ()),
         files=published_files(facts.get("files") or {}),
+        caveats=caveats(facts),
         mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
     )
     if not model.context and model.layers and any(group.mixers for group in model.layers):
