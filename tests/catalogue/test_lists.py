@@ -9,7 +9,7 @@ from tests.catalogued import catalogue
 from tests.each import each
 
 STEMS = ("vllm_recipes", "vllm_variants", "ollama_library", "threads")
-LEAST_SHARE = {"vllm_recipes": 0.84, "vllm_variants": 0.93, "ollama_library": 0.91, "threads": 0.95}
+LEAST_SHARE = {"vllm_recipes": 0.93, "vllm_variants": 0.97, "ollama_library": 0.92, "threads": 0.96}
 FEWEST = {"vllm_recipes": 173, "vllm_variants": 170, "ollama_library": 150, "threads": 120}
 """Least share of each list that is answered; it may only rise."""
 
@@ -40,10 +40,10 @@ def test_of_all_names_five_in_six_are_answered() -> None:
 
 
 def test_no_popular_model_rests_on_memory() -> None:
-    """The most downloaded models name a copy of their configuration, or a total that they meet."""
+    """The most downloaded models name a copy of their configuration: none is from memory, or solved from a total."""
     popular = names("popular")
     sources = {entry["id"]: entry["sources"] for entry in catalogue().model_entries()}
-    recalled = [name for name in popular if "recalled" in sources[catalogue().model(name).id]]
+    recalled = [name for name in popular if {"recalled", "solved"} & set(sources[catalogue().model(name).id])]
 
     assert "recalled" in sources["whisper-large-v3-turbo"]  # which no copy was found for
 

@@ -49,6 +49,36 @@ def test_fields_of_the_entry_go_before_the_configuration_s(
 
 
 @pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"sources": ["hf"]}, ()),
+        ({"sources": ["llmfit"], "note": "Its codec comes on top"}, ("of It 8B: Its codec comes on top",)),
+        (
+            {"sources": ["recalled"]},
+            ("figures of It 8B are from memory and were compared with no copy of its configuration",),
+        ),
+        (
+            {"sources": ["recalled", "llmfit"]},
+            (
+                "figures of It 8B are from memory and were compared with no copy of its configuration; its tensors add up"
+                " to the total that was published",
+            ),
+        ),
+        (
+            {"sources": ["llmfit", "solved"]},
+            ("figures of It 8B are chosen so that its tensors add up to the total that was published",),
+        ),
+        ({"sources": ["llmfit", "solved"], "note": "Its width is solved"}, ("of It 8B: Its width is solved",)),
+    ],
+)
+def test_a_model_says_what_its_figures_rest_on(stated: dict[str, Any], expected: tuple[str, ...]) -> None:
+    model = model_of(facts(**stated))
+
+    assert model.caveats == expected
+    assert parameters(model) == TOTAL
+
+
+@pytest.mark.parametrize(
     ("message", "changes"),
     [
         ("layers: is the configuration's", {"layers": 36}),

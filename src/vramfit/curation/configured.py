@@ -39,13 +39,36 @@ PARTS = ("text", "vision", "projector", "audio", "component")
 """Parts of a model in the order of its tensors."""
 
 
+MEMORY, SOLVED, TOTALS = "recalled", "solved", "llmfit"
+"""Keys of the sources that are memory, that are figures chosen to meet a total, and that state totals."""
+
+
 def model_of(facts: Mapping[str, Any]) -> Model:
-    """Build the model of a merged entry.
+    """Build the model of a merged entry, with what is to be said of its figures.
 
     Raises ``ValueError`` with a message ``field: what is wrong`` if its configuration does not give tensors and caches.
     """
-    if not facts.get("config"):
-        return model_from_facts(facts)
+    if facts.get("config"):
+        return _configured(facts)
+    said = caveats(facts)
+    model = model_from_facts(facts)
+    return replace(model, caveats=said) if said else model
+
+
+def caveats(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Sentences on what a merged entry's figures leave out, and on those that no copy of its configuration states."""
+    name, note, sources = facts["name"], facts.get("note"), facts.get("sources") or ()
+    said = [f"of {name}: {note}"] if note else []
+    if MEMORY in sources:
+        met = "; its tensors add up to the total that was published" if TOTALS in sources else ""
+        said.append(f"figures of {name} are from memory and were compared with no copy of its configuration{met}")
+    elif SOLVED in sources and not note:
+        said.append(f"figures of {name} are chosen so that its tensors add up to the total that was published")
+    return tuple(said)
+
+
+def _configured(facts: Mapping[str, Any]) -> Model:
+    """Model of an entry that gives the fields of its configuration."""
     foreign = [name for name, value in facts.items() if name not in OWN and value is not None]
     if foreign:
         raise ValueError(f"{foreign[0]}: is the configuration's, see config")
@@ -73,6 +96,7 @@ def model_of(facts: Mapping[str, Any]) -> Model:
         ollama=tuple(facts.get("ollama") or ()),
         fine_tunes=tuple(facts.get("fine_tunes") or ()),
         files=published_files(facts.get("files") or {}),
+        caveats=caveats(facts),
         mtp_layers=facts.get("mtp_layers") or read.model.mtp_layers,
     )
     if not model.context and model.layers and any(group.mixers for group in model.layers):

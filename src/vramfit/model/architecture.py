@@ -277,6 +277,8 @@ class Model(Record):
     """Number of layers that predict tokens ahead, which are loaded only for speculative decoding (module ``mtp``)."""
     mtp_embeddings: bool = False
     """True if these layers have copies of the embedding and of the output head of their own."""
+    caveats: tuple[str, ...] = ()
+    """Sentences on what the entry's figures leave out, and on figures that are no copy of a configuration."""
 
     @property
     def layer_count(self) -> int:

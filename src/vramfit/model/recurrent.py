@@ -66,6 +66,8 @@ def linear_attention(mixer: LinearAttention, hidden: int, traits: Traits) -> lis
             rows += linear("ssm_g_a", hidden, mixer.value_dim) + linear("ssm_g_b", mixer.value_dim, value)
         return rows + norm("ssm_norm", mixer.value_dim) + linear("attn_output", value, hidden)
     rows = linear("attn_qkv", hidden, 2 * key + value) + linear("attn_gate", hidden, value)
+    if traits.qk_norm == "head":  # of Ling 2.6 (mlx-lm 0.32.2 models/bailing_hybrid.py LinearAttention), not of MiniMax
+        rows += norm("attn_q_norm", mixer.key_dim) + norm("attn_k_norm", mixer.key_dim)
     return rows + norm("attn_sub_norm", value) + linear("attn_output", value, hidden)
 
 

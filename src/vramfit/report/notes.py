@@ -53,6 +53,7 @@ def notes(deployment: Deployment, host: DeviceMemory, asked: str) -> list[str]:
         found.append(f"{asked} is taken for {deployment.model.name}, as a fine-tune of the same architecture")
     elif _is_edited(asked):
         found.append(f"{asked} is taken for {deployment.model.name}, with edited weights of the same shapes")
+    found += deployment.model.caveats
     ratio = deployment.checkpoint.scaled
     if ratio != 1:
         scheme = deployment.scheme.id
