@@ -206,7 +206,7 @@ def _undominated(priced: Iterable[tuple[float, list[Offer]]], limit: int) -> lis
     for _, offers in priced:
         for offer in sorted(offers, key=lambda one: (one.choice.order, one.name)):
             if not dominated(offer):
-                kept.append(offer)
+                kept.append(offer)  # noqa: PERF401  (what is kept decides on the next)
         if len(kept) >= limit:
             break
     return kept[:limit]
