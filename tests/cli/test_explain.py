@@ -176,4 +176,8 @@ def test_a_check_is_exported(name: str, holds: str, tmp_path: Path) -> None:
 
     assert ran.estimates[0]["verdict"] == "fits"
     assert holds in (tmp_path / name).read_text(encoding="utf-8")
+    if name == "r.md":
+        page = (tmp_path / name).read_text(encoding="utf-8")
+        assert page.startswith("**Llama 3.1 8B fits an RTX 4090 in ")
+        assert page.endswith("```\n")
     assert (gone.code, gone.err.splitlines()[1]) == (4, "hint: give a file in a folder that can be written")

@@ -101,7 +101,7 @@ def test_nothing_to_recommend() -> None:
     assert table.out.startswith("Nothing in the catalogue runs on gtx1050 for chat: at least 5000 tokens/s")
     none = vramfit("recommend", "-m", "kimi-k3", "--quant", "fp16", "--format", "table")
     assert 1 == none.code
-    assert none.out.startswith("No GPUs with a known price run kimi-k3")
+    assert none.out.startswith("No GPU with a known price, within what is asked, runs kimi-k3")
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,7 @@ def test_there_are_hundreds() -> None:
             f"-g 'two h100s' {M}",
             "gpu: h100 is read as h100-sxm, the form most offered; h100-pcie has the same memory; h100-nvl has 94 GB",
         ),
+        (f"-g g5.12xlarge {M}", "gpu: g5.12xlarge is a machine with 4xa10g"),
         # No price of either form is known, so that neither is offered more.
         (f"-g h800 {M}", "gpu: h800 is read as h800-pcie; h800-sxm has the same memory"),
         (
@@ -251,6 +252,21 @@ def test_what_was_chosen_is_in_the_report(line: str, note: str) -> None:
             " it is: a Hub repository (org/name), an Ollama tag (name:tag), a GGUF file, a folder",
         ),
         (f"{G} {M} --ram 64", 'size "64" has no unit', "write GiB, for example 64GiB"),
+        (
+            "'gemma 3 4b q8 on an rtx 2060'",
+            '"rtx 2060" is not one GPU: rtx2060-6gb and rtx2060-12gb',
+            "give one of these ids; see `vramfit list gpus`",
+        ),
+        (
+            f"-g Standard_NV6ads_A10_v5 {M}",
+            "Standard_NV6ads_A10_v5 has a part of an A10: 4 of 24 GB",
+            "ask for that part: custom:4GB, or for a machine with a whole card: Standard_NV36ads_A10_v5",
+        ),
+        (
+            f"{G} -m 'qwen3 8b 4.0bpw'",
+            'unknown quant "4.0bpw"',
+            "a bit rate alone may be of several formats: write exl2-4.0 or exl3-4.0, or name the engine",
+        ),
         (f"{G} {M} --backend vllm", 'backend: "vllm" is not a valid value', "it is one of engine: say --engine vllm"),
         (f"{G} {M} --task dpo", 'task: "dpo" is not a valid value', "it is one of objective: say --objective dpo"),
         (

@@ -126,7 +126,7 @@ def test_markdown() -> None:
         "| Model | Quant | one | 2xtwo | custom:1 GiB |\n"
         "| :-- | :-- | --: | --: | --: |\n"
         "| a | fp16 | ✗ −1,234.5 | ✓ 6.2 | ✓ 6.2 |\n"
-        "| a | int4 nf4 | \\~ 0.010 | ? | ✓ 6.2 |\n"
+        "| a | int4 nf4 | \\~ 0.01 | ? | ✓ 6.2 |\n"
         "| b\\|c | int8 | ? | ? | ? |"
     )
 
@@ -136,7 +136,7 @@ def test_table() -> None:
     assert drawn({**REPORT, "gpus": [*REPORT["gpus"][:2], {"id": "three"}]}) == (
         "model  quant            one  2xtwo  three\n"
         "a      fp16      ✗ −1,234.5  ✓ 6.2  ✓ 6.2\n"
-        "       int4 nf4     ~ 0.010      ?  ✓ 6.2\n"
+        "       int4 nf4      ~ 0.01      ?  ✓ 6.2\n"
         "b|c    int8               ?      ?      ?\n"
         "\n"
         "✓ fits, ~ only just, ✗ does not fit, ? cannot tell. Numbers are the GiB left on\n"

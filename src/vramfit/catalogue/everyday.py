@@ -20,22 +20,27 @@ if TYPE_CHECKING:
 
 COUNTS = {
     "one": 1, "single": 1, "two": 2, "dual": 2, "pair": 2, "couple": 2,
-    "three": 3, "triple": 3, "four": 4, "quad": 4, "six": 6, "eight": 8,
+    "three": 3, "triple": 3, "four": 4, "quad": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "ten": 10, "twelve": 12, "sixteen": 16,
     **{str(number): number for number in range(1, 17)},
 }  # fmt: skip
 """Numbers of cards by the words in front of a name."""
 
-_TRADE = (
-    "founders fe oc gaming asus rog tuf msi ventus suprim trio gigabyte aorus eagle windforce evga zotac palit gainward inno3d"
-    " pny sapphire nitro pulse xfx powercolor asrock"
+_MAKERS = (
+    "asus msi gigabyte evga zotac palit gainward inno3d pny sapphire xfx powercolor asrock kfa2 galax colorful sparkle"
 )
+_TRADE = f"founders fe oc gaming rog tuf ventus suprim trio aorus eagle windforce nitro pulse {_MAKERS}"
+_VARIANTS = frozenset((
+    "ti", "super", "xt", "xtx", "gre", "d", "dv2", "laptop", "mobile", "notebook", "max-q", "maxq", "sff", "ada",
+))  # fmt: skip
+"""Words behind a card's number that make it another card: never taken for a board maker's."""
 _AROUND = (
     "gpu gpus card cards graphics vram ram memory with the a an my of desktop silicon unified nvlink sli colab kaggle runpod air"
     " gddr5 gddr6 gddr6x gddr7 hbm hbm2 hbm2e hbm3 hbm3e lpddr5 lpddr5x"
 )
 ADDED = frozenset(f"{_TRADE} {_AROUND}".split())
 """Words beside a card's name that say who built it or has it, what memory it has, or that it is a card."""
-_MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "macbook", "imac")
+_MAC_WORDS = ("macbook pro", "macbook air", "mac studio", "mac mini", "mac pro", "macbook", "imac", "mbp", "mba")
 _INCHES = ("13", "14", "15", "16", "24", "inch")
 """Words for the size of a Mac's screen."""
 _FORMS = frozenset(("pcie", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "nvl", "oam"))
@@ -47,23 +52,41 @@ _SAME_MEMORY = 0.02
 """Share by which drivers' readings of equal memory differ: an ECC reserve, a reading rounded to GiB."""
 
 
-def counted(name: str) -> tuple[int, str] | None:
-    """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any."""
+def counted(name: str) -> tuple[int, str] | tuple[int, str, str] | None:
+    """Number and name of several equal cards written in words (``dual 3090``, ``3090s``); None for a name without any.
+
+    A cloud's type of machine comes with a sentence on what it has.
+    """
     words = name.split()
+    head, dash, behind = name.partition("-")
+    if dash and head.removesuffix("x") in COUNTS and head[:1].isdigit() and len(behind) > len("t4"):
+        return COUNTS[head.removesuffix("x")], behind.strip()  # ``2-4090``
+    if len(words) > 3 and words[0].lower() in _MAKERS.split() and _is_of_maker(words[-1].lower()):
+        return 1, " ".join(words[:-1])  # ``EVGA RTX 3090 FTW3 Ultra``
     kept = [word for word in words if word.strip("()").lower() not in ADDED]
     if kept and len(kept) < len(words):
         return 1, " ".join(kept)  # ``RTX A6000 x2 (NVLink)``
     first, *others = words
-    count = COUNTS.get(first.lower())
+    count = COUNTS.get(first.lower().strip("()"))
     if count is not None and others and others[0].lower() not in _UNITS:
         return count, " ".join(others)
     if name[-1:] in "sS" and name[-2:-1].isdigit():
         return 1, name[:-1]
     last = others[-1].lower() if others else ""
     times = last.strip("()x×*") if last.startswith("(") else last  # ``3090 (x2)``
+    from vramfit.catalogue.instances import machine
+
+    in_machine = machine(name)
+    if in_machine is not None:
+        return *in_machine, f"gpu: {name} is a machine with {in_machine[0]}x{in_machine[1]}"
     if times in COUNTS and not last.isdigit():
         return COUNTS[times], " ".join([first, *others[:-1]])
     return None
+
+
+def _is_of_maker(word: str) -> bool:
+    """Return True for a word that a board maker may have put behind a card's name: no variant, size or number."""
+    return word not in _VARIANTS and word[:1].isalpha()
 
 
 def meant(name: str, look_up: LookUp, facts: Facts) -> tuple[int, str] | tuple[int, ...]:

@@ -113,7 +113,7 @@ class Catalogue:
                 if several is None:
                     raise
                 found = self.gpus(several[1]) * (several[0] * count)
-                for sentence in self.notes([several[1]]):
+                for sentence in (*self.notes([several[1]]), *several[2:]):
                     self._chosen[one] = sentence
                 return found
         return (gpu,) * count

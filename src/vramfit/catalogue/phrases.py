@@ -17,6 +17,8 @@ FILLERS = frozenset(
     ("in", "at", "as", "with", "a", "the", "quantized", "quant", "model", "llm", "moe", "dense", "precision")
 )
 """Words of a name that say nothing of which model it is."""
+SHORT = {"stable diffusion": "sd", "stable-diffusion": "sd"}
+"""Series that have the short form in their models' ids, by what people write in full."""
 _SQUASHED = {name.replace("_", ""): scheme for name, scheme in GGUF.items()}
 """GGUF types without their dashes: ``q4km``."""
 _SAME_SIZE = 0.06
@@ -28,6 +30,11 @@ def phrased(name: str) -> Iterator[Reading]:
     """Readings of a name with blanks or dashes: without the words that say nothing, and without a short quantization behind."""
     if "/" in name or ":" in name:
         return
+    for phrase, short in SHORT.items():
+        if name.lower().startswith(phrase):
+            name = short + name[len(phrase) :]
+            yield Reading(name)
+            yield from readings(name)
     words = [word for word in name.replace("@", " ").replace(" billion", "b").split() if word.lower() not in FILLERS]
     text = " ".join(words)
     if not text:

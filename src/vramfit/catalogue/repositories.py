@@ -75,7 +75,11 @@ PACKED = "-GGUF"
 """End of the name that a GGUF file has as a repository."""
 HOSTS = ("https://", "huggingface.co/", "hf.co/")
 _OWNER_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-PREFIXES = ("nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba")
+PREFIXES = (
+    "nvidia", "meta", "google", "microsoft", "mistralai", "openai", "ibm", "alibaba", "nous", "nousresearch", "cohere",
+    "facebook", "moonshot", "moonshotai", "tencent", "baidu", "bytedance", "allenai", "ai2", "lg", "stability", "stabilityai",
+    "upstage", "databricks", "liquid", "zai", "huggingface", "tii", "xiaomi", "stepfun",
+)  # fmt: skip
 """Vendors that people put before a model's name."""
 
 
@@ -310,6 +314,9 @@ def _keys(words: list[str], owner: str) -> dict[str, str]:
     if alone:
         kinds = [kind for word, kind in FP8_KINDS.items() if alone[0] == "fp8" and word in words]
         return {"quant": [*kinds, alone[0]][0]}
+    rate = next((word for word in words if word.endswith("bpw")), None)
+    if rate is not None:
+        return {"quant": rate}  # of several formats: the engine decides, or an error asks for one
     bits = sizes.get("bits")
     return {"quant": f"int{bits}"} if bits in ("4", "8") else {}
 

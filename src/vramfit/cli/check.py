@@ -180,7 +180,7 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
 def _exported(answers: Iterator[dict[str, Any]], path: str, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The answers again, after they were written into a file as a page."""
     from vramfit.cli.exported import export, kind_of
-    from vramfit.render.markdown import lines
+    from vramfit.render.markdown_page import lines
     from vramfit.render.table import draw_report
 
     kind_of(path)

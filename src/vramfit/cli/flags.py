@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vramfit._record import Record
 from vramfit.cli.options import WITH_WORDS, command_of, long_flag, options, spellings
-from vramfit.cli.synonyms import BATCHES, CHOSEN, COUNTS, LENGTHS, MEMORY, SHORT, SWITCHES, WORDS
+from vramfit.cli.synonyms import BATCHES, CHOSEN, COUNTS, LENGTHS, MEMORY, SHORT, SWITCHES, WITHOUT_MEMORY, WORDS
 from vramfit.engines import DEFAULT, engine, engine_of_family, names
 from vramfit.engines.keys import common_keys, every_key
 from vramfit.errors import UsageError, VramfitError
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 TUNING = ("full", "lora", "qlora", "fft")
 """Beginnings of the tasks that train."""
+OBJECTIVES = ("sft", "dpo", "grpo")
+"""Objectives of training, which people give as the task where another flag states how it is trained."""
+UNITS = ("k", "m", "g", "gb", "gib", "mb", "mib", "gig", "gigs")
+"""Units that may stand alone behind the number they belong to."""
 PROMPT_BATCH = 32
 """Smallest batch that is one of a prompt's tokens: llama.cpp's help names 32 as the least that BLAS takes, and asks for 2,048."""
 STAND_IN = "org/name"
@@ -144,6 +148,8 @@ class _Line:
             known = "--sequence-length" if self._tunes and "--sequence-length" in self._declared else "--context"
         if folded in SWITCHES and not equals:
             self._own += ["--quant", SWITCHES[folded]]
+        elif self._tunes and folded in WITHOUT_MEMORY:
+            self._rest = self._rest if equals else self._rest[1:]
         elif folded in (*BATCHES, *COUNTS) and (equals or self._rest):
             self._number(folded, value if equals else self._rest.pop(0))
         elif (folded.startswith("--no-") and self._turned_off(folded)) or (
@@ -153,6 +159,8 @@ class _Line:
         elif folded in MEMORY and (equals or self._rest):
             size = value if equals else self._rest.pop(0)
             self._memory = f"{size}GB" if size.replace(".", "", 1).isdigit() else size
+        elif folded == "--ep" and (equals or (self._rest and self._rest[0].isdigit())):
+            return False  # a number of ranks, as SGLang has it
         elif known in self._declared or self._negates(known):
             self._keep(known, f"{known}={value}" if equals else known)
         else:
@@ -210,8 +218,10 @@ class _Line:
 
     def _keep(self, flag: str, word: str) -> None:
         """Keep a declared flag with its value."""
-        self._own.append(word)
         key = self._declared.get(flag)
+        if flag == "--task" and self._tunes and self._rest and self._rest[0].lower() in OBJECTIVES:
+            word = flag = "--objective"  # ``--task dpo --lora``
+        self._own.append(word)
         if (
             key is not None
             and word == flag
@@ -220,7 +230,10 @@ class _Line:
         ):
             self._own.append("on")  # as llama.cpp took -fa before September 2025
         elif key is not None and key.kind not in ("switch", "flag") and word == flag and self._rest:
-            self._own.append(self._rest.pop(0))
+            value = self._rest.pop(0)
+            if value.isdigit() and self._rest and self._rest[0].lower() in UNITS:
+                value += self._rest.pop(0)  # ``--context 16 k``
+            self._own.append(value)
 
     def _engine(self) -> str | None:
         """Name of the engine that the line asks for; None where it asks for none, or for none that is known."""

@@ -33,8 +33,14 @@ WORDS = {
     "--tp": "--tensor-parallel", "--pp": "--pipeline-parallel", "--dp": "--data-parallel",
     "--gpu-util": "--gpu-memory-utilization", "--gpu-utilization": "--gpu-memory-utilization",
     "--gpu-mem-util": "--gpu-memory-utilization", "--gpu-memory-util": "--gpu-memory-utilization",
+    "--mem-fraction": "--gpu-memory-utilization",
     "--mem-util": "--gpu-memory-utilization", "--memory-utilization": "--gpu-memory-utilization",
     "--finetune": "--task", "--fine-tune": "--task", "--finetuning": "--task", "--train": "--task", "--method": "--task",
+    "--ep": "--expert-parallel", "--input-len": "--prompt-tokens", "--input-tokens": "--prompt-tokens",
+    "--prompt-len": "--prompt-tokens", "--prompt-length": "--prompt-tokens", "--prompt-size": "--prompt-tokens",
+    "--prompt": "--prompt-tokens",
+    "--target-modules": "--lora-targets", "--lora-target": "--lora-targets", "--lora-target-modules": "--lora-targets",
+    "--targets": "--lora-targets",
     "--rank": "--lora-rank", "--lora-r": "--lora-rank", "--r": "--lora-rank",
     "--grad-accum": "--gradient-accumulation", "--grad-accum-steps": "--gradient-accumulation",
     "--gradient-accumulation-steps": "--gradient-accumulation", "--accumulation-steps": "--gradient-accumulation",
@@ -51,14 +57,21 @@ SWITCHES = {
 }  # fmt: skip
 """Quantizations that are flags in other programs."""
 
-CHOSEN = ("engine", "task", "trainer", "platform", "sharding")
-"""Keys of which a value alone is written as a flag: ``--vllm``, ``--qlora``, ``--windows``, ``--fsdp``."""
+CHOSEN = ("engine", "task", "objective", "trainer", "platform", "sharding")
+"""Keys of which a value alone is written as a flag: ``--vllm``, ``--qlora``, ``--dpo``, ``--windows``, ``--fsdp``."""
 
 LENGTHS = (
     "--seq", "--seqlen", "--seq-len", "--seq-length", "--max-seq", "--max-seq-len", "--max-seq-length", "--max-length",
-    "--max-sequence-length", "--cutoff-len", "--sequence-len",
+    "--max-sequence-length", "--cutoff-len", "--sequence-len", "--length",
 )  # fmt: skip
 """Flags for the tokens of one sequence, which are the context of a model that is run and the length of a training row."""
+
+WITHOUT_MEMORY = (
+    "--alpha", "--lora-alpha", "--lr", "--learning-rate", "--epochs", "--num-epochs", "--num-train-epochs", "--max-steps",
+    "--steps", "--warmup", "--warmup-steps", "--warmup-ratio", "--weight-decay", "--lr-scheduler", "--lr-scheduler-type",
+    "--max-grad-norm", "--dataset", "--data", "--output-dir", "--seed", "--logging-steps", "--save-steps", "--eval-steps",
+)  # fmt: skip
+"""Flags of trainers, each with one value, that change no memory."""
 
 BATCHES = (
     "--batch-size", "--bs", "--micro-batch-size", "--train-batch-size", "--per-device-train-batch-size",

@@ -36,6 +36,8 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
         raise UsageError(
             "a check is for a GPU that is named", "`vramfit recommend -m MODEL` says which GPUs run a model"
         )
+    if "full" in low or not set(TASKS).isdisjoint(low):
+        words = [word for word in words if word.lower() not in TRAINING]  # ``full finetune``
     for word in words:
         if word.lower() in TRAINING:
             raise UsageError(f'"{word}" may mean several things', "say --task qlora, --task lora or --task full")
@@ -58,7 +60,8 @@ def placed(words: Sequence[str], flags: Sequence[str]) -> list[str]:
     if has_model:
         rest, found = _taken(words, flags)
         return ["--gpu", " ".join(rest or words), *(found if rest else [])]
-    for rest, found in ((list(words), []), _taken(words, flags)):
+    bare = [word.strip(",;:") for word in words]
+    for rest, found in ((list(words), []), _taken(words, flags), _taken([word for word in bare if word], flags)):
         plain = [word for word in rest if word.lower() not in FILLERS] or rest
         for gpu, model in _divisions(plain):
             if gpu and _is_gpu(catalogue, gpu) and (not model or not _is_gpu(catalogue, model)):
@@ -82,20 +85,24 @@ def _taken(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], list[
     """Words that name a GPU or a model, and flags for the others: an engine, a task, a context, users, host memory."""
     rest: list[str] = []
     found: list[str] = []
-    for word in words:
+    for place, word in enumerate(words):
         before = rest[-1].lower() if rest else ""
         low = word.lower().strip(",")
         if _count(before) and low in USERS:
             found += ["--parallel", rest.pop()]
-        elif _count(before) and low in TOKENS:
+        elif _count(before) and low in TOKENS and "--context" not in found:
             found += ["--context", rest.pop()]
         elif low in HOST and _is_memory(before):
             found += ["--ram", rest.pop()]
         elif rest and _is_context(low) and "--context" not in found:
             found += ["--context", low]
-        elif low in TASKS:
+        elif low in TASKS or (low == "full" and rest):
             found += ["--task", low]
-        elif _engine(low) and "--engine" not in found:
+        elif (
+            _engine(low)
+            and "--engine" not in found
+            and not "".join(words[place + 1 : place + 2]).lower().endswith("bpw")
+        ):
             found += ["--engine", _engine(low)]
         elif low not in TOKENS:
             rest.append(word)

@@ -145,6 +145,8 @@ def parse_request(raw: Request) -> dict[str, Any]:
     request = {}
     known = common_keys()
     for name, value in raw.items():
+        if name in OF_TRAINING and "engine" not in raw and str(raw.get("task", "inference")).lower() != "inference":
+            name, known = OF_TRAINING[name], every_key()  # noqa: PLW2901
         if name not in known:
             known = every_key("inference")
         if name not in known:
@@ -169,6 +171,9 @@ def parse_request(raw: Request) -> dict[str, Any]:
                 raise _of_another(key, value) or error from None
     return request
 
+
+OF_TRAINING = {"batch": "micro_batch"}
+"""Keys of an engine that runs models, with what they mean where one is trained and no engine is asked."""
 
 _MIXED_UP = ("engine", "task", "trainer", "objective")
 """Keys whose values people give under another key of choices, such as ``--backend vllm`` and ``--task dpo``."""

@@ -145,7 +145,8 @@ def cheapest(
 ) -> tuple[list[Offer], list[Offer]]:
     """Up to ``limit`` offers to own and as many to rent, each the cheapest first; of a GPU to own the smallest set that does.
 
-    A dearer one is left out where a cheaper one loses no more quality and is as fast.
+    A dearer one is left out where a cheaper one loses no more quality and is as fast. With a limit on what is bought,
+    nothing is rented.
     """
     choices = _Choices(model, criteria, catalogue)
     rows = catalogue.gpu_rows()
@@ -188,12 +189,24 @@ def _offers(trials: Iterable[Trial], choices: _Choices, smallest: bool) -> Itera
 
 
 def _undominated(priced: Iterable[tuple[float, list[Offer]]], limit: int) -> list[Offer]:
-    """First offers that are faster or lose less than every cheaper one; no dearer ones are made than that takes."""
+    """First offers that are faster or lose less than every cheaper one; no dearer ones are made than that takes.
+
+    Where no speed is known, as of fine-tuning, a dearer one may be faster, and all are kept.
+    """
+
+    def dominated(offer: Offer) -> bool:
+        choice = offer.choice
+        if any(one.name == offer.name for one in kept):
+            return True  # a dearer instance with the same cards
+        return bool(choice.speed) and any(
+            one.choice.speed >= choice.speed and one.choice.loss <= choice.loss for one in kept
+        )
+
     kept: list[Offer] = []
     for _, offers in priced:
         for offer in sorted(offers, key=lambda one: (one.choice.order, one.name)):
-            if not any(one.choice.speed >= offer.choice.speed and one.choice.loss <= offer.choice.loss for one in kept):
-                kept.append(offer)
+            if not dominated(offer):
+                kept.append(offer)  # noqa: PERF401  (what is kept decides on the next)
         if len(kept) >= limit:
             break
     return kept[:limit]

@@ -118,7 +118,7 @@ _WORDS = ("quality", "quality\nloss")
 def _columns(estimates: Sequence[Object], headings: Sequence[str], *, devices: bool) -> list[Column]:
     """Columns that have something to say; the parts stand in one table with their sum."""
     rows = [row for one in zip(labels(estimates), estimates, strict=True) for row in _rows(*one, devices=devices)]
-    columns = [Column("GiB", [row["GiB"] for row in rows], right=False)]
+    columns = [Column("GiB", [row["GiB"] for row in rows], right=False, group=1)]
     training = any((one.get("deployment") or {}).get("task", "inference") != "inference" for one in estimates)
     several = any(len(gpu_devices(estimate)) > 1 for estimate in estimates)
     for heading in headings:
@@ -146,14 +146,18 @@ def _rows(name: str, estimate: Object, *, devices: bool) -> Iterator[dict[str, S
     limits = estimate.get("limits") or {}
     first = pick(estimate, "throughput.time_to_first_token_seconds")
     label = pick(estimate, "quality.label") or "unknown"
+    spare = estimate.get("headroom_bytes")
+    # What an engine refuses has memory left all the same: a figure that is no deficit is not red.
+    colour = (
+        ""
+        if estimate["verdict"] == "unsupported" and (spare or 0) >= 0
+        else VERDICT_STYLES.get(estimate["verdict"], "")
+    )
     yield {
         "GiB": (name, "bold"),
         **{heading: figure(part.get(key)) for heading, key in zip(_PARTED, PARTS, strict=True)},
         "needed": (figure(_total(estimate)), "bold"),
-        "free": (
-            figure(estimate.get("headroom_bytes")),
-            f"bold {VERDICT_STYLES.get(estimate['verdict'], '')}".rstrip(),
-        ),
+        "free": (figure(spare), f"bold {colour}".rstrip()),
         "low–high": NONE if low is None or high is None else f"{low / GIB:,.1f}–{high / GIB:,.1f}",
         "in\nRAM": figure(host["total_bytes"]) if host and host["total_bytes"] else NONE,
         "longest\ncontext": _count(limits.get("max_context")),

@@ -17,6 +17,8 @@ INSTALL = "pip install 'vramfit-cli[plot]'"
 COLOURS = ("#4c78a8", "#72b7b2", "#b279a2", "#9d9d9d")
 """Colours of the parts, which differ in brightness too."""
 LINE = "#c0392b"
+AXES = {"context": "context, in tokens", "parallel": "sequences at once", "images": "images", "quant": "quantization"}
+"""Label of the axis by what the curve is over."""
 MOST_LABELS = 8
 INCHES = (9.0, 5.0)
 RESOLUTION = 150
@@ -58,9 +60,11 @@ def save(report: Object, path: str) -> None:
             axes.axvline(report["largest_that_fits"], color=LINE, linestyle=":", linewidth=1)
     axes.plot(places, [one["usable_bytes"] / GIB for one in points], color=LINE, linewidth=1.5, label="usable")
     axes.set_ylabel("GiB")
+    axes.set_xlabel(AXES[report["over"]])
     axes.set_ylim(bottom=0)
     axes.set_title(f"{title(report)}\n{sentence(report)}", fontsize=9)
-    axes.legend(loc="upper right" if report["over"] == "quant" else "upper left", fontsize=8)
+    # Outside the axes, where it covers neither a bar nor the line.
+    figure.legend(loc="outside lower center", ncols=len(PARTS) + 1, fontsize=8, frameon=False)
     kind = path.rpartition(".")[2].lower()
     meta = {"svg": {"Date": None, "Creator": "vramfit"}, "pdf": {"CreationDate": None}}.get(kind, {})
     try:

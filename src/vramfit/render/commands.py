@@ -114,7 +114,8 @@ def _pieces(line: str, python: bool) -> Iterator[str]:
         if python:
             breakable = depth > 0 and line[i - 1] == ","
         else:
-            breakable = line.startswith((" -", " '") if line.startswith("printf ") else " -", i) or _sets(line[start:i])
+            flag = line.startswith(" -", i) and not line.startswith(" - ", i)  # a dash alone is a value
+            breakable = flag or (line.startswith("printf ") and line.startswith(" '", i)) or _sets(line[start:i])
         if line[i] == " " and breakable and not quoted:
             yield line[start:i]
             start = i + 1

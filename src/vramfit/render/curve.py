@@ -29,8 +29,13 @@ HEIGHT = 16
 LINE = "─"
 TOKEN_LETTERS = ((1_048_576, "M"), (1024, "k"))
 """Letters of round numbers of tokens."""
+STEPS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""Distances between the sizes at the left, in GiB."""
+MOST_SIZES = 6
 AXIS = 12
 """Columns left of the drawing."""
+WIDEST_POINT = 5
+"""Columns of one point, where there is room."""
 STYLES = dict(zip(SHADES, ("blue", "cyan", "magenta", "bright_black"), strict=True)) | {LINE: "bold"}
 
 
@@ -119,12 +124,14 @@ def cells(point: Object, top_bytes: int, height: int) -> str:
 def _columns(page: Page, points: Sequence[Object]) -> None:
     """Draw the points from left to right, with the sizes at the left and the values below."""
     top = max([max(one["required_bytes"], one["usable_bytes"]) for one in points]) * 17 // 16
-    wide = max(1, min(3, (page.width - AXIS) // len(points)))
+    wide = max(1, min(WIDEST_POINT, (page.width - AXIS) // len(points)))
+    step = next((one for one in STEPS if top / GIB / one <= MOST_SIZES), STEPS[-1])
+    sizes = {int(n * step * GIB * HEIGHT / top): f"{n * step:g}" for n in range(1, MOST_SIZES + 1)}
     stacks = [cells(one, top, HEIGHT) for one in points]
     # The line lies in the row above the last that fits, so that a column crosses it exactly when the need does.
     at = [min(HEIGHT - 1, one["usable_bytes"] * HEIGHT // top) for one in points]
     for level in reversed(range(HEIGHT)):
-        label = f"{(level + 0.5) * top / HEIGHT / GIB:7.1f}" if level % 4 == 0 else ""
+        label = sizes.get(level, "")
         if level == at[-1]:
             label = f"{points[-1]['usable_bytes'] / GIB:7.2f}"
         spans: list[Span] = [f"{label:>7} GiB " if label else " " * AXIS]
@@ -143,14 +150,10 @@ def _columns(page: Page, points: Sequence[Object]) -> None:
 
 
 def _axis(points: Sequence[Object], wide: int) -> str:
-    """Values below the columns, as many as have room."""
-    written = ""
-    for number, one in enumerate(points):
-        text = short(one["value"])
-        place = number * wide
-        if place >= len(written) + (2 if written else 0):
-            written = written.ljust(place) + text
-    return written
+    """Values below the columns, at equal distances, as many as have room."""
+    texts = [short(one["value"]) for one in points]
+    stride = -(-(max(map(len, texts[:-1] or texts)) + 2) // wide)
+    return "".join([text.ljust(stride * wide) for text in texts[::stride]]).rstrip()
 
 
 def short(value: int) -> str:

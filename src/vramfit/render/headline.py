@@ -90,7 +90,7 @@ def headline(estimates: Sequence[Object]) -> tuple[str, str]:
         rest = [estimate for estimate in estimates[1:] if estimate["verdict"] != "fits"]
         return f"{subject} fits {gpus} in {named}, not in {kind}: {_shortage(first)}.", _others(rest, verdict, classes)
     elif verdict == "unsupported":
-        lead = f"{first['engine']} does not run {subject} in {kind} on {gpus}: {first['refusal']}."
+        lead = f"{first['engine']} does not run {subject} in {kind} on {gpus}: {parted_refusal(first)[0]}."
     elif verdict == "exceeds":
         lead = f"{subject} does not fit {gpus} in {kind}: {_shortage(first)}."
     elif verdict == "tight":
@@ -124,7 +124,7 @@ def _shortage(estimate: Object) -> str:
     The host's share can exceed its memory while the GPU holds its own.
     """
     if estimate.get("refusal"):
-        return str(estimate["refusal"])
+        return parted_refusal(estimate)[0]
     serving = estimate.get("serving")
     if serving and serving["starts"] and serving["concurrent_requests"] < estimate["deployment"]["parallel"]:
         return requests_in_cache(estimate)
@@ -133,6 +133,15 @@ def _shortage(estimate: Object) -> str:
     if estimate["headroom_bytes"] >= 0 and host_headroom is not None and host_headroom < 0:
         return f"system RAM is {spare(host_headroom, 1)}"
     return _left(estimate)
+
+
+def parted_refusal(estimate: Object) -> tuple[str, str]:
+    """Reason why an engine does not start, and the source that stands in brackets behind it, empty for none."""
+    text = str(estimate.get("refusal") or "")
+    reason, bracket, source = text.rpartition(" (")
+    if not bracket or not source.endswith(")") or not any(letter.isdigit() for letter in source):
+        return text, ""
+    return reason, source[:-1]
 
 
 def requests_in_cache(estimate: Object) -> str:

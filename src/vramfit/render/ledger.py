@@ -26,7 +26,7 @@ def rule(estimate: Object) -> str:
         return ""
     deficit = found["deficit_gb"]
     left = f"{abs(deficit):g} GB {'short' if deficit > 0 else 'free'}"
-    counted = "" if estimate.get("headroom_bytes") is None else f"; counted, {_tightest(estimate)}"
+    counted = "" if estimate.get("headroom_bytes") is None else f"; counted, {spare(estimate['headroom_bytes'])}"
     return f"{_product(found)} = {found['required_gb']:g} GB against {found['gpu_gb']:g} GB, {left}{counted}"
 
 
@@ -60,11 +60,6 @@ _TOTALS = ("needed", "left")
 def _product(found: Object) -> str:
     factor = found["bytes_per_parameter"]
     return f"{found['parameters_billion']:g} B × {factor:g} byte{'' if factor == 1 else 's'}"
-
-
-def _tightest(estimate: Object) -> str:
-    several = " on the fullest" if len(gpu_devices(estimate)) > 1 else ""
-    return spare(estimate["headroom_bytes"]) + several
 
 
 def _weights(estimate: Object) -> str:

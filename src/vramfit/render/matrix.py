@@ -174,7 +174,7 @@ def text(cell: Object) -> str:
     parts = [SIGNS[cell["verdict"]], cell.get("quant") or ""]
     if cell["headroom_bytes"] is not None:
         gibibytes = cell["headroom_bytes"] / GIB
-        parts.append(f"{gibibytes:,.{1 if abs(gibibytes) >= 0.05 else 3}f}".replace("-", "−"))
+        parts.append(f"{gibibytes:,.{1 if abs(gibibytes) >= 0.05 else 2}f}".replace("-", "−"))
     return " ".join([part for part in parts if part])
 
 

@@ -124,7 +124,8 @@ class Page:
     def stacked(self, columns: Sequence[Column], indent: int = 2) -> None:
         """Draw all columns: those that find no room beside the others below them, behind the first one once more.
 
-        Rows that have nothing in the columns below are not drawn again.
+        Rows that have nothing in the columns below are not drawn again. The first column has its heading, which is the unit of
+        its group, where a column of that group stands beside it.
         """
         first, rest, parts = columns[0], list(columns[1:]), 0
         while rest:
@@ -137,7 +138,8 @@ class Page:
             if number < len(rest) and rest[0].group != rest[number].group == rest[number - 1].group:
                 number = next(i for i, column in enumerate(rest) if column.group == rest[number].group)
             shown = [row for row in range(len(first.cells)) if any(column.cells[row] for column in rest[:number])]
-            columns = [first, *rest[:number]]
+            here = first if any(column.group == first.group for column in rest[:number]) else replace(first, heading="")
+            columns = [here, *rest[:number]]
             self._draw([replace(one, cells=[one.cells[row] for row in shown]) for one in columns], indent, None)
             rest, parts = rest[number:], parts + 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramfit.render.account import VERDICT_STYLES, labels
 from vramfit.render.commands import wrapped
 from vramfit.render.fields import RUNS, error_text
-from vramfit.render.headline import headline, tally
+from vramfit.render.headline import by_class, headline, tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def of_row(section: Section, estimate: Object) -> str:
     """Phrase naming the row that is meant, where there are several."""
     if len(section.estimates) == 1:
         return ""
+    if by_class(section.estimates):
+        return f", {estimate['quant']['class']}"
     return f", {labels(section.estimates)[section.estimates.index(estimate)]}"
 
 

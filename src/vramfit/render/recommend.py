@@ -116,7 +116,7 @@ def _title(report: Object) -> str:
         name = found[0]["model"]["name"] if found else report["model"]
         if task != "inference":
             return f"What to fine-tune {name} on ({TASKS[task]})"
-        lead = f"What to run {name} on" if found else f"No GPUs with a known price run {name}"
+        lead = f"What to run {name} on" if found else f"No GPU with a known price, within what is asked, runs {name}"
     return f"{lead}: {terms}" if terms else lead
 
 
@@ -131,9 +131,10 @@ def _parts(report: Object) -> list[tuple[str, list[Object]]]:
 
 
 def _shown(report: Object, part: Sequence[Object]) -> tuple[Shown, ...]:
-    if report["model"] is None:
-        return (*MODEL_COLUMNS, *CHOICE_COLUMNS)
-    return (*GPU_COLUMNS, *(RENT_COLUMNS if part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS), *CHOICE_COLUMNS)
+    """Columns for people that have something to say of one of the recommendations."""
+    prices = RENT_COLUMNS if report["model"] and part[0]["cost"]["price_usd"] is None else PRICE_COLUMNS
+    columns = MODEL_COLUMNS if report["model"] is None else (*GPU_COLUMNS, *prices)
+    return tuple([one for one in (*columns, *CHOICE_COLUMNS) if any(one.text(each) for each in part)])
 
 
 def _notes(report: Object) -> Iterator[str]:
@@ -145,7 +146,22 @@ def _notes(report: Object) -> Iterator[str]:
                 "known here."
             )
         return
-    yield "A dearer offer is listed where it is faster or loses less quality. Prices are list prices at launch."
+    if not found:
+        yield (
+            "What may widen the search: a higher --budget (all cards) or --max-price (one card, in USD), more --max-cards, "
+            "--min-speed 0, --min-quality severe, another --vendor; --price ID=USD states what a card costs today."
+        )
+        return
+    if all(one["tokens_per_second"] is None for one in found):
+        yield "The cheapest first; how fast each is, is not modelled."
+    else:
+        yield "A dearer offer is listed where it is faster or loses less quality."
+    owned = [one["cost"] for one in found if one["cost"]["price_usd"] is not None]
+    if owned:
+        yield (
+            "Prices are list prices at launch where --price ID=USD@DATE states no other."
+            + ("" if len(owned) < len(found) else " Rents are listed without --budget and --max-price.")
+        )
     dates = {one["cost"]["provider"]: one["cost"]["as_of"] for one in found if one["cost"]["provider"]}
     if dates:
         read = ", ".join(f"{provider} {date}" for provider, date in sorted(dates.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramfit.render.account import draw_bars, draw_figures, draw_legend, verdict_span
 from vramfit.render.fields import RUNS, gpu_devices, pick, tokens_per_second
+from vramfit.render.headline import parted_refusal
 from vramfit.render.ledger import rule
 from vramfit.render.outcome import clause
 from vramfit.render.page import Column
@@ -132,7 +133,9 @@ def _command(page: Page, section: Section) -> None:
 
 def _notes(page: Page, estimates: Sequence[Object]) -> None:
     """Draw the assumptions as one paragraph, each text once."""
-    notes = dict.fromkeys(text for estimate in estimates for text in estimate.get("assumptions") or ())
+    sources = [source for estimate in estimates if (source := parted_refusal(estimate)[1])]
+    notes = dict.fromkeys(f"the rule that refuses it is from {source}" for source in sources)
+    notes |= dict.fromkeys(text for estimate in estimates for text in estimate.get("assumptions") or ())
     if notes:
         page.blank()
         page.prose(("; ".join(notes), "dim"), label=("Notes", "dim"), hang=_LABELLED)

@@ -21,7 +21,7 @@ TARGETS = {
 def assumptions(checkpoint: Checkpoint, work: Workload, trainer: Trainer, gpus: int) -> tuple[str, ...]:
     """Assumptions behind an estimate, one sentence each."""
     train = work.training
-    found = [f"{trainer.title} trains: {trainer.source}"]
+    found = [f"trained with {trainer.source}"]
     if work.task == "full":
         found.append(_full(work))
     else:

@@ -251,8 +251,9 @@ def _divided(key: Key, raw: Any) -> list[Any]:
         raw = raw.replace(sign, key.separator[0])
     parts: list[Any] = []
     for part in raw.split(key.separator[0]):
-        if parts and part.strip().lower().removesuffix("gb").strip().isdigit() and part.strip().lower().endswith("gb"):
-            parts[-1] += f" {part.strip()}"  # ``M4 Max, 128GB``
+        size = part.strip().lower().rstrip(")")
+        if parts and size.endswith("gb") and size.removesuffix("gb").strip().isdigit():
+            parts[-1] += f" {part.strip()}"  # ``M4 Max, 128GB``, ``MacBook Pro (M4 Max, 64 GB)``
         else:
             parts.append(part.strip())
     return parts

@@ -37,6 +37,23 @@ def _sharding_name(spelling: str) -> str:
     return _SHARDING_WORDS.get(word) or (plain if plain in SHARDINGS else word)
 
 
+_PROJECTIONS = {"q": "attention", "k": "attention", "v": "attention", "o": "attention",
+                "gate": "mlp", "up": "mlp", "down": "mlp"}  # fmt: skip
+"""Block that a linear layer of Llama's names (``q_proj``) belongs to."""
+
+
+def _targets_name(spelling: str) -> str:
+    """Group of layers by its name, PEFT's ``all-linear``, or a list of a group's layers: ``q_proj,v_proj``."""
+    word = spelling.strip().lower().replace("_", "-")
+    layers = {one.strip("'\"[] ").removesuffix("-proj") for one in word.replace(" ", ",").split(",")} - {""}
+    if layers == {"q", "v"}:
+        return "qv"
+    for group in ("attention", "mlp", "all"):
+        if layers == {layer for layer, block in _PROJECTIONS.items() if group in (block, "all")}:
+            return group
+    return "all" if word in ("all-linear", "linear") else word
+
+
 KEYS = (
     Key(
         "trainer", "choice", "fine-tuning: the program that trains", choices=TRAINERS, default="transformers",
@@ -45,7 +62,7 @@ KEYS = (
     Key("objective", "choice", "fine-tuning: what is learned", choices=OBJECTIVES, default="sft", read=str.lower),
     Key(
         "lora_targets", "choice", "fine-tuning: linear layers with adapters", choices=TARGETS, default="all",
-        read=str.lower,
+        read=_targets_name,
     ),
     Key("dora", "flag", "fine-tuning: adapters with trained magnitudes (DoRA)", default=False),
     Key("lora_dropout", "number", "fine-tuning: dropout before the adapters", minimum=0, maximum=1, default=0.0),

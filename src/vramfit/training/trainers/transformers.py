@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TRAINER = Trainer(
     "transformers",
     "transformers",
-    "transformers 5.24.0 and peft 0.21.2, held against T4 runs of fitcheck-llm 0.3.1",
+    "transformers 5.24.0 and peft 0.21.2, compared with runs of fitcheck-llm 0.3.1 on a T4",
     scheme="nf4-single",
     beyond="trl",  # the Trainer knows no other objective
 )
