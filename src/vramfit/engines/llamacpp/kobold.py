@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from vramfit.engines.llamacpp import LlamaCppKeys
+    from vramfit.engines.llamacpp.keys import LlamaCppKeys
     from vramfit.launch.words import Process
     from vramfit.workload.common import Workload
 
