@@ -159,6 +159,25 @@ def test_ledger_leaves_out_nothing_but_nothing() -> None:
     ] == ledger.terms
 
 
+@pytest.mark.parametrize(
+    ("expected", "size", "factor"),
+    [
+        (Term("a", "weights", "gpu0", "2 × rows × widths", {"rows": 3, "widths": 5}, 30, "s", "n"), 30, 2),
+        # The others leave no whole number.
+        (Term("a", "weights", "gpu0", "whole", {"whole": 31}, 31, "s"), 31, 2),
+        (Term("a", "weights", "gpu0", "whole", {"whole": 30}, 30, "s"), 30, 0),
+    ],
+)
+def test_a_product_finds_what_is_left(expected: Term, size: int, factor: int) -> None:
+    """The input without a value is what divides the bytes; else they stand alone."""
+    ledger = Ledger()
+    ledger.add_product(
+        "weights", "gpu0", "a", "2 × rows × widths", size, "s", "n", factor=factor, alone="whole", rows=3, widths=None
+    )
+
+    assert ledger.terms == [expected]
+
+
 @pytest.mark.parametrize(("start", "stop", "words"), [(0, 1, "layer 0"), (5, 6, "layer 5"), (0, 40, "layers 0-39")])
 def test_span(start: int, stop: int, words: str) -> None:
     """Layers are numbered from 0, the last one included."""

@@ -76,6 +76,36 @@ class Ledger:
         present = {name: value for name, value in inputs.items() if value}
         self.add(part, device, name, " + ".join(present), size, source, note, **present)
 
+    def add_product(
+        self,
+        part: str,
+        device: str,
+        name: str,
+        formula: str,
+        size: int,
+        source: str,
+        note: str = "",
+        /,
+        *,
+        factor: int = 1,
+        alone: str,
+        **inputs: int | None,
+    ) -> None:
+        """Add a term that is the product of its inputs and of ``factor``, a number that the formula has.
+
+        The input that is None is what the others leave of the bytes. Where that is no whole number, the term has its bytes
+        alone, by the name ``alone``, and no note.
+        """
+        known = factor
+        for value in inputs.values():
+            known *= 1 if value is None else value
+        left, rest = divmod(size, known) if known else (0, 1)
+        if rest:
+            self.add_sum(part, device, name, size, source, **{alone: size})
+            return
+        filled = {name: left if value is None else value for name, value in inputs.items()}
+        self.add(part, device, name, formula, size, source, note, **filled)
+
 
 def terms(deployment: Deployment) -> tuple[Term, ...]:
     """Terms of a deployment's estimate, ordered by device; raises ``UsageError`` and ``CannotTell`` like the estimate."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vramfit.engines.llamacpp.compute import PIPELINE_COPIES, aligned, high_water, programs
 from vramfit.engines.llamacpp.graph import Graph
 from vramfit.engines.llamacpp.placement import HOST
+from vramfit.engines.llamacpp.schedule import PIPELINE_COPIES, aligned, high_water, programs
 
 FEW_ROWS = 8
 WEIGHT = 4096

@@ -16,7 +16,7 @@ from tests.engines.llamacpp.asking import devices, estimated
 from vramfit.answer import answer
 from vramfit.checks import check
 from vramfit.engines.keys import parse_request
-from vramfit.engines.llamacpp.compute import aligned, high_water
+from vramfit.engines.llamacpp.schedule import aligned, high_water
 from vramfit.engines.llamacpp.vulkan import PIECE_BYTES, buffer_bytes, windows_bytes
 from vramfit.engines.resolve import resolve
 from vramfit.report import estimate_object

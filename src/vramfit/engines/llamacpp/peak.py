@@ -1,18 +1,18 @@
 """Compute buffer of llama.cpp taken apart: the tensors that exist when it is fullest.
 
-The allocator places and frees tensors in the order of the graph (``compute.high_water``). At the event that reaches the
+The allocator places and frees tensors in the order of the graph (``schedule.high_water``). At the event that reaches the
 highest end, some tensors exist, with gaps between them that none of those to come has filled.
 """
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.compute import aligned, high_water
+from vramfit.engines.llamacpp.schedule import aligned, high_water
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vramfit.engines.llamacpp.compute import Program
     from vramfit.engines.llamacpp.graph import Run
     from vramfit.engines.llamacpp.placement import Parts
+    from vramfit.engines.llamacpp.schedule import Program
     from vramfit.engines.terms import Ledger
     from vramfit.model import Model
 

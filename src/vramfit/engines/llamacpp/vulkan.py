@@ -51,7 +51,7 @@ def leave_to_cpu(graph: Graph, room: Cells) -> None:
 
 
 def buffer_bytes(events: Sequence[int], sizes: Sequence[int], base: int = 0) -> int:
-    """Bytes of a buffer of the Vulkan backend, with the arguments of ``compute.high_water``.
+    """Bytes of a buffer of the Vulkan backend, with the arguments of ``schedule.high_water``.
 
     Unlike there, free space and growth are counted piece by piece. A piece consists of the highest end ever reached in it
     and its free blocks in order, each with a start and a size; the last block is the free space at the end of the piece.

@@ -159,8 +159,15 @@ def _account_overhead(ledger: Ledger, device: str, extra: Overhead, gpu_count: i
         ("cache of image embeddings", extra.images_bytes, "100 MiB", environ),
         ("libraries", extra.libraries_bytes, "160 MiB", logs),
     ):
-        whole, rest = divmod(size, MIB)
-        if rest:
-            ledger.add_sum("overhead", device, name, size, source, words, bytes=size)
-        else:
-            ledger.add("overhead", device, name, "mebibytes × 1048576", size, source, words, mebibytes=whole)
+        ledger.add_product(
+            "overhead",
+            device,
+            name,
+            "mebibytes × 1048576",
+            size,
+            source,
+            words,
+            factor=MIB,
+            alone="bytes",
+            mebibytes=None,
+        )

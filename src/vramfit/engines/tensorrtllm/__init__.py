@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
-from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, ranks, spread
+from vramfit.engines.server import Server
+from vramfit.engines.servers import GROUPS, ONE_MACHINE, ServerKeys, Spread, spread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Cards(Record):
     spread: Spread = ONE_MACHINE
 
 
-class TensorRtLlm(Engine[Cards, ServerKeys]):
+class TensorRtLlm(Server[Cards, ServerKeys]):
     """TensorRT-LLM, started by ``trtllm-serve`` with its PyTorch back end."""
 
     name = "tensorrt-llm"
@@ -42,13 +42,6 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
     groups = GROUPS
     record = ServerKeys
     loads_in_class = {"int4": ("nvfp4",)}
-    spans_machines = True
-    one_gpu_by_default = True
-    repeats_parts = True
-    splits_layers = True
-    most_changes = 3
-    runtime_formula = "CUDA context of a process"
-    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: the kernel of the first, and the CUDA context of each."""
@@ -57,12 +50,6 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
 
         cards = Cards(mxfp4_kernel(gpus[0]), spread(gpus, work))
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
-
-    def head_scheme(self, scheme: Scheme) -> Scheme:
-        """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""
-        from vramfit.engines.servers import head_scheme
-
-        return head_scheme(scheme)
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme on the GPUs; None if it does."""
@@ -89,18 +76,6 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
 
         return PROFILE
 
-    def largest_parallel(self, work: Workload) -> int | None:
-        """Number of requests that the server is told to process at once; None if it decides."""
-        return self.own_keys(work).max_num_seqs
-
-    def chunk_tokens(self, work: Workload) -> int | None:
-        """Number of prompt tokens processed in one step."""
-        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
-
-    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """Number of GPUs that each layer is split over."""
-        return ranks(estimate)
-
     def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
         """Describe what the cache holds in the memory that the GPUs offer."""
         from vramfit.engines.tensorrtllm.estimate import serving
@@ -112,12 +87,6 @@ class TensorRtLlm(Engine[Cards, ServerKeys]):
         from vramfit.engines.server_remedies import settings
 
         return settings(self, deployment, estimate, SHARES, "of what is free")  # type: ignore[arg-type]
-
-    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
-        """Other numbers of ranks and stages over the same GPUs."""
-        from vramfit.engines.server_remedies import divisions
-
-        return divisions(estimate)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``trtllm-serve`` command, behind ``mpirun`` for several machines."""

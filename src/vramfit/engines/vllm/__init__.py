@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vramfit._record import Record
-from vramfit.engines.base import Engine
 from vramfit.engines.interface import View
+from vramfit.engines.server import Server
 from vramfit.engines.servers import (
     GROUPS,
     ONE_MACHINE,
@@ -12,7 +12,6 @@ from vramfit.engines.servers import (
     PositionKeys,
     ServerKeys,
     Spread,
-    ranks,
     spread,
 )
 from vramfit.errors import UsageError
@@ -69,7 +68,7 @@ class Cards(Record):
     """Reason why the GPUs have no kernels for latent attention that an indexer chooses tokens for; None if they have."""
 
 
-class Vllm(Engine[Cards, ServerKeys]):
+class Vllm(Server[Cards, ServerKeys]):
     """vLLM, started by ``vllm serve``."""
 
     name = "vllm"
@@ -85,18 +84,7 @@ class Vllm(Engine[Cards, ServerKeys]):
     speculates = ("mtp", "eagle3", "draft")
     speculative_tokens = 1
     loads_in_class = {"int8": ("fp8",)}
-    spans_machines = True
-    one_gpu_by_default = True
-    repeats_parts = True
-    splits_layers = True
-    most_changes = 3
     recommended = 3
-    runtime_formula = "CUDA context of a process"
-    runtime_source = "out-of-memory messages in issues of pytorch/pytorch and vllm-project/vllm"
-
-    def largest_parallel(self, work: Workload) -> int | None:
-        """Number of requests that the server is told to process at once; None if it decides."""
-        return self.own_keys(work).max_num_seqs
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
@@ -140,12 +128,6 @@ class Vllm(Engine[Cards, ServerKeys]):
 
         return extended(model, request, longest_context(self.fill(request) or ServerKeys()))
 
-    def head_scheme(self, scheme: Scheme) -> Scheme:
-        """Scheme of a prediction head: that of the model for 16-bit and FP8 checkpoints, else 16 bits."""
-        from vramfit.engines.servers import head_scheme
-
-        return head_scheme(scheme)
-
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
@@ -166,29 +148,11 @@ class Vllm(Engine[Cards, ServerKeys]):
 
         account(job, estimate, ledger)
 
-    def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
-        """Return True on Linux with NVIDIA cards from Turing on, where Marlin kernels run every scheme.
-
-        On cards of other vendors it depends on scheme and version which kernels run, so the engine is not recommended.
-        Source: vllm-project/vllm ``docs/features/quantization/README.md``.
-        """
-        from vramfit.engines.cuda import TURING, at_least
-
-        return platform == "linux" and all(at_least(gpu, TURING) for gpu in gpus)
-
     def speed(self) -> SpeedProfile:
         """Constants of vLLM's speed."""
         from vramfit.engines.vllm.speed import PROFILE
 
         return PROFILE
-
-    def chunk_tokens(self, work: Workload) -> int | None:
-        """Number of prompt tokens processed in one step."""
-        return self.own_keys(work).max_batched_tokens or self.speed().chunk_tokens
-
-    def ranks(self, deployment: Deployment, estimate: Estimate) -> int:
-        """Number of GPUs that each layer is split over."""
-        return ranks(estimate)
 
     def serving(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Serving | None:
         """Describe what the server does with the bytes that each GPU offers it."""
@@ -205,12 +169,6 @@ class Vllm(Engine[Cards, ServerKeys]):
             from vramfit.engines import speculative
 
             yield from speculative.settings(deployment, True)
-
-    def divisions(self, deployment: Deployment, estimate: Estimate, usable_bytes: tuple[int, ...]) -> Iterable[Setting]:
-        """Other numbers of ranks and stages over the same GPUs."""
-        from vramfit.engines.server_remedies import divisions
-
-        return divisions(estimate)
 
     def command(self, deployment: Deployment, estimate: Estimate) -> str:
         """Write the ``vllm serve`` command, one line for each machine."""

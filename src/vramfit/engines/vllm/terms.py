@@ -244,26 +244,19 @@ def account_weights(
 
 def add_angles(ledger: Ledger, device: str, size: int, positions: int, each: int, source: str) -> None:
     """Add tables with sines and cosines of every position, ``each`` bytes a value, for each kind of layer."""
-    widths, rest = divmod(size, each * positions) if positions else (0, 1)
-    if rest:
-        ledger.add_sum("weights", device, "tables of rotary angles", size, source, "", table_bytes=size)
-        return
-    ledger.add(
+    ledger.add_product(
         "weights", device, "tables of rotary angles", "widths × positions × bytes_each", size, source,
-        "widths of the heads' rotated part, of each kind of layer", widths=widths, positions=positions, bytes_each=each,
+        "widths of the heads' rotated part, of each kind of layer", alone="table_bytes", widths=None, positions=positions,
+        bytes_each=each,
     )  # fmt: skip
 
 
 def add_slots(ledger: Ledger, device: str, size: int, keys: ServerKeys, source: str) -> None:
     """Add the slots of adapters that a server has beside the model."""
-    rank, loras = keys.max_lora_rank, keys.max_loras
-    each, rest = divmod(size, 2 * rank * loras)
-    if rest:
-        ledger.add_sum("weights", device, "slots of adapters", size, source, "", slot_bytes=size)
-        return
-    ledger.add(
+    ledger.add_product(
         "weights", device, "slots of adapters", "2 × slots × rank × widths", size, source,
-        "inputs and outputs on a rank of each linear layer, in 16 bits", slots=loras, rank=rank, widths=each,
+        "inputs and outputs on a rank of each linear layer, in 16 bits", factor=2, alone="slot_bytes", slots=keys.max_loras,
+        rank=keys.max_lora_rank, widths=None,
     )  # fmt: skip
 
 
