@@ -179,7 +179,7 @@ def attention(build: Builder, mixer: Attention, source: Node, beside: Node | Non
     sliding = build.windowed and mixer.window is not None
     key_width, value_width = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.value_dim
     top = None
-    if mixer.indexer_dim and indexed.selects(build, mixer):
+    if mixer.indexer_dim and indexed.selects(build):
         top = indexed.scored(build, mixer, source)
         graph.expand(top)
     query, key, value = _projections(build, mixer, source)
