@@ -41,3 +41,13 @@ def test_one_layer_needs_as_much_as_all() -> None:
 
     assert 0.85 * 1164 * MIB < compute_bytes(**raw, gpu_layers=1) < 1.05 * 1164 * MIB
     assert compute_bytes(**raw, gpu_layers=1) == compute_bytes(**raw, gpu_layers=10)
+
+
+@pytest.mark.parametrize("model", ["deepseek-v3.2", "glm-5"])
+def test_cells_scored_at_once(model: str) -> None:
+    """Beside the mask there is one of the indexer; scores of 4 B for each token and cell are at the peak of long contexts."""
+    short, long = (compute_bytes(model=model, context=n) for n in (65_536, 131_072))
+    plain, longer = (compute_bytes(model="deepseek-v3", context=n) for n in (65_536, 131_072))
+
+    assert 2 * 512 * 65_536 == pytest.approx(longer - plain, rel=0.01)
+    assert 1.9 * (longer - plain) <= long - short <= 5 * (longer - plain)

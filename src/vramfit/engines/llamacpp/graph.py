@@ -200,6 +200,9 @@ class Builder:
         self.meanwhile: Node | None = None
         """Tensor that can be computed before the attention; None if there is none."""
         self.positions = self.graph.given((4 * run.tokens, 0, 0))
+        self.selected: Node | None = None
+        """Numbers of the cells that the last indexer selected; None if there was none."""
+        self._shared: dict[str, Node] = {}
         self._masks: dict[bool, Node] = {}
         self._rotations: dict[tuple[bool, int], Node] = {}
         self._slots: dict[tuple[bool, bool], Node] = {}
@@ -244,6 +247,12 @@ class Builder:
         if key not in self._slots:
             self._slots[key] = self.graph.given((8 * rows, 0, 0))
         return self._slots[key]
+
+    def shared(self, name: str, size: Size) -> Node:
+        """Input that all layers read."""
+        if name not in self._shared:
+            self._shared[name] = self.graph.given(size)
+        return self._shared[name]
 
     def mask(self, sliding: bool) -> Node:
         """Input with the attention mask, a number for each token and cell: F16 for flash attention, else F32."""

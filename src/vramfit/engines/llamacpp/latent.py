@@ -5,6 +5,7 @@ Source: ggml-org/llama.cpp v0.5.0 ``src/models/deepseek2.cpp``.
 
 from __future__ import annotations
 
+from vramfit.engines.llamacpp import indexed
 from vramfit.engines.llamacpp.graph import per_cell, weighted
 from vramfit.engines.llamacpp.placement import HOST
 from vramfit.memory.kv_cache import row_bytes
@@ -29,11 +30,15 @@ def _latent(build: Builder, mixer: LatentAttention, source: Node) -> Node:
     hidden, heads, rank = build.model.hidden, mixer.heads, mixer.kv_rank
     both, width = rank + mixer.rope_dim, heads * mixer.value_dim
     wide = heads * (mixer.nope_dim + mixer.rope_dim)
+    selecting = indexed.selects(build)
     if mixer.query_rank is None:
         query = build.linear("attn_q", source, hidden, wide)
     else:
-        low = build.linear("attn_q_a", source, hidden, mixer.query_rank)
-        query = build.linear("attn_q_b", build.norm(low, mixer.query_rank), mixer.query_rank, wide)
+        low = build.norm(build.linear("attn_q_a", source, hidden, mixer.query_rank), mixer.query_rank)
+        if selecting and mixer.indexer_dim:
+            build.selected = indexed.scored_at_once(build, mixer, source, low)
+            graph.expand(build.selected)
+        query = build.linear("attn_q_b", low, mixer.query_rank, wide)
     latent = build.linear("attn_kv_a_mqa", source, hidden, both)
     if build.together:
         graph.expand(query, latent)
@@ -53,7 +58,8 @@ def _latent(build: Builder, mixer: LatentAttention, source: Node) -> Node:
         # The cache stores keys. To be used as values they are transposed into a 16-bit copy.
         values = graph.put(per_cell(2 * rank * run.streams, False), values)
     scratch = both if run.key_type != "f16" else 0
-    result = weighted(build, query, cells, values, heads, rank, False, scratch, latent=True)
+    mask = indexed.masked(build, build.selected) if selecting and build.selected is not None else None
+    result = weighted(build, query, cells, values, heads, rank, False, scratch, latent=True, mask=mask)
     expanded = graph.wide(width, build.weight("attn_v_b", rank, width), graph.view(result))
     if run.vulkan and run.streams > 1:
         # Vulkan cannot multiply matrices that differ in their fourth dimension (``ggml-vulkan.cpp``, ``supports_op``).

@@ -175,7 +175,7 @@ def _selected(build: Builder, mixer: Attention, source: Node) -> Node | None:
     """Add the numbers of the cells that the layer's indexer selects; None where llama.cpp does not use the indexer."""
     from vramfit.engines.llamacpp import indexed
 
-    if not indexed.selects(build, mixer):
+    if not indexed.selects(build):
         return None
     top = indexed.scored(build, mixer, source)
     build.graph.expand(top)
