@@ -122,6 +122,7 @@ FILES = {
 }
 """Files the commands read: the deployments file, the model's configuration and the log that are shown."""
 
+FILES["start.sh"] = "#!/bin/sh\nexec vllm serve Qwen/Qwen2.5-7B-Instruct --max-model-len 16384 --kv-cache-dtype fp8\n"
 FILES["server.log"] = next(block.text for block in BLOCKS if "model buffer size" in block.text)
 
 

@@ -188,6 +188,27 @@ def test_a_service_extends_one_of_another_file(tmp_path: Path) -> None:
     assert ("b", ("serve",), {"X": "1", "Y": "3"}) == (found.image, found.arguments, found.variables)
 
 
+def test_paths_of_an_extended_service_are_those_of_its_own_file(tmp_path: Path) -> None:
+    """Files of variables and folders, the extended service's first; names of volumes and whole paths stay."""
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / ".env.llm").write_text("MODEL=base\nLENGTH=8192\n")
+    (tmp_path / ".env.llm").write_text("MODEL=other\n")
+    (tmp_path / "own.env").write_text("LENGTH=4096\n")
+    (tmp_path / "common" / "base.yaml").write_text(
+        "services:\n  b:\n    image: b\n    env_file: [.env.llm]\n    volumes: [./models:/models, data:/data, /abs:/abs]\n"
+        "  c:\n    image: c\n    env_file: {path: ./.env.llm}\n    volumes: [{source: ./m, target: /m}]\n"
+    )
+    extending = "{{extends: {{file: common/base.yaml, service: {}}}, env_file: own.env, volumes: ['./x:/x']}}"
+    first, second = services(f"services: {{s: {extending.format('b')}, t: {extending.format('c')}}}", str(tmp_path))
+    assert isinstance(first, Container)
+    assert isinstance(second, Container)
+    assert {"MODEL": "base", "LENGTH": "4096"} == first.variables == second.variables
+    assert (
+        ("/models", str(tmp_path / "common" / "models")), ("/data", None), ("/abs", "/abs"), ("/x", str(tmp_path / "x")),
+    ) == first.mounts  # fmt: skip
+    assert (("/m", str(tmp_path / "common" / "m")), ("/x", str(tmp_path / "x"))) == second.mounts
+
+
 @pytest.mark.parametrize(
     ("message", "written"),
     [

@@ -198,8 +198,25 @@ class Restated:
                 continue
             if name == "quant" and "model" in known and "quant" not in known:
                 continue
-            lines.append(unsaid.line(name, _text(value), f"{program} does not say it here"))
+            lines.append(unsaid.line(name, _text(value), self._in_file(name) or f"{program} does not say it here"))
         return unsaid.in_front(text, lines)
+
+    def _in_file(self, key: str) -> str:
+        """Line of a file of settings to be changed for a key; empty for a command without such a file."""
+        from vramfit.api.launched import command_files
+        from vramfit.engines import engine
+        from vramfit.launch.files import line_of, settings_of
+
+        for one in self.given.processes:
+            for program in engine(self.given.engine).programs():
+                names = [name for flag in program.flags if flag.key == key for name in (flag.flag, *flag.also)]
+                for path in settings_of(program, one):
+                    try:
+                        place = line_of(command_files().text(path), names)
+                    except VramfitError:
+                        return f"state it in {path}"
+                    return f"state it in {path}" if place is None else f"change {place[1]} on line {place[0]} of {path}"
+        return ""
 
     def _program(self) -> str:
         """Name of the user's program in comments."""

@@ -11,9 +11,10 @@ from vramfit.launch.documents import started, with_documents
 from vramfit.launch.files import NONE, on_machine, with_settings, with_texts, with_variables
 from vramfit.launch.grammar import few
 from vramfit.launch.python import is_code
-from vramfit.launch.read import arguments, notes
+from vramfit.launch.read import arguments, notes, plain
 from vramfit.launch.scripts import missing, of_calls, of_code, with_calls
-from vramfit.launch.shell import peeled, process, processes
+from vramfit.launch.shell import peeled, process, processes, within
+from vramfit.launch.words import Word
 from vramfit.workload.keys import parse_value
 
 TYPE_CHECKING = False
@@ -35,6 +36,8 @@ RELEASE = "engine_version"
 """Key for the release of an engine, which the tag of its image states."""
 LONGEST_RELEASE = 20
 """Number of characters of a tag's release."""
+TEXTUAL = ("echo", "printf", "grep", "egrep", "pgrep", "pkill", "awk", "sed", "git", "logger")
+"""Programs whose words are texts, and no commands that they start."""
 MOST_NAMED = 40
 """Number of characters of a program's name that a message shows."""
 
@@ -126,6 +129,9 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
     from vramfit.engines.others import refuse
 
     refuse(lines)
+    inside = _quoted(lines)
+    if inside is not None:
+        return read_processes(inside, files)
     word = next((one.words[0] for one in lines if one.words), "")
     shown = word if len(word) <= MOST_NAMED else f"{word[:MOST_NAMED]}…"
     script = missing(lines)
@@ -133,6 +139,26 @@ def read_processes(given: list[Process], files: Files = NONE) -> Command:
         f"run it where {script} is, which says what is loaded" if script else "give the command that starts the server"
     )
     raise UnknownProgram(f'no engine is known that "{shown}" starts', hint)
+
+
+def _quoted(lines: list[Process]) -> list[Process] | None:
+    """Processes of a command that another program is given as one word (``--server-cmd "vllm serve …"``); None for none."""
+    for one in lines:
+        for word in () if one.words[:1] and plain(one.words[0]) in TEXTUAL else one.words[1:]:
+            if " " not in word or not isinstance(word, Word) or word.source is None or word.source.parent is not None:
+                continue
+            try:
+                found = within(word)
+            except UsageError:
+                continue
+            if any(
+                arguments(program, part) is not None
+                for name in names()
+                for program in engine(name).programs()
+                for part in found
+            ):
+                return found
+    return None
 
 
 def _complete(given: Process, before: list[Process], known: list[Program], files: Files) -> list[Process]:

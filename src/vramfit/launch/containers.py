@@ -13,12 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROGRAMS = ("docker", "podman", "nerdctl", "nvidia-docker", "docker-compose")
+PROGRAMS = ("docker", "podman", "nerdctl", "nvidia-docker", "docker-compose", "hf", "huggingface-cli")
+"""Programs that start a container; ``hf jobs run`` does so on machines of the Hub (huggingface_hub 2.4.0 ``cli/jobs.py``)."""
 SWITCHES = (
     "--detach --disable-content-trust --help --init --interactive --no-healthcheck --oom-kill-disable --privileged"
     " --publish-all --quiet --read-only --rm --sig-proxy --tty --use-api-socket --replace --tls-verify --no-hosts"
     " --http-proxy --passwd --no-hostname --no-deps --service-ports --build --remove-orphans --env-host --unsetenv-all"
-    " --read-only-tmpfs --rootfs"
+    " --read-only-tmpfs --rootfs --ssh --public --expose-public"
 )
 """Flags without a value."""
 LETTERS = frozenset("ditTPq")
@@ -35,7 +36,7 @@ def peeled(given: Process) -> Process | None:
     the container's name.
     """
     rest = list(given.words[1:])
-    while rest and (rest[0].startswith("-") or rest[0] in ("container", "compose")):
+    while rest and (rest[0].startswith("-") or rest[0] in ("container", "compose", "jobs")):
         if rest.pop(0) in ("-H", "--host", "--context", "-c", "-f", "--file", "-p", "--project-name") and rest:
             del rest[0]
     if not rest or rest[0] not in ("run", "exec", "create"):

@@ -62,6 +62,22 @@ def with_settings(program: Program, given: Process, files: Files) -> Process:
     return replace(given, words=(*start, *words))
 
 
+def settings_of(program: Program, given: Process) -> tuple[str, ...]:
+    """Paths of the files of settings that a process names; none for another program."""
+    words = arguments(program, given)
+    return () if words is None else tuple([on_machine(path, given) for path in _values(program.settings, words)])
+
+
+def line_of(text: str, names: Iterable[str]) -> tuple[int, str] | None:
+    """Number of the first line of a file that sets one of these flags, and its name there; None where none does."""
+    known = {name.lstrip("-").replace("-", "_") for name in names}
+    for number, line in enumerate(text.splitlines(), 1):
+        name = line.strip().partition(":")[0].strip("\"' ,{")
+        if ":" in line and name.replace("-", "_") in known:
+            return number, name
+    return None
+
+
 def with_texts(program: Program, given: Process, before: Iterable[Process], files: Files) -> list[Process]:
     """The process behind a process that writes each text file it names, unless one in front of it does already."""
     words = arguments(program, given)

@@ -26,6 +26,10 @@ ENDS = ";&|()\n"
 BLANKS = " \t\r"
 PLACES = {"HOME": "~", "PWD": "."}
 """Variables that every shell has, and how their folders are written without knowing them."""
+ARGUMENTS = ("$@", "${@}", "$*", "${*}")
+"""Words that stand for the arguments of a script."""
+PROMPTS = ("$", "#", "%", "❯", "➜")
+"""Last characters of prompts."""
 SETTERS = ("export", "declare", "typeset", "readonly", "local", "set")
 """Commands that set variables; ``set`` is that of Windows."""
 
@@ -55,6 +59,11 @@ def _split(pieces: list[_Piece]) -> list[str]:
             fresh = False
         fresh = piece.text[-1:].isspace()
     return ["".join(part) for part in parts]
+
+
+def _is_prompt(word: str) -> bool:
+    """True for the end of a prompt, as terminals show one in front of a command: ``$``, ``user@host:~$``, ``root@id:/#``."""
+    return word[-1:] in PROMPTS and not set(word[:-1]) & set("=<>$")
 
 
 def few(processes: int) -> None:
@@ -258,6 +267,8 @@ class Reader:
     def _add(self, start: int, pieces: list[_Piece], unset: tuple[str, ...], quoted: bool) -> None:
         """Add the word of these pieces, or the words that they split into."""
         text = "".join([piece.text for piece in pieces])
+        if not text and self.text[start : self.place].strip('"') in ARGUMENTS:
+            return  # what a script is called with, which is nothing here
         whole = Word.at(text, self.source, start, self.place, unset)
         if assignment(text) is not None or not any(piece.splits for piece in pieces):
             if text or quoted or unset:
@@ -404,6 +415,8 @@ class Reader:
             self.words, self.output = words, output
             return
         self.input = None
+        while len(words) > 1 and _is_prompt(words[0]):
+            del words[0]
         made = assigned(words)
         if words[0].startswith("$env:"):
             name, _, value = "".join(words).removeprefix("$env:").partition("=")

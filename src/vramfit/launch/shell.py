@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Process", "peeled", "process", "processes"]
+__all__ = ["Process", "peeled", "process", "processes", "within"]
 
 
 def processes(text: str, variables: Mapping[str, str] | None = None) -> list[Process]:
@@ -19,6 +19,11 @@ def processes(text: str, variables: Mapping[str, str] | None = None) -> list[Pro
     ``variables`` are those that the text may use beside its own. Raises ``UsageError`` for text that no shell would read.
     """
     return inner(Source(text), variables or {}, 0)
+
+
+def within(word: Word) -> list[Process]:
+    """Processes of a text that is one word of a command; raises ``UsageError`` as ``processes`` does."""
+    return inner(Source(str(word), word), {}, 1)
 
 
 def process(words: Sequence[str]) -> Process:

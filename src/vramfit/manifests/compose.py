@@ -34,6 +34,8 @@ CDI = "nvidia.com/gpu="
 ENV_FILE = ".env"
 PROFILES = "COMPOSE_PROFILES"
 """Variable that names the profiles whose services start (compose-spec ``15-profiles.md``); ``*`` stands for all."""
+LISTS = ("env_file", "volumes")
+"""Keys whose lists follow one another, that of the extended service first (compose-go at 00be3c8 ``override/merge.go``)."""
 DEEPEST = 8
 """Number of files that include, and of services that extend, one another."""
 
@@ -117,6 +119,7 @@ def _extended(services: Table, service: Table, folder: str, place: str, depth: i
         return service
     if depth == 0:
         raise UsageError(f"more than {DEEPEST} services extend one another", "give the last one's settings")
+    outer = folder
     if path:
         _, data, folder = _other(path, folder, place)
         services = table(data.get("services"))
@@ -124,6 +127,8 @@ def _extended(services: Table, service: Table, folder: str, place: str, depth: i
         raise UsageError(f'there is no service "{name}" to extend', "write the name of a service of that file")
     merged = Table(service.line)
     under = _extended(services, table(services[name]), folder, place, depth - 1)
+    if path:
+        under = _placed(under, os.path.relpath(folder, outer or "."))
     for one in (under, service):
         merged.update(one)
         merged.lines.update(one.lines)
@@ -131,7 +136,50 @@ def _extended(services: Table, service: Table, folder: str, place: str, depth: i
     joined = Table(service.line)
     joined.update({**both[0], **both[1]})
     merged["environment"] = joined
+    for key in LISTS:
+        lists = [one.get(key) for one in (under, service) if one.get(key) is not None]
+        if len(lists) > 1:
+            merged[key] = _items([part for one in lists for part in (one if isinstance(one, Items) else [one])])
     return merged
+
+
+def _placed(service: Table, folder: str) -> Table:
+    """Service of another file with its files of variables and its folders named from the folder of the extending file.
+
+    compose-spec/compose-go at 01608cf ``loader/extends.go`` (``getExtendsBaseFromFile``) resolves the paths of a base
+    against the folder of its own file before it is merged.
+    """
+    found = Table(service.line)
+    found.update(service)
+    found.lines.update(service.lines)
+    for key, name in (("env_file", "path"), ("volumes", "source")):
+        value = service.get(key)
+        parts = value if isinstance(value, Items) else [] if value is None else [value]
+        if parts:
+            found[key] = _items([_moved(one, name, folder, every=key == "env_file") for one in parts])
+    return found
+
+
+def _items(values: list[Any]) -> Items:
+    """Sequence of values, which need no lines of their own any more."""
+    found = Items()
+    found.extend(values)
+    found.lines = [0] * len(values)
+    return found
+
+
+def _moved(value: Any, name: str, folder: str, *, every: bool) -> Any:
+    """Path, or mapping with one under a name, from another folder; a volume's only where it begins like a path."""
+    if isinstance(value, Table):
+        found = Table(value.line)
+        found.update(value)
+        found.lines.update(value.lines)
+        if name in value:
+            found[name] = _moved(value[name], name, folder, every=every)
+        return found
+    path = text(value)
+    relative = path.startswith((".", "..")) or (every and path and not path.startswith(("/", "~", "$")))
+    return f"./{folder}/{path}" if relative else value
 
 
 def _service(file: str, line: int, name: str, service: Table, folder: str, variables: Mapping[str, str]) -> Container:

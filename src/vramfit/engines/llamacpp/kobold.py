@@ -1,7 +1,8 @@
 """Commands of ``koboldcpp``, which runs llama.cpp with defaults of its own.
 
-LostRuins/koboldcpp at 000115d ``koboldcpp.py``: a context of 8,192 tokens for one user, batches of 512, and a whole cache for
-windows unless ``--useswa`` is given. It is started as a program of its own, whose name says the system, or by Python.
+LostRuins/koboldcpp at 000115d ``koboldcpp.py``, each flag of which is in the table: a context of 8,192 tokens for one user,
+batches of 512, and a whole cache for windows unless ``--useswa`` is given. It is started as a program of its own, whose name
+says the system, or by Python.
 """
 
 from __future__ import annotations
@@ -74,16 +75,23 @@ KOBOLD = Program(
         for flag in BESIDE
     },
     settings=("--config",),
+    settings_win=True,  # "Other arguments will be ignored"
     shortens=True,
+    unmodelled=neutral("--enableguidance --failsafe --admin --ttsgpu --embeddingsgpu", "", "--useclblast"),
     neutral=neutral(
         "--launch --noshift --no-context-shift --nofastforward --usemmap --usemlock --mlock --noavx2 --cli --multiplayer"
         " --websearch --remotetunnel --highpriority --foreground --quiet --nocertify --ignoremissing --jinja --jinja_tools"
-        " --jinja-tools --nomodel --nobostoken --showgui --skiplauncher --singleinstance --admin",
+        " --jinja-tools --nomodel --nobostoken --showgui --skiplauncher --singleinstance --version --smartcontext --noblas"
+        " --nommap --no-mmap --sdnotile --testmemory --sdflashattention --sdoffloadcpu --sdvaecpu --sdclipgpu --sdvaeauto",
         "--port --host --threads -t --blasthreads --batchthreads --threadsbatch --threads-batch --loramult"
         " --overridenativecontext --onready --prompt -p --genlimit --promptlimit --preloadstory --savedatafile --visionmaxres"
         " --password --ratelimit --chatcompletionsadapter --moeexperts --defaultgenamt --maxrequestsize --overridekv"
-        " --override-kv",
-        " --ropeconfig --debugmode --benchmark --multiuser --ssl --draftgpusplit",
+        " --override-kv --analyze --forceversion --unpack --exportconfig --exporttemplate --hordemodelname --hordeworkername"
+        " --hordekey --hordemaxctx --hordegenlen --sdthreads --sdclampedsoft --sdt5xxl --sdclip1 --sdclipl --sdclip2"
+        " --sdclipg --sdphotomaker --sdconvdirect --sdvae --sdlora --sdloramult --sdtiledvae --sdgendefaults"
+        " --ttswavtokenizer --ttsmaxlen --ttsthreads --embeddingsmaxctx --adminpassword --admindir",
+        " --ropeconfig --debugmode --benchmark --multiuser --ssl --draftgpusplit --hordeconfig --sdconfig --sdclamped"
+        " --sdquant",
     ),
 )  # fmt: skip
 

@@ -27,7 +27,7 @@ GROUP = 64
 """Number of weights of a group, if the conversion does not state it."""
 
 CONVERT_FLAGS = (
-    Flag("--hf-path", "source"),
+    Flag("--hf-path", "source", ("--model",)),
     Flag("--mlx-path", "model"),
     Flag("--quantize", "quantize", ("-q",), SWITCH),
     Flag("--q-bits", "bits"),
@@ -54,20 +54,32 @@ VISION_DRAFT_FLAGS = (
 accepted last (``generate/dispatch.py``, ``server/cli.py``); its chat has none (``chat.py``)."""
 OTHERS = neutral(
     "--verbose --ignore-chat-template --use-default-chat-template --trust-remote-code --pipeline --no-pipeline"
-    " --no-trust-remote-code --tokenizer-only --dequantize",
+    " --no-trust-remote-code --tokenizer-only --dequantize -d --diffusion-full-canvas --chat --skip-special-tokens"
+    " --force-download --enable-thinking --reload --mtp",
     "--max-tokens -m --temp --temperature --top-p --min-p --top-k --seed --system-prompt --host --port"
     " --chat-template --dtype --upload-repo --allowed-origins --log-level --chat-template-args --chat-template-config"
     " --prefill-response --min-tokens-to-keep --xtc-probability --xtc-threshold --prompt-concurrency"
-    " --quant-predicate --kv-group-size --quantized-kv-start --prompt-cache-file --resize-shape"
-    " --eos-tokens --thinking-budget --thinking-start-token --thinking-end-token",
-    "--extra-eos-token --image --audio --video",
+    " --quant-predicate --kv-group-size --quantized-kv-start --prompt-cache-file"
+    " --thinking-budget --thinking-start-token --thinking-end-token --thinking-eos-token --thinking-mode --revision"
+    " --quant-method --calibration --calibration-data --mtp-output --output-modality --output --ref-audio --task --size"
+    " --steps --workflow --num-frames --last-image --reference --guidance --fps --system --max-denoising-steps"
+    " --block-length --num-to-transfer --max-transfer-per-step --editing-threshold --max-post-steps --stability-steps"
+    " --diffusion-min-canvas-length --diffusion-max-canvas-length --diffusion-sampler --threshold --min-threshold"
+    " --repetition-penalty --repetition-context-size --presence-penalty --presence-context-size --frequency-penalty"
+    " --frequency-context-size --gen-kwargs --model-dir --log-progress-interval --top-logprobs-k --api-key",
+    "--extra-eos-token --image --audio --video --eos-tokens --resize-shape",
 )
-"""Flags that do not change the memory of mlx-lm ``server.py`` and ``generate.py``, and of mlx-vlm's."""
+"""Flags that do not change the memory: mlx-lm 0.32.2 ``convert.py``, ``generate.py``, ``server.py`` and ``chat.py``, mlx-vlm
+0.7.10 ``convert.py``, ``generate/dispatch.py``, ``server/cli.py`` and ``chat.py``, each flag of which is in these tables."""
 UNMODELLED = neutral(
-    "",
+    "--quantize-activations -qa",
     "--adapter-path --prompt-cache-size --prompt-cache-bytes --prompt-cache-total-bytes --kv-quant-scheme"
-    " --cache-limit-gb",
+    " --cache-limit-gb --kv-key-bits --kv-value-bits --kv-key-scheme --kv-value-scheme --expert-cache-gb"
+    " --vision-cache-size --min-pixels --max-pixels --video-num-frames --video-min-frames --video-max-frames"
+    " --processor-kwargs --image-model --tts-model --stt-model --embedding-model --decision-model --reranker-model"
+    " --prompt-expansion-model",
 )
+"""Flags that may change it: what mixes bits, how many pixels a picture has, and models that are loaded beside."""
 
 
 def _programs(package: str, flags: Mapping[str, tuple[Flag, ...]]) -> tuple[Program, ...]:
@@ -81,7 +93,8 @@ def _programs(package: str, flags: Mapping[str, tuple[Flag, ...]]) -> tuple[Prog
         ),
         *[
             Program(
-                (f"{package}.{name}",), own, _also(package, name), shortens=True, neutral=OTHERS, unmodelled=UNMODELLED,
+                (f"{package}.{name}",), own, _also(package, name), shortens=True,
+                neutral={**OTHERS, "--verbose": int(name == "generate" and package == "mlx_lm")}, unmodelled=UNMODELLED,
                 calls={f"{package}.load": "model", f"{package}.utils.load": "model"} if name == "generate" else {},
             )
             for name, own in flags.items()
@@ -101,7 +114,7 @@ TEXT = _programs(
     "mlx_lm",
     {
         "generate": (*GENERATE_FLAGS, *TEXT_DRAFT_FLAGS),
-        "server": (SERVED_FLAG, Flag("--decode-concurrency", "parallel"), STEP_FLAG, *TEXT_DRAFT_FLAGS),
+        "server": (SERVED_FLAG, Flag("--decode-concurrency", "parallel"), BITS_FLAG, STEP_FLAG, *TEXT_DRAFT_FLAGS),
         "chat": (MODEL_FLAG, CONTEXT_FLAG),
     },
 )

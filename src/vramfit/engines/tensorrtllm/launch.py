@@ -102,7 +102,7 @@ SERVE = Program(
         "",
         "--speculative_config --max_beam_width --max_tokens --moe_config --cp_size --ep_size_ratio --cluster_size"
         " --moe_cluster_parallel_size --max_attention_window --host_cache_size --lora_config --peft_cache_config"
-        " --sparse_attention_config --mamba_ssm_cache_dtype --custom_module_dirs --max_input_len",
+        " --context_parallel_size --sparse_attention_config --mamba_ssm_cache_dtype --custom_module_dirs --max_input_len",
     ),
     neutral=neutral("", " ".join([f"--{name}" for name in QUIET_SETTINGS.split()]))
     | neutral(
@@ -110,7 +110,8 @@ SERVE = Program(
         " --no-telemetry",
         "--tokenizer --custom_tokenizer --host --port --log_level --num_postprocess_workers --revision --hf_revision"
         " --reasoning_parser --tool_parser --metadata_server_config_file --otlp_traces_endpoint --media_io_kwargs"
-        " --chat_template --served_model_name --config_file --server_role --media_storage_path --load_format",
+        " --disagg_cluster_uri --chat_template --served_model_name --config_file --server_role --media_storage_path"
+        " --load_format",
     )
 )  # fmt: skip
 
