@@ -154,9 +154,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         # The ranks of a group read their parts at the same time, and copies of the model serve requests of their own.
         bus, compute = bus / (ranks * copies), compute / (ranks * copies)
         if ranks > 1:
-            # They are summed twice in every layer.
-            link = "PCIe" if deployment.gpus[0].nvlink_bytes_per_second is None else "NVLink"
-            links = found.layers * 2 * profile.reduce_microseconds[link] / 1e6
+            links = found.layers * _sum_seconds(deployment.gpus[0], profile)
         elif copies == 1:
             launches += found.layers * profile.several_cards_microseconds / 1e6
     if sequences > 1:
@@ -167,6 +165,12 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         return bus, compute, launches, links, 0.0, 0.0, 0.0
     ram, disk = _in_ram(deployment, estimate, host.read_bytes * widened, cache * host.kv_cache_bytes / cached)
     return bus, compute, launches, links, ram, 0.0, disk
+
+
+def _sum_seconds(gpu: Gpu, profile: SpeedProfile) -> float:
+    """Seconds in which ranks add up their parts of a layer, once behind attention and once behind the network."""
+    link = "PCIe" if gpu.nvlink_bytes_per_second is None else "NVLink"
+    return 2 * profile.reduce_microseconds[link] / 1e6
 
 
 def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: float) -> tuple[float, float]:
