@@ -218,6 +218,11 @@ def _card(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card
     return known[2]
 
 
+def forget() -> None:
+    """Forget the costs of cards, for the fit, which changes the profiles."""
+    _CARDS.clear()
+
+
 def _costs(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card | None:
     peak, operations = gpu.bandwidth_bytes_per_second, gpu.tflops.get("fp32", 0.0) * 1e12
     if peak is None:
