@@ -167,21 +167,6 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
     return bus, compute, launches, links, ram, 0.0, disk
 
 
-def _sum_seconds(gpu: Gpu, profile: SpeedProfile) -> float:
-    """Seconds in which ranks add up their parts of a layer, once behind attention and once behind the network."""
-    link = "PCIe" if gpu.nvlink_bytes_per_second is None else "NVLink"
-    return 2 * profile.reduce_microseconds[link] / 1e6
-
-
-def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: float) -> tuple[float, float]:
-    """Seconds spent on RAM and on disk, for weights and cache of so many bytes that the CPU reads."""
-    profile, experts = engine(deployment.engine).speed(), shape(deployment.model).expert_layers
-    ram = (read + cache) / (host_bandwidth(deployment) * profile.host_share)
-    if experts:
-        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
-    return ram, _paged_bytes(deployment, estimate, read, bool(experts)) / DISK_BYTES_PER_SECOND
-
-
 def copies_of(estimate: Estimate) -> int:
     """Number of copies of the model that serve requests of their own."""
     copies: int = estimate.settings.get("data_parallel") or 1  # type: ignore[assignment]
@@ -308,6 +293,21 @@ def experts_widened(share: float, sequences: int) -> float:
     Each sequence chooses independently of the others.
     """
     return 1.0 if share >= 1.0 or sequences == 1 else (1 - (1 - share) ** sequences) / share
+
+
+def _sum_seconds(gpu: Gpu, profile: SpeedProfile) -> float:
+    """Seconds in which ranks add up their parts of a layer, once behind attention and once behind the network."""
+    link = "PCIe" if gpu.nvlink_bytes_per_second is None else "NVLink"
+    return 2 * profile.reduce_microseconds[link] / 1e6
+
+
+def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: float) -> tuple[float, float]:
+    """Seconds spent on RAM and on disk, for weights and cache of so many bytes that the CPU reads."""
+    profile, experts = engine(deployment.engine).speed(), shape(deployment.model).expert_layers
+    ram = (read + cache) / (host_bandwidth(deployment) * profile.host_share)
+    if experts:
+        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
+    return ram, _paged_bytes(deployment, estimate, read, bool(experts)) / DISK_BYTES_PER_SECOND
 
 
 def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:
