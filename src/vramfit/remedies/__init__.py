@@ -210,7 +210,7 @@ class Question:
         return self._request.get(key) is not None
 
     def improves(self, found: Answer | None) -> bool:
-        """Tell whether an answer fits at the requested level, and better than the first answer did."""
+        """Tell whether an answer fits, or reaches the requested level if the first answer does not."""
         return found is not None and (found.verdict.word == "fits" or (found.reached and not self.first.reached))
 
     def short_bytes(self) -> int:
