@@ -11,7 +11,7 @@ from vramfit._record import replace
 from vramfit.engines import engine
 from vramfit.engines.keys import parse_request
 from vramfit.engines.quants import nearer, scheme_of
-from vramfit.engines.resolve import kinds_of_sets, published, resolve
+from vramfit.engines.resolve import engine_name, kinds_of_sets, published, resolve
 from vramfit.errors import CannotTell, UnsupportedScheme, UsageError, VramfitError
 from vramfit.model.origin import Origin
 from vramfit.units import GIB
@@ -219,3 +219,20 @@ def test_the_files_of_the_scheme_are_named(
     found = published(resolve(asked, Catalogue({}))[0], catalogue)
 
     assert expected == (None if found.reference is None else found.reference.repository)
+
+
+@pytest.mark.parametrize(
+    ("expected", "kind"),
+    [
+        ("transformers", None),
+        ("transformers", "f16"),
+        ("llama.cpp", "q8_0"),
+        ("llama.cpp", "q4_0"),
+        ("vllm", "fp8"),
+        ("exllamav2", "int4"),
+    ],
+)
+def test_a_cache_type_chooses_an_engine_that_has_it(expected: str, kind: str | None) -> None:
+    """The default engine where it has the type itself, or none is asked for."""
+    asked = parse_request({"gpu": "rtx4090", "model": "llama-2-7b"})
+    assert expected == engine_name(asked if kind is None else {**asked, "kv_cache_type": kind})

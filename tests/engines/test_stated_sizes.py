@@ -163,3 +163,16 @@ def test_flash_attention_in_llama_cpp_s_words(raw: object, on: bool) -> None:
 @pytest.mark.parametrize(("raw", "kind"), [("Q8_0", "q8_0"), ("q8", "q8_0"), ("fp16", "f16")])
 def test_cache_types_in_any_spelling(raw: str, kind: str) -> None:
     assert resolved(quant="Q4_K_M", kv_cache_type=raw).workload.kv_cache_type == kind
+
+
+@pytest.mark.parametrize(
+    ("scheme", "keys"),
+    [
+        # The scheme stands where the size of its file alone is stated, and gives way to stated bits.
+        ("exl2-3.0", {"quant": "exl2-3.0", "file_size": "6GB"}),
+        ("exl2-5.0", {"quant": "exl2-3.0", "bits_per_weight": 5.0}),
+        ("exl2-5.0", {"quant": "exl2-3.0", "bits_per_weight": 5.0, "file_size": "6GB"}),
+    ],
+)
+def test_a_scheme_of_so_many_bits(scheme: str, keys: dict[str, Any]) -> None:
+    assert scheme == resolved(**keys).scheme.id

@@ -138,7 +138,7 @@ def descend(constants: list[Constant], chosen: list[Case]) -> None:
     """Move the constants to where the loss is least, one at a time."""
 
     def loss() -> float:
-        decode._CARDS.clear()
+        decode.forget()
         total = sum(case.weight * damped(abs(error(case))) for case in chosen)
         for constant in constants:
             if constant.usual is not None:
@@ -159,7 +159,7 @@ def descend(constants: list[Constant], chosen: list[Case]) -> None:
             else:
                 constant.put(before)
                 steps[number] *= 0.55
-    decode._CARDS.clear()
+    decode.forget()
     for constant in constants:
         constant.put(float(f"{constant.value:.3g}"))
 

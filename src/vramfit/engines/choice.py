@@ -1,4 +1,4 @@
-"""Engine of a request that names none: by the tag of Ollama's library that its model is, and by keys of one engine alone."""
+"""Choice of an engine for a request that names none: by an Ollama tag given as the model, or by keys that few engines have."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def engine_of_keys(request: Request) -> str | None:
-    """Engine that alone has the keys of a request which the default one lacks; None where there is none such.
+    """Engine that has every engine-specific key of a request; None if the default engine has them all, or no engine does.
 
-    Of several engines that have them it is the one that declares them in its own folder.
+    If several engines have them, the choice is the one that declares them in its own folder, or else the first.
     """
     wanted = _keys_of_engines(request) - _keys_of(DEFAULT)
     if not wanted:
@@ -33,16 +33,16 @@ def engine_of_keys(request: Request) -> str | None:
 
 
 def engine_of_cache(kind: str) -> str:
-    """First engine that keeps a cache of this type; the default one where none does."""
+    """First engine with a cache of this element type; the default engine if none has it."""
     return next((name for name in names() if kind in engine(name).cache_types), DEFAULT)
 
 
 ELSEWHERE = {"batch": "parallel"}
-"""Keys of few engines whose name means, of the others, what another key says."""
+"""Keys of a few engines whose names other engines use for what a different key of ours states, with that key."""
 
 
 def check_typed(request: Request) -> None:
-    """Raise ``UsageError`` that says whose it is for a key that the asked engine does not have."""
+    """Raise ``UsageError`` for a key that the requested engine does not have, naming the engines that have it."""
     foreign = foreign_keys(request)
     if foreign:
         having = _having(foreign[0])
@@ -53,9 +53,9 @@ def check_typed(request: Request) -> None:
 
 
 def foreign_keys(request: Request) -> list[str]:
-    """Keys of a request that the engine it asks for does not have; those with their defaults do not count.
+    """Keys of a request that the requested engine does not have, except those that are at their defaults.
 
-    A report states every key, those of other engines with their defaults, which change nothing.
+    A report states every key, and copied into a request the keys of other engines change nothing at their defaults.
     """
     asked = request.get("engine")
     if asked is None:
@@ -65,10 +65,10 @@ def foreign_keys(request: Request) -> list[str]:
 
 
 def check_keys(request: Request) -> tuple[str, ...]:
-    """Sentences on the engine that was chosen where several have the request's keys, and on keys that it does not have.
+    """Sentences on why an engine was chosen if several have the request's keys, and on keys that it does not have.
 
-    A remedy that changes the engine leaves the former one's keys in the deployment, so that they are no error here
-    (``check_typed`` refuses them where they are typed). Raises ``UsageError`` for keys that no engine has all.
+    A remedy that changes the engine leaves the keys of the former one in the deployment, so they are no error here;
+    ``check_typed`` refuses them where a user typed them. Raises ``UsageError`` if no single engine has all the keys.
     """
     wanted, asked = _keys_of_engines(request), request.get("engine")
     if asked is not None:
@@ -115,9 +115,9 @@ def _listed(words: Sequence[str], joiner: str) -> str:
 
 
 def from_library(request: Request, library: Library, quant: str) -> Request:
-    """Request for a tag of a library of files: with the library's engine, and ``quant``, the scheme meant by both.
+    """Request for a tag of a library of files, completed by the library's engine and by ``quant``, the tag's scheme.
 
-    The request as it is where another engine, task or scheme is asked for than those files go with.
+    The request is returned unchanged if it asks for an engine, task or scheme that those files cannot be used with.
     """
     usual, stated = library["library"], library["quant"]
     named = request.get("engine")
@@ -133,23 +133,23 @@ def from_library(request: Request, library: Library, quant: str) -> Request:
 
 
 def _keys_of_engines(request: Request) -> set[str]:
-    """Keys of a request that are engines' own, and those of what few engines do: experts in RAM, speculative decoding."""
+    """Keys of a request that belong to engines, and those of features that few engines have: experts in RAM, speculation."""
     known = {key.name for group in own_groups() for key in group.keys}
     return {name for name in request if name in known or name == EXPERTS or name in SPECULATING}
 
 
 def _having(key: str) -> list[str]:
-    """Engines that have a key."""
+    """Names of the engines that have a key."""
     return [name for name in names() if key in _keys_of(name)]
 
 
 def _is_default(name: str, value: object) -> bool:
-    """Return True if a key has the value that it has where nobody gives one."""
+    """Return True if a key has its default value."""
     return value is None or value == every_key()[name].default
 
 
 def _keys_of(name: str) -> set[str]:
-    """Names of the keys that an engine has of its own."""
+    """Names of the keys that belong to an engine, those for experts in RAM and speculation included if it supports them."""
     runtime = engine(name)
     fields_of = set() if runtime.record is None else set(fields(runtime.record))
     own = {key.name for group in runtime.groups for key in group.keys if key.stored_as in fields_of}

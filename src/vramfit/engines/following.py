@@ -1,4 +1,4 @@
-"""Deployments with a key changed, of engines that set other keys according to it."""
+"""Changes of single keys, for engines whose defaults of other keys depend on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def defaults_with(deployment: Deployment, request: Request, **changes: int) -> dict[str, object]:
-    """Values that the engine sets by itself once ``changes`` are made, by key; the request's own keys are not among them.
+    """Values by key that the engine sets by default after ``changes``, without the keys that the request states.
 
     Raises ``UsageError`` for changes that the engine refuses.
     """
@@ -22,7 +22,7 @@ def defaults_with(deployment: Deployment, request: Request, **changes: int) -> d
 
 
 def with_defaults(deployment: Deployment, request: Request, **changes: int) -> Deployment:
-    """The deployment with ``changes`` made to its workload, and what its engine sets according to them.
+    """Deployment with ``changes`` made to its workload, and with the defaults that its engine derives from them.
 
     Raises ``UsageError`` for changes that the engine refuses.
     """

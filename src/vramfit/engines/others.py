@@ -1,4 +1,4 @@
-"""Programs that run models and are not estimated: what they are called, and how to ask for the nearest that is.
+"""Programs that run models but have no estimate here: the words that start them, and the nearest engine that has one.
 
 Flags: huggingface/text-generation-inference at db931fc ``docs/source/reference/launcher.md``, InternLM/lmdeploy at 1263d5c
 ``lmdeploy/cli/serve.py`` and ``utils.py``. The others' words are from recollection: they decide nothing but which program a
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Other(Record):
-    """Engine that is not estimated."""
+    """Engine without an estimate."""
 
     title: str
     nearest: str

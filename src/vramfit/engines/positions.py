@@ -1,8 +1,8 @@
-"""Longest context of a model whose positions a deployment states anew: RoPE scaling, or another number of positions.
+"""Longest context of a model whose positions a deployment overrides, by RoPE scaling or another number of positions.
 
-The deployment key ``rope_scaling`` has it in one text: ``yarn:4:32768`` is a kind, its factor and the positions that the
-model was trained with, ``131072`` another ``max_position_embeddings``, and ``131072,yarn:4:32768`` both. Engines differ in
-what they make of it, so each has a rule of its own. ``long_context`` makes them take any context
+The deployment key ``rope_scaling`` states the override in one text: ``yarn:4:32768`` is a kind, its factor and the
+positions that the model was trained with, ``131072`` another ``max_position_embeddings``, and ``131072,yarn:4:32768`` both.
+Engines differ in how they apply it, so each has a rule of its own. With ``long_context`` they accept any context
 (``VLLM_ALLOW_LONG_MAX_MODEL_LEN``, ``SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN``). The tables of rotary angles have a row
 for each position of the longest context.
 """

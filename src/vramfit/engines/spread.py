@@ -1,4 +1,4 @@
-"""Number of GPUs of a launch command, beside the kind and number that its question gives."""
+"""Reconciliation of the number of GPUs in a launch command with the GPUs that a request names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MACHINE = "auto"
 
 
 def with_gpus(raw: Mapping[str, Any], command: Command) -> tuple[Mapping[str, Any], Command]:
-    """Deployment keys with as many GPUs as the command uses, and the command with a note where these are more than one.
+    """Deployment keys with the number of GPUs that the command uses, and the command with a note if that is more than one.
 
     A kind of GPU without a number gets the command's number. Raises ``UsageError`` for a number that the command's
     launcher, environment or container contradicts.

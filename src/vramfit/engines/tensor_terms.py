@@ -64,12 +64,12 @@ def is_tower(row: Stored) -> bool:
 
 
 def is_input(row: Stored) -> bool:
-    """Tell whether a row outside of the layers is an embedding, or what else stands before them."""
+    """Tell whether a row outside of the layers comes before them: an embedding, or its norm."""
     return row.tensor.part == "text" and not row.tensor.name.startswith("output")
 
 
 class Group:
-    """Tensors that do alike in a model and are stored in one type."""
+    """Tensors that have the same role in a model and are stored in the same type."""
 
     def __init__(self) -> None:
         self.count = self.elements = self.stored_bytes = 0

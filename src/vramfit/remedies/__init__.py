@@ -93,11 +93,11 @@ STATED = (
     ("quant", ("file_size", "bits_per_weight")),
     ("model", ("file_size", "bits_per_weight", "encoder_tokens")),
 )
-"""Keys that state a fact of a card or of a file, by the key whose change makes them one of another."""
+"""Keys that state a fact of the card or file, by the key that names it: when that changes, they no longer hold."""
 
 
 def outdated(request: Request, changes: Changes) -> list[str]:
-    """Keys of a request that state facts of what the changes replace, and so mean nothing beside them."""
+    """Keys of a request that state facts of a card or file which the changes replace, and which no longer hold."""
     if request.keys().isdisjoint(("usable", "nodes", "file_size", "bits_per_weight", "encoder_tokens")):
         return []
     moved = [names for key, names in STATED if key in changes and changes[key] != request.get(key)]
@@ -105,7 +105,7 @@ def outdated(request: Request, changes: Changes) -> list[str]:
 
 
 class Proposal(Record):
-    """Changed deployment that was estimated and reaches the requested level."""
+    """Changed deployment that was estimated and fits at the requested level."""
 
     kind: str
     """Kind of the remedy, a word of the contract."""
@@ -159,12 +159,12 @@ class Question:
         self.asked = asked
         self.catalogue = catalogue
         self.everything = everything
-        """True if all remedies are wanted, and not the best of each strategy."""
+        """True to keep all remedies, False to keep the best of each strategy."""
         self.base: dict[str, object] = {}
         self.first = asked
         """Answer to the deployment as it was requested, whatever ``base`` changes."""
         self.smaller: dict[str, list[ModelRow]] = {}
-        """Rows of smaller models by how their ids begin, once ``models`` has looked for them."""
+        """Rows of smaller models by the beginnings of their ids; empty until ``models`` has searched."""
         self.file: tuple[int, int] | None = None
         """Bytes on each GPU of a GGUF file that was estimated whole, and the room it left: others are predicted from
         these."""
@@ -195,7 +195,7 @@ class Question:
         return self._answers[key]
 
     def upon(self, changes: Changes) -> Question | None:
-        """Question that is left when ``changes`` are made and do not suffice; None if they make no valid deployment.
+        """Question that remains if ``changes`` are made and are not enough; None if they make no valid deployment.
 
         Upon it only the best of each strategy is looked for.
         """
@@ -211,11 +211,11 @@ class Question:
         return self._request.get(key) is not None
 
     def improves(self, found: Answer | None) -> bool:
-        """Tell whether an answer reaches what was requested, and more than the first answer did."""
+        """Tell whether an answer fits, or reaches the requested level if the first answer does not."""
         return found is not None and (found.verdict.word == "fits" or (found.reached and not self.first.reached))
 
     def short_bytes(self) -> int:
-        """Bytes that are missing for ``fits``, on the tightest device."""
+        """Bytes that the tightest device lacks for the verdict ``fits``."""
         return -self.asked.room_bytes
 
     def best(self, proposals: Iterable[Proposal | None], *, one: bool = False) -> Iterator[Proposal]:
@@ -282,12 +282,12 @@ def find(
 
 
 def _is_limited(found: Answer) -> bool:
-    """Return True if the engine's command holds it to its context, so that a shorter one is no mere hope."""
+    """Return True if the engine's command enforces the context, so that a shorter one does save memory."""
     return engine(found.deployment.engine).limits_context(found.deployment)
 
 
 def _is_arrangeable(asked: Answer) -> bool:
-    """Return True if the devices may have more to give: a reserve, or room on another one."""
+    """Return True if the devices may offer more memory: a reserve, or room on another device."""
     gpus = asked.deployment.gpus
     if asked.deployment.workload.reserve_bytes:
         return True

@@ -154,9 +154,7 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         # The ranks of a group read their parts at the same time, and copies of the model serve requests of their own.
         bus, compute = bus / (ranks * copies), compute / (ranks * copies)
         if ranks > 1:
-            # They are summed twice in every layer.
-            link = "PCIe" if deployment.gpus[0].nvlink_bytes_per_second is None else "NVLink"
-            links = found.layers * 2 * profile.reduce_microseconds[link] / 1e6
+            links = found.layers * _sum_seconds(deployment.gpus[0], profile)
         elif copies == 1:
             launches += found.layers * profile.several_cards_microseconds / 1e6
     if sequences > 1:
@@ -167,15 +165,6 @@ def step(deployment: Deployment, estimate: Estimate) -> tuple[float, float, floa
         return bus, compute, launches, links, 0.0, 0.0, 0.0
     ram, disk = _in_ram(deployment, estimate, host.read_bytes * widened, cache * host.kv_cache_bytes / cached)
     return bus, compute, launches, links, ram, 0.0, disk
-
-
-def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: float) -> tuple[float, float]:
-    """Seconds spent on RAM and on disk, for weights and cache of so many bytes that the CPU reads."""
-    profile, experts = engine(deployment.engine).speed(), shape(deployment.model).expert_layers
-    ram = (read + cache) / (host_bandwidth(deployment) * profile.host_share)
-    if experts:
-        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
-    return ram, _paged_bytes(deployment, estimate, read, bool(experts)) / DISK_BYTES_PER_SECOND
 
 
 def least_seconds(deployment: Deployment, scheme: Scheme, read_bytes: float, ranks: int) -> float | None:
@@ -231,6 +220,11 @@ def _card(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card
     if known is None:
         known = _CARDS[key] = (gpu, profile, _costs(gpu, profile, scheme, flash))
     return known[2]
+
+
+def forget() -> None:
+    """Forget the costs of cards, for the fit, which changes the profiles."""
+    _CARDS.clear()
 
 
 def _costs(gpu: Gpu, profile: SpeedProfile, scheme: Scheme, flash: bool) -> _Card | None:
@@ -318,6 +312,21 @@ def experts_widened(share: float, sequences: int) -> float:
     Each sequence chooses independently of the others.
     """
     return 1.0 if share >= 1.0 or sequences == 1 else (1 - (1 - share) ** sequences) / share
+
+
+def _sum_seconds(gpu: Gpu, profile: SpeedProfile) -> float:
+    """Seconds in which ranks add up their parts of a layer, once behind attention and once behind the network."""
+    link = "PCIe" if gpu.nvlink_bytes_per_second is None else "NVLink"
+    return 2 * profile.reduce_microseconds[link] / 1e6
+
+
+def _in_ram(deployment: Deployment, estimate: Estimate, read: float, cache: float) -> tuple[float, float]:
+    """Seconds spent on RAM and on disk, for weights and cache of so many bytes that the CPU reads."""
+    profile, experts = engine(deployment.engine).speed(), shape(deployment.model).expert_layers
+    ram = (read + cache) / (host_bandwidth(deployment) * profile.host_share)
+    if experts:
+        ram += _layers_in_ram(deployment, estimate) * profile.host_expert_microseconds / 1e6
+    return ram, _paged_bytes(deployment, estimate, read, bool(experts)) / DISK_BYTES_PER_SECOND
 
 
 def _layers_in_ram(deployment: Deployment, estimate: Estimate) -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.samples import model
 from vramfit.engines.sglang.cache import Capacity, Cells, Demand, capacity, cells, most_bytes, needed_bytes
 from vramfit.model.traits import Architecture
+from vramfit.sources import open_catalogue
 
 WHOLE = (0, 10**6)
 SLIDING = 2 * 4 * 256 * 2
@@ -169,3 +170,14 @@ def test_what_is_needed_holds_the_requests(cell: Cells, requests: int, tokens: i
     found = capacity(cell, needed_bytes(cell, demand), demand)
     assert found.tokens >= requests * tokens - 1 - requests * tokens // 1000
     assert found.slots >= requests * cell.slots
+
+
+def test_rings_of_tokens_to_be_compressed() -> None:
+    """DeepSeek-V4 Flash: 20 layers compress 128 tokens to one, whose rings have two rows of 512 numbers in 32 bits.
+
+    There is a ring of 128 for each of 256 requests and two more, and one row, in whole pages of 128.
+    """
+    made = open_catalogue().model("deepseek-v4-flash")
+    rows = (256 + 2) * 128 + 128
+
+    assert rows * 2 * 512 * 4 * 20 == cells(made, "fp8", 1, (0, made.layer_count), False).fixed_bytes

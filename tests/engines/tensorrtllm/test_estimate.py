@@ -11,6 +11,7 @@ from vramfit.answer import answer
 from vramfit.engines import engine, estimate
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
+from vramfit.engines.terms import terms
 from vramfit.errors import UsageError
 from vramfit.sources import open_catalogue
 from vramfit.units import GIB
@@ -185,3 +186,16 @@ def test_what_it_does_not_start_with(reason: str, request_: dict[str, Any]) -> N
 def test_what_its_command_line_refuses(message: str, request_: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=message):
         judged(**{"gpu": "rtx4090", "model": "llama-3.1-8b", "quant": "bf16", **request_})
+
+
+@pytest.mark.parametrize(("blocks", "context"), [(1, 1), (1, 32), (2, 33), (128, 4096)])
+def test_terms_of_the_cache_name_whole_blocks(blocks: int, context: int) -> None:
+    """Three requests of 32 layers, K and V of 8 heads of 128 in 16 bits, in blocks of 32 tokens."""
+    raw = {"gpu": "h100-sxm", "model": "llama-3.1-8b", "quant": "bf16", "engine": "tensorrt-llm"}
+    asked = parse_request({**raw, "context": context, "parallel": 3})
+    (term,) = [one for one in terms(resolve(asked, open_catalogue())[0]) if one.part == "kv_cache"]
+
+    assert (term.name, term.bytes) == ("paged cache, full attention", 3 * blocks * 32 * 32 * 2 * 8 * 128 * 2)
+    assert term.inputs == {
+        "requests": 3, "blocks": blocks, "block_tokens": 32, "layers": 32, "token_bytes": 2 * 8 * 128 * 2,
+    }  # fmt: skip

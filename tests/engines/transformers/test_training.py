@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from tests.training.asking import asked
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import terms
+from vramfit.engines.transformers.training import rooms, runtime_share
 from vramfit.errors import UsageError
 from vramfit.report import estimate_object
+from vramfit.sources import open_catalogue
 from vramfit.units import MIB
 
 QLORA: dict[str, Any] = {"model": "llama-3.1-8b", "task": "qlora"}
@@ -201,3 +205,14 @@ def test_more_than_a_card_of_published_runs() -> None:
     assert words == ["exceeds", "tight", "fits"]
     whole = asked(gpu=("8xrtx3090",), model="llama-3-8b", task="full", zero_stage=3, sequence_length=1024).answer
     assert whole.verdict.word == "exceeds"
+
+
+@pytest.mark.parametrize(("kept", "reserve"), [(0, "0B"), (2048 * MIB, "2GiB")])
+def test_a_reserve_is_kept_from_the_steps(kept: int, reserve: str) -> None:
+    """An RTX 4090 offers 24,080 MiB, of which the process has its context and the reserve is others'."""
+    asked = parse_request({"gpu": "rtx4090", "engine": "transformers", **QLORA, "reserve": reserve})
+    (deployment,) = resolve(asked, open_catalogue())
+    (room,) = rooms(deployment.gpus, deployment.workload)
+
+    assert 24_080 * MIB - kept - runtime_share(deployment.gpus[0]).expected == room.bytes
+    assert room.vllm_bytes == 0

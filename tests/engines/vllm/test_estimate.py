@@ -210,6 +210,7 @@ def test_activation_peak(expected: float, tokens: int, sequences: int, ranks: in
         # A GB10 is no large card from 0.31 on.
         (2048, 256, "a100-sxm4-80gb", {"name": "NVIDIA GB10", "compute_target": "sm_121"}, None),
         (8192, 1024, "a100-sxm4-80gb", {"name": "NVIDIA GB10", "compute_target": "sm_121"}, "0.30"),
+        (2048, 256, "a100-sxm4-80gb", {"name": "NVIDIA GB10", "compute_target": "sm_121"}, "0.31"),
     ],
 )
 def test_default_step(tokens: int, sequences: int, sample: str, changes: dict[str, Any], version: str | None) -> None:

@@ -13,6 +13,7 @@ from vramfit.engines import engine
 from vramfit.engines.interface import Serving
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
+from vramfit.engines.vllm.serving import _refusal
 from vramfit.units import MIB
 
 
@@ -132,3 +133,11 @@ def test_the_concurrency_of_logs(logged: float, request_: dict[str, Any]) -> Non
     serving = engine("vllm").serving(found.deployment, found.estimate, found.verdict.usable_bytes)
     assert serving is not None
     assert serving.concurrent_requests == pytest.approx(logged, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("left", "room"), [("no memory is", -5), ("no memory is", 0), ("0.00 GiB are", 1), ("0.50 GiB are", 512 * MIB)]
+)
+def test_the_room_that_is_left(left: str, room: int) -> None:
+    expected = f"the cache of one request of 4,096 tokens takes 1.00 GiB, and {left} left for it"
+    assert expected == _refusal(4096, 1024 * MIB, room)

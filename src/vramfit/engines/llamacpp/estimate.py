@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vramfit.engines.llamacpp.cards import Cards
     from vramfit.engines.llamacpp.compute import Compute
     from vramfit.engines.llamacpp.keys import LlamaCppKeys
+    from vramfit.engines.llamacpp.overrides import Moved
     from vramfit.engines.llamacpp.placement import Parts, Placement, Resident
     from vramfit.model import Model
     from vramfit.quantization import Checkpoint
@@ -100,11 +101,7 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
         check_split(model, keys, work.flash_attention)
         shares = (1.0,)
     tower_on_host = tower_on_host or keys.mmproj == "host"
-    moved = None
-    if keys.override_tensor:
-        from vramfit.engines.llamacpp.overrides import moved as moved_by
-
-        moved = moved_by(job.checkpoint, keys.override_tensor, job.traits.backends)
+    moved = _moved(job)
     if together or moved is not None:
         # ``--fit`` gives up then, and what is left to it is whole on the GPUs (``common/fit.cpp``).
         on_gpus, experts = "all" if on_gpus == "auto" else on_gpus, 0 if experts == "auto" else experts
@@ -128,6 +125,15 @@ def estimate(job: Job[Cards, LlamaCppKeys], tower_on_host: bool = False) -> Esti
         for usable, context in zip(job.traits.usable, job.traits.context_bytes, strict=True)
     ]
     return choose(work, asked, layers, model.has_experts, room, placed)
+
+
+def _moved(job: Job[Cards, LlamaCppKeys]) -> Moved | None:
+    """Tensors that ``--override-tensor`` places by name; None if it places none."""
+    if not job.keys.override_tensor:
+        return None
+    from vramfit.engines.llamacpp.overrides import moved
+
+    return moved(job.checkpoint, job.keys.override_tensor, job.traits.backends)
 
 
 def _placed(job: Job[Cards, LlamaCppKeys], placement: Placement, caches: list[int], tower_on_host: bool) -> Estimate:

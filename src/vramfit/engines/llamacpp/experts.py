@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.graph import dense
+from vramfit.engines.llamacpp.blocks import dense
 from vramfit.engines.llamacpp.placement import HOST
 
 TYPE_CHECKING = False

@@ -6,7 +6,8 @@ Source: ggml-org/llama.cpp v0.5.0 ``src/models/deepseek2.cpp``.
 from __future__ import annotations
 
 from vramfit.engines.llamacpp import indexed
-from vramfit.engines.llamacpp.graph import per_cell, weighted
+from vramfit.engines.llamacpp.blocks import weighted
+from vramfit.engines.llamacpp.graph import per_cell
 from vramfit.engines.llamacpp.placement import HOST
 from vramfit.memory.kv_cache import row_bytes
 from vramfit.model.mixers import LatentAttention

@@ -10,7 +10,8 @@ computes independent products together: first all projections, then the operatio
 
 from __future__ import annotations
 
-from vramfit.engines.llamacpp.graph import Builder, Home, dense, per_cell, weighted
+from vramfit.engines.llamacpp.blocks import dense, weighted
+from vramfit.engines.llamacpp.graph import Builder, Home, per_cell
 from vramfit.engines.llamacpp.placement import HOST, QUANTIZED
 from vramfit.errors import CannotTell
 from vramfit.memory.kv_cache import row_bytes
