@@ -6,16 +6,15 @@ for are decoded.
 
 from __future__ import annotations
 
-from vramfit._record import fields
+from vramfit.catalogue.listings import Listings
 from vramfit.catalogue.names import CUSTOM_PREFIX, normalise, normalise_model, parse_gpu
-from vramfit.catalogue.rows import GpuRow, ModelRow, Offer
 from vramfit.errors import InputError, MissingModel, UnknownGpu, UnknownMemory, UnknownModel
 from vramfit.hardware import gpu_from_facts
 from vramfit.units import GIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
 
     from vramfit.catalogue.container import Container
@@ -66,11 +65,8 @@ REFERENCE_MARKS = ("/", "\\", ":", "~")
 """Characters of which a reference has one, unless it ends like a file of weights; few names of the catalogue do."""
 FILES = (".gguf", ".safetensors", ".json")
 
-MOST_NEAR = 3
-"""Number of entries that are named where a repository or tag does not exist."""
 
-
-class Catalogue:
+class Catalogue(Listings):
     """GPUs and models by any of their names.
 
     Results are kept, because remedies look the same names up again and again. A model that is in no catalogue is read
@@ -78,7 +74,7 @@ class Catalogue:
     """
 
     def __init__(self, container: Container, importer: Callable[[], Importer] | None = None) -> None:
-        self._container = container
+        super().__init__(container)
         self._importer = importer
         self._gpus: dict[str, Gpu] = {}
         self._models: dict[str, Model] = {}
@@ -257,15 +253,9 @@ class Catalogue:
                 return base.model
             if not isinstance(error, MissingModel):
                 raise
-            from vramfit.catalogue.nearest import nearest
+            from vramfit.catalogue.unmatched import missing
 
-            key = normalise_model(name.rpartition("/")[2].removeprefix("hf:").removeprefix("ollama:").partition("@")[0])
-            aliases = self._container.table("model_aliases")
-            near = [one for match in nearest(key, aliases) for one in self._ids("model", aliases[match])]
-            if not near:
-                raise
-            hint = f"the catalogue has {', '.join(list(dict.fromkeys(near))[:MOST_NEAR])}; {error.hint}"
-            raise MissingModel(error.message, hint) from None
+            raise missing(error, name, self._container) from None
 
     def _published(self, name: str, importer: Importer) -> str | None:
         """Name of the entry that a bare file name means; None where such a file is here, or means no entry."""
@@ -322,57 +312,6 @@ class Catalogue:
         from vramfit.catalogue.facts import model_facts
 
         return model_facts(self._container, self._model_number(name))
-
-    def gpu_rows(self) -> tuple[GpuRow, ...]:
-        """Rows of all GPUs in the catalogue's order, for listing and searching."""
-        return tuple([GpuRow(*values) for values in self._container.section("gpu_rows")])
-
-    def model_rows(self) -> tuple[ModelRow, ...]:
-        """Rows of all models in the catalogue's order, for listing and searching."""
-        return tuple([ModelRow(*values) for values in self._container.section("model_rows")])
-
-    def smaller_models(self, modality: str, parameters: float, beginning: str = "") -> list[ModelRow]:
-        """Rows of the models of one modality with fewer parameters and an id that begins so, in the catalogue's order."""
-        name = f"models/{modality}"
-        rows = self._container.section(name) if self._container.has(name) else ()
-        size = fields(ModelRow).index("parameters")
-        return [ModelRow(*row) for row in rows if row[size] < parameters and row[0].startswith(beginning)]
-
-    def gpus_for_sale(self, memory_bytes: int) -> Iterator[GpuRow]:
-        """Rows of the GPUs with a price whose driver reports more memory than given, cheapest first."""
-        memory = fields(GpuRow).index("memory_mib")
-        for row in self._container.section("for_sale"):
-            if row[memory] is not None and row[memory] * MIB > memory_bytes:
-                yield GpuRow(*row)
-
-    def cloud_offers(self, memory_bytes: int) -> Iterator[Offer]:
-        """Rented instances with more memory than given, those of one GPU first, each group cheapest first."""
-        for row in self._container.section("offers"):
-            if row[-1] * MIB > memory_bytes:
-                yield Offer(*row)
-
-    def gpu_entries(self) -> Iterator[dict[str, Any]]:
-        """Compiled entries of all GPUs, in the catalogue's order; sources are keys."""
-        for number in range(len(self._container.section("gpu_rows"))):
-            yield self._container.record("gpu", number)
-
-    def model_entries(self) -> Iterator[dict[str, Any]]:
-        """Compiled entries of all models, in the catalogue's order; sources are keys."""
-        for number in range(len(self._container.section("model_rows"))):
-            yield self._container.record("model_entry", number)
-
-    def gpus_of_driver_name(self, name: str) -> tuple[str, ...]:
-        """Ids of the GPUs whose driver prints ``name``: several where cards with other memory share it."""
-        return self._ids("gpu", self._container.look_up("driver_names", normalise(name)))
-
-    def gpus_called(self, name: str) -> tuple[str, ...]:
-        """Ids of the GPUs that a driver's name or any other name means; none for an unknown one."""
-        known = self.gpus_of_driver_name(name)
-        return known or self._ids("gpu", self._container.look_up("gpu_aliases", normalise(name)))
-
-    def gpus_of_pci_id(self, pci_id: str) -> tuple[str, ...]:
-        """Ids of the GPUs with the PCI id ``10de:2684``."""
-        return self._ids("gpu", self._container.look_up("pci_ids", pci_id.lower()))
 
     def _gpu_number(self, name: str) -> int:
         key = normalise(name)
@@ -441,53 +380,15 @@ class Catalogue:
 
     def _everyday(self, name: str) -> int | tuple[int, ...] | None:
         """Number of the entry that a name means with its words in another order, or others between or behind them."""
-        from vramfit.catalogue.nearest import in_another_order, with_words_between
-        from vramfit.catalogue.phrases import of_size, phrased
+        from vramfit.catalogue.unmatched import in_other_words
 
-        rows = self._container.section("model_rows")
-        place = fields(ModelRow).index("parameters")
-
-        def by_words(text: str) -> int | tuple[int, ...] | None:
-            found = in_another_order(text, self._alias)
-            if found is None:
-                found = with_words_between(text, [row[0] for row in rows])
-            return of_size(text, self._several, lambda number: rows[number][place] / 10**9) if found is None else found
-
-        found = by_words(name)
-        for reading in () if found is not None else phrased(name):
-            found = self._alias(reading.model)
-            found = by_words(reading.model) if found is None else found
-            if found is not None:
-                self._stated[name] = reading.keys
-                break
+        found, keys = in_other_words(name, self._container.section("model_rows"), self._alias)
+        if keys is not None:
+            self._stated[name] = keys
         return found
-
-    def _several(self, name: str) -> tuple[int, ...]:
-        """Numbers of the entries that have a name, or whose id begins with it."""
-        found = self._alias(name)
-        if found is None:
-            beginning = normalise_model(name)
-            return tuple(
-                [
-                    number
-                    for number, row in enumerate(self._container.section("model_rows"))
-                    if normalise_model(row[0]).startswith(beginning)
-                ]
-            )
-        return (found,) if isinstance(found, int) else found
-
-    def _ids(self, kind: str, numbers: int | tuple[int, ...] | None) -> tuple[str, ...]:
-        if numbers is None:
-            return ()
-        rows = self._container.section(f"{kind}_rows")
-        return tuple([rows[number][0] for number in ([numbers] if isinstance(numbers, int) else numbers)])
 
     def _suggestions(self, kind: str, key: str) -> str:
         """Hint for an unknown name: the ids whose names look most like it."""
-        from vramfit.catalogue.nearest import nearest, of_size, siblings, suggestions
+        from vramfit.catalogue.unmatched import suggestions
 
-        aliases = self._container.table(f"{kind}_aliases")
-        near = nearest(key, aliases, {row[0] for row in self._container.section(f"{kind}_rows")})
-        if kind == "model":
-            near = of_size(key, near) or siblings(key, aliases)
-        return suggestions(kind, [entry for match in near for entry in self._ids(kind, aliases[match])])
+        return suggestions(kind, key, self._container)

@@ -68,6 +68,8 @@ class Attempts:
         """Function that is called with how much was looked at, and of how much."""
         self.answered = False
         """True if anything could be estimated at all."""
+        self.slow = False
+        """True if anything fitted that was too slow: only then it is worth knowing that before an estimate."""
         self.refused: VramfitError | None = None
         """First reason why something could not be estimated, in the order of ``place``."""
         self.place: tuple[int, ...] = ()
@@ -99,10 +101,16 @@ class Attempts:
         return known[1]
 
     def least_bytes(self, engine_name: str, model: Model, schemes: Sequence[Scheme]) -> int:
-        """Bytes that the smallest of a model's files in these schemes has for certain on the GPUs."""
+        """Bytes that the smallest of a model's files in these schemes has for certain on the GPUs; 0 when asked first.
+
+        All files are looked at, which is worth it where one model is asked for on many GPUs.
+        """
         key = (engine_name, id(model), tuple([scheme.id for scheme in schemes]))
         known = self._least.get(key)
         if known is None:
+            self._least[key] = (model, -1)
+            return 0
+        if known[1] < 0:
             sizes = [self.rung(engine_name, model, scheme).certain_bytes for scheme in schemes]
             known = self._least[key] = (model, int(CERTAIN_SHARE * min(sizes)))
         return known[1]
@@ -316,7 +324,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
             continue
         if short_bytes and (larger_bytes - rung.file_bytes) * FREED_SHARE < short_bytes:
             continue
-        if decodes and rung.lags(deployment, criteria.least_speed):
+        if decodes and criteria.attempts.slow and rung.lags(deployment, criteria.least_speed):
             continue
         try:
             found = answer(replace(deployment, checkpoint=rung.checkpoint), criteria.attempts.known)
@@ -327,6 +335,7 @@ def _first_in(deployment: Deployment, schemes: Sequence[Scheme], criteria: Crite
         choice = _meeting(found, criteria)
         if choice is not None:
             return choice
+        criteria.attempts.slow = criteria.attempts.slow or found.reached
         short_bytes, larger_bytes = _short_bytes(found), rung.file_bytes
         rung.learn(found)
     return None

@@ -1,0 +1,84 @@
+"""Names that no entry has: what their words mean, and what an error suggests. Loaded for such names only."""
+
+from __future__ import annotations
+
+from vramfit._record import fields
+from vramfit.catalogue import nearest
+from vramfit.catalogue.listings import ids
+from vramfit.catalogue.names import normalise_model
+from vramfit.catalogue.phrases import of_size, phrased
+from vramfit.catalogue.rows import ModelRow
+from vramfit.errors import MissingModel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from vramfit.catalogue.container import Container
+
+    Numbers = int | tuple[int, ...] | None
+    """Number of an entry, or the numbers of several that share a name; None for an unknown name."""
+
+MOST_NEAR = 3
+"""Number of entries that are named where a repository or tag does not exist."""
+
+
+def in_other_words(
+    name: str, rows: Sequence[Sequence[Any]], alias: Callable[[str], Numbers]
+) -> tuple[Numbers, Mapping[str, str] | None]:
+    """Find the model that a name means with its words in another order, or others between or behind them.
+
+    ``rows`` are those of all models, and ``alias`` looks a name up. With the number come the deployment keys that the
+    other words state, None where there are none.
+    """
+    place = fields(ModelRow).index("parameters")
+
+    def several(text: str) -> tuple[int, ...]:
+        return _beginning(text, rows, alias)
+
+    def by_words(text: str) -> Numbers:
+        found = nearest.in_another_order(text, alias)
+        if found is None:
+            found = nearest.with_words_between(text, [row[0] for row in rows])
+        return of_size(text, several, lambda number: rows[number][place] / 10**9) if found is None else found
+
+    found = by_words(name)
+    if found is not None:
+        return found, None
+    for reading in phrased(name):
+        found = alias(reading.model)
+        found = by_words(reading.model) if found is None else found
+        if found is not None:
+            return found, reading.keys
+    return None, None
+
+
+def _beginning(name: str, rows: Sequence[Sequence[Any]], alias: Callable[[str], Numbers]) -> tuple[int, ...]:
+    """Numbers of the entries that have a name, or whose id begins with it."""
+    found = alias(name)
+    if found is None:
+        beginning = normalise_model(name)
+        return tuple([number for number, row in enumerate(rows) if normalise_model(row[0]).startswith(beginning)])
+    return (found,) if isinstance(found, int) else found
+
+
+def missing(error: MissingModel, name: str, container: Container) -> MissingModel:
+    """The error of a repository or tag that does not exist, with the nearest entries in its hint where there are some."""
+    key = normalise_model(name.rpartition("/")[2].removeprefix("hf:").removeprefix("ollama:").partition("@")[0])
+    aliases = container.table("model_aliases")
+    near = [one for match in nearest.nearest(key, aliases) for one in ids(container, "model", aliases[match])]
+    if not near:
+        return error
+    return MissingModel(
+        error.message, f"the catalogue has {', '.join(list(dict.fromkeys(near))[:MOST_NEAR])}; {error.hint}"
+    )
+
+
+def suggestions(kind: str, key: str, container: Container) -> str:
+    """Hint for an unknown name: the ids whose names look most like it."""
+    aliases = container.table(f"{kind}_aliases")
+    near = nearest.nearest(key, aliases, {row[0] for row in container.section(f"{kind}_rows")})
+    if kind == "model":
+        near = nearest.of_size(key, near) or nearest.siblings(key, aliases)
+    return nearest.suggestions(kind, [entry for match in near for entry in ids(container, kind, aliases[match])])
