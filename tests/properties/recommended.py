@@ -1,7 +1,7 @@
-"""The command: ``python -m tests.properties.recommended --seed S --examples N`` asks for N recommendations and N sets of remedies.
+"""The command: ``python -m tests.properties.recommended --seed S --examples N`` asks for recommendations and remedies.
 
-Cards, models and engines are drawn. Whatever is recommended or offered is asked afresh: it must start, fit as promised, and
-need what was promised.
+Cards, models and engines are drawn: N recommendations, and N deployments with remedies. Whatever is recommended or offered is
+asked afresh: it must start, fit as promised, and need what was promised.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def main() -> int:
     seed, tally, started = given.seed or str(secrets.randbits(32)), Tally(), time.process_time()
     violations = asked(seed, given.examples, tally)
     print(
-        f"seed {seed}: {given.examples:,} recommendations ({tally.refused:,} refused) with {tally.rows:,} rows; {tally.remedied:,}"
-        f" deployments with {tally.remedies:,} remedies; {len(violations):,} violations, {time.process_time() - started:.0f} s"
+        f"seed {seed}: {given.examples:,} recommendations ({tally.refused:,} refused) with {tally.rows:,} rows;"
+        f" {tally.remedied:,} deployments with {tally.remedies:,} remedies; {len(violations):,} violations,"
+        f" {time.process_time() - started:.0f} s"
     )
     for one in violations:
         print(
