@@ -111,16 +111,15 @@ def _spare(path: str | None, key: object, compile_: Callable[[], bytes]) -> Cont
     """Compiled file from the place for a cache that cannot be written, or one compiled now and kept where that goes."""
     if path is None:
         return in_memory(compile_())
-    folder = os.path.dirname(path)
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    spare = None if os.access(folder, os.W_OK) else files.spare_path(path)
-    cached = _fresh(spare, key, compile_)
+    cached = _fresh(files.spare_path(path, make=False), key, compile_)
     if cached is not None:
         return cached
     content = compile_()
-    if not files.write_atomically(path, content) and spare is not None:
-        files.write_atomically(spare, content)
+    # Whether a file can be written shows when it is: a full disk, or a file in a folder's place, has the right mode.
+    if not files.write_atomically(path, content):
+        spare = files.spare_path(path)
+        if spare is not None:
+            files.write_atomically(spare, content)
     return in_memory(content)
 
 

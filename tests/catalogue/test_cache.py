@@ -165,7 +165,6 @@ def test_a_damaged_length_takes_no_memory(path: Path) -> None:
 def test_in_an_unwritable_cache_a_spare_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("a file where the folder should be", encoding="utf-8")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
-    monkeypatch.setattr(os, "access", lambda *_: False)
     path, compiled = tmp_path / "file" / "vramfit" / "catalogue.bin", list[bytes]()
     assert [section(path, compiled) for _ in range(3)] == [["sound"]] * 3
     assert compiled == [SOUND]
@@ -205,7 +204,6 @@ def test_a_spare_folder_that_is_a_link_or_of_another_user_is_none(
 def test_without_a_spare_folder_it_is_made_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr(os, "access", lambda *_: False)
     compiled: list[bytes] = []
     path = tmp_path / "file" / "vramfit" / "catalogue.bin"
     assert [section(path, compiled) for _ in range(2)] == [["sound"]] * 2

@@ -1,7 +1,7 @@
-"""The command: ``python -m tests.properties.recommended --seed S --count N`` asks for N recommendations and N sets of remedies.
+"""The command: ``python -m tests.properties.recommended --seed S --examples N`` asks for recommendations and remedies.
 
-Cards, models and engines are drawn. Whatever is recommended or offered is asked afresh: it must start, fit as promised, and
-need what was promised.
+Cards, models and engines are drawn: N recommendations, and N deployments with remedies. Whatever is recommended or offered is
+asked afresh: it must start, fit as promised, and need what was promised.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ def asked(seed: str, count: int, tally: Tally) -> list[Violation]:
 def main() -> int:
     """Run the command; 1 where something offered does not start or is not as promised."""
     parser = argparse.ArgumentParser(prog="python -m tests.properties.recommended", description=__doc__)
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--examples", type=int, default=300)
     parser.add_argument("--seed", default=None, help="a number or a word; drawn anew where none is given")
     given = parser.parse_args()
     seed, tally, started = given.seed or str(secrets.randbits(32)), Tally(), time.process_time()
-    violations = asked(seed, given.count, tally)
+    violations = asked(seed, given.examples, tally)
     print(
-        f"seed {seed}: {given.count:,} recommendations ({tally.refused:,} refused) with {tally.rows:,} rows; {tally.remedied:,}"
-        f" deployments with {tally.remedies:,} remedies; {len(violations):,} violations, {time.process_time() - started:.0f} s"
+        f"seed {seed}: {given.examples:,} recommendations ({tally.refused:,} refused) with {tally.rows:,} rows;"
+        f" {tally.remedied:,} deployments with {tally.remedies:,} remedies; {len(violations):,} violations,"
+        f" {time.process_time() - started:.0f} s"
     )
     for one in violations:
         print(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.properties.asked import rows
 from tests.properties.drawn import drawn
-from tests.properties.promises import unnamed
+from tests.properties.promises import Tally, unnamed
+from tests.properties.recommended import asked
 from tests.properties.suite import INVARIANTS, Run
 from vramfit.engines import names
 
@@ -46,3 +47,11 @@ def test_every_scheme_can_be_asked_for_by_its_name(engine: str) -> None:
     run.hold("schemes", unnamed, {"engine": engine}, secrets.SystemRandom())
     assert run.asker.asked == len(rows().quants_of(engine)) > 0
     assert run.violations == []
+
+
+def test_what_is_offered_is_as_promised() -> None:
+    """A small part of ``python -m tests.properties.recommended``."""
+    tally = Tally()
+    assert asked(str(SEED), 2, tally) == [], f"repeat with TEST_SEED={SEED}"
+    assert tally.remedied == 2
+    assert tally.remedies >= 2

@@ -101,6 +101,7 @@ def test_parse_value(expected: object, name: str, raw: object) -> None:
         ('unified_kv: "1" is not a valid value', "unified_kv", 1),
         ('gpu_memory_utilization: "1.01" is not a valid value', "gpu_memory_utilization", "1.01"),
         ('gpu_memory_utilization: "nan" is not a valid value', "gpu_memory_utilization", "nan"),
+        ('gpu_memory_utilization: "٠.٩" is not a valid value', "gpu_memory_utilization", "٠.٩"),
         ('gpu_memory_utilization: "True" is not a valid value', "gpu_memory_utilization", True),
         ('ram: "64" is not a valid value', "ram", 64),
         ('size "64" has no unit', "ram", "64"),

@@ -118,17 +118,18 @@ def cache_path(compiled_from: str) -> str | None:
     )
 
 
-def spare_path(path: str) -> str | None:
+def spare_path(path: str, *, make: bool = True) -> str | None:
     """Path of a cache file where the user's folder for caches cannot be written; None without a folder of the user's alone.
 
-    It is below the folder of the login, or that of temporary files.
+    It is below the folder of the login, or that of temporary files. With ``make`` the folder is made where it is missing.
     """
     if os.name != "posix":
         return None
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = f"{base}/vramfit" if base[:1] == "/" else f"/tmp/vramfit-{os.geteuid()}"  # noqa: S108  (owner and mode are checked)
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        if make:
+            os.makedirs(folder, 0o700, exist_ok=True)
         status = os.lstat(folder)
     except OSError:
         return None

@@ -96,6 +96,16 @@ def below(major: int, minor: int) -> Test:
     return test
 
 
+def since_capability(major: int, minor: int) -> Test:
+    """Test for CUDA cards of a compute capability and of later ones; cards whose capability is not known do not count."""
+
+    def test(gpu: Gpu) -> bool:
+        own = gpu.compute_capability
+        return own is not None and own >= (major, minor)
+
+    return test
+
+
 def of(*vendors: str) -> Test:
     """Test for GPUs of some vendors."""
 

@@ -6,6 +6,8 @@ backquotes) is unknown, like a variable that is not set. Nothing is run, and no 
 
 from __future__ import annotations
 
+import re
+
 from vramfit._record import Record, replace
 from vramfit.errors import UsageError
 from vramfit.launch import arithmetic
@@ -24,6 +26,8 @@ MOST_PROCESSES = 500
 ENDS = ";&|()\n"
 """Characters that end a command."""
 BLANKS = " \t\r"
+PLAIN = re.compile(r"""[^ \t\r\n;&|()<>'"\\`$^]+""")
+"""Characters of a word that mean themselves."""
 PLACES = {"HOME": "~", "PWD": "."}
 """Variables that every shell has, and how their folders are written without knowing them."""
 ARGUMENTS = ("$@", "${@}", "$*", "${*}")
@@ -260,8 +264,9 @@ class Reader:
             elif letter == "$":
                 pieces += self._dollar(False, unset)
             else:
-                pieces.append(_Piece(letter))
-                self.place += 1
+                plain = PLAIN.match(self.text, self.place)
+                pieces.append(_Piece(letter if plain is None else plain[0]))
+                self.place += len(pieces[-1].text)
         self._add(start, pieces, tuple(unset), quoted)
 
     def _add(self, start: int, pieces: list[_Piece], unset: tuple[str, ...], quoted: bool) -> None:

@@ -146,7 +146,8 @@ def _number(key: Key, raw: Any) -> float:
         value = float(_plain_number(key, raw))
     except (TypeError, ValueError):
         raise key.wrong(raw, _expected(key)) from None
-    if isinstance(raw, bool) or not key.minimum <= value <= key.maximum:
+    foreign = isinstance(raw, str) and not raw.isascii()  # digits of other scripts, which integers and sizes refuse too
+    if isinstance(raw, bool) or foreign or not key.minimum <= value <= key.maximum:
         raise key.wrong(raw, _expected(key))
     return value
 

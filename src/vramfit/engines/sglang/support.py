@@ -6,7 +6,7 @@ compares with the card, and ``rocm_supported_quantization`` of ``configs/model_c
 
 from __future__ import annotations
 
-from vramfit.engines.support import Rule, accelerators, amd_but, anything, below, of
+from vramfit.engines.support import Rule, accelerators, amd_but, anything, below, of, since_capability
 
 METHODS = "sglang 0.5.23 srt/layers/quantization get_min_capability"
 REGISTRY = "sglang 0.5.23 srt/layers/quantization/__init__.py BASE_QUANTIZATION_METHODS"
@@ -49,6 +49,9 @@ RULES = (
     Rule("8-bit integers are multiplied by a CUDA kernel, int8_scaled_mm",
          "sglang 0.5.23 srt/layers/quantization/compressed_tensors/schemes/compressed_tensors_w8a8_int8.py", of("amd"),
          schemes=("w8a8",)),
+    Rule("its kernel for 8-bit integers has no code for compute capability 10.0 and later",
+         "sgl-project/sglang sgl-kernel/csrc/gemm/int8_gemm_kernel.cu (No implemented int8_scaled_mm)",
+         since_capability(10, 0), schemes=("w8a8",)),
     Rule(
         "MXFP4 on AMD needs gfx950",
         "sglang 0.5.23 srt/layers/quantization/__init__.py; sgl-project/sglang issue 17190",

@@ -18,6 +18,7 @@ from vramfit.engines.support import (
     below,
     described,
     of,
+    since_capability,
 )
 
 TYPE_CHECKING = False
@@ -69,6 +70,12 @@ RULES = (
         "vllm 0.33.0 quantization/mxfp4.py get_min_capability; vllm-project/vllm issue 23203",
         below(8, 0),
         ("mxfp4",),
+    ),
+    Rule(
+        "its kernel for 8-bit integers refuses compute capability 10.0 and later, and is chosen before Triton's",
+        "vllm-project/vllm issue 54311; csrc/quantization/w8a8/cutlass/c3x/scaled_mm_helper.hpp (Int8 not supported on SM)",
+        since_capability(10, 0),
+        schemes=("w8a8",),
     ),
     Rule(
         "no attention backend has an FP8 cache below compute capability 8.0",
