@@ -65,7 +65,7 @@ def test_no_image_is_more_than_the_largest(name: str, width: int, ratio: float) 
         ("llava-1.6-13b", "672x672", 2928),
         ("llava-1.6-13b", "1008x336", 2328),
         ("llava-1.6-13b", "336x1008", 2376),
-        ("qwen2-vl-7b", "1344x1008", 41 * 30),
+        ("qwen2-vl-7b", "1344x1008", 48 * 36),
         ("gemma-3-27b", "3000x100", 256),
         ("llama-3.2-11b-vision", "1120x1120", 1),
     ],
