@@ -146,3 +146,11 @@ def test_a_mi250_is_one_of_the_two_devices_of_its_board(catalogue: Catalogue) ->
 def test_gb10_has_what_programs_of_2026_print(catalogue: Catalogue) -> None:
     # MiaAI-Lab/DeepSeek-v4-Flash-One-DGX-Spark issue 4: 121.63 GiB
     assert catalogue.gpu("gb10").usable_readings["linux"] / GIB == pytest.approx(121.63, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["MI440X", "Rubin CPX", "Arc B370", "Intel Arc Pro B65"])
+def test_a_gpu_that_no_page_describes_is_refused_with_the_reason(catalogue: Catalogue, name: str) -> None:
+    with pytest.raises(UnknownGpu, match="no page was found that states the memory of the") as refused:
+        catalogue.gpu(name)
+
+    assert refused.value.hint == "ask with its size and bandwidth, as -g custom:24GiB@1008GB/s"

@@ -26,6 +26,10 @@ def base(name: str) -> str | None:
     [
         ("huihui-ai/Huihui-Qwen3.8-27B-abliterated", "qwen3.8-27b"),
         ("Huihui-Qwen3.8-27B-abliterated", "qwen3.8-27b"),
+        ("Sao10K/L3.3-70B-Euryale-v2.3", "llama-3.3-70b"),
+        ("Steelskull/L3.3-MS-Nevoria-70b", "llama-3.3-70b"),
+        ("Qwen3.5-27B-BlueStar-v2-Derestricted-Lite", "qwen3.5-27b"),
+        ("bartowski/TheDrummer_Cydonia-24B-v4.3-GGUF", "cydonia-24b"),
         ("Qwen/Qwen3Guard-Gen-8B", "qwen3-8b"),
         ("google/translategemma-27b-it", "gemma-3-27b"),
         ("mlabonne/Qwen3-8B-abliterated", "qwen3-8b"),

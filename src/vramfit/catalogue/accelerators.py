@@ -57,10 +57,22 @@ ACCELERATORS = (
 )  # fmt: skip
 """Series, those with a number before the series as a whole."""
 
+UNSOURCED = (
+    ("AMD Instinct MI440X", ("mi440x", "instinctmi440x", "amdinstinctmi440x")),
+    ("NVIDIA Rubin CPX", ("rubincpx", "nvidiarubincpx")),
+    ("Intel Arc B370", ("arcb370", "b370", "intelarcb370")),
+    ("Intel Arc Pro B65", ("arcprob65", "prob65", "intelarcprob65")),
+)
+"""GPUs of which no page was found that states their memory, in November 2026: title and folded names."""
+
 
 def refuse(name: str) -> None:
-    """Raise ``UnknownGpu`` that says what an accelerator is and which program serves it, if ``name`` means one."""
+    """Raise ``UnknownGpu`` for an accelerator, saying which program serves it, and for a GPU that nothing describes."""
     key = normalise(name)
+    for title, names in UNSOURCED:
+        if key in names:
+            hint = "ask with its size and bandwidth, as -g custom:24GiB@1008GB/s"
+            raise UnknownGpu(f"no page was found that states the memory of the {title}", hint)
     found = next((one for one in ACCELERATORS if key.startswith(one.beginnings)), None)
     if found is None:
         return

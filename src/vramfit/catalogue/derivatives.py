@@ -67,6 +67,7 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
     if text.count("/") > 1 or text.startswith(".") or not LETTERS.issuperset(text.lower()):
         return None
     words, keys = packaging(f"{text}-{chosen}" if chosen else text)
+    words = _spelt_out(words)
     found: list[tuple[int, int]] = []
     for start in range(len(words)):
         for stop in range(len(words), start + FEWEST_WORDS - 1, -1):
@@ -89,6 +90,17 @@ def base_reading(name: str, known: Callable[[str], bool]) -> Reading | None:
         return None
     base = "-".join(words[start:stop])
     return Reading(next((dated for word in own if known(dated := f"{base}-{word}")), base), keys)
+
+
+def _spelt_out(words: list[str]) -> list[str]:
+    """Words of a name with the short form of Llama 3 in front spelt out, its size beside it.
+
+    ``L3.3-MS-Nevoria-70b`` is ``llama-3.3-70b-ms-nevoria``.
+    """
+    sizes = [word for word in words[1:] if _is_size(word)]
+    if not words or words[0] not in ("l3", "l3.1", "l3.2", "l3.3") or len(sizes) != 1:
+        return words
+    return ["llama", words[0][1:], sizes[0], *[word for word in words[1:] if word != sizes[0]]]
 
 
 def _without_teachers(words: list[str], known: Callable[[str], bool]) -> list[str]:

@@ -118,7 +118,8 @@ def readings(name: str) -> Iterator[Reading]:
     while fewest > 1 and (_is_packaging(plain[fewest - 1]) or _is_of_owner(plain, fewest - 1, own)):
         fewest -= 1
     starts = [0]
-    if len(words) > 1 and first in PREFIXES:
+    # Re-publishers join the owner and the name by a low line: ``TheDrummer_Cydonia-24B`` (bartowski, lmstudio-community).
+    if len(words) > 1 and (first in PREFIXES or base[len(first) : len(first) + 1] == "_"):
         starts.append(len(first) + 1)
     for start in starts:
         for count in range(len(words), fewest - 1, -1):
@@ -214,7 +215,7 @@ def packaging(name: str) -> tuple[list[str], dict[str, str]]:
     count = len(words)
     if " " in base and count > 1 and words[-1] in LOOSE:
         return words[:-1], {"family": "gguf", "quant": find_scheme(words[-1]).id}
-    while count > 1 and _is_packaging(words[count - 1]):
+    while count > 1 and (_is_packaging(words[count - 1]) or _is_of_owner(words, count - 1, "")):
         count -= 1
     return words[:count], _keys(words[count:], owner.rpartition("/")[2].lower())
 
@@ -249,6 +250,8 @@ def _is_of_owner(words: list[str], number: int, owner: str) -> bool:
     version = word[:1] == "v" and word[1:].replace(".", "", 1).isdigit()
     if (word in STYLES or version) and not set(publishers.EDITED).isdisjoint(before):
         return True
+    if word == "lite" and before[-1:] and before[-1] in publishers.EDITED:
+        return True  # an edit of less strength: ``Derestricted-Lite``
     if version and before[-1:] and before[-1] in ALONE and ALONE[before[-1]]:
         return True
     if word in ("w", "a") and words[number + 1 : number + 2] and words[number + 1] in ALONE:

@@ -50,21 +50,21 @@ def model_of(facts: Mapping[str, Any]) -> Model:
     """
     if facts.get("config"):
         return _configured(facts)
-    said = caveats(facts)
+    sentences = caveats(facts)
     model = model_from_facts(facts)
-    return replace(model, caveats=said) if said else model
+    return replace(model, caveats=sentences) if sentences else model
 
 
 def caveats(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Sentences on what a merged entry's figures leave out, and on those that no copy of its configuration states."""
     name, note, sources = facts["name"], facts.get("note"), facts.get("sources") or ()
-    said = [f"of {name}: {note}"] if note else []
+    sentences = [f"of {name}: {note}"] if note else []
     if MEMORY in sources:
         met = "; its tensors add up to the total that was published" if TOTALS in sources else ""
-        said.append(f"figures of {name} are from memory and were compared with no copy of its configuration{met}")
+        sentences.append(f"figures of {name} are from memory and were compared with no copy of its configuration{met}")
     elif SOLVED in sources and not note:
-        said.append(f"figures of {name} are chosen so that its tensors add up to the total that was published")
-    return tuple(said)
+        sentences.append(f"figures of {name} are chosen so that its tensors add up to the total that was published")
+    return tuple(sentences)
 
 
 def _configured(facts: Mapping[str, Any]) -> Model:
