@@ -1,4 +1,4 @@
-"""This machine's GPUs in the place of the word for them, for commands that go through many models or GPUs, and for ``plot``."""
+"""Deployment keys that mean this machine, for commands that go through many models or GPUs, and for ``plot``."""
 
 from __future__ import annotations
 
