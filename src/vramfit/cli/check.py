@@ -202,7 +202,9 @@ def answers_of(
         if own is None:
             return rows_of(raw, catalogue, output, found, command)
         raw, notes = own.with_keys(raw, catalogue, keys)
-        return rows_of(raw, catalogue, output, found, command, notes)
+        from vramfit.cli.settings import placed
+
+        return placed(rows_of(raw, catalogue, output, found, command, notes), notes)
 
     if "file" not in output:
         if "engine" in keys and "command" not in keys and not SHARED.issuperset(keys):
