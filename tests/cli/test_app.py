@@ -54,7 +54,6 @@ def test_no_arguments_is_a_call_for_help() -> None:
 @pytest.mark.parametrize(
     ("said", "arguments"),
     [
-        ("chek", ["chek"]),
         ("--bogus", ["check", "--bogus"]),
         ("--gpu", ["check", "--gpu"]),
         ("extra", ["check", "-g", "rtx4090", "-m", "llama-2-7b", "extra"]),
@@ -92,5 +91,5 @@ def test_usage_errors_are_plain_in_a_pipe(variable: str) -> None:
 
 def test_a_near_miss_is_suggested() -> None:
     """Suggested, never run."""
-    assert "'check'" in vramfit("chek").err
+    assert "`vramfit check`" in vramfit("chek").err
     assert "--context" in vramfit("check", "--contex", "1").err

@@ -139,3 +139,29 @@ def test_recommend_is_for_the_user_s_gpu(folder: Path) -> None:
     ran = vramfit("recommend", "--limit", "1", "--json")
     assert 0 == ran.code
     assert '"rtx3060-12gb"' in ran.out
+
+
+def test_an_error_about_a_variable_s_value_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks for the fault in a variable that was set long ago."""
+    monkeypatch.setenv("VRAMFIT_GPU", "nope")
+    ran = vramfit("check", "-m", "qwen3-8b")
+
+    assert (2, 'error: no GPU is called "nope"') == (ran.code, ran.err.splitlines()[0])
+    assert ran.err.endswith("; gpu: nope is from VRAMFIT_GPU\n")
+    assert "VRAMFIT_GPU" not in vramfit("check", "-g", "rtx4090", "-m", "nope-9b", "--offline").err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("VRAMFIT_RAM", "64", "write GiB, for example 64GiB; ram is from VRAMFIT_RAM"),
+        ("VRAMFIT_PLATFORM", "dos", "expected one of: linux, windows, macos; platform is from VRAMFIT_PLATFORM"),
+    ],
+)
+def test_a_variable_whose_value_cannot_be_read_is_named(
+    name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    ran = vramfit("check", "-g", "rtx4090", "-m", "qwen3-8b")
+
+    assert (2, f"hint: {hint}") == (ran.code, ran.err.splitlines()[1])

@@ -38,6 +38,17 @@ COMMANDS = {
     "verify absent.log": 4,
     "import absent.gguf": 2,
     "catalogue path": 0,
+    "catalogue schema gpus": 0,
+    "catalogue summary": 0,
+    "explain -g rtx4090 -m llama-2-7b --quant int4": 0,
+    "compare quant=int8 quant=int4 -g rtx4090 -m llama-2-7b": 0,
+    "compare quant=int8 quant=nope -g rtx4090 -m llama-2-7b": 2,
+    "plot -g rtx4090 -m llama-2-7b --quant int4": 0,
+    "completion bash": 0,
+    "help check": 0,
+    "help --man": 0,
+    "list quants": 0,
+    "list engines": 0,
     "--help": 0,
     "--version": 0,
 }
@@ -92,6 +103,10 @@ ENVIRONMENTS = (
 SHOWN = (
     "check -g rtx4090 -m llava-1.6-13b --format table", "list models --format table", "show llava-1.6-13b --format table",
     "matrix -g rtx4090 -m llama-2-7b --format table", "recommend -g rtx4090 --limit 2 --format table",
+    "explain -g rtx4090 -m llama-2-7b --quant int4 --format table",
+    "compare quant=int8 quant=int4 -g rtx4090 -m llama-2-7b --format table",
+    "plot -g rtx4090 -m llama-2-7b --quant int4 --format table", "show rtx4090 --format table", "list gpus --format table",
+    "list quants --format table", "list engines --format table",
 )  # fmt: skip
 
 
@@ -109,3 +124,7 @@ def test_terminals_of_every_kind_get_the_same_code(command: str) -> None:
     assert ran[0].returncode in (0, 1)
     assert {one.stderr for one in ran} == {b""}
     assert all(one.stdout for one in ran)
+    coloured = [
+        bool(variables.get("FORCE_COLOR") or variables.get("CLICOLOR_FORCE")) for variables in ({}, *ENVIRONMENTS)
+    ]
+    assert [b"\x1b[" in one.stdout for one in ran] == coloured

@@ -33,6 +33,14 @@ def run_app(arguments: list[str]) -> int:
 
     Usage errors are printed as every other error: one line and a hint, and the JSON object where JSON was asked.
     """
+    if arguments:
+        from vramfit.cli.unknown_command import unknown_command
+
+        unknown = unknown_command(arguments)
+        if unknown is not None:
+            from vramfit.cli.check import report_error
+
+            return report_error(unknown, as_json="--json" in arguments)
     try:
         result = app(args=arguments or ["--help"], prog_name="vramfit", standalone_mode=False)
     except typer.Exit as stop:

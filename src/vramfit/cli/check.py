@@ -172,21 +172,11 @@ def _answer(style: str, keys: Mapping[str, Any], output: Mapping[str, Any]) -> i
         output = {**output, "own_command": True}
     found = answers_of(keys, output, own)
     if "export" in output:
-        found = _exported(found, str(output["export"]), output)
+        from vramfit.cli.exported import with_export
+
+        found = with_export(found, str(output["export"]), details=_is_whole(output))
     in_place(output, lambda: _print(style, found, output))
     return last_exit_code()
-
-
-def _exported(answers: Iterator[dict[str, Any]], path: str, output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The answers again, after they were written into a file as a page."""
-    from vramfit.cli.exported import export, kind_of
-    from vramfit.render.markdown_page import lines
-    from vramfit.render.table import draw_report
-
-    kind_of(path)
-    found = list(answers)
-    export(path, document(found), lambda page, report: draw_report(page, report, details=_is_whole(output)), lines)
-    return iter(found)
 
 
 def _is_whole(output: Mapping[str, Any]) -> bool:
@@ -228,7 +218,9 @@ def answers_of(
         if own is None:
             return rows_of(raw, catalogue, output, found, command)
         raw, notes = own.with_keys(raw, catalogue, keys)
-        return rows_of(raw, catalogue, output, found, command, notes)
+        from vramfit.cli.settings import placed
+
+        return placed(rows_of(raw, catalogue, output, found, command, notes), notes)
 
     if "file" not in output:
         if "engine" in keys and "command" not in keys and not SHARED.issuperset(keys):
@@ -278,7 +270,7 @@ def rows_of(
         show = shown_of(command, quiet, own, catalogue)
     elif output.get("own_command"):
         show = _with_command
-    if _means_machine(raw, output):
+    if means_machine(raw, output):
         from vramfit.cli.this_machine import resolved
 
         raw, catalogue, here = resolved(raw, catalogue, output)
@@ -326,32 +318,13 @@ def _with_command(shown: dict[str, Any], checked: object) -> dict[str, Any]:
     return shown if answer is None else {**shown, "own_command": answer.command}
 
 
-def _means_machine(raw: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
+def means_machine(raw: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
     """True if a deployment means this machine: no GPU, or the word for it in place of one, of RAM or of the reserve."""
     gpu = raw.get("gpu")
     if gpu is None:
         return "model" in raw
     words = [gpu] if isinstance(gpu, str) else gpu if isinstance(gpu, list) else []
     return "free" in output or AUTO in [str(word).lower() for word in (*words, raw.get("ram"), raw.get("reserve"))]
-
-
-def with_machine(
-    keys: Mapping[str, Any], catalogue: Catalogue, output: Mapping[str, Any], *, needed: bool = False
-) -> tuple[Mapping[str, Any], Catalogue]:
-    """Keys with this machine's GPUs in the place of the word for them, and a note of it on stderr.
-
-    Where a GPU is ``needed`` and none is given, this machine is meant too.
-    """
-    if not _means_machine(keys, output) or ("gpu" not in keys and not needed):
-        return keys, catalogue
-    from vramfit.cli.this_machine import resolved
-
-    keys, catalogue, notes = resolved(keys, catalogue, output)
-    if "quiet" not in output:
-        from vramfit.cli.console import tell
-
-        tell(sys.stderr, [f"note: {note}" for note in notes])
-    return keys, catalogue
 
 
 def _noted(found: dict[str, Any], notes: tuple[str, ...]) -> dict[str, Any]:

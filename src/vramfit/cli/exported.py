@@ -7,7 +7,7 @@ from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from vramfit.render.page import Page
@@ -41,3 +41,15 @@ def export(
     page = Page(WIDTH, "utf-8", colour=True)
     draw(page, report)
     replace(path, page.exported(kind, "vramfit"))
+
+
+def with_export(answers: Iterable[dict[str, Any]], path: str, *, details: bool) -> Iterator[dict[str, Any]]:
+    """Answers of a check again, after they were written into a file as a page, with all of the report for ``details``."""
+    from vramfit.render.markdown_page import lines
+    from vramfit.render.table import draw_report
+    from vramfit.report import document
+
+    kind_of(path)
+    found = list(answers)
+    export(path, document(found), lambda page, report: draw_report(page, report, details=details), lines)
+    return iter(found)

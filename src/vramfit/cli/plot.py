@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramfit.cli.check import answered, catalogue_of, in_place, with_machine
+from vramfit.cli.check import answered, catalogue_of, in_place
+from vramfit.cli.on_machine import with_machine
 from vramfit.cli.options import output_options, own_settings
 from vramfit.cli.printing import print_report
 from vramfit.curve import OVER, POINTS

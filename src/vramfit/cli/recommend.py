@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from vramfit.cli.check import answered, catalogue_of, in_place, with_machine
+from vramfit.cli.check import answered, catalogue_of, in_place
 from vramfit.cli.console import tell
+from vramfit.cli.on_machine import with_machine
 from vramfit.cli.options import HERE, MANY_OPTIONS, own_settings
 from vramfit.cli.printing import colour_of, print_lines
 from vramfit.cli.progress import Progress

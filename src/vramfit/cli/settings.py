@@ -12,10 +12,12 @@ from vramfit.catalogue.files import config_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from typing import Any
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any, TypeVar
 
     from vramfit.catalogue import Catalogue
+
+    T = TypeVar("T")
 
 MACHINE = ("gpu", "ram", "ram_bandwidth", "reserve", "usable", "platform", "level")
 """Deployment keys that say what the user has, and what must hold."""
@@ -78,10 +80,35 @@ class Settings:
             if value is None or (name == "gpu" and "model" not in raw and "command" not in raw):
                 continue
             others = {key: known for key, known in found.items() if key != name}
-            if name in found or _applies(name, value, others, catalogue):
+            if name in found or self._applies(name, value, others, catalogue):
                 places[name] = self.place(name)
                 found[name] = value
         return found, tuple([f"{name}: {_shown(found[name])} is from {place}" for name, place in places.items()])
+
+    def _applies(self, name: str, value: Any, keys: Mapping[str, Any], catalogue: Catalogue) -> bool:
+        """Return True if a setting changes a deployment; an error about its value has its place in the hint."""
+        from vramfit.errors import UsageError
+
+        try:
+            return _applies(name, value, keys, catalogue)
+        except UsageError as error:
+            error.hint = "; ".join([*([error.hint] if error.hint else []), f"{name} is from {self.place(name)}"])
+            raise
+
+
+def placed(answers: Iterator[T], notes: tuple[str, ...]) -> Iterator[T]:
+    """Answers as they come; an error about a value that is set has its place in the hint.
+
+    ``notes`` are the sentences of ``with_keys``: ``gpu: rtx4090 is from VRAMFIT_GPU``.
+    """
+    from vramfit.errors import VramfitError
+
+    try:
+        yield from answers
+    except VramfitError as error:
+        about = [note for note in notes if f'"{note.partition(": ")[2].partition(" is from ")[0]}"' in error.message]
+        error.hint = "; ".join([*([error.hint] if error.hint else []), *about]) or None
+        raise
 
 
 def is_on(name: str, value: object) -> bool:
