@@ -2,8 +2,10 @@
 
 Cards and counts are those of the providers' own tables: docs.aws.amazon.com/ec2/latest/instancetypes/ac.html (accelerated
 computing), cloud.google.com/compute/docs/gpus, learn.microsoft.com/azure/virtual-machines/sizes/gpu-accelerated; the names of
-Lambda and Oracle state card and count themselves (lambda.ai ``gpu_8x_h100_sxm5``, Oracle ``BM.GPU.H100.8``). They agree
-with the counts of kubernetes/autoscaler ``cluster-autoscaler/cloudprovider/aws/ec2_instance_types.go`` where it has the type.
+Lambda and Oracle state card and count themselves (lambda.ai ``gpu_8x_h100_sxm5``, Oracle ``BM.GPU.H100.8``). The counts of
+g4dn, g5 and g5g were compared with kubernetes/autoscaler 01c0d41 ``cluster-autoscaler/cloudprovider/aws/ec2_instance_types.go``,
+those of p3, p3dn, p4d, p4de and p5 with aws/sagemaker-python-sdk's table of the memory of its instances; the rest were written
+down from memory of these tables in November 2026.
 """
 
 from __future__ import annotations
