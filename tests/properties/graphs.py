@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vramfit.engines.llamacpp import compute, legacy_pool
+from vramfit.engines.llamacpp import compute, legacy_pool, schedule
 from vramfit.engines.llamacpp.placement import HOST, QUANTIZED, parts_of
 from vramfit.model.architecture import Attention
 from vramfit.units import MIB
 
 if TYPE_CHECKING:
     from vramfit.answer import Answer
-    from vramfit.engines.llamacpp.compute import Program
+    from vramfit.engines.llamacpp.schedule import Program
     from vramfit.engines.llamacpp.graph import Size
     from vramfit.engines.llamacpp.placement import Cells
 
@@ -85,4 +85,4 @@ def live_bytes(program: Program, room: Cells, unpacking: bool) -> int:
 
 
 def _bytes(size: Size, room: Cells) -> int:
-    return compute.aligned(size[0] + size[1] * room.full + size[2] * room.sliding)
+    return schedule.aligned(size[0] + size[1] * room.full + size[2] * room.sliding)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.catalogued import catalogue
 from vramfit.engines.keys import parse_request
-from vramfit.engines.llamacpp.compute import Program
+from vramfit.engines.llamacpp.schedule import Program
 from vramfit.engines.llamacpp.peak import add_buffer
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import Ledger, terms
