@@ -12,9 +12,9 @@ from vramfit.units import MIB
 
 if TYPE_CHECKING:
     from vramfit.answer import Answer
-    from vramfit.engines.llamacpp.schedule import Program
     from vramfit.engines.llamacpp.graph import Size
     from vramfit.engines.llamacpp.placement import Cells
+    from vramfit.engines.llamacpp.schedule import Program
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.catalogued import catalogue
 from vramfit.engines.keys import parse_request
-from vramfit.engines.llamacpp.schedule import Program
 from vramfit.engines.llamacpp.peak import add_buffer
+from vramfit.engines.llamacpp.schedule import Program
 from vramfit.engines.resolve import resolve
 from vramfit.engines.terms import Ledger, terms
 
