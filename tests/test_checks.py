@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.samples import Catalogue
-from vramfit.checks import Checked, RuleOfThumb, check, exit_code
+from vramfit.checks import Checked, RuleOfThumb, answers, check, exit_code
 from vramfit.engines.keys import parse_request
 from vramfit.errors import UnknownModel
+from vramfit.sources import open_catalogue
 from vramfit.units import GIB
 
 
@@ -187,3 +188,14 @@ def test_what_a_server_does(expected: tuple[Any, ...], request_: dict[str, Any])
     assert expected[:2] == (tried.outcome, tried.weights_fit)
     if expected[0] != "out-of-memory":
         assert tried.decode_tokens_per_second is None
+
+
+@pytest.mark.parametrize("context", ["max", "0"])
+def test_limits_where_the_model_has_the_context(context: str) -> None:
+    """Ollama's defaults follow the context, which is a number by the time that limits are looked for."""
+    request = parse_request(
+        {"gpu": "rtx4090", "model": "qwen3-8b", "engine": "ollama", "quant": "Q4_K_M", "context": context}
+    )
+    (found,) = answers(request, open_catalogue())
+    assert isinstance(found, Checked)
+    assert found.limits.max_context == 40960

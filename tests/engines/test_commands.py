@@ -692,6 +692,16 @@ def test_llama_server_is_read(text: str, keys: dict[str, Any]) -> None:
             "vllm serve a/b --max-model-len auto --max-num-batched-tokens 25.6k",
             {"model": "a/b", "context": "max", "max_batched_tokens": "25600"},
         ),
+        ("vllm serve a/b --max-model-len 1m", {"model": "a/b", "context": "1000000"}),
+        ("vllm serve a/b --max-model-len 1M", {"model": "a/b", "context": "1048576"}),
+        (
+            "vllm serve a/b --max-num-batched-tokens 1g",
+            {"model": "a/b", "context": "max", "max_batched_tokens": "1000000000"},
+        ),
+        (
+            "vllm serve a/b --max-num-batched-tokens 1G",
+            {"model": "a/b", "context": "max", "max_batched_tokens": "1073741824"},
+        ),
         (
             "vllm serve a/b --max-model-len 9 --dtype half --kv-cache-dtype bfloat16",
             {"model": "a/b", "context": "9", "quant": "fp16", "kv_cache_type": "bf16"},

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.samples import model
+from tests.samples import Catalogue, model
 from vramfit._record import replace
+from vramfit.engines.keys import parse_request
+from vramfit.engines.resolve import resolve
 from vramfit.engines.supplied import with_cache
-from vramfit.errors import UsageError
-from vramfit.model import FeedForward, tensors
+from vramfit.errors import CannotTell, UsageError
+from vramfit.memory.kv_cache import caches
+from vramfit.model import FeedForward, Model, tensors
+from vramfit.model.architecture import Attention
 from vramfit.model.origin import Origin
 from vramfit.quantization import Checkpoint, find_scheme, own_checkpoint
 from vramfit.quantization.checkpoint import keep
@@ -65,3 +69,22 @@ def test_what_was_left_open_is_known_now(hidden: int, gap: str | None) -> None:
     assert found.origin == Origin("gguf", "disk", gap=gap)
     assert own is not None
     assert (own.model, own.scheme.id, own.stored, own.source, own.idle_bytes) == (found, "Q8_0", (), "a.gguf", 7)
+
+
+class Crossing(Catalogue):
+    """Catalogue whose models attend to an encoder of text too, whose input may be of any length."""
+
+    def model(self, name: str) -> Model:
+        made = super().model(name)
+        crossing = Attention("cross", 32, 32, 128, 128)
+        return replace(made, layers=tuple([replace(group, mixers=(*group.mixers, crossing)) for group in made.layers]))
+
+
+def test_engines_with_encoders_of_text() -> None:
+    """Where the length of the encoder's input is stated, it is known of transformers alone how it runs."""
+    request = {"gpu": "rtx4090", "model": "llama-2-7b", "quant": "bf16", "encoder_tokens": 512}
+    (found,) = resolve(parse_request({**request, "engine": "transformers"}), Crossing())
+    assert {cache.encoder_tokens for cache in caches(found.model)} == {None, 512}
+    for name in ("vllm", "sglang"):
+        with pytest.raises(CannotTell, match="the memory of encoder-decoders on"):
+            resolve(parse_request({**request, "engine": name}), Crossing())

@@ -38,7 +38,7 @@ READ = {
     "ollama": {"compute_target", "cores", *USABLE},
     "exllamav2": {"vendor", "compute_target"},
     "exllamav3": {"vendor", "compute_target"},
-    "mlx": {"vendor", "compute_target"},
+    "mlx": {"vendor", "compute_target", "usable_readings"},
     "tensorrt-llm": {"vendor", "compute_target", "id", "unified", "segment"},
     "diffusers": {"compute_target"},
     "comfyui": {"compute_target", *USABLE},

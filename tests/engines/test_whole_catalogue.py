@@ -13,6 +13,7 @@ from tests.deployed import deployed
 from tests.each import each
 from tests.samples import gpu
 from vramfit.engines import Estimate, engine, estimate, names, pipeline_engines
+from vramfit.engines.llamacpp.placement import parts_of
 from vramfit.errors import CannotTell, UsageError, VramfitError
 from vramfit.memory.kv_cache import caches
 from vramfit.memory.weights import slices
@@ -77,6 +78,8 @@ def test_every_model_in_every_scheme(name: str) -> None:
             size = derive(made, scheme).file_bytes
             if name.startswith("exllama"):  # where no image is read, no tower is loaded
                 size -= slices(derive(made, scheme)).other_bytes
+            if families == ("gguf",):  # rows of a table of more than 4 GiB are read from the file
+                size -= parts_of(derive(made, scheme)).lazy_bytes
             assert 0.95 * size < weights < 2 * size, (key, scheme.id)
     assert answered > len(facts()) * len(schemes) * (0.6 if name == "exllamav2" else 0.9)
 

@@ -17,6 +17,8 @@ def defaults_with(deployment: Deployment, request: Request, **changes: int) -> d
     Raises ``UsageError`` for changes that the engine refuses.
     """
     given = {**request, **changes}
+    if isinstance(given.get("context"), str):  # the model's own, or what fits
+        given["context"] = deployment.workload.context
     filled = engine(deployment.engine).defaults(given, deployment.gpus, deployment.model, deployment.scheme)
     return {name: value for name, value in filled.items() if name not in given}
 

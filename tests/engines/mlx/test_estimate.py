@@ -67,6 +67,8 @@ def test_the_same_page_s_model_that_did_not_run() -> None:
         # 8 bits and a 16-bit scale and bias for each 64
         (32 * 2 * 1024 * 4096 * 68 // 64, {"kv_cache_type": "int8"}),
         (32 * 2 * 1024 * 4096 * 36 // 64, {"kv_cache_type": "int4"}),
+        (32 * 2 * 1024 * 4096 * 28 // 64, {"kv_cache_type": "int3"}),
+        (32 * 2 * 1024 * 4096 * 20 // 64, {"kv_cache_type": "int2"}),
         (61 * (512 + 64) * 2 * 4096, {"model": "deepseek-v3", "gpu": "m3-ultra-512gb"}),
         # 24 layers, each second one a window of 128, with the tokens of one step while the prompt is read
         (12 * 2 * 512 * 2 * 16_384 + 12 * 2 * 512 * 2 * (127 + 2048), {"model": "gpt-oss-20b", "context": 16_384}),

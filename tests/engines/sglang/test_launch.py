@@ -105,3 +105,11 @@ def test_written(expected: str, request_: dict[str, Any]) -> None:
     for key, value in parse_request(request_).items():
         if key not in ("engine_version", "cpu_offload"):
             assert value == own[key]
+
+
+def test_several_machines_meet_at_a_port() -> None:
+    """``--dist-init-addr`` of the first machine, with its number on each."""
+    raw = {"gpu": "16xa100-sxm4-80gb", "model": "mixtral-8x7b", "quant": "bf16", "engine": "sglang"}
+    (deployment,) = resolve(parse_request(raw), Catalogue())
+    ends = [line.rpartition(" --nnodes ")[2] for line in answer(deployment).command.splitlines()]
+    assert ends == [f"2 --dist-init-addr FIRST_MACHINE:5000 --node-rank {rank}" for rank in (0, 1)]

@@ -34,11 +34,13 @@ def test_activations(expected: float, high: float, name: str, tokens: int, ranks
 
 
 def test_images_are_encoded_before() -> None:
-    """The larger of the two counts: as many images as a step's tokens hold."""
+    """The larger of the two counts: as many images as a step's tokens hold, or one that is larger than a step."""
     seeing = open_catalogue().model("qwen2.5-vl-7b")
-    text, _ = step_bytes(seeing, 2048, 8, 0, None)
-    sight, high = step_bytes(seeing, 2048, 8, 1, None)
-    assert text < encoder_bytes(seeing, 1) == sight < high
+    text, high = step_bytes(seeing, 16384, 1, 0, None)
+    sight = encoder_bytes(seeing, 1)
+    assert (text, high) == (1_291_845_632, 2_583_691_264)
+    assert step_bytes(seeing, 16384, 1, 1, None) == (sight, high) == (1_567_621_120, high)
+    assert step_bytes(seeing, 2048, 8, 1, None) == (sight, sight)
 
 
 def test_a_model_without_layers_has_none() -> None:
