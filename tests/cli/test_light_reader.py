@@ -75,7 +75,9 @@ def test_typer_has_the_same_options(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "key"), [(command, key) for command in COMMANDS for key in options(command)], ids=str
+    ("command", "key"),
+    [(command, key) for command in COMMANDS for key in options(command)],
+    ids=lambda part: part if isinstance(part, str) else part.name,
 )
 def test_typer_has_the_same_spellings_and_kinds(command: str, key: Key) -> None:
     """Flags, whether they take a value, and whether they may be repeated."""
