@@ -22,7 +22,7 @@ from vramfit.errors import AmbiguousName, UnknownModel
         ("llama31-8b", "llama-3.1-8b", {}),
         ("L3.3 70B", "llama-3.3-70b", {}),
         ("qwen coder 32b", "qwen2.5-coder-32b", {}),
-        ("wan 2.1 14b", "wan2.1-t2v-14b", {}),
+        ("wan 2.1 t2v 14b", "wan2.1-t2v-14b", {}),
         ("8x7b", "mixtral-8x7b", {}),
         ("8x22b", "mixtral-8x22b", {}),
         ("mistral large 123b", "mistral-large-2", {}),

@@ -93,5 +93,7 @@ def test_secrets_are_masked_in_reports() -> None:
     assert SECRET not in ran.out
     assert "opensesame" not in ran.out
     first = ran.estimates[0]
-    assert first["command"] == ("HF_TOKEN=*** vllm serve Qwen/Qwen2.5-14B-Instruct --api-key *** --max-model-len 32768")
-    assert len([one for one in first["remedies"] if "HF_TOKEN=*** vllm serve" in one["command"]]) >= 3
+    assert first["command"] == (
+        "HF_TOKEN=$HF_TOKEN vllm serve Qwen/Qwen2.5-14B-Instruct --api-key $API_KEY --max-model-len 32768"
+    )
+    assert len([one for one in first["remedies"] if "HF_TOKEN=$HF_TOKEN vllm serve" in one["command"]]) >= 3

@@ -24,7 +24,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "amd": ("-g", "rx7900xtx", "-m", "gemma-3-27b"),
     "apple": ("-g", "m2-ultra-192gb", "-m", "llama-3.1-70b"),
     "small apple": ("-g", "m2-8gb", "-m", "llama-3.1-8b"),
-    "images of a size": ("-g", "rtx3060-12gb", "-m", "qwen2.5-vl-7b", "--image-size", "1344x1008", "--images", "3"),
+    "images of a size": ("-g", "rtx3060-12gb", "-m", "qwen2.5-vl-7b", "--image-size", "1344x1008", "--images", "2"),
     "windows": ("-g", "rtx4090", "-m", "llava-1.6-13b", "--platform", "windows"),
     "custom card": ("-g", "custom:10GiB@500GB/s", "-m", "llama-3.1-8b"),
     "custom card of unknown speed": ("-g", "custom:10GiB", "-m", "llama-3.1-8b"),

@@ -1,4 +1,4 @@
-"""Reading of shell text from left to right: words, quotes, variables, redirections and here-documents.
+"""Reading of shell text from left to right: commands, their words, redirections and here-documents.
 
 The grammar is that of POSIX.1-2024, "Shell Command Language", with Bash's arrays; what would run a program (``$(…)``,
 backquotes) is unknown, like a variable that is not set. Nothing is run, and no file is opened.
@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import re
 
-from vramfit._record import Record, replace
+from vramfit._record import replace
 from vramfit.errors import UsageError
-from vramfit.launch import arithmetic
-from vramfit.launch.words import Process, Source, Word, assigned, assignment, name_in
+from vramfit.launch.expansion import Expander, Piece
+from vramfit.launch.words import Process, Source, Word, assigned, assignment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_READ = 2**18
-"""Number of characters that are read of a command, those that its variables stand for and the texts inside of it too."""
-DEEPEST_TEXT = 20
-"""Number of texts inside of one another: lists in brackets, values where a variable is not set."""
 MOST_PROCESSES = 500
 """Number of programs that a command may start: scripts of people have some dozens, and each is compared with every known one."""
 ENDS = ";&|()\n"
@@ -28,8 +24,6 @@ ENDS = ";&|()\n"
 BLANKS = " \t\r"
 PLAIN = re.compile(r"""[^ \t\r\n;&|()<>'"\\`$^]+""")
 """Characters of a word that mean themselves."""
-PLACES = {"HOME": "~", "PWD": "."}
-"""Variables that every shell has, and how their folders are written without knowing them."""
 ARGUMENTS = ("$@", "${@}", "$*", "${*}")
 """Words that stand for the arguments of a script."""
 PROMPTS = ("$", "#", "%", "❯", "➜")
@@ -38,14 +32,7 @@ SETTERS = ("export", "declare", "typeset", "readonly", "local", "set")
 """Commands that set variables; ``set`` is that of Windows."""
 
 
-class _Piece(Record):
-    """Part of a word: text, and whether a shell would split it at blanks."""
-
-    text: str
-    splits: bool = False
-
-
-def _split(pieces: list[_Piece]) -> list[str]:
+def _split(pieces: list[Piece]) -> list[str]:
     """Words that pieces make: those that a shell splits are so at their blanks, others belong to the word they touch."""
     parts: list[list[str]] = [[]]
     fresh = False
@@ -78,16 +65,11 @@ def few(processes: int) -> None:
         )
 
 
-class Reader:
-    """Reading of one text from left to right, with the variables that it has set so far."""
+class Reader(Expander):
+    """Reading of the commands in a text, with the variables that it has set so far."""
 
     def __init__(self, source: Source, variables: Mapping[str, str]) -> None:
-        self.source = source
-        self.text = source.text
-        self.spent = source.spent
-        self.place = 0
-        self.known: dict[str, str] = dict(variables)
-        self.arrays: dict[str, list[str]] = {}
+        super().__init__(source, variables)
         self.exported: dict[str, str] = {}
         self.found: list[Process] = []
         self.words: list[Word] = []
@@ -159,40 +141,9 @@ class Reader:
         text = "\n".join(lines) + "\n" if lines else ""
         self.input = self._within(text).expanded() if reads else text
 
-    def expanded(self) -> str:
-        """Text with its variables replaced, like a here-document's."""
-        pieces = []
-        self._begin()
-        while self.place < len(self.text):
-            if self.text[self.place] == "$":
-                pieces += [piece.text for piece in self._dollar(True, [])]
-            else:
-                pieces.append(self.text[self.place])
-                self.place += 1
-        self.spent.texts -= 1
-        return "".join(pieces)
-
     def _within(self, text: str) -> Reader:
         """Reader of a text inside of this one, with its variables."""
         return Reader(Source(text, None, self.spent), self.known)
-
-    def _begin(self) -> None:
-        """Count the text and what it stands in."""
-        self.spent.texts += 1
-        if self.spent.texts > DEEPEST_TEXT:
-            raise UsageError(
-                f"the command has more than {DEEPEST_TEXT} texts inside of one another", "write them apart"
-            )
-        self._spend(len(self.text))
-
-    def _spend(self, characters: int) -> None:
-        """Count characters that are read; raises ``UsageError`` for more than a command's."""
-        self.spent.characters += characters
-        if self.spent.characters > MOST_READ:
-            raise UsageError(
-                f"the command has more than {MOST_READ:,} characters with what its variables stand for",
-                "give the lines that start it",
-            )
 
     def _redirect(self) -> None:
         """Read a redirection with the word behind it."""
@@ -224,24 +175,10 @@ class Reader:
         elif sign in (">", ">>", ">|"):
             self.output = target
 
-    def _balanced(self) -> None:
-        """Skip from an opening bracket to behind the closing one."""
-        depth = 0
-        while self.place < len(self.text):
-            letter = self.text[self.place]
-            self.place += 1
-            depth += (letter == "(") - (letter == ")")
-            if letter in "'\"":
-                end = self.text.find(letter, self.place)
-                self.place = len(self.text) if end < 0 else end + 1
-            if not depth:
-                return
-        raise UsageError("cannot read the command: a bracket is not closed", "close every bracket")
-
     def _word(self) -> None:
         """Read one word, which may become several where an unquoted variable has blanks in it."""
         start = self.place
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         unset: list[str] = []
         quoted = False
         while self.place < len(self.text):
@@ -251,13 +188,13 @@ class Reader:
                     return
                 break
             if letter == "'":
-                pieces.append(_Piece(self._until("'")))
+                pieces.append(Piece(self._until("'")))
                 quoted = True
             elif letter == '"':
                 pieces += self._double(unset)
                 quoted = True
             elif letter == "\\":
-                pieces.append(_Piece(self._escaped(start)))
+                pieces.append(Piece(self._escaped(start)))
             elif letter == "`":
                 self._until("`")
                 unset.append("`…`")
@@ -265,11 +202,11 @@ class Reader:
                 pieces += self._dollar(False, unset)
             else:
                 plain = PLAIN.match(self.text, self.place)
-                pieces.append(_Piece(letter if plain is None else plain[0]))
+                pieces.append(Piece(letter if plain is None else plain[0]))
                 self.place += len(pieces[-1].text)
         self._add(start, pieces, tuple(unset), quoted)
 
-    def _add(self, start: int, pieces: list[_Piece], unset: tuple[str, ...], quoted: bool) -> None:
+    def _add(self, start: int, pieces: list[Piece], unset: tuple[str, ...], quoted: bool) -> None:
         """Add the word of these pieces, or the words that they split into."""
         text = "".join([piece.text for piece in pieces])
         if not text and self.text[start : self.place].strip('"') in ARGUMENTS:
@@ -287,114 +224,6 @@ class Reader:
                 word = Word.at(part, self.source, start, self.place, unset)
                 word.whole = False
                 self.words.append(word)
-
-    def _until(self, quote: str) -> str:
-        """Text between the quote here and the next, behind which reading goes on."""
-        end = self.text.find(quote, self.place + 1)
-        if end < 0:
-            raise UsageError("cannot read the command: no closing quotation", "close every quote")
-        text = self.text[self.place + 1 : end]
-        self.place = end + 1
-        return text
-
-    def _escaped(self, start: int) -> str:
-        """Character behind a backslash; both in the path of a Windows file."""
-        path = self.text[start + 1 : start + 3] == ":\\" or self.text.startswith(".\\", start)
-        letter = self.text[self.place + 1 : self.place + 2]
-        self.place += 1 + len(letter)
-        return "\\" + letter if path and (letter.isalnum() or letter in "._-") else letter
-
-    def _double(self, unset: list[str]) -> list[_Piece]:
-        """Pieces between double quotes."""
-        pieces: list[_Piece] = []
-        self.place += 1
-        while self.place < len(self.text):
-            letter = self.text[self.place]
-            if letter == '"':
-                self.place += 1
-                return pieces
-            if letter == "\\":
-                behind = self.text[self.place + 1 : self.place + 2]
-                self.place += 2
-                pieces.append(_Piece("" if behind == "\n" else behind if behind in '$`"\\' else letter + behind))
-            elif letter == "`":
-                self._until("`")
-                unset.append("`…`")
-            elif letter == "$":
-                pieces += self._dollar(True, unset)
-            else:
-                pieces.append(_Piece(letter))
-                self.place += 1
-        raise UsageError("cannot read the command: no closing quotation", "close every quote")
-
-    def _dollar(self, quoted: bool, unset: list[str]) -> list[_Piece]:
-        """Pieces of what begins with a dollar: a variable, quoted text with escapes, or a program's output."""
-        behind = self.text[self.place + 1 : self.place + 2]
-        if behind == "'" and not quoted:
-            self.place += 1
-            return [_Piece(self._until("'").replace("\\n", "\n").replace("\\t", "\t").replace("\\\\", "\\"))]
-        if behind == "(":
-            begin = self.place
-            self.place += 1
-            self._balanced()
-            inside = self.text[begin : self.place]
-            if inside == "$(pwd)":
-                return [_Piece(PLACES["PWD"])]
-            if inside.startswith("$((") and (number := arithmetic.value(inside[3:-2], self.known)) is not None:
-                return [_Piece(str(number))]
-            unset.append(self.text[begin : self.place][:40])
-            return []
-        if behind == "{":
-            end = self.text.find("}", self.place)
-            if end < 0:
-                raise UsageError("cannot read the command: ${ is not closed", "close every bracket")
-            inside = self.text[self.place + 2 : end]
-            self.place = end + 1
-            return self._parameter(inside, quoted, unset)
-        name = name_in(self.text, self.place + 1)
-        if not name and behind and behind in "@*#?$!0123456789":
-            self.place += 2
-            if behind.isdigit() and behind != "0":
-                unset.append(behind)
-            return []
-        if not name or self.text.startswith("env:", self.place + 1):
-            self.place += 1
-            return [_Piece("$")]
-        self.place += 1 + len(name)
-        return self._parameter(name, quoted, unset)
-
-    def _parameter(self, inside: str, quoted: bool, unset: list[str]) -> list[_Piece]:
-        """Pieces of a variable, which count like text that is read, by what stands between its braces."""
-        pieces = self._pieces(inside, quoted, unset)
-        self._spend(sum([len(piece.text) for piece in pieces]))
-        return pieces
-
-    def _pieces(self, inside: str, quoted: bool, unset: list[str]) -> list[_Piece]:
-        """Pieces of a variable by what stands between its braces: its name, and what to use where it is not set."""
-        name = name_in(inside)
-        rest = inside[len(name) :]
-        if rest in ("[@]", "[*]"):
-            found = []
-            for number, one in enumerate(self.arrays.get(name, ())):
-                found += [_Piece(" ", True)] if number else []
-                found.append(_Piece(one))
-            return [_Piece("", True), *found]
-        value = self.known.get(name, PLACES.get(name))
-        sign = rest.lstrip(":")[:1]
-        if value is None or (not value and rest.startswith(":")):
-            if sign in ("-", "=") and rest:
-                default = rest.lstrip(":")[1:]
-                text = self._within(default.strip("\"'")).expanded()
-                return [_Piece(text, not quoted)]
-            if sign == "+":
-                return []
-            if value is None:
-                unset.append(name or inside)
-                return []
-        elif sign == "+":
-            return [_Piece(rest.lstrip(":")[1:], not quoted)]
-        unset += getattr(value, "unset", ())
-        return [_Piece(value, not quoted)]
 
     def _array(self, start: int) -> bool:
         """Read ``NAME=(words)`` or ``NAME+=(words)`` whose bracket is here; False for any other word."""

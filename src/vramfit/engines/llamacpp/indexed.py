@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from vramfit.model.architecture import Attention
     from vramfit.model.mixers import LatentAttention
 
-SELECTING = ("qwen4exp", "deepseek32", "glm-dsa")
-"""Architectures of GGUF files whose attention reads only cells that an indexer selects."""
+SELECTING = {"qwen4exp": "qwen4_exp_text", "deepseek32": "deepseek_v32", "glm-dsa": "glm_moe_dsa"}
+"""Architectures of GGUF files whose attention reads only cells that an indexer selects, with their ``model_type``."""
 BLOCK = 4
 """Number of cells of a block (``compress_ratios`` of the released file, beside ``rms_norm`` of 262144/4 rows)."""
 HEADS = 4
@@ -28,7 +28,8 @@ SELECTED = 2048
 
 def selects(build: Builder) -> bool:
     """Return True if the model's attention reads only cells that an indexer selects."""
-    return build.model.architecture.gguf in SELECTING
+    architecture = build.model.architecture
+    return architecture.gguf in SELECTING or architecture.model_type in SELECTING.values()
 
 
 def scored(build: Builder, mixer: Attention, source: Node) -> Node:
