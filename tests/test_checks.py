@@ -198,4 +198,5 @@ def test_limits_where_the_model_has_the_context(context: str) -> None:
     )
     (found,) = answers(request, open_catalogue())
     assert isinstance(found, Checked)
+    assert found.limits is not None
     assert found.limits.max_context == 40960
