@@ -442,3 +442,159 @@ def test_the_finder_comes_from_a_group_of_its_source_as_it_is(installed: Path, t
     assert second == ["True", "0", str(source)]
     assert changed == ["False", "7", str(source)]
     assert again == ["True", "7", str(source)]
+
+
+PRELOADED = """
+import sys
+sys.path.insert(0, {folder!r})
+from vramfit import __main__
+from vramfit.cli import process
+def leave(code):
+    from vramfit._finder import CompiledFinder, PRELOAD
+    finder = next(one for one in sys.meta_path if isinstance(one, CompiledFinder))
+    held = [name for name in finder.places if name.startswith(PRELOAD)]
+    print(code, len(held), finder.preloaded, len(finder.read), int(finder.dropped), file=sys.stderr)
+process._leave = leave
+sys.argv = ["vramfit", *{arguments!r}]
+__main__.main()
+"""
+"""A command that ends with its code, the preloads that it found, modules run ahead, groups read, and 1 for a dropped one."""
+CHECK = ("check", "-g", "rtx4090", "-m", "llava-1.6-13b", "--json")
+
+
+def figures(installed: Path, cache: Path, *arguments: str) -> tuple[list[int], bytes]:
+    """Run a command with a cache: the figures of ``PRELOADED``, and what was printed."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", PRELOADED.format(folder=str(installed), arguments=arguments)],
+        env={"HOME": str(cache), "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(cache), "PATH": os.environ["PATH"]},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    return [int(word) for word in done.stderr.split()], done.stdout
+
+
+def test_what_commands_with_the_same_options_load_is_run_ahead(installed: Path, tmp_path: Path) -> None:
+    """Once all is lean: with other values too, and nothing that another command would not load for other options."""
+    texts = [figures(installed, tmp_path, *CHECK)[1] for _ in range(2)]
+    written, text = figures(installed, tmp_path, *CHECK)
+    used, same = figures(installed, tmp_path, *CHECK)
+    other, _ = figures(installed, tmp_path, "check", "-g", "rtx3060-12gb", "-m", "llama-3.1-8b", "--json")
+    more, _ = figures(installed, tmp_path, *CHECK, "--quant", "int8")
+
+    assert {*texts, text, same} == {text} != {b""}
+    assert written[:3] == [1, 0, 0]
+    assert written[3] > 20
+    assert used[:2] == [1, 1]
+    assert used[2] > 90
+    assert used[3:] == [0, 0]
+    assert other[1:3] == used[1:3]
+    assert more[2] == 0
+
+
+def test_a_preload_of_other_sources_is_dropped_and_made_again(installed: Path, tmp_path: Path) -> None:
+    package, cache = tmp_path / "site", tmp_path / "cache"
+    shutil.copytree(installed, package)
+    assert compileall.compile_dir(str(package / "vramfit"), quiet=1)
+    for _ in range(3):
+        figures(package, cache, *CHECK)
+    whole, text = figures(package, cache, *CHECK)
+    changed = package / "vramfit" / "render" / "json.py"
+    changed.write_text(changed.read_text(encoding="utf-8") + "\nMARK = 7\n", encoding="utf-8")
+    stale, same = figures(package, cache, *CHECK)
+    for _ in range(3):
+        figures(package, cache, *CHECK)
+    again, last = figures(package, cache, *CHECK)
+
+    assert stale == [1, 0, 0, stale[3], 1]
+    assert again == whole
+    assert text == same == last
+
+
+@pytest.mark.parametrize(
+    ("same", "arguments"),
+    [
+        (True, ["check", "--gpu=rtx4090", "-m", "qwen3-8b"]),
+        (True, ["check", "-m", "a", "--gpu", "b"]),
+        (True, ["check", "-mllama", "--gpu", "b", "--gpu", "c"]),
+        (False, ["check", "-m", "a"]),
+        (False, ["check", "-m", "a", "--gpu", "b", "--json"]),
+        (False, ["list", "-m", "a", "--gpu", "b"]),
+    ],
+)
+def test_a_preload_is_of_a_command_and_its_options(same: bool, arguments: list[str]) -> None:
+    """Whatever their values and order: some are secrets, and a loop has others each time."""
+    assert same is (_finder.preload_name(arguments) == _finder.preload_name(["check", "-m", "x", "--gpu", "y"]))
+    assert _finder.preload_name(["4090", "-m", "x"]) == _finder.preload_name(["3090", "-m", "y"])
+    assert _finder.preload_name([]).startswith(_finder.PRELOAD)
+
+
+def preloading(names: list[str], *texts: str) -> CompiledFinder:
+    """Finder that read so many groups, whose modules have these texts."""
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    if FINDER not in finder.places:
+        finder.alone = [
+            (name, (name, False, "", (0, 0)), compile(text, name, "exec"))
+            for name, text in zip(names, texts, strict=True)
+        ]
+        assert _groups.write(finder)
+        finder = CompiledFinder(str(SOURCE / "vramfit"))
+    finder.places = {name: (*place[:2], True, place[3]) for name, place in finder.places.items()}
+    finder.preload, finder.read, finder.read_members, finder.finished = "preload a", names, len(names), names[::-1]
+    return finder
+
+
+def test_a_preload_is_worth_some_groups_and_few_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(_boot, "state_of", lambda source: (0, 0))
+    names = [f"vramfit.part{number}_of_a_test" for number in range(4)]
+    finder = preloading(names, *["A = 1"] * 4)
+    assert finder.lacks_preload()
+    finder.read = names[:3]
+    assert not finder.lacks_preload()
+    finder.read, finder.preloaded = names, 4
+    assert not finder.lacks_preload()
+    finder.read_members = 5
+    assert finder.lacks_preload()
+    finder.preloaded = 0
+    for number in range(_finder.MOST_PRELOADS):
+        assert finder.lacks_preload()
+        finder.preload = f"preload {number}"
+        assert _groups.write(finder)
+        finder.places[finder.preload] = finder.places[FINDER]
+    assert not finder.lacks_preload()
+
+
+def test_modules_run_ahead_in_the_order_in_which_they_were_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(_boot, "state_of", lambda source: (0, 0))
+    names = [f"vramfit.part{number}_of_a_test" for number in range(4)]
+    needs = [f"from {later} import A" for later in names[1:]]
+    assert _groups.write(preloading(names, *needs, "A = 1"))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    monkeypatch.setattr(_finder, "preload_name", lambda arguments: "preload a")
+    monkeypatch.setattr(_finder, "other_threads", lambda: 0)
+    finder.load_ahead([])
+    assert finder.finished == names[::-1]
+    assert (finder.preloaded, finder.dropped) == (4, False)
+    for name in names:
+        del sys.modules[name]
+
+
+def test_a_preload_that_fails_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong shows where the module is needed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(_boot, "state_of", lambda source: (0, 0))
+    names = [f"vramfit.part{number}_of_a_test" for number in range(4)]
+    assert _groups.write(preloading(names, "A = 1", "1 / 0", "A = 1", "A = 1"))
+    finder = CompiledFinder(str(SOURCE / "vramfit"))
+    monkeypatch.setattr(_finder, "preload_name", lambda arguments: "preload a")
+    monkeypatch.setattr(_finder, "other_threads", lambda: 0)
+    finder.load_ahead([])
+    assert (finder.dropped, finder.preloaded, "preload a" in finder.places) == (True, 2, False)
+    assert not finder.is_complete()
+    assert _groups.write(finder)
+    assert "preload a" not in CompiledFinder(str(SOURCE / "vramfit")).places
+    assert [name in sys.modules for name in names] == [False, False, True, True]
+    for name in names[2:]:
+        del sys.modules[name]

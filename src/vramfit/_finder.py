@@ -12,7 +12,9 @@ It also reads *groups* from one file in the user's cache: a module that a functi
 this module loads in turn. A group is read at once and run in the order in which Python ran it before, without a search for
 each member. The source of each member is compared, as for a .pyc file. What a command had to find one by one is added to the
 file when its answer is out (``vramfit._groups``), and the command after that makes the group's code lean
-(``vramfit._lean``). The file itself, and what is trusted of it, is the business of ``vramfit._boot``.
+(``vramfit._lean``). Once all is lean, the groups that a command read one after another become one more group, a *preload*,
+which commands with the same options run before anything else: most names are then unpacked once, and not once a group. The
+file itself, and what is trusted of it, is the business of ``vramfit._boot``.
 
 Only the command installs it; a program that imports vramfit is left alone.
 """
@@ -23,12 +25,13 @@ import os
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
+from _imp import source_hash
 from _thread import _count as other_threads
 from marshal import loads
 from os import close, read
 from os import open as open_file
 
-from vramfit._boot import FINDER, Groups, state_of
+from vramfit._boot import DIGEST_KEY, FINDER, Groups, state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import cast
 
-    from vramfit._boot import Member, State
+    from vramfit._boot import Group, Member, State
 else:
     ModuleType = type(sys)
 
@@ -54,6 +57,13 @@ CACHE_FOLDER = "/__pycache__/"
 CACHE_ENDING = f".{sys.implementation.cache_tag}.pyc"
 MOST_BYTES = 1 << 16
 """The most that is read of a compiled file: larger ones are left to Python, and the package has none."""
+
+PRELOAD = "preload "
+"""Beginning of the names of preloads, which no module has."""
+LEAST_GROUPS = 4
+"""Number of groups that a command must have read one by one for a preload to be worth writing."""
+MOST_PRELOADS = 8
+"""Number of preloads beyond which none is added: one takes about half a megabyte."""
 
 
 class Module(ModuleType):
@@ -81,6 +91,18 @@ class CompiledFinder(Groups):
         """Modules that are being run, the outermost first; a group counts as its last member."""
         self.alone: list[tuple[str, Member, CodeType]] = []
         """Modules that were found one by one, as they were finished: the outermost at that time, member and code."""
+        self.preload = ""
+        """Name of the preload for the options of the command; empty while that is not known."""
+        self.preloaded = 0
+        """Number of modules that were run ahead."""
+        self.dropped = False
+        """True if there was a preload that is of no use any more."""
+        self.read: list[str] = []
+        """Groups that were read one by one."""
+        self.read_members = 0
+        """Number of their members."""
+        self.finished: list[str] = []
+        """Modules that were run, in the order in which they were finished."""
         self._folder = folder[: -len(PACKAGE)]
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
@@ -90,6 +112,8 @@ class CompiledFinder(Groups):
         if name in self.places and not other_threads():
             group = self.group(name)
             if group is not None:
+                self.read.append(name)
+                self.read_members += len(group[0])
                 _, is_package, source, _ = group[0][-1]
                 return self._spec(name, is_package, source, _Loader(self, *group))
             del self.places[name]
@@ -134,8 +158,56 @@ class CompiledFinder(Groups):
         return False in [lean for _, _, lean, _ in self.places.values()]
 
     def is_complete(self) -> bool:
-        """Tell whether all that was loaded came from groups, and of lean code."""
-        return FINDER in self.places and not self.alone and not self.has_plain_groups()
+        """Tell whether all that was loaded came from groups, of lean code, and nothing is to be gained by a preload."""
+        if self.alone or self.dropped or FINDER not in self.places:
+            return False
+        return not self.has_plain_groups() and not self.lacks_preload()
+
+    def lacks_preload(self) -> bool:
+        """Tell whether the groups that were read one by one should become a preload, or outweigh the one that there is."""
+        if not self.preload or len(self.read) < LEAST_GROUPS:
+            return False
+        if self.preloaded:
+            return self.read_members > self.preloaded
+        return len([name for name in self.places if name.startswith(PRELOAD)]) < MOST_PRELOADS
+
+    def load_ahead(self, arguments: Sequence[str]) -> None:
+        """Run what commands with the same options loaded before, where that is known and their sources are unchanged."""
+        self.preload = name = preload_name(arguments)
+        if name not in self.places or other_threads():
+            return
+        group = self.group(name)
+        try:
+            if group is not None:
+                self.run(name, group, _Loader(self, group[0][-1:], ()))
+        except Exception:  # what is wrong with a module shows where it is needed, and this command may not need it
+            group = None
+        if group is None:
+            del self.places[name]
+            self.dropped = True
+        self.preloaded = len(self.finished)
+
+    def run(self, name: str, group: Group, loader: _Loader, last: ModuleType | None = None) -> None:
+        """Run the members of a group that are not loaded yet, in order, and then the ``last`` where its module is given."""
+        members, codes = group
+        loaded = sys.modules
+        waiting = [] if last is not None and len(members) == 1 else loader.waiting(members, codes)
+        self.loading.append(name)
+        try:
+            while waiting:
+                one, made, code = waiting[0]
+                exec(code, made.__dict__)  # noqa: S102
+                parent, _, stem = one.rpartition(".")
+                setattr(loaded[parent], stem, made)
+                self.finished.append(one)
+                del waiting[0]
+            if last is not None:
+                exec(codes[-1], last.__dict__)  # noqa: S102
+                self.finished.append(name)
+        finally:
+            self.loading.pop()
+            for one, _, _ in waiting:
+                del loaded[one]
 
     def _spec(self, name: str, is_package: bool, source: str, loader: object) -> ModuleSpec:
         spec = ModuleSpec(name, cast("Loader", loader), origin=source)
@@ -185,27 +257,13 @@ class _Loader:
         finder, members, codes = self._finder, self._members, self._codes
         # The loader lives as long as its module: the code of the others would stay with it.
         self._members, self._codes = members[-1:], ()
-        waiting = [] if len(members) == 1 else self._waiting(members, codes)
-        loaded = sys.modules
         name, _, module.__dict__["__file__"], _ = members[-1]
-        finder.loading.append(name)
-        try:
-            while waiting:
-                one, made, code = waiting[0]
-                exec(code, made.__dict__)  # noqa: S102
-                parent, _, stem = one.rpartition(".")
-                setattr(loaded[parent], stem, made)
-                del waiting[0]
-            exec(codes[-1], module.__dict__)  # noqa: S102
-        finally:
-            outermost = finder.loading[0]
-            finder.loading.pop()
-            for one, _, _ in waiting:
-                del loaded[one]
+        outermost = finder.loading[0] if finder.loading else name
+        finder.run(name, (members, codes), self, module)
         if self._alone:
             finder.alone.append((outermost, members[-1], codes[-1]))
 
-    def _waiting(
+    def waiting(
         self, members: tuple[Member, ...], codes: tuple[CodeType, ...]
     ) -> list[tuple[str, ModuleType, CodeType]]:
         """Make the modules before the last that are not loaded yet: the name of each, the module, and its code."""
@@ -222,6 +280,14 @@ class _Loader:
                 loaded[name] = made = self._finder.module(name, is_package, source, self)
                 waiting.append((name, made, code))
         return waiting
+
+
+def preload_name(arguments: Sequence[str]) -> str:
+    """Name of the preload for a command and its options, whatever their values, as a digest: some values are secrets."""
+    first = arguments[0] if arguments and arguments[0].isalpha() else ""
+    options = {word.partition("=")[0] if word[:2] == "--" else word[:2] for word in arguments if word[:1] == "-"}
+    text = " ".join((first, *sorted(options)))
+    return PRELOAD + source_hash(DIGEST_KEY, text.encode("utf-8", "surrogatepass")).hex()
 
 
 def put_first(opened: Groups) -> CompiledFinder | None:

@@ -12,6 +12,7 @@ from marshal import dumps, loads
 
 from vramfit import _finder
 from vramfit._boot import DIGEST_KEY, FINDER, GROUPS_MAGIC, INDEX_LENGTH_BYTES, MOST_INDEX_BYTES, is_own, state_of
+from vramfit._finder import PRELOAD
 from vramfit.catalogue.files import write_atomically
 
 TYPE_CHECKING = False
@@ -29,8 +30,9 @@ def write(finder: CompiledFinder) -> bool:
     """Add a group for each module that a function loaded and no group holds; tell whether the file was written.
 
     Groups that are there stay, but for those whose sources changed, which the finder has dropped. Where none is to be
-    added, they are made lean: that compiles their sources, which is worth its time only to a command that is run again.
-    A file that cannot be written is no error: the next command finds its modules one by one again.
+    added, they are made lean: that compiles their sources, which is worth its time only to a command that is run again. Where
+    all are, those that were read one by one are joined to a preload; preloads are dropped when a group is added, for they
+    may be of other sources. A file that cannot be written is no error: the next command finds its modules one by one again.
     """
     if finder.path is None or not _may_be_read(finder.path):
         return False
@@ -49,12 +51,25 @@ def write(finder: CompiledFinder) -> bool:
         return False
     groups = _sound(finder)
     if new:
+        groups = {name: group for name, group in groups.items() if not name.startswith(PRELOAD)}
         groups |= {name: (dumps(tuple(zip(*body, strict=True))), False) for name, body in new.items()}
     elif finder.has_plain_groups() and os.access(os.path.dirname(finder.path), os.W_OK):
         groups = {name: (data if lean else _leaner(data), True) for name, (data, lean) in groups.items()}
-    else:
+    elif finder.lacks_preload():
+        groups[finder.preload] = _joined(finder, groups), True
+    elif not finder.dropped:
         return False
     return _replace(finder.path, groups)
+
+
+def _joined(finder: CompiledFinder, groups: dict[str, tuple[bytes, bool]]) -> bytes:
+    """One group of all that a command read for its answer, its modules in the order in which they were finished."""
+    pairs: dict[str, tuple[Member, CodeType]] = {}
+    for name in (finder.preload, *finder.read):
+        for member, code in zip(*loads(groups[name][0]), strict=True) if name in groups else ():  # noqa: S302
+            pairs[member[0]] = member, code
+    pairs.pop(__name__, None)
+    return dumps(tuple(zip(*[pairs[name] for name in finder.finished if name in pairs], strict=True)))
 
 
 def _own_module() -> tuple[Member, CodeType]:

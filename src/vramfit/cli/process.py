@@ -27,7 +27,7 @@ def run_once(arguments: list[str], finder: CompiledFinder | None) -> int:
     """
     _open_missing_streams()
     sys.stdout, sys.stderr = Kept(sys.stdout), Kept(sys.stderr)
-    code = run(arguments)
+    code = run(arguments, finder)
     if finder is not None and not finder.is_complete():
         from vramfit._groups import write
 
@@ -36,10 +36,15 @@ def run_once(arguments: list[str], finder: CompiledFinder | None) -> int:
     return code
 
 
-def run(arguments: list[str]) -> int:
-    """Run a command and return its exit code; nothing a user does ends in a traceback."""
+def run(arguments: list[str], finder: CompiledFinder | None = None) -> int:
+    """Run a command and return its exit code; nothing a user does ends in a traceback.
+
+    ``finder`` loads ahead what commands with the same options loaded before.
+    """
     _open_missing_streams()
     try:
+        if finder is not None:
+            finder.load_ahead(arguments)
         code = _dispatch(arguments)
         sys.stdout.flush()
         failed = getattr(sys.stdout, "failed", None)
