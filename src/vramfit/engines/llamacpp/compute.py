@@ -102,7 +102,7 @@ def _wanted(
     room = cells(work, keys, local_window(model))
     moved = placement.moved
     run = _run(model, work, keys, room.streams, vulkan, HOST if moved is None else moved.table_device)
-    chosen = _representatives(model, parts, placement)
+    chosen = _representatives(model, parts, placement, run.key_type == run.value_type == "f16")
     head = () if moved is None else moved.head(model.tied)
     output = Home(placement.output_device, placement.output_device, {"output.weight": parts.head_bytes}, head)
     # The id of a model can be a key because ``parts_of`` keeps the model alive, so that no other can get the same id.
@@ -150,13 +150,16 @@ def _run(model: Model, work: Workload, keys: LlamaCppKeys, streams: int, vulkan:
     )  # fmt: skip
 
 
-def _representatives(model: Model, parts: Parts, placement: Placement) -> list[tuple[int, Layers, Home]]:
+def _representatives(model: Model, parts: Parts, placement: Placement, plain: bool) -> list[tuple[int, Layers, Home]]:
     """Select layers that are enough to reach the peak of the buffers: index of the group, the group, and its devices.
 
     Equal layers repeat the same allocations, so a graph of a few layers has the same peak as one of a hundred. Selected
     are each kind of layer after each other kind (twice if the model has several kinds) and the last two layers. If the
     layers differ, the last three on a device are selected too, since part of a layer may be computed within the next. If a
     quantization mix stores equal layers in different types, the largest size of each tensor is used for all of them.
+
+    Equal layers up to the end on a GPU, with a cache that needs no unpacking (``plain``), are three: the first and the last two.
+    That one more changes nothing was computed for every such model of the catalogue.
 
     State-space layers leave holes of several sizes, and with copied weights between them each layer may fall into others
     than the one before: a model with such layers of which some are in host memory is laid out whole.
@@ -169,6 +172,7 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
     offloaded = placement.cpu_moe_layers if model.has_experts else 0
     by_name = () if placement.moved is None else placement.moved.layers
     mixed = len(model.layers) > 1
+    equal = plain and not (mixed or offloaded or by_name) and HOST not in devices[-3:] and len(set(devices[-3:])) == 1
     whole = HOST in devices and any(mixer.kind in STATE_SPACE for group in model.layers for mixer in group.mixers)
     seen: dict[tuple[Kind | None, Kind], int] = {}
     largest: dict[Kind, dict[str, int]] = {}
@@ -185,7 +189,7 @@ def _representatives(model: Model, parts: Parts, placement: Placement) -> list[t
         times = seen[before, kind] = seen.get((before, kind), 0) + 1
         if (
             whole
-            or times <= (2 if mixed else 1)
+            or (times <= (2 if mixed else 1) and not (equal and before == kind and device == devices[-1]))
             or index >= last
             or (mixed and devices[index + 1 : index + 4].count(device) < 3)
         ):
