@@ -172,3 +172,20 @@ def test_only_the_flag_changes(flags: list[str], context: int, around: str) -> N
     found = restated(text, BEFORE, BEFORE.replace("8192", str(context)))
     assert text.replace("8192", str(context)) == found
     assert {**read_command(text).keys, "context": str(context)} == read_command(found).keys
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("vllm serve org/m --max-model-len 8192", "vllm serve org/m --max-model-len 8192"),
+        (
+            'vllm serve org/m --max-model-len 8192 --speculative-config \'{"method": "draft", "num_speculative_tokens": 2, "model": "org/s"}\'',
+            'vllm serve org/m --max-model-len 8192 --speculative-config \'{"method": "draft", "num_speculative_tokens": 2, "model": "org/s"}\'',
+        ),
+    ],
+)
+def test_flags_that_state_a_part_go_with_the_whole(after: str, expected: str) -> None:
+    """Older releases' flags for a draft, where the draft goes or is another."""
+    text = "vllm serve org/m --max-model-len 8192 --speculative_model org/d --num-speculative-tokens 5"
+    before = 'vllm serve org/m --max-model-len 8192 --speculative-config \'{"method": "draft", "num_speculative_tokens": 5, "model": "org/d"}\''
+    assert restated(text, before, after) == expected

@@ -46,6 +46,8 @@ class Flag(Record):
     """True if the flag may be repeated: its values are tuples, and follow one another."""
     of_model: str = ""
     """Deployment key that the program takes from the model where the flag is absent; empty for any other flag."""
+    part_of: str = ""
+    """Key of another flag whose value states this too: where that one changes, this one goes. Empty for any other flag."""
 
 
 class Program(Record):

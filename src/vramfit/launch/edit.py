@@ -54,7 +54,8 @@ def changes(
             mine.get(key) or not any(spot.flag.of_model in stated for spot in second[key] if spot.flag.of_model)
         ):
             continue
-        spots = mine.get(key, ())
+        parts = tuple([spot for spot in own_scan.spots if spot.flag.part_of == key])
+        spots = (*mine.get(key, ()), *parts)
         flags = {flag.flag for flag in (*program.flags, *program.variables)}
         if any(spot.flag.flag not in flags for spot in second.get(key, ())):
             return None
