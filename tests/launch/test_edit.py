@@ -174,18 +174,14 @@ def test_only_the_flag_changes(flags: list[str], context: int, around: str) -> N
     assert {**read_command(text).keys, "context": str(context)} == read_command(found).keys
 
 
-@pytest.mark.parametrize(
-    ("after", "expected"),
-    [
-        ("vllm serve org/m --max-model-len 8192", "vllm serve org/m --max-model-len 8192"),
-        (
-            'vllm serve org/m --max-model-len 8192 --speculative-config \'{"method": "draft", "num_speculative_tokens": 2, "model": "org/s"}\'',
-            'vllm serve org/m --max-model-len 8192 --speculative-config \'{"method": "draft", "num_speculative_tokens": 2, "model": "org/s"}\'',
-        ),
-    ],
-)
-def test_flags_that_state_a_part_go_with_the_whole(after: str, expected: str) -> None:
+def drafting(model: str, tokens: int) -> str:
+    """Command of today's vLLM with a model that drafts."""
+    config = f'{{"method": "draft", "num_speculative_tokens": {tokens}, "model": "{model}"}}'
+    return f"vllm serve org/m --max-model-len 8192 --speculative-config '{config}'"
+
+
+@pytest.mark.parametrize("after", ["vllm serve org/m --max-model-len 8192", drafting("org/s", 2)])
+def test_flags_that_state_a_part_go_with_the_whole(after: str) -> None:
     """Older releases' flags for a draft, where the draft goes or is another."""
     text = "vllm serve org/m --max-model-len 8192 --speculative_model org/d --num-speculative-tokens 5"
-    before = 'vllm serve org/m --max-model-len 8192 --speculative-config \'{"method": "draft", "num_speculative_tokens": 5, "model": "org/d"}\''
-    assert restated(text, before, after) == expected
+    assert restated(text, drafting("org/d", 5), after) == after
