@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vramfit.engines.choice import engine_of_keys
-from vramfit.engines.resolve import resolve
+from vramfit.engines.resolve import engine_name, owners, resolve
 from vramfit.sources import open_catalogue
 
 CATALOGUE = open_catalogue()
@@ -77,3 +77,22 @@ def test_what_was_released_in_fewer_bits_is_answered_so(
     model: str, keys: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     assert rows(model, **keys) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentences", "request_"),
+    [
+        (1, {"max_num_seqs": 3}),
+        (0, {"gpu_layers": 3}),
+        (0, {"context": 4096}),
+        (0, {"engine": "vllm", "kv_cache_type": "f16"}),
+    ],
+)
+def test_sentences_on_a_choice(sentences: int, request_: dict[str, Any]) -> None:
+    """Of an engine that was chosen among several, by a key that not all have."""
+    assert sentences == len(owners(request_))
+
+
+@pytest.mark.parametrize("kind", [None, "f16", "bf16"])
+def test_a_cache_that_the_usual_engine_has_chooses_none(kind: str | None) -> None:
+    assert engine_name({} if kind is None else {"kv_cache_type": kind}) == "transformers"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.command import vramfit
+from vramfit.engines.commands import read_command
+from vramfit.errors import UsageError
 from vramfit.launch.files import elsewhere
 
 
@@ -41,3 +43,11 @@ def test_a_command_with_such_a_path_is_answered_for_its_name() -> None:
     assert found["assumptions"][0] == (
         "/nowhere/Qwen3-8B-AWQ is not on this machine: answered for Qwen3-8B-AWQ, as it is called"
     )
+
+
+@pytest.mark.parametrize("starter", ["python run.py --server-cmd", "slurmrun --cmd"])
+def test_a_command_that_another_program_is_given(starter: str) -> None:
+    """As one word; programs that print or search their words are given none."""
+    assert read_command(f'{starter} "vllm serve org/m --max-model-len 9"').keys == {"model": "org/m", "context": "9"}
+    with pytest.raises(UsageError):
+        read_command('echo "vllm serve org/m --max-model-len 9"')

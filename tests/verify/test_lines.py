@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.verify.asking import HERE, lines
+from vramfit.engines.logs import Figure, added
 from vramfit.verify import lines as reading
 from vramfit.verify import marks, read
 
@@ -108,3 +109,9 @@ def test_a_draft_is_left_out() -> None:
         16303.48 * 2**20, abs=1
     )
     assert log.notes == ("the draft model's buffers are not compared",)
+
+
+def test_figures_of_one_name_are_summed_with_their_slack() -> None:
+    first, other = Figure("weights", "gpu0", 1.5, "B", 0.25), Figure("weights", "gpu1", 4.0, "B", 0.5)
+    assert added([first, other, first]) == [Figure("weights", "gpu0", 3.0, "B", 0.5), other]
+    assert added([other]) == [other]

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.catalogued import catalogue
+from vramfit.engines import estimate
 from vramfit.engines.commands import read_command
+from vramfit.engines.exllamav3.tabby import command
+from vramfit.engines.keys import parse_request
+from vramfit.engines.naming import repository
+from vramfit.engines.resolve import resolve
 from vramfit.launch.files import Files
 
 START = "python main.py --model-name Qwen3-8B-exl3"
@@ -57,3 +63,20 @@ def test_a_file_of_settings() -> None:
     found = read_command("tabbyapi --config config.yml", files)
 
     assert ({"model": "Qwen3-8B-exl3", "context": "4096"}, ()) == (found.keys, found.notes)
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "qwen3-8b"])
+def test_the_model_is_a_folder_beside_its_others(model: str) -> None:
+    request = {"gpu": "rtx4090", "model": model, "engine": "exllamav3", "quant": "fp16"}
+    (deployment,) = resolve(parse_request(request), catalogue())
+    folder = repository(deployment).rpartition("/")[2]
+    assert command(deployment) == (
+        f"tabbyapi --model-name {folder} --max-seq-len 4096 --cache-size 4096 --cache-mode fp16"
+    )
+
+
+def test_the_upper_bound_of_the_buffers() -> None:
+    """Twice what every other engine's is: 925 MB above what is expected of Llama 3.1 8B."""
+    request = {"gpu": "rtx4090", "model": "llama-3.1-8b", "engine": "exllamav3", "quant": "fp16"}
+    (gpu,) = estimate(resolve(parse_request(request), catalogue())[0]).gpus
+    assert (gpu.compute_bytes, gpu.high_bytes - gpu.total_bytes) == (243_269_632, 925_263_462)

@@ -58,6 +58,14 @@ def test_equal_layers_up_to_the_end_are_three(layers: list[int], shares: list[fl
     assert [home.device for _, _, home in found] == [placement.layer_device[index] for index in layers]
 
 
+def test_layers_after_those_with_experts_in_ram_are_four() -> None:
+    """As many as with a cache that needs unpacking."""
+    made = model("mixtral-8x7b")
+    placement, parts = place(32, 33, 2, [1.0]), parts_of(derive(made, find_scheme("fp16")))
+    fewer, usual = (compute._representatives(made, parts, placement, plain) for plain in (True, False))
+    assert len(fewer) == len(usual) == 6
+
+
 @pytest.mark.parametrize("keys", [{}, {"flash_attention": "off"}, {"context": 20_000, "parallel": 3}, {"batch": 40}])
 @pytest.mark.parametrize("name", ["llama-2-7b", "llama-3.1-8b", "mixtral-8x7b", "deepseek-v2-lite", "falcon-7b"])
 def test_three_layers_take_what_four_do(name: str, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engines.llamacpp.asking import CARD, catalogue_model, estimated
+from vramfit.engines.keys import parse_request
 from vramfit.engines.llamacpp.keys import LlamaCppKeys
 from vramfit.engines.llamacpp.ram import PROCESS_BYTES, checkpoint_bytes, kept_by_server
+from vramfit.errors import UsageError
 from vramfit.units import GIB, MIB
 from vramfit.workload.common import Workload
 
@@ -136,3 +138,9 @@ def test_one_cache_never_needs_more_than_separate_ones(name: str, context: int, 
     assert unified.gpus[0].kv_cache_bytes <= separate.gpus[0].kv_cache_bytes
     assert unified.gpus[0].kv_cache_bytes <= larger.gpus[0].kv_cache_bytes
     assert unified.host.overhead_bytes <= separate.host.overhead_bytes
+
+
+def test_a_server_keeps_no_fewer_checkpoints_than_none() -> None:
+    assert parse_request({"context_checkpoints": "0"}) == {"context_checkpoints": 0}
+    with pytest.raises(UsageError, match="context_checkpoints"):
+        parse_request({"context_checkpoints": "-1"})

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from tests.samples import Catalogue, gpu, model
 from vramfit.answer import answer
 from vramfit.engines import estimate
+from vramfit.engines.interface import DeviceMemory
 from vramfit.engines.keys import parse_request
 from vramfit.engines.resolve import resolve
 from vramfit.engines.servers import ServerKeys
 from vramfit.engines.vllm.activations import peak_bytes, step_sequences, step_tokens
+from vramfit.engines.vllm.estimate import _with_cache
 from vramfit.engines.vllm.release import release
 from vramfit.engines.vllm.speculative import graph_bytes
 from vramfit.engines.vllm.weights import _mxfp4_bytes, mxfp4_kernel, stages
@@ -25,7 +27,7 @@ from vramfit.sources import open_catalogue
 from vramfit.units import MIB
 
 if TYPE_CHECKING:
-    from vramfit.engines import DeviceMemory, Estimate
+    from vramfit.engines import Estimate
 
 SAMPLES = st.sampled_from(["llama-3.1-8b", "mixtral-8x7b", "latent", "sliding", "llava-1.5-7b", "recurrent"])
 
@@ -336,3 +338,9 @@ def test_the_sampler_must_find_room_once_graphs_are_captured(word: str, request_
         "max_batched_tokens": 8192, "engine_version": "0.19.0", **request_,
     }  # fmt: skip
     assert word == answer(resolve(parse_request(raw), open_catalogue())[0]).verdict.word
+
+
+def test_a_larger_cache_moves_the_whole_interval() -> None:
+    """The spare block is of the upper bound and the expected overhead alone."""
+    before = DeviceMemory("gpu0", 1, 20, 300, 4000, 50000, 900000, 7)
+    assert _with_cache(before, 6, 5) == DeviceMemory("gpu0", 1, 26, 300, 4005, 50006, 900011, 7)
