@@ -176,7 +176,7 @@ class CompiledFinder(Groups):
         self.preload = name = preload_name(arguments)
         if name not in self.places or other_threads():
             return
-        group = self.group(name)
+        group, before = self.group(name), len(self.finished)
         try:
             if group is not None:
                 self.run(name, group, _Loader(self, group[0][-1:], ()))
@@ -185,7 +185,7 @@ class CompiledFinder(Groups):
         if group is None:
             del self.places[name]
             self.dropped = True
-        self.preloaded = len(self.finished)
+        self.preloaded = len(self.finished) - before
 
     def run(self, name: str, group: Group, loader: _Loader, last: ModuleType | None = None) -> None:
         """Run the members of a group that are not loaded yet, in order, and then the ``last`` where its module is given."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from vramfit.catalogue import Catalogue
+    from vramfit.errors import VramfitError
 
     T = TypeVar("T")
 
@@ -92,7 +93,7 @@ class Settings:
         try:
             return _applies(name, value, keys, catalogue)
         except UsageError as error:
-            error.hint = "; ".join([*([error.hint] if error.hint else []), f"{name} is from {self.place(name)}"])
+            _add_to_hint(error, [f"{name} is from {self.place(name)}"])
             raise
 
 
@@ -107,8 +108,13 @@ def placed(answers: Iterator[T], notes: tuple[str, ...]) -> Iterator[T]:
         yield from answers
     except VramfitError as error:
         about = [note for note in notes if f'"{note.partition(": ")[2].partition(" is from ")[0]}"' in error.message]
-        error.hint = "; ".join([*([error.hint] if error.hint else []), *about]) or None
+        _add_to_hint(error, about)
         raise
+
+
+def _add_to_hint(error: VramfitError, sentences: list[str]) -> None:
+    """Put sentences behind an error's hint."""
+    error.hint = "; ".join([*([error.hint] if error.hint else []), *sentences]) or None
 
 
 def is_on(name: str, value: object) -> bool:

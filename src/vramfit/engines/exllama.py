@@ -15,7 +15,7 @@ from vramfit.engines.interface import DeviceMemory, Estimate, View
 from vramfit.engines.transformers.estimate import COMPUTE_LOW, split_layers
 from vramfit.errors import UsageError
 from vramfit.memory.weights import slices
-from vramfit.quantization.exl3 import NGRAMS
+from vramfit.model.ngram_table import is_ngram_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def on_disk(row: Stored, job: Job[None, Any]) -> bool:
 
     turboderp-org/exllamav3 issue 324: with the experts of 32 layers of Qwen3.8-Flash-Next in RAM, a machine has 43 GB in use.
     """
-    return row.tensor.name == NGRAMS and job.model.traits.per_layer_embedding is None
+    return is_ngram_table(job.model, row.tensor)
 
 
 def placed_slices(job: Job[None, Any]) -> Slices:

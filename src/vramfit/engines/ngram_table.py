@@ -7,6 +7,7 @@ weights. Tables of embeddings by layer (Gemma 3n, Gemma 4 E) are on the cards as
 from __future__ import annotations
 
 from vramfit._memo import per_model
+from vramfit.model.ngram_table import is_ngram_table
 from vramfit.quantization.checkpoint import Checkpoint
 from vramfit.units import gib
 
@@ -15,15 +16,11 @@ if TYPE_CHECKING:
     from vramfit.engines.terms import Ledger
     from vramfit.quantization.checkpoint import Stored
 
-NAME = "per_layer_token_embd.weight"
-"""Name of the tensor, which is that of a table of embeddings by layer too."""
-
 
 def table_of(checkpoint: Checkpoint) -> Stored | None:
     """Tensor that is a table of n-grams; None for a model without one."""
-    if checkpoint.model.traits.per_layer_embedding:
-        return None
-    return next((row for row in checkpoint.stored if row.tensor.name == NAME and not row.layers), None)
+    model = checkpoint.model
+    return next((row for row in checkpoint.stored if is_ngram_table(model, row.tensor) and not row.layers), None)
 
 
 def table_bytes(checkpoint: Checkpoint) -> int:

@@ -178,7 +178,7 @@ def _moved(value: Any, name: str, folder: str, *, every: bool) -> Any:
             found[name] = _moved(value[name], name, folder, every=every)
         return found
     path = text(value)
-    relative = path.startswith((".", "..")) or (every and path and not path.startswith(("/", "~", "$")))
+    relative = path.startswith(".") or (every and path and not path.startswith(("/", "~", "$")))
     return f"./{folder}/{path}" if relative else value
 
 

@@ -13,6 +13,7 @@ tied to the head, the file holds both: the head is quantized from the embedding 
 from __future__ import annotations
 
 from vramfit.model import Tensor, tensors
+from vramfit.model.ngram_table import is_ngram_table
 from vramfit.quantization import Stored
 from vramfit.quantization.linears import block_linear, experts, half, rows
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from vramfit.quantization import Scheme
 
 SCALE_BYTES = 2
-NGRAMS = "per_layer_token_embd.weight"
-"""Name of the table of n-grams of models that have one; in others it is an embedding of each layer."""
 NGRAM_BITS = 6
 """Bits of an element of a table of n-grams."""
 
@@ -37,7 +36,7 @@ def store(model: Model, scheme: Scheme) -> tuple[Stored, ...]:
             stored.append(_quantized(tensor, head_bits))
         elif block_linear(tensor):
             stored.append(_quantized(tensor, bits))
-        elif tensor.name == NGRAMS and model.traits.per_layer_embedding is None:
+        elif is_ngram_table(model, tensor):
             width, count = tensor.shape
             stored.append(Stored(tensor, "exl3", count * (width * NGRAM_BITS // 8 + SCALE_BYTES), tensor.layers))
         else:

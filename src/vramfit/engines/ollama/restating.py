@@ -105,7 +105,7 @@ class _User:
                 return None
             made, behind = created
         elif model and self.run is not None:
-            named = changes(RUN, self.run, Process({}, (*RUN.words, "x")), Process({}, (*RUN.words, model)))
+            named = _renamed(self.run, model)
             if named is None:
                 return None
             made += named
@@ -140,7 +140,7 @@ class _User:
         place = _begin(self.run)
         if place is None or place != self.run.words[0]:
             return None  # in a container, which has no such file
-        named = changes(RUN, self.run, Process({}, (*RUN.words, "x")), Process({}, (*RUN.words, name)))
+        named = _renamed(self.run, name)
         if named is None:
             return None
         front = "".join([f"{one}\n" for one in lines])
@@ -163,6 +163,11 @@ class _User:
 
 def _process(program: Program, given: Sequence[Process]) -> Process | None:
     return next((one for one in given if arguments(program, one) is not None), None)
+
+
+def _renamed(run: Process, name: str) -> list[Change] | None:
+    """Changes of a run whose model is another; None where the text has no place for them."""
+    return changes(RUN, run, Process({}, (*RUN.words, "x")), Process({}, (*RUN.words, name)))
 
 
 def _begin(given: Process | None) -> Word | None:
