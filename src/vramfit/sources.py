@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from vramfit.catalogue.container import Container
     from vramfit.catalogue.lookup import Importer
 
-    Key: TypeAlias = tuple[str, tuple[tuple[str, int, int], ...]]
+    Stamp: TypeAlias = tuple[str, int, int]
+    """Path of a file, its size in bytes, and the time of its last change in nanoseconds; -1 twice where there is none."""
 
 _ROOMS = ("catalogue", "curation", "model", "importers/config")
 """Rooms whose modules make the compiled file what it is."""
@@ -59,15 +60,15 @@ def open_container(extra: Sequence[str] = ()) -> Container:
             raise _damaged()
         installed.repair = _raise_damaged
         return installed
-    key = freshness_key(data)
+    asked = (vramfit.__version__, data)
     path = files.cache_path(data)
 
     def compiled() -> bytes:
         from vramfit.curation.compile import compile_directory
 
-        return compile_directory(data, key)
+        return compile_directory(data, (asked, stamps_of(data)))
 
-    return _fresh(path, key, compiled) or _spare(path, key, compiled)
+    return _fresh(path, asked, compiled) or _spare(path, asked, compiled)
 
 
 def _damaged() -> CatalogueError:
@@ -81,21 +82,21 @@ def _raise_damaged() -> Container:
 def _overlaid(own: list[files.Own]) -> Container:
     data = files.source_directory()
     contents = [(path, -1 if text is None else len(text), checksum(text or b""), named) for path, text, named in own]
-    key = (freshness_key(data, (*_ROOMS, _RULES)), tuple(contents))
+    asked = (vramfit.__version__, data, tuple(contents))
     path = files.cache_path("\n".join([data, *[path for path, _, _ in own]]))
 
     def compiled() -> bytes:
         from vramfit.curation.overlay import compile_overlaid
 
-        return compile_overlaid(data, key, own)
+        return compile_overlaid(data, (asked, stamps_of(data, (*_ROOMS, _RULES))), own)
 
-    return _fresh(path, key, compiled) or _spare(path, key, compiled)
+    return _fresh(path, asked, compiled) or _spare(path, asked, compiled)
 
 
-def _fresh(path: str | None, key: object, compile_: Callable[[], bytes]) -> Container | None:
+def _fresh(path: str | None, asked: object, compile_: Callable[[], bytes]) -> Container | None:
     """Compiled file of the user's cache, if it was made from what there is now; made anew where a part is damaged."""
     cached = None if path is None else files.read_compiled(path, own=True)
-    if path is None or cached is None or cached.key != key:
+    if path is None or cached is None or not is_current(cached.key, asked):
         return None
 
     def again() -> Container:
@@ -107,11 +108,11 @@ def _fresh(path: str | None, key: object, compile_: Callable[[], bytes]) -> Cont
     return cached
 
 
-def _spare(path: str | None, key: object, compile_: Callable[[], bytes]) -> Container:
+def _spare(path: str | None, asked: object, compile_: Callable[[], bytes]) -> Container:
     """Compiled file from the place for a cache that cannot be written, or one compiled now and kept where that goes."""
     if path is None:
         return in_memory(compile_())
-    cached = _fresh(files.spare_path(path, make=False), key, compile_)
+    cached = _fresh(files.spare_path(path, make=False), asked, compile_)
     if cached is not None:
         return cached
     content = compile_()
@@ -123,18 +124,27 @@ def _spare(path: str | None, key: object, compile_: Callable[[], bytes]) -> Cont
     return in_memory(content)
 
 
-def freshness_key(data: str, compiled_by: tuple[str, ...] = _ROOMS) -> Key:
-    """Changes when a source file, or the code in the folders ``compiled_by``, changes."""
+def is_current(key: tuple[object, Sequence[Stamp]], asked: object) -> bool:
+    """Tell whether a compiled file, by its key, is of what was asked for, and no file that it was made of has changed.
+
+    A module that is new in a room counts once one that was there loads it.
+    """
+    made_of, stamps = key
+    return made_of == asked and all([_stamp(one[0]) == one for one in stamps])
+
+
+def stamps_of(data: str, compiled_by: tuple[str, ...] = _ROOMS) -> tuple[Stamp, ...]:
+    """Stamps of the source files, and of the code in the folders ``compiled_by``."""
     paths = [os.path.join(data, name) for name in files.SOURCES]
     for room in compiled_by:
         folder = os.path.join(files.PACKAGE, *room.split("/"), "")
         paths += [folder + name for name in sorted(os.listdir(folder)) if name.endswith(".py")]
-    stamps = []
-    for path in paths:
-        try:
-            status = os.stat(path)
-        except OSError:
-            stamps.append((path, -1, -1))
-        else:
-            stamps.append((path, status.st_size, status.st_mtime_ns))
-    return vramfit.__version__, tuple(stamps)
+    return tuple([_stamp(path) for path in paths])
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return path, -1, -1
+    return path, status.st_size, status.st_mtime_ns

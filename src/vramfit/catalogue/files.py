@@ -178,6 +178,10 @@ _HOW = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _ITSELF = _HOW | getattr(os, "O_NOFOLLOW", 0)
 
 
+pread: Callable[[int, int, int], bytes] | None = getattr(os, "pread", None)
+"""Reading at a place of a file in one call, which Windows does not have."""
+
+
 class _File:
     """File read in parts, by one descriptor for its life: another process may put a newer file in its place.
 
@@ -193,9 +197,12 @@ class _File:
             raise OSError("not the user's own file")
 
     def read(self, start: int, length: int) -> bytes:
-        os.lseek(self._descriptor, start, os.SEEK_SET)
         # The length of a damaged part may be 4 GiB, for which memory would be taken before anything is read.
-        return os.read(self._descriptor, min(length, self.size))
+        length = min(length, self.size)
+        if pread is not None:
+            return pread(self._descriptor, length, start)
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.read(self._descriptor, length)
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         # At the interpreter's end the module's names may be gone already.
