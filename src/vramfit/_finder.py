@@ -220,6 +220,8 @@ class CompiledFinder(Groups):
         module = ModuleType(name) if is_package else Module(name)
         space = module.__dict__
         space["__spec__"] = spec = self._spec(name, is_package, source, loader)
+        # Every import of a module that is loaded asks for this, and for one that lacks it the message of an error is written.
+        vars(spec)["_initializing"] = False
         space["__loader__"] = loader
         space["__file__"] = source
         if is_package:

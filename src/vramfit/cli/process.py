@@ -6,6 +6,8 @@ import atexit
 import os
 import sys
 
+from vramfit._boot import INTERRUPTED_EXIT_CODE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from vramfit._finder import CompiledFinder
 
 BUG_EXIT_CODE = 70
-INTERRUPTED_EXIT_CODE = 130
 OUTPUT_EXIT_CODE = 4
 EARLY = ("-h", "--help", "help", "-V", "--version", "completion", "__complete")
 """First words of lines that are answered before any command is looked for."""
@@ -27,7 +28,7 @@ def run_once(arguments: list[str], finder: CompiledFinder | None) -> int:
     """
     _open_missing_streams()
     sys.stdout, sys.stderr = Kept(sys.stdout), Kept(sys.stderr)
-    code = run(arguments, finder)
+    code = run(arguments)
     if finder is not None and not finder.is_complete():
         from vramfit._groups import write
 
@@ -36,15 +37,10 @@ def run_once(arguments: list[str], finder: CompiledFinder | None) -> int:
     return code
 
 
-def run(arguments: list[str], finder: CompiledFinder | None = None) -> int:
-    """Run a command and return its exit code; nothing a user does ends in a traceback.
-
-    ``finder`` loads ahead what commands with the same options loaded before.
-    """
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit code; nothing a user does ends in a traceback."""
     _open_missing_streams()
     try:
-        if finder is not None:
-            finder.load_ahead(arguments)
         code = _dispatch(arguments)
         sys.stdout.flush()
         failed = getattr(sys.stdout, "failed", None)
