@@ -64,12 +64,14 @@ def write(finder: CompiledFinder) -> bool:
 
 def _joined(finder: CompiledFinder, groups: dict[str, tuple[bytes, bool]]) -> bytes:
     """One group of all that a command read for its answer, its modules in the order in which they were finished."""
+    from vramfit._equal_parts import share
+
     pairs: dict[str, tuple[Member, CodeType]] = {}
     for name in (finder.preload, *finder.read):
         for member, code in zip(*loads(groups[name][0]), strict=True) if name in groups else ():  # noqa: S302
             pairs[member[0]] = member, code
     pairs.pop(__name__, None)
-    return dumps(tuple(zip(*[pairs[name] for name in finder.finished if name in pairs], strict=True)))
+    return share(dumps(tuple(zip(*[pairs[name] for name in finder.finished if name in pairs], strict=True))))
 
 
 def _own_module() -> tuple[Member, CodeType]:
