@@ -37,7 +37,7 @@ LAYERS = (
     ("model", "hardware", "workload"),
     ("quantities",),
     ("units",),
-    ("_lean",),
+    ("_equal_parts", "_lean"),
     ("bounded", "errors", "search", "_memo", "_finder"),
     ("_boot",),
     ("_record",),

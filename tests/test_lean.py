@@ -61,9 +61,6 @@ def test_what_nothing_reads_is_gone_and_all_else_stays(tmp_path: Path) -> None:
     assert "nowhere" not in found.co_names
     assert "nowhere" in code.co_names
     assert found.co_flags & __future__.annotations.compiler_flag
-    with pytest.raises(ValueError, match="no lines") as raised:
-        space["lines"](1, "b", c=True)
-    assert raised.traceback[-1].lineno == SOURCE[: SOURCE.index("raise ValueError")].count("\n")
 
 
 def test_a_module_whose_annotations_are_read_keeps_its_code(tmp_path: Path) -> None:
@@ -79,37 +76,34 @@ def test_a_source_that_changed_or_is_gone_keeps_the_code(tmp_path: Path) -> None
     assert lean(("one_of_a_test", False, str(path), (1, 1)), code) is code
 
 
-POSITIONS = (
-    "def far(a):\n" + "\n" * 80 + "    return (a +\n        1 +\n" + "\n" * 40 + "        a)\n" + "x = [1, 2, 3]\n" * 3
-)
-"""Code whose lines lie far from each other, both ways, with an expression over several of them."""
-
-
 def all_codes(code: CodeType) -> list[CodeType]:
     """A code object and all in it."""
     return [code, *[inner for one in code.co_consts if isinstance(one, CodeType) for inner in all_codes(one)]]
 
 
-def line_of_each(code: CodeType) -> list[int | None]:
-    """Line of each pair of bytes of a code object's instructions."""
-    return [line for start, end, line in code.co_lines() for _ in range(start, end, 2)]
-
-
-@pytest.mark.parametrize("source", [SOURCE, POSITIONS, Path(units.__file__).read_text(encoding="utf-8")])
-def test_lines_stay_and_columns_are_gone(tmp_path: Path, source: str) -> None:
-    _, found = made(tmp_path / "one.py", source)
-    with_columns = compile(source.replace("from __future__ import annotations\n", "\n"), "one.py", "exec")
+@pytest.mark.parametrize("source", [SOURCE, Path(units.__file__).read_text(encoding="utf-8")])
+def test_all_of_a_function_is_in_its_first_line(tmp_path: Path, source: str) -> None:
+    code, found = made(tmp_path / "one.py", source)
     codes = all_codes(found)
-    assert {
-        (end, start, stop) for code in codes for _, end, start, stop in code.co_positions() if start is not None
-    } == set()
+    assert len(codes) == len(all_codes(code)) > 5
+    assert [{line for _, _, line in one.co_lines()} for one in codes] == [{one.co_firstlineno} for one in codes]
+    assert [max(end for _, end, _ in one.co_lines()) for one in codes] == [len(one.co_code) for one in codes]
+    assert {(start, stop) for one in codes for _, _, start, stop in one.co_positions()} == {(None, None)}
     assert {one.co_qualname for one in codes} == {one.co_name for one in codes}
-    if source == POSITIONS:
-        assert [line_of_each(one) for one in codes] == [line_of_each(one) for one in all_codes(with_columns)]
-        assert max(line or 0 for line in line_of_each(codes[1])) == 124
 
 
-def test_a_table_that_is_not_understood_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    code = compile(POSITIONS, "one.py", "exec")
-    monkeypatch.setattr(_lean, "_lines_alone", lambda table: table[:-2])
-    assert _lean._slim(code) is code
+def test_an_error_in_lean_code_names_the_line_of_its_function(tmp_path: Path) -> None:
+    _, found = made(tmp_path / "one.py", SOURCE)
+    space: dict[str, Any] = {"__name__": "one"}
+    exec(found, space)
+    with pytest.raises(ValueError, match="no lines") as raised:
+        space["lines"](1, "b", c=True)
+    assert raised.traceback[-1].lineno == SOURCE[: SOURCE.index("def lines")].count("\n")
+
+
+@pytest.mark.parametrize(
+    ("units", "table"),
+    [(0, ""), (1, "e800"), (7, "ee00"), (8, "ef00"), (9, "ef00 e800"), (17, "ef00 ef00 e800")],
+)
+def test_the_table_of_one_line(units: int, table: str) -> None:
+    assert _lean._one_line(units) == bytes.fromhex(table)

@@ -1,16 +1,15 @@
-"""Entry point of the command: the file of *groups* of compiled modules, the finder that reads it, then the command line.
+"""Start of the command: the file of *groups* of compiled modules, and the finder that reads it.
 
-Python finds this module by itself, as the only one beside the package, for a twentieth of a check; and where it may write
-no .pyc files (``PYTHONDONTWRITEBYTECODE``, usual in containers) it compiles it each time. Hence it is short, the finder
-(``vramfit._finder``, which says what groups are) is itself the first group of the file, and both do without ``__future__``,
-whose module nothing else of a check loads.
+The console script compiles this module and ``vramfit.__main__`` each time where Python may write no .pyc files
+(``PYTHONDONTWRITEBYTECODE``, usual in containers), and that took more than half of a bare interpreter while the finder was
+part of them. Hence they are short, and the finder (``vramfit._finder``, which says what groups are) is itself the first
+group of the file, and they do without ``__future__``, whose module nothing else of a check loads.
 
 The file holds code, so it is read only if it is a file of the user's own under one name, no link, and nobody else may
 write to it or put another into its folder. Its index and each group carry a digest, which is compared before they are
 unmarshalled: it finds damage, which ``marshal`` may crash on; against others only the owner and the modes help.
 """
 
-import gc
 import os
 import sys
 from _frozen_importlib import ModuleSpec
@@ -22,7 +21,6 @@ from os import open as open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import CodeType
 
     State = tuple[int, int]
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
     Place = tuple[int, int, bool, bytes]
     """Place of a group in the file, its length in bytes, True if its code is lean, and its digest."""
 
-GC_THRESHOLD = 100_000
-"""Allocations before a collection, instead of 700: bounds memory in a long file of deployments, never runs in one."""
-INTERRUPTED_EXIT_CODE = 130
 FINDER = "vramfit._finder"
 GROUPS_MAGIC = MAGIC_NUMBER + b"vfg6"
 INDEX_LENGTH_BYTES = 4
@@ -140,13 +135,13 @@ def state_of(source: str) -> "State | None":
         status = stat(source)
     except OSError:
         return None
-    return status[SIZE], status[SECOND]
+    return status.st_size, int(status[SECOND])
 
 
 def start() -> Groups | None:
     """Open the file of groups and make the finder's module of it; None where compiled files are not used at all.
 
-    Nor are groups where a traceback is asked for, since their code has no lines.
+    Nor are groups where a traceback is asked for, since their code has no lines but each function's first.
     """
     if not sys.implementation.cache_tag or sys.pycache_prefix is not None or sys.flags.optimize or os.name != "posix":
         return None
@@ -169,30 +164,3 @@ def _run_finder(groups: Groups) -> None:
     module.__spec__, module.__file__ = ModuleSpec(FINDER, None, origin=group[0][-1][2]), group[0][-1][2]
     module.__package__ = FINDER.rpartition(".")[0]
     exec(group[1][-1], module.__dict__)  # noqa: S102
-
-
-def main(argv: "Sequence[str] | None" = None) -> int:
-    """Run one command and return its exit code: that of ``sys.argv``, as all that the process does, or another."""
-    if argv is not None:
-        from vramfit.cli.process import run
-
-        return run(list(argv))
-    try:
-        return _run_all()
-    except KeyboardInterrupt:
-        return INTERRUPTED_EXIT_CODE
-
-
-def _run_all() -> int:
-    # A check makes some ten thousand objects and no cycles worth finding; looking for them takes a thirtieth of its time.
-    gc.set_threshold(GC_THRESHOLD)
-    arguments, groups, finder = sys.argv[1:], start(), None
-    if groups is not None:
-        from vramfit._finder import put_first
-
-        finder = put_first(groups)
-    if finder is not None:
-        finder.load_ahead(arguments)
-    from vramfit.cli.process import run_once
-
-    return run_once(arguments, finder)

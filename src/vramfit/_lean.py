@@ -1,8 +1,9 @@
 """Lean code of a module: compiled without what only a reader or a type checker wants of the source.
 
 Annotations of functions, docstrings but those of classes, which a schema shows, and the imports for types alone are a fifth
-of what a check unpacks; lines and columns of the positions in the source, which only a traceback needs, are a quarter. A
-command with ``VRAMFIT_DEBUG`` set, which shows a traceback, runs no lean code. Only the groups of modules
+of what a check unpacks; lines and columns of the positions in the source, which only a traceback needs, are a quarter, so that
+all of a function is in its first line. A command with ``VRAMFIT_DEBUG`` set, which shows a traceback, runs no lean code. Only
+the groups of modules
 (``vramfit._groups``) have such code; the .pyc files are Python's own.
 """
 
@@ -45,9 +46,28 @@ def lean(member: Member, code: CodeType) -> CodeType:
 
 
 def _slim(code: CodeType) -> CodeType:
-    """Copy a code object, and all in it, without positions and without the name of what a function stands in."""
+    """Copy a code object, and all in it, with one line for all of it and without the name of what a function stands in."""
     constants = tuple([_slim(one) if isinstance(one, type(code)) else one for one in code.co_consts])
-    return code.replace(co_consts=constants, co_qualname=code.co_name, co_linetable=b"")
+    lines = _one_line(len(code.co_code) // UNIT_BYTES)
+    return code.replace(co_consts=constants, co_qualname=code.co_name, co_linetable=lines)
+
+
+UNIT_BYTES = 2
+"""Length of an instruction, and of a cache entry behind it."""
+MOST_UNITS = 8
+"""The most units that one entry of a table of positions covers."""
+SAME_LINE = 0b1_1101_000
+"""First byte of an entry for one unit (python/cpython 3.11 to 3.14, ``Objects/locations.md``, kind 13): a line without columns,
+and behind it how many lines further it is."""
+
+
+def _one_line(units: int) -> bytes:
+    """Table of positions in which so many units are in the first line; tables of one length are equal, and written once.
+
+    Libraries reckon with the line of who calls them, so that there must be one.
+    """
+    whole, rest = divmod(units, MOST_UNITS)
+    return bytes([SAME_LINE | MOST_UNITS - 1, 0]) * whole + (bytes([SAME_LINE | rest - 1, 0]) if rest else b"")
 
 
 def _strip(body: list[ast.stmt]) -> None:

@@ -124,13 +124,13 @@ def _spare(path: str | None, asked: object, compile_: Callable[[], bytes]) -> Co
     return in_memory(content)
 
 
-def is_current(key: tuple[object, Sequence[Stamp]], asked: object) -> bool:
+def is_current(key: tuple[object, tuple[Stamp, ...]], asked: object) -> bool:
     """Tell whether a compiled file, by its key, is of what was asked for, and no file that it was made of has changed.
 
     A module that is new in a room counts once one that was there loads it.
     """
     made_of, stamps = key
-    return made_of == asked and all([_stamp(one[0]) == one for one in stamps])
+    return made_of == asked and tuple([_stamp(path) for path, _, _ in stamps]) == stamps
 
 
 def stamps_of(data: str, compiled_by: tuple[str, ...] = _ROOMS) -> tuple[Stamp, ...]:

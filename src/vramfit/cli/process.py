@@ -6,8 +6,6 @@ import atexit
 import os
 import sys
 
-from vramfit._boot import INTERRUPTED_EXIT_CODE
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from vramfit._finder import CompiledFinder
 
 BUG_EXIT_CODE = 70
+INTERRUPTED_EXIT_CODE = 130
 OUTPUT_EXIT_CODE = 4
 EARLY = ("-h", "--help", "help", "-V", "--version", "completion", "__complete")
 """First words of lines that are answered before any command is looked for."""
