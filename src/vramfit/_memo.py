@@ -18,10 +18,7 @@ if TYPE_CHECKING:
         """Base of ``PerModel`` for a type checker."""
 
 else:
-
-    class _Base:
-        def __class_getitem__(cls, _):
-            return cls
+    from vramfit._record import Parametric as _Base
 
 
 _MISSING: Any = object()
