@@ -606,3 +606,15 @@ def test_a_preload_that_fails_is_dropped(tmp_path: Path, monkeypatch: pytest.Mon
     assert [name in sys.modules for name in names] == [False, False, True, True]
     for name in names[2:]:
         del sys.modules[name]
+
+
+def test_a_command_whose_traceback_is_asked_for_has_no_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their code says a function's first line for all of it."""
+    monkeypatch.setenv("VRAMFIT_DEBUG", "1")
+    assert _boot.start() is None
+
+
+def test_modules_of_groups_say_that_they_are_loaded() -> None:
+    """Python's import system asks every module that is loaded for it, and writes an error's message where it is missing."""
+    made = CompiledFinder(str(SOURCE / "vramfit")).module("vramfit.part_of_a_test", False, "/part_of_a_test.py", None)
+    assert vars(made.__spec__)["_initializing"] is False
