@@ -23,7 +23,11 @@ from vramfit.quantization import SCHEMES
 from vramfit.sources import open_catalogue
 from vramfit.workload.common import Workload
 
-STARTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "starts.yaml").read_text("utf-8"))["starts"]
+STARTS: list[dict[str, Any]] = [
+    row
+    for name in ("starts.yaml", "starts_further.yaml")
+    for row in yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))["starts"]
+]
 NOT_MODELLED = {
     # By the vllm-metal plug-in, whose memory is MLX's.
     ("vllm", "m4-max-64gb", "bf16"),
@@ -33,7 +37,7 @@ NOT_MODELLED = {
 
 def verdict(row: dict[str, Any]) -> str:
     """Word of the verdict; ``refused`` for an error."""
-    request = {key: value for key, value in row.items() if key != "starts"}
+    request = {"context": 1024, **{key: value for key, value in row.items() if key != "starts"}}
     try:
         return answer(resolve(parse_request(request), open_catalogue())[0]).verdict.word
     except VramfitError:
@@ -70,8 +74,8 @@ def test_every_collected_start(row: dict[str, Any]) -> None:
         ("fbgemm's FP8 needs CUDA or XPU", "transformers", "gaudi2", "fbgemm_fp8"),
         ("fbgemm's FP8 needs CUDA or XPU", "transformers", "mi300x", "fbgemm_fp8"),
         (None, "transformers", "max1550", "fbgemm_fp8"),
-        ("the ROCm libraries of bitsandbytes have no code", "transformers", "mi50-32gb", "nf4"),
-        ("the ROCm libraries of bitsandbytes have no code", "transformers", "rxvega64", "nf4"),
+        ("the ROCm libraries of bitsandbytes have code for", "transformers", "mi50-32gb", "nf4"),
+        ("the ROCm libraries of bitsandbytes have code for", "transformers", "rxvega64", "nf4"),
         (None, "transformers", "rx6800xt", "nf4"),
         (None, "transformers", "mi100", "int8"),
         ("bitsandbytes has no back end for TPUs", "transformers", "tpu-v6e", "nf4"),
@@ -177,12 +181,14 @@ def test_a_report_says_why_it_is_unsupported() -> None:
 
 
 def test_an_old_release_starts_on_cards_that_later_ones_left_out() -> None:
-    """Volta had code in the wheels until 0.15; AWQ never had."""
+    """Volta had code in the wheels until 0.19; AWQ never had."""
     base = {"gpu": "v100-sxm2-32gb", "model": "qwen2.5-7b", "engine": "vllm", "context": 2048}
-    assert ["fits", "unsupported", "unsupported", "unsupported"] == [
+    assert ["fits", "fits", "unsupported", "unsupported", "unsupported"] == [
         verdict({**base, "quant": quant, "engine_version": release})
-        for quant, release in (("fp16", "0.11.0"), ("fp16", "0.16.0"), ("awq", "0.11.0"), ("fp16", "0.33.0"))
-    ]
+        for quant, release in (
+            ("fp16", "0.11.0"), ("fp16", "0.19.1"), ("fp16", "0.20.0"), ("awq", "0.11.0"), ("fp16", "0.33.0"),
+        )
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["v100-sxm2-32gb", "t4", "rx7900xtx", "k80", "gaudi2"])

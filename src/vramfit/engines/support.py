@@ -157,6 +157,22 @@ def accelerators(gpu: Gpu) -> bool:
     return gpu.vendor == "google" or (gpu.architecture or "").startswith("Gaudi")
 
 
+def old_intel(gpu: Gpu) -> bool:
+    """Test for Intel's integrated GPUs before Arc Graphics: HD, UHD, Iris Plus and Iris Xe."""
+    return gpu.vendor == "intel" and gpu.architecture == OLD_INTEL
+
+
+OLD_INTEL = "Xe"
+"""Architecture by which the catalogue knows Intel's integrated GPUs before Arc Graphics."""
+OLD_INTEL_PROBLEM = "PyTorch runs on Intel's Arc cards, on Core Ultra's Arc Graphics and on data-centre GPUs"
+OLD_INTEL_SOURCE = "docs.pytorch.org 2.15 notes/get_start_xpu (Hardware Prerequisite)"
+
+OLD_AMD = targets("gfx8", "gfx101")
+"""Test for AMD's cards before Vega and of RDNA 1. Of RDNA 2 PyTorch has code for gfx1030 alone, which
+``HSA_OVERRIDE_GFX_VERSION=10.3.0`` makes the others run (ollama/ollama docs/gpu.mdx at fb3076099)."""
+OLD_AMD_PROBLEM = "no PyTorch wheel has code for AMD's cards before Vega, nor for RDNA 1"
+OLD_AMD_SOURCE = "pytorch/pytorch .ci/docker/manywheel/build.sh PYTORCH_ROCM_ARCH at 027375bf"
+
 INT4_PROBLEM = "PyTorch multiplies by 4-bit matrices from compute capability 8.0, and on AMD from CDNA 2 on"
 INT4_SOURCE = (
     "pytorch/pytorch aten/src/ATen/native/cuda/int4mm.cu _weight_int4pack_mm_cuda, _convert_weight_to_int4pack_cuda"

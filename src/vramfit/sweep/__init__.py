@@ -118,7 +118,7 @@ class Sweep:
         offered = self._engine.offered_on(gpus, work)
         unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
         machine = machine_bytes(gpus, work) if unified else None
-        hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+        hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture, _generation(gpu)) for gpu in gpus])
         self._gpus.setdefault(hardware, gpus)
         alike = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
         return self._numbered(alike, alike, numbers)
@@ -283,6 +283,11 @@ class Sweep:
             "headroom_bytes": headroom,
             "error": None,
         }
+
+
+def _generation(gpu: Gpu) -> str | None:
+    """Date of an Intel GPU, of whose integrated ones rules tell generations apart by it."""
+    return gpu.released if gpu.vendor == "intel" else None
 
 
 def _places(chosen: Sequence[int], cells: Sequence[Sequence[int]]) -> tuple[int, ...]:

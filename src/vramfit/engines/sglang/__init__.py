@@ -61,6 +61,8 @@ class Cards(Record):
     eight_bit_latents: bool
     """True if sparse latents are cached in 8 bits unless a type is stated: on Blackwell."""
     spread: Spread = ONE_MACHINE
+    refusals: tuple[tuple[str, str], ...] = ()
+    """Reasons why models with some property of their attention do not start, each with the property; usually none."""
 
 
 class SGLang(Server[Cards, SGLangKeys]):
@@ -80,7 +82,9 @@ class SGLang(Server[Cards, SGLangKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: memory and kernel of the smallest card, and the CUDA context of each."""
+        from vramfit.engines.attention_rules import holding
         from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least, context_share
+        from vramfit.engines.sglang.attention import RULES
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
@@ -95,6 +99,7 @@ class SGLang(Server[Cards, SGLangKeys]):
             smallest.vendor != "amd" and (blackwell or not hopper),
             blackwell,
             spread(gpus, work),
+            holding(RULES, gpus, work),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
