@@ -37,7 +37,7 @@ NOT_MODELLED = {
 
 def verdict(row: dict[str, Any]) -> str:
     """Word of the verdict; ``refused`` for an error."""
-    request = {"context": 1024, **{key: value for key, value in row.items() if key != "starts"}}
+    request = {key: value for key, value in row.items() if key != "starts"}
     try:
         return answer(resolve(parse_request(request), open_catalogue())[0]).verdict.word
     except VramfitError:
@@ -163,6 +163,33 @@ def test_a_rule_names_the_target_of_cards_without_a_capability() -> None:
     assert "it lacks kernels, and this is AMD Instinct MI300X (gfx942) (somewhere)" == refusal(
         (rule,), (catalogue().gpu("mi300x"),), SCHEMES["fp16"], WORK
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "gpu", "engine_name"),
+    [
+        *[("unsupported", ["rtx4090", "mi300x"], name) for name in ("vllm", "sglang", "transformers", "exllamav2")],
+        ("unsupported", ["gaudi2", "arcb580"], "vllm"),
+        ("fits", ["rtx4090", "custom:24GiB"], "vllm"),
+        ("fits", ["rtx4090", "rtx3090"], "vllm"),
+        ("fits", ["rtx4090", "rx7900xtx"], "llama.cpp"),
+    ],
+    ids=str,
+)
+def test_one_build_of_pytorch_runs_one_vendor(word: str, gpu: list[str], engine_name: str) -> None:
+    """Cards of several vendors are unsupported where PyTorch runs them; llama.cpp loads a back end for each."""
+    quant = {"llama.cpp": "Q4_K_M", "exllamav2": "exl2-4.0"}.get(engine_name, "fp16")
+    assert word == verdict(
+        {"gpu": gpu, "engine": engine_name, "model": "llama-3.2-1b", "quant": quant, "context": 1024}
+    )
+
+
+@pytest.mark.parametrize(("said", "engine_name"), [(True, "vllm"), (True, "transformers"), (False, "llama.cpp")])
+def test_a_card_known_by_its_memory_is_taken_to_start(said: bool, engine_name: str) -> None:
+    """The assumption is stated where an engine starts on some generations alone."""
+    request = ["-g", "custom:24GiB", "-m", "llama-3.2-1b", "--engine", engine_name, "--quant", "fp16", "--json"]
+    (row,) = json.loads(vramfit("check", *request).out)["estimates"]
+    assert said == any("is taken to start" in note for note in row["assumptions"])
 
 
 def test_a_report_says_why_it_is_unsupported() -> None:

@@ -73,6 +73,24 @@ def refusal(
     return None
 
 
+def of_one_build(gpus: tuple[Gpu, ...]) -> str | None:
+    """Reason why no build of PyTorch runs all of the GPUs, which are of several vendors; None if they are of one.
+
+    GPUs that a user describes are taken to be of the vendor of the others.
+    """
+    kinds = {}
+    for gpu in gpus:
+        if gpu.vendor != "custom":
+            kinds.setdefault((gpu.vendor, accelerators(gpu)), gpu)
+    if len(kinds) < 2:
+        return None
+    first, second, *_ = kinds.values()
+    return (
+        "one build of PyTorch runs the GPUs of one vendor: CUDA's, ROCm's and XPU's are packages of their own, and these are"
+        f" {described(first)} and {described(second)} (pytorch.org get-started/locally)"
+    )
+
+
 def described(gpu: Gpu) -> str:
     """Name of a GPU with its compute capability or its compute target, where either is known."""
     capability = gpu.compute_capability

@@ -38,9 +38,9 @@ class ExLlamaV2(Engine[None, None]):
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the wheels have no code for the GPUs; None if they have."""
         from vramfit.engines.exllamav2.support import RULES
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
 
-        return refusal(RULES, gpus, scheme, work)
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work)
 
     def estimate(self, job: Job[None, None]) -> Estimate:
         """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV2 refuses."""

@@ -116,9 +116,9 @@ class SGLang(Server[Cards, SGLangKeys]):
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
         from vramfit.engines.sglang.support import RULES
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
 
-        return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
     def estimate(self, job: Job[Cards, SGLangKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -148,7 +148,7 @@ class SGLang(Server[Cards, SGLangKeys]):
         """Warn of a pool that is smaller than one request of the asked context."""
         from vramfit.engines.sglang.serving import remarks
 
-        return remarks(self, deployment, estimate)
+        return (*super().remarks(deployment, estimate), *remarks(self, deployment, estimate))
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: the share that holds the requests, another, fewer of them, no CUDA graphs, smaller steps."""

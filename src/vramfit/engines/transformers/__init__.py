@@ -127,10 +127,10 @@ class Transformers(Engine[object, None]):
             (gpu.compute_capability or TURING) >= TURING and gpu.vendor not in RULED_VENDORS for gpu in gpus
         ):
             return None
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
         from vramfit.engines.transformers.support import RULES
 
-        return refusal(RULES, gpus, scheme, work)
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work)
 
     def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
         """Return True if the GPUs compute with the scheme as it is, and do not unpack it first."""

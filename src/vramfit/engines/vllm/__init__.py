@@ -138,10 +138,10 @@ class Vllm(Server[Cards, ServerKeys]):
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
         from vramfit.engines.vllm.support import RULES
 
-        return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""

@@ -65,7 +65,7 @@ def not_major(*majors: int) -> Test:
 
 RULES = (
     Rule("it supports CUDA from compute capability 7.0", "vllm-project/vllm issue 1374; platforms/cuda.py", below(7, 0)),
-    Rule("its wheels have code for compute capability 7.5 and later",
+    Rule("its wheels from 0.20 on have code for compute capability 7.5 and later",
          "architectures in the wheels' _C libraries: sm_70 in vllm 0.12.0 to 0.19.1, not in 0.20.0 to 0.33.0",
          below(7, 5), since=(0, 20)),
     Rule("its kernels for AWQ need compute capability 7.5",
