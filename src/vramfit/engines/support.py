@@ -78,7 +78,7 @@ def of_one_build(gpus: tuple[Gpu, ...]) -> str | None:
 
     GPUs that a user describes are taken to be of the vendor of the others.
     """
-    kinds = {}
+    kinds: dict[tuple[str, bool], Gpu] = {}
     for gpu in gpus:
         if gpu.vendor != "custom":
             kinds.setdefault((gpu.vendor, accelerators(gpu)), gpu)

@@ -48,8 +48,8 @@ class _Alike(Record):
     """Numbers of the GPUs that share the machine's memory."""
     machine_bytes: int | None
     """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
-    hardware: tuple[tuple[str, str | None, str | None], ...]
-    """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
+    hardware: tuple[tuple[str, str | None, str | None, str | None], ...]
+    """Vendor, compute target, architecture and generation of each GPU, which decide whether the engine starts on them."""
 
 
 class _Kind(Record):
