@@ -23,7 +23,11 @@ from vramfit.quantization import SCHEMES
 from vramfit.sources import open_catalogue
 from vramfit.workload.common import Workload
 
-STARTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "starts.yaml").read_text("utf-8"))["starts"]
+STARTS: list[dict[str, Any]] = [
+    row
+    for name in ("starts.yaml", "starts_further.yaml")
+    for row in yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))["starts"]
+]
 NOT_MODELLED = {
     # By the vllm-metal plug-in, whose memory is MLX's.
     ("vllm", "m4-max-64gb", "bf16"),
@@ -70,8 +74,8 @@ def test_every_collected_start(row: dict[str, Any]) -> None:
         ("fbgemm's FP8 needs CUDA or XPU", "transformers", "gaudi2", "fbgemm_fp8"),
         ("fbgemm's FP8 needs CUDA or XPU", "transformers", "mi300x", "fbgemm_fp8"),
         (None, "transformers", "max1550", "fbgemm_fp8"),
-        ("the ROCm libraries of bitsandbytes have no code", "transformers", "mi50-32gb", "nf4"),
-        ("the ROCm libraries of bitsandbytes have no code", "transformers", "rxvega64", "nf4"),
+        ("the ROCm libraries of bitsandbytes have code for", "transformers", "mi50-32gb", "nf4"),
+        ("the ROCm libraries of bitsandbytes have code for", "transformers", "rxvega64", "nf4"),
         (None, "transformers", "rx6800xt", "nf4"),
         (None, "transformers", "mi100", "int8"),
         ("bitsandbytes has no back end for TPUs", "transformers", "tpu-v6e", "nf4"),
@@ -161,6 +165,33 @@ def test_a_rule_names_the_target_of_cards_without_a_capability() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "gpu", "engine_name"),
+    [
+        *[("unsupported", ["rtx4090", "mi300x"], name) for name in ("vllm", "sglang", "transformers", "exllamav2")],
+        ("unsupported", ["gaudi2", "arcb580"], "vllm"),
+        ("fits", ["rtx4090", "custom:24GiB"], "vllm"),
+        ("fits", ["rtx4090", "rtx3090"], "vllm"),
+        ("fits", ["rtx4090", "rx7900xtx"], "llama.cpp"),
+    ],
+    ids=str,
+)
+def test_one_build_of_pytorch_runs_one_vendor(word: str, gpu: list[str], engine_name: str) -> None:
+    """Cards of several vendors are unsupported where PyTorch runs them; llama.cpp loads a back end for each."""
+    quant = {"llama.cpp": "Q4_K_M", "exllamav2": "exl2-4.0"}.get(engine_name, "fp16")
+    assert word == verdict(
+        {"gpu": gpu, "engine": engine_name, "model": "llama-3.2-1b", "quant": quant, "context": 1024}
+    )
+
+
+@pytest.mark.parametrize(("said", "engine_name"), [(True, "vllm"), (True, "transformers"), (False, "llama.cpp")])
+def test_a_card_known_by_its_memory_is_taken_to_start(said: bool, engine_name: str) -> None:
+    """The assumption is stated where an engine starts on some generations alone."""
+    request = ["-g", "custom:24GiB", "-m", "llama-3.2-1b", "--engine", engine_name, "--quant", "fp16", "--json"]
+    (row,) = json.loads(vramfit("check", *request).out)["estimates"]
+    assert said == any("is taken to start" in note for note in row["assumptions"])
+
+
 def test_a_report_says_why_it_is_unsupported() -> None:
     """With the rule and its source, no speed, and remedies that do start."""
     found = vramfit(
@@ -177,12 +208,14 @@ def test_a_report_says_why_it_is_unsupported() -> None:
 
 
 def test_an_old_release_starts_on_cards_that_later_ones_left_out() -> None:
-    """Volta had code in the wheels until 0.15; AWQ never had."""
+    """Volta had code in the wheels until 0.19; AWQ never had."""
     base = {"gpu": "v100-sxm2-32gb", "model": "qwen2.5-7b", "engine": "vllm", "context": 2048}
-    assert ["fits", "unsupported", "unsupported", "unsupported"] == [
+    assert ["fits", "fits", "unsupported", "unsupported", "unsupported"] == [
         verdict({**base, "quant": quant, "engine_version": release})
-        for quant, release in (("fp16", "0.11.0"), ("fp16", "0.16.0"), ("awq", "0.11.0"), ("fp16", "0.33.0"))
-    ]
+        for quant, release in (
+            ("fp16", "0.11.0"), ("fp16", "0.19.1"), ("fp16", "0.20.0"), ("awq", "0.11.0"), ("fp16", "0.33.0"),
+        )
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["v100-sxm2-32gb", "t4", "rx7900xtx", "k80", "gaudi2"])

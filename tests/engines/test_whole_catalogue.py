@@ -78,9 +78,11 @@ def test_every_model_in_every_scheme(name: str) -> None:
             size = derive(made, scheme).file_bytes
             if name.startswith("exllama"):  # where no image is read, no tower is loaded
                 size -= slices(derive(made, scheme)).other_bytes
+            # What transformers unpacks has 16 bits for each element, and compressed-tensors packs up to four into them.
+            most = 8 if name == "transformers" and scheme.family == "compressed_tensors" else 2
             if families == ("gguf",):  # rows of a table of more than 4 GiB are read from the file
                 size -= parts_of(derive(made, scheme)).lazy_bytes
-            assert 0.95 * size < weights < 2 * size, (key, scheme.id)
+            assert 0.95 * size < weights < most * size, (key, scheme.id)
     assert answered > len(facts()) * len(schemes) * (0.6 if name == "exllamav2" else 0.9)
 
 

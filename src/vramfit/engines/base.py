@@ -39,6 +39,9 @@ else:
     _Generic = Parametric
 
 
+UNCHECKED = "{} is taken to start: what a card that is known by its memory alone has kernels for is not checked"
+
+
 class Engine(_Generic["V", "K"]):
     """Runtime that loads and runs a model: facts as class attributes, and methods that lay out a deployment.
 
@@ -105,6 +108,8 @@ class Engine(_Generic["V", "K"]):
     kept_keys: tuple[str, ...] = ()
     """Keys whose default depends on the GPUs. A remedy keeps the values that they have in the deployment it is for, even
     if it changes the GPUs."""
+    starts_on_most: bool = False
+    """True if the engine starts on about every GPU, so that one which is known by its memory alone needs no remark."""
     follows_gpus: bool = False
     """True if the result of ``defaults`` depends on the GPUs and the model."""
 
@@ -216,6 +221,8 @@ class Engine(_Generic["V", "K"]):
 
     def remarks(self, deployment: Deployment, estimate: Estimate) -> tuple[str, ...]:
         """Further assumptions, which depend on properties of the GPUs that the estimate does not use."""
+        if not self.starts_on_most and any(gpu.vendor == "custom" for gpu in deployment.gpus):
+            return (UNCHECKED.format(self.title),)
         return ()
 
     def speed(self) -> SpeedProfile:

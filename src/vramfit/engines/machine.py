@@ -15,6 +15,13 @@ BOARDS = ("apple", "embedded")
 of a PC, and several MI300A are in one server."""
 
 
+LINUX_TARGETS = ("tpu", "gaudi", "gfx908", "gfx90a", "gfx94", "gfx95")
+"""Beginnings of the compute targets of devices that have drivers for Linux alone: TPUs, Gaudi (docs.habana.ai support matrix),
+and AMD Instinct of CDNA (rocm.docs.amd.com, system requirements of ROCm on Windows, which list Radeon and Ryzen)."""
+JETSON = ((5, 3), (6, 2), (7, 2), (8, 7), (11, 0))
+"""Compute capabilities of Jetson boards, which run Jetson Linux (developer.nvidia.com/embedded/jetson-linux)."""
+
+
 def check_machine(gpus: tuple[Gpu, ...], platform: str, spans_machines: bool) -> None:
     """Raise ``UsageError`` for GPUs of several machines, unless the engine spans machines, and for a wrong platform."""
     apple = [gpu for gpu in gpus if gpu.vendor == "apple"]
@@ -27,8 +34,16 @@ def check_machine(gpus: tuple[Gpu, ...], platform: str, spans_machines: bool) ->
         )
     if platform == "macos" and not apple:
         raise UsageError(f"macOS does not drive {gpus[0].name}", "leave --platform out, or give linux or windows")
+    linux = next((gpu for gpu in gpus if platform == "windows" and _runs_linux(gpu)), None)
+    if linux is not None:
+        raise UsageError(f"{linux.name} runs Linux, not Windows", "leave --platform out")
     if apple and platform != "macos":
         raise UsageError(f"{apple[0].name} runs macOS, not {platform}", "leave --platform out")
+
+
+def _runs_linux(gpu: Gpu) -> bool:
+    """Return True for a device that has no driver for Windows."""
+    return (gpu.compute_target or "").startswith(LINUX_TARGETS) or (gpu.unified and gpu.compute_capability in JETSON)
 
 
 def _spanning() -> list[str]:

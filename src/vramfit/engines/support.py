@@ -73,6 +73,24 @@ def refusal(
     return None
 
 
+def of_one_build(gpus: tuple[Gpu, ...]) -> str | None:
+    """Reason why no build of PyTorch runs all of the GPUs, which are of several vendors; None if they are of one.
+
+    GPUs that a user describes are taken to be of the vendor of the others.
+    """
+    kinds: dict[tuple[str, bool], Gpu] = {}
+    for gpu in gpus:
+        if gpu.vendor != "custom":
+            kinds.setdefault((gpu.vendor, accelerators(gpu)), gpu)
+    if len(kinds) < 2:
+        return None
+    first, second, *_ = kinds.values()
+    return (
+        "one build of PyTorch runs the GPUs of one vendor: CUDA's, ROCm's and XPU's are packages of their own, and these are"
+        f" {described(first)} and {described(second)} (pytorch.org get-started/locally)"
+    )
+
+
 def described(gpu: Gpu) -> str:
     """Name of a GPU with its compute capability or its compute target, where either is known."""
     capability = gpu.compute_capability
@@ -156,6 +174,22 @@ def accelerators(gpu: Gpu) -> bool:
     """Test for devices that are no GPUs: Gaudi and TPUs, which need code of their own."""
     return gpu.vendor == "google" or (gpu.architecture or "").startswith("Gaudi")
 
+
+def old_intel(gpu: Gpu) -> bool:
+    """Test for Intel's integrated GPUs before Arc Graphics: HD, UHD, Iris Plus and Iris Xe."""
+    return gpu.vendor == "intel" and gpu.architecture == OLD_INTEL
+
+
+OLD_INTEL = "Xe"
+"""Architecture by which the catalogue knows Intel's integrated GPUs before Arc Graphics."""
+OLD_INTEL_PROBLEM = "PyTorch runs on Intel's Arc cards, on Core Ultra's Arc Graphics and on data-centre GPUs"
+OLD_INTEL_SOURCE = "docs.pytorch.org 2.15 notes/get_start_xpu (Hardware Prerequisite)"
+
+OLD_AMD = targets("gfx8", "gfx101")
+"""Test for AMD's cards before Vega and of RDNA 1. Of RDNA 2 PyTorch has code for gfx1030 alone, which
+``HSA_OVERRIDE_GFX_VERSION=10.3.0`` makes the others run (ollama/ollama docs/gpu.mdx at fb3076099)."""
+OLD_AMD_PROBLEM = "no PyTorch wheel has code for AMD's cards before Vega, nor for RDNA 1"
+OLD_AMD_SOURCE = "pytorch/pytorch .ci/docker/manywheel/build.sh PYTORCH_ROCM_ARCH at 027375bf"
 
 INT4_PROBLEM = "PyTorch multiplies by 4-bit matrices from compute capability 8.0, and on AMD from CDNA 2 on"
 INT4_SOURCE = (

@@ -48,8 +48,8 @@ class _Alike(Record):
     """Numbers of the GPUs that share the machine's memory."""
     machine_bytes: int | None
     """Memory that these GPUs share with the CPU; None if there are none, or if it is not known."""
-    hardware: tuple[tuple[str, str | None, str | None], ...]
-    """Vendor, compute target and architecture of each GPU, which decide whether the engine starts on them."""
+    hardware: tuple[tuple[str, str | None, str | None, str | None], ...]
+    """Vendor, compute target, architecture and generation of each GPU, which decide whether the engine starts on them."""
 
 
 class _Kind(Record):
@@ -118,7 +118,7 @@ class Sweep:
         offered = self._engine.offered_on(gpus, work)
         unified = tuple([index for index, gpu in enumerate(gpus) if gpu.unified])
         machine = machine_bytes(gpus, work) if unified else None
-        hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture) for gpu in gpus])
+        hardware = tuple([(gpu.vendor, gpu.compute_target, gpu.architecture, _generation(gpu)) for gpu in gpus])
         self._gpus.setdefault(hardware, gpus)
         alike = _Alike(len(gpus), view.traits, view.shares, offered, unified, machine, hardware)
         return self._numbered(alike, alike, numbers)
@@ -283,6 +283,11 @@ class Sweep:
             "headroom_bytes": headroom,
             "error": None,
         }
+
+
+def _generation(gpu: Gpu) -> str | None:
+    """Date of an Intel GPU, of whose integrated ones rules tell generations apart by it."""
+    return gpu.released if gpu.vendor == "intel" else None
 
 
 def _places(chosen: Sequence[int], cells: Sequence[Sequence[int]]) -> tuple[int, ...]:

@@ -94,7 +94,7 @@ def test_reports(mib: int, request_: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("message", "request_"),
     [
-        ("exllamav2 runs on NVIDIA GPUs", {"gpu": "rx7900xtx"}),
+        ("exllamav2 runs on NVIDIA and AMD GPUs", {"gpu": "arcb580"}),
         ("exllamav2 is answered with every layer on the GPUs", {"gpu_layers": 3}),
         ("exllamav2 has one setting for K and V", {"kv_cache_type": "q8", "kv_cache_type_v": "q4"}),
         ("exllamav2 has no cache type int5", {"kv_cache_type": "q5"}),

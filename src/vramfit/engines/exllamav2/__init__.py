@@ -33,15 +33,14 @@ class ExLlamaV2(Engine[None, None]):
         """Make the view of the GPUs, which contains only the CUDA context; raises ``UsageError`` for other vendors."""
         from vramfit.engines import exllama
 
-        return exllama.view(self.name, gpus)
+        return exllama.view(self.name, gpus, (*exllama.VENDORS, "amd"))
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the wheels have no code for the GPUs; None if they have."""
-        from vramfit.engines.support import Rule, below, refusal
+        from vramfit.engines.exllamav2.support import RULES
+        from vramfit.engines.support import of_one_build, refusal
 
-        source = "turboderp-org/exllamav2 .github/workflows/build-wheels-release_torch28_only.yml cudaarch at e8202e1f"
-        rule = Rule("its wheels have code for compute capability 6.0 and later", source, below(6, 0))
-        return refusal((rule,), gpus, scheme, work)
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work)
 
     def estimate(self, job: Job[None, None]) -> Estimate:
         """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV2 refuses."""

@@ -54,9 +54,9 @@ class ExLlamaV3(Engine[None, ExLlamaKeys]):
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the kernels do not run on the GPUs; None if they do."""
         from vramfit.engines.exllamav3.support import RULES
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
 
-        return refusal(RULES, gpus, scheme, work)
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work)
 
     def estimate(self, job: Job[None, ExLlamaKeys]) -> Estimate:
         """Estimate the memory of one process, GPU by GPU; raises ``UsageError`` for what ExLlamaV3 refuses."""

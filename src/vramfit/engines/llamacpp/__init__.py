@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class LlamaCpp(Engine[Cards, LlamaCppKeys]):
     """llama.cpp and its server: GGUF files, layers split between GPUs and host, compute buffers allocated at the start."""
 
+    starts_on_most = True
     name = "llama.cpp"
     title = "llama.cpp"
     families = ("gguf", "plain", "mxfp4")

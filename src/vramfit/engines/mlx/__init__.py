@@ -86,7 +86,7 @@ class Mlx(Engine[int | None, MlxKeys]):
         """Reason why MLX's CUDA back end does not run on a card; None if it does."""
         from vramfit.engines.support import Rule, below, refusal
 
-        source = "ml-explore/mlx docs/src/install.rst"
+        source = "ml-explore/mlx docs/src/install.rst at 846d1762"
         return refusal(
             (Rule("its CUDA back end needs compute capability 7.5", source, below(7, 5)),), gpus, scheme, work
         )

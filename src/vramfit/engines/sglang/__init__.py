@@ -61,6 +61,8 @@ class Cards(Record):
     eight_bit_latents: bool
     """True if sparse latents are cached in 8 bits unless a type is stated: on Blackwell."""
     spread: Spread = ONE_MACHINE
+    refusals: tuple[tuple[str, str], ...] = ()
+    """Reasons why models with some property of their attention do not start, each with the property; usually none."""
 
 
 class SGLang(Server[Cards, SGLangKeys]):
@@ -80,7 +82,9 @@ class SGLang(Server[Cards, SGLangKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: memory and kernel of the smallest card, and the CUDA context of each."""
+        from vramfit.engines.attention_rules import holding
         from vramfit.engines.cuda import BLACKWELL, HOPPER, at_least, context_share
+        from vramfit.engines.sglang.attention import RULES
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
@@ -95,6 +99,7 @@ class SGLang(Server[Cards, SGLangKeys]):
             smallest.vendor != "amd" and (blackwell or not hopper),
             blackwell,
             spread(gpus, work),
+            holding(RULES, gpus, work),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
@@ -111,9 +116,9 @@ class SGLang(Server[Cards, SGLangKeys]):
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
         from vramfit.engines.sglang.support import RULES
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
 
-        return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
     def estimate(self, job: Job[Cards, SGLangKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
@@ -143,7 +148,7 @@ class SGLang(Server[Cards, SGLangKeys]):
         """Warn of a pool that is smaller than one request of the asked context."""
         from vramfit.engines.sglang.serving import remarks
 
-        return remarks(self, deployment, estimate)
+        return (*super().remarks(deployment, estimate), *remarks(self, deployment, estimate))
 
     def settings(self, deployment: Deployment, estimate: Estimate) -> Iterable[Setting]:
         """Remedies in order: the share that holds the requests, another, fewer of them, no CUDA graphs, smaller steps."""

@@ -16,6 +16,7 @@ from vramfit.engines.interface import NOTHING, DeviceMemory, Estimate
 from vramfit.engines.ngram_table import sentence
 from vramfit.engines.servers import refuse_offload, sequences, version
 from vramfit.engines.serving import WIDE
+from vramfit.engines.sglang.attention import refusal
 from vramfit.engines.sglang.cache import STATE_RATIO, Cells, Demand, cells, most_bytes, needed_bytes
 from vramfit.engines.sglang.layout import (
     as_server,
@@ -207,7 +208,7 @@ def _estimate(job: Job[Cards, SGLangKeys], made: Plan) -> Estimate:
         },
         offloaded,
         plan=made,
-        refusal=context_refusal(model, work),
+        refusal=refusal(job) or context_refusal(model, work),
         pool=StaticPool(made.share, outside_bytes, False, True, ranks=tuple(ranks), one_request=work.parallel == 1),
     )
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CACHES = {"fp8": "fp8_e4m3"}
 """SGLang's names of cache types that differ from vramfit's."""
+FIRST_BFLOAT16 = (8, 0)
+"""First compute capability with bfloat16."""
 CACHE_OF = {"auto": None, "bfloat16": "bf16"}
 """Cache types by SGLang's names that differ; None for ``auto``, the element type of the model."""
 NEWEST, ATTENTION_COPIES = (0, 5, 23), (0, 5, 20)
@@ -142,6 +144,18 @@ SERVER = Program(
 )
 
 
+def _checkpoint(deployment: Deployment) -> dict[str, object]:
+    """Flags for the checkpoint; in float16 where a card does not compute in bfloat16, as SGLang does there by itself.
+
+    Source: ``model_executor/model_runner_components/load_model_utils.py`` ``maybe_downgrade_dtype_for_legacy_gpu``.
+    """
+    values = checkpoint(deployment)
+    capabilities = [gpu.compute_capability for gpu in deployment.gpus]
+    if values.get("dtype") == "bfloat16" and any(own is not None and own < FIRST_BFLOAT16 for own in capabilities):
+        values["dtype"] = "float16"
+    return values
+
+
 def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share: float) -> str:
     """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed.
 
@@ -149,7 +163,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: SGLangKeys, share:
     """
     work, settings = deployment.workload, estimate.settings
     values = {
-        **checkpoint(deployment),
+        **_checkpoint(deployment),
         "context": work.context,
         "overrides": keys.rope_scaling,
         "long_context": keys.long_context or None,

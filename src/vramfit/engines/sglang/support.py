@@ -6,7 +6,18 @@ compares with the card, and ``rocm_supported_quantization`` of ``configs/model_c
 
 from __future__ import annotations
 
-from vramfit.engines.support import Rule, accelerators, amd_but, anything, below, of, since_capability
+from vramfit.engines.support import (
+    OLD_INTEL_PROBLEM,
+    OLD_INTEL_SOURCE,
+    Rule,
+    accelerators,
+    amd_but,
+    anything,
+    below,
+    of,
+    old_intel,
+    since_capability,
+)
 
 METHODS = "sglang 0.5.23 srt/layers/quantization get_min_capability"
 REGISTRY = "sglang 0.5.23 srt/layers/quantization/__init__.py BASE_QUANTIZATION_METHODS"
@@ -22,7 +33,12 @@ RULES = (
     ),
     Rule("FP8, compressed-tensors and MXFP4 need compute capability 8.0", METHODS, below(8, 0),
          ("fp8", "compressed_tensors", "mxfp4")),
-    # From 8.0 on --fp4-gemm-backend marlin runs the weights alone; without the flag such a card is refused.
+    # FlashInfer's paged kernel for FP8 fails there, and Triton has no fp8e4nv.
+    Rule("no attention has an FP8 cache below compute capability 8.0",
+         "flashinfer-ai/flashinfer issue 3620; vllm-project/vllm pull request 47949 (comment of 17 July 2026)", below(8, 0),
+         caches=("fp8", "fp8_e4m3", "fp8_e5m2")),
+    # From 8.0 on --fp4-gemm-backend marlin runs the weights alone; without the flag a checkpoint of ModelOpt is refused.
+    # One of compressed-tensors is served so by itself (compressed_tensors.py), but a scheme does not say which it is.
     Rule(
         "NVFP4 needs Blackwell, or --fp4-gemm-backend marlin which no key states",
         "sglang 0.5.23 srt/layers/quantization/modelopt_quant.py process_weights_after_loading",
@@ -60,6 +76,7 @@ RULES = (
     ),
     Rule("its ROCm kernels build for gfx942 and gfx950 alone", "sgl-project/sglang sgl-kernel/setup_rocm.py at 01b582cb",
          amd_but("gfx942", "gfx950")),
+    Rule(OLD_INTEL_PROBLEM, OLD_INTEL_SOURCE, old_intel),
     Rule("it has no code for Gaudi and TPUs in this package", "sglang 0.5.23 srt/platforms", accelerators),
 )  # fmt: skip
 """Reasons why SGLang does not start, in the order in which they are named."""

@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 
 RULED_SCHEMES = ("fbgemm_fp8", "torchao-int4")
-"""Schemes with rules of their own on cards from Pascal on."""
-OLD_TARGETS = ("gfx900", "gfx906")
-"""AMD's compute targets that a rule is about (``support``, which is not loaded for others)."""
+"""Schemes with rules of their own on cards from Turing on."""
+RULED_VENDORS = ("amd", "intel", "google")
+"""Vendors with rules of their own (``support``, which is not loaded for others)."""
+UNPACKED = {"compressed_tensors": "compressed_tensors", "fp8": "finegrained_fp8", "mxfp4": "mxfp4"}
+"""Families of schemes that are unpacked to 16 bits on some cards, and the quantizer that does so."""
+UNPACKING = "transformers 5.24.0 quantizers/quantizer_{}.py"
+FIRST_FP8, FIRST_MXFP4 = (8, 9), (7, 5)
+"""First compute capabilities with kernels for FP8 and for MXFP4."""
 
 
 class Transformers(Engine[object, None]):
@@ -48,7 +53,25 @@ class Transformers(Engine[object, None]):
             return View(rooms(gpus, work), tuple([training_share(gpu) for gpu in gpus]))
         from vramfit.engines.transformers.estimate import runtime_share
 
-        return View(None, tuple([runtime_share(gpu) for gpu in gpus]))
+        return View(self.unpacks(gpus[0]), tuple([runtime_share(gpu) for gpu in gpus]))
+
+    def unpacks(self, gpu: Gpu) -> tuple[str, ...]:
+        """Families of schemes that are unpacked to 16 bits on a card, the first one of a machine.
+
+        - compressed-tensors everywhere, at the first forward pass, unless ``use_optimized_inference`` is stated
+          (``quantizer_compressed_tensors.py``; compressed-tensors 0.20.1 ``model_compressor.py`` ``add_decompress_hook``);
+        - FP8 where CUDA has a compute capability below 8.9, and where there is neither CUDA nor XPU
+          (``quantizer_finegrained_fp8.py`` ``validate_environment``);
+        - MXFP4 where CUDA has one below 7.5, and on Apple's GPUs, Gaudi and TPUs (``quantizer_mxfp4.py``).
+        """
+        own = gpu.compute_capability
+        without = (gpu.compute_target or "").startswith(("apple", "tpu", "gaudi"))
+        found = ["compressed_tensors"]
+        if without or (own is not None and own < FIRST_FP8):
+            found.append("fp8")
+        if without or (own is not None and own < FIRST_MXFP4):
+            found.append("mxfp4")
+        return tuple(found)
 
     def estimate(self, job: Job[object, None]) -> Estimate:
         """Estimate the memory of an inference or fine-tuning run, device by device."""
@@ -58,7 +81,12 @@ class Transformers(Engine[object, None]):
             return estimate_training(job)
         from vramfit.engines.transformers.estimate import estimate
 
-        return estimate(job)
+        if not _is_unpacked(job):
+            return estimate(job)
+        from vramfit.engines.unpacked import in_16_bits, of_the_file
+
+        source = UNPACKING.format(UNPACKED[job.scheme.family])
+        return of_the_file(estimate(in_16_bits(job)), job, source)
 
     def speed(self) -> SpeedProfile:
         """Constants of transformers' speed, by the kind of call that multiplies with a scheme's matrices."""
@@ -75,6 +103,10 @@ class Transformers(Engine[object, None]):
             return
         from vramfit.engines.transformers.terms import account
 
+        if _is_unpacked(job):
+            from vramfit.engines.unpacked import in_16_bits
+
+            job = in_16_bits(job)
         account(job, estimate, ledger)
 
     def recommended_on(self, gpus: tuple[Gpu, ...], platform: str) -> bool:
@@ -88,29 +120,21 @@ class Transformers(Engine[object, None]):
 
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why PyTorch or the scheme's kernels do not run on the GPUs; None if they do."""
-        from vramfit.engines.cuda import PASCAL
+        from vramfit.engines.cuda import TURING
 
         # The rules are not loaded where none is about the scheme and the cards.
         if scheme.id not in RULED_SCHEMES and all(
-            (gpu.compute_capability or PASCAL) >= PASCAL
-            and gpu.vendor != "google"
-            and gpu.compute_target not in OLD_TARGETS
-            for gpu in gpus
+            (gpu.compute_capability or TURING) >= TURING and gpu.vendor not in RULED_VENDORS for gpu in gpus
         ):
             return None
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
         from vramfit.engines.transformers.support import RULES
 
-        return refusal(RULES, gpus, scheme, work)
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work)
 
     def computes_with(self, scheme: Scheme, gpus: tuple[Gpu, ...]) -> bool:
-        """Return True if the GPUs compute with the scheme: FP8 needs Ada or later, all others run anywhere.
-
-        Source: transformers 5.23.0 ``quantizers/quantizer_finegrained_fp8.py``.
-        """
-        from vramfit.engines.cuda import ADA, at_least
-
-        return scheme.family != "fp8" or all(at_least(gpu, ADA) for gpu in gpus)
+        """Return True if the GPUs compute with the scheme as it is, and do not unpack it first."""
+        return scheme.family not in self.unpacks(gpus[0])
 
     def names_known_files(self, deployment: Deployment) -> bool:
         """Return True if the repository is known that has the weights, or 16-bit ones for bitsandbytes."""
@@ -142,6 +166,12 @@ class Transformers(Engine[object, None]):
         from vramfit.engines.transformers.log import READER
 
         return READER
+
+
+def _is_unpacked(job: Job[object, None]) -> bool:
+    """Return True if the cards of an inference run unpack the weights of its scheme."""
+    unpacked: tuple[str, ...] = job.traits  # type: ignore[assignment]
+    return job.scheme.family in UNPACKED and job.scheme.family in unpacked
 
 
 ENGINE = Transformers()

@@ -64,8 +64,11 @@ class Cards(Record):
     spread: Spread = ONE_MACHINE
     peer_bytes: int = 0
     """Bytes that libraries take for each rank beyond two, on cards other than those of data centres from Hopper on."""
-    sparse_refusal: str | None = None
-    """Reason why the GPUs have no kernels for latent attention that an indexer chooses tokens for; None if they have."""
+    refusals: tuple[tuple[str, str], ...] = ()
+    """Reasons why models with some property of their attention do not start, each with the property; usually none."""
+    half: bool = False
+    """True if a card does not compute in bfloat16."""
+    on_gaudi: bool = False
 
 
 class Vllm(Server[Cards, ServerKeys]):
@@ -88,12 +91,14 @@ class Vllm(Server[Cards, ServerKeys]):
 
     def view(self, gpus: tuple[Gpu, ...], work: Workload) -> View[Cards]:
         """Make the view of the GPUs: settings according to the first card, and the CUDA context of each."""
+        from vramfit.engines.attention_rules import holding
         from vramfit.engines.cuda import context_share, cores_per_multiprocessor, workspace_bytes
         from vramfit.engines.vllm.activations import step_sequences, step_tokens
+        from vramfit.engines.vllm.attention import RULES
         from vramfit.engines.vllm.budget import generation, peer_bytes, unified_bytes
+        from vramfit.engines.vllm.element_types import without_bfloat16
         from vramfit.engines.vllm.kv_tables import flashinfer_states
         from vramfit.engines.vllm.release import release
-        from vramfit.engines.vllm.support import sparse_refusal
         from vramfit.engines.vllm.weights import mxfp4_kernel
 
         if any(gpu.vendor == "apple" for gpu in gpus):
@@ -112,7 +117,9 @@ class Vllm(Server[Cards, ServerKeys]):
             *(unified_bytes(first, self.offered_bytes(first, work)) if first.unified else (0, 0)),
             spread=spread(gpus, work),
             peer_bytes=peer_bytes(first),
-            sparse_refusal=sparse_refusal(gpus),
+            refusals=holding(RULES, gpus, work),
+            half=any(without_bfloat16(gpu) for gpu in gpus),
+            on_gaudi=(first.compute_target or "").startswith("gaudi"),
         )
         return View(cards, tuple([context_share(gpu) for gpu in gpus]))
 
@@ -131,22 +138,25 @@ class Vllm(Server[Cards, ServerKeys]):
     def unsupported(self, gpus: tuple[Gpu, ...], scheme: Scheme, work: Workload) -> str | None:
         """Reason why the server does not start with the scheme and the cache type on the GPUs; None if it does."""
         from vramfit.engines.servers import version
-        from vramfit.engines.support import refusal
+        from vramfit.engines.support import of_one_build, refusal
         from vramfit.engines.vllm.support import RULES
 
-        return refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
+        return of_one_build(gpus) or refusal(RULES, gpus, scheme, work, version(self.own_keys(work)))
 
     def estimate(self, job: Job[Cards, ServerKeys]) -> Estimate:
         """Estimate the memory of a server, rank by rank."""
+        from vramfit.engines.vllm.element_types import described, in_use
         from vramfit.engines.vllm.estimate import estimate
 
-        return estimate(job)
+        used = in_use(job)
+        return described(estimate(used), job, used)
 
     def account(self, job: Job[Cards, ServerKeys], estimate: Estimate, ledger: Ledger) -> None:
         """Add the terms of a server to the ledger, rank by rank."""
+        from vramfit.engines.vllm.element_types import in_use
         from vramfit.engines.vllm.terms import account
 
-        account(job, estimate, ledger)
+        account(in_use(job), estimate, ledger)
 
     def speed(self) -> SpeedProfile:
         """Constants of vLLM's speed."""

@@ -26,11 +26,11 @@ from vramfit.engines.interface import DeviceMemory, Estimate
 from vramfit.engines.ngram_table import sentence
 from vramfit.engines.pool import Pool
 from vramfit.engines.servers import refuse_offload
+from vramfit.engines.vllm.attention import refusal
 from vramfit.engines.vllm.loaded import host_memory, host_table_bytes, loaded, recipe_text
 from vramfit.engines.vllm.parts import parts, steps, utilization
 from vramfit.engines.vllm.pool import cache_bytes, caches, context_refusal, demanding, with_swap_space
 from vramfit.engines.vllm.release import release
-from vramfit.engines.vllm.support import chooses_tokens
 from vramfit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ def estimate(job: Job[Cards, ServerKeys]) -> Estimate:
         },
         streamed_bytes=sum([load.streamed_bytes for load in loads]),
         plan=cached,
-        refusal=(cards.sparse_refusal if chooses_tokens(model) else None) or context_refusal(job),
+        refusal=refusal(job) or context_refusal(job),
         pool=demanding(_pool(share, mine, starting), keys, gpus, cached),
     )
 

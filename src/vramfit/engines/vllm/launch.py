@@ -240,7 +240,7 @@ def command(deployment: Deployment, estimate: Estimate, keys: PositionKeys) -> s
     """Write the line that starts the server, or one for each machine, with every setting that the estimate assumed."""
     work, latent = deployment.workload, deployment.model.has_latent_attention
     values = {
-        **checkpoint(deployment),
+        **with_dtype(deployment, checkpoint(deployment)),
         "context": work.context,
         "overrides": _scaling(keys),
         "long_context": keys.long_context or None,
@@ -261,6 +261,15 @@ def command(deployment: Deployment, estimate: Estimate, keys: PositionKeys) -> s
     if count == 1:
         return line(with_variables(SERVE, values))
     return _on_machines(values, count, len(deployment.gpus) // count, keys)
+
+
+def with_dtype(deployment: Deployment, values: dict[str, object]) -> dict[str, object]:
+    """Flags for a checkpoint with an element type in which the card and the model start, where they state one."""
+    if "dtype" not in values:
+        return values
+    from vramfit.engines.vllm.element_types import dtype
+
+    return {**values, "dtype": dtype(deployment)}
 
 
 def _on_machines(values: dict[str, object], count: int, each: int, keys: ServerKeys) -> str:
