@@ -33,7 +33,8 @@ of the difference; candle 22.1 GiB for Wan2.2 A14B in Q4 at 1280x720x81 (SceneWo
 READING, READING_HIGH = 0.02, 0.15
 """Share of a text encoder's weights that its activations take, with an upper bound. A pipeline keeps the results of all
 layers (``output_hidden_states``): 1,024 tokens of L layers of width d are 2,048 L d bytes, and the weights 24 L d² or so,
-of which they are 2 % at d = 4,096. CogView4 reads with 16.35 GiB of weights and takes 20 GB with its components in turn (card of CogView4-6B)."""
+of which they are 2 % at d = 4,096. CogView4 reads with 16.35 GiB of weights, and takes 20 GB with its components in turn
+(card of CogView4-6B)."""
 FUSED_FROM = (8, 0)
 """Compute capability from which attention in BF16 has a fused kernel."""
 HEAD = 128
