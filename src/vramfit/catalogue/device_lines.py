@@ -21,7 +21,7 @@ BEFORE = re.compile(
 )
 """Number of a device before its name: of llama.cpp, ``nvidia-smi -L`` and PyTorch."""
 BEHIND = re.compile(r" *(?:\||, *(?:gfx\d|compute cap|vram|pci id)| : (?:native|cudamallocasync)).*$", re.IGNORECASE)
-"""What a program says of a device behind its name."""
+"""Facts of a device that a program prints behind its name."""
 NOT_A_CARD = re.compile(r"^(?:AMD/ATI|[0-9a-f]{4}(?::[0-9a-f]{4})?|0x[0-9a-f]+)$", re.IGNORECASE)
 """Contents of brackets that are a maker or a number of the PCI register."""
 OF_MEMORY = re.compile(r"^\d+ *(?:gb?|gib)$", re.IGNORECASE)
